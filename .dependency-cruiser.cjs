@@ -1,0 +1,125 @@
+// The layers of docs/architecture.md. Imports flow one way:
+//
+//   controllers → jobs → services → entities → interfaces
+//   batch → interfaces        services and jobs may use batch
+//   client → interfaces
+//
+// `test/unit/layers.test.ts` shows that each rule fires.
+
+const PURE = '^src/services/(planner|composer)/';
+const ROOT = '^src/(main|migrate|app\\.module)\\.ts$';
+const npm = (...names) => `(^|/)node_modules/(@types/)?(${names.join('|')})(/|$)`;
+
+/** Nothing in `folder` imports another part of `src` than itself and `allowed`. */
+const layer = (folder, allowed, comment) => ({
+  name: `layer-${folder}`,
+  comment,
+  severity: 'error',
+  from: { path: `^src/${folder}/` },
+  to: { path: '^src/', pathNot: [folder, ...allowed].map((part) => `^src/${part}/`) },
+});
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    layer('interfaces', [], 'The vocabulary imports nothing.'),
+    layer('entities', ['interfaces'], 'Entities map columns, nothing else.'),
+    layer('batch', ['interfaces'], 'The engine knows nothing of the service that is built on it.'),
+    layer('client', ['interfaces'], 'The client is published: it imports nothing of the server.'),
+    layer('services', ['entities', 'batch', 'interfaces'], 'Services know neither jobs nor transports.'),
+    layer('jobs', ['services', 'entities', 'batch', 'interfaces'], 'Jobs know no transport.'),
+    layer(
+      'controllers',
+      ['jobs', 'services', 'entities', 'batch', 'interfaces'],
+      'Controllers translate, decide nothing.',
+    ),
+    {
+      name: 'layer-demo',
+      comment: 'The demo is another service: it knows the client and how to start an embedded PostgreSQL.',
+      severity: 'error',
+      from: { path: '^src/demo/' },
+      to: {
+        path: '^src/',
+        pathNot: ['^src/(demo|client|interfaces|services/config)/', '^src/services/database/embedded-postgres[^/]*$'],
+      },
+    },
+    {
+      name: 'roots-are-not-imported',
+      comment: 'Programs and their wiring stand above everything; only they and tests import one another.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: [ROOT, '^src/bootstrap/', '^src/demo/'] },
+      to: { path: [ROOT, '^src/bootstrap/', '^src/demo/'] },
+    },
+    {
+      name: 'interfaces-import-no-package',
+      comment: 'The vocabulary imports nothing, packages included.',
+      severity: 'error',
+      from: { path: '^src/interfaces/' },
+      to: { pathNot: '^src/interfaces/' },
+    },
+    {
+      name: 'pure-does-no-io',
+      comment: 'Planner and composer are functions of their arguments: no driver, no framework, no file, no socket.',
+      severity: 'error',
+      from: { path: PURE },
+      to: {
+        path: [
+          npm('pg', 'pg-[^/]+', 'typeorm', '@nestjs', 'amqplib', 'amqp-connection-manager', 'ioredis', 'pino', 'rxjs'),
+          '^(node:)?(fs|net|tls|http|https|http2|dgram|dns|child_process|cluster|worker_threads|process|timers)(/|$)',
+          '\\.(service|module|controller|entity|sql)\\.ts$',
+        ],
+      },
+    },
+    {
+      name: 'no-cycle',
+      comment: 'Two files that need one another are one thing or three. Types count.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-barrel',
+      comment: 'Import the file that defines the thing; only what is published has an index.',
+      severity: 'error',
+      from: {},
+      to: { path: '^src/.+/index\\.ts$', pathNot: '^src/(client|batch)/index\\.ts$' },
+    },
+    {
+      name: 'src-does-not-import-tests',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^(test|bench)/' },
+    },
+    {
+      name: 'no-dev-dependency-in-src',
+      comment: 'A package that the service needs at run time belongs in `dependencies`.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'no-unlisted-package',
+      comment: 'What is not in package.json is there by accident.',
+      severity: 'error',
+      from: {},
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'no-unresolvable',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    // Type-only imports are imports too: a layer that names the types of a higher one depends on it.
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js', '.mjs', '.cjs', '.json', '.d.ts'],
+    },
+  },
+};
