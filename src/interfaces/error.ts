@@ -1,0 +1,63 @@
+import type { Json } from './json.js';
+
+/** Refusals of a request: nothing was stored. */
+export const REFUSAL_CODES = [
+  'INVALID_REQUEST',
+  'INVALID_ID',
+  'UNKNOWN_OPERATION_TYPE',
+  'UNKNOWN_TARGET',
+  'TARGET_NOT_ALLOWED',
+  'UNKNOWN_COLUMN',
+  'COLUMN_NOT_WRITABLE',
+  'KEY_REQUIRED',
+  'KEY_NOT_UNIQUE',
+  'VALUES_REQUIRED',
+  'INVALID_VALUE',
+  'VALUE_OUT_OF_RANGE',
+  'NOT_SUPPORTED',
+  'PAYLOAD_TOO_LARGE',
+  'TOO_MANY_OPERATIONS',
+  'IDEMPOTENCY_CONFLICT',
+  'MALFORMED_MESSAGE',
+  'UNKNOWN_PATTERN',
+  'OPERATION_NOT_FOUND',
+  'CHUNK_NOT_FOUND',
+  'NOT_CANCELLABLE',
+  'NOT_RETRYABLE',
+  'ROUTE_NOT_FOUND',
+  'SHUTTING_DOWN',
+  'SERVICE_UNAVAILABLE',
+  'INTERNAL_ERROR',
+] as const;
+
+/** Verdicts on a stored operation, see `IOperationError`. Some codes are both a refusal and a verdict. */
+export const FAILURE_CODES = [
+  'UNIQUE_VIOLATION',
+  'MISSING_PARENT',
+  'STILL_REFERENCED',
+  'NOT_NULL_VIOLATION',
+  'CHECK_VIOLATION',
+  'EXCLUSION_VIOLATION',
+  'VALUE_OUT_OF_RANGE',
+  'VALUE_TOO_LONG',
+  'INVALID_VALUE',
+  'ROW_NOT_FOUND',
+  'UNKNOWN_TARGET',
+  'TARGET_NOT_ALLOWED',
+  'UNKNOWN_COLUMN',
+  'COLUMN_NOT_WRITABLE',
+  'KEY_NOT_UNIQUE',
+  'PERMISSION_DENIED',
+  'REJECTED_BY_TRIGGER',
+  'DATABASE_ERROR',
+] as const;
+
+export type ErrorCode = (typeof REFUSAL_CODES)[number] | (typeof FAILURE_CODES)[number];
+
+/** How an error is answered over RPC. Over REST the same code and details come as problem+json. */
+export interface IServiceError {
+  status: 'error';
+  code: ErrorCode;
+  message: string;
+  details?: Readonly<Record<string, Json>>;
+}

@@ -1,0 +1,106 @@
+import type { ErrorCode } from './error.js';
+import type { JsonRow } from './json.js';
+
+export const OPERATION_TYPES = ['insert', 'upsert', 'update', 'increment', 'delete'] as const;
+export type OperationType = (typeof OPERATION_TYPES)[number];
+
+export const OPERATION_STATUSES = ['scheduled', 'pending', 'completed', 'failed', 'cancelled'] as const;
+/**
+ * `scheduled`: waits for its `runAt`. `pending`: waits for the next chunk. The other three are final, but a `failed`
+ * or `cancelled` operation may be retried.
+ */
+export type OperationStatus = (typeof OPERATION_STATUSES)[number];
+
+export const RETRY_REASONS = ['missing_parent', 'missing_row', 'conflict'] as const;
+export type RetryReason = (typeof RETRY_REASONS)[number];
+
+export interface IRetryRequest {
+  limit: number;
+  on: RetryReason[];
+}
+
+/** One single-row write, as a calling service hands it over. */
+export interface ICreateBatchOperationRequest {
+  /** UUID and idempotency key: the same id twice is one operation. Made (version 7) when absent. */
+  id?: string;
+  operationType: OperationType;
+  /** `table` (in schema `public`) or `schema.table`. */
+  target: string;
+  /** update, increment, delete: the columns of a primary key or unique constraint, and their values. */
+  key?: JsonRow;
+  /** insert, upsert: the row; update: what to set; increment: what to add. An absent column takes its default. */
+  values?: JsonRow;
+  /** insert: what to do with a row that exists already. Default `error`. */
+  onConflict?: 'error' | 'ignore';
+  /** upsert: the columns of the unique constraint that decides; default: the primary key. */
+  conflictKey?: string[];
+  /** update, increment, delete: no such row is then a failure (`ROW_NOT_FOUND`), else `rowsAffected` 0. */
+  mustExist?: boolean;
+  /** 0 to 9, higher first, default 0. Order is kept among operations of one priority. */
+  priority?: number;
+  /** ISO 8601 with zone. Not before this time. */
+  runAt?: string;
+  /** What may pass later is tried again. Not available yet: refused with `NOT_SUPPORTED`. */
+  retry?: IRetryRequest;
+  /** The calling service, `[A-Za-z0-9_-]{1,100}`: routes its notifications. */
+  source?: string;
+}
+
+/** The answer to a create: the operation is durable from here on. */
+export interface ICreateBatchOperationResult {
+  id: string;
+  status: OperationStatus;
+  /** False when an operation with this id and the same body existed already. */
+  created: boolean;
+}
+
+/** Why the database (or the service, for a row that had to exist) refused an operation. */
+export interface IOperationError {
+  code: ErrorCode;
+  message: string;
+  constraint?: string;
+  column?: string;
+  /** Five characters, see PostgreSQL's appendix A. */
+  sqlState?: string;
+}
+
+/** An operation with what became of it. Times are ISO 8601 in UTC. */
+export interface IBatchOperation {
+  id: string;
+  operationType: OperationType;
+  target: string;
+  key?: JsonRow;
+  values?: JsonRow;
+  onConflict?: 'error' | 'ignore';
+  conflictKey?: string[];
+  mustExist?: boolean;
+  priority: number;
+  runAt?: string;
+  source?: string;
+  status: OperationStatus;
+  /** Rows that the operation changed, once it is completed. */
+  rowsAffected?: number;
+  /** How often it was executed to a verdict. */
+  attempts: number;
+  error?: IOperationError;
+  /** The chunk that settled it. */
+  chunkId?: string;
+  createdAt: string;
+  settledAt?: string;
+}
+
+export interface IListOperationsQuery {
+  status?: OperationStatus;
+  target?: string;
+  source?: string;
+  /** 1 to 1000, default 100. */
+  limit?: number;
+  /** `nextCursor` of the page before. */
+  cursor?: string;
+}
+
+/** Newest first. A page may hold fewer than `limit` and still have a next one; there is no more when `nextCursor` is absent. */
+export interface IPage<T> {
+  items: T[];
+  nextCursor?: string;
+}

@@ -1,0 +1,15 @@
+/** The state of the queue at one moment. */
+export interface IStats {
+  /** Operations that wait for the next chunk. */
+  pending: number;
+  /** Operations that wait for their time. */
+  scheduled: number;
+  /** Age of the oldest pending operation, in milliseconds; 0 when none waits. */
+  lagMs: number;
+  /** Failed operations that are kept. */
+  failed: number;
+  /** Chunks and operations settled in the last minute. */
+  lastMinute: { chunks: number; completed: number; failed: number; statements: number };
+  /** Chunks that are not announced yet. */
+  unannounced: number;
+}
