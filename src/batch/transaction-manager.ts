@@ -1,0 +1,6 @@
+/** Begins, commits and rolls back. Everything that `work` does through `tx` is stored when the promise resolves, or not at all. */
+export interface TransactionManager<Tx> {
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Runs `work` inside an open transaction; when it throws, what it did is undone and the transaction stays usable. */
+  savepoint<T>(tx: Tx, work: () => Promise<T>): Promise<T>;
+}
