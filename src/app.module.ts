@@ -1,0 +1,43 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { HttpModule } from './controllers/http/http.module.js';
+import { ProbesModule } from './controllers/http/probes.module.js';
+import { RpcModule } from './controllers/rpc/rpc.module.js';
+import { JobsModule } from './jobs/jobs.module.js';
+import { CatalogModule } from './services/catalog/catalog.module.js';
+import { ConfigModule } from './services/config/config.module.js';
+import type { Settings } from './services/config/settings.js';
+import { DatabaseModule } from './services/database/database.module.js';
+import { ExecutorModule } from './services/executor/executor.module.js';
+import { HealthModule } from './services/health/health.module.js';
+import { IntakeModule } from './services/intake/intake.module.js';
+import { NotificationModule } from './services/notification/notification.module.js';
+import { ObservabilityModule } from './services/observability/observability.module.js';
+import { OutcomesModule } from './services/outcomes/outcomes.module.js';
+import { QueueModule } from './services/queue/queue.module.js';
+import { WakeUpModule } from './services/wake-up/wake-up.module.js';
+
+/** What every part stands on. */
+const FOUNDATION = [DatabaseModule, ObservabilityModule, HealthModule, WakeUpModule];
+
+/** Takes operations in and answers for them. */
+const API = [HttpModule, RpcModule, IntakeModule, CatalogModule, QueueModule, OutcomesModule];
+
+/** Applies operations and tells their callers. */
+const WORKER = [CatalogModule, QueueModule, JobsModule, ExecutorModule, NotificationModule];
+
+/** The whole service, or its half. The modules stand in the order in which an operation meets them. */
+@Module({})
+export class AppModule {
+  static forRole(settings: Settings): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        ConfigModule.forSettings(settings),
+        ...FOUNDATION,
+        ProbesModule,
+        ...(settings.role === 'worker' ? [] : API),
+        ...(settings.role === 'api' ? [] : WORKER),
+      ],
+    };
+  }
+}

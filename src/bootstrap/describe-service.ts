@@ -1,0 +1,53 @@
+import type { Settings } from '../services/config/settings.js';
+import type { EmbeddedPostgres } from '../services/database/embedded-postgres.js';
+import { redactUrl } from '../services/observability/redact-url.js';
+
+export type EmbeddedPlace = Pick<EmbeddedPostgres, 'port' | 'directory' | 'reused'>;
+
+/** What whoever starts the service wants to know: how to reach it, and what of it is makeshift. */
+export function describeService(settings: Settings, embedded: EmbeddedPlace | undefined): string[] {
+  return [
+    ...(settings.role === 'worker' ? describeWorker(settings) : describeApi(settings)),
+    ...describeStandIns(settings, embedded),
+  ];
+}
+
+function describeApi({ http, rabbitmq, rpcTcp }: Settings): string[] {
+  const base = `http://${reachableHost(http.host)}:${http.port}`;
+  return [
+    `REST: ${base}/api/v1, described at ${base}/api/docs; ${base}/health/ready, ${base}/metrics`,
+    rabbitmq
+      ? `RPC: RabbitMQ queue '${rabbitmq.queue}' at ${redactUrl(rabbitmq.url)}`
+      : `RPC: TCP ${rpcTcp.host}:${rpcTcp.port}`,
+  ];
+}
+
+function describeWorker({ workerHealthPort, http }: Settings): string[] {
+  if (workerHealthPort === undefined) return ['No HTTP port; set BATCH_WORKER_HEALTH_PORT for /health/* and /metrics'];
+  const base = `http://${reachableHost(http.host)}:${workerHealthPort}`;
+  return [`No HTTP port but for ${base}/health/ready, ${base}/metrics`];
+}
+
+function describeStandIns(
+  { rabbitmq, notificationTcpUrl, role }: Settings,
+  embedded: EmbeddedPlace | undefined,
+): string[] {
+  const lines: string[] = [];
+  if (embedded) {
+    lines.push(
+      `EMBEDDED PostgreSQL${embedded.reused ? ', already running,' : ''} on 127.0.0.1:${embedded.port}, ` +
+        `data in ${embedded.directory}. For a first look: production refuses it. Set DB_HOST for a server of your own.`,
+    );
+  }
+  if (!rabbitmq) {
+    const rpc = role === 'worker' ? '' : 'RPC over TCP, ';
+    const notified = notificationTcpUrl === undefined ? 'nowhere' : `to ${notificationTcpUrl}`;
+    lines.push(`NO BROKER: ${rpc}notifications go ${notified}. Set BATCH_SERVICE_RMQ_URL for RabbitMQ.`);
+  }
+  return lines;
+}
+
+function reachableHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,0 +1,17 @@
+import { existsSync } from 'node:fs';
+import { InvalidSettingsError, loadSettings, type Settings } from '../services/config/settings.js';
+
+/**
+ * The settings of this process, from the environment and, for what that leaves open, the file `.env`. `role` stands above
+ * both. When they are not usable the process ends with 1, and a text that says why.
+ */
+export function readSettings(role?: string): Settings {
+  try {
+    if (existsSync('.env')) process.loadEnvFile('.env');
+    return loadSettings({ ...process.env, ...(role !== undefined && { BATCH_ROLE: role }) });
+  } catch (error) {
+    if (!(error instanceof InvalidSettingsError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,67 @@
+import type { Logger } from 'pino';
+import { TimedOutError, withTimeout } from '../services/observability/with-timeout.js';
+import type { RunningService } from './start-service.js';
+
+type StopSignal = 'SIGINT' | 'SIGTERM';
+
+/** What a shell says of a process that a signal ended. */
+const EXIT_CODE: Readonly<Record<StopSignal, number>> = { SIGINT: 130, SIGTERM: 143 };
+/** A Ctrl-C under `npm start` comes twice, from the terminal and from npm. */
+const SAME_KEYSTROKE_MS = 500;
+const LAST_WORK_MS = 5000;
+
+/**
+ * Ends the process well. The first SIGTERM or SIGINT stops the service: it takes nothing new, finishes what it began and
+ * exits with 0, or with 1 and the names of what hangs when that takes longer than `timeoutMs`. A second signal ends it at
+ * once, with 143 or 130. A fault that nobody caught is logged and ends it with 1; work of that moment is rolled back.
+ */
+export function superviseProcess(starting: Promise<RunningService>, logger: Logger, timeoutMs: number): void {
+  let stopRequestedAt: number | undefined;
+  let failed = false;
+
+  const stop = async (signal: StopSignal): Promise<void> => {
+    if (stopRequestedAt !== undefined) {
+      if (performance.now() - stopRequestedAt > SAME_KEYSTROKE_MS) process.exit(EXIT_CODE[signal]);
+      return;
+    }
+    stopRequestedAt = performance.now();
+    logger.info(`${signal}: stopping; a second signal ends the process at once`);
+    process.exit(await stopped(starting, logger, timeoutMs));
+  };
+
+  const fail = async (message: string, error: unknown): Promise<void> => {
+    // What fails while failing must not begin it anew.
+    if (failed) return;
+    failed = true;
+    logger.fatal({ err: error }, message);
+    await starting.then(abandoned, () => undefined);
+    process.exit(1);
+  };
+
+  process.on('SIGINT', () => void stop('SIGINT'));
+  process.on('SIGTERM', () => void stop('SIGTERM'));
+  process.on('uncaughtException', (error) => void fail('Nobody caught this exception', error));
+  process.on('unhandledRejection', (reason) => void fail('Nobody caught this rejection', reason));
+  starting.catch((error: unknown) => fail('The service could not start', error));
+}
+
+async function stopped(starting: Promise<RunningService>, logger: Logger, timeoutMs: number): Promise<number> {
+  const service = await starting;
+  try {
+    await withTimeout(service.close(), timeoutMs);
+    logger.info('Stopped');
+    return 0;
+  } catch (error) {
+    if (error instanceof TimedOutError) {
+      logger.error(`Not stopped within ${timeoutMs} ms; still waiting for: ${service.closing().join(', ')}`);
+      await abandoned(service);
+    } else {
+      logger.error({ err: error }, 'Stopping failed');
+    }
+    return 1;
+  }
+}
+
+async function abandoned(service: RunningService): Promise<void> {
+  await withTimeout(service.abandon(), LAST_WORK_MS).catch(() => undefined);
+}

@@ -1,0 +1,304 @@
+import type { OnApplicationShutdown } from '@nestjs/common';
+import { v7 as uuidv7 } from 'uuid';
+import type { ErrorCode } from '../interfaces/error.js';
+import type { JsonRow } from '../interfaces/json.js';
+import type {
+  IBatchOperation,
+  ICreateBatchOperationRequest,
+  ICreateBatchOperationResult,
+  OperationStatus,
+} from '../interfaces/operation.js';
+import {
+  RPC_PATTERNS,
+  type ICreateBatchOperationEntry,
+  type ICreateBatchOperationsResponse,
+  type IWaitForOperationRequest,
+} from '../interfaces/rpc.js';
+import {
+  BatchServiceError,
+  BatchServiceRefusalError,
+  BatchServiceTimeoutError,
+  isBatchServiceError,
+  isTransient,
+  type IdentifiedRequest,
+} from './client-errors.js';
+import {
+  resolveOptions,
+  type BatchServiceClientOptions,
+  type CallOptions,
+  type ResolvedOptions,
+} from './client-options.js';
+import { retrying } from './retrying.js';
+import { ServiceConnection } from './service-connection.js';
+import { measure, splitRequests } from './split-requests.js';
+
+/** What the short forms (`insert`, `upsert`, …) leave open. */
+export type OperationOptions = Omit<ICreateBatchOperationRequest, 'operationType' | 'target' | 'key' | 'values'>;
+
+export interface WaitOptions {
+  /** How long to wait for the outcome, reconnects included, in milliseconds; default 60 000. */
+  timeoutMs?: number;
+}
+
+const FINAL: readonly OperationStatus[] = ['completed', 'failed', 'cancelled'];
+const DEFAULT_WAIT_MS = 60_000;
+/** One long poll. Short, so that an answer that is lost costs little. */
+const LONG_POLL_MS = 10_000;
+/** How much later than its own end a wait may learn that nothing came. */
+const WAIT_GRACE_MS = 1000;
+/** Long polls of one `waitForOperations` at a time: each keeps a message of the service's queue. */
+const CONCURRENT_WAITS = 16;
+
+/**
+ * Hands single-row writes to the Batch Service and asks what became of them. An operation gets its id here, before the
+ * first attempt, so that a request is repeated without harm when its answer was lost. Every call ends: with the
+ * service's answer, or with a `BatchServiceError` that has a stable code.
+ */
+export class BatchServiceClient implements OnApplicationShutdown {
+  private readonly options: ResolvedOptions;
+  private readonly connection: ServiceConnection;
+
+  /**
+   * Connects with the first call, so that an application boots while the broker is away.
+   *
+   * @throws BatchServiceError `INVALID_OPTIONS`
+   */
+  constructor(options: BatchServiceClientOptions) {
+    this.options = resolveOptions(options);
+    this.connection = new ServiceConnection(this.options);
+  }
+
+  /** Resolves when the operation is durable. Operations that must keep their order are created one after the other. */
+  async createOperation(
+    request: ICreateBatchOperationRequest,
+    options?: CallOptions,
+  ): Promise<ICreateBatchOperationResult> {
+    const identified = this.identify(request);
+    return withRequests([identified], () => {
+      this.assertSendable(identified);
+      return this.call(RPC_PATTERNS.createOperation, identified, options);
+    });
+  }
+
+  /**
+   * Creates any number of operations, in the order of the list, and answers each in that order: accepted, or refused
+   * with an `error`; a refused one spoils no other. Long lists travel as several requests, one after the other; when one
+   * of these fails, those before it stand, and `error.requests` can be given to this method again.
+   */
+  async createOperations(
+    requests: readonly ICreateBatchOperationRequest[],
+    options?: CallOptions,
+  ): Promise<ICreateBatchOperationEntry[]> {
+    const identified = requests.map((request) => this.identify(request));
+    return withRequests(identified, async () => {
+      const results: ICreateBatchOperationEntry[][] = [];
+      for (const part of splitRequests(identified, this.options.maxRequestBytes)) {
+        results.push('refuse' in part ? [{ error: part.refuse }] : await this.createPart(part.send, options));
+      }
+      return results.flat();
+    });
+  }
+
+  /**
+   * Fire and forget: resolves with the operation's id when the broker has stored the message (over TCP: when it is
+   * written to the socket). Whether the service accepts the operation is not told; with the id it can be asked later.
+   */
+  async emitOperation(request: ICreateBatchOperationRequest, options?: CallOptions): Promise<string> {
+    const identified = this.identify(request);
+    return withRequests([identified], async () => {
+      this.assertSendable(identified);
+      await this.attempts(options, (timeoutMs) =>
+        this.connection.emit(RPC_PATTERNS.createOperation, identified, timeoutMs),
+      );
+      return identified.id;
+    });
+  }
+
+  insert(target: string, values: JsonRow, options?: OperationOptions): Promise<ICreateBatchOperationResult> {
+    return this.createOperation({ ...options, operationType: 'insert', target, values });
+  }
+
+  upsert(target: string, values: JsonRow, options?: OperationOptions): Promise<ICreateBatchOperationResult> {
+    return this.createOperation({ ...options, operationType: 'upsert', target, values });
+  }
+
+  /** Sets `values` in the row that `key` names. */
+  update(
+    target: string,
+    key: JsonRow,
+    values: JsonRow,
+    options?: OperationOptions,
+  ): Promise<ICreateBatchOperationResult> {
+    return this.createOperation({ ...options, operationType: 'update', target, key, values });
+  }
+
+  /** Adds `values`, which may be negative, to the row that `key` names. */
+  increment(
+    target: string,
+    key: JsonRow,
+    values: JsonRow,
+    options?: OperationOptions,
+  ): Promise<ICreateBatchOperationResult> {
+    return this.createOperation({ ...options, operationType: 'increment', target, key, values });
+  }
+
+  delete(target: string, key: JsonRow, options?: OperationOptions): Promise<ICreateBatchOperationResult> {
+    return this.createOperation({ ...options, operationType: 'delete', target, key });
+  }
+
+  /** @throws BatchServiceRefusalError `OPERATION_NOT_FOUND` */
+  getOperation(id: string, options?: CallOptions): Promise<IBatchOperation> {
+    return this.call(RPC_PATTERNS.getOperation, { id }, options);
+  }
+
+  /**
+   * Resolves as soon as the operation is final: `completed`, `failed` or `cancelled`. While it waits, failures of
+   * broker and service are passed over.
+   *
+   * @throws BatchServiceTimeoutError `WAIT_TIMEOUT`, with the last known status in `details` and the last transient
+   * failure as `cause`; BatchServiceRefusalError `OPERATION_NOT_FOUND`.
+   */
+  async waitForOperation(id: string, { timeoutMs = DEFAULT_WAIT_MS }: WaitOptions = {}): Promise<IBatchOperation> {
+    const deadline = performance.now() + timeoutMs;
+    let last: IBatchOperation | undefined;
+    let cause: unknown;
+    do {
+      try {
+        last = await this.longPoll(id, deadline);
+        if (FINAL.includes(last.status)) return last;
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        cause = error;
+        break;
+      }
+    } while (performance.now() < deadline);
+    throw new BatchServiceTimeoutError(
+      'WAIT_TIMEOUT',
+      `Operation ${id} was not final after ${timeoutMs} ms${last ? `: it is ${last.status}` : ''}`,
+      { id, timeoutMs, ...(last && { status: last.status }) },
+      { cause },
+    );
+  }
+
+  /** Waits for all, `timeoutMs` in all; answers in the order of `ids`. Rejects with the first that cannot be awaited. */
+  async waitForOperations(
+    ids: readonly string[],
+    { timeoutMs = DEFAULT_WAIT_MS }: WaitOptions = {},
+  ): Promise<IBatchOperation[]> {
+    const deadline = performance.now() + timeoutMs;
+    const operations: IBatchOperation[] = [];
+    const open = ids.entries();
+    let failed = false;
+    const waitForRest = async (): Promise<void> => {
+      for (const [index, id] of open) {
+        if (failed) return;
+        const remaining = Math.max(0, Math.ceil(deadline - performance.now()));
+        operations[index] = await this.waitForOperation(id, { timeoutMs: remaining });
+      }
+    };
+    try {
+      await Promise.all(Array.from({ length: Math.min(CONCURRENT_WAITS, ids.length) }, waitForRest));
+      return operations;
+    } catch (error) {
+      failed = true;
+      throw error;
+    }
+  }
+
+  /** @throws BatchServiceRefusalError `NOT_CANCELLABLE` when it is final already, `OPERATION_NOT_FOUND` */
+  cancelOperation(id: string, options?: CallOptions): Promise<IBatchOperation> {
+    return this.change(RPC_PATTERNS.cancelOperation, id, 'NOT_CANCELLABLE', ['cancelled'], options);
+  }
+
+  /** Gives a failed or cancelled operation another try. @throws BatchServiceRefusalError `NOT_RETRYABLE`, `OPERATION_NOT_FOUND` */
+  retryOperation(id: string, options?: CallOptions): Promise<IBatchOperation> {
+    const retried: OperationStatus[] = ['pending', 'scheduled', 'completed'];
+    return this.change(RPC_PATTERNS.retryOperation, id, 'NOT_RETRYABLE', retried, options);
+  }
+
+  /** Fails calls that are under way with `CLIENT_CLOSED` and disconnects. */
+  close(): Promise<void> {
+    return this.connection.close();
+  }
+
+  /** Not earlier: requests that the application still answers while its servers close may need the client. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.close();
+  }
+
+  private identify(request: ICreateBatchOperationRequest): IdentifiedRequest {
+    const source = request.source ?? this.options.source;
+    return { ...request, id: request.id ?? uuidv7(), ...(source !== undefined && { source }) };
+  }
+
+  private assertSendable(request: IdentifiedRequest): void {
+    const bytes = measure(request, this.options.maxRequestBytes);
+    if (typeof bytes !== 'number') throw BatchServiceRefusalError.of(bytes);
+  }
+
+  private async createPart(
+    operations: IdentifiedRequest[],
+    options: CallOptions | undefined,
+  ): Promise<ICreateBatchOperationEntry[]> {
+    const { results } = await this.call<ICreateBatchOperationsResponse>(
+      RPC_PATTERNS.createOperations,
+      { operations },
+      options,
+    );
+    return results;
+  }
+
+  /** The operation as it stands when it is final, when the poll ends, or at the deadline. */
+  private longPoll(id: string, deadline: number): Promise<IBatchOperation> {
+    const attempt = (): Promise<IBatchOperation> => {
+      const remaining = Math.max(0, Math.ceil(deadline - performance.now()));
+      const timeoutMs = Math.min(remaining, LONG_POLL_MS);
+      const answerWithinMs = Math.min(timeoutMs + this.options.call.timeoutMs, remaining + WAIT_GRACE_MS);
+      const request: IWaitForOperationRequest = { id, timeoutMs };
+      return this.connection.request(RPC_PATTERNS.waitForOperation, request, answerWithinMs);
+    };
+    return retrying({ retries: Infinity, deadline, signal: this.connection.closed }, attempt);
+  }
+
+  /** Changes an operation's state. `reached` are the states in which a lost attempt leaves it. */
+  private async change(
+    pattern: string,
+    id: string,
+    refusal: ErrorCode,
+    reached: readonly OperationStatus[],
+    options: CallOptions | undefined,
+  ): Promise<IBatchOperation> {
+    let attempt = 0;
+    try {
+      return await this.attempts(options, (timeoutMs) => {
+        attempt += 1;
+        return this.connection.request<IBatchOperation>(pattern, { id }, timeoutMs);
+      });
+    } catch (error) {
+      // An attempt whose answer was lost may have done what is refused now.
+      if (attempt === 1 || !isBatchServiceError(error, refusal)) throw error;
+      const operation = await this.getOperation(id, options);
+      if (!reached.includes(operation.status)) throw error;
+      return operation;
+    }
+  }
+
+  private call<Answer>(pattern: string, data: object, options: CallOptions | undefined): Promise<Answer> {
+    return this.attempts(options, (timeoutMs) => this.connection.request<Answer>(pattern, data, timeoutMs));
+  }
+
+  private attempts<T>(options: CallOptions = {}, attempt: (timeoutMs: number) => Promise<T>): Promise<T> {
+    const { timeoutMs = this.options.call.timeoutMs, retries = this.options.call.retries } = options;
+    return retrying({ retries, signal: this.connection.closed }, () => attempt(timeoutMs));
+  }
+}
+
+/** Gives an error of `work` the requests, so that the caller can repeat them under the same ids. */
+async function withRequests<T>(requests: readonly IdentifiedRequest[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof BatchServiceError) error.requests = requests;
+    throw error;
+  }
+}

@@ -1,0 +1,69 @@
+import type { ErrorCode, IServiceError } from '../interfaces/error.js';
+import type { Json } from '../interfaces/json.js';
+import type { ICreateBatchOperationRequest } from '../interfaces/operation.js';
+
+/** Codes that the client gives itself; the others are the service's. */
+export type ClientErrorCode =
+  'TIMEOUT' | 'WAIT_TIMEOUT' | 'UNAVAILABLE' | 'QUEUE_NOT_FOUND' | 'CLIENT_CLOSED' | 'INVALID_OPTIONS';
+export type BatchServiceErrorCode = ErrorCode | ClientErrorCode;
+
+export type ErrorDetails = Readonly<Record<string, Json>>;
+
+/** A request as it goes out: under an id that is fixed before the first attempt. */
+export type IdentifiedRequest = ICreateBatchOperationRequest & { id: string };
+
+/** Every failure of the client is one; `code` is stable, `cause` is what was below it. */
+export class BatchServiceError extends Error {
+  /**
+   * What a failed create was to create, each under the id it was sent with; empty for the other calls. The operations
+   * may have been accepted or not: hand them to `createOperations` again, and each exists once.
+   */
+  requests: readonly IdentifiedRequest[] = [];
+
+  constructor(
+    readonly code: BatchServiceErrorCode,
+    message: string,
+    readonly details?: ErrorDetails,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** The service answered with an error; or the client did, for a request that cannot be sent. Nothing was stored. */
+export class BatchServiceRefusalError extends BatchServiceError {
+  constructor(
+    override readonly code: ErrorCode,
+    message: string,
+    details?: ErrorDetails,
+    options?: ErrorOptions,
+  ) {
+    super(code, message, details, options);
+  }
+
+  static of({ code, message, details }: IServiceError, options?: ErrorOptions): BatchServiceRefusalError {
+    return new BatchServiceRefusalError(code, message, details, options);
+  }
+}
+
+/** No answer in time (`TIMEOUT`: what became of the request is not known), or not final in time (`WAIT_TIMEOUT`). */
+export class BatchServiceTimeoutError extends BatchServiceError {}
+
+/** The broker, its queue or the service cannot be reached, or the client is closed. */
+export class BatchServiceUnavailableError extends BatchServiceError {}
+
+/** Whether `error` comes from the client, and with the code given, if one is. */
+export function isBatchServiceError<Code extends BatchServiceErrorCode>(
+  error: unknown,
+  code?: Code,
+): error is BatchServiceError & { code: Code } {
+  return error instanceof BatchServiceError && (code === undefined || error.code === code);
+}
+
+/** Whether the same request may succeed a little later. */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof BatchServiceTimeoutError) return error.code === 'TIMEOUT';
+  if (error instanceof BatchServiceUnavailableError) return error.code !== 'CLIENT_CLOSED';
+  return isBatchServiceError(error, 'SERVICE_UNAVAILABLE') || isBatchServiceError(error, 'SHUTTING_DOWN');
+}

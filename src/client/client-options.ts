@@ -1,0 +1,136 @@
+import type { RmqOptions } from '@nestjs/microservices';
+import { BatchServiceError } from './client-errors.js';
+
+/** Options of the broker's connection, as amqp-connection-manager takes them: TLS, heartbeat, connection name. */
+export type RmqSocketOptions = NonNullable<RmqOptions['options']>['socketOptions'];
+
+export interface RmqConnectionOptions {
+  transport: 'rmq';
+  /** `amqp://user:password@host:port/vhost`, or `amqps:`. */
+  url?: string;
+  /** Several nodes of one cluster, tried in turn; instead of `url`. */
+  urls?: string[];
+  /** `BATCH_SERVICE_RMQ_QUEUE` of the service; default `batch_service`. */
+  queue?: string;
+  socketOptions?: RmqSocketOptions;
+}
+
+export interface TcpConnectionOptions {
+  transport: 'tcp';
+  /** `BATCH_RPC_TCP_HOST` of the service; default `127.0.0.1`. */
+  host?: string;
+  /** `BATCH_RPC_TCP_PORT` of the service; default 3001. */
+  port?: number;
+}
+
+export interface CallOptions {
+  /** How long one attempt waits for its answer, in milliseconds; default 10 000. */
+  timeoutMs?: number;
+  /** How many attempts may follow the first when the failure is transient; default 4. */
+  retries?: number;
+}
+
+/** A call takes at most `(retries + 1) × timeoutMs` and the back-off between, which doubles from 0.25 s to 5 s. */
+export type BatchServiceClientOptions = (RmqConnectionOptions | TcpConnectionOptions) &
+  CallOptions & {
+    /** Set on every operation that has no `source` of its own. */
+    source?: string;
+    /**
+     * `createOperations` splits its list into requests of no more than this many bytes; a single operation that is
+     * larger is refused. Default 8 MiB; keep it below `BATCH_MAX_BODY_KB` of the service and the broker's largest
+     * message (16 MiB by default in both).
+     */
+    maxRequestBytes?: number;
+  };
+
+export interface ResolvedConnection {
+  /** For messages; without the password. */
+  address: string;
+  wire:
+    | { transport: 'rmq'; urls: string[]; queue: string; socketOptions: RmqSocketOptions }
+    | { transport: 'tcp'; host: string; port: number };
+}
+
+export interface ResolvedOptions extends ResolvedConnection {
+  source: string | undefined;
+  call: Required<CallOptions>;
+  maxRequestBytes: number;
+}
+
+/** @throws BatchServiceError `INVALID_OPTIONS`, naming the option. */
+export function resolveOptions(options: BatchServiceClientOptions): ResolvedOptions {
+  return {
+    ...resolveConnection(options),
+    source: options.source,
+    call: {
+      timeoutMs: atLeast(1, 'timeoutMs', options.timeoutMs ?? 10_000),
+      retries: atLeast(0, 'retries', options.retries ?? 4),
+    },
+    maxRequestBytes: atLeast(1024, 'maxRequestBytes', options.maxRequestBytes ?? 8 * 1024 * 1024),
+  };
+}
+
+function resolveConnection(options: BatchServiceClientOptions): ResolvedConnection {
+  switch (options.transport) {
+    case 'rmq':
+      return resolveRmq(options);
+    case 'tcp': {
+      const { host = '127.0.0.1', port = 3001 } = options;
+      return { address: `tcp://${host}:${port}`, wire: { transport: 'tcp', host, port: atLeast(1, 'port', port) } };
+    }
+    default:
+      options satisfies never;
+      throw invalid('transport', "'rmq' or 'tcp'", (options as { transport?: unknown }).transport);
+  }
+}
+
+function resolveRmq({
+  url,
+  urls,
+  queue = 'batch_service',
+  socketOptions,
+  source,
+}: RmqConnectionOptions & {
+  source?: string;
+}): ResolvedConnection {
+  const nodes = urls ?? [url];
+  if (nodes.length === 0) throw invalid('urls', 'at least one URL', urls);
+  const checked = nodes.map((node) => amqpUrl(urls ? 'urls' : 'url', node));
+  return {
+    address: `queue '${queue}' of ${checked.map(({ host, pathname }) => host + pathname.replace(/\/$/, '')).join(', ')}`,
+    wire: {
+      transport: 'rmq',
+      urls: checked.map(({ href }) => href),
+      queue,
+      socketOptions: {
+        reconnectTimeInSeconds: 0.5,
+        ...socketOptions,
+        connectionOptions: {
+          clientProperties: { connection_name: `batch-service client${source === undefined ? '' : ` of ${source}`}` },
+          ...socketOptions?.connectionOptions,
+        },
+      },
+    },
+  };
+}
+
+function amqpUrl(option: string, text: string | undefined): URL {
+  const url = text !== undefined && URL.canParse(text) ? new URL(text) : undefined;
+  // The value may hold a password, so the message does not repeat it.
+  if (!url || !['amqp:', 'amqps:'].includes(url.protocol)) {
+    throw invalid(option, 'amqp://user:password@host:port/vhost', text === undefined ? undefined : 'something else');
+  }
+  return url;
+}
+
+function atLeast(least: number, option: string, value: number): number {
+  if (!Number.isInteger(value) || value < least) throw invalid(option, `an integer from ${least}`, value);
+  return value;
+}
+
+function invalid(option: string, expected: string, got: unknown): BatchServiceError {
+  return new BatchServiceError(
+    'INVALID_OPTIONS',
+    `The Batch Service client cannot be made: ${option}: expected ${expected}; got ${String(got)}`,
+  );
+}

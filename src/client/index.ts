@@ -1,0 +1,65 @@
+export {
+  BatchServiceClientModule,
+  batchServiceClientToken,
+  InjectBatchServiceClient,
+  type BatchServiceClientModuleExtras,
+} from './batch-service-client.module.js';
+export { BatchServiceClient, type OperationOptions, type WaitOptions } from './batch-service.client.js';
+export type {
+  BatchServiceClientOptions,
+  CallOptions,
+  RmqConnectionOptions,
+  RmqSocketOptions,
+  TcpConnectionOptions,
+} from './client-options.js';
+export {
+  BatchServiceError,
+  BatchServiceRefusalError,
+  BatchServiceTimeoutError,
+  BatchServiceUnavailableError,
+  isBatchServiceError,
+  type BatchServiceErrorCode,
+  type ClientErrorCode,
+  type ErrorDetails,
+  type IdentifiedRequest,
+} from './client-errors.js';
+export {
+  OnOperationsSettled,
+  SettledAcknowledgement,
+  settledConsumerOptions,
+  settledEventKey,
+  type RmqSettledConsumerOptions,
+  type TcpSettledConsumerOptions,
+} from './settled-consumer.js';
+
+export { FAILURE_CODES, REFUSAL_CODES, type ErrorCode, type IServiceError } from '../interfaces/error.js';
+export type { Json, JsonRow } from '../interfaces/json.js';
+export {
+  OPERATION_STATUSES,
+  OPERATION_TYPES,
+  RETRY_REASONS,
+  type IBatchOperation,
+  type ICreateBatchOperationRequest,
+  type ICreateBatchOperationResult,
+  type IOperationError,
+  type IRetryRequest,
+  type OperationStatus,
+  type OperationType,
+  type RetryReason,
+} from '../interfaces/operation.js';
+export {
+  MAX_OPERATIONS_PER_REQUEST,
+  RPC_PATTERNS,
+  type ICreateBatchOperationEntry,
+  type ICreateBatchOperationsResponse,
+  type IOperationIdRequest,
+  type IWaitForOperationRequest,
+} from '../interfaces/rpc.js';
+export {
+  ANONYMOUS_SOURCE,
+  EVENTS_EXCHANGE,
+  SETTLED_PATTERN,
+  settledRoutingKey,
+  type IOperationsSettledEvent,
+  type IOperationsSettledMessage,
+} from '../interfaces/settled-event.js';

@@ -1,0 +1,41 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isTransient } from './client-errors.js';
+
+const FIRST_DELAY_MS = 250;
+const LONGEST_DELAY_MS = 5000;
+
+/** Milliseconds before retry number `retry` (from 0): doubling, with half of it left to `random` (0 to 1). */
+export function backOffMs(retry: number, random: number): number {
+  const full = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** retry);
+  return Math.round(full * (0.5 + 0.5 * random));
+}
+
+export interface RetryPolicy {
+  retries: number;
+  /** No retry begins after this time (`performance.now()`). */
+  deadline?: number;
+  /** Ends the pause between two attempts. */
+  signal: AbortSignal;
+}
+
+/**
+ * Runs `attempt` until it succeeds, fails for good, or the policy is used up; with jitter, so that many callers that
+ * failed together do not come back together.
+ *
+ * @throws the failure of the last attempt.
+ */
+export async function retrying<T>(
+  { retries, deadline = Infinity, signal }: RetryPolicy,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  for (let retry = 0; ; retry += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const pause = backOffMs(retry, Math.random());
+      if (retry >= retries || !isTransient(error) || performance.now() + pause > deadline) throw error;
+      // Once aborted, the next attempt says why.
+      await delay(pause, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}

@@ -1,0 +1,117 @@
+import { applyDecorators, Injectable, UseInterceptors } from '@nestjs/common';
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import { EventPattern, RmqContext, Transport, type RmqOptions, type TcpOptions } from '@nestjs/microservices';
+import type { Channel, Message } from 'amqplib';
+import { tap, type Observable } from 'rxjs';
+import {
+  EVENTS_EXCHANGE,
+  SETTLED_PATTERN,
+  settledRoutingKey,
+  type IOperationsSettledEvent,
+} from '../interfaces/settled-event.js';
+import type { RmqSocketOptions } from './client-options.js';
+
+export interface RmqSettledConsumerOptions {
+  url?: string;
+  /** Several nodes of one cluster, tried in turn; instead of `url`. */
+  urls?: string[];
+  /** A queue of the consumer's own; made when it is missing. All processes of one consumer share it. */
+  queue: string;
+  /** The `source` of the operations; `*` for those of every source. */
+  source: string;
+  /** Events that may be worked on at once, 1 to 65 535; default 20. */
+  prefetchCount?: number;
+  /** Further arguments of the queue, such as `x-dead-letter-exchange`. */
+  queueArguments?: Readonly<Record<string, unknown>>;
+  socketOptions?: RmqSocketOptions;
+}
+
+/** Where the service's `BATCH_NOTIFICATION_TCP_URL` points to: for a first look, without a broker. */
+export interface TcpSettledConsumerOptions {
+  host?: string;
+  port: number;
+}
+
+/**
+ * Options of the Nest microservice that receives a source's notifications: through a durable quorum queue that is bound
+ * to the service's exchange, with acknowledgement by hand, which `@OnOperationsSettled()` does. They wait in the queue
+ * while the consumer is down; so start it once before the first operation is created.
+ */
+export function settledConsumerOptions(options: RmqSettledConsumerOptions): RmqOptions;
+export function settledConsumerOptions(options: TcpSettledConsumerOptions): TcpOptions;
+export function settledConsumerOptions(
+  options: RmqSettledConsumerOptions | TcpSettledConsumerOptions,
+): RmqOptions | TcpOptions {
+  if (!('queue' in options)) {
+    return { transport: Transport.TCP, options: { host: options.host ?? '127.0.0.1', port: options.port } };
+  }
+  const { url, urls = url === undefined ? [] : [url], queue, source, prefetchCount = 20 } = options;
+  return {
+    transport: Transport.RMQ,
+    options: {
+      urls,
+      queue,
+      queueOptions: { durable: true, arguments: { 'x-queue-type': 'quorum', ...options.queueArguments } },
+      exchange: EVENTS_EXCHANGE,
+      exchangeType: 'topic',
+      routingKey: settledRoutingKey(source),
+      noAck: false,
+      prefetchCount,
+      socketOptions: options.socketOptions,
+    },
+  };
+}
+
+/** The same for every delivery of one notification, and its `messageId` in RabbitMQ: remember it to drop repetitions. */
+export function settledEventKey({ chunkId, source }: IOperationsSettledEvent): string {
+  return `${chunkId}:${source}`;
+}
+
+const FIRST_REDELIVERY_MS = 1000;
+const LONGEST_REDELIVERY_MS = 30_000;
+
+/** Milliseconds before an event whose handler failed goes back into the queue, by how often it was delivered before. */
+export function redeliveryDelayMs(deliveries: number): number {
+  return Math.min(LONGEST_REDELIVERY_MS, FIRST_REDELIVERY_MS * 2 ** deliveries);
+}
+
+/**
+ * Acknowledges a RabbitMQ event when its handler has succeeded, and gives it back to the queue, after a growing pause,
+ * when it has failed. Other transports have nothing to acknowledge.
+ */
+@Injectable()
+export class SettledAcknowledgement implements NestInterceptor {
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const rpc = context.switchToRpc().getContext<unknown>();
+    if (!(rpc instanceof RmqContext)) return next.handle();
+    const channel = rpc.getChannelRef() as Channel;
+    const message = rpc.getMessage() as Message;
+    return next.handle().pipe(
+      tap({
+        complete: () => onChannel(() => channel.ack(message)),
+        error: () => {
+          const deliveries = Number(message.properties.headers?.['x-delivery-count'] ?? 0);
+          setTimeout(() => onChannel(() => channel.nack(message)), redeliveryDelayMs(deliveries)).unref();
+        },
+      }),
+    );
+  }
+}
+
+/** A channel that is gone has given its messages back to the queue: they come again, and nothing is to be done. */
+function onChannel(act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== 'IllegalOperationError') throw error;
+  }
+}
+
+/**
+ * The handler of the notifications, in a controller of a microservice with `settledConsumerOptions`. Its parameter is an
+ * `IOperationsSettledEvent`; the event is acknowledged when the handler has resolved, and comes again when it has
+ * thrown. One handler a microservice: a second one would acknowledge the same message again.
+ */
+export function OnOperationsSettled(): MethodDecorator {
+  return applyDecorators(EventPattern(SETTLED_PATTERN) as MethodDecorator, UseInterceptors(SettledAcknowledgement));
+}

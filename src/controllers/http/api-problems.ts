@@ -1,0 +1,92 @@
+import { applyDecorators } from '@nestjs/common';
+import { ApiExtraModels, ApiResponse, getSchemaPath } from '@nestjs/swagger';
+import type { ErrorCode } from '../../interfaces/error.js';
+import { describeError } from '../../services/errors/error-catalog.js';
+import { ProblemDto } from './dto/problem.dto.js';
+import { problemType } from './filters/to-problem.js';
+
+/** What any request may meet. */
+const EVERYWHERE: readonly ErrorCode[] = ['SERVICE_UNAVAILABLE', 'SHUTTING_DOWN', 'INTERNAL_ERROR'];
+
+/** What the intake refuses of one operation. */
+export const OPERATION_REFUSALS: readonly ErrorCode[] = [
+  'INVALID_REQUEST',
+  'INVALID_ID',
+  'UNKNOWN_OPERATION_TYPE',
+  'UNKNOWN_TARGET',
+  'TARGET_NOT_ALLOWED',
+  'UNKNOWN_COLUMN',
+  'COLUMN_NOT_WRITABLE',
+  'KEY_REQUIRED',
+  'KEY_NOT_UNIQUE',
+  'VALUES_REQUIRED',
+  'INVALID_VALUE',
+  'VALUE_OUT_OF_RANGE',
+  'NOT_SUPPORTED',
+  'IDEMPOTENCY_CONFLICT',
+];
+
+/** What a request with a body may meet before anybody looks into it. */
+export const BODY_REFUSALS: readonly ErrorCode[] = ['MALFORMED_MESSAGE', 'PAYLOAD_TOO_LARGE'];
+
+const DETAILS: Partial<Record<ErrorCode, string>> = {
+  INVALID_REQUEST: 'The query is not valid: limit must not be greater than 1000',
+  INVALID_ID: "The id of an operation is a UUID, got '4711'",
+  UNKNOWN_TARGET: "There is no table 'public.ordres'",
+  TARGET_NOT_ALLOWED: "Operations on 'batch.operations' are not allowed; BATCH_ALLOWED_TARGETS names what is",
+  UNKNOWN_COLUMN: "Table 'public.orders' has no column 'totl'",
+  KEY_NOT_UNIQUE: "'status' is not a primary key or unique constraint of 'public.orders'",
+  INVALID_VALUE: "Column 'total' of 'public.orders' is numeric, got 'much'",
+  MALFORMED_MESSAGE: "The body is not JSON: Expected ',' or '}' after property value in JSON at position 61",
+  PAYLOAD_TOO_LARGE: 'The body is larger than 16384 KiB; send fewer operations at once',
+  IDEMPOTENCY_CONFLICT: 'The id belongs to an operation with another body; use a new id for a new operation',
+  OPERATION_NOT_FOUND: "There is no operation '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f'",
+  CHUNK_NOT_FOUND: "There is no chunk '1207'",
+  SERVICE_UNAVAILABLE: 'The database is out of reach; try again',
+  INTERNAL_ERROR: 'The service failed; the request id finds the cause in its log',
+};
+
+/** Describes the errors of an endpoint: one response for each status, one example for each code. */
+export function ApiProblems(...codes: readonly ErrorCode[]): MethodDecorator {
+  const byStatus = groupByStatus([...codes, ...EVERYWHERE]);
+  return applyDecorators(
+    ApiExtraModels(ProblemDto),
+    ...[...byStatus].map(([status, group]) =>
+      ApiResponse({
+        status,
+        description: group.map((code) => `\`${code}\`: ${describeError(code).title}.`).join('\n\n'),
+        content: {
+          'application/problem+json': {
+            schema: { $ref: getSchemaPath(ProblemDto) },
+            examples: Object.fromEntries(group.map((code) => [code, { value: exampleOf(code) }])),
+          },
+        },
+        ...(status === 503 && {
+          headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' }, example: 2 } },
+        }),
+      }),
+    ),
+  );
+}
+
+function groupByStatus(codes: readonly ErrorCode[]): Map<number, ErrorCode[]> {
+  const groups = new Map<number, ErrorCode[]>();
+  for (const code of new Set(codes)) {
+    const { httpStatus } = describeError(code);
+    groups.set(httpStatus, [...(groups.get(httpStatus) ?? []), code]);
+  }
+  return groups;
+}
+
+function exampleOf(code: ErrorCode): ProblemDto {
+  const { title, httpStatus } = describeError(code);
+  return {
+    type: problemType(code),
+    title,
+    status: httpStatus,
+    detail: DETAILS[code] ?? title,
+    code,
+    instance: '/api/v1/operations',
+    requestId: '0198f2a0-4c2d-7aaa-8bbb-0c1d2e3f4a5b',
+  };
+}

@@ -1,0 +1,98 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import type { ErrorCode } from '../../../interfaces/error.js';
+import type { JsonRow } from '../../../interfaces/json.js';
+import {
+  OPERATION_STATUSES,
+  OPERATION_TYPES,
+  type IBatchOperation,
+  type IOperationError,
+  type IPage,
+  type OperationStatus,
+  type OperationType,
+} from '../../../interfaces/operation.js';
+import { ALL_ERROR_CODES } from '../../../services/errors/error-catalog.js';
+
+export class OperationErrorDto implements IOperationError {
+  @ApiProperty({ enum: ALL_ERROR_CODES, enumName: 'ErrorCode', example: 'UNIQUE_VIOLATION' })
+  code!: ErrorCode;
+
+  @ApiProperty({ example: 'Key (id)=(4711) already exists.' })
+  message!: string;
+
+  @ApiPropertyOptional({ description: 'The constraint that refused the row.', example: 'orders_pkey' })
+  constraint?: string;
+
+  @ApiPropertyOptional({ example: 'id' })
+  column?: string;
+
+  @ApiPropertyOptional({ description: "Five characters, see PostgreSQL's appendix A.", example: '23505' })
+  sqlState?: string;
+}
+
+export class OperationDto implements IBatchOperation {
+  @ApiProperty({ format: 'uuid', example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f' })
+  id!: string;
+
+  @ApiProperty({ enum: OPERATION_TYPES, example: 'insert' })
+  operationType!: OperationType;
+
+  @ApiProperty({ description: '`schema.table`.', example: 'public.orders' })
+  target!: string;
+
+  @ApiPropertyOptional({ type: 'object', additionalProperties: true, example: { id: 4711 } })
+  key?: JsonRow;
+
+  @ApiPropertyOptional({ type: 'object', additionalProperties: true, example: { id: 4711, total: '99.90' } })
+  values?: JsonRow;
+
+  @ApiPropertyOptional({ enum: ['error', 'ignore'], example: 'error' })
+  onConflict?: 'error' | 'ignore';
+
+  @ApiPropertyOptional({ type: [String], example: ['email'] })
+  conflictKey?: string[];
+
+  @ApiPropertyOptional({ example: true })
+  mustExist?: boolean;
+
+  @ApiProperty({ type: 'integer', minimum: 0, maximum: 9, example: 0 })
+  priority!: number;
+
+  @ApiPropertyOptional({ format: 'date-time', example: '2030-01-01T08:00:00.000Z' })
+  runAt?: string;
+
+  @ApiPropertyOptional({ example: 'checkout' })
+  source?: string;
+
+  @ApiProperty({
+    enum: OPERATION_STATUSES,
+    description: '`completed`, `failed` and `cancelled` are final; a failed or cancelled operation may be retried.',
+    example: 'completed',
+  })
+  status!: OperationStatus;
+
+  @ApiPropertyOptional({ description: 'Rows that the operation changed, once it is completed.', example: 1 })
+  rowsAffected?: number;
+
+  @ApiProperty({ description: 'How often it was executed to a verdict.', example: 1 })
+  attempts!: number;
+
+  @ApiPropertyOptional({ type: OperationErrorDto, description: 'Why it failed.' })
+  error?: OperationErrorDto;
+
+  @ApiPropertyOptional({ description: 'The chunk that settled it.', example: '1207' })
+  chunkId?: string;
+
+  @ApiProperty({ format: 'date-time', example: '2026-01-01T08:00:00.000Z' })
+  createdAt!: string;
+
+  @ApiPropertyOptional({ format: 'date-time', example: '2026-01-01T08:00:01.250Z' })
+  settledAt?: string;
+}
+
+export class OperationPageDto implements IPage<IBatchOperation> {
+  @ApiProperty({ type: [OperationDto], description: 'Newest first. May hold fewer than `limit`.' })
+  items!: OperationDto[];
+
+  @ApiPropertyOptional({ description: 'For the next page; absent on the last one.', example: 'MTIwNw' })
+  nextCursor?: string;
+}

@@ -1,0 +1,112 @@
+import { Body, Controller, Delete, Get, HttpCode, HttpStatus, Param, Post, Query, Res } from '@nestjs/common';
+import { ApiBody, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import type { Response } from 'express';
+import type { IBatchOperation, ICreateBatchOperationResult, IPage } from '../../interfaces/operation.js';
+import type { ICreateBatchOperationsResponse } from '../../interfaces/rpc.js';
+import { IntakeService } from '../../services/intake/intake.service.js';
+import { OperationsService } from '../../services/outcomes/operations.service.js';
+import { API_PREFIX } from './api-prefix.js';
+import { ApiProblems, BODY_REFUSALS, OPERATION_REFUSALS } from './api-problems.js';
+import { CREATE_EXAMPLES, CREATE_MANY_EXAMPLES } from './create-examples.js';
+import { CreateOperationDto, CreateOperationResultDto } from './dto/create-operation.dto.js';
+import { CreateOperationsDto, CreateOperationsResponseDto } from './dto/create-operations.dto.js';
+import { OperationDto, OperationPageDto } from './dto/operation.dto.js';
+import { ListOperationsQueryDto, WaitQueryDto } from './dto/queries.dto.js';
+import { OperationIdPipe } from './pipes/operation-id.pipe.js';
+import { queryPipe } from './pipes/query.pipe.js';
+
+const ID_PARAMETER = {
+  name: 'id',
+  description: 'The UUID of the operation.',
+  schema: { type: 'string', format: 'uuid' },
+  example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f',
+} as const;
+
+/** Operations over REST. What a request holds is checked at the intake, for RPC and REST alike. */
+@ApiTags('operations')
+@Controller(`${API_PREFIX}/operations`)
+export class OperationsController {
+  constructor(
+    private readonly intake: IntakeService,
+    private readonly operations: OperationsService,
+  ) {}
+
+  @Post()
+  @ApiOperation({
+    summary: 'Create an operation',
+    description:
+      'Answered when the operation is durable. Sent again with the same id and body, it is the same operation.',
+  })
+  @ApiBody({ type: CreateOperationDto, examples: CREATE_EXAMPLES })
+  @ApiCreatedResponse({
+    type: CreateOperationResultDto,
+    description: 'The operation is stored.',
+    headers: { Location: { description: 'Where the operation is read.', schema: { type: 'string' } } },
+  })
+  @ApiOkResponse({ type: CreateOperationResultDto, description: 'It existed already.' })
+  @ApiProblems(...OPERATION_REFUSALS, ...BODY_REFUSALS)
+  async create(
+    @Body() request: unknown,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<ICreateBatchOperationResult> {
+    const result = await this.intake.accept(request);
+    response.status(result.created ? HttpStatus.CREATED : HttpStatus.OK);
+    response.location(`/${API_PREFIX}/operations/${result.id}`);
+    return result;
+  }
+
+  @Post('bulk')
+  @HttpCode(HttpStatus.OK)
+  @ApiOperation({
+    summary: 'Create many operations',
+    description: 'At most 10 000. Answered in their order; one bad entry spoils no other and is answered as its error.',
+  })
+  @ApiBody({ type: CreateOperationsDto, examples: CREATE_MANY_EXAMPLES })
+  @ApiOkResponse({ type: CreateOperationsResponseDto })
+  @ApiProblems('INVALID_REQUEST', 'TOO_MANY_OPERATIONS', ...BODY_REFUSALS)
+  createMany(@Body() request: unknown): Promise<ICreateBatchOperationsResponse> {
+    return this.intake.acceptMany(request);
+  }
+
+  @Get()
+  @ApiOperation({ summary: 'List operations, newest first' })
+  @ApiOkResponse({ type: OperationPageDto })
+  @ApiProblems('INVALID_REQUEST')
+  list(@Query(queryPipe) query: ListOperationsQueryDto): Promise<IPage<IBatchOperation>> {
+    return this.operations.list(query);
+  }
+
+  @Get(':id')
+  @ApiOperation({
+    summary: 'Read an operation and what became of it',
+    description: 'With `wait`, answered as soon as it is completed, failed or cancelled.',
+  })
+  @ApiParam(ID_PARAMETER)
+  @ApiOkResponse({ type: OperationDto })
+  @ApiProblems('INVALID_ID', 'INVALID_REQUEST', 'OPERATION_NOT_FOUND')
+  get(@Param('id', OperationIdPipe) id: string, @Query(queryPipe) { wait }: WaitQueryDto): Promise<IBatchOperation> {
+    return wait === undefined || wait === 0 ? this.operations.get(id) : this.operations.wait(id, wait);
+  }
+
+  @Delete(':id')
+  @ApiOperation({ summary: 'Cancel an operation that is pending or scheduled' })
+  @ApiParam(ID_PARAMETER)
+  @ApiOkResponse({ type: OperationDto })
+  @ApiProblems('INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_CANCELLABLE')
+  cancel(@Param('id', OperationIdPipe) id: string): Promise<IBatchOperation> {
+    return this.operations.cancel(id);
+  }
+
+  @Post(':id/retries')
+  @HttpCode(HttpStatus.OK)
+  @ApiOperation({
+    summary: 'Retry an operation that failed or was cancelled',
+    description: 'It is pending again, at its old place in the order.',
+  })
+  @ApiParam(ID_PARAMETER)
+  @ApiOkResponse({ type: OperationDto })
+  @ApiProblems('INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_RETRYABLE')
+  retry(@Param('id', OperationIdPipe) id: string): Promise<IBatchOperation> {
+    return this.operations.retry(id);
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * Deeper JSON is refused: what walks it recursively, here or in PostgreSQL, would run out of stack. A value of an operation
+ * may nest 100 levels by itself; the rest is for what stands around it.
+ */
+export const MAX_NESTING = 128;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+/** Whether JSON text (UTF-8) nests deeper than `limit`. Reads bytes, so it is safe before parsing; text that is no JSON may pass. */
+export function nestsDeeperThan(limit: number, text: Uint8Array): boolean {
+  let depth = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const byte = text[at];
+    if (byte === QUOTE) at = endOfString(text, at);
+    else if (byte === CLOSE_ARRAY || byte === CLOSE_OBJECT) depth -= 1;
+    else if (byte === OPEN_ARRAY || byte === OPEN_OBJECT) depth += 1;
+    if (depth > limit) return true;
+  }
+  return false;
+}
+
+function endOfString(text: Uint8Array, start: number): number {
+  let at = start + 1;
+  while (at < text.length && text[at] !== QUOTE) at += text[at] === BACKSLASH ? 2 : 1;
+  return at;
+}

@@ -1,0 +1,21 @@
+import type { INestApplication, INestMicroservice } from '@nestjs/common';
+import type { MicroserviceOptions } from '@nestjs/microservices';
+import type { Settings } from '../../services/config/settings.js';
+import { RabbitmqService } from '../../services/rabbitmq/rabbitmq.service.js';
+import { RabbitmqServer } from './rabbitmq.server.js';
+import { TcpServer } from './tcp.server.js';
+
+/**
+ * Gives the message patterns of the application a transport: RabbitMQ where a broker is configured, else TCP. It serves after
+ * `app.startAllMicroservices()` and drains in `app.close()`, before any connection to the database is closed.
+ */
+export function connectRpc(app: INestApplication, settings: Settings): INestMicroservice {
+  return app.connectMicroservice<MicroserviceOptions>({ strategy: createServer(app, settings) });
+}
+
+function createServer(app: INestApplication, settings: Settings): RabbitmqServer | TcpServer {
+  const { rabbitmq } = settings;
+  return rabbitmq === undefined
+    ? new TcpServer(settings)
+    : new RabbitmqServer({ ...settings, rabbitmq }, app.get(RabbitmqService, { strict: false }));
+}

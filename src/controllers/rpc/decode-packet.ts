@@ -1,0 +1,60 @@
+import { ServiceError } from '../../services/errors/service-error.js';
+import { MAX_NESTING, nestsDeeperThan } from '../nesting-depth.js';
+
+/** A request as it travels: `{ "pattern": "create_operation", "id": "…", "data": { … } }`. */
+export interface RpcPacket {
+  pattern: string;
+  /** Absent in an event; otherwise as the caller wrote it. */
+  id: unknown;
+  data: unknown;
+}
+
+/**
+ * Reads a message body of at most `maxKb` KiB.
+ *
+ * @throws ServiceError `PAYLOAD_TOO_LARGE` before anything is parsed, `MALFORMED_MESSAGE`
+ */
+export function decodePacket(body: Buffer, maxKb: number): RpcPacket {
+  if (body.length > maxKb * 1024) throw tooLarge(maxKb, body.length);
+  if (nestsDeeperThan(MAX_NESTING, body)) {
+    throw new ServiceError('MALFORMED_MESSAGE', `The message nests deeper than ${MAX_NESTING} levels`);
+  }
+  return toPacket(parse(body));
+}
+
+export function tooLarge(limitKb: number, bytes?: number): ServiceError {
+  const size = bytes === undefined ? '' : ` (it has ${bytes} bytes)`;
+  return new ServiceError(
+    'PAYLOAD_TOO_LARGE',
+    `The message is larger than ${limitKb} KiB${size}; send fewer operations at once`,
+    bytes === undefined ? { limitKb } : { limitKb, bytes },
+  );
+}
+
+function parse(body: Buffer): unknown {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch (error) {
+    throw new ServiceError('MALFORMED_MESSAGE', `The message is not JSON: ${(error as Error).message}`, undefined, {
+      cause: error,
+    });
+  }
+}
+
+function toPacket(message: unknown): RpcPacket {
+  if (typeof message !== 'object' || message === null || !('pattern' in message)) {
+    throw new ServiceError(
+      'MALFORMED_MESSAGE',
+      'The message has no "pattern"; expected { "pattern": …, "id": …, "data": … }',
+    );
+  }
+  const { pattern } = message;
+  if (typeof pattern !== 'string') {
+    throw new ServiceError('MALFORMED_MESSAGE', 'The "pattern" of the message is not a string');
+  }
+  return {
+    pattern,
+    id: 'id' in message && message.id !== null ? message.id : undefined,
+    data: 'data' in message ? message.data : undefined,
+  };
+}

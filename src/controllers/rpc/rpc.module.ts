@@ -1,0 +1,12 @@
+import { Module } from '@nestjs/common';
+import { IntakeModule } from '../../services/intake/intake.module.js';
+import { OutcomesModule } from '../../services/outcomes/outcomes.module.js';
+import { RabbitmqModule } from '../../services/rabbitmq/rabbitmq.module.js';
+import { OperationsRpcController } from './operations.rpc.controller.js';
+
+/** The message patterns; `connectRpc` gives them a transport. */
+@Module({
+  imports: [IntakeModule, OutcomesModule, RabbitmqModule],
+  controllers: [OperationsRpcController],
+})
+export class RpcModule {}

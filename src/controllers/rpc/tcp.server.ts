@@ -1,0 +1,93 @@
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ServerTCP, TcpContext, type TcpSocket } from '@nestjs/microservices';
+import type { Settings } from '../../services/config/settings.js';
+import { ServiceError } from '../../services/errors/service-error.js';
+import { requestIdFrom, runInRequest } from '../../services/observability/request-context.js';
+import type { RpcPacket } from './decode-packet.js';
+import { FramedSocket } from './framed-socket.js';
+import { InFlight } from './in-flight.js';
+import { refusal, runHandler, type RpcAnswer } from './rpc-answer.js';
+
+export type TcpServerSettings = Pick<Settings, 'rpcTcp' | 'intake' | 'shutdownTimeoutMs'>;
+
+/** A peer that does not take its last answers is not waited for longer. */
+const FLUSH_TIMEOUT_MS = 1000;
+
+/**
+ * NestJS' TCP server with the answers of the RabbitMQ one, for use without a broker. It promises that every readable request
+ * is answered, that what one connection sends harms no other, and that stopping answers what was begun before sockets close. An
+ * event that is refused can only be logged: TCP has no queue to keep it in.
+ */
+export class TcpServer extends ServerTCP {
+  private readonly inFlight = new InFlight();
+  private closing = false;
+  private closed: Promise<void> | undefined;
+
+  constructor(private readonly settings: TcpServerSettings) {
+    super(settings.rpcTcp);
+  }
+
+  override handleMessage(socket: TcpSocket, message: unknown): Promise<void> {
+    return this.inFlight.track(() => this.serve(socket, message as RpcPacket));
+  }
+
+  // NestJS waits for what this returns, though its own server returns nothing.
+  // eslint-disable-next-line @typescript-eslint/no-misused-promises
+  override close(): Promise<void> {
+    this.closed ??= this.drain();
+    return this.closed;
+  }
+
+  protected override getSocketInstance(socket: Socket): TcpSocket {
+    return new FramedSocket(socket, this.settings.intake.maxBodyKb);
+  }
+
+  private async serve(socket: TcpSocket, packet: RpcPacket): Promise<void> {
+    const answer = await this.answer(socket, packet);
+    if (packet.id !== undefined) return reply(socket, packet.id, answer);
+    if (answer.err !== undefined) {
+      this.logger.warn({ msg: `An event was refused and is lost: ${answer.err.message}`, code: answer.err.code });
+    }
+  }
+
+  private async answer(socket: TcpSocket, { pattern, id, data }: RpcPacket): Promise<RpcAnswer> {
+    return runInRequest(requestIdFrom(id), () => {
+      if (this.closing) return refusal(new ServiceError('SHUTTING_DOWN', 'The service is stopping; try again'));
+      const context = new TcpContext([socket, pattern, undefined]);
+      return runHandler(this.getHandlerByPattern(pattern), pattern, data, context);
+    });
+  }
+
+  private async drain(): Promise<void> {
+    this.closing = true;
+    this.isManuallyTerminated = true;
+    this.server.close();
+    if (!(await this.inFlight.drained(this.settings.shutdownTimeoutMs))) {
+      this.logger.warn(`${this.inFlight.size} requests were not answered in time`);
+    }
+    await this.flushSockets();
+    super.close();
+  }
+
+  /** `super.close()` cuts sockets, and with them answers that are not sent yet. */
+  private async flushSockets(): Promise<void> {
+    const ended = [...this.openSockets].map(async (socket) => {
+      if (socket.destroyed) return;
+      const finished = once(socket, 'finish').catch(() => undefined);
+      socket.end();
+      await finished;
+    });
+    await Promise.race([Promise.all(ended), delay(FLUSH_TIMEOUT_MS, undefined, { ref: false })]);
+  }
+}
+
+function reply(socket: TcpSocket, id: unknown, answer: RpcAnswer): void {
+  try {
+    socket.sendMessage({ ...answer, id });
+  } catch (error) {
+    // An answer that cannot be written as JSON; nothing of it was sent.
+    socket.sendMessage({ ...refusal(error), id });
+  }
+}

@@ -1,0 +1,61 @@
+import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+
+/** One committed transaction of the poller. */
+@Entity({
+  schema: 'batch',
+  name: 'chunks',
+  comment: 'One row for each committed chunk: which operations, how many statements, how long.',
+})
+@Index('chunks_unannounced_idx', ['id'], { where: 'announce and notified_at is null' })
+export class ChunkEntity {
+  @PrimaryGeneratedColumn('identity', {
+    type: 'bigint',
+    generatedIdentity: 'ALWAYS',
+    primaryKeyConstraintName: 'chunks_pkey',
+  })
+  id!: string;
+
+  /** The `seq`s of its operations. */
+  @Index('chunks_seqs_idx', { spatial: true })
+  @Column({ type: 'int8multirange' })
+  seqs!: string;
+
+  /** Host and process. */
+  @Column({ type: 'text' })
+  worker!: string;
+
+  @Column({ type: 'integer' })
+  operations!: number;
+
+  @Column({ type: 'integer' })
+  completed!: number;
+
+  @Column({ type: 'integer' })
+  failed!: number;
+
+  @Column({ type: 'integer' })
+  groups!: number;
+
+  @Column({ type: 'integer' })
+  statements!: number;
+
+  @Column({ type: 'boolean' })
+  fallback!: boolean;
+
+  /** False when there was nowhere to announce to. */
+  @Column({ type: 'boolean' })
+  announce!: boolean;
+
+  @Column({ name: 'started_at', type: 'timestamptz' })
+  startedAt!: Date;
+
+  @Index('chunks_settled_at_idx')
+  @Column({ name: 'settled_at', type: 'timestamptz' })
+  settledAt!: Date;
+
+  @Column({ name: 'duration_ms', type: 'integer' })
+  durationMs!: number;
+
+  @Column({ name: 'notified_at', type: 'timestamptz', nullable: true })
+  notifiedAt!: Date | null;
+}

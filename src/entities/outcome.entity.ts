@@ -1,0 +1,46 @@
+import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
+
+/** What is not an ordinary success: failed, cancelled, no row matched, or more than one attempt. */
+@Entity({
+  schema: 'batch',
+  name: 'outcomes',
+  comment: 'What is not an ordinary success: failed, cancelled, no row matched, more than one attempt.',
+})
+@Check('outcomes_status_check', `status in ('completed', 'failed', 'cancelled')`)
+@Index('outcomes_status_idx', ['status', 'seq'])
+export class OutcomeEntity {
+  @PrimaryColumn({ type: 'bigint', primaryKeyConstraintName: 'outcomes_pkey' })
+  seq!: string;
+
+  @Column({ type: 'text' })
+  status!: 'completed' | 'failed' | 'cancelled';
+
+  @Column({ name: 'rows_affected', type: 'integer' })
+  rowsAffected!: number;
+
+  @Column({ type: 'smallint' })
+  attempts!: number;
+
+  @Column({ type: 'text', nullable: true })
+  code!: string | null;
+
+  @Column({ type: 'text', nullable: true })
+  message!: string | null;
+
+  @Column({ name: 'constraint_name', type: 'text', nullable: true })
+  constraintName!: string | null;
+
+  @Column({ name: 'column_name', type: 'text', nullable: true })
+  columnName!: string | null;
+
+  @Column({ name: 'sql_state', type: 'text', nullable: true })
+  sqlState!: string | null;
+
+  /** Null for a cancelled operation: no chunk settled it. */
+  @Index('outcomes_chunk_id_idx')
+  @Column({ name: 'chunk_id', type: 'bigint', nullable: true })
+  chunkId!: string | null;
+
+  @Column({ name: 'settled_at', type: 'timestamptz', default: () => 'now()' })
+  settledAt!: Date;
+}

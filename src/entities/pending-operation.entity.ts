@@ -1,0 +1,22 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** An operation that waits for the next chunk: narrow, hot and small. Its key is the order of execution. */
+@Entity({ schema: 'batch', name: 'pending', comment: 'Operations that wait for the next chunk.' })
+export class PendingOperationEntity {
+  @PrimaryColumn({ type: 'smallint', primaryKeyConstraintName: 'pending_pkey' })
+  priority!: number;
+
+  @PrimaryColumn({ type: 'bigint', primaryKeyConstraintName: 'pending_pkey' })
+  seq!: string;
+
+  @Column({ type: 'smallint' })
+  lane!: number;
+
+  /** Verdicts so far: more than 0 after a retry. */
+  @Column({ type: 'smallint', default: 0 })
+  attempts!: number;
+
+  /** Size of key and values in KiB, rounded up: bounds a chunk's bytes without reading them. */
+  @Column({ name: 'size_kb', type: 'smallint', default: 1 })
+  sizeKb!: number;
+}

@@ -1,0 +1,203 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { SETTINGS, type Settings } from '../config/settings.js';
+import { DatabaseService } from '../database/database.service.js';
+import { ServiceError } from '../errors/service-error.js';
+import { AllowedTargets } from './allowed-targets.js';
+import { toCatalogGraph, type CatalogGraph } from './catalog-graph.js';
+import { selectOverview, selectTables, type OverviewRow, type TableRow } from './catalog.sql.js';
+import { shown } from './shown.js';
+import type { Table } from './table.js';
+import { parseTargetName, tableId } from './target-name.js';
+import { toTable } from './to-table.js';
+
+const MAX_AGE_MS = 60_000;
+/** What is not known is looked up again at most this often, and never for more than 1/50 of the time. */
+const MIN_REFRESH_INTERVAL_MS = 100;
+const REFRESH_PAUSE_FACTOR = 50;
+
+const TABLE_KINDS = ['r', 'p'];
+const OTHER_KINDS: Readonly<Record<string, string>> = {
+  v: 'a view',
+  m: 'a materialized view',
+  f: 'a foreign table',
+  S: 'a sequence',
+};
+
+interface Snapshot {
+  /** When its reading began, and how long it took; milliseconds of the monotonic clock. */
+  takenAt: number;
+  tookMs: number;
+  graph: CatalogGraph;
+  /** What was read of tables so far; undefined when a table is no longer as the graph has it. */
+  tables: Map<string, Promise<Table | undefined>>;
+}
+
+/**
+ * Answers what PostgreSQL's catalog says about the targets of operations, from memory as long as it may.
+ * It promises that a table or column made a moment ago is found, that a change is seen after a minute at the latest, and
+ * that asking for what does not exist costs the database next to nothing.
+ * Whether an operation fits its table is left to intake; what to do with operations whose table has gone, to the executor.
+ */
+@Injectable()
+export class CatalogService {
+  private readonly logger = new Logger(CatalogService.name);
+  private readonly allowed: AllowedTargets;
+  private snapshot: Snapshot | undefined;
+  private reading: Promise<Snapshot> | undefined;
+  private lastTie: string | undefined;
+
+  constructor(
+    private readonly database: DatabaseService,
+    @Inject(SETTINGS) settings: Settings,
+  ) {
+    this.allowed = AllowedTargets.parse(settings.intake.allowedTargets);
+  }
+
+  /**
+   * @param targets as callers write them: `table`, `schema.table`, or a `Table.id`
+   * @returns by the text given, the table or why it is none (`UNKNOWN_TARGET`, `TARGET_NOT_ALLOWED`)
+   * @throws what the database throws when it cannot be asked
+   */
+  async tables(targets: readonly string[]): Promise<Map<string, Table | ServiceError>> {
+    const asked = [...new Set(targets)].map((target) => ({ target, id: this.permittedId(target) }));
+    const ids = asked.map(({ id }) => id).filter((id) => typeof id === 'string');
+    const found = await this.find(ids);
+    return new Map(
+      asked.map(({ target, id }) => [
+        target,
+        id instanceof ServiceError ? id : (found.get(id) ?? this.unknown(target, id)),
+      ]),
+    );
+  }
+
+  /** @throws ServiceError UNKNOWN_TARGET, TARGET_NOT_ALLOWED */
+  async table(target: string): Promise<Table> {
+    const table = (await this.tables([target])).get(target);
+    if (table === undefined || table instanceof ServiceError) throw table ?? unknownTarget(target);
+    return table;
+  }
+
+  /** Forgets everything: to be called when the catalog proved stale. */
+  invalidate(): void {
+    this.snapshot = undefined;
+    this.reading = undefined;
+  }
+
+  /** Reads the catalog anew unless that was done a moment ago: to be called before something is refused for its sake. */
+  async refresh(): Promise<void> {
+    if (this.reading === undefined && this.snapshot !== undefined) {
+      if (isRecent(this.snapshot)) return;
+      this.snapshot = undefined;
+    }
+    await this.current();
+  }
+
+  private permittedId(target: string): string | ServiceError {
+    const name = parseTargetName(target);
+    if (name === undefined) return unknownTarget(target);
+    if (this.allowed.allows(name)) return tableId(name);
+    return new ServiceError(
+      'TARGET_NOT_ALLOWED',
+      `Operations on ${shown(target)} are not allowed; BATCH_ALLOWED_TARGETS lists the tables that are`,
+      { target },
+    );
+  }
+
+  private async find(ids: readonly string[]): Promise<Map<string, Table>> {
+    if (ids.length === 0) return new Map();
+    const snapshot = await this.current();
+    const found = await this.read(snapshot, ids);
+    const missing = ids.filter((id) => !found.has(id));
+    if (missing.length === 0) return found;
+    // A table that the snapshot names, but that is no longer so, proves it stale. A name that it lacks proves nothing.
+    if (missing.some((id) => isTable(snapshot.graph, id))) this.invalidate();
+    else await this.refresh();
+    return this.read(await this.current(), ids);
+  }
+
+  private async current(): Promise<Snapshot> {
+    if (this.snapshot !== undefined && performance.now() - this.snapshot.takenAt < MAX_AGE_MS) return this.snapshot;
+    this.reading ??= this.startReading();
+    return this.reading;
+  }
+
+  private startReading(): Promise<Snapshot> {
+    const reading = takeSnapshot(this.database)
+      .then((snapshot) => {
+        // After an invalidation it is good enough for those who wait for it, but not to be kept.
+        if (this.reading === reading) this.keep(snapshot);
+        return snapshot;
+      })
+      .finally(() => {
+        if (this.reading === reading) this.reading = undefined;
+      });
+    return reading;
+  }
+
+  private keep(snapshot: Snapshot): void {
+    this.snapshot = snapshot;
+    const { tie } = snapshot.graph;
+    if (tie !== undefined && tie !== this.lastTie) {
+      this.logger.log({
+        message: 'All tables share one lane, since one of them may influence any other',
+        because: tie,
+      });
+    }
+    this.lastTie = tie;
+  }
+
+  /** Tables of one snapshot; each is read once, several together, concurrent callers share the reading. */
+  private async read(snapshot: Snapshot, ids: readonly string[]): Promise<Map<string, Table>> {
+    const missing = ids.filter((id) => !snapshot.tables.has(id) && isTable(snapshot.graph, id));
+    if (missing.length > 0) readTables(this.database, snapshot, missing);
+    const found = new Map<string, Table>();
+    for (const id of ids) {
+      const table = await snapshot.tables.get(id);
+      if (table !== undefined) found.set(id, table);
+    }
+    return found;
+  }
+
+  private unknown(target: string, id: string): ServiceError {
+    const kind = OTHER_KINDS[this.snapshot?.graph.relations.get(id)?.kind ?? ''];
+    return kind === undefined
+      ? unknownTarget(target)
+      : unknownTarget(target, `${shown(target)} is ${kind}, not a table`);
+  }
+}
+
+function isRecent({ takenAt, tookMs }: Snapshot): boolean {
+  return performance.now() - takenAt < Math.max(MIN_REFRESH_INTERVAL_MS, REFRESH_PAUSE_FACTOR * tookMs);
+}
+
+async function takeSnapshot(database: DatabaseService): Promise<Snapshot> {
+  const takenAt = performance.now();
+  const { rows } = await database.query<OverviewRow>(selectOverview());
+  const [overview] = rows;
+  if (overview === undefined) throw new Error('The catalog answered no row');
+  return { takenAt, tookMs: performance.now() - takenAt, graph: toCatalogGraph(overview), tables: new Map() };
+}
+
+function isTable(graph: CatalogGraph, id: string): boolean {
+  return TABLE_KINDS.includes(graph.relations.get(id)?.kind ?? '');
+}
+
+function readTables(database: DatabaseService, { graph, tables }: Snapshot, ids: readonly string[]): void {
+  const reading = database
+    .query<TableRow>(selectTables(ids.map((id) => graph.relations.get(id)?.oid ?? 0)))
+    .then(({ rows }) => new Map(rows.map((row) => [tableId(row), toTable(row, graph)])));
+  for (const id of ids) {
+    const table = reading.then((read) => read.get(id));
+    tables.set(id, table);
+    // A fault of the connection is told to those who wait, and not remembered.
+    table.catch(() => tables.delete(id));
+  }
+}
+
+function unknownTarget(target: string, reason = `There is no table ${shown(target)}`): ServiceError {
+  return new ServiceError(
+    'UNKNOWN_TARGET',
+    `${reason}. Write table (in schema public) or schema.table, in the letters in which the table was created`,
+    { target },
+  );
+}

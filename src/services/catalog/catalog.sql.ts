@@ -1,0 +1,376 @@
+import type { SqlStatement } from '../database/sql.js';
+import type { ReferentialAction } from './table.js';
+
+/** [oid, schema, name, relkind] */
+export type RelationRow = [oid: number, schema: string, name: string, kind: string];
+
+export interface ForeignKeyRow {
+  name: string;
+  child: number;
+  childColumns: string[];
+  parent: number;
+  parentColumns: string[];
+  onDelete: ReferentialAction;
+  onUpdate: ReferentialAction;
+  sameTypes: boolean;
+}
+
+export interface HazardRow {
+  table: number;
+  /** Completes a sentence that begins with the table's name. */
+  reason: string;
+  /** True when a statement on this table may read or write any other table. */
+  ties: boolean;
+}
+
+/** The whole database in one row, so that all of it is of one moment. */
+export interface OverviewRow {
+  relations: RelationRow[];
+  foreignKeys: ForeignKeyRow[];
+  /** [child, parent] of inheritance and partitioning. */
+  inheritance: [number, number][];
+  hazards: HazardRow[];
+}
+
+/**
+ * Names of all relations, all foreign keys, and what makes tables opaque. Columns are left to `selectTables`: a
+ * database of ten thousand tables has far more of them than the service ever meets.
+ */
+export function selectOverview(): SqlStatement {
+  return { text: OVERVIEW };
+}
+
+export interface ColumnRow {
+  name: string;
+  type: string;
+  /** Name of the base type when it is built in, else null. */
+  builtIn: string | null;
+  isEnum: boolean;
+  isArray: boolean;
+  typmod: number;
+  notNull: boolean;
+  identity: '' | 'a' | 'd';
+  generated: string;
+  default: string | null;
+  deterministic: boolean;
+}
+
+export interface UniqueKeyRow {
+  name: string;
+  columns: string[];
+  primary: boolean;
+  deferrable: boolean;
+  nullsNotDistinct: boolean;
+}
+
+export interface TableRow {
+  oid: number;
+  schema: string;
+  name: string;
+  columns: ColumnRow[];
+  uniqueKeys: UniqueKeyRow[];
+}
+
+/** Columns and unique keys of these tables; a table that is gone has no row. */
+export function selectTables(oids: readonly number[]): SqlStatement {
+  return { text: TABLES, values: [oids] };
+}
+
+// Foreign keys and inheritance are read for the system's schemas as well and dropped by the reader: joins with `relation`
+// here would be planned for three tables, whatever the catalog holds.
+// Disabled and replica-only triggers and rules do not fire for this service, hence tgenabled and ev_enabled.
+// A function that is neither built in nor an extension's may do anything: in a default when it is volatile, in a check
+// (which may look at other tables, though it should not) unless it is immutable.
+const OVERVIEW = `
+with recursive relation as (
+  select c.oid, n.nspname, c.relname, c.relkind, c.relrowsecurity, c.relispartition
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
+    and n.nspname !~ '^pg_'
+    and n.nspname not in ('information_schema', 'batch')
+),
+target as (
+  select * from relation where relkind in ('r', 'p')
+),
+-- Each domain with every type below it; the last one of a chain is no domain itself.
+domain_base as (
+  select t.oid, t.typbasetype as base
+  from pg_catalog.pg_type t
+  where t.typtype = 'd'
+  union
+  select d.oid, t.typbasetype
+  from domain_base d
+  join pg_catalog.pg_type t on t.oid = d.base and t.typtype = 'd'
+),
+domain_type as (
+  select d.oid, d.base
+  from domain_base d
+  join pg_catalog.pg_type t on t.oid = d.base and t.typtype <> 'd'
+),
+foreign_key as (
+  select con.oid, con.conname, con.conrelid, con.confrelid, con.conkey, con.confkey, con.confdeltype, con.confupdtype
+  from pg_catalog.pg_constraint con
+  where con.contype = 'f'
+),
+foreign_key_column as (
+  select f.oid,
+    json_agg(child.attname order by k.ord) as child_columns,
+    json_agg(parent.attname order by k.ord) as parent_columns,
+    bool_and(
+      (
+        coalesce(child_type.base, child.atttypid) = coalesce(parent_type.base, parent.atttypid)
+        or (
+          coalesce(child_type.base, child.atttypid) in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+          and coalesce(parent_type.base, parent.atttypid) in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+        )
+      )
+      and (
+        child.attcollation = parent.attcollation
+        or (child_collation.collisdeterministic and parent_collation.collisdeterministic)
+      )
+    ) as same_types
+  from foreign_key f
+  cross join lateral unnest(f.conkey, f.confkey) with ordinality k(child, parent, ord)
+  join pg_catalog.pg_attribute child on child.attrelid = f.conrelid and child.attnum = k.child
+  join pg_catalog.pg_attribute parent on parent.attrelid = f.confrelid and parent.attnum = k.parent
+  left join domain_type child_type on child_type.oid = child.atttypid
+  left join domain_type parent_type on parent_type.oid = parent.atttypid
+  left join pg_catalog.pg_collation child_collation on child_collation.oid = child.attcollation
+  left join pg_catalog.pg_collation parent_collation on parent_collation.oid = parent.attcollation
+  group by f.oid
+),
+inheritance as (
+  select i.inhrelid, i.inhparent
+  from pg_catalog.pg_inherits i
+  join pg_catalog.pg_class c on c.oid = i.inhrelid and c.relkind in ('r', 'p', 'f')
+),
+unique_index as (
+  select i.*, c.relname as index_name
+  from pg_catalog.pg_index i
+  join pg_catalog.pg_class c on c.oid = i.indexrelid
+  where (i.indisunique or i.indisexclusion) and i.indisready
+),
+user_function as (
+  select p.oid, p.proname, p.provolatile
+  from pg_catalog.pg_proc p
+  where p.oid >= 16384
+    and p.provolatile <> 'i'
+    and not exists (
+      select from pg_catalog.pg_depend e
+      where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e'
+    )
+),
+function_use as (
+  select d.classid, d.objid, f.proname, f.provolatile
+  from pg_catalog.pg_depend d
+  join user_function f on f.oid = d.refobjid
+  where d.refclassid = 'pg_catalog.pg_proc'::regclass
+    and d.classid in ('pg_catalog.pg_attrdef'::regclass, 'pg_catalog.pg_constraint'::regclass)
+),
+checked_domain as (
+  select con.contypid as oid, u.proname
+  from function_use u
+  join pg_catalog.pg_constraint con on con.oid = u.objid
+  where u.classid = 'pg_catalog.pg_constraint'::regclass and con.contypid <> 0
+),
+checked_type as (
+  select c.oid, c.proname
+  from checked_domain c
+  union
+  select d.oid, c.proname
+  from checked_domain c
+  join domain_base d on d.base = c.oid
+),
+hazard as (
+  select t.tgrelid as oid, format('has the trigger %I', t.tgname) as reason, true as ties
+  from pg_catalog.pg_trigger t
+  where not t.tgisinternal and t.tgenabled in ('O', 'A')
+  union all
+  select r.ev_class, format('has the rule %I', r.rulename), true
+  from pg_catalog.pg_rewrite r
+  where r.rulename <> '_RETURN' and r.ev_enabled in ('O', 'A')
+  union all
+  select t.oid, 'has row-level security', true
+  from target t
+  where t.relrowsecurity
+  union all
+  select def.adrelid, format('has a default that calls the function %I', u.proname), true
+  from function_use u
+  join pg_catalog.pg_attrdef def on def.oid = u.objid
+  where u.classid = 'pg_catalog.pg_attrdef'::regclass and u.provolatile = 'v'
+  union all
+  select con.conrelid, format('has a check that calls the function %I', u.proname), true
+  from function_use u
+  join pg_catalog.pg_constraint con on con.oid = u.objid
+  where u.classid = 'pg_catalog.pg_constraint'::regclass and con.conrelid <> 0
+  union all
+  select a.attrelid, format('has a domain whose check calls the function %I', c.proname), true
+  from checked_type c
+  join pg_catalog.pg_type t on c.oid in (t.oid, t.typelem)
+  join pg_catalog.pg_attribute a on a.atttypid = t.oid and not a.attisdropped
+  union all
+  select t.oid, 'is partitioned', false
+  from target t
+  where t.relkind = 'p'
+  union all
+  select t.oid, 'is a partition', false
+  from target t
+  where t.relispartition
+  union all
+  select t.oid, 'inherits from another table', false
+  from target t
+  where not t.relispartition and t.oid in (select inhrelid from inheritance)
+  union all
+  select t.oid, 'has tables that inherit from it', false
+  from target t
+  where t.relkind <> 'p' and t.oid in (select inhparent from inheritance)
+  union all
+  select i.indrelid, format('has the exclusion constraint %I', i.index_name), false
+  from unique_index i
+  where i.indisexclusion
+  union all
+  select i.indrelid, format('has the unique index %I over an expression', i.index_name), false
+  from unique_index i
+  where i.indisunique and i.indexprs is not null
+  union all
+  select i.indrelid, format('has the partial unique index %I', i.index_name), false
+  from unique_index i
+  where i.indisunique and i.indpred is not null
+  union all
+  -- Such an index refuses rows already, though it is no key yet.
+  select i.indrelid, format('has the unique index %I, which is not valid', i.index_name), false
+  from unique_index i
+  where i.indisunique and not i.indisvalid
+  union all
+  select i.indrelid, format('has the unique index %I over the generated column %I', i.index_name, a.attname), false
+  from unique_index i
+  join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey) and a.attgenerated <> ''
+  where i.indisunique
+  union all
+  select i.indrelid, format('has the unique index %I, which compares otherwise than its column', i.index_name), false
+  from unique_index i
+  cross join lateral unnest(i.indkey, i.indcollation, i.indclass) k(attnum, coll, class)
+  join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+  join pg_catalog.pg_opclass op on op.oid = k.class
+  left join pg_catalog.pg_collation of_column on of_column.oid = a.attcollation
+  left join pg_catalog.pg_collation of_index on of_index.oid = k.coll
+  where i.indisunique
+    and (
+      (a.attcollation <> k.coll and not (of_column.collisdeterministic and of_index.collisdeterministic))
+      or (not op.opcdefault and op.oid >= 16384)
+    )
+  union all
+  select f.conrelid, format('has the foreign key %I over the generated column %I', f.conname, a.attname), false
+  from foreign_key f
+  join pg_catalog.pg_attribute a on a.attrelid = f.conrelid and a.attnum = any(f.conkey) and a.attgenerated <> ''
+)
+select
+  (
+    select coalesce(json_agg(json_build_array(r.oid::int8, r.nspname, r.relname, r.relkind)), '[]')
+    from relation r
+  ) as "relations",
+  (
+    select coalesce(json_agg(json_build_object(
+      'name', f.conname,
+      'child', f.conrelid::int8,
+      'childColumns', k.child_columns,
+      'parent', f.confrelid::int8,
+      'parentColumns', k.parent_columns,
+      'onDelete', ${actionName('f.confdeltype')},
+      'onUpdate', ${actionName('f.confupdtype')},
+      'sameTypes', k.same_types
+    ) order by f.conname, f.conrelid), '[]')
+    from foreign_key f
+    join foreign_key_column k using (oid)
+  ) as "foreignKeys",
+  (
+    select coalesce(json_agg(json_build_array(i.inhrelid::int8, i.inhparent::int8)), '[]')
+    from inheritance i
+  ) as "inheritance",
+  (
+    select coalesce(json_agg(json_build_object('table', h.oid::int8, 'reason', h.reason, 'ties', h.ties)
+      order by h.ties desc, t.nspname, t.relname, h.reason), '[]')
+    from hazard h
+    join target t on t.oid = h.oid
+  ) as "hazards"`;
+
+function actionName(column: string): string {
+  return `case ${column}
+        when 'r' then 'restrict' when 'c' then 'cascade' when 'n' then 'set null' when 'd' then 'set default'
+        else 'no action'
+      end`;
+}
+
+// format_type(…, -1), not null: null prints bpchar as "character", which means character(1), and cuts off silently.
+// indimmediate is false for every deferrable constraint, initially immediate ones included.
+// indnullsnotdistinct came with PostgreSQL 15; read through jsonb it is null before.
+const TABLES = `
+with recursive attribute as (
+  select a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attidentity, a.attgenerated,
+    a.attcollation
+  from pg_catalog.pg_attribute a
+  where a.attrelid = any($1::oid[]) and a.attnum > 0 and not a.attisdropped
+),
+resolved as (
+  select a.attrelid, a.attnum, a.atttypid as type, a.atttypmod as typmod, a.attnotnull as not_null,
+    null::text collate "C" as domain_default
+  from attribute a
+  union all
+  select r.attrelid, r.attnum, t.typbasetype, t.typtypmod, r.not_null or t.typnotnull,
+    coalesce(r.domain_default, t.typdefault)
+  from resolved r
+  join pg_catalog.pg_type t on t.oid = r.type and t.typtype = 'd'
+),
+table_column as (
+  select a.attrelid, json_agg(json_build_object(
+    'name', a.attname,
+    'type', format_type(t.oid, -1),
+    'builtIn', case when t.typnamespace = 'pg_catalog'::regnamespace then t.typname end,
+    'isEnum', t.typtype = 'e',
+    'isArray', t.typcategory = 'A',
+    'typmod', r.typmod,
+    'notNull', r.not_null,
+    'identity', a.attidentity,
+    'generated', a.attgenerated,
+    'default', coalesce(pg_get_expr(def.adbin, def.adrelid), r.domain_default),
+    'deterministic', coalesce(coll.collisdeterministic, true)
+  ) order by a.attnum) as columns
+  from attribute a
+  join resolved r using (attrelid, attnum)
+  join pg_catalog.pg_type t on t.oid = r.type and t.typtype <> 'd'
+  left join pg_catalog.pg_attrdef def on def.adrelid = a.attrelid and def.adnum = a.attnum
+  left join pg_catalog.pg_collation coll on coll.oid = a.attcollation
+  group by a.attrelid
+),
+unique_key as (
+  select i.indrelid, json_agg(json_build_object(
+    'name', c.relname,
+    'columns', (
+      select json_agg(a.attname order by k.ord)
+      from unnest(i.indkey) with ordinality k(attnum, ord)
+      join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+      where k.ord <= i.indnkeyatts
+    ),
+    'primary', i.indisprimary,
+    'deferrable', not i.indimmediate,
+    'nullsNotDistinct', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false)
+  ) order by i.indisprimary desc, c.relname) as keys
+  from pg_catalog.pg_index i
+  join pg_catalog.pg_class c on c.oid = i.indexrelid
+  where i.indrelid = any($1::oid[])
+    and i.indisunique and i.indisvalid and i.indisready and not i.indisexclusion
+    and i.indexprs is null and i.indpred is null
+  group by i.indrelid
+)
+select
+  c.oid::int8::float8 as "oid",
+  n.nspname as "schema",
+  c.relname as "name",
+  coalesce(tc.columns, '[]') as "columns",
+  coalesce(uk.keys, '[]') as "uniqueKeys"
+from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+left join table_column tc on tc.attrelid = c.oid
+left join unique_key uk on uk.indrelid = c.oid
+where c.oid = any($1::oid[])`;

@@ -1,0 +1,100 @@
+/**
+ * How values of a column are checked and compared outside the database. `other` means: only the database knows.
+ * Domains appear as the type below them.
+ */
+export type ColumnKind =
+  | 'int2'
+  | 'int4'
+  | 'int8'
+  | 'numeric'
+  | 'float'
+  | 'boolean'
+  | 'uuid'
+  | 'text'
+  | 'varchar'
+  | 'bpchar'
+  | 'date'
+  | 'enum'
+  | 'json'
+  | 'array'
+  | 'other';
+
+export interface Column {
+  name: string;
+  /**
+   * The type to cast to, without length or precision: `varchar(3)[]` would truncate silently, so the column itself has
+   * to check. Domains are resolved for the same reason. Ready for use in SQL.
+   */
+  type: string;
+  kind: ColumnKind;
+  /** The n of `varchar(n)` and `char(n)`. */
+  maxLength: number | undefined;
+  notNull: boolean;
+  /** What an absent value becomes: `fresh` values (sequence, identity, random uuid) collide with no other row's. */
+  default: 'none' | 'fresh' | 'other';
+  /** False for generated columns and `generated always as identity`: a value for them is refused. */
+  writable: boolean;
+  /** False under a nondeterministic collation (or citext): equal values need not look the same. */
+  comparesAsText: boolean;
+}
+
+/** A primary key, unique constraint or unique index over plain columns, for all rows. */
+export interface UniqueKey {
+  name: string;
+  columns: readonly string[];
+  primary: boolean;
+  deferrable: boolean;
+  nullsNotDistinct: boolean;
+}
+
+export type ReferentialAction = 'no action' | 'restrict' | 'cascade' | 'set null' | 'set default';
+
+export interface ForeignKey {
+  name: string;
+  /** `Table.id` of the referencing table. */
+  child: string;
+  childColumns: readonly string[];
+  /** `Table.id` of the referenced table. */
+  parent: string;
+  parentColumns: readonly string[];
+  onDelete: ReferentialAction;
+  onUpdate: ReferentialAction;
+  /** True when each column has the type and collation of the one it refers to (below domains), or both are integers. */
+  sameTypes: boolean;
+}
+
+/** What PostgreSQL's catalog says about a target. Immutable: a change of the table makes a new one. */
+export interface Table {
+  /** `schema.table`; a part that holds a dot or a quote stands in double quotes. Equal ids are equal tables. */
+  id: string;
+  schema: string;
+  name: string;
+  /** Quoted and qualified, for use in SQL. */
+  sql: string;
+  columns: ReadonlyMap<string, Column>;
+  uniqueKeys: readonly UniqueKey[];
+  /** Foreign keys of this table. */
+  foreignKeys: readonly ForeignKey[];
+  /** Foreign keys of other tables (or of its own) that refer to this one. */
+  referencedBy: readonly ForeignKey[];
+  /**
+   * Why the effects of a statement on this table cannot be told from the catalog (a trigger, a rule, an expression
+   * index, …): its operations run one by one, as barriers. Undefined for an ordinary table.
+   */
+  opaque: string | undefined;
+  /** 0 to 63. Tables that may influence one another have the same lane; a lane is served by one chunk at a time. */
+  lane: number;
+}
+
+export const LANES = 64;
+
+export function primaryKey(table: Table): UniqueKey | undefined {
+  return table.uniqueKeys.find((key) => key.primary);
+}
+
+/** The unique key over exactly these columns, in any order. */
+export function uniqueKeyOver(table: Table, columns: readonly string[]): UniqueKey | undefined {
+  return table.uniqueKeys.find(
+    (key) => key.columns.length === columns.length && key.columns.every((column) => columns.includes(column)),
+  );
+}

@@ -1,0 +1,52 @@
+/** A table's name in its two parts, literally as PostgreSQL's catalog holds them. */
+export interface TargetName {
+  schema: string;
+  name: string;
+}
+
+const DEFAULT_SCHEMA = 'public';
+const PART = String.raw`(?:"((?:[^"]|"")+)"|([^".]+))`;
+const TARGET = new RegExp(`^${PART}(?:\\.${PART})?$`, 'su');
+
+/**
+ * Reads `table` or `schema.table`. Names are case-sensitive and taken literally; a part that holds a dot or a quote
+ * stands in double quotes, its own quotes doubled.
+ *
+ * @returns undefined when the text is no such name.
+ */
+export function parseTargetName(text: string): TargetName | undefined {
+  if (!isStorable(text)) return undefined;
+  const match = TARGET.exec(text);
+  if (match === null) return undefined;
+  const first = unquoted(match[1], match[2]);
+  const second = unquoted(match[3], match[4]);
+  if (first === undefined) return undefined;
+  return second === undefined ? { schema: DEFAULT_SCHEMA, name: first } : { schema: first, name: second };
+}
+
+/** PostgreSQL's text holds neither NUL nor half a surrogate pair. */
+export function isStorable(text: string): boolean {
+  return !text.includes('\0') && !/\p{Surrogate}/u.test(text);
+}
+
+/** `Table.id`: one text for one table, read back by `parseTargetName`. */
+export function tableId({ schema, name }: TargetName): string {
+  return `${idPart(schema)}.${idPart(name)}`;
+}
+
+/** The name for use in SQL, quoted and qualified. */
+export function tableSql({ schema, name }: TargetName): string {
+  return `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
+}
+
+export function quoteIdentifier(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+function unquoted(quoted: string | undefined, plain: string | undefined): string | undefined {
+  return quoted === undefined ? plain : quoted.replaceAll('""', '"');
+}
+
+function idPart(part: string): string {
+  return /[".]/.test(part) ? quoteIdentifier(part) : part;
+}

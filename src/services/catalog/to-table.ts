@@ -1,0 +1,84 @@
+import type { CatalogGraph } from './catalog-graph.js';
+import type { ColumnRow, TableRow } from './catalog.sql.js';
+import type { Column, ColumnKind, Table } from './table.js';
+import { tableId, tableSql } from './target-name.js';
+
+const BUILT_IN_KINDS: Readonly<Record<string, ColumnKind>> = {
+  int2: 'int2',
+  int4: 'int4',
+  int8: 'int8',
+  numeric: 'numeric',
+  float4: 'float',
+  float8: 'float',
+  bool: 'boolean',
+  uuid: 'uuid',
+  text: 'text',
+  varchar: 'varchar',
+  bpchar: 'bpchar',
+  date: 'date',
+  json: 'json',
+  jsonb: 'json',
+};
+/** `atttypmod` of varchar and bpchar counts these bytes in. */
+const LENGTH_HEADER = 4;
+const SEQUENCE_DEFAULT = /^nextval\(\(?'(?:[^']|'')+'(?:::text\))?::regclass\)$/;
+const RANDOM_UUID_DEFAULT = /^(?:[\w$]+\.|"[^"]+"\.)?(?:gen_random_uuid|uuid_generate_v4|uuidv4|uuidv7)\(\)$/;
+
+/** @returns undefined when the row is of another moment than the graph: both have to be read again. */
+export function toTable(row: TableRow, graph: CatalogGraph): Table | undefined {
+  const id = tableId(row);
+  if (graph.relations.get(id)?.oid !== row.oid) return undefined;
+  const table: Table = {
+    id,
+    schema: row.schema,
+    name: row.name,
+    sql: tableSql(row),
+    columns: new Map(row.columns.map((column) => [column.name, toColumn(column)])),
+    uniqueKeys: row.uniqueKeys,
+    foreignKeys: graph.foreignKeysOf(id),
+    referencedBy: graph.referencesTo(id),
+    opaque: graph.opaque(id),
+    lane: graph.lane(id),
+  };
+  return hasColumnsOfItsKeys(table) ? table : undefined;
+}
+
+function hasColumnsOfItsKeys({ columns, foreignKeys, referencedBy }: Table): boolean {
+  return (
+    foreignKeys.every((key) => key.childColumns.every((column) => columns.has(column))) &&
+    referencedBy.every((key) => key.parentColumns.every((column) => columns.has(column)))
+  );
+}
+
+function toColumn(row: ColumnRow): Column {
+  const kind = kindOf(row);
+  return {
+    name: row.name,
+    type: row.type,
+    kind,
+    maxLength: maxLengthOf(kind, row.typmod),
+    notNull: row.notNull,
+    default: defaultOf(row),
+    writable: row.generated === '' && row.identity !== 'a',
+    // How equal values of an extension's type or of an array look is not for the catalog to say: citext is one.
+    comparesAsText: row.deterministic && kind !== 'other' && kind !== 'array',
+  };
+}
+
+function kindOf({ isEnum, isArray, builtIn }: ColumnRow): ColumnKind {
+  if (isEnum) return 'enum';
+  if (isArray) return 'array';
+  return BUILT_IN_KINDS[builtIn ?? ''] ?? 'other';
+}
+
+function maxLengthOf(kind: ColumnKind, typmod: number): number | undefined {
+  const limited = (kind === 'varchar' || kind === 'bpchar') && typmod >= LENGTH_HEADER;
+  return limited ? typmod - LENGTH_HEADER : undefined;
+}
+
+function defaultOf({ identity, generated, default: expression }: ColumnRow): Column['default'] {
+  if (identity !== '') return 'fresh';
+  if (expression === null) return 'none';
+  const fresh = SEQUENCE_DEFAULT.test(expression) || RANDOM_UUID_DEFAULT.test(expression);
+  return fresh && generated === '' ? 'fresh' : 'other';
+}

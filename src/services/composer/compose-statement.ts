@@ -1,0 +1,149 @@
+import type { Column } from '../catalog/table.js';
+import type { SqlStatement } from '../database/sql.js';
+import { givenKey, givenValue, keyValue, type BoundOperation } from '../planner/bound-operation.js';
+import { encodeValue } from './encode-value.js';
+import { quoteIdentifier } from './quote-identifier.js';
+
+/** A statement for a whole group, and how its result is to be read. */
+export interface ComposedStatement extends SqlStatement {
+  /**
+   * `every`: it changed one row for each operation, `rowCount` must say so.
+   * `ordinals`: each row returned has the `ord` (from 1) of an operation that changed a row.
+   */
+  answers: 'every' | 'ordinals';
+}
+
+/**
+ * Composes the one statement that executes operations of the same signature: same kind, table and columns. Its text is the
+ * same whatever their number, one array parameter a column. Values travel as text and are cast one by one, to the type
+ * without its length, so that the column itself accepts or refuses them. Pure.
+ */
+export function composeStatement(operations: readonly BoundOperation[]): ComposedStatement {
+  const { kind } = operations[0]!;
+  switch (kind) {
+    case 'insert':
+      return composeInsert(operations);
+    case 'ignore':
+      return composeIgnore(operations);
+    case 'upsert':
+      return composeUpsert(operations);
+    case 'update':
+      return composeUpdate(operations, (name, value) => `${name} = ${value}`);
+    case 'increment':
+      return composeUpdate(operations, (name, value) => `${name} = t.${name} + ${value}`);
+    case 'delete':
+      return composeDelete(operations);
+    default:
+      return kind satisfies never;
+  }
+}
+
+function composeInsert(operations: readonly BoundOperation[]): ComposedStatement {
+  const { table, valueColumns } = operations[0]!;
+  return {
+    text: `insert into ${table.sql} (${names(valueColumns)})
+select ${casts(valueColumns, 'v')} from ${source(valueColumns, 'v')} order by s.ord`,
+    values: valueArrays(operations),
+    answers: 'every',
+  };
+}
+
+/**
+ * An insert cannot return which input a row came from, so the new rows are joined back by a unique key. Without such a
+ * key among the values only a single operation can be told apart.
+ */
+function composeIgnore(operations: readonly BoundOperation[]): ComposedStatement {
+  const { table, valueColumns } = operations[0]!;
+  const key = givenKey(operations[0]!);
+  const matched = key === undefined ? 'true' : key.columns.map((name) => matches(name, valueColumns)).join(' and ');
+  return {
+    text: `with s as materialized (select * from ${source(valueColumns, 'v')}),
+t as (
+  insert into ${table.sql} (${names(valueColumns)})
+  select ${casts(valueColumns, 'v')} from s order by s.ord
+  on conflict do nothing
+  returning ${key === undefined ? '1' : key.columns.map(quoteIdentifier).join(', ')}
+)
+select s.ord::int from s where exists (select from t where ${matched})`,
+    values: valueArrays(operations),
+    answers: 'ordinals',
+  };
+}
+
+function composeUpsert(operations: readonly BoundOperation[]): ComposedStatement {
+  const { table, keyColumns, valueColumns } = operations[0]!;
+  const others = valueColumns.filter((column) => !keyColumns.includes(column));
+  // A row that consists of its key only is written all the same: it counts as affected, as in every other upsert.
+  const assigned = others.length > 0 ? others : keyColumns;
+  return {
+    text: `insert into ${table.sql} (${names(valueColumns)})
+select ${casts(valueColumns, 'v')} from ${source(valueColumns, 'v')} order by s.ord
+on conflict (${names(keyColumns)}) do update set ${assigned
+      .map(({ name }) => `${quoteIdentifier(name)} = excluded.${quoteIdentifier(name)}`)
+      .join(', ')}`,
+    values: valueArrays(operations),
+    answers: 'every',
+  };
+}
+
+function composeUpdate(
+  operations: readonly BoundOperation[],
+  assign: (column: string, value: string) => string,
+): ComposedStatement {
+  const { table, keyColumns, valueColumns } = operations[0]!;
+  const assignments = valueColumns.map((column, index) =>
+    assign(quoteIdentifier(column.name), cast(column, `v${index}`)),
+  );
+  return {
+    text: `update ${table.sql} t set ${assignments.join(', ')}
+from ${source([...keyColumns, ...valueColumns], 'k', keyColumns.length)}
+where ${keyMatch(keyColumns)} returning s.ord::int`,
+    values: [...keyArrays(operations), ...valueArrays(operations)],
+    answers: 'ordinals',
+  };
+}
+
+function composeDelete(operations: readonly BoundOperation[]): ComposedStatement {
+  const { table, keyColumns } = operations[0]!;
+  return {
+    text: `delete from ${table.sql} t
+using ${source(keyColumns, 'k', keyColumns.length)}
+where ${keyMatch(keyColumns)} returning s.ord::int`,
+    values: keyArrays(operations),
+    answers: 'ordinals',
+  };
+}
+
+function matches(name: string, valueColumns: readonly Column[]): string {
+  const index = valueColumns.findIndex((column) => column.name === name);
+  return `t.${quoteIdentifier(name)} = ${cast(valueColumns[index]!, `v${index}`)}`;
+}
+
+const keyMatch = (keyColumns: readonly Column[]): string =>
+  keyColumns.map((column, index) => `t.${quoteIdentifier(column.name)} = ${cast(column, `k${index}`)}`).join(' and ');
+
+const names = (columns: readonly Column[]): string => columns.map(({ name }) => quoteIdentifier(name)).join(', ');
+
+const cast = (column: Column, alias: string): string => `s.${alias}::${column.type}`;
+
+const casts = (columns: readonly Column[], prefix: string): string =>
+  columns.map((column, index) => cast(column, `${prefix}${index}`)).join(', ');
+
+/** One text array a column, numbered `k0…` for the first `keys` columns and `v0…` for the others, and the ordinal. */
+function source(columns: readonly Column[], prefix: 'k' | 'v', keys = 0): string {
+  const parameters = columns.map((_, index) => `$${index + 1}::text[]`);
+  const aliases = columns.map((_, index) =>
+    prefix === 'k' && index >= keys ? `v${index - keys}` : `${prefix}${index}`,
+  );
+  return `unnest(${parameters.join(', ')}) with ordinality s(${aliases.join(', ')}, ord)`;
+}
+
+const valueArrays = (operations: readonly BoundOperation[]): unknown[] =>
+  operations[0]!.valueColumns.map((column) =>
+    operations.map((operation) => encodeValue(givenValue(operation, column.name), column)),
+  );
+
+const keyArrays = (operations: readonly BoundOperation[]): unknown[] =>
+  operations[0]!.keyColumns.map((column) =>
+    operations.map((operation) => encodeValue(keyValue(operation, column.name), column)),
+  );

@@ -1,0 +1,200 @@
+import { z } from 'zod';
+
+export const SETTINGS = Symbol('SETTINGS');
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+const port = (fallback: number) => z.coerce.number().int().min(1).max(65_535).default(fallback);
+const count = (fallback: number, min: number, max: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
+const flag = (fallback: boolean) =>
+  z
+    .enum(['true', 'false'])
+    .default(fallback ? 'true' : 'false')
+    .transform((text) => text === 'true');
+const url = (...protocols: string[]) =>
+  z
+    .string()
+    .refine(
+      (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
+      `expected a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+    );
+
+/**
+ * Every environment variable the service reads, with its default. Durations are milliseconds, sizes KiB.
+ * `.env.example` documents the same list; a test holds the two together.
+ */
+export const environmentSchema = z.object({
+  NODE_ENV: z.enum(['development', 'production', 'test']).default('development'),
+  LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+
+  DB_HOST: z.string().optional(),
+  DB_PORT: port(5432),
+  DB_NAME: z.string().default('batch_service'),
+  DB_USERNAME: z.string().default('postgres'),
+  DB_PASSWORD: z.string().default(''),
+  DB_SSL: flag(false),
+  DB_POOL_SIZE: count(10, 3, 500),
+  BATCH_RUN_MIGRATIONS: z.enum(['true', 'false']).optional(),
+  BATCH_EMBEDDED_DIR: z.string().default('.data/postgres'),
+
+  REDIS_URL: url('redis:', 'rediss:').optional(),
+
+  BATCH_SERVICE_RMQ_URL: url('amqp:', 'amqps:').optional(),
+  BATCH_SERVICE_RMQ_QUEUE: z.string().min(1).max(200).default('batch_service'),
+  BATCH_RMQ_PREFETCH: count(1000, 1, 65_535),
+  BATCH_RPC_TCP_HOST: z.string().default('127.0.0.1'),
+  BATCH_RPC_TCP_PORT: port(3001),
+  BATCH_NOTIFICATION_TCP_URL: url('tcp:').optional(),
+
+  BATCH_ROLE: z.enum(['all', 'api', 'worker']).default('all'),
+  HTTP_HOST: z.string().default('0.0.0.0'),
+  HTTP_PORT: port(3000),
+  BATCH_WORKER_HEALTH_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
+
+  BATCH_PROCESS_OPERATION_INTERVAL: count(5000, 10, 3_600_000),
+  BATCH_PROCESS_OPERATION_LIMIT: count(1000, 1, 10_000),
+  BATCH_CHUNK_MAX_KB: count(16_384, 64, 262_144),
+  BATCH_EXECUTION_MODE: z.enum(['grouped', 'serial']).default('grouped'),
+  BATCH_STATEMENT_TIMEOUT: count(60_000, 100, 3_600_000),
+  BATCH_LOCK_TIMEOUT: count(10_000, 10, 3_600_000),
+  BATCH_WAKE_UP: flag(true),
+  BATCH_WAKE_UP_DELAY: count(10, 0, 60_000),
+
+  BATCH_ALLOWED_TARGETS: z.string().default('public.*'),
+  BATCH_MAX_BODY_KB: count(16_384, 1, 131_072),
+  BATCH_MAX_OPERATION_KB: count(1024, 1, 16_384),
+
+  BATCH_SHUTDOWN_TIMEOUT: count(30_000, 100, 600_000),
+  API_KEY_ENCRYPTION_SECRET: z.string().optional(),
+});
+
+type Environment = z.infer<typeof environmentSchema>;
+
+/** The settings as the code reads them: grouped by what they are for. */
+export interface Settings {
+  environment: Environment['NODE_ENV'];
+  logLevel: Environment['LOG_LEVEL'];
+  role: Environment['BATCH_ROLE'];
+  /** `host` is undefined until an embedded server stands in, see `services/database/embedded-postgres.ts`. */
+  database: {
+    host: string | undefined;
+    port: number;
+    name: string;
+    username: string;
+    password: string;
+    ssl: boolean;
+    poolSize: number;
+    runMigrations: boolean;
+    embeddedDir: string;
+  };
+  redisUrl: string | undefined;
+  rabbitmq: { url: string; queue: string; prefetch: number } | undefined;
+  rpcTcp: { host: string; port: number };
+  notificationTcpUrl: string | undefined;
+  http: { host: string; port: number };
+  workerHealthPort: number | undefined;
+  poller: { intervalMs: number; limit: number; maxKb: number; wakeUp: boolean; wakeUpDelayMs: number };
+  execution: { mode: Environment['BATCH_EXECUTION_MODE']; statementTimeoutMs: number; lockTimeoutMs: number };
+  intake: { allowedTargets: string[]; maxBodyKb: number; maxOperationKb: number };
+  shutdownTimeoutMs: number;
+}
+
+/** All faults of the environment at once, each with the variable's name and what was expected. */
+export class InvalidSettingsError extends Error {
+  constructor(readonly faults: readonly string[]) {
+    super(`The environment is not usable:\n${faults.map((fault) => `  - ${fault}`).join('\n')}\nSee .env.example.`);
+    this.name = 'InvalidSettingsError';
+  }
+}
+
+/**
+ * Reads the environment once. An empty variable counts as absent, as compose files and CI systems set them.
+ *
+ * @throws InvalidSettingsError that lists every fault.
+ */
+export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = environmentSchema.safeParse(given);
+  if (!parsed.success) {
+    throw new InvalidSettingsError(
+      parsed.error.issues.map(
+        ({ path, message }) => `${path.join('.')}: ${message}${shownValue(String(path[0]), given)}`,
+      ),
+    );
+  }
+  const env = parsed.data;
+  const faults = productionFaults(env);
+  if (faults.length > 0) throw new InvalidSettingsError(faults);
+  return toSettings(env);
+}
+
+/** What was given helps to find the fault, but a URL or a secret may not appear in a log. */
+function shownValue(name: string, given: Record<string, string | undefined>): string {
+  return /URL|PASSWORD|SECRET/.test(name) ? '' : `; got '${given[name] ?? ''}'`;
+}
+
+function productionFaults(env: Environment): string[] {
+  if (env.NODE_ENV !== 'production') return [];
+  const faults: string[] = [];
+  if (env.DB_HOST === undefined) {
+    faults.push('DB_HOST: required in production; the embedded PostgreSQL is for a first look only');
+  }
+  if (env.BATCH_NOTIFICATION_TCP_URL !== undefined) {
+    faults.push(
+      'BATCH_NOTIFICATION_TCP_URL: not in production; set BATCH_SERVICE_RMQ_URL, notifications then go through RabbitMQ',
+    );
+  }
+  return faults;
+}
+
+function toSettings(env: Environment): Settings {
+  const production = env.NODE_ENV === 'production';
+  return {
+    environment: env.NODE_ENV,
+    logLevel: env.LOG_LEVEL,
+    role: env.BATCH_ROLE,
+    database: {
+      host: env.DB_HOST,
+      port: env.DB_PORT,
+      name: env.DB_NAME,
+      username: env.DB_USERNAME,
+      password: env.DB_PASSWORD,
+      ssl: env.DB_SSL,
+      poolSize: env.DB_POOL_SIZE,
+      runMigrations: env.BATCH_RUN_MIGRATIONS === undefined ? !production : env.BATCH_RUN_MIGRATIONS === 'true',
+      embeddedDir: env.BATCH_EMBEDDED_DIR,
+    },
+    redisUrl: env.REDIS_URL,
+    rabbitmq:
+      env.BATCH_SERVICE_RMQ_URL === undefined
+        ? undefined
+        : { url: env.BATCH_SERVICE_RMQ_URL, queue: env.BATCH_SERVICE_RMQ_QUEUE, prefetch: env.BATCH_RMQ_PREFETCH },
+    rpcTcp: { host: env.BATCH_RPC_TCP_HOST, port: env.BATCH_RPC_TCP_PORT },
+    notificationTcpUrl: env.BATCH_NOTIFICATION_TCP_URL,
+    http: { host: env.HTTP_HOST, port: env.HTTP_PORT },
+    workerHealthPort: env.BATCH_WORKER_HEALTH_PORT,
+    poller: {
+      intervalMs: env.BATCH_PROCESS_OPERATION_INTERVAL,
+      limit: env.BATCH_PROCESS_OPERATION_LIMIT,
+      maxKb: env.BATCH_CHUNK_MAX_KB,
+      wakeUp: env.BATCH_WAKE_UP,
+      wakeUpDelayMs: env.BATCH_WAKE_UP_DELAY,
+    },
+    execution: {
+      mode: env.BATCH_EXECUTION_MODE,
+      statementTimeoutMs: env.BATCH_STATEMENT_TIMEOUT,
+      lockTimeoutMs: env.BATCH_LOCK_TIMEOUT,
+    },
+    intake: {
+      allowedTargets: env.BATCH_ALLOWED_TARGETS.split(',')
+        .map((target) => target.trim())
+        .filter(Boolean),
+      maxBodyKb: env.BATCH_MAX_BODY_KB,
+      maxOperationKb: env.BATCH_MAX_OPERATION_KB,
+    },
+    shutdownTimeoutMs: env.BATCH_SHUTDOWN_TIMEOUT,
+  };
+}

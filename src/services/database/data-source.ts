@@ -1,0 +1,62 @@
+import { DataSource, type DataSourceOptions } from 'typeorm';
+import { ChunkEntity } from '../../entities/chunk.entity.js';
+import { DelayedOperationEntity } from '../../entities/delayed-operation.entity.js';
+import { CreateQueue1763700000000 } from '../../entities/migrations/1763700000000-create-queue.js';
+import { OperationEntity } from '../../entities/operation.entity.js';
+import { OutcomeEntity } from '../../entities/outcome.entity.js';
+import { PendingOperationEntity } from '../../entities/pending-operation.entity.js';
+import type { Settings } from '../config/settings.js';
+
+export const SCHEMA = 'batch';
+
+/** What `createDataSource` needs of the settings. */
+export type DatabaseSettings = Pick<Settings, 'database' | 'execution'>;
+
+export function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourceOptions {
+  return {
+    type: 'postgres',
+    host: database.host,
+    port: database.port,
+    database: database.name,
+    username: database.username,
+    password: database.password,
+    ssl: database.ssl,
+    schema: SCHEMA,
+    entities: [OperationEntity, PendingOperationEntity, DelayedOperationEntity, OutcomeEntity, ChunkEntity],
+    migrations: [CreateQueue1763700000000],
+    migrationsTableName: 'migrations',
+    synchronize: false,
+    applicationName: 'batch-service',
+    installExtensions: false,
+    extra: {
+      max: database.poolSize,
+      // Statements sent without awaiting the one before share a round trip.
+      pipeline: true,
+      connectionTimeoutMillis: 5000,
+      keepAlive: true,
+      // Compiling a statement costs more than any of ours takes.
+      options: '-c jit=off',
+      statement_timeout: execution.statementTimeoutMs,
+      lock_timeout: execution.lockTimeoutMs,
+      idle_in_transaction_session_timeout: execution.statementTimeoutMs,
+    },
+  };
+}
+
+/** Creates the schema and runs what is missing of the migrations; concurrent callers wait for one another. */
+export async function migrate(dataSource: DataSource): Promise<string[]> {
+  const runner = dataSource.createQueryRunner();
+  try {
+    await runner.query(`select pg_advisory_lock(hashtext('batch-service.migrations'))`);
+    await runner.query(`create schema if not exists ${SCHEMA}`);
+    const done = await dataSource.runMigrations({ transaction: 'all' });
+    return done.map((migration) => migration.name);
+  } finally {
+    await runner.query(`select pg_advisory_unlock(hashtext('batch-service.migrations'))`);
+    await runner.release();
+  }
+}
+
+export function createDataSource(settings: DatabaseSettings): DataSource {
+  return new DataSource(dataSourceOptions(settings));
+}

@@ -1,0 +1,93 @@
+import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import type { ClientBase, Pool, PoolClient, QueryResult, QueryResultRow } from 'pg';
+import { DataSource } from 'typeorm';
+import type { SqlClient, SqlResult, SqlStatement } from './sql.js';
+import { sqlStateOf } from './sql-state.js';
+
+/**
+ * Hands out connections and transactions of TypeORM's pool, with node-postgres' own queries: named statements, pipelining,
+ * and results as the driver gives them. It promises that a transaction is committed or rolled back, and that a broken
+ * connection never returns to the pool. What to run is left to others.
+ */
+@Injectable()
+export class DatabaseService implements SqlClient, OnApplicationShutdown {
+  private readonly logger = new Logger(DatabaseService.name);
+  private readonly pool: Pool;
+
+  constructor(private readonly dataSource: DataSource) {
+    this.pool = (dataSource.driver as unknown as { master: Pool }).master;
+    // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+    this.pool.on('error', (error) => this.logger.warn(`An idle database connection broke: ${error.message}`));
+  }
+
+  /** One statement in a transaction of its own. */
+  async query<Row>(statement: SqlStatement): Promise<SqlResult<Row>> {
+    return asSqlResult<Row>(await this.pool.query<QueryResultRow>(statement));
+  }
+
+  /**
+   * Runs `work` in one transaction (read committed) and commits. Any error, one of the commit included, rolls back.
+   *
+   * @throws CommitRefusedError when a failed statement was overlooked and PostgreSQL turned the commit into a rollback.
+   */
+  async transaction<T>(work: (tx: SqlClient) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    let failure: Error | undefined;
+    // The pool listens for errors of idle connections only; one in use reports them through its queries as well.
+    const ignoreReportedError = (): void => undefined;
+    client.on('error', ignoreReportedError);
+    try {
+      // Not awaited: it travels with the first statement of `work`, which fails when the connection does.
+      const begun = client.query('begin');
+      begun.catch(() => undefined);
+      const result = await work(asSqlClient(client));
+      await begun;
+      const { command } = await client.query('commit');
+      // After an overlooked error COMMIT resolves, but with the tag ROLLBACK.
+      if (command !== 'COMMIT') throw new CommitRefusedError();
+      return result;
+    } catch (error) {
+      failure = await rollBack(client, error);
+      throw error;
+    } finally {
+      client.off('error', ignoreReportedError);
+      client.release(failure);
+    }
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    if (this.dataSource.isInitialized) await this.dataSource.destroy();
+  }
+}
+
+/** A transaction that should have been committed was rolled back by PostgreSQL. Nothing of it is stored. */
+export class CommitRefusedError extends Error {
+  constructor() {
+    super('PostgreSQL answered COMMIT with ROLLBACK: a statement of the transaction had failed');
+    this.name = 'CommitRefusedError';
+  }
+}
+
+/** A connection of node-postgres as the service uses it. */
+export function asSqlClient(client: ClientBase): SqlClient {
+  return {
+    query: async <Row>(statement: SqlStatement) => asSqlResult<Row>(await client.query<QueryResultRow>(statement)),
+  };
+}
+
+const asSqlResult = <Row>({ rows, rowCount, command }: QueryResult<QueryResultRow>): SqlResult<Row> => ({
+  rows: rows as Row[],
+  rowCount,
+  command,
+});
+
+/** Answers an error when the connection must not be used again. */
+async function rollBack(client: PoolClient, cause: unknown): Promise<Error | undefined> {
+  try {
+    await client.query('rollback');
+    return undefined;
+  } catch (error) {
+    // The first error says more than a rollback on a dead connection.
+    return cause instanceof Error && sqlStateOf(cause) === undefined ? cause : (error as Error);
+  }
+}

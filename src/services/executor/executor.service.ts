@@ -1,0 +1,176 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { isolate, type Blame } from '../../batch/isolate.js';
+import { composeStatement } from '../composer/compose-statement.js';
+import { SETTINGS, type Settings } from '../config/settings.js';
+import type { SqlClient, SqlResult } from '../database/sql.js';
+import { errorKind, type DatabaseErrorFields } from '../database/sql-state.js';
+import type { BoundOperation } from '../planner/bound-operation.js';
+import { planOperations, planSerially } from '../planner/plan-operations.js';
+import type { Group, Plan } from '../planner/plan.js';
+import type { Outcome } from '../queue/operation-record.js';
+import { suspectOperation } from './suspect-operation.js';
+import { rowNotFound, toOperationError } from './to-operation-error.js';
+
+export interface Execution {
+  /** One for each operation, in the order given. */
+  outcomes: Outcome[];
+  groups: number;
+  /** Statements sent to target tables. */
+  statements: number;
+  /** True when a group failed and its operations had to be isolated. */
+  fallback: boolean;
+}
+
+/**
+ * Executes operations with the effect of one by one, in order, in as few statements as the plan allows. It promises that
+ * an operation is `failed` only by what running it alone, at its place, gave; whatever is nobody's fault is thrown, and
+ * then the transaction has to be rolled back. Claiming and settling are left to the queue.
+ */
+@Injectable()
+export class ExecutorService {
+  constructor(@Inject(SETTINGS) private readonly settings: Settings) {}
+
+  async execute(tx: SqlClient, operations: readonly BoundOperation[]): Promise<Execution> {
+    const serial = this.settings.execution.mode === 'serial';
+    const plan = serial ? planSerially(operations) : planOperations(operations);
+    const run = new Run(tx, plan);
+    // A deferred constraint would speak up at the commit, where nobody can be blamed.
+    const immediate = tx.query({ text: 'set constraints all immediate' });
+    await Promise.all([immediate, serial ? run.oneByOne() : run.quickly()]);
+    return {
+      outcomes: operations.map((operation) => run.outcomes.get(operation)!),
+      groups: plan.groups.length,
+      statements: run.statements,
+      fallback: run.fallback,
+    };
+  }
+}
+
+const STEP_AFTER_FAILURE = 4;
+
+/** One execution of one plan. */
+class Run {
+  readonly outcomes = new Map<BoundOperation, Outcome>();
+  statements = 0;
+  fallback = false;
+
+  constructor(
+    private readonly tx: SqlClient,
+    private readonly plan: Plan,
+  ) {}
+
+  /**
+   * As many groups as possible in one round trip, without a savepoint for each. After a failure nothing of the round trip
+   * is left: what stood before the failed group is sent again, that group is isolated, and on it goes with the rest, in
+   * small steps at first, since where one group fails others do.
+   */
+  async quickly(groups: readonly Group[] = this.plan.groups): Promise<void> {
+    let step = groups.length;
+    for (let next = 0; next < groups.length;) {
+      const some = groups.slice(next, next + step);
+      const failed = await this.together(some);
+      if (failed === undefined) {
+        next += some.length;
+        step *= 2;
+        continue;
+      }
+      this.fallback = true;
+      await this.quickly(some.slice(0, failed));
+      await this.isolate(some[failed]!);
+      next += failed + 1;
+      step = STEP_AFTER_FAILURE;
+    }
+  }
+
+  /** Group after group, each by itself. */
+  async oneByOne(): Promise<void> {
+    for (const group of this.plan.groups) await this.isolate(group);
+  }
+
+  /** Executes all groups and records their outcomes, or none and answers the index of the first that failed. */
+  private async together(groups: readonly Group[]): Promise<number | undefined> {
+    const begun = this.tx.query({ text: 'savepoint groups' });
+    const sent = groups.map((group) => this.send(group.operations));
+    const ended = this.tx.query({ text: 'release savepoint groups' });
+    const [results] = await Promise.all([Promise.allSettled(sent), Promise.allSettled([begun, ended])]);
+    const failed = results.findIndex(({ status }) => status === 'rejected');
+    if (failed < 0) {
+      await ended;
+      for (const [index, group] of groups.entries()) this.record(group, await sent[index]!);
+      return undefined;
+    }
+    const { reason } = results[failed] as { reason: unknown };
+    if (errorKind(reason) === 'transient') throw reason;
+    await Promise.all([
+      this.tx.query({ text: 'rollback to savepoint groups' }),
+      this.tx.query({ text: 'release savepoint groups' }),
+    ]);
+    return failed;
+  }
+
+  /** Executes a group in a savepoint, or the parts of it that the database takes. */
+  private async isolate(group: Group): Promise<void> {
+    const outcomes = await isolate<BoundOperation, Outcome>(group.operations, {
+      attempt: (operations) => this.attempt(operations),
+      blame: (error) => BLAME[errorKind(error)],
+      failure: (operation, error) => ({
+        status: 'failed',
+        error: toOperationError(error as DatabaseErrorFields, operation),
+      }),
+      suspect: (error, operations) => suspectOperation(error as DatabaseErrorFields, operations),
+    });
+    this.record(group, outcomes);
+  }
+
+  private async attempt(operations: readonly BoundOperation[]): Promise<Outcome[]> {
+    const [, sent] = await Promise.allSettled([
+      this.tx.query({ text: 'savepoint attempt' }),
+      this.send(operations),
+      this.tx.query({ text: 'release savepoint attempt' }),
+    ]);
+    if (sent.status === 'fulfilled') return sent.value;
+    await this.tx.query({ text: 'rollback to savepoint attempt' });
+    throw sent.reason;
+  }
+
+  private async send(operations: readonly BoundOperation[]): Promise<Outcome[]> {
+    this.statements += 1;
+    const { answers, ...statement } = composeStatement(operations);
+    const result = await this.tx.query<{ ord: number }>(statement);
+    const rowsAffected = answers === 'every' ? rowsOfEvery(operations, result) : rowsByOrdinal(operations, result);
+    return operations.map((operation, index) => toOutcome(operation, rowsAffected[index]!));
+  }
+
+  private record(group: Group, outcomes: readonly Outcome[]): void {
+    group.operations.forEach((operation, index) => this.outcomes.set(operation, outcomes[index]!));
+  }
+}
+
+const BLAME = { transient: 'abort', systemic: 'all', operation: 'item' } as const satisfies Record<string, Blame>;
+
+function toOutcome(operation: BoundOperation, rowsAffected: number): Outcome {
+  if (rowsAffected === 0 && operation.operation.mustExist) return { status: 'failed', error: rowNotFound(operation) };
+  return { status: 'completed', rowsAffected };
+}
+
+/** A trigger may suppress a row, but then the operation is alone: tables with triggers are opaque. */
+function rowsOfEvery(operations: readonly BoundOperation[], { rowCount }: SqlResult<unknown>): number[] {
+  if (operations.length === 1) return [rowCount ?? 0];
+  if (rowCount !== operations.length) throw unexpectedRows(operations, `${rowCount} rows changed`);
+  return operations.map(() => 1);
+}
+
+function rowsByOrdinal(operations: readonly BoundOperation[], { rows }: SqlResult<{ ord: number }>): number[] {
+  const affected = operations.map(() => 0);
+  for (const { ord } of rows) {
+    if (affected[ord - 1] !== 0) throw unexpectedRows(operations, `operation ${ord} changed more than one row`);
+    affected[ord - 1] = 1;
+  }
+  return affected;
+}
+
+/** The catalog was wrong about a key: nothing of this chunk may be committed. */
+function unexpectedRows(operations: readonly BoundOperation[], what: string): Error {
+  const { kind, table } = operations[0]!;
+  return new Error(`${operations.length} operations (${kind} of ${table.id}) had an unexpected result: ${what}`);
+}

@@ -1,0 +1,56 @@
+import type { ErrorCode } from '../../interfaces/error.js';
+import type { IOperationError } from '../../interfaces/operation.js';
+import type { DatabaseErrorFields } from '../database/sql-state.js';
+import type { BoundOperation } from '../planner/bound-operation.js';
+
+/** Source: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const CODES: Readonly<Record<string, ErrorCode>> = {
+  '22001': 'VALUE_TOO_LONG',
+  '22003': 'VALUE_OUT_OF_RANGE',
+  '22007': 'INVALID_VALUE',
+  '22008': 'VALUE_OUT_OF_RANGE',
+  '22021': 'INVALID_VALUE',
+  '22023': 'INVALID_VALUE',
+  '22P02': 'INVALID_VALUE',
+  '22P03': 'INVALID_VALUE',
+  '23502': 'NOT_NULL_VIOLATION',
+  '23505': 'UNIQUE_VIOLATION',
+  '23514': 'CHECK_VIOLATION',
+  '23P01': 'EXCLUSION_VIOLATION',
+  '42501': 'PERMISSION_DENIED',
+  '42703': 'UNKNOWN_COLUMN',
+  '42804': 'INVALID_VALUE',
+  '428C9': 'COLUMN_NOT_WRITABLE',
+  '42P01': 'UNKNOWN_TARGET',
+  '42P10': 'KEY_NOT_UNIQUE',
+  '3F000': 'UNKNOWN_TARGET',
+  P0001: 'REJECTED_BY_TRIGGER',
+};
+const FOREIGN_KEY_VIOLATION = '23503';
+const MAX_MESSAGE_LENGTH = 2000;
+
+/** The verdict that an error of the database is, for the operation that met it alone. */
+export function toOperationError(error: DatabaseErrorFields, operation: BoundOperation): IOperationError {
+  const detail = error.detail === undefined ? '' : ` (${error.detail})`;
+  return {
+    code:
+      error.code === FOREIGN_KEY_VIOLATION
+        ? foreignKeyCode(error, operation)
+        : (CODES[error.code ?? ''] ?? 'DATABASE_ERROR'),
+    message: `${error.message}${detail}`.slice(0, MAX_MESSAGE_LENGTH),
+    ...(error.constraint !== undefined && { constraint: error.constraint }),
+    ...(error.column !== undefined && { column: error.column }),
+    ...(error.code !== undefined && { sqlState: error.code }),
+  };
+}
+
+/** One SQLSTATE for both sides of a foreign key: the table's own constraint misses a parent, another's still refers. */
+function foreignKeyCode({ constraint }: DatabaseErrorFields, { kind, table }: BoundOperation): ErrorCode {
+  const own = table.foreignKeys.some(({ name }) => name === constraint);
+  return own && kind !== 'delete' ? 'MISSING_PARENT' : 'STILL_REFERENCED';
+}
+
+/** The verdict on an operation that had to find its row. */
+export function rowNotFound({ table, operation }: BoundOperation): IOperationError {
+  return { code: 'ROW_NOT_FOUND', message: `${table.id} has no row with key ${JSON.stringify(operation.key)}` };
+}

@@ -1,0 +1,48 @@
+import { isStorable } from '../catalog/target-name.js';
+
+/** How deep arrays and objects may lie in one another within a value. */
+export const MAX_DEPTH = 100;
+
+/**
+ * Why a value cannot be kept as JSON and come out of PostgreSQL as it went in; undefined when it can. The answer
+ * completes a sentence that begins with the column's name.
+ */
+export function jsonFault(value: unknown, depth = 0): string | undefined {
+  switch (typeof value) {
+    case 'string':
+      return isStorable(value) ? undefined : NOT_STORABLE;
+    case 'number':
+      return Number.isFinite(value) ? undefined : 'is a number that JSON cannot carry; send it as a string';
+    case 'boolean':
+      return undefined;
+    case 'object':
+      return value === null ? undefined : containerFault(value, depth);
+    default:
+      return `is no JSON value, but ${typeof value}`;
+  }
+}
+
+/** An object of key and value as JSON has it: no array, no class. */
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+const NOT_STORABLE = 'holds \\u0000 or half a surrogate pair, which PostgreSQL cannot store';
+
+function containerFault(value: object, depth: number): string | undefined {
+  if (depth >= MAX_DEPTH) return `is nested more than ${MAX_DEPTH} levels deep`;
+  if (Array.isArray(value)) return firstFault(value, depth);
+  if (!isPlainObject(value)) return 'is no JSON value, but an object of a class';
+  if (!Object.keys(value).every(isStorable)) return NOT_STORABLE;
+  return firstFault(Object.values(value), depth);
+}
+
+function firstFault(values: readonly unknown[], depth: number): string | undefined {
+  for (const value of values) {
+    const fault = jsonFault(value, depth + 1);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}

@@ -1,0 +1,197 @@
+import type { JsonRow } from '../../interfaces/json.js';
+import type { ErrorCode } from '../../interfaces/error.js';
+import { shown } from '../catalog/shown.js';
+import { primaryKey, type Column, type ColumnKind, type Table, type UniqueKey } from '../catalog/table.js';
+import { ServiceError } from '../errors/service-error.js';
+import type { NewOperation } from '../queue/new-operation.js';
+import { checkValue } from './check-value.js';
+import { nearestName } from './nearest-name.js';
+import type { ParsedRequest } from './parse-request.js';
+
+/**
+ * Checks a request against its table, as far as the catalog tells: columns, key, and values that can never fit.
+ * What depends on rows or on the database's own reading of a value is left to the database.
+ */
+export function checkOperation(request: ParsedRequest, table: Table): NewOperation | ServiceError {
+  try {
+    return check(request, table);
+  } catch (error) {
+    if (error instanceof ServiceError) return error;
+    throw error;
+  }
+}
+
+const INCREMENTABLE: readonly ColumnKind[] = ['int2', 'int4', 'int8', 'numeric', 'float'];
+
+function check(request: ParsedRequest, table: Table): NewOperation {
+  let conflictKey: readonly string[] | null = null;
+  switch (request.operationType) {
+    case 'insert':
+      checkValues(request, table);
+      if (request.onConflict === 'ignore') checkIgnorable(table);
+      break;
+    case 'upsert':
+      checkValues(request, table);
+      conflictKey = checkConflictKey(request, table);
+      break;
+    case 'update':
+      checkKey(request, table);
+      checkValues(request, table);
+      break;
+    case 'increment':
+      checkKey(request, table);
+      checkIncrements(request, table);
+      break;
+    case 'delete':
+      checkKey(request, table);
+      break;
+    default:
+      request.operationType satisfies never;
+  }
+  return {
+    id: request.id,
+    type: request.operationType,
+    target: table.id,
+    key: request.keyText,
+    values: request.valuesText,
+    onConflict: request.operationType === 'insert' ? (request.onConflict ?? 'error') : null,
+    conflictKey,
+    mustExist: request.mustExist,
+    priority: request.priority,
+    runAt: request.runAt ?? null,
+    source: request.source ?? null,
+    lane: table.lane,
+  };
+}
+
+function checkKey({ operationType, key }: ParsedRequest, table: Table): void {
+  if (key === undefined || Object.keys(key).length === 0) {
+    throw refusal('KEY_REQUIRED', `${operationType} needs a key; ${keysOf(table)}`, table);
+  }
+  for (const [name, value] of Object.entries(key)) {
+    const column = columnOf(table, name);
+    if (value === null) throw nullInKey(table, name);
+    checkFits(table, column, value);
+  }
+  requireUnique(table, Object.keys(key));
+}
+
+/** PostgreSQL cannot ignore a conflict that it finds out about only at the end of a transaction. */
+function checkIgnorable(table: Table): void {
+  const deferrable = table.uniqueKeys.find((key) => key.deferrable);
+  if (deferrable === undefined) return;
+  throw refusal(
+    'NOT_SUPPORTED',
+    `onConflict 'ignore' does not go with the deferrable constraint ${shown(deferrable.name)} of ${shown(table.id)}; use an upsert, or make the constraint not deferrable`,
+    table,
+  );
+}
+
+/** @returns the columns that decide whether the row is there already. */
+function checkConflictKey({ conflictKey, values }: ParsedRequest, table: Table): readonly string[] {
+  const columns = conflictKey ?? primaryKey(table)?.columns;
+  if (columns === undefined) {
+    throw refusal(
+      'KEY_REQUIRED',
+      `upsert needs a conflictKey, since ${table.id} has no primary key; ${keysOf(table)}`,
+      table,
+    );
+  }
+  for (const name of columns) columnOf(table, name);
+  const keys = requireUnique(table, columns);
+  // PostgreSQL takes every unique index over these columns as arbiter, and refuses to if one of them is deferrable.
+  const deferrable = keys.find((key) => key.deferrable);
+  if (deferrable !== undefined) {
+    const reason = `${listed(columns)} is no key for upsert: the constraint ${deferrable.name} is deferrable`;
+    throw refusal('KEY_NOT_UNIQUE', `${reason}; ${keysOf(table)}`, table);
+  }
+  for (const name of columns) {
+    if (values === undefined || !Object.hasOwn(values, name)) {
+      const reason = `upsert needs a value for each column of its conflictKey ${listed(columns)}: ${shown(name)} is missing`;
+      throw refusal('KEY_REQUIRED', reason, table, { column: name });
+    }
+    if (values[name] === null) throw nullInKey(table, name);
+  }
+  return columns;
+}
+
+function checkValues(request: ParsedRequest, table: Table): void {
+  for (const [name, value] of Object.entries(requireValues(request, table))) {
+    checkFits(table, writableColumnOf(table, name), value);
+  }
+}
+
+function checkIncrements(request: ParsedRequest, table: Table): void {
+  for (const [name, value] of Object.entries(requireValues(request, table))) {
+    const column = writableColumnOf(table, name);
+    if (!INCREMENTABLE.includes(column.kind)) {
+      throw invalidValue(table, name, `is of type ${column.type}; increment takes numeric columns only`);
+    }
+    if (value === null) throw invalidValue(table, name, 'is to be increased by a number, not by null');
+    if (request.key !== undefined && Object.hasOwn(request.key, name)) {
+      throw invalidValue(table, name, 'is part of the key and cannot be increased by the same operation');
+    }
+    checkFits(table, column, value);
+  }
+}
+
+function requireValues({ operationType, values }: ParsedRequest, table: Table): JsonRow {
+  if (values !== undefined && Object.keys(values).length > 0) return values;
+  throw refusal('VALUES_REQUIRED', `${operationType} needs values for one column at least`, table);
+}
+
+function columnOf(table: Table, name: string): Column {
+  const column = table.columns.get(name);
+  if (column !== undefined) return column;
+  const nearest = nearestName(name, table.columns.keys());
+  const hint = nearest === undefined ? '' : `; did you mean ${shown(nearest)}?`;
+  throw refusal('UNKNOWN_COLUMN', `${table.id} has no column ${shown(name)}${hint}`, table, {
+    column: name,
+    ...(nearest !== undefined && { nearest }),
+  });
+}
+
+function writableColumnOf(table: Table, name: string): Column {
+  const column = columnOf(table, name);
+  if (column.writable) return column;
+  const reason = `Column ${shown(name)} of ${table.id} is generated by the database: leave it out of values`;
+  throw refusal('COLUMN_NOT_WRITABLE', reason, table, { column: name });
+}
+
+function checkFits(table: Table, column: Column, value: JsonRow[string]): void {
+  const fault = checkValue(column, value);
+  if (fault === undefined) return;
+  throw refusal(fault.code, `Column ${shown(column.name)} of ${table.id} ${fault.reason}`, table, {
+    column: column.name,
+  });
+}
+
+/** @returns all unique keys over exactly these columns. */
+function requireUnique(table: Table, columns: readonly string[]): UniqueKey[] {
+  const keys = table.uniqueKeys.filter(
+    (key) => key.columns.length === columns.length && key.columns.every((column) => columns.includes(column)),
+  );
+  if (keys.length > 0) return keys;
+  throw refusal('KEY_NOT_UNIQUE', `${listed(columns)} is no primary key or unique constraint; ${keysOf(table)}`, table);
+}
+
+function keysOf(table: Table): string {
+  const keys = table.uniqueKeys.map((key) => listed(key.columns));
+  return keys.length === 0 ? `${table.id} has no unique keys` : `the unique keys of ${table.id} are ${keys.join(', ')}`;
+}
+
+function listed(columns: readonly string[]): string {
+  return `(${columns.join(', ')})`;
+}
+
+function nullInKey(table: Table, column: string): ServiceError {
+  return invalidValue(table, column, 'is part of the key and cannot be null');
+}
+
+function invalidValue(table: Table, column: string, reason: string): ServiceError {
+  return refusal('INVALID_VALUE', `Column ${shown(column)} of ${table.id} ${reason}`, table, { column });
+}
+
+function refusal(code: ErrorCode, message: string, table: Table, details?: Record<string, string>): ServiceError {
+  return new ServiceError(code, message, { target: table.id, ...details });
+}

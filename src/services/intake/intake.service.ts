@@ -1,0 +1,219 @@
+import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import type { ICreateBatchOperationResult } from '../../interfaces/operation.js';
+import {
+  MAX_OPERATIONS_PER_REQUEST,
+  type ICreateBatchOperationEntry,
+  type ICreateBatchOperationsResponse,
+} from '../../interfaces/rpc.js';
+import { CatalogService } from '../catalog/catalog.service.js';
+import { shown } from '../catalog/shown.js';
+import { SETTINGS, type Settings } from '../config/settings.js';
+import { errorKind } from '../database/sql-state.js';
+import { ServiceError } from '../errors/service-error.js';
+import { MetricsService } from '../observability/metrics.service.js';
+import type { EnqueueResult, NewOperation } from '../queue/new-operation.js';
+import { QueueService } from '../queue/queue.service.js';
+import { WakeUpService } from '../wake-up/wake-up.service.js';
+import { isPlainObject } from './check-json.js';
+import { checkOperation } from './check-operation.js';
+import { GroupCommit } from './group-commit.js';
+import { parseRequest, type ParsedRequest } from './parse-request.js';
+
+type Answer = ICreateBatchOperationResult | ServiceError;
+
+/** A statement of this many operations still takes well under a tenth of a second. */
+const FLUSH_LIMITS = { items: 5000, bytes: 8 * 1024 * 1024 };
+
+/**
+ * Takes operations in: checks their form, checks them against their tables, and stores them, those of many callers in
+ * one statement. It promises that an accepted operation is durable, that a refused one left nothing behind and spoiled
+ * no other, and that operations are stored in the order in which they were handed over. Executing them is the poller's.
+ */
+@Injectable()
+export class IntakeService implements BeforeApplicationShutdown {
+  private readonly logger = new Logger(IntakeService.name);
+  private readonly group = new GroupCommit<ParsedRequest, Answer>((requests) => this.flush(requests), FLUSH_LIMITS);
+
+  constructor(
+    private readonly catalog: CatalogService,
+    private readonly queue: QueueService,
+    private readonly wakeUp: WakeUpService,
+    private readonly metrics: MetricsService,
+    @Inject(SETTINGS) private readonly settings: Settings,
+  ) {}
+
+  /**
+   * @param request an `ICreateBatchOperationRequest`, as it came in
+   * @throws ServiceError any refusal of `REFUSAL_CODES` that concerns an operation, SERVICE_UNAVAILABLE
+   */
+  async accept(request: unknown): Promise<ICreateBatchOperationResult> {
+    const [answer] = await this.answers([request]);
+    if (answer === undefined || answer instanceof ServiceError) throw answer ?? new Error('An operation got no answer');
+    return answer;
+  }
+
+  /**
+   * @param request `{ operations: [...] }`
+   * @returns for each operation, in order, what became of it
+   * @throws ServiceError INVALID_REQUEST, TOO_MANY_OPERATIONS; SERVICE_UNAVAILABLE when that holds for every operation
+   */
+  async acceptMany(request: unknown): Promise<ICreateBatchOperationsResponse> {
+    const answers = await this.answers(operationsOf(request));
+    const [first] = answers;
+    if (first instanceof ServiceError && answers.every(isUnavailable)) throw first;
+    return { results: answers.map(toEntry) };
+  }
+
+  /** The transports have drained what was in flight or still do; this makes sure of what nobody waits for. */
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.group.drain();
+  }
+
+  private async answers(requests: readonly unknown[]): Promise<Answer[]> {
+    const context = { maxOperationKb: this.settings.intake.maxOperationKb, now: new Date() };
+    const parsed = requests.map((request) => parseRequest(request, context));
+    const wellFormed = parsed.filter(isAccepted);
+    const stored = await this.group.submit(wellFormed.map((item) => ({ item, bytes: item.bytes })));
+    const answers = interleave(parsed, stored);
+    for (const answer of answers) if (answer instanceof ServiceError) this.metrics.recordRefused(answer.code);
+    return answers;
+  }
+
+  /** One group of operations on its way into the queue. Never rejects: a fault is the answer to each of its callers. */
+  private async flush(requests: readonly ParsedRequest[]): Promise<Answer[]> {
+    const startedAt = performance.now();
+    try {
+      const checked = await this.check(requests);
+      const results = await this.enqueue(checked.filter(isAccepted));
+      const answers = interleave(checked, results).map((result, index) => toAnswer(requests[index]!.id, result));
+      this.concludeFlush(answers, startedAt);
+      return answers;
+    } catch (error) {
+      this.logger.error({ message: 'Operations could not be stored', operations: requests.length }, error);
+      return requests.map(({ id }) => unavailable(id, error));
+    }
+  }
+
+  private async check(requests: readonly ParsedRequest[]): Promise<(NewOperation | ServiceError)[]> {
+    const checked = await this.checkAgainstTables(requests);
+    const refused = requests.filter((_, index) => checked[index] instanceof ServiceError);
+    if (refused.length === 0) return checked;
+    // The table may have been altered since it was read: nobody is refused for what was true a minute ago.
+    await this.catalog.refresh();
+    const again = await this.checkAgainstTables(refused);
+    return interleave(checked, again, (operation) => operation instanceof ServiceError);
+  }
+
+  private async checkAgainstTables(requests: readonly ParsedRequest[]): Promise<(NewOperation | ServiceError)[]> {
+    const tables = await this.catalog.tables(requests.map(({ target }) => target));
+    return requests.map((request) => {
+      const table = tables.get(request.target)!;
+      return table instanceof ServiceError ? table : checkOperation(request, table);
+    });
+  }
+
+  /** An operation that PostgreSQL cannot even keep, for a reason that was not foreseen, is found by halving. */
+  private async enqueue(operations: readonly NewOperation[]): Promise<(EnqueueResult | ServiceError)[]> {
+    if (operations.length === 0) return [];
+    try {
+      return await this.queue.enqueue(operations);
+    } catch (error) {
+      if (errorKind(error) !== 'operation') throw error;
+      if (operations.length === 1) return [notStorable(error)];
+      const half = Math.ceil(operations.length / 2);
+      return [...(await this.enqueue(operations.slice(0, half))), ...(await this.enqueue(operations.slice(half)))];
+    }
+  }
+
+  private concludeFlush(answers: readonly Answer[], startedAt: number): void {
+    const created = answers.filter((answer) => !(answer instanceof ServiceError) && answer.created).length;
+    const refused = answers.filter((answer) => answer instanceof ServiceError).length;
+    if (created > 0) {
+      this.metrics.recordAccepted(created);
+      this.wakeUp.operationsAccepted();
+    }
+    this.logger.debug({
+      message: 'Operations taken in',
+      operations: answers.length,
+      created,
+      existing: answers.length - created - refused,
+      refused,
+      ms: Math.round(performance.now() - startedAt),
+    });
+  }
+}
+
+function operationsOf(request: unknown): readonly unknown[] {
+  if (!isPlainObject(request) || !Array.isArray(request.operations)) {
+    throw new ServiceError('INVALID_REQUEST', 'The request is { operations: [...] }', { field: 'operations' });
+  }
+  const unknown = Object.keys(request).find((field) => field !== 'operations');
+  if (unknown !== undefined) {
+    throw new ServiceError('INVALID_REQUEST', `The request has no field ${shown(unknown)}`, { field: unknown });
+  }
+  if (request.operations.length > MAX_OPERATIONS_PER_REQUEST) {
+    throw new ServiceError(
+      'TOO_MANY_OPERATIONS',
+      `A request carries ${MAX_OPERATIONS_PER_REQUEST} operations at most, not ${request.operations.length}: send several`,
+      { limit: MAX_OPERATIONS_PER_REQUEST },
+    );
+  }
+  return request.operations;
+}
+
+function isAccepted<T>(item: T | ServiceError): item is T {
+  return !(item instanceof ServiceError);
+}
+
+/** Puts `results` in the places of the items they belong to; by default of those that are no errors. */
+function interleave<Item, Result>(
+  items: readonly (Item | ServiceError)[],
+  results: readonly Result[],
+): (Result | ServiceError)[];
+function interleave<Item, Result>(
+  items: readonly Item[],
+  results: readonly Result[],
+  replaced: (item: Item) => boolean,
+): (Item | Result)[];
+function interleave(
+  items: readonly unknown[],
+  results: readonly unknown[],
+  replaced: (item: unknown) => boolean = isAccepted,
+): unknown[] {
+  let next = 0;
+  return items.map((item) => (replaced(item) ? results[next++] : item));
+}
+
+function toAnswer(id: string, result: EnqueueResult | ServiceError): Answer {
+  if (result instanceof ServiceError) return result;
+  if (result.outcome === 'conflict') {
+    return new ServiceError(
+      'IDEMPOTENCY_CONFLICT',
+      `The id ${id} belongs to an operation with another body: use a new id, or repeat the first request as it was`,
+      { id },
+    );
+  }
+  return { id, status: result.status, created: result.outcome === 'created' };
+}
+
+function toEntry(answer: Answer): ICreateBatchOperationEntry {
+  return answer instanceof ServiceError ? { error: answer.toAnswer() } : answer;
+}
+
+function isUnavailable(answer: Answer): boolean {
+  return answer instanceof ServiceError && answer.code === 'SERVICE_UNAVAILABLE';
+}
+
+function unavailable(id: string, cause: unknown): ServiceError {
+  return new ServiceError(
+    'SERVICE_UNAVAILABLE',
+    'The database did not confirm the operation: it may be stored or not. Send it again with the same id, it takes effect once',
+    { id },
+    { cause },
+  );
+}
+
+function notStorable(cause: unknown): ServiceError {
+  const reason = cause instanceof Error ? cause.message : 'unknown reason';
+  return new ServiceError('INVALID_VALUE', `PostgreSQL cannot store the request: ${reason}`, undefined, { cause });
+}

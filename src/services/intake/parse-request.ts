@@ -1,0 +1,201 @@
+import { v7 as makeId } from 'uuid';
+import type { JsonRow } from '../../interfaces/json.js';
+import { OPERATION_TYPES, type ICreateBatchOperationRequest, type OperationType } from '../../interfaces/operation.js';
+import { shown } from '../catalog/shown.js';
+import { ServiceError } from '../errors/service-error.js';
+import { isPlainObject, jsonFault } from './check-json.js';
+
+/** A request of the right form, with what does not depend on its table made definite. */
+export interface ParsedRequest extends ICreateBatchOperationRequest {
+  id: string;
+  priority: number;
+  mustExist: boolean;
+  /** `key` and `values` as they are stored. */
+  keyText: string | null;
+  valuesText: string | null;
+  /** Bytes of both. */
+  bytes: number;
+}
+
+export interface ParseContext {
+  /** One operation's key and values together, in KiB. */
+  maxOperationKb: number;
+  now: Date;
+}
+
+/** Checks the form of a request: everything that can be told without looking at its table. */
+export function parseRequest(request: unknown, context: ParseContext): ParsedRequest | ServiceError {
+  try {
+    return parse(request, context);
+  } catch (error) {
+    if (error instanceof ServiceError) return error;
+    throw error;
+  }
+}
+
+const MAX_TARGET_LENGTH = 200;
+const MAX_KEY_COLUMNS = 32;
+const MAX_PRIORITY = 9;
+const MAX_YEARS_AHEAD = 10;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const SOURCE = /^[A-Za-z0-9_-]{1,100}$/;
+const ISO_TIME = /^(\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/;
+
+const ANY_TYPE: readonly OperationType[] = OPERATION_TYPES;
+const WITH_KEY: readonly OperationType[] = ['update', 'increment', 'delete'];
+
+/** Every field of a request, and the kinds of operation that it has a meaning for. */
+const FIELDS: Readonly<Record<keyof ICreateBatchOperationRequest, readonly OperationType[]>> = {
+  id: ANY_TYPE,
+  operationType: ANY_TYPE,
+  target: ANY_TYPE,
+  key: WITH_KEY,
+  values: ['insert', 'upsert', 'update', 'increment'],
+  onConflict: ['insert'],
+  conflictKey: ['upsert'],
+  mustExist: WITH_KEY,
+  priority: ANY_TYPE,
+  runAt: ANY_TYPE,
+  retry: ANY_TYPE,
+  source: ANY_TYPE,
+};
+
+function parse(request: unknown, { maxOperationKb, now }: ParseContext): ParsedRequest {
+  if (!isPlainObject(request)) throw new ServiceError('INVALID_REQUEST', 'An operation is an object');
+  const operationType = parseOperationType(request.operationType);
+  checkFields(request, operationType);
+  const key = parseRow('key', request.key);
+  const values = parseRow('values', request.values);
+  const keyText = key === undefined ? null : JSON.stringify(key);
+  const valuesText = values === undefined ? null : JSON.stringify(values);
+  const bytes = Buffer.byteLength(keyText ?? '') + Buffer.byteLength(valuesText ?? '');
+  if (bytes > maxOperationKb * 1024) {
+    throw new ServiceError(
+      'PAYLOAD_TOO_LARGE',
+      `key and values take ${Math.ceil(bytes / 1024)} KiB, BATCH_MAX_OPERATION_KB allows ${maxOperationKb}`,
+    );
+  }
+  return {
+    id: parseId(request.id),
+    operationType,
+    target: parseTarget(request.target),
+    key,
+    values,
+    onConflict: parseOnConflict(request.onConflict),
+    conflictKey: parseConflictKey(request.conflictKey),
+    mustExist: parseMustExist(request.mustExist),
+    priority: parsePriority(request.priority),
+    runAt: parseRunAt(request.runAt, now),
+    source: parseSource(request.source),
+    keyText,
+    valuesText,
+    bytes,
+  };
+}
+
+function parseOperationType(value: unknown): OperationType {
+  const type = OPERATION_TYPES.find((known) => known === value);
+  if (type !== undefined) return type;
+  if (value === undefined) throw invalid('operationType', `is missing; it is one of ${OPERATION_TYPES.join(', ')}`);
+  const given = typeof value === 'string' ? shown(value) : typeof value;
+  throw new ServiceError(
+    'UNKNOWN_OPERATION_TYPE',
+    `operationType is one of ${OPERATION_TYPES.join(', ')}, not ${given}`,
+    { field: 'operationType' },
+  );
+}
+
+function checkFields(request: Record<string, unknown>, type: OperationType): void {
+  for (const [field, value] of Object.entries(request)) {
+    if (!Object.hasOwn(FIELDS, field)) {
+      throw new ServiceError('INVALID_REQUEST', `An operation has no field ${shown(field)}`, { field });
+    }
+    if (value === undefined) continue;
+    if (field === 'retry') {
+      throw new ServiceError('NOT_SUPPORTED', 'retry is not supported yet: leave the field out', { field });
+    }
+    const types = FIELDS[field as keyof ICreateBatchOperationRequest];
+    if (!types.includes(type)) throw invalid(field, `has no meaning for ${type}, only for ${types.join(', ')}`);
+  }
+}
+
+function parseId(value: unknown): string {
+  if (value === undefined) return makeId();
+  if (typeof value === 'string' && UUID.test(value)) return value.toLowerCase();
+  throw new ServiceError('INVALID_ID', 'id is a UUID such as 018f6f4e-7c1a-7cc0-9d3b-2f6c5a1e8b4d', { field: 'id' });
+}
+
+function parseTarget(value: unknown): string {
+  if (typeof value === 'string' && value.length > 0 && value.length <= MAX_TARGET_LENGTH) return value;
+  throw invalid('target', `is a table or schema.table, of at most ${MAX_TARGET_LENGTH} characters`);
+}
+
+function parseRow(field: 'key' | 'values', value: unknown): JsonRow | undefined {
+  if (value === undefined) return undefined;
+  if (!isPlainObject(value)) throw invalid(field, 'is an object of columns and their values');
+  for (const [column, cell] of Object.entries(value)) {
+    const fault = jsonFault(cell);
+    if (fault !== undefined) throw new ServiceError('INVALID_VALUE', `${field}: ${shown(column)} ${fault}`, { column });
+  }
+  return value as JsonRow;
+}
+
+function parseOnConflict(value: unknown): 'error' | 'ignore' | undefined {
+  if (value === undefined || value === 'error' || value === 'ignore') return value;
+  throw invalid('onConflict', 'is error or ignore');
+}
+
+function parseConflictKey(value: unknown): string[] | undefined {
+  if (value === undefined) return undefined;
+  const columns = Array.isArray(value) ? value.filter((column) => typeof column === 'string') : [];
+  const distinct = new Set(columns);
+  if (Array.isArray(value) && distinct.size === value.length && distinct.size > 0 && distinct.size <= MAX_KEY_COLUMNS) {
+    return columns;
+  }
+  throw invalid('conflictKey', `is a list of 1 to ${MAX_KEY_COLUMNS} different columns`);
+}
+
+function parseMustExist(value: unknown): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? false;
+  throw invalid('mustExist', 'is true or false');
+}
+
+function parsePriority(value: unknown): number {
+  if (value === undefined) return 0;
+  // Not -0: it would not be the same operation as 0.
+  if (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_PRIORITY) return Number(value) + 0;
+  throw invalid('priority', `is an integer from 0 to ${MAX_PRIORITY}`);
+}
+
+/** @returns the moment in UTC, to the millisecond. */
+function parseRunAt(value: unknown, now: Date): string | undefined {
+  if (value === undefined) return undefined;
+  const time = typeof value === 'string' ? parseTime(value) : undefined;
+  if (time === undefined) throw invalid('runAt', 'is a time in ISO 8601 with zone, such as 2030-01-31T12:00:00Z');
+  const latest = new Date(now);
+  latest.setUTCFullYear(now.getUTCFullYear() + MAX_YEARS_AHEAD);
+  if (time < 0 || time > latest.getTime())
+    throw invalid('runAt', `lies between 1970 and ${MAX_YEARS_AHEAD} years from now`);
+  return new Date(time).toISOString();
+}
+
+function parseTime(text: string): number | undefined {
+  const match = ISO_TIME.exec(text);
+  if (match === null) return undefined;
+  const time = Date.parse(text);
+  if (Number.isNaN(time)) return undefined;
+  // Date.parse takes February 30 for March 1 or 2.
+  const [year, month, day] = match.slice(1).map(Number);
+  const exists = new Date(Date.UTC(year ?? 0, (month ?? 0) - 1, day)).getUTCDate() === day;
+  return exists ? time : undefined;
+}
+
+function parseSource(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'string' && SOURCE.test(value)) return value;
+  throw invalid('source', 'is 1 to 100 letters, digits, hyphens and underscores');
+}
+
+function invalid(field: string, expectation: string): ServiceError {
+  return new ServiceError('INVALID_REQUEST', `${field} ${expectation}`, { field });
+}

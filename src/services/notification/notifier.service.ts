@@ -1,0 +1,143 @@
+import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { SETTINGS, type Settings } from '../config/settings.js';
+import { DatabaseService } from '../database/database.service.js';
+import type { SqlClient } from '../database/sql.js';
+import { MetricsService } from '../observability/metrics.service.js';
+import { WakeUpService } from '../wake-up/wake-up.service.js';
+import { announcementDelay, type RoundResult } from './announcement-delay.js';
+import {
+  markAnnounced,
+  selectSettledOperations,
+  selectUnannouncedChunks,
+  takeNotifierLock,
+  type SettledRow,
+  type UnannouncedChunk,
+} from './notification.sql.js';
+import { SETTLED_PUBLISHER, type SettledPublisher } from './settled-publisher.js';
+import { toSettledMessage } from './to-settled-message.js';
+
+/** A round holds its notifications in memory and a transaction open until they are confirmed. */
+const CHUNKS_PER_ROUND = 100;
+const OPERATIONS_PER_ROUND = 20_000;
+
+/**
+ * Tells the calling services what became of their operations: reads the chunks that are not announced, publishes one message
+ * for each source, and marks them once every message is confirmed. The database is the outbox, so whatever dies when,
+ * each settled operation is announced at least once, in the order of the chunks. One notifier of a database works at a
+ * time; how messages travel is left to the publisher.
+ */
+@Injectable()
+export class NotifierService implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(NotifierService.name);
+  private running: Promise<void> | undefined;
+  private stopping = false;
+  private failures = 0;
+  private woken = false;
+  private wake: () => void = () => undefined;
+  private unsubscribe: () => void = () => undefined;
+
+  constructor(
+    @Inject(SETTINGS) private readonly settings: Settings,
+    @Inject(SETTLED_PUBLISHER) private readonly publisher: SettledPublisher | undefined,
+    private readonly database: DatabaseService,
+    private readonly wakeUp: WakeUpService,
+    private readonly metrics: MetricsService,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.start();
+  }
+
+  /** After the poller has stopped (`beforeApplicationShutdown`), so that its last chunk is announced as well. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.stop();
+  }
+
+  async start(): Promise<void> {
+    if (this.publisher === undefined || this.running !== undefined) return;
+    this.stopping = false;
+    await this.publisher.start();
+    this.unsubscribe = this.wakeUp.onChunkSettled(() => this.wakeNow());
+    this.running = this.run(this.publisher);
+  }
+
+  /** Announces what is settled by now, if that succeeds at once, and stops. What is not announced stays for the next start. */
+  async stop(): Promise<void> {
+    if (this.publisher === undefined || this.running === undefined) return;
+    this.stopping = true;
+    this.unsubscribe();
+    this.wakeNow();
+    await this.running;
+    this.running = undefined;
+    await this.publisher.stop();
+  }
+
+  private async run(publisher: SettledPublisher): Promise<void> {
+    while (!this.stopping) {
+      const result = await this.announce(publisher);
+      await this.pause(announcementDelay(result, this.failures, this.settings.poller.intervalMs, Math.random()));
+    }
+    await this.announceRest(publisher);
+  }
+
+  private async announceRest(publisher: SettledPublisher): Promise<void> {
+    const deadline = Date.now() + this.settings.shutdownTimeoutMs;
+    while ((await this.announce(publisher)) === 'full' && Date.now() < deadline);
+  }
+
+  private async announce(publisher: SettledPublisher): Promise<RoundResult> {
+    this.woken = false;
+    try {
+      const result = await this.database.transaction((tx) => this.announceOldest(tx, publisher));
+      this.failures = 0;
+      return result;
+    } catch (error) {
+      this.failures += 1;
+      this.logger.warn(`Settled operations are not announced yet, it is tried again: ${(error as Error).message}`);
+      return 'failed';
+    }
+  }
+
+  /**
+   * One transaction: its lock keeps every other notifier out until the chunks are marked, so no message overtakes an
+   * earlier one. Between its statements it holds no snapshot, so waiting for the confirms keeps no dead rows alive.
+   */
+  private async announceOldest(tx: SqlClient, publisher: SettledPublisher): Promise<RoundResult> {
+    if (!(await holdsNotifierLock(tx))) return 'done';
+    const { rows: chunks } = await tx.query<UnannouncedChunk>(
+      selectUnannouncedChunks(CHUNKS_PER_ROUND, OPERATIONS_PER_ROUND),
+    );
+    if (chunks.length === 0) return 'done';
+    const chunkIds = chunks.map(({ id }) => id);
+    const { rows } = await tx.query<SettledRow>(selectSettledOperations(chunkIds));
+    await publisher.publish(rows.map(toSettledMessage));
+    await tx.query(markAnnounced(chunkIds));
+    this.metrics.recordNotifications(rows.length);
+    this.logger.debug({ msg: 'Announced', chunks: chunks.length, messages: rows.length });
+    // There may be more: whether there is, the next round sees.
+    return 'full';
+  }
+
+  private pause(delayMs: number): Promise<void> {
+    // A chunk that settled during the round may have been too late for it. A failed round keeps to its back-off.
+    if (this.stopping || delayMs === 0 || (this.woken && this.failures === 0)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, delayMs);
+      this.wake = () => {
+        if (this.failures > 0 && !this.stopping) return;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  private wakeNow(): void {
+    this.woken = true;
+    this.wake();
+  }
+}
+
+async function holdsNotifierLock(tx: SqlClient): Promise<boolean> {
+  const { rows } = await tx.query<{ held: boolean }>(takeNotifierLock());
+  return rows[0]?.held === true;
+}

@@ -1,0 +1,22 @@
+import type { IOperationsSettledMessage } from '../../interfaces/settled-event.js';
+
+export const SETTLED_PUBLISHER = Symbol('SETTLED_PUBLISHER');
+
+/** Where notifications go. */
+export interface SettledPublisher {
+  start(): Promise<void>;
+
+  /**
+   * Hands the messages over in this order and resolves when the receiving side has taken charge of every one of them.
+   *
+   * @throws when that is not certain for each of them; some may have arrived nevertheless.
+   */
+  publish(messages: readonly IOperationsSettledMessage[]): Promise<void>;
+
+  stop(): Promise<void>;
+}
+
+/** Tells a repeated notification from a new one. */
+export function messageIdOf({ data }: IOperationsSettledMessage): string {
+  return `${data.chunkId}:${data.source}`;
+}

@@ -1,0 +1,56 @@
+import { ClientProxyFactory, Transport, type ClientProxy } from '@nestjs/microservices';
+import { lastValueFrom, timeout } from 'rxjs';
+import type { IOperationsSettledMessage } from '../../interfaces/settled-event.js';
+import type { SettledPublisher } from './settled-publisher.js';
+
+const ANSWER_TIMEOUT_MS = 15_000;
+
+/**
+ * Sends notifications straight to a NestJS TCP microservice, for local use without a broker. Each is sent as a request and
+ * counts as delivered when the consumer has answered, which also an `@EventPattern` handler does: sent as an event it
+ * would be lost with the connection. A handler that fails gets the message again.
+ */
+export class TcpPublisher implements SettledPublisher {
+  private readonly client: ClientProxy;
+
+  constructor(
+    private readonly url: string,
+    private readonly answerTimeoutMs = ANSWER_TIMEOUT_MS,
+  ) {
+    const { hostname, port } = new URL(url);
+    this.client = ClientProxyFactory.create({
+      transport: Transport.TCP,
+      options: { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) },
+    });
+  }
+
+  /** Connects with the first message: the consumer may come later. */
+  start(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** One after the other, so that the consumer meets them in order. */
+  async publish(messages: readonly IOperationsSettledMessage[]): Promise<void> {
+    for (const message of messages) await this.send(message);
+  }
+
+  async stop(): Promise<void> {
+    await this.client.close();
+  }
+
+  private async send({ pattern, data }: IOperationsSettledMessage): Promise<void> {
+    try {
+      await lastValueFrom(this.client.send(pattern, data).pipe(timeout(this.answerTimeoutMs)), {
+        defaultValue: undefined,
+      });
+    } catch (error) {
+      throw new Error(`the consumer at ${this.url} did not take a notification: ${describe(error)}`, { cause: error });
+    }
+  }
+}
+
+/** NestJS answers a failed handler with an object or a text, not with an Error. */
+function describe(error: unknown): string {
+  if (error instanceof Error) return error.message || ('code' in error && String(error.code)) || error.name;
+  return typeof error === 'string' ? error : JSON.stringify(error);
+}

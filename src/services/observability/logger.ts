@@ -1,0 +1,49 @@
+import pino, { type Logger } from 'pino';
+import pretty from 'pino-pretty';
+import type { Settings } from '../config/settings.js';
+import { redactCredentials } from './redact-url.js';
+import { currentRequestId } from './request-context.js';
+
+export type LogSettings = Pick<Settings, 'environment' | 'logLevel' | 'role'>;
+
+const SECRET_FIELDS = ['password', 'authorization', 'cookie', 'apiKey'].flatMap((name) => [
+  name,
+  `*.${name}`,
+  `*.*.${name}`,
+]);
+
+/**
+ * The one logger of the process: JSON lines on stdout in production, readable ones elsewhere. A line that is logged on
+ * behalf of a request carries its `requestId`. Secret fields and the passwords of URLs are hidden wherever they stand.
+ */
+export function createLogger(settings: LogSettings, destination: pino.DestinationStream = process.stdout): Logger {
+  return pino(
+    {
+      level: settings.logLevel,
+      base: { pid: process.pid, role: settings.role },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (level) => ({ level }) },
+      mixin: () => requestFields(currentRequestId()),
+      redact: { paths: SECRET_FIELDS, censor: '***' },
+      hooks: { streamWrite: redactCredentials },
+    },
+    settings.environment === 'production' ? destination : readable(destination),
+  );
+}
+
+function requestFields(requestId: string | undefined): object {
+  return requestId === undefined ? {} : { requestId };
+}
+
+function readable(destination: pino.DestinationStream): pino.DestinationStream {
+  return pretty({
+    // In this thread and at once, so that the last lines before an exit are not lost.
+    sync: true,
+    destination: destination as NodeJS.WritableStream,
+    colorize: 'isTTY' in destination && destination.isTTY === true,
+    singleLine: true,
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'pid,role,context',
+    messageFormat: '{if context}[{context}] {end}{msg}',
+  });
+}

@@ -1,0 +1,84 @@
+import { inspect } from 'node:util';
+import type { LoggerService } from '@nestjs/common';
+import type { Level, Logger } from 'pino';
+
+/** What Nest tells at its start, forty lines of it, interests whoever looks for a mistake in the wiring. */
+const WIRING = new Set([
+  'NestFactory',
+  'InstanceLoader',
+  'RoutesResolver',
+  'RouterExplorer',
+  'NestApplication',
+  'NestMicroservice',
+]);
+
+/**
+ * Leads what is logged through Nest's `Logger` to pino. A message may be a text or an object of fields, with its text in
+ * `message` or `msg`; further arguments are errors, stacks, objects of fields, and last the context, as Nest has it.
+ */
+export class NestLogger implements LoggerService {
+  constructor(private readonly pino: Logger) {}
+
+  log(message: unknown, ...rest: unknown[]): void {
+    this.write(WIRING.has(String(rest.at(-1))) ? 'debug' : 'info', message, rest);
+  }
+
+  fatal(message: unknown, ...rest: unknown[]): void {
+    this.write('fatal', message, rest);
+  }
+
+  error(message: unknown, ...rest: unknown[]): void {
+    this.write('error', message, rest);
+  }
+
+  warn(message: unknown, ...rest: unknown[]): void {
+    this.write('warn', message, rest);
+  }
+
+  debug(message: unknown, ...rest: unknown[]): void {
+    this.write('debug', message, rest);
+  }
+
+  verbose(message: unknown, ...rest: unknown[]): void {
+    this.write('trace', message, rest);
+  }
+
+  private write(level: Level, message: unknown, rest: readonly unknown[]): void {
+    if (!this.pino.isLevelEnabled(level)) return;
+    const { fields, text } = logLine([message, ...rest]);
+    this.pino[level](fields, text);
+  }
+}
+
+interface LogLine {
+  fields: Record<string, unknown>;
+  text: string;
+}
+
+function logLine(parts: readonly unknown[]): LogLine {
+  const fields: Record<string, unknown> = {};
+  const texts: string[] = [];
+  parts.forEach((part, index) => {
+    const isLast = index > 0 && index === parts.length - 1;
+    if (part instanceof Error) {
+      fields.err = part;
+      if (index === 0) texts.push(part.message);
+    } else if (typeof part === 'object' && part !== null) {
+      const { message, msg, ...others } = part as Record<string, unknown>;
+      Object.assign(fields, others);
+      const text = message ?? msg;
+      if (typeof text === 'string') texts.push(text);
+    } else if (typeof part === 'string' && isLast && !isStack(part)) {
+      fields.context = part;
+    } else if (typeof part === 'string' && index > 0 && isStack(part)) {
+      fields.stack = part;
+    } else if (part !== undefined && part !== null) {
+      texts.push(typeof part === 'string' ? part : inspect(part));
+    }
+  });
+  return { fields, text: texts.join(' ') };
+}
+
+function isStack(text: string): boolean {
+  return /\n\s+at /.test(text);
+}

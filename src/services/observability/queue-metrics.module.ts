@@ -1,0 +1,24 @@
+import { Module, type OnModuleInit } from '@nestjs/common';
+import { OutcomesModule } from '../outcomes/outcomes.module.js';
+import { StatsService } from '../outcomes/stats.service.js';
+import { withTimeout } from './with-timeout.js';
+import { MetricsService } from './metrics.service.js';
+
+/** A scrape has to answer while the database does not. */
+const STATS_TIMEOUT_MS = 2000;
+
+/** Shows the depth and lag of the queue among the metrics. */
+@Module({ imports: [OutcomesModule] })
+export class QueueMetricsModule implements OnModuleInit {
+  constructor(
+    private readonly metrics: MetricsService,
+    private readonly statsService: StatsService,
+  ) {}
+
+  onModuleInit(): void {
+    this.metrics.readQueueDepthBy(async () => {
+      const { pending, scheduled, lagMs } = await withTimeout(this.statsService.stats(), STATS_TIMEOUT_MS);
+      return { pending, scheduled, oldestPendingSeconds: lagMs / 1000 };
+    });
+  }
+}

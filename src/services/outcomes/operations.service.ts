@@ -1,0 +1,83 @@
+import { Injectable } from '@nestjs/common';
+import type { IBatchOperation, IListOperationsQuery, IPage } from '../../interfaces/operation.js';
+import { parseTargetName, tableId } from '../catalog/target-name.js';
+import { DatabaseService } from '../database/database.service.js';
+import { ServiceError } from '../errors/service-error.js';
+import { QueueService } from '../queue/queue.service.js';
+import { WakeUpService } from '../wake-up/wake-up.service.js';
+import { checkCursor, FIRST_PAGE } from './cursor.js';
+import { OutcomeWatchService } from './outcome-watch.service.js';
+import { selectOperation, selectPage } from './outcomes.sql.js';
+import { toOperation, type OperationRow } from './to-operation.js';
+
+const DEFAULT_LIMIT = 100;
+/** The most operations that a page walks in search of those that match. */
+const WINDOW = 10_000;
+
+/** Tells callers what became of their operations, and takes their second thoughts: cancel, retry. */
+@Injectable()
+export class OperationsService {
+  constructor(
+    private readonly database: DatabaseService,
+    private readonly queue: QueueService,
+    private readonly watch: OutcomeWatchService,
+    private readonly wakeUp: WakeUpService,
+  ) {}
+
+  /** @throws ServiceError OPERATION_NOT_FOUND */
+  async get(id: string): Promise<IBatchOperation> {
+    const { rows } = await this.database.query<OperationRow>(selectOperation(id));
+    if (rows[0] === undefined) throw new ServiceError('OPERATION_NOT_FOUND', `There is no operation ${id}`, { id });
+    return toOperation(rows[0]);
+  }
+
+  /**
+   * Answers the operation as soon as it is settled, and as it stands after `timeoutMs`.
+   *
+   * @throws ServiceError OPERATION_NOT_FOUND
+   */
+  async wait(id: string, timeoutMs: number): Promise<IBatchOperation> {
+    const operation = await this.get(id);
+    if (isSettled(operation) || timeoutMs <= 0) return operation;
+    await this.watch.settled(id, timeoutMs);
+    return this.get(id);
+  }
+
+  async list(query: IListOperationsQuery): Promise<IPage<IBatchOperation>> {
+    const limit = query.limit ?? DEFAULT_LIMIT;
+    const cursor = checkCursor(query.cursor) ?? FIRST_PAGE;
+    const target = query.target === undefined ? undefined : canonicalTarget(query.target);
+    const { rows } = await this.database.query<PageRow>(selectPage({ ...query, target }, cursor, limit, WINDOW));
+    const found = rows.filter((row): row is PageRow & OperationRow => row.seq !== null);
+    const nextCursor = found.length === limit ? found.at(-1)?.seq : endOfWindow(rows[0]);
+    return { items: found.map(toOperation), ...(nextCursor !== undefined && { nextCursor }) };
+  }
+
+  /** @throws ServiceError OPERATION_NOT_FOUND, NOT_CANCELLABLE, SERVICE_UNAVAILABLE */
+  async cancel(id: string): Promise<IBatchOperation> {
+    await this.queue.cancel(id);
+    this.wakeUp.chunkSettled();
+    return this.get(id);
+  }
+
+  /** @throws ServiceError OPERATION_NOT_FOUND, NOT_RETRYABLE */
+  async retry(id: string): Promise<IBatchOperation> {
+    await this.queue.retry(id);
+    this.wakeUp.operationsAccepted();
+    return this.get(id);
+  }
+}
+
+type PageRow = { walked: number; floor: string | null } & ({ seq: null } | OperationRow);
+
+const isSettled = ({ status }: IBatchOperation): boolean => status !== 'pending' && status !== 'scheduled';
+
+/** Where a page came to that found too little: further down there may be more. */
+const endOfWindow = (row: PageRow | undefined): string | undefined =>
+  row?.walked === WINDOW ? (row.floor ?? undefined) : undefined;
+
+/** `orders` is stored as `public.orders`. What is no name matches nothing. */
+function canonicalTarget(target: string): string {
+  const name = parseTargetName(target);
+  return name === undefined ? target : tableId(name);
+}

@@ -1,0 +1,94 @@
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { DatabaseService } from '../database/database.service.js';
+import { WakeUpService } from '../wake-up/wake-up.service.js';
+import { selectSettled } from './outcomes.sql.js';
+
+/** How often waiting operations are looked at when no signal comes, as from a worker in another process without Redis. */
+const CHECK_INTERVAL_MS = 200;
+
+/**
+ * Waits for operations to be settled, for any number of callers at the cost of one query: at each signal that a chunk was
+ * settled, and every now and then all the same. What became of them is left to the callers to read.
+ */
+@Injectable()
+export class OutcomeWatchService implements OnModuleDestroy {
+  private readonly logger = new Logger(OutcomeWatchService.name);
+  private readonly waiting = new Map<string, Set<() => void>>();
+  private stopListening: (() => void) | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private checking = false;
+  private checkAgain = false;
+  private stopping = false;
+
+  constructor(
+    private readonly database: DatabaseService,
+    private readonly wakeUp: WakeUpService,
+  ) {}
+
+  /** Resolves when the operation is settled, or unknown, or after `timeoutMs`. */
+  async settled(id: string, timeoutMs: number): Promise<void> {
+    if (this.stopping) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        clearTimeout(timeout);
+        this.remove(id, done);
+        resolve();
+      };
+      const timeout = setTimeout(done, timeoutMs);
+      this.add(id, done);
+    });
+  }
+
+  /** Lets all who wait go, and who comes now: they answer the operation as it stands. */
+  onModuleDestroy(): void {
+    this.stopping = true;
+    for (const callbacks of [...this.waiting.values()]) for (const done of [...callbacks]) done();
+  }
+
+  private add(id: string, done: () => void): void {
+    const callbacks = this.waiting.get(id) ?? new Set();
+    callbacks.add(done);
+    this.waiting.set(id, callbacks);
+    this.stopListening ??= this.wakeUp.onChunkSettled(() => void this.check());
+    // It may have been settled between the caller's look and now.
+    void this.check();
+  }
+
+  private remove(id: string, done: () => void): void {
+    const callbacks = this.waiting.get(id);
+    callbacks?.delete(done);
+    if (callbacks?.size === 0) this.waiting.delete(id);
+    if (this.waiting.size > 0) return;
+    this.stopListening?.();
+    this.stopListening = undefined;
+    clearTimeout(this.timer);
+  }
+
+  private async check(): Promise<void> {
+    if (this.checking) {
+      this.checkAgain = true;
+      return;
+    }
+    this.checking = true;
+    clearTimeout(this.timer);
+    try {
+      const { rows } = await this.database.query<{ id: string }>(selectSettled([...this.waiting.keys()]));
+      for (const { id } of rows) for (const done of [...(this.waiting.get(id) ?? [])]) done();
+    } catch (error) {
+      this.logger.warn(`Waiting operations could not be looked at: ${(error as Error).message}`);
+    } finally {
+      this.checking = false;
+      this.scheduleNext();
+    }
+  }
+
+  private scheduleNext(): void {
+    if (this.waiting.size === 0) return;
+    if (this.checkAgain) {
+      this.checkAgain = false;
+      void this.check();
+      return;
+    }
+    this.timer = setTimeout(() => void this.check(), CHECK_INTERVAL_MS);
+  }
+}

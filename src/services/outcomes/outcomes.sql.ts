@@ -1,0 +1,118 @@
+import type { IListOperationsQuery } from '../../interfaces/operation.js';
+import type { SqlStatement } from '../database/sql.js';
+
+const OPERATION_COLUMNS = `v.seq, v.id, v.type as "operationType", v.target, v.key, v."values", v.on_conflict as "onConflict",
+        v.conflict_key as "conflictKey", v.must_exist as "mustExist", v.priority, v.run_at as "runAt", v.source, v.status,
+        v.rows_affected as "rowsAffected", v.attempts, v.code, v.message, v.constraint_name as "constraint",
+        v.column_name as "column", v.sql_state as "sqlState", v.chunk_id as "chunkId", v.created_at as "createdAt",
+        v.settled_at as "settledAt"`;
+
+export function selectOperation(id: string): SqlStatement {
+  return {
+    name: 'batch.select_operation',
+    text: `select ${OPERATION_COLUMNS} from batch.batch_operations v where v.id = $1::uuid`,
+    values: [id],
+  };
+}
+
+/** The ids among these whose operations are settled (or unknown: nobody need wait for them). */
+export function selectSettled(ids: readonly string[]): SqlStatement {
+  return {
+    name: 'batch.select_settled',
+    text: `
+      select asked.id from unnest($1::uuid[]) asked(id)
+      where not exists (
+        select from batch.operations o where o.id = asked.id and (
+          exists (select from batch.pending p where p.priority = o.priority and p.seq = o.seq)
+          or exists (select from batch.delayed d where d.seq = o.seq)
+        )
+      )`,
+    values: [ids],
+  };
+}
+
+/** Where operations of a status are to be found, newest first, below a cursor. */
+const CANDIDATES = {
+  pending: `select p.seq from generate_series(0, 9) priority cross join lateral (
+          select seq from batch.pending p where p.priority = priority.priority and seq < $1::int8 order by seq desc limit $2::int
+        ) p order by seq desc limit $2::int`,
+  scheduled: 'select seq from batch.delayed where seq < $1::int8 order by seq desc limit $2::int',
+  failed: `select seq from batch.outcomes where status = 'failed' and seq < $1::int8 order by seq desc limit $2::int`,
+  cancelled: `select seq from batch.outcomes where status = 'cancelled' and seq < $1::int8 order by seq desc limit $2::int`,
+  completed: 'select seq from batch.operations where seq < $1::int8 order by seq desc limit $2::int',
+} as const;
+
+/**
+ * A page of operations below `cursor`, newest first. There is no index for targets and sources: instead of one, a page
+ * walks at most `window` operations and says how far it came. Each row has `walked` and `floor`; a row without `seq`
+ * stands for an empty page.
+ */
+export function selectPage(query: IListOperationsQuery, cursor: string, limit: number, window: number): SqlStatement {
+  return {
+    text: `
+      with candidates as materialized (${CANDIDATES[query.status ?? 'completed']}),
+      page as (
+        select ${OPERATION_COLUMNS}
+        from candidates c join batch.batch_operations v on v.seq = c.seq
+        where ($3::text is null or v.status = $3) and ($4::text is null or v.target = $4)
+          and ($5::text is null or v.source = $5)
+        order by v.seq desc limit $6::int
+      )
+      select w.walked, w.floor, page.*
+      from (select count(*)::int as walked, min(seq) as floor from candidates) w left join page on true
+      order by page.seq desc`,
+    values: [cursor, window, query.status ?? null, query.target ?? null, query.source ?? null, limit],
+  };
+}
+
+const CHUNK_COLUMNS = `c.id, c.worker, c.operations, c.completed, c.failed, c.groups, c.statements, c.fallback,
+        c.started_at as "startedAt", c.settled_at as "settledAt", c.duration_ms as "durationMs", c.notified_at as "notifiedAt"`;
+
+export function selectChunk(id: string): SqlStatement {
+  return { text: `select ${CHUNK_COLUMNS} from batch.chunks c where c.id = $1::int8`, values: [id] };
+}
+
+export function selectChunks(cursor: string, limit: number): SqlStatement {
+  return {
+    text: `select ${CHUNK_COLUMNS} from batch.chunks c where c.id < $1::int8 order by c.id desc limit $2::int`,
+    values: [cursor, limit],
+  };
+}
+
+/** Failures of a chunk by code, with the first operation of each as an example. */
+export function selectChunkFailures(id: string): SqlStatement {
+  return {
+    text: `
+      select x.code, count(*)::int as count, (array_agg(o.id order by x.seq))[1] as "exampleId",
+        (array_agg(x.message order by x.seq))[1] as "exampleMessage"
+      from batch.outcomes x join batch.operations o on o.seq = x.seq
+      where x.chunk_id = $1::int8 and x.status = 'failed'
+      group by x.code order by count(*) desc, x.code`,
+    values: [id],
+  };
+}
+
+export function selectStats(): SqlStatement {
+  return {
+    text: `
+      select
+        (select count(*)::int from batch.pending) as pending,
+        (select count(*)::int from batch.delayed) as scheduled,
+        (select count(*)::int from batch.outcomes where status = 'failed') as failed,
+        coalesce((
+          select greatest(0, round(extract(epoch from clock_timestamp() - min(o.created_at)) * 1000))::float8
+          from generate_series(0, 9) priority
+          cross join lateral (
+            select seq from batch.pending p where p.priority = priority.priority order by seq limit 1
+          ) first
+          join batch.operations o on o.seq = first.seq
+        ), 0) as "lagMs",
+        (select count(*)::int from batch.chunks where announce and notified_at is null) as unannounced,
+        recent.chunks, recent.completed, recent.failed as "failedRecently", recent.statements
+      from (
+        select count(*)::int as chunks, coalesce(sum(completed), 0)::int as completed, coalesce(sum(failed), 0)::int as failed,
+          coalesce(sum(statements), 0)::int as statements
+        from batch.chunks where settled_at > now() - interval '1 minute'
+      ) recent`,
+  };
+}

@@ -1,0 +1,62 @@
+import type { ErrorCode } from '../../interfaces/error.js';
+import type { JsonRow } from '../../interfaces/json.js';
+import type { IBatchOperation, OperationStatus, OperationType } from '../../interfaces/operation.js';
+
+/** A row of the view `batch.batch_operations`. */
+export interface OperationRow {
+  seq: string;
+  id: string;
+  operationType: OperationType;
+  target: string;
+  key: JsonRow | null;
+  values: JsonRow | null;
+  onConflict: 'error' | 'ignore' | null;
+  conflictKey: string[] | null;
+  mustExist: boolean;
+  priority: number;
+  runAt: Date | null;
+  source: string | null;
+  status: OperationStatus;
+  rowsAffected: number | null;
+  attempts: number;
+  code: ErrorCode | null;
+  message: string | null;
+  constraint: string | null;
+  column: string | null;
+  sqlState: string | null;
+  chunkId: string | null;
+  createdAt: Date;
+  settledAt: Date | null;
+}
+
+/** What callers see of an operation: nothing that they did not ask for and that did not happen. */
+export function toOperation(row: OperationRow): IBatchOperation {
+  return {
+    id: row.id,
+    operationType: row.operationType,
+    target: row.target,
+    ...(row.key !== null && { key: row.key }),
+    ...(row.values !== null && { values: row.values }),
+    ...(row.onConflict !== null && { onConflict: row.onConflict }),
+    ...(row.conflictKey !== null && { conflictKey: row.conflictKey }),
+    ...(row.mustExist && { mustExist: true }),
+    priority: row.priority,
+    ...(row.runAt !== null && { runAt: row.runAt.toISOString() }),
+    ...(row.source !== null && { source: row.source }),
+    status: row.status,
+    ...(row.status === 'completed' && row.rowsAffected !== null && { rowsAffected: row.rowsAffected }),
+    attempts: row.attempts,
+    ...(row.code !== null && {
+      error: {
+        code: row.code,
+        message: row.message ?? '',
+        ...(row.constraint !== null && { constraint: row.constraint }),
+        ...(row.column !== null && { column: row.column }),
+        ...(row.sqlState !== null && { sqlState: row.sqlState }),
+      },
+    }),
+    ...(row.chunkId !== null && { chunkId: row.chunkId }),
+    createdAt: row.createdAt.toISOString(),
+    ...(row.settledAt !== null && { settledAt: row.settledAt.toISOString() }),
+  };
+}

@@ -1,0 +1,59 @@
+import type { Json } from '../../interfaces/json.js';
+import type { Column } from '../catalog/table.js';
+
+/**
+ * A text that is the same for two values of a column exactly when PostgreSQL holds them equal; undefined when only the
+ * database can tell (numeric 1.0 = 1, time zones, citext) or the value will not be accepted. It begins with a letter for
+ * the family of the type: across a foreign key, values compare only within one family.
+ */
+export function comparable(value: Json, column: Column): string | undefined {
+  if (value === null || typeof value === 'object' || !column.comparesAsText) return undefined;
+  const text = String(value);
+  switch (column.kind) {
+    case 'int2':
+    case 'int4':
+    case 'int8':
+      return /^\s*[+-]?\d{1,20}\s*$/.test(text) ? `i${BigInt(text.trim())}` : undefined;
+    case 'uuid': {
+      const digits = text.toLowerCase().replace(/[{}-]/g, '');
+      return /^[0-9a-f]{32}$/.test(digits) ? `u${digits}` : undefined;
+    }
+    case 'boolean':
+      return BOOLEANS.get(text);
+    case 'date':
+      return /^\d{4}-\d{2}-\d{2}$/.test(text) ? `d${text}` : undefined;
+    case 'enum':
+      return `e${column.type}:${text}`;
+    case 'text':
+      return `t${text}`;
+    case 'varchar':
+      // What is too long by blanks only is cut off without an error.
+      return fits(text, column) ? `t${text}` : undefined;
+    case 'bpchar':
+      return fits(text, column) ? `c${text.replace(/ +$/, '')}` : undefined;
+    case 'numeric':
+    case 'float':
+    case 'json':
+    case 'array':
+    case 'other':
+      return undefined;
+    default:
+      return column.kind satisfies never;
+  }
+}
+
+const BOOLEANS = new Map([
+  ['true', 'btrue'],
+  ['t', 'btrue'],
+  ['false', 'bfalse'],
+  ['f', 'bfalse'],
+]);
+
+function fits(text: string, column: Column): boolean {
+  return column.maxLength === undefined || [...text].length <= column.maxLength;
+}
+
+/** Several values as one text. Each comes with its length, so that no two different lists look the same. */
+export function comparableList(values: readonly string[]): string {
+  return values.length === 1 ? values[0]! : values.map((value) => `${value.length}:${value}`).join('');
+}

@@ -1,0 +1,86 @@
+import { AsyncResource } from 'node:async_hooks';
+
+/** Work that is done again and again. */
+export interface PollTask {
+  /** Does what there is to do, and answers after how many milliseconds to come again. */
+  poll(signal: AbortSignal): Promise<number>;
+  /** Called when `poll` threw, with the number of failures in a row. Answers the delay. */
+  afterFailure(error: unknown, failures: number): number;
+}
+
+/**
+ * Calls a task again and again, each time after the delay it asked for, or sooner when woken. It promises one call at a
+ * time, and that `stop` resolves when the running one is done. It knows nothing of the work.
+ */
+export class Poller {
+  private timer: NodeJS.Timeout | undefined;
+  private polling = false;
+  private running: Promise<void> = Promise.resolve();
+  private abort = new AbortController();
+  private stopped = true;
+  private failures = 0;
+  private wokenDelay: number | undefined;
+  private dueAt = Infinity;
+  /** A poll belongs to no request, not even to the one that woke it: its log lines must not carry a request's id. */
+  private readonly scope = new AsyncResource('Poller');
+
+  /** When the last call ended without an error, in milliseconds since the epoch; undefined before the first. */
+  lastSuccessAt: number | undefined;
+
+  constructor(private readonly task: PollTask) {}
+
+  start(): void {
+    if (!this.stopped) return;
+    this.stopped = false;
+    this.abort = new AbortController();
+    this.schedule(0);
+  }
+
+  /** The next call begins in `delayMs` at the latest. After a failure the task's own delay stands. */
+  wake(delayMs: number): void {
+    if (this.stopped || this.failures > 0) return;
+    if (this.polling) this.wokenDelay = Math.min(this.wokenDelay ?? Infinity, delayMs);
+    else if (this.dueInMs() > delayMs) this.schedule(delayMs);
+  }
+
+  /** Begins no further call, and resolves when the running one is done. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    this.abort.abort();
+    await this.running;
+  }
+
+  private dueInMs(): number {
+    return this.dueAt - Date.now();
+  }
+
+  private schedule(delayMs: number): void {
+    clearTimeout(this.timer);
+    this.dueAt = Date.now() + delayMs;
+    this.timer = setTimeout(() => {
+      this.running = this.scope.runInAsyncScope(() => this.run());
+    }, delayMs);
+  }
+
+  private async run(): Promise<void> {
+    this.polling = true;
+    const delayMs = await this.callTask();
+    this.polling = false;
+    if (this.stopped) return;
+    this.schedule(this.failures > 0 ? delayMs : Math.min(delayMs, this.wokenDelay ?? Infinity));
+    this.wokenDelay = undefined;
+  }
+
+  private async callTask(): Promise<number> {
+    try {
+      const delayMs = await this.task.poll(this.abort.signal);
+      this.failures = 0;
+      this.lastSuccessAt = Date.now();
+      return delayMs;
+    } catch (error) {
+      this.failures += 1;
+      return this.task.afterFailure(error, this.failures);
+    }
+  }
+}

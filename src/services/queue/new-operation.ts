@@ -1,0 +1,22 @@
+import type { OperationStatus, OperationType } from '../../interfaces/operation.js';
+
+/** A checked operation on its way into the queue. JSON travels as text, so that it is written once. */
+export interface NewOperation {
+  id: string;
+  type: OperationType;
+  /** `Table.id` */
+  target: string;
+  key: string | null;
+  values: string | null;
+  onConflict: 'error' | 'ignore' | null;
+  conflictKey: readonly string[] | null;
+  mustExist: boolean;
+  priority: number;
+  /** ISO 8601; null: at once. */
+  runAt: string | null;
+  source: string | null;
+  lane: number;
+}
+
+/** What became of one `NewOperation`; `conflict`: the id belongs to an operation with another body. */
+export type EnqueueResult = { outcome: 'created' | 'existing'; status: OperationStatus } | { outcome: 'conflict' };

@@ -1,0 +1,39 @@
+import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { SETTINGS, type Settings } from '../config/settings.js';
+import { HealthService } from '../health/health.service.js';
+import { RabbitmqConnection, type RabbitmqConnectionOptions } from './rabbitmq-connection.js';
+
+/** Hands out the connections of this process to RabbitMQ, and tells health how they are. */
+@Injectable()
+export class RabbitmqService implements OnModuleInit, OnApplicationShutdown {
+  private readonly connections = new Set<RabbitmqConnection>();
+
+  constructor(
+    @Inject(SETTINGS) private readonly settings: Settings,
+    private readonly health: HealthService,
+  ) {}
+
+  onModuleInit(): void {
+    if (this.settings.rabbitmq === undefined) return;
+    this.health.register({ name: 'rabbitmq', check: () => this.check() });
+  }
+
+  /** A connection that is not open yet. Its user opens it, and closes it when its own work is drained. */
+  create(options: Omit<RabbitmqConnectionOptions, 'url'>): RabbitmqConnection {
+    if (this.settings.rabbitmq === undefined)
+      throw new Error('No broker is configured: BATCH_SERVICE_RMQ_URL is not set');
+    const connection = new RabbitmqConnection({ ...options, url: this.settings.rabbitmq.url });
+    this.connections.add(connection);
+    return connection;
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await Promise.all([...this.connections].map((connection) => connection.close()));
+    this.connections.clear();
+  }
+
+  private check(): string | undefined {
+    const down = [...this.connections].filter((connection) => !connection.connected).map(({ name }) => name);
+    return down.length === 0 ? undefined : `not connected: ${down.join(', ')}`;
+  }
+}

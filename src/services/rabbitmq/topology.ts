@@ -1,0 +1,93 @@
+import type { Channel, ChannelModel } from 'amqplib';
+import { EVENTS_EXCHANGE } from '../../interfaces/settled-event.js';
+
+/** After so many deliveries that came back a message is dead-lettered: it may be what ends the process. */
+const DELIVERY_LIMIT = 20;
+
+/** Where refused messages of a queue go, and the queue that keeps them. */
+export const deadLetterExchange = (queue: string): string => `${queue}.dlx`;
+export const deadLetterQueue = (queue: string): string => `${queue}.dead`;
+
+/** A queue or exchange exists already, but made otherwise. RabbitMQ cannot change it in place. */
+export class TopologyConflictError extends Error {
+  constructor(kind: 'queue' | 'exchange', name: string, reason: string, options: ErrorOptions) {
+    super(
+      `RabbitMQ has a ${kind} '${name}' with other arguments than Batch Service declares (${reason}). ` +
+        `Delete it once it is empty, or ${cure(kind)}.`,
+      options,
+    );
+    this.name = 'TopologyConflictError';
+  }
+}
+
+/**
+ * Declares what RPC needs: the durable quorum queue, and where its refused messages go. Repeatable; RabbitMQ 3.10 and 4
+ * accept the same arguments.
+ *
+ * @throws TopologyConflictError when something of the same name exists with other arguments.
+ */
+export async function declareRpcTopology(model: ChannelModel, queue: string): Promise<void> {
+  const dead = deadLetterQueue(queue);
+  const exchange = deadLetterExchange(queue);
+  await declareExchange(model, exchange, 'fanout');
+  await declareQueue(model, dead, { 'x-queue-type': 'quorum' });
+  await withChannel(model, (channel) => channel.bindQueue(dead, exchange, ''));
+  await declareQueue(model, queue, {
+    'x-queue-type': 'quorum',
+    'x-dead-letter-exchange': exchange,
+    'x-delivery-limit': DELIVERY_LIMIT,
+  });
+}
+
+/** Declares the exchange of the notifications. Repeatable. */
+export async function declareEventsExchange(model: ChannelModel): Promise<void> {
+  await declareExchange(model, EVENTS_EXCHANGE, 'topic');
+}
+
+async function declareQueue(model: ChannelModel, name: string, args: Record<string, string | number>): Promise<void> {
+  await declare(model, 'queue', name, (channel) => channel.assertQueue(name, { durable: true, arguments: args }));
+}
+
+async function declareExchange(model: ChannelModel, name: string, type: 'fanout' | 'topic'): Promise<void> {
+  await declare(model, 'exchange', name, (channel) => channel.assertExchange(name, type, { durable: true }));
+}
+
+async function declare(
+  model: ChannelModel,
+  kind: 'queue' | 'exchange',
+  name: string,
+  work: (channel: Channel) => Promise<unknown>,
+): Promise<void> {
+  try {
+    await withChannel(model, work);
+  } catch (error) {
+    if (!isPreconditionFailed(error)) throw error;
+    throw new TopologyConflictError(kind, name, reasonOf(error), { cause: error });
+  }
+}
+
+/** A refused declaration closes its channel, so each has one of its own. */
+async function withChannel(model: ChannelModel, work: (channel: Channel) => Promise<unknown>): Promise<void> {
+  const channel = await model.createChannel();
+  // Told by the rejected call already; without a listener it would end the process.
+  channel.on('error', () => undefined);
+  await work(channel);
+  await channel.close();
+}
+
+const PRECONDITION_FAILED = 406;
+
+function isPreconditionFailed(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && error.code === PRECONDITION_FAILED;
+}
+
+/** RabbitMQ's own words, which name the argument and both values. */
+function reasonOf(error: Error): string {
+  return /PRECONDITION_FAILED - (.*?)"?$/.exec(error.message)?.[1] ?? error.message;
+}
+
+function cure(kind: 'queue' | 'exchange'): string {
+  return kind === 'queue'
+    ? 'give the service another name in BATCH_SERVICE_RMQ_QUEUE'
+    : 'let the service have a virtual host of its own in BATCH_SERVICE_RMQ_URL';
+}

@@ -1,0 +1,157 @@
+import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { Redis } from 'ioredis';
+import { v7 as uuid } from 'uuid';
+import { SETTINGS, type Settings } from '../config/settings.js';
+import { redactUrl } from '../observability/redact-url.js';
+import { Coalescer } from './coalescer.js';
+
+type Signal = 'accepted' | 'settled';
+
+/** At most one message per channel in this time: a waker among thousands of operations a second needs no more. */
+const PUBLISH_EVERY_MS = 5;
+const MAX_RECONNECT_DELAY_MS = 2000;
+const ANSWER_TIMEOUT_MS = 5000;
+
+/**
+ * Tells waiting parts that there is work or an outcome: within the process by listeners, across processes through Redis
+ * pub/sub where there is Redis. It promises speed only: a signal may be lost, and Redis may be down, without harm to
+ * anything but the delay, which the poller's interval bounds. Whoever is woken looks into the database for what is true.
+ */
+@Injectable()
+export class WakeUpService implements OnModuleInit, OnApplicationShutdown {
+  private readonly logger = new Logger(WakeUpService.name);
+  private readonly listeners: Record<Signal, Set<() => void>> = { accepted: new Set(), settled: new Set() };
+  private readonly channels: Record<Signal, string>;
+  private readonly publishAccepted = new Coalescer(PUBLISH_EVERY_MS, () => this.publish('accepted'));
+  private readonly publishSettled = new Coalescer(PUBLISH_EVERY_MS, () => this.publish('settled'));
+  private publisher: Redis | undefined;
+  private subscriber: Redis | undefined;
+  private subscribed = false;
+  /** Tells the signals of this instance from those of others. */
+  private readonly identity = uuid();
+  private outage = false;
+
+  constructor(@Inject(SETTINGS) private readonly settings: Pick<Settings, 'redisUrl' | 'database'>) {
+    const { name } = settings.database;
+    this.channels = { accepted: `${name}:batch:accepted`, settled: `${name}:batch:settled` };
+  }
+
+  /** Operations were stored. Call it after the commit. */
+  operationsAccepted(): void {
+    this.tell('accepted');
+    if (this.publisher) this.publishAccepted.request();
+  }
+
+  /** A chunk was settled. Call it after the commit. */
+  chunkSettled(): void {
+    this.tell('settled');
+    if (this.publisher) this.publishSettled.request();
+  }
+
+  /** Answers a function that ends the subscription. A listener may be called without need. */
+  onOperationsAccepted(listener: () => void): () => void {
+    return this.listen('accepted', listener);
+  }
+
+  /** Answers a function that ends the subscription. A listener may be called without need. */
+  onChunkSettled(listener: () => void): () => void {
+    return this.listen('settled', listener);
+  }
+
+  /** True while signals of other processes arrive; undefined where there is no Redis. */
+  get connected(): boolean | undefined {
+    return this.subscriber && this.subscribed;
+  }
+
+  onModuleInit(): void {
+    const { redisUrl } = this.settings;
+    if (redisUrl === undefined) return;
+    this.publisher = this.connect(redisUrl);
+    this.subscriber = this.connect(redisUrl);
+    this.subscriber.on('message', (channel: string, sender: string) => this.receive(channel, sender));
+    // Also after a reconnection: what happened meanwhile was not heard.
+    this.subscriber.on('ready', () => void this.subscribe());
+    this.subscriber.on('close', () => (this.subscribed = false));
+  }
+
+  onApplicationShutdown(): void {
+    this.publishAccepted.cancel();
+    this.publishSettled.cancel();
+    this.publisher?.disconnect();
+    this.subscriber?.disconnect();
+    this.publisher = undefined;
+    this.subscriber = undefined;
+  }
+
+  private listen(signal: Signal, listener: () => void): () => void {
+    // An object of its own, so that the same function may listen twice and each end its own.
+    const entry = (): void => listener();
+    this.listeners[signal].add(entry);
+    return () => void this.listeners[signal].delete(entry);
+  }
+
+  private tell(signal: Signal): void {
+    for (const listener of [...this.listeners[signal]]) listener();
+  }
+
+  private connect(url: string): Redis {
+    const client = new Redis(url, {
+      // Shown by CLIENT LIST.
+      connectionName: `batch-service:${this.settings.database.name}`,
+      // A signal that cannot be sent now is worth nothing later.
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+      autoResubscribe: false,
+      connectTimeout: ANSWER_TIMEOUT_MS,
+      // A connection that swallows commands without an answer would pile them up.
+      socketTimeout: ANSWER_TIMEOUT_MS,
+      keepAlive: 10_000,
+      retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_DELAY_MS),
+    });
+    client.on('error', (error: Error) => this.reportOutage(error));
+    client.on('close', () => {
+      if (this.publisher) this.reportOutage(new Error('the connection was lost'));
+    });
+    return client;
+  }
+
+  private async subscribe(): Promise<void> {
+    try {
+      await this.subscriber?.subscribe(...Object.values(this.channels));
+      this.subscribed = true;
+      this.reportRecovery();
+      this.tell('accepted');
+      this.tell('settled');
+    } catch (error) {
+      // The connection went away again; the next `ready` tries anew.
+      this.reportOutage(error as Error);
+    }
+  }
+
+  private publish(signal: Signal): void {
+    this.publisher?.publish(this.channels[signal], this.identity).catch(() => undefined);
+  }
+
+  private receive(channel: string, sender: string): void {
+    // Its own listeners were called when the signal was given.
+    if (sender === this.identity) return;
+    if (channel === this.channels.accepted) this.tell('accepted');
+    if (channel === this.channels.settled) this.tell('settled');
+  }
+
+  private reportOutage(error: Error): void {
+    if (this.outage || !this.publisher) return;
+    this.outage = true;
+    this.logger.warn(
+      `Redis at ${redactUrl(this.settings.redisUrl ?? '')} is out of reach (${error.message}): ` +
+        'other processes are woken by their interval until it is back',
+    );
+  }
+
+  private reportRecovery(): void {
+    if (!this.outage) return;
+    this.outage = false;
+    this.logger.log('Redis is back: other processes are woken at once again');
+  }
+}

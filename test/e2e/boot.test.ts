@@ -1,0 +1,385 @@
+import { once } from 'node:events';
+import { access, chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Readiness } from '../../src/services/health/health.service.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { eventually } from '../support/eventually.js';
+import { freePort } from '../support/free-port.js';
+import {
+  buildService,
+  startServiceProcess,
+  type ServiceProcess,
+  type ServiceProcessOptions,
+} from '../support/service-process.js';
+import { testEnvironment, type TestEnvironment } from '../support/test-settings.js';
+
+const processes: ServiceProcess[] = [];
+
+async function start(
+  environment: TestEnvironment,
+  options: Partial<ServiceProcessOptions> = {},
+): Promise<ServiceProcess> {
+  const service = await startServiceProcess({ environment: { LOG_LEVEL: 'info', ...environment }, ...options });
+  processes.push(service);
+  return service;
+}
+
+async function apiPorts(): Promise<{ HTTP_PORT: string; BATCH_RPC_TCP_PORT: string }> {
+  return { HTTP_PORT: String(await freePort()), BATCH_RPC_TCP_PORT: String(await freePort()) };
+}
+
+async function readiness(port: string): Promise<{ status: number; body: Readiness }> {
+  const response = await fetch(`http://127.0.0.1:${port}/health/ready`);
+  return { status: response.status, body: (await response.json()) as Readiness };
+}
+
+async function insert(port: string, values: Record<string, string | number>): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${port}/api/v1/operations`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ operationType: 'insert', target: 'items', values }),
+  });
+  const { id } = (await response.json()) as { id: string };
+  return id;
+}
+
+async function statusAfter(port: string, id: string, waitMs: number): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${port}/api/v1/operations/${id}?wait=${waitMs}`);
+  return ((await response.json()) as { status: string }).status;
+}
+
+beforeAll(buildService, 120_000);
+afterEach(async () => {
+  await Promise.all(processes.splice(0).map((service) => service.end()));
+});
+
+describe('the service with nothing but Node', () => {
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'batch-boot-'));
+    // For root the server runs as another user, who has to come through.
+    await chmod(folder, 0o755);
+  });
+  afterAll(async () => rm(folder, { recursive: true, force: true }));
+
+  /** As a developer's, who has set nothing but where things are. */
+  async function bare(name: string): Promise<TestEnvironment & { HTTP_PORT: string; BATCH_EMBEDDED_DIR: string }> {
+    return { ...(await apiPorts()), BATCH_EMBEDDED_DIR: join(folder, name) };
+  }
+
+  const serverRuns = (directory: string): Promise<boolean> =>
+    access(join(directory, 'data/postmaster.pid')).then(
+      () => true,
+      () => false,
+    );
+
+  it('starts, says which parts are embedded and where the data lies, and leaves nothing running', async () => {
+    const environment = await bare('first');
+    const service = await start(environment);
+    await service.up();
+
+    expect(service.output).toMatch(/EMBEDDED PostgreSQL.*production refuses it/);
+    expect(service.output).toContain(`data in ${environment.BATCH_EMBEDDED_DIR}`);
+    expect(service.output).toContain('NO BROKER');
+    expect(service.output).toContain(`http://localhost:${environment.HTTP_PORT}/api/docs`);
+    expect(await readiness(environment.HTTP_PORT)).toMatchObject({
+      status: 200,
+      body: { status: 'ready', parts: { database: { status: 'up' }, poller: { status: 'up' } } },
+    });
+
+    service.signal('SIGTERM');
+    expect(await service.exited).toBe(0);
+    expect(await serverRuns(environment.BATCH_EMBEDDED_DIR)).toBe(false);
+  });
+
+  it('shares one server between api and worker, and the last to stop takes it down', async () => {
+    const environment = await bare('shared');
+    const healthPort = String(await freePort());
+    const [api, worker] = await Promise.all([
+      start(environment, { args: ['api'] }),
+      start({ ...environment, BATCH_WORKER_HEALTH_PORT: healthPort }, { args: ['worker'] }),
+    ]);
+    await Promise.all([api.up(), worker.up()]);
+
+    api.signal('SIGINT');
+    expect(await api.exited).toBe(0);
+    expect(api.output).toContain('left running');
+    expect((await readiness(healthPort)).body.parts.database).toEqual({ status: 'up' });
+
+    worker.signal('SIGTERM');
+    expect(await worker.exited).toBe(0);
+    expect(await serverRuns(environment.BATCH_EMBEDDED_DIR)).toBe(false);
+  });
+
+  it('takes the server over that a killed process left, with all it had accepted', async () => {
+    const environment = await bare('killed');
+    const killed = await start(environment, { args: ['api'] });
+    await killed.up();
+    await createItems(environment.BATCH_EMBEDDED_DIR);
+    const id = await insert(environment.HTTP_PORT, { id: 1, name: 'pen' });
+    killed.signal('SIGKILL');
+    await killed.exited;
+    expect(await serverRuns(environment.BATCH_EMBEDDED_DIR)).toBe(true);
+
+    const next = await start(environment);
+    await next.up();
+    expect(next.output).toContain('already running');
+    expect(await statusAfter(environment.HTTP_PORT, id, 10_000)).toBe('completed');
+    next.signal('SIGTERM');
+    expect(await next.exited).toBe(0);
+    expect(await serverRuns(environment.BATCH_EMBEDDED_DIR)).toBe(false);
+  });
+
+  async function createItems(directory: string): Promise<void> {
+    const { password, port } = JSON.parse(await readFile(join(directory, 'data/embedded.json'), 'utf8')) as {
+      password: string;
+      port: number;
+    };
+    const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', password, database: 'batch_service' });
+    await client.connect();
+    await client.query('create table items (id int primary key, name text)');
+    await client.end();
+  }
+});
+
+describe('a start that cannot succeed', () => {
+  it('ends with 1 and names every variable that is wrong, without a stack', async () => {
+    const service = await start({ HTTP_PORT: 'none', BATCH_ROLE: 'boss' });
+
+    expect(await service.exited).toBe(1);
+    expect(service.output).toMatch(/HTTP_PORT: /);
+    expect(service.output).toMatch(/BATCH_ROLE: /);
+    expect(service.output).not.toMatch(/\n\s+at /);
+  });
+
+  it('ends with 1 in production without a database of its own', async () => {
+    const service = await start({ NODE_ENV: 'production' });
+
+    expect(await service.exited).toBe(1);
+    expect(service.output).toContain('DB_HOST: required in production');
+  });
+
+  it.each(['main', 'migrate'] as const)(
+    'ends %s with 1 when the database does not answer, and says where it looked',
+    async (program) => {
+      const port = String(await freePort());
+      const service = await start({ DB_HOST: '127.0.0.1', DB_PORT: port, ...(await apiPorts()) }, { program });
+
+      expect(await service.exited).toBe(1);
+      expect(service.output).toContain(`127.0.0.1:${port}`);
+    },
+  );
+
+  it('ends with 1 when its port is taken, and names the port', async () => {
+    const database = await createTestDatabase();
+    const holder = createServer().listen(0, '0.0.0.0');
+    await once(holder, 'listening');
+    const { port } = holder.address() as AddressInfo;
+
+    const service = await start({
+      ...testEnvironment(database.environment),
+      LOG_LEVEL: 'info',
+      HTTP_PORT: String(port),
+    });
+
+    expect(await service.exited).toBe(1);
+    expect(service.output).toMatch(new RegExp(`EADDRINUSE.*:${port}`));
+    holder.close();
+    await database.drop();
+  });
+});
+
+describe('the service on servers of its own', () => {
+  let database: TestDatabase;
+  let environment: TestEnvironment & { HTTP_PORT: string };
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    await database.client.query('create table items (id int primary key, name text)');
+    environment = {
+      ...testEnvironment(database.environment),
+      ...(await apiPorts()),
+      LOG_LEVEL: 'info',
+      BATCH_PROCESS_OPERATION_INTERVAL: '50',
+    };
+  });
+  afterAll(() => database.drop());
+  afterEach(async () => {
+    await Promise.all(processes.splice(0).map((service) => service.end()));
+    await database.client.query('truncate items, batch.operations, batch.pending, batch.outcomes, batch.chunks');
+  });
+
+  /** Holds the target, so that the next chunk waits in the middle of its work. */
+  async function holdTarget(): Promise<() => Promise<void>> {
+    const client = await database.client.connect();
+    await client.query('begin');
+    await client.query('lock table items in access exclusive mode');
+    return async () => {
+      await client.query('rollback');
+      client.release();
+    };
+  }
+
+  async function chunkWaits(): Promise<void> {
+    await eventually(async () => {
+      const { rowCount } = await database.client.query(
+        `select from pg_locks where relation = 'items'::regclass and not granted`,
+      );
+      expect(rowCount).toBe(1);
+    });
+  }
+
+  it('finishes and announces the running chunk before it ends with 0', async () => {
+    const service = await start(environment);
+    await service.up();
+    const release = await holdTarget();
+    await insert(environment.HTTP_PORT, { id: 1, name: 'pen' });
+    await chunkWaits();
+
+    service.signal('SIGTERM');
+    await service.said('SIGTERM: stopping');
+    await release();
+
+    expect(await service.exited).toBe(0);
+    expect((await database.client.query('select * from items')).rows).toEqual([{ id: 1, name: 'pen' }]);
+    expect((await database.client.query('select from batch.pending')).rowCount).toBe(0);
+    expect((await database.client.query('select from batch.chunks where notified_at is null')).rowCount).toBe(0);
+  });
+
+  it('ends with 1 when it is not done in time, and names what it waited for', async () => {
+    const service = await start({ ...environment, BATCH_SHUTDOWN_TIMEOUT: '300' });
+    await service.up();
+    const release = await holdTarget();
+    await insert(environment.HTTP_PORT, { id: 2, name: 'pen' });
+    await chunkWaits();
+
+    service.signal('SIGTERM');
+
+    expect(await service.exited).toBe(1);
+    expect(service.output).toMatch(/Not stopped within 300 ms; still waiting for: OperationPollerService\./);
+    await release();
+  });
+
+  it.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const)('ends at once at a second %s, with %i', async (signal, code) => {
+    const service = await start(environment);
+    await service.up();
+    const release = await holdTarget();
+    await insert(environment.HTTP_PORT, { id: 3, name: 'pen' });
+    await chunkWaits();
+
+    service.signal(signal);
+    await service.said('stopping');
+    // One that follows at once is the same keystroke, passed on by npm; so say it until it is heard.
+    const again = setInterval(() => service.signal(signal), 50);
+    try {
+      expect(await service.exited).toBe(code);
+    } finally {
+      clearInterval(again);
+      await release();
+    }
+  });
+
+  it('takes one Ctrl-C that comes twice, from the terminal and from npm, for one', async () => {
+    const service = await start(environment);
+    await service.up();
+
+    service.signal('SIGINT');
+    service.signal('SIGINT');
+
+    expect(await service.exited).toBe(0);
+  });
+
+  it.each([
+    ['a rejection', 'Promise.reject(new Error("boom"))'],
+    ['an exception', 'setTimeout(() => { throw new Error("boom") })'],
+  ])('logs %s that nobody caught as fatal, and ends with 1', async (_kind, fault) => {
+    const onSignal = `data:text/javascript,process.on('SIGUSR2', () => ${encodeURIComponent(fault)})`;
+    const service = await start({ ...environment, NODE_ENV: 'production' }, { nodeOptions: ['--import', onSignal] });
+    await service.up();
+
+    service.signal('SIGUSR2');
+
+    expect(await service.exited).toBe(1);
+    const last = JSON.parse(service.output.trim().split('\n').at(-1) ?? '') as Record<string, unknown>;
+    expect(last).toMatchObject({ level: 'fatal', err: { message: 'boom' } });
+  });
+
+  it('as api accepts what a worker applies; a worker serves its probes and nothing else', async () => {
+    const healthPort = String(await freePort());
+    const api = await start(environment, { args: ['api'] });
+    const worker = await start({ ...environment, BATCH_WORKER_HEALTH_PORT: healthPort }, { args: ['worker'] });
+    await Promise.all([api.up(), worker.up()]);
+
+    const id = await insert(environment.HTTP_PORT, { id: 4, name: 'ink' });
+
+    expect(await statusAfter(environment.HTTP_PORT, id, 10_000)).toBe('completed');
+    expect((await readiness(healthPort)).body.parts).toMatchObject({
+      poller: { status: 'up' },
+      rabbitmq: { status: 'up' },
+    });
+    expect((await readiness(environment.HTTP_PORT)).body.parts).not.toHaveProperty('poller');
+    const metrics = await (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text();
+    expect(metrics).toMatch(/^batch_operations_settled_total\{outcome="completed",code="none"\} 1$/m);
+    expect((await fetch(`http://127.0.0.1:${healthPort}/api/v1/stats`)).status).toBe(404);
+  });
+
+  it('is woken through Redis, long before its interval', async () => {
+    const slow = { ...environment, BATCH_PROCESS_OPERATION_INTERVAL: '3600000' };
+    const api = await start(slow, { args: ['api'] });
+    const worker = await start(slow, { args: ['worker'] });
+    await Promise.all([api.up(), worker.up()]);
+
+    const id = await insert(environment.HTTP_PORT, { id: 5, name: 'ink' });
+
+    expect(await statusAfter(environment.HTTP_PORT, id, 10_000)).toBe('completed');
+  });
+
+  it('as a worker needs no port at all', async () => {
+    // Were it to listen anywhere, this port would be taken.
+    const holder = createServer().listen(Number(environment.HTTP_PORT), '0.0.0.0');
+    await once(holder, 'listening');
+
+    const worker = await start(environment, { args: ['worker'] });
+    await worker.up();
+    worker.signal('SIGTERM');
+
+    expect(await worker.exited).toBe(0);
+    holder.close();
+  });
+});
+
+describe('the migration command', () => {
+  it('makes a database ready that was not, and finds nothing to do the second time', async () => {
+    const database = await createTestDatabase({ migrated: false });
+    const environment = { ...testEnvironment(database.environment), ...(await apiPorts()), LOG_LEVEL: 'info' };
+    const unready = await start({ ...environment, BATCH_RUN_MIGRATIONS: 'false' }, { args: ['api'] });
+    await unready.up();
+    expect(await readiness(environment.HTTP_PORT)).toMatchObject({
+      status: 503,
+      body: {
+        status: 'not_ready',
+        parts: { migrations: { status: 'down', reason: expect.stringMatching(/CreateQueue\d+/) } },
+      },
+    });
+
+    const first = await start(environment, { program: 'migrate' });
+    expect(await first.exited).toBe(0);
+    expect(first.output).toMatch(/Applied: CreateQueue\d+/);
+    expect(await readiness(environment.HTTP_PORT)).toMatchObject({ status: 200, body: { status: 'ready' } });
+
+    const second = await start(environment, { program: 'migrate' });
+    expect(await second.exited).toBe(0);
+    expect(second.output).toContain('No migration was missing');
+
+    await unready.end();
+    await database.drop();
+  });
+});

@@ -1,0 +1,260 @@
+import { randomUUID } from 'node:crypto';
+import { request as httpRequest } from 'node:http';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { IBatchOperation } from '../../src/interfaces/operation.js';
+import { startTestApp, type TestApp } from '../support/app.js';
+
+const SCHEMA = `
+  create table orders (id int primary key, total numeric(10, 2), note text);
+  create table secrets.hidden (id int primary key)`;
+
+/** The poller sleeps: what a test creates stays pending until it says otherwise. */
+const QUIET = { BATCH_WAKE_UP: 'false', BATCH_PROCESS_OPERATION_INTERVAL: '3600000' };
+
+interface Reply {
+  status: number;
+  headers: Headers;
+  body: Record<string, unknown>;
+}
+
+let service: TestApp;
+
+beforeAll(async () => {
+  service = await startTestApp(
+    { BATCH_SERVICE_RMQ_URL: '', BATCH_ROLE: 'api', BATCH_MAX_BODY_KB: '64', ...QUIET },
+    { schema: `create schema secrets; ${SCHEMA}` },
+  );
+});
+
+afterAll(() => service.close());
+
+async function send(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Reply> {
+  const response = await fetch(service.url + path, {
+    method,
+    headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
+    body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
+  });
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (await response.json()) as Record<string, unknown>,
+  };
+}
+
+const post = (path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply> =>
+  send('POST', `/api/v1/${path}`, body, headers);
+const get = (path: string): Promise<Reply> => send('GET', `/api/v1/${path}`);
+const insert = (id: string, values: Record<string, unknown> = { id: 1, total: '9.90' }): object => ({
+  id,
+  operationType: 'insert',
+  target: 'orders',
+  values,
+  source: 'shop',
+});
+
+describe('operations over REST', () => {
+  it('are created with 201 and their place, and with 200 when they existed', async () => {
+    const id = randomUUID();
+    const first = await post('operations', insert(id));
+    expect(first).toMatchObject({ status: 201, body: { id, status: 'pending', created: true } });
+    expect(first.headers.get('location')).toBe(`/api/v1/operations/${id}`);
+    expect(await post('operations', insert(id))).toMatchObject({ status: 200, body: { id, created: false } });
+  });
+
+  it('are refused with 409 when the id belongs to another body', async () => {
+    const id = randomUUID();
+    await post('operations', insert(id));
+    const again = await post('operations', insert(id, { id: 2 }));
+    expect(again).toMatchObject({ status: 409, body: { code: 'IDEMPOTENCY_CONFLICT' } });
+  });
+
+  it('are created many at once, in order, a bad one as its error', async () => {
+    const id = randomUUID();
+    const { status, body } = await post('operations/bulk', {
+      operations: [insert(id), { operationType: 'insert', target: 'nowhere', values: { id: 1 } }],
+    });
+    expect(status).toBe(200);
+    expect(body.results).toMatchObject([{ id, created: true }, { error: { status: 'error', code: 'UNKNOWN_TARGET' } }]);
+  });
+
+  it('are read as they were asked for', async () => {
+    const id = randomUUID();
+    await post('operations', insert(id, { id: 7, total: '1.50' }));
+    const { status, body } = await get(`operations/${id.toUpperCase()}`);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      id,
+      operationType: 'insert',
+      target: 'public.orders',
+      values: { id: 7, total: '1.50' },
+      source: 'shop',
+      status: 'pending',
+      attempts: 0,
+    });
+  });
+
+  it('are answered as they stand when the wait is over', async () => {
+    const id = randomUUID();
+    await post('operations', insert(id));
+    expect(await get(`operations/${id}?wait=50`)).toMatchObject({ status: 200, body: { id, status: 'pending' } });
+  });
+
+  it('are answered as soon as they are final', async () => {
+    const id = randomUUID();
+    await post('operations', insert(id));
+    const waiting = get(`operations/${id}?wait=30000`);
+    await send('DELETE', `/api/v1/operations/${id}`);
+    expect(await waiting).toMatchObject({ status: 200, body: { id, status: 'cancelled' } });
+  });
+
+  it('are cancelled once, and retried once', async () => {
+    const id = randomUUID();
+    await post('operations', insert(id));
+    const path = `/api/v1/operations/${id}`;
+    expect(await send('DELETE', path)).toMatchObject({ status: 200, body: { id, status: 'cancelled' } });
+    expect(await send('DELETE', path)).toMatchObject({ status: 409, body: { code: 'NOT_CANCELLABLE' } });
+    expect(await post(`operations/${id}/retries`)).toMatchObject({ status: 200, body: { id, status: 'pending' } });
+    expect(await post(`operations/${id}/retries`)).toMatchObject({ status: 409, body: { code: 'NOT_RETRYABLE' } });
+  });
+
+  it('are listed by page, newest first', async () => {
+    const source = `lister-${randomUUID()}`;
+    const ids = [randomUUID(), randomUUID(), randomUUID()];
+    for (const id of ids) await post('operations', { ...insert(id), source });
+    const first = await get(`operations?source=${source}&limit=2`);
+    const second = await get(`operations?source=${source}&limit=2&cursor=${String(first.body.nextCursor)}`);
+    const items = [first, second].flatMap(({ body }) => body.items as IBatchOperation[]);
+    expect(items.map(({ id }) => id)).toEqual(ids.reverse());
+    expect(second.body).not.toHaveProperty('nextCursor');
+  });
+
+  it('come with the state of the queue', async () => {
+    const { status, body } = await get('stats');
+    expect(status).toBe(200);
+    expect(body.pending).toBeGreaterThan(0);
+    expect(await get('chunks')).toMatchObject({ status: 200, body: { items: [] } });
+  });
+});
+
+describe('errors over REST', () => {
+  it('are problem+json with code, instance and the id of the request', async () => {
+    const path = `/api/v1/operations/${randomUUID()}`;
+    const { status, headers, body } = await send('GET', `${path}?wait=10`, undefined, { 'x-request-id': 'req-42' });
+    expect(status).toBe(404);
+    expect(headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    expect(headers.get('x-request-id')).toBe('req-42');
+    expect(body).toEqual({
+      type: 'urn:batch-service:problem:OPERATION_NOT_FOUND',
+      title: 'There is no such operation',
+      status: 404,
+      detail: expect.any(String) as string,
+      code: 'OPERATION_NOT_FOUND',
+      details: expect.any(Object) as object,
+      instance: path,
+      requestId: 'req-42',
+    });
+  });
+
+  const INSERT = { operationType: 'insert', target: 'orders', values: { id: 1 } };
+  it.each<[what: string, request: unknown, status: number, code: string]>([
+    ['an unknown kind', { ...INSERT, operationType: 'merge' }, 400, 'UNKNOWN_OPERATION_TYPE'],
+    ['an unknown table', { ...INSERT, target: 'nowhere' }, 422, 'UNKNOWN_TARGET'],
+    ['a table of the service', { ...INSERT, target: 'batch.operations' }, 403, 'TARGET_NOT_ALLOWED'],
+    ['a table of the system', { ...INSERT, target: 'pg_catalog.pg_class' }, 403, 'TARGET_NOT_ALLOWED'],
+    ['a table that is not allowed', { ...INSERT, target: 'secrets.hidden' }, 403, 'TARGET_NOT_ALLOWED'],
+    ['an unknown column', { ...INSERT, values: { id: 1, totl: 1 } }, 422, 'UNKNOWN_COLUMN'],
+    ['a wrong type', { ...INSERT, values: { id: 'one' } }, 422, 'INVALID_VALUE'],
+    ['too large a number', { ...INSERT, values: { id: 2 ** 40 } }, 422, 'VALUE_OUT_OF_RANGE'],
+    ['no values', { operationType: 'insert', target: 'orders' }, 422, 'VALUES_REQUIRED'],
+    ['no key', { operationType: 'delete', target: 'orders' }, 422, 'KEY_REQUIRED'],
+    [
+      'a key that is not unique',
+      { operationType: 'delete', target: 'orders', key: { note: 'x' } },
+      422,
+      'KEY_NOT_UNIQUE',
+    ],
+    ['an id that is none', { ...INSERT, id: '4711' }, 400, 'INVALID_ID'],
+    ['a list', [INSERT], 400, 'INVALID_REQUEST'],
+    ['a text', '"insert"', 400, 'INVALID_REQUEST'],
+    ['nothing', undefined, 400, 'INVALID_REQUEST'],
+    ['no JSON', '{"operationType": insert}', 400, 'MALFORMED_MESSAGE'],
+    ['half a JSON', '{"operationType": "insert"', 400, 'MALFORMED_MESSAGE'],
+    ['a body that nests without end', '['.repeat(20_000), 400, 'MALFORMED_MESSAGE'],
+    ['too large a body', { ...INSERT, values: { id: 1, note: 'x'.repeat(65 * 1024) } }, 413, 'PAYLOAD_TOO_LARGE'],
+  ])('refuse %s and store nothing', async (_what, body, status, code) => {
+    const before = await stored();
+    expect(await post('operations', body)).toMatchObject({ status, body: { status, code } });
+    expect(await stored()).toBe(before);
+  });
+
+  it('refuse too many operations', async () => {
+    const { status, body } = await post('operations/bulk', { operations: Array.from({ length: 10_001 }, () => 1) });
+    expect(status).toBe(413);
+    expect(body.code).toBe('TOO_MANY_OPERATIONS');
+  });
+
+  it.each<[path: string, status: number, code: string, parameter?: string]>([
+    ['operations/4711', 400, 'INVALID_ID', 'id'],
+    ['operations/4711/retries', 404, 'ROUTE_NOT_FOUND'],
+    [`operations/${randomUUID()}`, 404, 'OPERATION_NOT_FOUND'],
+    [`operations/${randomUUID()}?wait=30001`, 400, 'INVALID_REQUEST', 'wait'],
+    [`operations/${randomUUID()}?wait=soon`, 400, 'INVALID_REQUEST', 'wait'],
+    ['operations?status=done', 400, 'INVALID_REQUEST', 'status'],
+    ['operations?status=failed&status=pending', 400, 'INVALID_REQUEST', 'status'],
+    ['operations?limit=0', 400, 'INVALID_REQUEST', 'limit'],
+    ['operations?limit=1001', 400, 'INVALID_REQUEST', 'limit'],
+    ['operations?limit=1.5', 400, 'INVALID_REQUEST', 'limit'],
+    ['operations?stauts=failed', 400, 'INVALID_REQUEST', 'stauts'],
+    ['operations?cursor=garbage', 400, 'INVALID_REQUEST'],
+    ['chunks?cursor=garbage', 400, 'INVALID_REQUEST'],
+    ['chunks/abc', 400, 'INVALID_REQUEST', 'id'],
+    ['chunks/99999999999999999999', 400, 'INVALID_REQUEST', 'id'],
+    ['chunks/4711', 404, 'CHUNK_NOT_FOUND'],
+    ['operations/%E0%A4%A', 400, 'INVALID_REQUEST'],
+    ['nothing/here', 404, 'ROUTE_NOT_FOUND'],
+  ])('answer GET %s with %i %s', async (path, status, code, parameter) => {
+    const { status: actual, headers, body } = await get(path);
+    expect({ status: actual, code: body.code }).toEqual({ status, code });
+    expect(headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    if (parameter !== undefined) expect(body.details).toMatchObject({ parameter });
+  });
+
+  it('refuse bodies that are not JSON by their type', async () => {
+    const { status, body } = await post('operations', 'operationType=insert', {
+      'content-type': 'application/x-www-form-urlencoded',
+    });
+    expect({ status, code: body.code }).toEqual({ status: 415, code: 'MALFORMED_MESSAGE' });
+    expect(body.detail).toContain('application/json');
+  });
+
+  it('do not hurt when a caller goes away in the middle of its body', async () => {
+    await new Promise<void>((resolve) => {
+      const request = httpRequest(`${service.url}/api/v1/operations`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'content-length': '1000' },
+      });
+      request.on('error', () => resolve());
+      request.write('{"operationType":', () => request.destroy());
+      request.on('close', () => resolve());
+    });
+    expect(await get('stats')).toMatchObject({ status: 200 });
+  });
+
+  it('come with security headers and without the name of the framework', async () => {
+    const { headers } = await get('stats');
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+    expect(headers.has('x-powered-by')).toBe(false);
+  });
+
+  const stored = async (): Promise<number> => {
+    const { rows } = await service.database.client.query<{ count: number }>(
+      'select count(*)::int as count from batch.operations',
+    );
+    return rows[0]?.count ?? -1;
+  };
+});

@@ -1,0 +1,272 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { newOperation, openWorker, type TestWorker } from '../support/worker.js';
+
+const IDLE = new AbortController().signal;
+
+interface OperationRow {
+  id: string;
+  status: string;
+  code: string | null;
+  sql_state: string | null;
+  constraint_name: string | null;
+  column_name: string | null;
+  rows_affected: number | null;
+  attempts: number;
+  chunk_id: string;
+}
+
+describe('the main job', () => {
+  let database: TestDatabase;
+  let worker: TestWorker;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    worker = await openWorker(database);
+    await database.client.query(`
+      create type mood as enum ('happy', 'sad');
+      create table owner (id int primary key);
+      create table item (
+        id int primary key, name varchar(20) not null, code text constraint item_code_key unique,
+        owner_id int constraint item_owner_fkey references owner, qty int not null default 0 constraint item_qty_check check (qty >= 0),
+        mood mood, made_on date, seats smallint not null default 0
+      )`);
+  });
+  afterAll(async () => {
+    await worker?.close();
+    await database?.drop();
+  });
+  beforeEach(async () => {
+    await database.client.query('truncate item, owner, batch.operations, batch.pending, batch.outcomes, batch.chunks');
+    await database.client.query(`insert into owner values (1)`);
+  });
+
+  const insertItem = (values: Record<string, unknown>) =>
+    newOperation({ type: 'insert', target: 'public.item', values: JSON.stringify(values) });
+
+  async function outcomes(): Promise<Map<string, OperationRow>> {
+    const { rows } = await database.client.query<OperationRow>('select * from batch.batch_operations');
+    return new Map(rows.map((row) => [row.id, row]));
+  }
+
+  it('lands 993 of 1000 operations in one chunk and tells why each of 7 bad ones failed', async () => {
+    await database.client.query(`insert into item (id, name, code, seats) values (-1, 'taken', 'TAKEN', 32767)`);
+    const bad = [
+      {
+        at: 3,
+        values: { id: 3, name: 'a', code: 'TAKEN' },
+        code: 'UNIQUE_VIOLATION',
+        state: '23505',
+        constraint: 'item_code_key',
+      },
+      {
+        at: 140,
+        values: { id: 140, name: 'a', owner_id: 99 },
+        code: 'MISSING_PARENT',
+        state: '23503',
+        constraint: 'item_owner_fkey',
+      },
+      {
+        at: 290,
+        values: { id: 290, name: 'a', qty: -1 },
+        code: 'CHECK_VIOLATION',
+        state: '23514',
+        constraint: 'item_qty_check',
+      },
+      { at: 430, values: { id: 430, name: null }, code: 'NOT_NULL_VIOLATION', state: '23502', constraint: null },
+      {
+        at: 580,
+        values: { id: 580, name: 'a name of more than twenty letters' },
+        code: 'VALUE_TOO_LONG',
+        state: '22001',
+        constraint: null,
+      },
+      {
+        at: 730,
+        values: { id: 730, name: 'a', mood: 'angry' },
+        code: 'INVALID_VALUE',
+        state: '22P02',
+        constraint: null,
+      },
+    ];
+    const operations = Array.from({ length: 999 }, (_, index) => {
+      const found = bad.find(({ at }) => at === index);
+      return insertItem(
+        found?.values ?? { id: index, name: `item ${index}`, code: `c${index}`, owner_id: 1, qty: index, mood: 'sad' },
+      );
+    });
+    const overflow = newOperation({
+      type: 'increment',
+      target: 'public.item',
+      key: '{"id":-1}',
+      values: '{"seats":1}',
+    });
+    operations.splice(860, 0, overflow);
+    await worker.queue.enqueue(operations);
+
+    await worker.job.poll(IDLE);
+
+    const found = await outcomes();
+    const failed = [...found.values()].filter(({ status }) => status === 'failed');
+    expect(failed).toHaveLength(7);
+    expect([...found.values()].filter(({ status }) => status === 'completed')).toHaveLength(993);
+    for (const { at, code, state, constraint } of bad) {
+      expect(found.get(operations[at]!.id)).toMatchObject({ code, sql_state: state, constraint_name: constraint });
+    }
+    expect(found.get(overflow.id)).toMatchObject({ code: 'VALUE_OUT_OF_RANGE', sql_state: '22003' });
+    expect(new Set(failed.map(({ code }) => code)).size).toBe(7);
+    expect((await database.client.query('select 1 from item')).rowCount).toBe(994);
+
+    const { rows } = await database.client.query<{ groups: number; statements: number }>('select * from batch.chunks');
+    expect(rows).toHaveLength(1);
+    expect(rows[0]).toMatchObject({ operations: 1000, completed: 993, failed: 7, fallback: true });
+    // A group for each column set; around each bad one two statements more, or a few by halves where there is no hint.
+    expect(rows[0]?.groups).toBe(7);
+    expect(rows[0]?.statements).toBeLessThan(60);
+  });
+
+  it('executes a clean chunk of one kind by one statement', async () => {
+    await worker.queue.enqueue(Array.from({ length: 500 }, (_, id) => insertItem({ id, name: `item ${id}` })));
+    await worker.job.poll(IDLE);
+    const { rows } = await database.client.query('select * from batch.chunks');
+    expect(rows).toMatchObject([
+      { operations: 500, completed: 500, failed: 0, groups: 1, statements: 1, fallback: false },
+    ]);
+  });
+
+  it('answers how many rows an operation changed, and fails one whose row had to exist', async () => {
+    const change = (overrides: object) =>
+      newOperation({ type: 'update', target: 'public.item', key: '{"id":7}', values: '{"qty":1}', ...overrides });
+    const optional = change({});
+    const required = change({ mustExist: true });
+    const ignored = { ...insertItem({ id: 8, name: 'b' }), onConflict: 'ignore' as const };
+    await worker.queue.enqueue([optional, required, insertItem({ id: 8, name: 'a' }), ignored]);
+    await worker.job.poll(IDLE);
+    const found = await outcomes();
+    expect(found.get(optional.id)).toMatchObject({ status: 'completed', rows_affected: 0 });
+    expect(found.get(required.id)).toMatchObject({ status: 'failed', code: 'ROW_NOT_FOUND', sql_state: null });
+    expect(found.get(ignored.id)).toMatchObject({ status: 'completed', rows_affected: 0 });
+  });
+
+  it('fails operations on a table that has gone since, and lands the others', async () => {
+    await database.client.query('create table doomed (id int primary key)');
+    const lost = newOperation({ type: 'insert', target: 'public.doomed', values: '{"id":1}' });
+    worker.catalog.invalidate();
+    await worker.catalog.table('doomed');
+    await worker.queue.enqueue([lost, insertItem({ id: 1, name: 'a' })]);
+    await database.client.query('drop table doomed');
+    await worker.job.poll(IDLE);
+    const found = await outcomes();
+    expect(found.get(lost.id)).toMatchObject({ status: 'failed', code: 'UNKNOWN_TARGET', sql_state: '42P01' });
+    expect((await database.client.query('select 1 from item')).rowCount).toBe(1);
+  });
+
+  it('applies operations on a table, column or key that is newer than what it remembers', async () => {
+    await worker.catalog.table('item');
+    await database.client.query('create table newer (id int primary key); alter table item add extra int unique');
+    await worker.queue.enqueue([
+      newOperation({ type: 'insert', target: 'public.newer', values: '{"id":1}' }),
+      insertItem({ id: 1, name: 'a', extra: 5 }),
+      newOperation({ type: 'update', target: 'public.item', key: '{"extra":5}', values: '{"qty":3}', mustExist: true }),
+    ]);
+    await worker.job.poll(IDLE);
+    expect([...(await outcomes()).values()].map(({ code }) => code)).toEqual([null, null, null]);
+    expect((await database.client.query('select qty from item')).rows).toEqual([{ qty: 3 }]);
+    await database.client.query('drop table newer; alter table item drop extra');
+  });
+
+  it('blames nobody for a lock that another transaction holds, and applies everything once it is free', async () => {
+    await worker.queue.enqueue([insertItem({ id: 1, name: 'a' }), insertItem({ id: 2, name: 'b' })]);
+    const impatient = await openWorker(database, { BATCH_LOCK_TIMEOUT: '50' });
+    const blocker = await database.client.connect();
+    try {
+      await blocker.query('begin');
+      await blocker.query('lock table item in access exclusive mode');
+      await expect(impatient.job.poll(IDLE)).rejects.toThrow('lock timeout');
+      expect((await database.client.query('select 1 from batch.outcomes')).rowCount).toBe(0);
+      expect((await database.client.query('select 1 from batch.pending')).rowCount).toBe(2);
+      await blocker.query('rollback');
+      await impatient.job.poll(IDLE);
+      expect((await database.client.query('select 1 from item')).rowCount).toBe(2);
+    } finally {
+      blocker.release();
+      await impatient.close();
+    }
+  });
+
+  it('applies nothing twice when two workers poll at once', async () => {
+    const other = await openWorker(database);
+    await worker.queue.enqueue([insertItem({ id: 1, name: 'counter' })]);
+    await worker.job.poll(IDLE);
+    const increment = () =>
+      newOperation({ type: 'increment', target: 'public.item', key: '{"id":1}', values: '{"qty":1}' });
+    await worker.queue.enqueue(Array.from({ length: 200 }, increment));
+    const pollers = [worker, other].flatMap(({ job }) => [job.poll(IDLE)]);
+    await Promise.all(pollers);
+    expect((await database.client.query('select qty from item')).rows).toEqual([{ qty: 200 }]);
+    await other.close();
+  });
+
+  it('executes higher priorities first, and equal ones as they were accepted', async () => {
+    const limited = await openWorker(database, { BATCH_PROCESS_OPERATION_LIMIT: '2' });
+    const at = (priority: number, id: number) => ({ ...insertItem({ id, name: 'a' }), priority });
+    await limited.queue.enqueue([at(0, 1), at(9, 2), at(0, 3), at(5, 4), at(9, 5)]);
+    const seen: number[][] = [];
+    for (let before = 0; before < 5;) {
+      await limited.job.poll(IDLE);
+      const { rows } = await database.client.query<{ id: number }>('select id from item order by id');
+      seen.push(rows.map(({ id }) => id));
+      before = rows.length;
+    }
+    expect(seen).toEqual([
+      [2, 5],
+      [1, 2, 4, 5],
+      [1, 2, 3, 4, 5],
+    ]);
+    await limited.close();
+  });
+
+  it('does not overtake an operation whose transaction commits late', async () => {
+    await worker.queue.enqueue([insertItem({ id: 0, name: 'first' })]);
+    await worker.job.poll(IDLE);
+    const late = await database.client.connect();
+    try {
+      // It draws its sequence number now and commits after later ones were claimed.
+      await late.query('begin');
+      await late.query(`
+        with o as (
+          insert into batch.operations (id, type, target, values, on_conflict, lane)
+          values (gen_random_uuid(), 'insert', 'public.item', '{"id":1,"name":"late"}', 'error', 0) returning seq
+        ) insert into batch.pending (seq, priority, lane) select seq, 0, 0 from o`);
+      await worker.queue.enqueue([insertItem({ id: 2, name: 'later' })]);
+      await worker.job.poll(IDLE);
+      await worker.job.poll(IDLE);
+      await late.query('commit');
+    } finally {
+      late.release();
+    }
+    // What its caller hands over now must come after it.
+    const after = newOperation({
+      type: 'update',
+      target: 'public.item',
+      key: '{"id":1}',
+      values: '{"name":"after"}',
+      mustExist: true,
+    });
+    await worker.queue.enqueue([after]);
+    await worker.job.poll(IDLE);
+    expect((await outcomes()).get(after.id)).toMatchObject({ status: 'completed' });
+    expect((await database.client.query('select name from item where id = 1')).rows).toEqual([{ name: 'after' }]);
+  });
+
+  it('takes no more than a chunk may hold in bytes', async () => {
+    const small = await openWorker(database, { BATCH_CHUNK_MAX_KB: '64' });
+    await small.queue.enqueue(
+      Array.from({ length: 4 }, (_, id) => insertItem({ id, name: 'a', code: `${id}`.padEnd(40_000, 'x') })),
+    );
+    expect(await small.job.poll(IDLE)).toBe(0);
+    expect((await database.client.query('select 1 from item')).rowCount).toBe(2);
+    await small.job.poll(IDLE);
+    expect((await database.client.query('select 1 from item')).rowCount).toBe(4);
+    await small.close();
+  });
+});

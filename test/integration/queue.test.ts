@@ -1,0 +1,214 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { v7 as uuid } from 'uuid';
+import { lockLane } from '../../src/services/queue/queue.sql.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { newOperation, openWorker, type TestWorker } from '../support/worker.js';
+
+const IDLE = new AbortController().signal;
+
+describe('the queue', () => {
+  let database: TestDatabase;
+  let worker: TestWorker;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    worker = await openWorker(database, { BATCH_LOCK_TIMEOUT: '100' });
+    await database.client.query('create table item (id int primary key, name text not null)');
+  });
+  afterAll(async () => {
+    await worker?.close();
+    await database?.drop();
+  });
+  beforeEach(async () => {
+    await database.client.query(
+      'truncate item, batch.operations, batch.pending, batch.delayed, batch.outcomes, batch.chunks',
+    );
+  });
+
+  const insertItem = (id: number, overrides = {}) =>
+    newOperation({ type: 'insert', target: 'public.item', values: `{"id":${id},"name":"a"}`, ...overrides });
+  const view = async (id: string) =>
+    (await database.client.query<Record<string, unknown>>('select * from batch.batch_operations where id = $1', [id]))
+      .rows[0];
+  const inMs = (ms: number) => new Date(Date.now() + ms).toISOString();
+
+  describe('taking operations in', () => {
+    it('stores what was asked, in the order given', async () => {
+      const operations = [3, 1, 2].map((id) => insertItem(id, { source: 'shop', priority: 4 }));
+      const results = await worker.queue.enqueue(operations);
+      expect(results).toEqual(operations.map(() => ({ outcome: 'created', status: 'pending' })));
+      const { rows } = await database.client.query<Record<string, unknown>>(
+        'select * from batch.batch_operations order by seq',
+      );
+      expect(rows.map(({ id }) => id)).toEqual(operations.map(({ id }) => id));
+      expect(rows[0]).toMatchObject({
+        type: 'insert',
+        target: 'public.item',
+        values: { id: 3, name: 'a' },
+        source: 'shop',
+      });
+      expect(rows[0]).toMatchObject({ priority: 4, status: 'pending', attempts: 0, chunk_id: null, settled_at: null });
+    });
+
+    it('knows an operation by its id, however its JSON is ordered', async () => {
+      const first = insertItem(1);
+      const again = { ...first, values: '{"name":"a","id":1}' };
+      const other = { ...first, values: '{"id":2,"name":"a"}' };
+      expect(await worker.queue.enqueue([first])).toEqual([{ outcome: 'created', status: 'pending' }]);
+      expect(await worker.queue.enqueue([again, other])).toEqual([
+        { outcome: 'existing', status: 'pending' },
+        { outcome: 'conflict' },
+      ]);
+      await worker.job.poll(IDLE);
+      expect(await worker.queue.enqueue([again])).toEqual([{ outcome: 'existing', status: 'completed' }]);
+      expect((await database.client.query('select 1 from batch.operations')).rowCount).toBe(1);
+    });
+
+    it('knows an id that comes twice in one request', async () => {
+      const first = insertItem(1);
+      const other = { ...first, priority: 1 };
+      expect(await worker.queue.enqueue([first, { ...first }, other])).toEqual([
+        { outcome: 'created', status: 'pending' },
+        { outcome: 'existing', status: 'pending' },
+        { outcome: 'conflict' },
+      ]);
+    });
+
+    it('makes one operation of an id that two callers use at once', async () => {
+      const operation = insertItem(1);
+      const results = await Promise.all(Array.from({ length: 8 }, () => worker.queue.enqueue([{ ...operation }])));
+      expect(results.flat().filter(({ outcome }) => outcome === 'created')).toHaveLength(1);
+      expect(results.flat().filter(({ outcome }) => outcome === 'existing')).toHaveLength(7);
+    });
+
+    it('compares the time, the priority and the source of a repeated id too', async () => {
+      const operation = insertItem(1, { runAt: '2030-01-01T00:00:00.000Z', source: 'shop' });
+      await worker.queue.enqueue([operation]);
+      const repeated = await worker.queue.enqueue([
+        { ...operation, runAt: '2030-01-01T01:00:00+01:00' },
+        { ...operation, runAt: null },
+        { ...operation, source: 'other' },
+      ]);
+      expect(repeated.map(({ outcome }) => outcome)).toEqual(['existing', 'conflict', 'conflict']);
+    });
+  });
+
+  describe('scheduled operations', () => {
+    it('wait for their time, and are executed then', async () => {
+      const later = insertItem(1, { runAt: inMs(60_000) });
+      expect(await worker.queue.enqueue([later])).toEqual([{ outcome: 'created', status: 'scheduled' }]);
+      expect(await worker.queue.nextDueInMs()).toBeGreaterThan(50_000);
+      await worker.job.poll(IDLE);
+      expect(await view(later.id)).toMatchObject({ status: 'scheduled' });
+
+      await database.client.query(`update batch.delayed set available_at = now() - interval '1 second'`);
+      await worker.job.poll(IDLE);
+      expect(await view(later.id)).toMatchObject({ status: 'completed', rows_affected: 1 });
+    });
+
+    it('let the poller come in time', async () => {
+      await worker.queue.enqueue([insertItem(1, { runAt: inMs(1500) })]);
+      const delay = await worker.job.poll(IDLE);
+      expect(delay).toBeGreaterThan(0);
+      expect(delay).toBeLessThanOrEqual(1500);
+    });
+
+    it('are pending at once when their time is past', async () => {
+      expect(await worker.queue.enqueue([insertItem(1, { runAt: inMs(-1000) })])).toEqual([
+        { outcome: 'created', status: 'pending' },
+      ]);
+    });
+  });
+
+  describe('cancelling', () => {
+    it.each([
+      { kind: 'a pending', runAt: null },
+      { kind: 'a scheduled', runAt: '2030-01-01T00:00:00Z' },
+    ])('takes $kind operation out of the queue', async ({ runAt }) => {
+      const operation = insertItem(1, { runAt });
+      await worker.queue.enqueue([operation]);
+      await worker.queue.cancel(operation.id);
+      await worker.job.poll(IDLE);
+      expect(await view(operation.id)).toMatchObject({
+        status: 'cancelled',
+        rows_affected: 0,
+        attempts: 0,
+        chunk_id: null,
+      });
+      expect((await database.client.query('select 1 from item')).rowCount).toBe(0);
+    });
+
+    it('is refused for an operation that is settled, cancelled or unknown', async () => {
+      const operation = insertItem(1);
+      await worker.queue.enqueue([operation]);
+      await worker.job.poll(IDLE);
+      await expect(worker.queue.cancel(operation.id)).rejects.toMatchObject({
+        code: 'NOT_CANCELLABLE',
+        details: { status: 'completed' },
+      });
+      await expect(worker.queue.cancel(uuid())).rejects.toMatchObject({ code: 'OPERATION_NOT_FOUND' });
+    });
+
+    it('does not take from a chunk what it has claimed', async () => {
+      const operation = insertItem(1);
+      await worker.queue.enqueue([operation]);
+      await worker.database.transaction(async (tx) => {
+        await tx.query(lockLane(0));
+        await expect(worker.queue.cancel(operation.id)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+      });
+      await worker.queue.cancel(operation.id);
+    });
+  });
+
+  describe('retrying', () => {
+    it('executes a failed operation again, and counts its attempts', async () => {
+      await database.client.query(`insert into item values (1, 'in the way')`);
+      const operation = insertItem(1);
+      await worker.queue.enqueue([operation]);
+      await worker.job.poll(IDLE);
+      const failed = await view(operation.id);
+      expect(failed).toMatchObject({ status: 'failed', code: 'UNIQUE_VIOLATION', attempts: 1 });
+
+      await database.client.query('delete from item');
+      await worker.queue.retry(operation.id);
+      expect(await view(operation.id)).toMatchObject({ status: 'pending', attempts: 1, code: null, chunk_id: null });
+      await worker.job.poll(IDLE);
+      const completed = await view(operation.id);
+      expect(completed).toMatchObject({ status: 'completed', attempts: 2, rows_affected: 1, code: null });
+      expect(Number(completed?.chunk_id)).toBeGreaterThan(Number(failed?.chunk_id));
+    });
+
+    it('puts a cancelled operation back', async () => {
+      const operation = insertItem(1);
+      await worker.queue.enqueue([operation]);
+      await worker.queue.cancel(operation.id);
+      await worker.queue.retry(operation.id);
+      await worker.job.poll(IDLE);
+      expect(await view(operation.id)).toMatchObject({ status: 'completed', attempts: 1 });
+    });
+
+    it('is refused for what did not fail, and happens once when asked for twice at once', async () => {
+      const operation = insertItem(1);
+      await worker.queue.enqueue([operation]);
+      await expect(worker.queue.retry(operation.id)).rejects.toMatchObject({ code: 'NOT_RETRYABLE' });
+      await worker.queue.cancel(operation.id);
+      const both = await Promise.allSettled([worker.queue.retry(operation.id), worker.queue.retry(operation.id)]);
+      expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+      expect((await database.client.query('select 1 from batch.pending')).rowCount).toBe(1);
+    });
+  });
+
+  it('commits nothing of a chunk whose operations are not all pending any more', async () => {
+    await worker.queue.enqueue([insertItem(1), insertItem(2)]);
+    const claimed = worker.database.transaction(async (tx) => {
+      const claim = await worker.queue.claim(tx);
+      await database.client.query('delete from batch.pending where seq = $1', [claim.operations[0]!.seq]);
+      await worker.queue.settle(
+        tx,
+        { worker: 'test', groups: 0, statements: 0, fallback: false, startedAt: new Date() },
+        claim.operations.map((operation) => ({ operation, outcome: { status: 'completed', rowsAffected: 1 } })),
+      );
+    });
+    await expect(claimed).rejects.toThrow('claimed 2 operations, but 1 were still pending');
+    expect((await database.client.query('select 1 from batch.chunks')).rowCount).toBe(0);
+  });
+});

@@ -1,0 +1,51 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { DataSource } from 'typeorm';
+import { createDataSource, migrate } from '../../src/services/database/data-source.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { testSettings } from '../support/test-settings.js';
+
+describe('the schema', () => {
+  let database: TestDatabase;
+  let dataSource: DataSource;
+  beforeAll(async () => {
+    database = await createTestDatabase({ migrated: false });
+    dataSource = await createDataSource(testSettings(database.environment)).initialize();
+  });
+  afterAll(async () => {
+    await dataSource?.destroy();
+    await database?.drop();
+  });
+
+  const drift = async (): Promise<string[]> =>
+    (await dataSource.driver.createSchemaBuilder().log()).upQueries.map(({ query }) => query);
+
+  it('is made once, however many processes boot at the same time', async () => {
+    const done = await Promise.all([migrate(dataSource), migrate(dataSource), migrate(dataSource)]);
+    expect(done.flat()).toEqual(['CreateQueue1763700000000']);
+    expect(await dataSource.showMigrations()).toBe(false);
+  });
+
+  it('is what the entities say, once the migrations ran', async () => {
+    expect(await drift()).toEqual([]);
+  });
+
+  it.each([
+    'alter table batch.chunks add column forgotten int',
+    'alter table batch.pending alter column lane type int',
+    'drop index batch.chunks_seqs_idx',
+  ])('would differ from the entities after: %s', async (change) => {
+    await database.client.query(change);
+    expect(await drift()).not.toEqual([]);
+    await database.client.query('drop schema batch cascade');
+    await migrate(dataSource);
+    expect(await drift()).toEqual([]);
+  });
+
+  it('can be taken back', async () => {
+    await dataSource.undoLastMigration();
+    const { rows } = await database.client.query<{ table_name: string }>(
+      `select table_name from information_schema.tables where table_schema = 'batch'`,
+    );
+    expect(rows.map(({ table_name }) => table_name)).toEqual(['migrations']);
+  });
+});

@@ -1,0 +1,104 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { TestEnvironment } from './test-settings.js';
+
+const run = promisify(execFile);
+const ROOT = join(import.meta.dirname, '../..');
+const UP = 'Batch Service is up';
+
+export interface ServiceProcessOptions {
+  /** All that it sees, but PATH and HOME: nothing of the developer's own environment. */
+  environment: TestEnvironment;
+  /** `main` (default) or `migrate`. */
+  program?: 'main' | 'migrate';
+  args?: readonly string[];
+  /** Of Node itself. */
+  nodeOptions?: readonly string[];
+  /** Default: a folder without a file `.env`. */
+  cwd?: string;
+  /** Who it runs as; only root may ask for another. */
+  account?: { uid: number; gid: number; home: string };
+}
+
+/** The service as a process of its own, the way `npm start` runs it. */
+export interface ServiceProcess {
+  readonly child: ChildProcess;
+  /** What it wrote so far, to both streams. */
+  readonly output: string;
+  /** Resolves with its exit code, or the signal that ended it. */
+  readonly exited: Promise<number | NodeJS.Signals>;
+  /** Resolves when a line that matches is written. Rejects with the output when the process ends before. */
+  said(pattern: string | RegExp): Promise<void>;
+  /** Resolves when it serves. */
+  up(): Promise<void>;
+  signal(signal: NodeJS.Signals): void;
+  /** For the clean-up: ends it if it still runs, and waits. */
+  end(): Promise<void>;
+}
+
+let built: Promise<unknown> | undefined;
+
+/** Compiles `src` to `dist`, once a run. */
+export async function buildService(): Promise<void> {
+  built ??= run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { cwd: ROOT });
+  await built.catch((error: Error & { stdout?: string }) => {
+    throw new Error(`src does not compile:\n${error.stdout ?? error.message}`, { cause: error });
+  });
+}
+
+export async function startServiceProcess(options: ServiceProcessOptions): Promise<ServiceProcess> {
+  await buildService();
+  const { environment, program = 'main', args = [], nodeOptions = [], cwd = tmpdir(), account } = options;
+  const child = spawn(process.execPath, [...nodeOptions, join(ROOT, 'dist', `${program}.js`), ...args], {
+    cwd,
+    env: { PATH: process.env.PATH, HOME: account?.home ?? process.env.HOME, ...environment },
+    ...(account && { uid: account.uid, gid: account.gid }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  return observe(child);
+}
+
+function observe(child: ChildProcess): ServiceProcess {
+  let output = '';
+  const watchers = new Set<() => void>();
+  const append = (chunk: Buffer): void => {
+    output += chunk.toString();
+    for (const watch of [...watchers]) watch();
+  };
+  child.stdout?.on('data', append);
+  child.stderr?.on('data', append);
+  const exited = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
+
+  const said = (pattern: string | RegExp): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const watch = (): void => {
+        if (typeof pattern === 'string' ? !output.includes(pattern) : !pattern.test(output)) return;
+        watchers.delete(watch);
+        resolve();
+      };
+      watchers.add(watch);
+      void exited.then((code) => {
+        if (watchers.has(watch))
+          reject(new Error(`The process ended with ${code}, before it said ${pattern}:\n${output}`));
+      });
+      watch();
+    });
+
+  return {
+    child,
+    get output() {
+      return output;
+    },
+    exited,
+    said,
+    up: () => said(UP),
+    signal: (signal) => void child.kill(signal),
+    async end() {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}

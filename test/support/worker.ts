@@ -1,0 +1,57 @@
+import type { DataSource } from 'typeorm';
+import { v7 as uuid } from 'uuid';
+import { OperationChunkJob } from '../../src/jobs/operation-chunk.job.js';
+import { CatalogService } from '../../src/services/catalog/catalog.service.js';
+import { createDataSource } from '../../src/services/database/data-source.js';
+import { DatabaseService } from '../../src/services/database/database.service.js';
+import { ExecutorService } from '../../src/services/executor/executor.service.js';
+import { MetricsService } from '../../src/services/observability/metrics.service.js';
+import type { NewOperation } from '../../src/services/queue/new-operation.js';
+import { QueueService } from '../../src/services/queue/queue.service.js';
+import { WakeUpService } from '../../src/services/wake-up/wake-up.service.js';
+import { testSettings, type TestEnvironment } from './test-settings.js';
+import type { TestDatabase } from './database.js';
+
+/** Queue and main job of one worker, without a poller: tests say when a chunk is executed. */
+export interface TestWorker {
+  database: DatabaseService;
+  queue: QueueService;
+  catalog: CatalogService;
+  job: OperationChunkJob;
+  metrics: MetricsService;
+  close(): Promise<void>;
+}
+
+export async function openWorker(testDatabase: TestDatabase, environment: TestEnvironment = {}): Promise<TestWorker> {
+  const settings = testSettings({
+    ...testDatabase.environment,
+    REDIS_URL: '',
+    BATCH_SERVICE_RMQ_URL: '',
+    ...environment,
+  });
+  const dataSource: DataSource = await createDataSource(settings).initialize();
+  const database = new DatabaseService(dataSource);
+  const catalog = new CatalogService(database, settings);
+  const queue = new QueueService(database, settings);
+  const metrics = new MetricsService();
+  const wakeUp = new WakeUpService(settings);
+  const job = new OperationChunkJob(settings, database, catalog, new ExecutorService(settings), queue, metrics, wakeUp);
+  return { database, queue, catalog, job, metrics, close: () => dataSource.destroy() };
+}
+
+/** A checked operation as intake makes it. */
+export function newOperation(overrides: Partial<NewOperation> & Pick<NewOperation, 'type' | 'target'>): NewOperation {
+  return {
+    id: uuid(),
+    key: null,
+    values: null,
+    onConflict: overrides.type === 'insert' ? 'error' : null,
+    conflictKey: null,
+    mustExist: false,
+    priority: 0,
+    runAt: null,
+    source: null,
+    lane: 0,
+    ...overrides,
+  };
+}

@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest';
+import {
+  BatchServiceClient,
+  BatchServiceRefusalError,
+  BatchServiceTimeoutError,
+  BatchServiceUnavailableError,
+  isBatchServiceError,
+  SETTLED_PATTERN,
+  settledConsumerOptions,
+  settledEventKey,
+  type BatchServiceClientOptions,
+} from '../../src/client/index.js';
+import { isTransient, type IdentifiedRequest } from '../../src/client/client-errors.js';
+import { resolveOptions } from '../../src/client/client-options.js';
+import { backOffMs } from '../../src/client/retrying.js';
+import { redeliveryDelayMs } from '../../src/client/settled-consumer.js';
+import { splitRequests } from '../../src/client/split-requests.js';
+import { MAX_OPERATIONS_PER_REQUEST } from '../../src/interfaces/rpc.js';
+
+const request = (id: string, values: IdentifiedRequest['values'] = { n: 1 }): IdentifiedRequest => ({
+  id,
+  operationType: 'insert',
+  target: 'orders',
+  values,
+});
+const MIB = 1024 * 1024;
+
+describe('splitting a list', () => {
+  it('keeps every operation, in order, in requests of no more than the service takes', () => {
+    const requests = Array.from({ length: 2 * MAX_OPERATIONS_PER_REQUEST + 1 }, (_, index) => request(String(index)));
+    const parts = splitRequests(requests, 8 * MIB).map((part) => ('send' in part ? part.send : []));
+    expect(parts.map((part) => part.length)).toEqual([MAX_OPERATIONS_PER_REQUEST, MAX_OPERATIONS_PER_REQUEST, 1]);
+    expect(parts.flat()).toEqual(requests);
+  });
+
+  it('keeps each request within the bytes given', () => {
+    const requests = Array.from({ length: 50 }, (_, index) => request(String(index), { text: 'ä'.repeat(300) }));
+    const parts = splitRequests(requests, 4096).map((part) => ('send' in part ? part.send : []));
+    expect(parts.length).toBeGreaterThan(1);
+    expect(parts.flat()).toEqual(requests);
+    for (const operations of parts) {
+      expect(Buffer.byteLength(JSON.stringify({ pattern: 'create_operations', data: { operations } }))).toBeLessThan(
+        4096,
+      );
+    }
+  });
+
+  it('refuses, in its place, an operation that is too large alone or no JSON', () => {
+    const big = request('big', { text: 'x'.repeat(5000) });
+    const bigint = { ...request('bigint'), values: { n: 1n } } as unknown as IdentifiedRequest;
+    const parts = splitRequests([request('a'), big, request('b'), bigint, request('c')], 4096);
+    expect(parts).toEqual([
+      { send: [request('a')] },
+      { refuse: expect.objectContaining({ code: 'PAYLOAD_TOO_LARGE', message: expect.stringContaining('big') }) },
+      { send: [request('b')] },
+      { refuse: expect.objectContaining({ code: 'INVALID_REQUEST', message: expect.stringContaining('as strings') }) },
+      { send: [request('c')] },
+    ]);
+  });
+});
+
+describe('the pauses between attempts', () => {
+  it('double up to a limit, with at most half of them left to chance', () => {
+    expect([0, 1, 2, 3, 4, 5, 6].map((retry) => backOffMs(retry, 1))).toEqual([250, 500, 1000, 2000, 4000, 5000, 5000]);
+    expect([0, 1, 20].map((retry) => backOffMs(retry, 0))).toEqual([125, 250, 2500]);
+  });
+
+  it('of a notification that could not be handled grow up to half a minute', () => {
+    expect([0, 1, 4, 5, 100].map(redeliveryDelayMs)).toEqual([1000, 2000, 16_000, 30_000, 30_000]);
+  });
+});
+
+describe('errors', () => {
+  it.each([
+    [new BatchServiceTimeoutError('TIMEOUT', ''), true],
+    [new BatchServiceTimeoutError('WAIT_TIMEOUT', ''), false],
+    [new BatchServiceUnavailableError('UNAVAILABLE', ''), true],
+    [new BatchServiceUnavailableError('QUEUE_NOT_FOUND', ''), true],
+    [new BatchServiceUnavailableError('CLIENT_CLOSED', ''), false],
+    [new BatchServiceRefusalError('SHUTTING_DOWN', ''), true],
+    [new BatchServiceRefusalError('SERVICE_UNAVAILABLE', ''), true],
+    [new BatchServiceRefusalError('INTERNAL_ERROR', ''), false],
+    [new BatchServiceRefusalError('UNKNOWN_TARGET', ''), false],
+    [new TypeError(), false],
+  ])('%s %#: tried again: %s', (error, transient) => {
+    expect(isTransient(error)).toBe(transient);
+  });
+
+  it('are told apart by their code', () => {
+    const error: unknown = new BatchServiceRefusalError('IDEMPOTENCY_CONFLICT', 'other body', { id: 'x' });
+    expect(isBatchServiceError(error)).toBe(true);
+    expect(isBatchServiceError(error, 'IDEMPOTENCY_CONFLICT')).toBe(true);
+    expect(isBatchServiceError(error, 'UNKNOWN_TARGET')).toBe(false);
+    expect(isBatchServiceError(new Error('IDEMPOTENCY_CONFLICT'))).toBe(false);
+    expect(error).toMatchObject({ name: 'BatchServiceRefusalError', details: { id: 'x' }, requests: [] });
+  });
+});
+
+describe('the options', () => {
+  it('have the defaults of the service', () => {
+    expect(resolveOptions({ transport: 'tcp' })).toEqual({
+      address: 'tcp://127.0.0.1:3001',
+      wire: { transport: 'tcp', host: '127.0.0.1', port: 3001 },
+      source: undefined,
+      call: { timeoutMs: 10_000, retries: 4 },
+      maxRequestBytes: 8 * MIB,
+    });
+    expect(resolveOptions({ transport: 'rmq', url: 'amqp://localhost' }).wire).toMatchObject({
+      queue: 'batch_service',
+    });
+  });
+
+  it('name queue, host and vhost in messages, but no password', () => {
+    const { address } = resolveOptions({
+      transport: 'rmq',
+      urls: ['amqp://user:secret@one:5672/shop', 'amqps://user:secret@two'],
+      queue: 'writes',
+    });
+    expect(address).toBe("queue 'writes' of one:5672/shop, two");
+  });
+
+  it.each<[string, BatchServiceClientOptions]>([
+    ['url', { transport: 'rmq' }],
+    ['url', { transport: 'rmq', url: 'http://localhost' }],
+    ['urls', { transport: 'rmq', urls: [] }],
+    ['port', { transport: 'tcp', port: 0 }],
+    ['timeoutMs', { transport: 'tcp', timeoutMs: 0 }],
+    ['retries', { transport: 'tcp', retries: -1 }],
+    ['maxRequestBytes', { transport: 'tcp', maxRequestBytes: 1 }],
+    ['transport', { transport: 'carrier pigeon' } as unknown as BatchServiceClientOptions],
+  ])('that cannot be used are refused by name: %s', (option, options) => {
+    expect(() => new BatchServiceClient(options)).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTIONS', message: expect.stringContaining(`${option}: expected`) }),
+    );
+  });
+
+  it('that cannot be used are refused without repeating the password', () => {
+    const options: BatchServiceClientOptions = { transport: 'rmq', url: 'amqp//user:secret@host' };
+    expect(() => new BatchServiceClient(options)).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('secret') }),
+    );
+  });
+});
+
+describe('a consumer of notifications', () => {
+  it('takes those of its source from a durable queue and acknowledges by hand', () => {
+    expect(settledConsumerOptions({ url: 'amqp://localhost', queue: 'shop.settled', source: 'shop' })).toMatchObject({
+      options: {
+        urls: ['amqp://localhost'],
+        queue: 'shop.settled',
+        queueOptions: { durable: true, arguments: { 'x-queue-type': 'quorum' } },
+        exchange: 'batch.events',
+        exchangeType: 'topic',
+        routingKey: `${SETTLED_PATTERN}.shop`,
+        noAck: false,
+      },
+    });
+  });
+
+  it('tells a repeated notification by chunk and source', () => {
+    const event = { chunkId: '7', source: 'shop', settledAt: '', completed: [], failed: [] };
+    expect(settledEventKey(event)).toBe('7:shop');
+  });
+});

@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { concludeDelivery, requeueDelayMs, type Conclusion } from '../../../src/controllers/rpc/conclude-delivery.js';
+import type { ErrorCode, IServiceError } from '../../../src/interfaces/error.js';
+
+const error = (code: ErrorCode): IServiceError => ({ status: 'error', code, message: code });
+
+describe('concludeDelivery', () => {
+  it.each<[code: ErrorCode | undefined, answered: boolean, conclusion: Conclusion]>([
+    [undefined, true, 'acknowledge'],
+    [undefined, false, 'acknowledge'],
+    ['UNKNOWN_TARGET', true, 'acknowledge'],
+    ['UNKNOWN_TARGET', false, 'dead_letter'],
+    ['PAYLOAD_TOO_LARGE', true, 'acknowledge'],
+    ['PAYLOAD_TOO_LARGE', false, 'dead_letter'],
+    ['SERVICE_UNAVAILABLE', true, 'acknowledge'],
+    ['SERVICE_UNAVAILABLE', false, 'requeue'],
+    ['SHUTTING_DOWN', false, 'requeue'],
+    ['INTERNAL_ERROR', true, 'acknowledge'],
+    ['INTERNAL_ERROR', false, 'dead_letter'],
+    ['MALFORMED_MESSAGE', true, 'dead_letter'],
+    ['MALFORMED_MESSAGE', false, 'dead_letter'],
+    ['UNKNOWN_PATTERN', true, 'dead_letter'],
+  ])('%s, answered: %s → %s', (code, answered, conclusion) => {
+    expect(concludeDelivery(code && error(code), answered)).toBe(conclusion);
+  });
+});
+
+describe('requeueDelayMs', () => {
+  it('doubles up to half a minute', () => {
+    expect([0, 1, 2, 3, 10, 20].map(requeueDelayMs)).toEqual([500, 1000, 2000, 4000, 30_000, 30_000]);
+  });
+});

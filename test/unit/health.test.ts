@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { HealthService } from '../../src/services/health/health.service.js';
+
+describe('readiness', () => {
+  it('is given when every part is well', async () => {
+    const health = new HealthService();
+    health.register({ name: 'database', check: () => Promise.resolve(undefined) });
+    health.register({ name: 'poller', check: () => undefined });
+
+    expect(await health.readiness()).toEqual({
+      status: 'ready',
+      parts: { database: { status: 'up' }, poller: { status: 'up' } },
+    });
+  });
+
+  it('names each part that is down with its reason, and still the ones that are up', async () => {
+    const health = new HealthService();
+    health.register({ name: 'database', check: () => Promise.reject(new Error('connection refused')) });
+    health.register({ name: 'rabbitmq', check: () => 'not connected: rpc' });
+    health.register({
+      name: 'poller',
+      check: () => {
+        throw new Error('thrown at once');
+      },
+    });
+    health.register({ name: 'migrations', check: () => undefined });
+
+    expect(await health.readiness()).toEqual({
+      status: 'not_ready',
+      parts: {
+        database: { status: 'down', reason: 'connection refused' },
+        rabbitmq: { status: 'down', reason: 'not connected: rpc' },
+        poller: { status: 'down', reason: 'thrown at once' },
+        migrations: { status: 'up' },
+      },
+    });
+  });
+
+  it('takes a part that says nothing within a second for down', async () => {
+    const health = new HealthService();
+    health.register({ name: 'database', check: () => new Promise(() => undefined) });
+
+    expect((await health.readiness()).parts.database).toEqual({ status: 'down', reason: 'no answer within 1000 ms' });
+  });
+
+  it('does not ask a part that took itself out', async () => {
+    const health = new HealthService();
+    const unregister = health.register({ name: 'poller', check: () => 'stopped' });
+
+    unregister();
+
+    expect(await health.readiness()).toEqual({ status: 'ready', parts: {} });
+  });
+});

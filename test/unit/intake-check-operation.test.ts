@@ -1,0 +1,270 @@
+import { describe, expect, it } from 'vitest';
+import type { ICreateBatchOperationRequest } from '../../src/interfaces/operation.js';
+import type { Column, ColumnKind, Table, UniqueKey } from '../../src/services/catalog/table.js';
+import { ServiceError } from '../../src/services/errors/service-error.js';
+import { checkOperation } from '../../src/services/intake/check-operation.js';
+import { parseRequest } from '../../src/services/intake/parse-request.js';
+import type { NewOperation } from '../../src/services/queue/new-operation.js';
+
+const column = (name: string, kind: ColumnKind, writable = true): [string, Column] => [
+  name,
+  { name, type: kind, kind, maxLength: undefined, notNull: false, default: 'none', writable, comparesAsText: true },
+];
+const unique = (columns: string[], more: Partial<UniqueKey> = {}): UniqueKey => ({
+  name: `orders_${columns.join('_')}_key`,
+  columns,
+  primary: false,
+  deferrable: false,
+  nullsNotDistinct: false,
+  ...more,
+});
+
+const ORDERS: Table = {
+  id: 'public.orders',
+  schema: 'public',
+  name: 'orders',
+  sql: '"public"."orders"',
+  columns: new Map([
+    column('id', 'int8'),
+    column('shop', 'int4'),
+    column('number', 'text'),
+    column('customer_id', 'int4'),
+    column('amount', 'numeric'),
+    column('count', 'int2'),
+    column('weight', 'float'),
+    column('note', 'text'),
+    column('rank', 'int4'),
+    column('serial', 'int8', false),
+  ]),
+  uniqueKeys: [
+    unique(['id'], { primary: true }),
+    unique(['shop', 'number']),
+    unique(['rank'], { deferrable: true }),
+    unique(['serial']),
+  ],
+  foreignKeys: [],
+  referencedBy: [],
+  opaque: undefined,
+  lane: 17,
+};
+
+const check = (request: Omit<ICreateBatchOperationRequest, 'target'>, table = ORDERS): NewOperation | ServiceError => {
+  const parsed = parseRequest({ target: 'orders', ...request }, { maxOperationKb: 64, now: new Date() });
+  if (parsed instanceof ServiceError) throw parsed;
+  return checkOperation(parsed, table);
+};
+
+describe('checkOperation', () => {
+  it.each<[string, Omit<ICreateBatchOperationRequest, 'target'>, Partial<NewOperation>]>([
+    [
+      'an insert',
+      { operationType: 'insert', values: { id: 1, note: null } },
+      {
+        key: null,
+        values: '{"id":1,"note":null}',
+        onConflict: 'error',
+        conflictKey: null,
+        lane: 17,
+        target: 'public.orders',
+      },
+    ],
+    [
+      'an upsert by the primary key',
+      { operationType: 'upsert', values: { id: 1, note: 'x' } },
+      { conflictKey: ['id'], onConflict: null },
+    ],
+    [
+      'an upsert by another key, in any order',
+      { operationType: 'upsert', values: { number: 'a', shop: 1 }, conflictKey: ['number', 'shop'] },
+      { conflictKey: ['number', 'shop'] },
+    ],
+    [
+      'an update that changes its own key',
+      { operationType: 'update', key: { id: '1' }, values: { id: 2 }, mustExist: true },
+      { key: '{"id":"1"}', values: '{"id":2}', onConflict: null, mustExist: true },
+    ],
+    [
+      'a key that the database generates',
+      { operationType: 'delete', key: { serial: 1 } },
+      { key: '{"serial":1}', values: null },
+    ],
+    ['a key under a deferrable constraint', { operationType: 'delete', key: { rank: 1 } }, { key: '{"rank":1}' }],
+    ['a key of two columns in any order', { operationType: 'delete', key: { number: 'a', shop: 1 } }, {}],
+    [
+      'an increment of all numeric types',
+      { operationType: 'increment', key: { id: 1 }, values: { amount: '0.01', count: -1, weight: 0.5, shop: 1 } },
+      { values: '{"amount":"0.01","count":-1,"weight":0.5,"shop":1}' },
+    ],
+  ])('takes %s', (_, request, expected) => {
+    expect(check(request)).toMatchObject(expected);
+  });
+
+  it('takes an insert that ignores conflicts, where every constraint is checked at once', () => {
+    const immediate = { ...ORDERS, uniqueKeys: ORDERS.uniqueKeys.filter(({ deferrable }) => !deferrable) };
+    const request = { operationType: 'insert', values: { id: 1 }, onConflict: 'ignore' } as const;
+    expect(check(request, immediate)).toMatchObject({ onConflict: 'ignore' });
+  });
+
+  it.each<[string, Omit<ICreateBatchOperationRequest, 'target'>, string, string]>([
+    [
+      'an unknown column',
+      { operationType: 'insert', values: { nope: 1 } },
+      'UNKNOWN_COLUMN',
+      'public.orders has no column "nope"',
+    ],
+    [
+      'a misspelt column',
+      { operationType: 'insert', values: { amuont: 1 } },
+      'UNKNOWN_COLUMN',
+      'did you mean "amount"?',
+    ],
+    [
+      'another spelling',
+      { operationType: 'insert', values: { customerId: 1 } },
+      'UNKNOWN_COLUMN',
+      'did you mean "customer_id"?',
+    ],
+    ['a column in capitals', { operationType: 'insert', values: { ID: 1 } }, 'UNKNOWN_COLUMN', 'did you mean "id"?'],
+    ['an unknown key column', { operationType: 'delete', key: { nr: 1 } }, 'UNKNOWN_COLUMN', '"nr"'],
+    [
+      'an unknown conflict column',
+      { operationType: 'upsert', values: { id: 1 }, conflictKey: ['idd'] },
+      'UNKNOWN_COLUMN',
+      '"idd"',
+    ],
+    ['a generated column', { operationType: 'insert', values: { serial: 1 } }, 'COLUMN_NOT_WRITABLE', '"serial"'],
+    [
+      'null for a generated column',
+      { operationType: 'insert', values: { serial: null } },
+      'COLUMN_NOT_WRITABLE',
+      '"serial"',
+    ],
+    [
+      'an increment of a generated column',
+      { operationType: 'increment', key: { id: 1 }, values: { serial: 1 } },
+      'COLUMN_NOT_WRITABLE',
+      '"serial"',
+    ],
+    [
+      'an update without key',
+      { operationType: 'update', values: { note: 'x' } },
+      'KEY_REQUIRED',
+      '(id), (shop, number)',
+    ],
+    ['a delete with an empty key', { operationType: 'delete', key: {} }, 'KEY_REQUIRED', '(id)'],
+    [
+      'a key that is not unique',
+      { operationType: 'delete', key: { note: 'x' } },
+      'KEY_NOT_UNIQUE',
+      '(note) is no primary key',
+    ],
+    ['half a key', { operationType: 'delete', key: { shop: 1 } }, 'KEY_NOT_UNIQUE', '(id), (shop, number)'],
+    ['more than a key', { operationType: 'delete', key: { id: 1, shop: 1 } }, 'KEY_NOT_UNIQUE', '(id, shop)'],
+    ['null in a key', { operationType: 'delete', key: { shop: 1, number: null } }, 'INVALID_VALUE', '"number"'],
+    ['a key of a wrong type', { operationType: 'delete', key: { id: 'x' } }, 'INVALID_VALUE', '"id"'],
+    ['an insert without values', { operationType: 'insert' }, 'VALUES_REQUIRED', 'insert'],
+    ['an insert with empty values', { operationType: 'insert', values: {} }, 'VALUES_REQUIRED', 'insert'],
+    [
+      'an update with empty values',
+      { operationType: 'update', key: { id: 1 }, values: {} },
+      'VALUES_REQUIRED',
+      'update',
+    ],
+    ['an increment without values', { operationType: 'increment', key: { id: 1 } }, 'VALUES_REQUIRED', 'increment'],
+    [
+      'an upsert without its key',
+      { operationType: 'upsert', values: { note: 'x' } },
+      'KEY_REQUIRED',
+      '"id" is missing',
+    ],
+    ['an upsert with null in its key', { operationType: 'upsert', values: { id: null } }, 'INVALID_VALUE', '"id"'],
+    [
+      'an upsert by what is not unique',
+      { operationType: 'upsert', values: { note: 'x' }, conflictKey: ['note'] },
+      'KEY_NOT_UNIQUE',
+      '(note)',
+    ],
+    [
+      'an upsert by a deferrable constraint',
+      { operationType: 'upsert', values: { rank: 1 }, conflictKey: ['rank'] },
+      'KEY_NOT_UNIQUE',
+      'deferrable',
+    ],
+    [
+      'an ignored conflict on a table with a deferrable constraint',
+      { operationType: 'insert', values: { id: 1 }, onConflict: 'ignore' },
+      'NOT_SUPPORTED',
+      'deferrable',
+    ],
+    [
+      'an increment of text',
+      { operationType: 'increment', key: { id: 1 }, values: { note: 1 } },
+      'INVALID_VALUE',
+      'numeric',
+    ],
+    [
+      'an increment by null',
+      { operationType: 'increment', key: { id: 1 }, values: { count: null } },
+      'INVALID_VALUE',
+      'null',
+    ],
+    [
+      'an increment of the key',
+      { operationType: 'increment', key: { id: 1 }, values: { id: 1 } },
+      'INVALID_VALUE',
+      'key',
+    ],
+    [
+      'an increment beyond the type',
+      { operationType: 'increment', key: { id: 1 }, values: { count: 40_000 } },
+      'VALUE_OUT_OF_RANGE',
+      '-32768 to 32767',
+    ],
+    ['a value of a wrong type', { operationType: 'insert', values: { amount: 'much' } }, 'INVALID_VALUE', '"amount"'],
+    [
+      'a value out of range',
+      { operationType: 'update', key: { id: 1 }, values: { count: 40_000 } },
+      'VALUE_OUT_OF_RANGE',
+      '"count"',
+    ],
+  ])('refuses %s', (_, request, code, mention) => {
+    const error = check(request);
+    expect(error).toBeInstanceOf(ServiceError);
+    expect(error).toMatchObject({ code, details: { target: 'public.orders' } });
+    expect((error as ServiceError).message).toContain(mention);
+  });
+
+  it('refuses columns that every object inherits', () => {
+    for (const name of ['__proto__', 'constructor', 'toString']) {
+      const values = JSON.parse(`{"${name}": 1}`) as ICreateBatchOperationRequest['values'];
+      expect(check({ operationType: 'insert', values })).toMatchObject({ code: 'UNKNOWN_COLUMN' });
+    }
+  });
+
+  it('wants a conflictKey where there is no primary key', () => {
+    const table = { ...ORDERS, uniqueKeys: ORDERS.uniqueKeys.filter((key) => !key.primary) };
+    expect(check({ operationType: 'upsert', values: { id: 1 } }, table)).toMatchObject({ code: 'KEY_REQUIRED' });
+    expect(check({ operationType: 'upsert', values: { id: 1 } }, { ...table, uniqueKeys: [] })).toMatchObject({
+      code: 'KEY_REQUIRED',
+      message: expect.stringContaining('has no unique keys') as string,
+    });
+  });
+
+  it('does not spend long on names that nobody meant', () => {
+    const columns = new Map(
+      Array.from({ length: 1600 }, (_, i) => column(`column_with_a_long_name_that_ends_in_${i}`, 'int4')),
+    );
+    const values = Object.fromEntries([['x'.repeat(1_000_000), 1]]);
+    expect(check({ operationType: 'insert', values: { a: 1 } }, { ...ORDERS, columns })).toMatchObject({
+      code: 'UNKNOWN_COLUMN',
+    });
+    const parsed = parseRequest(
+      { operationType: 'insert', target: 't', values },
+      { maxOperationKb: 2000, now: new Date() },
+    );
+    if (parsed instanceof ServiceError) throw parsed;
+    const error = checkOperation(parsed, { ...ORDERS, columns }) as ServiceError;
+    expect(error.code).toBe('UNKNOWN_COLUMN');
+    expect(error.message.length).toBeLessThan(300);
+  });
+});

@@ -1,0 +1,162 @@
+import { Writable } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { createLogger, type LogSettings } from '../../src/services/observability/logger.js';
+import { NestLogger } from '../../src/services/observability/nest-logger.js';
+import { redactUrl } from '../../src/services/observability/redact-url.js';
+import { currentRequestId, requestIdFrom, runInRequest } from '../../src/services/observability/request-context.js';
+
+/** A logger, and the text that it has written so far. */
+function logging(overrides: Partial<LogSettings> = {}) {
+  const written: string[] = [];
+  const destination = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      written.push(chunk.toString());
+      done();
+    },
+  });
+  const logger = createLogger({ environment: 'production', logLevel: 'info', role: 'all', ...overrides }, destination);
+  return {
+    logger,
+    nest: new NestLogger(logger),
+    text: () => written.join(''),
+    lines: () => written.map((line) => JSON.parse(line) as Record<string, unknown>),
+  };
+}
+
+describe('the log', () => {
+  it('is JSON with level, time and role in production', () => {
+    const { logger, lines } = logging({ role: 'worker' });
+
+    logger.info({ planned: 3 }, 'Chunk settled');
+
+    expect(lines()).toEqual([
+      expect.objectContaining({ level: 'info', role: 'worker', planned: 3, msg: 'Chunk settled', pid: process.pid }),
+    ]);
+    expect(Date.parse(String(lines()[0]?.time))).toBeGreaterThan(0);
+  });
+
+  it('is readable text elsewhere', () => {
+    const { nest, text } = logging({ environment: 'development' });
+
+    nest.log('Chunk settled', 'PollerService');
+
+    expect(text()).toMatch(/INFO: \[PollerService\] Chunk settled\n$/);
+  });
+
+  it('says on behalf of which request a line was written, also after an await', async () => {
+    const { logger, lines } = logging();
+
+    await runInRequest('order-17', async () => {
+      await Promise.resolve();
+      logger.info('inside');
+    });
+    logger.info('outside');
+
+    expect(lines().map(({ requestId }) => requestId)).toEqual(['order-17', undefined]);
+  });
+
+  it('never shows a secret, be it a field, part of a URL in a text, or in an error', () => {
+    const { logger, nest, text } = logging();
+
+    logger.info({
+      password: 's3cret',
+      database: { password: 's3cret' },
+      request: { headers: { authorization: 's3cret' } },
+    });
+    logger.info('connecting to amqp://service:s3cret@broker:5672/batch');
+    nest.error(new Error('no answer from redis://:s3cret@cache:6379'));
+    nest.log({ msg: 'configured', url: 'postgres://app:s3cret@db/shop' });
+
+    expect(text()).not.toContain('s3cret');
+    expect(text()).toContain('amqp://service:***@broker:5672/batch');
+  });
+
+  it.each([
+    ['log', 'info'],
+    ['error', 'error'],
+    ['warn', 'warn'],
+    ['fatal', 'fatal'],
+    ['debug', 'debug'],
+    ['verbose', 'trace'],
+  ] as const)("takes Nest's %s as %s", (method, level) => {
+    const { nest, lines } = logging({ logLevel: 'trace' });
+
+    nest[method]('text', 'Context');
+
+    expect(lines()).toEqual([expect.objectContaining({ level, msg: 'text', context: 'Context' })]);
+  });
+
+  it('takes what Nest hands over apart: fields, errors, stacks and the context', () => {
+    const { nest, lines } = logging();
+    const error = new Error('refused');
+
+    nest.log({ msg: 'Chunk settled', planned: 2 }, 'PollerService');
+    nest.error('Could not settle', error, 'PollerService');
+    nest.error('Could not settle', error.stack, 'PollerService');
+    nest.error(error);
+    nest.warn('only a text');
+
+    expect(lines()).toMatchObject([
+      { msg: 'Chunk settled', planned: 2, context: 'PollerService' },
+      { msg: 'Could not settle', err: { type: 'Error', message: 'refused' }, context: 'PollerService' },
+      { msg: 'Could not settle', stack: error.stack, context: 'PollerService' },
+      { msg: 'refused', err: { message: 'refused' } },
+      { msg: 'only a text' },
+    ]);
+    expect(lines()[4]).not.toHaveProperty('context');
+  });
+
+  it("keeps Nest's account of its wiring for the level debug", () => {
+    const { nest, text } = logging();
+
+    nest.log('Mapped {/health/live, GET} route', 'RouterExplorer');
+    nest.error('Cannot resolve a dependency', 'RouterExplorer');
+
+    expect(text()).not.toContain('Mapped');
+    expect(text()).toContain('Cannot resolve');
+  });
+
+  it('leaves out what is below its level', () => {
+    const { nest, lines } = logging({ logLevel: 'warn' });
+
+    nest.log('too quiet');
+    nest.warn('loud enough');
+
+    expect(lines().map(({ msg }) => msg)).toEqual(['loud enough']);
+  });
+});
+
+describe('redactUrl', () => {
+  it.each([
+    ['amqp://guest:guest@localhost:5672', 'amqp://guest:***@localhost:5672'],
+    ['rediss://:p%40ss@cache:6380/0', 'rediss://:***@cache:6380/0'],
+    ['amqp://user:pass@word@host/vhost', 'amqp://user:***@host/vhost'],
+    ['http://localhost:3000/a:b@c', 'http://localhost:3000/a:b@c'],
+    ['redis://localhost:6379', 'redis://localhost:6379'],
+  ])('turns %s into %s', (url, shown) => {
+    expect(redactUrl(url)).toBe(shown);
+  });
+});
+
+describe('the id of a request', () => {
+  it.each([
+    'order-17',
+    '0198f3a1-1d6c-7b1e-a0f5-1d2c3b4a5968',
+    '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+  ])('is what the caller offers, if that is sane: %s', (offered) => {
+    expect(requestIdFrom(offered)).toBe(offered);
+    expect(requestIdFrom(Buffer.from(offered))).toBe(offered);
+  });
+
+  it.each([undefined, null, '', 17, ['a', 'b'], 'two words', 'line\nbreak', 'x'.repeat(129), '{"$ne":1}'])(
+    'is made where the caller offers none that could stand in a log: %j',
+    (offered) => {
+      expect(requestIdFrom(offered)).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
+    },
+  );
+
+  it('ends with its request', () => {
+    expect(runInRequest('order-17', currentRequestId)).toBe('order-17');
+    expect(currentRequestId()).toBeUndefined();
+  });
+});

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { InvalidSettingsError, loadSettings } from '../../src/services/config/settings.js';
+
+function faultsOf(environment: NodeJS.ProcessEnv): readonly string[] {
+  try {
+    loadSettings(environment);
+  } catch (error) {
+    if (error instanceof InvalidSettingsError) return error.faults;
+    throw error;
+  }
+  return [];
+}
+
+describe('the settings', () => {
+  it('need nothing outside production', () => {
+    const settings = loadSettings({});
+
+    expect(settings).toMatchObject({
+      environment: 'development',
+      role: 'all',
+      database: { host: undefined, runMigrations: true },
+      rabbitmq: undefined,
+      redisUrl: undefined,
+      http: { port: 3000 },
+      poller: { intervalMs: 5000, limit: 1000 },
+    });
+  });
+
+  it('take an empty variable as absent', () => {
+    expect(loadSettings({ DB_HOST: '', HTTP_PORT: '', REDIS_URL: '' })).toEqual(loadSettings({}));
+  });
+
+  it('report all faults at once, each with the name of its variable', () => {
+    const faults = faultsOf({
+      HTTP_PORT: '70000',
+      BATCH_ROLE: 'boss',
+      BATCH_PROCESS_OPERATION_LIMIT: 'many',
+      BATCH_SERVICE_RMQ_URL: 'http://broker',
+    });
+
+    expect(faults.map((fault) => fault.split(':')[0]).sort()).toEqual([
+      'BATCH_PROCESS_OPERATION_LIMIT',
+      'BATCH_ROLE',
+      'BATCH_SERVICE_RMQ_URL',
+      'HTTP_PORT',
+    ]);
+    expect(faults.find((fault) => fault.startsWith('BATCH_SERVICE_RMQ_URL'))).toContain('amqp://');
+    // A mistyped URL may hold a password.
+    expect(faults.join()).not.toContain('http://broker');
+  });
+
+  it('refuse the embedded PostgreSQL in production', () => {
+    expect(faultsOf({ NODE_ENV: 'production' })).toEqual([expect.stringMatching(/^DB_HOST: .*embedded/)]);
+    expect(faultsOf({ NODE_ENV: 'production', DB_HOST: 'db' })).toEqual([]);
+  });
+
+  it('leave migrations in production to a command of their own, unless told otherwise', () => {
+    const production = { NODE_ENV: 'production', DB_HOST: 'db' };
+
+    expect(loadSettings(production).database.runMigrations).toBe(false);
+    expect(loadSettings({ ...production, BATCH_RUN_MIGRATIONS: 'true' }).database.runMigrations).toBe(true);
+  });
+});
