@@ -1,0 +1,21 @@
+/** What is to be undone in the end, the latest first. */
+export class Cleanup {
+  private readonly steps: { what: string; undo: () => Promise<unknown> }[] = [];
+
+  add(what: string, undo: () => Promise<unknown>): void {
+    this.steps.push({ what, undo });
+  }
+
+  /** Does every step, whatever becomes of the others. Answers what went wrong. */
+  async run(): Promise<string[]> {
+    const faults: string[] = [];
+    for (const { what, undo } of this.steps.splice(0).reverse()) {
+      try {
+        await undo();
+      } catch (error) {
+        faults.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+    return faults;
+  }
+}

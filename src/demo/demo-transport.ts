@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto';
+import type { MicroserviceOptions } from '@nestjs/microservices';
+import { connect } from 'amqplib';
+import { settledConsumerOptions, type BatchServiceClientOptions } from '../client/index.js';
+import type { Settings } from '../services/config/settings.js';
+import type { Cleanup } from './cleanup.js';
+import { freePort } from './free-port.js';
+
+/** How the shop and the service talk. */
+export interface DemoTransport {
+  client: BatchServiceClientOptions;
+  consumer: MicroserviceOptions;
+  /** For the service. */
+  environment: Record<string, string>;
+  /** For people. */
+  description: string;
+}
+
+/** RabbitMQ where the settings name one, with queues that are removed again; else TCP. */
+export function openTransport(settings: Settings, cleanup: Cleanup): Promise<DemoTransport> {
+  return settings.rabbitmq ? overRabbitmq(settings.rabbitmq.url, cleanup) : overTcp();
+}
+
+async function overTcp(): Promise<DemoTransport> {
+  const [rpcPort, consumerPort] = [await freePort(), await freePort()];
+  return {
+    client: { transport: 'tcp', port: rpcPort, source: 'shop' },
+    consumer: settledConsumerOptions({ port: consumerPort }),
+    environment: {
+      BATCH_RPC_TCP_PORT: String(rpcPort),
+      BATCH_NOTIFICATION_TCP_URL: `tcp://127.0.0.1:${consumerPort}`,
+    },
+    description: `NO BROKER: RPC on TCP port ${rpcPort}, notifications to ${consumerPort}; set BATCH_SERVICE_RMQ_URL for RabbitMQ`,
+  };
+}
+
+/** The broker may be shared, and the exchange of the notifications is: so the source is this run's alone as well. */
+async function overRabbitmq(url: string, cleanup: Cleanup): Promise<DemoTransport> {
+  const source = `demo-${randomBytes(4).toString('hex')}`;
+  const queue = `batch_service.${source}`;
+  const consumerQueue = `${source}.settled`;
+  cleanup.add(`Queues ${queue}, ${queue}.dead and ${consumerQueue} are not removed`, () =>
+    remove(url, [queue, `${queue}.dead`, consumerQueue], `${queue}.dlx`),
+  );
+  return {
+    client: { transport: 'rmq', url, queue, source },
+    consumer: settledConsumerOptions({ url, queue: consumerQueue, source }),
+    environment: { BATCH_SERVICE_RMQ_URL: url, BATCH_SERVICE_RMQ_QUEUE: queue },
+    description: `RabbitMQ on ${new URL(url).host}, as BATCH_SERVICE_RMQ_URL says; queue ${queue}`,
+  };
+}
+
+async function remove(url: string, queues: readonly string[], exchange: string): Promise<void> {
+  const connection = await connect(url);
+  try {
+    const channel = await connection.createChannel();
+    for (const queue of queues) await channel.deleteQueue(queue);
+    await channel.deleteExchange(exchange);
+  } finally {
+    await connection.close();
+  }
+}

@@ -1,0 +1,60 @@
+import cliProgress from 'cli-progress';
+import { grouped } from './numbers.js';
+
+const LINES_PER_BAR = 4;
+const LABEL_WIDTH = 12;
+
+/** Shows how far something has come. */
+export type Bar = (value: number) => void;
+
+export interface Progress {
+  bar(label: string, total: number): Bar;
+  /** Leaves what is shown, and the terminal as it was. May be called again. */
+  stop(): void;
+}
+
+/** Bars at a terminal; elsewhere a line now and then. */
+export function showProgress(stream: NodeJS.WriteStream): Progress {
+  return stream.isTTY ? bars(stream) : lines((line) => stream.write(`${line}\n`));
+}
+
+function bars(stream: NodeJS.WriteStream): Progress {
+  const all = new cliProgress.MultiBar({
+    stream,
+    format: `  {label} {bar} {count} of {all}`,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    barsize: 40,
+    hideCursor: true,
+    stopOnComplete: false,
+    // The demo has its own ideas of what a signal is for.
+    gracefulExit: false,
+  });
+  return {
+    bar(label, total) {
+      const payload = (value: number) => ({
+        label: label.padEnd(LABEL_WIDTH),
+        count: grouped(value),
+        all: grouped(total),
+      });
+      const bar = all.create(total, 0, payload(0));
+      return (value) => bar.update(value, payload(value));
+    },
+    stop: () => all.stop(),
+  };
+}
+
+export function lines(write: (line: string) => void): Progress {
+  return {
+    bar(label, total) {
+      let written = 0;
+      return (value) => {
+        const quarters = Math.floor((value * LINES_PER_BAR) / total);
+        if (quarters <= written) return;
+        written = quarters;
+        write(`  ${label.padEnd(LABEL_WIDTH)} ${grouped(value)} of ${grouped(total)}`);
+      };
+    },
+    stop: () => undefined,
+  };
+}

@@ -1,0 +1,73 @@
+import { Controller, Injectable } from '@nestjs/common';
+import { Payload } from '@nestjs/microservices';
+import { OnOperationsSettled, settledEventKey, type ErrorCode, type IOperationsSettledEvent } from '../client/index.js';
+
+/** Without any news for so long, none is to come. */
+const SILENCE_MS = 60_000;
+
+export type Verdict = { status: 'completed' } | { status: 'failed'; code: ErrorCode; message: string };
+
+/** What the shop was told of its operations. */
+@Injectable()
+export class Announcements {
+  readonly verdicts = new Map<string, Verdict>();
+  /** Notifications that came again, which they may. */
+  repeated = 0;
+  /** When the latest came, by `performance.now()`. */
+  latestAt = 0;
+  private readonly seen = new Set<string>();
+  private readonly listeners = new Set<() => void>();
+
+  record(event: IOperationsSettledEvent): void {
+    const key = settledEventKey(event);
+    if (this.seen.has(key)) {
+      this.repeated += 1;
+      return;
+    }
+    this.seen.add(key);
+    for (const id of event.completed) this.verdicts.set(id, { status: 'completed' });
+    for (const { id, ...failure } of event.failed) this.verdicts.set(id, { status: 'failed', ...failure });
+    this.latestAt = performance.now();
+    for (const listener of this.listeners) listener();
+  }
+
+  onChange(listener: () => void): void {
+    this.listeners.add(listener);
+  }
+
+  /** Resolves when all of these were announced, and also when there is silence instead: then some are missing. */
+  async waitFor(ids: readonly string[], signal: AbortSignal, silenceMs = SILENCE_MS): Promise<void> {
+    while (!signal.aborted && !ids.every((id) => this.verdicts.has(id))) {
+      if (!(await this.changed(signal, silenceMs))) return;
+    }
+    signal.throwIfAborted();
+  }
+
+  /** False after silence. */
+  private async changed(signal: AbortSignal, silenceMs: number): Promise<boolean> {
+    let done: (news: boolean) => void = () => undefined;
+    const news = new Promise<boolean>((resolve) => (done = resolve));
+    const wake = (): void => done(true);
+    const timer = setTimeout(() => done(false), silenceMs);
+    this.listeners.add(wake);
+    signal.addEventListener('abort', wake);
+    try {
+      return await news;
+    } finally {
+      clearTimeout(timer);
+      this.listeners.delete(wake);
+      signal.removeEventListener('abort', wake);
+    }
+  }
+}
+
+/** Receives the notifications of the service. */
+@Controller()
+export class SettledListener {
+  constructor(private readonly announcements: Announcements) {}
+
+  @OnOperationsSettled()
+  settled(@Payload() event: IOperationsSettledEvent): void {
+    this.announcements.record(event);
+  }
+}

@@ -1,0 +1,24 @@
+import { Module, type DynamicModule, type INestMicroservice } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { MicroserviceOptions } from '@nestjs/microservices';
+import { BatchServiceClientModule } from '../client/index.js';
+import type { DemoTransport } from './demo-transport.js';
+import { Announcements, SettledListener } from './settled-listener.js';
+
+/** All that another service needs: the client to hand operations over, and a listener to be told of them. */
+@Module({ controllers: [SettledListener], providers: [Announcements] })
+export class ShopModule {
+  static with({ client }: DemoTransport): DynamicModule {
+    return { module: ShopModule, imports: [BatchServiceClientModule.register(client)] };
+  }
+}
+
+export async function startShop(transport: DemoTransport): Promise<INestMicroservice> {
+  const shop = await NestFactory.createMicroservice<MicroserviceOptions>(ShopModule.with(transport), {
+    ...transport.consumer,
+    logger: ['error', 'warn'],
+    abortOnError: false,
+  });
+  await shop.listen();
+  return shop;
+}

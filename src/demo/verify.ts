@@ -1,0 +1,71 @@
+import type { IBatchOperation } from '../client/index.js';
+import type { Answer } from './hand-over.js';
+import type { RowOutcome } from './row-by-row.js';
+import type { Verdict } from './settled-listener.js';
+import type { WorkItem } from './work-item.js';
+
+/** All that is known of one operation of the demo. */
+export interface Story {
+  item: WorkItem;
+  answer: Answer;
+  /** What the shop was told. */
+  announced?: Verdict;
+  /** What the service says when it is asked. */
+  operation?: IBatchOperation;
+  /** What became of it when it was executed alone; not when it was refused. */
+  alone?: RowOutcome;
+}
+
+/** Everything about an operation that is not as it should be, a sentence each. Pure. */
+export function differencesOf({ item, answer, announced, operation, alone }: Story): string[] {
+  const { expected } = item;
+  if ('refused' in answer) {
+    if (expected.status === 'refused' && expected.code === answer.refused) return [];
+    return [`refused with ${answer.refused}, but expected ${shown(expected)}: ${answer.message}`];
+  }
+  if (expected.status === 'refused') return [`accepted, but expected ${shown(expected)}`];
+  const differences: string[] = [];
+  const claim = (holds: boolean, otherwise: string): void => void (holds || differences.push(otherwise));
+
+  claim(announced !== undefined, 'never announced');
+  claim(operation !== undefined, 'unknown to the service');
+  claim(alone !== undefined, 'never executed row by row');
+  if (announced)
+    claim(shown(announced) === shown(expected), `announced ${shown(announced)}, expected ${shown(expected)}`);
+  if (operation && alone) {
+    const [batched, single] = [outcomeOf(operation), JSON.stringify(outcomeAlone(alone))];
+    claim(JSON.stringify(batched) === single, `is ${JSON.stringify(batched)}, but row by row ${single}`);
+  }
+  if (operation && announced) {
+    const stored =
+      operation.error === undefined ? operation.status : `${operation.status} with ${operation.error.code}`;
+    claim(stored === shown(announced), `announced ${shown(announced)}, but stored ${stored}`);
+  }
+  return differences;
+}
+
+/** How an operation is named in a message. */
+export function nameOf({ item: { request }, answer }: Story): string {
+  const { operationType, target, key, values } = request;
+  const id = 'accepted' in answer ? ` (${answer.accepted})` : '';
+  return `${operationType} ${target} ${JSON.stringify({ ...key, ...values })}${id}`;
+}
+
+function shown(verdict: { status: string } | { status: string; code: string }): string {
+  return 'code' in verdict ? `${verdict.status} with ${verdict.code}` : verdict.status;
+}
+
+function outcomeOf({ status, rowsAffected, error }: IBatchOperation): RowOutcome {
+  return outcomeAlone({
+    ok: status === 'completed',
+    rowsAffected: rowsAffected ?? 0,
+    sqlState: error?.sqlState,
+    constraint: error?.constraint,
+    column: error?.column,
+  });
+}
+
+/** In one order of fields, so that equal outcomes look the same. */
+function outcomeAlone({ ok, rowsAffected, sqlState, constraint, column }: RowOutcome): RowOutcome {
+  return { ok, rowsAffected, sqlState, constraint, column };
+}

@@ -1,0 +1,30 @@
+import type { ErrorCode, ICreateBatchOperationRequest } from '../client/index.js';
+
+/** What is to become of an operation. */
+export type Expectation =
+  | { status: 'completed' }
+  /** Stored, and then refused by the database. */
+  | { status: 'failed'; code: ErrorCode }
+  /** Not even stored. */
+  | { status: 'refused'; code: ErrorCode };
+
+/** An operation of the demo. */
+export interface WorkItem {
+  request: ICreateBatchOperationRequest;
+  expected: Expectation;
+}
+
+export const good = (request: ICreateBatchOperationRequest): WorkItem => ({
+  request,
+  expected: { status: 'completed' },
+});
+
+export const failing = (code: ErrorCode, request: ICreateBatchOperationRequest): WorkItem => ({
+  request,
+  expected: { status: 'failed', code },
+});
+
+export const refused = (code: ErrorCode, request: ICreateBatchOperationRequest): WorkItem => ({
+  request,
+  expected: { status: 'refused', code },
+});
