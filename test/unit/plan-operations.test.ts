@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest';
+import type { JsonRow } from '../../src/interfaces/json.js';
+import type { OperationType } from '../../src/interfaces/operation.js';
+import type { Table } from '../../src/services/catalog/table.js';
+import { bindOperation, type BoundOperation } from '../../src/services/planner/bound-operation.js';
+import { planOperations, planSerially } from '../../src/services/planner/plan-operations.js';
+import { column, foreignKey, table, uniqueKey } from '../support/table.js';
+
+const PLAIN = table('plain', [column('id', 'int4'), column('a', 'int4'), column('b', 'text')]);
+const UNIQUE = table('uniq', [column('id', 'int4'), column('email', 'text')], {
+  uniqueKeys: [uniqueKey(['id'], { primary: true }), uniqueKey(['email'])],
+});
+const REFERENCE = foreignKey({ child: 'public.child', childColumns: ['parent_id'], parent: 'public.parent' });
+const PARENT = table('parent', [column('id', 'int4'), column('a', 'int4')], { referencedBy: [REFERENCE] });
+const CHILD = table('child', [column('id', 'int4'), column('parent_id', 'int4')], { foreignKeys: [REFERENCE] });
+const NUMBERED = table('numbered', [column('id', 'int8', { default: 'fresh' }), column('a', 'int4')]);
+const OPAQUE = table('opaque', [column('id', 'int4'), column('a', 'int4')], { opaque: 'has a trigger' });
+
+let seq = 0;
+function operation(
+  on: Table,
+  type: OperationType,
+  key: JsonRow | null,
+  values: JsonRow | null,
+  more = {},
+): BoundOperation {
+  seq += 1;
+  const bound = bindOperation(
+    {
+      seq,
+      id: `operation ${seq}`,
+      type,
+      target: on.id,
+      key,
+      values,
+      onConflict: null,
+      conflictKey: type === 'upsert' ? ['id'] : null,
+      mustExist: false,
+      priority: 0,
+      attempts: 0,
+      ...more,
+    },
+    on,
+  );
+  if ('code' in bound) throw new Error(bound.message);
+  return bound;
+}
+const insert = (on: Table, values: JsonRow, more = {}) => operation(on, 'insert', null, values, more);
+const upsert = (on: Table, values: JsonRow, more = {}) => operation(on, 'upsert', null, values, more);
+const update = (on: Table, id: number, values: JsonRow) => operation(on, 'update', { id }, values);
+const remove = (on: Table, id: number) => operation(on, 'delete', { id }, null);
+
+/** The sizes of the groups, in the order of execution. */
+const sizes = (operations: BoundOperation[]): number[] =>
+  planOperations(operations).groups.map((group) => group.operations.length);
+const ids = Array.from({ length: 1000 }, (_, id) => id);
+
+describe('planning', () => {
+  it('puts a thousand rows of one shape into one group', () => {
+    expect(sizes(ids.map((id) => insert(PLAIN, { id, a: 1 })))).toEqual([1000]);
+    expect(sizes(ids.map((id) => upsert(PLAIN, { id, a: 1 })))).toEqual([1000]);
+    expect(sizes(ids.map((id) => update(PLAIN, id, { a: 1 })))).toEqual([1000]);
+    expect(sizes(ids.map((id) => remove(PLAIN, id)))).toEqual([1000]);
+    expect(sizes(ids.map(() => insert(NUMBERED, { a: 1 })))).toEqual([1000]);
+    expect(sizes(ids.map((id) => insert(UNIQUE, { id, email: `e${id}` })))).toEqual([1000]);
+    expect(sizes(ids.map((id) => insert(CHILD, { id, parent_id: id % 7 })))).toEqual([1000]);
+  });
+
+  it('makes a group of each kind and column set, however they are mixed', () => {
+    const operations = ids.flatMap((id) => [insert(PLAIN, { id, a: 1 }), insert(PLAIN, { id: id + 5000, b: 'x' })]);
+    expect(sizes(operations)).toEqual([1000, 1000]);
+  });
+
+  it('takes the columns of a row in any order', () => {
+    expect(sizes([insert(PLAIN, { id: 1, a: 1 }), insert(PLAIN, { a: 2, id: 2 })])).toEqual([2]);
+  });
+
+  it('lets only the row that comes again wait: the second of each pair goes into a second group', () => {
+    const pairs = ids.flatMap((id) => [update(PLAIN, id, { a: 1 }), update(PLAIN, id, { a: 2 })]);
+    expect(sizes(pairs)).toEqual([1000, 1000]);
+  });
+
+  it('keeps parents before the children that refer to them, and nothing else', () => {
+    const operations = ids.flatMap((id) => [insert(PARENT, { id }), insert(CHILD, { id, parent_id: id })]);
+    expect(sizes(operations)).toEqual([1000, 1000]);
+  });
+
+  it('holds spellings of one key equal, and others apart', () => {
+    const bySpelling = (a: JsonRow[string], b: JsonRow[string], kind: 'int4' | 'uuid' | 'bpchar' | 'text') => {
+      const on = table('spelled', [column('id', kind), column('a', 'int4')]);
+      return sizes([upsert(on, { id: a, a: 1 }), upsert(on, { id: b, a: 2 })]);
+    };
+    expect(bySpelling(5, ' +05 ', 'int4')).toEqual([1, 1]);
+    expect(bySpelling('0190B5A0-0000-7000-8000-000000000001', '{0190b5a0000070008000000000000001}', 'uuid')).toEqual([
+      1, 1,
+    ]);
+    expect(bySpelling('x', 'x  ', 'bpchar')).toEqual([1, 1]);
+    expect(bySpelling('x', 'x ', 'text')).toEqual([2]);
+  });
+
+  it('runs one by one, in order, what only the database can compare', () => {
+    const on = table('priced', [column('id', 'numeric'), column('a', 'int4')]);
+    expect(sizes([upsert(on, { id: 1, a: 1 }), upsert(on, { id: 2, a: 2 }), upsert(on, { id: '1.0', a: 3 })])).toEqual([
+      1, 1, 1,
+    ]);
+  });
+
+  it('lets nothing pass an opaque table', () => {
+    expect(sizes([insert(PLAIN, { id: 1 }), insert(OPAQUE, { id: 1 }), insert(PLAIN, { id: 2 })])).toEqual([1, 1, 1]);
+  });
+
+  it('is not confused by columns that are named like members of objects', () => {
+    const on = table('odd', [column('constructor', 'int4'), column('__proto__', 'text')], {
+      uniqueKeys: [uniqueKey(['constructor'], { primary: true })],
+    });
+    const row = (key: number) => JSON.parse(`{"constructor":${key},"__proto__":"x"}`) as JsonRow;
+    expect(sizes([insert(on, row(1)), insert(on, row(2)), insert(on, row(1))])).toEqual([2, 1]);
+  });
+
+  it('keeps an insert that cannot be told from others by itself', () => {
+    const ignore = { onConflict: 'ignore' };
+    expect(sizes([insert(NUMBERED, { a: 1 }, ignore), insert(NUMBERED, { a: 2 }, ignore)])).toEqual([1, 1]);
+    expect(sizes([insert(PLAIN, { id: 1 }, ignore), insert(PLAIN, { id: 2 }, ignore)])).toEqual([2]);
+  });
+
+  it('loses and doubles no operation, and is the same for the same input', () => {
+    const operations = ids.map((id) =>
+      id % 3 === 0 ? remove(UNIQUE, id % 50) : upsert(UNIQUE, { id: id % 50, email: `e${id % 40}` }),
+    );
+    const planned = planOperations(operations).groups.flatMap((group) => group.operations);
+    expect(new Set(planned)).toEqual(new Set(operations));
+    expect(planned).toHaveLength(operations.length);
+    expect(planOperations(operations)).toEqual(planOperations(operations));
+  });
+
+  it('has one operation a group, in order, in serial mode', () => {
+    const operations = ids.slice(0, 5).map((id) => insert(PLAIN, { id }));
+    expect(planSerially(operations).groups.map((group) => group.operations)).toEqual(operations.map((each) => [each]));
+  });
+});
