@@ -52,6 +52,8 @@ export interface ChunkStepOptions<I, O, R, Tx> {
   readerIsTransactionalQueue?: boolean;
   /** Records the chunk in its own transaction, as its last act before the commit. Not called for an empty chunk. */
   saveChunk?: (chunk: Chunk<I, O, R>, context: ItemContext<Tx>) => Promise<void>;
+  /** Called after each failed attempt, the last one included. */
+  onRollback?: (error: unknown) => void;
   /** Called after a failed attempt, before the wait for the next one. */
   onRetry?: (error: unknown, retries: number) => void;
 }
@@ -86,7 +88,7 @@ export class ChunkStep<I, O, R, Tx> {
 
   /** Executes one chunk to its commit; in a new transaction for each retry. */
   async executeChunk(signal?: AbortSignal): Promise<Chunk<I, O, R>> {
-    const { transactionManager, retryPolicy = neverRetry, onRetry } = this.options;
+    const { transactionManager, retryPolicy = neverRetry, onRollback, onRetry } = this.options;
     for (let retries = 0; ; retries += 1) {
       try {
         const chunk = await transactionManager.transaction((tx) => this.attempt({ tx }));
@@ -95,6 +97,7 @@ export class ChunkStep<I, O, R, Tx> {
         return chunk;
       } catch (error) {
         this.contribution.rollbackCount += 1;
+        onRollback?.(error);
         if (!retryPolicy.canRetry(error, retries)) throw error;
         onRetry?.(error, retries);
         await wait(retryPolicy.backOffMs(retries), undefined, { signal }).catch(() => undefined);

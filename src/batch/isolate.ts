@@ -1,10 +1,13 @@
-/** How a failed attempt is to be read. `abort`: nobody's fault here; `all`: likely true of every item; `item`: of at least one. */
+/** How a failed attempt is to be read. `abort`: nobody's fault here; `all`: maybe true of every item; `item`: of at least one. */
 export type Blame = 'abort' | 'all' | 'item';
 
 export interface IsolationPort<T, R> {
-  /** Executes the items as one. Either all take effect and each has its result, in order, or none does and it throws. */
+  /**
+   * Executes the items as one. Either all take effect and each has its result, in order, or none does and it throws. With
+   * no items it shows whether items can be executed at all.
+   */
   attempt(items: readonly T[]): Promise<readonly R[]>;
-  blame(error: unknown): Blame;
+  blame(error: unknown, items: readonly T[]): Blame;
   /** The result of an item that failed alone. */
   failure(item: T, error: unknown): R;
   /** The index of the item that the error seems to name. Only a hint: nothing is blamed for it. */
@@ -18,7 +21,7 @@ const DENSE_SAMPLE = 64;
 /**
  * Finds the items that fail and lands all others, with as few attempts as it can: by the hint of the error where it gives
  * one, else by halves, one by one where failures are dense. An item's failure comes only from an attempt with that item
- * alone, or, for errors that say nothing about the item, from an attempt with another one alone.
+ * alone, or, for errors that say nothing about any item, from an attempt without items.
  *
  * The items must commute: any order of them has the same effect.
  */
@@ -31,6 +34,8 @@ class Isolation<T, R> {
   private failed = 0;
   /** A hint that named the wrong item would cost an attempt for each item if it were followed again and again. */
   private trustsHints = true;
+  /** An attempt without items has succeeded: whatever fails is the fault of some item. */
+  private sound = false;
 
   constructor(private readonly port: IsolationPort<T, R>) {}
 
@@ -47,10 +52,10 @@ class Isolation<T, R> {
   }
 
   private async afterFailure(items: readonly T[], error: unknown): Promise<R[]> {
-    const blame = this.port.blame(error);
+    const blame = this.port.blame(error, items);
     if (blame === 'abort') throw error;
     if (items.length === 1) return [this.recordFailure(items[0]!, error)];
-    if (blame === 'all') return this.proveForAll(items);
+    if (blame === 'all' && !this.sound) return this.proveForAll(items);
 
     const suspect = this.trustsHints ? this.port.suspect?.(error, items) : undefined;
     if (suspect !== undefined && !this.isDense()) return this.aroundSuspect(items, suspect);
@@ -66,19 +71,17 @@ class Isolation<T, R> {
     return [...before, ...named, ...(await this.run(items.slice(suspect + 1)))];
   }
 
-  /** One item alone shows whether the statement as such cannot run; then no other need be tried. */
+  /** Without items only the statement as such can fail; then no item need be tried. */
   private async proveForAll(items: readonly T[]): Promise<R[]> {
-    const [first, ...rest] = items as [T, ...T[]];
     try {
-      const results = await this.port.attempt([first]);
-      this.tried += 1;
-      return [...results, ...(await this.run(rest))];
+      await this.port.attempt([]);
     } catch (error) {
-      const blame = this.port.blame(error);
-      if (blame === 'abort') throw error;
-      if (blame === 'all') return items.map((item) => this.recordFailure(item, error));
-      return [this.recordFailure(first, error), ...(await this.run(rest))];
+      if (this.port.blame(error, []) === 'abort') throw error;
+      return items.map((item) => this.recordFailure(item, error));
     }
+    this.sound = true;
+    const middle = Math.ceil(items.length / 2);
+    return [...(await this.run(items.slice(0, middle))), ...(await this.run(items.slice(middle)))];
   }
 
   private async oneByOne(items: readonly T[]): Promise<R[]> {

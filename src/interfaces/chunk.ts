@@ -19,7 +19,7 @@ export interface IChunk {
   notifiedAt?: string;
 }
 
-/** Failures of a chunk counted by code, with one example each. */
+/** Failures of a chunk counted by code, with one example each; those that were retried since are left out. */
 export interface IChunkDetail extends IChunk {
   failures: { code: string; count: number; example: { id: string; message: string } }[];
 }

@@ -5,33 +5,53 @@ import type { SqlClient } from '../services/database/sql.js';
 import { ServiceError } from '../services/errors/service-error.js';
 import { bindOperation, type BoundOperation } from '../services/planner/bound-operation.js';
 import type { ClaimedOperation } from '../services/queue/operation-record.js';
+import type { ClaimReader } from './claim.reader.js';
 import { OperationFailedError } from './operation-failed.error.js';
 
-/** Binds an operation to its table as it is now. It fails when table, columns or key have gone since it was accepted. */
-export class BindProcessor implements ItemProcessor<ClaimedOperation, BoundOperation, SqlClient> {
-  /** The transaction for which the catalog was read anew. */
-  private refreshedFor: SqlClient | undefined;
+type Binding = BoundOperation | IOperationError;
 
-  constructor(private readonly catalog: CatalogService) {}
+/**
+ * Binds an operation to its table as it is now. It fails when table, columns or key have gone since it was accepted. All
+ * operations of a chunk are bound to the same reading of the catalog: a plan with two versions of a table would be wrong.
+ */
+export class BindProcessor implements ItemProcessor<ClaimedOperation, BoundOperation, SqlClient> {
+  private tx: SqlClient | undefined;
+  private bindings = new Map<ClaimedOperation, Binding>();
+
+  constructor(
+    private readonly catalog: CatalogService,
+    private readonly reader: ClaimReader,
+  ) {}
 
   async process(operation: ClaimedOperation, { tx }: ItemContext<SqlClient>): Promise<BoundOperation> {
-    let bound = await this.bind(operation);
-    if ('code' in bound && this.refreshedFor !== tx) {
-      // It was accepted, so the table may be newer than what is remembered of it here. Once a chunk is enough.
-      this.refreshedFor = tx;
-      this.catalog.invalidate();
-      bound = await this.bind(operation);
+    if (this.tx !== tx) {
+      this.bindings = await this.bindAll(this.reader.claim?.operations ?? []);
+      this.tx = tx;
     }
-    if ('code' in bound) throw new OperationFailedError(bound);
-    return bound;
+    const binding = this.bindings.get(operation);
+    if (binding === undefined) throw new Error(`Operation ${operation.id} is not part of the claim`);
+    if (isFailure(binding)) throw new OperationFailedError(binding);
+    return binding;
   }
 
-  private async bind(operation: ClaimedOperation): Promise<BoundOperation | IOperationError> {
-    try {
-      return bindOperation(operation, await this.catalog.table(operation.target));
-    } catch (error) {
-      if (!(error instanceof ServiceError)) throw error;
-      return { code: error.code, message: error.message };
-    }
+  private async bindAll(operations: readonly ClaimedOperation[]): Promise<Map<ClaimedOperation, Binding>> {
+    const bindings = await this.bind(operations);
+    if (![...bindings.values()].some(isFailure)) return bindings;
+    // It was accepted, so the table may be newer than what is remembered of it here.
+    this.catalog.invalidate();
+    return this.bind(operations);
+  }
+
+  private async bind(operations: readonly ClaimedOperation[]): Promise<Map<ClaimedOperation, Binding>> {
+    const tables = await this.catalog.tables(operations.map(({ target }) => target));
+    return new Map(
+      operations.map((operation) => {
+        const table = tables.get(operation.target)!;
+        if (table instanceof ServiceError) return [operation, { code: table.code, message: table.message }];
+        return [operation, bindOperation(operation, table)];
+      }),
+    );
   }
 }
+
+const isFailure = (binding: Binding): binding is IOperationError => 'code' in binding;

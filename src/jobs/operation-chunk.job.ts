@@ -13,6 +13,7 @@ import { ExecutorService } from '../services/executor/executor.service.js';
 import { MetricsService } from '../services/observability/metrics.service.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { PollTask } from '../services/poller/poller.js';
+import { ClaimScope } from '../services/queue/claim-scope.js';
 import type { ClaimedOperation, Outcome, SettledChunk, SettledOperation } from '../services/queue/operation-record.js';
 import { QueueService } from '../services/queue/queue.service.js';
 import { WakeUpService } from '../services/wake-up/wake-up.service.js';
@@ -39,6 +40,7 @@ type OperationChunk = Chunk<ClaimedOperation, BoundOperation, number>;
 export class OperationChunkJob implements PollTask {
   private readonly logger = new Logger(OperationChunkJob.name);
   private readonly worker = `${hostname()}:${process.pid}`;
+  private readonly scope: ClaimScope;
   private readonly reader: ClaimReader;
   private readonly writer: OperationWriter;
   private readonly step: ChunkStep<ClaimedOperation, BoundOperation, number, SqlClient>;
@@ -55,22 +57,27 @@ export class OperationChunkJob implements PollTask {
     private readonly metrics: MetricsService,
     private readonly wakeUp: WakeUpService,
   ) {
-    this.reader = new ClaimReader(queue);
+    this.scope = new ClaimScope(settings.poller.limit);
+    this.reader = new ClaimReader(queue, this.scope);
     this.writer = new OperationWriter(executor);
     this.step = new ChunkStep({
       name: 'operations',
       chunkSize: settings.poller.limit,
       reader: this.reader,
-      processor: new BindProcessor(catalog),
+      processor: new BindProcessor(catalog, this.reader),
       writer: this.writer,
       transactionManager: new SqlTransactionManager(database),
       readerIsTransactionalQueue: true,
       skipPolicy: limitedSkip(Infinity, (error) => error instanceof OperationFailedError),
       retryPolicy: limitedRetry(RETRY_LIMIT, (error) => errorKind(error) === 'transient', RETRY_BACK_OFF),
       saveChunk: (chunk, context) => this.settle(chunk, context),
-      onRetry: (error, retries) => {
+      onRollback: () => {
+        this.scope.failed(this.reader.claimedLanes, Date.now());
+        this.reader.forget();
         // What is known of the tables may be the reason.
         catalog.invalidate();
+      },
+      onRetry: (error, retries) => {
         this.metrics.recordChunkRetry();
         this.logger.warn({ message: 'Chunk is tried again', retries: retries + 1, reason: (error as Error).message });
       },
@@ -82,7 +89,9 @@ export class OperationChunkJob implements PollTask {
     await this.releaseDue();
     this.startedAt = new Date();
     this.settled = undefined;
+    this.reader.forget();
     await this.step.executeChunk(signal);
+    this.scope.succeeded(this.reader.claimedLanes);
     this.afterCommit();
     return this.reader.claim?.full === true ? 0 : this.idleDelay();
   }
@@ -128,7 +137,8 @@ export class OperationChunkJob implements PollTask {
   private async idleDelay(): Promise<number> {
     const dueInMs = await this.queue.nextDueInMs();
     this.nextReleaseAt = 0;
-    return Math.min(this.settings.poller.intervalMs, dueInMs ?? Infinity);
+    const nextTryInMs = this.scope.nextTryInMs(Date.now());
+    return Math.min(this.settings.poller.intervalMs, dueInMs ?? Infinity, nextTryInMs ?? Infinity);
   }
 }
 

@@ -19,6 +19,13 @@ const DDL = `
   create table cased (id citext primary key, a int);
   create table short (id int primary key, code varchar(3), tags int[], doc jsonb);
   create table numbered (id int generated always as identity primary key, a int, b int);
+  create sequence shared;
+  create table sa (id int primary key default nextval('shared'), a int);
+  create table sb (id int primary key default nextval('shared'), a int);
+  create sequence ordno;
+  create table orders (id int primary key, a int, number text default ('ORD-' || nextval('ordno')));
+  create domain ticket as int default nextval('shared');
+  create table queued (id int primary key, a int, ticket ticket, late int default nextval('ordno'::text));
   create table late (id int primary key, parent_id int constraint late_parent_fkey references parent deferrable initially deferred);
 `;
 
@@ -252,6 +259,52 @@ const EXAMPLES: {
     groups: 3,
   },
   {
+    name: '26c: two tables that share a sequence draw from it in the order of the operations',
+    operations: [insert({ a: 1 }, 'sa'), insert({ a: 2 }, 'sb'), insert({ a: 3 }, 'sa')],
+    outcomes: ['ok 1', 'ok 1', 'ok 1'],
+    table: 'sa',
+    rows: ['(1000,1)', '(1002,3)'],
+    groups: 3,
+  },
+  {
+    name: '26d: upserts and ignoring inserts draw in order too, and who brings a value need not wait',
+    operations: [
+      upsert({ id: 1, a: 1 }, 'orders'),
+      { ...insert({ id: 2 }, 'orders'), onConflict: 'ignore' },
+      upsert({ id: 3, a: 3 }, 'orders'),
+      upsert({ id: 4, a: 4, number: 'x' }, 'orders'),
+      upsert({ id: 5, a: 5 }, 'orders'),
+      upsert({ id: 6, a: 6, number: 'y' }, 'orders'),
+    ],
+    outcomes: Array<string>(6).fill('ok 1'),
+    table: 'orders',
+    rows: ['(1,1,ORD-1000)', '(2,,ORD-1001)', '(3,3,ORD-1002)', '(4,4,x)', '(5,5,ORD-1003)', '(6,6,y)'],
+    groups: 4,
+  },
+  {
+    name: '26e: a default that contains a sequence’s value takes it in the order of the operations',
+    operations: [insert({ id: 1, a: 1 }, 'orders'), insert({ id: 2 }, 'orders'), insert({ id: 3, a: 3 }, 'orders')],
+    outcomes: ['ok 1', 'ok 1', 'ok 1'],
+    table: 'orders',
+    rows: ['(1,1,ORD-1000)', '(2,,ORD-1001)', '(3,3,ORD-1002)'],
+    groups: 3,
+  },
+  {
+    name: '26f: the same through a domain, and through a sequence that the default finds by its text',
+    operations: [
+      insert({ id: 1, late: 0 }, 'queued'),
+      insert({ a: 1 }, 'sa'),
+      insert({ id: 2, late: 0 }, 'queued'),
+      insert({ id: 3, a: 1, ticket: 0 }, 'queued'),
+      insert({ id: 1, a: 1 }, 'orders'),
+      insert({ id: 4, a: 1, ticket: 0 }, 'queued'),
+    ],
+    outcomes: Array<string>(6).fill('ok 1'),
+    table: 'queued',
+    rows: ['(1,,1000,0)', '(2,,1002,0)', '(3,1,0,1000)', '(4,1,0,1002)'],
+    groups: 6,
+  },
+  {
     name: '27: a row is found by the key it has by then',
     start: `insert into t (id, a) values (1, 0)`,
     operations: [update(1, { id: 2 }), update(2, { a: 5 })],
@@ -313,5 +366,63 @@ describe('grouped execution equals one by one', () => {
     expect(grouped.outcomes).toEqual(serial.outcomes);
     expect(grouped.dump).toEqual(serial.dump);
     expect(grouped.execution.groups).toBe(groups);
+  });
+});
+
+describe('a key of a type whose schema is not on the search path', () => {
+  let database: TestDatabase;
+  let oracle: SerialOracle;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    oracle = await SerialOracle.open(
+      database,
+      `create schema ext;
+       create extension citext schema ext;
+       create domain code as ext.citext check (value <> '');
+       create table cased (id ext.citext primary key, a int);
+       create table coded (x int, y code, a int, primary key (x, y));`,
+    );
+  });
+  afterAll(async () => {
+    await oracle?.close();
+    await database?.drop();
+  });
+
+  it.each<[string, TestOperation[], string[], string[]]>([
+    ['an update', [update('a', { a: 5 }, 'cased')], ['ok 1'], ['(A,5)', '(B,2)']],
+    [
+      'an increment',
+      [{ operationType: 'increment', target: 'cased', key: { id: 'b' }, values: { a: 2 } }],
+      ['ok 1'],
+      ['(A,1)', '(B,4)'],
+    ],
+    ['a delete', [{ operationType: 'delete', target: 'cased', key: { id: 'a' } }], ['ok 1'], ['(B,2)']],
+    ['an upsert', [upsert({ id: 'b', a: 9 }, 'cased')], ['ok 1'], ['(A,1)', '(B,9)']],
+    [
+      'inserts that ignore conflicts',
+      ['a', 'c', 'C', 'd'].map((id) => ({ ...insert({ id, a: 0 }, 'cased'), onConflict: 'ignore' as const })),
+      ['ok 0', 'ok 1', 'ok 0', 'ok 1'],
+      ['(A,1)', '(B,2)', '(c,0)', '(d,0)'],
+    ],
+  ])('is found by %s in another case', async (_, operations, outcomes, rows) => {
+    const { grouped, serial } = await oracle.compare(operations, `insert into cased values ('A', 1), ('B', 2)`);
+    expect(grouped.outcomes).toEqual(outcomes);
+    expect(grouped.dump.cased).toEqual(rows);
+    expect(serial.outcomes).toEqual(outcomes);
+    expect(serial.dump).toEqual(grouped.dump);
+  });
+
+  it('is found through a domain, as one column of several', async () => {
+    const key = { x: 1, y: 'a' };
+    const { grouped, serial } = await oracle.compare(
+      [
+        { operationType: 'update', target: 'coded', key, values: { a: 5 } },
+        { operationType: 'delete', target: 'coded', key: { x: 2, y: 'b' } },
+      ],
+      `insert into coded values (1, 'A', 1), (2, 'B', 2)`,
+    );
+    expect(grouped.outcomes).toEqual(['ok 1', 'ok 1']);
+    expect(grouped.dump.coded).toEqual(['(1,A,5)']);
+    expect(serial.dump).toEqual(grouped.dump);
   });
 });

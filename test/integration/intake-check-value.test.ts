@@ -76,7 +76,9 @@ describe('checkValue, held against PostgreSQL', () => {
       notNull: false,
       default: 'none',
       writable: true,
+      sequences: [],
       comparesAsText: true,
+      equals: '=',
     };
     const texts = fc.sample(
       fc.array(fc.constantFrom(...pieces), { maxLength: 8 }).map((parts) => parts.join('')),

@@ -63,6 +63,28 @@ describe('the queue', () => {
       expect((await database.client.query('select 1 from batch.operations')).rowCount).toBe(1);
     });
 
+    it.each([
+      { first: { doc: {} }, second: { doc: [] } },
+      { first: { doc: { a: 1 } }, second: { doc: [['a', 1]] } },
+      { first: { doc: '1' }, second: { doc: 1 } },
+    ])('tells $first from $second', async ({ first, second }) => {
+      const operation = insertItem(1, { values: JSON.stringify(first) });
+      await worker.queue.enqueue([operation]);
+      const repeated = await worker.queue.enqueue([{ ...operation, values: JSON.stringify(second) }]);
+      expect(repeated).toEqual([{ outcome: 'conflict' }]);
+    });
+
+    it('bears two callers who use the same ids in opposite order', async () => {
+      const operations = Array.from({ length: 2000 }, (_, id) => insertItem(id));
+      const [one, other] = [await openWorker(database), await openWorker(database)];
+      const results = await Promise.all([
+        one.queue.enqueue(operations),
+        other.queue.enqueue([...operations].reverse()),
+      ]);
+      expect(results.flat().filter(({ outcome }) => outcome === 'created')).toHaveLength(2000);
+      await Promise.all([one.close(), other.close()]);
+    });
+
     it('knows an id that comes twice in one request', async () => {
       const first = insertItem(1);
       const other = { ...first, priority: 1 };
@@ -186,6 +208,51 @@ describe('the queue', () => {
       expect(await view(operation.id)).toMatchObject({ status: 'completed', attempts: 1 });
     });
 
+    it('keeps the time of a scheduled operation that was cancelled', async () => {
+      const operation = insertItem(1, { runAt: '2035-01-01T00:00:00Z' });
+      await worker.queue.enqueue([operation]);
+      await worker.queue.cancel(operation.id);
+      await worker.queue.retry(operation.id);
+      expect(await view(operation.id)).toMatchObject({ status: 'scheduled' });
+    });
+
+    it('counts attempts no further than their column goes, and goes on', async () => {
+      await database.client.query(`insert into item values (1, 'in the way')`);
+      const operation = insertItem(1);
+      await worker.queue.enqueue([operation]);
+      await worker.job.poll(IDLE);
+      await database.client.query('update batch.outcomes set attempts = 32767');
+      await worker.queue.retry(operation.id);
+      await worker.job.poll(IDLE);
+      expect(await view(operation.id)).toMatchObject({ status: 'failed', attempts: 32767 });
+    });
+
+    it('keeps the order also when another process asked for it, past the hint of the one that executes', async () => {
+      await database.client.query(`insert into item values (1, 'in the way')`);
+      const api = await openWorker(database);
+      const failing = insertItem(1);
+      await worker.queue.enqueue([failing]);
+      await worker.job.poll(IDLE);
+      // The worker's hint moves past the failed operation.
+      for (let id = 2; id < 8; id += 1) {
+        await worker.queue.enqueue([insertItem(id)]);
+        await worker.job.poll(IDLE);
+      }
+      await database.client.query('delete from item where id = 1');
+      await api.queue.retry(failing.id);
+      const after = newOperation({
+        type: 'update',
+        target: 'public.item',
+        key: '{"id":1}',
+        values: '{"name":"after"}',
+        mustExist: true,
+      });
+      await api.queue.enqueue([after]);
+      await worker.job.poll(IDLE);
+      expect(await view(after.id)).toMatchObject({ status: 'completed' });
+      await api.close();
+    });
+
     it('is refused for what did not fail, and happens once when asked for twice at once', async () => {
       const operation = insertItem(1);
       await worker.queue.enqueue([operation]);
@@ -200,7 +267,7 @@ describe('the queue', () => {
   it('commits nothing of a chunk whose operations are not all pending any more', async () => {
     await worker.queue.enqueue([insertItem(1), insertItem(2)]);
     const claimed = worker.database.transaction(async (tx) => {
-      const claim = await worker.queue.claim(tx);
+      const claim = await worker.queue.claim(tx, { limit: 10, asideLanes: new Set() });
       await database.client.query('delete from batch.pending where seq = $1', [claim.operations[0]!.seq]);
       await worker.queue.settle(
         tx,

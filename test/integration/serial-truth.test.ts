@@ -21,6 +21,7 @@ const DDL = `
   create view serial_id_dump as
     select case when id < 1000 then id::text else 'drawn ' || dense_rank() over (order by id) end as id, email, a from serial_id;
   create table pair (x int, y text, a int, primary key (x, y), unique (a));
+  create table keyless (x int unique, y int unique, n int not null default 0 check (n < 9));
   create table cased (id citext primary key, a int, m numeric(6, 2) unique);
   create table audited (id int primary key, a int);
   create function copy_to_plain() returns trigger language plpgsql as
@@ -37,6 +38,7 @@ const START = `
   insert into detail values (1, 1, 0);
   insert into tree values (1, null), (2, 1);
   insert into pair values (1, 'a', 1);
+  insert into keyless values (1, 1, 0), (2, 3, 0), (null, 2, 0);
   insert into cased values ('A', 1, 1);
 `;
 
@@ -57,7 +59,18 @@ interface Shape {
 }
 
 type ShapeName =
-  'plain' | 'uniq' | 'parent' | 'child' | 'master' | 'detail' | 'tree' | 'serialId' | 'pair' | 'cased' | 'audited';
+  | 'plain'
+  | 'uniq'
+  | 'parent'
+  | 'child'
+  | 'master'
+  | 'detail'
+  | 'tree'
+  | 'serialId'
+  | 'pair'
+  | 'keyless'
+  | 'cased'
+  | 'audited';
 
 const SHAPES: Record<ShapeName, Shape> = {
   plain: {
@@ -109,6 +122,13 @@ const SHAPES: Record<ShapeName, Shape> = {
     columns: { x: small, y: fc.constantFrom('a', 'b'), a: nullable(small) },
     required: ['x', 'y'],
     counters: ['a'],
+  },
+  keyless: {
+    target: 'keyless',
+    keys: [{ x: small }, { y: small }],
+    columns: { x: nullable(small), y: nullable(small), n: small },
+    required: [],
+    counters: ['n'],
   },
   cased: {
     target: 'cased',
@@ -169,6 +189,7 @@ const PROFILES: { name: string; shapes: Shape[] }[] = [
   { name: 'a table that refers to itself', shapes: [SHAPES.tree] },
   { name: 'identity columns', shapes: [SHAPES.serialId] },
   { name: 'composite keys', shapes: [SHAPES.pair] },
+  { name: 'two unique keys and no primary key', shapes: [SHAPES.keyless] },
   { name: 'keys whose equality only the database knows', shapes: [SHAPES.cased, SHAPES.plain] },
   { name: 'a trigger that writes to another table', shapes: [SHAPES.audited, SHAPES.plain] },
   { name: 'everything', shapes: Object.values(SHAPES) },

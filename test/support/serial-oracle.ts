@@ -94,6 +94,7 @@ export class SerialOracle {
           operation.conflictKey ?? (operation.operationType === 'upsert' ? [...primaryKey(table)!.columns] : null),
         mustExist: operation.mustExist ?? false,
         priority: 0,
+        lane: table.lane,
         attempts: 0,
       };
       const result = bindOperation(claimed, table);

@@ -9,8 +9,10 @@ export function column(name: string, kind: ColumnKind, overrides: Partial<Column
     maxLength: undefined,
     notNull: false,
     default: 'none',
+    sequences: [],
     writable: true,
     comparesAsText: !['numeric', 'float', 'json', 'array', 'other'].includes(kind),
+    equals: '=',
     ...overrides,
   };
 }

@@ -1,57 +1,43 @@
 import { describe, expect, it } from 'vitest';
 import type { ICreateBatchOperationRequest } from '../../src/interfaces/operation.js';
-import type { Column, ColumnKind, Table, UniqueKey } from '../../src/services/catalog/table.js';
+import type { ColumnKind, Table } from '../../src/services/catalog/table.js';
 import { ServiceError } from '../../src/services/errors/service-error.js';
 import { checkOperation } from '../../src/services/intake/check-operation.js';
+import { NearestColumns } from '../../src/services/intake/nearest-name.js';
 import { parseRequest } from '../../src/services/intake/parse-request.js';
 import type { NewOperation } from '../../src/services/queue/new-operation.js';
+import { column, table, uniqueKey } from '../support/table.js';
 
-const column = (name: string, kind: ColumnKind, writable = true): [string, Column] => [
-  name,
-  { name, type: kind, kind, maxLength: undefined, notNull: false, default: 'none', writable, comparesAsText: true },
+const COLUMNS: [string, ColumnKind][] = [
+  ['id', 'int8'],
+  ['shop', 'int4'],
+  ['number', 'text'],
+  ['customer_id', 'int4'],
+  ['amount', 'numeric'],
+  ['count', 'int2'],
+  ['weight', 'float'],
+  ['note', 'text'],
+  ['rank', 'int4'],
 ];
-const unique = (columns: string[], more: Partial<UniqueKey> = {}): UniqueKey => ({
-  name: `orders_${columns.join('_')}_key`,
-  columns,
-  primary: false,
-  deferrable: false,
-  nullsNotDistinct: false,
-  ...more,
-});
 
-const ORDERS: Table = {
-  id: 'public.orders',
-  schema: 'public',
-  name: 'orders',
-  sql: '"public"."orders"',
-  columns: new Map([
-    column('id', 'int8'),
-    column('shop', 'int4'),
-    column('number', 'text'),
-    column('customer_id', 'int4'),
-    column('amount', 'numeric'),
-    column('count', 'int2'),
-    column('weight', 'float'),
-    column('note', 'text'),
-    column('rank', 'int4'),
-    column('serial', 'int8', false),
-  ]),
-  uniqueKeys: [
-    unique(['id'], { primary: true }),
-    unique(['shop', 'number']),
-    unique(['rank'], { deferrable: true }),
-    unique(['serial']),
-  ],
-  foreignKeys: [],
-  referencedBy: [],
-  opaque: undefined,
-  lane: 17,
-};
+const ORDERS: Table = table(
+  'orders',
+  [...COLUMNS.map(([name, kind]) => column(name, kind)), column('serial', 'int8', { writable: false })],
+  {
+    uniqueKeys: [
+      uniqueKey(['id'], { primary: true }),
+      uniqueKey(['shop', 'number']),
+      uniqueKey(['rank'], { deferrable: true }),
+      uniqueKey(['serial']),
+    ],
+    lane: 17,
+  },
+);
 
-const check = (request: Omit<ICreateBatchOperationRequest, 'target'>, table = ORDERS): NewOperation | ServiceError => {
+const check = (request: Omit<ICreateBatchOperationRequest, 'target'>, target = ORDERS): NewOperation | ServiceError => {
   const parsed = parseRequest({ target: 'orders', ...request }, { maxOperationKb: 64, now: new Date() });
   if (parsed instanceof ServiceError) throw parsed;
-  return checkOperation(parsed, table);
+  return checkOperation(parsed, target, new NearestColumns());
 };
 
 describe('checkOperation', () => {
@@ -242,28 +228,38 @@ describe('checkOperation', () => {
   });
 
   it('wants a conflictKey where there is no primary key', () => {
-    const table = { ...ORDERS, uniqueKeys: ORDERS.uniqueKeys.filter((key) => !key.primary) };
-    expect(check({ operationType: 'upsert', values: { id: 1 } }, table)).toMatchObject({ code: 'KEY_REQUIRED' });
-    expect(check({ operationType: 'upsert', values: { id: 1 } }, { ...table, uniqueKeys: [] })).toMatchObject({
+    const keyless = { ...ORDERS, uniqueKeys: ORDERS.uniqueKeys.filter((key) => !key.primary) };
+    expect(check({ operationType: 'upsert', values: { id: 1 } }, keyless)).toMatchObject({ code: 'KEY_REQUIRED' });
+    expect(check({ operationType: 'upsert', values: { id: 1 } }, { ...keyless, uniqueKeys: [] })).toMatchObject({
       code: 'KEY_REQUIRED',
       message: expect.stringContaining('has no unique keys') as string,
     });
   });
 
-  it('does not spend long on names that nobody meant', () => {
-    const columns = new Map(
-      Array.from({ length: 1600 }, (_, i) => column(`column_with_a_long_name_that_ends_in_${i}`, 'int4')),
+  it('compares an unknown column with the others only for who wants a hint', () => {
+    const parsed = parseRequest(
+      { operationType: 'insert', target: 'orders', values: { amuont: 1 } },
+      { maxOperationKb: 64, now: new Date() },
     );
-    const values = Object.fromEntries([['x'.repeat(1_000_000), 1]]);
-    expect(check({ operationType: 'insert', values: { a: 1 } }, { ...ORDERS, columns })).toMatchObject({
+    if (parsed instanceof ServiceError) throw parsed;
+    const plain = checkOperation(parsed, ORDERS) as ServiceError;
+    expect(plain).toMatchObject({ code: 'UNKNOWN_COLUMN', details: { target: 'public.orders', column: 'amuont' } });
+    expect(plain.details).not.toHaveProperty('nearest');
+    expect(checkOperation(parsed, ORDERS, new NearestColumns())).toMatchObject({
       code: 'UNKNOWN_COLUMN',
+      message: `${plain.message}; did you mean "amount"?`,
+      details: { target: 'public.orders', column: 'amuont', nearest: 'amount' },
     });
+  });
+
+  it('says little about a name that is a book', () => {
+    const values = Object.fromEntries([['x'.repeat(1_000_000), 1]]);
     const parsed = parseRequest(
       { operationType: 'insert', target: 't', values },
       { maxOperationKb: 2000, now: new Date() },
     );
     if (parsed instanceof ServiceError) throw parsed;
-    const error = checkOperation(parsed, { ...ORDERS, columns }) as ServiceError;
+    const error = checkOperation(parsed, ORDERS, new NearestColumns()) as ServiceError;
     expect(error.code).toBe('UNKNOWN_COLUMN');
     expect(error.message.length).toBeLessThan(300);
   });

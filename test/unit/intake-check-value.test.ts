@@ -11,7 +11,9 @@ const column = (kind: ColumnKind): Column => ({
   notNull: false,
   default: 'none',
   writable: true,
+  sequences: [],
   comparesAsText: true,
+  equals: '=',
 });
 const codeOf = (kind: ColumnKind, value: Json) => checkValue(column(kind), value)?.code ?? 'ok';
 

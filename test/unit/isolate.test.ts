@@ -69,19 +69,27 @@ describe('isolating bad items', () => {
     expect(trace.attempts.length).toBeLessThan(30);
   });
 
-  it('fails all with an error that is true of all, after one of them proved it alone', async () => {
-    let attempts = 0;
+  it('fails all with an error that is true of all, after an attempt without items proved it', async () => {
+    const attempts: number[] = [];
     const results = await isolate(upTo(1000), {
-      attempt: async () => {
-        attempts += 1;
+      attempt: async (items) => {
+        attempts.push(items.length);
         throw new Error('no such table');
       },
       blame: () => 'all',
       failure: (item: number) => `failed ${item}`,
     });
-    expect(attempts).toBe(2);
+    expect(attempts).toEqual([1000, 0]);
     expect(results).toHaveLength(1000);
     expect(results[999]).toBe('failed 999');
+  });
+
+  it('does not charge the others with an error that only looks true of all', async () => {
+    const trace: Trace = { attempts: [], landed: [] };
+    const deceptive = { ...port(new Set([0, 500]), trace), blame: () => 'all' as Blame };
+    const results = await isolate(upTo(1000), deceptive);
+    expect(results.filter((result) => result.startsWith('failed'))).toEqual(['failed 0', 'failed 500']);
+    expect(trace.landed).toHaveLength(998);
   });
 
   it('blames nobody for an error that is no item’s fault', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonRow } from '../../src/interfaces/json.js';
 import type { OperationType } from '../../src/interfaces/operation.js';
-import type { Table } from '../../src/services/catalog/table.js';
+import { UNKNOWN_SEQUENCE, type Table } from '../../src/services/catalog/table.js';
 import { bindOperation, type BoundOperation } from '../../src/services/planner/bound-operation.js';
 import { planOperations, planSerially } from '../../src/services/planner/plan-operations.js';
 import { column, foreignKey, table, uniqueKey } from '../support/table.js';
@@ -13,7 +13,10 @@ const UNIQUE = table('uniq', [column('id', 'int4'), column('email', 'text')], {
 const REFERENCE = foreignKey({ child: 'public.child', childColumns: ['parent_id'], parent: 'public.parent' });
 const PARENT = table('parent', [column('id', 'int4'), column('a', 'int4')], { referencedBy: [REFERENCE] });
 const CHILD = table('child', [column('id', 'int4'), column('parent_id', 'int4')], { foreignKeys: [REFERENCE] });
-const NUMBERED = table('numbered', [column('id', 'int8', { default: 'fresh' }), column('a', 'int4')]);
+const NUMBERED = table('numbered', [
+  column('id', 'int8', { default: 'fresh', sequences: ['public.s'] }),
+  column('a', 'int4'),
+]);
 const OPAQUE = table('opaque', [column('id', 'int4'), column('a', 'int4')], { opaque: 'has a trigger' });
 
 let seq = 0;
@@ -37,6 +40,7 @@ function operation(
       conflictKey: type === 'upsert' ? ['id'] : null,
       mustExist: false,
       priority: 0,
+      lane: on.lane,
       attempts: 0,
       ...more,
     },
@@ -103,6 +107,65 @@ describe('planning', () => {
     expect(sizes([upsert(on, { id: 1, a: 1 }), upsert(on, { id: 2, a: 2 }), upsert(on, { id: '1.0', a: 3 })])).toEqual([
       1, 1, 1,
     ]);
+  });
+
+  it('keeps rows apart by some key where there is no primary one and several are used', () => {
+    const on = table('twice', [column('a', 'int4'), column('b', 'int4'), column('n', 'int4')], {
+      uniqueKeys: [uniqueKey(['a']), uniqueKey(['b'])],
+    });
+    const add = (key: JsonRow) => operation(on, 'increment', key, { n: 1 });
+    expect(sizes([add({ a: 1 }), add({ a: 1 }), add({ a: 2 }), add({ b: 1 })])).toEqual([2, 1, 1]);
+  });
+
+  it('lets inserts that draw from one sequence share a statement, but not change places, whatever their tables', () => {
+    const text = column('number', 'text', { default: 'other', sequences: ['public.s', 'public.other'] });
+    const ordered = table('ordered', [column('id', 'int4'), column('a', 'int4'), text]);
+    const elsewhere = table('elsewhere', [column('id', 'int4', { sequences: ['public.elsewhere'] })]);
+    expect(sizes([insert(NUMBERED, { a: 1 }), insert(ordered, { id: 1 }), insert(NUMBERED, { a: 2 })])).toEqual([
+      1, 1, 1,
+    ]);
+    expect(sizes([insert(ordered, { id: 1 }), insert(ordered, { id: 2, a: 1 }), insert(ordered, { id: 3 })])).toEqual([
+      1, 1, 1,
+    ]);
+    expect(sizes([insert(ordered, { id: 1 }), upsert(ordered, { id: 2 }), insert(ordered, { id: 3 })])).toEqual([
+      1, 1, 1,
+    ]);
+    const given = (id: number) => insert(ordered, { id, number: 'x' });
+    expect(sizes([insert(ordered, { id: 1 }), given(2), insert(ordered, { id: 3 }), given(4)])).toEqual([2, 2]);
+    expect(sizes([insert(NUMBERED, { a: 1 }), insert(elsewhere, {}), insert(NUMBERED, { a: 2 })])).toEqual([2, 1]);
+    expect(sizes([insert(ordered, { id: 1 }), remove(ordered, 9), insert(ordered, { id: 3 })])).toEqual([2, 1]);
+  });
+
+  it('keeps the order of a sequence across operations that cascade, and of one that the default finds by itself', () => {
+    const reference = foreignKey({
+      child: 'public.child',
+      childColumns: ['parent_id'],
+      parent: 'public.ref',
+      parentColumns: ['code'],
+    });
+    const referred = table(
+      'ref',
+      [
+        column('id', 'int4'),
+        column('code', 'int4'),
+        column('n', 'int8', { default: 'fresh', sequences: ['public.s'] }),
+      ],
+      { referencedBy: [reference], lane: 2 },
+    );
+    const cascading = () => upsert(referred, { id: 1, code: 1 });
+    expect(sizes([insert(NUMBERED, { a: 1 }), cascading(), insert(NUMBERED, { a: 2 })])).toEqual([1, 1, 1]);
+    const late = table('late', [
+      column('id', 'int4'),
+      column('n', 'int8', { default: 'other', sequences: [UNKNOWN_SEQUENCE] }),
+    ]);
+    const inserts = [
+      insert(NUMBERED, { a: 1 }),
+      insert(late, { id: 1 }),
+      insert(NUMBERED, { a: 2 }),
+      insert(late, { id: 2 }),
+    ];
+    expect(sizes(inserts)).toEqual([1, 1, 1, 1]);
+    expect(sizes(ids.map((id) => insert(late, { id })))).toEqual([1000]);
   });
 
   it('lets nothing pass an opaque table', () => {

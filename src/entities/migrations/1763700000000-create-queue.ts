@@ -54,6 +54,11 @@ const UP = [
     autovacuum_analyze_scale_factor = 0.0, autovacuum_analyze_threshold = 50000
   )`,
 
+  // Drawn from whenever operations come back with an old sequence number: claims then begin at the start again.
+  `create sequence batch.reentries`,
+  // A fresh sequence shows the value that its first draw gives.
+  `select nextval('batch.reentries')`,
+
   `create table batch.delayed (
     seq bigint not null constraint delayed_pkey primary key,
     available_at timestamptz not null,
@@ -140,4 +145,5 @@ const UP = [
 const DOWN = [
   'drop view batch.batch_operations',
   'drop table batch.outcomes, batch.chunks, batch.delayed, batch.pending, batch.operations',
+  'drop sequence batch.reentries',
 ];

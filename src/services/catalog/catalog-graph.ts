@@ -45,9 +45,9 @@ export function toCatalogGraph(overview: OverviewRow): CatalogGraph {
   });
   const opaque = opaqueTables(hazards, foreignKeys);
   const tie = tieOf(hazards);
-  const links = overview.inheritance.flatMap(([childOid, parentOid]): Link[] => {
-    const [child, parent] = [idOf.get(childOid), idOf.get(parentOid)];
-    return child === undefined || parent === undefined ? [] : [[child, parent]];
+  const links = [...overview.inheritance, ...overview.sharedSequences].flatMap((oids): Link[] => {
+    const [first, ...others] = oids.map((oid) => idOf.get(oid)).filter((id) => id !== undefined);
+    return first === undefined ? [] : others.map((other) => [first, other]);
   });
   const smallest = components([...links, ...foreignKeys.map((key): Link => [key.child, key.parent])]);
   return {

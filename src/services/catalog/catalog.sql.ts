@@ -29,6 +29,8 @@ export interface OverviewRow {
   foreignKeys: ForeignKeyRow[];
   /** [child, parent] of inheritance and partitioning. */
   inheritance: [number, number][];
+  /** For each sequence that several relations draw from, these. */
+  sharedSequences: number[][];
   hazards: HazardRow[];
 }
 
@@ -52,7 +54,11 @@ export interface ColumnRow {
   identity: '' | 'a' | 'd';
   generated: string;
   default: string | null;
+  /** [schema, name] of the sequences that the default depends on, or that belongs to the identity. */
+  sequences: [schema: string, name: string][];
   deterministic: boolean;
+  /** [schema, name] of the operator by which the type's default btree indexes compare; null when it has none of its own. */
+  equality: [schema: string, name: string] | null;
 }
 
 export interface UniqueKeyRow {
@@ -144,6 +150,32 @@ inheritance as (
   select i.inhrelid, i.inhparent
   from pg_catalog.pg_inherits i
   join pg_catalog.pg_class c on c.oid = i.inhrelid and c.relkind in ('r', 'p', 'f')
+),
+sequence_use as (
+  select d.refobjid as sequence, def.adrelid as oid
+  from pg_catalog.pg_depend d
+  join pg_catalog.pg_class s on s.oid = d.refobjid and s.relkind = 'S'
+  join pg_catalog.pg_attrdef def on def.oid = d.objid
+  where d.classid = 'pg_catalog.pg_attrdef'::regclass and d.refclassid = 'pg_catalog.pg_class'::regclass
+  union
+  select d.refobjid, a.attrelid
+  from pg_catalog.pg_depend d
+  join pg_catalog.pg_class s on s.oid = d.refobjid and s.relkind = 'S'
+  join pg_catalog.pg_attribute a on a.atttypid = d.objid and not a.attisdropped
+  where d.classid = 'pg_catalog.pg_type'::regclass and d.refclassid = 'pg_catalog.pg_class'::regclass
+  union
+  select d.objid, d.refobjid
+  from pg_catalog.pg_depend d
+  join pg_catalog.pg_class s on s.oid = d.objid and s.relkind = 'S'
+  where d.classid = 'pg_catalog.pg_class'::regclass
+    and d.refclassid = 'pg_catalog.pg_class'::regclass
+    and d.deptype = 'i'
+),
+shared_sequence as (
+  select json_agg(u.oid::int8 order by u.oid) as users
+  from sequence_use u
+  group by u.sequence
+  having count(*) > 1
 ),
 unique_index as (
   select i.*, c.relname as index_name
@@ -289,6 +321,10 @@ select
     from inheritance i
   ) as "inheritance",
   (
+    select coalesce(json_agg(s.users), '[]')
+    from shared_sequence s
+  ) as "sharedSequences",
+  (
     select coalesce(json_agg(json_build_object('table', h.oid::int8, 'reason', h.reason, 'ties', h.ties)
       order by h.ties desc, t.nspname, t.relname, h.reason), '[]')
     from hazard h
@@ -302,6 +338,7 @@ function actionName(column: string): string {
       end`;
 }
 
+// Strategy 3 of a btree operator class is its equality.
 // format_type(…, -1), not null: null prints bpchar as "character", which means character(1), and cuts off silently.
 // indimmediate is false for every deferrable constraint, initially immediate ones included.
 // indnullsnotdistinct came with PostgreSQL 15; read through jsonb it is null before.
@@ -314,13 +351,36 @@ with recursive attribute as (
 ),
 resolved as (
   select a.attrelid, a.attnum, a.atttypid as type, a.atttypmod as typmod, a.attnotnull as not_null,
-    null::text collate "C" as domain_default
+    null::text collate "C" as domain_default, null::oid as default_domain
   from attribute a
   union all
   select r.attrelid, r.attnum, t.typbasetype, t.typtypmod, r.not_null or t.typnotnull,
-    coalesce(r.domain_default, t.typdefault)
+    coalesce(r.domain_default, t.typdefault),
+    coalesce(r.default_domain, case when t.typdefault is not null then t.oid end)
   from resolved r
   join pg_catalog.pg_type t on t.oid = r.type and t.typtype = 'd'
+),
+column_sequence as (
+  select a.attrelid, a.attnum, d.refobjid as sequence
+  from attribute a
+  join pg_catalog.pg_attrdef def on def.adrelid = a.attrelid and def.adnum = a.attnum
+  join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_attrdef'::regclass and d.objid = def.oid
+  where d.refclassid = 'pg_catalog.pg_class'::regclass
+  union
+  select r.attrelid, r.attnum, d.refobjid
+  from resolved r
+  join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_type'::regclass and d.objid = r.default_domain
+  where d.refclassid = 'pg_catalog.pg_class'::regclass
+    and not exists (
+      select from pg_catalog.pg_attrdef def
+      where def.adrelid = r.attrelid and def.adnum = r.attnum
+    )
+  union
+  select a.attrelid, a.attnum, d.objid
+  from attribute a
+  join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::regclass
+    and d.refobjid = a.attrelid and d.refobjsubid = a.attnum
+  where d.classid = 'pg_catalog.pg_class'::regclass and d.deptype = 'i' and a.attidentity <> ''
 ),
 table_column as (
   select a.attrelid, json_agg(json_build_object(
@@ -334,7 +394,24 @@ table_column as (
     'identity', a.attidentity,
     'generated', a.attgenerated,
     'default', coalesce(pg_get_expr(def.adbin, def.adrelid), r.domain_default),
-    'deterministic', coalesce(coll.collisdeterministic, true)
+    'sequences', (
+      select coalesce(json_agg(json_build_array(n.nspname, s.relname) order by n.nspname, s.relname), '[]')
+      from column_sequence cs
+      join pg_catalog.pg_class s on s.oid = cs.sequence and s.relkind = 'S'
+      join pg_catalog.pg_namespace n on n.oid = s.relnamespace
+      where cs.attrelid = a.attrelid and cs.attnum = a.attnum
+    ),
+    'deterministic', coalesce(coll.collisdeterministic, true),
+    'equality', (
+      select json_build_array(n.nspname, o.oprname)
+      from pg_catalog.pg_opclass oc
+      join pg_catalog.pg_am am on am.oid = oc.opcmethod and am.amname = 'btree'
+      join pg_catalog.pg_amop ao on ao.amopfamily = oc.opcfamily and ao.amoplefttype = oc.opcintype
+        and ao.amoprighttype = oc.opcintype and ao.amopstrategy = 3
+      join pg_catalog.pg_operator o on o.oid = ao.amopopr
+      join pg_catalog.pg_namespace n on n.oid = o.oprnamespace
+      where oc.opcintype = t.oid and oc.opcdefault
+    )
   ) order by a.attnum) as columns
   from attribute a
   join resolved r using (attrelid, attnum)

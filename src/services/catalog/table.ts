@@ -32,11 +32,24 @@ export interface Column {
   notNull: boolean;
   /** What an absent value becomes: `fresh` values (sequence, identity, random uuid) collide with no other row's. */
   default: 'none' | 'fresh' | 'other';
+  /**
+   * The sequences that an absent value draws from, in the form of `Table.id`; `UNKNOWN_SEQUENCE` where the default finds
+   * them by itself. Whatever the default makes of their values, they are given out in the order of the inserts.
+   */
+  sequences: readonly string[];
   /** False for generated columns and `generated always as identity`: a value for them is refused. */
   writable: boolean;
   /** False under a nondeterministic collation (or citext): equal values need not look the same. */
   comparesAsText: boolean;
+  /**
+   * The operator by which the type's unique indexes compare. A plain `=` between values of an extension's type would
+   * silently be another one wherever the extension's schema is not on the search path. Ready for use in SQL.
+   */
+  equals: string;
 }
+
+/** Any sequence, maybe: `lastval()`, or `nextval()` of a text. No sequence has this name, since it lacks the schema. */
+export const UNKNOWN_SEQUENCE = '*';
 
 /** A primary key, unique constraint or unique index over plain columns, for all rows. */
 export interface UniqueKey {

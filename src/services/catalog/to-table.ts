@@ -1,7 +1,7 @@
 import type { CatalogGraph } from './catalog-graph.js';
 import type { ColumnRow, TableRow } from './catalog.sql.js';
-import type { Column, ColumnKind, Table } from './table.js';
-import { tableId, tableSql } from './target-name.js';
+import { UNKNOWN_SEQUENCE, type Column, type ColumnKind, type Table } from './table.js';
+import { quoteIdentifier, tableId, tableSql } from './target-name.js';
 
 const BUILT_IN_KINDS: Readonly<Record<string, ColumnKind>> = {
   int2: 'int2',
@@ -22,6 +22,8 @@ const BUILT_IN_KINDS: Readonly<Record<string, ColumnKind>> = {
 /** `atttypmod` of varchar and bpchar counts these bytes in. */
 const LENGTH_HEADER = 4;
 const SEQUENCE_DEFAULT = /^nextval\(\(?'(?:[^']|'')+'(?:::text\))?::regclass\)$/;
+/** Only a sequence that is named as such is among the dependencies of a default; one named by a text is looked up later. */
+const SEQUENCE_FOUND_LATER = /\blastval\(|\b(?:nextval|currval|setval)\((?!'(?:[^']|'')+'::regclass\b)/;
 const RANDOM_UUID_DEFAULT = /^(?:[\w$]+\.|"[^"]+"\.)?(?:gen_random_uuid|uuid_generate_v4|uuidv4|uuidv7)\(\)$/;
 
 /** @returns undefined when the row is of another moment than the graph: both have to be read again. */
@@ -59,9 +61,11 @@ function toColumn(row: ColumnRow): Column {
     maxLength: maxLengthOf(kind, row.typmod),
     notNull: row.notNull,
     default: defaultOf(row),
+    sequences: sequencesOf(row),
     writable: row.generated === '' && row.identity !== 'a',
     // How equal values of an extension's type or of an array look is not for the catalog to say: citext is one.
     comparesAsText: row.deterministic && kind !== 'other' && kind !== 'array',
+    equals: equalsOf(row),
   };
 }
 
@@ -81,4 +85,16 @@ function defaultOf({ identity, generated, default: expression }: ColumnRow): Col
   if (expression === null) return 'none';
   const fresh = SEQUENCE_DEFAULT.test(expression) || RANDOM_UUID_DEFAULT.test(expression);
   return fresh && generated === '' ? 'fresh' : 'other';
+}
+
+function sequencesOf({ sequences, default: expression }: ColumnRow): string[] {
+  const named = sequences.map(([schema, name]) => tableId({ schema, name }));
+  return SEQUENCE_FOUND_LATER.test(expression ?? '') ? [...named, UNKNOWN_SEQUENCE] : named;
+}
+
+/** Types without an operator of their own (arrays, enums, ranges) share one of PostgreSQL's. */
+function equalsOf({ equality }: ColumnRow): string {
+  if (equality === null) return '=';
+  const [schema, operator] = equality;
+  return schema === 'pg_catalog' && operator === '=' ? '=' : `operator(${quoteIdentifier(schema)}.${operator})`;
 }

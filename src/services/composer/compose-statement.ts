@@ -17,44 +17,50 @@ export interface ComposedStatement extends SqlStatement {
  * Composes the one statement that executes operations of the same signature: same kind, table and columns. Its text is the
  * same whatever their number, one array parameter a column. Values travel as text and are cast one by one, to the type
  * without its length, so that the column itself accepts or refuses them. Pure.
+ *
+ * @param shape any operation of the signature; `operations` may be empty.
  */
-export function composeStatement(operations: readonly BoundOperation[]): ComposedStatement {
-  const { kind } = operations[0]!;
+export function composeStatement(shape: BoundOperation, operations: readonly BoundOperation[]): ComposedStatement {
+  const { kind } = shape;
   switch (kind) {
     case 'insert':
-      return composeInsert(operations);
+      return composeInsert(shape, operations);
     case 'ignore':
-      return composeIgnore(operations);
+      return composeIgnore(shape, operations);
     case 'upsert':
-      return composeUpsert(operations);
+      return composeUpsert(shape, operations);
     case 'update':
-      return composeUpdate(operations, (name, value) => `${name} = ${value}`);
+      return composeUpdate(shape, operations, (name, value) => `${name} = ${value}`);
     case 'increment':
-      return composeUpdate(operations, (name, value) => `${name} = t.${name} + ${value}`);
+      return composeUpdate(shape, operations, (name, value) => `${name} = t.${name} + ${value}`);
     case 'delete':
-      return composeDelete(operations);
+      return composeDelete(shape, operations);
     default:
       return kind satisfies never;
   }
 }
 
-function composeInsert(operations: readonly BoundOperation[]): ComposedStatement {
-  const { table, valueColumns } = operations[0]!;
+function composeInsert(shape: BoundOperation, operations: readonly BoundOperation[]): ComposedStatement {
+  const { table, valueColumns } = shape;
   return {
     text: `insert into ${table.sql} (${names(valueColumns)})
 select ${casts(valueColumns, 'v')} from ${source(valueColumns, 'v')} order by s.ord`,
-    values: valueArrays(operations),
+    values: valueArrays(shape, operations),
     answers: 'every',
   };
 }
 
 /**
- * An insert cannot return which input a row came from, so the new rows are joined back by a unique key. Without such a
- * key among the values only a single operation can be told apart.
+ * An insert cannot return which input a row came from. One alone needs no telling; the new rows of several are joined back
+ * by the unique key that their values give (see `isTellable`).
  */
-function composeIgnore(operations: readonly BoundOperation[]): ComposedStatement {
-  const { table, valueColumns } = operations[0]!;
-  const key = givenKey(operations[0]!);
+function composeIgnore(shape: BoundOperation, operations: readonly BoundOperation[]): ComposedStatement {
+  const { table, valueColumns } = shape;
+  if (operations.length === 1) {
+    const insert = composeInsert(shape, operations);
+    return { ...insert, text: `${insert.text} on conflict do nothing` };
+  }
+  const key = givenKey(shape);
   const matched = key === undefined ? 'true' : key.columns.map((name) => matches(name, valueColumns)).join(' and ');
   return {
     text: `with s as materialized (select * from ${source(valueColumns, 'v')}),
@@ -65,13 +71,13 @@ t as (
   returning ${key === undefined ? '1' : key.columns.map(quoteIdentifier).join(', ')}
 )
 select s.ord::int from s where exists (select from t where ${matched})`,
-    values: valueArrays(operations),
+    values: valueArrays(shape, operations),
     answers: 'ordinals',
   };
 }
 
-function composeUpsert(operations: readonly BoundOperation[]): ComposedStatement {
-  const { table, keyColumns, valueColumns } = operations[0]!;
+function composeUpsert(shape: BoundOperation, operations: readonly BoundOperation[]): ComposedStatement {
+  const { table, keyColumns, valueColumns } = shape;
   const others = valueColumns.filter((column) => !keyColumns.includes(column));
   // A row that consists of its key only is written all the same: it counts as affected, as in every other upsert.
   const assigned = others.length > 0 ? others : keyColumns;
@@ -81,16 +87,17 @@ select ${casts(valueColumns, 'v')} from ${source(valueColumns, 'v')} order by s.
 on conflict (${names(keyColumns)}) do update set ${assigned
       .map(({ name }) => `${quoteIdentifier(name)} = excluded.${quoteIdentifier(name)}`)
       .join(', ')}`,
-    values: valueArrays(operations),
+    values: valueArrays(shape, operations),
     answers: 'every',
   };
 }
 
 function composeUpdate(
+  shape: BoundOperation,
   operations: readonly BoundOperation[],
   assign: (column: string, value: string) => string,
 ): ComposedStatement {
-  const { table, keyColumns, valueColumns } = operations[0]!;
+  const { table, keyColumns, valueColumns } = shape;
   const assignments = valueColumns.map((column, index) =>
     assign(quoteIdentifier(column.name), cast(column, `v${index}`)),
   );
@@ -98,29 +105,32 @@ function composeUpdate(
     text: `update ${table.sql} t set ${assignments.join(', ')}
 from ${source([...keyColumns, ...valueColumns], 'k', keyColumns.length)}
 where ${keyMatch(keyColumns)} returning s.ord::int`,
-    values: [...keyArrays(operations), ...valueArrays(operations)],
+    values: [...keyArrays(shape, operations), ...valueArrays(shape, operations)],
     answers: 'ordinals',
   };
 }
 
-function composeDelete(operations: readonly BoundOperation[]): ComposedStatement {
-  const { table, keyColumns } = operations[0]!;
+function composeDelete(shape: BoundOperation, operations: readonly BoundOperation[]): ComposedStatement {
+  const { table, keyColumns } = shape;
   return {
     text: `delete from ${table.sql} t
 using ${source(keyColumns, 'k', keyColumns.length)}
 where ${keyMatch(keyColumns)} returning s.ord::int`,
-    values: keyArrays(operations),
+    values: keyArrays(shape, operations),
     answers: 'ordinals',
   };
 }
 
 function matches(name: string, valueColumns: readonly Column[]): string {
   const index = valueColumns.findIndex((column) => column.name === name);
-  return `t.${quoteIdentifier(name)} = ${cast(valueColumns[index]!, `v${index}`)}`;
+  return equality(valueColumns[index]!, `v${index}`);
 }
 
 const keyMatch = (keyColumns: readonly Column[]): string =>
-  keyColumns.map((column, index) => `t.${quoteIdentifier(column.name)} = ${cast(column, `k${index}`)}`).join(' and ');
+  keyColumns.map((column, index) => equality(column, `k${index}`)).join(' and ');
+
+const equality = (column: Column, alias: string): string =>
+  `t.${quoteIdentifier(column.name)} ${column.equals} ${cast(column, alias)}`;
 
 const names = (columns: readonly Column[]): string => columns.map(({ name }) => quoteIdentifier(name)).join(', ');
 
@@ -138,12 +148,12 @@ function source(columns: readonly Column[], prefix: 'k' | 'v', keys = 0): string
   return `unnest(${parameters.join(', ')}) with ordinality s(${aliases.join(', ')}, ord)`;
 }
 
-const valueArrays = (operations: readonly BoundOperation[]): unknown[] =>
-  operations[0]!.valueColumns.map((column) =>
+const valueArrays = (shape: BoundOperation, operations: readonly BoundOperation[]): unknown[] =>
+  shape.valueColumns.map((column) =>
     operations.map((operation) => encodeValue(givenValue(operation, column.name), column)),
   );
 
-const keyArrays = (operations: readonly BoundOperation[]): unknown[] =>
-  operations[0]!.keyColumns.map((column) =>
+const keyArrays = (shape: BoundOperation, operations: readonly BoundOperation[]): unknown[] =>
+  shape.keyColumns.map((column) =>
     operations.map((operation) => encodeValue(keyValue(operation, column.name), column)),
   );

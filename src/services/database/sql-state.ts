@@ -1,3 +1,6 @@
+import pg from 'pg';
+import { QueryFailedError } from 'typeorm';
+
 /**
  * What an error of PostgreSQL means for the operation that met it.
  *
@@ -42,8 +45,8 @@ export function errorKind(error: unknown): ErrorKind {
   return 'operation';
 }
 
+/** Undefined for errors that PostgreSQL did not send: `EPIPE` has five capitals too. */
 export function sqlStateOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  const { code } = error;
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+  const sent = error instanceof QueryFailedError ? error.driverError : error;
+  return sent instanceof pg.DatabaseError ? sent.code : undefined;
 }

@@ -3,7 +3,7 @@ import { isolate, type Blame } from '../../batch/isolate.js';
 import { composeStatement } from '../composer/compose-statement.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import type { SqlClient, SqlResult } from '../database/sql.js';
-import { errorKind, type DatabaseErrorFields } from '../database/sql-state.js';
+import { errorKind, sqlStateOf, type DatabaseErrorFields } from '../database/sql-state.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
 import { planOperations, planSerially } from '../planner/plan-operations.js';
 import type { Group, Plan } from '../planner/plan.js';
@@ -35,8 +35,8 @@ export class ExecutorService {
     const plan = serial ? planSerially(operations) : planOperations(operations);
     const run = new Run(tx, plan);
     // A deferred constraint would speak up at the commit, where nobody can be blamed.
-    const immediate = tx.query({ text: 'set constraints all immediate' });
-    await Promise.all([immediate, serial ? run.oneByOne() : run.quickly()]);
+    await tx.query({ text: 'set constraints all immediate' });
+    await (serial ? run.oneByOne() : run.quickly());
     return {
       outcomes: operations.map((operation) => run.outcomes.get(operation)!),
       groups: plan.groups.length,
@@ -90,29 +90,27 @@ class Run {
   /** Executes all groups and records their outcomes, or none and answers the index of the first that failed. */
   private async together(groups: readonly Group[]): Promise<number | undefined> {
     const begun = this.tx.query({ text: 'savepoint groups' });
-    const sent = groups.map((group) => this.send(group.operations));
-    const ended = this.tx.query({ text: 'release savepoint groups' });
-    const [results] = await Promise.all([Promise.allSettled(sent), Promise.allSettled([begun, ended])]);
+    const sent = groups.map(({ operations }) => this.send(operations[0]!, operations));
+    const results = (await Promise.allSettled([begun, ...sent])).slice(1) as PromiseSettledResult<Outcome[]>[];
     const failed = results.findIndex(({ status }) => status === 'rejected');
     if (failed < 0) {
-      await ended;
       for (const [index, group] of groups.entries()) this.record(group, await sent[index]!);
+      this.sendUnwatched('release savepoint groups');
       return undefined;
     }
     const { reason } = results[failed] as { reason: unknown };
-    if (errorKind(reason) === 'transient') throw reason;
-    await Promise.all([
-      this.tx.query({ text: 'rollback to savepoint groups' }),
-      this.tx.query({ text: 'release savepoint groups' }),
-    ]);
+    if (blameFor(reason, groups[failed]!.operations) === 'abort') throw reason;
+    this.sendUnwatched('rollback to savepoint groups');
+    this.sendUnwatched('release savepoint groups');
     return failed;
   }
 
   /** Executes a group in a savepoint, or the parts of it that the database takes. */
   private async isolate(group: Group): Promise<void> {
+    const shape = group.operations[0]!;
     const outcomes = await isolate<BoundOperation, Outcome>(group.operations, {
-      attempt: (operations) => this.attempt(operations),
-      blame: (error) => BLAME[errorKind(error)],
+      attempt: (operations) => this.attempt(shape, operations),
+      blame: blameFor,
       failure: (operation, error) => ({
         status: 'failed',
         error: toOperationError(error as DatabaseErrorFields, operation),
@@ -122,20 +120,25 @@ class Run {
     this.record(group, outcomes);
   }
 
-  private async attempt(operations: readonly BoundOperation[]): Promise<Outcome[]> {
+  private async attempt(shape: BoundOperation, operations: readonly BoundOperation[]): Promise<Outcome[]> {
     const [, sent] = await Promise.allSettled([
       this.tx.query({ text: 'savepoint attempt' }),
-      this.send(operations),
-      this.tx.query({ text: 'release savepoint attempt' }),
+      this.send(shape, operations),
     ]);
-    if (sent.status === 'fulfilled') return sent.value;
-    await this.tx.query({ text: 'rollback to savepoint attempt' });
-    throw sent.reason;
+    if (sent.status === 'rejected') this.sendUnwatched('rollback to savepoint attempt');
+    this.sendUnwatched('release savepoint attempt');
+    if (sent.status === 'rejected') throw sent.reason;
+    return sent.value;
   }
 
-  private async send(operations: readonly BoundOperation[]): Promise<Outcome[]> {
+  /** It travels with the next statement; should it fail, that one does too. */
+  private sendUnwatched(text: string): void {
+    this.tx.query({ text }).catch(() => undefined);
+  }
+
+  private async send(shape: BoundOperation, operations: readonly BoundOperation[]): Promise<Outcome[]> {
     this.statements += 1;
-    const { answers, ...statement } = composeStatement(operations);
+    const { answers, ...statement } = composeStatement(shape, operations);
     const result = await this.tx.query<{ ord: number }>(statement);
     const rowsAffected = answers === 'every' ? rowsOfEvery(operations, result) : rowsByOrdinal(operations, result);
     return operations.map((operation, index) => toOutcome(operation, rowsAffected[index]!));
@@ -148,29 +151,41 @@ class Run {
 
 const BLAME = { transient: 'abort', systemic: 'all', operation: 'item' } as const satisfies Record<string, Blame>;
 
+/** A statement that takes too long may do so for its many operations: only one that is alone is left to a later chunk. */
+const STATEMENT_TIMEOUT = '57014';
+
+function blameFor(error: unknown, operations: readonly BoundOperation[]): Blame {
+  if (error instanceof UnexpectedRowsError) return 'item';
+  if (operations.length > 1 && sqlStateOf(error) === STATEMENT_TIMEOUT) return 'item';
+  return BLAME[errorKind(error)];
+}
+
 function toOutcome(operation: BoundOperation, rowsAffected: number): Outcome {
   if (rowsAffected === 0 && operation.operation.mustExist) return { status: 'failed', error: rowNotFound(operation) };
   return { status: 'completed', rowsAffected };
 }
 
-/** A trigger may suppress a row, but then the operation is alone: tables with triggers are opaque. */
+/** Tables where a row may be suppressed (a trigger) or several are changed (inheritance) are opaque: one operation at a time. */
 function rowsOfEvery(operations: readonly BoundOperation[], { rowCount }: SqlResult<unknown>): number[] {
   if (operations.length === 1) return [rowCount ?? 0];
-  if (rowCount !== operations.length) throw unexpectedRows(operations, `${rowCount} rows changed`);
+  if (rowCount !== operations.length) throw new UnexpectedRowsError(operations, `${rowCount} rows changed`);
   return operations.map(() => 1);
 }
 
 function rowsByOrdinal(operations: readonly BoundOperation[], { rows }: SqlResult<{ ord: number }>): number[] {
   const affected = operations.map(() => 0);
-  for (const { ord } of rows) {
-    if (affected[ord - 1] !== 0) throw unexpectedRows(operations, `operation ${ord} changed more than one row`);
-    affected[ord - 1] = 1;
+  for (const { ord } of rows) affected[ord - 1] = (affected[ord - 1] ?? 0) + 1;
+  if (operations.length > 1 && affected.some((count) => count > 1)) {
+    throw new UnexpectedRowsError(operations, 'one of them changed several rows');
   }
   return affected;
 }
 
-/** The catalog was wrong about a key: nothing of this chunk may be committed. */
-function unexpectedRows(operations: readonly BoundOperation[], what: string): Error {
-  const { kind, table } = operations[0]!;
-  return new Error(`${operations.length} operations (${kind} of ${table.id}) had an unexpected result: ${what}`);
+/** The catalog was wrong about a key. Nothing of the statement may stand; one by one, each operation has its own count. */
+class UnexpectedRowsError extends Error {
+  constructor(operations: readonly BoundOperation[], what: string) {
+    const { kind, table } = operations[0]!;
+    super(`${operations.length} operations (${kind} of ${table.id}) had an unexpected result: ${what}`);
+    this.name = 'UnexpectedRowsError';
+  }
 }

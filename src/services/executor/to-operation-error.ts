@@ -11,8 +11,10 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   '22008': 'VALUE_OUT_OF_RANGE',
   '22021': 'INVALID_VALUE',
   '22023': 'INVALID_VALUE',
+  '22026': 'VALUE_TOO_LONG',
   '22P02': 'INVALID_VALUE',
   '22P03': 'INVALID_VALUE',
+  '23001': 'STILL_REFERENCED',
   '23502': 'NOT_NULL_VIOLATION',
   '23505': 'UNIQUE_VIOLATION',
   '23514': 'CHECK_VIOLATION',
@@ -28,10 +30,12 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 };
 const FOREIGN_KEY_VIOLATION = '23503';
 const MAX_MESSAGE_LENGTH = 2000;
+/** The whole row, with columns that the caller neither sent nor may be allowed to see. */
+const SHOWS_ROW = /^Failing row/;
 
 /** The verdict that an error of the database is, for the operation that met it alone. */
 export function toOperationError(error: DatabaseErrorFields, operation: BoundOperation): IOperationError {
-  const detail = error.detail === undefined ? '' : ` (${error.detail})`;
+  const detail = error.detail === undefined || SHOWS_ROW.test(error.detail) ? '' : ` (${error.detail})`;
   return {
     code:
       error.code === FOREIGN_KEY_VIOLATION
@@ -44,10 +48,15 @@ export function toOperationError(error: DatabaseErrorFields, operation: BoundOpe
   };
 }
 
-/** One SQLSTATE for both sides of a foreign key: the table's own constraint misses a parent, another's still refers. */
-function foreignKeyCode({ constraint }: DatabaseErrorFields, { kind, table }: BoundOperation): ErrorCode {
-  const own = table.foreignKeys.some(({ name }) => name === constraint);
-  return own && kind !== 'delete' ? 'MISSING_PARENT' : 'STILL_REFERENCED';
+/**
+ * One SQLSTATE for both sides of a foreign key: the table's own constraint misses a parent, another's still refers. Where a
+ * table refers to itself it is both, and what the operation sets tells.
+ */
+function foreignKeyCode({ constraint }: DatabaseErrorFields, { kind, table, valueColumns }: BoundOperation): ErrorCode {
+  const own = table.foreignKeys.find(({ name }) => name === constraint);
+  if (own === undefined || kind === 'delete') return 'STILL_REFERENCED';
+  if (kind === 'insert' || kind === 'ignore') return 'MISSING_PARENT';
+  return valueColumns.some(({ name }) => own.childColumns.includes(name)) ? 'MISSING_PARENT' : 'STILL_REFERENCED';
 }
 
 /** The verdict on an operation that had to find its row. */

@@ -5,20 +5,34 @@ import { primaryKey, type Column, type ColumnKind, type Table, type UniqueKey } 
 import { ServiceError } from '../errors/service-error.js';
 import type { NewOperation } from '../queue/new-operation.js';
 import { checkValue } from './check-value.js';
-import { nearestName } from './nearest-name.js';
+import type { NearestColumns } from './nearest-name.js';
 import type { ParsedRequest } from './parse-request.js';
 
 /**
  * Checks a request against its table, as far as the catalog tells: columns, key, and values that can never fit.
  * What depends on rows or on the database's own reading of a value is left to the database.
+ *
+ * @param hints finds what was meant by an unknown column; without it the refusal gives no hint
  */
-export function checkOperation(request: ParsedRequest, table: Table): NewOperation | ServiceError {
+export function checkOperation(
+  request: ParsedRequest,
+  table: Table,
+  hints?: NearestColumns,
+): NewOperation | ServiceError {
   try {
     return check(request, table);
   } catch (error) {
-    if (error instanceof ServiceError) return error;
+    if (error instanceof ServiceError) return hints === undefined ? error : withHint(error, table, hints);
     throw error;
   }
+}
+
+function withHint(error: ServiceError, table: Table, hints: NearestColumns): ServiceError {
+  const column = error.details?.column;
+  if (error.code !== 'UNKNOWN_COLUMN' || typeof column !== 'string') return error;
+  const nearest = hints.nearest(table, column);
+  if (nearest === undefined) return error;
+  return refusal('UNKNOWN_COLUMN', `${error.message}; did you mean ${shown(nearest)}?`, table, { column, nearest });
 }
 
 const INCREMENTABLE: readonly ColumnKind[] = ['int2', 'int4', 'int8', 'numeric', 'float'];
@@ -143,12 +157,7 @@ function requireValues({ operationType, values }: ParsedRequest, table: Table): 
 function columnOf(table: Table, name: string): Column {
   const column = table.columns.get(name);
   if (column !== undefined) return column;
-  const nearest = nearestName(name, table.columns.keys());
-  const hint = nearest === undefined ? '' : `; did you mean ${shown(nearest)}?`;
-  throw refusal('UNKNOWN_COLUMN', `${table.id} has no column ${shown(name)}${hint}`, table, {
-    column: name,
-    ...(nearest !== undefined && { nearest }),
-  });
+  throw refusal('UNKNOWN_COLUMN', `${table.id} has no column ${shown(name)}`, table, { column: name });
 }
 
 function writableColumnOf(table: Table, name: string): Column {

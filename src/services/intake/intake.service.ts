@@ -7,6 +7,7 @@ import {
 } from '../../interfaces/rpc.js';
 import { CatalogService } from '../catalog/catalog.service.js';
 import { shown } from '../catalog/shown.js';
+import type { Table } from '../catalog/table.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { errorKind } from '../database/sql-state.js';
 import { ServiceError } from '../errors/service-error.js';
@@ -17,9 +18,16 @@ import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { isPlainObject } from './check-json.js';
 import { checkOperation } from './check-operation.js';
 import { GroupCommit } from './group-commit.js';
+import { NearestColumns } from './nearest-name.js';
 import { parseRequest, type ParsedRequest } from './parse-request.js';
 
 type Answer = ICreateBatchOperationResult | ServiceError;
+
+/** An operation on its way in, with what it shares with the others of its request. */
+interface Submission {
+  operation: ParsedRequest;
+  hints: NearestColumns;
+}
 
 /** A statement of this many operations still takes well under a tenth of a second. */
 const FLUSH_LIMITS = { items: 5000, bytes: 8 * 1024 * 1024 };
@@ -32,7 +40,7 @@ const FLUSH_LIMITS = { items: 5000, bytes: 8 * 1024 * 1024 };
 @Injectable()
 export class IntakeService implements BeforeApplicationShutdown {
   private readonly logger = new Logger(IntakeService.name);
-  private readonly group = new GroupCommit<ParsedRequest, Answer>((requests) => this.flush(requests), FLUSH_LIMITS);
+  private readonly group = new GroupCommit<Submission, Answer>((submissions) => this.flush(submissions), FLUSH_LIMITS);
 
   constructor(
     private readonly catalog: CatalogService,
@@ -73,42 +81,55 @@ export class IntakeService implements BeforeApplicationShutdown {
     const context = { maxOperationKb: this.settings.intake.maxOperationKb, now: new Date() };
     const parsed = requests.map((request) => parseRequest(request, context));
     const wellFormed = parsed.filter(isAccepted);
-    const stored = await this.group.submit(wellFormed.map((item) => ({ item, bytes: item.bytes })));
+    // Of the request and not of the flush: which hints a caller gets must not depend on what others send meanwhile.
+    const hints = new NearestColumns();
+    const stored = await this.group.submit(
+      wellFormed.map((operation) => ({ item: { operation, hints }, bytes: operation.bytes })),
+    );
     const answers = interleave(parsed, stored);
     for (const answer of answers) if (answer instanceof ServiceError) this.metrics.recordRefused(answer.code);
     return answers;
   }
 
   /** One group of operations on its way into the queue. Never rejects: a fault is the answer to each of its callers. */
-  private async flush(requests: readonly ParsedRequest[]): Promise<Answer[]> {
+  private async flush(submissions: readonly Submission[]): Promise<Answer[]> {
     const startedAt = performance.now();
     try {
-      const checked = await this.check(requests);
+      const checked = await this.check(submissions);
       const results = await this.enqueue(checked.filter(isAccepted));
-      const answers = interleave(checked, results).map((result, index) => toAnswer(requests[index]!.id, result));
+      const answers = interleave(checked, results).map((result, index) =>
+        toAnswer(submissions[index]!.operation.id, result),
+      );
       this.concludeFlush(answers, startedAt);
       return answers;
     } catch (error) {
-      this.logger.error({ message: 'Operations could not be stored', operations: requests.length }, error);
-      return requests.map(({ id }) => unavailable(id, error));
+      this.logger.error({ message: 'Operations could not be stored', operations: submissions.length }, error);
+      return submissions.map(({ operation: { id } }) => unavailable(id, error));
     }
   }
 
-  private async check(requests: readonly ParsedRequest[]): Promise<(NewOperation | ServiceError)[]> {
-    const checked = await this.checkAgainstTables(requests);
-    const refused = requests.filter((_, index) => checked[index] instanceof ServiceError);
+  private async check(submissions: readonly Submission[]): Promise<(NewOperation | ServiceError)[]> {
+    const checked = await this.checkAgainstTables(submissions, ({ operation }, table) =>
+      checkOperation(operation, table),
+    );
+    const refused = submissions.filter((_, index) => checked[index] instanceof ServiceError);
     if (refused.length === 0) return checked;
     // The table may have been altered since it was read: nobody is refused for what was true a minute ago.
     await this.catalog.refresh();
-    const again = await this.checkAgainstTables(refused);
+    const again = await this.checkAgainstTables(refused, ({ operation, hints }, table) =>
+      checkOperation(operation, table, hints),
+    );
     return interleave(checked, again, (operation) => operation instanceof ServiceError);
   }
 
-  private async checkAgainstTables(requests: readonly ParsedRequest[]): Promise<(NewOperation | ServiceError)[]> {
-    const tables = await this.catalog.tables(requests.map(({ target }) => target));
-    return requests.map((request) => {
-      const table = tables.get(request.target)!;
-      return table instanceof ServiceError ? table : checkOperation(request, table);
+  private async checkAgainstTables(
+    submissions: readonly Submission[],
+    check: (submission: Submission, table: Table) => NewOperation | ServiceError,
+  ): Promise<(NewOperation | ServiceError)[]> {
+    const tables = await this.catalog.tables(submissions.map(({ operation }) => operation.target));
+    return submissions.map((submission) => {
+      const table = tables.get(submission.operation.target)!;
+      return table instanceof ServiceError ? table : check(submission, table);
     });
   }
 

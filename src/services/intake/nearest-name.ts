@@ -1,10 +1,30 @@
+import type { Table } from '../catalog/table.js';
+
 const MAX_NAME_LENGTH = 63;
 const MAX_EDITS = 2;
+const MAX_NAMES_SOUGHT = 20;
+
+/**
+ * The columns that were probably meant by the unknown names of one request. A request may name ten thousand of them, and
+ * each is compared with all columns of its table: only the first few different ones are sought, for the others and for
+ * everybody else's requests would have to wait.
+ */
+export class NearestColumns {
+  private readonly sought = new Map<string, string | undefined>();
+
+  nearest(table: Table, wanted: string): string | undefined {
+    // Longer than any identifier of PostgreSQL.
+    if (wanted.length > MAX_NAME_LENGTH) return undefined;
+    const search = JSON.stringify([table.id, wanted]);
+    if (!this.sought.has(search) && this.sought.size < MAX_NAMES_SOUGHT) {
+      this.sought.set(search, nearestName(wanted, table.columns.keys()));
+    }
+    return this.sought.get(search);
+  }
+}
 
 /** The name that was probably meant: the same in another spelling (`customerId`, `customer_id`), or two edits away. */
 export function nearestName(wanted: string, names: Iterable<string>): string | undefined {
-  // Longer than any identifier of PostgreSQL. Also keeps the cost of a hostile request down.
-  if (wanted.length > MAX_NAME_LENGTH) return undefined;
   const folded = fold(wanted);
   let nearest: string | undefined;
   let fewest = MAX_EDITS + 1;
@@ -22,15 +42,37 @@ function fold(name: string): string {
 /** Levenshtein's distance; `limit` or more is answered as `limit`. */
 function editsBetween(one: string, other: string, limit: number): number {
   if (Math.abs(one.length - other.length) >= limit) return limit;
-  let row = Array.from({ length: other.length + 1 }, (_, i) => i);
+  const start = commonStart(one, other);
+  const end = commonEnd(one, other, start);
+  return editsBetweenUnlike(one.slice(start, one.length - end), other.slice(start, other.length - end), limit);
+}
+
+function commonStart(one: string, other: string): number {
+  let length = 0;
+  while (length < one.length && one[length] === other[length]) length++;
+  return length;
+}
+
+function commonEnd(one: string, other: string, start: number): number {
+  const most = Math.min(one.length, other.length) - start;
+  let length = 0;
+  while (length < most && one.at(-1 - length) === other.at(-1 - length)) length++;
+  return length;
+}
+
+function editsBetweenUnlike(one: string, other: string, limit: number): number {
+  const row = Array.from({ length: other.length + 1 }, (_, j) => j);
   for (let i = 1; i <= one.length; i++) {
-    const above = row;
-    row = [i];
+    let diagonal = i - 1;
+    row[0] = i;
+    let fewest = i;
     for (let j = 1; j <= other.length; j++) {
-      const replaced = (above[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1);
-      row.push(Math.min(replaced, (above[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
+      const replaced = diagonal + (one[i - 1] === other[j - 1] ? 0 : 1);
+      diagonal = row[j]!;
+      row[j] = Math.min(replaced, diagonal + 1, row[j - 1]! + 1);
+      fewest = Math.min(fewest, row[j]!);
     }
-    if (Math.min(...row) >= limit) return limit;
+    if (fewest >= limit) return limit;
   }
-  return Math.min(row.at(-1) ?? limit, limit);
+  return Math.min(row.at(-1)!, limit);
 }

@@ -68,20 +68,22 @@ function signatureOf({ kind, table, keyColumns, valueColumns }: BoundOperation):
   return `${kind} ${table.id} (${names(keyColumns)}) (${names(valueColumns)})`;
 }
 
-/** The key that all operations of the chunk name a table's rows by, else its primary key. */
+const anyKey = (table: Table): UniqueKey | undefined => primaryKey(table) ?? table.uniqueKeys[0];
+
+/** The key that all operations of the chunk name a table's rows by, else its primary key, else any. */
 function chooseIdentities(operations: readonly BoundOperation[]): Identity {
-  const used = new Map<string, { table: Table; keys: Set<UniqueKey> }>();
+  const used = new Map<string, { table: Table; keys: Map<string, UniqueKey> }>();
   for (const { table, keyColumns } of operations) {
     if (keyColumns.length === 0) continue;
-    const entry = used.get(table.id) ?? { table, keys: new Set() };
+    const entry = used.get(table.id) ?? { table, keys: new Map<string, UniqueKey>() };
     const key = uniqueKeyOver(
       table,
       keyColumns.map(({ name }) => name),
     );
-    if (key !== undefined) entry.keys.add(key);
+    if (key !== undefined) entry.keys.set(key.name, key);
     used.set(table.id, entry);
   }
   const chosen = new Map<string, UniqueKey | undefined>();
-  for (const [id, { table, keys }] of used) chosen.set(id, keys.size === 1 ? [...keys][0] : primaryKey(table));
-  return (table) => (chosen.has(table.id) ? chosen.get(table.id) : (primaryKey(table) ?? table.uniqueKeys[0]));
+  for (const [id, { table, keys }] of used) chosen.set(id, keys.size === 1 ? [...keys.values()][0] : anyKey(table));
+  return (table) => (chosen.has(table.id) ? chosen.get(table.id) : anyKey(table));
 }

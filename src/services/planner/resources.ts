@@ -1,5 +1,5 @@
 import type { Json } from '../../interfaces/json.js';
-import type { Column, ForeignKey, Table, UniqueKey } from '../catalog/table.js';
+import { UNKNOWN_SEQUENCE, type Column, type ForeignKey, type Table, type UniqueKey } from '../catalog/table.js';
 import { givenValue, keyValue, type BoundOperation } from './bound-operation.js';
 import { comparable, comparableList } from './comparable.js';
 
@@ -32,6 +32,7 @@ export function resourcesOf(operation: BoundOperation, identity: Identity): Reso
     marks: ['any', `${laneOf(table)} any`, `${table.id} any`],
     notBefore: [],
   };
+  addSequences(resources, operation);
   if (table.opaque !== undefined) {
     barrier(resources, 'any', 'barrier');
     return resources;
@@ -46,7 +47,6 @@ export function resourcesOf(operation: BoundOperation, identity: Identity): Reso
   for (const foreignKey of table.foreignKeys) addReference(resources, operation, foreignKey);
   for (const columns of referencedColumns(table)) addReferenced(resources, operation, columns);
   if (operation.kind === 'delete') addDelete(resources, table);
-  if (drawsFromSequence(operation)) addSequence(resources, table);
   return resources;
 }
 
@@ -68,6 +68,19 @@ function cascades({ kind, table, valueColumns, keyColumns }: BoundOperation): bo
   return table.referencedBy.some(({ parentColumns }) =>
     valueColumns.some(({ name }) => parentColumns.includes(name) && !key.includes(name)),
   );
+}
+
+/** The values of a sequence are given out in the order of the operations, whichever tables draw from it. */
+function addSequences({ notBefore, marks }: Resources, { kind, table, valueColumns }: BoundOperation): void {
+  if (kind !== 'insert' && kind !== 'ignore' && kind !== 'upsert') return;
+  for (const column of table.columns.values()) {
+    if (column.sequences.length === 0 || valueColumns.includes(column)) continue;
+    for (const sequence of column.sequences) {
+      if (sequence === UNKNOWN_SEQUENCE) notBefore.push('any sequence');
+      else notBefore.push(`sequence ${sequence}`, `sequence ${UNKNOWN_SEQUENCE}`);
+      marks.push('any sequence', `sequence ${sequence}`);
+    }
+  }
 }
 
 /** The row itself: operations on one row keep their order, all others are free. */
@@ -196,21 +209,6 @@ function addDelete(resources: Resources, table: Table): void {
   if (table.referencedBy.length === 0) return;
   resources.needs.push(`${table.id} released`);
   resources.marks.push(`${table.id} deleted`);
-}
-
-/** The values of a sequence are given out in the order of the operations. */
-function addSequence(resources: Resources, table: Table): void {
-  resources.notBefore.push(`${table.id} sequence`);
-  resources.marks.push(`${table.id} sequence`);
-}
-
-function drawsFromSequence(operation: BoundOperation): boolean {
-  const { kind, table, valueColumns } = operation;
-  if (kind !== 'insert' && kind !== 'ignore' && kind !== 'upsert') return false;
-  for (const column of table.columns.values()) {
-    if (column.default === 'fresh' && !valueColumns.includes(column)) return true;
-  }
-  return false;
 }
 
 const referenceToken = (parent: string, columns: readonly string[]): string => `${parent} (${columns.join(',')})`;

@@ -1,5 +1,10 @@
-/** Where the next claim may begin, for each priority: rows at or below it are gone. */
-export type ClaimHints = ReadonlyMap<number, number>;
+/** Where the next claim may begin. */
+export interface ClaimHints {
+  /** For each priority: rows at or below it are gone. */
+  after: ReadonlyMap<number, number>;
+  /** The count of re-entries for which that holds. */
+  reentries: string;
+}
 
 /** What one committed claim saw and took. */
 export interface ObservedClaim {
@@ -7,6 +12,8 @@ export interface ObservedClaim {
   snapshotXmin: bigint;
   /** Of the claim's snapshot or a later one: every transaction at or above had not begun. */
   snapshotXmax: bigint;
+  /** How many operations had come back with an old sequence number, before and after the claim. */
+  reentries: { before: string; after: string };
   /** False when another worker held a lane: its rows stay behind, so nothing below can be given up. */
   allLanes: boolean;
   /** The last sequence number taken of each priority. */
@@ -15,7 +22,7 @@ export interface ObservedClaim {
   full: boolean;
 }
 
-/** Retries and released operations come back below the hint; this is how soon they are seen. */
+/** In case something was overlooked all the same, this is how soon it is seen. */
 const SWEEP_INTERVAL_MS = 1000;
 /** A sweep over many dead rows is slow; it may take this share of the time at most. */
 const SWEEP_SHARE = 1 / 20;
@@ -26,16 +33,18 @@ const SWEEP_SHARE = 1 / 20;
  * Sequence numbers commit out of order: a number below the last one claimed may still be in flight, and what its caller
  * hands over next must not overtake it. So a claim's position becomes a hint only when every transaction that ran at the
  * time of that claim has ended, and a later claim has taken what they left (intake assigns its transaction id before it
- * draws a sequence number). About once a second a sweep begins at the start all the same.
+ * draws a sequence number). Retries and released operations come back below the hint, from any process: they draw from
+ * `batch.reentries`, and a claim that finds its value changed begins at the start.
  */
 export class ClaimCursor {
   private hints = new Map<number, number>();
   private candidates: { xmax: bigint; last: ReadonlyMap<number, number> }[] = [];
+  private reentries = '0';
   private nextSweepAt = 0;
 
   /** The hints for a claim at `now` (milliseconds); empty for a sweep. */
   hintsAt(now: number): ClaimHints {
-    return now >= this.nextSweepAt ? new Map() : this.hints;
+    return { after: now >= this.nextSweepAt ? new Map() : this.hints, reentries: this.reentries };
   }
 
   /** To be called after the commit of a claim made with `hintsAt(now)` that took `durationMs`. */
@@ -43,8 +52,10 @@ export class ClaimCursor {
     if (now >= this.nextSweepAt) {
       this.nextSweepAt = now + Math.max(SWEEP_INTERVAL_MS, durationMs / SWEEP_SHARE);
     }
-    if (!claim.allLanes) {
+    const { before, after } = claim.reentries;
+    if (!claim.allLanes || before !== this.reentries || after !== this.reentries) {
       this.reset();
+      this.reentries = after;
       return;
     }
     this.promote(claim);
@@ -52,7 +63,7 @@ export class ClaimCursor {
   }
 
   /** Forgets what it knows: the next claim begins at the start. */
-  reset(): void {
+  private reset(): void {
     this.hints = new Map();
     this.candidates = [];
     this.nextSweepAt = 0;

@@ -15,6 +15,8 @@ export interface ClaimedOperation {
   conflictKey: readonly string[] | null;
   mustExist: boolean;
   priority: number;
+  /** The lane it was given when it was accepted. */
+  lane: number;
   /** Verdicts so far: 0 unless it was retried. */
   attempts: number;
 }

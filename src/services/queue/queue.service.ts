@@ -1,11 +1,14 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
+import { exponentialBackOff, type BackOff } from '../../batch/retry-policy.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { LANES } from '../catalog/table.js';
 import { DatabaseService } from '../database/database.service.js';
-import type { SqlClient } from '../database/sql.js';
+import type { SqlClient, SqlResult } from '../database/sql.js';
 import { sqlStateOf } from '../database/sql-state.js';
 import { ServiceError } from '../errors/service-error.js';
 import { ClaimCursor, type ClaimHints, type ObservedClaim } from './claim-cursor.js';
+import type { Scope } from './claim-scope.js';
 import { sameRequest, type StoredRequest } from './same-request.js';
 import type { EnqueueResult, NewOperation } from './new-operation.js';
 import type { ChunkExecution, ClaimedOperation, SettledChunk, SettledOperation } from './operation-record.js';
@@ -42,7 +45,20 @@ interface Place {
   status: string;
 }
 
+interface SnapshotRow {
+  xmin: string;
+  xmax: string;
+  reentries: string;
+}
+
+const ALL_LANES = Array.from({ length: LANES }, (_, lane) => lane);
+const NO_HINTS: ClaimHints = { after: new Map(), reentries: '0' };
+const MAX_ATTEMPTS = 32_767;
 const LOCK_NOT_AVAILABLE = '55P03';
+/** Class 40: deadlock, serialization failure. */
+const ROLLED_BACK = /^40/;
+const INSERT_RETRIES = 5;
+const INSERT_BACK_OFF: BackOff = { initialMs: 5, multiplier: 2, maxMs: 200, jitter: 1 };
 const RELEASE_LIMIT = 10_000;
 
 /**
@@ -66,9 +82,7 @@ export class QueueService {
     const first = new Map<string, NewOperation>();
     for (const operation of operations) if (!first.has(operation.id)) first.set(operation.id, operation);
 
-    const { rows } = await this.database.query<{ id: string; scheduled: boolean }>(
-      insertOperations([...first.values()]),
-    );
+    const { rows } = await this.insert([...first.values()]);
     const created = new Map(rows.map((row) => [row.id, row.scheduled ? ('scheduled' as const) : ('pending' as const)]));
     const repeated = [...first.keys()].filter((id) => !created.has(id));
     const stored = await this.storedRequests(repeated);
@@ -88,19 +102,20 @@ export class QueueService {
     });
   }
 
-  /** Takes the free lanes and the next operations in them. The lanes stay taken until `tx` ends. */
-  async claim(tx: SqlClient): Promise<Claim> {
+  /** Takes the free lanes of the scope and the next operations in them. The lanes stay taken until `tx` ends. */
+  async claim(tx: SqlClient, { limit, asideLanes }: Scope): Promise<Claim> {
     const claimedAt = Date.now();
-    const lanes = (await tx.query<{ lane: number }>(takeFreeLanes(LANES))).rows.map(({ lane }) => lane);
+    const wanted = ALL_LANES.filter((lane) => !asideLanes.has(lane));
+    const lanes = (await tx.query<{ lane: number }>(takeFreeLanes(wanted))).rows.map(({ lane }) => lane);
     const allLanes = lanes.length === LANES;
-    const hints: ClaimHints = allLanes ? this.cursor.hintsAt(claimedAt) : new Map<number, number>();
-    const { limit, maxKb } = this.settings.poller;
+    const hints: ClaimHints = allLanes ? this.cursor.hintsAt(claimedAt) : NO_HINTS;
+    const { maxKb } = this.settings.poller;
     const [before, claimed, after] = await Promise.all([
-      tx.query<{ xmin: string }>(currentSnapshot()),
+      tx.query<SnapshotRow>(currentSnapshot()),
       tx.query<Omit<ClaimedOperation, 'seq'> & { seq: string; cut: boolean }>(
         claimOperations(lanes, hints, limit, maxKb),
       ),
-      tx.query<{ xmax: string }>(currentSnapshot()),
+      tx.query<SnapshotRow>(currentSnapshot()),
     ]);
     const operations = claimed.rows.map(({ cut: _, ...row }) => ({ ...row, seq: Number(row.seq) }));
     const full = claimed.rows.some(({ cut }) => cut);
@@ -111,6 +126,7 @@ export class QueueService {
       observed: {
         snapshotXmin: BigInt(before.rows[0]!.xmin),
         snapshotXmax: BigInt(after.rows[0]!.xmax),
+        reentries: { before: before.rows[0]!.reentries, after: after.rows[0]!.reentries },
         allLanes,
         // Rows come in order, so the last one of a priority wins.
         last: new Map(operations.map(({ priority, seq }) => [priority, seq])),
@@ -153,9 +169,7 @@ export class QueueService {
   /** Makes scheduled operations pending whose time has come. Answers how many. */
   async releaseDue(): Promise<number> {
     const { rowCount } = await this.database.query(releaseDueOperations(RELEASE_LIMIT));
-    const released = rowCount ?? 0;
-    if (released > 0) this.cursor.reset();
-    return released;
+    return rowCount ?? 0;
   }
 
   /** Milliseconds until the next scheduled operation is due; undefined when none is scheduled. */
@@ -171,8 +185,9 @@ export class QueueService {
         const place = await findPlace(tx, id);
         // A chunk that has claimed the operation decides first.
         await tx.query(lockLane(place.lane));
-        const { rows } = await tx.query(cancelOperation(Number(place.seq), place.priority));
-        if (rows.length === 0) throw await notCancellable(tx, id);
+        // Between its two looks, into `pending` and into `delayed`, it may have moved from one to the other.
+        const cancel = async () => (await tx.query(cancelOperation(Number(place.seq), place.priority))).rows.length > 0;
+        if (!(await cancel()) && !(await cancel())) throw await notCancellable(tx, id);
       });
     } catch (error) {
       if (sqlStateOf(error) !== LOCK_NOT_AVAILABLE) throw error;
@@ -194,7 +209,18 @@ export class QueueService {
         { status: place.status },
       );
     });
-    this.cursor.reset();
+  }
+
+  /** Two processes that store the same ids in another order may deadlock; then nothing is stored, and it is tried again. */
+  private async insert(operations: readonly NewOperation[]): Promise<SqlResult<{ id: string; scheduled: boolean }>> {
+    for (let retries = 0; ; retries += 1) {
+      try {
+        return await this.database.query(insertOperations(operations));
+      } catch (error) {
+        if (!ROLLED_BACK.test(sqlStateOf(error) ?? '') || retries >= INSERT_RETRIES) throw error;
+        await wait(exponentialBackOff(INSERT_BACK_OFF, retries));
+      }
+    }
   }
 
   private async storedRequests(ids: readonly string[]): Promise<Map<string, StoredRequest>> {
@@ -232,7 +258,7 @@ function toOutcomeRow({ operation, outcome }: SettledOperation): OutcomeRow {
     seq: operation.seq,
     status: outcome.status,
     rowsAffected: outcome.status === 'completed' ? outcome.rowsAffected : 0,
-    attempts: operation.attempts + 1,
+    attempts: Math.min(operation.attempts + 1, MAX_ATTEMPTS),
     code: error?.code ?? null,
     message: error?.message ?? null,
     constraint: error?.constraint ?? null,

@@ -71,11 +71,11 @@ export function selectRequests(ids: readonly string[]): SqlStatement {
   };
 }
 
-/** Takes the lanes that no other transaction holds, until the end of this one. */
-export function takeFreeLanes(lanes: number): SqlStatement {
+/** Takes those of these lanes that no other transaction holds, until the end of this one. */
+export function takeFreeLanes(lanes: readonly number[]): SqlStatement {
   return {
     name: 'batch.take_free_lanes',
-    text: `select lane from generate_series(0, $2::int - 1) lane where pg_try_advisory_xact_lock($1::int, lane)`,
+    text: `select lane from unnest($2::int[]) lane where pg_try_advisory_xact_lock($1::int, lane)`,
     values: [LANE_LOCK, lanes],
   };
 }
@@ -89,11 +89,13 @@ export function lockLane(lane: number): SqlStatement {
  * The next operations of these lanes in the order of execution: higher priority first, then as accepted. At most `limit`,
  * and no further than the operation that fills `maxKb`.
  *
+ * The hints count only as long as no operation has come back with an old sequence number.
+ *
  * Unnamed on purpose: a generic plan made while the table was empty would be kept and is several times slower.
  */
 export function claimOperations(
   lanes: readonly number[],
-  hints: ClaimHints,
+  { after, reentries }: ClaimHints,
   limit: number,
   maxKb: number,
 ): SqlStatement {
@@ -102,15 +104,18 @@ export function claimOperations(
     // One short index walk for each priority; a row of an idle one costs a single probe.
     text: `
       select o.seq, o.id, o.type, o.target, o.key, o."values", o.on_conflict as "onConflict",
-        o.conflict_key as "conflictKey", o.must_exist as "mustExist", p.priority, p.attempts,
+        o.conflict_key as "conflictKey", o.must_exist as "mustExist", p.priority, p.lane, p.attempts,
         p.taken >= $4::int or p.kb >= $5::int as cut
       from (
         select p.*, sum(p.size_kb) over (order by p.priority desc, p.seq) as kb, count(*) over () as taken
         from (
           select p.*
-          from unnest($1::int2[], $2::int8[]) h(priority, after)
+          from (
+            select h.priority, case when r.last_value = $6::int8 then h.after else 0 end as after
+            from unnest($1::int2[], $2::int8[]) h(priority, after), batch.reentries r
+          ) h
           cross join lateral (
-            select p.seq, p.priority, p.attempts, p.size_kb from batch.pending p
+            select p.seq, p.priority, p.lane, p.attempts, p.size_kb from batch.pending p
             where p.priority = h.priority and p.seq > h.after and p.lane = any($3::int2[])
             order by p.seq limit $4::int
           ) p
@@ -120,15 +125,21 @@ export function claimOperations(
       join batch.operations o on o.seq = p.seq
       where p.kb - p.size_kb < $5::int
       order by p.priority desc, p.seq`,
-    values: [priorities, priorities.map((priority) => hints.get(priority) ?? 0), lanes, limit, maxKb],
+    values: [priorities, priorities.map((priority) => after.get(priority) ?? 0), lanes, limit, maxKb, reentries],
   };
 }
 
-/** Bounds of this statement's snapshot, to be read right before and right after a claim. */
+/**
+ * Bounds of this statement's snapshot, and how many operations came back with an old sequence number: to be read right before
+ * and right after a claim.
+ */
 export function currentSnapshot(): SqlStatement {
   return {
     name: 'batch.current_snapshot',
-    text: `select pg_snapshot_xmin(pg_current_snapshot())::text as xmin, pg_snapshot_xmax(pg_current_snapshot())::text as xmax`,
+    text: `
+      select pg_snapshot_xmin(pg_current_snapshot())::text as xmin, pg_snapshot_xmax(pg_current_snapshot())::text as xmax,
+        r.last_value as reentries
+      from batch.reentries r`,
   };
 }
 
@@ -213,21 +224,32 @@ export function settleChunk(
   };
 }
 
-/** Moves operations whose time has come to `pending`, at most `limit`. */
+/** Class and number of the advisory lock of the one who releases: two would break the order of equal times. */
+const RELEASE_LOCK = [0x0b47c6, 1] as const;
+
+/**
+ * Moves operations whose time has come to `pending`, the earliest first, at most `limit`.
+ *
+ * Locking the rows draws the transaction id before the sequence is drawn from: whoever sees the new value must not take this
+ * transaction for ended.
+ */
 export function releaseDueOperations(limit: number): SqlStatement {
   return {
     name: 'batch.release_due_operations',
     text: `
-      with due as (
-        delete from batch.delayed d using (
-          select seq from batch.delayed where available_at <= now() order by available_at limit $1::int
-          for update skip locked
-        ) s
-        where d.seq = s.seq returning d.*
+      with due as materialized (
+        select seq from batch.delayed
+        where available_at <= now() and pg_try_advisory_xact_lock($2::int, $3::int)
+        order by available_at, seq limit $1::int
+        for update
+      ),
+      reentry as materialized (select nextval('batch.reentries') from (select from due limit 1) any_due),
+      gone as (
+        delete from batch.delayed d using due, reentry where d.seq = due.seq returning d.*
       )
       insert into batch.pending (seq, priority, lane, attempts, size_kb)
-      select seq, priority, lane, attempts, size_kb from due`,
-    values: [limit],
+      select seq, priority, lane, attempts, size_kb from gone`,
+    values: [limit, ...RELEASE_LOCK],
   };
 }
 
@@ -265,16 +287,29 @@ export function cancelOperation(seq: number, priority: number): SqlStatement {
   };
 }
 
-/** Puts a failed or cancelled operation back into the queue. Answers no row when it was neither. */
+/**
+ * Puts a failed or cancelled operation back where it belongs: into `pending`, or `delayed` when its time has not come. Answers
+ * no row when it was neither. The delete draws the transaction id before the sequence is drawn from, as above.
+ */
 export function requeueOperation(seq: number): SqlStatement {
   return {
     text: `
-      with undone as (
+      with undone as materialized (
         delete from batch.outcomes where seq = $1::int8 and status in ('failed', 'cancelled') returning seq, attempts
+      ),
+      reentry as materialized (select seq, attempts, nextval('batch.reentries') from undone),
+      o as (
+        select o.*, reentry.attempts from reentry join batch.operations o on o.seq = reentry.seq
+      ),
+      queued as (
+        insert into batch.pending (seq, priority, lane, attempts, size_kb)
+        select o.seq, o.priority, o.lane, o.attempts, ${SIZE_KB} from o where o.run_at is null or o.run_at <= now()
+      ),
+      delayed as (
+        insert into batch.delayed (seq, available_at, priority, lane, attempts, size_kb)
+        select o.seq, o.run_at, o.priority, o.lane, o.attempts, ${SIZE_KB} from o where o.run_at > now()
       )
-      insert into batch.pending (seq, priority, lane, attempts, size_kb)
-      select o.seq, o.priority, o.lane, undone.attempts, ${SIZE_KB} from undone join batch.operations o on o.seq = undone.seq
-      returning seq`,
+      select seq from o`,
     values: [seq],
   };
 }

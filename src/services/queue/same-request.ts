@@ -42,7 +42,7 @@ const parsed = (json: string | JsonRow | null): unknown => (typeof json === 'str
 function sortKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortKeys);
   if (value === null || typeof value !== 'object') return value;
-  return Object.entries(value)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, inner]) => [key, sortKeys(inner)]);
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  // In an object of its own, or an object would look like an array of pairs.
+  return { entries: entries.map(([key, inner]) => [key, sortKeys(inner)]) };
 }
