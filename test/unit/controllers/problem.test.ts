@@ -1,9 +1,12 @@
+import pg from 'pg';
 import { BadRequestException, HttpException, NotFoundException, UnsupportedMediaTypeException } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
 import { toProblem } from '../../../src/controllers/http/filters/to-problem.js';
 import { ServiceError } from '../../../src/services/errors/service-error.js';
 
-const databaseError = (code: string): Error => Object.assign(new Error('from the database'), { code });
+const databaseError = (code: string): Error =>
+  Object.assign(new pg.DatabaseError('from the database', 0, 'error'), { code });
+const networkError = (code: string): Error => Object.assign(new Error('from the network'), { code });
 const parserError = (type: string, fields: object = {}): Error =>
   Object.assign(new Error('Unexpected token'), { type, ...fields });
 
@@ -48,7 +51,8 @@ describe('toProblem', () => {
     ],
     ['a path that cannot be decoded', new BadRequestException('Failed to decode param'), 400, 'INVALID_REQUEST'],
     ['a database that shuts down', databaseError('57P01'), 503, 'SERVICE_UNAVAILABLE'],
-    ['a database that refuses connections', databaseError('ECONNREFUSED'), 503, 'SERVICE_UNAVAILABLE'],
+    ['a database that refuses connections', networkError('ECONNREFUSED'), 503, 'SERVICE_UNAVAILABLE'],
+    ['a connection that breaks', networkError('EPIPE'), 503, 'SERVICE_UNAVAILABLE'],
     ['a pool that has no connection', new Error('timeout exceeded when trying to connect'), 503, 'SERVICE_UNAVAILABLE'],
     ['a wrong statement of ours', databaseError('42601'), 500, 'INTERNAL_ERROR'],
     ['a bug', new TypeError('x is not a function'), 500, 'INTERNAL_ERROR'],
