@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IBatchOperation } from '../../src/interfaces/operation.js';
+import { createLogger } from '../../src/services/observability/logger.js';
+import { NestLogger } from '../../src/services/observability/nest-logger.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 
 const SCHEMA = `
@@ -18,11 +20,16 @@ interface Reply {
 }
 
 let service: TestApp;
+const logged: Record<string, unknown>[] = [];
+const logger = createLogger(
+  { environment: 'production', logLevel: 'info', role: 'api' },
+  { write: (line) => void logged.push(JSON.parse(line) as Record<string, unknown>) },
+);
 
 beforeAll(async () => {
   service = await startTestApp(
     { BATCH_SERVICE_RMQ_URL: '', BATCH_ROLE: 'api', BATCH_MAX_BODY_KB: '64', ...QUIET },
-    { schema: `create schema secrets; ${SCHEMA}` },
+    { schema: `create schema secrets; ${SCHEMA}`, logger: new NestLogger(logger) },
   );
 });
 
@@ -160,6 +167,7 @@ describe('errors over REST', () => {
     });
   });
 
+  const LATIN = '{"operationType":"insert","target":"orders","values":{"id":1,"note":"é"}}';
   const INSERT = { operationType: 'insert', target: 'orders', values: { id: 1 } };
   it.each<[what: string, request: unknown, status: number, code: string]>([
     ['an unknown kind', { ...INSERT, operationType: 'merge' }, 400, 'UNKNOWN_OPERATION_TYPE'],
@@ -230,6 +238,94 @@ describe('errors over REST', () => {
     });
     expect({ status, code: body.code }).toEqual({ status: 415, code: 'MALFORMED_MESSAGE' });
     expect(body.detail).toContain('application/json');
+  });
+
+  it.each<[what: string, path: string, status: number, code: string, body?: unknown]>([
+    [
+      'a refusal',
+      'operations',
+      422,
+      'UNKNOWN_TARGET',
+      { operationType: 'insert', target: 'nowhere', values: { id: 1 } },
+    ],
+    ['a body that is no JSON', 'operations', 400, 'MALFORMED_MESSAGE', '{'],
+    ['a path that is not there', 'nowhere', 404, 'ROUTE_NOT_FOUND', {}],
+  ])(
+    'leave one line for %s, at the default level, with code and request id',
+    async (_what, path, status, code, body) => {
+      const requestId = `log-${randomUUID()}`;
+      const { body: problem } = await post(`${path}?secret=1`, body, { 'x-request-id': requestId });
+
+      expect(problem).toMatchObject({ status, code, requestId });
+      expect(logged.filter((line) => line.requestId === requestId)).toEqual([
+        expect.objectContaining({ level: 'info', status, code, method: 'POST', path: `/api/v1/${path}` }),
+      ]);
+    },
+  );
+
+  it('leave a line at level error, and the cause before it, when the service is at fault', async () => {
+    const requestId = `log-${randomUUID()}`;
+    await service.database.client.query('alter table batch.chunks rename to chunks_away');
+    try {
+      const { status } = await send('GET', '/api/v1/chunks', undefined, { 'x-request-id': requestId });
+      expect(status).toBe(500);
+    } finally {
+      await service.database.client.query('alter table batch.chunks_away rename to chunks');
+    }
+    expect(logged.filter((line) => line.requestId === requestId)).toEqual([
+      expect.objectContaining({ level: 'error', err: expect.objectContaining({ stack: expect.any(String) }) }),
+      expect.objectContaining({ level: 'error', status: 500, code: 'INTERNAL_ERROR', path: '/api/v1/chunks' }),
+    ]);
+  });
+
+  it.each(['limit=abc', 'limit=0', 'limit=5000'])('say of %s that a number is expected, and which', async (query) => {
+    expect((await get(`operations?${query}`)).body.detail).toMatch(/limit must be a whole number from 1 to 1000$/);
+  });
+
+  it('say of a wait that is no number that milliseconds are expected', async () => {
+    const { body } = await get(`operations/${randomUUID()}?wait=abc`);
+    expect(body.detail).toMatch(/wait must be a whole number of milliseconds from 0 to 30000$/);
+  });
+
+  it('take a method that a path does not have for a path that is not there', async () => {
+    expect(await send('PUT', '/api/v1/operations', {})).toMatchObject({
+      status: 404,
+      body: { code: 'ROUTE_NOT_FOUND' },
+    });
+  });
+
+  it.each<[what: string, charset: string, body: Buffer, status: number]>([
+    ['bytes that are no UTF-8', '', Buffer.from(LATIN, 'latin1'), 400],
+    ['bytes that are not the UTF-8 they are said to be', '; charset=utf-8', Buffer.from(LATIN, 'latin1'), 400],
+    ['Latin-1', '; charset=iso-8859-1', Buffer.from(LATIN, 'latin1'), 415],
+    ['UTF-16', '; charset=utf-16le', Buffer.from(LATIN, 'utf16le'), 400],
+  ])('refuse %s instead of storing other characters', async (_what, charset, body, status) => {
+    const before = await stored();
+    const response = await fetch(`${service.url}/api/v1/operations`, {
+      method: 'POST',
+      headers: { 'content-type': `application/json${charset}` },
+      body: new Uint8Array(body),
+    });
+    expect(await response.json()).toMatchObject({ status, code: 'MALFORMED_MESSAGE' });
+    expect(await stored()).toBe(before);
+  });
+
+  it('are counted by code, and cancelled operations as settled', async () => {
+    const counted = async (series: string): Promise<number> => {
+      const body = await (await fetch(`${service.url}/metrics`)).text();
+      const line = body.split('\n').find((text) => text.startsWith(`${series} `));
+      return Number(line?.split(' ')[1] ?? 0);
+    };
+    const NOT_FOUND = 'batch_requests_refused_total{transport="rest",code="OPERATION_NOT_FOUND"}';
+    const CANCELLED = 'batch_operations_settled_total{outcome="cancelled",code="none"}';
+    const before = [await counted(NOT_FOUND), await counted(CANCELLED)];
+    const id = randomUUID();
+    await post('operations', insert(id));
+    await send('DELETE', `/api/v1/operations/${id}`);
+    await send('DELETE', `/api/v1/operations/${id}`);
+    await get(`operations/${randomUUID()}`);
+    const after = [await counted(NOT_FOUND), await counted(CANCELLED)];
+    expect(after).toEqual(before.map((count) => count + 1));
   });
 
   it('do not hurt when a caller goes away in the middle of its body', async () => {

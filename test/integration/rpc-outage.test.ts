@@ -83,4 +83,31 @@ describe('while the database is out of reach', () => {
       expect(rowCount).toBe(1);
     });
   });
+
+  const event = (id: number): string =>
+    JSON.stringify({
+      pattern: 'create_operation',
+      data: { operationType: 'insert', target: 'orders', values: { id } },
+    });
+
+  it('an event without an id is stored once, under the id of its message, however often it comes', async () => {
+    const messageId = randomUUID();
+    await withoutDatabase(async () => {
+      await caller.sendRaw(event(5), { messageId });
+      expect((await caller.call('create_operation', insert(6))).err).toBeDefined();
+    });
+    await eventually(async () =>
+      expect(await caller.call('get_operation', { id: messageId })).toMatchObject({ response: { values: { id: 5 } } }),
+    );
+    expect(await caller.callRaw(event(5), { messageId })).toMatchObject({
+      response: { id: messageId, created: false },
+    });
+  });
+
+  it('an event without an id and without a message id is kept for people: again it might take effect twice', async () => {
+    await withoutDatabase(async () => {
+      await caller.sendRaw(event(7));
+      expect((await caller.nextDeadLetter()).content.toString()).toBe(event(7));
+    });
+  });
 });

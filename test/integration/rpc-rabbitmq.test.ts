@@ -5,6 +5,7 @@ import { RabbitmqServer } from '../../src/controllers/rpc/rabbitmq.server.js';
 import { RPC_PATTERNS } from '../../src/interfaces/rpc.js';
 import { ServiceError } from '../../src/services/errors/service-error.js';
 import { HealthService } from '../../src/services/health/health.service.js';
+import { MetricsService } from '../../src/services/observability/metrics.service.js';
 import { currentRequestId } from '../../src/services/observability/request-context.js';
 import { RabbitmqService } from '../../src/services/rabbitmq/rabbitmq.service.js';
 import { connectAmqpCaller, type AmqpCaller } from '../support/amqp.js';
@@ -23,6 +24,7 @@ describe('the RPC server over RabbitMQ', () => {
   let caller: AmqpCaller;
   let server: RabbitmqServer;
   let health: HealthService;
+  let metrics: MetricsService;
   let proxy: TcpProxy;
   let queue: string;
 
@@ -34,9 +36,10 @@ describe('the RPC server over RabbitMQ', () => {
     proxy = await startTcpProxy({ host: hostname, port: Number(port || 5672) });
     const proxied = { ...settings, rabbitmq: { ...rabbitmq, url: proxy.through(rabbitmq.url) } };
     health = new HealthService();
+    metrics = new MetricsService();
     const connections = new RabbitmqService(proxied, health);
     connections.onModuleInit();
-    server = new RabbitmqServer(proxied, connections);
+    server = new RabbitmqServer(proxied, connections, metrics);
     server.addHandler('echo', async (data: unknown) => data);
     server.addHandler('request_id', async () => currentRequestId());
     server.addHandler('refuse', async () => {
@@ -105,6 +108,18 @@ describe('the RPC server over RabbitMQ', () => {
     expect((await caller.callRaw(body)).err).toMatchObject({ status: 'error', code });
     expect((await caller.nextDeadLetter()).content.toString()).toBe(body);
     expect(await caller.call('echo', 1)).toMatchObject({ response: 1 });
+  });
+
+  it('refuses a body that is no UTF-8, keeps its bytes as a dead letter and counts it', async () => {
+    const body = Buffer.from('{"pattern":"echo","id":"1","data":"é"}', 'latin1');
+    expect((await caller.callRaw(body)).err).toMatchObject({
+      code: 'MALFORMED_MESSAGE',
+      message: 'The message is not valid UTF-8',
+    });
+    expect((await caller.nextDeadLetter()).content).toEqual(body);
+    expect((await metrics.render()).body).toContain(
+      'batch_requests_refused_total{transport="rabbitmq",code="MALFORMED_MESSAGE"} 1',
+    );
   });
 
   it('refuses too large a body without reading it, also one that is no JSON', async () => {
@@ -236,6 +251,7 @@ describe('the RPC server over RabbitMQ', () => {
     const stubborn = new RabbitmqServer(
       { ...hanging, rabbitmq: hanging.rabbitmq },
       new RabbitmqService(hanging, health),
+      metrics,
     );
     const begun = signal();
     const never = signal();
@@ -273,6 +289,7 @@ describe('the boot of the RPC server', () => {
     const server = new RabbitmqServer(
       { ...settings, rabbitmq: settings.rabbitmq },
       new RabbitmqService(settings, new HealthService()),
+      new MetricsService(),
     );
     const listening = promisify((done: (error?: unknown) => void) => server.listen(done))();
     return { server, listening };

@@ -7,6 +7,7 @@ import { firstValueFrom } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { TcpServer } from '../../src/controllers/rpc/tcp.server.js';
 import { ServiceError } from '../../src/services/errors/service-error.js';
+import { MetricsService } from '../../src/services/observability/metrics.service.js';
 import { startTestApp } from '../support/app.js';
 import { freePort } from '../support/free-port.js';
 import { testSettings } from '../support/test-settings.js';
@@ -47,13 +48,16 @@ class FrameSocket {
 describe('the RPC server over TCP', () => {
   let server: TcpServer;
   let port: number;
+  let metrics: MetricsService;
   let client: ClientProxy;
   let frames: FrameSocket;
 
   beforeEach(async () => {
     port = await freePort();
+    metrics = new MetricsService();
     server = new TcpServer(
       testSettings({ BATCH_SERVICE_RMQ_URL: '', BATCH_RPC_TCP_PORT: String(port), BATCH_MAX_BODY_KB: '64' }),
+      metrics,
     );
     server.addHandler('echo', async (data: unknown) => data);
     server.addHandler('refuse', async () => {
@@ -95,10 +99,13 @@ describe('the RPC server over TCP', () => {
     await expect(call('nope', {})).rejects.toMatchObject({ code: 'UNKNOWN_PATTERN' });
   });
 
-  it.each([
+  it.each<[what: string, bytes: string | Buffer, code: string]>([
     ['a frame that is no JSON', '5#{nope', 'MALFORMED_MESSAGE'],
     ['a frame without a pattern', '8#{"id":1}', 'MALFORMED_MESSAGE'],
-    ['no length', 'GET / HTTP/1.1\r\n#', 'MALFORMED_MESSAGE'],
+    ['another protocol', 'GET / HTTP/1.1\r\n', 'MALFORMED_MESSAGE'],
+    ['no length', 'hello', 'MALFORMED_MESSAGE'],
+    ['too large a length and nothing more', '999999999999#', 'PAYLOAD_TOO_LARGE'],
+    ['bytes that are no UTF-8', Buffer.from('28#{"pattern":"echo","data":"é"}', 'latin1'), 'MALFORMED_MESSAGE'],
     ['too deep a frame', `10000#${'['.repeat(10_000)}`, 'MALFORMED_MESSAGE'],
     ['too long a frame', `70000#${' '.repeat(70_000)}`, 'PAYLOAD_TOO_LARGE'],
     ['a frame that never ends', `99999999#${' '.repeat(300_000)}`, 'PAYLOAD_TOO_LARGE'],
@@ -107,6 +114,24 @@ describe('the RPC server over TCP', () => {
     expect(await frames.next()).toMatchObject({ err: { status: 'error', code }, isDisposed: true });
     await once(frames.socket, 'close');
     expect(await call('echo', 'well')).toBe('well');
+    expect((await metrics.render()).body).toContain(`batch_requests_refused_total{transport="tcp",code="${code}"} 1`);
+  });
+
+  it('answers the requests that stand before what cannot be read', async () => {
+    const request = JSON.stringify({ pattern: 'echo', id: 1, data: 'é' });
+    frames.socket.write(Buffer.concat([Buffer.from(`${request.length}#${request}`), Buffer.from('3#"é"', 'latin1')]));
+    const answers = [await frames.next(), await frames.next()];
+    expect(answers).toContainEqual({ response: 'é', isDisposed: true, id: 1 });
+    expect(answers).toContainEqual(
+      expect.objectContaining({ err: expect.objectContaining({ code: 'MALFORMED_MESSAGE' }) as object }),
+    );
+  });
+
+  it('reads characters that the network has cut', async () => {
+    const request = JSON.stringify({ pattern: 'echo', id: 1, data: 'ä€𝄞' });
+    frames.socket.setNoDelay(true);
+    for (const byte of Buffer.from(`${request.length}#${request}`)) frames.socket.write(Buffer.of(byte));
+    expect(await frames.next()).toMatchObject({ response: 'ä€𝄞', id: 1 });
   });
 
   it('lives on when a caller goes away before its answer', async () => {

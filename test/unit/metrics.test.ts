@@ -30,18 +30,22 @@ describe('the metrics', () => {
     expect(lines).toContain('batch_chunk_operations_sum 1000');
   });
 
-  it('count what was accepted, refused, tried again and announced', async () => {
+  it('count what was accepted, refused, cancelled, tried again and announced', async () => {
     const metrics = new MetricsService();
 
     metrics.recordAccepted(7);
     metrics.recordAccepted(3);
     metrics.recordRefused('UNKNOWN_TARGET');
+    metrics.recordRequestRefused('rest', 'OPERATION_NOT_FOUND');
+    metrics.recordCancelled();
     metrics.recordChunkRetry();
     metrics.recordNotifications(4);
 
     const lines = await rendered(metrics);
     expect(lines).toContain('batch_operations_accepted_total 10');
     expect(lines).toContain('batch_operations_refused_total{code="UNKNOWN_TARGET"} 1');
+    expect(lines).toContain('batch_requests_refused_total{transport="rest",code="OPERATION_NOT_FOUND"} 1');
+    expect(lines).toContain('batch_operations_settled_total{outcome="cancelled",code="none"} 1');
     expect(lines).toContain('batch_chunk_retries_total 1');
     expect(lines).toContain('batch_notifications_published_total 4');
   });

@@ -8,14 +8,21 @@ export type Conclusion = 'acknowledge' | 'dead_letter' | 'requeue';
 
 /** No program sent these on purpose: kept even when the caller was told. */
 const UNREADABLE: readonly string[] = ['MALFORMED_MESSAGE', 'UNKNOWN_PATTERN'];
-const PASSING: readonly string[] = ['SERVICE_UNAVAILABLE', 'SHUTTING_DOWN'];
 
-/** `answered`: the caller waits for an answer and gets it. Without one a refused message must not vanish silently. */
-export function concludeDelivery(error: IServiceError | undefined, answered: boolean): Conclusion {
+/**
+ * `answered`: the caller waits for an answer and gets it. Without one a refused message must not vanish silently.
+ * `repeatable`: executed again, it takes effect once (see `identify`). `SERVICE_UNAVAILABLE` may be a commit whose answer was
+ * lost, so what is not repeatable is left to people then; a message that is refused with `SHUTTING_DOWN` was not begun.
+ */
+export function concludeDelivery(
+  error: IServiceError | undefined,
+  { answered, repeatable }: { answered: boolean; repeatable: boolean },
+): Conclusion {
   if (error === undefined) return 'acknowledge';
   if (UNREADABLE.includes(error.code)) return 'dead_letter';
   if (answered) return 'acknowledge';
-  return PASSING.includes(error.code) ? 'requeue' : 'dead_letter';
+  if (error.code === 'SHUTTING_DOWN') return 'requeue';
+  return error.code === 'SERVICE_UNAVAILABLE' && repeatable ? 'requeue' : 'dead_letter';
 }
 
 const FIRST_DELAY_MS = 500;

@@ -1,6 +1,7 @@
 import type { INestApplication, INestMicroservice } from '@nestjs/common';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import type { Settings } from '../../services/config/settings.js';
+import { MetricsService } from '../../services/observability/metrics.service.js';
 import { RabbitmqService } from '../../services/rabbitmq/rabbitmq.service.js';
 import { RabbitmqServer } from './rabbitmq.server.js';
 import { TcpServer } from './tcp.server.js';
@@ -15,7 +16,8 @@ export function connectRpc(app: INestApplication, settings: Settings): INestMicr
 
 function createServer(app: INestApplication, settings: Settings): RabbitmqServer | TcpServer {
   const { rabbitmq } = settings;
+  const metrics = app.get(MetricsService, { strict: false });
   return rabbitmq === undefined
-    ? new TcpServer(settings)
-    : new RabbitmqServer({ ...settings, rabbitmq }, app.get(RabbitmqService, { strict: false }));
+    ? new TcpServer(settings, metrics)
+    : new RabbitmqServer({ ...settings, rabbitmq }, app.get(RabbitmqService, { strict: false }), metrics);
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { ServiceError } from '../../services/errors/service-error.js';
 import { MAX_NESTING, nestsDeeperThan } from '../nesting-depth.js';
 
@@ -16,6 +17,8 @@ export interface RpcPacket {
  */
 export function decodePacket(body: Buffer, maxKb: number): RpcPacket {
   if (body.length > maxKb * 1024) throw tooLarge(maxKb, body.length);
+  // Decoded nevertheless, it would be stored altered: U+FFFD in the place of each byte that is none.
+  if (!isUtf8(body)) throw notUtf8();
   if (nestsDeeperThan(MAX_NESTING, body)) {
     throw new ServiceError('MALFORMED_MESSAGE', `The message nests deeper than ${MAX_NESTING} levels`);
   }
@@ -29,6 +32,10 @@ export function tooLarge(limitKb: number, bytes?: number): ServiceError {
     `The message is larger than ${limitKb} KiB${size}; send fewer operations at once`,
     bytes === undefined ? { limitKb } : { limitKb, bytes },
   );
+}
+
+export function notUtf8(): ServiceError {
+  return new ServiceError('MALFORMED_MESSAGE', 'The message is not valid UTF-8');
 }
 
 function parse(body: Buffer): unknown {

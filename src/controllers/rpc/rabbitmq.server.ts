@@ -4,14 +4,16 @@ import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import type { IServiceError } from '../../interfaces/error.js';
 import { RPC_PATTERNS } from '../../interfaces/rpc.js';
 import type { Settings } from '../../services/config/settings.js';
+import type { MetricsService } from '../../services/observability/metrics.service.js';
 import { REQUEST_ID_HEADER, requestIdFrom, runInRequest } from '../../services/observability/request-context.js';
 import type { RabbitmqConnection } from '../../services/rabbitmq/rabbitmq-connection.js';
 import type { RabbitmqService } from '../../services/rabbitmq/rabbitmq.service.js';
 import { declareRpcTopology } from '../../services/rabbitmq/topology.js';
 import { concludeDelivery, requeueDelayMs, type Conclusion } from './conclude-delivery.js';
-import { decodePacket, type RpcPacket } from './decode-packet.js';
+import { decodePacket } from './decode-packet.js';
 import { InFlight } from './in-flight.js';
 import { encodeAnswer, refusal, runHandler, type RpcAnswer } from './rpc-answer.js';
+import { identify, type Identified } from './stable-identity.js';
 
 export type RabbitmqServerSettings = Pick<Settings, 'intake' | 'shutdownTimeoutMs'> & {
   rabbitmq: NonNullable<Settings['rabbitmq']>;
@@ -36,6 +38,7 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
   constructor(
     private readonly settings: RabbitmqServerSettings,
     rabbitmq: RabbitmqService,
+    private readonly metrics: MetricsService,
   ) {
     super();
     this.connection = rabbitmq.create({ name: 'rpc', setUp: (model) => this.consume(model) });
@@ -94,17 +97,18 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
 
   /** The way of a message. Never rejects. */
   private async serve(channel: Channel, message: ConsumeMessage): Promise<void> {
-    const packet = this.decode(message);
+    const request = this.read(message);
     const { replyTo } = message.properties as { replyTo?: unknown };
     const answered = isText(replyTo);
-    const longPoll = answered && isLongPoll(packet);
+    const longPoll = answered && isLongPoll(request);
     if (longPoll) whileOpen(() => channel.ack(message));
-    const answer = await this.answer(channel, message, packet);
+    const answer = await this.answer(channel, message, request);
+    if (answer.err !== undefined) this.metrics.recordRequestRefused('rabbitmq', answer.err.code);
     if (longPoll) {
       whileOpen(() => reply(channel, message, replyTo, answer));
       return;
     }
-    const conclusion = concludeDelivery(answer.err, answered);
+    const conclusion = concludeDelivery(answer.err, { answered, repeatable: isRepeatable(request) });
     if (!answered && answer.err !== undefined) this.report(message, answer.err, conclusion);
     if (conclusion === 'requeue') await this.holdBack(message);
     // A channel that is closed has returned its messages; the redelivered one is answered then.
@@ -114,17 +118,18 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
     });
   }
 
-  private async answer(channel: Channel, message: ConsumeMessage, packet: RpcPacket | Error): Promise<RpcAnswer> {
-    return runInRequest(requestIdOf(message, packet), () => {
-      if (packet instanceof Error) return refusal(packet);
+  private async answer(channel: Channel, message: ConsumeMessage, request: Identified | Error): Promise<RpcAnswer> {
+    return runInRequest(requestIdOf(message, request), () => {
+      if (request instanceof Error) return refusal(request);
+      const { packet } = request;
       const context = new RmqContext([message, channel, packet.pattern]);
       return runHandler(this.getHandlerByPattern(packet.pattern), packet.pattern, packet.data, context);
     });
   }
 
-  private decode(message: ConsumeMessage): RpcPacket | Error {
+  private read({ content, properties }: ConsumeMessage): Identified | Error {
     try {
-      return decodePacket(message.content, this.settings.intake.maxBodyKb);
+      return identify(decodePacket(content, this.settings.intake.maxBodyKb), properties.messageId);
     } catch (error) {
       return error as Error;
     }
@@ -141,6 +146,7 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
       msg: `A message without a caller to answer was refused: ${error.message}`,
       code: error.code,
       conclusion,
+      details: error.details,
       messageId: message.properties.messageId as unknown,
     });
   }
@@ -150,12 +156,17 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
  * It waits for up to half a minute and changes nothing: acknowledged on arrival, so that many who wait do not use up the
  * prefetch of those who write. If it is lost with this process, its caller asks again.
  */
-function isLongPoll(packet: RpcPacket | Error): boolean {
-  return !(packet instanceof Error) && packet.pattern === RPC_PATTERNS.waitForOperation;
+function isLongPoll(request: Identified | Error): boolean {
+  return !(request instanceof Error) && request.packet.pattern === RPC_PATTERNS.waitForOperation;
 }
 
-function requestIdOf({ properties }: ConsumeMessage, packet: RpcPacket | Error): string {
-  const ofPacket = packet instanceof Error ? undefined : packet.id;
+/** What cannot be read is never executed. */
+function isRepeatable(request: Identified | Error): boolean {
+  return request instanceof Error || request.repeatable;
+}
+
+function requestIdOf({ properties }: ConsumeMessage, request: Identified | Error): string {
+  const ofPacket = request instanceof Error ? undefined : request.packet.id;
   return requestIdFrom(properties.headers?.[REQUEST_ID_HEADER] ?? ofPacket ?? properties.correlationId);
 }
 

@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ServerTCP, TcpContext, type TcpSocket } from '@nestjs/microservices';
+import type { IServiceError } from '../../interfaces/error.js';
 import type { Settings } from '../../services/config/settings.js';
 import { ServiceError } from '../../services/errors/service-error.js';
+import type { MetricsService } from '../../services/observability/metrics.service.js';
 import { requestIdFrom, runInRequest } from '../../services/observability/request-context.js';
 import type { RpcPacket } from './decode-packet.js';
 import { FramedSocket } from './framed-socket.js';
@@ -25,12 +27,15 @@ export class TcpServer extends ServerTCP {
   private closing = false;
   private closed: Promise<void> | undefined;
 
-  constructor(private readonly settings: TcpServerSettings) {
+  constructor(
+    private readonly settings: TcpServerSettings,
+    private readonly metrics: MetricsService,
+  ) {
     super(settings.rpcTcp);
   }
 
-  override handleMessage(socket: TcpSocket, message: unknown): Promise<void> {
-    return this.inFlight.track(() => this.serve(socket, message as RpcPacket));
+  override handleMessage(socket: FramedSocket, message: unknown): Promise<void> {
+    return this.inFlight.track(() => socket.inFlight.track(() => this.serve(socket, message as RpcPacket)));
   }
 
   // NestJS waits for what this returns, though its own server returns nothing.
@@ -40,12 +45,13 @@ export class TcpServer extends ServerTCP {
     return this.closed;
   }
 
-  protected override getSocketInstance(socket: Socket): TcpSocket {
-    return new FramedSocket(socket, this.settings.intake.maxBodyKb);
+  protected override getSocketInstance(socket: Socket): FramedSocket {
+    return new FramedSocket(socket, this.settings.intake.maxBodyKb, (error) => this.count(error));
   }
 
   private async serve(socket: TcpSocket, packet: RpcPacket): Promise<void> {
     const answer = await this.answer(socket, packet);
+    if (answer.err !== undefined) this.count(answer.err);
     if (packet.id !== undefined) return reply(socket, packet.id, answer);
     if (answer.err !== undefined) {
       this.logger.warn({ msg: `An event was refused and is lost: ${answer.err.message}`, code: answer.err.code });
@@ -58,6 +64,10 @@ export class TcpServer extends ServerTCP {
       const context = new TcpContext([socket, pattern, undefined]);
       return runHandler(this.getHandlerByPattern(pattern), pattern, data, context);
     });
+  }
+
+  private count({ code }: IServiceError): void {
+    this.metrics.recordRequestRefused('tcp', code);
   }
 
   private async drain(): Promise<void> {

@@ -47,6 +47,6 @@ export function errorKind(error: unknown): ErrorKind {
 
 /** Undefined for errors that PostgreSQL did not send: `EPIPE` has five capitals too. */
 export function sqlStateOf(error: unknown): string | undefined {
-  const sent = error instanceof QueryFailedError ? error.driverError : error;
+  const sent: unknown = error instanceof QueryFailedError ? error.driverError : error;
   return sent instanceof pg.DatabaseError ? sent.code : undefined;
 }

@@ -33,8 +33,9 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
   private stopping = false;
   private failures = 0;
   private woken = false;
+  private retry = false;
   private wake: () => void = () => undefined;
-  private unsubscribe: () => void = () => undefined;
+  private subscriptions: (() => void)[] = [];
 
   constructor(
     @Inject(SETTINGS) private readonly settings: Settings,
@@ -57,7 +58,10 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     if (this.publisher === undefined || this.running !== undefined) return;
     this.stopping = false;
     await this.publisher.start();
-    this.unsubscribe = this.wakeUp.onChunkSettled(() => this.wakeNow());
+    this.subscriptions = [
+      this.wakeUp.onChunkSettled(() => this.wakeNow()),
+      this.publisher.onReady(() => this.retryNow()),
+    ];
     this.running = this.run(this.publisher);
   }
 
@@ -65,7 +69,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
   async stop(): Promise<void> {
     if (this.publisher === undefined || this.running === undefined) return;
     this.stopping = true;
-    this.unsubscribe();
+    for (const unsubscribe of this.subscriptions.splice(0)) unsubscribe();
     this.wakeNow();
     await this.running;
     this.running = undefined;
@@ -87,6 +91,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
 
   private async announce(publisher: SettledPublisher): Promise<RoundResult> {
     this.woken = false;
+    this.retry = false;
     try {
       const result = await this.database.transaction((tx) => this.announceOldest(tx, publisher));
       this.failures = 0;
@@ -120,15 +125,21 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
 
   private pause(delayMs: number): Promise<void> {
     // A chunk that settled during the round may have been too late for it. A failed round keeps to its back-off.
-    if (this.stopping || delayMs === 0 || (this.woken && this.failures === 0)) return Promise.resolve();
+    if (this.stopping || this.retry || delayMs === 0 || (this.woken && this.failures === 0)) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, delayMs);
       this.wake = () => {
-        if (this.failures > 0 && !this.stopping) return;
+        if (this.failures > 0 && !this.stopping && !this.retry) return;
         clearTimeout(timer);
         resolve();
       };
     });
+  }
+
+  /** The reason of the failure is gone, so its back-off ends; it is not forgotten, in case that was not the only one. */
+  private retryNow(): void {
+    this.retry = true;
+    this.wake();
   }
 
   private wakeNow(): void {

@@ -15,13 +15,19 @@ const CONFIRM_TIMEOUT_MS = 15_000;
 export class RabbitmqPublisher implements SettledPublisher {
   private readonly logger = new Logger(RabbitmqPublisher.name);
   private readonly connection: RabbitmqConnection;
+  private readonly readyListeners = new Set<() => void>();
   private channel: ConfirmChannel | undefined;
+  private turnedAway = false;
 
   constructor(
     rabbitmq: RabbitmqService,
     private readonly confirmTimeoutMs = CONFIRM_TIMEOUT_MS,
   ) {
-    this.connection = rabbitmq.create({ name: 'notifications', setUp: (model) => this.openChannel(model) });
+    this.connection = rabbitmq.create({
+      name: 'notifications',
+      setUp: (model) => this.openChannel(model),
+      onUsable: () => this.tellReady(),
+    });
   }
 
   async start(): Promise<void> {
@@ -29,13 +35,16 @@ export class RabbitmqPublisher implements SettledPublisher {
   }
 
   async publish(messages: readonly IOperationsSettledMessage[]): Promise<void> {
-    const channel = this.channel;
-    if (channel === undefined || !this.connection.connected) throw new Error('RabbitMQ is not connected');
-    // Published now, it would pile up in memory, and again with every attempt.
-    if (this.connection.blocked !== undefined)
-      throw new Error(`RabbitMQ takes no messages: ${this.connection.blocked}`);
+    this.turnedAway = true;
+    const channel = this.usableChannel();
+    this.turnedAway = false;
     for (const message of messages) send(channel, message);
     await this.confirmed(channel);
+  }
+
+  onReady(listener: () => void): () => void {
+    this.readyListeners.add(listener);
+    return () => void this.readyListeners.delete(listener);
   }
 
   async stop(): Promise<void> {
@@ -52,6 +61,21 @@ export class RabbitmqPublisher implements SettledPublisher {
       this.connection.restart('The channel of the notifications was closed');
     });
     this.channel = channel;
+  }
+
+  private usableChannel(): ConfirmChannel {
+    const { connected, blocked } = this.connection;
+    if (this.channel === undefined || !connected) throw new Error('RabbitMQ is not connected');
+    // Published now, it would pile up in memory, and again with every attempt.
+    if (blocked !== undefined) throw new Error(`RabbitMQ takes no messages: ${blocked}`);
+    return this.channel;
+  }
+
+  /** Only to who came in vain: a broker that ends the connection for what it is sent would else be sent it without end. */
+  private tellReady(): void {
+    if (!this.turnedAway) return;
+    this.turnedAway = false;
+    for (const listener of [...this.readyListeners]) listener();
   }
 
   private async confirmed(channel: ConfirmChannel): Promise<void> {

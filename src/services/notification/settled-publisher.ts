@@ -13,6 +13,12 @@ export interface SettledPublisher {
    */
   publish(messages: readonly IOperationsSettledMessage[]): Promise<void>;
 
+  /**
+   * `listener` is called when what `publish` was refused for is gone, as far as that is noticed without trying again.
+   * Answers a function that ends the subscription.
+   */
+  onReady(listener: () => void): () => void;
+
   stop(): Promise<void>;
 }
 

@@ -34,6 +34,11 @@ export class TcpPublisher implements SettledPublisher {
     for (const message of messages) await this.send(message);
   }
 
+  /** Never: it connects with a message, so there is nothing to be noticed in between. */
+  onReady(): () => void {
+    return () => undefined;
+  }
+
   async stop(): Promise<void> {
     await this.client.close();
   }

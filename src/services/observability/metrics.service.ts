@@ -17,6 +17,9 @@ export interface SettledChunk {
   fallback: boolean;
 }
 
+/** How a request came in. */
+export type Transport = 'rest' | 'rabbitmq' | 'tcp';
+
 /** What the queue holds now, read when somebody asks. */
 export interface QueueDepth {
   pending: number;
@@ -35,13 +38,21 @@ export class MetricsService {
   private readQueueDepth: (() => Promise<QueueDepth>) | undefined;
 
   private readonly accepted = this.counter('batch_operations_accepted_total', 'Operations stored in the queue');
-  private readonly refused = this.counter('batch_operations_refused_total', 'Requests refused, by error code', [
-    'code',
-  ]);
-  private readonly settled = this.counter('batch_operations_settled_total', 'Operations settled by this process', [
-    'outcome',
-    'code',
-  ]);
+  private readonly refused = this.counter(
+    'batch_operations_refused_total',
+    'Operations refused at the intake, by error code',
+    ['code'],
+  );
+  private readonly requestsRefused = this.counter(
+    'batch_requests_refused_total',
+    'Requests and events answered with an error, whatever they asked for, by transport and error code',
+    ['transport', 'code'],
+  );
+  private readonly settled = this.counter(
+    'batch_operations_settled_total',
+    'Operations settled or cancelled by this process',
+    ['outcome', 'code'],
+  );
   private readonly statements = this.counter('batch_statements_total', 'SQL statements sent to the target tables');
   private readonly fallbacks = this.counter(
     'batch_chunk_fallbacks_total',
@@ -75,8 +86,17 @@ export class MetricsService {
     this.accepted.inc(count);
   }
 
+  /** An operation that the intake did not take; one request may carry many. */
   recordRefused(code: string): void {
     this.refused.inc({ code });
+  }
+
+  recordRequestRefused(transport: Transport, code: string): void {
+    this.requestsRefused.inc({ transport, code });
+  }
+
+  recordCancelled(): void {
+    this.settled.inc({ outcome: 'cancelled', code: NO_CODE });
   }
 
   recordChunk({ durationMs, completed, failedByCode, statements, fallback }: SettledChunk): void {

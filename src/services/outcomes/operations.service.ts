@@ -3,6 +3,7 @@ import type { IBatchOperation, IListOperationsQuery, IPage } from '../../interfa
 import { parseTargetName, tableId } from '../catalog/target-name.js';
 import { DatabaseService } from '../database/database.service.js';
 import { ServiceError } from '../errors/service-error.js';
+import { MetricsService } from '../observability/metrics.service.js';
 import { QueueService } from '../queue/queue.service.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { checkCursor, FIRST_PAGE } from './cursor.js';
@@ -22,6 +23,7 @@ export class OperationsService {
     private readonly queue: QueueService,
     private readonly watch: OutcomeWatchService,
     private readonly wakeUp: WakeUpService,
+    private readonly metrics: MetricsService,
   ) {}
 
   /** @throws ServiceError OPERATION_NOT_FOUND */
@@ -56,6 +58,7 @@ export class OperationsService {
   /** @throws ServiceError OPERATION_NOT_FOUND, NOT_CANCELLABLE, SERVICE_UNAVAILABLE */
   async cancel(id: string): Promise<IBatchOperation> {
     await this.queue.cancel(id);
+    this.metrics.recordCancelled();
     this.wakeUp.chunkSettled();
     return this.get(id);
   }

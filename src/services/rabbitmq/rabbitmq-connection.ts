@@ -8,9 +8,12 @@ export interface RabbitmqConnectionOptions {
   name: string;
   /** Declares and opens what the connection is for. Runs after every connect; a failure is a failed connect. */
   setUp: (model: ChannelModel) => Promise<void>;
+  /** Told whenever messages can be sent that could not before: it is connected and set up, or no longer blocked. */
+  onUsable?: () => void;
 }
 
-const RECOVERY = { initialDelay: 100, maxDelay: 10_000, factor: 2, jitter: 0.2 };
+/** An attempt costs little, and whoever calls or is to be notified waits for it. */
+const RECOVERY = { initialDelay: 100, maxDelay: 2000, factor: 2, jitter: 0.2 };
 const CONNECT_TIMEOUT_MS = 10_000;
 const HEARTBEAT_SECONDS = 15;
 
@@ -94,6 +97,7 @@ export class RabbitmqConnection {
       this.current = model;
       this.blockedReason = undefined;
       this.logger.log('Connected');
+      this.options.onUsable?.();
     });
     recovering.on('disconnect', (error) => {
       this.current = undefined;
@@ -106,7 +110,10 @@ export class RabbitmqConnection {
       this.blockedReason = reason;
       this.logger.warn(`The broker takes no messages: ${reason}`);
     });
-    recovering.on('unblocked', () => (this.blockedReason = undefined));
+    recovering.on('unblocked', () => {
+      this.blockedReason = undefined;
+      this.options.onUsable?.();
+    });
     // What matters of it comes as `disconnect`.
     recovering.on('error', () => undefined);
   }

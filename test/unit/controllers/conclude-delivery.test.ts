@@ -20,8 +20,18 @@ describe('concludeDelivery', () => {
     ['MALFORMED_MESSAGE', true, 'dead_letter'],
     ['MALFORMED_MESSAGE', false, 'dead_letter'],
     ['UNKNOWN_PATTERN', true, 'dead_letter'],
-  ])('%s, answered: %s → %s', (code, answered, conclusion) => {
-    expect(concludeDelivery(code && error(code), answered)).toBe(conclusion);
+  ])('%s of a message that may be repeated, answered: %s → %s', (code, answered, conclusion) => {
+    expect(concludeDelivery(code && error(code), { answered, repeatable: true })).toBe(conclusion);
+  });
+
+  it.each<[code: ErrorCode | undefined, answered: boolean, conclusion: Conclusion]>([
+    [undefined, false, 'acknowledge'],
+    ['UNKNOWN_TARGET', false, 'dead_letter'],
+    ['SERVICE_UNAVAILABLE', true, 'acknowledge'],
+    ['SERVICE_UNAVAILABLE', false, 'dead_letter'],
+    ['SHUTTING_DOWN', false, 'requeue'],
+  ])('%s of a message that would take effect twice, answered: %s → %s', (code, answered, conclusion) => {
+    expect(concludeDelivery(code && error(code), { answered, repeatable: false })).toBe(conclusion);
   });
 });
 

@@ -1,0 +1,93 @@
+import { isUtf8 } from 'node:buffer';
+import { ServiceError } from '../../services/errors/service-error.js';
+import { notUtf8, tooLarge } from './decode-packet.js';
+
+export interface Scanned {
+  /** What can be read, in whole characters. */
+  text: string;
+  /** Why the stream cannot be read from there on. */
+  fault?: ServiceError;
+}
+
+/**
+ * Looks over a stream of frames `<length>#<JSON>` before anybody waits for their rest. It promises that no byte is altered on
+ * its way to text, and that a stream is refused at the first byte that can belong to no frame, or only to one that is too large.
+ * What stands in the frames is left to others.
+ */
+export class FrameScanner {
+  /** The beginning of a character whose rest is still to come. */
+  private rest: Buffer = Buffer.alloc(0);
+  /** The length that is being read; undefined before its first digit. */
+  private length: number | undefined;
+  /** UTF-16 units of the current frame that are still to come. */
+  private missing = 0;
+
+  constructor(private readonly maxKb: number) {}
+
+  scan(data: Buffer): Scanned {
+    const { text, rest, valid } = decode(Buffer.concat([this.rest, data]));
+    this.rest = rest;
+    let at = 0;
+    while (at < text.length) {
+      const skipped = Math.min(this.missing, text.length - at);
+      this.missing -= skipped;
+      at += skipped;
+      if (at === text.length) break;
+      const fault = this.readLength(text.charAt(at));
+      if (fault !== undefined) return { text: text.slice(0, at), fault };
+      at += 1;
+    }
+    return valid ? { text } : { text, fault: notUtf8() };
+  }
+
+  private readLength(char: string): ServiceError | undefined {
+    if (char >= '0' && char <= '9') {
+      this.length = (this.length ?? 0) * 10 + Number(char);
+      // No UTF-16 unit takes less than a byte.
+      return this.length > this.maxKb * 1024 ? tooLarge(this.maxKb) : undefined;
+    }
+    if (char !== '#' || this.length === undefined) {
+      return new ServiceError('MALFORMED_MESSAGE', 'The frame has no length; expected <length>#<JSON>');
+    }
+    this.missing = this.length;
+    this.length = undefined;
+    return undefined;
+  }
+}
+
+/** `text`: all that stands before the first byte that is no UTF-8. `rest`: the bytes of a character that is not whole. */
+function decode(bytes: Buffer): { text: string; rest: Buffer; valid: boolean } {
+  const end = endOfCharacters(bytes);
+  const whole = bytes.subarray(0, end);
+  if (isUtf8(whole)) return { text: whole.toString('utf8'), rest: bytes.subarray(end), valid: true };
+  const readable = whole.subarray(0, endOfAgreement(whole, Buffer.from(whole.toString('utf8'))));
+  const text = readable.subarray(0, endOfCharacters(readable)).toString('utf8');
+  return { text, rest: Buffer.alloc(0), valid: false };
+}
+
+const LONGEST_CHARACTER = 4;
+
+/** Where a character begins that is not whole; the end of the bytes when there is none. */
+function endOfCharacters(bytes: Buffer): number {
+  for (let back = 1; back <= Math.min(LONGEST_CHARACTER, bytes.length); back += 1) {
+    const start = bytes.length - back;
+    const length = characterLength(bytes[start]!);
+    if (length !== undefined) return length > back ? start : bytes.length;
+  }
+  return bytes.length;
+}
+
+/** Bytes of the character that begins with this one; undefined within a character. */
+function characterLength(byte: number): number | undefined {
+  if (byte < 0x80) return 1;
+  if (byte < 0xc0) return undefined;
+  if (byte < 0xe0) return 2;
+  return byte < 0xf0 ? 3 : 4;
+}
+
+/** Where two differ first: decoded and encoded again, only what is no UTF-8 has changed. */
+function endOfAgreement(one: Buffer, other: Buffer): number {
+  let at = 0;
+  while (at < one.length && one[at] === other[at]) at += 1;
+  return at;
+}
