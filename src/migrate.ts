@@ -1,6 +1,9 @@
+import { connectDatabase } from './bootstrap/check-surroundings.js';
 import { provideDatabase } from './bootstrap/embedded-database.js';
+import { explainStartFailure } from './bootstrap/explain-start-failure.js';
 import { readSettings } from './bootstrap/read-settings.js';
-import { createDataSource, migrate } from './services/database/data-source.js';
+import { StartError } from './bootstrap/start-error.js';
+import { migrate } from './services/database/data-source.js';
 import { createLogger } from './services/observability/logger.js';
 
 // Runs the migrations that are missing, and ends: with 0, or with 1 and the reason. May run in several places at once.
@@ -9,13 +12,16 @@ const logger = createLogger(given);
 try {
   const { settings, embedded } = await provideDatabase(given, (line) => logger.info(line));
   try {
-    const dataSource = await createDataSource(settings).initialize();
+    const dataSource = await connectDatabase(settings);
     const applied = await migrate(dataSource).finally(() => dataSource.destroy());
     logger.info(applied.length === 0 ? 'No migration was missing' : `Applied: ${applied.join(', ')}`);
+  } catch (error) {
+    throw explainStartFailure(error, settings);
   } finally {
     await embedded?.stop();
   }
 } catch (error) {
-  logger.fatal({ err: error }, 'The migrations were not applied');
+  if (error instanceof StartError) logger.fatal(`The migrations were not applied: ${error.message}`);
+  else logger.fatal({ err: error }, 'The migrations were not applied');
   process.exitCode = 1;
 }

@@ -4,31 +4,13 @@ import { redactUrl } from '../services/observability/redact-url.js';
 
 export type EmbeddedPlace = Pick<EmbeddedPostgres, 'port' | 'directory' | 'reused'>;
 
-/** What whoever starts the service wants to know: how to reach it, and what of it is makeshift. */
-export function describeService(settings: Settings, embedded: EmbeddedPlace | undefined): string[] {
-  return [
-    ...(settings.role === 'worker' ? describeWorker(settings) : describeApi(settings)),
-    ...describeStandIns(settings, embedded),
-  ];
+/** What whoever starts the service wants to know: how to reach it. */
+export function describeService(settings: Settings): string[] {
+  return settings.role === 'worker' ? describeWorker(settings) : describeApi(settings);
 }
 
-function describeApi({ http, rabbitmq, rpcTcp }: Settings): string[] {
-  const base = `http://${reachableHost(http.host)}:${http.port}`;
-  return [
-    `REST: ${base}/api/v1, described at ${base}/api/docs; ${base}/health/ready, ${base}/metrics`,
-    rabbitmq
-      ? `RPC: RabbitMQ queue '${rabbitmq.queue}' at ${redactUrl(rabbitmq.url)}`
-      : `RPC: TCP ${rpcTcp.host}:${rpcTcp.port}`,
-  ];
-}
-
-function describeWorker({ workerHealthPort, http }: Settings): string[] {
-  if (workerHealthPort === undefined) return ['No HTTP port; set BATCH_WORKER_HEALTH_PORT for /health/* and /metrics'];
-  const base = `http://${reachableHost(http.host)}:${workerHealthPort}`;
-  return [`No HTTP port but for ${base}/health/ready, ${base}/metrics`];
-}
-
-function describeStandIns(
+/** What of it is makeshift, and what to set instead. */
+export function describeStandIns(
   { rabbitmq, notificationTcpUrl, role }: Settings,
   embedded: EmbeddedPlace | undefined,
 ): string[] {
@@ -45,6 +27,22 @@ function describeStandIns(
     lines.push(`NO BROKER: ${rpc}notifications go ${notified}. Set BATCH_SERVICE_RMQ_URL for RabbitMQ.`);
   }
   return lines;
+}
+
+function describeApi({ http, rabbitmq, rpcTcp }: Settings): string[] {
+  const base = `http://${reachableHost(http.host)}:${http.port}`;
+  return [
+    `REST: ${base}/api/v1, described at ${base}/api/docs; ${base}/health/ready, ${base}/metrics`,
+    rabbitmq
+      ? `RPC: RabbitMQ queue '${rabbitmq.queue}' at ${redactUrl(rabbitmq.url)}`
+      : `RPC: TCP ${rpcTcp.host}:${rpcTcp.port}`,
+  ];
+}
+
+function describeWorker({ workerHealthPort, http }: Settings): string[] {
+  if (workerHealthPort === undefined) return ['No HTTP port; set BATCH_WORKER_HEALTH_PORT for /health/* and /metrics'];
+  const base = `http://${reachableHost(http.host)}:${workerHealthPort}`;
+  return [`No HTTP port but for ${base}/health/ready, ${base}/metrics`];
 }
 
 function reachableHost(host: string): string {

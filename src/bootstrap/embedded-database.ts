@@ -1,5 +1,11 @@
 import type { Settings } from '../services/config/settings.js';
-import { startEmbeddedPostgres, type EmbeddedPostgres } from '../services/database/embedded-postgres.js';
+import {
+  findEmbeddedPostgres,
+  startEmbeddedPostgres,
+  type EmbeddedAddress,
+  type EmbeddedPostgres,
+} from '../services/database/embedded-postgres.js';
+import { StartError } from './start-error.js';
 
 export interface Database {
   /** The settings, with a database in any case. */
@@ -15,4 +21,24 @@ export async function provideDatabase(settings: Settings, log: (line: string) =>
   const embedded = await startEmbeddedPostgres({ directory, database, log });
   const { host, port, username, password } = embedded;
   return { settings: { ...settings, database: { ...settings.database, host, port, username, password } }, embedded };
+}
+
+/**
+ * The address of the service's database, as `postgres://…`, with the password.
+ *
+ * @throws StartError when that is the embedded PostgreSQL, and it does not run.
+ */
+export async function databaseUrl({ database }: Settings): Promise<string> {
+  const { host, port, username, password } = database.host === undefined ? await runningEmbedded(database) : database;
+  const url = new URL(`postgres://${host}:${port}/${encodeURIComponent(database.name)}`);
+  url.username = username;
+  url.password = password;
+  if (database.ssl) url.searchParams.set('sslmode', 'verify-full');
+  return url.href;
+}
+
+async function runningEmbedded({ embeddedDir }: Settings['database']): Promise<EmbeddedAddress> {
+  const running = await findEmbeddedPostgres(embeddedDir);
+  if (running) return running;
+  throw new StartError(`The embedded PostgreSQL in ${embeddedDir} does not run: start the service first (npm start)`);
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { InvalidSettingsError, loadSettings, type Settings } from '../services/config/settings.js';
+import { InvalidSettingsError } from '../services/config/invalid-settings.error.js';
+import { loadSettings, type Settings } from '../services/config/settings.js';
 
 /**
  * The settings of this process, from the environment and, for what that leaves open, the file `.env`. `role` stands above

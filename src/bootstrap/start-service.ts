@@ -7,9 +7,11 @@ import { configureHttp } from '../controllers/http/configure-http.js';
 import { setUpSwagger } from '../controllers/http/set-up-swagger.js';
 import { connectRpc } from '../controllers/rpc/connect-rpc.js';
 import type { Settings } from '../services/config/settings.js';
-import { NestLogger } from '../services/observability/nest-logger.js';
-import { describeService } from './describe-service.js';
+import { BootLogger } from './boot-logger.js';
+import { checkDatabase, checkPorts } from './check-surroundings.js';
+import { describeService, describeStandIns } from './describe-service.js';
 import { provideDatabase, type Database } from './embedded-database.js';
+import { explainStartFailure } from './explain-start-failure.js';
 import { ShutdownWatch } from './shutdown-watch.js';
 
 export interface RunningService {
@@ -19,30 +21,51 @@ export interface RunningService {
   close(): Promise<void>;
   /** What `close` waits for now. */
   closing(): string[];
-  /** For a process that must end now: only what would outlive it is released. */
+}
+
+export interface StartingService {
+  /** Resolves when it serves. When it rejects, with a `StartError` where the cure is known, nothing is left running. */
+  up: Promise<RunningService>;
+  /** For a process that must end before it is up: only what would outlive it is released. */
   abandon(): Promise<void>;
 }
 
-/**
- * Starts the service in the role that the settings name, with an embedded PostgreSQL where they name no database. It serves
- * when the promise resolves; when it rejects, nothing is left running.
- */
-export async function startService(given: Settings, logger: Logger): Promise<RunningService> {
-  const database = await provideDatabase(given, (line) => logger.info(line));
+/** Starts the service in the role that the settings name, with an embedded PostgreSQL where they name no database. */
+export function beginService(given: Settings, logger: Logger): StartingService {
+  const database = checkPorts(given).then(() => provideDatabase(given, (line) => logger.info(line)));
+  return {
+    up: database.then((provided) => startOn(provided, logger)),
+    abandon: () =>
+      database.then(
+        ({ embedded }) => embedded?.stop(),
+        () => undefined,
+      ),
+  };
+}
+
+/** `beginService`, for whoever waits until it serves. */
+export function startService(given: Settings, logger: Logger): Promise<RunningService> {
+  return beginService(given, logger).up;
+}
+
+async function startOn({ settings, embedded }: Database, logger: Logger): Promise<RunningService> {
   try {
-    const app = await startApplication(database.settings, logger);
-    for (const line of describeService(database.settings, database.embedded)) logger.info(line);
-    logger.info(`Batch Service is up, role ${database.settings.role}`);
-    return runningService(app, database);
+    await checkDatabase(settings);
+    const app = await startApplication(settings, logger);
+    for (const line of describeService(settings)) logger.info(line);
+    const makeshift = settings.environment === 'production' ? 'warn' : 'info';
+    for (const line of describeStandIns(settings, embedded)) logger[makeshift](line);
+    logger.info(`Batch Service is up, role ${settings.role}`);
+    return runningService(app, { settings, embedded });
   } catch (error) {
-    await database.embedded?.stop();
-    throw error;
+    await embedded?.stop();
+    throw explainStartFailure(error, settings);
   }
 }
 
 async function startApplication(settings: Settings, logger: Logger): Promise<INestApplicationContext> {
   const options: NestApplicationOptions = {
-    logger: new NestLogger(logger),
+    logger: new BootLogger(logger),
     abortOnError: false,
     // REST has a parser of its own, with limits; probes take no bodies.
     bodyParser: false,
@@ -58,9 +81,9 @@ async function startApi(settings: Settings, options: NestApplicationOptions): Pr
     configureHttp(app, settings);
     setUpSwagger(app);
     connectRpc(app, settings);
-    await app.init();
-    await app.startAllMicroservices();
+    // RPC last: it takes messages from the queue of everybody, REST is asked by those who found it ready.
     await app.listen(settings.http.port, settings.http.host);
+    await app.startAllMicroservices();
   });
 }
 
@@ -97,6 +120,5 @@ function runningService(app: INestApplicationContext, { settings, embedded }: Da
       await embedded?.stop();
     },
     closing: () => (watch.pending.length > 0 ? watch.pending : [phase]),
-    abandon: async () => embedded?.stop(),
   };
 }

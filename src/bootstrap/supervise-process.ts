@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { TimedOutError, withTimeout } from '../services/observability/with-timeout.js';
-import type { RunningService } from './start-service.js';
+import { StartError } from './start-error.js';
+import type { RunningService, StartingService } from './start-service.js';
 
 type StopSignal = 'SIGINT' | 'SIGTERM';
 
@@ -13,9 +14,9 @@ const LAST_WORK_MS = 5000;
 /**
  * Ends the process well. The first SIGTERM or SIGINT stops the service: it takes nothing new, finishes what it began and
  * exits with 0, or with 1 and the names of what hangs when that takes longer than `timeoutMs`. A second signal ends it at
- * once, with 143 or 130. A fault that nobody caught is logged and ends it with 1; work of that moment is rolled back.
+ * once, with 143 or 130. A start under way is waited for, within the same time. A fault that nobody caught is logged and ends it with 1; work of that moment is rolled back.
  */
-export function superviseProcess(starting: Promise<RunningService>, logger: Logger, timeoutMs: number): void {
+export function superviseProcess(starting: StartingService, logger: Logger, timeoutMs: number): void {
   let stopRequestedAt: number | undefined;
   let failed = false;
 
@@ -33,8 +34,9 @@ export function superviseProcess(starting: Promise<RunningService>, logger: Logg
     // What fails while failing must not begin it anew.
     if (failed) return;
     failed = true;
-    logger.fatal({ err: error }, message);
-    await starting.then(abandoned, () => undefined);
+    if (error instanceof StartError) logger.fatal(`${message}: ${error.message}`);
+    else logger.fatal({ err: error }, message);
+    await abandoned(starting);
     process.exit(1);
   };
 
@@ -42,26 +44,30 @@ export function superviseProcess(starting: Promise<RunningService>, logger: Logg
   process.on('SIGTERM', () => void stop('SIGTERM'));
   process.on('uncaughtException', (error) => void fail('Nobody caught this exception', error));
   process.on('unhandledRejection', (reason) => void fail('Nobody caught this rejection', reason));
-  starting.catch((error: unknown) => fail('The service could not start', error));
+  starting.up.catch((error: unknown) => fail('The service could not start', error));
 }
 
-async function stopped(starting: Promise<RunningService>, logger: Logger, timeoutMs: number): Promise<number> {
-  const service = await starting;
+async function stopped(starting: StartingService, logger: Logger, timeoutMs: number): Promise<number> {
+  const deadline = performance.now() + timeoutMs;
+  let service: RunningService | undefined;
   try {
-    await withTimeout(service.close(), timeoutMs);
+    service = await withTimeout(starting.up, timeoutMs);
+    await withTimeout(service.close(), deadline - performance.now());
     logger.info('Stopped');
     return 0;
   } catch (error) {
     if (error instanceof TimedOutError) {
-      logger.error(`Not stopped within ${timeoutMs} ms; still waiting for: ${service.closing().join(', ')}`);
-      await abandoned(service);
-    } else {
+      const awaited = service?.closing().join(', ') ?? 'its start';
+      logger.error(`Not stopped within ${timeoutMs} ms; still waiting for: ${awaited}`);
+      await abandoned(starting);
+    } else if (service !== undefined) {
       logger.error({ err: error }, 'Stopping failed');
     }
+    // Else the start failed meanwhile, and is told as that.
     return 1;
   }
 }
 
-async function abandoned(service: RunningService): Promise<void> {
-  await withTimeout(service.abandon(), LAST_WORK_MS).catch(() => undefined);
+async function abandoned(starting: StartingService): Promise<void> {
+  await withTimeout(starting.abandon(), LAST_WORK_MS).catch(() => undefined);
 }

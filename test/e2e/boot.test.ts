@@ -171,27 +171,108 @@ describe('a start that cannot succeed', () => {
       const service = await start({ DB_HOST: '127.0.0.1', DB_PORT: port, ...(await apiPorts()) }, { program });
 
       expect(await service.exited).toBe(1);
-      expect(service.output).toContain(`127.0.0.1:${port}`);
+      expectOneReason(service, `127.0.0.1:${port} does not answer`, 'DB_HOST', 'DB_PORT');
     },
   );
 
-  it('ends with 1 when its port is taken, and names the port', async () => {
+  it.each([
+    ['a database that is not there', { DB_NAME: 'no_such_database' }, ['"no_such_database"', 'DB_NAME']],
+    ['a user that is not let in', { DB_USERNAME: 'no_such_user' }, ['"no_such_user"', 'DB_USERNAME', 'DB_PASSWORD']],
+    [
+      'a broker that refuses the login',
+      { BATCH_SERVICE_RMQ_URL: 'wrong' },
+      ['RabbitMQ refuses', 'BATCH_SERVICE_RMQ_URL'],
+    ],
+  ])('ends with 1 for %s, and names the variable', async (_what, wrong: TestEnvironment, told) => {
+    const database = await createTestDatabase();
+    const environment = testEnvironment(database.environment);
+    const broker = new URL(environment.BATCH_SERVICE_RMQ_URL ?? '');
+    broker.password = 'wrong';
+    const service = await start({
+      ...environment,
+      ...wrong,
+      ...(await apiPorts()),
+      ...(wrong.BATCH_SERVICE_RMQ_URL && { BATCH_SERVICE_RMQ_URL: broker.href }),
+      LOG_LEVEL: 'fatal',
+    });
+
+    expect(await service.exited).toBe(1);
+    expectOneReason(service, ...told);
+    await database.drop();
+  });
+
+  it.each([
+    ['HTTP_PORT', 'all'],
+    ['BATCH_RPC_TCP_PORT', 'all'],
+    ['BATCH_WORKER_HEALTH_PORT', 'worker'],
+  ])('ends with 1 when its port is taken, names %s, and has taken no work before', async (variable, role) => {
     const database = await createTestDatabase();
     const holder = createServer().listen(0, '0.0.0.0');
     await once(holder, 'listening');
     const { port } = holder.address() as AddressInfo;
 
     const service = await start({
-      ...testEnvironment(database.environment),
+      ...testEnvironment({ ...database.environment, BATCH_SERVICE_RMQ_URL: '' }),
+      ...(await apiPorts()),
       LOG_LEVEL: 'info',
-      HTTP_PORT: String(port),
+      BATCH_ROLE: role,
+      [variable]: String(port),
     });
 
     expect(await service.exited).toBe(1);
-    expect(service.output).toMatch(new RegExp(`EADDRINUSE.*:${port}`));
+    expectOneReason(service, `Port ${port} is in use`, variable);
+    expect(service.output).not.toContain('Poller started');
     holder.close();
     await database.drop();
   });
+
+  it.each(['all', 'api', 'worker'])(
+    'ends with 1 as %s in production on a database that lacks migrations',
+    async (role) => {
+      const database = await createTestDatabase({ migrated: false });
+      const service = await start({
+        ...testEnvironment(database.environment),
+        ...(await apiPorts()),
+        NODE_ENV: 'production',
+        LOG_LEVEL: 'info',
+        BATCH_ROLE: role,
+      });
+
+      expect(await service.exited).toBe(1);
+      expectOneReason(service, 'CreateQueue1763700000000', 'node dist/migrate.js');
+      await database.drop();
+    },
+  );
+
+  it('ends with 1 in the time of a shutdown when it is told to stop and its broker accepts, but stays silent', async () => {
+    const database = await createTestDatabase();
+    const silent = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const connected = once(silent, 'connection');
+    const { port } = silent.address() as AddressInfo;
+    const service = await start({
+      ...testEnvironment(database.environment),
+      ...(await apiPorts()),
+      LOG_LEVEL: 'info',
+      BATCH_SERVICE_RMQ_URL: `amqp://127.0.0.1:${port}`,
+      BATCH_SHUTDOWN_TIMEOUT: '300',
+    });
+    await connected;
+
+    service.signal('SIGTERM');
+
+    expect(await service.exited).toBe(1);
+    expect(service.output).toMatch(/Not stopped within 300 ms; still waiting for: its start/);
+    silent.close();
+    await database.drop();
+  });
+
+  /** Told once, in one line, without a stack. */
+  function expectOneReason({ output }: ServiceProcess, ...told: string[]): void {
+    const reasons = output.split('\n').filter((line) => told.every((text) => line.includes(text)));
+    expect(reasons, output).toHaveLength(1);
+    expect(output).not.toMatch(/^\s+at |\\n\s+at /m);
+  }
 });
 
 describe('the service on servers of its own', () => {
@@ -359,27 +440,49 @@ describe('the service on servers of its own', () => {
 describe('the migration command', () => {
   it('makes a database ready that was not, and finds nothing to do the second time', async () => {
     const database = await createTestDatabase({ migrated: false });
-    const environment = { ...testEnvironment(database.environment), ...(await apiPorts()), LOG_LEVEL: 'info' };
-    const unready = await start({ ...environment, BATCH_RUN_MIGRATIONS: 'false' }, { args: ['api'] });
-    await unready.up();
-    expect(await readiness(environment.HTTP_PORT)).toMatchObject({
-      status: 503,
-      body: {
-        status: 'not_ready',
-        parts: { migrations: { status: 'down', reason: expect.stringMatching(/CreateQueue\d+/) } },
-      },
-    });
+    const environment = {
+      ...testEnvironment(database.environment),
+      ...(await apiPorts()),
+      LOG_LEVEL: 'info',
+      BATCH_RUN_MIGRATIONS: 'false',
+    };
 
     const first = await start(environment, { program: 'migrate' });
     expect(await first.exited).toBe(0);
     expect(first.output).toMatch(/Applied: CreateQueue\d+/);
+    const service = await start(environment, { args: ['api'] });
+    await service.up();
     expect(await readiness(environment.HTTP_PORT)).toMatchObject({ status: 200, body: { status: 'ready' } });
 
     const second = await start(environment, { program: 'migrate' });
     expect(await second.exited).toBe(0);
     expect(second.output).toContain('No migration was missing');
 
-    await unready.end();
+    await service.end();
+    await database.drop();
+  });
+});
+
+describe('production without a broker', () => {
+  it('is allowed, with a warning', async () => {
+    const database = await createTestDatabase();
+    const service = await start({
+      ...testEnvironment({ ...database.environment, BATCH_SERVICE_RMQ_URL: '' }),
+      ...(await apiPorts()),
+      NODE_ENV: 'production',
+      LOG_LEVEL: 'info',
+    });
+    await service.up();
+
+    const lines = service.output
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { level: string; msg: string });
+    expect(lines.filter(({ level }) => level === 'warn')).toEqual([
+      expect.objectContaining({ msg: expect.stringMatching(/^NO BROKER: .*BATCH_SERVICE_RMQ_URL/) }),
+    ]);
+
+    await service.end();
     await database.drop();
   });
 });

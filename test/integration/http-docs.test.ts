@@ -7,6 +7,7 @@ import { startTestApp, type TestApp } from '../support/app.js';
 
 interface Media {
   schema?: object;
+  example?: unknown;
   examples?: Record<string, { value: object }>;
 }
 
@@ -21,6 +22,7 @@ interface Endpoint {
     tags?: string[];
     requestBody?: Answer;
     responses: Record<string, Answer>;
+    parameters?: { name: string; in: string; description?: string; example?: unknown }[];
   };
 }
 
@@ -124,9 +126,11 @@ describe('the description of the API', () => {
         .flatMap(([status, { content }]) => {
           const examples = content?.['application/problem+json']?.examples ?? {};
           expect(Object.keys(examples), `${each.name} ${status}`).not.toHaveLength(0);
-          return Object.entries(examples).map(([code, example]) => {
-            expect(example.value).toMatchObject({ code, status: Number(status) });
-            expect(Number(status)).toBe(describeError(code as (typeof REFUSAL_CODES)[number]).httpStatus);
+          return Object.values(examples).map(({ value }) => {
+            const { code } = value as { code: (typeof REFUSAL_CODES)[number] };
+            expect(value).toMatchObject({ status: Number(status) });
+            // The one status that shares its code.
+            if (status !== '415') expect(Number(status)).toBe(describeError(code).httpStatus);
             return code;
           });
         });
@@ -138,12 +142,54 @@ describe('the description of the API', () => {
     const named = new Set(
       ofApi().flatMap((each) =>
         responsesOf(each).flatMap(([, { content }]) =>
-          Object.keys(content?.['application/problem+json']?.examples ?? {}),
+          Object.values(content?.['application/problem+json']?.examples ?? {}).map(
+            ({ value }) => (value as { code: string }).code,
+          ),
         ),
       ),
     );
     const withoutEndpoint = ['ROUTE_NOT_FOUND', 'UNKNOWN_PATTERN'];
     expect([...named].sort()).toEqual(REFUSAL_CODES.filter((code) => !withoutEndpoint.includes(code)).sort());
+  });
+
+  it('tells of every query parameter what it is for, and prefills none with what would find nothing', () => {
+    const parameters = endpoints
+      .flatMap(({ operation }) => operation.parameters ?? [])
+      .filter((each) => each.in === 'query');
+    expect(parameters.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['limit', 'cursor', 'status', 'target', 'source', 'wait']),
+    );
+    for (const { name, description, example } of parameters) {
+      expect(description, name).toMatch(/\w{3}/);
+      expect(example, name).toBeUndefined();
+    }
+  });
+
+  it('names 415 where a body is taken, and there the service answers it', async () => {
+    const described = ofApi().filter(({ operation }) => '415' in operation.responses);
+    expect(described.map(({ name }) => name)).toEqual(
+      ofApi()
+        .map(({ name }) => name)
+        .filter((name) => name.startsWith('POST')),
+    );
+    for (const { name } of described) {
+      const path = name.replace('POST ', '').replace('{id}', '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f');
+      const response = await fetch(service.url + path, {
+        method: 'POST',
+        headers: { 'content-type': 'text/plain' },
+        body: 'insert',
+      });
+      expect({ name, status: response.status }).toEqual({ name, status: 415 });
+    }
+  });
+
+  it('has an example of the body of every answer of the probes', () => {
+    for (const name of ['GET /health/live', 'GET /health/ready', 'GET /metrics']) {
+      for (const [status, { content }] of responsesOf(endpoint(name))) {
+        const [media] = Object.values(content ?? {});
+        expect(media?.example ?? (media?.schema as { example?: unknown }).example, `${name} ${status}`).toBeDefined();
+      }
+    }
   });
 
   it('has a request example of each kind, and the service takes their form', async () => {

@@ -121,7 +121,9 @@ export class SerialOracle {
   private async dump(): Promise<Record<string, string[]>> {
     const dump: Record<string, string[]> = {};
     for (const table of this.tables) {
-      const { rows } = await this.client.query<{ row: string }>(`select whole::text as row from ${table} whole order by 1`);
+      const { rows } = await this.client.query<{ row: string }>(
+        `select whole::text as row from ${table} whole order by 1`,
+      );
       dump[table.replace(/^public\.|_dump$/g, '')] = rows.map(({ row }) => row);
     }
     return dump;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import * as fc from 'fast-check';
 import { AllowedTargets } from '../../src/services/catalog/allowed-targets.js';
 import { parseTargetName, tableId, tableSql } from '../../src/services/catalog/target-name.js';
-import { InvalidSettingsError } from '../../src/services/config/settings.js';
+import { InvalidSettingsError } from '../../src/services/config/invalid-settings.error.js';
 
 describe('target names', () => {
   it.each([

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { InvalidSettingsError, loadSettings } from '../../src/services/config/settings.js';
+import { InvalidSettingsError } from '../../src/services/config/invalid-settings.error.js';
+import { loadSettings } from '../../src/services/config/settings.js';
 
 function faultsOf(environment: NodeJS.ProcessEnv): readonly string[] {
   try {
@@ -47,6 +48,26 @@ describe('the settings', () => {
     expect(faults.find((fault) => fault.startsWith('BATCH_SERVICE_RMQ_URL'))).toContain('amqp://');
     // A mistyped URL may hold a password.
     expect(faults.join()).not.toContain('http://broker');
+  });
+
+  it('tell of targets that cannot be meant together with every other fault', () => {
+    const faults = faultsOf({
+      NODE_ENV: 'production',
+      HTTP_PORT: 'none',
+      BATCH_ALLOWED_TARGETS: 'orders, shop.*x, batch.*',
+    });
+
+    expect(faults).toEqual([
+      expect.stringMatching(/^HTTP_PORT: /),
+      expect.stringMatching(/^BATCH_ALLOWED_TARGETS: 'shop\.\*x': /),
+      expect.stringMatching(/^BATCH_ALLOWED_TARGETS: 'batch\.\*': /),
+      expect.stringMatching(/^DB_HOST: /),
+    ]);
+    expect(faultsOf({ BATCH_ALLOWED_TARGETS: ' , ' })).toEqual([expect.stringMatching(/^BATCH_ALLOWED_TARGETS: /)]);
+    expect(loadSettings({ BATCH_ALLOWED_TARGETS: 'orders, shop.*' }).intake.allowedTargets).toEqual([
+      'orders',
+      'shop.*',
+    ]);
   });
 
   it('refuse the embedded PostgreSQL in production', () => {

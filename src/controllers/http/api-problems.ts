@@ -26,17 +26,38 @@ export const OPERATION_REFUSALS: readonly ErrorCode[] = [
   'IDEMPOTENCY_CONFLICT',
 ];
 
+/** An error as it is described: one example. */
+interface DescribedProblem {
+  code: ErrorCode;
+  status: number;
+  name: string;
+  detail: string;
+}
+
+/** The one code that has a second status. */
+const UNSUPPORTED_MEDIA_TYPE: DescribedProblem = {
+  code: 'MALFORMED_MESSAGE',
+  status: 415,
+  name: 'MALFORMED_MESSAGE (Content-Type)',
+  detail: 'Bodies are JSON; send the header Content-Type: application/json (it was text/plain)',
+};
+
 /** What a request with a body may meet before anybody looks into it. */
-export const BODY_REFUSALS: readonly ErrorCode[] = ['MALFORMED_MESSAGE', 'PAYLOAD_TOO_LARGE'];
+export const BODY_REFUSALS: readonly (ErrorCode | DescribedProblem)[] = [
+  'MALFORMED_MESSAGE',
+  'PAYLOAD_TOO_LARGE',
+  UNSUPPORTED_MEDIA_TYPE,
+];
 
 const DETAILS: Partial<Record<ErrorCode, string>> = {
-  INVALID_REQUEST: 'The query is not valid: limit must not be greater than 1000',
+  INVALID_REQUEST: 'The query is not valid: limit must be a whole number from 1 to 1000',
   INVALID_ID: "The id of an operation is a UUID, got '4711'",
-  UNKNOWN_TARGET: "There is no table 'public.ordres'",
-  TARGET_NOT_ALLOWED: "Operations on 'batch.operations' are not allowed; BATCH_ALLOWED_TARGETS names what is",
-  UNKNOWN_COLUMN: "Table 'public.orders' has no column 'totl'",
-  KEY_NOT_UNIQUE: "'status' is not a primary key or unique constraint of 'public.orders'",
-  INVALID_VALUE: "Column 'total' of 'public.orders' is numeric, got 'much'",
+  UNKNOWN_TARGET: 'There is no table "public.ordres"',
+  TARGET_NOT_ALLOWED:
+    'Operations on "batch.operations" are not allowed; BATCH_ALLOWED_TARGETS lists the tables that are',
+  UNKNOWN_COLUMN: 'public.orders has no column "totl"; did you mean "total"?',
+  KEY_NOT_UNIQUE: '(status) is no primary key or unique constraint; the unique keys of public.orders are (id)',
+  INVALID_VALUE: 'Column "total" of public.orders takes a number, got "much"',
   MALFORMED_MESSAGE: "The body is not JSON: Expected ',' or '}' after property value in JSON at position 61",
   PAYLOAD_TOO_LARGE: 'The body is larger than 16384 KiB; send fewer operations at once',
   IDEMPOTENCY_CONFLICT: 'The id belongs to an operation with another body; use a new id for a new operation',
@@ -47,18 +68,18 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
 };
 
 /** Describes the errors of an endpoint: one response for each status, one example for each code. */
-export function ApiProblems(...codes: readonly ErrorCode[]): MethodDecorator {
-  const byStatus = groupByStatus([...codes, ...EVERYWHERE]);
+export function ApiProblems(...problems: readonly (ErrorCode | DescribedProblem)[]): MethodDecorator {
+  const byStatus = groupByStatus([...problems, ...EVERYWHERE]);
   return applyDecorators(
     ApiExtraModels(ProblemDto),
     ...[...byStatus].map(([status, group]) =>
       ApiResponse({
         status,
-        description: group.map((code) => `\`${code}\`: ${describeError(code).title}.`).join('\n\n'),
+        description: group.map(({ code }) => `\`${code}\`: ${describeError(code).title}.`).join('\n\n'),
         content: {
           'application/problem+json': {
             schema: { $ref: getSchemaPath(ProblemDto) },
-            examples: Object.fromEntries(group.map((code) => [code, { value: exampleOf(code) }])),
+            examples: Object.fromEntries(group.map((problem) => [problem.name, { value: exampleOf(problem) }])),
           },
         },
         ...(status === 503 && {
@@ -69,22 +90,26 @@ export function ApiProblems(...codes: readonly ErrorCode[]): MethodDecorator {
   );
 }
 
-function groupByStatus(codes: readonly ErrorCode[]): Map<number, ErrorCode[]> {
-  const groups = new Map<number, ErrorCode[]>();
-  for (const code of new Set(codes)) {
-    const { httpStatus } = describeError(code);
-    groups.set(httpStatus, [...(groups.get(httpStatus) ?? []), code]);
+function groupByStatus(problems: readonly (ErrorCode | DescribedProblem)[]): Map<number, DescribedProblem[]> {
+  const groups = new Map<number, DescribedProblem[]>();
+  for (const each of new Set(problems)) {
+    const problem = typeof each === 'string' ? ordinaryProblem(each) : each;
+    groups.set(problem.status, [...(groups.get(problem.status) ?? []), problem]);
   }
   return groups;
 }
 
-function exampleOf(code: ErrorCode): ProblemDto {
+function ordinaryProblem(code: ErrorCode): DescribedProblem {
   const { title, httpStatus } = describeError(code);
+  return { code, status: httpStatus, name: code, detail: DETAILS[code] ?? title };
+}
+
+function exampleOf({ code, status, detail }: DescribedProblem): ProblemDto {
   return {
     type: problemType(code),
-    title,
-    status: httpStatus,
-    detail: DETAILS[code] ?? title,
+    title: describeError(code).title,
+    status,
+    detail,
     code,
     instance: '/api/v1/operations',
     requestId: '0198f2a0-4c2d-7aaa-8bbb-0c1d2e3f4a5b',

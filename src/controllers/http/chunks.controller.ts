@@ -26,7 +26,11 @@ export class ChunksController {
 
   @Get(':id')
   @ApiOperation({ summary: 'Read a chunk with its failures by code' })
-  @ApiParam({ name: 'id', description: 'The number of the chunk.', schema: { type: 'string' }, example: '1207' })
+  @ApiParam({
+    name: 'id',
+    description: 'The number of the chunk: `chunkId` of an operation.',
+    schema: { type: 'string' },
+  })
   @ApiOkResponse({ type: ChunkDetailDto })
   @ApiProblems('INVALID_REQUEST', 'CHUNK_NOT_FOUND')
   get(@Param('id', ChunkIdPipe) id: string): Promise<IChunkDetail> {

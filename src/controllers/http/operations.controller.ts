@@ -105,7 +105,7 @@ export class OperationsController {
   })
   @ApiParam(ID_PARAMETER)
   @ApiOkResponse({ type: OperationDto })
-  @ApiProblems('INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_RETRYABLE')
+  @ApiProblems('INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_RETRYABLE', ...BODY_REFUSALS)
   retry(@Param('id', OperationIdPipe) id: string): Promise<IBatchOperation> {
     return this.operations.retry(id);
   }

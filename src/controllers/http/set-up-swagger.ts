@@ -9,7 +9,8 @@ order, exactly once, each caller told what became of its own.
 
 Errors are \`application/problem+json\` with a stable \`code\`; RPC answers the same codes as \`ServiceErrorDto\`. The outcome of
 operations is announced in the exchange \`${EVENTS_EXCHANGE}\`, routing key \`${settledRoutingKey('<source>')}\`, as
-\`OperationsSettledMessageDto\`. Every answer carries the header \`x-request-id\`; one sent with the request is kept.`;
+\`OperationsSettledMessageDto\`. Every answer carries the header \`x-request-id\`; one sent with the request is kept, and names the request in the log.
+A path that is not there, or not with this method, is answered with 404 and \`ROUTE_NOT_FOUND\`.`;
 
 /** Serves `/api/docs` for people and `/api/docs-json` for programs. */
 export function setUpSwagger(app: INestApplication): void {

@@ -1,4 +1,4 @@
-import { InvalidSettingsError } from '../config/settings.js';
+import { InvalidSettingsError } from '../config/invalid-settings.error.js';
 import { parseTargetName, type TargetName } from './target-name.js';
 
 const VARIABLE = 'BATCH_ALLOWED_TARGETS';

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { AllowedTargets } from '../catalog/allowed-targets.js';
+import { InvalidSettingsError } from './invalid-settings.error.js';
 
 export const SETTINGS = Symbol('SETTINGS');
 
@@ -100,14 +102,6 @@ export interface Settings {
   shutdownTimeoutMs: number;
 }
 
-/** All faults of the environment at once, each with the variable's name and what was expected. */
-export class InvalidSettingsError extends Error {
-  constructor(readonly faults: readonly string[]) {
-    super(`The environment is not usable:\n${faults.map((fault) => `  - ${fault}`).join('\n')}\nSee .env.example.`);
-    this.name = 'InvalidSettingsError';
-  }
-}
-
 /**
  * Reads the environment once. An empty variable counts as absent, as compose files and CI systems set them.
  *
@@ -118,17 +112,15 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   );
   const parsed = environmentSchema.safeParse(given);
-  if (!parsed.success) {
-    throw new InvalidSettingsError(
-      parsed.error.issues.map(
-        ({ path, message }) => `${path.join('.')}: ${message}${shownValue(String(path[0]), given)}`,
-      ),
-    );
-  }
-  const env = parsed.data;
-  const faults = productionFaults(env);
-  if (faults.length > 0) throw new InvalidSettingsError(faults);
-  return toSettings(env);
+  const faults = [
+    ...(parsed.error?.issues ?? []).map(
+      ({ path, message }) => `${path.join('.')}: ${message}${shownValue(String(path[0]), given)}`,
+    ),
+    ...allowedTargetsFaults(given.BATCH_ALLOWED_TARGETS),
+    ...productionFaults(given),
+  ];
+  if (!parsed.success || faults.length > 0) throw new InvalidSettingsError(faults);
+  return toSettings(parsed.data);
 }
 
 /** What was given helps to find the fault, but a URL or a secret may not appear in a log. */
@@ -136,7 +128,18 @@ function shownValue(name: string, given: Record<string, string | undefined>): st
   return /URL|PASSWORD|SECRET/.test(name) ? '' : `; got '${given[name] ?? ''}'`;
 }
 
-function productionFaults(env: Environment): string[] {
+function allowedTargetsFaults(text: string | undefined): readonly string[] {
+  if (text === undefined) return [];
+  try {
+    AllowedTargets.parse(listOf(text));
+    return [];
+  } catch (error) {
+    if (error instanceof InvalidSettingsError) return error.faults;
+    throw error;
+  }
+}
+
+function productionFaults(env: Record<string, string | undefined>): string[] {
   if (env.NODE_ENV !== 'production') return [];
   const faults: string[] = [];
   if (env.DB_HOST === undefined) {
@@ -189,12 +192,17 @@ function toSettings(env: Environment): Settings {
       lockTimeoutMs: env.BATCH_LOCK_TIMEOUT,
     },
     intake: {
-      allowedTargets: env.BATCH_ALLOWED_TARGETS.split(',')
-        .map((target) => target.trim())
-        .filter(Boolean),
+      allowedTargets: listOf(env.BATCH_ALLOWED_TARGETS),
       maxBodyKb: env.BATCH_MAX_BODY_KB,
       maxOperationKb: env.BATCH_MAX_OPERATION_KB,
     },
     shutdownTimeoutMs: env.BATCH_SHUTDOWN_TIMEOUT,
   };
+}
+
+function listOf(text: string): string[] {
+  return text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter(Boolean);
 }

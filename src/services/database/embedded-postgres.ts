@@ -41,11 +41,14 @@ export interface EmbeddedPostgresOptions {
   database?: string;
 }
 
-export interface EmbeddedPostgres {
+export interface EmbeddedAddress {
   host: string;
   port: number;
   username: string;
   password: string;
+}
+
+export interface EmbeddedPostgres extends EmbeddedAddress {
   /** Where data and log really lie: not in the folder asked for when root asked for one that the server may not enter. */
   directory: string;
   /** True when another process had started the server, or one that was killed. */
@@ -84,6 +87,15 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     reused,
     stop: () => (stopping ??= leave(use, place, binaries, options.log)),
   };
+}
+
+/** Where the embedded server of this folder answers, while it runs. Starts nothing, and does not keep it running. */
+export async function findEmbeddedPostgres(directory: string): Promise<EmbeddedAddress | undefined> {
+  const place = await placeCluster(directory);
+  const postmaster = await readPostmaster(place);
+  if (!postmaster?.port || (await processKind(postmaster.pid)) !== 'server') return undefined;
+  const { password } = await readRecord(place);
+  return { host: HOST, port: postmaster.port, username: USERNAME, password };
 }
 
 /** What node-postgres has, but its types do not tell. */

@@ -1,9 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { SCHEMA } from '../database/data-source.js';
 import { DatabaseService } from '../database/database.service.js';
-import type { SqlStatement } from '../database/sql.js';
-import { sqlStateOf } from '../database/sql-state.js';
+import { missingMigrations } from '../database/missing-migrations.js';
 import { HealthService } from './health.service.js';
 
 /** Ready means: the database answers, and has the tables that this version was written for. */
@@ -29,29 +27,8 @@ export class DatabaseHealth implements OnModuleInit {
   private async checkMigrations(): Promise<string | undefined> {
     // Migrations are never undone under a running service, so once is enough.
     if (this.migrated) return undefined;
-    const missing = await this.missingMigrations();
+    const missing = await missingMigrations(this.dataSource);
     this.migrated = missing.length === 0;
-    return this.migrated ? undefined : `not applied: ${missing.join(', ')}; run \`npm run migration:run\``;
+    return this.migrated ? undefined : `not applied: ${missing.join(', ')}; run \`node dist/migrate.js\``;
   }
-
-  private async missingMigrations(): Promise<string[]> {
-    const applied = await this.database.query<{ name: string }>(selectAppliedMigrations()).catch((error: unknown) => {
-      if (isUndefinedTable(error)) return { rows: [] };
-      throw error;
-    });
-    const names = new Set(applied.rows.map(({ name }) => name));
-    return this.dataSource.migrations
-      .map(({ name, constructor }) => name ?? constructor.name)
-      .filter((name) => !names.has(name));
-  }
-}
-
-function selectAppliedMigrations(): SqlStatement {
-  return { text: `select name from ${SCHEMA}.migrations` };
-}
-
-const UNDEFINED_TABLE = '42P01';
-
-function isUndefinedTable(error: unknown): boolean {
-  return sqlStateOf(error) === UNDEFINED_TABLE;
 }

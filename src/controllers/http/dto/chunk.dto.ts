@@ -49,7 +49,9 @@ export class FailureExampleDto {
   @ApiProperty({ format: 'uuid', example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f' })
   id!: string;
 
-  @ApiProperty({ example: 'Key (id)=(4711) already exists.' })
+  @ApiProperty({
+    example: 'duplicate key value violates unique constraint "orders_pkey" (Key (id)=(4711) already exists.)',
+  })
   message!: string;
 }
 

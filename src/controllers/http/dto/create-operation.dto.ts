@@ -84,7 +84,11 @@ export class CreateOperationDto implements ICreateBatchOperationRequest {
   })
   priority?: number;
 
-  @ApiPropertyOptional({ format: 'date-time', description: 'Not before this time.', example: '2030-01-01T08:00:00Z' })
+  @ApiPropertyOptional({
+    format: 'date-time',
+    description: 'Not before this time, which is at most 10 years ahead; with its zone.',
+    example: '2030-01-01T08:00:00Z',
+  })
   runAt?: string;
 
   @ApiPropertyOptional({ type: RetryRequestDto, description: 'Not available yet: refused with `NOT_SUPPORTED`.' })

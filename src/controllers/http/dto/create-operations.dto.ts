@@ -22,7 +22,7 @@ export class ServiceErrorDto implements IServiceError {
   @ApiProperty({ enum: ALL_ERROR_CODES, enumName: 'ErrorCode', example: 'UNKNOWN_COLUMN' })
   code!: ErrorCode;
 
-  @ApiProperty({ example: "Table 'public.orders' has no column 'totl'; did you mean 'total'?" })
+  @ApiProperty({ example: 'public.orders has no column "totl"; did you mean "total"?' })
   message!: string;
 
   @ApiPropertyOptional({ type: 'object', additionalProperties: true, example: { column: 'totl' } })

@@ -14,7 +14,10 @@ export class ProblemDto {
   @ApiProperty({ description: 'The HTTP status.', example: 422 })
   status!: number;
 
-  @ApiProperty({ description: 'Names the thing and the cure.', example: "Table 'public.orders' has no column 'totl'" })
+  @ApiProperty({
+    description: 'Names the thing and the cure.',
+    example: 'public.orders has no column "totl"; did you mean "total"?',
+  })
   detail!: string;
 
   @ApiProperty({ enum: ALL_ERROR_CODES, enumName: 'ErrorCode', description: 'Stable.', example: 'UNKNOWN_COLUMN' })

@@ -4,16 +4,27 @@ import { IsIn, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 
 import { OPERATION_STATUSES, type IListOperationsQuery, type OperationStatus } from '../../../interfaces/operation.js';
 import { MAX_WAIT_MS } from '../../wait-time.js';
 
+const MAX_LIMIT = 1000;
+const LIMIT = { message: `limit must be a whole number from 1 to ${MAX_LIMIT}` };
+const WAIT = { message: `wait must be a whole number of milliseconds from 0 to ${MAX_WAIT_MS}` };
+
+// A parameter has no example that would be sent as it stands: in the documentation's form it would find nothing.
 export class PageQueryDto {
-  @ApiPropertyOptional({ type: 'integer', minimum: 1, maximum: 1000, default: 100, example: 100 })
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 1,
+    maximum: MAX_LIMIT,
+    default: 100,
+    description: 'How many a page holds at most.',
+  })
   @IsOptional()
   @Type(() => Number)
-  @IsInt()
-  @Min(1)
-  @Max(1000)
+  @IsInt(LIMIT)
+  @Min(1, LIMIT)
+  @Max(MAX_LIMIT, LIMIT)
   limit?: number;
 
-  @ApiPropertyOptional({ description: '`nextCursor` of the page before.', example: 'MTIwNw' })
+  @ApiPropertyOptional({ description: '`nextCursor` of the page before; absent for the first page.' })
   @IsOptional()
   @IsString()
   @MaxLength(200)
@@ -21,18 +32,18 @@ export class PageQueryDto {
 }
 
 export class ListOperationsQueryDto extends PageQueryDto implements IListOperationsQuery {
-  @ApiPropertyOptional({ enum: OPERATION_STATUSES, example: 'failed' })
+  @ApiPropertyOptional({ enum: OPERATION_STATUSES, description: 'Only operations in this state.' })
   @IsOptional()
   @IsIn(OPERATION_STATUSES)
   status?: OperationStatus;
 
-  @ApiPropertyOptional({ description: '`table` (in schema `public`) or `schema.table`.', example: 'orders' })
+  @ApiPropertyOptional({ description: 'Only operations on this `table` (in schema `public`) or `schema.table`.' })
   @IsOptional()
   @IsString()
   @MaxLength(200)
   target?: string;
 
-  @ApiPropertyOptional({ description: 'The calling service.', example: 'checkout' })
+  @ApiPropertyOptional({ description: 'Only operations of this calling service.' })
   @IsOptional()
   @Matches(/^[A-Za-z0-9_-]{1,100}$/, { message: 'source must be 1 to 100 letters, digits, _ or -' })
   source?: string;
@@ -45,12 +56,11 @@ export class WaitQueryDto {
     maximum: MAX_WAIT_MS,
     default: 0,
     description: 'Milliseconds to wait for the operation to become final; it is answered as it stands after that.',
-    example: 5000,
   })
   @IsOptional()
   @Type(() => Number)
-  @IsInt()
-  @Min(0)
-  @Max(MAX_WAIT_MS)
+  @IsInt(WAIT)
+  @Min(0, WAIT)
+  @Max(MAX_WAIT_MS, WAIT)
   wait?: number;
 }

@@ -14,7 +14,9 @@ export class FailedOperationDto {
   @ApiProperty({ enum: ALL_ERROR_CODES, enumName: 'ErrorCode', example: 'UNIQUE_VIOLATION' })
   code!: ErrorCode;
 
-  @ApiProperty({ example: 'Key (id)=(4711) already exists.' })
+  @ApiProperty({
+    example: 'duplicate key value violates unique constraint "orders_pkey" (Key (id)=(4711) already exists.)',
+  })
   message!: string;
 }
 

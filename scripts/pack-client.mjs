@@ -1,0 +1,50 @@
+// `npm run pack:client`: makes batch-service-<version>.tgz, which another service installs to have `batch-service/client`.
+// It holds the client, the batch engine and the types of both, and asks for none of the server's packages: an
+// application must have one copy of NestJS, its own, so that is a peer.
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const PARTS = ['client', 'batch', 'interfaces'];
+const DOCUMENTS = ['docs/client.md', 'docs/wire-format.md', 'LICENSE', 'CHANGELOG.md'];
+const OWN = ['uuid'];
+const PEERS = ['@nestjs/common', '@nestjs/core', '@nestjs/microservices', 'reflect-metadata', 'rxjs'];
+/** For RabbitMQ only. */
+const OPTIONAL_PEERS = ['amqp-connection-manager', 'amqplib'];
+
+const root = resolve(import.meta.dirname, '..');
+const service = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const { name, version, license, type, engines, exports } = service;
+const ranges = (names) => Object.fromEntries(names.map((each) => [each, service.dependencies[each]]));
+
+const manifest = {
+  name,
+  version,
+  description: 'Client of Batch Service for NestJS.',
+  license,
+  type,
+  engines,
+  exports,
+  dependencies: ranges(OWN),
+  peerDependencies: ranges([...PEERS, ...OPTIONAL_PEERS]),
+  peerDependenciesMeta: Object.fromEntries(OPTIONAL_PEERS.map((each) => [each, { optional: true }])),
+};
+
+const stage = mkdtempSync(join(tmpdir(), 'batch-service-client-'));
+try {
+  for (const part of PARTS) {
+    // The sources, to which maps would lead, are not in it.
+    cpSync(join(root, 'dist', part), join(stage, 'dist', part), {
+      recursive: true,
+      filter: (path) => !path.endsWith('.map'),
+    });
+  }
+  for (const document of DOCUMENTS) cpSync(join(root, document), join(stage, document));
+  writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  const [destination = '.'] = process.argv.slice(2);
+  const file = execFileSync('npm', ['pack', '--silent', '--pack-destination', resolve(destination)], { cwd: stage });
+  console.log(join(resolve(destination), file.toString().trim()));
+} finally {
+  rmSync(stage, { recursive: true });
+}

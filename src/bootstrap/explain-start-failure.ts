@@ -1,0 +1,73 @@
+import type { Settings } from '../services/config/settings.js';
+import { sqlStateOf } from '../services/database/sql-state.js';
+import { TopologyConflictError } from '../services/rabbitmq/topology.js';
+import { listenedPorts } from './listened-ports.js';
+import { StartError } from './start-error.js';
+
+/** The failure as a `StartError` where whoever runs the service can cure it by its settings or surroundings; else as it is. */
+export function explainStartFailure(error: unknown, settings: Settings): unknown {
+  if (!(error instanceof Error) || error instanceof StartError) return error;
+  const reason = reasonOf(error, settings);
+  return reason === undefined ? error : new StartError(reason, { cause: error });
+}
+
+function reasonOf(error: Error, settings: Settings): string | undefined {
+  if (isListenError(error)) {
+    const place = listenedPorts(settings).find(({ port }) => port === error.port);
+    return place && portReason(error, place);
+  }
+  if (error instanceof TopologyConflictError || /^RabbitMQ refuses/.test(error.message)) return error.message;
+  return sqlStateOf(error) === undefined ? undefined : databaseReason(error, settings.database);
+}
+
+interface ListenError extends Error {
+  code: string;
+  port: number;
+}
+
+function isListenError(error: Error): error is ListenError {
+  return 'syscall' in error && error.syscall === 'listen' && 'port' in error;
+}
+
+/** Why a port cannot be listened on. */
+export function portReason(
+  error: NodeJS.ErrnoException,
+  { host, port, portVariable, hostVariable }: ReturnType<typeof listenedPorts>[number],
+): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `Port ${port} is in use on ${host}: set ${portVariable} to a free one, or stop what listens there`;
+    case 'EACCES':
+      return `Port ${port} may not be listened on by this user: set ${portVariable} to one above 1023`;
+    default:
+      return `Cannot listen on ${host}:${port} (${describe(error)}): check ${hostVariable} and ${portVariable}`;
+  }
+}
+
+/** Why a database cannot be used. */
+export function databaseReason(error: Error, { host, port, name, username }: Settings['database']): string {
+  const server = `PostgreSQL on ${host}:${port}`;
+  switch (sqlStateOf(error) ?? stateOfDriver(error)) {
+    case '28P01':
+    case '28000':
+      return `${server} refuses the user "${username}" (${error.message}): check DB_USERNAME, DB_PASSWORD and DB_SSL`;
+    case '3D000':
+      return `${server} has no database "${name}": create it, or name another one in DB_NAME`;
+    case '42501':
+      return `${server} allows the user "${username}" too little in the database "${name}" (${error.message}): see DB_USERNAME`;
+    case undefined:
+      return `${server} does not answer (${describe(error)}): check DB_HOST, DB_PORT and DB_SSL, and that it runs`;
+    default:
+      return `${server} cannot be used (${error.message}): check DB_NAME and DB_USERNAME`;
+  }
+}
+
+/** Without a password to send, the driver gives up before the server can refuse. */
+function stateOfDriver(error: Error): string | undefined {
+  return error.message.startsWith('SASL: ') ? '28P01' : undefined;
+}
+
+/** Node hides why a connection was refused in an AggregateError without a message. */
+function describe(error: Error): string {
+  return error.message || ('code' in error && String(error.code)) || error.name;
+}

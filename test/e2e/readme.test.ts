@@ -1,0 +1,191 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { access, chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startTestApp } from '../support/app.js';
+import { freePort } from '../support/free-port.js';
+import { buildService } from '../support/service-process.js';
+
+const ROOT = join(import.meta.dirname, '../..');
+const run = promisify(execFile);
+const TABLES = `
+  create table customers (id int primary key, name text not null);
+  create table stock (sku text primary key, quantity int not null check (quantity >= 0));
+  insert into stock values ('A-17', 5)`;
+
+/** The programs in one section of the README, in their order. */
+async function examples(section: string, language: string): Promise<string[]> {
+  const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
+  const [, text = ''] = readme.split(new RegExp(`^##+ ${section}$`, 'm'));
+  const found = [...(text.split(/^##+ /m)[0] ?? '').matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))];
+  if (found.length === 0) throw new Error(`README.md has no ${language} under '${section}'`);
+  return found.map(([, program = '']) => program);
+}
+
+/** What of `curl` the README uses, for machines that have none. */
+const CURL = `#!/usr/bin/env node
+const args = process.argv.slice(2);
+const option = (name) => { const at = args.indexOf(name); return at < 0 ? undefined : args.splice(at, 2)[1]; };
+const [end, header, body] = [option('-sw'), option('-H'), option('-d')];
+const url = args.find((each) => !each.startsWith('-'));
+const headers = header === undefined ? {} : Object.fromEntries([header.split(': ')]);
+const answer = await fetch('http://' + url, { method: body === undefined ? 'GET' : 'POST', headers, body });
+process.stdout.write((await answer.text()) + end.replace('\\\\n', '\\n'));
+`;
+
+describe('the README', () => {
+  let folder: string;
+  let npm: ChildProcess | undefined;
+
+  beforeAll(buildService, 120_000);
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'batch-readme-'));
+    // For root the embedded server runs as another user, who has to come through.
+    await chmod(folder, 0o755);
+  });
+  afterEach(() => npm?.kill());
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  async function started(service: ChildProcess): Promise<void> {
+    let output = '';
+    await new Promise<void>((resolve, reject) => {
+      service.stdout?.on('data', (chunk: Buffer) => {
+        output += chunk.toString();
+        if (output.includes('Batch Service is up')) resolve();
+      });
+      service.once('close', () => reject(new Error(`npm start ended:\n${output}`)));
+    });
+  }
+
+  it('leads from npm start to a row in a table, and a signal to npm ends it all', { timeout: 120_000 }, async () => {
+    const [, session = ''] = await examples('Try it', 'sh');
+    const [afterwards = ''] = await examples('With curl', 'sh');
+    const bin = join(folder, 'bin');
+    await mkdir(bin);
+    await writeFile(join(bin, 'curl.mjs'), CURL);
+    await writeFile(join(bin, 'curl'), `#!/bin/sh\nexec node '${bin}/curl.mjs' "$@"\n`, { mode: 0o755 });
+    const port = await freePort();
+    const environment = {
+      PATH: `${bin}:${process.env.PATH}`,
+      HOME: process.env.HOME,
+      // Empty: whatever a developer's .env says.
+      ...{
+        NODE_ENV: '',
+        DB_HOST: '',
+        DB_NAME: '',
+        BATCH_SERVICE_RMQ_URL: '',
+        REDIS_URL: '',
+        BATCH_ALLOWED_TARGETS: '',
+      },
+      BATCH_EMBEDDED_DIR: join(folder, 'postgres'),
+      HTTP_PORT: String(port),
+      BATCH_RPC_TCP_PORT: String(await freePort()),
+    };
+    npm = spawn('npm', ['start'], { cwd: ROOT, env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
+    await started(npm);
+    const shell = async (text: string): Promise<string> => {
+      const local = text.replaceAll('localhost:3000', `127.0.0.1:${port}`);
+      return (await run('sh', ['-e', '-c', local], { cwd: ROOT, env: environment })).stdout;
+    };
+
+    const output = await shell(session);
+    expect(output).toMatch(/"status":"pending","created":true}/);
+    expect(output).toMatch(/"status":"completed","rowsAffected":1/);
+    expect(output).toMatch(/^\{"id":1,"name":"Ada"\}$/m);
+    // The session's insert has settled, so there is a chunk at least.
+    expect(await shell(afterwards)).toMatch(/"items":\[\{"id":"\d+","worker"/);
+    expect(await shell('npm run --silent sql:url')).toMatch(
+      /^postgres:\/\/postgres:.+@127\.0\.0\.1:\d+\/batch_service\n$/,
+    );
+    await expect(shell('npm run --silent sql -- "select * from nowhere"')).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('relation "nowhere" does not exist'),
+    });
+
+    npm.kill('SIGTERM');
+    expect(await once(npm, 'close')).toEqual([0, null]);
+    await expect(access(join(folder, 'postgres/data/postmaster.pid'))).rejects.toMatchObject({ code: 'ENOENT' });
+    await expect(shell('npm run --silent sql:url')).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('npm start'),
+    });
+  });
+
+  it('has a program for plain AMQP that works on the same tables', async () => {
+    const [program = ''] = await examples('From plain AMQP', 'js');
+    const service = await startTestApp({ BATCH_ROLE: 'api' }, { schema: TABLES });
+    const { url, queue } = service.settings.rabbitmq!;
+    const local = program
+      .replaceAll('amqp://guest:guest@localhost:5672', url)
+      .replaceAll("'batch_service'", `'${queue}'`);
+
+    const { stdout } = await run(process.execPath, ['--input-type=module', '--eval', local], { cwd: ROOT });
+
+    expect(stdout).toMatch(/status: 'pending',\s+created: true/);
+    await service.close();
+  });
+
+  it('has a NestJS module that compiles and runs with the tarball of the client', { timeout: 120_000 }, async () => {
+    const [program = ''] = await examples('From NestJS', 'ts');
+    const service = await startTestApp(
+      { BATCH_SERVICE_RMQ_URL: '', BATCH_PROCESS_OPERATION_INTERVAL: '200' },
+      { schema: TABLES },
+    );
+    const app = await applicationWith(program.replace('port: 3001', `port: ${service.settings.rpcTcp.port}`));
+
+    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
+    await run(process.execPath, [tsc, '-p', app]).catch((error: Error & { stdout?: string }) => {
+      throw new Error(`The example does not compile:\n${error.stdout}`, { cause: error });
+    });
+    const { stdout } = await run(process.execPath, [join(app, 'main.js')]);
+
+    expect(stdout).toBe('sold\nCHECK_VIOLATION\n');
+    expect((await service.database.client.query('select quantity from stock')).rows).toEqual([{ quantity: 3 }]);
+    await service.close();
+  });
+
+  /** A service of somebody else: the unpacked tarball, and beside it nothing but what the tarball asks for. */
+  async function applicationWith(shop: string): Promise<string> {
+    const app = join(folder, 'app');
+    const modules = join(app, 'node_modules');
+    await mkdir(join(modules, '@nestjs'), { recursive: true });
+    await run(process.execPath, ['scripts/pack-client.mjs', folder], { cwd: ROOT });
+    const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+    await run('tar', ['-xzf', join(folder, `batch-service-${version}.tgz`), '-C', folder]);
+    await cp(join(folder, 'package'), join(modules, 'batch-service'), { recursive: true });
+
+    const manifest = JSON.parse(await readFile(join(folder, 'package/package.json'), 'utf8')) as {
+      dependencies: Record<string, string>;
+      peerDependencies: Record<string, string>;
+      peerDependenciesMeta: Record<string, unknown>;
+    };
+    const needed = { ...manifest.dependencies, ...manifest.peerDependencies };
+    for (const name of Object.keys(needed)) {
+      if (name in manifest.peerDependenciesMeta) continue;
+      await symlink(join(ROOT, 'node_modules', name), join(modules, name));
+    }
+    const compilerOptions = {
+      ...{ target: 'ES2023', module: 'NodeNext', strict: true, skipLibCheck: true, types: [] },
+      ...{ experimentalDecorators: true, emitDecoratorMetadata: true },
+    };
+    await writeFile(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+    await writeFile(join(app, 'package.json'), JSON.stringify({ type: 'module' }));
+    await writeFile(join(app, 'shop.ts'), shop);
+    await writeFile(
+      join(app, 'main.ts'),
+      `import 'reflect-metadata';
+      import { NestFactory } from '@nestjs/core';
+      import { ShopModule, StockService } from './shop.js';
+      declare const console: { log(text: string): void };
+      const app = await NestFactory.createApplicationContext(ShopModule, { logger: ['error'] });
+      await app.get(StockService).sell('A-17', 2);
+      console.log('sold');
+      await app.get(StockService).sell('A-17', 100).catch((error: Error) => console.log(error.message.split(':')[0]!));
+      await app.close();`,
+    );
+    return app;
+  }
+});
