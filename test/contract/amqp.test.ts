@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { connect, type ChannelModel } from 'amqplib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IBatchOperation, ICreateBatchOperationResult } from '../../src/interfaces/operation.js';
+import { createLogger } from '../../src/services/observability/logger.js';
+import { NestLogger } from '../../src/services/observability/nest-logger.js';
 import { connectAmqpCaller, nextMessage, type AmqpCaller } from '../support/amqp.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { eventually } from '../support/eventually.js';
@@ -14,6 +16,12 @@ const SCHEMA = `
   create table secrets.hidden (id int primary key);
   create table orders (id int primary key, total numeric(10, 2), note text)`;
 
+const logged: Record<string, unknown>[] = [];
+const logger = createLogger(
+  { environment: 'production', logLevel: 'info', role: 'all' },
+  { write: (line) => void logged.push(JSON.parse(line) as Record<string, unknown>) },
+);
+
 let service: TestApp;
 let caller: AmqpCaller;
 let connection: ChannelModel;
@@ -21,7 +29,7 @@ let connection: ChannelModel;
 beforeAll(async () => {
   service = await startTestApp(
     { BATCH_PROCESS_OPERATION_INTERVAL: '200', BATCH_MAX_BODY_KB: '1024' },
-    { schema: SCHEMA },
+    { schema: SCHEMA, logger: new NestLogger(logger) },
   );
   const { rabbitmq } = service.settings;
   if (rabbitmq === undefined) throw new Error('this test needs RabbitMQ');
@@ -33,6 +41,15 @@ afterAll(async () => {
   await connection.close();
   await service.close();
   await caller.close();
+});
+
+it('a refused request leaves one line in the log, at the default level, with its pattern, code and request id', async () => {
+  const requestId = `log-${randomUUID()}`;
+  const request = { operationType: 'insert', target: 'nowhere', values: { id: 1 } };
+  await caller.call('create_operation', request, { headers: { 'x-request-id': requestId } });
+  expect(logged.filter((line) => line.requestId === requestId)).toEqual([
+    expect.objectContaining({ level: 'info', pattern: 'create_operation', code: 'UNKNOWN_TARGET' }),
+  ]);
 });
 
 let nextOrder = 0;

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { IServiceError } from '../../interfaces/error.js';
@@ -13,14 +14,25 @@ export interface RpcAnswer {
   isDisposed: true;
 }
 
-/** Runs a handler to its end. Never rejects: a failure is an answer as well. */
+const logger = new Logger('Requests');
+
+/**
+ * Runs a handler to its end. Never rejects: a failure is an answer as well, and one line in the log, with the id of the request.
+ * What a refusal says may quote the caller's values, so the log has the code only.
+ */
 export async function runHandler(
   handler: MessageHandler | null,
   pattern: string,
   data: unknown,
   context: BaseRpcContext,
 ): Promise<RpcAnswer> {
-  if (handler === null) return refusal(unknownPattern(pattern));
+  const answer = handler === null ? refusal(unknownPattern(pattern)) : await run(handler, data, context);
+  const code = answer.err?.code;
+  if (code !== undefined) logger.log({ message: `${shortened(pattern)}: ${code}`, pattern: shortened(pattern), code });
+  return answer;
+}
+
+async function run(handler: MessageHandler, data: unknown, context: BaseRpcContext): Promise<RpcAnswer> {
   try {
     const result: unknown = await handler(data, context);
     const response = isObservable(result) ? await lastValueFrom(result, { defaultValue: undefined }) : result;
@@ -43,11 +55,13 @@ export function encodeAnswer(answer: RpcAnswer): Buffer {
   }
 }
 
+const shortened = (pattern: string): string => pattern.slice(0, 100);
+
 function unknownPattern(pattern: string): ServiceError {
   const known = Object.values(RPC_PATTERNS);
   return new ServiceError(
     'UNKNOWN_PATTERN',
-    `There is no pattern '${pattern.slice(0, 100)}'; there are ${known.join(', ')}`,
+    `There is no pattern '${shortened(pattern)}'; there are ${known.join(', ')}`,
     { patterns: known },
   );
 }
