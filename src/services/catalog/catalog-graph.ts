@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LANES, type ForeignKey } from './table.js';
 import { tableId, type TargetName } from './target-name.js';
-import type { HazardRow, OverviewRow } from './catalog.sql.js';
+import type { HazardRow, OverviewRow } from './overview.sql.js';
 
 export interface Relation extends TargetName {
   oid: number;

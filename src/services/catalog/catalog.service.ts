@@ -4,9 +4,10 @@ import { DatabaseService } from '../database/database.service.js';
 import { ServiceError } from '../errors/service-error.js';
 import { AllowedTargets } from './allowed-targets.js';
 import { toCatalogGraph, type CatalogGraph } from './catalog-graph.js';
-import { selectOverview, selectTables, type OverviewRow, type TableRow } from './catalog.sql.js';
+import { selectOverview, type OverviewRow } from './overview.sql.js';
 import { shown } from './shown.js';
 import type { Table } from './table.js';
+import { selectTables, type TableRow } from './tables.sql.js';
 import { parseTargetName, tableId } from './target-name.js';
 import { toTable } from './to-table.js';
 

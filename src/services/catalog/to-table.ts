@@ -1,5 +1,5 @@
 import type { CatalogGraph } from './catalog-graph.js';
-import type { ColumnRow, TableRow } from './catalog.sql.js';
+import type { ColumnRow, TableRow } from './tables.sql.js';
 import { UNKNOWN_SEQUENCE, type Column, type ColumnKind, type Table } from './table.js';
 import { quoteIdentifier, tableId, tableSql } from './target-name.js';
 
