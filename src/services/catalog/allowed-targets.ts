@@ -32,7 +32,7 @@ export class AllowedTargets {
 }
 
 /** Schemas that are no target whatever the settings say: the service's own tables and the system catalogs. */
-export function isReservedSchema(schema: string): boolean {
+function isReservedSchema(schema: string): boolean {
   return schema === 'batch' || schema === 'information_schema' || schema.startsWith('pg_');
 }
 

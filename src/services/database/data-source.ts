@@ -12,7 +12,7 @@ export const SCHEMA = 'batch';
 /** What `createDataSource` needs of the settings. */
 export type DatabaseSettings = Pick<Settings, 'database' | 'execution'>;
 
-export function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourceOptions {
+function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourceOptions {
   return {
     type: 'postgres',
     host: database.host,

@@ -166,10 +166,9 @@ export class QueueService {
     this.cursor.committed(claim.observed, claim.claimedAt, Date.now() - claim.claimedAt);
   }
 
-  /** Makes scheduled operations pending whose time has come. Answers how many. */
-  async releaseDue(): Promise<number> {
-    const { rowCount } = await this.database.query(releaseDueOperations(RELEASE_LIMIT));
-    return rowCount ?? 0;
+  /** Makes scheduled operations pending whose time has come. */
+  async releaseDue(): Promise<void> {
+    await this.database.query(releaseDueOperations(RELEASE_LIMIT));
   }
 
   /** Milliseconds until the next scheduled operation is due; undefined when none is scheduled. */
