@@ -16,6 +16,7 @@ import type { PollTask } from '../services/poller/poller.js';
 import { ClaimScope } from '../services/queue/claim-scope.js';
 import type { ClaimedOperation, Outcome, SettledChunk, SettledOperation } from '../services/queue/operation-record.js';
 import { QueueService } from '../services/queue/queue.service.js';
+import { SurveyService } from '../services/survey/survey.service.js';
 import { WakeUpService } from '../services/wake-up/wake-up.service.js';
 import { BindProcessor } from './bind.processor.js';
 import { ClaimReader } from './claim.reader.js';
@@ -52,6 +53,7 @@ export class OperationChunkJob implements PollTask {
     @Inject(SETTINGS) private readonly settings: Settings,
     database: DatabaseService,
     catalog: CatalogService,
+    survey: SurveyService,
     executor: ExecutorService,
     private readonly queue: QueueService,
     private readonly metrics: MetricsService,
@@ -59,7 +61,7 @@ export class OperationChunkJob implements PollTask {
   ) {
     this.scope = new ClaimScope(settings.poller.limit);
     this.reader = new ClaimReader(queue, this.scope);
-    this.writer = new OperationWriter(executor);
+    this.writer = new OperationWriter(settings.execution.mode, survey, executor);
     this.step = new ChunkStep({
       name: 'operations',
       chunkSize: settings.poller.limit,

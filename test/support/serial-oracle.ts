@@ -3,6 +3,8 @@ import type { ICreateBatchOperationRequest } from '../../src/interfaces/operatio
 import { CatalogService } from '../../src/services/catalog/catalog.service.js';
 import { asSqlClient, type DatabaseService } from '../../src/services/database/database.service.js';
 import { ExecutorService, type Execution } from '../../src/services/executor/executor.service.js';
+import { planOperations, planSerially } from '../../src/services/planner/plan-operations.js';
+import { SurveyService } from '../../src/services/survey/survey.service.js';
 import { bindOperation, type BoundOperation } from '../../src/services/planner/bound-operation.js';
 import { primaryKey } from '../../src/services/catalog/table.js';
 import type { ClaimedOperation, Outcome } from '../../src/services/queue/operation-record.js';
@@ -105,17 +107,23 @@ export class SerialOracle {
   }
 
   private async run(operations: readonly BoundOperation[], setUp: string, mode: 'grouped' | 'serial'): Promise<Run> {
-    const executor = new ExecutorService(testSettings({ BATCH_EXECUTION_MODE: mode }));
     await this.client.query('begin');
     try {
       if (setUp !== '') await this.client.query(setUp);
       for (const sequence of this.sequences)
         await this.client.query(`select setval('${sequence}', ${FIRST_SEQUENCE_VALUE}, false)`);
-      const execution = await executor.execute(asSqlClient(this.client), operations);
+      const execution = await this.execute(operations, mode);
       return { outcomes: execution.outcomes.map(toText), dump: await this.dump(), execution };
     } finally {
       await this.client.query('rollback');
     }
+  }
+
+  private async execute(operations: readonly BoundOperation[], mode: 'grouped' | 'serial'): Promise<Execution> {
+    const tx = asSqlClient(this.client);
+    const executor = new ExecutorService();
+    if (mode === 'serial') return executor.executeOneByOne(tx, planSerially(operations));
+    return executor.execute(tx, planOperations(operations, await new SurveyService().read(tx, operations)));
   }
 
   private async dump(): Promise<Record<string, string[]>> {

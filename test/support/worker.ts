@@ -4,6 +4,7 @@ import { OperationChunkJob } from '../../src/jobs/operation-chunk.job.js';
 import { CatalogService } from '../../src/services/catalog/catalog.service.js';
 import { createDataSource } from '../../src/services/database/data-source.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
+import { SurveyService } from '../../src/services/survey/survey.service.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import { MetricsService } from '../../src/services/observability/metrics.service.js';
 import type { NewOperation } from '../../src/services/queue/new-operation.js';
@@ -35,7 +36,16 @@ export async function openWorker(testDatabase: TestDatabase, environment: TestEn
   const queue = new QueueService(database, settings);
   const metrics = new MetricsService();
   const wakeUp = new WakeUpService(settings);
-  const job = new OperationChunkJob(settings, database, catalog, new ExecutorService(settings), queue, metrics, wakeUp);
+  const job = new OperationChunkJob(
+    settings,
+    database,
+    catalog,
+    new SurveyService(),
+    new ExecutorService(),
+    queue,
+    metrics,
+    wakeUp,
+  );
   return { database, queue, catalog, job, metrics, close: () => dataSource.destroy() };
 }
 

@@ -1,21 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Json } from '../../src/interfaces/json.js';
-import type { Column, ColumnKind } from '../../src/services/catalog/table.js';
+import type { ColumnKind } from '../../src/services/catalog/table.js';
 import { checkValue } from '../../src/services/intake/check-value.js';
+import { column } from '../support/table.js';
 
-const column = (kind: ColumnKind): Column => ({
-  name: 'c',
-  type: kind,
-  kind,
-  maxLength: undefined,
-  notNull: false,
-  default: 'none',
-  writable: true,
-  sequences: [],
-  comparesAsText: true,
-  equals: '=',
-});
-const codeOf = (kind: ColumnKind, value: Json) => checkValue(column(kind), value)?.code ?? 'ok';
+const codeOf = (kind: ColumnKind, value: Json) => checkValue(column('c', kind), value)?.code ?? 'ok';
 
 const KINDS: ColumnKind[] = [
   ...(['int2', 'int4', 'int8', 'numeric', 'float', 'boolean', 'uuid', 'text', 'varchar', 'bpchar'] as const),
@@ -141,7 +130,7 @@ describe('checkValue', () => {
   });
 
   it('says what the column takes', () => {
-    expect(checkValue(column('int2'), 70_000)?.reason).toBe('is of type int2 and takes -32768 to 32767');
-    expect(checkValue(column('int8'), 2 ** 60)?.reason).toContain('send it as a string');
+    expect(checkValue(column('c', 'int2'), 70_000)?.reason).toBe('is of type int2 and takes -32768 to 32767');
+    expect(checkValue(column('c', 'int8'), 2 ** 60)?.reason).toContain('send it as a string');
   });
 });

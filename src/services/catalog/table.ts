@@ -27,6 +27,26 @@ export interface Column {
    */
   type: string;
   kind: ColumnKind;
+  /**
+   * The type with its length or precision, below domains, as values are stored: for casts of values that are compared, never of
+   * such that are written. Ready for use in SQL.
+   */
+  storedType: string;
+  /**
+   * Names what equality means for the column's values: two columns of one family compare with one another, by the same type
+   * and collation. Integers of all sizes are one family.
+   */
+  family: string;
+  /** The type (and nondeterministic collation) by which values of the family are compared. Ready for use in SQL. */
+  familyType: { type: string; collation: string | undefined };
+  /**
+   * `free`: no constraint, index, generated column, partition key or policy looks at the column, but for NOT NULL. `bounded`:
+   * beside that, only validated checks that compare it with constants (`n >= 0 and n <= 5`), so that between two legal values
+   * all are legal. `tied`: anything else.
+   */
+  freedom: 'free' | 'bounded' | 'tied';
+  /** The p and s of `numeric(p, s)`. */
+  precision: { digits: number; scale: number } | undefined;
   /** The n of `varchar(n)` and `char(n)`. */
   maxLength: number | undefined;
   notNull: boolean;
@@ -76,6 +96,20 @@ export interface ForeignKey {
   sameTypes: boolean;
 }
 
+/** The rows of other tables that go, or are changed, along with a deleted row. */
+export interface CascadeReach {
+  /**
+   * True when deletes of different rows reach different rows, whatever order they come in, and no other constraint can refuse
+   * them on the way: each table is reached by one foreign key, none leads back, nothing but cascades refers to the tables
+   * reached. Only then is the rest of this meaningful.
+   */
+  simple: boolean;
+  /** `Table.id` of every table reached. */
+  tables: readonly string[];
+  /** What the rows reached refer to beside that, and so release: parents as foreign keys name them. */
+  releases: readonly { parent: string; parentColumns: readonly string[] }[];
+}
+
 /** What PostgreSQL's catalog says about a target. Immutable: a change of the table makes a new one. */
 export interface Table {
   /** `schema.table`; a part that holds a dot or a quote stands in double quotes. Equal ids are equal tables. */
@@ -90,6 +124,8 @@ export interface Table {
   foreignKeys: readonly ForeignKey[];
   /** Foreign keys of other tables (or of its own) that refer to this one. */
   referencedBy: readonly ForeignKey[];
+  /** What else a delete of a row may change; undefined when it changes nothing else. */
+  reach: CascadeReach | undefined;
   /**
    * Why the effects of a statement on this table cannot be told from the catalog (a trigger, a rule, an expression
    * index, …): its operations run one by one, as barriers. Undefined for an ordinary table.

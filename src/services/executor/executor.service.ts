@@ -1,11 +1,9 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { isolate, type Blame } from '../../batch/isolate.js';
 import { composeStatement } from '../composer/compose-statement.js';
-import { SETTINGS, type Settings } from '../config/settings.js';
 import type { SqlClient, SqlResult } from '../database/sql.js';
 import { errorKind, sqlStateOf, type DatabaseErrorFields } from '../database/sql-state.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
-import { planOperations, planSerially } from '../planner/plan-operations.js';
 import type { Group, Plan } from '../planner/plan.js';
 import type { Outcome } from '../queue/operation-record.js';
 import { suspectOperation } from './suspect-operation.js';
@@ -22,23 +20,29 @@ export interface Execution {
 }
 
 /**
- * Executes operations with the effect of one by one, in order, in as few statements as the plan allows. It promises that
- * an operation is `failed` only by what running it alone, at its place, gave; whatever is nobody's fault is thrown, and
- * then the transaction has to be rolled back. Claiming and settling are left to the queue.
+ * Executes a plan: as many groups as possible at once, or one after the other where one fails. It promises that an operation
+ * is `failed` only by what running it alone, at its place, gave; whatever is nobody's fault is thrown, and then the
+ * transaction has to be rolled back. Planning is left to the planner, claiming and settling to the queue.
  */
 @Injectable()
 export class ExecutorService {
-  constructor(@Inject(SETTINGS) private readonly settings: Settings) {}
+  /** Groups together where they can be. */
+  execute(tx: SqlClient, plan: Plan): Promise<Execution> {
+    return this.run(tx, plan, (run) => run.quickly());
+  }
 
-  async execute(tx: SqlClient, operations: readonly BoundOperation[]): Promise<Execution> {
-    const serial = this.settings.execution.mode === 'serial';
-    const plan = serial ? planSerially(operations) : planOperations(operations);
+  /** Every group by itself, in its own savepoint: with a plan of single operations, the measure of all others. */
+  executeOneByOne(tx: SqlClient, plan: Plan): Promise<Execution> {
+    return this.run(tx, plan, (run) => run.oneByOne());
+  }
+
+  private async run(tx: SqlClient, plan: Plan, work: (run: Run) => Promise<void>): Promise<Execution> {
     const run = new Run(tx, plan);
     // A deferred constraint would speak up at the commit, where nobody can be blamed.
     await tx.query({ text: 'set constraints all immediate' });
-    await (serial ? run.oneByOne() : run.quickly());
+    await work(run);
     return {
-      outcomes: operations.map((operation) => run.outcomes.get(operation)!),
+      outcomes: plan.operations.map((operation) => run.outcomes.get(operation)!),
       groups: plan.groups.length,
       statements: run.statements,
       fallback: run.fallback,

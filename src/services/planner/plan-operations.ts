@@ -1,16 +1,28 @@
 import { primaryKey, uniqueKeyOver, type Table, type UniqueKey } from '../catalog/table.js';
 import { isTellable, type BoundOperation } from './bound-operation.js';
-import type { Group, Plan } from './plan.js';
+import { NOTHING_KNOWN, type Knowledge } from './knowledge.js';
+import type { Group, Placement, Plan } from './plan.js';
 import { resourcesOf, type Identity } from './resources.js';
+import type { Rule } from './rules.js';
+
+export interface PlanOptions {
+  /** Rules to leave out: only for tests that show what each rule is for. */
+  without?: ReadonlySet<Rule>;
+}
 
 /**
  * Puts operations into few groups with the effect of one by one: each goes into the first group of its signature that
  * lies after every group with an operation it conflicts with. To find the fewest possible is a shortest common
  * supersequence, which is NP-hard; first fit comes close. Pure.
  */
-export function planOperations(operations: readonly BoundOperation[]): Plan {
+export function planOperations(
+  operations: readonly BoundOperation[],
+  _knowledge: Knowledge = NOTHING_KNOWN,
+  _options: PlanOptions = {},
+): Plan {
   const identity = chooseIdentities(operations);
   const groups: Group[] = [];
+  const placements: Placement[] = [];
   const groupsBySignature = new Map<string, number[]>();
   const lastMark = new Map<string, number>();
 
@@ -21,14 +33,19 @@ export function planOperations(operations: readonly BoundOperation[]): Plan {
     for (const token of notBefore) lowest = Math.max(lowest, lastMark.get(token) ?? 0);
 
     const index = place(operation, lowest, groups, groupsBySignature);
+    placements.push({ group: index });
     for (const token of marks) lastMark.set(token, Math.max(index, lastMark.get(token) ?? 0));
   }
-  return { groups };
+  return { operations, groups, placements };
 }
 
 /** One operation a group, in the order given: for targets that defy planning, and as the measure of the plan above. */
 export function planSerially(operations: readonly BoundOperation[]): Plan {
-  return { groups: operations.map((operation) => ({ signature: signatureOf(operation), operations: [operation] })) };
+  return {
+    operations,
+    groups: operations.map((operation) => ({ signature: signatureOf(operation), operations: [operation] })),
+    placements: operations.map((_, group) => ({ group })),
+  };
 }
 
 function place(
