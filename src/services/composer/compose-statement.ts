@@ -55,25 +55,55 @@ select ${casts(valueColumns, 'v')} from ${source(valueColumns, 'v')} order by s.
  * by the unique key that their values give (see `isTellable`).
  */
 function composeIgnore(shape: BoundOperation, operations: readonly BoundOperation[]): ComposedStatement {
-  const { table, valueColumns } = shape;
   if (operations.length === 1) {
     const insert = composeInsert(shape, operations);
     return { ...insert, text: `${insert.text} on conflict do nothing` };
   }
-  const key = givenKey(shape);
-  const matched = key === undefined ? 'true' : key.columns.map((name) => matches(name, valueColumns)).join(' and ');
   return {
-    text: `with s as materialized (select * from ${source(valueColumns, 'v')}),
+    text: `${insertNew(shape)}
+select s.ord::int from s where exists (select from t where ${sameKey(shape)})`,
+    values: valueArrays(shape, operations),
+    answers: 'ordinals',
+  };
+}
+
+/** The one row that `composeSalvage` answers. */
+export interface SalvageRow {
+  /** How many rows were inserted. */
+  inserted: number;
+  /** The `ord` (from 1) of the operations that they are recognized as. */
+  ords: number[];
+}
+
+/**
+ * Inserts the rows of plain inserts that conflict with no other row, and leaves the others out. Each has to give a unique key,
+ * without NULL.
+ */
+export function composeSalvage(shape: BoundOperation, operations: readonly BoundOperation[]): SqlStatement {
+  return {
+    text: `${insertNew(shape)}
+select
+  (select count(*)::int from t) as inserted,
+  array(select s.ord::int from s where exists (select from t where ${sameKey(shape)})) as ords`,
+    values: valueArrays(shape, operations),
+  };
+}
+
+function insertNew(shape: BoundOperation): string {
+  const { table, valueColumns } = shape;
+  const key = givenKey(shape);
+  return `with s as materialized (select * from ${source(valueColumns, 'v')}),
 t as (
   insert into ${table.sql} (${names(valueColumns)})
   select ${casts(valueColumns, 'v')} from s order by s.ord
   on conflict do nothing
   returning ${key === undefined ? '1' : key.columns.map(quoteIdentifier).join(', ')}
-)
-select s.ord::int from s where exists (select from t where ${matched})`,
-    values: valueArrays(shape, operations),
-    answers: 'ordinals',
-  };
+)`;
+}
+
+function sameKey(shape: BoundOperation): string {
+  const key = givenKey(shape);
+  return key === undefined ? 'true' : key.columns.map((name) => matches(name, shape.valueColumns)).join(' and ');
 }
 
 function composeUpsert(shape: BoundOperation, operations: readonly BoundOperation[]): ComposedStatement {
@@ -121,9 +151,12 @@ where ${keyMatch(keyColumns)} returning s.ord::int`,
   };
 }
 
+/** The row holds the value as its column stores it: `1.001` in `numeric(6, 2)` as `1.00`. */
 function matches(name: string, valueColumns: readonly Column[]): string {
   const index = valueColumns.findIndex((column) => column.name === name);
-  return equality(valueColumns[index]!, `v${index}`);
+  const column = valueColumns[index]!;
+  const stored = column.storedType === column.type ? '' : `::${column.storedType}`;
+  return `${equality(column, `v${index}`)}${stored}`;
 }
 
 const keyMatch = (keyColumns: readonly Column[]): string =>

@@ -1,0 +1,64 @@
+import type { Blame, IsolationPort, Rehearsal } from '../../batch/isolate.js';
+import type { DatabaseErrorFields } from '../database/sql-state.js';
+import type { BoundOperation } from '../planner/bound-operation.js';
+import type { Outcome } from '../queue/operation-record.js';
+import { blameFor } from './blame-for.js';
+import { isSalvageable, violatedForeignKey } from './isolation-hints.js';
+import { selectMissingParents } from './missing-parents.sql.js';
+import { suspectOperations } from './suspect-operations.js';
+import type { StatementCounter, TargetWriter } from './target.writer.js';
+import { toOperationError } from './to-operation-error.js';
+import { toOutcome, toOutcomes } from './to-outcome.js';
+
+type Operations = readonly BoundOperation[];
+
+/** How the operations of one group are told apart: by statements of theirs in the transaction, and by what its errors say. */
+export class GroupIsolator implements IsolationPort<BoundOperation, Outcome> {
+  /** Foreign keys whose missing parents were asked for. What remains of them in other blocks is known by now. */
+  private readonly asked = new Set<string>();
+
+  constructor(
+    private readonly writer: TargetWriter,
+    private readonly shape: BoundOperation,
+    private readonly counter: StatementCounter,
+  ) {}
+
+  async attempt(operations: Operations): Promise<Outcome[]> {
+    if (operations.length > 0) return toOutcomes(operations, await this.writer.attempt(operations, this.counter));
+    await this.writer.attemptNothing(this.shape, this.counter);
+    return [];
+  }
+
+  blame(error: unknown, operations: Operations): Blame {
+    return blameFor(error, operations.length);
+  }
+
+  failure(operation: BoundOperation, error: unknown): Outcome {
+    return { status: 'failed', error: toOperationError(error as DatabaseErrorFields, operation) };
+  }
+
+  async suspects(error: unknown, operations: Operations): Promise<readonly number[]> {
+    const fields = error as DatabaseErrorFields;
+    const missing = await this.withoutParent(fields, operations);
+    return missing.length > 0 ? missing : suspectOperations(fields, operations);
+  }
+
+  readonly rehearsal: Rehearsal<BoundOperation, Outcome> = {
+    probe: (sets) => this.writer.probe(sets, this.counter),
+    land: async (operations) => toOutcomes(operations, await this.writer.land(operations, this.counter)),
+    salvage: async (operations, error) => {
+      if (this.writer.releasable === 0 || !isSalvageable(error as DatabaseErrorFields, operations)) return undefined;
+      const landed = await this.writer.salvage(operations, this.counter);
+      return operations.map((operation, index) => (landed[index] === true ? toOutcome(operation, 1) : undefined));
+    },
+  };
+
+  private async withoutParent(error: DatabaseErrorFields, operations: Operations): Promise<number[]> {
+    const foreignKey = violatedForeignKey(error, this.shape);
+    if (foreignKey === undefined || this.asked.has(foreignKey.name)) return [];
+    this.asked.add(foreignKey.name);
+    const question = selectMissingParents(foreignKey, operations);
+    const rows = question && (await this.writer.ask<{ ord: number }>(question, this.counter));
+    return rows?.map(({ ord }) => ord - 1) ?? [];
+  }
+}

@@ -1,0 +1,205 @@
+import type { Json } from '../../interfaces/json.js';
+import type { Column, Table } from '../catalog/table.js';
+import { encodeValue } from '../composer/encode-value.js';
+import type { DatabaseErrorFields } from '../database/sql-state.js';
+import { givenValue, keyValue, type BoundOperation } from '../planner/bound-operation.js';
+
+/**
+ * The operations that the database's error seems to name, by index: all that look alike in what it names. Texts of PostgreSQL
+ * may be translated or shortened and values may be spelled differently, so it is a hint and nothing more: blame comes from
+ * running an operation alone.
+ */
+export function suspectOperations(error: DatabaseErrorFields, operations: readonly BoundOperation[]): number[] {
+  for (const find of [withNull, withKey, withRow, withLiteral, tooLong, outOfPrecision]) {
+    const matches = find(error, operations);
+    const found = matches === undefined ? [] : indexesOf(operations, matches);
+    if (found.length > 0) return found;
+  }
+  return [];
+}
+
+type Matcher = (operation: BoundOperation) => boolean;
+type Finder = (error: DatabaseErrorFields, operations: readonly BoundOperation[]) => Matcher | undefined;
+
+const NOT_NULL_VIOLATION = '23502';
+const CHECK_VIOLATION = '23514';
+const TOO_LONG = '22001';
+const OUT_OF_RANGE = '22003';
+
+/** The column is a field of its own. */
+const withNull: Finder = ({ code, column }) =>
+  code === NOT_NULL_VIOLATION && column !== undefined
+    ? (operation) => (givenText(operation, column) ?? null) === null
+    : undefined;
+
+/** `Key (a, b)=(1, x) already exists.` Names may be quoted and values may hold `, `, so whole texts are compared. */
+const withKey: Finder = ({ detail = '', constraint }, [first]) => {
+  const match = /\((.+?)\)=\((.*)\)/s.exec(detail);
+  if (match === null || first === undefined) return undefined;
+  const [, names = '', values] = match;
+  const candidates = [...constraintColumns(first.table, constraint), namesIn(names)];
+  return (operation) =>
+    candidates.some((columns) => {
+      const given = columns.map((name) => givenText(operation, name));
+      const key = columns.map((name) => keyText(operation, name));
+      const after = given.map((text, index) => firstKnown(text, key[index]));
+      const before = key.map((text, index) => firstKnown(text, given[index]));
+      return listed(after) === values || listed(before) === values;
+    });
+};
+
+/** `Failing row contains (1, x, null).`: every column in the table's order. */
+const withRow: Finder = ({ code, detail = '', constraint }, operations) => {
+  const row = code === CHECK_VIOLATION || code === NOT_NULL_VIOLATION ? /\((.*)\)/s.exec(detail)?.[1] : undefined;
+  if (row === undefined) return undefined;
+  const isNamed: Matcher = (operation) => isRow(operation, row);
+  const named = code === CHECK_VIOLATION ? operations.find(isNamed) : undefined;
+  if (named === undefined) return isNamed;
+  const isAlike = alike(named, operations, constraint);
+  return (operation) => isAlike(operation) || isNamed(operation);
+};
+
+/** `invalid input syntax for type integer: "x"` */
+const withLiteral: Finder = ({ message }) => {
+  const literal = /"(.+)"/s.exec(message)?.[1];
+  if (literal === undefined) return undefined;
+  return (operation) =>
+    operation.valueColumns.some(({ name }) => givenText(operation, name) === literal) ||
+    operation.keyColumns.some(({ name }) => keyText(operation, name) === literal);
+};
+
+/** PostgreSQL does not say which value was too long. */
+const tooLong: Finder = ({ code }) =>
+  code === TOO_LONG
+    ? (operation) =>
+        operation.valueColumns.some(
+          ({ name, maxLength }) =>
+            maxLength !== undefined && [...(givenText(operation, name) ?? '')].length > maxLength,
+        )
+    : undefined;
+
+/** Nor, here, which one has too many digits. */
+const outOfPrecision: Finder = ({ code }) =>
+  code === OUT_OF_RANGE
+    ? (operation) =>
+        operation.valueColumns.some(
+          ({ name, precision }) =>
+            precision !== undefined &&
+            Math.abs(Number(givenText(operation, name))) >= 10 ** (precision.digits - precision.scale),
+        )
+    : undefined;
+
+function indexesOf(operations: readonly BoundOperation[], matches: Matcher): number[] {
+  return operations.flatMap((operation, index) => (matches(operation) ? [index] : []));
+}
+
+/** The columns of a constraint in the order in which its errors list them. */
+function constraintColumns(table: Table, constraint: string | undefined): (readonly string[])[] {
+  return [
+    ...table.uniqueKeys.filter(({ name }) => name === constraint).map(({ columns }) => columns),
+    ...table.foreignKeys.filter(({ name }) => name === constraint).map(({ childColumns }) => childColumns),
+    ...table.referencedBy.filter(({ name }) => name === constraint).map(({ parentColumns }) => parentColumns),
+  ];
+}
+
+const namesIn = (list: string): string[] =>
+  (list.match(/"(?:[^"]|"")*"|[^,\s][^,]*/g) ?? []).map((name) =>
+    name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name,
+  );
+
+/** Undefined when one of the values is. */
+function listed(texts: readonly (string | null | undefined)[]): string | undefined {
+  return texts.includes(undefined) ? undefined : texts.map((text) => text ?? 'null').join(', ');
+}
+
+/** PostgreSQL shortens the values of a failing row to so many bytes. */
+const SHOWN_BYTES = 64;
+/** Types whose values are printed as they were sent, as a rule. */
+const VERBATIM = new Set<Column['kind']>(['int2', 'int4', 'int8', 'uuid', 'text', 'varchar', 'date', 'enum']);
+
+/**
+ * True when the values that the operation gives stand in the row, in the order of the columns; where a value is not known or
+ * may be printed in another way, anything may stand.
+ */
+function isRow(operation: BoundOperation, row: string): boolean {
+  let end = 0;
+  let adjacent = true;
+  let found = false;
+  for (const column of operation.table.columns.values()) {
+    const text = storedText(operation, column);
+    if (text === undefined) {
+      adjacent = false;
+      continue;
+    }
+    const start = end === 0 ? 0 : end + ', '.length;
+    const at = adjacent ? (row.startsWith(text, start) ? start : -1) : row.indexOf(text, start);
+    if (at < 0) return false;
+    end = at + text.length;
+    adjacent = true;
+    found = true;
+  }
+  return found;
+}
+
+/** As the row shows it; undefined when that cannot be told. */
+function storedText(operation: BoundOperation, column: Column): string | undefined {
+  const { kind } = operation;
+  const given = kind === 'increment' ? undefined : givenText(operation, column.name);
+  const text = firstKnown(given, keyText(operation, column.name));
+  if (text === undefined) return undefined;
+  if (text === null) return 'null';
+  if (!VERBATIM.has(column.kind)) return undefined;
+  const bytes = Buffer.from(text);
+  if (bytes.length <= SHOWN_BYTES) return text;
+  // What is left of a character that was cut apart is not shown.
+  return `${bytes
+    .subarray(0, SHOWN_BYTES)
+    .toString()
+    .replace(/\uFFFD+$/, '')}...`;
+}
+
+const NUMERIC = new Set<Column['kind']>(['int2', 'int4', 'int8', 'numeric']);
+
+/**
+ * A check names the row, not the column. Those are like it that give the same to all columns that a check may look at, or that
+ * go beyond it where a single number is compared with constants.
+ */
+function alike(named: BoundOperation, operations: readonly BoundOperation[], constraint: string | undefined): Matcher {
+  const { table, valueColumns } = named;
+  const keys = new Set(table.uniqueKeys.flatMap(({ columns }) => columns));
+  for (const { childColumns } of table.foreignKeys) childColumns.forEach((name) => keys.add(name));
+  const candidates = valueColumns.filter(({ name, freedom }) => freedom !== 'free' && !keys.has(name));
+  // The name that PostgreSQL gives to a check of one column.
+  const byName = candidates.find(({ name }) => constraint === `${table.name}_${name}_check`);
+  const checked = byName === undefined ? candidates : [byName];
+  const [only, ...others] = checked;
+  if (named.kind === 'increment' || only === undefined) return () => false;
+  if (others.length === 0 && NUMERIC.has(only.kind)) return beyond(named, only.name, operations);
+  return (operation) => checked.every(({ name }) => givenText(operation, name) === givenText(named, name));
+}
+
+/** On the side of a number on which fewer are. */
+function beyond(named: BoundOperation, column: string, operations: readonly BoundOperation[]): Matcher {
+  const valueOf = (operation: BoundOperation): number => Number(givenText(operation, column) ?? NaN);
+  const limit = valueOf(named);
+  const below: Matcher = (operation) => valueOf(operation) <= limit;
+  const above: Matcher = (operation) => valueOf(operation) >= limit;
+  return operations.filter(below).length < operations.filter(above).length ? below : above;
+}
+
+/** What the operation sets the column to. */
+function givenText(operation: BoundOperation, name: string): string | null | undefined {
+  return textOf(operation, name, givenValue(operation, name));
+}
+
+/** What the operation finds its row by. */
+function keyText(operation: BoundOperation, name: string): string | null | undefined {
+  return textOf(operation, name, keyValue(operation, name));
+}
+
+function textOf({ table }: BoundOperation, name: string, value: Json | undefined): string | null | undefined {
+  const column = table.columns.get(name);
+  return column === undefined || value === undefined ? undefined : encodeValue(value, column);
+}
+
+const firstKnown = <T>(one: T | undefined, other: T | undefined): T | undefined => (one === undefined ? other : one);

@@ -1,0 +1,229 @@
+import { errorKind } from '../database/sql-state.js';
+import type { SqlClient, SqlStatement } from '../database/sql.js';
+import { composeSalvage, composeStatement, type SalvageRow } from '../composer/compose-statement.js';
+import type { BoundOperation } from '../planner/bound-operation.js';
+import { preparedName } from './prepared-name.js';
+import { UnexpectedRowsError, rowsAffected } from './rows-affected.js';
+
+/** Counts statements sent to target tables. */
+export interface StatementCounter {
+  statements: number;
+}
+
+/** At least one; they share table, kind and columns. */
+type Operations = readonly BoundOperation[];
+
+/**
+ * PostgreSQL keeps 64 subtransactions of a transaction in shared memory. With more that have written, every other session has
+ * to look them up on disk. Those that were rolled back do not count.
+ */
+const MAX_RELEASED_SAVEPOINTS = 48;
+
+/** A plan that is kept knows nothing of the number of rows. */
+const MAX_PREPARED_ROWS = 64;
+
+/** Preparing pays from the third statement on, a new plan that is kept from the sixth. */
+export const isRepeated = (statements: number): boolean => statements >= 8;
+
+/**
+ * Sends statements for operations within one transaction, alone or behind savepoints. What needs no answer is not waited for:
+ * it travels with the next statement, and its failure is told by `settle`, which comes before any judgement.
+ */
+export class TargetWriter {
+  private released = 0;
+  private underway: Promise<unknown>[] = [];
+  private landing = false;
+
+  constructor(private readonly tx: SqlClient) {}
+
+  /** How many more savepoints may be released that have written. */
+  get releasable(): number {
+    return MAX_RELEASED_SAVEPOINTS - this.released;
+  }
+
+  /** A command that has to succeed, without waiting for it. */
+  command(text: string): void {
+    this.watch(this.tx.query({ text }));
+  }
+
+  /** Keeps what was written since the savepoint. */
+  release(name: string): void {
+    this.released += 1;
+    this.command(`release savepoint ${name}`);
+  }
+
+  undo(name: string): void {
+    this.command(`rollback to savepoint ${name}; release savepoint ${name}`);
+  }
+
+  /**
+   * Keeps what was written since the savepoint, and begins another of the same name. Sent without knowing whether the statement
+   * before has failed, and then it fails too. Answers its error.
+   */
+  checkpoint(name: string): Promise<unknown> {
+    return this.tx.query({ text: `release savepoint ${name}; savepoint ${name}` }).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+  }
+
+  /** To be told of checkpoints that succeeded. */
+  countReleased(savepoints: number): void {
+    this.released += savepoints;
+  }
+
+  /** Throws what commands and landings sent so far have met. Costs no round trip after an answer that came later. */
+  async settle(): Promise<void> {
+    const { underway } = this;
+    this.underway = [];
+    this.landing = false;
+    for (const each of underway) await each;
+  }
+
+  /** To be called last. Commands that nobody waits for may still be under way; the next statement tells. */
+  async finish(): Promise<void> {
+    if (this.landing) await this.settle();
+  }
+
+  /**
+   * The operations as one statement; answers the rows each of them changed.
+   *
+   * @param repeated true when many statements with the same text are sent
+   */
+  async send(operations: Operations, counter: StatementCounter, repeated = false): Promise<number[]> {
+    counter.statements += 1;
+    const { answers, text, values } = composeStatement(operations[0]!, operations);
+    const name = repeated && operations.length <= MAX_PREPARED_ROWS ? preparedName(text) : undefined;
+    return rowsAffected(answers, operations, await this.tx.query<{ ord: number }>({ text, values, name }));
+  }
+
+  /** All of them take effect, or none does and it throws. */
+  async attempt(operations: Operations, counter: StatementCounter): Promise<number[]> {
+    if (this.releasable > 0) return this.protect(() => this.send(operations, counter));
+    const [error] = await this.probe([operations], counter);
+    if (error !== undefined) throw error as Error;
+    return this.land(operations, counter);
+  }
+
+  /** Throws when the statement cannot even run without rows. */
+  async attemptNothing(shape: BoundOperation, counter: StatementCounter): Promise<void> {
+    counter.statements += 1;
+    const { text, values } = composeStatement(shape, []);
+    const [error] = await this.rehearse([() => this.tx.query({ text, values })]);
+    if (error !== undefined) throw error as Error;
+  }
+
+  /** What each of the sets meets as one statement of its own; no trace of any is left. */
+  async probe(sets: readonly Operations[], counter: StatementCounter): Promise<unknown[]> {
+    const repeated = isRepeated(sets.length);
+    return this.rehearse(sets.map((operations) => () => this.send(operations, counter, repeated)));
+  }
+
+  /** Operations that have succeeded here before. No savepoint: should they fail now, the chunk has to be tried again. */
+  async land(operations: Operations, counter: StatementCounter): Promise<number[]> {
+    try {
+      return await this.send(operations, counter);
+    } catch (error) {
+      throw errorKind(error) === 'transient' ? error : new LandingFailedError(operations, error);
+    }
+  }
+
+  /** Lands without waiting; `keep` is called before `settle` returns. */
+  landUnderway(operations: Operations, counter: StatementCounter, keep: (rows: readonly number[]) => void): void {
+    this.landing = true;
+    this.watch(this.land(operations, counter).then(keep));
+  }
+
+  /** Inserts whatever conflicts with nothing; answers true for each operation whose row was inserted. */
+  async salvage(operations: Operations, counter: StatementCounter): Promise<boolean[]> {
+    return this.protect(async () => {
+      counter.statements += 1;
+      const { rows } = await this.tx.query<SalvageRow>(composeSalvage(operations[0]!, operations));
+      const { inserted, ords } = rows[0]!;
+      const landed = operations.map(() => false);
+      for (const ord of ords) landed[ord - 1] = true;
+      // A row that was inserted and not recognized would be charged with a conflict with itself.
+      if (landed.filter(Boolean).length !== inserted) {
+        throw new UnexpectedRowsError(operations, `${inserted} rows inserted, ${ords.length} recognized`);
+      }
+      return landed;
+    });
+  }
+
+  /** A question about target tables that may fail: then the answer is `undefined`. */
+  async ask<Row>(statement: SqlStatement, counter: StatementCounter): Promise<Row[] | undefined> {
+    counter.statements += 1;
+    let answer: Row[] | undefined;
+    await this.rehearse([async () => (answer = (await this.tx.query<Row>(statement)).rows)]);
+    return answer;
+  }
+
+  private async protect<T>(work: () => Promise<T>): Promise<T> {
+    this.command('savepoint attempt');
+    const [result] = await Promise.allSettled([work()]);
+    await this.settle();
+    if (result.status === 'rejected') {
+      this.undo('attempt');
+      throw result.reason;
+    }
+    this.release('attempt');
+    return result.value;
+  }
+
+  /**
+   * Operations one after the other, each behind a savepoint of its own, in one round trip: the checkpoint after an operation
+   * that failed fails too, and then `rollback to` finds the one before. Answers what each gave or threw.
+   */
+  async oneAfterTheOther(sets: readonly [Operations, StatementCounter][]): Promise<PromiseSettledResult<number[]>[]> {
+    this.command('savepoint single');
+    const checkpoints: Promise<unknown>[] = [];
+    const sent = sets.map(([operations, counter]) => {
+      const rows = this.send(operations, counter, isRepeated(sets.length));
+      checkpoints.push(this.checkpoint('single'));
+      this.command('rollback to savepoint single');
+      return rows;
+    });
+    const results = await Promise.allSettled(sent);
+    const errors = await Promise.all(checkpoints);
+    await this.settle();
+    this.command('release savepoint single');
+    results.forEach(({ status }, index) => {
+      if (status === 'rejected') return;
+      this.released += 1;
+      // The operation has succeeded, and was rolled back.
+      if (errors[index] !== undefined) throw errors[index] as Error;
+    });
+    return results;
+  }
+
+  /** Everything in one round trip. Answers what each threw. */
+  private async rehearse(works: readonly (() => Promise<unknown>)[]): Promise<unknown[]> {
+    this.command('savepoint probe');
+    const begun = works.map((work) => {
+      const result = work();
+      this.command('rollback to savepoint probe');
+      return result;
+    });
+    const results = await Promise.allSettled(begun);
+    await this.settle();
+    this.command('release savepoint probe');
+    return results.map((result) => (result.status === 'rejected' ? (result.reason as unknown) : undefined));
+  }
+
+  private watch(sent: Promise<unknown>): void {
+    sent.catch(() => undefined);
+    this.underway.push(sent);
+  }
+}
+
+/** What had succeeded a moment ago failed: another transaction has come in between. It carries no SQLSTATE, so it is transient. */
+export class LandingFailedError extends Error {
+  constructor(operations: Operations, cause: unknown) {
+    const { kind, table } = operations[0]!;
+    super(
+      `${operations.length} operations (${kind} of ${table.id}) that had succeeded a moment ago failed: ${String(cause)}`,
+      { cause },
+    );
+    this.name = 'LandingFailedError';
+  }
+}

@@ -1,0 +1,534 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JsonRow } from '../../src/interfaces/json.js';
+import { CatalogService } from '../../src/services/catalog/catalog.service.js';
+import type { Column, Table } from '../../src/services/catalog/table.js';
+import { asSqlClient, type DatabaseService } from '../../src/services/database/database.service.js';
+import { errorKind } from '../../src/services/database/sql-state.js';
+import type { SqlClient, SqlResult, SqlStatement } from '../../src/services/database/sql.js';
+import { ExecutorService, type Execution } from '../../src/services/executor/executor.service.js';
+import { LandingFailedError } from '../../src/services/executor/target.writer.js';
+import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
+import type { Plan } from '../../src/services/planner/plan.js';
+import type { Outcome } from '../../src/services/queue/operation-record.js';
+import {
+  bind,
+  DDL,
+  FAULTS,
+  inserts,
+  planOf,
+  rows,
+  singly,
+  SQL_STATES,
+  type Fault,
+} from '../measure/isolation-cases.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { clientOptions } from '../support/test-databases.js';
+import { testSettings } from '../support/test-settings.js';
+
+const OTHER_TABLES = `
+  create table counter (id int primary key, n int not null check (n between 0 and 10), m int not null default 0);
+  create table part (region int not null, id int not null, n int check (n >= 0), primary key (region, id)) partition by list (region);
+  create table part_1 partition of part for values in (1);
+  create table part_2 partition of part for values in (2);
+  create table late (id int primary key deferrable initially deferred, parent_id int references parent deferrable initially deferred);
+  create table rounded (m numeric(6, 2) primary key, a int);
+  create table slow (id int primary key check (pg_sleep(0.002) is not null));
+`;
+
+const faults = Object.keys(FAULTS) as Fault[];
+
+/** Which subtransactions PostgreSQL keeps, how many round trips were needed, and what went wrong on purpose. */
+class CountingClient implements SqlClient {
+  /** Subtransactions that were released after they had written. */
+  released = 0;
+  roundTrips = 0;
+  private inFlight = 0;
+  private readonly open: { name: string; wrote: boolean }[] = [];
+
+  constructor(
+    private readonly client: SqlClient,
+    private readonly meddle: (statement: SqlStatement) => Promise<void> | undefined = () => undefined,
+  ) {}
+
+  async query<Row>(statement: SqlStatement): Promise<SqlResult<Row>> {
+    // Nobody waits for a command alone: it travels with the next statement, or the one before.
+    const waited = isCommand(statement.text) ? 0 : 1;
+    if (waited === 1 && this.inFlight === 0) this.roundTrips += 1;
+    this.inFlight += waited;
+    const meddling = this.meddle(statement);
+    try {
+      if (meddling !== undefined) await meddling;
+      const result = await this.client.query<Row>(statement);
+      for (const command of statement.text.split('; ')) this.follow(command);
+      return result;
+    } finally {
+      this.inFlight -= waited;
+    }
+  }
+
+  private follow(command: string): void {
+    const [, verb, name = ''] = /^(savepoint|release savepoint|rollback to savepoint) (\w+)$/.exec(command) ?? [];
+    const at = this.open.findLastIndex((each) => each.name === name);
+    if (verb === undefined) for (const each of this.open) each.wrote = true;
+    else if (verb === 'savepoint') this.open.push({ name, wrote: false });
+    else if (verb === 'rollback to savepoint') this.open.splice(at, Infinity, { name, wrote: false });
+    else this.released += this.open.splice(at).filter(({ wrote }) => wrote).length;
+  }
+}
+
+const isCommand = (text: string): boolean => /^(savepoint|release|rollback|set) /.test(text);
+
+interface Result {
+  outcomes: string[];
+  dump: string[];
+  execution: Execution;
+  client: CountingClient;
+}
+
+let database: TestDatabase;
+let connection: pg.Client;
+let catalog: CatalogService;
+let target: Table;
+
+beforeAll(async () => {
+  database = await createTestDatabase({ migrated: false });
+  connection = new pg.Client({ ...clientOptions(database.connection), pipeline: true });
+  await connection.connect();
+  await connection.query(DDL + OTHER_TABLES);
+  catalog = new CatalogService(asSqlClient(connection) as DatabaseService, testSettings(database.environment));
+  target = await catalog.table('target');
+});
+
+afterAll(async () => {
+  await connection?.end();
+  await database?.drop();
+});
+
+interface RunOptions {
+  mode?: 'execute' | 'executeOneByOne';
+  setUp?: string;
+  dump?: string;
+  meddle?: (statement: SqlStatement) => Promise<void> | undefined;
+}
+
+/** In a transaction that is rolled back. */
+async function run(plan: Plan, { mode = 'execute', setUp, dump = 'target', meddle }: RunOptions = {}): Promise<Result> {
+  const client = new CountingClient(asSqlClient(connection), meddle);
+  await connection.query('begin');
+  try {
+    if (setUp !== undefined) await connection.query(setUp);
+    const execution = await new ExecutorService()[mode](client, plan);
+    const { rows: dumped } = await connection.query<{ row: string }>(`select t::text as row from ${dump} t order by 1`);
+    return { outcomes: execution.outcomes.map(toText), dump: dumped.map(({ row }) => row), execution, client };
+  } finally {
+    await connection.query('rollback');
+  }
+}
+
+/** The same operations, each alone. */
+const runSerially = (operations: readonly BoundOperation[], options: RunOptions = {}): Promise<Result> =>
+  run(singly(operations), { ...options, mode: 'executeOneByOne' });
+
+function toText(outcome: Outcome): string {
+  if (outcome.status === 'completed') return `ok ${outcome.rowsAffected}`;
+  const { code, sqlState = code, constraint = '', column = '' } = outcome.error;
+  return `${sqlState} ${constraint} ${column}`.trim();
+}
+
+async function expectSameAsSerial(plan: Plan, options: RunOptions = {}): Promise<Result> {
+  const grouped = await run(plan, options);
+  const serial = await runSerially(plan.operations, options);
+  expect(grouped.outcomes).toEqual(serial.outcomes);
+  expect(grouped.dump).toEqual(serial.dump);
+  return grouped;
+}
+
+const failures = (outcomes: readonly string[]): string[] => outcomes.filter((outcome) => !outcome.startsWith('ok'));
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+/** Statements for 1000 rows, by the number of bad ones. */
+const MOST_STATEMENTS: Record<Fault, Record<number, number>> = {
+  'duplicate key': { 0: 1, 1: 3, 20: 23, 100: 103, 1000: 1003 },
+  check: { 0: 1, 1: 3, 20: 22, 100: 102, 1000: 1003 },
+  'foreign key': { 0: 1, 1: 4, 20: 23, 100: 103, 1000: 1002 },
+  'bad literal': { 0: 1, 1: 3, 20: 22, 100: 102, 1000: 1002 },
+  'check of two columns': { 0: 1, 1: 3, 20: 130, 100: 450, 1000: 1150 },
+  'check of a domain': { 0: 1, 1: 60, 20: 260, 100: 800, 1000: 1050 },
+};
+
+describe('a group of inserts with bad rows', () => {
+  const counts = faults.flatMap((fault) => [0, 1, 20, 100, 1000].map((bad) => ({ fault, bad })));
+
+  it.each(counts)('costs few statements with $bad of 1000 bad ($fault)', async ({ fault, bad }) => {
+    const { outcomes, dump, execution, client } = await run(planOf([inserts(target, rows(1000, bad, fault))]));
+    expect(failures(outcomes).map((outcome) => outcome.slice(0, 5))).toEqual(Array(bad).fill(SQL_STATES[fault]));
+    expect(dump).toHaveLength(1000 + 1000 - bad);
+    expect(execution.statements).toBeLessThanOrEqual(MOST_STATEMENTS[fault][bad]!);
+    expect(execution).toMatchObject({ groups: 1, fallback: bad > 0 });
+    expect(execution.perGroup).toEqual([{ statements: execution.statements, isolated: bad > 0 }]);
+    expect(client.roundTrips).toBeLessThanOrEqual(bad === 0 ? 1 : 25);
+    expect(client.released).toBeLessThanOrEqual(3);
+  });
+
+  it.each(faults.flatMap((fault) => [1, 8, 60, 120].map((bad) => ({ fault, bad }))))(
+    'ends like one by one with $bad of 120 bad ($fault)',
+    async ({ fault, bad }) => {
+      const { outcomes } = await expectSameAsSerial(planOf([inserts(target, rows(120, bad, fault))]));
+      expect(failures(outcomes)).toHaveLength(bad);
+    },
+  );
+
+  it('ends like one by one where rows are bad in different ways', async () => {
+    const values = rows(300, 0, 'check').map((row, index) => {
+      const fault = index % 7 === 3 ? faults[index % faults.length] : undefined;
+      return { ...row, ...(fault !== undefined && FAULTS[fault](index)) };
+    });
+    const { outcomes } = await expectSameAsSerial(planOf([inserts(target, values)]));
+    expect(new Set(failures(outcomes)).size).toBe(faults.length);
+  });
+
+  it('ends like one by one where nothing may be read of the parent', async () => {
+    const setUp = `create role no_reader; grant insert, select on target to no_reader; set local role no_reader`;
+    const { outcomes } = await expectSameAsSerial(planOf([inserts(target, rows(120, 8, 'foreign key'))]), { setUp });
+    expect(failures(outcomes)).toEqual(Array(8).fill('23503 target_parent_id_fkey'));
+  });
+
+  it('ends like one by one with constraints that are deferred', async () => {
+    const late = await catalog.table('late');
+    const values = upTo(60).map((id) => ({ id: id % 20 === 7 ? 1000 : id, parent_id: id % 20 === 5 ? 99 : 1 }));
+    const setUp = `insert into late values (1000, 1)`;
+    const { outcomes } = await expectSameAsSerial(planOf([inserts(late, values)]), { setUp, dump: 'late' });
+    expect(new Set(failures(outcomes))).toEqual(new Set(['23505 late_pkey', '23503 late_parent_id_fkey']));
+  });
+
+  it('recognizes rows whose key is stored in another form', async () => {
+    const rounded = await catalog.table('rounded');
+    const values = upTo(100).map((index) => ({ m: `${index}.001`, a: index }));
+    const options = { setUp: 'insert into rounded values (7, 0), (9, 0)', dump: 'rounded' };
+    const { outcomes, execution } = await expectSameAsSerial(planOf([inserts(rounded, values)]), options);
+    expect(failures(outcomes)).toEqual(['23505 rounded_pkey', '23505 rounded_pkey']);
+    // The group, whatever conflicts with nothing, and a probe for each of the others.
+    expect(execution.statements).toBe(4);
+    const ignoring = values.map((row) => bind(rounded, { type: 'insert', values: row, onConflict: 'ignore' }));
+    const ignored = await expectSameAsSerial(planOf([ignoring]), options);
+    expect(ignored.outcomes.filter((outcome) => outcome === 'ok 0')).toHaveLength(2);
+  });
+
+  it('fails whole when the statement as such cannot run, without trying each', async () => {
+    const n = target.columns.get('n')!;
+    const ghost: Column = { ...n, name: 'ghost' };
+    const stale = { ...target, columns: new Map(target.columns).set('ghost', ghost) };
+    const values = rows(500, 0, 'check').map((row) => ({ ...row, ghost: 1 }));
+    const { outcomes, execution } = await run(planOf([inserts(stale, values)]));
+    expect(outcomes).toEqual(Array(500).fill('42703'));
+    expect(execution.statements).toBe(2);
+  });
+
+  it('is cut in halves when it takes too long, and nobody is charged', async () => {
+    const slow = await catalog.table('slow');
+    const operations = inserts(slow, upTo(200).map((id) => ({ id }))); // prettier-ignore
+    const { outcomes, dump } = await run(planOf([operations]), {
+      setUp: `set local statement_timeout = '250ms'`,
+      dump: '(select id from slow)',
+    });
+    expect(outcomes).toEqual(Array(200).fill('ok 1'));
+    expect(dump).toHaveLength(200);
+  });
+});
+
+describe('other groups with bad rows', () => {
+  const counters = `insert into counter select i, i % 10 from generate_series(1, 200) i`;
+  const options = { setUp: counters, dump: 'counter' };
+  const on = async (make: (index: number) => Parameters<typeof bind>[1]): Promise<Plan> => {
+    const table = await catalog.table('counter');
+    return planOf([upTo(200).map((index) => bind(table, make(index + 1)))]);
+  };
+
+  it('updates end like one by one', async () => {
+    const plan = await on((id) => ({
+      type: 'update',
+      key: { id: id % 9 === 0 ? 1000 + id : id },
+      values: { n: id % 13 },
+    }));
+    const { outcomes } = await expectSameAsSerial(plan, options);
+    expect(failures(outcomes).length).toBeGreaterThan(20);
+  });
+
+  it('increments end like one by one, those of no row that must exist included', async () => {
+    const plan = await on((id) => ({
+      type: 'increment',
+      key: { id: id % 20 === 0 ? 1000 + id : id },
+      values: { n: 2 },
+      mustExist: true,
+    }));
+    const { outcomes } = await expectSameAsSerial(plan, options);
+    expect(failures(outcomes).filter((outcome) => outcome === 'ROW_NOT_FOUND')).toHaveLength(10);
+    expect(failures(outcomes).filter((outcome) => outcome.startsWith('23514'))).toHaveLength(20);
+  });
+
+  it('upserts end like one by one', async () => {
+    const plan = await on((id) => ({
+      type: 'upsert',
+      conflictKey: ['id'],
+      values: { id: id + 100, n: id % 11 === 0 ? -id : 1 },
+    }));
+    const { outcomes } = await expectSameAsSerial(plan, options);
+    expect(failures(outcomes)).toHaveLength(18);
+  });
+
+  it('deletes end like one by one', async () => {
+    const parent = await catalog.table('parent');
+    const plan = planOf([upTo(50).map((index) => bind(parent, { type: 'delete', key: { id: index + 1 } }))]);
+    const setUp = `insert into target select i, i::text, 0, null, i * 4 from generate_series(1, 12) i`;
+    const { outcomes, execution } = await expectSameAsSerial(plan, { setUp, dump: 'parent' });
+    expect(failures(outcomes)).toEqual(Array(12).fill('23503 target_parent_id_fkey'));
+    expect(execution.statements).toBeLessThan(50);
+  });
+});
+
+describe('a partitioned table', () => {
+  const setUp = `insert into part select 1 + i % 2, i, 0 from generate_series(1, 40) i`;
+  const kinds: Record<string, (region: number, id: number, n: number) => Parameters<typeof bind>[1]> = {
+    inserts: (region, id, n) => ({ type: 'insert', values: { region, id: id + 30, n } }),
+    'inserts that ignore conflicts': (region, id, n) => ({
+      type: 'insert',
+      onConflict: 'ignore',
+      values: { region, id: id + 30, n },
+    }),
+    upserts: (region, id, n) => ({ type: 'upsert', conflictKey: ['region', 'id'], values: { region, id: id + 30, n } }),
+    updates: (region, id, n) => ({ type: 'update', key: { region, id }, values: { n } }),
+    'updates that move rows': (region, id, n) => ({
+      type: 'update',
+      key: { region, id },
+      values: { region: 3 - region, n },
+    }),
+    increments: (region, id, n) => ({ type: 'increment', key: { region, id }, values: { n } }),
+    deletes: (region, id) => ({ type: 'delete', key: { region, id } }),
+  };
+
+  it.each(Object.keys(kinds))('takes %s like any other', async (kind) => {
+    const part = await catalog.table('part');
+    const operations = upTo(60).map((index) => {
+      // There is no partition 5, and a check does not take -1.
+      const region = index % 25 === 24 ? 5 : 1 + ((index + 1) % 2);
+      return bind(part, kinds[kind]!(region, index + 1, index % 10 === 9 ? -1 : 1));
+    });
+    const { execution, outcomes } = await expectSameAsSerial(planOf([operations]), { setUp, dump: 'part' });
+    expect(execution.statements).toBeLessThan(50);
+    expect(outcomes).toContain('ok 1');
+  });
+});
+
+describe('operations that were folded', () => {
+  const setUp = `insert into counter select i, 5 from generate_series(1, 20) i`;
+  const fold = (table: Table, id: number, deltas: readonly number[], mustExist: readonly boolean[] = []) => {
+    const folded = deltas.map((n, index) =>
+      bind(table, { type: 'increment', key: { id }, values: { n }, mustExist: mustExist[index] ?? false }),
+    );
+    const sum = deltas.reduce((a, b) => a + b, 0);
+    return { ...bind(table, { type: 'increment', key: { id }, values: { n: sum } }), folded };
+  };
+  const foldedPlan = (operations: ReturnType<typeof fold>[]): Plan => ({
+    ...planOf([operations]),
+    operations: operations.flatMap(({ folded }) => folded),
+  });
+
+  it('have the outcome of the row that stands for them, each by its own demands', async () => {
+    const counter = await catalog.table('counter');
+    const plan = foldedPlan([fold(counter, 1, [1, 1]), fold(counter, 99, [1, 2], [true, false])]);
+    const { outcomes, execution } = await expectSameAsSerial(plan, { setUp, dump: 'counter' });
+    expect(outcomes).toEqual(['ok 1', 'ok 1', 'ROW_NOT_FOUND', 'ok 0']);
+    expect(execution.statements).toBe(1);
+  });
+
+  it('are executed in their order when the row that stands for them fails', async () => {
+    const counter = await catalog.table('counter');
+    const plan = foldedPlan([
+      fold(counter, 1, [3, 3, 1]),
+      fold(counter, 2, [1, 1]),
+      fold(counter, 3, [-6, 1, -1, 9]),
+      fold(counter, 4, [5]),
+    ]);
+    const { outcomes, execution } = await expectSameAsSerial(plan, { setUp, dump: 'counter' });
+    expect(outcomes.map((outcome) => outcome.slice(0, 5))).toEqual(
+      ['ok 1', '23514', 'ok 1', 'ok 1', 'ok 1', '23514', 'ok 1', 'ok 1', '23514', 'ok 1'], // prettier-ignore
+    );
+    expect(execution.perGroup).toEqual([{ statements: execution.statements, isolated: true }]);
+    expect(await run(plan, { mode: 'executeOneByOne', setUp, dump: 'counter' })).toMatchObject({ outcomes });
+  });
+});
+
+describe('a plan with several groups', () => {
+  it('lands what can land when some of them fail, in the order of the plan', async () => {
+    const groups = upTo(30).map((group) => {
+      const values = rows(20, group % 4 === 1 ? (group % 3) + 1 : 0, faults[group % faults.length]!);
+      return inserts(
+        target,
+        values.map((row) => ({ ...row, id: row.id + 20 * group, email: `${row.email} ${group % 12}` })),
+      );
+    });
+    const { execution, outcomes, client } = await expectSameAsSerial(planOf(groups), {
+      setUp: `insert into target values (3, 'e5 0', 0)`,
+    });
+    expect(failures(outcomes).length).toBeGreaterThan(15);
+    expect(execution.perGroup).toHaveLength(30);
+    expect(execution.perGroup.reduce((sum, { statements }) => sum + statements, 0)).toBe(execution.statements);
+    const isolated = execution.perGroup.map((group) => group.isolated);
+    const failed = upTo(30).map((group) => failures(outcomes.slice(group * 20, group * 20 + 20)).length > 0);
+    expect(isolated).toEqual(failed);
+    expect(client.released).toBeLessThanOrEqual(48);
+  });
+
+  it('needs one round trip when nothing fails', async () => {
+    const groups = inserts(target, rows(200, 0, 'check')).map((operation) => [operation]);
+    const { execution, client } = await run(planOf(groups));
+    expect(execution).toMatchObject({ groups: 200, statements: 200, fallback: false });
+    expect(client.roundTrips).toBe(1);
+  });
+
+  it('never keeps so many subtransactions that PostgreSQL has to write them down', async () => {
+    const groups = upTo(70).map((group) =>
+      inserts(
+        target,
+        rows(80, 1, 'check').map((row) => ({ ...row, id: row.id + 80 * group, email: `${row.email} ${group}` })),
+      ),
+    );
+    const { client, outcomes, dump } = await run(planOf(groups));
+    expect(failures(outcomes)).toEqual(Array(70).fill('23514 target_n_check'));
+    expect(dump).toHaveLength(1000 + 70 * 79);
+    expect(client.released).toBeGreaterThan(40);
+    expect(client.released).toBeLessThanOrEqual(48);
+  });
+
+  it('ends like one by one past that number of subtransactions', async () => {
+    const groups = upTo(100).map((group) =>
+      inserts(
+        target,
+        rows(4, group % 10 === 9 ? 0 : 1, faults[group % faults.length]!).map((row) => ({
+          ...row,
+          id: row.id + 4 * group,
+          email: row.email.startsWith('taken') ? row.email : `${row.email} ${group}`,
+        })),
+      ),
+    );
+    const { outcomes, client } = await expectSameAsSerial(planOf(groups));
+    expect(failures(outcomes).length).toBe(90);
+    expect(client.released).toBeLessThanOrEqual(48);
+    const serial = await runSerially(groups.flat());
+    expect(serial.client.released).toBe(48);
+  });
+});
+
+describe('a long chain of operations on one row', () => {
+  const setUp = `insert into counter values (1, 5)`;
+  const chain = async (deltas: readonly number[]): Promise<Plan> => {
+    const counter = await catalog.table('counter');
+    return singly(deltas.map((n) => bind(counter, { type: 'increment', key: { id: 1 }, values: { n } })));
+  };
+  /** Up and down between 5 and 6, but for the places where it goes too far. */
+  const deltas = (length: number, bad: readonly number[]): number[] => {
+    let up = false;
+    return upTo(length).map((index) => {
+      if (bad.includes(index)) return 100;
+      up = !up;
+      return up ? 1 : -1;
+    });
+  };
+
+  it.each([
+    { name: 'nothing fails', bad: [], statements: 400, trips: 2 },
+    { name: 'one fails in the middle', bad: [200], statements: 480, trips: 4 },
+    { name: 'a few fail', bad: [50, 160, 240, 350], statements: 800, trips: 15 },
+    { name: 'every tenth fails', bad: upTo(40).map((index) => 10 * index + 9), statements: 1000, trips: 100 },
+    { name: 'every second fails', bad: upTo(200).map((index) => 2 * index), statements: 1000, trips: 170 },
+    { name: 'all fail', bad: upTo(400), statements: 680, trips: 15 },
+  ])('takes few round trips when $name', async ({ bad, statements, trips }) => {
+    const plan = await chain(deltas(400, bad));
+    const { execution, client, outcomes } = await expectSameAsSerial(plan, { setUp, dump: 'counter' });
+    expect(failures(outcomes)).toHaveLength(bad.length);
+    expect(execution.statements).toBeLessThanOrEqual(statements);
+    expect(client.roundTrips).toBeLessThanOrEqual(trips);
+    expect(client.released).toBeLessThanOrEqual(48);
+  });
+});
+
+describe('a statement that connections keep prepared', () => {
+  it('survives a change of its table', async () => {
+    const plan = async (): Promise<Plan> => {
+      const counter = await catalog.table('counter');
+      return singly(upTo(40).map((id) => bind(counter, { type: 'insert', values: { id, n: id % 20 } })));
+    };
+    const before = await run(await plan(), { dump: 'counter' });
+    await connection.query('alter table counter alter m type bigint, add extra text');
+    catalog.invalidate();
+    const { rows: prepared } = await connection.query(
+      'select from pg_prepared_statements where statement ~ $1 and statement !~ $2',
+      ['^insert into "public"."counter" .*"id", "n"', 'on conflict'],
+    );
+    expect(prepared).toHaveLength(1);
+    const after = await run(await plan(), { dump: 'counter' });
+    expect(failures(after.outcomes)).toHaveLength(18);
+    expect(after.outcomes).toEqual(before.outcomes);
+    await connection.query('alter table counter drop extra, alter m type int');
+    catalog.invalidate();
+  });
+});
+
+describe('an error that is nobody’s fault', () => {
+  const failing =
+    (text: RegExp, at = 1) =>
+    (): NonNullable<RunOptions['meddle']> => {
+      let seen = 0;
+      return ({ text: sent }) => {
+        if (text.test(sent)) seen += 1;
+        return seen === at && text.test(sent) ? Promise.reject(new Error('connection lost')) : undefined;
+      };
+    };
+
+  it.each([
+    ['set constraints', failing(/^set constraints/)],
+    ['the first savepoint', failing(/^savepoint groups/)],
+    ['the way back to it', failing(/^rollback to savepoint groups/)],
+    ['a savepoint for an attempt', failing(/^savepoint attempt/)],
+    ['a savepoint for probes', failing(/^savepoint probe/)],
+    ['the way back from a probe', failing(/^rollback to savepoint probe/)],
+    ['the end of an attempt', failing(/^release savepoint attempt/)],
+    ['the first statement', failing(/^insert/)],
+    ['a probe', failing(/^insert/, 3)],
+    ['the last statement', failing(/^insert/, 24)],
+  ])('is thrown when it meets %s', async (_, meddle) => {
+    // A second group makes sure that something follows whatever is sent.
+    const groups = [inserts(target, rows(1000, 20, 'check')), inserts(target, [{ id: 5000, n: 1 }])];
+    await expect(run(planOf(groups), { meddle: meddle() })).rejects.toThrow('connection lost');
+  });
+
+  it('makes the chunk try again when another transaction comes between a probe and the landing', async () => {
+    const operations = inserts(target, rows(200, 1, 'check of a domain'));
+    const other = new pg.Client(clientOptions(database.connection));
+    await other.connect();
+    try {
+      const meddle = ({ values }: SqlStatement): Promise<void> | undefined =>
+        Array.isArray(values?.[0]) && values[0].length === 199
+          ? other.query(`insert into target values (1, 'other', 0)`).then(() => undefined)
+          : undefined;
+      const error: unknown = await run(planOf([operations]), { meddle }).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(LandingFailedError);
+      expect((error as LandingFailedError).cause).toMatchObject({ code: '23505' });
+      expect(errorKind(error)).toBe('transient');
+    } finally {
+      await other.query('delete from target where id = 1');
+      await other.end();
+    }
+  });
+
+  it('is a table that changes other rows than the catalog says', async () => {
+    const wrong = { ...(await catalog.table('target')), sql: '"public"."target"' };
+    const setUp = `create function skip() returns trigger language plpgsql as $$ begin return null; end $$;
+      create trigger skip before insert on target for each row when (new.id = 7) execute function skip()`;
+    const values: JsonRow[] = rows(20, 0, 'check');
+    await expect(run(planOf([inserts(wrong, values)]), { setUp })).rejects.toThrow('19 rows changed');
+    const { outcomes } = await run(singly(inserts(wrong, values)), { setUp });
+    expect(outcomes.filter((outcome) => outcome === 'ok 0')).toHaveLength(1);
+  });
+});

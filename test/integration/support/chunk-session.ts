@@ -1,0 +1,103 @@
+import pg from 'pg';
+import { CatalogService } from '../../../src/services/catalog/catalog.service.js';
+import { primaryKey } from '../../../src/services/catalog/table.js';
+import { loadSettings } from '../../../src/services/config/settings.js';
+import { asSqlClient, type DatabaseService } from '../../../src/services/database/database.service.js';
+import type { SqlClient, SqlResult, SqlStatement } from '../../../src/services/database/sql.js';
+import { bindOperation, type BoundOperation } from '../../../src/services/planner/bound-operation.js';
+import type { TestOperation } from '../../support/serial-oracle.js';
+import { clientOptions, databaseEnvironment, type DatabaseConnection } from '../../support/test-databases.js';
+
+const COMMAND = /^(begin|commit|rollback|savepoint|release|set )/;
+
+/**
+ * A connection as the service has it, which remembers what it was sent: for tests that look at surveys, plans and statements
+ * one by one.
+ */
+export class ChunkSession {
+  /** Texts of what was sent since the last `inTransaction` began, commands included. */
+  readonly sent: string[] = [];
+  /** Numbers of texts in `sent` that each round trip ended with. */
+  readonly answered: number[] = [];
+  readonly tx: SqlClient;
+
+  private constructor(
+    readonly client: pg.Client,
+    private readonly catalog: CatalogService,
+  ) {
+    const inner = asSqlClient(client);
+    this.tx = { query: (statement) => this.send(inner, statement) };
+  }
+
+  static async open({ connection }: { connection: DatabaseConnection }): Promise<ChunkSession> {
+    const client = new pg.Client({ ...clientOptions(connection), pipeline: true, options: '-c jit=off' });
+    client.on('error', () => undefined);
+    await client.connect();
+    const settings = loadSettings({
+      ...databaseEnvironment(connection),
+      NODE_ENV: 'test',
+      LOG_LEVEL: 'silent',
+      BATCH_ALLOWED_TARGETS: 'public.*,"Odd.schema".*',
+    });
+    return new ChunkSession(client, new CatalogService(asSqlClient(client) as DatabaseService, settings));
+  }
+
+  async close(): Promise<void> {
+    await this.client.end();
+  }
+
+  /** What was sent but savepoints and settings. */
+  get statements(): string[] {
+    return this.sent.filter((text) => !COMMAND.test(text));
+  }
+
+  /** In a transaction that is rolled back. */
+  async inTransaction<T>(work: () => Promise<T>): Promise<T> {
+    await this.client.query('begin');
+    this.sent.length = 0;
+    this.answered.length = 0;
+    try {
+      return await work();
+    } finally {
+      await this.client.query('rollback');
+    }
+  }
+
+  async bind(operations: readonly TestOperation[]): Promise<BoundOperation[]> {
+    const bound: BoundOperation[] = [];
+    for (const [index, operation] of operations.entries()) {
+      const table = await this.catalog.table(operation.target);
+      const result = bindOperation(
+        {
+          seq: index + 1,
+          id: `00000000-0000-7000-8000-${String(index).padStart(12, '0')}`,
+          type: operation.operationType,
+          target: table.id,
+          key: operation.key ?? null,
+          values: operation.values ?? null,
+          onConflict: operation.onConflict ?? null,
+          conflictKey:
+            operation.conflictKey ?? (operation.operationType === 'upsert' ? [...primaryKey(table)!.columns] : null),
+          mustExist: operation.mustExist ?? false,
+          priority: 0,
+          lane: table.lane,
+          attempts: 0,
+        },
+        table,
+      );
+      if ('code' in result) throw new Error(result.message);
+      bound.push(result);
+    }
+    return bound;
+  }
+
+  private async send<Row>(inner: SqlClient, statement: SqlStatement): Promise<SqlResult<Row>> {
+    this.sent.push(statement.text);
+    const result = inner.query<Row>(statement);
+    const note = (): void => {
+      if (this.answered.at(-1) !== this.sent.length) this.answered.push(this.sent.length);
+    };
+    result.then(note, note);
+    return result;
+  }
+}
