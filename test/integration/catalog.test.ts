@@ -7,6 +7,7 @@ import { DatabaseService } from '../../src/services/database/database.service.js
 import { ServiceError } from '../../src/services/errors/service-error.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { testSettings, type TestEnvironment } from '../support/test-settings.js';
+import { uniqueName } from '../support/unique-name.js';
 
 /** Counts what reaches the server, so that a test can tell what the cache spared; and loses a connection on demand. */
 class CountingDatabase extends DatabaseService {
@@ -49,7 +50,7 @@ describe('CatalogService', () => {
     await database.drop();
   });
   beforeEach(async () => {
-    await run('drop schema if exists public cascade; drop schema if exists shop cascade; create schema public');
+    await run('drop schema if exists public, shop, "Sh.op" cascade; create schema public');
     catalog = new CatalogService(counting, settingsWith({ BATCH_ALLOWED_TARGETS: '*' }));
     counting.statements = 0;
   });
@@ -196,6 +197,236 @@ describe('CatalogService', () => {
       expect(table.opaque).toBeUndefined();
     });
 
+    it('have a type with length and precision as well, in which values are stored', async () => {
+      await run(`
+        create schema shop; create type shop."Odd type" as enum ('x');
+        create domain price as numeric(6, 2); create domain cheap as price; create domain shop.code as varchar(3);
+        create table t (
+          a numeric(6, 2), b varchar(20), c timestamp(0), d timestamptz(3), e char(4), f cheap, g shop.code, h shop."Odd type",
+          i numeric, j bpchar, k int, l varchar(7)[], m time(1), n bit(3), o interval day to second(2), p "char"
+        )`);
+      const seen = [...(await catalog.table('t')).columns.values()].map(({ name, storedType }) => [name, storedType]);
+      expect(Object.fromEntries(seen)).toEqual({
+        a: 'numeric(6,2)',
+        b: 'character varying(20)',
+        c: 'timestamp(0) without time zone',
+        d: 'timestamp(3) with time zone',
+        e: 'character(4)',
+        f: 'numeric(6,2)',
+        g: 'character varying(3)',
+        h: 'shop."Odd type"',
+        i: 'numeric',
+        j: 'bpchar',
+        k: 'integer',
+        l: 'character varying(7)[]',
+        m: 'time(1) without time zone',
+        n: 'bit(3)',
+        o: 'interval day to second(2)',
+        p: '"char"',
+      });
+      for (const [, type] of seen) await run(`select null::${type}`);
+    });
+
+    it('are of one family where they compare with one another by the same type and collation', async () => {
+      await run(`
+        create schema "Sh.op"; create extension citext schema "Sh.op";
+        create collation "Sh.op"."in""sensitive" (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+        create domain loose as text collate "Sh.op"."in""sensitive"; create domain small as int2;
+        create type mood as enum ('good', 'bad');
+        create table t (
+          a int2, b int4, c int8, d small, e text, f text collate "C", g varchar(3), h varchar(9) collate "POSIX", i char(3),
+          j text collate "Sh.op"."in""sensitive", k loose, l varchar(2) collate "Sh.op"."in""sensitive", m "Sh.op".citext, n numeric(6, 2),
+          o numeric, p timestamptz(3), q timestamp, r mood, s int[], u text[] collate "Sh.op"."in""sensitive", v int8[]
+        )`);
+      const columns = [...(await catalog.table('t')).columns.values()];
+      const families = new Map<string, string>();
+      for (const { name, family } of columns) families.set(family, (families.get(family) ?? '') + name);
+      expect([...families.values()]).toEqual('abcd ef gh i jk l m no p q r s u v'.split(' '));
+      const familyTypes = new Map(columns.map(({ family, familyType }) => [family, familyType]));
+      const collation = '"Sh.op"."in""sensitive"';
+      expect([...familyTypes.values()]).toEqual([
+        { type: 'int8', collation: undefined },
+        { type: 'text', collation: undefined },
+        { type: 'character varying', collation: undefined },
+        { type: 'bpchar', collation: undefined },
+        { type: 'text', collation },
+        { type: 'character varying', collation },
+        { type: '"Sh.op".citext', collation: undefined },
+        { type: 'numeric', collation: undefined },
+        { type: 'timestamp with time zone', collation: undefined },
+        { type: 'timestamp without time zone', collation: undefined },
+        { type: 'mood', collation: undefined },
+        { type: 'integer[]', collation: undefined },
+        { type: 'text[]', collation },
+        { type: 'bigint[]', collation: undefined },
+      ]);
+      expect(columnOf(await catalog.table('t'), 'a').family).toBe('integer');
+      for (const { type, collation: by } of familyTypes.values()) {
+        await run(`select null::${type}${by === undefined ? '' : ` collate ${by}`}`);
+      }
+    });
+
+    it('have a precision where they are numeric and limited, below domains and with scales of any sign', async () => {
+      await run(`
+        create domain price as numeric(6, 2); create domain cheap as price;
+        create table t (
+          a numeric(6, 2), b numeric(9), c cheap, d numeric(3, -2), e numeric(2, 5), f numeric(1000, 1000), g numeric,
+          h int, i varchar(5), j numeric(4, 1)[], k numeric(5, -1000)
+        )`);
+      const seen = [...(await catalog.table('t')).columns.values()].map(({ name, precision }) => [name, precision]);
+      expect(Object.fromEntries(seen)).toEqual({
+        a: { digits: 6, scale: 2 },
+        b: { digits: 9, scale: 0 },
+        c: { digits: 6, scale: 2 },
+        d: { digits: 3, scale: -2 },
+        e: { digits: 2, scale: 5 },
+        f: { digits: 1000, scale: 1000 },
+        g: undefined,
+        h: undefined,
+        i: undefined,
+        j: undefined,
+        k: { digits: 5, scale: -1000 },
+      });
+    });
+
+    describe('are free, bounded or tied', () => {
+      const freedoms = async (target = 't') => {
+        const columns = [...(await catalog.table(target)).columns.values()];
+        const having = (freedom: Column['freedom']) =>
+          columns.filter((column) => column.freedom === freedom).map(({ name }) => name);
+        return { free: having('free'), bounded: having('bounded'), tied: having('tied') };
+      };
+
+      it('free when nothing looks at them but views, statistics, publications, sequences, defaults and NOT NULL', async () => {
+        await run(`
+          create domain plain as int not null default 3; create type mood as enum ('good');
+          create extension citext;
+          create table t (
+            id int primary key, a int, b text not null default 'x', c serial, d plain, e mood, f int[], g citext, h int4range,
+            "Odd ""name" jsonb, i int generated by default as identity, gone int check (gone > 0)
+          );
+          alter table t drop column gone;
+          create statistics s on a, b from t;
+          create view v as select a, b from t; create materialized view m as select a from t;
+          create publication p for table t (id, a) where (id > 0);
+          create function f() returns trigger language plpgsql as 'begin return new; end';
+          create trigger audit after update of a on t for each row when (old.b is distinct from new.b) execute function f();
+          alter table t disable trigger audit`);
+        const seen = await freedoms();
+        await run('drop publication p');
+        expect(seen).toEqual({
+          free: ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'Odd "name', 'i'],
+          bounded: [],
+          tied: ['id'],
+        });
+      });
+
+      it('tied when in any index, as a key, beside it, in an expression or a predicate', async () => {
+        await run(`
+          create table t (a int, b int, c int, d int, e int, f int, g int, h int, i int, primary key (a) include (b), unique (c));
+          create index on t (d) include (e); create index on t ((f + 1)) where g > 0; create unique index on t (h)`);
+        expect(await freedoms()).toEqual({ free: ['i'], bounded: [], tied: [...'abcdefgh'] });
+      });
+
+      it('tied when in an exclusion constraint', async () => {
+        await run(
+          'create table t (a int, b int, c int, d int, exclude using btree (a with =) include (b) where (c > 0))',
+        );
+        expect(await freedoms()).toEqual({ free: ['d'], bounded: [], tied: ['a', 'b', 'c'] });
+      });
+
+      it('tied when in a foreign key, on either side', async () => {
+        await run(`
+          create table t (id int, a int, b int, c int, up int, primary key (a, b));
+          alter table t add foreign key (c, up) references t;
+          create table c (x int, y int, z int, foreign key (x, y) references t)`);
+        expect(await freedoms()).toEqual({ free: ['id'], bounded: [], tied: ['a', 'b', 'c', 'up'] });
+        expect(await freedoms('c')).toEqual({ free: ['z'], bounded: [], tied: ['x', 'y'] });
+      });
+
+      it('tied when generated, or used for what is generated', async () => {
+        await run(`create table t (a int, b int, c int, g int generated always as (a + b) stored,
+                                   i int generated always as identity)`);
+        expect(await freedoms()).toEqual({ free: ['c', 'i'], bounded: [], tied: ['a', 'b', 'g'] });
+      });
+
+      it('tied when a policy reads them, even one that does not apply', async () => {
+        await run('create table t (a int, b int, c int); create policy p on t using (a > 0) with check (b > 0)');
+        expect(await freedoms()).toEqual({ free: ['c'], bounded: [], tied: ['a', 'b'] });
+      });
+
+      it('tied when their type has checks, at any depth', async () => {
+        await run(`
+          create domain checked as int check (value > 0); create domain above as checked; create domain plain as int;
+          create type pair as (x checked, y int); create type span as range (subtype = checked);
+          create table t (a checked, b above, c above[], d pair, e pair[], f span, g plain, h int[])`);
+        expect(await freedoms()).toEqual({ free: ['g', 'h'], bounded: [], tied: ['a', 'b', 'c', 'd', 'e', 'f'] });
+      });
+
+      it('tied all together by what looks at whole rows', async () => {
+        await run('create table t (a int, b int, check (t is not null))');
+        expect((await freedoms()).tied).toEqual(['a', 'b']);
+        await run('drop table t; create table t (a int, b int); create index on t ((1)) where t is not null');
+        catalog.invalidate();
+        expect((await freedoms()).tied).toEqual(['a', 'b']);
+        await run('drop table t; create table t (a int, b int); create policy p on t using (t is not null)');
+        catalog.invalidate();
+        expect((await freedoms()).tied).toEqual(['a', 'b']);
+        await run('drop table t; create table t (a int, b int, check (a > 0 and t is not null))');
+        catalog.invalidate();
+        expect((await freedoms()).tied).toEqual(['a', 'b']);
+        await run('drop table t; create table t (a int, b int, check (1 > 2))');
+        catalog.invalidate();
+        expect((await freedoms()).tied).toEqual(['a', 'b']);
+      });
+
+      it('bounded when checks compare them with constants, and nothing else looks', async () => {
+        await run(`
+          create domain plain as int;
+          create table t (
+            a int check (a >= 0), b int check (b between -5 and 5 and b < 4), c smallint check (0 < c), d bigint check (d <= 9000000000000),
+            e numeric(6, 2) check (e >= 0) check (e < 99.5), f numeric check (f > -1.5), g plain check (g > 0), h int check (h > 0.5),
+            "Odd "".na(me" int check ("Odd "".na(me" >= 0), "order" int check ("order" = 1), i int check (i > 0 and (i < 9 and i < 8)),
+            j bigint check (j > 1), free int
+          )`);
+        const seen = await freedoms();
+        expect(seen.free).toEqual(['free']);
+        expect(seen.tied).toEqual([]);
+        expect(seen.bounded).toEqual([...'abcdefgh', 'Odd ".na(me', 'order', 'i', 'j']);
+      });
+
+      it('tied when a check is of any other form, or not validated, or an index looks as well', async () => {
+        await run(`
+          create function f(int) returns bool language sql immutable as 'select true';
+          create table t (
+            a int check (a <> 3), b int check (b < 0 or b > 5), c int check (c in (1, 3)), d int check (d % 2 = 0), e int check (f(e)),
+            g int, h int, i int check (not i > 5), j text check (j > 'a'), k date check (k > '2020-01-01'),
+            l float8 check (l > 0), m int check (m > 0), n int check (n > 0) check (n <> 7), o int unique check (o > 0), p bool check (p),
+            q timestamptz check (q < now()), r int check (r between symmetric 5 and 1),
+            s int check (s > 0) no inherit,
+            t text check (t::int > 5), u float8 check (u::int > 5),
+            check (g > h)
+          );
+          alter table t drop constraint t_m_check, add constraint t_m_check check (m > 0) not valid`);
+        expect(await freedoms()).toEqual({ free: [], bounded: ['s'], tied: [...'abcdeghijklmnopqrtu'] });
+      });
+
+      it('tied, in a partitioned table, by partition keys at all levels and by what partitions have of their own', async () => {
+        await run(`
+          create schema shop;
+          create table t (a int, b int, c int, d int, e int, f int check (f > 0), g int, h int, i int) partition by range (a, (b + 1));
+          create table shop."pa.rt" (gone int, i int, h int not null, g int, f int check (f > 0), e int, d int, c int, b int, a int)
+            partition by list (c);
+          alter table shop."pa.rt" drop column gone;
+          alter table shop."pa.rt" drop constraint "pa.rt_f_check", add constraint t_f_check check (f > 0);
+          alter table t attach partition shop."pa.rt" default;
+          create table leaf partition of shop."pa.rt" default;
+          create index on leaf (d); create index on shop."pa.rt" ((e + 1))`);
+        expect(await freedoms()).toEqual({ free: ['g', 'i'], bounded: ['f'], tied: ['a', 'b', 'c', 'd', 'e', 'h'] });
+        expect((await catalog.table('t')).opaque).toBeUndefined();
+      });
+    });
+
     it('leave out those that were dropped', async () => {
       await run('create table t (a int, b int); alter table t drop column a');
       expect([...(await catalog.table('t')).columns.keys()]).toEqual(['b']);
@@ -286,6 +517,103 @@ describe('CatalogService', () => {
     }
   });
 
+  describe('reach', () => {
+    const reachOf = async (target: string) => (await catalog.table(target)).reach;
+
+    it('is absent where deletes change no other table', async () => {
+      await run(`create table t (id int primary key, up int references t);
+                 create table c (id int references t on update cascade)`);
+      expect(await reachOf('t')).toBeUndefined();
+      expect(await reachOf('c')).toBeUndefined();
+    });
+
+    it('goes through schemas and odd names, and tells what is released on the way', async () => {
+      await run(`
+        create schema "Sh.op"; create schema shop;
+        create table country (code text, "zo""ne" int, primary key (code, "zo""ne"));
+        create table t (id int primary key);
+        create table "Sh.op"."or""ders" (
+          id int primary key, t_id int references t on delete cascade, code text, zone int,
+          foreign key (zone, code) references country ("zo""ne", code)
+        );
+        create table shop.line (
+          id int, order_id int references "Sh.op"."or""ders" on delete cascade, t_id int references t on delete no action
+        );
+        create table note (line text, order_id int references "Sh.op"."or""ders" on delete set null)`);
+      const reach = await reachOf('t');
+      expect(reach).toEqual({
+        simple: true,
+        tables: ['"Sh.op"."or""ders"', 'shop.line', 'public.note'],
+        releases: [
+          { parent: 'public.country', parentColumns: ['zo"ne', 'code'] },
+          { parent: 'public.t', parentColumns: ['id'] },
+        ],
+      });
+    });
+
+    it.each([
+      ['unique nulls not distinct (a)', false],
+      ['unique nulls not distinct (b, a)', false],
+      ['unique nulls not distinct (b)', true],
+      ['unique (a)', true],
+    ])('is not simple where NULLs that a delete sets may collide: %s', async (constraint, simple) => {
+      await run(`create table t (id int primary key);
+                 create table c (a int references t on delete set null, b int, ${constraint})`);
+      expect((await reachOf('t'))?.simple).toBe(simple);
+      expect((await catalog.table('t')).referencedBy[0]).not.toHaveProperty('nullsCollide');
+    });
+
+    it('counts a foreign key of or to a partitioned table once', async () => {
+      await run(`
+        create table t (id int primary key) partition by range (id);
+        create table t1 partition of t for values from (0) to (9); create table t2 partition of t default;
+        create table c (id int, t_id int references t on delete cascade) partition by hash (id);
+        create table c1 partition of c for values with (modulus 2, remainder 0);
+        create table c2 partition of c for values with (modulus 2, remainder 1)`);
+      const [t, c] = [await catalog.table('t'), await catalog.table('c')];
+      expect(t.referencedBy.map(({ name }) => name)).toEqual(['c_t_id_fkey']);
+      expect(c.foreignKeys).toEqual(t.referencedBy);
+      expect(t.reach).toEqual({ simple: true, tables: ['public.c'], releases: [] });
+      expect([t.opaque, c.opaque]).toEqual([undefined, undefined]);
+    });
+  });
+
+  describe('watches', () => {
+    it.each([
+      [
+        'an exclusion constraint, which only the database compares',
+        'create table t (id int, a int, b text, exclude using btree (a with =) where (b is not null))',
+        { name: 't_a_excl', columns: undefined, depends: ['a', 'b'] },
+      ],
+      [
+        'a unique index over an expression',
+        'create table t (id int, a text, b int); create unique index u on t (lower(a), b)',
+        { name: 'u', columns: undefined, depends: ['a', 'b'] },
+      ],
+      [
+        'a partial unique index, with the columns that decide whether it counts',
+        'create table t (id int, a int, gone bool); create unique index u on t (a) where not gone',
+        { name: 'u', columns: ['a'], depends: ['a', 'gone'] },
+      ],
+      [
+        'an index over the whole row',
+        'create table t (id int, a int); create unique index u on t ((t is null))',
+        { name: 'u', columns: undefined, depends: ['id', 'a'] },
+      ],
+      [
+        'a predicate over a generated column, which depends on all others',
+        'create table t (id int, a int, g int generated always as (a) stored); create unique index u on t (id) where g > 0',
+        { name: 'u', columns: ['id'], depends: ['id', 'a', 'g'] },
+      ],
+    ])('are %s', async (_, ddl, watch) => {
+      await database.client.query(ddl);
+      const { watches, opaque, uniqueKeys } = await catalog.table('t');
+      expect(watches).toEqual([{ nullsNotDistinct: false, ...watch }]);
+      expect(opaque).toBeUndefined();
+      expect(uniqueKeys).toEqual([]);
+    });
+  });
+
   describe('opaque', () => {
     const TRIGGER = `
       create function f() returns trigger language plpgsql as 'begin return new; end';
@@ -294,21 +622,6 @@ describe('CatalogService', () => {
     it.each([
       ['a trigger', `create table t (a int); ${TRIGGER}`, 'has the trigger audit'],
       ['a rule', 'create table t (a int); create rule r as on delete to t do instead nothing', 'has the rule r'],
-      [
-        'an exclusion constraint',
-        'create table t (a int, exclude using btree (a with =))',
-        'has the exclusion constraint t_a_excl',
-      ],
-      [
-        'a unique index over an expression',
-        'create table t (a text); create unique index u on t (lower(a))',
-        'unique index u',
-      ],
-      [
-        'a partial unique index',
-        'create table t (a int); create unique index u on t (a) where a > 0',
-        'unique index u',
-      ],
       [
         'a unique generated column',
         'create table t (a int, g int generated always as (a) stored unique)',
@@ -319,8 +632,6 @@ describe('CatalogService', () => {
         'create table p (id int primary key); create table t (a int, g int generated always as (a) stored references p)',
         'generated column g',
       ],
-      ['row-level security', 'create table t (a int); alter table t enable row level security', 'row-level security'],
-      ['partitioning', 'create table t (a int) partition by list (a)', 'is partitioned'],
       [
         'being a partition',
         'create table p (a int) partition by list (a); create table t partition of p default',
@@ -370,6 +681,154 @@ describe('CatalogService', () => {
       const table = await catalog.table('t');
       expect(table.opaque).toContain('unique index u, which is not valid');
       expect(table.uniqueKeys).toEqual([]);
+    });
+
+    describe('for what a partition has of its own', () => {
+      const ROOT = `
+        create schema shop; create table p (id int primary key); create table t (id int primary key, a int, x int) partition by list (id);
+        create table shop."mid.dle" partition of t default partition by list (id);
+        create table leaf partition of shop."mid.dle" default;
+        create function f() returns trigger language plpgsql as 'begin return new; end'`;
+
+      it.each([
+        ['create trigger audit after insert on leaf for each row execute function f()', 'has the trigger audit'],
+        ['create rule r as on delete to leaf do instead nothing', 'has the rule r'],
+        ['create unique index "own u" on leaf (a)', 'has the unique index "own u" of its own'],
+        ['create unique index "own u" on shop."mid.dle" (id, a)', 'has the unique index "own u" of its own'],
+        ['create unique index u on leaf (a) where a > 0', 'has the partial unique index u'],
+        ['alter table leaf add constraint ex exclude using btree (a with =)', 'has the exclusion constraint ex'],
+        ['alter table leaf add foreign key (a) references p', 'has the foreign key leaf_a_fkey of its own'],
+        ['alter table leaf add constraint small check (a < 9)', 'has the check small of its own'],
+        ['alter table shop."mid.dle" add constraint small check (a < 9)', 'has the check small of its own'],
+        ['create table c (leaf_id int references leaf)', 'is referred to by the foreign key c_leaf_id_fkey'],
+        [
+          `create foreign data wrapper w; create server s foreign data wrapper w;
+           drop table leaf; alter table t drop constraint t_pkey; create foreign table leaf partition of shop."mid.dle" default server s`,
+          'is a foreign table',
+        ],
+        [
+          `alter table t add unique (id, a); alter table shop."mid.dle" detach partition leaf; drop table leaf;
+           create table leaf (id int not null, a int, x int, primary key (id), unique (id, a) deferrable);
+           alter table shop."mid.dle" attach partition leaf default`,
+          'has the unique index leaf_id_a_key of its own',
+        ],
+      ])('%s', async (sql, reason) => {
+        await run(`${ROOT}; ${sql}`);
+        const table = await catalog.table('t');
+        await run('drop foreign data wrapper if exists w cascade');
+        expect(table.opaque).toBe(`public.t has a partition that ${reason}`);
+      });
+
+      it('and for its reason alone, when root and partition have the same', async () => {
+        await run(`${ROOT}; create trigger audit after insert on t for each row execute function f()`);
+        expect((await catalog.table('t')).opaque).toBe('public.t has the trigger audit');
+      });
+
+      it('passed on to those who cascade into the root', async () => {
+        await run(`${ROOT}; create unique index u on leaf (a);
+                   alter table t add p_id int references p on delete cascade`);
+        expect((await catalog.table('p')).opaque).toContain('has a partition that has the unique index u of its own');
+      });
+
+      it('but not for what it has of its root', async () => {
+        await run(`${ROOT}; drop function f;
+          alter table t add check (a > 0), add foreign key (a) references p on delete cascade, add unique (id, a);
+          create index on leaf (x); create table c (id int references t);
+          create table late (x int, id int not null, a int check (a > 0)); alter table late rename constraint late_a_check to t_a_check;
+          alter table t detach partition shop."mid.dle"; alter table t attach partition late for values in (1);
+          alter table t attach partition shop."mid.dle" default`);
+        const [t, p] = [await catalog.table('t'), await catalog.table('p')];
+        expect([t.opaque, p.opaque]).toEqual([undefined, undefined]);
+        expect(t.uniqueKeys.map(({ name }) => name)).toEqual(['t_pkey', 't_id_a_key']);
+        expect((await catalog.table('leaf')).opaque).toBe('public.leaf is a partition');
+        expect((await catalog.table('shop."mid.dle"')).opaque).toBe('shop."mid.dle" is a partition');
+      });
+
+      it('nor without any partition, but for a unique index that not all partitions have', async () => {
+        await run(`create table t (id int, a int) partition by list (id); create unique index u on only t (id)`);
+        expect((await catalog.table('t')).opaque).toBeUndefined();
+        await run('create table leaf partition of t default; create unique index v on only t (id, a)');
+        catalog.invalidate();
+        const table = await catalog.table('t');
+        expect(table.opaque).toContain('unique index v, which is not valid');
+        expect(table.uniqueKeys.map(({ name }) => name)).toEqual(['u']);
+      });
+    });
+
+    describe('for row-level security', () => {
+      const role = uniqueName('role');
+      let source: DataSource;
+      let limited: CatalogService;
+
+      beforeAll(async () => {
+        await run(`create role ${role} login password 'secret'`);
+        const settings = settingsWith({
+          BATCH_ALLOWED_TARGETS: '*',
+          DB_USERNAME: role,
+          DB_PASSWORD: 'secret',
+        });
+        source = await createDataSource(settings).initialize();
+        limited = new CatalogService(new DatabaseService(source), settings);
+      });
+      afterAll(async () => {
+        await source.destroy();
+        await run(`drop owned by ${role}; drop role ${role}`);
+      });
+      beforeEach(async () => {
+        limited.invalidate();
+        await run(`grant usage on schema public to ${role}`);
+      });
+
+      it.each<[string, string, boolean]>([
+        ['a table of somebody else', '', true],
+        ['a table of its own', `alter table t owner to ${role}`, false],
+        [
+          'a table of its own, by force',
+          `alter table t owner to ${role}; alter table t force row level security`,
+          true,
+        ],
+        ['a table without, in spite of policies', 'alter table t disable row level security', false],
+      ])('where it applies to the role of the service: %s', async (_, sql, applies) => {
+        await run(
+          `create table t (a int); alter table t enable row level security; create policy p on t using (a > 0); ${sql}`,
+        );
+        expect((await limited.table('t')).opaque).toBe(applies ? 'public.t has row-level security' : undefined);
+        expect((await catalog.table('t')).opaque).toBeUndefined();
+      });
+    });
+
+    describe('for being listed in BATCH_SERIAL_TARGETS', () => {
+      const opaqueOf = async (service: CatalogService, target: string) => (await service.table(target)).opaque;
+
+      it('with those that cascade into it, without tying all tables together', async () => {
+        await run(`
+          create schema shop; create table p (id int primary key); create table shop."Odd.t" (id int references p on delete cascade);
+          create table other (id int references p); create table shop.v (id int)`);
+        const service = new CatalogService(
+          counting,
+          settingsWith({ BATCH_ALLOWED_TARGETS: '*', BATCH_SERIAL_TARGETS: 'shop."Odd.t", no_such_table' }),
+        );
+        expect(await opaqueOf(service, 'shop."Odd.t"')).toBe('shop."Odd.t" is listed in BATCH_SERIAL_TARGETS');
+        expect(await opaqueOf(service, 'p')).toContain('shop."Odd.t" is listed in BATCH_SERIAL_TARGETS');
+        expect(await opaqueOf(service, 'other')).toBeUndefined();
+        expect(await opaqueOf(service, 'shop.v')).toBeUndefined();
+        expect((await service.table('shop.v')).lane).toBe((await catalog.table('shop.v')).lane);
+        expect(await opaqueOf(catalog, 'p')).toBeUndefined();
+      });
+
+      it.each([
+        ['*', [true, true]],
+        ['shop.*', [false, true]],
+        ['t', [true, false]],
+      ])('as it may be written: %s', async (listed, expected) => {
+        await run('create schema shop; create table t (a int); create table shop.t (a int)');
+        const service = new CatalogService(
+          counting,
+          settingsWith({ BATCH_ALLOWED_TARGETS: '*', BATCH_SERIAL_TARGETS: listed }),
+        );
+        const seen = await Promise.all(['t', 'shop.t'].map((target) => opaqueOf(service, target)));
+        expect(seen.map((reason) => reason !== undefined)).toEqual(expected);
+      });
     });
 
     it.each([
@@ -485,7 +944,6 @@ describe('CatalogService', () => {
       expect((await catalog.table(table.id)).id).toBe(table.id);
       expect((await catalog.table('"UP"')).id).toBe('public.UP');
       expect((await refusalOf('up')).code).toBe('UNKNOWN_TARGET');
-      await run('drop schema "Sh.op" cascade');
     });
 
     it.each([

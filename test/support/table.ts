@@ -55,6 +55,7 @@ export function table(name: string, columns: Column[], overrides: Partial<Table>
     sql: `"public"."${name}"`,
     columns: new Map(columns.map((each) => [each.name, each])),
     uniqueKeys: [uniqueKey(['id'], { primary: true })],
+    watches: [],
     foreignKeys: [],
     referencedBy: [],
     reach: undefined,

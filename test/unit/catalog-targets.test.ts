@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import * as fc from 'fast-check';
-import { AllowedTargets } from '../../src/services/catalog/allowed-targets.js';
+import { TargetList } from '../../src/services/catalog/target-list.js';
 import { parseTargetName, tableId, tableSql } from '../../src/services/catalog/target-name.js';
 import { InvalidSettingsError } from '../../src/services/config/invalid-settings.error.js';
+import { loadSettings } from '../../src/services/config/settings.js';
 
 describe('target names', () => {
   it.each([
@@ -59,9 +60,9 @@ describe('target names', () => {
   });
 });
 
-describe('AllowedTargets', () => {
-  const allows = (entries: string[], schema: string, name: string) =>
-    AllowedTargets.parse(entries).allows({ schema, name });
+describe('TargetList', () => {
+  const includes = (entries: string[], schema: string, name: string) =>
+    TargetList.allowed(entries).includes({ schema, name });
 
   it.each<[string[], string, string, boolean]>([
     [['*'], 'public', 'orders', true],
@@ -82,8 +83,9 @@ describe('AllowedTargets', () => {
     [['*'], 'pg_temp_3', 'x', false],
     [['*'], 'information_schema', 'tables', false],
     [['*'], 'Batch', 'x', true],
-  ])('%j: %s.%s %s', (entries, schema, name, allowed) => {
-    expect(allows(entries, schema, name)).toBe(allowed);
+  ])('%j: %s.%s %s', (entries, schema, name, included) => {
+    expect(includes(entries, schema, name)).toBe(included);
+    expect(TargetList.serial(entries).includes({ schema, name })).toBe(included);
   });
 
   it.each([
@@ -99,20 +101,39 @@ describe('AllowedTargets', () => {
     'pg_catalog.*',
     'information_schema.x',
   ])('refuses %j at boot, by the name of the variable', (entry) => {
-    expect(() => AllowedTargets.parse(['orders', entry])).toThrow(InvalidSettingsError);
-    expect(() => AllowedTargets.parse(['orders', entry])).toThrow(`BATCH_ALLOWED_TARGETS: '${entry}'`);
+    expect(() => TargetList.allowed(['orders', entry])).toThrow(InvalidSettingsError);
+    expect(() => TargetList.allowed(['orders', entry])).toThrow(`BATCH_ALLOWED_TARGETS: '${entry}'`);
+    expect(() => TargetList.serial(['orders', entry])).toThrow(`BATCH_SERIAL_TARGETS: '${entry}'`);
   });
 
   it('reports all faults at once', () => {
     try {
-      AllowedTargets.parse(['a*', 'ok', 'b*']);
+      TargetList.allowed(['a*', 'ok', 'b*']);
       expect.unreachable();
     } catch (error) {
       expect((error as InvalidSettingsError).faults).toHaveLength(2);
     }
   });
 
-  it('refuses an empty list: nothing would ever be accepted', () => {
-    expect(() => AllowedTargets.parse([])).toThrow('BATCH_ALLOWED_TARGETS');
+  it('refuses an empty list of allowed targets: nothing would ever be accepted', () => {
+    expect(() => TargetList.allowed([])).toThrow('BATCH_ALLOWED_TARGETS');
+  });
+
+  it('may list nothing as serial', () => {
+    expect(TargetList.serial([]).includes({ schema: 'public', name: 'orders' })).toBe(false);
+  });
+
+  it('is checked with all other settings, by the name of its variable', () => {
+    const faulty = { BATCH_ALLOWED_TARGETS: 'a*', BATCH_SERIAL_TARGETS: 'orders, batch.*' };
+    expect(() => loadSettings(faulty)).toThrow(
+      expect.objectContaining({
+        faults: [
+          expect.stringMatching(/^BATCH_ALLOWED_TARGETS: 'a\*'/),
+          expect.stringMatching(/^BATCH_SERIAL_TARGETS: 'batch/),
+        ],
+      }),
+    );
+    expect(loadSettings({}).execution.serialTargets).toEqual([]);
+    expect(loadSettings({ BATCH_SERIAL_TARGETS: 'a, shop.*' }).execution.serialTargets).toEqual(['a', 'shop.*']);
   });
 });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { LANES, type ForeignKey } from './table.js';
+import { cascadeReach, changesRows, type ForeignKeys } from './cascade-reach.js';
+import { LANES, type CascadeReach, type ForeignKey } from './table.js';
 import { tableId, type TargetName } from './target-name.js';
 import type { HazardRow, OverviewRow } from './overview.sql.js';
 
@@ -15,6 +16,8 @@ export interface CatalogGraph {
   relations: ReadonlyMap<string, Relation>;
   foreignKeysOf(id: string): readonly ForeignKey[];
   referencesTo(id: string): readonly ForeignKey[];
+  /** See `Table.reach`. */
+  reach(id: string): CascadeReach | undefined;
   /** See `Table.opaque`. */
   opaque(id: string): string | undefined;
   /** See `Table.lane`. */
@@ -23,7 +26,8 @@ export interface CatalogGraph {
   tie: string | undefined;
 }
 
-export function toCatalogGraph(overview: OverviewRow): CatalogGraph {
+/** @param isSerial tables whose operations are to run one by one, whatever the catalog says of them */
+export function toCatalogGraph(overview: OverviewRow, isSerial: (table: TargetName) => boolean): CatalogGraph {
   const relations = new Map<string, Relation>();
   const idOf = new Map<number, string>();
   for (const [oid, schema, name, kind] of overview.relations) {
@@ -31,29 +35,20 @@ export function toCatalogGraph(overview: OverviewRow): CatalogGraph {
     relations.set(id, { oid, schema, name, kind });
     idOf.set(oid, id);
   }
-  const named = (oid: number): string => idOf.get(oid) ?? '';
-  const foreignKeys = overview.foreignKeys.map((row): ForeignKey => ({
-    ...row,
-    child: named(row.child),
-    parent: named(row.parent),
-  }));
-  const children = groupBy(foreignKeys, (key) => key.child);
-  const parents = groupBy(foreignKeys, (key) => key.parent);
-  const hazards = overview.hazards.flatMap((row): Hazard[] => {
-    const table = idOf.get(row.table);
-    return table === undefined ? [] : [{ ...row, table }];
-  });
-  const opaque = opaqueTables(hazards, foreignKeys);
+  const keys = toForeignKeys(overview, idOf);
+  const hazards = [...toHazards(overview, idOf), ...serialHazards(relations, isSerial)];
+  const opaque = opaqueTables(hazards, partitionsOf(overview, relations, idOf), keys.all);
   const tie = tieOf(hazards);
   const links = [...overview.inheritance, ...overview.sharedSequences].flatMap((oids): Link[] => {
     const [first, ...others] = oids.map((oid) => idOf.get(oid)).filter((id) => id !== undefined);
     return first === undefined ? [] : others.map((other) => [first, other]);
   });
-  const smallest = components([...links, ...foreignKeys.map((key): Link => [key.child, key.parent])]);
+  const smallest = components([...links, ...keys.all.map((key): Link => [key.child, key.parent])]);
   return {
     relations,
-    foreignKeysOf: (id) => children.get(id) ?? [],
-    referencesTo: (id) => parents.get(id) ?? [],
+    foreignKeysOf: keys.foreignKeysOf,
+    referencesTo: keys.referencesTo,
+    reach: (id) => cascadeReach(id, keys),
     opaque: (id) => opaque.get(id),
     lane: (id) => (tie === undefined ? laneOf(smallest.get(id) ?? id) : 0),
     tie,
@@ -63,14 +58,73 @@ export function toCatalogGraph(overview: OverviewRow): CatalogGraph {
 type Link = readonly [string, string];
 type Hazard = Omit<HazardRow, 'table'> & { table: string };
 
-/** Tables with a hazard of their own, and those whose deletes or updates carry on into one that is opaque. */
-function opaqueTables(hazards: readonly Hazard[], foreignKeys: readonly ForeignKey[]): Map<string, string> {
-  const opaque = new Map<string, string>();
-  for (const { table, reason } of hazards) {
-    if (!opaque.has(table)) opaque.set(table, `${table} ${reason}`);
+function toForeignKeys(
+  overview: OverviewRow,
+  idOf: ReadonlyMap<number, string>,
+): ForeignKeys & { all: readonly ForeignKey[] } {
+  const colliding = new Set<ForeignKey>();
+  const all = overview.foreignKeys.map(({ nullsCollide, ...row }): ForeignKey => {
+    const key = { ...row, child: idOf.get(row.child) ?? '', parent: idOf.get(row.parent) ?? '' };
+    if (nullsCollide) colliding.add(key);
+    return key;
+  });
+  const children = groupBy(all, (key) => key.child);
+  const parents = groupBy(all, (key) => key.parent);
+  return {
+    all,
+    foreignKeysOf: (id) => children.get(id) ?? [],
+    referencesTo: (id) => parents.get(id) ?? [],
+    nullsCollide: (key) => colliding.has(key),
+  };
+}
+
+function toHazards({ hazards }: OverviewRow, idOf: ReadonlyMap<number, string>): Hazard[] {
+  return hazards.flatMap((row) => {
+    const table = idOf.get(row.table);
+    return table === undefined ? [] : [{ ...row, table }];
+  });
+}
+
+function serialHazards(relations: ReadonlyMap<string, Relation>, isSerial: (table: TargetName) => boolean): Hazard[] {
+  return [...relations]
+    .filter(([, relation]) => isSerial(relation))
+    .map(([table]) => ({ table, reason: 'is listed in BATCH_SERIAL_TARGETS', ties: false }));
+}
+
+/** Each partition with what it is a partition of, which may be a partition itself. */
+function partitionsOf(
+  { inheritance }: OverviewRow,
+  relations: ReadonlyMap<string, Relation>,
+  idOf: ReadonlyMap<number, string>,
+): Map<string, string> {
+  const partitions = new Map<string, string>();
+  for (const oids of inheritance) {
+    const [child, parent] = oids.map((oid) => idOf.get(oid));
+    if (child === undefined || parent === undefined) continue;
+    if (relations.get(parent)?.kind === 'p') partitions.set(child, parent);
   }
+  return partitions;
+}
+
+/** Tables with a hazard of their own or of a partition, and those whose deletes or updates carry on into such a one. */
+function opaqueTables(
+  hazards: readonly Hazard[],
+  partitions: ReadonlyMap<string, string>,
+  foreignKeys: readonly ForeignKey[],
+): Map<string, string> {
+  const opaque = new Map<string, string>();
+  const add = (table: string, reason: string): void => {
+    if (!opaque.has(table)) opaque.set(table, `${table} ${reason}`);
+  };
+  for (const { table, reason } of hazards) add(table, reason);
+  for (const { table, reason } of hazards) {
+    for (let root = partitions.get(table); root !== undefined; root = partitions.get(root)) {
+      add(root, `has a partition that ${reason}`);
+    }
+  }
+  for (const partition of partitions.keys()) add(partition, 'is a partition');
   const writing = groupBy(
-    foreignKeys.filter((key) => writes(key.onDelete) || writes(key.onUpdate)),
+    foreignKeys.filter((key) => changesRows(key.onDelete) || changesRows(key.onUpdate)),
     (key) => key.child,
   );
   // A Map iterates over what is added while it is walked, so this reaches the parents of parents too.
@@ -80,10 +134,6 @@ function opaqueTables(hazards: readonly Hazard[], foreignKeys: readonly ForeignK
     }
   }
   return opaque;
-}
-
-function writes(action: ForeignKey['onDelete']): boolean {
-  return action !== 'no action' && action !== 'restrict';
 }
 
 /**

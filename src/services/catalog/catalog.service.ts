@@ -2,12 +2,12 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import { ServiceError } from '../errors/service-error.js';
-import { AllowedTargets } from './allowed-targets.js';
 import { toCatalogGraph, type CatalogGraph } from './catalog-graph.js';
 import { selectOverview, type OverviewRow } from './overview.sql.js';
 import { shown } from './shown.js';
 import type { Table } from './table.js';
 import { selectTables, type TableRow } from './tables.sql.js';
+import { TargetList } from './target-list.js';
 import { parseTargetName, tableId } from './target-name.js';
 import { toTable } from './to-table.js';
 
@@ -42,7 +42,8 @@ interface Snapshot {
 @Injectable()
 export class CatalogService {
   private readonly logger = new Logger(CatalogService.name);
-  private readonly allowed: AllowedTargets;
+  private readonly allowed: TargetList;
+  private readonly serial: TargetList;
   private snapshot: Snapshot | undefined;
   private reading: Promise<Snapshot> | undefined;
   private lastTie: string | undefined;
@@ -51,7 +52,8 @@ export class CatalogService {
     private readonly database: DatabaseService,
     @Inject(SETTINGS) settings: Settings,
   ) {
-    this.allowed = AllowedTargets.parse(settings.intake.allowedTargets);
+    this.allowed = TargetList.allowed(settings.intake.allowedTargets);
+    this.serial = TargetList.serial(settings.execution.serialTargets);
   }
 
   /**
@@ -96,7 +98,7 @@ export class CatalogService {
   private permittedId(target: string): string | ServiceError {
     const name = parseTargetName(target);
     if (name === undefined) return unknownTarget(target);
-    if (this.allowed.allows(name)) return tableId(name);
+    if (this.allowed.includes(name)) return tableId(name);
     return new ServiceError(
       'TARGET_NOT_ALLOWED',
       `Operations on ${shown(target)} are not allowed; BATCH_ALLOWED_TARGETS lists the tables that are`,
@@ -123,7 +125,7 @@ export class CatalogService {
   }
 
   private startReading(): Promise<Snapshot> {
-    const reading = takeSnapshot(this.database)
+    const reading = takeSnapshot(this.database, this.serial)
       .then((snapshot) => {
         // After an invalidation it is good enough for those who wait for it, but not to be kept.
         if (this.reading === reading) this.keep(snapshot);
@@ -171,12 +173,13 @@ function isRecent({ takenAt, tookMs }: Snapshot): boolean {
   return performance.now() - takenAt < Math.max(MIN_REFRESH_INTERVAL_MS, REFRESH_PAUSE_FACTOR * tookMs);
 }
 
-async function takeSnapshot(database: DatabaseService): Promise<Snapshot> {
+async function takeSnapshot(database: DatabaseService, serial: TargetList): Promise<Snapshot> {
   const takenAt = performance.now();
   const { rows } = await database.query<OverviewRow>(selectOverview());
   const [overview] = rows;
   if (overview === undefined) throw new Error('The catalog answered no row');
-  return { takenAt, tookMs: performance.now() - takenAt, graph: toCatalogGraph(overview), tables: new Map() };
+  const tookMs = performance.now() - takenAt;
+  return { takenAt, tookMs, graph: toCatalogGraph(overview, (table) => serial.includes(table)), tables: new Map() };
 }
 
 function isTable(graph: CatalogGraph, id: string): boolean {

@@ -13,6 +13,8 @@ export interface ForeignKeyRow {
   onDelete: ReferentialAction;
   onUpdate: ReferentialAction;
   sameTypes: boolean;
+  /** True when two rows that it sets to NULL on delete may violate a unique key thereby. */
+  nullsCollide: boolean;
 }
 
 export interface HazardRow {
@@ -27,7 +29,7 @@ export interface HazardRow {
 export interface OverviewRow {
   relations: RelationRow[];
   foreignKeys: ForeignKeyRow[];
-  /** [child, parent] of inheritance and partitioning. */
+  /** [child, parent] of inheritance and partitioning; of partitions where the parent is a partitioned table. */
   inheritance: [number, number][];
   /** For each sequence that several relations draw from, these. */
   sharedSequences: number[][];
@@ -45,6 +47,10 @@ export function selectOverview(): SqlStatement {
 // Foreign keys and inheritance are read for the system's schemas as well and dropped by the reader: joins with `relation`
 // here would be planned for three tables, whatever the catalog holds.
 // Disabled and replica-only triggers and rules do not fire for this service, hence tgenabled and ev_enabled.
+// What a partition has of its root (conparentid, an attached index, an inherited check) counts with the root; what it
+// has of its own decides about rows that are sent to the root. Triggers count on both: the root's may be disabled alone.
+// Row-level security does not apply to superusers, owners and whoever may bypass it.
+// indnullsnotdistinct came with PostgreSQL 15; read through jsonb it is null before. That costs, so few indexes are.
 // A function that is neither built in nor an extension's may do anything: in a default when it is volatile, in a check
 // (which may look at other tables, though it should not) unless it is immutable.
 const OVERVIEW = `
@@ -57,7 +63,7 @@ with recursive relation as (
     and n.nspname not in ('information_schema', 'batch')
 ),
 target as (
-  select * from relation where relkind in ('r', 'p')
+  select * from relation where relkind in ('r', 'p') or (relkind = 'f' and relispartition)
 ),
 -- Each domain with every type below it; the last one of a chain is no domain itself.
 domain_base as (
@@ -77,7 +83,19 @@ domain_type as (
 foreign_key as (
   select con.oid, con.conname, con.conrelid, con.confrelid, con.conkey, con.confkey, con.confdeltype, con.confupdtype
   from pg_catalog.pg_constraint con
-  where con.contype = 'f'
+  where con.contype = 'f' and con.conparentid = 0
+),
+colliding_key as (
+  select distinct f.oid
+  from foreign_key f
+  join pg_catalog.pg_index i on i.indrelid = f.conrelid and (i.indisunique or i.indisexclusion)
+  join unnest(f.conkey) k(attnum) on k.attnum = any(i.indkey)
+    or i.indisexclusion or i.indexprs is not null or i.indpred is not null
+  where f.confdeltype = 'n'
+    and (
+      i.indisexclusion or i.indexprs is not null or i.indpred is not null
+      or (to_jsonb(i) ->> 'indnullsnotdistinct')::bool
+    )
 ),
 foreign_key_column as (
   select f.oid,
@@ -185,7 +203,7 @@ hazard as (
   union all
   select t.oid, 'has row-level security', true
   from target t
-  where t.relrowsecurity
+  where t.relrowsecurity and row_security_active(t.oid)
   union all
   select def.adrelid, format('has a default that calls the function %I', u.proname), true
   from function_use u
@@ -202,13 +220,33 @@ hazard as (
   join pg_catalog.pg_type t on c.oid in (t.oid, t.typelem)
   join pg_catalog.pg_attribute a on a.atttypid = t.oid and not a.attisdropped
   union all
-  select t.oid, 'is partitioned', false
+  select t.oid, 'is a foreign table', false
   from target t
-  where t.relkind = 'p'
+  where t.relkind = 'f'
   union all
-  select t.oid, 'is a partition', false
+  select i.indrelid, format('has the unique index %I of its own', i.index_name), false
+  from unique_index i
+  join target t on t.oid = i.indrelid and t.relispartition
+  where i.indisunique
+    and not exists (
+      select
+      from pg_catalog.pg_inherits attached
+      join pg_catalog.pg_index of_parent on of_parent.indexrelid = attached.inhparent
+      where attached.inhrelid = i.indexrelid and of_parent.indimmediate = i.indimmediate
+    )
+  union all
+  select con.conrelid, format('has the check %I of its own', con.conname), false
   from target t
+  join pg_catalog.pg_constraint con on con.conrelid = t.oid and con.contype = 'c' and con.coninhcount = 0
   where t.relispartition
+  union all
+  select t.oid, format('has the foreign key %I of its own', f.conname), false
+  from foreign_key f
+  join target t on t.oid = f.conrelid and t.relispartition
+  union all
+  select t.oid, format('is referred to by the foreign key %I', f.conname), false
+  from foreign_key f
+  join target t on t.oid = f.confrelid and t.relispartition
   union all
   select t.oid, 'inherits from another table', false
   from target t
@@ -220,14 +258,17 @@ hazard as (
   union all
   select i.indrelid, format('has the exclusion constraint %I', i.index_name), false
   from unique_index i
+  join target t on t.oid = i.indrelid and t.relispartition
   where i.indisexclusion
   union all
   select i.indrelid, format('has the unique index %I over an expression', i.index_name), false
   from unique_index i
+  join target t on t.oid = i.indrelid and t.relispartition
   where i.indisunique and i.indexprs is not null
   union all
   select i.indrelid, format('has the partial unique index %I', i.index_name), false
   from unique_index i
+  join target t on t.oid = i.indrelid and t.relispartition
   where i.indisunique and i.indpred is not null
   union all
   -- Such an index refuses rows already, though it is no key yet.
@@ -271,7 +312,8 @@ select
       'parentColumns', k.parent_columns,
       'onDelete', ${actionName('f.confdeltype')},
       'onUpdate', ${actionName('f.confupdtype')},
-      'sameTypes', k.same_types
+      'sameTypes', k.same_types,
+      'nullsCollide', f.oid in (select oid from colliding_key)
     ) order by f.conname, f.conrelid), '[]')
     from foreign_key f
     join foreign_key_column k using (oid)

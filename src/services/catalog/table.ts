@@ -80,6 +80,19 @@ export interface UniqueKey {
   nullsNotDistinct: boolean;
 }
 
+/**
+ * What forbids two rows to go together beside the unique keys: a unique index over an expression or for some of the rows, an
+ * exclusion constraint. No row can be named by it.
+ */
+export interface Watch {
+  name: string;
+  /** Two rows with different values here go together. Undefined where only the database can compare. */
+  columns: readonly string[] | undefined;
+  /** A row that keeps these columns keeps its place. */
+  depends: readonly string[];
+  nullsNotDistinct: boolean;
+}
+
 export type ReferentialAction = 'no action' | 'restrict' | 'cascade' | 'set null' | 'set default';
 
 export interface ForeignKey {
@@ -120,6 +133,7 @@ export interface Table {
   sql: string;
   columns: ReadonlyMap<string, Column>;
   uniqueKeys: readonly UniqueKey[];
+  watches: readonly Watch[];
   /** Foreign keys of this table. */
   foreignKeys: readonly ForeignKey[];
   /** Foreign keys of other tables (or of its own) that refer to this one. */

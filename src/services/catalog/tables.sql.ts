@@ -7,6 +7,8 @@ export interface ColumnRow {
   builtIn: string | null;
   isEnum: boolean;
   isArray: boolean;
+  /** With its length or precision. */
+  storedType: string;
   typmod: number;
   notNull: boolean;
   identity: '' | 'a' | 'd';
@@ -14,9 +16,20 @@ export interface ColumnRow {
   default: string | null;
   /** [schema, name] of the sequences that the default depends on, or that belongs to the identity. */
   sequences: [schema: string, name: string][];
-  deterministic: boolean;
+  /** The column's collation when it is a nondeterministic one, else null. */
+  collation: [schema: string, name: string] | null;
   /** [schema, name] of the operator by which the type's default btree indexes compare; null when it has none of its own. */
   equality: [schema: string, name: string] | null;
+  /** True when anything but a check or NOT NULL looks at the column. */
+  tied: boolean;
+}
+
+export interface CheckRow {
+  /** Empty for a check that looks at whole rows, or at nothing. */
+  columns: string[];
+  /** As `pg_get_expr` writes it. */
+  expression: string;
+  validated: boolean;
 }
 
 export interface UniqueKeyRow {
@@ -27,15 +40,24 @@ export interface UniqueKeyRow {
   nullsNotDistinct: boolean;
 }
 
+export interface WatchRow {
+  name: string;
+  columns: string[] | null;
+  depends: string[];
+  nullsNotDistinct: boolean;
+}
+
 export interface TableRow {
   oid: number;
   schema: string;
   name: string;
   columns: ColumnRow[];
   uniqueKeys: UniqueKeyRow[];
+  watches: WatchRow[];
+  checks: CheckRow[];
 }
 
-/** Columns and unique keys of these tables; a table that is gone has no row. */
+/** Columns, unique keys and checks of these tables; a table that is gone has no row. */
 export function selectTables(oids: readonly number[]): SqlStatement {
   return { text: TABLES, values: [oids] };
 }
@@ -44,6 +66,10 @@ export function selectTables(oids: readonly number[]): SqlStatement {
 // format_type(…, -1), not null: null prints bpchar as "character", which means character(1), and cuts off silently.
 // indimmediate is false for every deferrable constraint, initially immediate ones included.
 // indnullsnotdistinct came with PostgreSQL 15; read through jsonb it is null before.
+// What depends on a column ties it unless it is known to leave rows alone: what is not thought of here ties as well.
+// Only a partition key is a dependency the other way round, of the column on its table. Columns of partitions have the
+// names, but not the numbers, of those of their root.
+// Column number 0 is the whole row, which leaves no dependency on its columns.
 const TABLES = `
 with recursive attribute as (
   select a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attidentity, a.attgenerated,
@@ -61,6 +87,65 @@ resolved as (
     coalesce(r.default_domain, case when t.typdefault is not null then t.oid end)
   from resolved r
   join pg_catalog.pg_type t on t.oid = r.type and t.typtype = 'd'
+),
+member as (
+  select r.oid as root, r.oid as relation
+  from unnest($1::oid[]) r(oid)
+  union
+  select m.root, i.inhrelid
+  from member m
+  join pg_catalog.pg_inherits i on i.inhparent = m.relation
+),
+dependent as (
+  select m.root, m.relation, d.refobjsubid as attnum, d.classid, d.objid
+  from member m
+  join pg_catalog.pg_depend d on d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = m.relation
+  where d.refobjsubid > 0
+    and d.classid <> all(array[
+      'pg_catalog.pg_rewrite', 'pg_catalog.pg_trigger', 'pg_catalog.pg_statistic_ext', 'pg_catalog.pg_publication_rel'
+    ]::regclass[])
+),
+looked_at as (
+  select d.root, d.relation, d.attnum
+  from dependent d
+  left join pg_catalog.pg_class c on d.classid = 'pg_catalog.pg_class'::regclass and c.oid = d.objid
+  left join pg_catalog.pg_constraint con on d.classid = 'pg_catalog.pg_constraint'::regclass and con.oid = d.objid
+  left join pg_catalog.pg_attrdef def on d.classid = 'pg_catalog.pg_attrdef'::regclass and def.oid = d.objid
+  left join pg_catalog.pg_attribute of_default on of_default.attrelid = def.adrelid and of_default.attnum = def.adnum
+  where c.relkind is distinct from 'S'
+    and (con.contype is null or con.contype not in ('c', 'n'))
+    and of_default.attgenerated is distinct from ''
+  union all
+  select m.root, m.relation, d.objsubid
+  from member m
+  join pg_catalog.pg_depend d on d.classid = 'pg_catalog.pg_class'::regclass and d.objid = m.relation
+  where d.objsubid > 0
+    and d.refclassid = 'pg_catalog.pg_class'::regclass
+    and d.refobjid = m.relation
+    and d.refobjsubid = 0
+  union all
+  -- A partition may refuse NULLs that its root accepts.
+  select m.root, m.relation, a.attnum
+  from member m
+  join pg_catalog.pg_attribute a on a.attrelid = m.relation and a.attnotnull and not a.attisdropped
+  join pg_catalog.pg_attribute of_root on of_root.attrelid = m.root and of_root.attname = a.attname
+  where not of_root.attnotnull and a.attnum > 0
+),
+tied_name as (
+  select l.root, a.attname
+  from looked_at l
+  join pg_catalog.pg_attribute a on a.attrelid = l.relation and a.attnum = l.attnum
+),
+tied_table as (
+  select m.root
+  from member m
+  join pg_catalog.pg_index i on i.indrelid = m.relation
+  where concat(i.indexprs::text, i.indpred::text) like '%:varattno 0 %'
+  union
+  select m.root
+  from member m
+  join pg_catalog.pg_policy p on p.polrelid = m.relation
+  where concat(p.polqual::text, p.polwithcheck::text) like '%:varattno 0 %'
 ),
 column_sequence as (
   select a.attrelid, a.attnum, d.refobjid as sequence
@@ -91,6 +176,7 @@ table_column as (
     'builtIn', case when t.typnamespace = 'pg_catalog'::regnamespace then t.typname end,
     'isEnum', t.typtype = 'e',
     'isArray', t.typcategory = 'A',
+    'storedType', format_type(t.oid, r.typmod),
     'typmod', r.typmod,
     'notNull', r.not_null,
     'identity', a.attidentity,
@@ -103,7 +189,12 @@ table_column as (
       join pg_catalog.pg_namespace n on n.oid = s.relnamespace
       where cs.attrelid = a.attrelid and cs.attnum = a.attnum
     ),
-    'deterministic', coalesce(coll.collisdeterministic, true),
+    'collation', (
+      select json_build_array(n.nspname, coll.collname)
+      from pg_catalog.pg_collation coll
+      join pg_catalog.pg_namespace n on n.oid = coll.collnamespace
+      where coll.oid = a.attcollation and not coll.collisdeterministic
+    ),
     'equality', (
       select json_build_array(n.nspname, o.oprname)
       from pg_catalog.pg_opclass oc
@@ -113,13 +204,24 @@ table_column as (
       join pg_catalog.pg_operator o on o.oid = ao.amopopr
       join pg_catalog.pg_namespace n on n.oid = o.oprnamespace
       where oc.opcintype = t.oid and oc.opcdefault
-    )
+    ),
+    'tied',
+      a.attrelid in (select tt.root from tied_table tt)
+      or (a.attrelid, a.attname) in (select tn.root, tn.attname from tied_name tn)
+      or (a.attrelid, a.attnum) in (
+        select level.attrelid, level.attnum
+        from resolved level
+        join pg_catalog.pg_constraint con on con.contypid = level.type and con.contype = 'c'
+      )
+      -- Domains within a type of one's own (composite, range) or an array may have checks as well.
+      or (element.typtype not in ('b', 'e') and element.oid >= 16384)
   ) order by a.attnum) as columns
   from attribute a
   join resolved r using (attrelid, attnum)
   join pg_catalog.pg_type t on t.oid = r.type and t.typtype <> 'd'
+  join pg_catalog.pg_type element
+    on element.oid = case when t.typcategory = 'A' and t.typelem <> 0 then t.typelem else t.oid end
   left join pg_catalog.pg_attrdef def on def.adrelid = a.attrelid and def.adnum = a.attnum
-  left join pg_catalog.pg_collation coll on coll.oid = a.attcollation
   group by a.attrelid
 ),
 unique_key as (
@@ -141,15 +243,66 @@ unique_key as (
     and i.indisunique and i.indisvalid and i.indisready and not i.indisexclusion
     and i.indexprs is null and i.indpred is null
   group by i.indrelid
+),
+watch as (
+  select i.indrelid, json_agg(json_build_object(
+    'name', c.relname,
+    'columns', case when not i.indisexclusion and i.indexprs is null then (
+      select json_agg(a.attname order by k.ord)
+      from unnest(i.indkey) with ordinality k(attnum, ord)
+      join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+      where k.ord <= i.indnkeyatts
+    ) end,
+    'depends', (
+      select coalesce(json_agg(a.attname order by a.attnum), '[]')
+      from pg_catalog.pg_attribute a
+      where a.attrelid = i.indrelid and a.attnum > 0 and not a.attisdropped
+        and (
+          a.attnum = any(i.indkey)
+          or concat(i.indexprs::text, i.indpred::text) like '%:varattno 0 %'
+          or exists (
+            select
+            from pg_catalog.pg_depend d
+            where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = i.indexrelid
+              and d.refclassid = 'pg_catalog.pg_class'::regclass and d.refobjid = i.indrelid
+              and d.refobjsubid = a.attnum
+          )
+        )
+    ),
+    'nullsNotDistinct', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false)
+  ) order by c.relname) as watches
+  from pg_catalog.pg_index i
+  join pg_catalog.pg_class c on c.oid = i.indexrelid
+  where i.indrelid = any($1::oid[]) and i.indisready
+    and (i.indisexclusion or (i.indisunique and (i.indexprs is not null or i.indpred is not null)))
+  group by i.indrelid
+),
+table_check as (
+  select con.conrelid, json_agg(json_build_object(
+    'columns', (
+      select coalesce(json_agg(a.attname), '[]')
+      from pg_catalog.pg_attribute a
+      where a.attrelid = con.conrelid and a.attnum = any(con.conkey) and not 0 = any(con.conkey)
+    ),
+    'expression', pg_get_expr(con.conbin, con.conrelid),
+    'validated', con.convalidated
+  ) order by con.conname) as checks
+  from pg_catalog.pg_constraint con
+  where con.conrelid = any($1::oid[]) and con.contype = 'c'
+  group by con.conrelid
 )
 select
   c.oid::int8::float8 as "oid",
   n.nspname as "schema",
   c.relname as "name",
   coalesce(tc.columns, '[]') as "columns",
-  coalesce(uk.keys, '[]') as "uniqueKeys"
+  coalesce(uk.keys, '[]') as "uniqueKeys",
+  coalesce(w.watches, '[]') as "watches",
+  coalesce(tk.checks, '[]') as "checks"
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 left join table_column tc on tc.attrelid = c.oid
 left join unique_key uk on uk.indrelid = c.oid
+left join watch w on w.indrelid = c.oid
+left join table_check tk on tk.conrelid = c.oid
 where c.oid = any($1::oid[])`;

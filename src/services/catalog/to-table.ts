@@ -1,6 +1,7 @@
 import type { CatalogGraph } from './catalog-graph.js';
-import type { ColumnRow, TableRow } from './tables.sql.js';
-import { UNKNOWN_SEQUENCE, type Column, type ColumnKind, type Table } from './table.js';
+import { freedomOf } from './freedom.js';
+import { UNKNOWN_SEQUENCE, type Column, type ColumnKind, type Table, type Watch } from './table.js';
+import type { CheckRow, ColumnRow, TableRow, WatchRow } from './tables.sql.js';
 import { quoteIdentifier, tableId, tableSql } from './target-name.js';
 
 const BUILT_IN_KINDS: Readonly<Record<string, ColumnKind>> = {
@@ -19,8 +20,9 @@ const BUILT_IN_KINDS: Readonly<Record<string, ColumnKind>> = {
   json: 'json',
   jsonb: 'json',
 };
-/** `atttypmod` of varchar and bpchar counts these bytes in. */
-const LENGTH_HEADER = 4;
+const INTEGERS: readonly ColumnKind[] = ['int2', 'int4', 'int8'];
+/** `atttypmod` of varchar, bpchar and numeric counts these bytes in. */
+const TYPMOD_HEADER = 4;
 const SEQUENCE_DEFAULT = /^nextval\(\(?'(?:[^']|'')+'(?:::text\))?::regclass\)$/;
 /** Only a sequence that is named as such is among the dependencies of a default; one named by a text is looked up later. */
 const SEQUENCE_FOUND_LATER = /\blastval\(|\b(?:nextval|currval|setval)\((?!'(?:[^']|'')+'::regclass\b)/;
@@ -35,15 +37,22 @@ export function toTable(row: TableRow, graph: CatalogGraph): Table | undefined {
     schema: row.schema,
     name: row.name,
     sql: tableSql(row),
-    columns: new Map(row.columns.map((column) => [column.name, toColumn(column)])),
+    columns: new Map(row.columns.map((column) => [column.name, toColumn(column, row.checks)])),
     uniqueKeys: row.uniqueKeys,
+    watches: row.watches.map((watch) => toWatch(watch, row.columns)),
     foreignKeys: graph.foreignKeysOf(id),
     referencedBy: graph.referencesTo(id),
-    reach: undefined,
+    reach: graph.reach(id),
     opaque: graph.opaque(id),
     lane: graph.lane(id),
   };
   return hasColumnsOfItsKeys(table) ? table : undefined;
+}
+
+/** What looks at a generated column looks at whatever that is made of. */
+function toWatch({ depends, columns, ...watch }: WatchRow, all: readonly ColumnRow[]): Watch {
+  const generated = all.some((column) => column.generated !== '' && depends.includes(column.name));
+  return { ...watch, columns: columns ?? undefined, depends: generated ? all.map(({ name }) => name) : depends };
 }
 
 function hasColumnsOfItsKeys({ columns, foreignKeys, referencedBy }: Table): boolean {
@@ -53,24 +62,25 @@ function hasColumnsOfItsKeys({ columns, foreignKeys, referencedBy }: Table): boo
   );
 }
 
-function toColumn(row: ColumnRow): Column {
+function toColumn(row: ColumnRow, checks: readonly CheckRow[]): Column {
   const kind = kindOf(row);
+  const familyType = familyTypeOf(kind, row);
   return {
     name: row.name,
     type: row.type,
     kind,
-    storedType: row.type,
-    family: row.type,
-    familyType: { type: row.type, collation: undefined },
-    freedom: 'tied',
-    precision: undefined,
+    storedType: row.storedType,
+    family: familyOf(kind, familyType),
+    familyType,
+    freedom: freedomOf(row, kind, checks),
+    precision: precisionOf(kind, row.typmod),
     maxLength: maxLengthOf(kind, row.typmod),
     notNull: row.notNull,
     default: defaultOf(row),
     sequences: sequencesOf(row),
     writable: row.generated === '' && row.identity !== 'a',
     // How equal values of an extension's type or of an array look is not for the catalog to say: citext is one.
-    comparesAsText: row.deterministic && kind !== 'other' && kind !== 'array',
+    comparesAsText: row.collation === null && kind !== 'other' && kind !== 'array',
     equals: equalsOf(row),
   };
 }
@@ -81,9 +91,29 @@ function kindOf({ isEnum, isArray, builtIn }: ColumnRow): ColumnKind {
   return BUILT_IN_KINDS[builtIn ?? ''] ?? 'other';
 }
 
+/** Integers of all sizes compare as the greatest; collations that are deterministic all hold the same texts equal. */
+function familyTypeOf(kind: ColumnKind, { type, collation }: ColumnRow): Column['familyType'] {
+  return {
+    type: INTEGERS.includes(kind) ? 'int8' : type,
+    collation: collation === null ? undefined : collation.map(quoteIdentifier).join('.'),
+  };
+}
+
+function familyOf(kind: ColumnKind, { type, collation }: Column['familyType']): string {
+  if (INTEGERS.includes(kind)) return 'integer';
+  return collation === undefined ? type : `${type} collate ${collation}`;
+}
+
+/** The scale is a signed number of 11 bits: `numeric(3, -2)` counts whole hundreds. */
+function precisionOf(kind: ColumnKind, typmod: number): Column['precision'] {
+  if (kind !== 'numeric' || typmod < TYPMOD_HEADER) return undefined;
+  const packed = typmod - TYPMOD_HEADER;
+  return { digits: (packed >> 16) & 0xffff, scale: ((packed & 0x7ff) ^ 1024) - 1024 };
+}
+
 function maxLengthOf(kind: ColumnKind, typmod: number): number | undefined {
-  const limited = (kind === 'varchar' || kind === 'bpchar') && typmod >= LENGTH_HEADER;
-  return limited ? typmod - LENGTH_HEADER : undefined;
+  const limited = (kind === 'varchar' || kind === 'bpchar') && typmod >= TYPMOD_HEADER;
+  return limited ? typmod - TYPMOD_HEADER : undefined;
 }
 
 function defaultOf({ identity, generated, default: expression }: ColumnRow): Column['default'] {

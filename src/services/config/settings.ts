@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { AllowedTargets } from '../catalog/allowed-targets.js';
+import { TargetList } from '../catalog/target-list.js';
 import { InvalidSettingsError } from './invalid-settings.error.js';
 
 export const SETTINGS = Symbol('SETTINGS');
@@ -58,6 +58,7 @@ export const environmentSchema = z.object({
   BATCH_PROCESS_OPERATION_LIMIT: count(1000, 1, 10_000),
   BATCH_CHUNK_MAX_KB: count(16_384, 64, 262_144),
   BATCH_EXECUTION_MODE: z.enum(['grouped', 'serial']).default('grouped'),
+  BATCH_SERIAL_TARGETS: z.string().default(''),
   BATCH_STATEMENT_TIMEOUT: count(60_000, 100, 3_600_000),
   BATCH_LOCK_TIMEOUT: count(10_000, 10, 3_600_000),
   BATCH_WAKE_UP: flag(true),
@@ -97,7 +98,12 @@ export interface Settings {
   http: { host: string; port: number };
   workerHealthPort: number | undefined;
   poller: { intervalMs: number; limit: number; maxKb: number; wakeUp: boolean; wakeUpDelayMs: number };
-  execution: { mode: Environment['BATCH_EXECUTION_MODE']; statementTimeoutMs: number; lockTimeoutMs: number };
+  execution: {
+    mode: Environment['BATCH_EXECUTION_MODE'];
+    serialTargets: string[];
+    statementTimeoutMs: number;
+    lockTimeoutMs: number;
+  };
   intake: { allowedTargets: string[]; maxBodyKb: number; maxOperationKb: number };
   shutdownTimeoutMs: number;
 }
@@ -116,7 +122,8 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
     ...(parsed.error?.issues ?? []).map(
       ({ path, message }) => `${path.join('.')}: ${message}${shownValue(String(path[0]), given)}`,
     ),
-    ...allowedTargetsFaults(given.BATCH_ALLOWED_TARGETS),
+    ...targetFaults(given.BATCH_ALLOWED_TARGETS, (entries) => TargetList.allowed(entries)),
+    ...targetFaults(given.BATCH_SERIAL_TARGETS, (entries) => TargetList.serial(entries)),
     ...productionFaults(given),
   ];
   if (!parsed.success || faults.length > 0) throw new InvalidSettingsError(faults);
@@ -128,10 +135,10 @@ function shownValue(name: string, given: Record<string, string | undefined>): st
   return /URL|PASSWORD|SECRET/.test(name) ? '' : `; got '${given[name] ?? ''}'`;
 }
 
-function allowedTargetsFaults(text: string | undefined): readonly string[] {
+function targetFaults(text: string | undefined, parse: (entries: readonly string[]) => TargetList): readonly string[] {
   if (text === undefined) return [];
   try {
-    AllowedTargets.parse(listOf(text));
+    parse(listOf(text));
     return [];
   } catch (error) {
     if (error instanceof InvalidSettingsError) return error.faults;
@@ -188,6 +195,7 @@ function toSettings(env: Environment): Settings {
     },
     execution: {
       mode: env.BATCH_EXECUTION_MODE,
+      serialTargets: listOf(env.BATCH_SERIAL_TARGETS),
       statementTimeoutMs: env.BATCH_STATEMENT_TIMEOUT,
       lockTimeoutMs: env.BATCH_LOCK_TIMEOUT,
     },

@@ -3,11 +3,11 @@ import type { Column } from '../catalog/table.js';
 
 /**
  * A text that is the same for two values of a column exactly when PostgreSQL holds them equal; undefined when only the
- * database can tell (numeric 1.0 = 1, time zones, citext) or the value will not be accepted. It begins with a letter for
- * the family of the type: across a foreign key, values compare only within one family.
+ * database can tell (see `asksDatabase`) or the value will not be accepted. It begins with a letter.
  */
 export function comparable(value: Json, column: Column): string | undefined {
-  if (value === null || typeof value === 'object' || !column.comparesAsText) return undefined;
+  if (value === null || typeof value === 'object' || asksDatabase(column)) return undefined;
+  if (Number.isSafeInteger(value) && INTEGERS.has(column.kind)) return `i${String(value)}`;
   const text = String(value);
   switch (column.kind) {
     case 'int2':
@@ -22,8 +22,6 @@ export function comparable(value: Json, column: Column): string | undefined {
       return BOOLEANS.get(text);
     case 'date':
       return /^\d{4}-\d{2}-\d{2}$/.test(text) ? `d${text}` : undefined;
-    case 'enum':
-      return `e${column.type}:${text}`;
     case 'text':
       return `t${text}`;
     case 'varchar':
@@ -31,6 +29,7 @@ export function comparable(value: Json, column: Column): string | undefined {
       return fits(text, column) ? `t${text}` : undefined;
     case 'bpchar':
       return fits(text, column) ? `c${text.replace(/ +$/, '')}` : undefined;
+    case 'enum':
     case 'numeric':
     case 'float':
     case 'json':
@@ -42,6 +41,14 @@ export function comparable(value: Json, column: Column): string | undefined {
   }
 }
 
+const INTEGERS: ReadonlySet<string> = new Set(['int2', 'int4', 'int8']);
+const ONLY_DATABASE_KNOWS: ReadonlySet<string> = new Set(['enum', 'numeric', 'float', 'json', 'array', 'other']);
+
+/** True when only PostgreSQL knows which values of the column are equal: 1.0 = 1, time zones, citext, collations. */
+export function asksDatabase({ kind, comparesAsText }: Column): boolean {
+  return !comparesAsText || ONLY_DATABASE_KNOWS.has(kind);
+}
+
 const BOOLEANS = new Map([
   ['true', 'btrue'],
   ['t', 'btrue'],
@@ -51,9 +58,4 @@ const BOOLEANS = new Map([
 
 function fits(text: string, column: Column): boolean {
   return column.maxLength === undefined || [...text].length <= column.maxLength;
-}
-
-/** Several values as one text. Each comes with its length, so that no two different lists look the same. */
-export function comparableList(values: readonly string[]): string {
-  return values.length === 1 ? values[0]! : values.map((value) => `${value.length}:${value}`).join('');
 }

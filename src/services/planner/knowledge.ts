@@ -1,3 +1,6 @@
+import { encodeValue } from '../composer/encode-value.js';
+import { keyValue, type BoundOperation } from './bound-operation.js';
+
 /**
  * What the planner has to know beside the operations and their tables, read from the database before planning. All of it may
  * be missing: the plan is then right as well, with more groups.
@@ -5,26 +8,39 @@
 export interface Knowledge {
   /** By `Table.id`, what was found of the rows that operations name. A table that was not read is absent. */
   tables: ReadonlyMap<string, KnownRows>;
-  /** By `Column.family`: equal numbers for values (as text) that PostgreSQL holds equal. */
-  ranks: ReadonlyMap<string, FamilyRanks>;
-  /** By sequence (`Table.id` form): every value that will be drawn is greater. */
+  /** By `Column.family`, for families whose equality only PostgreSQL knows: see `rankKey`. */
+  ranks: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** By sequence, in the form of `Table.id`: every value that will be drawn is greater. */
   floors: ReadonlyMap<string, bigint>;
 }
 
 export interface KnownRows {
   /** The columns that were read: those of all unique and foreign keys. */
   columns: readonly string[];
-  /** By name of the unique key that was searched by: each value searched for, as texts in the key's order of columns. */
-  searched: ReadonlyMap<string, readonly (readonly string[])[]>;
-  /** The rows found, each once: texts in the order of `columns`. */
+  /** By `searchName`, the `searchKey` of each operation whose row was looked for. */
+  searched: ReadonlyMap<string, ReadonlySet<string>>;
+  /** The rows found, as texts in the order of `columns`. */
   rows: readonly (readonly (string | null)[])[];
 }
 
-export interface FamilyRanks {
-  /** Of a value as a column keeps it, by `storedType` and text. */
-  stored(storedType: string, text: string): number | undefined;
-  /** Of a value that a row is searched by. */
-  sought(text: string): number | undefined;
-}
-
 export const NOTHING_KNOWN: Knowledge = { tables: new Map(), ranks: new Map(), floors: new Map() };
+
+/**
+ * Values with equal ranks are equal for PostgreSQL.
+ *
+ * @param storedType of the column that keeps the value, and may round it; absent for a value that a row is searched by
+ */
+export const rankKey = (text: string, storedType = ''): string => `${storedType}\n${text}`;
+
+/**
+ * The kind of search by which the row of an operation is found. An upsert looks for its key as the column keeps it, which may
+ * round; all others for the very value.
+ */
+export const searchName = ({ kind, keyColumns }: BoundOperation): string =>
+  JSON.stringify([kind === 'upsert', ...keyColumns.map(({ name }) => name)]);
+
+/** What is searched for: texts in the order of the operation's key columns. */
+export const searchTexts = (operation: BoundOperation): (string | null)[] =>
+  operation.keyColumns.map((column) => encodeValue(keyValue(operation, column.name), column));
+
+export const searchKey = (operation: BoundOperation): string => JSON.stringify(searchTexts(operation));

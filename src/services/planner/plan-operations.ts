@@ -1,9 +1,11 @@
-import { primaryKey, uniqueKeyOver, type Table, type UniqueKey } from '../catalog/table.js';
-import { isTellable, type BoundOperation } from './bound-operation.js';
+import { givenValue, isTellable, keyValue, type BoundOperation } from './bound-operation.js';
+import { ChunkView } from './chunk-view.js';
+import { foldOperations } from './fold-operations.js';
 import { NOTHING_KNOWN, type Knowledge } from './knowledge.js';
-import type { Group, Placement, Plan } from './plan.js';
-import { resourcesOf, type Identity } from './resources.js';
+import type { Group, Placement, Plan, Wait } from './plan.js';
+import { ChunkResources } from './resources.js';
 import type { Rule } from './rules.js';
+import { TokenList, type Reason, type Subject, type Token } from './tokens.js';
 
 export interface PlanOptions {
   /** Rules to leave out: only for tests that show what each rule is for. */
@@ -12,31 +14,15 @@ export interface PlanOptions {
 
 /**
  * Puts operations into few groups with the effect of one by one: each goes into the first group of its signature that
- * lies after every group with an operation it conflicts with. To find the fewest possible is a shortest common
- * supersequence, which is NP-hard; first fit comes close. Pure.
+ * lies after every group with an operation it conflicts with, or becomes one with the operation before it on its row. To find
+ * the fewest possible groups is a shortest common supersequence, which is NP-hard; first fit comes close. Pure.
  */
 export function planOperations(
   operations: readonly BoundOperation[],
-  _knowledge: Knowledge = NOTHING_KNOWN,
-  _options: PlanOptions = {},
+  knowledge: Knowledge = NOTHING_KNOWN,
+  { without = NO_RULES }: PlanOptions = {},
 ): Plan {
-  const identity = chooseIdentities(operations);
-  const groups: Group[] = [];
-  const placements: Placement[] = [];
-  const groupsBySignature = new Map<string, number[]>();
-  const lastMark = new Map<string, number>();
-
-  for (const operation of operations) {
-    const { needs, marks, notBefore } = resourcesOf(operation, identity);
-    let lowest = 0;
-    for (const token of needs) lowest = Math.max(lowest, (lastMark.get(token) ?? -1) + 1);
-    for (const token of notBefore) lowest = Math.max(lowest, lastMark.get(token) ?? 0);
-
-    const index = place(operation, lowest, groups, groupsBySignature);
-    placements.push({ group: index });
-    for (const token of marks) lastMark.set(token, Math.max(index, lastMark.get(token) ?? 0));
-  }
-  return { operations, groups, placements };
+  return new Planning(new ChunkView(operations, knowledge, without)).plan();
 }
 
 /** One operation a group, in the order given: for targets that defy planning, and as the measure of the plan above. */
@@ -48,24 +34,68 @@ export function planSerially(operations: readonly BoundOperation[]): Plan {
   };
 }
 
-function place(
-  operation: BoundOperation,
-  lowest: number,
-  groups: Group[],
-  groupsBySignature: Map<string, number[]>,
-): number {
-  const signature = signatureOf(operation);
-  if (!isTellable(operation)) return groups.push({ signature, operations: [operation] }) - 1;
-  const candidates = groupsBySignature.get(signature) ?? [];
-  const found = candidates[firstAtLeast(candidates, lowest)];
-  if (found !== undefined) {
-    groups[found]!.operations.push(operation);
-    return found;
+const NO_RULES: ReadonlySet<Rule> = new Set();
+
+/** Where an operation is. */
+interface Place {
+  group: number;
+  /** Index into the group's operations. */
+  position: number;
+}
+
+class Planning {
+  private readonly groups: Group[] = [];
+  private readonly groupsBySignature = new Map<string, number[]>();
+  /** Where the latest operation on a row is, and which that is. */
+  private readonly rows = new Map<Token, Place & { operation: number }>();
+  private readonly resources: ChunkResources;
+  private readonly applies = (rule: Rule): boolean => this.chunk.applies(rule);
+
+  constructor(private readonly chunk: ChunkView) {
+    this.resources = new ChunkResources(chunk);
   }
-  groups.push({ signature, operations: [operation] });
-  candidates.push(groups.length - 1);
-  groupsBySignature.set(signature, candidates);
-  return groups.length - 1;
+
+  plan(): Plan {
+    const { operations } = this.chunk;
+    const placements = operations.map((operation, index) => this.place(operation, index));
+    return { operations, groups: this.groups, placements };
+  }
+
+  private place(operation: BoundOperation, index: number): Placement {
+    const tokens = new TokenList(this.applies);
+    this.resources.addTo(tokens, operation);
+    const signature = signatureOf(operation);
+    const place = this.fold(operation, signature, tokens) ?? this.join(operation, signature, tokens.lowest);
+    tokens.settle(place.group, index);
+    if (tokens.row !== undefined) this.rows.set(tokens.row, { ...place, operation: index });
+    const { reason, lowest } = tokens;
+    return reason === undefined || lowest > place.group
+      ? { group: place.group }
+      : { group: place.group, waitsFor: toWait(reason, operation) };
+  }
+
+  /** Makes the operation one with the one before it on its row, unless something else has to come between them. */
+  private fold(operation: BoundOperation, signature: string, { row, lowestBesideRow }: TokenList): Place | undefined {
+    const latest = row === undefined ? undefined : this.rows.get(row);
+    // Another operation may have touched the row since, among others.
+    if (latest === undefined || latest.operation !== row?.operation || !this.applies('same row')) return undefined;
+    const group = this.groups[latest.group]!;
+    if (group.signature !== signature || lowestBesideRow > latest.group) return undefined;
+    const folded = foldOperations(group.operations[latest.position]!, operation, this.applies);
+    if (folded === undefined) return undefined;
+    group.operations[latest.position] = folded;
+    return latest;
+  }
+
+  /** Adds the operation to the first group of its signature that is not below `lowest`. */
+  private join(operation: BoundOperation, signature: string, lowest: number): Place {
+    const candidates = this.groupsBySignature.get(signature) ?? [];
+    const found = isTellable(operation) ? candidates[firstAtLeast(candidates, lowest)] : undefined;
+    if (found !== undefined) return { group: found, position: this.groups[found]!.operations.push(operation) - 1 };
+    const group = this.groups.push({ signature, operations: [operation] }) - 1;
+    if (isTellable(operation)) this.groupsBySignature.set(signature, [...candidates, group]);
+    return { group, position: 0 };
+  }
 }
 
 /** Index of the first number that is at least `lowest` in an ascending list. */
@@ -85,22 +115,14 @@ function signatureOf({ kind, table, keyColumns, valueColumns }: BoundOperation):
   return `${kind} ${table.id} (${names(keyColumns)}) (${names(valueColumns)})`;
 }
 
-const anyKey = (table: Table): UniqueKey | undefined => primaryKey(table) ?? table.uniqueKeys[0];
+function toWait({ rule, subject, operation }: Reason, waiting: BoundOperation): Wait {
+  return { operation, rule, resource: describe(subject, waiting) };
+}
 
-/** The key that all operations of the chunk name a table's rows by, else its primary key, else any. */
-function chooseIdentities(operations: readonly BoundOperation[]): Identity {
-  const used = new Map<string, { table: Table; keys: Map<string, UniqueKey> }>();
-  for (const { table, keyColumns } of operations) {
-    if (keyColumns.length === 0) continue;
-    const entry = used.get(table.id) ?? { table, keys: new Map<string, UniqueKey>() };
-    const key = uniqueKeyOver(
-      table,
-      keyColumns.map(({ name }) => name),
-    );
-    if (key !== undefined) entry.keys.set(key.name, key);
-    used.set(table.id, entry);
-  }
-  const chosen = new Map<string, UniqueKey | undefined>();
-  for (const [id, { table, keys }] of used) chosen.set(id, keys.size === 1 ? [...keys.values()][0] : anyKey(table));
-  return (table) => (chosen.has(table.id) ? chosen.get(table.id) : anyKey(table));
+/** The columns that two operations share, with their values where the later one gives them. */
+function describe({ table, columns }: Subject, operation: BoundOperation): string {
+  if (columns.length === 0) return table;
+  const values = columns.map((name) => givenValue(operation, name) ?? keyValue(operation, name));
+  const given = table === operation.table.id && values.every((value) => value !== undefined);
+  return `${table} (${columns.join(', ')})${given ? ` = (${values.map((value) => JSON.stringify(value)).join(', ')})` : ''}`;
 }

@@ -1,286 +1,315 @@
-import type { Json } from '../../interfaces/json.js';
-import { UNKNOWN_SEQUENCE, type Column, type ForeignKey, type Table, type UniqueKey } from '../catalog/table.js';
-import { givenValue, keyValue, type BoundOperation } from './bound-operation.js';
-import { comparable, comparableList } from './comparable.js';
+import { UNKNOWN_SEQUENCE, type ForeignKey, type Table, type Watch } from '../catalog/table.js';
+import type { BoundOperation } from './bound-operation.js';
+import type { ChunkView } from './chunk-view.js';
+import { namingKey } from './identity.js';
+import { ANY_ROW, changes, RowHistory, type RowName } from './row-history.js';
+import { Barrier, Space, Token, type TokenList } from './tokens.js';
+import { UNKNOWN, type Value } from './value.js';
 
-/**
- * What an operation reads and changes, as tokens. An operation must come after every earlier one that marked a token it
- * `needs`: two operations whose order matters always share such a token, so they never share a statement either.
- */
-export interface Resources {
-  needs: string[];
-  marks: string[];
-  /** May share a statement with earlier ones that marked these, but not come before them. */
-  notBefore: string[];
+/** What operations that refer to rows by these columns have in common with those that make and remove these rows. */
+interface ParentSpaces {
+  referred: Space;
+  exists: Space;
+  released: Space;
+  removed: Space;
 }
 
-/** The unique key by which the rows of a table are told apart in this chunk; undefined where the table has none. */
-export type Identity = (table: Table) => UniqueKey | undefined;
-
-/**
- * The value of some columns that the operation gives to its row: known; `null` where one of them is NULL and therefore
- * equal to nothing; `fresh` where the database draws a value that no other row has; `unknown` where only the database can
- * tell.
- */
-type Value = { state: 'known'; text: string } | { state: 'null' | 'fresh' | 'unknown' };
-
-/** The tokens of an operation on an ordinary table, or of a barrier. Pure. */
-export function resourcesOf(operation: BoundOperation, identity: Identity): Resources {
-  const { table } = operation;
-  const resources: Resources = {
-    needs: ['barrier', `${laneOf(table)} barrier`, `${table.id} barrier`],
-    marks: ['any', `${laneOf(table)} any`, `${table.id} any`],
-    notBefore: [],
-  };
-  addSequences(resources, operation);
-  if (table.opaque !== undefined) {
-    barrier(resources, 'any', 'barrier');
-    return resources;
-  }
-  // Cascades reach other tables, whose rows and constraints are not looked at here: they share the lane at least.
-  if (cascades(operation)) {
-    barrier(resources, `${laneOf(table)} any`, `${laneOf(table)} barrier`);
-    return resources;
-  }
-  addRow(resources, operation, identity(table));
-  for (const key of table.uniqueKeys) if (key !== identity(table)) addUnique(resources, operation, key);
-  for (const foreignKey of table.foreignKeys) addReference(resources, operation, foreignKey);
-  for (const columns of referencedColumns(table)) addReferenced(resources, operation, columns);
-  if (operation.kind === 'delete') addDelete(resources, table);
-  return resources;
+/** The values of a key that rows take and give up. */
+interface KeySpaces {
+  taken: Space;
+  freed: Space;
 }
 
-const laneOf = (table: Table): string => `lane ${table.lane}`;
+/** Finds out what each operation of a chunk reads and changes, as tokens. Pure. */
+export class ChunkResources {
+  private readonly histories = new Map<string, RowHistory>();
+  private readonly barriers = new Memo((words) => new Barrier(words));
+  private readonly sequences = new Memo(() => new Token());
+  private readonly reaches = new Memo(() => new Token());
+  private readonly rows = new Map<string, Space>();
+  private readonly keys = new Map<string, KeySpaces>();
+  private readonly parents = new Map<string, ParentSpaces>();
 
-/** It comes after all that marked `any`, and all that follows comes after it. */
-function barrier(resources: Resources, any: string, mark: string): void {
-  resources.needs.push(any);
-  resources.marks.push(mark);
-}
-
-/** True when other rows change along, or when a referenced key changes. */
-function cascades({ kind, table, valueColumns, keyColumns }: BoundOperation): boolean {
-  if (kind === 'delete') {
-    return table.referencedBy.some(({ onDelete }) => onDelete !== 'no action' && onDelete !== 'restrict');
-  }
-  if (kind === 'insert' || kind === 'ignore') return false;
-  const key = kind === 'upsert' ? keyColumns.map(({ name }) => name) : [];
-  return table.referencedBy.some(({ parentColumns }) =>
-    valueColumns.some(({ name }) => parentColumns.includes(name) && !key.includes(name)),
-  );
-}
-
-/** The values of a sequence are given out in the order of the operations, whichever tables draw from it. */
-function addSequences({ notBefore, marks }: Resources, { kind, table, valueColumns }: BoundOperation): void {
-  if (kind !== 'insert' && kind !== 'ignore' && kind !== 'upsert') return;
-  for (const column of table.columns.values()) {
-    if (column.sequences.length === 0 || valueColumns.includes(column)) continue;
-    for (const sequence of column.sequences) {
-      if (sequence === UNKNOWN_SEQUENCE) notBefore.push('any sequence');
-      else notBefore.push(`sequence ${sequence}`, `sequence ${UNKNOWN_SEQUENCE}`);
-      marks.push('any sequence', `sequence ${sequence}`);
+  constructor(private readonly chunk: ChunkView) {
+    const disturbed = new Set(chunk.operations.filter((op) => this.isLaneBarrier(op)).map(({ table }) => table.lane));
+    const operations = new Map<string, BoundOperation[]>();
+    for (const operation of chunk.operations) {
+      const { id } = operation.table;
+      const same = operations.get(id);
+      if (same === undefined) operations.set(id, [operation]);
+      else same.push(operation);
+    }
+    for (const [id, table] of chunk.tables) {
+      const identity = chunk.identityOf(table);
+      if (identity === undefined || table.opaque !== undefined) continue;
+      this.histories.set(id, new RowHistory(chunk, table, identity, operations.get(id)!, disturbed.has(table.lane)));
     }
   }
-}
 
-/** The row itself: operations on one row keep their order, all others are free. */
-function addRow(resources: Resources, operation: BoundOperation, identity: UniqueKey | undefined): void {
-  if (identity === undefined) return;
-  const { table, kind } = operation;
-  const inserts = kind === 'insert' || kind === 'ignore';
-  const value = inserts
-    ? insertedValue(operation, identity.columns)
-    : sameColumns(operation.keyColumns, identity.columns)
-      ? namedValue(operation, identity.columns)
-      : { state: 'unknown' as const };
-  addRowValue(resources, table, identity, value);
-  // An update may give the row another key.
-  if ((kind === 'update' || kind === 'increment') && touches(operation, identity.columns)) {
-    addRowValue(resources, table, identity, updatedValue(operation, identity.columns));
+  /** The tokens of an operation on an ordinary table, or of a barrier. */
+  addTo(found: TokenList, operation: BoundOperation): void {
+    const { table } = operation;
+    const lane = this.barriers.get(`the tables of lane ${table.lane}`);
+    const own = this.barriers.get(table.id);
+    lane.pass(found);
+    own.pass(found);
+    this.addSequences(found, operation);
+    if (this.isLaneBarrier(operation)) {
+      lane.close(found);
+      return;
+    }
+    // Which row it is matters to its own table only; what it refers to, and who refers to it, is looked at all the same.
+    if (this.isTableBarrier(operation)) own.close(found);
+    this.addRows(found, operation);
+    this.addUniqueKeys(found, operation);
+    for (const foreignKey of table.foreignKeys) this.addReference(found, operation, foreignKey);
+    this.addReferenced(found, operation);
+    this.addCascades(found, operation);
   }
-}
 
-function addRowValue(resources: Resources, table: Table, identity: UniqueKey, value: Value): void {
-  // NULL is found by no key and collides with nothing.
-  if (value.state === 'null' && !identity.nullsNotDistinct) return;
-  const row = `${table.id} row`;
-  if (value.state === 'known') {
-    resources.needs.push(`${row} = ${value.text}`, `${row} fresh`);
-    resources.marks.push(`${row} = ${value.text}`, `${row} known`);
-  } else if (value.state === 'fresh') {
-    // Who knows whether an earlier operation named the very value that the sequence gives now.
-    resources.needs.push(`${row} known`);
-    resources.marks.push(`${row} fresh`);
-  } else {
-    barrier(resources, `${table.id} any`, `${table.id} barrier`);
+  /** What may reach other tables in a way that is not looked at here: it shares the lane with them at least. */
+  private isLaneBarrier(operation: BoundOperation): boolean {
+    const { kind, table } = operation;
+    if (table.opaque !== undefined) return true;
+    if (kind === 'delete') return table.reach?.simple === false;
+    return table.referencedBy.some(
+      ({ onUpdate, parentColumns }) =>
+        onUpdate !== 'no action' && onUpdate !== 'restrict' && changes(operation, parentColumns),
+    );
   }
-}
 
-/** The values of another unique key that the row takes, and may give up. */
-function addUnique(resources: Resources, operation: BoundOperation, key: UniqueKey): void {
-  const { table, kind } = operation;
-  const unique = `${table.id} unique ${key.name}`;
-  const changes = kind !== 'delete' && touches(operation, key.columns);
-  if (kind === 'insert' || kind === 'ignore' || kind === 'upsert') {
-    addTaken(resources, unique, insertedValue(operation, key.columns), key);
+  private isTableBarrier(operation: BoundOperation): boolean {
+    return this.histories.get(operation.table.id)?.rowsOf(operation) === ANY_ROW;
   }
-  if ((kind === 'update' || kind === 'increment' || kind === 'upsert') && changes) {
-    addTaken(resources, unique, updatedValue(operation, key.columns), key);
+
+  /** The values of a sequence are given out in the order of the operations, whichever tables draw from it. */
+  private addSequences(found: TokenList, { kind, table, valueColumns }: BoundOperation): void {
+    if (kind !== 'insert' && kind !== 'ignore' && kind !== 'upsert') return;
+    for (const column of table.columns.values()) {
+      if (column.sequences.length === 0 || valueColumns.includes(column)) continue;
+      const subject = { table: table.id, columns: [column.name] };
+      for (const sequence of column.sequences) {
+        const before = sequence === UNKNOWN_SEQUENCE ? [ANY_SEQUENCE] : [sequence, UNKNOWN_SEQUENCE];
+        for (const name of before) found.notBefore(this.sequences.get(name), 'sequence order', subject);
+        found.mark(this.sequences.get(ANY_SEQUENCE));
+        found.mark(this.sequences.get(sequence));
+      }
+    }
   }
-  // What the row held before is not known: it may be what anybody else takes.
-  if (kind === 'delete' || (kind !== 'insert' && kind !== 'ignore' && changes)) {
-    resources.needs.push(`${unique} taken`);
-    resources.marks.push(`${unique} freed`);
+
+  /** Operations on one row keep their order, all others are free. */
+  private addRows(found: TokenList, operation: BoundOperation): void {
+    const { table } = operation;
+    const identity = this.chunk.identityOf(table);
+    if (identity === undefined) return;
+    const space = memo(this.rows, table.id, () => new Space({ table: table.id, columns: identity.columns }));
+    const rows = this.rowsOf(operation);
+    const [only] = rows;
+    if (rows.length === 1 && only?.identity?.state === 'known' && namingKey(operation) === identity) {
+      space.useRow(found, only.text, only.identity.beyond);
+      return;
+    }
+    for (const { text, identity: value } of rows) {
+      const name: Value = { state: 'known', text, beyond: value?.state === 'known' && value.beyond };
+      space.need(found, name, 'same row');
+      space.mark(found, name);
+      if (value?.state !== 'fresh') continue;
+      space.need(found, value, 'same row');
+      space.mark(found, value);
+    }
   }
-}
 
-function addTaken(resources: Resources, unique: string, value: Value, key: UniqueKey): void {
-  if (value.state === 'null' && !key.nullsNotDistinct) return;
-  resources.needs.push(`${unique} freed`, `${unique} unknown`);
-  resources.marks.push(`${unique} taken`);
-  if (value.state === 'known') {
-    resources.needs.push(`${unique} = ${value.text}`, `${unique} fresh`);
-    resources.marks.push(`${unique} = ${value.text}`, `${unique} known`);
-  } else if (value.state === 'fresh') {
-    resources.needs.push(`${unique} known`);
-    resources.marks.push(`${unique} fresh`);
-  } else {
-    resources.needs.push(`${unique} taken`);
-    resources.marks.push(`${unique} unknown`);
+  private rowsOf(operation: BoundOperation): readonly RowName[] {
+    const rows = this.histories.get(operation.table.id)?.rowsOf(operation);
+    return rows === undefined || rows === ANY_ROW ? [] : rows;
   }
-}
 
-/** A foreign key of the table: the parent has to exist when it is set, and may be deleted when it is given up. */
-function addReference(resources: Resources, operation: BoundOperation, foreignKey: ForeignKey): void {
-  const { kind } = operation;
-  const parent = referenceToken(foreignKey.parent, foreignKey.parentColumns);
-  const changes = kind !== 'delete' && touches(operation, foreignKey.childColumns);
-  if (kind === 'insert' || kind === 'ignore' || kind === 'upsert') {
-    addReferringValue(resources, parent, insertedValue(operation, foreignKey.childColumns), operation, foreignKey);
+  /** The values of further unique keys that a row takes, and may give up. */
+  private addUniqueKeys(found: TokenList, operation: BoundOperation): void {
+    const { table } = operation;
+    for (const key of table.uniqueKeys) {
+      if (key === this.chunk.identityOf(table)) continue;
+      const { name, columns, nullsNotDistinct } = key;
+      const spaces = this.keySpaces(table, name, columns);
+      const finds = operation.kind !== 'upsert' && namingKey(operation) === key;
+      if (finds) addTaken(found, spaces, [this.chunk.named(operation, columns)]);
+      addTaken(found, spaces, this.given(operation, columns, nullsNotDistinct));
+      addFreed(found, spaces, this.givenUp(operation, columns, nullsNotDistinct));
+    }
+    for (const watch of table.watches) {
+      const { name, columns = [], nullsNotDistinct, depends } = watch;
+      const spaces = this.keySpaces(table, name, depends);
+      addTaken(found, spaces, watched(watch, this.given(operation, columns, nullsNotDistinct, depends)));
+      addFreed(found, spaces, watched(watch, this.givenUp(operation, columns, nullsNotDistinct, depends)));
+    }
   }
-  if ((kind === 'update' || kind === 'increment' || kind === 'upsert') && changes) {
-    addReferringValue(resources, parent, updatedValue(operation, foreignKey.childColumns), operation, foreignKey);
+
+  private keySpaces(table: Table, name: string, columns: readonly string[]): KeySpaces {
+    return memo(this.keys, `${table.id} ${name}`, () => {
+      const subject = { table: table.id, columns };
+      return { taken: new Space(subject), freed: new Space(subject) };
+    });
   }
-  if (kind === 'delete' || (kind !== 'insert' && kind !== 'ignore' && changes)) {
-    resources.needs.push(`${foreignKey.parent} deleted`);
-    resources.marks.push(`${foreignKey.parent} released`);
+
+  /** What a row may hold in these columns because of the operation. */
+  private given(
+    operation: BoundOperation,
+    columns: readonly string[],
+    nullsNotDistinct = false,
+    depends: readonly string[] = columns,
+  ): readonly Value[] {
+    const { kind, table } = operation;
+    if (kind === 'delete') return [];
+    const inserted =
+      kind === 'insert' || kind === 'ignore' || kind === 'upsert'
+        ? [this.chunk.inserted(operation, columns, nullsNotDistinct)]
+        : [];
+    if (!changes(operation, depends) || (inserted.length > 0 && givesAll(operation, columns))) return inserted;
+    return [...inserted, ...(this.histories.get(table.id)?.written(operation, columns, nullsNotDistinct) ?? [UNKNOWN])];
   }
-}
 
-function addReferringValue(
-  resources: Resources,
-  parent: string,
-  value: Value,
-  operation: BoundOperation,
-  foreignKey: ForeignKey,
-): void {
-  if (value.state === 'null') return;
-  resources.marks.push(`${parent} referred`);
-  // The columns of a composite key are compared in the order of the constraint, on both sides.
-  if (value.state === 'known' && comparesAlike(operation.table, foreignKey)) {
-    resources.needs.push(`${parent} exists = ${value.text}`, `${parent} exists unknown`);
-    resources.marks.push(`${parent} referred = ${value.text}`);
-  } else {
-    resources.needs.push(`${parent} exists`);
-    resources.marks.push(`${parent} referred unknown`);
+  /** What a row may no longer hold in these columns because of the operation. */
+  private givenUp(
+    operation: BoundOperation,
+    columns: readonly string[],
+    nullsNotDistinct = false,
+    depends: readonly string[] = columns,
+  ): readonly Value[] {
+    if (operation.kind !== 'delete' && !changes(operation, depends)) return [];
+    return this.histories.get(operation.table.id)?.possible(operation, columns, nullsNotDistinct) ?? [UNKNOWN];
   }
-}
 
-/** Columns that foreign keys of other tables (or of its own) refer to: rows come and go under those who refer. */
-function addReferenced(resources: Resources, operation: BoundOperation, columns: readonly string[]): void {
-  const { table, kind } = operation;
-  if (kind === 'update' || kind === 'increment') return; // a change of these columns is a barrier, see `cascades`
-  const parent = referenceToken(table.id, columns);
-  const inserted = kind === 'delete' ? namedValue(operation, columns) : insertedValue(operation, columns);
-  const value = kind === 'delete' && !sameColumns(operation.keyColumns, columns) ? unknown : inserted;
-  if (value.state === 'null') return;
-  resources.marks.push(`${parent} exists`);
-  if (value.state === 'known') {
-    resources.needs.push(`${parent} referred = ${value.text}`, `${parent} referred unknown`);
-    resources.marks.push(`${parent} exists = ${value.text}`);
-  } else {
-    resources.needs.push(`${parent} referred`);
-    resources.marks.push(`${parent} exists unknown`);
+  /** A foreign key of the table: the parent has to exist when it is set, and may be removed when it is given up. */
+  private addReference(found: TokenList, operation: BoundOperation, foreignKey: ForeignKey): void {
+    const { parent, parentColumns, childColumns } = foreignKey;
+    if (!this.chunk.tables.has(parent)) return;
+    const { exists, referred, removed, released } = this.parentSpaces(parent, parentColumns);
+    for (const value of this.given(operation, childColumns)) {
+      const parentValue = this.asParent(value, foreignKey);
+      exists.need(found, parentValue, 'missing parent');
+      referred.mark(found, parentValue);
+    }
+    for (const value of this.givenUp(operation, childColumns)) {
+      const parentValue = this.asParent(value, foreignKey);
+      removed.need(found, parentValue, 'released parent');
+      released.mark(found, parentValue);
+    }
   }
-}
 
-/** Whether a parent may be deleted depends on who gave up referring to it, and whether it went on who still does. */
-function addDelete(resources: Resources, table: Table): void {
-  if (table.referencedBy.length === 0) return;
-  resources.needs.push(`${table.id} released`);
-  resources.marks.push(`${table.id} deleted`);
-}
-
-const referenceToken = (parent: string, columns: readonly string[]): string => `${parent} (${columns.join(',')})`;
-
-/** Each list of columns once that a foreign key refers to. */
-function referencedColumns(table: Table): readonly (readonly string[])[] {
-  return [...new Map(table.referencedBy.map(({ parentColumns }) => [parentColumns.join(','), parentColumns])).values()];
-}
-
-/** True when a value of the child compares with one of the parent as the same text. */
-function comparesAlike(child: Table, { childColumns, sameTypes }: ForeignKey): boolean {
-  return sameTypes && childColumns.every((name) => child.columns.get(name)!.comparesAsText);
-}
-
-const unknown: Value = { state: 'unknown' };
-
-function touches({ valueColumns }: BoundOperation, columns: readonly string[]): boolean {
-  return valueColumns.some(({ name }) => columns.includes(name));
-}
-
-function sameColumns(columns: readonly Column[], names: readonly string[]): boolean {
-  return columns.length === names.length && columns.every(({ name }) => names.includes(name));
-}
-
-/** What a new row holds in these columns: what is given, else the default. */
-function insertedValue(operation: BoundOperation, columns: readonly string[]): Value {
-  return combine(
-    columns.map((name) => {
-      const column = operation.table.columns.get(name)!;
-      const given = givenValue(operation, name);
-      if (given !== undefined) return valueOf(given, column);
-      if (column.default === 'none') return { state: 'null' };
-      return { state: column.default === 'fresh' ? 'fresh' : 'unknown' };
-    }),
-  );
-}
-
-/** The value by which the operation names its row. */
-function namedValue(operation: BoundOperation, columns: readonly string[]): Value {
-  return combine(
-    columns.map((name) => {
-      const value = keyValue(operation, name);
-      return value === undefined ? unknown : valueOf(value, operation.table.columns.get(name)!);
-    }),
-  );
-}
-
-/** What the row holds afterwards, as far as the operation says so. */
-function updatedValue(operation: BoundOperation, columns: readonly string[]): Value {
-  if (operation.kind === 'increment') return unknown;
-  return combine(
-    columns.map((name) => {
-      const given = givenValue(operation, name);
-      const value = given === undefined && operation.kind === 'update' ? keyValue(operation, name) : given;
-      return value === undefined ? unknown : valueOf(value, operation.table.columns.get(name)!);
-    }),
-  );
-}
-
-function valueOf(value: Json, column: Column): Value {
-  if (value === null) return { state: 'null' };
-  const text = comparable(value, column);
-  return text === undefined ? unknown : { state: 'known', text };
-}
-
-function combine(values: readonly Value[]): Value {
-  const texts: string[] = [];
-  let state: 'known' | 'fresh' | 'unknown' = 'known';
-  for (const value of values) {
+  private asParent(value: Value, foreignKey: ForeignKey): Value {
     if (value.state === 'null') return value;
-    if (value.state === 'known') texts.push(value.text);
-    else if (state !== 'unknown') state = value.state;
+    // What a default draws here has nothing to do with what the parent's draws.
+    if (value.state === 'fresh' || !this.chunk.comparesAlike(foreignKey)) return UNKNOWN;
+    return this.chunk.asParent(value, foreignKey);
   }
-  return state === 'known' ? { state, text: comparableList(texts) } : { state };
+
+  /** Columns that foreign keys refer to: rows come and go under those who refer. */
+  private addReferenced(found: TokenList, operation: BoundOperation): void {
+    const { table } = operation;
+    for (const columns of this.referencedColumns(table)) {
+      const { exists, referred, removed, released } = this.parentSpaces(table.id, columns);
+      for (const value of this.given(operation, columns)) {
+        referred.need(found, value, 'missing parent');
+        exists.mark(found, value);
+      }
+      for (const value of this.givenUp(operation, columns)) {
+        referred.need(found, value, 'missing parent');
+        released.need(found, value, 'released parent');
+        exists.mark(found, value);
+        removed.mark(found, value);
+      }
+    }
+  }
+
+  /** Each list of columns once that rows of this chunk may refer to. */
+  private referencedColumns(table: Table): readonly (readonly string[])[] {
+    const referring = table.referencedBy.filter(
+      ({ child }) => this.chunk.tables.has(child) || this.chunk.releasedByCascade.has(table.id),
+    );
+    return [...new Map(referring.map(({ parentColumns }) => [parentColumns.join(','), parentColumns])).values()];
+  }
+
+  private parentSpaces(parent: string, columns: readonly string[]): ParentSpaces {
+    return memo(this.parents, `${parent} (${columns.join(',')})`, () => {
+      const subject = { table: parent, columns };
+      return {
+        referred: new Space(subject),
+        exists: new Space(subject),
+        released: new Space(subject),
+        removed: new Space(subject),
+      };
+    });
+  }
+
+  /** A delete that reaches rows of other tables, and operations on tables that such a delete may reach. */
+  private addCascades(found: TokenList, { kind, table }: BoundOperation): void {
+    this.addReached(found, table.id);
+    if (kind !== 'delete' || table.reach === undefined) return;
+    for (const reached of table.reach.tables) {
+      found.need(this.reaches.get(`use of ${reached}`), 'cascade', { table: reached, columns: [] });
+      this.addReached(found, reached, table.id);
+      found.mark(this.reaches.get(`${table.id} to ${reached}`));
+    }
+    for (const { parent, parentColumns } of table.reach.releases) {
+      const { removed, released } = this.parentSpaces(parent, parentColumns);
+      removed.need(found, UNKNOWN, 'released parent');
+      released.mark(found, UNKNOWN);
+    }
+  }
+
+  /** After the deletes that may have reached the table, but for those from one other. */
+  private addReached(found: TokenList, reached: string, from?: string): void {
+    const sources = this.chunk.cascadeSources.get(reached) ?? [];
+    for (const source of sources) {
+      if (source === from) continue;
+      found.need(this.reaches.get(`${source} to ${reached}`), 'cascade', { table: reached, columns: [] });
+    }
+    if (from === undefined && sources.length > 0) found.mark(this.reaches.get(`use of ${reached}`));
+  }
+}
+
+/** Beside the names of sequences, which all have a schema. */
+const ANY_SEQUENCE = 'any';
+
+/** Makes what is asked for at the first time. */
+class Memo<T> {
+  private readonly made = new Map<string, T>();
+
+  constructor(private readonly make: (name: string) => T) {}
+
+  get(name: string): T {
+    return memo(this.made, name, () => this.make(name));
+  }
+}
+
+function memo<T>(made: Map<string, T>, name: string, make: () => T): T {
+  const known = made.get(name);
+  if (known !== undefined) return known;
+  const value = make();
+  made.set(name, value);
+  return value;
+}
+
+function addTaken(found: TokenList, { taken, freed }: KeySpaces, values: readonly Value[]): void {
+  for (const value of values) {
+    taken.need(found, value, 'unique value');
+    freed.need(found, value, 'freed value');
+    taken.mark(found, value);
+  }
+}
+
+function addFreed(found: TokenList, { taken, freed }: KeySpaces, values: readonly Value[]): void {
+  for (const value of values) {
+    taken.need(found, value, 'freed value');
+    freed.mark(found, value);
+  }
+}
+
+/** What a watch compares, where it compares columns. */
+function watched({ columns }: Watch, values: readonly Value[]): readonly Value[] {
+  return columns === undefined ? values.map(() => UNKNOWN) : values;
+}
+
+function givesAll({ valueColumns }: BoundOperation, columns: readonly string[]): boolean {
+  return columns.every((name) => valueColumns.some((column) => column.name === name));
 }

@@ -1,15 +1,197 @@
 import { Injectable } from '@nestjs/common';
+import { isolate, type Blame } from '../../batch/isolate.js';
+import { parseTargetName, tableSql } from '../catalog/target-name.js';
+import { UNKNOWN_SEQUENCE } from '../catalog/table.js';
 import type { SqlClient } from '../database/sql.js';
+import { errorKind } from '../database/sql-state.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
-import { NOTHING_KNOWN, type Knowledge } from '../planner/knowledge.js';
+import { NOTHING_KNOWN, rankKey, type KnownRows, type Knowledge } from '../planner/knowledge.js';
+import { chooseSearches, type Search } from './choose-searches.js';
+import { familiesOf, type Family } from './rank-values.js';
+import {
+  rankValues,
+  selectFloors,
+  selectRows,
+  type FamilyValue,
+  type FloorRow,
+  type RankRow,
+  type SurveyedRow,
+} from './survey.sql.js';
+
+export interface SurveyOptions {
+  /** False: only look, as for an explanation. Default true: rows that were read stay as they are until the transaction ends. */
+  lock?: boolean;
+}
 
 /**
- * Reads what the planner has to know of the rows that operations name, under lock, before anything is changed. It promises
- * to leave the transaction usable and to know nothing rather than something wrong. What follows from it is the planner's.
+ * Reads what the planner has to know before anything is changed: rows that give up values or references, where sequences
+ * stand, and which values PostgreSQL holds equal. It promises to leave the transaction usable, and to know nothing rather than
+ * something wrong: what it may not read, or what is no value of its type, is left to the planner's caution.
  */
 @Injectable()
 export class SurveyService {
-  read(_tx: SqlClient, _operations: readonly BoundOperation[]): Promise<Knowledge> {
-    return Promise.resolve(NOTHING_KNOWN);
+  async read(
+    tx: SqlClient,
+    operations: readonly BoundOperation[],
+    { lock = true }: SurveyOptions = {},
+  ): Promise<Knowledge> {
+    if (operations.length < 2) return NOTHING_KNOWN;
+    const survey = new Survey(tx, lock);
+    const { tables, floors } = await survey.look(chooseSearches(operations), sequencesOf(operations));
+    return { tables, floors, ranks: await survey.rank(familiesOf(operations, tables)) };
   }
+}
+
+/** The sequences that the inserts of a chunk draw keys from. */
+function sequencesOf(operations: readonly BoundOperation[]): string[] {
+  const sequences = new Set<string>();
+  for (const { kind, table, valueColumns } of operations) {
+    if (kind !== 'insert' && kind !== 'ignore' && kind !== 'upsert') continue;
+    for (const column of table.columns.values()) {
+      if (column.default !== 'fresh' || valueColumns.includes(column)) continue;
+      for (const sequence of column.sequences) if (sequence !== UNKNOWN_SEQUENCE) sequences.add(sequence);
+    }
+  }
+  return [...sequences];
+}
+
+type Key = readonly (string | null)[];
+type Floors = ReadonlyMap<string, bigint>;
+
+class Survey {
+  constructor(
+    private readonly tx: SqlClient,
+    private readonly lock: boolean,
+  ) {}
+
+  /** All at once; where something of it fails, one after the other. */
+  async look(
+    searches: readonly Search[],
+    sequences: readonly string[],
+  ): Promise<{ tables: ReadonlyMap<string, KnownRows>; floors: Floors }> {
+    if (searches.length === 0 && sequences.length === 0) return { tables: new Map(), floors: new Map() };
+    try {
+      const [floors, ...found] = await this.inSavepoint<Floors | Found>([
+        () => this.floors(sequences),
+        ...searches.map((search) => () => this.search(search, [...search.keys.values()])),
+      ]);
+      return { tables: toTables(searches, found as Found[]), floors: floors as Floors };
+    } catch (error) {
+      refuseTransient(error);
+    }
+    const found: Found[] = [];
+    for (const search of searches) found.push(await this.searchCarefully(search));
+    return { tables: toTables(searches, found), floors: await this.floorsCarefully(sequences) };
+  }
+
+  /** Equal values of each family by number. A value that is none of its type has no number. */
+  async rank(families: readonly Family[]): Promise<Map<string, ReadonlyMap<string, number>>> {
+    const ranks = new Map<string, ReadonlyMap<string, number>>();
+    for (const family of families) ranks.set(family.name, await this.rankFamily(family));
+    return ranks;
+  }
+
+  private async search(search: Search, keys: readonly Key[]): Promise<Found> {
+    const { rows } = await this.tx.query<SurveyedRow>(selectRows(search, keys, this.lock));
+    return {
+      searched: keys.map((key) => JSON.stringify(key)),
+      rows: rows.map((row) => search.columns.map((_, index) => row[`c${index}`] ?? null)),
+    };
+  }
+
+  /** Keys that are no values of their type, and tables that may not be read, count as not searched. */
+  private async searchCarefully(search: Search): Promise<Found> {
+    const parts = await isolate<Key, Found>([...search.keys.values()], {
+      attempt: async (keys) => {
+        const [found] = await this.inSavepoint([() => this.search(search, keys)]);
+        return keys.map((_, index) => (index === 0 ? found! : NOTHING_FOUND));
+      },
+      blame,
+      failure: () => NOTHING_FOUND,
+    });
+    return { searched: parts.flatMap(({ searched }) => searched), rows: parts.flatMap(({ rows }) => rows) };
+  }
+
+  private async floors(sequences: readonly string[]): Promise<Floors> {
+    if (sequences.length === 0) return new Map();
+    const named = sequences.map((id) => ({ id, sql: tableSql(parseTargetName(id)!) }));
+    const { rows } = await this.tx.query<FloorRow>(selectFloors(named));
+    return new Map(rows.map(({ sequence, floor }) => [sequence, BigInt(floor)]));
+  }
+
+  private async floorsCarefully(sequences: readonly string[]): Promise<Floors> {
+    try {
+      const [floors] = await this.inSavepoint([() => this.floors(sequences)]);
+      return floors!;
+    } catch (error) {
+      refuseTransient(error);
+      return new Map();
+    }
+  }
+
+  private async rankFamily({ type, values }: Family): Promise<ReadonlyMap<string, number>> {
+    const all = [...values.values()];
+    try {
+      return await this.rankAll(type, all);
+    } catch (error) {
+      refuseTransient(error);
+    }
+    const castable = await isolate<FamilyValue, FamilyValue[]>(all, {
+      attempt: async (some) => {
+        await this.rankAll(type, some);
+        return some.map((value) => [value]);
+      },
+      blame,
+      failure: () => [],
+    });
+    return this.rankAll(type, castable.flat());
+  }
+
+  private async rankAll(type: Family['type'], values: readonly FamilyValue[]): Promise<ReadonlyMap<string, number>> {
+    if (values.length === 0) return new Map();
+    const [ranked] = await this.inSavepoint([() => this.tx.query<RankRow>(rankValues(type, values))]);
+    return new Map(ranked!.rows.map(({ ord, rank }) => [rankKey(values[ord]!.text, values[ord]!.storedType), rank]));
+  }
+
+  /** Sends all of them in one round trip. If one fails, the transaction is as before, and the first error is thrown. */
+  private async inSavepoint<T>(queries: readonly (() => Promise<T>)[]): Promise<T[]> {
+    const sent = [this.tx.query({ text: 'savepoint survey' }), ...queries.map((query) => query())];
+    const [, ...results] = await Promise.allSettled(sent);
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) await this.tx.query({ text: 'rollback to savepoint survey' });
+    // Not awaited: it travels with the next statement, which fails when it does.
+    this.tx.query({ text: 'release savepoint survey' }).catch(() => undefined);
+    if (failed !== undefined) throw failed.reason;
+    return results.map((result) => (result as PromiseFulfilledResult<T>).value);
+  }
+}
+
+/** What one search gave. */
+interface Found {
+  searched: readonly string[];
+  rows: readonly (readonly (string | null)[])[];
+}
+
+const NOTHING_FOUND: Found = { searched: [], rows: [] };
+
+function toTables(searches: readonly Search[], found: readonly Found[]): Map<string, KnownRows> {
+  const tables = new Map<string, KnownRows>();
+  searches.forEach(({ table, name, columns }, index) => {
+    const { searched, rows } = found[index]!;
+    const before = tables.get(table.id);
+    tables.set(table.id, {
+      columns,
+      searched: new Map([...(before?.searched ?? []), [name, new Set(searched)]]),
+      rows: [...(before?.rows ?? []), ...rows],
+    });
+  });
+  return tables;
+}
+
+const BLAME = { transient: 'abort', systemic: 'all', operation: 'item' } as const satisfies Record<string, Blame>;
+
+const blame = (error: unknown): Blame => BLAME[errorKind(error)];
+
+function refuseTransient(error: unknown): void {
+  if (errorKind(error) === 'transient') throw error;
 }

@@ -1,0 +1,69 @@
+import { InvalidSettingsError } from '../config/invalid-settings.error.js';
+import { parseTargetName, type TargetName } from './target-name.js';
+
+const ANY = '*';
+
+interface Entry {
+  /** Undefined: any. */
+  schema?: string;
+  name?: string;
+}
+
+/** Tables that the operator lists: `table`, `schema.table`, `schema.*` or `*`; none of the service or the system. */
+export class TargetList {
+  private constructor(private readonly entries: readonly Entry[]) {}
+
+  /**
+   * Which tables operations may be sent to.
+   *
+   * @throws InvalidSettingsError that lists every entry that cannot be meant.
+   */
+  static allowed(entries: readonly string[]): TargetList {
+    const variable = 'BATCH_ALLOWED_TARGETS';
+    if (entries.length === 0) throw new InvalidSettingsError([`${variable}: names no target; '*' allows every table`]);
+    return TargetList.parse(variable, entries);
+  }
+
+  /**
+   * Which tables' operations run one by one, in order.
+   *
+   * @throws InvalidSettingsError that lists every entry that cannot be meant.
+   */
+  static serial(entries: readonly string[]): TargetList {
+    return TargetList.parse('BATCH_SERIAL_TARGETS', entries);
+  }
+
+  private static parse(variable: string, texts: readonly string[]): TargetList {
+    const parsed = texts.map((text) => ({ text, entry: parseEntry(text) }));
+    const faults = parsed.flatMap(({ text, entry }) =>
+      typeof entry === 'string' ? [`${variable}: '${text}': ${entry}`] : [],
+    );
+    if (faults.length > 0) throw new InvalidSettingsError(faults);
+    return new TargetList(parsed.map(({ entry }) => entry).filter((entry) => typeof entry !== 'string'));
+  }
+
+  includes(target: TargetName): boolean {
+    return !isReservedSchema(target.schema) && this.entries.some((entry) => matches(entry, target));
+  }
+}
+
+/** Schemas that are no target whatever the settings say: the service's own tables and the system catalogs. */
+function isReservedSchema(schema: string): boolean {
+  return schema === 'batch' || schema === 'information_schema' || schema.startsWith('pg_');
+}
+
+function matches(entry: Entry, { schema, name }: TargetName): boolean {
+  return (entry.schema ?? schema) === schema && (entry.name ?? name) === name;
+}
+
+/** @returns what is wrong with it when the text is no entry. */
+function parseEntry(text: string): Entry | string {
+  if (text === ANY) return {};
+  const target = parseTargetName(text);
+  if (target === undefined) return 'expected table, schema.table, schema.* or *';
+  if (isReservedSchema(target.schema)) return 'the schema is never a target';
+  if (text.endsWith(`.${ANY}`) && target.name === ANY && !target.schema.includes(ANY)) return { schema: target.schema };
+  // A star anywhere else is a pattern that is not understood; whoever has such a name may put it in double quotes.
+  if (!text.includes('"') && text.includes(ANY)) return 'the star stands alone or for all tables of a schema';
+  return target;
+}

@@ -1,0 +1,129 @@
+import type { Json } from '../../interfaces/json.js';
+import type { Column, ForeignKey, Table, UniqueKey } from '../catalog/table.js';
+import { encodeValue } from '../composer/encode-value.js';
+import { givenValue, keyValue, type BoundOperation } from './bound-operation.js';
+import { asksDatabase, comparable } from './comparable.js';
+import { chooseIdentities } from './identity.js';
+import { rankKey, type Knowledge } from './knowledge.js';
+import type { Rule } from './rules.js';
+import { combine, FRESH, NULL, UNKNOWN, type Value } from './value.js';
+
+/** Operations, their tables and what is known of them, as the rules of the planner look at them. Pure. */
+export class ChunkView {
+  readonly tables: ReadonlyMap<string, Table>;
+  readonly identityOf: (table: Table) => UniqueKey | undefined;
+  /** By table, the other tables of the chunk whose deletes may reach it. */
+  readonly cascadeSources: ReadonlyMap<string, readonly string[]>;
+  /** Tables that rows reached by a delete of the chunk refer to. */
+  readonly releasedByCascade: ReadonlySet<string>;
+
+  constructor(
+    readonly operations: readonly BoundOperation[],
+    readonly knowledge: Knowledge,
+    private readonly without: ReadonlySet<Rule>,
+  ) {
+    this.tables = new Map(operations.map(({ table }) => [table.id, table]));
+    this.identityOf = chooseIdentities(operations);
+    const deletedFrom = new Set(operations.filter(({ kind }) => kind === 'delete').map(({ table }) => table));
+    this.cascadeSources = cascadeSources(deletedFrom);
+    this.releasedByCascade = new Set(
+      [...deletedFrom].flatMap(({ reach }) => (reach?.releases ?? []).map((r) => r.parent)),
+    );
+  }
+
+  applies(rule: Rule): boolean {
+    return !this.without.has(rule);
+  }
+
+  /** What a new row holds in these columns: what is given, else the default. */
+  insertedValues(operation: BoundOperation, columns: readonly string[]): Value[] {
+    return columns.map((name) => {
+      const column = operation.table.columns.get(name)!;
+      return this.storedValue(operation, column) ?? DEFAULTS[column.default];
+    });
+  }
+
+  inserted(operation: BoundOperation, columns: readonly string[], nullsNotDistinct = false): Value {
+    return combine(this.insertedValues(operation, columns), nullsNotDistinct);
+  }
+
+  /** What the operation writes into the column; undefined when it leaves it alone. */
+  storedValue(operation: BoundOperation, column: Column): Value | undefined {
+    const given = givenValue(operation, column.name);
+    if (given === undefined) return undefined;
+    return operation.kind === 'increment' ? UNKNOWN : this.valueOf(given, column, column.storedType);
+  }
+
+  /** What the column of the row holds by which the operation finds it. */
+  namedValue(operation: BoundOperation, name: string): Value {
+    const value = keyValue(operation, name);
+    if (value === undefined) return UNKNOWN;
+    const column = operation.table.columns.get(name)!;
+    // An upsert looks for what it would write: the value as the column keeps it.
+    return this.valueOf(value, column, operation.kind === 'upsert' ? column.storedType : undefined);
+  }
+
+  named(operation: BoundOperation, columns: readonly string[]): Value {
+    return combine(columns.map((name) => this.namedValue(operation, name)));
+  }
+
+  /** A value that was read from a row. */
+  readValue(text: string | null, column: Column): Value {
+    return this.valueOf(text, column, column.storedType);
+  }
+
+  /** True when a value of the child compares with one of the parent as the same text. */
+  comparesAlike({ child, childColumns, parent, parentColumns, sameTypes }: ForeignKey): boolean {
+    const family = (table: string, name: string) => this.tables.get(table)?.columns.get(name)?.family;
+    return (
+      sameTypes && childColumns.every((name, index) => family(child, name) === family(parent, parentColumns[index]!))
+    );
+  }
+
+  /** A value of a referring row, as one of the row referred to. */
+  asParent(value: Value, { parent, parentColumns }: ForeignKey): Value {
+    if (value.state !== 'known') return value;
+    const drawn = parentColumns.some((name) => this.tables.get(parent)?.columns.get(name)?.default === 'fresh');
+    return drawn ? { ...value, beyond: this.mayBeDrawn(value.text, this.tables.get(parent)!, parentColumns) } : value;
+  }
+
+  private mayBeDrawn(text: string, parent: Table, columns: readonly string[]): boolean {
+    return columns.length > 1 || this.isBeyond(text, parent.columns.get(columns[0]!)!);
+  }
+
+  private valueOf(value: Json, column: Column, storedType: string | undefined): Value {
+    if (value === null) return NULL;
+    const text = this.comparableText(value, column, storedType);
+    return text === undefined ? UNKNOWN : { state: 'known', text, beyond: this.isBeyond(text, column) };
+  }
+
+  private comparableText(value: Json, column: Column, storedType: string | undefined): string | undefined {
+    if (!asksDatabase(column)) return comparable(value, column);
+    const text = encodeValue(value, column);
+    if (text === null) return undefined;
+    if (!this.applies('equality')) return `${column.family}#${text}`;
+    const rank = this.knowledge.ranks.get(column.family)?.get(rankKey(text, storedType));
+    return rank === undefined ? undefined : `${column.family}#${rank}`;
+  }
+
+  /** True when a sequence may give this very value from now on. */
+  private isBeyond(text: string, column: Column): boolean {
+    if (column.default !== 'fresh' || column.sequences.length === 0) return false;
+    if (!/^i-?\d+$/.test(text)) return true;
+    const value = BigInt(text.slice(1));
+    return column.sequences.some((sequence) => {
+      const floor = this.knowledge.floors.get(sequence);
+      return floor === undefined || value > floor;
+    });
+  }
+}
+
+const DEFAULTS = { none: NULL, fresh: FRESH, other: UNKNOWN } as const;
+
+function cascadeSources(deletedFrom: ReadonlySet<Table>): Map<string, string[]> {
+  const sources = new Map<string, string[]>();
+  for (const { id, reach } of deletedFrom) {
+    for (const reached of reach?.tables ?? []) sources.set(reached, [...(sources.get(reached) ?? []), id]);
+  }
+  return sources;
+}

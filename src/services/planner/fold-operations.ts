@@ -1,0 +1,112 @@
+import type { Json, JsonRow } from '../../interfaces/json.js';
+import type { Column } from '../catalog/table.js';
+import { encodeValue } from '../composer/encode-value.js';
+import { givenValue, keyValue, type BoundOperation } from './bound-operation.js';
+import { addDecimals, formatDecimal, parseDecimal, type Decimal } from './decimal.js';
+import { isLegal } from './legal-value.js';
+import { originalsOf, type PlannedOperation } from './plan.js';
+import type { Rule } from './rules.js';
+
+type Applies = (rule: Rule) => boolean;
+
+/**
+ * Two operations on one row, the second right after the first, as one: where that succeeds, both would have succeeded alone,
+ * with the same row in the end. Undefined where this cannot be proved. Pure.
+ *
+ * @param earlier may be a fold itself
+ * @param later of the same signature
+ */
+export function foldOperations(
+  earlier: PlannedOperation,
+  later: BoundOperation,
+  applies: Applies,
+): PlannedOperation | undefined {
+  const values = foldedValues(earlier, later, applies);
+  if (values === undefined) return undefined;
+  return {
+    ...later,
+    operation: { ...later.operation, values },
+    folded: [...originalsOf(earlier), later],
+  };
+}
+
+function foldedValues(earlier: PlannedOperation, later: BoundOperation, applies: Applies): JsonRow | undefined {
+  switch (later.kind) {
+    case 'update':
+      return overwrites(earlier, later.valueColumns, applies) ? (later.operation.values ?? undefined) : undefined;
+    case 'upsert':
+      return overwritesUpserted(earlier, later, applies) ? (later.operation.values ?? undefined) : undefined;
+    case 'increment':
+      return sums(earlier, later, applies);
+    // Only one of several inserts or deletes of a row does anything.
+    case 'insert':
+    case 'ignore':
+    case 'delete':
+      return undefined;
+    default:
+      return later.kind satisfies never;
+  }
+}
+
+/** Nothing but their types could have refused the earlier values, and these accept them. */
+function overwrites(earlier: BoundOperation, columns: readonly Column[], applies: Applies): boolean {
+  return columns.every(
+    (column) =>
+      (column.freedom === 'free' || !applies('fold: free columns')) &&
+      (!applies('fold: valid values') || isLegal(givenValue(earlier, column.name) ?? null, column)),
+  );
+}
+
+/**
+ * The first upsert may make the row: with its own spelling of the key, which later ones leave alone. Every upsert draws the
+ * values of the sequences that it leaves to them, so that folded ones would shift all that are drawn after.
+ */
+function overwritesUpserted(earlier: BoundOperation, later: BoundOperation, applies: Applies): boolean {
+  const { table, valueColumns } = later;
+  const draws = [...table.columns.values()].some(
+    (column) => column.sequences.length > 0 && !valueColumns.includes(column),
+  );
+  const sameKey = later.keyColumns.every(
+    (column) =>
+      encodeValue(keyValue(earlier, column.name), column) === encodeValue(keyValue(later, column.name), column),
+  );
+  const others = later.valueColumns.filter((column) => !later.keyColumns.includes(column));
+  return sameKey && !draws && overwrites(earlier, others, applies);
+}
+
+/** With one sign, every state in between lies between the first and the last, and so within any range that holds both. */
+function sums(earlier: BoundOperation, later: BoundOperation, applies: Applies): JsonRow | undefined {
+  const values: Record<string, Json> = {};
+  for (const column of later.valueColumns) {
+    if (column.freedom === 'tied' && applies('fold: free columns')) return undefined;
+    const one = increment(earlier, column, applies);
+    const other = increment(later, column, applies);
+    if (one === undefined || other === undefined) return undefined;
+    if (oppose(one, other) && applies('fold: same sign')) return undefined;
+    values[column.name] = formatDecimal(addDecimals(one, other));
+  }
+  return values;
+}
+
+function increment(operation: BoundOperation, column: Column, applies: Applies): Decimal | undefined {
+  const decimal = parseDecimal(encodeValue(givenValue(operation, column.name), column) ?? '');
+  return decimal !== undefined && (isExact(decimal, column) || !applies('fold: exact types')) ? decimal : undefined;
+}
+
+/** True when the column keeps the increment to its last digit. */
+function isExact({ digits, scale }: Decimal, column: Column): boolean {
+  switch (column.kind) {
+    case 'int2':
+    case 'int4':
+    case 'int8':
+      // What a type cannot hold is refused as such; a fold may hold more, and is refused with the whole of it.
+      return scale === 0 && isLegal(digits.toString(), { ...column, notNull: false });
+    case 'numeric':
+      return column.precision === undefined || scale <= column.precision.scale;
+    default:
+      return false;
+  }
+}
+
+const oppose = (one: Decimal, other: Decimal): boolean =>
+  one.digits < 0n !== other.digits < 0n && one.digits * other.digits !== 0n;

@@ -1,0 +1,30 @@
+import { primaryKey, uniqueKeyOver, type Table, type UniqueKey } from '../catalog/table.js';
+import type { BoundOperation } from './bound-operation.js';
+
+/** The unique key by which the rows of a table are told apart in this chunk; undefined where the table has none. */
+export type Identity = (table: Table) => UniqueKey | undefined;
+
+/** The key that all operations of the chunk name a table's rows by, else its primary key, else any. */
+export function chooseIdentities(operations: readonly BoundOperation[]): Identity {
+  const used = new Map<string, Set<UniqueKey>>();
+  for (const operation of operations) {
+    const key = namingKey(operation);
+    if (key === undefined) continue;
+    const keys = used.get(operation.table.id);
+    if (keys === undefined) used.set(operation.table.id, new Set([key]));
+    else keys.add(key);
+  }
+  return (table) => {
+    const keys = used.get(table.id);
+    return keys?.size === 1 ? [...keys][0] : (primaryKey(table) ?? table.uniqueKeys[0]);
+  };
+}
+
+/** The unique key by which an operation finds its row; undefined for inserts. */
+export function namingKey({ table, keyColumns }: BoundOperation): UniqueKey | undefined {
+  if (keyColumns.length === 0) return undefined;
+  return uniqueKeyOver(
+    table,
+    keyColumns.map(({ name }) => name),
+  );
+}

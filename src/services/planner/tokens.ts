@@ -1,0 +1,166 @@
+import type { Rule } from './rules.js';
+import type { Value } from './value.js';
+
+/**
+ * Something that operations may have in common: a row, a value, a table. An operation must come after every earlier one that
+ * marked a token it needs: two operations whose order matters always share such a token, so they never share a statement.
+ */
+export class Token {
+  /** Where the latest of those is that marked it; -1 before the first. */
+  group = -1;
+  operation = -1;
+}
+
+/** What a token is about, for people. */
+export interface Subject {
+  table: string;
+  columns: readonly string[];
+}
+
+/** What decided about the place of an operation. */
+export interface Reason {
+  rule: Rule;
+  subject: Subject;
+  /** Index of the earlier operation. */
+  operation: number;
+}
+
+/** The tokens of one operation, and the first group that they leave open to it. */
+export class TokenList {
+  /** The first group that comes after every conflict. */
+  lowest = 0;
+  /** The same, if it were the only operation on its row. */
+  lowestBesideRow = 0;
+  reason: Reason | undefined;
+  /** The token of the one row that the operation names, where it is one: the place of a fold. */
+  row: Token | undefined;
+  private readonly marked: Token[] = [];
+
+  constructor(private readonly applies: (rule: Rule) => boolean) {}
+
+  /** It has to come after the latest that marked the token. */
+  need(token: Token, rule: Rule, subject: Subject): void {
+    const lowest = token.group + 1;
+    if (lowest <= this.lowestBesideRow || !this.applies(rule)) return;
+    this.lowestBesideRow = lowest;
+    this.raise(lowest, token, rule, subject);
+  }
+
+  needRow(token: Token, rule: Rule, subject: Subject): void {
+    if (token.group >= this.lowest && this.applies(rule)) this.raise(token.group + 1, token, rule, subject);
+  }
+
+  /** It may share a statement with the latest that marked the token, but not come before it. */
+  notBefore(token: Token, rule: Rule, subject: Subject): void {
+    if (token.group <= this.lowestBesideRow || !this.applies(rule)) return;
+    this.lowestBesideRow = token.group;
+    this.raise(token.group, token, rule, subject);
+  }
+
+  mark(token: Token): void {
+    this.marked.push(token);
+  }
+
+  /** The operation has got its place. */
+  settle(group: number, operation: number): void {
+    for (const token of this.marked) {
+      if (token.group > group) continue;
+      token.group = group;
+      token.operation = operation;
+    }
+  }
+
+  private raise(lowest: number, { operation }: Token, rule: Rule, subject: Subject): void {
+    if (lowest <= this.lowest) return;
+    this.lowest = lowest;
+    this.reason = { rule, subject, operation };
+  }
+}
+
+/** Everything on one table, or in one lane. */
+export class Barrier {
+  private readonly any = new Token();
+  private readonly closed = new Token();
+  private readonly subject: Subject;
+
+  constructor(words: string) {
+    this.subject = { table: words, columns: [] };
+  }
+
+  pass(found: TokenList): void {
+    found.need(this.closed, 'barrier', this.subject);
+    found.mark(this.any);
+  }
+
+  /** After everything that has passed, and before everything that will. */
+  close(found: TokenList): void {
+    found.need(this.any, 'barrier', this.subject);
+    found.mark(this.closed);
+  }
+}
+
+/**
+ * The values of some columns as tokens: what one operation marks for a value, another meets that needs an equal value, or one
+ * that may be equal.
+ */
+export class Space {
+  private readonly values = new Map<string, Token>();
+  private readonly any = new Token();
+  private readonly unknown = new Token();
+  /** Values that sequences give, and known ones that they may give yet. */
+  private readonly drawn = new Token();
+  private readonly beyond = new Token();
+
+  constructor(private readonly subject: Subject) {}
+
+  need(found: TokenList, value: Value, rule: Rule): void {
+    switch (value.state) {
+      case 'known':
+        found.need(this.token(value.text), rule, this.subject);
+        if (value.beyond) found.need(this.drawn, 'drawn value', this.subject);
+        found.need(this.unknown, rule, this.subject);
+        break;
+      case 'fresh':
+        found.need(this.beyond, 'drawn value', this.subject);
+        found.need(this.unknown, rule, this.subject);
+        break;
+      case 'unknown':
+        found.need(this.any, rule, this.subject);
+        break;
+      // NULL is equal to nothing.
+      case 'null':
+        break;
+      default:
+        value satisfies never;
+    }
+  }
+
+  mark(found: TokenList, value: Value): void {
+    if (value.state === 'null') return;
+    found.mark(this.any);
+    if (value.state === 'known') {
+      found.mark(this.token(value.text));
+      if (value.beyond) found.mark(this.beyond);
+    } else {
+      found.mark(value.state === 'fresh' ? this.drawn : this.unknown);
+    }
+  }
+
+  /** The one row of an operation: where it may be folded. */
+  useRow(found: TokenList, text: string, beyond: boolean): void {
+    const token = this.token(text);
+    found.row = token;
+    found.needRow(token, 'same row', this.subject);
+    if (beyond) found.need(this.drawn, 'drawn value', this.subject);
+    found.need(this.unknown, 'same row', this.subject);
+    this.mark(found, { state: 'known', text, beyond });
+  }
+
+  private token(text: string): Token {
+    const known = this.values.get(text);
+    if (known !== undefined) return known;
+    const token = new Token();
+    this.values.set(text, token);
+    return token;
+  }
+}

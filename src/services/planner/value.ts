@@ -1,0 +1,56 @@
+/**
+ * What a row holds, or may hold, in some columns. `known`: equal texts are equal values; `beyond` when a sequence may draw the
+ * very value during the chunk. `fresh`: drawn by the database, unlike every other row's. `null`: equal to nothing. `unknown`:
+ * only the database can tell.
+ */
+export type Value = KnownValue | { state: 'null' | 'fresh' | 'unknown' };
+
+export interface KnownValue {
+  state: 'known';
+  text: string;
+  beyond: boolean;
+}
+
+export const NULL: Value = { state: 'null' };
+export const FRESH: Value = { state: 'fresh' };
+export const UNKNOWN: Value = { state: 'unknown' };
+
+/** As no value of a type looks: these begin with a letter. */
+const NULL_TEXT = '-';
+
+/** Several columns as one value. With `nullsNotDistinct`, NULL is a value like others. */
+export function combine(values: readonly Value[], nullsNotDistinct = false): Value {
+  if (values.length === 1 && !nullsNotDistinct) return values[0]!;
+  const texts: string[] = [];
+  let beyond = false;
+  let state: 'known' | 'fresh' | 'unknown' = 'known';
+  for (const value of values) {
+    if (value.state === 'null') {
+      if (!nullsNotDistinct) return NULL;
+      texts.push(NULL_TEXT);
+    } else if (value.state === 'known') {
+      texts.push(value.text);
+      beyond ||= value.beyond;
+    } else if (state !== 'unknown') {
+      state = value.state;
+    }
+  }
+  return state === 'known' ? { state, text: listText(texts), beyond } : { state };
+}
+
+/** Past this many combinations the values of several columns together count as unknown. */
+const MAX_COMBINATIONS = 16;
+
+/** Every value that several columns together may have. */
+export function combinations(columns: readonly (readonly Value[])[], nullsNotDistinct = false): readonly Value[] {
+  if (columns.length === 1 && !nullsNotDistinct) return columns[0]!;
+  if (columns.reduce((product, values) => product * values.length, 1) > MAX_COMBINATIONS) return [UNKNOWN];
+  let lists: Value[][] = [[]];
+  for (const values of columns) lists = lists.flatMap((list) => values.map((value) => [...list, value]));
+  return lists.map((list) => combine(list, nullsNotDistinct));
+}
+
+/** Several values as one text. Each comes with its length, so that no two different lists look the same. */
+function listText(texts: readonly string[]): string {
+  return texts.length === 1 ? texts[0]! : texts.map((text) => `${text.length}:${text}`).join('');
+}

@@ -1,0 +1,53 @@
+import type { Column } from '../catalog/table.js';
+import { encodeValue } from '../composer/encode-value.js';
+import { givenValue, keyValue, type BoundOperation } from '../planner/bound-operation.js';
+import { asksDatabase } from '../planner/comparable.js';
+import { rankKey, type KnownRows } from '../planner/knowledge.js';
+import { relevantColumns } from '../planner/row-history.js';
+import type { FamilyValue } from './survey.sql.js';
+
+/** The values of a family that a chunk compares. */
+export interface Family {
+  name: string;
+  type: Column['familyType'];
+  /** By `rankKey`. */
+  values: Map<string, FamilyValue>;
+}
+
+/** All values on which the plan depends and whose equality only the database knows, by family. Pure. */
+export function familiesOf(operations: readonly BoundOperation[], known: ReadonlyMap<string, KnownRows>): Family[] {
+  const families = new Map<string, Family>();
+  const add = (column: Column, text: string | null, storedType: string | undefined): void => {
+    if (text === null) return;
+    const family = families.get(column.family) ?? { name: column.family, type: column.familyType, values: new Map() };
+    families.set(column.family, family);
+    family.values.set(rankKey(text, storedType), { text, storedType });
+  };
+  const asked = new Map<string, readonly Column[]>();
+  for (const operation of operations) {
+    const { table } = operation;
+    if (table.opaque !== undefined) continue;
+    const columns = asked.get(table.id) ?? askedColumns(operation);
+    asked.set(table.id, columns);
+    for (const column of columns) {
+      const { storedType } = column;
+      const given = givenValue(operation, column.name);
+      if (given !== undefined && operation.kind !== 'increment') add(column, encodeValue(given, column), storedType);
+      const named = keyValue(operation, column.name);
+      if (named !== undefined && operation.kind !== 'upsert') add(column, encodeValue(named, column), undefined);
+    }
+  }
+  for (const [id, columns] of asked) {
+    const rows = known.get(id);
+    if (rows === undefined) continue;
+    for (const column of columns) {
+      const index = rows.columns.indexOf(column.name);
+      for (const row of rows.rows) add(column, row[index] ?? null, column.storedType);
+    }
+  }
+  return [...families.values()];
+}
+
+function askedColumns({ table }: BoundOperation): Column[] {
+  return [...relevantColumns(table)].map((name) => table.columns.get(name)!).filter(asksDatabase);
+}

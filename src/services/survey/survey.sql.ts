@@ -1,0 +1,100 @@
+import type { Column, Table } from '../catalog/table.js';
+import { quoteIdentifier } from '../composer/quote-identifier.js';
+import type { SqlStatement } from '../database/sql.js';
+
+/** Rows of a table that some operations name in one way. */
+export interface RowSearch {
+  table: Table;
+  /** See `searchName`. */
+  name: string;
+  keyColumns: readonly Column[];
+  /** True when the row is searched by the value as the column keeps it. */
+  stored: boolean;
+  /** What is read of each row. */
+  columns: readonly string[];
+  /** The columns by which rows are locked in order. */
+  order: readonly string[];
+}
+
+/** Values of the columns `c0`, `c1`, … as texts. */
+export type SurveyedRow = Record<string, string | null>;
+
+/**
+ * Reads the rows with these keys, and locks them in the order of one key: nobody changes them between plan and execution, and
+ * chunks of several processes that meet on rows wait instead of deadlocking.
+ *
+ * @param keys texts in the order of `keyColumns`
+ */
+export function selectRows(
+  { table, keyColumns, stored, columns, order }: RowSearch,
+  keys: readonly (readonly (string | null)[])[],
+  lock: boolean,
+): SqlStatement {
+  const parameters = keyColumns.map((_, index) => `$${index + 1}::text[]`);
+  const aliases = keyColumns.map((_, index) => `k${index}`);
+  const matches = keyColumns.map(
+    ({ name, equals, type, storedType }, index) =>
+      `t.${quoteIdentifier(name)} ${equals} s.k${index}::${stored ? storedType : type}`,
+  );
+  return {
+    text: `select ${columns.map((name, index) => `t.${quoteIdentifier(name)}::text as c${index}`).join(', ')}
+from unnest(${parameters.join(', ')}) s(${aliases.join(', ')})
+join ${table.sql} t on ${matches.join(' and ')}
+order by ${order.map((name) => `t.${quoteIdentifier(name)}`).join(', ')}${lock ? '\nfor update of t' : ''}`,
+    values: keyColumns.map((_, index) => keys.map((key) => key[index] ?? null)),
+  };
+}
+
+export interface FloorRow {
+  sequence: string;
+  /** Every value that is drawn from now on is greater. */
+  floor: string;
+}
+
+/**
+ * The values that ascending sequences will exceed. One that runs backwards, starts again, or hands out values that sessions
+ * keep for later has no row.
+ *
+ * @param sequences ids with the name for use in SQL
+ */
+export function selectFloors(sequences: readonly { id: string; sql: string }[]): SqlStatement {
+  const reads = sequences.map(
+    ({ sql }, index) => `select $${index + 1}::text as sequence, $${sequences.length + index + 1}::regclass as oid,
+  case when is_called then last_value else last_value - 1 end as floor from ${sql}`,
+  );
+  return {
+    text: `select f.sequence, f.floor::text as floor
+from (${reads.join('\nunion all ')}) f
+join pg_catalog.pg_sequence s on s.seqrelid = f.oid
+where s.seqincrement > 0 and not s.seqcycle and s.seqcache = 1`,
+    values: [...sequences.map(({ id }) => id), ...sequences.map(({ sql }) => sql)],
+  };
+}
+
+/** A value of a family, as text. */
+export interface FamilyValue {
+  text: string;
+  /** The type that it is cast to first, as the column does that keeps it; undefined for a value that a row is searched by. */
+  storedType: string | undefined;
+}
+
+export interface RankRow {
+  /** Index into the values. */
+  ord: number;
+  rank: number;
+}
+
+/** Gives equal values of a family equal ranks. Fails when one of them is none of its type. */
+export function rankValues({ type, collation }: Column['familyType'], values: readonly FamilyValue[]): SqlStatement {
+  const byType = new Map<string, number[]>();
+  values.forEach(({ storedType = type }, ord) => byType.set(storedType, [...(byType.get(storedType) ?? []), ord]));
+  const casts = [...byType.keys()].map(
+    (storedType, index) =>
+      `select ord, v::${storedType}::${type} as value from unnest($${index * 2 + 1}::text[], $${index * 2 + 2}::int4[]) u(v, ord)`,
+  );
+  return {
+    text: `select ord, dense_rank() over (order by value${collation === undefined ? '' : ` collate ${collation}`})::int as rank
+from (${casts.join('\nunion all ')}) s`,
+    values: [...byType.values()].flatMap((ords) => [ords.map((ord) => values[ord]!.text), ords]),
+  };
+}
