@@ -8,6 +8,7 @@ import { ConfigModule } from './services/config/config.module.js';
 import type { Settings } from './services/config/settings.js';
 import { DatabaseModule } from './services/database/database.module.js';
 import { ExecutorModule } from './services/executor/executor.module.js';
+import { ExplainModule } from './services/explain/explain.module.js';
 import { HealthModule } from './services/health/health.module.js';
 import { IntakeModule } from './services/intake/intake.module.js';
 import { NotificationModule } from './services/notification/notification.module.js';
@@ -20,7 +21,7 @@ import { WakeUpModule } from './services/wake-up/wake-up.module.js';
 const FOUNDATION = [DatabaseModule, ObservabilityModule, HealthModule, WakeUpModule];
 
 /** Takes operations in and answers for them. */
-const API = [HttpModule, RpcModule, IntakeModule, CatalogModule, QueueModule, OutcomesModule];
+const API = [HttpModule, RpcModule, IntakeModule, CatalogModule, QueueModule, ExplainModule, OutcomesModule];
 
 /** Applies operations and tells their callers. */
 const WORKER = [CatalogModule, QueueModule, JobsModule, ExecutorModule, NotificationModule];

@@ -1,6 +1,6 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { v7 as uuidv7 } from 'uuid';
-import type { ErrorCode } from '../interfaces/error.js';
+import type { ErrorCode, IServiceError } from '../interfaces/error.js';
 import type { JsonRow } from '../interfaces/json.js';
 import type {
   IBatchOperation,
@@ -8,7 +8,9 @@ import type {
   ICreateBatchOperationResult,
   OperationStatus,
 } from '../interfaces/operation.js';
+import type { IOperationsPlan } from '../interfaces/plan.js';
 import {
+  MAX_OPERATIONS_PER_REQUEST,
   RPC_PATTERNS,
   type ICreateBatchOperationEntry,
   type ICreateBatchOperationsResponse,
@@ -97,6 +99,27 @@ export class BatchServiceClient implements OnApplicationShutdown {
       }
       return results.flat();
     });
+  }
+
+  /**
+   * Explains how the service would group operations if they were alone in its queue, and why not better; nothing is
+   * executed or stored. The list travels as one request.
+   *
+   * @throws BatchServiceRefusalError `TOO_MANY_OPERATIONS`, `PAYLOAD_TOO_LARGE`
+   */
+  async planOperations(
+    requests: readonly ICreateBatchOperationRequest[],
+    options?: CallOptions,
+  ): Promise<IOperationsPlan> {
+    const { maxRequestBytes } = this.options;
+    const parts = splitRequests(
+      requests.map((request) => this.identify(request)),
+      maxRequestBytes,
+    );
+    for (const part of parts) if ('refuse' in part) throw BatchServiceRefusalError.of(part.refuse);
+    if (parts.length > 1) throw BatchServiceRefusalError.of(notOneRequest(requests.length, maxRequestBytes));
+    const operations = parts.flatMap((part) => ('send' in part ? part.send : []));
+    return this.call(RPC_PATTERNS.planOperations, { operations }, options);
   }
 
   /**
@@ -291,6 +314,17 @@ export class BatchServiceClient implements OnApplicationShutdown {
     const { timeoutMs = this.options.call.timeoutMs, retries = this.options.call.retries } = options;
     return retrying({ retries, signal: this.connection.closed }, () => attempt(timeoutMs));
   }
+}
+
+function notOneRequest(operations: number, maxRequestBytes: number): IServiceError {
+  return {
+    status: 'error',
+    code: operations > MAX_OPERATIONS_PER_REQUEST ? 'TOO_MANY_OPERATIONS' : 'PAYLOAD_TOO_LARGE',
+    message:
+      `${operations} operations are too many for one plan: a request carries ${MAX_OPERATIONS_PER_REQUEST} at most, ` +
+      `in no more than maxRequestBytes of this client (${maxRequestBytes})`,
+    details: { operations, maxRequestBytes },
+  };
 }
 
 /** Gives an error of `work` the requests, so that the caller can repeat them under the same ids. */

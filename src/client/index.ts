@@ -48,6 +48,17 @@ export {
   type RetryReason,
 } from '../interfaces/operation.js';
 export {
+  GROUP_KINDS,
+  type GroupKind,
+  type IGroup,
+  type IOperationsPlan,
+  type IPlanEntry,
+  type IPlanGroup,
+  type IPlanOperationsRequest,
+  type IPlanReason,
+  type IPlanWait,
+} from '../interfaces/plan.js';
+export {
   MAX_OPERATIONS_PER_REQUEST,
   RPC_PATTERNS,
   type ICreateBatchOperationEntry,

@@ -58,4 +58,8 @@ export class ChunkEntity {
 
   @Column({ name: 'notified_at', type: 'timestamptz', nullable: true })
   notifiedAt!: Date | null;
+
+  /** What its groups were: `ChunkPlan`. Null for chunks of versions that did not keep it. */
+  @Column({ type: 'json', nullable: true })
+  plan!: unknown;
 }

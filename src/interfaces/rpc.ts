@@ -5,13 +5,14 @@ import type { ICreateBatchOperationResult } from './operation.js';
 export const RPC_PATTERNS = {
   createOperation: 'create_operation',
   createOperations: 'create_operations',
+  planOperations: 'plan_operations',
   getOperation: 'get_operation',
   waitForOperation: 'wait_for_operation',
   cancelOperation: 'cancel_operation',
   retryOperation: 'retry_operation',
 } as const;
 
-/** The most operations that one `create_operations` may carry. */
+/** The most operations that one `create_operations` or `plan_operations` may carry. */
 export const MAX_OPERATIONS_PER_REQUEST = 10_000;
 
 /** `create_operations` answers in the order of the request; one bad entry spoils no other. */

@@ -2,19 +2,24 @@ import type { ItemContext, ItemWriter, WriteOutcome } from '../batch/item.js';
 import type { SqlClient } from '../services/database/sql.js';
 import type { Settings } from '../services/config/settings.js';
 import type { Execution, ExecutorService } from '../services/executor/executor.service.js';
+import { toChunkPlan } from '../services/explain/chunk-plan.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
+import type { Plan } from '../services/planner/plan.js';
 import { planOperations, planSerially } from '../services/planner/plan-operations.js';
 import type { SurveyService } from '../services/survey/survey.service.js';
-import type { Outcome } from '../services/queue/operation-record.js';
+import type { ChunkExecution, Outcome } from '../services/queue/operation-record.js';
 import { OperationFailedError } from './operation-failed.error.js';
 
-export const NOTHING_EXECUTED = { groups: 0, statements: 0, fallback: false };
+/** What the chunk's row tells of an execution. */
+type ExecutionSummary = Omit<ChunkExecution, 'worker' | 'startedAt'>;
+
+export const NOTHING_EXECUTED: ExecutionSummary = { groups: 0, statements: 0, fallback: false };
 
 /** Writes operations in as few statements as their plan allows, and tells the outcome of each. */
 export class OperationWriter implements ItemWriter<BoundOperation, number, SqlClient> {
   readonly reportsOutcomes = true;
   /** How the latest chunk was executed. */
-  execution: Omit<Execution, 'outcomes'> = NOTHING_EXECUTED;
+  execution = NOTHING_EXECUTED;
 
   constructor(
     private readonly mode: Settings['execution']['mode'],
@@ -23,15 +28,19 @@ export class OperationWriter implements ItemWriter<BoundOperation, number, SqlCl
   ) {}
 
   async write(operations: readonly BoundOperation[], { tx }: ItemContext<SqlClient>): Promise<WriteOutcome<number>[]> {
-    const { outcomes, ...execution } = await this.execute(tx, operations);
-    this.execution = execution;
+    const plan = await this.plan(tx, operations);
+    const { outcomes, groups, statements, fallback, perGroup } = await this.execute(tx, plan);
+    this.execution = { groups, statements, fallback, plan: toChunkPlan(plan, this.mode, perGroup) };
     return outcomes.map(toWriteOutcome);
   }
 
-  private async execute(tx: SqlClient, operations: readonly BoundOperation[]): Promise<Execution> {
-    if (this.mode === 'serial') return this.executor.executeOneByOne(tx, planSerially(operations));
-    const knowledge = await this.survey.read(tx, operations);
-    return this.executor.execute(tx, planOperations(operations, knowledge));
+  private async plan(tx: SqlClient, operations: readonly BoundOperation[]): Promise<Plan> {
+    if (this.mode === 'serial') return planSerially(operations);
+    return planOperations(operations, await this.survey.read(tx, operations));
+  }
+
+  private execute(tx: SqlClient, plan: Plan): Promise<Execution> {
+    return this.mode === 'serial' ? this.executor.executeOneByOne(tx, plan) : this.executor.execute(tx, plan);
   }
 }
 

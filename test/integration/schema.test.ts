@@ -21,7 +21,7 @@ describe('the schema', () => {
 
   it('is made once, however many processes boot at the same time', async () => {
     const done = await Promise.all([migrate(dataSource), migrate(dataSource), migrate(dataSource)]);
-    expect(done.flat()).toEqual(['CreateQueue1763700000000']);
+    expect(done.flat()).toEqual(['CreateQueue1763700000000', 'AddChunkPlan1763900000000']);
     expect(await dataSource.showMigrations()).toBe(false);
   });
 
@@ -42,7 +42,7 @@ describe('the schema', () => {
   });
 
   it('can be taken back', async () => {
-    await dataSource.undoLastMigration();
+    for (const _ of dataSource.migrations) await dataSource.undoLastMigration();
     const { rows } = await database.client.query<{ table_name: string }>(
       `select table_name from information_schema.tables where table_schema = 'batch'`,
     );

@@ -25,7 +25,7 @@ export class ChunksController {
   }
 
   @Get(':id')
-  @ApiOperation({ summary: 'Read a chunk with its failures by code' })
+  @ApiOperation({ summary: 'Read a chunk with its failures by code and its groups' })
   @ApiParam({
     name: 'id',
     description: 'The number of the chunk: `chunkId` of an operation.',

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { ExplainModule } from '../../services/explain/explain.module.js';
 import { IntakeModule } from '../../services/intake/intake.module.js';
 import { OutcomesModule } from '../../services/outcomes/outcomes.module.js';
 import { ChunksController } from './chunks.controller.js';
@@ -7,7 +8,7 @@ import { StatsController } from './stats.controller.js';
 
 /** REST. Health and metrics, which a worker has as well, are in `ProbesModule`. */
 @Module({
-  imports: [IntakeModule, OutcomesModule],
+  imports: [IntakeModule, ExplainModule, OutcomesModule],
   controllers: [OperationsController, ChunksController, StatsController],
 })
 export class HttpModule {}

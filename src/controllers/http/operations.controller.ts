@@ -2,7 +2,9 @@ import { Body, Controller, Delete, Get, HttpCode, HttpStatus, Param, Post, Query
 import { ApiBody, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import type { IBatchOperation, ICreateBatchOperationResult, IPage } from '../../interfaces/operation.js';
+import type { IOperationsPlan } from '../../interfaces/plan.js';
 import type { ICreateBatchOperationsResponse } from '../../interfaces/rpc.js';
+import { ExplainService } from '../../services/explain/explain.service.js';
 import { IntakeService } from '../../services/intake/intake.service.js';
 import { OperationsService } from '../../services/outcomes/operations.service.js';
 import { API_PREFIX } from './api-prefix.js';
@@ -11,7 +13,9 @@ import { CREATE_EXAMPLES, CREATE_MANY_EXAMPLES } from './create-examples.js';
 import { CreateOperationDto, CreateOperationResultDto } from './dto/create-operation.dto.js';
 import { CreateOperationsDto, CreateOperationsResponseDto } from './dto/create-operations.dto.js';
 import { OperationDto, OperationPageDto } from './dto/operation.dto.js';
+import { OperationsPlanDto } from './dto/plan.dto.js';
 import { ListOperationsQueryDto, WaitQueryDto } from './dto/queries.dto.js';
+import { PLAN_ANSWER_EXAMPLE, PLAN_EXAMPLES } from './plan-examples.js';
 import { OperationIdPipe } from './pipes/operation-id.pipe.js';
 import { queryPipe } from './pipes/query.pipe.js';
 
@@ -28,6 +32,7 @@ const ID_PARAMETER = {
 export class OperationsController {
   constructor(
     private readonly intake: IntakeService,
+    private readonly explainer: ExplainService,
     private readonly operations: OperationsService,
   ) {}
 
@@ -66,6 +71,22 @@ export class OperationsController {
   @ApiProblems('INVALID_REQUEST', 'TOO_MANY_OPERATIONS', ...BODY_REFUSALS)
   createMany(@Body() request: unknown): Promise<ICreateBatchOperationsResponse> {
     return this.intake.acceptMany(request);
+  }
+
+  @Post('plan')
+  @HttpCode(HttpStatus.OK)
+  @ApiOperation({
+    summary: 'Explain how operations would be grouped',
+    description:
+      'At most 10 000. Nothing is executed, stored or locked: the answer shows the groups that these operations would make if ' +
+      'they were alone in the queue and due, the SQL of each group, and why an operation could not join an earlier one. ' +
+      'An entry that would be refused is answered as its error.',
+  })
+  @ApiBody({ type: CreateOperationsDto, examples: PLAN_EXAMPLES })
+  @ApiOkResponse({ type: OperationsPlanDto, example: PLAN_ANSWER_EXAMPLE })
+  @ApiProblems('INVALID_REQUEST', 'TOO_MANY_OPERATIONS', ...BODY_REFUSALS)
+  plan(@Body() request: unknown): Promise<IOperationsPlan> {
+    return this.explainer.explain(request);
   }
 
   @Get()

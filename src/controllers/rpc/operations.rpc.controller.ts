@@ -1,8 +1,10 @@
 import { Controller, UseFilters } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import type { IBatchOperation, ICreateBatchOperationResult } from '../../interfaces/operation.js';
+import type { IOperationsPlan } from '../../interfaces/plan.js';
 import { RPC_PATTERNS, type ICreateBatchOperationsResponse } from '../../interfaces/rpc.js';
 import { ServiceError } from '../../services/errors/service-error.js';
+import { ExplainService } from '../../services/explain/explain.service.js';
 import { IntakeService } from '../../services/intake/intake.service.js';
 import { OperationsService } from '../../services/outcomes/operations.service.js';
 import { parseOperationId } from '../operation-id.js';
@@ -15,6 +17,7 @@ import { RpcErrorFilter } from './rpc-error.filter.js';
 export class OperationsRpcController {
   constructor(
     private readonly intake: IntakeService,
+    private readonly explainer: ExplainService,
     private readonly operations: OperationsService,
   ) {}
 
@@ -26,6 +29,11 @@ export class OperationsRpcController {
   @MessagePattern(RPC_PATTERNS.createOperations)
   createMany(@Payload() request: unknown): Promise<ICreateBatchOperationsResponse> {
     return this.intake.acceptMany(request);
+  }
+
+  @MessagePattern(RPC_PATTERNS.planOperations)
+  plan(@Payload() request: unknown): Promise<IOperationsPlan> {
+    return this.explainer.explain(request);
   }
 
   @MessagePattern(RPC_PATTERNS.getOperation)

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { ExplainModule } from '../../services/explain/explain.module.js';
 import { IntakeModule } from '../../services/intake/intake.module.js';
 import { OutcomesModule } from '../../services/outcomes/outcomes.module.js';
 import { RabbitmqModule } from '../../services/rabbitmq/rabbitmq.module.js';
@@ -6,7 +7,7 @@ import { OperationsRpcController } from './operations.rpc.controller.js';
 
 /** The message patterns; `connectRpc` gives them a transport. */
 @Module({
-  imports: [IntakeModule, OutcomesModule, RabbitmqModule],
+  imports: [IntakeModule, ExplainModule, OutcomesModule, RabbitmqModule],
   controllers: [OperationsRpcController],
 })
 export class RpcModule {}

@@ -2,6 +2,7 @@ import { DataSource, type DataSourceOptions } from 'typeorm';
 import { ChunkEntity } from '../../entities/chunk.entity.js';
 import { DelayedOperationEntity } from '../../entities/delayed-operation.entity.js';
 import { CreateQueue1763700000000 } from '../../entities/migrations/1763700000000-create-queue.js';
+import { AddChunkPlan1763900000000 } from '../../entities/migrations/1763900000000-add-chunk-plan.js';
 import { OperationEntity } from '../../entities/operation.entity.js';
 import { OutcomeEntity } from '../../entities/outcome.entity.js';
 import { PendingOperationEntity } from '../../entities/pending-operation.entity.js';
@@ -23,7 +24,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
     ssl: database.ssl,
     schema: SCHEMA,
     entities: [OperationEntity, PendingOperationEntity, DelayedOperationEntity, OutcomeEntity, ChunkEntity],
-    migrations: [CreateQueue1763700000000],
+    migrations: [CreateQueue1763700000000, AddChunkPlan1763900000000],
     migrationsTableName: 'migrations',
     synchronize: false,
     applicationName: 'batch-service',

@@ -72,30 +72,44 @@ export class IntakeService implements BeforeApplicationShutdown {
     return { results: answers.map(toEntry) };
   }
 
+  /**
+   * What `acceptMany` would store of a request, or why it would not; nothing is stored. That an id is taken already
+   * (IDEMPOTENCY_CONFLICT) is not told.
+   *
+   * @throws ServiceError INVALID_REQUEST, TOO_MANY_OPERATIONS; what the database throws when it cannot be asked
+   */
+  async check(request: unknown): Promise<(NewOperation | ServiceError)[]> {
+    const { parsed, submissions } = this.parse(operationsOf(request));
+    return interleave(parsed, await this.checkAll(submissions));
+  }
+
   /** The transports have drained what was in flight or still do; this makes sure of what nobody waits for. */
   async beforeApplicationShutdown(): Promise<void> {
     await this.group.drain();
   }
 
   private async answers(requests: readonly unknown[]): Promise<Answer[]> {
-    const context = { maxOperationKb: this.settings.intake.maxOperationKb, now: new Date() };
-    const parsed = requests.map((request) => parseRequest(request, context));
-    const wellFormed = parsed.filter(isAccepted);
-    // Of the request and not of the flush: which hints a caller gets must not depend on what others send meanwhile.
-    const hints = new NearestColumns();
-    const stored = await this.group.submit(
-      wellFormed.map((operation) => ({ item: { operation, hints }, bytes: operation.bytes })),
-    );
+    const { parsed, submissions } = this.parse(requests);
+    const stored = await this.group.submit(submissions.map((item) => ({ item, bytes: item.operation.bytes })));
     const answers = interleave(parsed, stored);
     for (const answer of answers) if (answer instanceof ServiceError) this.metrics.recordRefused(answer.code);
     return answers;
+  }
+
+  /** @returns each request, and a submission for each that has the right form */
+  private parse(requests: readonly unknown[]): { parsed: (ParsedRequest | ServiceError)[]; submissions: Submission[] } {
+    const context = { maxOperationKb: this.settings.intake.maxOperationKb, now: new Date() };
+    const parsed = requests.map((request) => parseRequest(request, context));
+    // Of the request and not of the flush: which hints a caller gets must not depend on what others send meanwhile.
+    const hints = new NearestColumns();
+    return { parsed, submissions: parsed.filter(isAccepted).map((operation) => ({ operation, hints })) };
   }
 
   /** One group of operations on its way into the queue. Never rejects: a fault is the answer to each of its callers. */
   private async flush(submissions: readonly Submission[]): Promise<Answer[]> {
     const startedAt = performance.now();
     try {
-      const checked = await this.check(submissions);
+      const checked = await this.checkAll(submissions);
       const results = await this.enqueue(checked.filter(isAccepted));
       const answers = interleave(checked, results).map((result, index) =>
         toAnswer(submissions[index]!.operation.id, result),
@@ -108,7 +122,7 @@ export class IntakeService implements BeforeApplicationShutdown {
     }
   }
 
-  private async check(submissions: readonly Submission[]): Promise<(NewOperation | ServiceError)[]> {
+  private async checkAll(submissions: readonly Submission[]): Promise<(NewOperation | ServiceError)[]> {
     const checked = await this.checkAgainstTables(submissions, ({ operation }, table) =>
       checkOperation(operation, table),
     );

@@ -3,6 +3,8 @@ import type { IChunk, IChunkDetail } from '../../interfaces/chunk.js';
 import type { IPage } from '../../interfaces/operation.js';
 import { DatabaseService } from '../database/database.service.js';
 import { ServiceError } from '../errors/service-error.js';
+import { toAnsweredPlan } from '../explain/chunk-plan.js';
+import type { ChunkPlan } from '../queue/operation-record.js';
 import { checkCursor, FIRST_PAGE } from './cursor.js';
 import { selectChunk, selectChunkFailures, selectChunks } from './outcomes.sql.js';
 
@@ -12,6 +14,10 @@ interface ChunkRow extends Omit<IChunk, 'startedAt' | 'settledAt' | 'notifiedAt'
   startedAt: Date;
   settledAt: Date;
   notifiedAt: Date | null;
+}
+
+interface ChunkDetailRow extends ChunkRow {
+  plan: ChunkPlan | null;
 }
 
 interface FailureRow {
@@ -35,10 +41,13 @@ export class ChunksService {
 
   /** @throws ServiceError CHUNK_NOT_FOUND */
   async get(id: string): Promise<IChunkDetail> {
-    const known = /^\d{1,18}$/.test(id) ? (await this.database.query<ChunkRow>(selectChunk(id))).rows[0] : undefined;
+    const known = /^\d{1,18}$/.test(id)
+      ? (await this.database.query<ChunkDetailRow>(selectChunk(id))).rows[0]
+      : undefined;
     if (known === undefined) throw new ServiceError('CHUNK_NOT_FOUND', `There is no chunk ${id.slice(0, 40)}`);
     const { rows } = await this.database.query<FailureRow>(selectChunkFailures(id));
-    return { ...toChunk(known), failures: rows.map(toFailure) };
+    const { plan, ...chunk } = known;
+    return { ...toChunk(chunk), failures: rows.map(toFailure), ...(plan !== null && { plan: toAnsweredPlan(plan) }) };
   }
 }
 

@@ -69,7 +69,7 @@ const CHUNK_COLUMNS = `c.id, c.worker, c.operations, c.completed, c.failed, c.gr
         c.started_at as "startedAt", c.settled_at as "settledAt", c.duration_ms as "durationMs", c.notified_at as "notifiedAt"`;
 
 export function selectChunk(id: string): SqlStatement {
-  return { text: `select ${CHUNK_COLUMNS} from batch.chunks c where c.id = $1::int8`, values: [id] };
+  return { text: `select ${CHUNK_COLUMNS}, c.plan from batch.chunks c where c.id = $1::int8`, values: [id] };
 }
 
 export function selectChunks(cursor: string, limit: number): SqlStatement {

@@ -1,4 +1,5 @@
 import type { IOperationError, OperationType } from '../../interfaces/operation.js';
+import type { IChunkGroup, IChunkPlan } from '../../interfaces/chunk.js';
 import type { JsonRow } from '../../interfaces/json.js';
 
 /** A pending operation as a chunk claims it. */
@@ -29,6 +30,17 @@ export interface SettledOperation {
   outcome: Outcome;
 }
 
+/** What is kept of the plan of a chunk: as it is answered, but each statement once. */
+export interface ChunkPlan extends Omit<IChunkPlan, 'groups'> {
+  sql: string[];
+  groups: ChunkPlanGroup[];
+}
+
+export interface ChunkPlanGroup extends Omit<IChunkGroup, 'sql'> {
+  /** Index into `ChunkPlan.sql`. */
+  sql: number;
+}
+
 /** How a chunk was executed. */
 export interface ChunkExecution {
   worker: string;
@@ -36,6 +48,8 @@ export interface ChunkExecution {
   statements: number;
   fallback: boolean;
   startedAt: Date;
+  /** Absent when none was made. */
+  plan?: ChunkPlan;
 }
 
 /** A chunk as it was committed. */

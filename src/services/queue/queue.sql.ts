@@ -1,6 +1,7 @@
 import type { SqlStatement } from '../database/sql.js';
 import type { ClaimHints } from './claim-cursor.js';
 import type { NewOperation } from './new-operation.js';
+import type { ChunkPlan } from './operation-record.js';
 
 /** Class of the advisory locks of lanes: `pg_advisory_xact_lock(LANE_LOCK, lane)`. */
 export const LANE_LOCK = 0x0b47c4;
@@ -167,6 +168,7 @@ export interface ChunkRow {
   fallback: boolean;
   announce: boolean;
   startedAt: Date;
+  plan?: ChunkPlan;
 }
 
 /** Ends a chunk: its pending rows go, exceptional outcomes and one chunk row come. Answers how many rows went. */
@@ -181,9 +183,9 @@ export function settleChunk(
     text: `
       with chunk as (
         insert into batch.chunks (seqs, worker, operations, completed, failed, groups, statements, fallback, announce,
-          started_at, settled_at, duration_ms)
+          started_at, settled_at, duration_ms, plan)
         values ($12::int8multirange, $13, $14, $15, $16, $17, $18, $19, $20, $21, clock_timestamp(),
-          extract(epoch from clock_timestamp() - $21::timestamptz) * 1000)
+          extract(epoch from clock_timestamp() - $21::timestamptz) * 1000, $22::json)
         returning id, settled_at, duration_ms
       ),
       gone as (
@@ -220,6 +222,7 @@ export function settleChunk(
       chunk.fallback,
       chunk.announce,
       chunk.startedAt,
+      chunk.plan === undefined ? null : JSON.stringify(chunk.plan),
     ],
   };
 }

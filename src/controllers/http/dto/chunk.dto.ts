@@ -1,6 +1,8 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import type { IChunk, IChunkDetail } from '../../../interfaces/chunk.js';
+import type { IChunk, IChunkDetail, IChunkGroup, IChunkPlan } from '../../../interfaces/chunk.js';
 import type { IPage } from '../../../interfaces/operation.js';
+import type { IPlanReason } from '../../../interfaces/plan.js';
+import { GroupDto } from './plan.dto.js';
 
 export class ChunkDto implements IChunk {
   @ApiProperty({ example: '1207' })
@@ -66,9 +68,72 @@ export class ChunkFailureDto {
   example!: FailureExampleDto;
 }
 
+export class ChunkGroupReasonDto implements IPlanReason<string> {
+  @ApiProperty({
+    format: 'uuid',
+    description: 'The id of the earlier operation.',
+    example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f',
+  })
+  operation!: string;
+
+  @ApiProperty({ description: 'A rule of the planner, see `docs/serial-truth.md`.', example: 'same row' })
+  rule!: string;
+
+  @ApiProperty({ description: 'The rule as a sentence.', example: 'operations on one row keep their order' })
+  meaning!: string;
+
+  @ApiProperty({ description: 'What both operations touch.', example: 'public.orders (id) = (4711)' })
+  resource!: string;
+}
+
+export class ChunkGroupDto extends GroupDto implements IChunkGroup {
+  @ApiProperty({ description: 'How many operations it held.', example: 640 })
+  operations!: number;
+
+  @ApiProperty({ description: 'How many of them were made one with another on the same row.', example: 0 })
+  folded!: number;
+
+  @ApiProperty({ description: 'Statements sent for it, those of isolation included.', example: 1 })
+  statements!: number;
+
+  @ApiProperty({
+    description: 'True when it failed as a whole and its operations were tried in parts.',
+    example: false,
+  })
+  isolated!: boolean;
+
+  @ApiPropertyOptional({
+    type: ChunkGroupReasonDto,
+    description:
+      'Why the operation that opened the group could not join the group of the same statement before it; absent for the first.',
+  })
+  because?: ChunkGroupReasonDto;
+}
+
+export class ChunkPlanDto implements IChunkPlan {
+  @ApiProperty({
+    enum: ['grouped', 'serial'],
+    description: '`serial`: every operation was executed alone, in order.',
+    example: 'grouped',
+  })
+  mode!: 'grouped' | 'serial';
+
+  @ApiProperty({ type: [ChunkGroupDto], description: 'The first 50 at most, in the order of execution.' })
+  groups!: ChunkGroupDto[];
+
+  @ApiPropertyOptional({ description: 'How many there were more.', example: 12 })
+  omittedGroups?: number;
+}
+
 export class ChunkDetailDto extends ChunkDto implements IChunkDetail {
   @ApiProperty({ type: [ChunkFailureDto], description: 'Failures counted by code, with one example each.' })
   failures!: ChunkFailureDto[];
+
+  @ApiPropertyOptional({
+    type: ChunkPlanDto,
+    description: 'How its operations were grouped; absent for chunks of versions that did not keep it.',
+  })
+  plan?: ChunkPlanDto;
 }
 
 export class ChunkPageDto implements IPage<IChunk> {

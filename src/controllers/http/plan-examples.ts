@@ -1,0 +1,72 @@
+import type { IOperationsPlan, IPlanGroup, IPlanOperationsRequest } from '../../interfaces/plan.js';
+
+/** What is grouped, and what is not. */
+export const PLAN_EXAMPLES: Record<'sameRow' | 'parentFirst', { summary: string; value: IPlanOperationsRequest }> = {
+  sameRow: {
+    summary: 'What happens to one row keeps its order',
+    value: {
+      operations: [
+        { operationType: 'update', target: 'orders', key: { id: 4711 }, values: { status: 'paid' } },
+        { operationType: 'delete', target: 'orders', key: { id: 4711 } },
+        { operationType: 'update', target: 'orders', key: { id: 4711 }, values: { status: 'shipped' } },
+      ],
+    },
+  },
+  parentFirst: {
+    summary: 'A row comes after the one that it refers to',
+    value: {
+      operations: [
+        { operationType: 'insert', target: 'customers', values: { id: 42, name: 'Ada' } },
+        { operationType: 'insert', target: 'orders', values: { id: 4711, customer_id: 42, total: '99.90' } },
+      ],
+    },
+  },
+};
+
+const UPDATE: Omit<IPlanGroup, 'operations'> = {
+  chunk: 0,
+  kind: 'update',
+  target: 'public.orders',
+  keyColumns: ['id'],
+  valueColumns: ['status'],
+  folded: [],
+  sql:
+    'update "public"."orders" t set "status" = s.v0::text\n' +
+    'from unnest($1::text[], $2::text[]) with ordinality s(k0, v0, ord)\n' +
+    'where t."id" = s.k0::integer returning s.ord::int',
+};
+
+const WAITS_FOR = { rule: 'same row', resource: 'public.orders (id) = (4711)' };
+
+/** The answer to `sameRow`. */
+export const PLAN_ANSWER_EXAMPLE: IOperationsPlan = {
+  mode: 'grouped',
+  chunks: 1,
+  statements: 3,
+  operations: [
+    { group: 0 },
+    { group: 1, waitsFor: { operation: 0, ...WAITS_FOR } },
+    { group: 2, waitsFor: { operation: 1, ...WAITS_FOR } },
+  ],
+  groups: [
+    { ...UPDATE, operations: [0] },
+    {
+      chunk: 0,
+      kind: 'delete',
+      target: 'public.orders',
+      keyColumns: ['id'],
+      valueColumns: [],
+      operations: [1],
+      folded: [],
+      sql:
+        'delete from "public"."orders" t\n' +
+        'using unnest($1::text[]) with ordinality s(k0, ord)\n' +
+        'where t."id" = s.k0::integer returning s.ord::int',
+    },
+    {
+      ...UPDATE,
+      operations: [2],
+      because: { operation: 1, ...WAITS_FOR, meaning: 'operations on one row keep their order' },
+    },
+  ],
+};

@@ -1,0 +1,79 @@
+import type { IServiceError } from './error.js';
+import type { ICreateBatchOperationRequest } from './operation.js';
+
+export interface IPlanOperationsRequest {
+  operations: ICreateBatchOperationRequest[];
+}
+
+/** What one statement does to its rows; `ignore` is an insert with `onConflict: 'ignore'`. */
+export const GROUP_KINDS = ['insert', 'ignore', 'upsert', 'update', 'increment', 'delete'] as const;
+export type GroupKind = (typeof GROUP_KINDS)[number];
+
+/** Why an operation comes after an earlier one. */
+export interface IPlanWait<Operation = number> {
+  /** The earlier operation: its index in the request, or its id where there is none. */
+  operation: Operation;
+  /** Name of the planner's rule, see `docs/serial-truth.md`. */
+  rule: string;
+  /** What both of them touch, in words; shortened where it is long. */
+  resource: string;
+}
+
+/** Why the operations of a group could not join the group of the same statement before it. */
+export interface IPlanReason<Operation = number> extends IPlanWait<Operation> {
+  /** The rule as a sentence. */
+  meaning: string;
+}
+
+/** The operations that one statement executes: what a plan and the history of a chunk have in common. */
+export interface IGroup<Operation = number> {
+  kind: GroupKind;
+  /** `schema.table` */
+  target: string;
+  /** The columns by which rows are found. */
+  keyColumns: string[];
+  /** The columns that are written. */
+  valueColumns: string[];
+  /** The statement; its parameters are arrays, one for each column. */
+  sql: string;
+  /** Of the operation that opened the group; absent for the first group of its statement. */
+  because?: IPlanReason<Operation>;
+  /** Why operations on this table are executed one by one; absent for ordinary tables. */
+  opaque?: string;
+}
+
+export interface IPlanGroup extends IGroup {
+  /** The chunk that the group belongs to, counted from 0. */
+  chunk: number;
+  /** Indexes into the operations of the request. */
+  operations: number[];
+  /** Those among them that become one row of the statement, each list in its order. */
+  folded: number[][];
+}
+
+/** Where an operation goes, or why it is refused. */
+export type IPlanEntry =
+  | {
+      /** Index into `groups`. */
+      group: number;
+      /** The last of those before it that have to be executed first; absent when none has to. */
+      waitsFor?: IPlanWait;
+    }
+  | { error: IServiceError };
+
+/**
+ * How operations would be executed if they were alone in the queue, all of them due, and the rows as they are now. Nothing is
+ * executed, stored or locked.
+ */
+export interface IOperationsPlan {
+  /** `serial`: the service executes every operation alone, in order (`BATCH_EXECUTION_MODE`). */
+  mode: 'grouped' | 'serial';
+  /** Transactions; a chunk takes no more than `BATCH_PROCESS_OPERATION_LIMIT` and `BATCH_CHUNK_MAX_KB` allow. */
+  chunks: number;
+  /** SQL statements that change the target tables when none fails: one a group. */
+  statements: number;
+  /** In the order of the request. */
+  operations: IPlanEntry[];
+  /** In the order of execution. */
+  groups: IPlanGroup[];
+}

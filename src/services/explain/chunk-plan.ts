@@ -1,0 +1,56 @@
+import type { IChunkPlan } from '../../interfaces/chunk.js';
+import type { Plan } from '../planner/plan.js';
+import type { ChunkPlan, ChunkPlanGroup } from '../queue/operation-record.js';
+import type { GroupExecution } from '../executor/plan-run.js';
+import { describePlan, type GroupDescription } from './describe-plan.js';
+
+/** A chunk of a thousand single operations has a thousand groups that look alike. */
+const MAX_GROUPS = 50;
+/** A table has up to 1600 columns, and each statement names them several times. */
+const MAX_SQL_LENGTH = 64 * 1024;
+
+/**
+ * What is kept of an executed plan: its first groups, each text once, operations by their ids. Pure.
+ *
+ * @param executions of the groups, one for each
+ */
+export function toChunkPlan(plan: Plan, mode: ChunkPlan['mode'], executions: readonly GroupExecution[]): ChunkPlan {
+  const sql: string[] = [];
+  const groups: ChunkPlanGroup[] = [];
+  let length = 0;
+  for (const [index, description] of describePlan(plan, MAX_GROUPS).entries()) {
+    let text = sql.indexOf(description.sql);
+    if (text < 0) {
+      length += description.sql.length;
+      if (length > MAX_SQL_LENGTH) break;
+      text = sql.push(description.sql) - 1;
+    }
+    groups.push(toKept(description, text, executions[index]!, plan));
+  }
+  const omitted = plan.groups.length - groups.length;
+  return { mode, sql, groups, ...(omitted > 0 && { omittedGroups: omitted }) };
+}
+
+function toKept(
+  { operations: members, folded, because, ...group }: GroupDescription,
+  text: number,
+  { statements, isolated }: GroupExecution,
+  { operations }: Plan,
+): ChunkPlanGroup {
+  return {
+    ...group,
+    sql: text,
+    operations: members.length,
+    folded: folded.reduce((sum, { length }) => sum + length - 1, 0),
+    ...(because !== undefined && {
+      because: { ...because, operation: operations[because.operation]!.operation.id },
+    }),
+    statements,
+    isolated,
+  };
+}
+
+/** A kept plan as it is answered. Pure. */
+export function toAnsweredPlan({ sql, groups, ...plan }: ChunkPlan): IChunkPlan {
+  return { ...plan, groups: groups.map((group) => ({ ...group, sql: sql[group.sql]! })) };
+}

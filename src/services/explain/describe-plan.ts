@@ -1,0 +1,93 @@
+import type { IGroup } from '../../interfaces/plan.js';
+import { composeStatement } from '../composer/compose-statement.js';
+import { isTellable, type BoundOperation } from '../planner/bound-operation.js';
+import { originalsOf, type Group, type Plan } from '../planner/plan.js';
+import { RULES } from '../planner/rules.js';
+
+/** A group for people. Operations are indexes into `Plan.operations`. */
+export interface GroupDescription extends IGroup {
+  operations: number[];
+  /** Those that became one row, each list in its order. */
+  folded: number[][];
+}
+
+/**
+ * Where operations cannot be told apart, there is nothing that one of them waits for, and so no rule of the planner: see
+ * `isTellable`.
+ */
+const ALONE = {
+  rule: 'no unique key',
+  meaning:
+    "an insert with onConflict 'ignore' that gives no unique key in full is executed alone: among others, it could not be " +
+    'told whether its row was new',
+} as const;
+
+/** A value of any length may be part of a resource. */
+const MAX_RESOURCE_LENGTH = 200;
+
+/**
+ * Describes the first groups of a plan, whether it was executed or not: the statement of each, and why it had to be one. Pure.
+ */
+export function describePlan(plan: Plan, limit = Infinity): GroupDescription[] {
+  const groups = plan.groups.slice(0, limit);
+  const members = groups.map((): number[] => []);
+  for (const [operation, { group }] of plan.placements.entries()) members[group]?.push(operation);
+  const indexOf = indexOperations(plan, groups);
+  const latest = new Map<string, number>();
+  return groups.map((group, index) => {
+    const shape = group.operations[0]!;
+    const because = reasonFor(plan, members, index, latest.get(group.signature));
+    latest.set(group.signature, index);
+    const { opaque } = shape.table;
+    return {
+      kind: shape.kind,
+      target: shape.table.id,
+      keyColumns: namesOf(shape.keyColumns),
+      valueColumns: namesOf(shape.valueColumns),
+      // Two rows show the text as well as a thousand.
+      sql: composeStatement(shape, group.operations.slice(0, 2)).text,
+      operations: members[index]!,
+      folded: foldsOf(group).map((originals) => originals.map((operation) => indexOf.get(operation)!)),
+      ...(because !== undefined && { because }),
+      ...(opaque !== undefined && { opaque }),
+    };
+  });
+}
+
+/**
+ * Why the operation that opened a group did not join the latest group of the same statement. A plan that groups nothing gives
+ * no reasons.
+ */
+function reasonFor(
+  { operations, placements }: Plan,
+  members: readonly (readonly number[])[],
+  group: number,
+  earlier: number | undefined,
+): IGroup['because'] {
+  if (earlier === undefined) return undefined;
+  const opener = members[group]![0]!;
+  const wait = placements[opener]!.waitsFor;
+  // What it waits for explains it only if that comes no earlier than the group it might have joined.
+  if (wait !== undefined && placements[wait.operation]!.group >= earlier) {
+    return { ...wait, meaning: RULES[wait.rule], resource: shorten(wait.resource) };
+  }
+  const before = members[earlier]![0]!;
+  if (isTellable(operations[opener]!) && isTellable(operations[before]!)) return undefined;
+  return { operation: before, ...ALONE, resource: operations[opener]!.table.id };
+}
+
+function indexOperations({ operations }: Plan, groups: readonly Group[]): ReadonlyMap<BoundOperation, number> {
+  if (!groups.some((group) => foldsOf(group).length > 0)) return new Map();
+  return new Map(operations.map((operation, index) => [operation, index]));
+}
+
+const foldsOf = ({ operations }: Group): (readonly BoundOperation[])[] =>
+  operations.filter(({ folded }) => folded !== undefined).map(originalsOf);
+
+const namesOf = (columns: BoundOperation['keyColumns']): string[] => columns.map(({ name }) => name);
+
+export function shorten(resource: string): string {
+  if (resource.length <= MAX_RESOURCE_LENGTH) return resource;
+  // By characters: half of a surrogate pair is no text.
+  return `${[...resource.slice(0, MAX_RESOURCE_LENGTH)].slice(0, -1).join('')}…`;
+}

@@ -1,0 +1,181 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { JsonRow } from '../../interfaces/json.js';
+import type { IOperationError } from '../../interfaces/operation.js';
+import type { IOperationsPlan, IPlanEntry, IPlanGroup } from '../../interfaces/plan.js';
+import { CatalogService } from '../catalog/catalog.service.js';
+import { SETTINGS, type Settings } from '../config/settings.js';
+import { DatabaseService } from '../database/database.service.js';
+import { ServiceError } from '../errors/service-error.js';
+import { IntakeService } from '../intake/intake.service.js';
+import { bindOperation, type BoundOperation } from '../planner/bound-operation.js';
+import type { Knowledge } from '../planner/knowledge.js';
+import type { Plan } from '../planner/plan.js';
+import { planOperations, planSerially } from '../planner/plan-operations.js';
+import type { NewOperation } from '../queue/new-operation.js';
+import type { ClaimedOperation } from '../queue/operation-record.js';
+import { SurveyService } from '../survey/survey.service.js';
+import { describePlan, shorten, type GroupDescription } from './describe-plan.js';
+import { splitChunks, type Requested } from './split-chunks.js';
+
+/** A group for every operation, on wide tables, could make an answer that a broker does not carry. */
+const MAX_SQL_LENGTH = 8 * 1024 * 1024;
+
+interface BoundRequest {
+  index: number;
+  operation: BoundOperation;
+}
+
+/**
+ * Explains how operations would be grouped, and why not better, without executing them. It promises to check, read and plan as
+ * intake and main job do, and to change, store and lock nothing. Why each group is one is told by `describePlan`, as it is
+ * for chunks that were executed.
+ */
+@Injectable()
+export class ExplainService {
+  constructor(
+    private readonly intake: IntakeService,
+    private readonly catalog: CatalogService,
+    private readonly survey: SurveyService,
+    private readonly database: DatabaseService,
+    @Inject(SETTINGS) private readonly settings: Settings,
+  ) {}
+
+  /**
+   * @param request `{ operations: [...] }`, as for `IntakeService.acceptMany`
+   * @throws ServiceError INVALID_REQUEST, TOO_MANY_OPERATIONS; what the database throws when it cannot be asked
+   */
+  async explain(request: unknown): Promise<IOperationsPlan> {
+    const checked = await this.intake.check(request);
+    const bound = await this.bind(checked);
+    const chunks = splitChunks(acceptedOf(checked, bound), this.settings.poller);
+    const { mode } = this.settings.execution;
+    const answer = new Explanation(bound);
+    for (const [number, chunk] of chunks.entries()) {
+      const operations = chunk.map(({ index }) => ({ index, operation: bound[index] as BoundOperation }));
+      answer.add(number, operations, await this.plan(operations.map(({ operation }) => operation)));
+    }
+    const { operations, groups } = answer;
+    return { mode, chunks: chunks.length, statements: groups.length, operations, groups };
+  }
+
+  private async plan(operations: readonly BoundOperation[]): Promise<Plan> {
+    if (this.settings.execution.mode === 'serial') return planSerially(operations);
+    return planOperations(operations, await this.read(operations));
+  }
+
+  /** In a transaction that PostgreSQL itself keeps from changing or locking a row, and that is over before the plan is made. */
+  private read(operations: readonly BoundOperation[]): Promise<Knowledge> {
+    return this.database.transaction(async (tx) => {
+      const [, knowledge] = await Promise.all([
+        tx.query({ text: 'set transaction read only' }),
+        this.survey.read(tx, operations, { lock: false }),
+      ]);
+      return knowledge;
+    });
+  }
+
+  /** All to the same reading of the catalog, like a chunk. */
+  private async bind(checked: readonly (NewOperation | ServiceError)[]): Promise<(BoundOperation | ServiceError)[]> {
+    const tables = await this.catalog.tables(
+      checked.flatMap((operation) => (operation instanceof ServiceError ? [] : [operation.target])),
+    );
+    return checked.map((operation, index) => {
+      if (operation instanceof ServiceError) return operation;
+      const table = tables.get(operation.target)!;
+      if (table instanceof ServiceError) return table;
+      const bound = bindOperation(toClaimed(operation, index), table);
+      return isFailure(bound) ? new ServiceError(bound.code, bound.message, { target: table.id }) : bound;
+    });
+  }
+}
+
+/** The answer while it is made, chunk by chunk. */
+class Explanation {
+  readonly operations: IPlanEntry[];
+  readonly groups: IPlanGroup[] = [];
+  private sqlLength = 0;
+
+  constructor(bound: readonly (BoundOperation | ServiceError)[]) {
+    // Every place that is not an error is taken by the chunk that the operation belongs to.
+    this.operations = bound.map((each) => (each instanceof ServiceError ? { error: each.toAnswer() } : { group: -1 }));
+  }
+
+  add(chunk: number, requested: readonly BoundRequest[], plan: Plan): void {
+    const first = this.groups.length;
+    const indexOf = (operation: number): number => requested[operation]!.index;
+    for (const [operation, { group, waitsFor }] of plan.placements.entries()) {
+      this.operations[indexOf(operation)] = {
+        group: first + group,
+        ...(waitsFor !== undefined && {
+          waitsFor: {
+            operation: indexOf(waitsFor.operation),
+            rule: waitsFor.rule,
+            resource: shorten(waitsFor.resource),
+          },
+        }),
+      };
+    }
+    for (const description of describePlan(plan)) {
+      this.checkSize(description);
+      this.groups.push(toPlanGroup(description, chunk, indexOf));
+    }
+  }
+
+  private checkSize({ sql }: GroupDescription): void {
+    this.sqlLength += sql.length;
+    if (this.sqlLength <= MAX_SQL_LENGTH) return;
+    throw new ServiceError(
+      'TOO_MANY_OPERATIONS',
+      `The statements of these operations take more than ${MAX_SQL_LENGTH / 1024} KiB: ask for fewer at once`,
+      { operations: this.operations.length },
+    );
+  }
+}
+
+function toPlanGroup(description: GroupDescription, chunk: number, indexOf: (operation: number) => number): IPlanGroup {
+  const { kind, target, keyColumns, valueColumns, operations, folded, sql, because, opaque } = description;
+  return {
+    chunk,
+    kind,
+    target,
+    keyColumns,
+    valueColumns,
+    operations: operations.map(indexOf),
+    folded: folded.map((operationsOfRow) => operationsOfRow.map(indexOf)),
+    sql,
+    ...(because !== undefined && { because: { ...because, operation: indexOf(because.operation) } }),
+    ...(opaque !== undefined && { opaque }),
+  };
+}
+
+function acceptedOf(
+  checked: readonly (NewOperation | ServiceError)[],
+  bound: readonly (BoundOperation | ServiceError)[],
+): Requested[] {
+  return checked.flatMap((operation, index) =>
+    operation instanceof ServiceError || bound[index] instanceof ServiceError ? [] : [{ index, operation }],
+  );
+}
+
+/** As the queue would hand it out: JSON as it comes back from where it is kept. */
+function toClaimed({ key, values, ...operation }: NewOperation, seq: number): ClaimedOperation {
+  const { id, type, target, onConflict, conflictKey, mustExist, priority, lane } = operation;
+  return {
+    seq,
+    id,
+    type,
+    target,
+    key: parsed(key),
+    values: parsed(values),
+    onConflict,
+    conflictKey,
+    mustExist,
+    priority,
+    lane,
+    attempts: 0,
+  };
+}
+
+const parsed = (json: string | null): JsonRow | null => (json === null ? null : (JSON.parse(json) as JsonRow));
+
+const isFailure = (bound: BoundOperation | IOperationError): bound is IOperationError => 'code' in bound;

@@ -1,0 +1,35 @@
+import type { NewOperation } from '../queue/new-operation.js';
+
+export interface ChunkBounds {
+  /** The most operations of a chunk. */
+  limit: number;
+  /** It goes no further than the operation that fills these. */
+  maxKb: number;
+}
+
+/** An operation with its place in the request. */
+export interface Requested {
+  index: number;
+  operation: NewOperation;
+}
+
+/** The chunks in which the queue would hand out operations, were they alone in it and due: see `claimOperations`. Pure. */
+export function splitChunks(requested: readonly Requested[], { limit, maxKb }: ChunkBounds): Requested[][] {
+  const chunks: Requested[][] = [];
+  let open: Requested[] = [];
+  let openKb = 0;
+  const inOrder = [...requested].sort((a, b) => b.operation.priority - a.operation.priority || a.index - b.index);
+  for (const each of inOrder) {
+    if (open.length === 0) chunks.push(open);
+    open.push(each);
+    openKb += sizeKb(each.operation);
+    if (open.length < limit && openKb < maxKb) continue;
+    open = [];
+    openKb = 0;
+  }
+  return chunks;
+}
+
+/** As the queue counts it: each operation as what it takes, rounded down, and one. */
+const sizeKb = ({ key, values }: NewOperation): number =>
+  1 + Math.floor((Buffer.byteLength(key ?? '') + Buffer.byteLength(values ?? '')) / 1024);

@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import type { Table } from '../../src/services/catalog/table.js';
+import { toAnsweredPlan, toChunkPlan } from '../../src/services/explain/chunk-plan.js';
+import { describePlan, shorten } from '../../src/services/explain/describe-plan.js';
+import { splitChunks } from '../../src/services/explain/split-chunks.js';
+import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
+import type { Plan } from '../../src/services/planner/plan.js';
+import type { NewOperation } from '../../src/services/queue/new-operation.js';
+import { column, table } from '../support/table.js';
+import { newOperation } from '../support/worker.js';
+
+const orders = table('orders', [column('id', 'int4'), column('status', 'text')]);
+
+function insertInto(target: Table, id: number | null, kind: 'insert' | 'ignore' = 'insert'): BoundOperation {
+  const values = Object.fromEntries([...target.columns.keys()].map((name) => [name, name === 'id' ? id : 'x']));
+  const { key: _key, values: _values, ...operation } = newOperation({ type: 'insert', target: target.id });
+  return {
+    operation: { ...operation, seq: id ?? 0, key: null, values, attempts: 0 },
+    kind,
+    table: target,
+    keyColumns: [],
+    valueColumns: [...target.columns.values()],
+  };
+}
+
+/** Every operation in the group given for it; those of one number share a group. */
+function planOf(
+  operations: readonly BoundOperation[],
+  places: readonly number[],
+  waits: Plan['placements'] = [],
+): Plan {
+  const groups = [...new Set(places)].map((group) => ({
+    signature: operations[places.indexOf(group)]!.kind,
+    operations: operations.filter((_, index) => places[index] === group),
+  }));
+  return { operations, groups, placements: places.map((group, index) => ({ ...waits[index], group })) };
+}
+
+const executions = ({ groups }: Plan) => groups.map(() => ({ statements: 1, isolated: false }));
+
+describe('the description of a plan', () => {
+  it('gives a wait as the reason only where it explains that no earlier group was joined', () => {
+    const operations = [
+      insertInto(orders, 1),
+      insertInto(orders, null, 'ignore'),
+      insertInto(orders, null, 'ignore'),
+      insertInto(orders, 2, 'ignore'),
+    ];
+    const wait = { operation: 0, rule: 'same row', resource: 'public.orders (id) = (1)' } as const;
+    const plan = planOf(operations, [0, 1, 2, 3], [{ group: 0 }, { group: 1 }, { group: 2, waitsFor: wait }]);
+    // Operation 2 waits for 0, but so could group 1 have: that it is alone has another reason. So has operation 3.
+    expect(describePlan(plan).map(({ because }) => because && [because.rule, because.operation])).toEqual([
+      undefined,
+      undefined,
+      ['no unique key', 1],
+      ['no unique key', 2],
+    ]);
+    const explained = planOf(
+      operations.slice(0, 2).concat(insertInto(orders, 1)),
+      [0, 1, 2],
+      [{ group: 0 }, { group: 1 }, { group: 2, waitsFor: { ...wait, operation: 1 } }],
+    );
+    expect(describePlan(explained)[2]!.because).toMatchObject({ rule: 'same row', operation: 1 });
+  });
+
+  it('has no reasons where nothing is grouped', () => {
+    const plan = planOf([insertInto(orders, 1), insertInto(orders, 2)], [0, 1]);
+    expect(describePlan(plan).map(({ because }) => because)).toEqual([undefined, undefined]);
+  });
+
+  it('shows for an insert that ignores conflicts the text for its number of rows', () => {
+    const [one, two] = [insertInto(orders, 1, 'ignore'), insertInto(orders, 2, 'ignore')];
+    expect(describePlan(planOf([one], [0]))[0]!.sql).not.toContain('materialized');
+    expect(describePlan(planOf([one, two], [0, 0]))[0]!.sql).toContain('materialized');
+  });
+
+  it('keeps short resources as they are and cuts long ones between characters', () => {
+    expect(shorten('x'.repeat(200))).toBe('x'.repeat(200));
+    expect(shorten(`${'x'.repeat(199)}😀x`)).toMatch(/^x+…$/);
+    expect(shorten('x'.repeat(201))).toHaveLength(200);
+  });
+});
+
+describe('what is kept of the plan of a chunk', () => {
+  it('is 50 groups at most, and how many there were more', () => {
+    const operations = Array.from({ length: 51 }, (_, index) => insertInto(orders, index));
+    const plan = planOf(
+      operations,
+      operations.map((_, index) => index),
+    );
+    const kept = toChunkPlan(plan, 'serial', executions(plan));
+    expect(kept.groups).toHaveLength(50);
+    expect(kept).toMatchObject({ mode: 'serial', omittedGroups: 1 });
+    expect(kept.sql).toHaveLength(1);
+    expect(toAnsweredPlan(kept).groups[49]!.sql).toBe(describePlan(plan)[49]!.sql);
+  });
+
+  it('is all groups where they are 50', () => {
+    const operations = Array.from({ length: 50 }, (_, index) => insertInto(orders, index));
+    const plan = planOf(
+      operations,
+      operations.map((_, index) => index),
+    );
+    expect(toChunkPlan(plan, 'grouped', executions(plan))).not.toHaveProperty('omittedGroups');
+  });
+
+  it('is less where the statements are long', () => {
+    const wide = (name: string) =>
+      table(name, [column('id', 'int4'), ...Array.from({ length: 600 }, (_, index) => column(`c${index}`, 'text'))]);
+    const operations = ['a', 'b', 'c', 'd', 'e'].map((name, index) => insertInto(wide(name), index));
+    const plan = planOf(operations, [0, 1, 2, 3, 4]);
+    const kept = toChunkPlan(plan, 'grouped', executions(plan));
+    expect(kept.groups.length).toBeGreaterThan(0);
+    expect(kept.sql.join('').length).toBeLessThanOrEqual(64 * 1024);
+    expect(kept.groups.length + kept.omittedGroups!).toBe(5);
+  });
+});
+
+describe('the chunks of a list of operations', () => {
+  const requested = (...operations: Partial<NewOperation>[]) =>
+    operations.map((operation, index) => ({
+      index,
+      operation: newOperation({ type: 'delete', target: 'public.orders', ...operation }),
+    }));
+  const placesOf = (operations: Partial<NewOperation>[], limit: number, maxKb = 1000): number[][] =>
+    splitChunks(requested(...operations), { limit, maxKb }).map((chunk) => chunk.map(({ index }) => index));
+
+  it.each<[what: string, operations: Partial<NewOperation>[], limit: number, maxKb: number, chunks: number[][]]>([
+    ['nothing', [], 2, 10, []],
+    ['as many as a chunk takes', [{}, {}], 2, 10, [[0, 1]]],
+    ['one more', [{}, {}, {}], 2, 10, [[0, 1], [2]]],
+    ['priorities', [{}, { priority: 1 }, { priority: 9 }, { priority: 1 }], 3, 10, [[2, 1, 3], [0]]],
+    ['sizes, the operation that fills a chunk included', [{}, { values: 'x'.repeat(3000) }, {}], 9, 3, [[0, 1], [2]]],
+    ['an operation that is larger than a chunk', [{ key: 'ä'.repeat(5000) }, {}], 9, 3, [[0], [1]]],
+  ])('are right for %s', (_what, operations, limit, maxKb, chunks) => {
+    expect(placesOf(operations, limit, maxKb)).toEqual(chunks);
+  });
+});
