@@ -1,16 +1,19 @@
 import pg from 'pg';
 import type { ICreateBatchOperationRequest } from '../../src/interfaces/operation.js';
 import { CatalogService } from '../../src/services/catalog/catalog.service.js';
-import { asSqlClient, type DatabaseService } from '../../src/services/database/database.service.js';
-import { ExecutorService, type Execution } from '../../src/services/executor/executor.service.js';
-import { planOperations, planSerially } from '../../src/services/planner/plan-operations.js';
-import { SurveyService } from '../../src/services/survey/survey.service.js';
-import { bindOperation, type BoundOperation } from '../../src/services/planner/bound-operation.js';
 import { primaryKey } from '../../src/services/catalog/table.js';
+import { loadSettings } from '../../src/services/config/settings.js';
+import { asSqlClient, type DatabaseService } from '../../src/services/database/database.service.js';
+import type { SqlClient } from '../../src/services/database/sql.js';
+import { ExecutorService, type Execution } from '../../src/services/executor/executor.service.js';
+import { bindOperation, type BoundOperation } from '../../src/services/planner/bound-operation.js';
+import { NOTHING_KNOWN, type Knowledge } from '../../src/services/planner/knowledge.js';
+import type { Plan } from '../../src/services/planner/plan.js';
+import { planOperations, planSerially } from '../../src/services/planner/plan-operations.js';
+import type { Rule } from '../../src/services/planner/rules.js';
 import type { ClaimedOperation, Outcome } from '../../src/services/queue/operation-record.js';
-import { clientOptions } from './test-databases.js';
-import type { TestDatabase } from './database.js';
-import { testSettings } from './test-settings.js';
+import { SurveyService } from '../../src/services/survey/survey.service.js';
+import { clientOptions, databaseEnvironment, type DatabaseConnection } from './test-databases.js';
 
 /** An operation as tests write it: what is left out is left out. */
 export type TestOperation = Pick<
@@ -18,15 +21,29 @@ export type TestOperation = Pick<
   'operationType' | 'target' | 'key' | 'values' | 'onConflict' | 'conflictKey' | 'mustExist'
 >;
 
-/** Above the values that tests give. */
-const FIRST_SEQUENCE_VALUE = 1000;
+export interface OracleOptions {
+  /** What each sequence gives first; by default above the values that tests give. */
+  firstSequenceValue?: number;
+  /** Of the connection; by default the user's. */
+  searchPath?: string;
+}
+
+export interface Planning {
+  /** Rules that the planner leaves out. */
+  without?: ReadonlySet<Rule>;
+  /** False: the planner has to do without having read anything. */
+  informed?: boolean;
+}
 
 export interface Run {
   /** Per operation: rows affected, or SQLSTATE (or code) with the constraint. */
   outcomes: string[];
+  /** The same with all that is promised of a failure: its code and its column too. */
+  verdicts: string[];
   /** Rows of each table, in the order of their text. */
   dump: Record<string, string[]>;
   execution: Execution;
+  plan: Plan;
 }
 
 export interface Comparison {
@@ -34,50 +51,111 @@ export interface Comparison {
   serial: Run;
 }
 
+/** The grouped run threw, though the connection is sound: it should have given each operation an outcome. */
+export class GroupedRunError extends Error {
+  constructor(
+    cause: unknown,
+    readonly serial: Run,
+  ) {
+    super(`The grouped run threw ${String(cause)}`, { cause });
+    this.name = 'GroupedRunError';
+  }
+}
+
+const STATEMENT_TIMEOUT_MS = 20_000;
+
 /**
+ * Executes operations twice from the same state: as the service does, and one by one, each in its own savepoint. Both run
+ * in a transaction that is rolled back, so nothing is left for the next comparison.
+ *
  * A table is dumped through the view `<table>_dump` where there is one: for what is not promised to be the same, like the
  * gaps in the values of a sequence.
- *
- * Executes operations twice from the same state: as the service does, and one by one, each in its own savepoint. Both run
- * in a transaction that is rolled back, so the state stays for the next comparison.
  */
 export class SerialOracle {
+  private readonly executor = new ExecutorService();
+  private readonly survey = new SurveyService();
+  private readonly tx: SqlClient;
+
   private constructor(
     private readonly client: pg.Client,
     private readonly catalog: CatalogService,
     private readonly tables: readonly string[],
-    private readonly sequences: readonly string[],
-  ) {}
+    private readonly dumpText: string,
+    private readonly resetText: string,
+  ) {
+    this.tx = asSqlClient(client);
+  }
 
-  static async open(database: TestDatabase, ddl: string): Promise<SerialOracle> {
-    const client = new pg.Client({ ...clientOptions(database.connection), pipeline: true });
+  static async open(
+    { connection }: { connection: DatabaseConnection },
+    ddl: string,
+    { firstSequenceValue = 1000, searchPath = '"$user",public' }: OracleOptions = {},
+  ): Promise<SerialOracle> {
+    const client = new pg.Client({
+      ...clientOptions(connection),
+      pipeline: true,
+      // As the service connects: compiling a statement costs more than any of these takes.
+      options: `-c jit=off -c search_path=${searchPath}`,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+    });
+    // A connection that breaks is reported by the statements on it.
+    client.on('error', () => undefined);
     await client.connect();
     await client.query(ddl);
-    const names = async (kind: string): Promise<string[]> =>
-      (
-        await client.query<{ name: string }>(
-          `select format('%I.%I', n.nspname, c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-           where c.relkind = $1 and n.nspname = 'public' order by 1`,
-          [kind],
-        )
-      ).rows.map(({ name }) => name);
-    const catalog = new CatalogService(asSqlClient(client) as DatabaseService, testSettings(database.environment));
-    const views = await names('v');
-    const tables = (await names('r')).map((table) => views.find((view) => view === `${table}_dump`) ?? table);
-    return new SerialOracle(client, catalog, tables, await names('S'));
+    const settings = loadSettings({ ...databaseEnvironment(connection), NODE_ENV: 'test', LOG_LEVEL: 'silent' });
+    const catalog = new CatalogService(asSqlClient(client) as DatabaseService, settings);
+    const tables = await relationNames(client, 'r');
+    const resets = (await relationNames(client, 'S')).map((name) => `setval('${name}', ${firstSequenceValue}, false)`);
+    return new SerialOracle(
+      client,
+      catalog,
+      tables,
+      dumpOf(tables, await relationNames(client, 'v')),
+      resets.length === 0 ? '' : `select ${resets.join(', ')}`,
+    );
   }
 
   async close(): Promise<void> {
     await this.client.end();
   }
 
-  /** `setUp` is SQL that makes the initial state. */
-  async compare(operations: readonly TestOperation[], setUp = ''): Promise<Comparison> {
+  /** Frees what transactions that were rolled back have left in tables and indexes. */
+  async tidy(): Promise<void> {
+    if (this.tables.length > 0) await this.client.query(`truncate ${this.tables.join(', ')} cascade`);
+  }
+
+  /**
+   * @param setUp SQL that makes the initial state
+   * @throws GroupedRunError, or whatever else went wrong, which then says nothing about the operations
+   */
+  async compare(operations: readonly TestOperation[], setUp = '', planning: Planning = {}): Promise<Comparison> {
     const bound = await this.bind(operations);
-    return {
-      grouped: await this.run(bound, setUp, 'grouped'),
-      serial: await this.run(bound, setUp, 'serial'),
-    };
+    try {
+      await Promise.all(
+        // Before the survey, which looks where sequences stand.
+        ['begin', setUp, this.resetText, 'savepoint start']
+          .filter((text) => text !== '')
+          .map((text) => this.client.query(text)),
+      );
+      const [grouped] = await Promise.allSettled([this.runGrouped(bound, planning)]);
+      await this.client.query('rollback to savepoint start');
+      // What a sequence gave is not taken back.
+      if (this.resetText !== '') await this.client.query(this.resetText);
+      const serial = await this.run(planSerially(bound), (plan) => this.executor.executeOneByOne(this.tx, plan));
+      if (grouped.status === 'rejected') throw new GroupedRunError(grouped.reason, serial);
+      return { grouped: grouped.value, serial };
+    } finally {
+      await this.client.query('rollback');
+    }
+  }
+
+  private async runGrouped(
+    operations: readonly BoundOperation[],
+    { without, informed = true }: Planning,
+  ): Promise<Run> {
+    const knowledge: Knowledge = informed ? await this.survey.read(this.tx, operations) : NOTHING_KNOWN;
+    const plan = planOperations(operations, knowledge, { without });
+    return this.run(plan, () => this.executor.execute(this.tx, plan));
   }
 
   private async bind(operations: readonly TestOperation[]): Promise<BoundOperation[]> {
@@ -106,40 +184,58 @@ export class SerialOracle {
     return bound;
   }
 
-  private async run(operations: readonly BoundOperation[], setUp: string, mode: 'grouped' | 'serial'): Promise<Run> {
-    await this.client.query('begin');
-    try {
-      if (setUp !== '') await this.client.query(setUp);
-      for (const sequence of this.sequences)
-        await this.client.query(`select setval('${sequence}', ${FIRST_SEQUENCE_VALUE}, false)`);
-      const execution = await this.execute(operations, mode);
-      return { outcomes: execution.outcomes.map(toText), dump: await this.dump(), execution };
-    } finally {
-      await this.client.query('rollback');
-    }
-  }
-
-  private async execute(operations: readonly BoundOperation[], mode: 'grouped' | 'serial'): Promise<Execution> {
-    const tx = asSqlClient(this.client);
-    const executor = new ExecutorService();
-    if (mode === 'serial') return executor.executeOneByOne(tx, planSerially(operations));
-    return executor.execute(tx, planOperations(operations, await new SurveyService().read(tx, operations)));
+  private async run(plan: Plan, execute: (plan: Plan) => Promise<Execution>): Promise<Run> {
+    const execution = await execute(plan);
+    return {
+      outcomes: execution.outcomes.map(toText),
+      verdicts: execution.outcomes.map(toVerdict),
+      dump: await this.dump(),
+      execution,
+      plan,
+    };
   }
 
   private async dump(): Promise<Record<string, string[]>> {
-    const dump: Record<string, string[]> = {};
-    for (const table of this.tables) {
-      const { rows } = await this.client.query<{ row: string }>(
-        `select whole::text as row from ${table} whole order by 1`,
-      );
-      dump[table.replace(/^public\.|_dump$/g, '')] = rows.map(({ row }) => row);
-    }
+    const dump: Record<string, string[]> = Object.fromEntries(this.tables.map((table) => [shortName(table), []]));
+    if (this.tables.length === 0) return dump;
+    // Prepared: to plan it for many tables takes longer than all operations.
+    const { rows } = await this.client.query<{ name: string; row: string }>({ name: 'dump', text: this.dumpText });
+    for (const { name, row } of rows) dump[shortName(name)]!.push(row);
     return dump;
   }
 }
+
+async function relationNames(client: pg.Client, kind: string): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `select format('%I.%I', n.nspname, c.relname) as name
+     from pg_class c
+     join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind = $1 and n.nspname = 'public'
+     order by 1`,
+    [kind],
+  );
+  return rows.map(({ name }) => name);
+}
+
+/** All tables in one statement, since it runs twice for every comparison. */
+function dumpOf(tables: readonly string[], views: readonly string[]): string {
+  const parts = tables.map((table) => {
+    const view = `${table}_dump`;
+    return `select '${table}' as name, whole::text as row from ${views.includes(view) ? view : table} whole`;
+  });
+  return `${parts.join(' union all ')} order by 1, 2`;
+}
+
+const shortName = (table: string): string => table.replace(/^public\./, '');
 
 function toText(outcome: Outcome): string {
   if (outcome.status === 'completed') return `ok ${outcome.rowsAffected}`;
   const { sqlState, code, constraint } = outcome.error;
   return [sqlState ?? code, constraint].filter((part) => part !== undefined).join(' ');
+}
+
+function toVerdict(outcome: Outcome): string {
+  if (outcome.status === 'completed') return toText(outcome);
+  const { code, column } = outcome.error;
+  return [toText(outcome), code, column].filter((part) => part !== undefined).join(' ');
 }
