@@ -12,8 +12,14 @@ import type { SqlClient } from '../../src/services/database/sql.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import type { Plan } from '../../src/services/planner/plan.js';
 import { startPostgres } from '../support/services/postgres.js';
-import { asAdministrator, clientOptions, databaseEnvironment } from '../support/test-databases.js';
+import {
+  asAdministrator,
+  clientOptions,
+  databaseEnvironment,
+  type DatabaseConnection,
+} from '../support/test-databases.js';
 import { uniqueName } from '../support/unique-name.js';
+import { openChunks } from './chunks.js';
 import { bind, DDL, FAULTS, inserts, planOf, rows, singly, type Fault } from './isolation-cases.js';
 
 const ROWS = 1000;
@@ -123,6 +129,13 @@ async function run(client: pg.Client, each: Case): Promise<void> {
 const sorted = (numbers: readonly number[]): number[] => [...numbers].sort((a, b) => a - b);
 const median = (numbers: readonly number[]): number => sorted(numbers)[Math.floor(numbers.length / 2)]!;
 
+function timesOf(ms: readonly number[]): string {
+  const [low = 0, high = 0] = [sorted(ms)[0], sorted(ms).at(-1)];
+  return `${median(ms).toFixed(1).padStart(6)} (${low.toFixed(1)}–${high.toFixed(1)})`.padEnd(22);
+}
+
+const ratioOf = (ms: number, clean: number): string => (ms / clean).toFixed(2).padStart(8);
+
 function print(all: readonly Case[]): void {
   say('case                              k  statements   median ms (min–max)     × clean  × awaited  × pipelined');
   for (const { name, family, bad, ms, figures } of all) {
@@ -131,18 +144,39 @@ function print(all: readonly Case[]): void {
       all.find((each) => each.family === family && each.name === kind && each.bad === bad);
     const ratio = (other: Case | undefined): string =>
       other === undefined ? '–' : (median(ms) / median(other.ms)).toFixed(2);
-    const [low = 0, high = 0] = [sorted(ms)[0], sorted(ms).at(-1)];
-    const time = `${median(ms).toFixed(1).padStart(6)} (${low.toFixed(1)}–${high.toFixed(1)})`;
     const columns = [
       name.padEnd(30),
       String(bad).padStart(4),
       String(figures?.statements).padStart(11),
-      `  ${time.padEnd(22)}`,
+      `  ${timesOf(ms)}`,
       ratio(clean).padStart(8),
       ratio(control(AWAITED)).padStart(10),
       ratio(control(PIPELINED)).padStart(12),
     ];
     say(columns.join(' '));
+  }
+}
+
+/** The same rows as whole chunks, from the claim to the commit. */
+async function measureChunks(connection: DatabaseConnection): Promise<void> {
+  const chunks = await openChunks(connection);
+  const all = [
+    { fault: 'check' as Fault, bad: 0, ms: [] as number[] },
+    ...faults.flatMap((fault) => BAD.map((bad) => ({ fault, bad, ms: [] as number[] }))),
+  ];
+  for (let repetition = 0; repetition <= REPETITIONS; repetition += 1) {
+    for (const { fault, bad, ms } of all) {
+      const took = await chunks.execute(rows(ROWS, bad, fault), bad);
+      if (repetition > 0) ms.push(took);
+    }
+  }
+  await chunks.close();
+  const clean = median(all[0]!.ms);
+  say('\nwhole chunk                       k   median ms (min–max)     × clean');
+  for (const { fault, bad, ms } of all) {
+    say(
+      `${(bad === 0 ? 'clean' : fault).padEnd(30)} ${String(bad).padStart(4)}  ${timesOf(ms)} ${ratioOf(median(ms), clean)}`,
+    );
   }
 }
 
@@ -173,6 +207,7 @@ async function main(): Promise<void> {
     }
     print(all);
     await client.end();
+    await measureChunks(connection);
   } finally {
     await asAdministrator(connection, (client) => client.query(`drop database if exists ${database} with (force)`));
     await postgres.stop();

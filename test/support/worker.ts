@@ -2,6 +2,7 @@ import type { DataSource } from 'typeorm';
 import { v7 as uuid } from 'uuid';
 import { OperationChunkJob } from '../../src/jobs/operation-chunk.job.js';
 import { CatalogService } from '../../src/services/catalog/catalog.service.js';
+import type { Settings } from '../../src/services/config/settings.js';
 import { createDataSource } from '../../src/services/database/data-source.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
 import { SurveyService } from '../../src/services/survey/survey.service.js';
@@ -23,13 +24,15 @@ export interface TestWorker {
   close(): Promise<void>;
 }
 
-export async function openWorker(testDatabase: TestDatabase, environment: TestEnvironment = {}): Promise<TestWorker> {
-  const settings = testSettings({
-    ...testDatabase.environment,
-    REDIS_URL: '',
-    BATCH_SERVICE_RMQ_URL: '',
-    ...environment,
-  });
+export function openWorker(
+  { environment }: Pick<TestDatabase, 'environment'>,
+  overrides: TestEnvironment = {},
+): Promise<TestWorker> {
+  return openWorkerWith(testSettings({ ...environment, REDIS_URL: '', BATCH_SERVICE_RMQ_URL: '', ...overrides }));
+}
+
+/** Also outside of vitest. */
+export async function openWorkerWith(settings: Settings): Promise<TestWorker> {
   const dataSource: DataSource = await createDataSource(settings).initialize();
   const database = new DatabaseService(dataSource);
   const catalog = new CatalogService(database, settings);

@@ -1,0 +1,49 @@
+import pg from 'pg';
+import { loadSettings } from '../../src/services/config/settings.js';
+import { createDataSource, migrate } from '../../src/services/database/data-source.js';
+import { clientOptions, databaseEnvironment, type DatabaseConnection } from '../support/test-databases.js';
+import { newOperation, openWorkerWith } from '../support/worker.js';
+import type { Row } from './isolation-cases.js';
+
+export interface Chunks {
+  /** Takes the rows in, executes them as one chunk, and answers the milliseconds from the claim to the commit. */
+  execute(rows: readonly Row[], bad: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Inserts into `target` through queue and main job, as a worker executes them. */
+export async function openChunks(connection: DatabaseConnection): Promise<Chunks> {
+  const settings = loadSettings({ ...databaseEnvironment(connection), NODE_ENV: 'test', LOG_LEVEL: 'silent' });
+  const dataSource = await createDataSource(settings).initialize();
+  await migrate(dataSource);
+  await dataSource.destroy();
+  const worker = await openWorkerWith(settings);
+  const client = new pg.Client(clientOptions(connection));
+  await client.connect();
+  return {
+    async execute(rows, bad) {
+      await client.query(`
+        delete from target where id < 100000;
+        truncate batch.operations, batch.pending, batch.outcomes, batch.chunks`);
+      await client.query('vacuum target');
+      await worker.queue.enqueue(
+        rows.map((row) => newOperation({ type: 'insert', target: 'public.target', values: JSON.stringify(row) })),
+      );
+      const start = performance.now();
+      await worker.job.poll(new AbortController().signal);
+      const ms = performance.now() - start;
+      const { rows: chunks } = await client.query<{ operations: number; failed: number }>(
+        'select operations, failed from batch.chunks',
+      );
+      const [chunk] = chunks;
+      if (chunks.length !== 1 || chunk?.operations !== rows.length || chunk.failed !== bad) {
+        throw new Error(`Expected one chunk with ${bad} failures, not ${JSON.stringify(chunks)}`);
+      }
+      return ms;
+    },
+    async close() {
+      await client.end();
+      await worker.close();
+    },
+  };
+}
