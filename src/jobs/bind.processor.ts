@@ -17,6 +17,7 @@ type Binding = BoundOperation | IOperationError;
 export class BindProcessor implements ItemProcessor<ClaimedOperation, BoundOperation, SqlClient> {
   private tx: SqlClient | undefined;
   private bindings = new Map<ClaimedOperation, Binding>();
+  private boundAt = 0;
 
   constructor(
     private readonly catalog: CatalogService,
@@ -25,6 +26,7 @@ export class BindProcessor implements ItemProcessor<ClaimedOperation, BoundOpera
 
   async process(operation: ClaimedOperation, { tx }: ItemContext<SqlClient>): Promise<BoundOperation> {
     if (this.tx !== tx) {
+      this.boundAt = performance.now();
       this.bindings = await this.bindAll(this.reader.claim?.operations ?? []);
       this.tx = tx;
     }
@@ -32,6 +34,11 @@ export class BindProcessor implements ItemProcessor<ClaimedOperation, BoundOpera
     if (binding === undefined) throw new Error(`Operation ${operation.id} is not part of the claim`);
     if (isFailure(binding)) throw new OperationFailedError(binding);
     return binding;
+  }
+
+  /** True when the tables were read from the catalog for this very chunk. */
+  get knowsTables(): boolean {
+    return this.catalog.isNewerThan(this.boundAt);
   }
 
   private async bindAll(operations: readonly ClaimedOperation[]): Promise<Map<ClaimedOperation, Binding>> {
@@ -47,11 +54,16 @@ export class BindProcessor implements ItemProcessor<ClaimedOperation, BoundOpera
     return new Map(
       operations.map((operation) => {
         const table = tables.get(operation.target)!;
-        if (table instanceof ServiceError) return [operation, { code: table.code, message: table.message }];
+        if (table instanceof ServiceError) return [operation, gone(table)];
         return [operation, bindOperation(operation, table)];
       }),
     );
   }
+}
+
+/** As PostgreSQL would say it. */
+function gone({ code, message }: ServiceError): IOperationError {
+  return { code, message, ...(code === 'UNKNOWN_TARGET' && { sqlState: '42P01' }) };
 }
 
 const isFailure = (binding: Binding): binding is IOperationError => 'code' in binding;

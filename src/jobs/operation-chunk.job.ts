@@ -22,6 +22,7 @@ import { BindProcessor } from './bind.processor.js';
 import { ClaimReader } from './claim.reader.js';
 import { OperationFailedError } from './operation-failed.error.js';
 import { NOTHING_EXECUTED, OperationWriter } from './operation.writer.js';
+import { StaleCatalogError } from './stale-catalog.error.js';
 import { SqlTransactionManager } from './sql-transaction-manager.js';
 
 const RETRY_LIMIT = 5;
@@ -61,20 +62,22 @@ export class OperationChunkJob implements PollTask {
   ) {
     this.scope = new ClaimScope(settings.poller.limit);
     this.reader = new ClaimReader(queue, this.scope);
-    this.writer = new OperationWriter(settings.execution.mode, survey, executor);
+    const processor = new BindProcessor(catalog, this.reader);
+    this.writer = new OperationWriter(settings.execution.mode, survey, executor, () => processor.knowsTables);
     this.step = new ChunkStep({
       name: 'operations',
       chunkSize: settings.poller.limit,
       reader: this.reader,
-      processor: new BindProcessor(catalog, this.reader),
+      processor,
       writer: this.writer,
       transactionManager: new SqlTransactionManager(database),
       readerIsTransactionalQueue: true,
       skipPolicy: limitedSkip(Infinity, (error) => error instanceof OperationFailedError),
       retryPolicy: limitedRetry(RETRY_LIMIT, (error) => errorKind(error) === 'transient', RETRY_BACK_OFF),
       saveChunk: (chunk, context) => this.settle(chunk, context),
-      onRollback: () => {
-        this.scope.failed(this.reader.claimedLanes, Date.now());
+      onRollback: (error) => {
+        // What is wrong with what is remembered is no reason to take fewer operations.
+        if (!(error instanceof StaleCatalogError)) this.scope.failed(this.reader.claimedLanes, Date.now());
         this.reader.forget();
         // What is known of the tables may be the reason.
         catalog.invalidate();

@@ -9,6 +9,7 @@ import { planOperations, planSerially } from '../services/planner/plan-operation
 import type { SurveyService } from '../services/survey/survey.service.js';
 import type { ChunkExecution, Outcome } from '../services/queue/operation-record.js';
 import { OperationFailedError } from './operation-failed.error.js';
+import { StaleCatalogError } from './stale-catalog.error.js';
 
 /** What the chunk's row tells of an execution. */
 type ExecutionSummary = Omit<ChunkExecution, 'worker' | 'startedAt'>;
@@ -25,11 +26,14 @@ export class OperationWriter implements ItemWriter<BoundOperation, number, SqlCl
     private readonly mode: Settings['execution']['mode'],
     private readonly survey: SurveyService,
     private readonly executor: ExecutorService,
+    /** True when the operations are bound to tables as they are now, and not as they were remembered. */
+    private readonly knowsTables: () => boolean,
   ) {}
 
   async write(operations: readonly BoundOperation[], { tx }: ItemContext<SqlClient>): Promise<WriteOutcome<number>[]> {
     const plan = await this.plan(tx, operations);
     const { outcomes, groups, statements, fallback, perGroup } = await this.execute(tx, plan);
+    if (outcomes.some(mayBeStale) && !this.knowsTables()) throw new StaleCatalogError();
     this.execution = { groups, statements, fallback, plan: toChunkPlan(plan, this.mode, perGroup) };
     return outcomes.map(toWriteOutcome);
   }
@@ -42,6 +46,13 @@ export class OperationWriter implements ItemWriter<BoundOperation, number, SqlCl
   private execute(tx: SqlClient, plan: Plan): Promise<Execution> {
     return this.mode === 'serial' ? this.executor.executeOneByOne(tx, plan) : this.executor.execute(tx, plan);
   }
+}
+
+/** Statements that cannot run may have been made for a table that is another by now. Privileges are not remembered. */
+const CANNOT_RUN = /^(?:42(?!501)|0A)/;
+
+function mayBeStale(outcome: Outcome): boolean {
+  return outcome.status === 'failed' && CANNOT_RUN.test(outcome.error.sqlState ?? '');
 }
 
 function toWriteOutcome(outcome: Outcome): WriteOutcome<number> {

@@ -95,6 +95,11 @@ export class CatalogService {
     await this.current();
   }
 
+  /** True when what is remembered was read after this moment, by `performance.now()`. */
+  isNewerThan(moment: number): boolean {
+    return this.snapshot !== undefined && this.snapshot.takenAt >= moment;
+  }
+
   private permittedId(target: string): string | ServiceError {
     const name = parseTargetName(target);
     if (name === undefined) return unknownTarget(target);

@@ -37,10 +37,10 @@ export class DatabaseService implements SqlClient, OnApplicationShutdown {
     const ignoreReportedError = (): void => undefined;
     client.on('error', ignoreReportedError);
     try {
-      // Not awaited: it travels with the first statement of `work`, which fails when the connection does.
+      // Travels with the first statement of `work`, which is not answered before it: nothing goes on outside a transaction.
       const begun = client.query('begin');
       begun.catch(() => undefined);
-      const result = await work(asSqlClient(client));
+      const result = await work(after(begun, asSqlClient(client)));
       await begun;
       const { command } = await client.query('commit');
       // After an overlooked error COMMIT resolves, but with the tag ROLLBACK.
@@ -72,6 +72,16 @@ export class CommitRefusedError extends Error {
 export function asSqlClient(client: ClientBase): SqlClient {
   return {
     query: async <Row>(statement: SqlStatement) => asSqlResult<Row>(await client.query<QueryResultRow>(statement)),
+  };
+}
+
+/** Answers nothing before something else has succeeded. Costs no round trip where that was sent earlier. */
+function after(begun: Promise<unknown>, client: SqlClient): SqlClient {
+  return {
+    query: async <Row>(statement: SqlStatement) => {
+      const [result] = await Promise.all([client.query<Row>(statement), begun]);
+      return result;
+    },
   };
 }
 

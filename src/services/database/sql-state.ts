@@ -21,7 +21,10 @@ const TRANSIENT = [
   '57014', // query canceled: statement timeout
   '57P', // operator intervention: shutdown, crash, cannot connect now
   '25006', // read only transaction: a failover is under way
+  '25P02', // in failed transaction: an earlier statement failed, this one was not tried
   '25P03', // idle in transaction timeout
+  '26000', // no such prepared statement: the one that should have prepared it failed
+  '42P05', // such a prepared statement exists: so did the one that should have removed it
 ];
 const SYSTEMIC = ['42', '0A000', '28', '3D', '3F'];
 

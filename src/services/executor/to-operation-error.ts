@@ -49,13 +49,17 @@ export function toOperationError(error: DatabaseErrorFields, operation: BoundOpe
 }
 
 /**
- * One SQLSTATE for both sides of a foreign key: the table's own constraint misses a parent, another's still refers. Where a
- * table refers to itself it is both, and what the operation sets tells.
+ * One SQLSTATE for both sides of a foreign key: the table's own constraint misses a parent, another's still refers. PostgreSQL
+ * names the referring table in both cases (of a partitioned table, the partition). Where a table refers to itself it is both,
+ * and what the operation sets tells.
  */
-function foreignKeyCode({ constraint }: DatabaseErrorFields, { kind, table, valueColumns }: BoundOperation): ErrorCode {
-  const own = table.foreignKeys.find(({ name }) => name === constraint);
-  if (own === undefined || kind === 'delete') return 'STILL_REFERENCED';
+function foreignKeyCode(error: DatabaseErrorFields, { kind, table, valueColumns }: BoundOperation): ErrorCode {
+  const own = table.foreignKeys.find(({ name }) => name === error.constraint);
+  const namesTable = error.table === table.name && error.schema === table.schema;
+  if (kind === 'delete' || (own === undefined && !namesTable)) return 'STILL_REFERENCED';
   if (kind === 'insert' || kind === 'ignore') return 'MISSING_PARENT';
+  // Its own constraint, but newer than what is known of the table.
+  if (own === undefined) return 'MISSING_PARENT';
   return valueColumns.some(({ name }) => own.childColumns.includes(name)) ? 'MISSING_PARENT' : 'STILL_REFERENCED';
 }
 

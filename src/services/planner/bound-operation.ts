@@ -17,19 +17,24 @@ export interface BoundOperation {
   valueColumns: readonly Column[];
 }
 
-/** Resolves the columns of an operation. Columns come in the table's order, so that equal column sets look the same. */
+/** Resolves the columns of an operation, or says what PostgreSQL would, had it been asked. Columns come in the table's order, so that equal column sets look the same. */
 export function bindOperation(operation: ClaimedOperation, table: Table): BoundOperation | IOperationError {
   const keyNames = operation.type === 'upsert' ? (operation.conflictKey ?? []) : Object.keys(operation.key ?? {});
   const valueNames = Object.keys(operation.values ?? {});
   const missingColumn = [...keyNames, ...valueNames].find((name) => !table.columns.has(name));
   if (missingColumn !== undefined) {
-    return { code: 'UNKNOWN_COLUMN', message: `Table ${table.id} has no column ${missingColumn} any more` };
+    return {
+      code: 'UNKNOWN_COLUMN',
+      message: `Table ${table.id} has no column ${missingColumn} any more`,
+      sqlState: '42703',
+    };
   }
   if (keyNames.length > 0 && uniqueKeyOver(table, keyNames) === undefined) {
     const key = keyNames.join(', ');
     return {
       code: 'KEY_NOT_UNIQUE',
       message: `(${key}) is no primary key or unique constraint of ${table.id} any more`,
+      ...(operation.type === 'upsert' && { sqlState: '42P10' }),
     };
   }
   return {

@@ -156,7 +156,9 @@ class Survey {
   /** Sends all of them in one round trip. If one fails, the transaction is as before, and the first error is thrown. */
   private async inSavepoint<T>(queries: readonly (() => Promise<T>)[]): Promise<T[]> {
     const sent = [this.tx.query({ text: 'savepoint survey' }), ...queries.map((query) => query())];
-    const [, ...results] = await Promise.allSettled(sent);
+    const [begun, ...results] = await Promise.allSettled(sent);
+    // Without this savepoint, rolling back would find an older one and give up the locks taken since.
+    if (begun?.status === 'rejected') throw begun.reason;
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) await this.tx.query({ text: 'rollback to savepoint survey' });
     // Not awaited: it travels with the next statement, which fails when it does.
