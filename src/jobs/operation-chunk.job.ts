@@ -10,6 +10,7 @@ import { DatabaseService } from '../services/database/database.service.js';
 import type { SqlClient } from '../services/database/sql.js';
 import { errorKind } from '../services/database/sql-state.js';
 import { ExecutorService } from '../services/executor/executor.service.js';
+import { MAX_RELEASED_SAVEPOINTS } from '../services/executor/target.writer.js';
 import { MetricsService } from '../services/observability/metrics.service.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { PollTask } from '../services/poller/poller.js';
@@ -60,13 +61,14 @@ export class OperationChunkJob implements PollTask {
     private readonly metrics: MetricsService,
     private readonly wakeUp: WakeUpService,
   ) {
-    this.scope = new ClaimScope(settings.poller.limit);
+    const limit = chunkLimit(settings);
+    this.scope = new ClaimScope(limit);
     this.reader = new ClaimReader(queue, this.scope);
     const processor = new BindProcessor(catalog, this.reader);
     this.writer = new OperationWriter(settings.execution.mode, survey, executor, () => processor.knowsTables);
     this.step = new ChunkStep({
       name: 'operations',
-      chunkSize: settings.poller.limit,
+      chunkSize: limit,
       reader: this.reader,
       processor,
       writer: this.writer,
@@ -145,6 +147,11 @@ export class OperationChunkJob implements PollTask {
     const nextTryInMs = this.scope.nextTryInMs(Date.now());
     return Math.min(this.settings.poller.intervalMs, dueInMs ?? Infinity, nextTryInMs ?? Infinity);
   }
+}
+
+/** One by one, each operation leaves a savepoint behind. */
+function chunkLimit({ poller, execution }: Settings): number {
+  return execution.mode === 'serial' ? Math.min(poller.limit, MAX_RELEASED_SAVEPOINTS) : poller.limit;
 }
 
 /** Every operation of the chunk with its verdict. */

@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import type { ItemContext, ItemWriter, WriteOutcome } from '../batch/item.js';
 import type { SqlClient } from '../services/database/sql.js';
 import type { Settings } from '../services/config/settings.js';
@@ -19,6 +20,7 @@ export const NOTHING_EXECUTED: ExecutionSummary = { groups: 0, statements: 0, fa
 /** Writes operations in as few statements as their plan allows, and tells the outcome of each. */
 export class OperationWriter implements ItemWriter<BoundOperation, number, SqlClient> {
   readonly reportsOutcomes = true;
+  private readonly logger = new Logger(OperationWriter.name);
   /** How the latest chunk was executed. */
   execution = NOTHING_EXECUTED;
 
@@ -40,7 +42,14 @@ export class OperationWriter implements ItemWriter<BoundOperation, number, SqlCl
 
   private async plan(tx: SqlClient, operations: readonly BoundOperation[]): Promise<Plan> {
     if (this.mode === 'serial') return planSerially(operations);
-    return planOperations(operations, await this.survey.read(tx, operations));
+    const knowledge = await this.survey.read(tx, operations);
+    try {
+      return planOperations(operations, knowledge);
+    } catch (error) {
+      // A fault of the planner must not stop the lane: one by one is always right.
+      this.logger.error({ message: 'Operations could not be planned; executed one by one', err: error as Error });
+      return planSerially(operations);
+    }
   }
 
   private execute(tx: SqlClient, plan: Plan): Promise<Execution> {

@@ -77,6 +77,17 @@ describe('a service whose role may not do everything', () => {
     expect(rows).toEqual([{ id: 1 }, { id: 10 }, { id: 11 }, { id: 12 }]);
   });
 
+  it('leaves existing rows alone where it may not even look whether they exist', async () => {
+    const ignoring = (id: number) =>
+      newOperation({
+        type: 'insert',
+        target: 'public.journal',
+        values: JSON.stringify({ id, line: 'new' }),
+        onConflict: 'ignore',
+      });
+    expect(await execute([ignoring(20), ignoring(1), ignoring(21)])).toEqual(['1', '0', '1']);
+  });
+
   it('finds no row that row-level security hides, and is refused one that it would hide', async () => {
     const set = { values: JSON.stringify({ a: 7 }) };
     const outcomes = await execute([

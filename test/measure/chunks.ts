@@ -1,3 +1,4 @@
+import { Logger } from '@nestjs/common';
 import pg from 'pg';
 import { loadSettings } from '../../src/services/config/settings.js';
 import { createDataSource, migrate } from '../../src/services/database/data-source.js';
@@ -17,6 +18,7 @@ export async function openChunks(connection: DatabaseConnection): Promise<Chunks
   const dataSource = await createDataSource(settings).initialize();
   await migrate(dataSource);
   await dataSource.destroy();
+  Logger.overrideLogger(false);
   const worker = await openWorkerWith(settings);
   const client = new pg.Client(clientOptions(connection));
   await client.connect();

@@ -6,6 +6,7 @@ import { splitChunks } from '../../src/services/explain/split-chunks.js';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
 import type { Plan } from '../../src/services/planner/plan.js';
 import type { NewOperation } from '../../src/services/queue/new-operation.js';
+import { insert } from './support/planning.js';
 import { column, table } from '../support/table.js';
 import { newOperation } from '../support/worker.js';
 
@@ -113,6 +114,21 @@ describe('what is kept of the plan of a chunk', () => {
     expect(kept.groups.length).toBeGreaterThan(0);
     expect(kept.sql.join('').length).toBeLessThanOrEqual(64 * 1024);
     expect(kept.groups.length + kept.omittedGroups!).toBe(5);
+  });
+
+  it('is less where the groups have many columns, though their statement is one', () => {
+    const names = Array.from({ length: 400 }, (_, index) => `c${index}`);
+    const wide = table('wide', [column('id', 'int4'), ...names.map((name) => column(name, 'text'))]);
+    const operations = Array.from({ length: 50 }, (_, id) =>
+      insert(wide, { id, ...Object.fromEntries(names.map((name) => [name, 'x'])) }),
+    );
+    const plan = planOf(
+      operations,
+      operations.map((_, index) => index),
+    );
+    const kept = toChunkPlan(plan, 'grouped', executions(plan));
+    expect(kept.groups.length).toBeGreaterThan(0);
+    expect(JSON.stringify(kept).length).toBeLessThanOrEqual(80 * 1024);
   });
 });
 

@@ -143,7 +143,7 @@ const EXAMPLES: Record<Rule, Example> = {
     operations: [insert(PLAIN, { id: 1 }), insert(OPAQUE, { id: 1 }), insert(PLAIN, { id: 2 })],
     planned: '0 | 1 | 2',
     withoutTheRule: '0 2 | 1',
-    waitsFor: { operation: 1, resource: 'the tables of lane 1' },
+    waitsFor: { operation: 1, resource: 'tables tied to public.plain' },
   },
   'old values': {
     operations: FREEING,

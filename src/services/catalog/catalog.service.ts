@@ -47,6 +47,7 @@ export class CatalogService {
   private snapshot: Snapshot | undefined;
   private reading: Promise<Snapshot> | undefined;
   private lastTie: string | undefined;
+  private readonly warned = new Set<string>();
 
   constructor(
     private readonly database: DatabaseService,
@@ -152,6 +153,16 @@ export class CatalogService {
       });
     }
     this.lastTie = tie;
+    this.warnOfUnknownTargets(snapshot.graph);
+  }
+
+  /** A name that is spelled wrong in a setting for safety must not go unnoticed. */
+  private warnOfUnknownTargets({ relations }: CatalogGraph): void {
+    for (const id of this.serial.named.map(tableId)) {
+      if (relations.has(id) || this.warned.has(id)) continue;
+      this.warned.add(id);
+      this.logger.warn({ message: `BATCH_SERIAL_TARGETS lists ${id}, but there is no such table`, target: id });
+    }
   }
 
   /** Tables of one snapshot; each is read once, several together, concurrent callers share the reading. */

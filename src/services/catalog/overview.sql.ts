@@ -50,9 +50,10 @@ export function selectOverview(): SqlStatement {
 // What a partition has of its root (conparentid, an attached index, an inherited check) counts with the root; what it
 // has of its own decides about rows that are sent to the root. Triggers count on both: the root's may be disabled alone.
 // Row-level security does not apply to superusers, owners and whoever may bypass it.
-// indnullsnotdistinct came with PostgreSQL 15; read through jsonb it is null before. That costs, so few indexes are.
-// A function that is neither built in nor an extension's may do anything: in a default when it is volatile, in a check
-// (which may look at other tables, though it should not) unless it is immutable.
+// conperiod (a foreign key that asks for a period to be covered, not for equality) came with PostgreSQL 18, indnullsnotdistinct
+// with 15; read through jsonb they are null before. That costs, so few indexes are.
+// A function that is neither built in nor an extension's may look at other tables, or write to them, unless it is immutable:
+// in a default, and in a check, though it should not there.
 const OVERVIEW = `
 with recursive relation as (
   select c.oid, n.nspname, c.relname, c.relkind, c.relrowsecurity, c.relispartition
@@ -81,7 +82,8 @@ domain_type as (
   join pg_catalog.pg_type t on t.oid = d.base and t.typtype <> 'd'
 ),
 foreign_key as (
-  select con.oid, con.conname, con.conrelid, con.confrelid, con.conkey, con.confkey, con.confdeltype, con.confupdtype
+  select con.oid, con.conname, con.conrelid, con.confrelid, con.conkey, con.confkey, con.confdeltype, con.confupdtype,
+    coalesce((to_jsonb(con) ->> 'conperiod')::bool, false) as by_period
   from pg_catalog.pg_constraint con
   where con.contype = 'f' and con.conparentid = 0
 ),
@@ -102,7 +104,8 @@ foreign_key_column as (
     json_agg(child.attname order by k.ord) as child_columns,
     json_agg(parent.attname order by k.ord) as parent_columns,
     bool_and(
-      (
+      not f.by_period
+      and (
         coalesce(child_type.base, child.atttypid) = coalesce(parent_type.base, parent.atttypid)
         or (
           coalesce(child_type.base, child.atttypid) in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
@@ -162,7 +165,7 @@ unique_index as (
   where (i.indisunique or i.indisexclusion) and i.indisready
 ),
 user_function as (
-  select p.oid, p.proname, p.provolatile
+  select p.oid, p.proname
   from pg_catalog.pg_proc p
   where p.oid >= 16384
     and p.provolatile <> 'i'
@@ -171,18 +174,32 @@ user_function as (
       where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e'
     )
 ),
+-- Called by name, or by an operator of a user's.
+called as (
+  select f.oid, f.proname, 'pg_catalog.pg_proc'::regclass as class
+  from user_function f
+  union all
+  select o.oid, f.proname, 'pg_catalog.pg_operator'::regclass
+  from user_function f
+  join pg_catalog.pg_operator o on o.oprcode = f.oid
+),
 function_use as (
-  select d.classid, d.objid, f.proname, f.provolatile
+  select distinct d.classid, d.objid, f.proname
   from pg_catalog.pg_depend d
-  join user_function f on f.oid = d.refobjid
-  where d.refclassid = 'pg_catalog.pg_proc'::regclass
-    and d.classid in ('pg_catalog.pg_attrdef'::regclass, 'pg_catalog.pg_constraint'::regclass)
+  join called f on f.class = d.refclassid and f.oid = d.refobjid
+  where d.classid in (
+    'pg_catalog.pg_attrdef'::regclass, 'pg_catalog.pg_constraint'::regclass, 'pg_catalog.pg_type'::regclass
+  )
 ),
 checked_domain as (
   select con.contypid as oid, u.proname
   from function_use u
   join pg_catalog.pg_constraint con on con.oid = u.objid
   where u.classid = 'pg_catalog.pg_constraint'::regclass and con.contypid <> 0
+  union
+  select u.objid, u.proname
+  from function_use u
+  where u.classid = 'pg_catalog.pg_type'::regclass
 ),
 checked_type as (
   select c.oid, c.proname
@@ -208,14 +225,14 @@ hazard as (
   select def.adrelid, format('has a default that calls the function %I', u.proname), true
   from function_use u
   join pg_catalog.pg_attrdef def on def.oid = u.objid
-  where u.classid = 'pg_catalog.pg_attrdef'::regclass and u.provolatile = 'v'
+  where u.classid = 'pg_catalog.pg_attrdef'::regclass
   union all
   select con.conrelid, format('has a check that calls the function %I', u.proname), true
   from function_use u
   join pg_catalog.pg_constraint con on con.oid = u.objid
   where u.classid = 'pg_catalog.pg_constraint'::regclass and con.conrelid <> 0
   union all
-  select a.attrelid, format('has a domain whose check calls the function %I', c.proname), true
+  select a.attrelid, format('has a domain that calls the function %I', c.proname), true
   from checked_type c
   join pg_catalog.pg_type t on c.oid in (t.oid, t.typelem)
   join pg_catalog.pg_attribute a on a.atttypid = t.oid and not a.attisdropped

@@ -141,8 +141,8 @@ export interface Table {
   /** What else a delete of a row may change; undefined when it changes nothing else. */
   reach: CascadeReach | undefined;
   /**
-   * Why the effects of a statement on this table cannot be told from the catalog (a trigger, a rule, an expression
-   * index, …): its operations run one by one, as barriers. Undefined for an ordinary table.
+   * Why the effects of a statement on this table cannot be told from the catalog (a trigger, a rule, a
+   * function of a user's in a default, …): its operations run one by one, as barriers. Undefined for an ordinary table.
    */
   opaque: string | undefined;
   /** 0 to 63. Tables that may influence one another have the same lane; a lane is served by one chunk at a time. */

@@ -73,7 +73,7 @@ export function selectTables(oids: readonly number[]): SqlStatement {
 const TABLES = `
 with recursive attribute as (
   select a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attidentity, a.attgenerated,
-    a.attcollation
+    a.attcollation, a.attstorage = 'p' and a.attlen = -1 as is_stored_plain
   from pg_catalog.pg_attribute a
   where a.attrelid = any($1::oid[]) and a.attnum > 0 and not a.attisdropped
 ),
@@ -207,6 +207,8 @@ table_column as (
     ),
     'tied',
       a.attrelid in (select tt.root from tied_table tt)
+      -- What does not fit into a page is refused.
+      or a.is_stored_plain
       or (a.attrelid, a.attname) in (select tn.root, tn.attname from tied_name tn)
       or (a.attrelid, a.attnum) in (
         select level.attrelid, level.attnum

@@ -42,6 +42,13 @@ export class TargetList {
     return new TargetList(parsed.map(({ entry }) => entry).filter((entry) => typeof entry !== 'string'));
   }
 
+  /** The tables that it names one by one. */
+  get named(): readonly TargetName[] {
+    return this.entries.flatMap(({ schema, name }) =>
+      schema === undefined || name === undefined ? [] : [{ schema, name }],
+    );
+  }
+
   includes(target: TargetName): boolean {
     return !isReservedSchema(target.schema) && this.entries.some((entry) => matches(entry, target));
   }

@@ -55,7 +55,8 @@ select ${casts(valueColumns, 'v')} from ${source(valueColumns, 'v')} order by s.
  * by the unique key that their values give (see `isTellable`).
  */
 function composeIgnore(shape: BoundOperation, operations: readonly BoundOperation[]): ComposedStatement {
-  if (operations.length === 1) {
+  // Without operations it stands for one: it shows whether they can be executed alone.
+  if (operations.length <= 1) {
     const insert = composeInsert(shape, operations);
     return { ...insert, text: `${insert.text} on conflict do nothing` };
   }

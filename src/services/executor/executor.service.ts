@@ -27,16 +27,18 @@ export interface Execution {
 export class ExecutorService {
   /** Groups together where they can be. */
   execute(tx: SqlClient, plan: Plan): Promise<Execution> {
-    return this.run(tx, plan, (run) => run.quickly());
+    return this.run(new TargetWriter(tx), plan, (run) => run.quickly());
   }
 
-  /** Every group by itself, in its own savepoint: with a plan of single operations, the measure of all others. */
+  /**
+   * Every group by itself, in its own savepoint: with a plan of single operations, the measure of all others. No operation is
+   * executed twice, so the plan should have no more groups than `MAX_RELEASED_SAVEPOINTS` where others use the server.
+   */
   executeOneByOne(tx: SqlClient, plan: Plan): Promise<Execution> {
-    return this.run(tx, plan, (run) => run.oneByOne());
+    return this.run(new TargetWriter(tx, Infinity), plan, (run) => run.oneByOne());
   }
 
-  private async run(tx: SqlClient, plan: Plan, work: (run: PlanRun) => Promise<void>): Promise<Execution> {
-    const writer = new TargetWriter(tx);
+  private async run(writer: TargetWriter, plan: Plan, work: (run: PlanRun) => Promise<void>): Promise<Execution> {
     const run = new PlanRun(writer, plan);
     // A deferred constraint would speak up at the commit, where nobody can be blamed.
     writer.command('set constraints all immediate');

@@ -6,7 +6,7 @@ import { blameFor } from './blame-for.js';
 import { isSalvageable, violatedForeignKey } from './isolation-hints.js';
 import { selectMissingParents } from './missing-parents.sql.js';
 import { suspectOperations } from './suspect-operations.js';
-import type { StatementCounter, TargetWriter } from './target.writer.js';
+import { LandingFailedError, type StatementCounter, type TargetWriter } from './target.writer.js';
 import { toOperationError } from './to-operation-error.js';
 import { toOutcome, toOutcomes } from './to-outcome.js';
 
@@ -16,6 +16,10 @@ type Operations = readonly BoundOperation[];
 export class GroupIsolator implements IsolationPort<BoundOperation, Outcome> {
   /** Foreign keys whose missing parents were asked for. What remains of them in other blocks is known by now. */
   private readonly asked = new Set<string>();
+
+  private salvaged = false;
+  /** Several inserts that ignore conflicts take another statement than one, which may need more privileges. */
+  private onlyAlone = false;
 
   constructor(
     private readonly writer: TargetWriter,
@@ -30,7 +34,9 @@ export class GroupIsolator implements IsolationPort<BoundOperation, Outcome> {
   }
 
   blame(error: unknown, operations: Operations): Blame {
-    return blameFor(error, operations.length);
+    const blame = blameFor(error, operations.length);
+    if (blame === 'all' && operations.length > 1) this.onlyAlone = true;
+    return blame === 'many' && this.writer.losesPatience() ? 'abort' : blame;
   }
 
   failure(operation: BoundOperation, error: unknown): Outcome {
@@ -45,13 +51,22 @@ export class GroupIsolator implements IsolationPort<BoundOperation, Outcome> {
 
   readonly rehearsal: Rehearsal<BoundOperation, Outcome> = {
     probe: (sets) => this.writer.probe(sets, this.counter),
-    land: async (operations) => toOutcomes(operations, await this.writer.land(operations, this.counter)),
+    land: (operations) => this.land(operations),
     salvage: async (operations, error) => {
       if (this.writer.releasable === 0 || !isSalvageable(error as DatabaseErrorFields, operations)) return undefined;
       const landed = await this.writer.salvage(operations, this.counter);
+      this.salvaged = true;
       return operations.map((operation, index) => (landed[index] === true ? toOutcome(operation, 1) : undefined));
     },
   };
+
+  private async land(operations: Operations): Promise<Outcome[]> {
+    // It conflicted with something, and now it does not: it drew another value, out of its order among those salvaged.
+    if (this.salvaged && draws(this.shape)) throw new LandingFailedError(operations, 'they draw values out of order');
+    const sets = this.onlyAlone ? operations.map((operation) => [operation]) : [operations];
+    const landed = await Promise.all(sets.map((set) => this.writer.land(set, this.counter)));
+    return toOutcomes(operations, landed.flat());
+  }
 
   private async withoutParent(error: DatabaseErrorFields, operations: Operations): Promise<number[]> {
     const foreignKey = violatedForeignKey(error, this.shape);
@@ -61,4 +76,8 @@ export class GroupIsolator implements IsolationPort<BoundOperation, Outcome> {
     const rows = question && (await this.writer.ask<{ ord: number }>(question, this.counter));
     return rows?.map(({ ord }) => ord - 1) ?? [];
   }
+}
+
+function draws({ table, valueColumns }: BoundOperation): boolean {
+  return [...table.columns.values()].some((column) => column.sequences.length > 0 && !valueColumns.includes(column));
 }

@@ -17,7 +17,7 @@ type Operations = readonly BoundOperation[];
  * PostgreSQL keeps 64 subtransactions of a transaction in shared memory. With more that have written, every other session has
  * to look them up on disk. Those that were rolled back do not count.
  */
-const MAX_RELEASED_SAVEPOINTS = 48;
+export const MAX_RELEASED_SAVEPOINTS = 48;
 
 /** A plan that is kept knows nothing of the number of rows. */
 const MAX_PREPARED_ROWS = 64;
@@ -25,20 +25,35 @@ const MAX_PREPARED_ROWS = 64;
 /** Preparing pays from the third statement on, a new plan that is kept from the sixth. */
 export const isRepeated = (statements: number): boolean => statements >= 8;
 
+const MAX_TIMEOUTS = 2;
+
 /**
  * Sends statements for operations within one transaction, alone or behind savepoints. What needs no answer is not waited for:
  * it travels with the next statement, and its failure is told by `settle`, which comes before any judgement.
  */
 export class TargetWriter {
   private released = 0;
+  private timeouts = 0;
   private underway: Promise<unknown>[] = [];
   private landing = false;
 
-  constructor(private readonly tx: SqlClient) {}
+  constructor(
+    private readonly tx: SqlClient,
+    private readonly maxReleased = MAX_RELEASED_SAVEPOINTS,
+  ) {}
+
+  /**
+   * To be told of each statement that took too long. Answers true when that has happened too often: while one chunk looks for
+   * the slow operation by itself, all lanes that it holds wait; a smaller chunk finds it sooner.
+   */
+  losesPatience(): boolean {
+    this.timeouts += 1;
+    return this.timeouts > MAX_TIMEOUTS;
+  }
 
   /** How many more savepoints may be released that have written. */
   get releasable(): number {
-    return MAX_RELEASED_SAVEPOINTS - this.released;
+    return this.maxReleased - this.released;
   }
 
   /** A command that has to succeed, without waiting for it. */

@@ -30,18 +30,19 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
 };
 const FOREIGN_KEY_VIOLATION = '23503';
 const MAX_MESSAGE_LENGTH = 2000;
-/** The whole row, with columns that the caller neither sent nor may be allowed to see. */
-const SHOWS_ROW = /^Failing row/;
+/** The detail is the whole row, in whatever language: columns that the caller neither sent nor may be allowed to see. */
+const SHOWS_ROW: ReadonlySet<string> = new Set(['23502', '23514', '44000']);
 
 /** The verdict that an error of the database is, for the operation that met it alone. */
 export function toOperationError(error: DatabaseErrorFields, operation: BoundOperation): IOperationError {
-  const detail = error.detail === undefined || SHOWS_ROW.test(error.detail) ? '' : ` (${error.detail})`;
+  const detail = error.detail === undefined || SHOWS_ROW.has(error.code ?? '') ? '' : ` (${error.detail})`;
   return {
     code:
       error.code === FOREIGN_KEY_VIOLATION
         ? foreignKeyCode(error, operation)
         : (CODES[error.code ?? ''] ?? 'DATABASE_ERROR'),
-    message: `${error.message}${detail}`.slice(0, MAX_MESSAGE_LENGTH),
+    // No half of a pair at the end: it would not be stored.
+    message: `${error.message}${detail}`.slice(0, MAX_MESSAGE_LENGTH).replace(/[\uD800-\uDBFF]$/, ''),
     ...(error.constraint !== undefined && { constraint: error.constraint }),
     ...(error.column !== undefined && { column: error.column }),
     ...(error.code !== undefined && { sqlState: error.code }),

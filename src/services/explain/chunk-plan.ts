@@ -6,8 +6,8 @@ import { describePlan, type GroupDescription } from './describe-plan.js';
 
 /** A chunk of a thousand single operations has a thousand groups that look alike. */
 const MAX_GROUPS = 50;
-/** A table has up to 1600 columns, and each statement names them several times. */
-const MAX_SQL_LENGTH = 64 * 1024;
+/** A table has up to 1600 columns, and each group and each statement names them. */
+const MAX_LENGTH = 64 * 1024;
 
 /**
  * What is kept of an executed plan: its first groups, each text once, operations by their ids. Pure.
@@ -19,13 +19,12 @@ export function toChunkPlan(plan: Plan, mode: ChunkPlan['mode'], executions: rea
   const groups: ChunkPlanGroup[] = [];
   let length = 0;
   for (const [index, description] of describePlan(plan, MAX_GROUPS).entries()) {
-    let text = sql.indexOf(description.sql);
-    if (text < 0) {
-      length += description.sql.length;
-      if (length > MAX_SQL_LENGTH) break;
-      text = sql.push(description.sql) - 1;
-    }
-    groups.push(toKept(description, text, executions[index]!, plan));
+    const known = sql.indexOf(description.sql);
+    const group = toKept(description, known < 0 ? sql.length : known, executions[index]!, plan);
+    length += JSON.stringify(group).length + (known < 0 ? description.sql.length : 0);
+    if (length > MAX_LENGTH) break;
+    if (known < 0) sql.push(description.sql);
+    groups.push(group);
   }
   const omitted = plan.groups.length - groups.length;
   return { mode, sql, groups, ...(omitted > 0 && { omittedGroups: omitted }) };

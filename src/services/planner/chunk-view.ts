@@ -69,7 +69,11 @@ export class ChunkView {
 
   /** A value that was read from a row. */
   readValue(text: string | null, column: Column): Value {
-    return this.valueOf(text, column, column.storedType);
+    if (text === null) return NULL;
+    const comparableText = asksDatabase(column)
+      ? this.rankedText(text, column, column.storedType)
+      : comparable(text, column);
+    return this.asValue(comparableText, column);
   }
 
   /** True when a value of the child compares with one of the parent as the same text. */
@@ -93,17 +97,19 @@ export class ChunkView {
 
   private valueOf(value: Json, column: Column, storedType: string | undefined): Value {
     if (value === null) return NULL;
-    const text = this.comparableText(value, column, storedType);
+    if (!asksDatabase(column)) return this.asValue(comparable(value, column), column);
+    const text = encodeValue(value, column);
+    return text === null ? UNKNOWN : this.asValue(this.rankedText(text, column, storedType), column);
+  }
+
+  private asValue(text: string | undefined, column: Column): Value {
     return text === undefined ? UNKNOWN : { state: 'known', text, beyond: this.isBeyond(text, column) };
   }
 
-  private comparableText(value: Json, column: Column, storedType: string | undefined): string | undefined {
-    if (!asksDatabase(column)) return comparable(value, column);
-    const text = encodeValue(value, column);
-    if (text === null) return undefined;
-    if (!this.applies('equality')) return `${column.family}#${text}`;
-    const rank = this.knowledge.ranks.get(column.family)?.get(rankKey(text, storedType));
-    return rank === undefined ? undefined : `${column.family}#${rank}`;
+  private rankedText(text: string, { family }: Column, storedType: string | undefined): string | undefined {
+    if (!this.applies('equality')) return `${family}#${text}`;
+    const rank = this.knowledge.ranks.get(family)?.get(rankKey(text, storedType));
+    return rank === undefined ? undefined : `${family}#${rank}`;
   }
 
   /** True when a sequence may give this very value from now on. */

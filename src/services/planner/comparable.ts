@@ -1,5 +1,6 @@
 import type { Json } from '../../interfaces/json.js';
 import type { Column } from '../catalog/table.js';
+import { isDate } from './legal-value.js';
 
 /**
  * A text that is the same for two values of a column exactly when PostgreSQL holds them equal; undefined when only the
@@ -13,15 +14,13 @@ export function comparable(value: Json, column: Column): string | undefined {
     case 'int2':
     case 'int4':
     case 'int8':
-      return /^\s*[+-]?\d{1,20}\s*$/.test(text) ? `i${BigInt(text.trim())}` : undefined;
-    case 'uuid': {
-      const digits = text.toLowerCase().replace(/[{}-]/g, '');
-      return /^[0-9a-f]{32}$/.test(digits) ? `u${digits}` : undefined;
-    }
+      return INTEGER.test(text) ? `i${BigInt(text.trim())}` : undefined;
+    case 'uuid':
+      return UUID.test(text) ? `u${text.toLowerCase().replace(/[{}-]/g, '')}` : undefined;
     case 'boolean':
       return BOOLEANS.get(text);
     case 'date':
-      return /^\d{4}-\d{2}-\d{2}$/.test(text) ? `d${text}` : undefined;
+      return isDate(text) ? `d${text}` : undefined;
     case 'text':
       return `t${text}`;
     case 'varchar':
@@ -41,6 +40,9 @@ export function comparable(value: Json, column: Column): string | undefined {
   }
 }
 
+/** With what PostgreSQL takes for blanks. */
+const INTEGER = /^[ \t\n\v\f\r]*[+-]?\d{1,20}[ \t\n\v\f\r]*$/;
+const UUID = /^(?:\{[0-9a-f]{4}(?:-?[0-9a-f]{4}){7}\}|[0-9a-f]{4}(?:-?[0-9a-f]{4}){7})$/i;
 const INTEGERS: ReadonlySet<string> = new Set(['int2', 'int4', 'int8']);
 const ONLY_DATABASE_KNOWS: ReadonlySet<string> = new Set(['enum', 'numeric', 'float', 'json', 'array', 'other']);
 

@@ -31,6 +31,8 @@ export function foldOperations(
 }
 
 function foldedValues(earlier: PlannedOperation, later: BoundOperation, applies: Applies): JsonRow | undefined {
+  // Another spelling might be refused.
+  if (!spellsKeyAlike(earlier, later)) return undefined;
   switch (later.kind) {
     case 'update':
       return overwrites(earlier, later.valueColumns, applies) ? (later.operation.values ?? undefined) : undefined;
@@ -48,6 +50,12 @@ function foldedValues(earlier: PlannedOperation, later: BoundOperation, applies:
   }
 }
 
+const spellsKeyAlike = (earlier: BoundOperation, later: BoundOperation): boolean =>
+  later.keyColumns.every(
+    (column) =>
+      encodeValue(keyValue(earlier, column.name), column) === encodeValue(keyValue(later, column.name), column),
+  );
+
 /** Nothing but their types could have refused the earlier values, and these accept them. */
 function overwrites(earlier: BoundOperation, columns: readonly Column[], applies: Applies): boolean {
   return columns.every(
@@ -58,20 +66,16 @@ function overwrites(earlier: BoundOperation, columns: readonly Column[], applies
 }
 
 /**
- * The first upsert may make the row: with its own spelling of the key, which later ones leave alone. Every upsert draws the
- * values of the sequences that it leaves to them, so that folded ones would shift all that are drawn after.
+ * Every upsert draws the values of the sequences that it leaves to them, so that folded ones would shift all that are drawn
+ * after.
  */
 function overwritesUpserted(earlier: BoundOperation, later: BoundOperation, applies: Applies): boolean {
   const { table, valueColumns } = later;
   const draws = [...table.columns.values()].some(
     (column) => column.sequences.length > 0 && !valueColumns.includes(column),
   );
-  const sameKey = later.keyColumns.every(
-    (column) =>
-      encodeValue(keyValue(earlier, column.name), column) === encodeValue(keyValue(later, column.name), column),
-  );
   const others = later.valueColumns.filter((column) => !later.keyColumns.includes(column));
-  return sameKey && !draws && overwrites(earlier, others, applies);
+  return !draws && overwrites(earlier, others, applies);
 }
 
 /** With one sign, every state in between lies between the first and the last, and so within any range that holds both. */

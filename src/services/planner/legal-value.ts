@@ -1,5 +1,6 @@
 import type { Json } from '../../interfaces/json.js';
 import type { Column } from '../catalog/table.js';
+import { isStorable } from '../catalog/target-name.js';
 import { encodeValue } from '../composer/encode-value.js';
 
 const INTEGER_BITS = { int2: 16, int4: 32, int8: 64 } as const;
@@ -30,10 +31,10 @@ export function isLegal(value: Json, column: Column): boolean {
     case 'uuid':
       return UUID.test(text);
     case 'text':
-      return true;
+      return isStorable(text);
     case 'varchar':
     case 'bpchar':
-      return column.maxLength === undefined || [...text].length <= column.maxLength;
+      return isStorable(text) && (column.maxLength === undefined || [...text].length <= column.maxLength);
     case 'date':
       return isDate(text);
     case 'json':
@@ -64,7 +65,8 @@ function isNumeric(text: string, precision: Column['precision']): boolean {
   );
 }
 
-function isDate(text: string): boolean {
+/** A day that there is, of the years 1 to 9999. */
+export function isDate(text: string): boolean {
   const match = DATE.exec(text);
   if (match === null || match[1] === '0000') return false;
   const date = new Date(`${text}T00:00:00Z`);

@@ -23,6 +23,7 @@ interface KeySpaces {
 /** Finds out what each operation of a chunk reads and changes, as tokens. Pure. */
 export class ChunkResources {
   private readonly histories = new Map<string, RowHistory>();
+  private readonly lanes = new Map<number, Barrier>();
   private readonly barriers = new Memo((words) => new Barrier(words));
   private readonly sequences = new Memo(() => new Token());
   private readonly reaches = new Memo(() => new Token());
@@ -49,7 +50,7 @@ export class ChunkResources {
   /** The tokens of an operation on an ordinary table, or of a barrier. */
   addTo(found: TokenList, operation: BoundOperation): void {
     const { table } = operation;
-    const lane = this.barriers.get(`the tables of lane ${table.lane}`);
+    const lane = memo(this.lanes, table.lane, () => new Barrier(`tables tied to ${table.id}`));
     const own = this.barriers.get(table.id);
     lane.pass(found);
     own.pass(found);
@@ -282,7 +283,7 @@ class Memo<T> {
   }
 }
 
-function memo<T>(made: Map<string, T>, name: string, make: () => T): T {
+function memo<K, T>(made: Map<K, T>, name: K, make: () => T): T {
   const known = made.get(name);
   if (known !== undefined) return known;
   const value = make();

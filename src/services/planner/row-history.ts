@@ -40,7 +40,9 @@ export class RowHistory {
     this.known = chunk.knowledge.tables.get(table.id);
     this.columns = [...relevantColumns(table)];
     this.onlyNames =
-      this.columns.every((name) => identity.columns.includes(name)) &&
+      [...this.columns, ...table.watches.flatMap(({ depends }) => depends)].every((name) =>
+        identity.columns.includes(name),
+      ) &&
       operations.every((operation) => !changes(operation, identity.columns)) &&
       operations.every((operation) => (namingKey(operation) ?? identity) === identity);
     this.addRowsRead();
@@ -116,7 +118,10 @@ export class RowHistory {
       const values = columns.map((name, index) =>
         this.chunk.readValue(texts[index] ?? null, this.table.columns.get(name)!),
       );
-      const identity = combine(this.identity.columns.map((name) => values[columns.indexOf(name)] ?? UNKNOWN));
+      const identity = combine(
+        this.identity.columns.map((name) => values[columns.indexOf(name)] ?? UNKNOWN),
+        this.identity.nullsNotDistinct,
+      );
       const name = identity.state === 'known' ? { text: identity.text } : { text: `read ${JSON.stringify(texts)}` };
       if (identity.state === 'unknown') this.reliable = false;
       const row = this.row(name.text);

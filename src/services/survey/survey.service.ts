@@ -1,9 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { isolate, type Blame } from '../../batch/isolate.js';
+import { isolate } from '../../batch/isolate.js';
 import { parseTargetName, tableSql } from '../catalog/target-name.js';
 import { UNKNOWN_SEQUENCE } from '../catalog/table.js';
 import type { SqlClient } from '../database/sql.js';
 import { errorKind } from '../database/sql-state.js';
+import { toBlame } from '../database/to-blame.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
 import { NOTHING_KNOWN, rankKey, type KnownRows, type Knowledge } from '../planner/knowledge.js';
 import { chooseSearches, type Search } from './choose-searches.js';
@@ -106,7 +107,7 @@ class Survey {
         const [found] = await this.inSavepoint([() => this.search(search, keys)]);
         return keys.map((_, index) => (index === 0 ? found! : NOTHING_FOUND));
       },
-      blame,
+      blame: toBlame,
       failure: () => NOTHING_FOUND,
     });
     return { searched: parts.flatMap(({ searched }) => searched), rows: parts.flatMap(({ rows }) => rows) };
@@ -141,7 +142,7 @@ class Survey {
         await this.rankAll(type, some);
         return some.map((value) => [value]);
       },
-      blame,
+      blame: toBlame,
       failure: () => [],
     });
     return this.rankAll(type, castable.flat());
@@ -189,10 +190,6 @@ function toTables(searches: readonly Search[], found: readonly Found[]): Map<str
   });
   return tables;
 }
-
-const BLAME = { transient: 'abort', systemic: 'all', operation: 'item' } as const satisfies Record<string, Blame>;
-
-const blame = (error: unknown): Blame => BLAME[errorKind(error)];
 
 function refuseTransient(error: unknown): void {
   if (errorKind(error) === 'transient') throw error;

@@ -39,6 +39,29 @@ export const REFERENCE_PROFILES: readonly Profile[] = [
     ],
   },
   {
+    // Which row an operation is about, only the database can tell; what it refers to is known all the same.
+    name: 'references-of-unknown-rows',
+    rules: ['missing parent', 'released parent'],
+    ddl: `
+      create table origin (id int primary key);
+      create sequence coded_no;
+      create table coded (id text primary key default ('c' || nextval('coded_no')), origin_id int references origin, a int);
+      create view coded_dump as select case when id < 'c' then id end as id, origin_id, a from coded;`,
+    shapes: [
+      parent('origin'),
+      {
+        target: 'coded',
+        columns: { id: from('a', 'b'), origin_id: nullable(id), a: between(1, 3) },
+        keys: ['id'],
+        starts: 'id origin_id',
+        inserts: ['origin_id', 'id origin_id'],
+        updates: ['origin_id', 'a'],
+        weights: { ignore: 0, insert: 4, update: 1, delete: 1 },
+      },
+    ],
+    expected: { perGroup: 1.05 },
+  },
+  {
     name: 'references-to-unique-keys',
     rules: ['missing parent', 'freed value', 'old values'],
     ddl: `

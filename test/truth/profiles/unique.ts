@@ -109,4 +109,20 @@ export const UNIQUE_PROFILES: readonly Profile[] = [
     ],
     expected: { perGroup: 1.1 },
   },
+  {
+    name: 'unique-nulls-not-distinct',
+    rules: ['freed value', 'old values'],
+    ddl: `create table nameless (a int unique nulls not distinct, b int unique, c int);`,
+    shapes: [
+      {
+        target: 'nameless',
+        columns: { a: nullable(between(1, 3)), b: nullable(between(1, 3)), c: between(1, 3) },
+        keys: ['a', 'b'],
+        inserts: ['b', 'a b'],
+        updates: ['a', 'b', 'c'],
+        starts: 'a b',
+      },
+    ],
+    expected: { perGroup: 1.02 },
+  },
 ];
