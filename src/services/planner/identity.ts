@@ -28,3 +28,10 @@ export function namingKey({ table, keyColumns }: BoundOperation): UniqueKey | un
     keyColumns.map(({ name }) => name),
   );
 }
+
+/** True when an existing row may have another value in one of these columns afterwards. */
+export function changes({ kind, keyColumns, valueColumns }: BoundOperation, columns: readonly string[]): boolean {
+  if (kind === 'insert' || kind === 'ignore' || kind === 'delete') return false;
+  const conflictKey = kind === 'upsert' ? keyColumns : [];
+  return valueColumns.some((column) => columns.includes(column.name) && !conflictKey.includes(column));
+}

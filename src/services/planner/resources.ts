@@ -1,8 +1,9 @@
 import { UNKNOWN_SEQUENCE, type ForeignKey, type Table, type Watch } from '../catalog/table.js';
 import type { BoundOperation } from './bound-operation.js';
 import type { ChunkView } from './chunk-view.js';
-import { namingKey } from './identity.js';
-import { ANY_ROW, changes, RowHistory, type RowName } from './row-history.js';
+import { changes, namingKey } from './identity.js';
+import { ANY_ROW, type RowName } from './name-rows.js';
+import { RowHistory } from './row-history.js';
 import { Barrier, Space, Token, type TokenList } from './tokens.js';
 import { UNKNOWN, type Value } from './value.js';
 

@@ -1,19 +1,10 @@
 import type { Table, UniqueKey } from '../catalog/table.js';
 import type { BoundOperation } from './bound-operation.js';
 import type { ChunkView } from './chunk-view.js';
-import { namingKey } from './identity.js';
+import { changes, namingKey } from './identity.js';
 import { searchKey, searchName, type KnownRows } from './knowledge.js';
-import { combinations, combine, UNKNOWN, type KnownValue, type Value } from './value.js';
-
-/** A row as the operations of a chunk name it: by its identity, or by the insert that draws one. */
-export interface RowName {
-  text: string;
-  /** Absent for a row whose identity is NULL. */
-  identity?: KnownValue | { state: 'fresh' };
-}
-
-/** Operations on this table whose row only the database can tell. */
-export const ANY_ROW = 'any row';
+import { ANY_ROW, nameRows, type RowName } from './name-rows.js';
+import { combinations, combine, UNKNOWN, type Value } from './value.js';
 
 /**
  * Which rows the operations on one table may touch, and what these rows may hold at any time during the chunk: what was read
@@ -132,7 +123,7 @@ export class RowHistory {
 
   /** Rows that the operation names by their identity, or makes. */
   private addDirect(operation: BoundOperation, index: number): void {
-    const names = this.directNames(operation, index);
+    const names = nameRows(this.chunk, this.identity, operation, index);
     if (names === ANY_ROW) {
       this.reliable = false;
       return;
@@ -141,55 +132,6 @@ export class RowHistory {
     if (this.onlyNames) return;
     for (const name of names) this.addName(name, operation);
     this.write(operation, names);
-  }
-
-  private directNames(operation: BoundOperation, index: number): readonly RowName[] | typeof ANY_ROW {
-    const { kind } = operation;
-    const names: RowName[] = [];
-    if (kind !== 'insert' && kind !== 'ignore' && namingKey(operation) === this.identity) {
-      const named = this.chunk.named(operation, this.identity.columns);
-      if (named.state !== 'known') return ANY_ROW;
-      names.push({ text: named.text, identity: named });
-    } else if (kind === 'insert' || kind === 'ignore' || kind === 'upsert') {
-      const made = this.madeName(
-        this.chunk.inserted(operation, this.identity.columns, this.identity.nullsNotDistinct),
-        index,
-      );
-      if (made === undefined) return ANY_ROW;
-      names.push(made);
-    }
-    const renamed = this.renamed(operation, names[0]);
-    return renamed === ANY_ROW ? ANY_ROW : [...names, ...renamed];
-  }
-
-  private madeName(identity: Value, index: number): RowName | undefined {
-    switch (identity.state) {
-      case 'known':
-        return { text: identity.text, identity };
-      case 'fresh':
-        return { text: `fresh ${index}`, identity: { state: 'fresh' } };
-      case 'null':
-        return { text: `null ${index}` };
-      case 'unknown':
-        return undefined;
-      default:
-        return identity satisfies never;
-    }
-  }
-
-  /** The name that an update gives to its row, if it is another one. */
-  private renamed(operation: BoundOperation, old: RowName | undefined): readonly RowName[] | typeof ANY_ROW {
-    if (!changes(operation, this.identity.columns)) return [];
-    if (operation.kind === 'increment') return ANY_ROW;
-    const identity = combine(
-      this.identity.columns.map((name) => {
-        const written = this.chunk.storedValue(operation, this.table.columns.get(name)!);
-        return written ?? (old === undefined ? UNKNOWN : this.chunk.namedValue(operation, name));
-      }),
-      this.identity.nullsNotDistinct,
-    );
-    if (identity.state !== 'known') return ANY_ROW;
-    return identity.text === old?.text ? [] : [{ text: identity.text, identity }];
   }
 
   private addName({ text, identity }: RowName, operation: BoundOperation): void {
@@ -224,7 +166,8 @@ export class RowHistory {
     }
     for (let grown = true; grown;) {
       grown = false;
-      for (const operation of otherwise) grown = this.addFound(operation) || grown;
+      const holders = new Map<UniqueKey, Holders>();
+      for (const operation of otherwise) grown = this.addFound(operation, holders) || grown;
     }
   }
 
@@ -236,19 +179,36 @@ export class RowHistory {
     return this.known?.searched.get(searchName(operation))?.has(searchKey(operation)) === true;
   }
 
-  private addFound(operation: BoundOperation): boolean {
+  /** @param holders of this round; who comes to hold a value in it is found in the next one */
+  private addFound(operation: BoundOperation, holders: Map<UniqueKey, Holders>): boolean {
     const key = namingKey(operation)!;
-    const sought = this.chunk.named(operation, key.columns);
+    const holding = holders.get(key) ?? this.holdersOf(key);
+    holders.set(key, holding);
     const before = this.touched.get(operation);
     const names = new Map((before === undefined || before === ANY_ROW ? [] : before).map((name) => [name.text, name]));
     const size = names.size;
-    for (const [text, row] of this.rows) {
-      if (names.has(text) || !this.mayHold(row, key.columns, sought)) continue;
-      names.set(text, this.nameOf(text, row));
+    for (const text of mayHold(holding, this.chunk.named(operation, key.columns))) {
+      if (!names.has(text)) names.set(text, this.nameOf(text, this.row(text)));
     }
     const found = [...names.values()];
     this.touched.set(operation, found);
     return this.write(operation, found) || names.size > size;
+  }
+
+  private holdersOf(key: UniqueKey): Holders {
+    const holders: Holders = { known: new Map(), unknown: [], fresh: [] };
+    for (const [text, row] of this.rows) {
+      for (const value of combinations(key.columns.map((name) => this.held(row, name)))) {
+        if (value.state === 'unknown') holders.unknown.push(text);
+        else if (value.state === 'fresh') holders.fresh.push(text);
+        else if (value.state === 'known') {
+          const same = holders.known.get(value.text);
+          if (same === undefined) holders.known.set(value.text, [text]);
+          else same.push(text);
+        }
+      }
+    }
+    return holders;
   }
 
   private nameOf(text: string, row: Row): RowName {
@@ -291,13 +251,9 @@ export class RowHistory {
   private row(text: string): Row {
     const known = this.rows.get(text);
     if (known !== undefined) return known;
-    const row: Row = { values: [], complete: false };
+    const row: Row = { names: [text], values: [], complete: false };
     this.rows.set(text, row);
     return row;
-  }
-
-  private mayHold(row: Row, columns: readonly string[], sought: Value): boolean {
-    return combinations(columns.map((name) => this.held(row, name))).some((value) => mayBeEqual(value, sought));
   }
 
   private add(row: Row, column: string, value: Value): boolean {
@@ -317,12 +273,15 @@ export class RowHistory {
     this.columns.forEach((column, index) => {
       for (const value of dropped.values[index] ?? []) this.add(kept, column, value);
     });
-    for (const [text, row] of this.rows) if (row === dropped) this.rows.set(text, kept);
+    for (const text of dropped.names) this.rows.set(text, kept);
+    kept.names.push(...dropped.names);
     return true;
   }
 }
 
 interface Row {
+  /** All names that it may have. */
+  names: string[];
   /** By the column's place among the relevant ones: every value, each once. */
   values: Value[][];
   /** True when it is known what the row held at first, or that there was none. */
@@ -340,17 +299,16 @@ export function relevantColumns(table: Table): ReadonlySet<string> {
   ]);
 }
 
-/** True when an existing row may have another value in one of these columns afterwards. */
-export function changes({ kind, keyColumns, valueColumns }: BoundOperation, columns: readonly string[]): boolean {
-  if (kind === 'insert' || kind === 'ignore' || kind === 'delete') return false;
-  const conflictKey = kind === 'upsert' ? keyColumns : [];
-  return valueColumns.some((column) => columns.includes(column.name) && !conflictKey.includes(column));
+/** Names of the rows that may hold each value of a key. */
+interface Holders {
+  known: Map<string, string[]>;
+  unknown: string[];
+  fresh: string[];
 }
 
-function mayBeEqual(held: Value, sought: Value): boolean {
-  if (held.state === 'unknown') return true;
-  if (held.state === 'fresh') return sought.state === 'known' && sought.beyond;
-  return textOf(held) === textOf(sought);
+function mayHold({ known, unknown, fresh }: Holders, sought: Value): readonly string[] {
+  if (sought.state !== 'known') return [];
+  return [...(known.get(sought.text) ?? []), ...unknown, ...(sought.beyond ? fresh : [])];
 }
 
 /** Values of a type begin with a letter, or with the name of their family. */

@@ -1,8 +1,8 @@
 import { primaryKey, type Table } from '../catalog/table.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
-import { chooseIdentities, namingKey } from '../planner/identity.js';
+import { changes, chooseIdentities, namingKey } from '../planner/identity.js';
 import { searchKey, searchName, searchTexts } from '../planner/knowledge.js';
-import { changes, relevantColumns } from '../planner/row-history.js';
+import { relevantColumns } from '../planner/row-history.js';
 import type { RowSearch } from './survey.sql.js';
 
 /** Rows to be read, and the keys to find them by. */
