@@ -322,7 +322,7 @@ describe('the survey', () => {
         update('priced', { price: '1.00' }, { a: 3 }),
       ]);
       // No row is at 1.001, since the column keeps two digits.
-      expect(shape).toBe('0+2 1');
+      expect(shape).toBe('0 1 | 2');
       const written = await look([
         update('priced', { price: '2' }, { a: 1 }),
         upsert('priced', { price: '1.001', a: 1 }),
