@@ -4,7 +4,7 @@ import { encodeValue } from '../composer/encode-value.js';
 import { givenValue, keyValue, type BoundOperation } from './bound-operation.js';
 import { addDecimals, formatDecimal, parseDecimal, type Decimal } from './decimal.js';
 import { isLegal } from './legal-value.js';
-import { originalsOf, type PlannedOperation } from './plan.js';
+import type { PlannedOperation } from './plan.js';
 import type { Rule } from './rules.js';
 
 type Applies = (rule: Rule) => boolean;
@@ -13,7 +13,7 @@ type Applies = (rule: Rule) => boolean;
  * Two operations on one row, the second right after the first, as one: where that succeeds, both would have succeeded alone,
  * with the same row in the end. Undefined where this cannot be proved. Pure.
  *
- * @param earlier may be a fold itself
+ * @param earlier may be a fold itself, which is then part of the new one
  * @param later of the same signature
  */
 export function foldOperations(
@@ -26,8 +26,15 @@ export function foldOperations(
   return {
     ...later,
     operation: { ...later.operation, values },
-    folded: [...originalsOf(earlier), later],
+    folded: appended(earlier, later),
   };
+}
+
+/** A list that grows by copying would take time with the square of its length on a hot row; the earlier fold is used up. */
+function appended(earlier: PlannedOperation, later: BoundOperation): BoundOperation[] {
+  if (earlier.folded === undefined) return [earlier, later];
+  earlier.folded.push(later);
+  return earlier.folded;
 }
 
 function foldedValues(earlier: PlannedOperation, later: BoundOperation, applies: Applies): JsonRow | undefined {

@@ -7,7 +7,7 @@ export interface PlannedOperation extends BoundOperation {
    * The operations that this one stands for, in their order: executed alone, one after the other, they have the same effect
    * wherever this one succeeds. Where it fails, it says nothing about them. Absent when it stands for itself.
    */
-  folded?: readonly BoundOperation[];
+  folded?: BoundOperation[];
 }
 
 /** Operations that one statement executes. They commute: no two of them touch what the other depends on. */
