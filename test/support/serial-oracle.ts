@@ -1,25 +1,20 @@
+import { bindOperations, type TestOperation } from './bind-operations.js';
 import pg from 'pg';
-import type { ICreateBatchOperationRequest } from '../../src/interfaces/operation.js';
 import { CatalogService } from '../../src/services/catalog/catalog.service.js';
-import { primaryKey } from '../../src/services/catalog/table.js';
 import { loadSettings } from '../../src/services/config/settings.js';
 import { asSqlClient, type DatabaseService } from '../../src/services/database/database.service.js';
 import type { SqlClient } from '../../src/services/database/sql.js';
 import { ExecutorService, type Execution } from '../../src/services/executor/executor.service.js';
-import { bindOperation, type BoundOperation } from '../../src/services/planner/bound-operation.js';
+import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
 import { NOTHING_KNOWN, type Knowledge } from '../../src/services/planner/knowledge.js';
 import type { Plan } from '../../src/services/planner/plan.js';
 import { planOperations, planSerially } from '../../src/services/planner/plan-operations.js';
 import type { Rule } from '../../src/services/planner/rules.js';
-import type { ClaimedOperation, Outcome } from '../../src/services/queue/operation-record.js';
+import type { Outcome } from '../../src/services/queue/operation-record.js';
 import { SurveyService } from '../../src/services/survey/survey.service.js';
 import { clientOptions, databaseEnvironment, type DatabaseConnection } from './test-databases.js';
 
-/** An operation as tests write it: what is left out is left out. */
-export type TestOperation = Pick<
-  ICreateBatchOperationRequest,
-  'operationType' | 'target' | 'key' | 'values' | 'onConflict' | 'conflictKey' | 'mustExist'
->;
+export type { TestOperation };
 
 export interface OracleOptions {
   /** What each sequence gives first; by default above the values that tests give. */
@@ -129,7 +124,7 @@ export class SerialOracle {
    * @throws GroupedRunError, or whatever else went wrong, which then says nothing about the operations
    */
   async compare(operations: readonly TestOperation[], setUp = '', planning: Planning = {}): Promise<Comparison> {
-    const bound = await this.bind(operations);
+    const bound = await bindOperations(this.catalog, operations);
     try {
       await Promise.all(
         // Before the survey, which looks where sequences stand.
@@ -156,32 +151,6 @@ export class SerialOracle {
     const knowledge: Knowledge = informed ? await this.survey.read(this.tx, operations) : NOTHING_KNOWN;
     const plan = planOperations(operations, knowledge, { without });
     return this.run(plan, () => this.executor.execute(this.tx, plan));
-  }
-
-  private async bind(operations: readonly TestOperation[]): Promise<BoundOperation[]> {
-    const bound: BoundOperation[] = [];
-    for (const [index, operation] of operations.entries()) {
-      const table = await this.catalog.table(operation.target);
-      const claimed: ClaimedOperation = {
-        seq: index + 1,
-        id: `00000000-0000-7000-8000-${String(index).padStart(12, '0')}`,
-        type: operation.operationType,
-        target: table.id,
-        key: operation.key ?? null,
-        values: operation.values ?? null,
-        onConflict: operation.onConflict ?? null,
-        conflictKey:
-          operation.conflictKey ?? (operation.operationType === 'upsert' ? [...primaryKey(table)!.columns] : null),
-        mustExist: operation.mustExist ?? false,
-        priority: 0,
-        lane: table.lane,
-        attempts: 0,
-      };
-      const result = bindOperation(claimed, table);
-      if ('code' in result) throw new Error(result.message);
-      bound.push(result);
-    }
-    return bound;
   }
 
   private async run(plan: Plan, execute: (plan: Plan) => Promise<Execution>): Promise<Run> {

@@ -39,6 +39,7 @@ export function tableSql({ schema, name }: TargetName): string {
   return `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
 }
 
+/** An identifier as PostgreSQL reads it literally, whatever it contains. */
 export function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

@@ -2,7 +2,7 @@ import type { Column } from '../catalog/table.js';
 import type { SqlStatement } from '../database/sql.js';
 import { givenKey, givenValue, keyValue, type BoundOperation } from '../planner/bound-operation.js';
 import { encodeValue } from './encode-value.js';
-import { quoteIdentifier } from './quote-identifier.js';
+import { quoteIdentifier } from '../catalog/target-name.js';
 
 /** A statement for a whole group, and how its result is to be read. */
 export interface ComposedStatement extends SqlStatement {

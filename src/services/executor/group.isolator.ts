@@ -1,6 +1,6 @@
 import type { Blame, IsolationPort, Rehearsal } from '../../batch/isolate.js';
 import type { DatabaseErrorFields } from '../database/sql-state.js';
-import type { BoundOperation } from '../planner/bound-operation.js';
+import { drawsValues, type BoundOperation } from '../planner/bound-operation.js';
 import type { Outcome } from '../queue/operation-record.js';
 import { blameFor } from './blame-for.js';
 import { isSalvageable, violatedForeignKey } from './isolation-hints.js';
@@ -62,7 +62,8 @@ export class GroupIsolator implements IsolationPort<BoundOperation, Outcome> {
 
   private async land(operations: Operations): Promise<Outcome[]> {
     // It conflicted with something, and now it does not: it drew another value, out of its order among those salvaged.
-    if (this.salvaged && draws(this.shape)) throw new LandingFailedError(operations, 'they draw values out of order');
+    if (this.salvaged && drawsValues(this.shape))
+      throw new LandingFailedError(operations, 'they draw values out of order');
     const sets = this.onlyAlone ? operations.map((operation) => [operation]) : [operations];
     const landed = await Promise.all(sets.map((set) => this.writer.land(set, this.counter)));
     return toOutcomes(operations, landed.flat());
@@ -76,8 +77,4 @@ export class GroupIsolator implements IsolationPort<BoundOperation, Outcome> {
     const rows = question && (await this.writer.ask<{ ord: number }>(question, this.counter));
     return rows?.map(({ ord }) => ord - 1) ?? [];
   }
-}
-
-function draws({ table, valueColumns }: BoundOperation): boolean {
-  return [...table.columns.values()].some((column) => column.sequences.length > 0 && !valueColumns.includes(column));
 }

@@ -1,5 +1,5 @@
 import { encodeValue } from '../composer/encode-value.js';
-import { quoteIdentifier } from '../composer/quote-identifier.js';
+import { quoteIdentifier } from '../catalog/target-name.js';
 import { parseTargetName, tableSql } from '../catalog/target-name.js';
 import type { ForeignKey } from '../catalog/table.js';
 import type { SqlStatement } from '../database/sql.js';

@@ -66,6 +66,11 @@ function own(row: JsonRow | null, column: string): Json | undefined {
   return row !== null && Object.hasOwn(row, column) ? row[column] : undefined;
 }
 
+/** True when the new row leaves a column to a sequence. */
+export function drawsValues({ table, valueColumns }: BoundOperation): boolean {
+  return [...table.columns.values()].some((column) => column.sequences.length > 0 && !valueColumns.includes(column));
+}
+
 /** The primary key, or else another unique key, that the values give in full. */
 export function givenKey({ table, valueColumns }: BoundOperation): UniqueKey | undefined {
   const given = new Set(valueColumns.map(({ name }) => name));

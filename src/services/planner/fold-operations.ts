@@ -1,7 +1,7 @@
 import type { Json, JsonRow } from '../../interfaces/json.js';
 import type { Column } from '../catalog/table.js';
 import { encodeValue } from '../composer/encode-value.js';
-import { givenValue, keyValue, type BoundOperation } from './bound-operation.js';
+import { drawsValues, givenValue, keyValue, type BoundOperation } from './bound-operation.js';
 import { addDecimals, formatDecimal, parseDecimal, type Decimal } from './decimal.js';
 import { isLegal } from './legal-value.js';
 import type { PlannedOperation } from './plan.js';
@@ -77,12 +77,8 @@ function overwrites(earlier: BoundOperation, columns: readonly Column[], applies
  * after.
  */
 function overwritesUpserted(earlier: BoundOperation, later: BoundOperation, applies: Applies): boolean {
-  const { table, valueColumns } = later;
-  const draws = [...table.columns.values()].some(
-    (column) => column.sequences.length > 0 && !valueColumns.includes(column),
-  );
   const others = later.valueColumns.filter((column) => !later.keyColumns.includes(column));
-  return !draws && overwrites(earlier, others, applies);
+  return !drawsValues(later) && overwrites(earlier, others, applies);
 }
 
 /** With one sign, every state in between lies between the first and the last, and so within any range that holds both. */

@@ -1,5 +1,5 @@
 import type { Column, Table } from '../catalog/table.js';
-import { quoteIdentifier } from '../composer/quote-identifier.js';
+import { quoteIdentifier } from '../catalog/target-name.js';
 import type { SqlStatement } from '../database/sql.js';
 
 /** Rows of a table that some operations name in one way. */

@@ -1,10 +1,10 @@
+import { bindOperations } from '../../support/bind-operations.js';
 import pg from 'pg';
 import { CatalogService } from '../../../src/services/catalog/catalog.service.js';
-import { primaryKey } from '../../../src/services/catalog/table.js';
 import { loadSettings } from '../../../src/services/config/settings.js';
 import { asSqlClient, type DatabaseService } from '../../../src/services/database/database.service.js';
 import type { SqlClient, SqlResult, SqlStatement } from '../../../src/services/database/sql.js';
-import { bindOperation, type BoundOperation } from '../../../src/services/planner/bound-operation.js';
+import type { BoundOperation } from '../../../src/services/planner/bound-operation.js';
 import type { TestOperation } from '../../support/serial-oracle.js';
 import { clientOptions, databaseEnvironment, type DatabaseConnection } from '../../support/test-databases.js';
 
@@ -63,32 +63,8 @@ export class ChunkSession {
     }
   }
 
-  async bind(operations: readonly TestOperation[]): Promise<BoundOperation[]> {
-    const bound: BoundOperation[] = [];
-    for (const [index, operation] of operations.entries()) {
-      const table = await this.catalog.table(operation.target);
-      const result = bindOperation(
-        {
-          seq: index + 1,
-          id: `00000000-0000-7000-8000-${String(index).padStart(12, '0')}`,
-          type: operation.operationType,
-          target: table.id,
-          key: operation.key ?? null,
-          values: operation.values ?? null,
-          onConflict: operation.onConflict ?? null,
-          conflictKey:
-            operation.conflictKey ?? (operation.operationType === 'upsert' ? [...primaryKey(table)!.columns] : null),
-          mustExist: operation.mustExist ?? false,
-          priority: 0,
-          lane: table.lane,
-          attempts: 0,
-        },
-        table,
-      );
-      if ('code' in result) throw new Error(result.message);
-      bound.push(result);
-    }
-    return bound;
+  bind(operations: readonly TestOperation[]): Promise<BoundOperation[]> {
+    return bindOperations(this.catalog, operations);
   }
 
   private async send<Row>(inner: SqlClient, statement: SqlStatement): Promise<SqlResult<Row>> {
