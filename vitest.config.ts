@@ -8,7 +8,7 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
-      exclude: ['src/main.ts', 'src/migrate.ts', 'src/sql.ts', 'src/demo/**'],
+      exclude: ['src/main.ts', 'src/migrate.ts', 'src/sql.ts', 'src/keys.ts', 'src/dead-letters.ts', 'src/demo/**'],
       reporter: ['text-summary', 'html', 'json-summary'],
     },
     projects: [

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 const PARTS = ['client', 'batch', 'interfaces'];
-const DOCUMENTS = ['docs/client.md', 'docs/wire-format.md', 'LICENSE', 'CHANGELOG.md'];
+const DOCUMENTS = ['docs/client.md', 'docs/wire-format.md', 'docs/access.md', 'LICENSE', 'CHANGELOG.md'];
 const OWN = ['uuid'];
 const PEERS = ['@nestjs/common', '@nestjs/core', '@nestjs/microservices', 'reflect-metadata', 'rxjs'];
 /** For RabbitMQ only. */

@@ -1,8 +1,11 @@
 import { Module, type DynamicModule } from '@nestjs/common';
+import { GuardsModule } from './controllers/guards.module.js';
 import { HttpModule } from './controllers/http/http.module.js';
 import { ProbesModule } from './controllers/http/probes.module.js';
 import { RpcModule } from './controllers/rpc/rpc.module.js';
 import { JobsModule } from './jobs/jobs.module.js';
+import { AccessModule } from './services/access/access.module.js';
+import { BackpressureModule } from './services/backpressure/backpressure.module.js';
 import { CatalogModule } from './services/catalog/catalog.module.js';
 import { ConfigModule } from './services/config/config.module.js';
 import type { Settings } from './services/config/settings.js';
@@ -15,16 +18,17 @@ import { NotificationModule } from './services/notification/notification.module.
 import { ObservabilityModule } from './services/observability/observability.module.js';
 import { OutcomesModule } from './services/outcomes/outcomes.module.js';
 import { QueueModule } from './services/queue/queue.module.js';
+import { RetentionModule } from './services/retention/retention.module.js';
 import { WakeUpModule } from './services/wake-up/wake-up.module.js';
 
 /** What every part stands on. */
-const FOUNDATION = [DatabaseModule, ObservabilityModule, HealthModule, WakeUpModule];
+const FOUNDATION = [DatabaseModule, ObservabilityModule, HealthModule, WakeUpModule, BackpressureModule, AccessModule];
 
 /** Takes operations in and answers for them. */
 const API = [HttpModule, RpcModule, IntakeModule, CatalogModule, QueueModule, ExplainModule, OutcomesModule];
 
-/** Applies operations and tells their callers. */
-const WORKER = [CatalogModule, QueueModule, JobsModule, ExecutorModule, NotificationModule];
+/** Applies operations, tells their callers, and deletes what is old. */
+const WORKER = [CatalogModule, QueueModule, JobsModule, ExecutorModule, NotificationModule, RetentionModule];
 
 /** The whole service, or its half. The modules stand in the order in which an operation meets them. */
 @Module({})
@@ -35,6 +39,7 @@ export class AppModule {
       imports: [
         ConfigModule.forSettings(settings),
         ...FOUNDATION,
+        GuardsModule,
         ProbesModule,
         ...(settings.role === 'worker' ? [] : API),
         ...(settings.role === 'api' ? [] : WORKER),

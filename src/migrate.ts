@@ -1,4 +1,4 @@
-import { connectDatabase } from './bootstrap/check-surroundings.js';
+import { openDatabase } from './bootstrap/check-surroundings.js';
 import { provideDatabase } from './bootstrap/embedded-database.js';
 import { explainStartFailure } from './bootstrap/explain-start-failure.js';
 import { readSettings } from './bootstrap/read-settings.js';
@@ -12,7 +12,7 @@ const logger = createLogger(given);
 try {
   const { settings, embedded } = await provideDatabase(given, (line) => logger.info(line));
   try {
-    const dataSource = await connectDatabase(settings);
+    const dataSource = await openDatabase(settings, { onAttempt: (line) => logger.warn(line) });
     const applied = await migrate(dataSource).finally(() => dataSource.destroy());
     logger.info(applied.length === 0 ? 'No migration was missing' : `Applied: ${applied.join(', ')}`);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { isolate } from './isolate.js';
-import type { ItemContext, ItemProcessor, ItemReader, ItemWriter, WriteOutcome } from './item.js';
+import type { Awaitable, ItemContext, ItemProcessor, ItemReader, ItemWriter, WriteOutcome } from './item.js';
 import { neverRetry, type RetryPolicy } from './retry-policy.js';
 import { neverSkip, type SkipPolicy } from './skip-policy.js';
 import type { TransactionManager } from './transaction-manager.js';
@@ -53,7 +53,7 @@ export interface ChunkStepOptions<I, O, R, Tx> {
   /** Records the chunk in its own transaction, as its last act before the commit. Not called for an empty chunk. */
   saveChunk?: (chunk: Chunk<I, O, R>, context: ItemContext<Tx>) => Promise<void>;
   /** Called after each failed attempt, the last one included. */
-  onRollback?: (error: unknown) => void;
+  onRollback?: (error: unknown) => Awaitable<void>;
   /** Called after a failed attempt, before the wait for the next one. */
   onRetry?: (error: unknown, retries: number) => void;
 }
@@ -97,7 +97,7 @@ export class ChunkStep<I, O, R, Tx> {
         return chunk;
       } catch (error) {
         this.contribution.rollbackCount += 1;
-        onRollback?.(error);
+        await onRollback?.(error);
         if (!retryPolicy.canRetry(error, retries)) throw error;
         onRetry?.(error, retries);
         await wait(retryPolicy.backOffMs(retries), undefined, { signal }).catch(() => undefined);
@@ -120,7 +120,9 @@ export class ChunkStep<I, O, R, Tx> {
     const skipped: SkippedItem<I, never>[] = [];
     while (items.length < this.options.chunkSize) {
       try {
-        const item = await this.options.reader.read(context);
+        const read = this.options.reader.read(context);
+        // To wait for what is there already costs more than many an item takes to be read.
+        const item = isThenable(read) ? await read : read;
         if (item === null) return { items, skipped, more: false };
         items.push(item);
       } catch (error) {
@@ -137,7 +139,8 @@ export class ChunkStep<I, O, R, Tx> {
     let filtered = 0;
     for (const item of read.items) {
       try {
-        const output = await this.options.processor.process(item, context);
+        const processed = this.options.processor.process(item, context);
+        const output = isThenable(processed) ? await processed : processed;
         if (output === null) filtered += 1;
         else outputs.push(output);
       } catch (error) {
@@ -210,6 +213,11 @@ interface ReadItems<I> {
 interface ProcessedItems<I, O> extends ReadItems<I> {
   outputs: readonly O[];
   filtered: number;
+}
+
+/** Promises of other libraries are no instances of ours. */
+function isThenable<T>(value: Awaitable<T>): value is Promise<T> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
 /** A plain writer that did not throw has written everything. */

@@ -1,10 +1,14 @@
 import type { DataSource } from 'typeorm';
 import type { Settings } from '../services/config/settings.js';
-import { createDataSource } from '../services/database/data-source.js';
-import { missingMigrations } from '../services/database/missing-migrations.js';
-import { databaseReason, portReason } from './explain-start-failure.js';
+import { readSchemaState } from '../services/database/schema-state.js';
+import { readServerVersion } from '../services/database/server-version.js';
+import { awaitDatabase, type Waiting } from './await-database.js';
+import { portReason } from './explain-start-failure.js';
 import { listenedPorts, tryPort } from './listened-ports.js';
 import { StartError } from './start-error.js';
+
+/** Multiranges came with it. */
+const OLDEST_POSTGRES = 14;
 
 /**
  * Before anything is started: a process that will not be able to listen must not take work for the moment until it notices.
@@ -20,34 +24,55 @@ export async function checkPorts(settings: Settings): Promise<void> {
 }
 
 /**
- * Whether the database lets us in, and has its migrations where the service is not to run them itself.
+ * Whether the database lets us in, is new enough, and has the schema that this version was written for (or may be given it).
  *
  * @throws StartError
  */
-export async function checkDatabase(settings: Settings): Promise<void> {
-  const missing = await readMissingMigrations(settings);
-  if (settings.database.runMigrations || missing.length === 0) return;
-  const { host, port, name } = settings.database;
-  throw new StartError(
-    `The database "${name}" on ${host}:${port} lacks migrations (${missing.join(', ')}): ` +
-      'run `node dist/migrate.js` with the same settings first',
-  );
-}
-
-async function readMissingMigrations(settings: Settings): Promise<string[]> {
-  const dataSource = await connectDatabase({ ...settings, database: { ...settings.database, poolSize: 1 } });
+export async function checkDatabase(settings: Settings, waiting: Waiting): Promise<void> {
+  const dataSource = await openDatabase({ ...settings, database: { ...settings.database, poolSize: 1 } }, waiting);
   try {
-    return await missingMigrations(dataSource);
+    const { missing } = await readSchemaState(dataSource);
+    if (settings.database.runMigrations || missing.length === 0) return;
+    throw new StartError(
+      `${placeOf(settings)} lacks migrations (${missing.join(', ')}): run \`node dist/migrate.js\` with the same settings first`,
+    );
   } finally {
     await dataSource.destroy();
   }
 }
 
-/** @throws StartError */
-export async function connectDatabase(settings: Settings): Promise<DataSource> {
-  return createDataSource(settings)
-    .initialize()
-    .catch((error: Error) => {
-      throw new StartError(databaseReason(error, settings.database), { cause: error });
-    });
+/**
+ * A connection to a database that this version can work with; its schema may still lack migrations.
+ *
+ * @throws StartError
+ */
+export async function openDatabase(settings: Settings, waiting: Waiting): Promise<DataSource> {
+  const dataSource = await awaitDatabase(settings, waiting);
+  try {
+    await refuseOldServer(dataSource, settings);
+    await refuseNewerSchema(dataSource, settings);
+    return dataSource;
+  } catch (error) {
+    await dataSource.destroy();
+    throw error;
+  }
 }
+
+async function refuseOldServer(dataSource: DataSource, { database: { host, port } }: Settings): Promise<void> {
+  const { major, text } = await readServerVersion(dataSource);
+  if (major >= OLDEST_POSTGRES) return;
+  throw new StartError(
+    `PostgreSQL on ${host}:${port} is version ${text}: the service needs ${OLDEST_POSTGRES} or newer; upgrade the server`,
+  );
+}
+
+async function refuseNewerSchema(dataSource: DataSource, settings: Settings): Promise<void> {
+  const { unknown } = await readSchemaState(dataSource);
+  if (unknown.length === 0) return;
+  throw new StartError(
+    `${placeOf(settings)} was migrated by a newer version of the service (${unknown.join(', ')}): start that version, ` +
+      'or restore the database as it was before',
+  );
+}
+
+const placeOf = ({ database: { host, port, name } }: Settings): string => `The database "${name}" on ${host}:${port}`;

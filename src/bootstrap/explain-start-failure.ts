@@ -1,5 +1,6 @@
 import type { Settings } from '../services/config/settings.js';
 import { sqlStateOf } from '../services/database/sql-state.js';
+import { UnsupportedBrokerError } from '../services/rabbitmq/broker-version.js';
 import { TopologyConflictError } from '../services/rabbitmq/topology.js';
 import { listenedPorts } from './listened-ports.js';
 import { StartError } from './start-error.js';
@@ -16,7 +17,8 @@ function reasonOf(error: Error, settings: Settings): string | undefined {
     const place = listenedPorts(settings).find(({ port }) => port === error.port);
     return place && portReason(error, place);
   }
-  if (error instanceof TopologyConflictError || /^RabbitMQ refuses/.test(error.message)) return error.message;
+  if (error instanceof TopologyConflictError || error instanceof UnsupportedBrokerError) return error.message;
+  if (/^RabbitMQ refuses/.test(error.message)) return error.message;
   return sqlStateOf(error) === undefined ? undefined : databaseReason(error, settings.database);
 }
 

@@ -26,6 +26,8 @@ export interface RunningService {
 export interface StartingService {
   /** Resolves when it serves. When it rejects, with a `StartError` where the cure is known, nothing is left running. */
   up: Promise<RunningService>;
+  /** Ends the wait for a database that does not answer: `up` rejects then, with the reason. */
+  stopWaiting(): void;
   /** For a process that must end before it is up: only what would outlive it is released. */
   abandon(): Promise<void>;
 }
@@ -33,8 +35,10 @@ export interface StartingService {
 /** Starts the service in the role that the settings name, with an embedded PostgreSQL where they name no database. */
 export function beginService(given: Settings, logger: Logger): StartingService {
   const database = checkPorts(given).then(() => provideDatabase(given, (line) => logger.info(line)));
+  const waiting = new AbortController();
   return {
-    up: database.then((provided) => startOn(provided, logger)),
+    up: database.then((provided) => startOn(provided, logger, waiting.signal)),
+    stopWaiting: () => waiting.abort(),
     abandon: () =>
       database.then(
         ({ embedded }) => embedded?.stop(),
@@ -48,9 +52,9 @@ export function startService(given: Settings, logger: Logger): Promise<RunningSe
   return beginService(given, logger).up;
 }
 
-async function startOn({ settings, embedded }: Database, logger: Logger): Promise<RunningService> {
+async function startOn({ settings, embedded }: Database, logger: Logger, signal: AbortSignal): Promise<RunningService> {
   try {
-    await checkDatabase(settings);
+    await checkDatabase(settings, { onAttempt: (line) => logger.warn(line), signal });
     const app = await startApplication(settings, logger);
     for (const line of describeService(settings)) logger.info(line);
     const makeshift = settings.environment === 'production' ? 'warn' : 'info';
@@ -93,7 +97,10 @@ async function startProbes(
   options: NestApplicationOptions,
 ): Promise<INestApplicationContext> {
   const app = await NestFactory.create<NestExpressApplication>(AppModule.forRole(settings), options);
-  return closedOnFailure(app, () => app.listen(port, settings.http.host));
+  return closedOnFailure(app, () => {
+    configureHttp(app, settings);
+    return app.listen(port, settings.http.host);
+  });
 }
 
 async function closedOnFailure<App extends INestApplicationContext>(

@@ -49,6 +49,7 @@ export function superviseProcess(starting: StartingService, logger: Logger, time
 
 async function stopped(starting: StartingService, logger: Logger, timeoutMs: number): Promise<number> {
   const deadline = performance.now() + timeoutMs;
+  starting.stopWaiting();
   let service: RunningService | undefined;
   try {
     service = await withTimeout(starting.up, timeoutMs);

@@ -312,7 +312,8 @@ export class BatchServiceClient implements OnApplicationShutdown {
 
   private attempts<T>(options: CallOptions = {}, attempt: (timeoutMs: number) => Promise<T>): Promise<T> {
     const { timeoutMs = this.options.call.timeoutMs, retries = this.options.call.retries } = options;
-    return retrying({ retries, signal: this.connection.closed }, () => attempt(timeoutMs));
+    // Who lets an attempt take so long has the patience for a pause of that length.
+    return retrying({ retries, longestWaitMs: timeoutMs, signal: this.connection.closed }, () => attempt(timeoutMs));
   }
 }
 

@@ -61,9 +61,24 @@ export function isBatchServiceError<Code extends BatchServiceErrorCode>(
   return error instanceof BatchServiceError && (code === undefined || error.code === code);
 }
 
+/** Refusals that say nothing about the request. */
+const PASSING: readonly BatchServiceErrorCode[] = [
+  'SERVICE_UNAVAILABLE',
+  'SHUTTING_DOWN',
+  'QUEUE_FULL',
+  'OVERLOADED',
+  'RATE_LIMITED',
+];
+
 /** Whether the same request may succeed a little later. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof BatchServiceTimeoutError) return error.code === 'TIMEOUT';
   if (error instanceof BatchServiceUnavailableError) return error.code !== 'CLIENT_CLOSED';
-  return isBatchServiceError(error, 'SERVICE_UNAVAILABLE') || isBatchServiceError(error, 'SHUTTING_DOWN');
+  return isBatchServiceError(error) && PASSING.includes(error.code);
+}
+
+/** How long the service asks to wait before the request is sent again, in milliseconds; 0 when it does not say. */
+export function retryAfterMs(error: unknown): number {
+  const asked = isBatchServiceError(error) ? error.details?.retryAfterMs : undefined;
+  return typeof asked === 'number' && asked > 0 ? asked : 0;
 }

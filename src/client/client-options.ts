@@ -21,6 +21,8 @@ export interface TcpConnectionOptions {
   host?: string;
   /** `BATCH_RPC_TCP_PORT` of the service; default 3001. */
   port?: number;
+  /** `bsk_<id>_<secret>`, where the service requires one. Over RabbitMQ the user of the broker counts instead. */
+  apiKey?: string;
 }
 
 export interface CallOptions {
@@ -48,7 +50,7 @@ export interface ResolvedConnection {
   address: string;
   wire:
     | { transport: 'rmq'; urls: string[]; queue: string; socketOptions: RmqSocketOptions }
-    | { transport: 'tcp'; host: string; port: number };
+    | { transport: 'tcp'; host: string; port: number; apiKey: string | undefined };
 }
 
 export interface ResolvedOptions extends ResolvedConnection {
@@ -73,10 +75,15 @@ export function resolveOptions(options: BatchServiceClientOptions): ResolvedOpti
 function resolveConnection(options: BatchServiceClientOptions): ResolvedConnection {
   switch (options.transport) {
     case 'rmq':
+      refuseKey(options);
       return resolveRmq(options);
     case 'tcp': {
       const { host = '127.0.0.1', port = 3001 } = options;
-      return { address: `tcp://${host}:${port}`, wire: { transport: 'tcp', host, port: atLeast(1, 'port', port) } };
+      const apiKey = keyText(options.apiKey);
+      return {
+        address: `tcp://${host}:${port}`,
+        wire: { transport: 'tcp', host, port: atLeast(1, 'port', port), apiKey },
+      };
     }
     default:
       options satisfies never;
@@ -112,6 +119,18 @@ function resolveRmq({
       },
     },
   };
+}
+
+/** Rather than not to be sent, and to be thought of as a protection. */
+function refuseKey(options: object): void {
+  if (!('apiKey' in options) || options.apiKey === undefined) return;
+  throw invalid('apiKey', "none with the transport 'rmq', where the broker's user counts", 'one');
+}
+
+/** The value is a secret, so the message does not repeat it. */
+function keyText(apiKey: unknown): string | undefined {
+  if (apiKey === undefined || (typeof apiKey === 'string' && apiKey.startsWith('bsk_'))) return apiKey;
+  throw invalid('apiKey', 'bsk_<id>_<secret>', 'something else');
 }
 
 function amqpUrl(option: string, text: string | undefined): URL {

@@ -1,5 +1,6 @@
-import { ClientRMQ } from '@nestjs/microservices';
-import type { AmqpConnectionManager } from 'amqp-connection-manager';
+import type { Writable } from 'node:stream';
+import { ClientRMQ, type ReadPacket, type WritePacket } from '@nestjs/microservices';
+import type { AmqpConnectionManager, ChannelWrapper } from 'amqp-connection-manager';
 import type { ConfirmChannel, Message } from 'amqplib';
 import { Subject } from 'rxjs';
 
@@ -11,6 +12,14 @@ export class MandatoryClientRmq extends ClientRMQ {
   /** The `messageId` of each message that came back. RabbitMQ returns a message before it confirms it. */
   readonly returned$ = new Subject<string>();
 
+  /** A channel that is lost while it is opened comes with the next connection; without a listener it would end the process. */
+  override createChannel(): Promise<void> {
+    const opened = super.createChannel();
+    const channel = this.channel as ChannelWrapper | null;
+    channel?.on('error', (error: Error) => this.logger.error(`The channel was not opened: ${error.message}`));
+    return opened;
+  }
+
   override async setupChannel(channel: ConfirmChannel, resolve: () => void): Promise<void> {
     channel.on('return', ({ properties }: Message) => this.returned$.next(String(properties.messageId)));
     // The connection manager opens a channel only with a new connection: without one, every later call would time out.
@@ -19,5 +28,23 @@ export class MandatoryClientRmq extends ClientRMQ {
       this.unwrap<AmqpConnectionManager>().reconnect();
     });
     await super.setupChannel(channel, resolve);
+  }
+
+  protected override publish(message: ReadPacket, callback: (packet: WritePacket) => void): () => void {
+    this.writeTogether();
+    return super.publish(message, callback);
+  }
+
+  /**
+   * Lets all that is sent in this turn of the event loop go out in one write. By itself the library makes a write of each message: a
+   * system call here, another for the broker that reads it, and a wake-up between.
+   */
+  private writeTogether(): void {
+    const { connection } = this.unwrap<AmqpConnectionManager>();
+    const stream = (connection?.connection as unknown as { stream?: Writable } | undefined)?.stream;
+    if (stream === undefined || stream.writableCorked > 0) return;
+    stream.cork();
+    // The library writes in an immediate of its own, which may come after the first of these.
+    setImmediate(() => setImmediate(() => stream.uncork()));
   }
 }

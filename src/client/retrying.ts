@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { isTransient } from './client-errors.js';
+import { isTransient, retryAfterMs } from './client-errors.js';
 
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 5000;
@@ -14,8 +14,16 @@ export interface RetryPolicy {
   retries: number;
   /** No retry begins after this time (`performance.now()`). */
   deadline?: number;
+  /** Where the service asks to wait for longer, the failure is the answer. */
+  longestWaitMs?: number;
   /** Ends the pause between two attempts. */
   signal: AbortSignal;
+}
+
+/** Milliseconds before retry number `retry`: what the service asked for, and a little more by chance. */
+function pauseMs(retry: number, askedMs: number): number {
+  const random = Math.random();
+  return askedMs === 0 ? backOffMs(retry, random) : askedMs + backOffMs(retry, random) * random;
 }
 
 /**
@@ -25,15 +33,17 @@ export interface RetryPolicy {
  * @throws the failure of the last attempt.
  */
 export async function retrying<T>(
-  { retries, deadline = Infinity, signal }: RetryPolicy,
+  { retries, deadline = Infinity, longestWaitMs = Infinity, signal }: RetryPolicy,
   attempt: () => Promise<T>,
 ): Promise<T> {
   for (let retry = 0; ; retry += 1) {
     try {
       return await attempt();
     } catch (error) {
-      const pause = backOffMs(retry, Math.random());
-      if (retry >= retries || !isTransient(error) || performance.now() + pause > deadline) throw error;
+      const askedMs = retryAfterMs(error);
+      const pause = pauseMs(retry, askedMs);
+      if (retry >= retries || !isTransient(error) || askedMs > longestWaitMs) throw error;
+      if (performance.now() + pause > deadline) throw error;
       // Once aborted, the next attempt says why.
       await delay(pause, undefined, { signal }).catch(() => undefined);
     }

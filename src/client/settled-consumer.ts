@@ -57,7 +57,8 @@ export function settledConsumerOptions(
       routingKey: settledRoutingKey(source),
       noAck: false,
       prefetchCount,
-      socketOptions: options.socketOptions,
+      // The connection manager's own five seconds would be most of the delay after a restart of the broker.
+      socketOptions: { reconnectTimeInSeconds: 0.5, ...options.socketOptions },
     },
   };
 }

@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { isConnectionFault } from '../services/database/connection-fault.js';
 import { errorKind, sqlStateOf } from '../services/database/sql-state.js';
 import { ServiceError } from '../services/errors/service-error.js';
 import { currentRequestId } from '../services/observability/request-context.js';
@@ -25,25 +26,8 @@ export function toServiceError(error: unknown): ServiceError {
   });
 }
 
-const NETWORK_CODES = [
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-];
-/** What node-postgres says without a code of any kind. */
-const DRIVER_MESSAGES =
-  /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/;
-
 function isOutOfReach(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  if (sqlStateOf(error) !== undefined) return errorKind(error) === 'transient';
-  if ('code' in error && NETWORK_CODES.includes(String(error.code))) return true;
-  return DRIVER_MESSAGES.test(error.message);
+  return isConnectionFault(error) || (sqlStateOf(error) !== undefined && errorKind(error) === 'transient');
 }
 
 function messageOf(error: unknown): string {

@@ -39,9 +39,8 @@ async function overRabbitmq(url: string, cleanup: Cleanup): Promise<DemoTranspor
   const source = `demo-${randomBytes(4).toString('hex')}`;
   const queue = `batch_service.${source}`;
   const consumerQueue = `${source}.settled`;
-  cleanup.add(`Queues ${queue}, ${queue}.dead and ${consumerQueue} are not removed`, () =>
-    remove(url, [queue, `${queue}.dead`, consumerQueue], `${queue}.dlx`),
-  );
+  const queues = [queue, `${queue}.dead`, `${queue}.parked`, consumerQueue];
+  cleanup.add(`Queues ${queues.join(', ')} are not removed`, () => remove(url, queues, `${queue}.dlx`));
   return {
     client: { transport: 'rmq', url, queue, source },
     consumer: settledConsumerOptions({ url, queue: consumerQueue, source }),

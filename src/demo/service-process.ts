@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { IChunk } from '../interfaces/chunk.js';
 import type { IBatchOperation, IPage } from '../interfaces/operation.js';
+import { NODE_FLAGS } from '../services/config/node-flags.js';
 import { environmentSchema } from '../services/config/settings.js';
 import { freePort } from './free-port.js';
 
@@ -36,7 +37,7 @@ export class ServiceProcess {
   static async start(environment: Record<string, string>, logFile: string): Promise<ServiceProcess> {
     const port = String(await freePort());
     const log = openSync(logFile, 'w');
-    const child = spawn(process.execPath, [MAIN, 'all'], {
+    const child = spawn(process.execPath, [...NODE_FLAGS, MAIN, 'all'], {
       env: {
         ...process.env,
         ...withoutOwn(environmentSchema.shape),

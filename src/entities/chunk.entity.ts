@@ -33,6 +33,10 @@ export class ChunkEntity {
   @Column({ type: 'integer' })
   failed!: number;
 
+  /** Operations it took that are to be tried again later; they are not among `operations`. */
+  @Column({ type: 'integer', default: 0 })
+  deferred!: number;
+
   @Column({ type: 'integer' })
   groups!: number;
 
@@ -58,6 +62,10 @@ export class ChunkEntity {
 
   @Column({ name: 'notified_at', type: 'timestamptz', nullable: true })
   notifiedAt!: Date | null;
+
+  /** Sources that no queue was bound for when it was announced. */
+  @Column({ type: 'text', array: true, nullable: true })
+  unrouted!: string[] | null;
 
   /** What its groups were: `ChunkPlan`. Null for chunks of versions that did not keep it. */
   @Column({ type: 'json', nullable: true })

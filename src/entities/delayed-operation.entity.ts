@@ -13,6 +13,7 @@ export class DelayedOperationEntity {
   @Column({ type: 'smallint' })
   priority!: number;
 
+  @Index('delayed_waiting_idx', { where: `(reason = ANY (ARRAY['retry'::text, 'behind'::text]))` })
   @Column({ type: 'smallint' })
   lane!: number;
 
@@ -22,6 +23,19 @@ export class DelayedOperationEntity {
   @Column({ name: 'size_kb', type: 'smallint', default: 1 })
   sizeKb!: number;
 
+  /** `scheduled`: for its `runAt`; `retry`: it failed and is tried again; `behind`: for an earlier one on the same row. */
   @Column({ type: 'text', default: 'scheduled' })
   reason!: string;
+
+  /** What its row is known by; null for what is scheduled. See `services/retry/row-keys.reader.ts`. */
+  @Index('delayed_row_keys_idx', { type: 'gin' })
+  @Column({ name: 'row_keys', type: 'bigint', array: true, nullable: true })
+  rowKeys!: string[] | null;
+
+  /** What it met at its last attempt. */
+  @Column({ type: 'text', nullable: true })
+  code!: string | null;
+
+  @Column({ type: 'text', nullable: true })
+  message!: string | null;
 }

@@ -2,7 +2,7 @@ import { Check, Column, Entity, PrimaryGeneratedColumn, Unique } from 'typeorm';
 import type { JsonRow } from '../interfaces/json.js';
 import type { OperationType } from '../interfaces/operation.js';
 
-/** What was asked. Written once, never updated. */
+/** What was asked. Written once; only its lane follows when tables are tied together. */
 @Entity({
   schema: 'batch',
   name: 'operations',
@@ -48,6 +48,13 @@ export class OperationEntity {
 
   @Column({ name: 'run_at', type: 'timestamptz', nullable: true })
   runAt!: Date | null;
+
+  /** How often it may be tried again after a failure that is in `retryOn`. */
+  @Column({ name: 'retry_limit', type: 'smallint', nullable: true })
+  retryLimit!: number | null;
+
+  @Column({ name: 'retry_on', type: 'text', array: true, nullable: true })
+  retryOn!: string[] | null;
 
   @Column({ type: 'text', nullable: true })
   source!: string | null;

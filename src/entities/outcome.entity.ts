@@ -41,6 +41,7 @@ export class OutcomeEntity {
   @Column({ name: 'chunk_id', type: 'bigint', nullable: true })
   chunkId!: string | null;
 
+  @Index('outcomes_settled_at_idx')
   @Column({ name: 'settled_at', type: 'timestamptz', default: () => 'now()' })
   settledAt!: Date;
 }

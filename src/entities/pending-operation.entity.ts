@@ -4,13 +4,13 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 @Entity({ schema: 'batch', name: 'pending', comment: 'Operations that wait for the next chunk.' })
 export class PendingOperationEntity {
   @PrimaryColumn({ type: 'smallint', primaryKeyConstraintName: 'pending_pkey' })
+  lane!: number;
+
+  @PrimaryColumn({ type: 'smallint', primaryKeyConstraintName: 'pending_pkey' })
   priority!: number;
 
   @PrimaryColumn({ type: 'bigint', primaryKeyConstraintName: 'pending_pkey' })
   seq!: string;
-
-  @Column({ type: 'smallint' })
-  lane!: number;
 
   /** Verdicts so far: more than 0 after a retry. */
   @Column({ type: 'smallint', default: 0 })

@@ -8,6 +8,8 @@ export interface IChunk {
   operations: number;
   completed: number;
   failed: number;
+  /** Operations that it took and that are to be tried again later; not among `operations`. */
+  deferred: number;
   /** Set-based groups in the plan. */
   groups: number;
   /** SQL statements sent to the target tables, those of isolation included. */
@@ -19,6 +21,8 @@ export interface IChunk {
   durationMs: number;
   /** When its settled operations were announced; absent while they wait or when there is nowhere to announce to. */
   notifiedAt?: string;
+  /** Sources that no queue was bound for when it was announced. */
+  unrouted?: string[];
 }
 
 /** A group as it was executed. Operations are named by their ids. */

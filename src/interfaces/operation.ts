@@ -6,7 +6,7 @@ export type OperationType = (typeof OPERATION_TYPES)[number];
 
 export const OPERATION_STATUSES = ['scheduled', 'pending', 'completed', 'failed', 'cancelled'] as const;
 /**
- * `scheduled`: waits for its `runAt`. `pending`: waits for the next chunk. The other three are final, but a `failed`
+ * `scheduled`: waits for its `runAt`, or for its next attempt. `pending`: waits for the next chunk. The other three are final, but a `failed`
  * or `cancelled` operation may be retried.
  */
 export type OperationStatus = (typeof OPERATION_STATUSES)[number];
@@ -14,8 +14,14 @@ export type OperationStatus = (typeof OPERATION_STATUSES)[number];
 export const RETRY_REASONS = ['missing_parent', 'missing_row', 'conflict'] as const;
 export type RetryReason = (typeof RETRY_REASONS)[number];
 
+/**
+ * `missing_parent`: MISSING_PARENT; `missing_row`: ROW_NOT_FOUND, which needs `mustExist`; `conflict`: UNIQUE_VIOLATION,
+ * EXCLUSION_VIOLATION.
+ */
 export interface IRetryRequest {
+  /** Retries after the first attempt, 1 to 100. */
   limit: number;
+  /** The failures after which it is tried again; at least one. */
   on: RetryReason[];
 }
 
@@ -40,7 +46,10 @@ export interface ICreateBatchOperationRequest {
   priority?: number;
   /** ISO 8601 with zone. Not before this time. */
   runAt?: string;
-  /** What may pass later is tried again. Not available yet: refused with `NOT_SUPPORTED`. */
+  /**
+   * What may pass later is tried again, with exponential back-off. While it waits it is `scheduled`, and what follows on the
+   * same row waits behind it.
+   */
   retry?: IRetryRequest;
   /** The calling service, `[A-Za-z0-9_-]{1,100}`: routes its notifications. */
   source?: string;
@@ -76,12 +85,18 @@ export interface IBatchOperation {
   mustExist?: boolean;
   priority: number;
   runAt?: string;
+  retry?: IRetryRequest;
   source?: string;
   status: OperationStatus;
   /** Rows that the operation changed, once it is completed. */
   rowsAffected?: number;
   /** How often it was executed to a verdict. */
   attempts: number;
+  /** While it is scheduled: not before this time. */
+  nextAttemptAt?: string;
+  /** While it is scheduled: for its `runAt`, for its next attempt, or behind an earlier operation on the same row. */
+  waitsFor?: 'run_at' | 'retry' | 'earlier_operation';
+  /** Why it failed; while it waits for its next attempt, what it met last. */
   error?: IOperationError;
   /** The chunk that settled it. */
   chunkId?: string;

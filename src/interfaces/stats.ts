@@ -6,6 +6,10 @@ export interface IStats {
   scheduled: number;
   /** Age of the oldest pending operation, in milliseconds; 0 when none waits. */
   lagMs: number;
+  /** Lanes that are parked, see `GET lanes`. */
+  parkedLanes: number;
+  /** Workers that were seen in the last seconds. */
+  workers: number;
   /** Failed operations that are kept. */
   failed: number;
   /** Chunks and operations settled in the last minute. */

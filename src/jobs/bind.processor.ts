@@ -1,4 +1,4 @@
-import type { ItemContext, ItemProcessor } from '../batch/item.js';
+import type { Awaitable, ItemContext, ItemProcessor } from '../batch/item.js';
 import type { IOperationError } from '../interfaces/operation.js';
 import type { CatalogService } from '../services/catalog/catalog.service.js';
 import type { SqlClient } from '../services/database/sql.js';
@@ -18,27 +18,44 @@ export class BindProcessor implements ItemProcessor<ClaimedOperation, BoundOpera
   private tx: SqlClient | undefined;
   private bindings = new Map<ClaimedOperation, Binding>();
   private boundAt = 0;
+  private mustReadAnew = false;
+  private hasReadAnew = false;
 
   constructor(
     private readonly catalog: CatalogService,
     private readonly reader: ClaimReader,
   ) {}
 
-  async process(operation: ClaimedOperation, { tx }: ItemContext<SqlClient>): Promise<BoundOperation> {
-    if (this.tx !== tx) {
-      this.boundAt = performance.now();
-      this.bindings = await this.bindAll(this.reader.claim?.operations ?? []);
-      this.tx = tx;
-    }
-    const binding = this.bindings.get(operation);
-    if (binding === undefined) throw new Error(`Operation ${operation.id} is not part of the claim`);
-    if (isFailure(binding)) throw new OperationFailedError(binding);
-    return binding;
+  process(operation: ClaimedOperation, { tx }: ItemContext<SqlClient>): Awaitable<BoundOperation> {
+    if (this.tx === tx) return this.bindingOf(operation);
+    return this.begin(tx).then(() => this.bindingOf(operation));
   }
 
   /** True when the tables were read from the catalog for this very chunk. */
   get knowsTables(): boolean {
-    return this.catalog.isNewerThan(this.boundAt);
+    return this.hasReadAnew || this.catalog.isNewerThan(this.boundAt);
+  }
+
+  /** The next chunk is bound to tables that are read for it. */
+  readAnew(): void {
+    this.mustReadAnew = true;
+  }
+
+  private async begin(tx: SqlClient): Promise<void> {
+    this.boundAt = performance.now();
+    this.hasReadAnew = this.mustReadAnew;
+    this.mustReadAnew = false;
+    // Others in this process use the catalog as well; what they have read since the last attempt is not new enough.
+    if (this.hasReadAnew) this.catalog.invalidate();
+    this.bindings = await this.bindAll(this.reader.claim?.operations ?? []);
+    this.tx = tx;
+  }
+
+  private bindingOf(operation: ClaimedOperation): BoundOperation {
+    const binding = this.bindings.get(operation);
+    if (binding === undefined) throw new Error(`Operation ${operation.id} is not part of the claim`);
+    if (isFailure(binding)) throw new OperationFailedError(binding);
+    return binding;
   }
 
   private async bindAll(operations: readonly ClaimedOperation[]): Promise<Map<ClaimedOperation, Binding>> {
@@ -51,13 +68,12 @@ export class BindProcessor implements ItemProcessor<ClaimedOperation, BoundOpera
 
   private async bind(operations: readonly ClaimedOperation[]): Promise<Map<ClaimedOperation, Binding>> {
     const tables = await this.catalog.tables(operations.map(({ target }) => target));
-    return new Map(
-      operations.map((operation) => {
-        const table = tables.get(operation.target)!;
-        if (table instanceof ServiceError) return [operation, gone(table)];
-        return [operation, bindOperation(operation, table)];
-      }),
-    );
+    const bindings = new Map<ClaimedOperation, Binding>();
+    for (const operation of operations) {
+      const table = tables.get(operation.target)!;
+      bindings.set(operation, table instanceof ServiceError ? gone(table) : bindOperation(operation, table));
+    }
+    return bindings;
   }
 }
 

@@ -1,138 +1,87 @@
-import { hostname } from 'node:os';
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { ChunkStep, type Chunk, type SkippedItem } from '../batch/chunk-step.js';
-import type { ItemContext } from '../batch/item.js';
 import { exponentialBackOff, limitedRetry, type BackOff } from '../batch/retry-policy.js';
-import { limitedSkip } from '../batch/skip-policy.js';
-import { CatalogService } from '../services/catalog/catalog.service.js';
 import { SETTINGS, type Settings } from '../services/config/settings.js';
-import { DatabaseService } from '../services/database/database.service.js';
-import type { SqlClient } from '../services/database/sql.js';
+import { isConnectionFault } from '../services/database/connection-fault.js';
 import { errorKind } from '../services/database/sql-state.js';
-import { ExecutorService } from '../services/executor/executor.service.js';
-import { MAX_RELEASED_SAVEPOINTS } from '../services/executor/target.writer.js';
-import { MetricsService } from '../services/observability/metrics.service.js';
-import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { PollTask } from '../services/poller/poller.js';
 import { ClaimScope } from '../services/queue/claim-scope.js';
-import type { ClaimedOperation, Outcome, SettledChunk, SettledOperation } from '../services/queue/operation-record.js';
+import { toLaneFault } from '../services/queue/lane-fault.js';
+import { LanesService } from '../services/queue/lanes.service.js';
+import type { ClaimedOperation } from '../services/queue/operation-record.js';
 import { QueueService } from '../services/queue/queue.service.js';
-import { SurveyService } from '../services/survey/survey.service.js';
-import { WakeUpService } from '../services/wake-up/wake-up.service.js';
-import { BindProcessor } from './bind.processor.js';
-import { ClaimReader } from './claim.reader.js';
-import { OperationFailedError } from './operation-failed.error.js';
-import { NOTHING_EXECUTED, OperationWriter } from './operation.writer.js';
+import { OperationStepFactory, type OperationStep } from './operation-step.factory.js';
 import { StaleCatalogError } from './stale-catalog.error.js';
-import { SqlTransactionManager } from './sql-transaction-manager.js';
 
 const RETRY_LIMIT = 5;
 const RETRY_BACK_OFF: BackOff = { initialMs: 20, multiplier: 2, maxMs: 1000, jitter: 0.5 };
 const FAILURE_BACK_OFF: BackOff = { initialMs: 100, multiplier: 2, maxMs: 10_000, jitter: 0.5 };
+/** A server that comes back should be noticed soon; to look costs it next to nothing. */
+const CONNECTION_BACK_OFF: BackOff = { initialMs: 100, multiplier: 2, maxMs: 1000, jitter: 0.5 };
+/** Other workers have all lanes in which operations wait: any of these may be free the next moment. */
+const CROWDED_BACK_OFF: BackOff = { initialMs: 10, multiplier: 2, maxMs: 500, jitter: 0.5 };
 /** Scheduled operations are looked for at least this often while the queue is busy. */
 const RELEASE_INTERVAL_MS = 250;
+/** So many faults of the server in a row, each while a chunk was executed, may be the doing of an operation. */
+const MANY_LOSSES = 3;
 
-type OperationChunk = Chunk<ClaimedOperation, BoundOperation, number>;
-
-/**
- * The main job: one chunk of operations from the queue into the target tables, at each call. Claiming, executing and
- * settling are one transaction, so that an operation takes effect exactly once whatever dies when. A transient fault costs
- * a retry of the whole chunk and blames nobody; what the database refuses costs that operation only.
- */
+/** The main job: one chunk of operations from the queue into the target tables, at each call. */
 @Injectable()
 export class OperationChunkJob implements PollTask {
   private readonly logger = new Logger(OperationChunkJob.name);
-  private readonly worker = `${hostname()}:${process.pid}`;
   private readonly scope: ClaimScope;
-  private readonly reader: ClaimReader;
-  private readonly writer: OperationWriter;
-  private readonly step: ChunkStep<ClaimedOperation, BoundOperation, number, SqlClient>;
-  private startedAt = new Date();
-  private settled: SettledChunk | undefined;
+  private readonly step: OperationStep;
   private nextReleaseAt = 0;
+  private crowdedOut = 0;
+  private losses = 0;
 
   constructor(
     @Inject(SETTINGS) private readonly settings: Settings,
-    database: DatabaseService,
-    catalog: CatalogService,
-    survey: SurveyService,
-    executor: ExecutorService,
+    steps: OperationStepFactory,
     private readonly queue: QueueService,
-    private readonly metrics: MetricsService,
-    private readonly wakeUp: WakeUpService,
+    private readonly lanes: LanesService,
   ) {
-    const limit = chunkLimit(settings);
-    this.scope = new ClaimScope(limit);
-    this.reader = new ClaimReader(queue, this.scope);
-    const processor = new BindProcessor(catalog, this.reader);
-    this.writer = new OperationWriter(settings.execution.mode, survey, executor, () => processor.knowsTables);
-    this.step = new ChunkStep({
-      name: 'operations',
-      chunkSize: limit,
-      reader: this.reader,
-      processor,
-      writer: this.writer,
-      transactionManager: new SqlTransactionManager(database),
-      readerIsTransactionalQueue: true,
-      skipPolicy: limitedSkip(Infinity, (error) => error instanceof OperationFailedError),
+    this.scope = new ClaimScope(steps.chunkLimit);
+    this.step = steps.create({
+      scope: () => this.scope.current,
       retryPolicy: limitedRetry(RETRY_LIMIT, (error) => errorKind(error) === 'transient', RETRY_BACK_OFF),
-      saveChunk: (chunk, context) => this.settle(chunk, context),
-      onRollback: (error) => {
-        // What is wrong with what is remembered is no reason to take fewer operations.
-        if (!(error instanceof StaleCatalogError)) this.scope.failed(this.reader.claimedLanes, Date.now());
-        this.reader.forget();
-        // What is known of the tables may be the reason.
-        catalog.invalidate();
-      },
-      onRetry: (error, retries) => {
-        this.metrics.recordChunkRetry();
-        this.logger.warn({ message: 'Chunk is tried again', retries: retries + 1, reason: (error as Error).message });
-      },
+      onRollback: (error, claimed) => this.narrowDown(error, claimed),
     });
   }
 
-  /** Executes one chunk. Answers when to come again: at once after a full chunk, else when the next is due. */
+  /** Executes one chunk. Answers when to come again: at once while there is more, else when the next is due. */
   async poll(signal: AbortSignal): Promise<number> {
+    await this.lanes.beat();
     await this.releaseDue();
-    this.startedAt = new Date();
-    this.settled = undefined;
-    this.reader.forget();
-    await this.step.executeChunk(signal);
-    this.scope.succeeded(this.reader.claimedLanes);
-    this.afterCommit();
-    return this.reader.claim?.full === true ? 0 : this.idleDelay();
+    const claim = await this.step.execute(signal);
+    this.losses = 0;
+    if (claim.operations.length > 0) this.scope.succeeded();
+    this.crowdedOut = claim.crowdedOut ? this.crowdedOut + 1 : 0;
+    if (claim.full) return 0;
+    return claim.crowdedOut ? exponentialBackOff(CROWDED_BACK_OFF, this.crowdedOut - 1) : this.idleDelay();
   }
 
   afterFailure(error: unknown, failures: number): number {
-    const delayMs = exponentialBackOff(FAILURE_BACK_OFF, failures - 1);
+    const backOff = isConnectionFault(error) ? CONNECTION_BACK_OFF : FAILURE_BACK_OFF;
+    const delayMs = exponentialBackOff(backOff, failures - 1);
     this.logger.error({ message: 'Chunk failed; its operations stay pending', failures, delayMs, err: error });
     return delayMs;
   }
 
-  private async settle(chunk: OperationChunk, { tx }: ItemContext<SqlClient>): Promise<void> {
-    const { worker, startedAt } = this;
-    const executed = chunk.written.length > 0 || chunk.skipped.some(({ phase }) => phase === 'write');
-    const execution = executed ? this.writer.execution : NOTHING_EXECUTED;
-    this.settled = await this.queue.settle(tx, { worker, startedAt, ...execution }, toSettledOperations(chunk));
+  /** The next chunk is smaller; of a single operation it is known that its lane cannot go on. */
+  private async narrowDown(error: unknown, claimed: readonly ClaimedOperation[]): Promise<void> {
+    // What is wrong with what is remembered is no reason to take fewer operations.
+    if (error instanceof StaleCatalogError) return;
+    if (isConnectionFault(error) && !this.isSuspicious(claimed)) return;
+    const [first] = claimed;
+    if (this.scope.failed(claimed.length) && first !== undefined) {
+      await this.lanes.recordFault(toLaneFault(first, error));
+    }
   }
 
-  private afterCommit(): void {
-    if (this.reader.claim !== undefined) this.queue.committed(this.reader.claim);
-    if (this.settled === undefined) return;
-    // Only after the commit: a listener must never see what rolls back.
-    this.metrics.recordChunk(this.settled);
-    this.wakeUp.chunkSettled();
-    const { id, completed, groups, statements, fallback, durationMs, failedByCode } = this.settled;
-    this.logger.log({
-      message: 'Chunk settled',
-      chunkId: id,
-      completed,
-      failed: Object.fromEntries(failedByCode),
-      groups,
-      statements,
-      fallback,
-      durationMs,
-    });
+  /** An operation that makes its backend crash, or that asks for more than the server has, would be tried for ever. */
+  private isSuspicious(claimed: readonly ClaimedOperation[]): boolean {
+    if (claimed.length > 0) this.losses += 1;
+    return claimed.length > 0 && this.losses >= MANY_LOSSES;
   }
 
   private async releaseDue(): Promise<void> {
@@ -144,41 +93,6 @@ export class OperationChunkJob implements PollTask {
   private async idleDelay(): Promise<number> {
     const dueInMs = await this.queue.nextDueInMs();
     this.nextReleaseAt = 0;
-    const nextTryInMs = this.scope.nextTryInMs(Date.now());
-    return Math.min(this.settings.poller.intervalMs, dueInMs ?? Infinity, nextTryInMs ?? Infinity);
+    return Math.min(this.settings.poller.intervalMs, dueInMs ?? Infinity);
   }
-}
-
-/** One by one, each operation leaves a savepoint behind. */
-function chunkLimit({ poller, execution }: Settings): number {
-  return execution.mode === 'serial' ? Math.min(poller.limit, MAX_RELEASED_SAVEPOINTS) : poller.limit;
-}
-
-/** Every operation of the chunk with its verdict. */
-function toSettledOperations({ written, skipped }: OperationChunk): SettledOperation[] {
-  return [
-    ...written.map(({ item, result }) => ({
-      operation: item.operation,
-      outcome: { status: 'completed', rowsAffected: result } satisfies Outcome,
-    })),
-    ...skipped.map((item) => ({ operation: operationOf(item), outcome: failure(item.error) })),
-  ];
-}
-
-function operationOf(skipped: SkippedItem<ClaimedOperation, BoundOperation>): ClaimedOperation {
-  switch (skipped.phase) {
-    case 'process':
-      return skipped.item;
-    case 'write':
-      return skipped.item.operation;
-    case 'read':
-      throw new Error('A claim has no single operation that could fail to be read', { cause: skipped.error });
-    default:
-      return skipped satisfies never;
-  }
-}
-
-function failure(error: unknown): Outcome {
-  if (!(error instanceof OperationFailedError)) throw error;
-  return { status: 'failed', error: error.operationError };
 }

@@ -6,51 +6,74 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { SETTINGS, type Settings } from '../services/config/settings.js';
-import { HealthService, type HealthContributor } from '../services/health/health.service.js';
+import { HealthService, type HealthContributor, type LivenessContributor } from '../services/health/health.service.js';
 import { Poller } from '../services/poller/poller.js';
+import { stuckReason } from '../services/poller/stuck-reason.js';
 import { WakeUpService } from '../services/wake-up/wake-up.service.js';
+import { LanesService } from '../services/queue/lanes.service.js';
+import { LaneRecoveryJob } from './lane-recovery.job.js';
 import { OperationChunkJob } from './operation-chunk.job.js';
 
 /** Without a successful poll for this many intervals (and ten seconds) the worker does not do its work. */
 const MISSED_INTERVALS = 3;
 const GRACE_MS = 10_000;
 
-/** Runs the main job every interval, at once after a full chunk, or when operations were accepted. */
+/**
+ * Runs the main job every interval, at once after a full chunk, or when operations were accepted, and beside it the job that
+ * tries lanes which stand still.
+ */
 @Injectable()
-export class OperationPollerService implements OnApplicationBootstrap, BeforeApplicationShutdown, HealthContributor {
+export class OperationPollerService
+  implements OnApplicationBootstrap, BeforeApplicationShutdown, HealthContributor, LivenessContributor
+{
   readonly name = 'poller';
   private readonly logger = new Logger(OperationPollerService.name);
   private readonly poller: Poller;
+  private readonly recoveryPoller: Poller;
   private stopListening: (() => void) | undefined;
   private startedAt = 0;
 
   constructor(
     job: OperationChunkJob,
+    recovery: LaneRecoveryJob,
+    private readonly lanes: LanesService,
     @Inject(SETTINGS) private readonly settings: Settings,
     private readonly wakeUp: WakeUpService,
     private readonly health: HealthService,
   ) {
     this.poller = new Poller(job);
+    this.recoveryPoller = new Poller(recovery);
   }
 
   onApplicationBootstrap(): void {
     const { wakeUp, wakeUpDelayMs, intervalMs, limit } = this.settings.poller;
     this.startedAt = Date.now();
     this.health.register(this);
+    this.health.registerLiveness(this);
     if (wakeUp) this.stopListening = this.wakeUp.onOperationsAccepted(() => this.poller.wake(wakeUpDelayMs));
     this.poller.start();
+    this.recoveryPoller.start();
     this.logger.log({ message: 'Poller started', intervalMs, limit, wakeUp });
   }
 
   /** The running chunk is finished; whatever it has not begun stays pending. */
   async beforeApplicationShutdown(): Promise<void> {
     this.stopListening?.();
-    await this.poller.stop();
+    await Promise.all([this.poller.stop(), this.recoveryPoller.stop()]);
+    // Who is not told so takes its leave for a lapse of a few seconds.
+    await this.lanes
+      .leave()
+      .catch((error: Error) => this.logger.warn(`This worker could not sign off: ${error.message}`));
   }
 
   check(): string | undefined {
     const silentForMs = Date.now() - (this.poller.lastSuccessAt ?? this.startedAt);
     if (silentForMs <= MISSED_INTERVALS * this.settings.poller.intervalMs + GRACE_MS) return undefined;
     return `no chunk was polled successfully for ${Math.round(silentForMs / 1000)} s`;
+  }
+
+  stuck(): string | undefined {
+    const { stuckTimeoutMs } = this.settings.execution;
+    return stuckReason(this.poller, stuckTimeoutMs) ?? stuckReason(this.recoveryPoller, stuckTimeoutMs);
   }
 }

@@ -13,7 +13,7 @@ import { OperationFailedError } from './operation-failed.error.js';
 import { StaleCatalogError } from './stale-catalog.error.js';
 
 /** What the chunk's row tells of an execution. */
-type ExecutionSummary = Omit<ChunkExecution, 'worker' | 'startedAt'>;
+export type ExecutionSummary = Omit<ChunkExecution, 'worker' | 'startedAt'>;
 
 export const NOTHING_EXECUTED: ExecutionSummary = { groups: 0, statements: 0, fallback: false };
 

@@ -122,7 +122,7 @@ describe('a caller that speaks plain AMQP', () => {
   it('finds a refused event among the dead letters', async () => {
     const request = insert({ target: 'nowhere' });
     await caller.emit('create_operation', request);
-    const letter = await caller.nextDeadLetter();
+    const letter = await caller.nextParked();
     expect(JSON.parse(letter.content.toString())).toEqual({ pattern: 'create_operation', data: request });
   });
 
@@ -175,7 +175,7 @@ describe('a refusal over AMQP', () => {
       'KEY_NOT_UNIQUE',
     ],
     ['an id that is none', 'create_operation', insert({ id: '4711' }), 'INVALID_ID'],
-    ['what comes later', 'create_operation', insert({ retry: { limit: 3, on: ['conflict'] } }), 'NOT_SUPPORTED'],
+    ['a retry on nothing', 'create_operation', insert({ retry: { limit: 3, on: [] } }), 'INVALID_REQUEST'],
     ['no request', 'create_operation', undefined, 'INVALID_REQUEST'],
     ['no list', 'create_operations', { operations: 1 }, 'INVALID_REQUEST'],
     [

@@ -82,16 +82,20 @@ const failure = (promise: Promise<unknown>): Promise<unknown> =>
 describe('calls over RabbitMQ', () => {
   it('reach the quorum queue of the service as persistent messages', async () => {
     await declareQueue(url, queue);
-    const client = open({ timeoutMs: 200, retries: 0, source: 'shop' });
-    const error = await failure(client.createOperation({ ...INSERT, id: ID }));
-    expect(error).toMatchObject({
+    const client = open({ timeoutMs: 1000, retries: 0, source: 'shop' });
+    const call = failure(client.createOperation({ ...INSERT, id: ID }));
+    // After its time the broker drops it.
+    const message = await eventually(async () => {
+      const found = await channel.get(queue, { noAck: true });
+      if (!found) throw new Error('the request is not in the queue');
+      return found;
+    });
+    expect(await call).toMatchObject({
       code: 'TIMEOUT',
       message: expect.stringContaining(queue),
       requests: [{ ...INSERT, id: ID, source: 'shop' }],
     });
-    const message = await channel.get(queue, { noAck: true });
-    if (!message) throw new Error('the request is not in the queue');
-    expect(message.properties).toMatchObject({ deliveryMode: 2, replyTo: expect.any(String) });
+    expect(message.properties).toMatchObject({ deliveryMode: 2, replyTo: expect.any(String), expiration: '1000' });
     expect(JSON.parse(message.content.toString())).toMatchObject({
       pattern: 'create_operation',
       data: { ...INSERT, id: ID, source: 'shop' },
@@ -161,7 +165,7 @@ describe('emitOperation over RabbitMQ', () => {
     const id = await open().emitOperation(INSERT);
     const message = await channel.get(queue, { noAck: true });
     if (!message) throw new Error('the event is not in the queue');
-    expect(message.properties).toMatchObject({ deliveryMode: 2, replyTo: undefined });
+    expect(message.properties).toMatchObject({ deliveryMode: 2, replyTo: undefined, expiration: undefined });
     expect(JSON.parse(message.content.toString())).toEqual({ pattern: 'create_operation', data: { ...INSERT, id } });
   });
 });

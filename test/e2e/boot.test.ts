@@ -17,6 +17,9 @@ import {
 } from '../support/service-process.js';
 import { testEnvironment, type TestEnvironment } from '../support/test-settings.js';
 
+/** What production asks for besides its servers. */
+const PRODUCTION = { NODE_ENV: 'production', API_KEY_ENCRYPTION_SECRET: 'a-secret-of-at-least-32-characters' } as const;
+
 const processes: ServiceProcess[] = [];
 
 async function start(
@@ -168,7 +171,8 @@ describe('a start that cannot succeed', () => {
     'ends %s with 1 when the database does not answer, and says where it looked',
     async (program) => {
       const port = String(await freePort());
-      const service = await start({ DB_HOST: '127.0.0.1', DB_PORT: port, ...(await apiPorts()) }, { program });
+      const environment = { DB_HOST: '127.0.0.1', DB_PORT: port, DB_WAIT_TIMEOUT: '0', ...(await apiPorts()) };
+      const service = await start(environment, { program });
 
       expect(await service.exited).toBe(1);
       expectOneReason(service, `127.0.0.1:${port} does not answer`, 'DB_HOST', 'DB_PORT');
@@ -233,7 +237,7 @@ describe('a start that cannot succeed', () => {
       const service = await start({
         ...testEnvironment(database.environment),
         ...(await apiPorts()),
-        NODE_ENV: 'production',
+        ...PRODUCTION,
         LOG_LEVEL: 'info',
         BATCH_ROLE: role,
       });
@@ -383,7 +387,7 @@ describe('the service on servers of its own', () => {
     ['an exception', 'setTimeout(() => { throw new Error("boom") })'],
   ])('logs %s that nobody caught as fatal, and ends with 1', async (_kind, fault) => {
     const onSignal = `data:text/javascript,process.on('SIGUSR2', () => ${encodeURIComponent(fault)})`;
-    const service = await start({ ...environment, NODE_ENV: 'production' }, { nodeOptions: ['--import', onSignal] });
+    const service = await start({ ...environment, ...PRODUCTION }, { nodeOptions: ['--import', onSignal] });
     await service.up();
 
     service.signal('SIGUSR2');
@@ -469,7 +473,7 @@ describe('production without a broker', () => {
     const service = await start({
       ...testEnvironment({ ...database.environment, BATCH_SERVICE_RMQ_URL: '' }),
       ...(await apiPorts()),
-      NODE_ENV: 'production',
+      ...PRODUCTION,
       LOG_LEVEL: 'info',
     });
     await service.up();

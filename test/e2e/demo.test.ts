@@ -132,7 +132,7 @@ describe('the demo', () => {
         const queue = found(output, /queue (batch_service\.demo-\w+)/);
         const source = queue.replace('batch_service.', '');
         expect(source).toMatch(/^demo-/);
-        for (const name of [queue, `${queue}.dead`, `${source}.settled`, foreignQueue]) {
+        for (const name of [queue, `${queue}.dead`, `${queue}.parked`, `${source}.settled`, foreignQueue]) {
           expect(await queueExists(name), name).toBe(false);
         }
         expect(await databaseExists(database)).toBe(false);

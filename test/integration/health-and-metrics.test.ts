@@ -6,31 +6,56 @@ import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
-import { testSettings } from '../support/test-settings.js';
+import { testEnvironment, testSettings } from '../support/test-settings.js';
+
+const ALL_UP = {
+  database: { status: 'up' },
+  migrations: { status: 'up' },
+  rabbitmq: { status: 'up' },
+  redis: { status: 'up' },
+  poller: { status: 'up' },
+};
+
+const placeOf = (url: string): { host: string; port: number } => {
+  const { hostname, port } = new URL(url);
+  return { host: hostname, port: Number(port) };
+};
 
 describe('what a running service says of itself', () => {
   let database: TestDatabase;
   let proxy: TcpProxy;
+  let broker: TcpProxy;
+  let redis: TcpProxy;
   let service: RunningService;
   let base: string;
 
   beforeAll(async () => {
     database = await createTestDatabase();
+    await database.client.query('create table items (id int primary key); create table held (id int primary key)');
     proxy = await startTcpProxy(database.connection);
+    const { BATCH_SERVICE_RMQ_URL = '', REDIS_URL = '' } = testEnvironment();
+    broker = await startTcpProxy(placeOf(BATCH_SERVICE_RMQ_URL));
+    redis = await startTcpProxy(placeOf(REDIS_URL));
     const settings = testSettings({
       ...database.environment,
       DB_HOST: proxy.host,
       DB_PORT: String(proxy.port),
+      BATCH_SERVICE_RMQ_URL: broker.through(BATCH_SERVICE_RMQ_URL),
+      REDIS_URL: redis.through(REDIS_URL),
+      BATCH_STUCK_TIMEOUT: '1000',
       HTTP_PORT: String(await freePort()),
     });
     service = await startService(settings, createLogger(settings));
     base = `http://127.0.0.1:${settings.http.port}`;
   });
-  beforeEach(() => proxy.accept());
+  beforeEach(async () => {
+    for (const each of [proxy, broker, redis]) each.accept();
+    await eventually(async () => expect((await readiness()).body.parts).toMatchObject(ALL_UP));
+  });
   afterAll(async () => {
-    proxy.accept();
+    for (const each of [proxy, broker, redis]) each.accept();
     await service.close();
-    await proxy.close();
+    await Promise.all([proxy, broker, redis].map((each) => each.close()));
     await database.drop();
   });
 
@@ -45,12 +70,7 @@ describe('what a running service says of itself', () => {
     expect(status).toBe(200);
     expect(body).toEqual({
       status: 'ready',
-      parts: {
-        database: { status: 'up' },
-        migrations: { status: 'up' },
-        rabbitmq: { status: 'up' },
-        poller: { status: 'up' },
-      },
+      parts: ALL_UP,
     });
   });
 
@@ -62,18 +82,106 @@ describe('what a running service says of itself', () => {
     async (_what, fault, reason) => {
       proxy[fault]();
 
-      const { status, body } = await readiness();
-      expect(status).toBe(503);
-      expect(body).toMatchObject({
-        status: 'not_ready',
-        parts: { database: { status: 'down', reason: expect.stringMatching(reason) }, rabbitmq: { status: 'up' } },
-      });
+      await eventually(async () =>
+        expect(await readiness()).toMatchObject({
+          status: 503,
+          body: {
+            status: 'not_ready',
+            parts: { database: { status: 'down', reason: expect.stringMatching(reason) }, rabbitmq: { status: 'up' } },
+          },
+        }),
+      );
       expect((await fetch(`${base}/health/live`)).status).toBe(200);
 
       proxy.accept();
       await eventually(async () => expect((await readiness()).status).toBe(200));
     },
   );
+
+  it('is not ready while the broker is gone, lives on, and is ready again after', async () => {
+    broker.refuse();
+
+    await eventually(async () =>
+      expect(await readiness()).toMatchObject({
+        status: 503,
+        body: {
+          parts: { rabbitmq: { status: 'down', reason: expect.stringContaining('rpc') }, database: { status: 'up' } },
+        },
+      }),
+    );
+    expect((await fetch(`${base}/health/live`)).status).toBe(200);
+
+    broker.accept();
+    await eventually(async () => expect((await readiness()).status).toBe(200));
+  });
+
+  it('stays ready without Redis, and says that it is slower', async () => {
+    redis.refuse();
+
+    await eventually(async () =>
+      expect(await readiness()).toMatchObject({
+        status: 200,
+        body: {
+          status: 'ready',
+          parts: { redis: { status: 'degraded', reason: expect.stringContaining('interval') } },
+        },
+      }),
+    );
+
+    redis.accept();
+    await eventually(async () => expect((await readiness()).body.parts.redis).toEqual({ status: 'up' }));
+  });
+
+  it.each([
+    [
+      'lacks a migration',
+      `delete from batch.migrations where name like 'AddRetention%'`,
+      /not applied: AddRetention\d+/,
+    ],
+    [
+      'was migrated by a newer version',
+      `insert into batch.migrations (timestamp, name) values (9, 'FromTheFuture9')`,
+      /newer version: FromTheFuture9/,
+    ],
+  ])('is not ready on a database that %s', async (_what, change, reason) => {
+    await database.client.query('create table applied as table batch.migrations');
+    await database.client.query(change);
+
+    await eventually(async () =>
+      expect(await readiness()).toMatchObject({
+        status: 503,
+        body: { parts: { migrations: { status: 'down', reason: expect.stringMatching(reason) } } },
+      }),
+    );
+
+    await database.client.query(
+      `truncate batch.migrations; insert into batch.migrations table applied; drop table applied`,
+    );
+    await eventually(async () => expect((await readiness()).status).toBe(200));
+  });
+
+  it('is not alive while a chunk takes longer than it may, says so, and is when it has ended', async () => {
+    const holder = await database.client.connect();
+    await holder.query('begin; lock table held in access exclusive mode');
+    await fetch(`${base}/api/v1/operations`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ operationType: 'insert', target: 'held', values: { id: 1 } }),
+    });
+
+    await eventually(async () => {
+      const response = await fetch(`${base}/health/live`);
+      expect(response.status).toBe(503);
+      expect(await response.json()).toMatchObject({
+        status: 'stuck',
+        reasons: { poller: expect.stringMatching(/running for \d+ s/) },
+      });
+    });
+
+    await holder.query('rollback');
+    holder.release();
+    await eventually(async () => expect((await fetch(`${base}/health/live`)).status).toBe(200));
+  });
 
   it('answers the scrape also while the database says nothing, without the depth of the queue', async () => {
     proxy.stall();
@@ -83,11 +191,10 @@ describe('what a running service says of itself', () => {
 
     expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
     expect(body).toMatch(/^batch_operations_pending Nan$/m);
-    expect(body).toMatch(/^batch_operations_accepted_total 0$/m);
+    expect(body).toMatch(/^batch_operations_accepted_total \d+$/m);
   });
 
   it('shows how many operations wait for a chunk, how many for their time, and for how long', async () => {
-    await database.client.query('create table items (id int primary key)');
     const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
     const response = await fetch(`${base}/api/v1/operations`, {
       method: 'POST',
@@ -101,6 +208,9 @@ describe('what a running service says of itself', () => {
     expect(body).toMatch(/^batch_operations_scheduled 1$/m);
     expect(body).toMatch(/^batch_operations_pending 0$/m);
     expect(body).toMatch(/^batch_oldest_pending_seconds 0$/m);
+    expect(body).toMatch(/^batch_lanes_parked 0$/m);
+    expect(body).toMatch(/^batch_workers 1$/m);
+    expect(body).toMatch(/^batch_notifications_unannounced 0$/m);
   });
 
   it('gives every answer the id of its request', async () => {

@@ -187,7 +187,8 @@ describe('the description of the API', () => {
     for (const name of ['GET /health/live', 'GET /health/ready', 'GET /metrics']) {
       for (const [status, { content }] of responsesOf(endpoint(name))) {
         const [media] = Object.values(content ?? {});
-        expect(media?.example ?? (media?.schema as { example?: unknown }).example, `${name} ${status}`).toBeDefined();
+        const example = media?.example ?? media?.examples ?? (media?.schema as { example?: unknown }).example;
+        expect(example, `${name} ${status}`).toBeDefined();
       }
     }
   });

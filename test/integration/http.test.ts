@@ -220,6 +220,8 @@ describe('errors over REST', () => {
     ['operations?stauts=failed', 400, 'INVALID_REQUEST', 'stauts'],
     ['operations?cursor=garbage', 400, 'INVALID_REQUEST'],
     ['chunks?cursor=garbage', 400, 'INVALID_REQUEST'],
+    ['operations?target=%00', 400, 'INVALID_REQUEST'],
+    ['operations?target=a.b.c', 400, 'INVALID_REQUEST'],
     ['chunks/abc', 400, 'INVALID_REQUEST', 'id'],
     ['chunks/99999999999999999999', 400, 'INVALID_REQUEST', 'id'],
     ['chunks/4711', 404, 'CHUNK_NOT_FOUND'],

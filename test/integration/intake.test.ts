@@ -3,11 +3,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import type { DataSource } from 'typeorm';
 import type { ICreateBatchOperationRequest } from '../../src/interfaces/operation.js';
 import { MAX_OPERATIONS_PER_REQUEST } from '../../src/interfaces/rpc.js';
+import { FULL_ACCESS } from '../../src/services/access/access.js';
+import { BacklogService } from '../../src/services/backpressure/backlog.service.js';
 import { CatalogService } from '../../src/services/catalog/catalog.service.js';
 import { createDataSource } from '../../src/services/database/data-source.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
 import { IntakeService } from '../../src/services/intake/intake.service.js';
 import { MetricsService } from '../../src/services/observability/metrics.service.js';
+import { LanesService } from '../../src/services/queue/lanes.service.js';
 import { QueueService } from '../../src/services/queue/queue.service.js';
 import { WakeUpService } from '../../src/services/wake-up/wake-up.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -41,6 +44,8 @@ describe('IntakeService', () => {
   let intake: IntakeService;
 
   const run = (sql: string) => database.client.query(sql);
+  const accept = (request: unknown) => intake.accept(request, FULL_ACCESS);
+  const acceptMany = (request: unknown) => intake.acceptMany(request, FULL_ACCESS);
   const stored = async (): Promise<StoredRow[]> => {
     const { rows } = await database.client.query<StoredRow>(
       'select id, target, key::text, "values"::text from batch.operations order by seq',
@@ -56,7 +61,7 @@ describe('IntakeService', () => {
   const idsOf = (rows: StoredRow[]) => rows.map((row) => (JSON.parse(row.values ?? '{}') as { id: number }).id);
   const refusal = async (request: unknown): Promise<unknown> => {
     try {
-      return await intake.accept(request);
+      return await accept(request);
     } catch (error) {
       return error;
     }
@@ -81,7 +86,14 @@ describe('IntakeService', () => {
     catalog = new CatalogService(counting, settings);
     wakeUp = new WakeUpService(settings);
     metrics = new MetricsService();
-    intake = new IntakeService(catalog, new QueueService(counting, settings), wakeUp, metrics, settings);
+    intake = new IntakeService(
+      catalog,
+      new QueueService(counting, new LanesService(counting, catalog, settings), settings),
+      wakeUp,
+      metrics,
+      new BacklogService(counting, metrics, settings),
+      settings,
+    );
     counting.inserts = 0;
   });
   afterEach(() => vi.useRealTimers());
@@ -98,7 +110,7 @@ describe('IntakeService', () => {
       priority: 3,
       source: 'shop',
     };
-    expect(await intake.accept(request)).toEqual({ id, status: 'pending', created: true });
+    expect(await accept(request)).toEqual({ id, status: 'pending', created: true });
     const { rows } = await database.client.query(
       'select o.*, key::text as key, "values"::text as values, p.lane as pending_lane from batch.operations o join batch.pending p using (seq)',
     );
@@ -120,14 +132,14 @@ describe('IntakeService', () => {
 
   it('schedules what has a time of its own', async () => {
     const runAt = new Date(Date.now() + 3_600_000).toISOString();
-    expect(await intake.accept(insert(1, { runAt }))).toMatchObject({ status: 'scheduled', created: true });
+    expect(await accept(insert(1, { runAt }))).toMatchObject({ status: 'scheduled', created: true });
     expect((await run('select from batch.pending')).rowCount).toBe(0);
     expect((await run('select from batch.delayed')).rowCount).toBe(1);
   });
 
   it('stores concurrent singles together, in the order in which they came', async () => {
     await catalog.table('items');
-    const answers = await Promise.all(Array.from({ length: 1000 }, (_, i) => intake.accept(insert(i))));
+    const answers = await Promise.all(Array.from({ length: 1000 }, (_, i) => accept(insert(i))));
     expect(counting.inserts).toBeLessThanOrEqual(2);
     const rows = await stored();
     expect(idsOf(rows)).toEqual(Array.from({ length: 1000 }, (_, i) => i));
@@ -138,8 +150,8 @@ describe('IntakeService', () => {
     const calls: Promise<unknown>[] = [];
     let next = 0;
     for (let round = 0; round < 30; round++) {
-      calls.push(intake.accept(insert(next++)));
-      calls.push(intake.acceptMany({ operations: [insert(next++), insert(next++), insert(next++)] }));
+      calls.push(accept(insert(next++)));
+      calls.push(acceptMany({ operations: [insert(next++), insert(next++), insert(next++)] }));
       await new Promise(setImmediate);
     }
     await Promise.all(calls);
@@ -149,7 +161,7 @@ describe('IntakeService', () => {
 
   it('takes the most that a request may carry, in order and in few statements', async () => {
     const operations = Array.from({ length: MAX_OPERATIONS_PER_REQUEST }, (_, i) => insert(i));
-    const { results } = await intake.acceptMany({ operations });
+    const { results } = await acceptMany({ operations });
     const rows = await stored();
     expect(idsOf(rows)).toEqual(operations.map((_, i) => i));
     expect(results).toEqual(rows.map(({ id }) => ({ id, status: 'pending', created: true })));
@@ -157,7 +169,7 @@ describe('IntakeService', () => {
   });
 
   it('lets one bad operation spoil no other', async () => {
-    const { results } = await intake.acceptMany({
+    const { results } = await acceptMany({
       operations: [
         insert(1),
         'nonsense',
@@ -190,9 +202,9 @@ describe('IntakeService', () => {
 
   it('refuses single callers their own operation only', async () => {
     const settled = await Promise.allSettled([
-      intake.accept(insert(1)),
-      intake.accept(insert(2, { values: { nope: 1 } })),
-      intake.accept(insert(3)),
+      accept(insert(1)),
+      accept(insert(2, { values: { nope: 1 } })),
+      accept(insert(3)),
     ]);
     expect(settled.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(idsOf(await stored())).toEqual([1, 3]);
@@ -201,9 +213,9 @@ describe('IntakeService', () => {
   describe('a repeated id', () => {
     it('is one operation, whether it comes at once, together or later', async () => {
       const id = randomUUID();
-      const together = await Promise.all([intake.accept(insert(1, { id })), intake.accept(insert(1, { id }))]);
+      const together = await Promise.all([accept(insert(1, { id })), accept(insert(1, { id }))]);
       expect(together.map((answer) => answer.created)).toEqual([true, false]);
-      expect(await intake.accept(insert(1, { id: id.toUpperCase() }))).toEqual({
+      expect(await accept(insert(1, { id: id.toUpperCase() }))).toEqual({
         id,
         status: 'pending',
         created: false,
@@ -213,7 +225,7 @@ describe('IntakeService', () => {
 
     it('with another body is refused, and harms neither the first nor its neighbours', async () => {
       const id = randomUUID();
-      const { results } = await intake.acceptMany({ operations: [insert(1, { id }), insert(2, { id }), insert(3)] });
+      const { results } = await acceptMany({ operations: [insert(1, { id }), insert(2, { id }), insert(3)] });
       expect(results[1]).toMatchObject({ error: { code: 'IDEMPOTENCY_CONFLICT', details: { id } } });
       expect(await refusal(insert(1, { id, priority: 1 }))).toMatchObject({ code: 'IDEMPOTENCY_CONFLICT' });
       expect(idsOf(await stored())).toEqual([1, 3]);
@@ -222,8 +234,8 @@ describe('IntakeService', () => {
     it('is the same when only the default conflictKey was spelled out', async () => {
       const id = randomUUID();
       const upsert = { id, operationType: 'upsert', target: 'items', values: { id: 1 } };
-      await intake.accept(upsert);
-      expect(await intake.accept({ ...upsert, target: 'public.items', conflictKey: ['id'] })).toMatchObject({
+      await accept(upsert);
+      expect(await accept({ ...upsert, target: 'public.items', conflictKey: ['id'] })).toMatchObject({
         created: false,
       });
     });
@@ -241,23 +253,23 @@ describe('IntakeService', () => {
         'TOO_MANY_OPERATIONS',
       ],
     ])('is refused as a whole: %s', async (_, request, code) => {
-      await expect(intake.acceptMany(request)).rejects.toMatchObject({ code });
+      await expect(acceptMany(request)).rejects.toMatchObject({ code });
     });
 
     it('of nothing is answered with nothing', async () => {
-      expect(await intake.acceptMany({ operations: [] })).toEqual({ results: [] });
+      expect(await acceptMany({ operations: [] })).toEqual({ results: [] });
       expect(counting.inserts).toBe(0);
     });
   });
 
   it('takes operations for a column, a key and a table made a second ago', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
-    await intake.accept(insert(1));
+    await accept(insert(1));
     await run(
       `alter table items add extra int unique; alter table items alter count type bigint; create table fresh (id int)`,
     );
     vi.advanceTimersByTime(1001);
-    const { results } = await intake.acceptMany({
+    const { results } = await acceptMany({
       operations: [
         insert(2, { values: { id: 2, extra: 1 } }),
         insert(3, { values: { id: 3, count: '3000000000' } }),
@@ -280,7 +292,7 @@ describe('IntakeService', () => {
     await run(`alter table items ${columns.map((name) => `add ${name} int`).join(', ')}`);
     const misspelt = columns.map((name, i) => insert(i, { values: { [name.replace('order', 'ordre')]: 1 } }));
     const hintsOf = async () => {
-      const { results } = await intake.acceptMany({ operations: misspelt });
+      const { results } = await acceptMany({ operations: misspelt });
       return results.map((result) => 'error' in result && result.error.details?.nearest);
     };
     const alone = await hintsOf();
@@ -300,10 +312,10 @@ describe('IntakeService', () => {
       woken++;
       looks.push(stored().then((rows) => void (storedWhenWoken = rows.length)));
     });
-    await Promise.all([intake.accept(insert(1, { id })), intake.accept(insert(2))]);
+    await Promise.all([accept(insert(1, { id })), accept(insert(2))]);
     await Promise.all(looks);
     expect([woken, storedWhenWoken]).toEqual([1, 2]);
-    await intake.accept(insert(1, { id }));
+    await accept(insert(1, { id }));
     await refusal(insert(3, { target: 'no_such_table' }));
     expect(woken).toBe(1);
   });
@@ -314,17 +326,17 @@ describe('IntakeService', () => {
       await run('alter table batch.pending rename to pending_gone');
       const failures = await Promise.all(ids.map((id, i) => refusal(insert(i, { id }))));
       expect(failures).toMatchObject(ids.map((id) => ({ code: 'SERVICE_UNAVAILABLE', details: { id } })));
-      await expect(intake.acceptMany({ operations: [insert(8), insert(9)] })).rejects.toMatchObject({
+      await expect(acceptMany({ operations: [insert(8), insert(9)] })).rejects.toMatchObject({
         code: 'SERVICE_UNAVAILABLE',
       });
       await run('alter table batch.pending_gone rename to pending');
       expect(await stored()).toEqual([]);
-      const again = await Promise.all(ids.map((id, i) => intake.accept(insert(i, { id }))));
+      const again = await Promise.all(ids.map((id, i) => accept(insert(i, { id }))));
       expect(again).toMatchObject(ids.map((id) => ({ id, created: true })));
     });
 
     it('gets over a connection that breaks in the middle of a flush, while others wait behind it', async () => {
-      await intake.accept(insert(0));
+      await accept(insert(0));
       const blocker = await database.client.connect();
       try {
         await blocker.query('begin; lock table batch.operations in access exclusive mode');
@@ -336,7 +348,7 @@ describe('IntakeService', () => {
           expect(rows).toHaveLength(1);
           return (rows[0] as { pid: number }).pid;
         });
-        const behind = [intake.accept(insert(2)), intake.accept(insert(3))];
+        const behind = [accept(insert(2)), accept(insert(3))];
         await database.client.query('select pg_terminate_backend($1)', [pid]);
         expect(await broken).toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
         await blocker.query('commit');
@@ -355,7 +367,7 @@ describe('IntakeService', () => {
         const operations = Array.from({ length: 9 }, (_, i) =>
           insert(i, i === 5 ? { values: { id: i, note: 'poison' } } : {}),
         );
-        const { results } = await intake.acceptMany({ operations });
+        const { results } = await acceptMany({ operations });
         expect(results.map((result) => 'error' in result)).toEqual(operations.map((_, i) => i === 5));
         expect(results[5]).toMatchObject({ error: { code: 'INVALID_VALUE' } });
         expect(idsOf(await stored())).toEqual([0, 1, 2, 3, 4, 6, 7, 8]);
@@ -366,7 +378,7 @@ describe('IntakeService', () => {
   });
 
   it('has stored all that was handed over when the shutdown goes on', async () => {
-    const calls = Array.from({ length: 50 }, (_, i) => intake.accept(insert(i)));
+    const calls = Array.from({ length: 50 }, (_, i) => accept(insert(i)));
     await intake.beforeApplicationShutdown();
     expect(await stored()).toHaveLength(50);
     await Promise.all(calls);

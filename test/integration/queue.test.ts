@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { v7 as uuid } from 'uuid';
+import { claimOperations, WALK_IN_ORDER } from '../../src/services/queue/claim.sql.js';
+import type { ClaimedOperation } from '../../src/services/queue/operation-record.js';
 import { lockLane } from '../../src/services/queue/queue.sql.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { newOperation, openWorker, type TestWorker } from '../support/worker.js';
@@ -95,6 +97,12 @@ describe('the queue', () => {
       ]);
     });
 
+    it('stores operations also when the register of the lanes was emptied', async () => {
+      await worker.queue.enqueue([insertItem(1)]);
+      await database.client.query('delete from batch.lanes');
+      expect(await worker.queue.enqueue([insertItem(2)])).toEqual([{ outcome: 'created', status: 'pending' }]);
+    });
+
     it('makes one operation of an id that two callers use at once', async () => {
       const operation = insertItem(1);
       const results = await Promise.all(Array.from({ length: 8 }, () => worker.queue.enqueue([{ ...operation }])));
@@ -174,7 +182,8 @@ describe('the queue', () => {
       const operation = insertItem(1);
       await worker.queue.enqueue([operation]);
       await worker.database.transaction(async (tx) => {
-        await tx.query(lockLane(0));
+        const { lane } = (await view(operation.id)) as { lane: number };
+        await tx.query(lockLane(lane));
         await expect(worker.queue.cancel(operation.id)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
       });
       await worker.queue.cancel(operation.id);
@@ -197,6 +206,18 @@ describe('the queue', () => {
       const completed = await view(operation.id);
       expect(completed).toMatchObject({ status: 'completed', attempts: 2, rows_affected: 1, code: null });
       expect(Number(completed?.chunk_id)).toBeGreaterThan(Number(failed?.chunk_id));
+    });
+
+    it('takes back what a version without a register of the lanes has accepted', async () => {
+      const operation = insertItem(1);
+      await worker.queue.enqueue([operation]);
+      await worker.queue.cancel(operation.id);
+      await database.client.query('delete from batch.lanes');
+      const newer = await openWorker(database);
+      await newer.queue.retry(operation.id);
+      await newer.job.poll(IDLE);
+      await newer.close();
+      expect(await view(operation.id)).toMatchObject({ status: 'completed' });
     });
 
     it('puts a cancelled operation back', async () => {
@@ -264,10 +285,32 @@ describe('the queue', () => {
     });
   });
 
+  it('is walked in order also where the planner expects that little waits', async () => {
+    await worker.queue.enqueue(Array.from({ length: 5000 }, (_, id) => insertItem(id)));
+    await database.client.query('analyze batch.pending');
+    // As after a vacuum that found little but dead rows, which a transaction elsewhere keeps alive.
+    await database.client.query(
+      `update pg_class set reltuples = 100, relpages = 10000 where oid = 'batch.pending'::regclass`,
+    );
+    const { text, values } = claimOperations([0], { after: Array<number>(640).fill(0), reentries: '0' }, 10, 16_384);
+    const planned = async (settings: string): Promise<string> => {
+      const client = await database.client.connect();
+      try {
+        await client.query(`begin; ${settings}`);
+        return JSON.stringify((await client.query(`explain (format json) ${text}`, values as unknown[])).rows);
+      } finally {
+        await client.query('rollback');
+        client.release();
+      }
+    };
+    expect(await planned('select 1')).toMatch(/Bitmap|Seq Scan[^}]*pending/);
+    expect(await planned(WALK_IN_ORDER)).not.toMatch(/Bitmap|Seq Scan[^}]*pending/);
+  });
+
   it('commits nothing of a chunk whose operations are not all pending any more', async () => {
     await worker.queue.enqueue([insertItem(1), insertItem(2)]);
     const claimed = worker.database.transaction(async (tx) => {
-      const claim = await worker.queue.claim(tx, { limit: 10, asideLanes: new Set() });
+      const claim = await worker.claims.claim(tx, { limit: 10, maxLanes: 1, standing: 'sound' });
       await database.client.query('delete from batch.pending where seq = $1', [claim.operations[0]!.seq]);
       await worker.queue.settle(
         tx,
@@ -277,5 +320,30 @@ describe('the queue', () => {
     });
     await expect(claimed).rejects.toThrow('claimed 2 operations, but 1 were still pending');
     expect((await database.client.query('select 1 from batch.chunks')).rowCount).toBe(0);
+  });
+
+  it('commits nothing of a chunk that would settle other operations than it claimed', async () => {
+    await worker.queue.enqueue([insertItem(1), insertItem(2), insertItem(3), insertItem(4)]);
+    const claimed = worker.database.transaction(async (tx) => {
+      const { operations } = await worker.claims.claim(tx, { limit: 4, maxLanes: 1, standing: 'sound' });
+      const [first, second, third, fourth] = operations as [
+        ClaimedOperation,
+        ClaimedOperation,
+        ClaimedOperation,
+        ClaimedOperation,
+      ];
+      // The numbers of the first and the last have the sum of the other two.
+      const moved = [
+        { ...first, place: second.place },
+        { ...fourth, place: third.place },
+      ];
+      await worker.queue.settle(
+        tx,
+        { worker: 'test', groups: 0, statements: 0, fallback: false, startedAt: new Date() },
+        moved.map((operation) => ({ operation, outcome: { status: 'completed', rowsAffected: 1 } })),
+      );
+    });
+    await expect(claimed).rejects.toThrow('settled other operations than the 2 that it had claimed');
+    expect((await database.client.query('select 1 from batch.pending')).rowCount).toBe(4);
   });
 });

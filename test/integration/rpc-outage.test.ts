@@ -107,7 +107,7 @@ describe('while the database is out of reach', () => {
   it('an event without an id and without a message id is kept for people: again it might take effect twice', async () => {
     await withoutDatabase(async () => {
       await caller.sendRaw(event(7));
-      expect((await caller.nextDeadLetter()).content.toString()).toBe(event(7));
+      expect((await caller.nextParked()).content.toString()).toBe(event(7));
     });
   });
 });

@@ -104,19 +104,19 @@ describe('the RPC server over RabbitMQ', () => {
     ['too deep a body', '['.repeat(10_000), 'MALFORMED_MESSAGE'],
     ['an unknown pattern', '{"pattern":"nope","id":"1"}', 'UNKNOWN_PATTERN'],
     ['the name of a member of every object', '{"pattern":"__proto__","id":"1"}', 'UNKNOWN_PATTERN'],
-  ])('answers %s, keeps it as a dead letter and lives on', async (_what, body, code) => {
+  ])('answers %s, parks it and lives on', async (_what, body, code) => {
     expect((await caller.callRaw(body)).err).toMatchObject({ status: 'error', code });
-    expect((await caller.nextDeadLetter()).content.toString()).toBe(body);
+    expect((await caller.nextParked()).content.toString()).toBe(body);
     expect(await caller.call('echo', 1)).toMatchObject({ response: 1 });
   });
 
-  it('refuses a body that is no UTF-8, keeps its bytes as a dead letter and counts it', async () => {
+  it('refuses a body that is no UTF-8, parks its bytes and counts it', async () => {
     const body = Buffer.from('{"pattern":"echo","id":"1","data":"é"}', 'latin1');
     expect((await caller.callRaw(body)).err).toMatchObject({
       code: 'MALFORMED_MESSAGE',
       message: 'The message is not valid UTF-8',
     });
-    expect((await caller.nextDeadLetter()).content).toEqual(body);
+    expect((await caller.nextParked()).content).toEqual(body);
     expect((await metrics.render()).body).toContain(
       'batch_requests_refused_total{transport="rabbitmq",code="MALFORMED_MESSAGE"} 1',
     );
@@ -135,9 +135,9 @@ describe('the RPC server over RabbitMQ', () => {
     expect(await received.promise).toEqual({ a: 1 });
   });
 
-  it.each(['refuse', 'fail'])('keeps an event as a dead letter when its handler has to %s', async (pattern) => {
+  it.each(['refuse', 'fail'])('parks an event when its handler has to %s', async (pattern) => {
     await caller.emit(pattern, { kept: true });
-    const letter = await caller.nextDeadLetter();
+    const letter = await caller.nextParked();
     expect(JSON.parse(letter.content.toString())).toEqual({ pattern, data: { kept: true } });
   });
 
@@ -309,6 +309,7 @@ describe('the boot of the RPC server', () => {
     } finally {
       await channel.deleteQueue(rabbitmq.queue);
       await channel.deleteQueue(`${rabbitmq.queue}.dead`);
+      await channel.deleteQueue(`${rabbitmq.queue}.parked`);
       await channel.deleteExchange(`${rabbitmq.queue}.dlx`);
       await connection.close();
     }

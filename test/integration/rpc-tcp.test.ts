@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { ClientProxyFactory, Transport, type ClientProxy } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
@@ -9,41 +8,9 @@ import { TcpServer } from '../../src/controllers/rpc/tcp.server.js';
 import { ServiceError } from '../../src/services/errors/service-error.js';
 import { MetricsService } from '../../src/services/observability/metrics.service.js';
 import { startTestApp } from '../support/app.js';
+import { FrameSocket } from '../support/frame-socket.js';
 import { freePort } from '../support/free-port.js';
 import { testSettings } from '../support/test-settings.js';
-
-/** A caller that knows nothing but the documented frames. */
-class FrameSocket {
-  private text = '';
-
-  private constructor(readonly socket: Socket) {
-    socket.setEncoding('utf8');
-    socket.on('data', (data: string) => (this.text += data));
-    socket.on('error', () => undefined);
-  }
-
-  static async open(port: number): Promise<FrameSocket> {
-    const socket = connect({ port, host: '127.0.0.1' });
-    await once(socket, 'connect');
-    return new FrameSocket(socket);
-  }
-
-  write(message: unknown): void {
-    const text = JSON.stringify(message);
-    this.socket.write(`${text.length}#${text}`);
-  }
-
-  async next(): Promise<Record<string, unknown>> {
-    for (;;) {
-      const [, length, rest = ''] = /^(\d+)#(.*)$/s.exec(this.text) ?? [];
-      if (length !== undefined && rest.length >= Number(length)) {
-        this.text = rest.slice(Number(length));
-        return JSON.parse(rest.slice(0, Number(length))) as Record<string, unknown>;
-      }
-      await once(this.socket, 'data');
-    }
-  }
-}
 
 describe('the RPC server over TCP', () => {
   let server: TcpServer;

@@ -21,7 +21,14 @@ describe('the schema', () => {
 
   it('is made once, however many processes boot at the same time', async () => {
     const done = await Promise.all([migrate(dataSource), migrate(dataSource), migrate(dataSource)]);
-    expect(done.flat()).toEqual(['CreateQueue1763700000000', 'AddChunkPlan1763900000000']);
+    expect(done.flat()).toEqual([
+      'CreateQueue1763700000000',
+      'AddChunkPlan1763900000000',
+      'AddLanes1764000000000',
+      'AddOperationRetry1764000100000',
+      'AddApiKeys1764000200000',
+      'AddRetention1764000300000',
+    ]);
     expect(await dataSource.showMigrations()).toBe(false);
   });
 
@@ -31,7 +38,7 @@ describe('the schema', () => {
 
   it.each([
     'alter table batch.chunks add column forgotten int',
-    'alter table batch.pending alter column lane type int',
+    'alter table batch.delayed alter column lane drop not null',
     'drop index batch.chunks_seqs_idx',
   ])('would differ from the entities after: %s', async (change) => {
     await database.client.query(change);

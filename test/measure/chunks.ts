@@ -1,10 +1,7 @@
 import { Logger } from '@nestjs/common';
-import pg from 'pg';
-import { loadSettings } from '../../src/services/config/settings.js';
-import { createDataSource, migrate } from '../../src/services/database/data-source.js';
-import { clientOptions, databaseEnvironment, type DatabaseConnection } from '../support/test-databases.js';
 import { newOperation, openWorkerWith } from '../support/worker.js';
 import type { Row } from './isolation-cases.js';
+import type { MeasuringDatabase } from './measuring.js';
 
 export interface Chunks {
   /** Takes the rows in, executes them as one chunk, and answers the milliseconds from the claim to the commit. */
@@ -13,15 +10,9 @@ export interface Chunks {
 }
 
 /** Inserts into `target` through queue and main job, as a worker executes them. */
-export async function openChunks(connection: DatabaseConnection): Promise<Chunks> {
-  const settings = loadSettings({ ...databaseEnvironment(connection), NODE_ENV: 'test', LOG_LEVEL: 'silent' });
-  const dataSource = await createDataSource(settings).initialize();
-  await migrate(dataSource);
-  await dataSource.destroy();
+export async function openChunks({ client, settings }: MeasuringDatabase): Promise<Chunks> {
   Logger.overrideLogger(false);
-  const worker = await openWorkerWith(settings);
-  const client = new pg.Client(clientOptions(connection));
-  await client.connect();
+  const worker = await openWorkerWith(settings({ LOG_LEVEL: 'silent' }));
   return {
     async execute(rows, bad) {
       await client.query(`
@@ -43,9 +34,6 @@ export async function openChunks(connection: DatabaseConnection): Promise<Chunks
       }
       return ms;
     },
-    async close() {
-      await client.end();
-      await worker.close();
-    },
+    close: () => worker.close(),
   };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { connect, type Channel, type ChannelModel, type ConsumeMessage, type GetMessage, type Options } from 'amqplib';
-import { deadLetterExchange, deadLetterQueue } from '../../src/services/rabbitmq/topology.js';
+import { deadLetterExchange, deadLetterQueue, parkedQueue } from '../../src/services/rabbitmq/topology.js';
 
 const ANSWER_TIMEOUT_MS = 10_000;
 
@@ -22,8 +22,8 @@ export interface AmqpCaller {
   sendRaw(body: string | Buffer, options?: Options.Publish): Promise<void>;
   /** Sends an event. */
   emit(pattern: string, data: unknown): Promise<void>;
-  /** The next dead letter of the queue, taken from it. */
-  nextDeadLetter(): Promise<GetMessage>;
+  /** The next parked message of the queue, taken from where it waits for people. */
+  nextParked(): Promise<GetMessage>;
   /** Deletes what the service declared for its queue, and disconnects. */
   close(): Promise<void>;
 }
@@ -63,7 +63,7 @@ export async function connectAmqpCaller(url: string, queue: string): Promise<Amq
       await channel.waitForConfirms();
     },
     emit: (pattern, data) => caller.sendRaw(JSON.stringify({ pattern, data })),
-    nextDeadLetter: () => nextMessage(connection, deadLetterQueue(queue)),
+    nextParked: () => nextMessage(connection, parkedQueue(queue)),
     async close() {
       await removeTopology(connection, queue);
       await connection.close();
@@ -100,6 +100,7 @@ export async function removeTopology(connection: ChannelModel, queue: string): P
   channel.on('error', () => undefined);
   await channel.deleteQueue(queue);
   await channel.deleteQueue(deadLetterQueue(queue));
+  await channel.deleteQueue(parkedQueue(queue));
   await channel.deleteExchange(deadLetterExchange(queue));
   await channel.close();
 }

@@ -29,9 +29,12 @@ export async function bindOperations(
         conflictKey:
           operation.conflictKey ?? (operation.operationType === 'upsert' ? [...primaryKey(table)!.columns] : null),
         mustExist: operation.mustExist ?? false,
+        place: '(0,1)',
         priority: 0,
         lane: table.lane,
         attempts: 0,
+        retryLimit: null,
+        retryOn: null,
       },
       table,
     );

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { NODE_FLAGS } from '../../src/services/config/node-flags.js';
 import type { TestEnvironment } from './test-settings.js';
 
 const run = promisify(execFile);
@@ -12,13 +13,17 @@ const UP = 'Batch Service is up';
 export interface ServiceProcessOptions {
   /** All that it sees, but PATH and HOME: nothing of the developer's own environment. */
   environment: TestEnvironment;
-  /** `main` (default) or `migrate`. */
-  program?: 'main' | 'migrate';
+  /** Default: `main`. */
+  program?: 'main' | 'migrate' | 'keys' | 'dead-letters';
   args?: readonly string[];
+  /** The compiled service; default: `dist`, compiled when the run first starts a process. */
+  dist?: string;
   /** Of Node itself. */
   nodeOptions?: readonly string[];
   /** Default: a folder without a file `.env`. */
   cwd?: string;
+  /** A file that is open for writing; default: a pipe to this process. */
+  stdout?: number;
   /** Who it runs as; only root may ask for another. */
   account?: { uid: number; gid: number; home: string };
 }
@@ -50,13 +55,14 @@ export async function buildService(): Promise<void> {
 }
 
 export async function startServiceProcess(options: ServiceProcessOptions): Promise<ServiceProcess> {
-  await buildService();
-  const { environment, program = 'main', args = [], nodeOptions = [], cwd = tmpdir(), account } = options;
-  const child = spawn(process.execPath, [...nodeOptions, join(ROOT, 'dist', `${program}.js`), ...args], {
+  if (options.dist === undefined) await buildService();
+  const { environment, program = 'main', dist = join(ROOT, 'dist'), args = [], nodeOptions = [] } = options;
+  const { cwd = tmpdir(), stdout = 'pipe', account } = options;
+  const child = spawn(process.execPath, [...NODE_FLAGS, ...nodeOptions, join(dist, `${program}.js`), ...args], {
     cwd,
     env: { PATH: process.env.PATH, HOME: account?.home ?? process.env.HOME, ...environment },
     ...(account && { uid: account.uid, gid: account.gid }),
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', stdout, 'pipe'],
   });
   return observe(child);
 }

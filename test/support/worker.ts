@@ -1,6 +1,8 @@
 import type { DataSource } from 'typeorm';
 import { v7 as uuid } from 'uuid';
+import { LaneRecoveryJob } from '../../src/jobs/lane-recovery.job.js';
 import { OperationChunkJob } from '../../src/jobs/operation-chunk.job.js';
+import { OperationStepFactory } from '../../src/jobs/operation-step.factory.js';
 import { CatalogService } from '../../src/services/catalog/catalog.service.js';
 import type { Settings } from '../../src/services/config/settings.js';
 import { createDataSource } from '../../src/services/database/data-source.js';
@@ -8,6 +10,8 @@ import { DatabaseService } from '../../src/services/database/database.service.js
 import { SurveyService } from '../../src/services/survey/survey.service.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import { MetricsService } from '../../src/services/observability/metrics.service.js';
+import { ClaimService } from '../../src/services/queue/claim.service.js';
+import { LanesService } from '../../src/services/queue/lanes.service.js';
 import type { NewOperation } from '../../src/services/queue/new-operation.js';
 import { QueueService } from '../../src/services/queue/queue.service.js';
 import { WakeUpService } from '../../src/services/wake-up/wake-up.service.js';
@@ -18,8 +22,12 @@ import type { TestDatabase } from './database.js';
 export interface TestWorker {
   database: DatabaseService;
   queue: QueueService;
+  claims: ClaimService;
+  lanes: LanesService;
   catalog: CatalogService;
   job: OperationChunkJob;
+  /** Tries lanes that stand still. */
+  recovery: LaneRecoveryJob;
   metrics: MetricsService;
   close(): Promise<void>;
 }
@@ -36,20 +44,31 @@ export async function openWorkerWith(settings: Settings): Promise<TestWorker> {
   const dataSource: DataSource = await createDataSource(settings).initialize();
   const database = new DatabaseService(dataSource);
   const catalog = new CatalogService(database, settings);
-  const queue = new QueueService(database, settings);
+  const lanes = new LanesService(database, catalog, settings);
+  const queue = new QueueService(database, lanes, settings);
+  const claims = new ClaimService(lanes, settings);
   const metrics = new MetricsService();
   const wakeUp = new WakeUpService(settings);
-  const job = new OperationChunkJob(
+  const steps = new OperationStepFactory(
     settings,
     database,
     catalog,
     new SurveyService(),
     new ExecutorService(),
     queue,
+    claims,
+    lanes,
     metrics,
     wakeUp,
   );
-  return { database, queue, catalog, job, metrics, close: () => dataSource.destroy() };
+  const job = new OperationChunkJob(settings, steps, queue, lanes);
+  const recovery = new LaneRecoveryJob(steps, lanes);
+  const close = async (): Promise<void> => {
+    // As a worker that is stopped; one that cannot say so any more is missed a few seconds later.
+    await lanes.leave().catch(() => undefined);
+    await dataSource.destroy();
+  };
+  return { database, queue, claims, lanes, catalog, job, recovery, metrics, close };
 }
 
 /** A checked operation as intake makes it. */
@@ -64,6 +83,8 @@ export function newOperation(overrides: Partial<NewOperation> & Pick<NewOperatio
     priority: 0,
     runAt: null,
     source: null,
+    retryLimit: null,
+    retryOn: null,
     lane: 0,
     ...overrides,
   };

@@ -119,6 +119,19 @@ describe('a chunk-oriented step', () => {
     expect(table.committed).toEqual(['1', '2']);
   });
 
+  it('waits for promises of any library', async () => {
+    const table = new MemoryTable();
+    const items = listReader(itemsOf(3));
+    const later = <T>(value: T): Promise<T> => ({ then: (done: (value: T) => void) => done(value) }) as Promise<T>;
+    const step = stepOn(table, {
+      items: [],
+      reader: { read: (context) => later(items.read(context) as string | null) },
+      processor: { process: (item) => later(`${item}!`) },
+    });
+    await step.execute();
+    expect(table.committed).toEqual(['1!', '2!', '3!']);
+  });
+
   it('leaves out what the processor filters', async () => {
     const table = new MemoryTable();
     const step = stepOn(table, { items: itemsOf(5), processor: { process: (item) => (item === '4' ? null : item) } });

@@ -1,16 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { ClaimCursor, type ObservedClaim } from '../../src/services/queue/claim-cursor.js';
+import { ClaimCursor, slotOf, type ObservedClaim } from '../../src/services/queue/claim-cursor.js';
 
 const claim = (overrides: Partial<ObservedClaim>): ObservedClaim => ({
-  snapshotXmin: 100n,
+  oldestWriter: 100n,
   snapshotXmax: 100n,
   reentries: { before: '7', after: '7' },
-  allLanes: true,
+  lanes: [LANE],
   last: new Map(),
   full: false,
   ...overrides,
 });
-const last = (priority: number, seq: number): ObservedClaim['last'] => new Map([[priority, seq]]);
+const LANE = 3;
+const last = (priority: number, seq: number): ObservedClaim['last'] => new Map([[slotOf(LANE, priority), seq]]);
+/** The hints that are not 0. */
+const known = (cursor: ClaimCursor, now: number): ReadonlyMap<number, number> =>
+  new Map([...cursor.hintsAt(now).after.entries()].filter(([, after]) => after > 0));
 
 /** A cursor that has seen the count of re-entries. */
 function knowingCursor(): ClaimCursor {
@@ -31,55 +35,84 @@ describe('where a claim may begin', () => {
     const cursor = settledCursor();
     cursor.committed(claim({ snapshotXmax: 105n, last: last(0, 50) }), 10, 1);
     // 104 was in flight when 50 was claimed, and still is.
-    cursor.committed(claim({ snapshotXmin: 104n, snapshotXmax: 106n }), 20, 1);
-    expect(cursor.hintsAt(30).after).toEqual(new Map());
+    cursor.committed(claim({ oldestWriter: 104n, snapshotXmax: 106n }), 20, 1);
+    expect(known(cursor, 30)).toEqual(new Map());
   });
 
   it('moves up when every transaction of that time has ended and was claimed from', () => {
     const cursor = settledCursor();
     cursor.committed(claim({ snapshotXmax: 105n, last: last(0, 50) }), 10, 1);
-    cursor.committed(claim({ snapshotXmin: 105n, snapshotXmax: 106n, last: last(0, 60) }), 20, 1);
-    expect(cursor.hintsAt(30).after).toEqual(last(0, 50));
+    cursor.committed(claim({ oldestWriter: 105n, snapshotXmax: 106n, last: last(0, 60) }), 20, 1);
+    expect(known(cursor, 30)).toEqual(last(0, 50));
   });
 
   it('moves no further than a claim came that was cut by its limit', () => {
     const cursor = settledCursor();
     cursor.committed(claim({ snapshotXmax: 105n, last: last(0, 50) }), 10, 1);
     // 40 committed late; the limit left it the last one taken.
-    cursor.committed(claim({ snapshotXmin: 105n, snapshotXmax: 106n, last: last(0, 40), full: true }), 20, 1);
-    expect(cursor.hintsAt(30).after).toEqual(last(0, 40));
+    cursor.committed(claim({ oldestWriter: 105n, snapshotXmax: 106n, last: last(0, 40), full: true }), 20, 1);
+    expect(known(cursor, 30)).toEqual(last(0, 40));
   });
 
   it('is the start again about once a second', () => {
     const cursor = settledCursor();
     cursor.committed(claim({ snapshotXmax: 105n, last: last(0, 50) }), 10, 1);
-    cursor.committed(claim({ snapshotXmin: 105n }), 20, 1);
-    expect(cursor.hintsAt(999).after).toEqual(last(0, 50));
-    expect(cursor.hintsAt(1000).after).toEqual(new Map());
+    cursor.committed(claim({ oldestWriter: 105n }), 20, 1);
+    expect(known(cursor, 999)).toEqual(last(0, 50));
+    expect(known(cursor, 1000)).toEqual(new Map());
   });
 
   it('sweeps more seldom where a sweep is slow', () => {
     const cursor = knowingCursor();
     cursor.committed(claim({ last: last(0, 50) }), 0, 500);
-    cursor.committed(claim({ snapshotXmin: 101n }), 1, 1);
-    expect(cursor.hintsAt(9_999).after).toEqual(last(0, 50));
-    expect(cursor.hintsAt(10_000).after).toEqual(new Map());
+    cursor.committed(claim({ oldestWriter: 101n }), 1, 1);
+    expect(known(cursor, 9_999)).toEqual(last(0, 50));
+    expect(known(cursor, 10_000)).toEqual(new Map());
   });
 
   it('is the start once operations came back with an old sequence number, in any process', () => {
     const cursor = settledCursor();
     cursor.committed(claim({ snapshotXmax: 105n, last: last(0, 50) }), 10, 1);
-    cursor.committed(claim({ snapshotXmin: 105n }), 20, 1);
-    expect(cursor.hintsAt(30)).toEqual({ after: last(0, 50), reentries: '7' });
-    cursor.committed(claim({ snapshotXmin: 106n, reentries: { before: '7', after: '8' } }), 30, 1);
-    expect(cursor.hintsAt(40)).toEqual({ after: new Map(), reentries: '8' });
+    cursor.committed(claim({ oldestWriter: 105n }), 20, 1);
+    expect(known(cursor, 30)).toEqual(last(0, 50));
+    expect(cursor.hintsAt(30).reentries).toBe('7');
+    cursor.committed(claim({ oldestWriter: 106n, reentries: { before: '7', after: '8' } }), 30, 1);
+    expect(known(cursor, 40)).toEqual(new Map());
+    expect(cursor.hintsAt(40).reentries).toBe('8');
   });
 
-  it('is the start after a claim without all lanes: others may have left rows behind', () => {
+  it('waits for a claim of the same lane: others may have left rows behind in it', () => {
     const cursor = settledCursor();
     cursor.committed(claim({ snapshotXmax: 105n, last: last(0, 50) }), 10, 1);
-    cursor.committed(claim({ snapshotXmin: 105n }), 20, 1);
-    cursor.committed(claim({ snapshotXmin: 106n, allLanes: false }), 30, 1);
-    expect(cursor.hintsAt(40).after).toEqual(new Map());
+    cursor.committed(claim({ oldestWriter: 105n, snapshotXmax: 106n, lanes: [LANE + 1] }), 20, 1);
+    expect(known(cursor, 30)).toEqual(new Map());
+    cursor.committed(claim({ oldestWriter: 106n, snapshotXmax: 107n }), 30, 1);
+    expect(known(cursor, 40)).toEqual(last(0, 50));
+  });
+
+  it('is kept for each lane while others are served', () => {
+    const cursor = settledCursor();
+    cursor.committed(claim({ snapshotXmax: 105n, last: last(0, 50) }), 10, 1);
+    cursor.committed(claim({ oldestWriter: 105n }), 20, 1);
+    cursor.committed(claim({ oldestWriter: 106n, lanes: [LANE + 1] }), 30, 1);
+    expect(known(cursor, 40)).toEqual(last(0, 50));
+  });
+
+  it('learns nothing from a claim that found no lane free', () => {
+    const cursor = settledCursor();
+    cursor.committed(claim({ snapshotXmax: 105n, last: last(0, 50) }), 10, 1);
+    cursor.committed(claim({ oldestWriter: 105n }), 20, 1);
+    cursor.committed(claim({ lanes: [], reentries: { before: '', after: '' } }), 30, 1);
+    expect(known(cursor, 40)).toEqual(last(0, 50));
+  });
+
+  it('asks who really writes when the oldest transaction of all runs on and on', () => {
+    const cursor = settledCursor();
+    expect(cursor.isHeldUp([LANE], 104n, 10_000)).toBe(false);
+    cursor.committed(claim({ snapshotXmax: 105n, last: last(0, 50) }), 10, 1);
+    expect(cursor.isHeldUp([LANE], 104n, 100)).toBe(false);
+    expect(cursor.isHeldUp([LANE], 104n, 500)).toBe(true);
+    cursor.committed(claim({ oldestWriter: 105n }), 510, 1);
+    expect(cursor.isHeldUp([LANE], 104n, 10_000)).toBe(false);
   });
 });

@@ -1,8 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { parseEnv } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { NODE_FLAGS } from '../../src/services/config/node-flags.js';
 import { environmentSchema, loadSettings } from '../../src/services/config/settings.js';
 
 interface ComposeService {
@@ -11,7 +13,7 @@ interface ComposeService {
   command?: string[];
   environment?: Record<string, string>;
   depends_on?: Record<string, { condition: string }>;
-  healthcheck?: { test?: string[]; disable?: boolean };
+  healthcheck?: { test?: string[]; disable?: boolean; start_period?: string };
   restart?: string;
   stop_grace_period?: string;
   volumes?: string[];
@@ -26,9 +28,34 @@ interface ComposeFile {
 const project = resolve(import.meta.dirname, '../..');
 const text = readFileSync(resolve(project, 'docker-compose.yml'), 'utf8');
 const dockerfile = readFileSync(resolve(project, 'Dockerfile'), 'utf8');
-const passwords = { DB_PASSWORD: 'database-secret', RABBITMQ_PASSWORD: 'broker-secret' };
+const passwords = {
+  DB_PASSWORD: 'database-secret',
+  RABBITMQ_PASSWORD: 'broker-secret',
+  API_KEY_ENCRYPTION_SECRET: 'key-secret-key-secret-key-secret-',
+};
 const compose = readCompose(passwords);
 const ours = ['migration', 'api', 'worker'];
+const documented = Object.keys(parseEnv(readFileSync(resolve(project, '.env.example'), 'utf8')));
+/** Variables that operators do not set through compose, and why not. */
+const KEPT: Readonly<Record<string, string>> = {
+  NODE_ENV: 'production, which is what the file is for',
+  ...byReason('says which of the servers of the file', [
+    ...['DB_HOST', 'DB_PORT', 'DB_NAME', 'DB_USERNAME', 'DB_SSL'],
+    ...['REDIS_URL', 'BATCH_SERVICE_RMQ_URL'],
+  ]),
+  BATCH_RUN_MIGRATIONS: 'the service `migration` runs them',
+  BATCH_EMBEDDED_DIR: 'there is no embedded PostgreSQL in production',
+  ...byReason('there is a broker, so RPC is not served over TCP', ['BATCH_RPC_TCP_HOST', 'BATCH_RPC_TCP_PORT']),
+  BATCH_NOTIFICATION_TCP_URL: 'refused in production',
+  BATCH_ROLE: 'makes the services of the file what they are',
+  ...byReason('inside a container; what is published says `ports`', [
+    ...['HTTP_HOST', 'HTTP_PORT', 'BATCH_WORKER_HEALTH_PORT'],
+  ]),
+  BATCH_REQUIRE_API_KEY: 'always true in production',
+  BATCH_SHUTDOWN_TIMEOUT: 'goes with stop_grace_period',
+  DB_WAIT_TIMEOUT: 'goes with start_period',
+};
+const passed = documented.filter((variable) => !(variable in KEPT));
 
 describe('docker-compose.yml', () => {
   it('runs PostgreSQL, RabbitMQ, Redis, the migration, an API and two workers', () => {
@@ -52,8 +79,20 @@ describe('docker-compose.yml', () => {
     expect(loadSettings(environment)).toMatchObject({
       environment: 'production',
       database: { host: 'postgres', password: passwords.DB_PASSWORD, runMigrations: false },
+      access: { required: true, secret: passwords.API_KEY_ENCRYPTION_SECRET },
       rabbitmq: { url: `amqp://batch_service:${passwords.RABBITMQ_PASSWORD}@rabbitmq:5672` },
     });
+  });
+
+  it.each(['api', 'worker'])('passes every variable of .env.example on to %s, but for those with a reason', (name) => {
+    const marks = Object.fromEntries(documented.map((variable) => [variable, `${variable} as it was set`]));
+    const environment = readCompose({ ...passwords, ...marks }).services[name]?.environment ?? {};
+    const arrived = documented.filter((variable) => environment[variable] === marks[variable]);
+    expect(arrived.sort()).toEqual(passed.sort());
+  });
+
+  it('keeps back no variable that does not exist', () => {
+    expect(Object.keys(KEPT).filter((variable) => !documented.includes(variable))).toEqual([]);
   });
 
   it.each(['postgres', 'rabbitmq', 'redis', 'api', 'worker'])('checks the health of %s and starts it again', (name) => {
@@ -80,6 +119,12 @@ describe('docker-compose.yml', () => {
   it.each(ours)('leaves %s the time to stop that its settings promise', (name) => {
     const { environment = {}, stop_grace_period: period = '' } = service(name);
     expect(Number.parseInt(period, 10) * 1000).toBeGreaterThan(loadSettings(environment).shutdownTimeoutMs);
+  });
+
+  it.each(['api', 'worker'])('does not call %s unhealthy while it waits for its database', (name) => {
+    const { environment = {}, healthcheck } = service(name);
+    const period = Number.parseInt(healthcheck?.start_period ?? '', 10) * 1000;
+    expect(period).toBeGreaterThan(loadSettings(environment).database.waitMs);
   });
 
   it('keeps what has to last in named volumes', () => {
@@ -118,9 +163,22 @@ describe('Dockerfile', () => {
 
   it('ends in an image that runs the compiled service as an ordinary user', () => {
     expect(last).toMatch(/^USER node$/m);
-    expect(last).toMatch(/^CMD \["node", "dist\/main\.js"\]$/m);
+    expect(last).toContain(`\nCMD ${JSON.stringify(['node', ...NODE_FLAGS, 'dist/main.js']).replaceAll(',', ', ')}\n`);
     expect(last).toMatch(/^HEALTHCHECK .*\\\n {2}CMD \["node"/m);
     expect(last).not.toMatch(/RUN npm|COPY src/);
+  });
+
+  it('starts Node as the scripts of package.json do', () => {
+    const { scripts } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    const starting = Object.values(scripts).filter((script) => script.includes('dist/main.js'));
+    expect(starting.length).toBeGreaterThan(3);
+    for (const script of starting) expect(script).toContain(`node ${NODE_FLAGS.join(' ')} dist/main.js`);
+  });
+
+  it('asks whether the process is of use, not whether its servers are: an orchestrator ends what is unhealthy', () => {
+    expect(last).toMatch(/^HEALTHCHECK [^]*\/health\/live/m);
   });
 
   it('takes from the project only what .dockerignore lets through', () => {
@@ -138,6 +196,10 @@ function service(name: string): ComposeService {
   const found = compose.services[name];
   if (!found) throw new Error(`docker-compose.yml has no service ${name}`);
   return found;
+}
+
+function byReason(reason: string, variables: readonly string[]): Record<string, string> {
+  return Object.fromEntries(variables.map((variable) => [variable, reason]));
 }
 
 function roleOf(name: string): string {

@@ -11,7 +11,7 @@ const failure = (code: 'UNIQUE_VIOLATION' | 'MISSING_PARENT', message: string): 
   announced: { status: 'failed', code, message },
 });
 const chunk = (statements: number, durationMs: number, fallback: boolean): IChunk => ({
-  ...{ id: '1', worker: 'w', operations: 3, completed: 3, failed: 0, groups: 1 },
+  ...{ id: '1', worker: 'w', operations: 3, completed: 3, failed: 0, deferred: 0, groups: 1 },
   ...{ startedAt: '2026-01-01T00:00:00.000Z', settledAt: '2026-01-01T00:00:01.000Z' },
   ...{ statements, durationMs, fallback },
 });

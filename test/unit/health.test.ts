@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { HealthService } from '../../src/services/health/health.service.js';
 
 describe('readiness', () => {
@@ -50,5 +50,54 @@ describe('readiness', () => {
     unregister();
 
     expect(await health.readiness()).toEqual({ status: 'ready', parts: {} });
+  });
+
+  it('is given without a part that can be done without, which is called degraded', async () => {
+    const health = new HealthService();
+    health.register({ name: 'database', check: () => undefined });
+    health.register({ name: 'redis', optional: true, check: () => 'not connected' });
+
+    expect(await health.readiness()).toEqual({
+      status: 'ready',
+      parts: { database: { status: 'up' }, redis: { status: 'degraded', reason: 'not connected' } },
+    });
+  });
+
+  it('asks the parts once for many probes, and again half a second later', async () => {
+    vi.useFakeTimers();
+    try {
+      const health = new HealthService();
+      let asked = 0;
+      health.register({ name: 'database', check: () => void (asked += 1) });
+
+      await Promise.all(Array.from({ length: 50 }, () => health.readiness()));
+      await health.readiness();
+      expect(asked).toBe(1);
+      vi.advanceTimersByTime(501);
+      await health.readiness();
+      expect(asked).toBe(2);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
+describe('liveness', () => {
+  it('asks no part of readiness', () => {
+    const health = new HealthService();
+    health.register({ name: 'database', check: () => 'gone' });
+    health.registerLiveness({ name: 'poller', stuck: () => undefined });
+
+    expect(health.liveness()).toEqual({ status: 'alive', uptimeSeconds: expect.any(Number) as number });
+  });
+
+  it('names what is stuck, and why', () => {
+    const health = new HealthService();
+    health.registerLiveness({ name: 'poller', stuck: () => 'a poll has been running for 700 s' });
+
+    expect(health.liveness()).toMatchObject({
+      status: 'stuck',
+      reasons: { poller: 'a poll has been running for 700 s' },
+    });
   });
 });

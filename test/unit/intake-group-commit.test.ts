@@ -47,6 +47,30 @@ describe('GroupCommit', () => {
     expect(await Promise.all(later)).toEqual([[20], [30, 40], [50]]);
   });
 
+  it('lets callers who come back one by one share the next flush', async () => {
+    const groups: number[][] = [];
+    const commit = (group: number[]) => {
+      groups.push(group);
+      return Promise.resolve(group);
+    };
+    const patient = { callers: 2, items: 100, ms: 60_000 };
+    const slow = async (group: number[]) => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return commit(group);
+    };
+    const group = new GroupCommit<number, number>(slow, LIMITS, undefined, patient);
+    const callAgain = async (caller: number) => {
+      await group.submit(items(caller));
+      for (let turn = 0; turn < caller; turn += 1) await new Promise(setImmediate);
+      await group.submit(items(caller * 10));
+    };
+    await Promise.all([callAgain(1), callAgain(2), callAgain(3)]);
+    expect(groups).toEqual([
+      [1, 2, 3],
+      [10, 20, 30],
+    ]);
+  });
+
   it('cuts at the number of items and at their size, but never below one item', async () => {
     const groups: number[][] = [];
     const group = new GroupCommit<number, number>(
@@ -68,32 +92,44 @@ describe('GroupCommit', () => {
     expect(groups).toEqual([[1, 2, 3], [4, 5], [6], [7], [8]]);
   });
 
-  it('drains what waits, and starts anew afterwards', async () => {
+  it('starts anew when nothing was left', async () => {
     const { groups, commit, turn, open } = gatedCommit();
     const group = new GroupCommit<number, number>(commit, { items: 1, bytes: 100 });
-    let drained = false;
     const submitted = group.submit(items(1, 2));
-    const draining = group.drain().then(() => (drained = true));
-    await turn();
-    await turn();
-    open();
-    await turn();
-    expect(drained).toBe(false);
-    open();
-    await Promise.all([submitted, draining]);
-    expect(groups).toEqual([[1], [2]]);
-
+    for (let flush = 0; flush < 2; flush += 1) {
+      await turn();
+      await turn();
+      open();
+    }
+    expect(await submitted).toEqual([10, 20]);
     const again = group.submit(items(3));
     await turn();
     await turn();
     open();
     expect(await again).toEqual([30]);
-    await group.drain();
+    expect(groups).toEqual([[1], [2], [3]]);
+  });
+
+  it('has room for so many items and bytes, and for anything while nothing waits', async () => {
+    const { commit, turn, open } = gatedCommit();
+    const group = new GroupCommit<number, number>(commit, LIMITS, { items: 3, bytes: 50 });
+    expect(group.hasRoomFor(items(1, 2, 3, 4))).toBe(true);
+    expect(group.hasRoomFor([{ bytes: 51 }])).toBe(true);
+    const submitted = group.submit(items(1, 2));
+    expect(group.hasRoomFor(items(3))).toBe(true);
+    expect(group.hasRoomFor(items(3, 4))).toBe(false);
+    expect(group.hasRoomFor([{ bytes: 30 }])).toBe(true);
+    expect(group.hasRoomFor([{ bytes: 31 }])).toBe(false);
+    // Taken into a flush, they wait no more.
+    await turn();
+    await turn();
+    expect(group.hasRoomFor([{ bytes: 51 }])).toBe(true);
+    open();
+    await submitted;
   });
 
   it('answers nothing for nothing', async () => {
     const group = new GroupCommit<number, number>(() => Promise.reject(new Error('not to be called')), LIMITS);
     expect(await group.submit([])).toEqual([]);
-    await group.drain();
   });
 });

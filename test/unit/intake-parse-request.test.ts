@@ -30,6 +30,18 @@ describe('parseRequest', () => {
     expect(accepted(INSERT).id).not.toBe(parsed.id);
   });
 
+  it('takes retries', () => {
+    const retry = { limit: 100, on: ['conflict', 'missing_row', 'missing_parent'] };
+    expect(accepted({ ...UPDATE, mustExist: true, retry }).retry).toEqual({
+      limit: 100,
+      on: ['missing_parent', 'missing_row', 'conflict'],
+    });
+    expect(accepted({ ...INSERT, retry: { limit: 1, on: ['conflict'] } }).retry).toEqual({
+      limit: 1,
+      on: ['conflict'],
+    });
+  });
+
   it('keeps what was given', () => {
     expect(
       accepted({
@@ -67,7 +79,33 @@ describe('parseRequest', () => {
     ['an unknown field', { ...INSERT, table: 't' }, 'INVALID_REQUEST', '"table"'],
     ['a field named like a method', { ...INSERT, toString: 1 }, 'INVALID_REQUEST', '"toString"'],
     ['__proto__', JSON.parse('{"operationType":"insert","target":"t","__proto__":{}}'), 'INVALID_REQUEST', '__proto__'],
-    ['retry', { ...INSERT, retry: { limit: 1, on: [] } }, 'NOT_SUPPORTED', 'retry'],
+    ['a retry that is no object', { ...INSERT, retry: 3 }, 'INVALID_REQUEST', 'retry is an object'],
+    ['a retry with more', { ...INSERT, retry: { limit: 1, on: ['conflict'], delay: 5 } }, 'INVALID_REQUEST', '"delay"'],
+    ['a retry without limit', { ...INSERT, retry: { on: ['conflict'] } }, 'INVALID_REQUEST', 'from 1 to 100'],
+    ['no retries', { ...INSERT, retry: { limit: 0, on: ['conflict'] } }, 'INVALID_REQUEST', 'from 1 to 100'],
+    ['101 retries', { ...INSERT, retry: { limit: 101, on: ['conflict'] } }, 'INVALID_REQUEST', 'from 1 to 100'],
+    ['half a retry', { ...INSERT, retry: { limit: 1.5, on: ['conflict'] } }, 'INVALID_REQUEST', 'from 1 to 100'],
+    ['a retry on nothing', { ...INSERT, retry: { limit: 1, on: [] } }, 'INVALID_REQUEST', 'one or more'],
+    ['a retry on a text', { ...INSERT, retry: { limit: 1, on: 'conflict' } }, 'INVALID_REQUEST', 'one or more'],
+    ['a retry on anything', { ...INSERT, retry: { limit: 1, on: ['luck'] } }, 'INVALID_REQUEST', 'missing_parent'],
+    [
+      'a retry on the same twice',
+      { ...INSERT, retry: { limit: 1, on: ['conflict', 'conflict'] } },
+      'INVALID_REQUEST',
+      'different',
+    ],
+    [
+      'a retry on a missing row that need not exist',
+      { ...UPDATE, retry: { limit: 1, on: ['missing_row'] } },
+      'INVALID_REQUEST',
+      'mustExist: true',
+    ],
+    [
+      'a retry on a missing row of an insert',
+      { ...INSERT, retry: { limit: 1, on: ['missing_row'] } },
+      'INVALID_REQUEST',
+      'update, increment and delete',
+    ],
     ['an id that is no UUID', { ...INSERT, id: '7' }, 'INVALID_ID', 'UUID'],
     ['an id with braces', { ...INSERT, id: `{${ID}}` }, 'INVALID_ID', 'UUID'],
     ['an id of null', { ...INSERT, id: null }, 'INVALID_ID', 'UUID'],

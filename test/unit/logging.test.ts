@@ -71,6 +71,34 @@ describe('the log', () => {
     expect(text()).toContain('amqp://service:***@broker:5672/batch');
   });
 
+  it('never shows a password in the query of a URL', () => {
+    const { logger, nest, text } = logging();
+
+    logger.info('Redis at redis://cache:6379/0?password=s3cret&family=6 and redis://cache?db=1&pass=s3cret');
+    nest.error(new Error('no answer from "rediss://cache/?PWD=s3cret"'));
+    logger.info({ url: 'https://host/?token=s3cret#there', other: 'https://host/?a=1&secret=s3cret' });
+
+    expect(text()).not.toContain('s3cret');
+    expect(text()).toContain('redis://cache:6379/0?password=***&family=6');
+    expect(redactUrl('redis://cache?password=s3cret')).toBe('redis://cache?password=***');
+  });
+
+  it('never shows an API key, but tells whose it was', () => {
+    const { logger, nest, text } = logging();
+    const key = `bsk_0123456789abcdef_${'s3cret-_'.repeat(6).slice(0, 43)}`;
+
+    logger.info(`refused ${key}`);
+    logger.info({ requestId: key, nested: { deep: { in: { it: [key] } } } }, 'fields');
+    nest.error(new Error(`Bearer ${key} and ${key.slice(0, 40)}`));
+    logger.info({
+      headers: { 'x-api-key': 's3cret', authorization: 'Basic s3cret' },
+      text: 'Authorization: Bearer s3cret-token',
+    });
+
+    expect(text()).not.toContain('s3cret');
+    expect(text()).toContain('refused bsk_0123456789abcdef_***');
+  });
+
   it.each([
     ['log', 'info'],
     ['error', 'error'],

@@ -53,7 +53,8 @@ describe('the metrics', () => {
   it('ask for the depth of the queue at every scrape', async () => {
     const metrics = new MetricsService();
     let pending = 5;
-    metrics.readQueueDepthBy(() => Promise.resolve({ pending: pending++, scheduled: 2, oldestPendingSeconds: 1.5 }));
+    const rest = { scheduled: 2, oldestPendingSeconds: 1.5, parkedLanes: 3, workers: 4, unannounced: 6 };
+    metrics.readQueueDepthBy(() => Promise.resolve({ pending: pending++, ...rest }));
 
     const first = await rendered(metrics);
     const second = await rendered(metrics);
@@ -61,6 +62,9 @@ describe('the metrics', () => {
     expect(first).toContain('batch_operations_pending 5');
     expect(first).toContain('batch_operations_scheduled 2');
     expect(first).toContain('batch_oldest_pending_seconds 1.5');
+    expect(first).toContain('batch_lanes_parked 3');
+    expect(first).toContain('batch_workers 4');
+    expect(first).toContain('batch_notifications_unannounced 6');
     expect(second).toContain('batch_operations_pending 6');
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi, afterEach, beforeEach } from 'vitest';
 import { Poller } from '../../src/services/poller/poller.js';
+import { stuckReason } from '../../src/services/poller/stuck-reason.js';
 
 describe('a poller', () => {
   beforeEach(() => void vi.useFakeTimers());
@@ -90,5 +91,56 @@ describe('a poller', () => {
     await vi.advanceTimersByTimeAsync(0);
     expect(calls).toHaveLength(2);
     await poller.stop();
+  });
+
+  it('begins later where it is asked to', async () => {
+    const { poller, calls } = polling(async () => 1000);
+    poller.start(300);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(calls).toEqual([300]);
+    await poller.stop();
+  });
+
+  describe('is taken for stuck', () => {
+    it('when a call takes too long, and no more once it has ended', async () => {
+      let finish: () => void = () => undefined;
+      const { poller } = polling(() => new Promise((resolve) => (finish = () => resolve(5000))));
+      expect(stuckReason(poller, 60_000)).toBeUndefined();
+      poller.start();
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(stuckReason(poller, 60_000)).toBeUndefined();
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(stuckReason(poller, 60_000)).toMatch(/running for 61 s.*BATCH_STUCK_TIMEOUT/);
+      finish();
+      await vi.advanceTimersByTimeAsync(0);
+      expect(stuckReason(poller, 60_000)).toBeUndefined();
+      await poller.stop();
+    });
+
+    it('never for calls that fail, however long', async () => {
+      const { poller } = polling(
+        async () => {
+          throw new Error('database gone');
+        },
+        () => 1000,
+      );
+      poller.start();
+      await vi.advanceTimersByTimeAsync(600_000);
+      expect(stuckReason(poller, 60_000)).toBeUndefined();
+      await poller.stop();
+    });
+
+    it('when the next call does not begin', async () => {
+      const { poller } = polling(async () => 1000);
+      poller.start();
+      await vi.advanceTimersByTimeAsync(0);
+      // As a timer that is lost: time passes, and nothing happens.
+      const now = performance.now();
+      const clock = vi.spyOn(performance, 'now').mockReturnValue(now + 62_000);
+      expect(stuckReason(poller, 60_000)).toMatch(/should have begun 61 s ago/);
+      await poller.stop();
+      expect(stuckReason(poller, 60_000)).toBeUndefined();
+      clock.mockRestore();
+    });
   });
 });

@@ -12,6 +12,8 @@ function faultsOf(environment: NodeJS.ProcessEnv): readonly string[] {
   return [];
 }
 
+/** Long enough. */
+const SECRET = 'a text of at least thirty-two characters';
 describe('the settings', () => {
   it('need nothing outside production', () => {
     const settings = loadSettings({});
@@ -62,6 +64,7 @@ describe('the settings', () => {
       expect.stringMatching(/^BATCH_ALLOWED_TARGETS: 'shop\.\*x': /),
       expect.stringMatching(/^BATCH_ALLOWED_TARGETS: 'batch\.\*': /),
       expect.stringMatching(/^DB_HOST: /),
+      expect.stringMatching(/^API_KEY_ENCRYPTION_SECRET: /),
     ]);
     expect(faultsOf({ BATCH_ALLOWED_TARGETS: ' , ' })).toEqual([expect.stringMatching(/^BATCH_ALLOWED_TARGETS: /)]);
     expect(loadSettings({ BATCH_ALLOWED_TARGETS: 'orders, shop.*' }).intake.allowedTargets).toEqual([
@@ -71,12 +74,28 @@ describe('the settings', () => {
   });
 
   it('refuse the embedded PostgreSQL in production', () => {
-    expect(faultsOf({ NODE_ENV: 'production' })).toEqual([expect.stringMatching(/^DB_HOST: .*embedded/)]);
-    expect(faultsOf({ NODE_ENV: 'production', DB_HOST: 'db' })).toEqual([]);
+    const production = { NODE_ENV: 'production', API_KEY_ENCRYPTION_SECRET: SECRET };
+    expect(faultsOf(production)).toEqual([expect.stringMatching(/^DB_HOST: .*embedded/)]);
+    expect(faultsOf({ ...production, DB_HOST: 'db' })).toEqual([]);
+  });
+
+  it('demand API keys in production, and the secret of their hash wherever they are demanded', () => {
+    const production = { NODE_ENV: 'production', DB_HOST: 'db' };
+    const secretMissing = [expect.stringMatching(/^API_KEY_ENCRYPTION_SECRET: required/)];
+    expect(faultsOf(production)).toEqual(secretMissing);
+    expect(faultsOf({ BATCH_REQUIRE_API_KEY: 'true' })).toEqual(secretMissing);
+    expect(faultsOf({ ...production, API_KEY_ENCRYPTION_SECRET: SECRET, BATCH_REQUIRE_API_KEY: 'false' })).toEqual([
+      expect.stringMatching(/^BATCH_REQUIRE_API_KEY: /),
+    ]);
+    const short = faultsOf({ API_KEY_ENCRYPTION_SECRET: 'letmein' });
+    expect(short).toEqual([expect.stringMatching(/^API_KEY_ENCRYPTION_SECRET: /)]);
+    expect(short.join()).not.toContain('letmein');
+    expect(loadSettings({ ...production, API_KEY_ENCRYPTION_SECRET: SECRET }).access.required).toBe(true);
+    expect(loadSettings({}).access.required).toBe(false);
   });
 
   it('leave migrations in production to a command of their own, unless told otherwise', () => {
-    const production = { NODE_ENV: 'production', DB_HOST: 'db' };
+    const production = { NODE_ENV: 'production', DB_HOST: 'db', API_KEY_ENCRYPTION_SECRET: SECRET };
 
     expect(loadSettings(production).database.runMigrations).toBe(false);
     expect(loadSettings({ ...production, BATCH_RUN_MIGRATIONS: 'true' }).database.runMigrations).toBe(true);

@@ -5,8 +5,16 @@ import { describeError } from '../../services/errors/error-catalog.js';
 import { ProblemDto } from './dto/problem.dto.js';
 import { problemType } from './filters/to-problem.js';
 
-/** What any request may meet. */
-const EVERYWHERE: readonly ErrorCode[] = ['SERVICE_UNAVAILABLE', 'SHUTTING_DOWN', 'INTERNAL_ERROR'];
+/** What any request may meet that needs a key where keys are required. */
+const EVERYWHERE: readonly ErrorCode[] = [
+  'API_KEY_REQUIRED',
+  'INVALID_API_KEY',
+  'SCOPE_REQUIRED',
+  'RATE_LIMITED',
+  'SERVICE_UNAVAILABLE',
+  'SHUTTING_DOWN',
+  'INTERNAL_ERROR',
+];
 
 /** What the intake refuses of one operation. */
 export const OPERATION_REFUSALS: readonly ErrorCode[] = [
@@ -24,6 +32,7 @@ export const OPERATION_REFUSALS: readonly ErrorCode[] = [
   'VALUE_OUT_OF_RANGE',
   'NOT_SUPPORTED',
   'IDEMPOTENCY_CONFLICT',
+  'QUEUE_FULL',
 ];
 
 /** An error as it is described: one example. */
@@ -47,6 +56,7 @@ export const BODY_REFUSALS: readonly (ErrorCode | DescribedProblem)[] = [
   'MALFORMED_MESSAGE',
   'PAYLOAD_TOO_LARGE',
   UNSUPPORTED_MEDIA_TYPE,
+  'OVERLOADED',
 ];
 
 const DETAILS: Partial<Record<ErrorCode, string>> = {
@@ -63,6 +73,18 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   IDEMPOTENCY_CONFLICT: 'The id belongs to an operation with another body; use a new id for a new operation',
   OPERATION_NOT_FOUND: "There is no operation '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f'",
   CHUNK_NOT_FOUND: "There is no chunk '1207'",
+  LANE_NOT_FOUND: 'Lane 17 does not stand still',
+  QUEUE_FULL:
+    '2000000 operations or more wait, as many as BATCH_MAX_BACKLOG allows; nothing was stored, send it again in 5 s',
+  OVERLOADED:
+    'The service is answering requests of 131000 KiB, BATCH_MAX_IN_FLIGHT_KB allows 131072; nothing was begun, send it again ' +
+    'in a second',
+  API_KEY_REQUIRED:
+    'An API key is needed: in the header Authorization (Bearer) or X-API-Key over REST, in the field apiKey over TCP',
+  INVALID_API_KEY: 'The API key is not valid',
+  SCOPE_REQUIRED: 'This needs an API key of scope write',
+  RATE_LIMITED:
+    'The API key has made 10000 requests within 10000 ms, as many as BATCH_RATE_LIMIT allows; send it again in 4 s',
   SERVICE_UNAVAILABLE: 'The database is out of reach; try again',
   INTERNAL_ERROR: 'The service failed; the request id finds the cause in its log',
 };
@@ -82,7 +104,7 @@ export function ApiProblems(...problems: readonly (ErrorCode | DescribedProblem)
             examples: Object.fromEntries(group.map((problem) => [problem.name, { value: exampleOf(problem) }])),
           },
         },
-        ...(status === 503 && {
+        ...((status === 429 || status === 503) && {
           headers: { 'Retry-After': { description: 'Seconds.', schema: { type: 'integer' }, example: 2 } },
         }),
       }),

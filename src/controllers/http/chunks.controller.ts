@@ -1,14 +1,21 @@
-import { Controller, Get, Param, Query } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { Controller, Get, HttpCode, HttpStatus, Param, Post, Query } from '@nestjs/common';
+import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { IChunk, IChunkDetail } from '../../interfaces/chunk.js';
 import type { IPage } from '../../interfaces/operation.js';
 import { ChunksService } from '../../services/outcomes/chunks.service.js';
+import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
-import { ApiProblems } from './api-problems.js';
+import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
 import { ChunkDetailDto, ChunkPageDto } from './dto/chunk.dto.js';
 import { PageQueryDto } from './dto/queries.dto.js';
 import { ChunkIdPipe } from './pipes/chunk-id.pipe.js';
 import { queryPipe } from './pipes/query.pipe.js';
+
+const ID_PARAMETER = {
+  name: 'id',
+  description: 'The number of the chunk: `chunkId` of an operation.',
+  schema: { type: 'string' },
+} as const;
 
 /** The history of the poller. */
 @ApiTags('chunks')
@@ -17,6 +24,7 @@ export class ChunksController {
   constructor(private readonly chunks: ChunksService) {}
 
   @Get()
+  @RequireScope('read', { everyTarget: true })
   @ApiOperation({ summary: 'List chunks, newest first' })
   @ApiOkResponse({ type: ChunkPageDto })
   @ApiProblems('INVALID_REQUEST')
@@ -25,15 +33,29 @@ export class ChunksController {
   }
 
   @Get(':id')
+  @RequireScope('read', { everyTarget: true })
   @ApiOperation({ summary: 'Read a chunk with its failures by code and its groups' })
-  @ApiParam({
-    name: 'id',
-    description: 'The number of the chunk: `chunkId` of an operation.',
-    schema: { type: 'string' },
-  })
+  @ApiParam(ID_PARAMETER)
   @ApiOkResponse({ type: ChunkDetailDto })
   @ApiProblems('INVALID_REQUEST', 'CHUNK_NOT_FOUND')
   get(@Param('id', ChunkIdPipe) id: string): Promise<IChunkDetail> {
     return this.chunks.get(id);
+  }
+
+  @Post(':id/announcements')
+  @RequireScope('admin')
+  @HttpCode(HttpStatus.ACCEPTED)
+  @ApiOperation({
+    summary: 'Announce a chunk again, to every source whose operations it settled',
+    description:
+      'For a source whose queue was not bound at the time (`unrouted`), or whose consumer lost what it was told. It has ' +
+      'the same `message_id` as before. It is announced when `notifiedAt` is there again. Where nothing is ' +
+      'configured to announce to (`BATCH_SERVICE_RMQ_URL`), it is refused with `NOT_SUPPORTED`.',
+  })
+  @ApiParam(ID_PARAMETER)
+  @ApiAcceptedResponse({ type: ChunkDetailDto, description: 'It will be announced as soon as a worker runs.' })
+  @ApiProblems('INVALID_REQUEST', 'CHUNK_NOT_FOUND', 'NOT_SUPPORTED', ...BODY_REFUSALS)
+  announceAgain(@Param('id', ChunkIdPipe) id: string): Promise<IChunkDetail> {
+    return this.chunks.announceAgain(id);
   }
 }

@@ -1,31 +1,51 @@
 import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
 import { UnsupportedMediaTypeException } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { json, NextFunction, Request, Response } from 'express';
 import helmet from 'helmet';
+import { AccessService } from '../../services/access/access.service.js';
+import { RateLimitStorage } from '../../services/access/rate-limit.storage.js';
+import { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
 import type { Settings } from '../../services/config/settings.js';
 import { ServiceError } from '../../services/errors/service-error.js';
+import { DrainService } from '../../services/health/drain.service.js';
 import { MetricsService } from '../../services/observability/metrics.service.js';
 import { requestIdMiddleware } from '../../services/observability/request-id.middleware.js';
+import { grantedAccess } from '../caller-access.js';
 import { MAX_NESTING, nestsDeeperThan } from '../nesting-depth.js';
+import { answerUnreadable } from './answer-unreadable.js';
 import { API_PREFIX } from './api-prefix.js';
+import { boundInFlight } from './bound-in-flight.js';
 import { ProblemFilter } from './filters/problem.filter.js';
+import { identifyCallers } from './identify-callers.js';
+import { limitRequests } from './limit-requests.js';
+import { refuseWhileStopping } from './refuse-while-stopping.js';
 
 /** NestJS' own type leaves out the check of the bytes, which Express has. */
 type BodyParserOptions = NonNullable<Parameters<typeof json>[0]>;
 
 const JSON_TYPES = ['application/json', 'application/*+json'];
+/** What is for callers with a key, where keys are required. Everywhere else nothing of a body is read. */
+const FOR_CALLERS = [`/${API_PREFIX}`, '/metrics'];
 
 /**
- * Sets up the REST side before the application is initialised: request ids, security headers, bodies and their limits, errors.
+ * Sets up the REST side before the application is initialised: request ids, security headers, who calls and how often, bodies and
+ * their limits, errors. In this order: who may not call, or not now, costs no memory.
  */
-export function configureHttp(app: NestExpressApplication, settings: Pick<Settings, 'intake'>): void {
+export function configureHttp(app: NestExpressApplication, settings: Pick<Settings, 'intake' | 'access'>): void {
   app.disable('x-powered-by');
   app.use(requestIdMiddleware);
   app.use(securityHeaders());
+  app.use(FOR_CALLERS, identifyCallers(app.get(AccessService)));
+  app.use(`/${API_PREFIX}`, refuseWhileStopping(app.get(DrainService)));
+  app.use(FOR_CALLERS, limitRequests(app.get(RateLimitStorage), settings));
   app.use(`/${API_PREFIX}`, refuseOtherContent);
+  app.use(FOR_CALLERS, boundInFlight(app.get(InFlightBudget), settings.intake.maxBodyKb));
   app.useBodyParser('json', jsonBodies(settings.intake.maxBodyKb));
-  app.useGlobalFilters(new ProblemFilter(app.get(MetricsService)));
+  const metrics = app.get(MetricsService);
+  app.useGlobalFilters(new ProblemFilter(metrics));
+  answerUnreadable(app.getHttpServer(), metrics);
 }
 
 function securityHeaders(): ReturnType<typeof helmet> {
@@ -51,7 +71,7 @@ function refuseOtherContent(request: Request, _response: Response, next: NextFun
 function jsonBodies(maxKb: number): BodyParserOptions {
   return {
     limit: maxKb * 1024,
-    type: JSON_TYPES,
+    type: isReadable,
     // What is no object is refused by the intake, with the same words as over RPC.
     strict: false,
     verify: (_request, _response, body, charset) => {
@@ -59,6 +79,12 @@ function jsonBodies(maxKb: number): BodyParserOptions {
       refuseDeepNesting(body);
     },
   };
+}
+
+/** The parser stands before every path; only of those who were identified, and have their part of the budget, it may read. */
+function isReadable(message: IncomingMessage): boolean {
+  const request = message as Request;
+  return grantedAccess(request) !== undefined && Boolean(request.is(JSON_TYPES));
 }
 
 /** The parser would put U+FFFD in the place of what is no UTF-8, and take UTF-16, whose bytes cannot be checked for depth. */

@@ -2,13 +2,15 @@ import { Module } from '@nestjs/common';
 import { ExplainModule } from '../../services/explain/explain.module.js';
 import { IntakeModule } from '../../services/intake/intake.module.js';
 import { OutcomesModule } from '../../services/outcomes/outcomes.module.js';
+import { QueueModule } from '../../services/queue/queue.module.js';
 import { ChunksController } from './chunks.controller.js';
+import { LanesController } from './lanes.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { StatsController } from './stats.controller.js';
 
 /** REST. Health and metrics, which a worker has as well, are in `ProbesModule`. */
 @Module({
-  imports: [IntakeModule, ExplainModule, OutcomesModule],
-  controllers: [OperationsController, ChunksController, StatsController],
+  imports: [IntakeModule, ExplainModule, OutcomesModule, QueueModule],
+  controllers: [OperationsController, ChunksController, LanesController, StatsController],
 })
 export class HttpModule {}

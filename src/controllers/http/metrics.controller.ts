@@ -2,6 +2,8 @@ import { Controller, Get, Res } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import { MetricsService } from '../../services/observability/metrics.service.js';
+import { RequireScope } from '../require-scope.js';
+import { ApiProblems } from './api-problems.js';
 
 @ApiTags('health')
 @Controller('metrics')
@@ -9,12 +11,14 @@ export class MetricsController {
   constructor(private readonly metrics: MetricsService) {}
 
   @Get()
+  @RequireScope('read', { everyTarget: true })
   @ApiOperation({ summary: 'Metrics of this process and of the queue, for Prometheus' })
   @ApiProduces('text/plain')
   @ApiOkResponse({
     description: "Prometheus' text format. The gauges of the queue are NaN while the database does not answer.",
     content: { 'text/plain': { schema: { type: 'string' }, example: 'batch_operations_pending 42\n' } },
   })
+  @ApiProblems()
   async render(@Res({ passthrough: true }) response: Response): Promise<string> {
     const { contentType, body } = await this.metrics.render();
     response.setHeader('content-type', contentType);

@@ -4,9 +4,12 @@ import type { Response } from 'express';
 import type { IBatchOperation, ICreateBatchOperationResult, IPage } from '../../interfaces/operation.js';
 import type { IOperationsPlan } from '../../interfaces/plan.js';
 import type { ICreateBatchOperationsResponse } from '../../interfaces/rpc.js';
+import type { Access } from '../../services/access/access.js';
 import { ExplainService } from '../../services/explain/explain.service.js';
 import { IntakeService } from '../../services/intake/intake.service.js';
 import { OperationsService } from '../../services/outcomes/operations.service.js';
+import { CallerAccess } from '../caller-access.js';
+import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems, BODY_REFUSALS, OPERATION_REFUSALS } from './api-problems.js';
 import { CREATE_EXAMPLES, CREATE_MANY_EXAMPLES } from './create-examples.js';
@@ -37,6 +40,7 @@ export class OperationsController {
   ) {}
 
   @Post()
+  @RequireScope('write')
   @ApiOperation({
     summary: 'Create an operation',
     description:
@@ -52,15 +56,17 @@ export class OperationsController {
   @ApiProblems(...OPERATION_REFUSALS, ...BODY_REFUSALS)
   async create(
     @Body() request: unknown,
+    @CallerAccess() access: Access,
     @Res({ passthrough: true }) response: Response,
   ): Promise<ICreateBatchOperationResult> {
-    const result = await this.intake.accept(request);
+    const result = await this.intake.accept(request, access);
     response.status(result.created ? HttpStatus.CREATED : HttpStatus.OK);
     response.location(`/${API_PREFIX}/operations/${result.id}`);
     return result;
   }
 
   @Post('bulk')
+  @RequireScope('write')
   @HttpCode(HttpStatus.OK)
   @ApiOperation({
     summary: 'Create many operations',
@@ -68,12 +74,14 @@ export class OperationsController {
   })
   @ApiBody({ type: CreateOperationsDto, examples: CREATE_MANY_EXAMPLES })
   @ApiOkResponse({ type: CreateOperationsResponseDto })
-  @ApiProblems('INVALID_REQUEST', 'TOO_MANY_OPERATIONS', ...BODY_REFUSALS)
-  createMany(@Body() request: unknown): Promise<ICreateBatchOperationsResponse> {
-    return this.intake.acceptMany(request);
+  @ApiProblems('INVALID_REQUEST', 'TOO_MANY_OPERATIONS', 'QUEUE_FULL', ...BODY_REFUSALS)
+  createMany(@Body() request: unknown, @CallerAccess() access: Access): Promise<ICreateBatchOperationsResponse> {
+    return this.intake.acceptMany(request, access);
   }
 
+  // It tells of the rows that operations would wait for, which may hold anything: who may write finds that out by writing.
   @Post('plan')
+  @RequireScope('write')
   @HttpCode(HttpStatus.OK)
   @ApiOperation({
     summary: 'Explain how operations would be grouped',
@@ -85,40 +93,51 @@ export class OperationsController {
   @ApiBody({ type: CreateOperationsDto, examples: PLAN_EXAMPLES })
   @ApiOkResponse({ type: OperationsPlanDto, example: PLAN_ANSWER_EXAMPLE })
   @ApiProblems('INVALID_REQUEST', 'TOO_MANY_OPERATIONS', ...BODY_REFUSALS)
-  plan(@Body() request: unknown): Promise<IOperationsPlan> {
-    return this.explainer.explain(request);
+  plan(@Body() request: unknown, @CallerAccess() access: Access): Promise<IOperationsPlan> {
+    return this.explainer.explain(request, access);
   }
 
   @Get()
+  @RequireScope('read')
   @ApiOperation({ summary: 'List operations, newest first' })
   @ApiOkResponse({ type: OperationPageDto })
   @ApiProblems('INVALID_REQUEST')
-  list(@Query(queryPipe) query: ListOperationsQueryDto): Promise<IPage<IBatchOperation>> {
-    return this.operations.list(query);
+  list(
+    @Query(queryPipe) query: ListOperationsQueryDto,
+    @CallerAccess() access: Access,
+  ): Promise<IPage<IBatchOperation>> {
+    return this.operations.list(query, access);
   }
 
   @Get(':id')
+  @RequireScope('read')
   @ApiOperation({
     summary: 'Read an operation and what became of it',
     description: 'With `wait`, answered as soon as it is completed, failed or cancelled.',
   })
   @ApiParam(ID_PARAMETER)
   @ApiOkResponse({ type: OperationDto })
-  @ApiProblems('INVALID_ID', 'INVALID_REQUEST', 'OPERATION_NOT_FOUND')
-  get(@Param('id', OperationIdPipe) id: string, @Query(queryPipe) { wait }: WaitQueryDto): Promise<IBatchOperation> {
-    return wait === undefined || wait === 0 ? this.operations.get(id) : this.operations.wait(id, wait);
+  @ApiProblems('INVALID_ID', 'INVALID_REQUEST', 'OPERATION_NOT_FOUND', 'OVERLOADED')
+  get(
+    @Param('id', OperationIdPipe) id: string,
+    @Query(queryPipe) { wait }: WaitQueryDto,
+    @CallerAccess() access: Access,
+  ): Promise<IBatchOperation> {
+    return wait === undefined || wait === 0 ? this.operations.get(id, access) : this.operations.wait(id, wait, access);
   }
 
   @Delete(':id')
+  @RequireScope('write')
   @ApiOperation({ summary: 'Cancel an operation that is pending or scheduled' })
   @ApiParam(ID_PARAMETER)
   @ApiOkResponse({ type: OperationDto })
   @ApiProblems('INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_CANCELLABLE')
-  cancel(@Param('id', OperationIdPipe) id: string): Promise<IBatchOperation> {
-    return this.operations.cancel(id);
+  cancel(@Param('id', OperationIdPipe) id: string, @CallerAccess() access: Access): Promise<IBatchOperation> {
+    return this.operations.cancel(id, access);
   }
 
   @Post(':id/retries')
+  @RequireScope('write')
   @HttpCode(HttpStatus.OK)
   @ApiOperation({
     summary: 'Retry an operation that failed or was cancelled',
@@ -127,7 +146,7 @@ export class OperationsController {
   @ApiParam(ID_PARAMETER)
   @ApiOkResponse({ type: OperationDto })
   @ApiProblems('INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_RETRYABLE', ...BODY_REFUSALS)
-  retry(@Param('id', OperationIdPipe) id: string): Promise<IBatchOperation> {
-    return this.operations.retry(id);
+  retry(@Param('id', OperationIdPipe) id: string, @CallerAccess() access: Access): Promise<IBatchOperation> {
+    return this.operations.retry(id, access);
   }
 }

@@ -1,6 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { EVENTS_EXCHANGE, settledRoutingKey } from '../../interfaces/settled-event.js';
+import { EVERY_TARGET_EXTENSION, SCOPE_EXTENSION, SECURITY_SCHEMES } from '../require-scope.js';
 import { ServiceErrorDto } from './dto/create-operations.dto.js';
 import { OperationsSettledMessageDto } from './dto/settled-message.dto.js';
 
@@ -10,7 +11,8 @@ order, exactly once, each caller told what became of its own.
 Errors are \`application/problem+json\` with a stable \`code\`; RPC answers the same codes as \`ServiceErrorDto\`. The outcome of
 operations is announced in the exchange \`${EVENTS_EXCHANGE}\`, routing key \`${settledRoutingKey('<source>')}\`, as
 \`OperationsSettledMessageDto\`. Every answer carries the header \`x-request-id\`; one sent with the request is kept, and names the request in the log.
-A path that is not there, or not with this method, is answered with 404 and \`ROUTE_NOT_FOUND\`.`;
+Where API keys are required, a request carries one as \`Authorization: Bearer bsk_…\` or \`X-API-Key: bsk_…\`; each endpoint tells the
+scope that it needs. A path that is not there, or not with this method, is answered with 404 and \`ROUTE_NOT_FOUND\`.`;
 
 /** Serves `/api/docs` for people and `/api/docs-json` for programs. */
 export function setUpSwagger(app: INestApplication): void {
@@ -27,9 +29,37 @@ export function describeApi(app: INestApplication): OpenAPIObject {
     .setDescription(DESCRIPTION)
     .setVersion('1')
     .setLicense('MIT', 'https://opensource.org/license/mit')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'bsk_<id>_<secret>' }, SECURITY_SCHEMES.bearer)
+    .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' }, SECURITY_SCHEMES.header)
     .addTag('operations', 'Single-row writes and what became of them')
     .addTag('chunks', 'Committed transactions of the poller')
+    .addTag('lanes', 'Tables that wait for something')
     .addTag('stats', 'The queue now')
     .build();
-  return SwaggerModule.createDocument(app, config, { extraModels: [ServiceErrorDto, OperationsSettledMessageDto] });
+  const extraModels = [ServiceErrorDto, OperationsSettledMessageDto];
+  return tellScopes(SwaggerModule.createDocument(app, config, { extraModels }));
+}
+
+type Described = NonNullable<OpenAPIObject['paths'][string]['get']>;
+
+const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
+
+/** People read descriptions, not extensions. What needs no key says so, too. */
+function tellScopes(document: OpenAPIObject): OpenAPIObject {
+  for (const path of Object.values(document.paths)) {
+    for (const operation of METHODS.flatMap((method) => path[method] ?? [])) tellScope(operation);
+  }
+  return document;
+}
+
+function tellScope(operation: Described): void {
+  const extensions = operation as unknown as Record<string, unknown>;
+  const scope = extensions[SCOPE_EXTENSION];
+  if (typeof scope !== 'string') {
+    operation.security = [];
+    return;
+  }
+  const unlimited = extensions[EVERY_TARGET_EXTENSION] === true ? ', not limited to targets' : '';
+  const needed = `Scope of the API key: \`${scope}\`${unlimited}.`;
+  operation.description = [operation.description, needed].filter(Boolean).join('\n\n');
 }

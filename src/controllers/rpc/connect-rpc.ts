@@ -1,5 +1,6 @@
 import type { INestApplication, INestMicroservice } from '@nestjs/common';
 import type { MicroserviceOptions } from '@nestjs/microservices';
+import { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
 import type { Settings } from '../../services/config/settings.js';
 import { MetricsService } from '../../services/observability/metrics.service.js';
 import { RabbitmqService } from '../../services/rabbitmq/rabbitmq.service.js';
@@ -17,7 +18,8 @@ export function connectRpc(app: INestApplication, settings: Settings): INestMicr
 function createServer(app: INestApplication, settings: Settings): RabbitmqServer | TcpServer {
   const { rabbitmq } = settings;
   const metrics = app.get(MetricsService, { strict: false });
+  const budget = app.get(InFlightBudget, { strict: false });
   return rabbitmq === undefined
-    ? new TcpServer(settings, metrics)
-    : new RabbitmqServer({ ...settings, rabbitmq }, app.get(RabbitmqService, { strict: false }), metrics);
+    ? new TcpServer(settings, metrics, budget)
+    : new RabbitmqServer({ ...settings, rabbitmq }, app.get(RabbitmqService, { strict: false }), metrics, budget);
 }

@@ -2,12 +2,17 @@ import { isUtf8 } from 'node:buffer';
 import { ServiceError } from '../../services/errors/service-error.js';
 import { MAX_NESTING, nestsDeeperThan } from '../nesting-depth.js';
 
-/** A request as it travels: `{ "pattern": "create_operation", "id": "…", "data": { … } }`. */
+/** It returns with the answer, whatever becomes of the request; a UUID has 36. */
+const LONGEST_ID = 200;
+
+/** A request as it travels: `{ "pattern": "create_operation", "id": "…", "data": { … }, "apiKey": "…" }`. */
 export interface RpcPacket {
   pattern: string;
-  /** Absent in an event; otherwise as the caller wrote it. */
+  /** Absent in an event; otherwise as the caller wrote it: at most 200 characters, or so many of JSON. */
   id: unknown;
   data: unknown;
+  /** Absent where none is required, and over RabbitMQ. */
+  apiKey?: unknown;
 }
 
 /**
@@ -61,7 +66,17 @@ function toPacket(message: unknown): RpcPacket {
   }
   return {
     pattern,
-    id: 'id' in message && message.id !== null ? message.id : undefined,
+    id: 'id' in message && message.id !== null ? parseId(message.id) : undefined,
     data: 'data' in message ? message.data : undefined,
+    ...('apiKey' in message && { apiKey: message.apiKey }),
   };
+}
+
+function parseId(id: unknown): unknown {
+  const { length } = typeof id === 'string' ? id : JSON.stringify(id);
+  if (length <= LONGEST_ID) return id;
+  throw new ServiceError(
+    'MALFORMED_MESSAGE',
+    `The "id" of the message has ${length} characters, at most ${LONGEST_ID} are taken`,
+  );
 }

@@ -9,6 +9,14 @@ export interface Scanned {
   fault?: ServiceError;
 }
 
+/** A frame that is not whole. */
+export interface UnreadFrame {
+  /** Which of the stream: 1 is the first. */
+  ordinal: number;
+  /** UTF-16 units of its text that have arrived. */
+  arrived: number;
+}
+
 /**
  * Looks over a stream of frames `<length>#<JSON>` before anybody waits for their rest. It promises that no byte is altered on
  * its way to text, and that a stream is refused at the first byte that can belong to no frame, or only to one that is too large.
@@ -19,10 +27,19 @@ export class FrameScanner {
   private rest: Buffer = Buffer.alloc(0);
   /** The length that is being read; undefined before its first digit. */
   private length: number | undefined;
-  /** UTF-16 units of the current frame that are still to come. */
+  /** UTF-16 units of the current frame, and how many of them are still to come. */
+  private whole = 0;
   private missing = 0;
+  /** Frames whose first digit has arrived. */
+  private begun = 0;
 
   constructor(private readonly maxKb: number) {}
+
+  /** Undefined: all that has arrived are whole frames. */
+  get unread(): UnreadFrame | undefined {
+    if (this.missing > 0) return { ordinal: this.begun, arrived: this.whole - this.missing };
+    return this.length === undefined ? undefined : { ordinal: this.begun, arrived: 0 };
+  }
 
   scan(data: Buffer): Scanned {
     const { text, rest, valid } = decode(Buffer.concat([this.rest, data]));
@@ -42,6 +59,7 @@ export class FrameScanner {
 
   private readLength(char: string): ServiceError | undefined {
     if (char >= '0' && char <= '9') {
+      if (this.length === undefined) this.begun += 1;
       this.length = (this.length ?? 0) * 10 + Number(char);
       // No UTF-16 unit takes less than a byte.
       return this.length > this.maxKb * 1024 ? tooLarge(this.maxKb) : undefined;
@@ -49,6 +67,7 @@ export class FrameScanner {
     if (char !== '#' || this.length === undefined) {
       return new ServiceError('MALFORMED_MESSAGE', 'The frame has no length; expected <length>#<JSON>');
     }
+    this.whole = this.length;
     this.missing = this.length;
     this.length = undefined;
     return undefined;

@@ -1,8 +1,10 @@
 import type { Socket } from 'node:net';
 import { JsonSocket } from '@nestjs/microservices';
 import type { IServiceError } from '../../interfaces/error.js';
+import type { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
 import { ServiceError } from '../../services/errors/service-error.js';
-import { decodePacket } from './decode-packet.js';
+import { decodePacket, type RpcPacket } from './decode-packet.js';
+import { FRAME_TIMEOUT_MS, FrameInArrival } from './frame-in-arrival.js';
 import { FrameScanner } from './frame-scanner.js';
 import { InFlight } from './in-flight.js';
 import { refusal } from './rpc-answer.js';
@@ -11,47 +13,93 @@ import { refusal } from './rpc-answer.js';
 const READ_AHEAD = 128 * 1024;
 /** As long as the longest long poll. */
 const LAST_ANSWERS_TIMEOUT_MS = 30_000;
+/** For a caller to take the last answer and go: one that stays is cut off, so that it does not keep its connection. */
+const PARTING_MS = 5000;
 
 /**
- * The frames of NestJS' TCP transport, `<length in UTF-16 units>#<JSON>`, with a limit on their size. A caller whose frame
- * cannot be read is told why, without an `id` because none could be read, and its connection ends when what stood before is
+ * Answers that a caller has not taken yet: with more, nothing further is read from it, and with the most it is cut off. NestJS stops
+ * reading at 16 KiB already; a caller that is just sending requests does the same, and both wait for ever.
+ */
+const MANY_UNTAKEN_BYTES = 16 * 1024 * 1024;
+const MOST_UNTAKEN_BYTES = 128 * 1024 * 1024;
+
+/** A request with the bytes of its frame. */
+export interface SizedPacket extends RpcPacket {
+  bytes: number;
+}
+
+/**
+ * The frames of NestJS' TCP transport, `<length in UTF-16 units>#<JSON>`, with a limit on their size, on the time that one
+ * may take to arrive, and on the memory of all that are not whole, see `FrameInArrival`. A caller whose frame is refused
+ * is told why, without an `id` because none could be read, and its connection ends when what stood before is
  * answered: where its next frame begins is not known.
  */
 export class FramedSocket extends JsonSocket {
   /** The requests of this connection that are being answered. */
   readonly inFlight = new InFlight();
   private readonly scanner: FrameScanner;
+  private readonly arrival: FrameInArrival;
   private broken = false;
 
-  /** @param onRefused is told of every refusal that no handler made. */
+  /**
+   * @param budget out of which frames are kept until they are whole
+   * @param onRefused is told of every refusal that no handler made.
+   */
   constructor(
     socket: Socket,
     private readonly maxKb: number,
+    budget: InFlightBudget,
     private readonly onRefused: (error: IServiceError) => void,
   ) {
     super(socket, { maxBufferSize: maxKb * 1024 + READ_AHEAD });
     this.scanner = new FrameScanner(maxKb);
+    this.arrival = new FrameInArrival(budget, () => this.handleDataError(tooSlow()));
+    socket.once('close', () => this.arrival.count(undefined));
   }
 
-  /** NestJS decodes leniently, and waits half a minute for the rest of what is no frame. */
+  /** NestJS decodes leniently, waits half a minute for the rest of what is no frame, and half a minute anew after every byte. */
   protected override handleData(data: Buffer | string): void {
     if (this.broken) return;
     const { text, fault } = this.scanner.scan(Buffer.from(data));
+    this.arrival.release();
     super.handleData(text);
     if (fault !== undefined) throw fault;
+    this.arrival.count(this.scanner.unread);
   }
 
   protected override emitMessage(text: string): void {
-    this.socket.emit('message', decodePacket(Buffer.from(text), this.maxKb));
+    const body = Buffer.from(text);
+    const packet: SizedPacket = { ...decodePacket(body, this.maxKb), bytes: body.length };
+    this.socket.emit('message', packet);
+  }
+
+  protected override handleSend(message: unknown, callback?: (error?: unknown) => void): void {
+    const { socket } = this;
+    const text = JSON.stringify(message);
+    socket.write(`${text.length}#${text}`, 'utf-8', callback);
+    if (socket.writableLength > MOST_UNTAKEN_BYTES) return void socket.destroy();
+    if (socket.writableLength <= MANY_UNTAKEN_BYTES || socket.isPaused()) return;
+    socket.pause();
+    socket.once('drain', () => socket.resume());
   }
 
   protected override handleDataError(error: unknown, options?: { destroy?: boolean }): void {
     if (options?.destroy === true) return super.handleDataError(error, options);
     if (this.broken) return;
     this.broken = true;
+    this.arrival.count(undefined);
+    // NestJS' own, which it offers no way to empty: it would outlive what it is counted for.
+    Reflect.set(this, 'buffer', '');
     this.refuse(error);
-    // NestJS sends nothing more from here on.
-    void this.inFlight.drained(LAST_ANSWERS_TIMEOUT_MS).then(() => super.handleDataError(error, options));
+    // Not as NestJS does it, which takes the caller's fault for an error of its own.
+    void this.inFlight.drained(LAST_ANSWERS_TIMEOUT_MS).then(() => this.part());
+  }
+
+  private part(): void {
+    const { socket } = this;
+    socket.end();
+    const cutOff = setTimeout(() => socket.destroy(), PARTING_MS).unref();
+    socket.once('close', () => clearTimeout(cutOff));
   }
 
   private refuse(error: unknown): void {
@@ -59,6 +107,10 @@ export class FramedSocket extends JsonSocket {
     if (err !== undefined) this.onRefused(err);
     this.sendMessage({ ...answer, err });
   }
+}
+
+function tooSlow(): ServiceError {
+  return new ServiceError('MALFORMED_MESSAGE', `The frame was not whole after ${FRAME_TIMEOUT_MS / 1000} s`);
 }
 
 function refusalOf(error: unknown): ServiceError {

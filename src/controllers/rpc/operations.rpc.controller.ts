@@ -1,19 +1,25 @@
-import { Controller, UseFilters } from '@nestjs/common';
+import { Controller, UseFilters, UseGuards } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import type { IBatchOperation, ICreateBatchOperationResult } from '../../interfaces/operation.js';
 import type { IOperationsPlan } from '../../interfaces/plan.js';
 import { RPC_PATTERNS, type ICreateBatchOperationsResponse } from '../../interfaces/rpc.js';
+import type { Access } from '../../services/access/access.js';
 import { ServiceError } from '../../services/errors/service-error.js';
 import { ExplainService } from '../../services/explain/explain.service.js';
 import { IntakeService } from '../../services/intake/intake.service.js';
 import { OperationsService } from '../../services/outcomes/operations.service.js';
+import { AccessGuard } from '../access.guard.js';
+import { CallerAccess } from '../caller-access.js';
 import { parseOperationId } from '../operation-id.js';
+import { RateLimitGuard } from '../rate-limit.guard.js';
+import { RequireScope } from '../require-scope.js';
 import { DEFAULT_WAIT_MS, parseWaitTime } from '../wait-time.js';
 import { RpcErrorFilter } from './rpc-error.filter.js';
 
 /** The message patterns of the service. What a request holds is checked where REST's is: at the intake. */
 @Controller()
 @UseFilters(RpcErrorFilter)
+@UseGuards(AccessGuard, RateLimitGuard)
 export class OperationsRpcController {
   constructor(
     private readonly intake: IntakeService,
@@ -22,38 +28,45 @@ export class OperationsRpcController {
   ) {}
 
   @MessagePattern(RPC_PATTERNS.createOperation)
-  create(@Payload() request: unknown): Promise<ICreateBatchOperationResult> {
-    return this.intake.accept(request);
+  @RequireScope('write')
+  create(@Payload() request: unknown, @CallerAccess() access: Access): Promise<ICreateBatchOperationResult> {
+    return this.intake.accept(request, access);
   }
 
   @MessagePattern(RPC_PATTERNS.createOperations)
-  createMany(@Payload() request: unknown): Promise<ICreateBatchOperationsResponse> {
-    return this.intake.acceptMany(request);
+  @RequireScope('write')
+  createMany(@Payload() request: unknown, @CallerAccess() access: Access): Promise<ICreateBatchOperationsResponse> {
+    return this.intake.acceptMany(request, access);
   }
 
   @MessagePattern(RPC_PATTERNS.planOperations)
-  plan(@Payload() request: unknown): Promise<IOperationsPlan> {
-    return this.explainer.explain(request);
+  @RequireScope('write')
+  plan(@Payload() request: unknown, @CallerAccess() access: Access): Promise<IOperationsPlan> {
+    return this.explainer.explain(request, access);
   }
 
   @MessagePattern(RPC_PATTERNS.getOperation)
-  async get(@Payload() request: unknown): Promise<IBatchOperation> {
-    return this.operations.get(operationIdOf(request));
+  @RequireScope('read')
+  async get(@Payload() request: unknown, @CallerAccess() access: Access): Promise<IBatchOperation> {
+    return this.operations.get(operationIdOf(request), access);
   }
 
   @MessagePattern(RPC_PATTERNS.waitForOperation)
-  async wait(@Payload() request: unknown): Promise<IBatchOperation> {
-    return this.operations.wait(operationIdOf(request), timeoutOf(request));
+  @RequireScope('read')
+  async wait(@Payload() request: unknown, @CallerAccess() access: Access): Promise<IBatchOperation> {
+    return this.operations.wait(operationIdOf(request), timeoutOf(request), access);
   }
 
   @MessagePattern(RPC_PATTERNS.cancelOperation)
-  async cancel(@Payload() request: unknown): Promise<IBatchOperation> {
-    return this.operations.cancel(operationIdOf(request));
+  @RequireScope('write')
+  async cancel(@Payload() request: unknown, @CallerAccess() access: Access): Promise<IBatchOperation> {
+    return this.operations.cancel(operationIdOf(request), access);
   }
 
   @MessagePattern(RPC_PATTERNS.retryOperation)
-  async retry(@Payload() request: unknown): Promise<IBatchOperation> {
-    return this.operations.retry(operationIdOf(request));
+  @RequireScope('write')
+  async retry(@Payload() request: unknown, @CallerAccess() access: Access): Promise<IBatchOperation> {
+    return this.operations.retry(operationIdOf(request), access);
   }
 }
 

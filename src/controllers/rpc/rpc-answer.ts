@@ -21,12 +21,12 @@ const logger = new Logger('Requests');
  * What a refusal says may quote the caller's values, so the log has the code only.
  */
 export async function runHandler(
-  handler: MessageHandler | null,
+  handler: MessageHandler | undefined,
   pattern: string,
   data: unknown,
   context: BaseRpcContext,
 ): Promise<RpcAnswer> {
-  const answer = handler === null ? refusal(unknownPattern(pattern)) : await run(handler, data, context);
+  const answer = handler === undefined ? refusal(unknownPattern(pattern)) : await run(handler, data, context);
   const code = answer.err?.code;
   if (code !== undefined) logger.log({ message: `${shortened(pattern)}: ${code}`, pattern: shortened(pattern), code });
   return answer;

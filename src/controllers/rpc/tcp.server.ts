@@ -1,21 +1,27 @@
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ServerTCP, TcpContext, type TcpSocket } from '@nestjs/microservices';
+import { ServerTCP, type TcpSocket } from '@nestjs/microservices';
+import { InvalidTcpDataReceptionException } from '@nestjs/microservices/errors/invalid-tcp-data-reception.exception.js';
 import type { IServiceError } from '../../interfaces/error.js';
+import { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
 import type { Settings } from '../../services/config/settings.js';
 import { ServiceError } from '../../services/errors/service-error.js';
 import type { MetricsService } from '../../services/observability/metrics.service.js';
 import { requestIdFrom, runInRequest } from '../../services/observability/request-context.js';
-import type { RpcPacket } from './decode-packet.js';
-import { FramedSocket } from './framed-socket.js';
+import { FramedSocket, type SizedPacket } from './framed-socket.js';
 import { InFlight } from './in-flight.js';
+import { KeyedTcpContext } from './keyed-tcp-context.js';
 import { refusal, runHandler, type RpcAnswer } from './rpc-answer.js';
+import { withinBudget } from './within-budget.js';
 
 export type TcpServerSettings = Pick<Settings, 'rpcTcp' | 'intake' | 'shutdownTimeoutMs'>;
 
 /** A peer that does not take its last answers is not waited for longer. */
 const FLUSH_TIMEOUT_MS = 1000;
+
+/** More are cut off at once: who connects has shown no key yet. A calling process needs one. */
+export const MAX_CONNECTIONS = 1000;
 
 /**
  * NestJS' TCP server with the answers of the RabbitMQ one, for use without a broker. It promises that every readable request
@@ -30,12 +36,16 @@ export class TcpServer extends ServerTCP {
   constructor(
     private readonly settings: TcpServerSettings,
     private readonly metrics: MetricsService,
+    private readonly budget = new InFlightBudget(settings),
   ) {
     super(settings.rpcTcp);
+    const server = this.unwrap<Server>();
+    server.maxConnections = MAX_CONNECTIONS;
+    server.on('drop', () => this.refuseConnection());
   }
 
   override handleMessage(socket: FramedSocket, message: unknown): Promise<void> {
-    return this.inFlight.track(() => socket.inFlight.track(() => this.serve(socket, message as RpcPacket)));
+    return this.inFlight.track(() => socket.inFlight.track(() => this.serve(socket, message as SizedPacket)));
   }
 
   // NestJS waits for what this returns, though its own server returns nothing.
@@ -46,24 +56,44 @@ export class TcpServer extends ServerTCP {
   }
 
   protected override getSocketInstance(socket: Socket): FramedSocket {
-    return new FramedSocket(socket, this.settings.intake.maxBodyKb, (error) => this.count(error));
+    return new FramedSocket(socket, this.settings.intake.maxBodyKb, this.budget, (error) => {
+      this.logger.log({ message: `A frame was refused: ${error.code}`, code: error.code });
+      this.count(error);
+    });
   }
 
-  private async serve(socket: TcpSocket, packet: RpcPacket): Promise<void> {
+  /** A caller that is gone before its answer is no failure of ours, though NestJS logs it as one. */
+  protected override handleError(error: string | Error): void {
+    if (error instanceof InvalidTcpDataReceptionException) this.logger.debug?.('A connection of a caller broke');
+    else this.logger.error(error);
+  }
+
+  private async serve(socket: TcpSocket, packet: SizedPacket): Promise<void> {
     const answer = await this.answer(socket, packet);
     if (answer.err !== undefined) this.count(answer.err);
     if (packet.id !== undefined) return reply(socket, packet.id, answer);
     if (answer.err !== undefined) {
-      this.logger.warn({ msg: `An event was refused and is lost: ${answer.err.message}`, code: answer.err.code });
+      const { code } = answer.err;
+      // What a refusal says may quote the caller's values, so the log has the code only.
+      this.logger.warn({ msg: `An event was refused and is lost: ${code}`, code });
     }
   }
 
-  private async answer(socket: TcpSocket, { pattern, id, data }: RpcPacket): Promise<RpcAnswer> {
+  private async answer(socket: TcpSocket, { pattern, id, data, apiKey, bytes }: SizedPacket): Promise<RpcAnswer> {
     return runInRequest(requestIdFrom(id), () => {
       if (this.closing) return refusal(new ServiceError('SHUTTING_DOWN', 'The service is stopping; try again'));
-      const context = new TcpContext([socket, pattern, undefined]);
-      return runHandler(this.getHandlerByPattern(pattern), pattern, data, context);
+      const context = new KeyedTcpContext([socket, pattern, undefined], apiKey);
+      return withinBudget(
+        () => this.budget.take(bytes),
+        () => runHandler(this.messageHandlers.get(pattern), pattern, data, context),
+      );
     });
+  }
+
+  private refuseConnection(): void {
+    const code = 'OVERLOADED';
+    this.logger.log({ message: `A connection was refused: there are ${MAX_CONNECTIONS}`, code });
+    this.metrics.recordRequestRefused('tcp', code);
   }
 
   private count({ code }: IServiceError): void {

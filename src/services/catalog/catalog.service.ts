@@ -81,6 +81,12 @@ export class CatalogService {
     return table;
   }
 
+  /** The lane of each of these tables (`Table.id`), also of those that do not exist. */
+  async lanes(ids: readonly string[]): Promise<Map<string, number>> {
+    const { graph } = await this.current();
+    return new Map(ids.map((id) => [id, graph.lane(id)]));
+  }
+
   /** Forgets everything: to be called when the catalog proved stale. */
   invalidate(): void {
     this.snapshot = undefined;

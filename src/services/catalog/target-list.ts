@@ -1,5 +1,5 @@
 import { InvalidSettingsError } from '../config/invalid-settings.error.js';
-import { parseTargetName, type TargetName } from './target-name.js';
+import { parseTargetName, tableId, tableIdPrefix, type TargetName } from './target-name.js';
 
 const ANY = '*';
 
@@ -33,6 +33,15 @@ export class TargetList {
     return TargetList.parse('BATCH_SERIAL_TARGETS', entries);
   }
 
+  /**
+   * The tables that an API key is limited to.
+   *
+   * @throws InvalidSettingsError that lists every entry that cannot be meant.
+   */
+  static ofKey(entries: readonly string[]): TargetList {
+    return TargetList.parse('--target', entries);
+  }
+
   private static parse(variable: string, texts: readonly string[]): TargetList {
     const parsed = texts.map((text) => ({ text, entry: parseEntry(text) }));
     const faults = parsed.flatMap(({ text, entry }) =>
@@ -47,6 +56,18 @@ export class TargetList {
     return this.entries.flatMap(({ schema, name }) =>
       schema === undefined || name === undefined ? [] : [{ schema, name }],
     );
+  }
+
+  /**
+   * The same for the texts of `Table.id`: those that are on the list, and the beginnings of those that are. Reserved schemas are
+   * for the caller to leave out.
+   */
+  get patterns(): { ids: string[]; prefixes: string[] } {
+    const prefixes = this.entries.flatMap(({ schema, name }) => {
+      if (name !== undefined) return [];
+      return schema === undefined ? [''] : [tableIdPrefix(schema)];
+    });
+    return { ids: this.named.map(tableId), prefixes };
   }
 
   includes(target: TargetName): boolean {

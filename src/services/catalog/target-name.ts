@@ -26,12 +26,17 @@ export function parseTargetName(text: string): TargetName | undefined {
 
 /** PostgreSQL's text holds neither NUL nor half a surrogate pair. */
 export function isStorable(text: string): boolean {
-  return !text.includes('\0') && !/\p{Surrogate}/u.test(text);
+  return text.isWellFormed() && !text.includes('\0');
 }
 
 /** `Table.id`: one text for one table, read back by `parseTargetName`. */
 export function tableId({ schema, name }: TargetName): string {
   return `${idPart(schema)}.${idPart(name)}`;
+}
+
+/** How the `tableId` of every table of the schema begins, and of no other. */
+export function tableIdPrefix(schema: string): string {
+  return `${idPart(schema)}.`;
 }
 
 /** The name for use in SQL, quoted and qualified. */

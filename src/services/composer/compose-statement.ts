@@ -1,4 +1,5 @@
 import type { Column } from '../catalog/table.js';
+import { encodeTexts } from '../database/encode-texts.js';
 import type { SqlStatement } from '../database/sql.js';
 import { givenKey, givenValue, keyValue, type BoundOperation } from '../planner/bound-operation.js';
 import { encodeValue } from './encode-value.js';
@@ -184,10 +185,10 @@ function source(columns: readonly Column[], prefix: 'k' | 'v', keys = 0): string
 
 const valueArrays = (shape: BoundOperation, operations: readonly BoundOperation[]): unknown[] =>
   shape.valueColumns.map((column) =>
-    operations.map((operation) => encodeValue(givenValue(operation, column.name), column)),
+    encodeTexts(operations.map((operation) => encodeValue(givenValue(operation, column.name), column))),
   );
 
 const keyArrays = (shape: BoundOperation, operations: readonly BoundOperation[]): unknown[] =>
   shape.keyColumns.map((column) =>
-    operations.map((operation) => encodeValue(keyValue(operation, column.name), column)),
+    encodeTexts(operations.map((operation) => encodeValue(keyValue(operation, column.name), column))),
   );

@@ -1,5 +1,6 @@
 import type { Json } from '../../interfaces/json.js';
 import type { Column } from '../catalog/table.js';
+import { quoteElement } from '../database/encode-texts.js';
 
 /** The text from which PostgreSQL reads the value of a column; null for NULL. */
 export function encodeValue(value: Json | undefined, column: Column): string | null {
@@ -18,11 +19,9 @@ function encodeArray(elements: readonly Json[], json: boolean): string {
   const encoded = elements.map((element) => {
     if (element === null) return 'NULL';
     if (Array.isArray(element) && !json) return encodeArray(element, json);
-    return quote(json ? JSON.stringify(element) : encodeScalar(element));
+    return quoteElement(json ? JSON.stringify(element) : encodeScalar(element));
   });
   return `{${encoded.join(',')}}`;
 }
-
-const quote = (text: string): string => `"${text.replace(/[\\"]/g, '\\$&')}"`;
 
 const isJsonArray = (column: Column): boolean => column.type === 'json[]' || column.type === 'jsonb[]';

@@ -37,6 +37,7 @@ export const environmentSchema = z.object({
   DB_PASSWORD: z.string().default(''),
   DB_SSL: flag(false),
   DB_POOL_SIZE: count(10, 3, 500),
+  DB_WAIT_TIMEOUT: count(30_000, 0, 600_000),
   BATCH_RUN_MIGRATIONS: z.enum(['true', 'false']).optional(),
   BATCH_EMBEDDED_DIR: z.string().default('.data/postgres'),
 
@@ -61,6 +62,9 @@ export const environmentSchema = z.object({
   BATCH_SERIAL_TARGETS: z.string().default(''),
   BATCH_STATEMENT_TIMEOUT: count(60_000, 100, 3_600_000),
   BATCH_LOCK_TIMEOUT: count(10_000, 10, 3_600_000),
+  BATCH_CHUNK_RETRY_LIMIT: count(20, 1, 10_000),
+  BATCH_OPERATION_RETRY_DELAY: count(1000, 1, 3_600_000),
+  BATCH_STUCK_TIMEOUT: count(600_000, 1000, 86_400_000),
   BATCH_WAKE_UP: flag(true),
   BATCH_WAKE_UP_DELAY: count(10, 0, 60_000),
 
@@ -68,8 +72,18 @@ export const environmentSchema = z.object({
   BATCH_MAX_BODY_KB: count(16_384, 1, 131_072),
   BATCH_MAX_OPERATION_KB: count(1024, 1, 16_384),
 
+  BATCH_MAX_BACKLOG: count(2_000_000, 0, 1_000_000_000),
+  BATCH_MAX_IN_FLIGHT_KB: count(131_072, 1024, 16_777_216),
+
+  BATCH_REQUIRE_API_KEY: z.enum(['true', 'false']).optional(),
+  API_KEY_ENCRYPTION_SECRET: z.string().min(32).optional(),
+  BATCH_RATE_LIMIT: count(10_000, 0, 100_000_000),
+  BATCH_RATE_LIMIT_WINDOW: count(10_000, 1000, 3_600_000),
+
+  BATCH_RETENTION_COMPLETED_HOURS: count(168, 0, 87_600),
+  BATCH_RETENTION_FAILED_HOURS: count(720, 0, 87_600),
+
   BATCH_SHUTDOWN_TIMEOUT: count(30_000, 100, 600_000),
-  API_KEY_ENCRYPTION_SECRET: z.string().optional(),
 });
 
 type Environment = z.infer<typeof environmentSchema>;
@@ -88,6 +102,8 @@ export interface Settings {
     password: string;
     ssl: boolean;
     poolSize: number;
+    /** How long a starting process waits for a server that does not answer. */
+    waitMs: number;
     runMigrations: boolean;
     embeddedDir: string;
   };
@@ -103,8 +119,32 @@ export interface Settings {
     serialTargets: string[];
     statementTimeoutMs: number;
     lockTimeoutMs: number;
+    /** How often a lane is tried whose first operation meets faults of nobody's, before it is parked. */
+    laneTries: number;
+    /** Before the first retry of an operation that asked for it; doubles with each. */
+    operationRetryDelayMs: number;
+    /** A chunk that runs longer is taken for stuck. */
+    stuckTimeoutMs: number;
   };
-  intake: { allowedTargets: string[]; maxBodyKb: number; maxOperationKb: number };
+  intake: {
+    allowedTargets: string[];
+    maxBodyKb: number;
+    maxOperationKb: number;
+    /** Operations that may wait; 0: any number. */
+    maxBacklog: number;
+    /** Bodies of requests that are being answered, in all. */
+    maxInFlightKb: number;
+  };
+  access: {
+    required: boolean;
+    /** Key of the hash of API keys. */
+    secret: string | undefined;
+    /** Requests of a key in each window; 0: any number. */
+    rateLimit: number;
+    rateLimitWindowMs: number;
+  };
+  /** Hours that settled operations are kept; 0: for ever. */
+  retention: { completedHours: number; failedHours: number };
   shutdownTimeoutMs: number;
 }
 
@@ -125,6 +165,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
     ...targetFaults(given.BATCH_ALLOWED_TARGETS, (entries) => TargetList.allowed(entries)),
     ...targetFaults(given.BATCH_SERIAL_TARGETS, (entries) => TargetList.serial(entries)),
     ...productionFaults(given),
+    ...accessFaults(given),
   ];
   if (!parsed.success || faults.length > 0) throw new InvalidSettingsError(faults);
   return toSettings(parsed.data);
@@ -157,7 +198,18 @@ function productionFaults(env: Record<string, string | undefined>): string[] {
       'BATCH_NOTIFICATION_TCP_URL: not in production; set BATCH_SERVICE_RMQ_URL, notifications then go through RabbitMQ',
     );
   }
+  if (env.BATCH_REQUIRE_API_KEY === 'false') {
+    faults.push('BATCH_REQUIRE_API_KEY: cannot be false in production; make keys with `node dist/keys.js create`');
+  }
   return faults;
+}
+
+function accessFaults(env: Record<string, string | undefined>): string[] {
+  const required = env.NODE_ENV === 'production' || env.BATCH_REQUIRE_API_KEY === 'true';
+  if (!required || env.API_KEY_ENCRYPTION_SECRET !== undefined) return [];
+  return [
+    'API_KEY_ENCRYPTION_SECRET: required where API keys are; a random text of at least 32 characters, the same for every process',
+  ];
 }
 
 function toSettings(env: Environment): Settings {
@@ -174,6 +226,7 @@ function toSettings(env: Environment): Settings {
       password: env.DB_PASSWORD,
       ssl: env.DB_SSL,
       poolSize: env.DB_POOL_SIZE,
+      waitMs: env.DB_WAIT_TIMEOUT,
       runMigrations: env.BATCH_RUN_MIGRATIONS === undefined ? !production : env.BATCH_RUN_MIGRATIONS === 'true',
       embeddedDir: env.BATCH_EMBEDDED_DIR,
     },
@@ -198,11 +251,26 @@ function toSettings(env: Environment): Settings {
       serialTargets: listOf(env.BATCH_SERIAL_TARGETS),
       statementTimeoutMs: env.BATCH_STATEMENT_TIMEOUT,
       lockTimeoutMs: env.BATCH_LOCK_TIMEOUT,
+      laneTries: env.BATCH_CHUNK_RETRY_LIMIT,
+      operationRetryDelayMs: env.BATCH_OPERATION_RETRY_DELAY,
+      stuckTimeoutMs: env.BATCH_STUCK_TIMEOUT,
     },
     intake: {
       allowedTargets: listOf(env.BATCH_ALLOWED_TARGETS),
       maxBodyKb: env.BATCH_MAX_BODY_KB,
       maxOperationKb: env.BATCH_MAX_OPERATION_KB,
+      maxBacklog: env.BATCH_MAX_BACKLOG,
+      maxInFlightKb: env.BATCH_MAX_IN_FLIGHT_KB,
+    },
+    access: {
+      required: env.BATCH_REQUIRE_API_KEY === undefined ? production : env.BATCH_REQUIRE_API_KEY === 'true',
+      secret: env.API_KEY_ENCRYPTION_SECRET,
+      rateLimit: env.BATCH_RATE_LIMIT,
+      rateLimitWindowMs: env.BATCH_RATE_LIMIT_WINDOW,
+    },
+    retention: {
+      completedHours: env.BATCH_RETENTION_COMPLETED_HOURS,
+      failedHours: env.BATCH_RETENTION_FAILED_HOURS,
     },
     shutdownTimeoutMs: env.BATCH_SHUTDOWN_TIMEOUT,
   };

@@ -1,11 +1,19 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
+import { ApiKeyEntity } from '../../entities/api-key.entity.js';
 import { ChunkEntity } from '../../entities/chunk.entity.js';
 import { DelayedOperationEntity } from '../../entities/delayed-operation.entity.js';
 import { CreateQueue1763700000000 } from '../../entities/migrations/1763700000000-create-queue.js';
 import { AddChunkPlan1763900000000 } from '../../entities/migrations/1763900000000-add-chunk-plan.js';
+import { AddLanes1764000000000 } from '../../entities/migrations/1764000000000-add-lanes.js';
+import { AddOperationRetry1764000100000 } from '../../entities/migrations/1764000100000-add-operation-retry.js';
+import { AddApiKeys1764000200000 } from '../../entities/migrations/1764000200000-add-api-keys.js';
+import { AddRetention1764000300000 } from '../../entities/migrations/1764000300000-add-retention.js';
+import { LaneFaultEntity } from '../../entities/lane-fault.entity.js';
+import { LaneEntity } from '../../entities/lane.entity.js';
 import { OperationEntity } from '../../entities/operation.entity.js';
 import { OutcomeEntity } from '../../entities/outcome.entity.js';
 import { PendingOperationEntity } from '../../entities/pending-operation.entity.js';
+import { WorkerEntity } from '../../entities/worker.entity.js';
 import type { Settings } from '../config/settings.js';
 
 export const SCHEMA = 'batch';
@@ -23,8 +31,25 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
     password: database.password,
     ssl: database.ssl,
     schema: SCHEMA,
-    entities: [OperationEntity, PendingOperationEntity, DelayedOperationEntity, OutcomeEntity, ChunkEntity],
-    migrations: [CreateQueue1763700000000, AddChunkPlan1763900000000],
+    entities: [
+      OperationEntity,
+      PendingOperationEntity,
+      DelayedOperationEntity,
+      OutcomeEntity,
+      ChunkEntity,
+      LaneEntity,
+      LaneFaultEntity,
+      WorkerEntity,
+      ApiKeyEntity,
+    ],
+    migrations: [
+      CreateQueue1763700000000,
+      AddChunkPlan1763900000000,
+      AddLanes1764000000000,
+      AddOperationRetry1764000100000,
+      AddApiKeys1764000200000,
+      AddRetention1764000300000,
+    ],
     migrationsTableName: 'migrations',
     synchronize: false,
     applicationName: 'batch-service',

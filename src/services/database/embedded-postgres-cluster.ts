@@ -160,9 +160,16 @@ export async function startServer(place: ClusterPlace, binaries: PostgresBinarie
   }
 }
 
-/** Ends all connections, writes what is to be written, and waits until the server is gone. */
-export async function stopServer(place: ClusterPlace, binaries: PostgresBinaries): Promise<void> {
-  await pgCtl(place, binaries, ['stop', '-w', '-m', 'fast', '-t', String(STOP_TIMEOUT_S)]);
+/**
+ * Ends all connections, writes what is to be written, and waits until the server is gone. `immediate` writes nothing: the next
+ * start recovers, as after a crash.
+ */
+export async function stopServer(
+  place: ClusterPlace,
+  binaries: PostgresBinaries,
+  mode: 'fast' | 'immediate' = 'fast',
+): Promise<void> {
+  await pgCtl(place, binaries, ['stop', '-w', '-m', mode, '-t', String(STOP_TIMEOUT_S)]);
 }
 
 async function pgCtl(place: ClusterPlace, binaries: PostgresBinaries, args: readonly string[]): Promise<void> {

@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { JsonRow } from '../../interfaces/json.js';
 import type { IOperationError } from '../../interfaces/operation.js';
 import type { IOperationsPlan, IPlanEntry, IPlanGroup } from '../../interfaces/plan.js';
+import type { Access } from '../access/access.js';
 import { CatalogService } from '../catalog/catalog.service.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
@@ -44,8 +45,8 @@ export class ExplainService {
    * @param request `{ operations: [...] }`, as for `IntakeService.acceptMany`
    * @throws ServiceError INVALID_REQUEST, TOO_MANY_OPERATIONS; what the database throws when it cannot be asked
    */
-  async explain(request: unknown): Promise<IOperationsPlan> {
-    const checked = await this.intake.check(request);
+  async explain(request: unknown, access: Access): Promise<IOperationsPlan> {
+    const checked = await this.intake.check(request, access);
     const bound = await this.bind(checked);
     const chunks = splitChunks(acceptedOf(checked, bound), this.settings.poller);
     const { mode } = this.settings.execution;
@@ -172,7 +173,10 @@ function toClaimed({ key, values, ...operation }: NewOperation, seq: number): Cl
     mustExist,
     priority,
     lane,
+    retryLimit: null,
+    retryOn: null,
     attempts: 0,
+    place: '',
   };
 }
 

@@ -1,13 +1,17 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { DatabaseService } from '../database/database.service.js';
-import { missingMigrations } from '../database/missing-migrations.js';
+import { readSchemaState } from '../database/schema-state.js';
 import { HealthService } from './health.service.js';
 
-/** Ready means: the database answers, and has the tables that this version was written for. */
+/** A schema changes when somebody migrates it, so it is not looked at with every probe. */
+const SCHEMA_REMEMBERED_FOR_MS = 2000;
+
+/** Ready means: the database answers, and has the schema that this version was written for. */
 @Injectable()
 export class DatabaseHealth implements OnModuleInit {
-  private migrated = false;
+  private asking: Promise<undefined> | undefined;
+  private schemaFitsUntil = 0;
 
   constructor(
     private readonly health: HealthService,
@@ -17,18 +21,27 @@ export class DatabaseHealth implements OnModuleInit {
 
   onModuleInit(): void {
     this.health.register({ name: 'database', check: () => this.checkConnection() });
-    this.health.register({ name: 'migrations', check: () => this.checkMigrations() });
+    this.health.register({ name: 'migrations', check: () => this.checkSchema() });
   }
 
-  private async checkConnection(): Promise<undefined> {
+  /** One question at a time: a database that says nothing would be given one connection of the pool after the other. */
+  private checkConnection(): Promise<undefined> {
+    this.asking ??= this.ask().finally(() => (this.asking = undefined));
+    return this.asking;
+  }
+
+  private async ask(): Promise<undefined> {
     await this.database.query({ text: 'select 1' });
   }
 
-  private async checkMigrations(): Promise<string | undefined> {
-    // Migrations are never undone under a running service, so once is enough.
-    if (this.migrated) return undefined;
-    const missing = await missingMigrations(this.dataSource);
-    this.migrated = missing.length === 0;
-    return this.migrated ? undefined : `not applied: ${missing.join(', ')}; run \`node dist/migrate.js\``;
+  private async checkSchema(): Promise<string | undefined> {
+    if (performance.now() < this.schemaFitsUntil) return undefined;
+    // Where it does not answer at all, one question is enough.
+    await this.checkConnection();
+    const { missing, unknown } = await readSchemaState(this.dataSource);
+    if (missing.length > 0) return `not applied: ${missing.join(', ')}; run \`node dist/migrate.js\``;
+    if (unknown.length > 0) return `applied by a newer version: ${unknown.join(', ')}; run that version here as well`;
+    this.schemaFitsUntil = performance.now() + SCHEMA_REMEMBERED_FOR_MS;
+    return undefined;
   }
 }

@@ -1,7 +1,14 @@
 import { Global, Module } from '@nestjs/common';
+import { WakeUpModule } from '../wake-up/wake-up.module.js';
 import { DatabaseHealth } from './database-health.js';
+import { DrainService } from './drain.service.js';
 import { HealthService } from './health.service.js';
+import { RedisHealth } from './redis-health.js';
 
 @Global()
-@Module({ providers: [HealthService, DatabaseHealth], exports: [HealthService] })
+@Module({
+  imports: [WakeUpModule],
+  providers: [HealthService, DatabaseHealth, RedisHealth, DrainService],
+  exports: [HealthService, DrainService],
+})
 export class HealthModule {}

@@ -74,6 +74,8 @@ function check(request: ParsedRequest, table: Table): NewOperation {
     priority: request.priority,
     runAt: request.runAt ?? null,
     source: request.source ?? null,
+    retryLimit: request.retry?.limit ?? null,
+    retryOn: request.retry?.on ?? null,
     lane: table.lane,
   };
 }
@@ -130,9 +132,8 @@ function checkConflictKey({ conflictKey, values }: ParsedRequest, table: Table):
 }
 
 function checkValues(request: ParsedRequest, table: Table): void {
-  for (const [name, value] of Object.entries(requireValues(request, table))) {
-    checkFits(table, writableColumnOf(table, name), value);
-  }
+  const values = requireValues(request, table);
+  for (const name of Object.keys(values)) checkFits(table, writableColumnOf(table, name), values[name]!);
 }
 
 function checkIncrements(request: ParsedRequest, table: Table): void {

@@ -1,22 +1,42 @@
+import { Gathering, type GatherLimits } from './gathering.js';
+
 /** What one flush may take. A single item beyond the size still gets a flush of its own. */
 export interface FlushLimits {
   items: number;
   bytes: number;
 }
 
+/** What may wait for its flush. A submission beyond it is taken where nothing else waits. */
+export type WaitingLimits = FlushLimits;
+
+/** Each flush begins as soon as the one before has ended. */
+const NEVER_GATHER: GatherLimits = { callers: Infinity, items: 0, ms: 0 };
+
+/** Items that were handed over together; a flush may take a part of them. */
 interface Waiting<Item, Answer> {
+  items: readonly Sized<Item>[];
+  /** How many of them a flush has taken. */
+  taken: number;
+  answers: Answer[];
+  resolve: (answers: Answer[]) => void;
+}
+
+interface Sized<Item> {
   item: Item;
   bytes: number;
-  answer: (answer: Answer) => void;
 }
 
 /**
  * Lets many callers share one write. What gathers while a flush is under way goes into the next one, so the groups grow
- * with the load by themselves and nobody waits for a timer. Items are committed in the order in which they were handed
- * over: one queue, and one flush at a time — two at once could overtake each other in the database.
+ * with the load by themselves; with many callers a flush waits a moment for those who were just answered (see `Gathering`).
+ * Items are committed in the order in which they were handed over: one queue, and one flush at a time — two at once could
+ * overtake each other in the database.
  */
 export class GroupCommit<Item, Answer> {
+  private readonly gathering: Gathering;
   private readonly waiting: Waiting<Item, Answer>[] = [];
+  private waitingItems = 0;
+  private waitingBytes = 0;
   private flushing: Promise<void> | undefined;
 
   /**
@@ -25,42 +45,79 @@ export class GroupCommit<Item, Answer> {
   constructor(
     private readonly commit: (items: Item[]) => Promise<Answer[]>,
     private readonly limits: FlushLimits,
-  ) {}
-
-  /** The items stay together and in order. */
-  submit(items: readonly { item: Item; bytes: number }[]): Promise<Answer[]> {
-    const submitted = Promise.all(
-      items.map(({ item, bytes }) => new Promise<Answer>((answer) => this.waiting.push({ item, bytes, answer }))),
-    );
-    this.flushing ??= this.flushAll();
-    return submitted;
+    private readonly waitingLimits: WaitingLimits = { items: Infinity, bytes: Infinity },
+    gatherLimits: GatherLimits = NEVER_GATHER,
+  ) {
+    this.gathering = new Gathering(gatherLimits);
   }
 
-  /** Resolves when nothing waits any more. */
-  async drain(): Promise<void> {
-    while (this.flushing !== undefined) await this.flushing;
+  /** Whether these may wait as well. */
+  hasRoomFor(items: readonly { bytes: number }[]): boolean {
+    if (this.waitingItems === 0) return true;
+    const bytes = items.reduce((sum, item) => sum + item.bytes, this.waitingBytes);
+    return this.waitingItems + items.length <= this.waitingLimits.items && bytes <= this.waitingLimits.bytes;
+  }
+
+  /** The items stay together and in order. */
+  submit(items: readonly Sized<Item>[]): Promise<Answer[]> {
+    if (items.length === 0) return Promise.resolve([]);
+    const submitted = new Promise<Answer[]>((resolve) => {
+      this.waiting.push({ items, taken: 0, answers: [], resolve });
+    });
+    this.waitingItems += items.length;
+    for (const { bytes } of items) this.waitingBytes += bytes;
+    this.gathering.update(this.waiting.length, this.waitingItems);
+    this.flushing ??= this.flushAll();
+    return submitted;
   }
 
   private async flushAll(): Promise<void> {
     // What arrives in the same turn of the event loop belongs together.
     await new Promise(setImmediate);
-    while (this.waiting.length > 0) await this.flush(this.takeGroup());
+    while (this.waiting.length > 0) {
+      await this.gathering.end();
+      await this.flush();
+    }
     this.flushing = undefined;
   }
 
-  private async flush(group: readonly Waiting<Item, Answer>[]): Promise<void> {
-    const answers = await this.commit(group.map(({ item }) => item));
-    group.forEach(({ answer }, index) => answer(answers[index]!));
+  private async flush(): Promise<void> {
+    const startedAt = performance.now();
+    const { group, parts } = this.takeGroup();
+    const answers = await this.commit(group);
+    let answered = 0;
+    let next = 0;
+    for (const { submission, count } of parts) {
+      for (const answer of answers.slice(next, next + count)) submission.answers.push(answer);
+      next += count;
+      if (submission.answers.length < submission.items.length) continue;
+      submission.resolve(submission.answers);
+      answered += 1;
+    }
+    this.gathering.update(this.waiting.length, this.waitingItems);
+    this.gathering.begin(answered + this.waiting.length, performance.now() - startedAt);
   }
 
-  private takeGroup(): Waiting<Item, Answer>[] {
-    let count = 0;
+  private takeGroup(): { group: Item[]; parts: { submission: Waiting<Item, Answer>; count: number }[] } {
+    const group: Item[] = [];
+    const parts: { submission: Waiting<Item, Answer>; count: number }[] = [];
     let bytes = 0;
-    for (const next of this.waiting) {
-      bytes += next.bytes;
-      if (count > 0 && (count >= this.limits.items || bytes > this.limits.bytes)) break;
-      count++;
+    let through = 0;
+    for (const submission of this.waiting) {
+      const { taken, items } = submission;
+      for (let next = items[taken]; next !== undefined; next = items[submission.taken]) {
+        if (group.length > 0 && (group.length >= this.limits.items || bytes + next.bytes > this.limits.bytes)) break;
+        bytes += next.bytes;
+        group.push(next.item);
+        submission.taken += 1;
+      }
+      if (submission.taken > taken) parts.push({ submission, count: submission.taken - taken });
+      if (submission.taken < items.length) break;
+      through += 1;
     }
-    return this.waiting.splice(0, count);
+    this.waiting.splice(0, through);
+    this.waitingItems -= group.length;
+    this.waitingBytes -= bytes;
+    return { group, parts };
   }
 }

@@ -1,6 +1,13 @@
 import { v7 as makeId } from 'uuid';
 import type { JsonRow } from '../../interfaces/json.js';
-import { OPERATION_TYPES, type ICreateBatchOperationRequest, type OperationType } from '../../interfaces/operation.js';
+import {
+  OPERATION_TYPES,
+  RETRY_REASONS,
+  type ICreateBatchOperationRequest,
+  type IRetryRequest,
+  type OperationType,
+  type RetryReason,
+} from '../../interfaces/operation.js';
 import { shown } from '../catalog/shown.js';
 import { ServiceError } from '../errors/service-error.js';
 import { isPlainObject, jsonFault } from './check-json.js';
@@ -37,6 +44,7 @@ const MAX_TARGET_LENGTH = 200;
 const MAX_KEY_COLUMNS = 32;
 const MAX_PRIORITY = 9;
 const MAX_YEARS_AHEAD = 10;
+const MAX_RETRIES = 100;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const SOURCE = /^[A-Za-z0-9_-]{1,100}$/;
 const ISO_TIME = /^(\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/;
@@ -75,6 +83,7 @@ function parse(request: unknown, { maxOperationKb, now }: ParseContext): ParsedR
       `key and values take ${Math.ceil(bytes / 1024)} KiB, BATCH_MAX_OPERATION_KB allows ${maxOperationKb}`,
     );
   }
+  const mustExist = parseMustExist(request.mustExist);
   return {
     id: parseId(request.id),
     operationType,
@@ -83,9 +92,10 @@ function parse(request: unknown, { maxOperationKb, now }: ParseContext): ParsedR
     values,
     onConflict: parseOnConflict(request.onConflict),
     conflictKey: parseConflictKey(request.conflictKey),
-    mustExist: parseMustExist(request.mustExist),
+    mustExist,
     priority: parsePriority(request.priority),
     runAt: parseRunAt(request.runAt, now),
+    retry: parseRetry(request.retry, mustExist),
     source: parseSource(request.source),
     keyText,
     valuesText,
@@ -106,14 +116,12 @@ function parseOperationType(value: unknown): OperationType {
 }
 
 function checkFields(request: Record<string, unknown>, type: OperationType): void {
-  for (const [field, value] of Object.entries(request)) {
+  for (const field of Object.keys(request)) {
+    const value = request[field];
     if (!Object.hasOwn(FIELDS, field)) {
       throw new ServiceError('INVALID_REQUEST', `An operation has no field ${shown(field)}`, { field });
     }
     if (value === undefined) continue;
-    if (field === 'retry') {
-      throw new ServiceError('NOT_SUPPORTED', 'retry is not supported yet: leave the field out', { field });
-    }
     const types = FIELDS[field as keyof ICreateBatchOperationRequest];
     if (!types.includes(type)) throw invalid(field, `has no meaning for ${type}, only for ${types.join(', ')}`);
   }
@@ -133,8 +141,8 @@ function parseTarget(value: unknown): string {
 function parseRow(field: 'key' | 'values', value: unknown): JsonRow | undefined {
   if (value === undefined) return undefined;
   if (!isPlainObject(value)) throw invalid(field, 'is an object of columns and their values');
-  for (const [column, cell] of Object.entries(value)) {
-    const fault = jsonFault(cell);
+  for (const column of Object.keys(value)) {
+    const fault = jsonFault(value[column]);
     if (fault !== undefined) throw new ServiceError('INVALID_VALUE', `${field}: ${shown(column)} ${fault}`, { column });
   }
   return value as JsonRow;
@@ -188,6 +196,30 @@ function parseTime(text: string): number | undefined {
   const [year, month, day] = match.slice(1).map(Number);
   const exists = new Date(Date.UTC(year ?? 0, (month ?? 0) - 1, day)).getUTCDate() === day;
   return exists ? time : undefined;
+}
+
+function parseRetry(value: unknown, mustExist: boolean): IRetryRequest | undefined {
+  if (value === undefined) return undefined;
+  if (!isPlainObject(value)) throw invalid('retry', "is an object such as { limit: 5, on: ['missing_parent'] }");
+  const unknown = Object.keys(value).find((name) => name !== 'limit' && name !== 'on');
+  if (unknown !== undefined) throw invalid('retry', `has no field ${shown(unknown)}, only limit and on`);
+  const { limit, on } = value;
+  if (!Number.isInteger(limit) || Number(limit) < 1 || Number(limit) > MAX_RETRIES) {
+    throw invalid('retry', `needs a limit, an integer from 1 to ${MAX_RETRIES}`);
+  }
+  const reasons = parseRetryReasons(on);
+  // Without it, no row is no failure: there would be nothing to try again.
+  if (reasons.includes('missing_row') && !mustExist) {
+    throw invalid('retry', 'on missing_row needs mustExist: true, which update, increment and delete have');
+  }
+  return { limit: Number(limit), on: reasons };
+}
+
+function parseRetryReasons(value: unknown): RetryReason[] {
+  const given: readonly unknown[] = Array.isArray(value) ? value : [];
+  const reasons = RETRY_REASONS.filter((reason) => given.includes(reason));
+  if (given.length > 0 && reasons.length === given.length) return reasons;
+  throw invalid('retry', `needs on, a list of one or more different of ${RETRY_REASONS.join(', ')}`);
 }
 
 function parseSource(value: unknown): string | undefined {

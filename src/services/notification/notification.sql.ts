@@ -75,7 +75,7 @@ export function selectSettledOperations(chunkIds: readonly string[]): SqlStateme
       from batch.chunks c
       cross join unnest(c.seqs) as settled (seqs)
       cross join lateral (
-        select o.seq, o.id, o.source, o.priority
+        select o.seq, o.id, o.source, o.priority, o.lane
         from batch.operations o
         where o.seq >= lower(settled.seqs) and o.seq < upper(settled.seqs)
         order by o.seq
@@ -92,7 +92,7 @@ export function selectSettledOperations(chunkIds: readonly string[]): SqlStateme
           x.chunk_id = c.id
           or x.seq is null and (
             c.failed = 0
-            or not exists (select from batch.pending p where p.priority = o.priority and p.seq = o.seq offset 0)
+            or not exists (select from batch.pending p where p.lane = o.lane and p.priority = o.priority and p.seq = o.seq offset 0)
             and not exists (select from batch.delayed d where d.seq = o.seq offset 0)
           )
         )
@@ -102,10 +102,43 @@ export function selectSettledOperations(chunkIds: readonly string[]): SqlStateme
   };
 }
 
-export function markAnnounced(chunkIds: readonly string[]): SqlStatement {
+/** A source of a chunk's notification that no queue was bound for. */
+export interface UnroutedSource {
+  chunkId: string;
+  source: string;
+}
+
+export function markAnnounced(chunkIds: readonly string[], unrouted: readonly UnroutedSource[]): SqlStatement {
   return {
     name: 'batch.mark_announced',
-    text: 'update batch.chunks set notified_at = clock_timestamp() where id = any($1::bigint[])',
-    values: [chunkIds],
+    text: `
+      update batch.chunks c
+      set notified_at = clock_timestamp(),
+        unrouted = (
+          select array_agg(u.source order by u.source)
+          from unnest($2::bigint[], $3::text[]) as u (chunk_id, source)
+          where u.chunk_id = c.id
+        )
+      where c.id = any($1::bigint[])`,
+    values: [chunkIds, unrouted.map(({ chunkId }) => chunkId), unrouted.map(({ source }) => source)],
+  };
+}
+
+/**
+ * Waits for the round that is under way: it may have read the chunk, and would mark it as announced again. Held until the end of
+ * the transaction, in which no other round begins.
+ */
+export function awaitNotifierLock(): SqlStatement {
+  return {
+    text: 'select pg_advisory_xact_lock($1::int, $2::int)',
+    values: [...NOTIFIER_LOCK],
+  };
+}
+
+/** Also a chunk that was settled while there was nowhere to announce to. Under the notifier's lock. */
+export function announceAgain(chunkId: string): SqlStatement {
+  return {
+    text: 'update batch.chunks set announce = true, notified_at = null, unrouted = null where id = $1::bigint',
+    values: [chunkId],
   };
 }

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { settledRoutingKey, type IOperationsSettledMessage } from '../../interfaces/settled-event.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import type { SqlClient } from '../database/sql.js';
@@ -15,10 +16,15 @@ import {
 } from './notification.sql.js';
 import { SETTLED_PUBLISHER, type SettledPublisher } from './settled-publisher.js';
 import { toSettledMessage } from './to-settled-message.js';
+import { UnroutedSources } from './unrouted-sources.js';
 
 /** A round holds its notifications in memory and a transaction open until they are confirmed. */
 const CHUNKS_PER_ROUND = 100;
 const OPERATIONS_PER_ROUND = 20_000;
+/** Of the time to stop in; other parts stop after this one. */
+const FLUSH_SHARE = 1 / 3;
+/** A failure is told at first and then with every so many rounds: they follow each other within a second. */
+const FAILURES_TOLD_EVERY = 30;
 
 /**
  * Tells the calling services what became of their operations: reads the chunks that are not announced, publishes one message
@@ -32,6 +38,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
   private running: Promise<void> | undefined;
   private stopping = false;
   private failures = 0;
+  private readonly unroutedSources = new UnroutedSources();
   private woken = false;
   private retry = false;
   private wake: () => void = () => undefined;
@@ -65,15 +72,26 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     this.running = this.run(this.publisher);
   }
 
-  /** Announces what is settled by now, if that succeeds at once, and stops. What is not announced stays for the next start. */
+  /**
+   * Announces what is settled by now, if that succeeds at once, and stops: in a third of the time that the process has for it. What
+   * is not announced stays for the next start.
+   */
   async stop(): Promise<void> {
-    if (this.publisher === undefined || this.running === undefined) return;
+    const { publisher, running } = this;
+    if (publisher === undefined || running === undefined) return;
     this.stopping = true;
     for (const unsubscribe of this.subscriptions.splice(0)) unsubscribe();
     this.wakeNow();
-    await this.running;
+    // A broker that says nothing holds a round up until its confirms are given up.
+    const cut = setTimeout(() => void publisher.stop(), this.flushMs);
+    await running;
+    clearTimeout(cut);
     this.running = undefined;
-    await this.publisher.stop();
+    await publisher.stop();
+  }
+
+  private get flushMs(): number {
+    return this.settings.shutdownTimeoutMs * FLUSH_SHARE;
   }
 
   private async run(publisher: SettledPublisher): Promise<void> {
@@ -85,8 +103,8 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
   }
 
   private async announceRest(publisher: SettledPublisher): Promise<void> {
-    const deadline = Date.now() + this.settings.shutdownTimeoutMs;
-    while ((await this.announce(publisher)) === 'full' && Date.now() < deadline);
+    const deadline = performance.now() + this.flushMs;
+    while ((await this.announce(publisher)) === 'full' && performance.now() < deadline);
   }
 
   private async announce(publisher: SettledPublisher): Promise<RoundResult> {
@@ -97,8 +115,10 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
       this.failures = 0;
       return result;
     } catch (error) {
+      if (this.failures % FAILURES_TOLD_EVERY === 0) {
+        this.logger.warn(`Settled operations are not announced yet, it is tried again: ${(error as Error).message}`);
+      }
       this.failures += 1;
-      this.logger.warn(`Settled operations are not announced yet, it is tried again: ${(error as Error).message}`);
       return 'failed';
     }
   }
@@ -115,12 +135,30 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     if (chunks.length === 0) return 'done';
     const chunkIds = chunks.map(({ id }) => id);
     const { rows } = await tx.query<SettledRow>(selectSettledOperations(chunkIds));
-    await publisher.publish(rows.map(toSettledMessage));
-    await tx.query(markAnnounced(chunkIds));
+    const unrouted = await publisher.publish(rows.map(toSettledMessage));
+    await tx.query(
+      markAnnounced(
+        chunkIds,
+        unrouted.map(({ data }) => data),
+      ),
+    );
     this.metrics.recordNotifications(rows.length);
+    this.tellUnrouted(unrouted);
     this.logger.debug({ msg: 'Announced', chunks: chunks.length, messages: rows.length });
     // There may be more: whether there is, the next round sees.
     return 'full';
+  }
+
+  private tellUnrouted(unrouted: readonly IOperationsSettledMessage[]): void {
+    if (unrouted.length === 0) return;
+    this.metrics.recordNotificationsUnrouted(unrouted.length);
+    const sources = unrouted.map(({ data }) => data.source);
+    for (const source of this.unroutedSources.toTell(sources, performance.now())) {
+      this.logger.warn({
+        msg: `Nobody hears of the operations of ${source}: no queue is bound for ${settledRoutingKey(source)}`,
+        source,
+      });
+    }
   }
 
   private pause(delayMs: number): Promise<void> {

@@ -1,6 +1,11 @@
 import { Logger } from '@nestjs/common';
 import type { ChannelModel, ConfirmChannel } from 'amqplib';
-import { EVENTS_EXCHANGE, settledRoutingKey, type IOperationsSettledMessage } from '../../interfaces/settled-event.js';
+import {
+  ANONYMOUS_SOURCE,
+  EVENTS_EXCHANGE,
+  settledRoutingKey,
+  type IOperationsSettledMessage,
+} from '../../interfaces/settled-event.js';
 import type { RabbitmqConnection } from '../rabbitmq/rabbitmq-connection.js';
 import type { RabbitmqService } from '../rabbitmq/rabbitmq.service.js';
 import { declareEventsExchange } from '../rabbitmq/topology.js';
@@ -10,7 +15,8 @@ const CONFIRM_TIMEOUT_MS = 15_000;
 
 /**
  * Publishes to the exchange `batch.events`: all messages first, then all confirms, which is twenty times faster than one by
- * one. A notification that no queue is bound for is dropped by the broker, as a topic exchange does.
+ * one. A notification that no queue is bound for is dropped by the broker, as a topic exchange does; where it has a source,
+ * the broker tells so before it confirms.
  */
 export class RabbitmqPublisher implements SettledPublisher {
   private readonly logger = new Logger(RabbitmqPublisher.name);
@@ -18,6 +24,9 @@ export class RabbitmqPublisher implements SettledPublisher {
   private readonly readyListeners = new Set<() => void>();
   private channel: ConfirmChannel | undefined;
   private turnedAway = false;
+  /** The `messageId` of each message that came back since the last `publish`. */
+  private readonly returned = new Set<string>();
+  private closing = new AbortController();
 
   constructor(
     rabbitmq: RabbitmqService,
@@ -31,15 +40,18 @@ export class RabbitmqPublisher implements SettledPublisher {
   }
 
   async start(): Promise<void> {
+    this.closing = new AbortController();
     await this.connection.open();
   }
 
-  async publish(messages: readonly IOperationsSettledMessage[]): Promise<void> {
+  async publish(messages: readonly IOperationsSettledMessage[]): Promise<readonly IOperationsSettledMessage[]> {
     this.turnedAway = true;
     const channel = this.usableChannel();
     this.turnedAway = false;
+    this.returned.clear();
     for (const message of messages) send(channel, message);
     await this.confirmed(channel);
+    return messages.filter((message) => this.returned.has(messageIdOf(message)));
   }
 
   onReady(listener: () => void): () => void {
@@ -48,6 +60,7 @@ export class RabbitmqPublisher implements SettledPublisher {
   }
 
   async stop(): Promise<void> {
+    this.closing.abort();
     await this.connection.close();
   }
 
@@ -55,6 +68,7 @@ export class RabbitmqPublisher implements SettledPublisher {
     await declareEventsExchange(model);
     const channel = await model.createConfirmChannel();
     channel.on('error', (error) => this.logger.warn(`Channel closed: ${error.message}`));
+    channel.on('return', ({ properties }) => this.returned.add(String(properties.messageId)));
     channel.on('close', () => {
       if (this.channel !== channel) return;
       this.channel = undefined;
@@ -64,6 +78,7 @@ export class RabbitmqPublisher implements SettledPublisher {
   }
 
   private usableChannel(): ConfirmChannel {
+    if (this.closing.signal.aborted) throw new Error('notifications are stopped');
     const { connected, blocked } = this.connection;
     if (this.channel === undefined || !connected) throw new Error('RabbitMQ is not connected');
     // Published now, it would pile up in memory, and again with every attempt.
@@ -79,28 +94,32 @@ export class RabbitmqPublisher implements SettledPublisher {
   }
 
   private async confirmed(channel: ConfirmChannel): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const timeout = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(
-        () => reject(new Error(`no confirm within ${this.confirmTimeoutMs} ms`)),
-        this.confirmTimeoutMs,
-      );
+    const { signal } = this.closing;
+    let giveUp: (reason: string) => void = () => undefined;
+    const ended = new Promise<never>((_resolve, reject) => {
+      giveUp = (reason) => reject(new Error(reason));
     });
+    const stopped = (): void => giveUp('notifications are stopped');
+    const timer = setTimeout(() => giveUp(`no confirm within ${this.confirmTimeoutMs} ms`), this.confirmTimeoutMs);
+    signal.addEventListener('abort', stopped);
     try {
-      await Promise.race([channel.waitForConfirms(), timeout]);
+      await Promise.race([channel.waitForConfirms(), ended]);
     } catch (error) {
       // Nobody knows how far it got. With a new channel nothing of this attempt arrives behind the next one.
       this.connection.restart(`Notifications were not confirmed: ${(error as Error).message}`);
       throw error;
     } finally {
       clearTimeout(timer);
+      signal.removeEventListener('abort', stopped);
     }
   }
 }
 
+/** Operations without a source have nobody to be told, so it is no news that nobody is. */
 function send(channel: ConfirmChannel, message: IOperationsSettledMessage): void {
   channel.publish(EVENTS_EXCHANGE, settledRoutingKey(message.data.source), Buffer.from(JSON.stringify(message)), {
     persistent: true,
+    mandatory: message.data.source !== ANONYMOUS_SOURCE,
     messageId: messageIdOf(message),
     contentType: 'application/json',
     timestamp: Math.trunc(Date.parse(message.data.settledAt) / 1000),

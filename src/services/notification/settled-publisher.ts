@@ -7,11 +7,12 @@ export interface SettledPublisher {
   start(): Promise<void>;
 
   /**
-   * Hands the messages over in this order and resolves when the receiving side has taken charge of every one of them.
+   * Hands the messages over in this order and resolves when the receiving side has taken charge of every one of them, with
+   * those that have no receiver: they were dropped.
    *
    * @throws when that is not certain for each of them; some may have arrived nevertheless.
    */
-  publish(messages: readonly IOperationsSettledMessage[]): Promise<void>;
+  publish(messages: readonly IOperationsSettledMessage[]): Promise<readonly IOperationsSettledMessage[]>;
 
   /**
    * `listener` is called when what `publish` was refused for is gone, as far as that is noticed without trying again.
@@ -19,6 +20,7 @@ export interface SettledPublisher {
    */
   onReady(listener: () => void): () => void;
 
+  /** Also while `publish` is under way, which fails then. */
   stop(): Promise<void>;
 }
 

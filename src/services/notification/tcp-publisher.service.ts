@@ -12,6 +12,7 @@ const ANSWER_TIMEOUT_MS = 15_000;
  */
 export class TcpPublisher implements SettledPublisher {
   private readonly client: ClientProxy;
+  private stopped = false;
 
   constructor(
     private readonly url: string,
@@ -26,12 +27,14 @@ export class TcpPublisher implements SettledPublisher {
 
   /** Connects with the first message: the consumer may come later. */
   start(): Promise<void> {
+    this.stopped = false;
     return Promise.resolve();
   }
 
-  /** One after the other, so that the consumer meets them in order. */
-  async publish(messages: readonly IOperationsSettledMessage[]): Promise<void> {
+  /** One after the other, so that the consumer meets them in order. It receives those of every source. */
+  async publish(messages: readonly IOperationsSettledMessage[]): Promise<readonly IOperationsSettledMessage[]> {
     for (const message of messages) await this.send(message);
+    return [];
   }
 
   /** Never: it connects with a message, so there is nothing to be noticed in between. */
@@ -40,10 +43,12 @@ export class TcpPublisher implements SettledPublisher {
   }
 
   async stop(): Promise<void> {
+    this.stopped = true;
     await this.client.close();
   }
 
   private async send({ pattern, data }: IOperationsSettledMessage): Promise<void> {
+    if (this.stopped) throw new Error('notifications are stopped');
     try {
       await lastValueFrom(this.client.send(pattern, data).pipe(timeout(this.answerTimeoutMs)), {
         defaultValue: undefined,

@@ -1,20 +1,20 @@
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import type { Settings } from '../config/settings.js';
-import { redactCredentials } from './redact-url.js';
+import { redactSecrets } from './redact-url.js';
 import { currentRequestId } from './request-context.js';
 
 export type LogSettings = Pick<Settings, 'environment' | 'logLevel' | 'role'>;
 
-const SECRET_FIELDS = ['password', 'authorization', 'cookie', 'apiKey'].flatMap((name) => [
-  name,
-  `*.${name}`,
-  `*.*.${name}`,
-]);
+const SECRET_NAMES = ['password', 'secret', 'authorization', 'cookie', 'apiKey', 'x-api-key'];
+const SECRET_FIELDS = [...SECRET_NAMES, 'DB_PASSWORD', 'API_KEY_ENCRYPTION_SECRET'].flatMap((name) =>
+  ['', '*', '*.*', '*.*.*'].map((above) => `${above}["${name}"]`),
+);
 
 /**
  * The one logger of the process: JSON lines on stdout in production, readable ones elsewhere. A line that is logged on
- * behalf of a request carries its `requestId`. Secret fields and the passwords of URLs are hidden wherever they stand.
+ * behalf of a request carries its `requestId`. Secret fields, API keys and the passwords of URLs are
+ * hidden wherever they stand.
  */
 export function createLogger(settings: LogSettings, destination: pino.DestinationStream = process.stdout): Logger {
   return pino(
@@ -25,7 +25,7 @@ export function createLogger(settings: LogSettings, destination: pino.Destinatio
       formatters: { level: (level) => ({ level }) },
       mixin: () => requestFields(currentRequestId()),
       redact: { paths: SECRET_FIELDS, censor: '***' },
-      hooks: { streamWrite: redactCredentials },
+      hooks: { streamWrite: redactSecrets },
     },
     settings.environment === 'production' ? destination : readable(destination),
   );

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import type { RetryReason } from '../../interfaces/operation.js';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
 const CHUNK_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -25,6 +26,12 @@ export interface QueueDepth {
   pending: number;
   scheduled: number;
   oldestPendingSeconds: number;
+  /** Lanes that wait for an operator. */
+  parkedLanes: number;
+  /** Live workers of the database. */
+  workers: number;
+  /** Chunks that are not announced yet. */
+  unannounced: number;
 }
 
 /**
@@ -36,6 +43,8 @@ export class MetricsService {
   private readonly registry = new Registry();
   private readonly registers = [this.registry];
   private readQueueDepth: (() => Promise<QueueDepth>) | undefined;
+  private readBacklog: (() => number | undefined) | undefined;
+  private readInFlightBytes: (() => number) | undefined;
 
   private readonly accepted = this.counter('batch_operations_accepted_total', 'Operations stored in the queue');
   private readonly refused = this.counter(
@@ -59,11 +68,51 @@ export class MetricsService {
     'Chunks in which bad operations were isolated',
   );
   private readonly retries = this.counter('batch_chunk_retries_total', 'Chunks tried again after a transient fault');
+  private readonly operationRetries = this.counter(
+    'batch_operation_retries_total',
+    'Operations put off after a failure, to be tried again, by what they wait for',
+    ['reason'],
+  );
   private readonly notifications = this.counter('batch_notifications_published_total', 'Notifications confirmed');
+  private readonly unrouted = this.counter(
+    'batch_notifications_unrouted_total',
+    'Notifications of a source that no queue was bound for',
+  );
+  private readonly expired = this.counter(
+    'batch_requests_expired_total',
+    'RPC requests that the broker dropped because their callers had stopped waiting',
+  );
+  private readonly parked = this.counter(
+    'batch_messages_parked_total',
+    'Messages put into the queue <queue>.parked, for people, by code',
+    ['code'],
+  );
+  private readonly deleted = this.counter(
+    'batch_retention_deleted_total',
+    'Operations by outcome, and chunks, deleted because of their age',
+    ['kind'],
+  );
 
   private readonly pending = this.gauge('batch_operations_pending', 'Operations that wait for the next chunk');
   private readonly scheduled = this.gauge('batch_operations_scheduled', 'Operations that wait for their time');
   private readonly oldestPending = this.gauge('batch_oldest_pending_seconds', 'Age of the oldest pending operation');
+  private readonly parkedLanes = this.gauge(
+    'batch_lanes_parked',
+    'Lanes that stand still until they are resumed or the operation in the way is cancelled',
+  );
+  private readonly workers = this.gauge('batch_workers', 'Workers that were seen in the last seconds');
+  private readonly unannounced = this.gauge(
+    'batch_notifications_unannounced',
+    'Chunks whose operations their callers were not told of yet',
+  );
+  private readonly backlog = this.gauge(
+    'batch_backlog_operations',
+    'Operations that wait as the intake knows it, up to its limit and what it let in since; NaN: not known',
+  );
+  private readonly inFlightBytes = this.gauge(
+    'batch_in_flight_bytes',
+    'Bodies of the requests that this process is answering',
+  );
 
   private readonly chunkDuration = new Histogram({
     name: 'batch_chunk_duration_seconds',
@@ -86,9 +135,9 @@ export class MetricsService {
     this.accepted.inc(count);
   }
 
-  /** An operation that the intake did not take; one request may carry many. */
-  recordRefused(code: string): void {
-    this.refused.inc({ code });
+  /** Operations that the intake did not take; one request may carry many. */
+  recordRefused(code: string, count = 1): void {
+    this.refused.inc({ code }, count);
   }
 
   recordRequestRefused(transport: Transport, code: string): void {
@@ -116,13 +165,42 @@ export class MetricsService {
     this.retries.inc();
   }
 
+  recordOperationRetry(reason: RetryReason): void {
+    this.operationRetries.inc({ reason });
+  }
+
   recordNotifications(count: number): void {
     this.notifications.inc(count);
+  }
+
+  recordNotificationsUnrouted(count: number): void {
+    this.unrouted.inc(count);
+  }
+
+  recordRequestExpired(): void {
+    this.expired.inc();
+  }
+
+  recordMessageParked(code: string): void {
+    this.parked.inc({ code });
+  }
+
+  /** `kind`: `completed`, `failed` or `cancelled` for operations, `chunk`. */
+  recordDeleted(kind: string, count: number): void {
+    this.deleted.inc({ kind }, count);
   }
 
   /** `read` is called at every `render`; what it says while it fails is "not known". */
   readQueueDepthBy(read: () => Promise<QueueDepth>): void {
     this.readQueueDepth = read;
+  }
+
+  readBacklogBy(read: () => number | undefined): void {
+    this.readBacklog = read;
+  }
+
+  readInFlightBytesBy(read: () => number): void {
+    this.readInFlightBytes = read;
   }
 
   /** Prometheus' text format. Without an answer of the database the gauges of the queue are NaN, the rest is whole. */
@@ -131,6 +209,11 @@ export class MetricsService {
     this.pending.set(depth?.pending ?? NaN);
     this.scheduled.set(depth?.scheduled ?? NaN);
     this.oldestPending.set(depth?.oldestPendingSeconds ?? NaN);
+    this.parkedLanes.set(depth?.parkedLanes ?? NaN);
+    this.workers.set(depth?.workers ?? NaN);
+    this.unannounced.set(depth?.unannounced ?? NaN);
+    this.backlog.set(this.readBacklog?.() ?? NaN);
+    this.inFlightBytes.set(this.readInFlightBytes?.() ?? 0);
     return { contentType: this.registry.contentType, body: await this.registry.metrics() };
   }
 

@@ -17,8 +17,11 @@ export class QueueMetricsModule implements OnModuleInit {
 
   onModuleInit(): void {
     this.metrics.readQueueDepthBy(async () => {
-      const { pending, scheduled, lagMs } = await withTimeout(this.statsService.stats(), STATS_TIMEOUT_MS);
-      return { pending, scheduled, oldestPendingSeconds: lagMs / 1000 };
+      const { pending, scheduled, lagMs, parkedLanes, workers, unannounced } = await withTimeout(
+        this.statsService.stats(),
+        STATS_TIMEOUT_MS,
+      );
+      return { pending, scheduled, oldestPendingSeconds: lagMs / 1000, parkedLanes, workers, unannounced };
     });
   }
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { IBatchOperation, IListOperationsQuery, IPage } from '../../interfaces/operation.js';
+import { reaches, type Access } from '../access/access.js';
 import { parseTargetName, tableId } from '../catalog/target-name.js';
 import { DatabaseService } from '../database/database.service.js';
 import { ServiceError } from '../errors/service-error.js';
@@ -15,7 +16,10 @@ const DEFAULT_LIMIT = 100;
 /** The most operations that a page walks in search of those that match. */
 const WINDOW = 10_000;
 
-/** Tells callers what became of their operations, and takes their second thoughts: cancel, retry. */
+/**
+ * Tells callers what became of their operations, and takes their second thoughts: cancel, retry. To a caller who is limited to some
+ * targets, operations on others do not exist.
+ */
 @Injectable()
 export class OperationsService {
   constructor(
@@ -27,10 +31,13 @@ export class OperationsService {
   ) {}
 
   /** @throws ServiceError OPERATION_NOT_FOUND */
-  async get(id: string): Promise<IBatchOperation> {
+  async get(id: string, access: Access): Promise<IBatchOperation> {
     const { rows } = await this.database.query<OperationRow>(selectOperation(id));
-    if (rows[0] === undefined) throw new ServiceError('OPERATION_NOT_FOUND', `There is no operation ${id}`, { id });
-    return toOperation(rows[0]);
+    const [row] = rows;
+    if (row === undefined || !reaches(access, row.target)) {
+      throw new ServiceError('OPERATION_NOT_FOUND', `There is no operation ${id}`, { id });
+    }
+    return toOperation(row);
   }
 
   /**
@@ -38,36 +45,45 @@ export class OperationsService {
    *
    * @throws ServiceError OPERATION_NOT_FOUND
    */
-  async wait(id: string, timeoutMs: number): Promise<IBatchOperation> {
-    const operation = await this.get(id);
+  async wait(id: string, timeoutMs: number, access: Access): Promise<IBatchOperation> {
+    const operation = await this.get(id, access);
     if (isSettled(operation) || timeoutMs <= 0) return operation;
     await this.watch.settled(id, timeoutMs);
-    return this.get(id);
+    return this.get(id, access);
   }
 
-  async list(query: IListOperationsQuery): Promise<IPage<IBatchOperation>> {
+  /** @throws ServiceError INVALID_REQUEST */
+  async list(query: IListOperationsQuery, access: Access): Promise<IPage<IBatchOperation>> {
     const limit = query.limit ?? DEFAULT_LIMIT;
     const cursor = checkCursor(query.cursor) ?? FIRST_PAGE;
     const target = query.target === undefined ? undefined : canonicalTarget(query.target);
-    const { rows } = await this.database.query<PageRow>(selectPage({ ...query, target }, cursor, limit, WINDOW));
+    const filter = { ...query, target, reach: access.targets?.patterns };
+    const { rows } = await this.database.query<PageRow>(selectPage(filter, cursor, limit, WINDOW));
     const found = rows.filter((row): row is PageRow & OperationRow => row.seq !== null);
     const nextCursor = found.length === limit ? found.at(-1)?.seq : endOfWindow(rows[0]);
     return { items: found.map(toOperation), ...(nextCursor !== undefined && { nextCursor }) };
   }
 
   /** @throws ServiceError OPERATION_NOT_FOUND, NOT_CANCELLABLE, SERVICE_UNAVAILABLE */
-  async cancel(id: string): Promise<IBatchOperation> {
+  async cancel(id: string, access: Access): Promise<IBatchOperation> {
+    await this.assertWithinReach(id, access);
     await this.queue.cancel(id);
     this.metrics.recordCancelled();
     this.wakeUp.chunkSettled();
-    return this.get(id);
+    return this.get(id, access);
   }
 
   /** @throws ServiceError OPERATION_NOT_FOUND, NOT_RETRYABLE */
-  async retry(id: string): Promise<IBatchOperation> {
+  async retry(id: string, access: Access): Promise<IBatchOperation> {
+    await this.assertWithinReach(id, access);
     await this.queue.retry(id);
     this.wakeUp.operationsAccepted();
-    return this.get(id);
+    return this.get(id, access);
+  }
+
+  /** The target of an operation never changes, so that what is true now holds for what is done then. */
+  private async assertWithinReach(id: string, access: Access): Promise<void> {
+    if (access.targets !== undefined) await this.get(id, access);
   }
 }
 
@@ -79,8 +95,11 @@ const isSettled = ({ status }: IBatchOperation): boolean => status !== 'pending'
 const endOfWindow = (row: PageRow | undefined): string | undefined =>
   row?.walked === WINDOW ? (row.floor ?? undefined) : undefined;
 
-/** `orders` is stored as `public.orders`. What is no name matches nothing. */
+/** `orders` is stored as `public.orders`. */
 function canonicalTarget(target: string): string {
   const name = parseTargetName(target);
-  return name === undefined ? target : tableId(name);
+  if (name !== undefined) return tableId(name);
+  throw new ServiceError('INVALID_REQUEST', 'target has to be a `table` (in schema `public`) or `schema.table`', {
+    parameter: 'target',
+  });
 }

@@ -1,10 +1,13 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { overloaded } from '../backpressure/overload-errors.js';
 import { DatabaseService } from '../database/database.service.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { selectSettled } from './outcomes.sql.js';
 
 /** How often waiting operations are looked at when no signal comes, as from a worker in another process without Redis. */
 const CHECK_INTERVAL_MS = 200;
+/** Each costs a few kilobytes, and a part of the query for all of them. */
+const MAX_CALLERS = 10_000;
 
 /**
  * Waits for operations to be settled, for any number of callers at the cost of one query: at each signal that a chunk was
@@ -14,6 +17,7 @@ const CHECK_INTERVAL_MS = 200;
 export class OutcomeWatchService implements OnModuleDestroy {
   private readonly logger = new Logger(OutcomeWatchService.name);
   private readonly waiting = new Map<string, Set<() => void>>();
+  private callers = 0;
   private stopListening: (() => void) | undefined;
   private timer: NodeJS.Timeout | undefined;
   private checking = false;
@@ -25,9 +29,18 @@ export class OutcomeWatchService implements OnModuleDestroy {
     private readonly wakeUp: WakeUpService,
   ) {}
 
-  /** Resolves when the operation is settled, or unknown, or after `timeoutMs`. */
+  /**
+   * Resolves when the operation is settled, or unknown, or after `timeoutMs`.
+   *
+   * @throws ServiceError OVERLOADED
+   */
   async settled(id: string, timeoutMs: number): Promise<void> {
     if (this.stopping) return;
+    if (this.callers >= MAX_CALLERS) {
+      throw overloaded(
+        `has ${this.callers} callers that wait for the outcome of an operation, as many as it lets wait`,
+      );
+    }
     await new Promise<void>((resolve) => {
       const done = (): void => {
         clearTimeout(timeout);
@@ -48,6 +61,7 @@ export class OutcomeWatchService implements OnModuleDestroy {
   private add(id: string, done: () => void): void {
     const callbacks = this.waiting.get(id) ?? new Set();
     callbacks.add(done);
+    this.callers += 1;
     this.waiting.set(id, callbacks);
     this.stopListening ??= this.wakeUp.onChunkSettled(() => void this.check());
     // It may have been settled between the caller's look and now.
@@ -56,7 +70,7 @@ export class OutcomeWatchService implements OnModuleDestroy {
 
   private remove(id: string, done: () => void): void {
     const callbacks = this.waiting.get(id);
-    callbacks?.delete(done);
+    if (callbacks?.delete(done) === true) this.callers -= 1;
     if (callbacks?.size === 0) this.waiting.delete(id);
     if (this.waiting.size > 0) return;
     this.stopListening?.();

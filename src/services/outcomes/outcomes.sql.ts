@@ -5,7 +5,8 @@ const OPERATION_COLUMNS = `v.seq, v.id, v.type as "operationType", v.target, v.k
         v.conflict_key as "conflictKey", v.must_exist as "mustExist", v.priority, v.run_at as "runAt", v.source, v.status,
         v.rows_affected as "rowsAffected", v.attempts, v.code, v.message, v.constraint_name as "constraint",
         v.column_name as "column", v.sql_state as "sqlState", v.chunk_id as "chunkId", v.created_at as "createdAt",
-        v.settled_at as "settledAt"`;
+        v.settled_at as "settledAt", v.retry_limit as "retryLimit", v.retry_on as "retryOn", v.wait_reason as "waitReason",
+        v.available_at as "availableAt"`;
 
 export function selectOperation(id: string): SqlStatement {
   return {
@@ -23,7 +24,7 @@ export function selectSettled(ids: readonly string[]): SqlStatement {
       select asked.id from unnest($1::uuid[]) asked(id)
       where not exists (
         select from batch.operations o where o.id = asked.id and (
-          exists (select from batch.pending p where p.priority = o.priority and p.seq = o.seq)
+          exists (select from batch.pending p where p.lane = o.lane and p.priority = o.priority and p.seq = o.seq)
           or exists (select from batch.delayed d where d.seq = o.seq)
         )
       )`,
@@ -33,8 +34,10 @@ export function selectSettled(ids: readonly string[]): SqlStatement {
 
 /** Where operations of a status are to be found, newest first, below a cursor. */
 const CANDIDATES = {
-  pending: `select p.seq from generate_series(0, 9) priority cross join lateral (
-          select seq from batch.pending p where p.priority = priority.priority and seq < $1::int8 order by seq desc limit $2::int
+  pending: `select p.seq from (select distinct lane from batch.lanes) lane
+        cross join generate_series(0, 9) priority cross join lateral (
+          select seq from batch.pending p where p.lane = lane.lane and p.priority = priority.priority and seq < $1::int8
+          order by seq desc limit $2::int
         ) p order by seq desc limit $2::int`,
   scheduled: 'select seq from batch.delayed where seq < $1::int8 order by seq desc limit $2::int',
   failed: `select seq from batch.outcomes where status = 'failed' and seq < $1::int8 order by seq desc limit $2::int`,
@@ -42,12 +45,18 @@ const CANDIDATES = {
   completed: 'select seq from batch.operations where seq < $1::int8 order by seq desc limit $2::int',
 } as const;
 
+/** What of all operations is asked for. */
+export interface OperationFilter extends Pick<IListOperationsQuery, 'status' | 'target' | 'source'> {
+  /** Only these targets, or those that begin so; undefined: any. */
+  reach: { ids: readonly string[]; prefixes: readonly string[] } | undefined;
+}
+
 /**
  * A page of operations below `cursor`, newest first. There is no index for targets and sources: instead of one, a page
  * walks at most `window` operations and says how far it came. Each row has `walked` and `floor`; a row without `seq`
  * stands for an empty page.
  */
-export function selectPage(query: IListOperationsQuery, cursor: string, limit: number, window: number): SqlStatement {
+export function selectPage(query: OperationFilter, cursor: string, limit: number, window: number): SqlStatement {
   return {
     text: `
       with candidates as materialized (${CANDIDATES[query.status ?? 'completed']}),
@@ -56,17 +65,29 @@ export function selectPage(query: IListOperationsQuery, cursor: string, limit: n
         from candidates c join batch.batch_operations v on v.seq = c.seq
         where ($3::text is null or v.status = $3) and ($4::text is null or v.target = $4)
           and ($5::text is null or v.source = $5)
+          and ($7::text[] is null or v.target = any($7)
+            or exists (select from unnest($8::text[]) prefix where starts_with(v.target, prefix)))
         order by v.seq desc limit $6::int
       )
       select w.walked, w.floor, page.*
       from (select count(*)::int as walked, min(seq) as floor from candidates) w left join page on true
       order by page.seq desc`,
-    values: [cursor, window, query.status ?? null, query.target ?? null, query.source ?? null, limit],
+    values: [
+      cursor,
+      window,
+      query.status ?? null,
+      query.target ?? null,
+      query.source ?? null,
+      limit,
+      query.reach?.ids ?? null,
+      query.reach?.prefixes ?? null,
+    ],
   };
 }
 
-const CHUNK_COLUMNS = `c.id, c.worker, c.operations, c.completed, c.failed, c.groups, c.statements, c.fallback,
-        c.started_at as "startedAt", c.settled_at as "settledAt", c.duration_ms as "durationMs", c.notified_at as "notifiedAt"`;
+const CHUNK_COLUMNS = `c.id, c.worker, c.operations, c.completed, c.failed, c.deferred, c.groups, c.statements, c.fallback,
+        c.started_at as "startedAt", c.settled_at as "settledAt", c.duration_ms as "durationMs", c.notified_at as "notifiedAt",
+        c.unrouted`;
 
 export function selectChunk(id: string): SqlStatement {
   return { text: `select ${CHUNK_COLUMNS}, c.plan from batch.chunks c where c.id = $1::int8`, values: [id] };
@@ -101,12 +122,15 @@ export function selectStats(): SqlStatement {
         (select count(*)::int from batch.outcomes where status = 'failed') as failed,
         coalesce((
           select greatest(0, round(extract(epoch from clock_timestamp() - min(o.created_at)) * 1000))::float8
-          from generate_series(0, 9) priority
+          from (select distinct lane from batch.lanes) lane
+          cross join generate_series(0, 9) priority
           cross join lateral (
-            select seq from batch.pending p where p.priority = priority.priority order by seq limit 1
+            select seq from batch.pending p where p.lane = lane.lane and p.priority = priority.priority order by seq limit 1
           ) first
           join batch.operations o on o.seq = first.seq
         ), 0) as "lagMs",
+        (select count(*)::int from batch.lane_faults where parked_at is not null) as "parkedLanes",
+        (select count(*)::int from batch.workers where seen_at > now() - interval '10 seconds') as workers,
         (select count(*)::int from batch.chunks where announce and notified_at is null) as unannounced,
         recent.chunks, recent.completed, recent.failed as "failedRecently", recent.statements
       from (

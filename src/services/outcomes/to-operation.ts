@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../interfaces/error.js';
 import type { JsonRow } from '../../interfaces/json.js';
-import type { IBatchOperation, OperationStatus, OperationType } from '../../interfaces/operation.js';
+import type { IBatchOperation, OperationStatus, OperationType, RetryReason } from '../../interfaces/operation.js';
 
 /** A row of the view `batch.batch_operations`. */
 export interface OperationRow {
@@ -27,7 +27,14 @@ export interface OperationRow {
   chunkId: string | null;
   createdAt: Date;
   settledAt: Date | null;
+  retryLimit: number | null;
+  retryOn: RetryReason[] | null;
+  waitReason: keyof typeof WAITS_FOR | null;
+  availableAt: Date | null;
 }
+
+/** `batch.delayed.reason` in the words of the API. */
+const WAITS_FOR = { scheduled: 'run_at', retry: 'retry', behind: 'earlier_operation' } as const;
 
 /** What callers see of an operation: nothing that they did not ask for and that did not happen. */
 export function toOperation(row: OperationRow): IBatchOperation {
@@ -42,10 +49,13 @@ export function toOperation(row: OperationRow): IBatchOperation {
     ...(row.mustExist && { mustExist: true }),
     priority: row.priority,
     ...(row.runAt !== null && { runAt: row.runAt.toISOString() }),
+    ...(row.retryLimit !== null && { retry: { limit: row.retryLimit, on: row.retryOn ?? [] } }),
     ...(row.source !== null && { source: row.source }),
     status: row.status,
     ...(row.status === 'completed' && row.rowsAffected !== null && { rowsAffected: row.rowsAffected }),
     attempts: row.attempts,
+    ...(row.availableAt !== null && { nextAttemptAt: row.availableAt.toISOString() }),
+    ...(row.waitReason !== null && { waitsFor: WAITS_FOR[row.waitReason] }),
     ...(row.code !== null && {
       error: {
         code: row.code,

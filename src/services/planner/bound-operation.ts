@@ -1,55 +1,20 @@
 import type { Json, JsonRow } from '../../interfaces/json.js';
 import type { IOperationError } from '../../interfaces/operation.js';
-import { uniqueKeyOver, type Column, type Table, type UniqueKey } from '../catalog/table.js';
+import type { Table, UniqueKey } from '../catalog/table.js';
 import type { ClaimedOperation } from '../queue/operation-record.js';
+import { shapeOf, type OperationShape } from './operation-shape.js';
 
-/** What one statement does; `ignore` is an insert that leaves existing rows alone. */
-export type StatementKind = 'insert' | 'ignore' | 'upsert' | 'update' | 'increment' | 'delete';
-
-/** An operation together with the table it is meant for: columns resolved, in the table's own order. */
-export interface BoundOperation {
+/** An operation together with the table it is meant for. */
+export interface BoundOperation extends OperationShape {
   operation: ClaimedOperation;
-  kind: StatementKind;
-  table: Table;
-  /** The columns that name the row: of `key`, or the conflict key of an upsert. Empty for inserts. */
-  keyColumns: readonly Column[];
-  /** The columns of `values`. */
-  valueColumns: readonly Column[];
 }
 
-/** Resolves the columns of an operation, or says what PostgreSQL would, had it been asked. Columns come in the table's order, so that equal column sets look the same. */
+/** Columns come in the table's order, so that equal column sets look the same. */
 export function bindOperation(operation: ClaimedOperation, table: Table): BoundOperation | IOperationError {
-  const keyNames = operation.type === 'upsert' ? (operation.conflictKey ?? []) : Object.keys(operation.key ?? {});
-  const valueNames = Object.keys(operation.values ?? {});
-  const missingColumn = [...keyNames, ...valueNames].find((name) => !table.columns.has(name));
-  if (missingColumn !== undefined) {
-    return {
-      code: 'UNKNOWN_COLUMN',
-      message: `Table ${table.id} has no column ${missingColumn} any more`,
-      sqlState: '42703',
-    };
-  }
-  if (keyNames.length > 0 && uniqueKeyOver(table, keyNames) === undefined) {
-    const key = keyNames.join(', ');
-    return {
-      code: 'KEY_NOT_UNIQUE',
-      message: `(${key}) is no primary key or unique constraint of ${table.id} any more`,
-      ...(operation.type === 'upsert' && { sqlState: '42P10' }),
-    };
-  }
-  return {
-    operation,
-    kind: operation.type === 'insert' && operation.onConflict === 'ignore' ? 'ignore' : operation.type,
-    table,
-    keyColumns: inTableOrder(table, keyNames),
-    valueColumns: inTableOrder(table, valueNames),
-  };
-}
-
-function inTableOrder(table: Table, names: readonly string[]): Column[] {
-  if (names.length === 0) return [];
-  const wanted = new Set(names);
-  return [...table.columns.values()].filter((column) => wanted.has(column.name));
+  const shape = shapeOf(operation, table);
+  if ('code' in shape) return shape;
+  const { kind, keyColumns, valueColumns, namingKey, signature } = shape;
+  return { operation, kind, table, keyColumns, valueColumns, namingKey, signature };
 }
 
 /** The value that names the row in this column. */

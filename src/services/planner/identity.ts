@@ -1,4 +1,4 @@
-import { primaryKey, uniqueKeyOver, type Table, type UniqueKey } from '../catalog/table.js';
+import { primaryKey, type Table, type UniqueKey } from '../catalog/table.js';
 import type { BoundOperation } from './bound-operation.js';
 
 /** The unique key by which the rows of a table are told apart in this chunk; undefined where the table has none. */
@@ -8,7 +8,7 @@ export type Identity = (table: Table) => UniqueKey | undefined;
 export function chooseIdentities(operations: readonly BoundOperation[]): Identity {
   const used = new Map<string, Set<UniqueKey>>();
   for (const operation of operations) {
-    const key = namingKey(operation);
+    const key = operation.namingKey;
     if (key === undefined) continue;
     const keys = used.get(operation.table.id);
     if (keys === undefined) used.set(operation.table.id, new Set([key]));
@@ -18,15 +18,6 @@ export function chooseIdentities(operations: readonly BoundOperation[]): Identit
     const keys = used.get(table.id);
     return keys?.size === 1 ? [...keys][0] : (primaryKey(table) ?? table.uniqueKeys[0]);
   };
-}
-
-/** The unique key by which an operation finds its row; undefined for inserts. */
-export function namingKey({ table, keyColumns }: BoundOperation): UniqueKey | undefined {
-  if (keyColumns.length === 0) return undefined;
-  return uniqueKeyOver(
-    table,
-    keyColumns.map(({ name }) => name),
-  );
 }
 
 /** True when an existing row may have another value in one of these columns afterwards. */

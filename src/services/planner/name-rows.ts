@@ -1,7 +1,7 @@
 import type { UniqueKey } from '../catalog/table.js';
 import type { BoundOperation } from './bound-operation.js';
 import type { ChunkView } from './chunk-view.js';
-import { changes, namingKey } from './identity.js';
+import { changes } from './identity.js';
 import { combine, UNKNOWN, type KnownValue, type Value } from './value.js';
 
 /** A row as the operations of a chunk name it: by its identity, or by the insert that draws one. */
@@ -28,7 +28,7 @@ export function nameRows(
 ): readonly RowName[] | typeof ANY_ROW {
   const { kind } = operation;
   const names: RowName[] = [];
-  if (kind !== 'insert' && kind !== 'ignore' && namingKey(operation) === identity) {
+  if (kind !== 'insert' && kind !== 'ignore' && operation.namingKey === identity) {
     const named = chunk.named(operation, identity.columns);
     if (named.state !== 'known') return ANY_ROW;
     names.push({ text: named.text, identity: named });

@@ -29,7 +29,7 @@ export function planOperations(
 export function planSerially(operations: readonly BoundOperation[]): Plan {
   return {
     operations,
-    groups: operations.map((operation) => ({ signature: signatureOf(operation), operations: [operation] })),
+    groups: operations.map((operation) => ({ signature: operation.signature, operations: [operation] })),
     placements: operations.map((_, group) => ({ group })),
   };
 }
@@ -64,8 +64,7 @@ class Planning {
   private place(operation: BoundOperation, index: number): Placement {
     const tokens = new TokenList(this.applies);
     this.resources.addTo(tokens, operation);
-    const signature = signatureOf(operation);
-    const place = this.fold(operation, signature, tokens) ?? this.join(operation, signature, tokens.lowest);
+    const place = this.fold(operation, tokens) ?? this.join(operation, tokens.lowest);
     tokens.settle(place.group, index);
     if (tokens.row !== undefined) this.rows.set(tokens.row, { ...place, operation: index });
     const { reason, lowest } = tokens;
@@ -75,12 +74,12 @@ class Planning {
   }
 
   /** Makes the operation one with the one before it on its row, unless something else has to come between them. */
-  private fold(operation: BoundOperation, signature: string, { row, lowestBesideRow }: TokenList): Place | undefined {
+  private fold(operation: BoundOperation, { row, lowestBesideRow }: TokenList): Place | undefined {
     const latest = row === undefined ? undefined : this.rows.get(row);
     // Another operation may have touched the row since, among others.
     if (latest === undefined || latest.operation !== row?.operation || !this.applies('same row')) return undefined;
     const group = this.groups[latest.group]!;
-    if (group.signature !== signature || lowestBesideRow > latest.group) return undefined;
+    if (group.signature !== operation.signature || lowestBesideRow > latest.group) return undefined;
     const folded = foldOperations(group.operations[latest.position]!, operation, this.applies);
     if (folded === undefined) return undefined;
     group.operations[latest.position] = folded;
@@ -88,7 +87,8 @@ class Planning {
   }
 
   /** Adds the operation to the first group of its signature that is not below `lowest`. */
-  private join(operation: BoundOperation, signature: string, lowest: number): Place {
+  private join(operation: BoundOperation, lowest: number): Place {
+    const { signature } = operation;
     const candidates = this.groupsBySignature.get(signature) ?? [];
     const found = isTellable(operation) ? candidates[firstAtLeast(candidates, lowest)] : undefined;
     if (found !== undefined) return { group: found, position: this.groups[found]!.operations.push(operation) - 1 };
@@ -108,11 +108,6 @@ function firstAtLeast(ascending: readonly number[], lowest: number): number {
     else high = middle;
   }
   return low;
-}
-
-function signatureOf({ kind, table, keyColumns, valueColumns }: BoundOperation): string {
-  const names = (columns: BoundOperation['keyColumns']) => columns.map(({ name }) => JSON.stringify(name)).join(',');
-  return `${kind} ${table.id} (${names(keyColumns)}) (${names(valueColumns)})`;
 }
 
 function toWait({ rule, subject, operation }: Reason, waiting: BoundOperation): Wait {

@@ -1,7 +1,7 @@
 import { UNKNOWN_SEQUENCE, type ForeignKey, type Table, type Watch } from '../catalog/table.js';
 import type { BoundOperation } from './bound-operation.js';
 import type { ChunkView } from './chunk-view.js';
-import { changes, namingKey } from './identity.js';
+import { changes } from './identity.js';
 import { ANY_ROW, type RowName } from './name-rows.js';
 import { RowHistory } from './row-history.js';
 import { Barrier, Space, Token, type TokenList } from './tokens.js';
@@ -107,7 +107,7 @@ export class ChunkResources {
     const space = memo(this.rows, table.id, () => new Space({ table: table.id, columns: identity.columns }));
     const rows = this.rowsOf(operation);
     const [only] = rows;
-    if (rows.length === 1 && only?.identity?.state === 'known' && namingKey(operation) === identity) {
+    if (rows.length === 1 && only?.identity?.state === 'known' && operation.namingKey === identity) {
       space.useRow(found, only.text, only.identity.beyond);
       return;
     }
@@ -133,7 +133,7 @@ export class ChunkResources {
       if (key === this.chunk.identityOf(table)) continue;
       const { name, columns, nullsNotDistinct } = key;
       const spaces = this.keySpaces(table, name, columns);
-      const finds = operation.kind !== 'upsert' && namingKey(operation) === key;
+      const finds = operation.kind !== 'upsert' && operation.namingKey === key;
       if (finds) addTaken(found, spaces, [this.chunk.named(operation, columns)]);
       addTaken(found, spaces, this.given(operation, columns, nullsNotDistinct));
       addFreed(found, spaces, this.givenUp(operation, columns, nullsNotDistinct));

@@ -1,7 +1,7 @@
 import type { Table, UniqueKey } from '../catalog/table.js';
 import type { BoundOperation } from './bound-operation.js';
 import type { ChunkView } from './chunk-view.js';
-import { changes, namingKey } from './identity.js';
+import { changes } from './identity.js';
 import { searchKey, searchName, type KnownRows } from './knowledge.js';
 import { ANY_ROW, nameRows, type RowName } from './name-rows.js';
 import { combinations, combine, UNKNOWN, type Value } from './value.js';
@@ -35,7 +35,7 @@ export class RowHistory {
         identity.columns.includes(name),
       ) &&
       operations.every((operation) => !changes(operation, identity.columns)) &&
-      operations.every((operation) => (namingKey(operation) ?? identity) === identity);
+      operations.every((operation) => (operation.namingKey ?? identity) === identity);
     this.addRowsRead();
     for (const [index, operation] of operations.entries()) this.addDirect(operation, index);
     if (disturbed) this.reliable = false;
@@ -136,7 +136,7 @@ export class RowHistory {
 
   private addName({ text, identity }: RowName, operation: BoundOperation): void {
     const row = this.row(text);
-    if (identity?.state !== 'known' || (namingKey(operation) === this.identity && this.wasSearched(operation))) {
+    if (identity?.state !== 'known' || (operation.namingKey === this.identity && this.wasSearched(operation))) {
       row.complete = true;
     }
   }
@@ -156,7 +156,7 @@ export class RowHistory {
    */
   private addNamedOtherwise(): void {
     const otherwise = this.operations.filter((operation) => {
-      const key = namingKey(operation);
+      const key = operation.namingKey;
       return key !== undefined && key !== this.identity;
     });
     for (const operation of otherwise) if (!this.isFindable(operation)) this.reliable = false;
@@ -172,7 +172,7 @@ export class RowHistory {
   }
 
   private isFindable(operation: BoundOperation): boolean {
-    return this.chunk.named(operation, namingKey(operation)!.columns).state === 'known' && this.wasSearched(operation);
+    return this.chunk.named(operation, operation.namingKey!.columns).state === 'known' && this.wasSearched(operation);
   }
 
   private wasSearched(operation: BoundOperation): boolean {
@@ -181,7 +181,7 @@ export class RowHistory {
 
   /** @param holders of this round; who comes to hold a value in it is found in the next one */
   private addFound(operation: BoundOperation, holders: Map<UniqueKey, Holders>): boolean {
-    const key = namingKey(operation)!;
+    const key = operation.namingKey!;
     const holding = holders.get(key) ?? this.holdersOf(key);
     holders.set(key, holding);
     const before = this.touched.get(operation);
@@ -240,7 +240,7 @@ export class RowHistory {
   }
 
   private addIdentity(row: Row, operation: BoundOperation): boolean {
-    if (namingKey(operation) !== this.identity) return false;
+    if (operation.namingKey !== this.identity) return false;
     let grown = false;
     for (const name of this.identity.columns) {
       grown = this.add(row, name, this.chunk.namedValue(operation, name)) || grown;

@@ -14,7 +14,8 @@ export interface PollTask {
  */
 export class Poller {
   private timer: NodeJS.Timeout | undefined;
-  private polling = false;
+  private immediate: NodeJS.Immediate | undefined;
+  private pollingSince: number | undefined;
   private running: Promise<void> = Promise.resolve();
   private abort = new AbortController();
   private stopped = true;
@@ -29,44 +30,62 @@ export class Poller {
 
   constructor(private readonly task: PollTask) {}
 
-  start(): void {
+  /** How long the running call has taken by now, in milliseconds; undefined while none runs. */
+  get pollingForMs(): number | undefined {
+    return this.pollingSince === undefined ? undefined : performance.now() - this.pollingSince;
+  }
+
+  /** For how many milliseconds the next call should have begun; 0 while it is not due, or not to come. */
+  get overdueMs(): number {
+    return this.stopped || this.pollingSince !== undefined ? 0 : Math.max(0, -this.dueInMs());
+  }
+
+  start(delayMs = 0): void {
     if (!this.stopped) return;
     this.stopped = false;
     this.abort = new AbortController();
-    this.schedule(0);
+    this.schedule(delayMs);
   }
 
   /** The next call begins in `delayMs` at the latest. After a failure the task's own delay stands. */
   wake(delayMs: number): void {
     if (this.stopped || this.failures > 0) return;
-    if (this.polling) this.wokenDelay = Math.min(this.wokenDelay ?? Infinity, delayMs);
+    if (this.pollingSince !== undefined) this.wokenDelay = Math.min(this.wokenDelay ?? Infinity, delayMs);
     else if (this.dueInMs() > delayMs) this.schedule(delayMs);
   }
 
   /** Begins no further call, and resolves when the running one is done. */
   async stop(): Promise<void> {
     this.stopped = true;
-    clearTimeout(this.timer);
+    this.unschedule();
     this.abort.abort();
     await this.running;
   }
 
   private dueInMs(): number {
-    return this.dueAt - Date.now();
+    return this.dueAt - performance.now();
   }
 
   private schedule(delayMs: number): void {
-    clearTimeout(this.timer);
-    this.dueAt = Date.now() + delayMs;
-    this.timer = setTimeout(() => {
+    this.unschedule();
+    this.dueAt = performance.now() + delayMs;
+    const run = (): void => {
       this.running = this.scope.runInAsyncScope(() => this.run());
-    }, delayMs);
+    };
+    // The shortest time-out is a millisecond, a tenth of a chunk.
+    if (delayMs === 0) this.immediate = setImmediate(run);
+    else this.timer = setTimeout(run, delayMs);
+  }
+
+  private unschedule(): void {
+    clearTimeout(this.timer);
+    clearImmediate(this.immediate);
   }
 
   private async run(): Promise<void> {
-    this.polling = true;
+    this.pollingSince = performance.now();
     const delayMs = await this.callTask();
-    this.polling = false;
+    this.pollingSince = undefined;
     if (this.stopped) return;
     this.schedule(this.failures > 0 ? delayMs : Math.min(delayMs, this.wokenDelay ?? Infinity));
     this.wokenDelay = undefined;

@@ -1,4 +1,4 @@
-import type { OperationStatus, OperationType } from '../../interfaces/operation.js';
+import type { OperationStatus, OperationType, RetryReason } from '../../interfaces/operation.js';
 
 /** A checked operation on its way into the queue. JSON travels as text, so that it is written once. */
 export interface NewOperation {
@@ -15,6 +15,10 @@ export interface NewOperation {
   /** ISO 8601; null: at once. */
   runAt: string | null;
   source: string | null;
+  /** Null: a failure is final. */
+  retryLimit: number | null;
+  retryOn: readonly RetryReason[] | null;
+  /** For a table that has none yet. */
   lane: number;
 }
 

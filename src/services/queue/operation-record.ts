@@ -1,4 +1,4 @@
-import type { IOperationError, OperationType } from '../../interfaces/operation.js';
+import type { IOperationError, OperationType, RetryReason } from '../../interfaces/operation.js';
 import type { IChunkGroup, IChunkPlan } from '../../interfaces/chunk.js';
 import type { JsonRow } from '../../interfaces/json.js';
 
@@ -16,8 +16,12 @@ export interface ClaimedOperation {
   conflictKey: readonly string[] | null;
   mustExist: boolean;
   priority: number;
-  /** The lane it was given when it was accepted. */
   lane: number;
+  /** Where its row in `pending` lies (`ctid`): for as long as the lane is taken, nobody moves it. */
+  place: string;
+  /** Null when a failure is final. */
+  retryLimit: number | null;
+  retryOn: readonly RetryReason[] | null;
   /** Verdicts so far: 0 unless it was retried. */
   attempts: number;
 }
@@ -25,9 +29,20 @@ export interface ClaimedOperation {
 /** The verdict on one operation: what running it alone, at its place in the order, gives. */
 export type Outcome = { status: 'completed'; rowsAffected: number } | { status: 'failed'; error: IOperationError };
 
+/** No verdict yet: the operation is tried again later, or waits behind one on the same row that is. */
+export interface DeferredOutcome {
+  status: 'deferred';
+  reason: 'retry' | 'behind';
+  delayMs: number;
+  /** What its rows are known by, see `row-keys.reader.ts`. */
+  rowKeys: readonly string[];
+  /** What it met; absent for what waits behind another. */
+  error?: IOperationError;
+}
+
 export interface SettledOperation {
   operation: ClaimedOperation;
-  outcome: Outcome;
+  outcome: Outcome | DeferredOutcome;
 }
 
 /** What is kept of the plan of a chunk: as it is answered, but each statement once. */
@@ -56,6 +71,7 @@ export interface ChunkExecution {
 export interface SettledChunk extends ChunkExecution {
   id: string;
   completed: number;
+  deferred: number;
   failedByCode: ReadonlyMap<string, number>;
   durationMs: number;
 }

@@ -1,5 +1,13 @@
 import { Module } from '@nestjs/common';
+import { CatalogModule } from '../catalog/catalog.module.js';
+import { ClaimService } from './claim.service.js';
+import { LaneFaultsService } from './lane-faults.service.js';
+import { LanesService } from './lanes.service.js';
 import { QueueService } from './queue.service.js';
 
-@Module({ providers: [QueueService], exports: [QueueService] })
+@Module({
+  imports: [CatalogModule],
+  providers: [QueueService, ClaimService, LanesService, LaneFaultsService],
+  exports: [QueueService, ClaimService, LanesService, LaneFaultsService],
+})
 export class QueueModule {}

@@ -2,20 +2,17 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { exponentialBackOff, type BackOff } from '../../batch/retry-policy.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
-import { LANES } from '../catalog/table.js';
 import { DatabaseService } from '../database/database.service.js';
 import type { SqlClient, SqlResult } from '../database/sql.js';
 import { sqlStateOf } from '../database/sql-state.js';
 import { ServiceError } from '../errors/service-error.js';
-import { ClaimCursor, type ClaimHints, type ObservedClaim } from './claim-cursor.js';
-import type { Scope } from './claim-scope.js';
+import { LanesService } from './lanes.service.js';
 import { sameRequest, type StoredRequest } from './same-request.js';
 import type { EnqueueResult, NewOperation } from './new-operation.js';
-import type { ChunkExecution, ClaimedOperation, SettledChunk, SettledOperation } from './operation-record.js';
+import type { ChunkExecution, SettledChunk, SettledOperation } from './operation-record.js';
 import {
   cancelOperation,
-  claimOperations,
-  currentSnapshot,
+  deferOperations,
   insertOperations,
   lockLane,
   nextDueOperation,
@@ -24,36 +21,24 @@ import {
   selectPlace,
   selectRequests,
   settleChunk,
-  takeFreeLanes,
-  type OutcomeRow,
+  type InsertedRow,
 } from './queue.sql.js';
 import { toMultirange } from './to-multirange.js';
-
-/** Operations claimed in an open transaction. To be handed to `committed` once that transaction is. */
-export interface Claim {
-  operations: ClaimedOperation[];
-  /** True when more may wait: the limit cut the claim. */
-  full: boolean;
-  observed: ObservedClaim;
-  claimedAt: number;
-}
+import { countFailures, isDecided, isDeferred, isExceptional, toDeferredRow, toOutcomeRow } from './to-settlement.js';
 
 interface Place {
+  target: string;
   seq: string;
   priority: number;
   lane: number;
   status: string;
 }
 
-interface SnapshotRow {
-  xmin: string;
-  xmax: string;
-  reentries: string;
+interface StoredOperations {
+  created: ReadonlyMap<string, 'scheduled' | 'pending'>;
+  stored: ReadonlyMap<string, StoredRequest>;
 }
 
-const ALL_LANES = Array.from({ length: LANES }, (_, lane) => lane);
-const NO_HINTS: ClaimHints = { after: new Map(), reentries: '0' };
-const MAX_ATTEMPTS = 32_767;
 const LOCK_NOT_AVAILABLE = '55P03';
 /** Class 40: deadlock, serialization failure. */
 const ROLLED_BACK = /^40/;
@@ -63,14 +48,13 @@ const RELEASE_LIMIT = 10_000;
 
 /**
  * The only writer of an operation's state: into the queue, out of it, back into it. It promises that an operation is in
- * one place at a time, and that claims come in the order of acceptance. What an operation does is left to the executor.
+ * one place at a time. Taking operations for a chunk is left to `ClaimService`, what they do to the executor.
  */
 @Injectable()
 export class QueueService {
-  private readonly cursor = new ClaimCursor();
-
   constructor(
     private readonly database: DatabaseService,
+    private readonly lanes: LanesService,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {}
 
@@ -82,11 +66,7 @@ export class QueueService {
     const first = new Map<string, NewOperation>();
     for (const operation of operations) if (!first.has(operation.id)) first.set(operation.id, operation);
 
-    const { rows } = await this.insert([...first.values()]);
-    const created = new Map(rows.map((row) => [row.id, row.scheduled ? ('scheduled' as const) : ('pending' as const)]));
-    const repeated = [...first.keys()].filter((id) => !created.has(id));
-    const stored = await this.storedRequests(repeated);
-
+    const { created, stored } = await this.store([...first.values()]);
     return operations.map((operation) => {
       const status = created.get(operation.id);
       const original = first.get(operation.id)!;
@@ -102,44 +82,26 @@ export class QueueService {
     });
   }
 
-  /** Takes the free lanes of the scope and the next operations in them. The lanes stay taken until `tx` ends. */
-  async claim(tx: SqlClient, { limit, asideLanes }: Scope): Promise<Claim> {
-    const claimedAt = Date.now();
-    const wanted = ALL_LANES.filter((lane) => !asideLanes.has(lane));
-    const lanes = (await tx.query<{ lane: number }>(takeFreeLanes(wanted))).rows.map(({ lane }) => lane);
-    const allLanes = lanes.length === LANES;
-    const hints: ClaimHints = allLanes ? this.cursor.hintsAt(claimedAt) : NO_HINTS;
-    const { maxKb } = this.settings.poller;
-    const [before, claimed, after] = await Promise.all([
-      tx.query<SnapshotRow>(currentSnapshot()),
-      tx.query<Omit<ClaimedOperation, 'seq'> & { seq: string; cut: boolean }>(
-        claimOperations(lanes, hints, limit, maxKb),
-      ),
-      tx.query<SnapshotRow>(currentSnapshot()),
-    ]);
-    const operations = claimed.rows.map(({ cut: _, ...row }) => ({ ...row, seq: Number(row.seq) }));
-    const full = claimed.rows.some(({ cut }) => cut);
-    return {
-      operations,
-      full,
-      claimedAt,
-      observed: {
-        snapshotXmin: BigInt(before.rows[0]!.xmin),
-        snapshotXmax: BigInt(after.rows[0]!.xmax),
-        reentries: { before: before.rows[0]!.reentries, after: after.rows[0]!.reentries },
-        allLanes,
-        // Rows come in order, so the last one of a priority wins.
-        last: new Map(operations.map(({ priority, seq }) => [priority, seq])),
-        full,
-      },
-    };
-  }
-
-  /** Writes the verdicts on a claim's operations. They are final when `tx` commits. */
-  async settle(tx: SqlClient, execution: ChunkExecution, settled: readonly SettledOperation[]): Promise<SettledChunk> {
+  /**
+   * Writes the verdicts on a claim's operations, final when `tx` commits; those without a verdict yet wait for their next
+   * attempt. Answers nothing when there is no verdict at all.
+   */
+  async settle(
+    tx: SqlClient,
+    execution: ChunkExecution,
+    claimed: readonly SettledOperation[],
+  ): Promise<SettledChunk | undefined> {
+    const deferred = claimed.filter(isDeferred);
+    const settled = claimed.filter(isDecided);
+    // Lanes keep everybody else off claimed operations; if that ever fails, nothing of this chunk may be committed.
+    if (deferred.length > 0) {
+      const { rows } = await tx.query(deferOperations(deferred.map(toDeferredRow)));
+      assertGone(rows.length, deferred.length);
+    }
+    if (settled.length === 0) return undefined;
     const failedByCode = countFailures(settled);
     const failed = [...failedByCode.values()].reduce((sum, count) => sum + count, 0);
-    const { rows } = await tx.query<{ id: string; durationMs: number; gone: number }>(
+    const { rows } = await tx.query<SettledRow>(
       settleChunk(
         settled.map(({ operation }) => operation),
         settled.filter(isExceptional).map(toOutcomeRow),
@@ -149,21 +111,22 @@ export class QueueService {
           operations: settled.length,
           completed: settled.length - failed,
           failed,
+          deferred: deferred.length,
           announce: (this.settings.rabbitmq ?? this.settings.notificationTcpUrl) !== undefined,
         },
       ),
     );
-    const { id, durationMs, gone } = rows[0]!;
-    // Lanes keep everybody else off claimed operations; if that ever fails, nothing of this chunk may be committed.
-    if (gone !== settled.length) {
-      throw new Error(`A chunk claimed ${settled.length} operations, but ${gone} were still pending when it settled`);
-    }
-    return { ...execution, id, durationMs, completed: settled.length - failed, failedByCode };
-  }
-
-  /** To be called after the commit of the transaction that made the claim. */
-  committed(claim: Claim): void {
-    this.cursor.committed(claim.observed, claim.claimedAt, Date.now() - claim.claimedAt);
+    const { id, durationMs, gone, same } = rows[0]!;
+    assertGone(gone, settled.length);
+    assertSame(same, settled.length);
+    return {
+      ...execution,
+      id,
+      durationMs,
+      completed: settled.length - failed,
+      deferred: deferred.length,
+      failedByCode,
+    };
   }
 
   /** Makes scheduled operations pending whose time has come. */
@@ -181,11 +144,15 @@ export class QueueService {
   async cancel(id: string): Promise<void> {
     try {
       await this.database.transaction(async (tx) => {
-        const place = await findPlace(tx, id);
         // A chunk that has claimed the operation decides first.
-        await tx.query(lockLane(place.lane));
+        const { lane } = await findPlace(tx, id);
+        await tx.query(lockLane(lane));
+        const place = await findPlace(tx, id);
+        // Its table was moved to another lane meanwhile.
+        if (place.lane !== lane) await tx.query(lockLane(place.lane));
         // Between its two looks, into `pending` and into `delayed`, it may have moved from one to the other.
-        const cancel = async () => (await tx.query(cancelOperation(Number(place.seq), place.priority))).rows.length > 0;
+        const cancel = async () =>
+          (await tx.query(cancelOperation({ ...place, seq: Number(place.seq) }))).rows.length > 0;
         if (!(await cancel()) && !(await cancel())) throw await notCancellable(tx, id);
       });
     } catch (error) {
@@ -198,6 +165,8 @@ export class QueueService {
 
   /** @throws ServiceError OPERATION_NOT_FOUND, NOT_RETRYABLE */
   async retry(id: string): Promise<void> {
+    // Versions before the register of the lanes accepted operations too.
+    await this.lanes.register([await findPlace(this.database, id)]);
     await this.database.transaction(async (tx) => {
       const place = await findPlace(tx, id);
       const { rows } = await tx.query(requeueOperation(Number(place.seq)));
@@ -210,8 +179,24 @@ export class QueueService {
     });
   }
 
+  /** What was new, and what was there already. No id comes twice. */
+  private async store(operations: readonly NewOperation[], again = true): Promise<StoredOperations> {
+    await this.lanes.register(operations);
+    const { rows } = await this.insert(operations);
+    const created = statusesOf(operations, rows[0]!);
+    if (created.size === operations.length) return { created, stored: new Map() };
+    const repeated = operations.filter(({ id }) => !created.has(id));
+    const stored = await this.storedRequests(repeated.map(({ id }) => id));
+    const missing = repeated.filter(({ id }) => !stored.has(id));
+    if (missing.length === 0 || !again) return { created, stored };
+    // Retention has taken what was there a moment ago, or somebody has emptied the register of the lanes.
+    this.lanes.forget();
+    const second = await this.store(missing, false);
+    return { created: new Map([...created, ...second.created]), stored: new Map([...stored, ...second.stored]) };
+  }
+
   /** Two processes that store the same ids in another order may deadlock; then nothing is stored, and it is tried again. */
-  private async insert(operations: readonly NewOperation[]): Promise<SqlResult<{ id: string; scheduled: boolean }>> {
+  private async insert(operations: readonly NewOperation[]): Promise<SqlResult<InsertedRow>> {
     for (let retries = 0; ; retries += 1) {
       try {
         return await this.database.query(insertOperations(operations));
@@ -227,6 +212,17 @@ export class QueueService {
     const { rows } = await this.database.query<StoredRequest & { id: string }>(selectRequests(ids));
     return new Map(rows.map((row) => [row.id, row]));
   }
+}
+
+/** Of those that are new. */
+function statusesOf(
+  operations: readonly NewOperation[],
+  { scheduled, ids }: InsertedRow,
+): Map<string, 'scheduled' | 'pending'> {
+  const statuses = new Map<string, 'scheduled' | 'pending'>();
+  for (const id of ids ?? operations.map((operation) => operation.id)) statuses.set(id, 'pending');
+  for (const id of scheduled) statuses.set(id, 'scheduled');
+  return statuses;
 }
 
 async function findPlace(tx: SqlClient, id: string): Promise<Place> {
@@ -246,30 +242,20 @@ async function notCancellable(tx: SqlClient, id: string): Promise<ServiceError> 
   );
 }
 
-/** What an ordinary success leaves out: one row changed at the first attempt. */
-function isExceptional({ operation, outcome }: SettledOperation): boolean {
-  return outcome.status === 'failed' || outcome.rowsAffected !== 1 || operation.attempts > 0;
+/** What `settleChunk` answers. */
+interface SettledRow {
+  id: string;
+  durationMs: number;
+  gone: number;
+  same: boolean;
 }
 
-function toOutcomeRow({ operation, outcome }: SettledOperation): OutcomeRow {
-  const error = outcome.status === 'failed' ? outcome.error : undefined;
-  return {
-    seq: operation.seq,
-    status: outcome.status,
-    rowsAffected: outcome.status === 'completed' ? outcome.rowsAffected : 0,
-    attempts: Math.min(operation.attempts + 1, MAX_ATTEMPTS),
-    code: error?.code ?? null,
-    message: error?.message ?? null,
-    constraint: error?.constraint ?? null,
-    column: error?.column ?? null,
-    sqlState: error?.sqlState ?? null,
-  };
+/** Places are only good as long as nobody moves rows; if that ever happens, others would have gone instead. */
+function assertSame(same: boolean, claimed: number): void {
+  if (!same) throw new Error(`A chunk settled other operations than the ${claimed} that it had claimed`);
 }
 
-function countFailures(settled: readonly SettledOperation[]): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const { outcome } of settled) {
-    if (outcome.status === 'failed') counts.set(outcome.error.code, (counts.get(outcome.error.code) ?? 0) + 1);
-  }
-  return counts;
+function assertGone(gone: number, claimed: number): void {
+  if (gone === claimed) return;
+  throw new Error(`A chunk claimed ${claimed} operations, but ${gone} were still pending when it settled`);
 }

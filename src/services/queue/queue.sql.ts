@@ -1,15 +1,23 @@
+import { encodeTexts } from '../database/encode-texts.js';
 import type { SqlStatement } from '../database/sql.js';
-import type { ClaimHints } from './claim-cursor.js';
+import { LANE_LOCK } from './claim.sql.js';
 import type { NewOperation } from './new-operation.js';
-import type { ChunkPlan } from './operation-record.js';
-
-/** Class of the advisory locks of lanes: `pg_advisory_xact_lock(LANE_LOCK, lane)`. */
-export const LANE_LOCK = 0x0b47c4;
-const HIGHEST_PRIORITY = 9;
+import type { ChunkPlan, ClaimedOperation } from './operation-record.js';
 
 const SIZE_KB = `least(32767, 1 + (octet_length(coalesce(o.key::text, '')) + octet_length(coalesce(o."values"::text, ''))) / 1024)::int2`;
 
-/** Stores new operations, and those that are due in `pending`. Answers the ones that were new. */
+/** What `insertOperations` answers, in one row. */
+export interface InsertedRow {
+  /** Those of the new operations whose time has not come. */
+  scheduled: readonly string[];
+  /** The new ones, where not all were; null where all were. */
+  ids: readonly string[] | null;
+}
+
+/**
+ * Stores new operations, and those that are due in `pending`. Operations whose target is not registered (see `registerLanes`)
+ * are left out.
+ */
 export function insertOperations(operations: readonly NewOperation[]): SqlStatement {
   const column = <K extends keyof NewOperation>(name: K) => operations.map((operation) => operation[name]);
   return {
@@ -20,17 +28,22 @@ export function insertOperations(operations: readonly NewOperation[]): SqlStatem
       input as (
         select s.* from transaction, unnest(
           $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[],
-          $9::int2[], $10::timestamptz[], $11::text[], $12::int2[]
+          $9::int2[], $10::timestamptz[], $11::text[], $12::int2[], $13::text[]
         ) with ordinality s(id, type, target, key, "values", on_conflict, conflict_key, must_exist, priority, run_at,
-          source, lane, ord)
+          source, retry_limit, retry_on, ord)
+      ),
+      -- Locked, so that no operation comes into a lane that its table leaves meanwhile: see moveTargets.
+      l as materialized (
+        select target, lane from batch.lanes where target = any($14::text[]) order by target for share
       ),
       o as (
         insert into batch.operations (id, type, target, key, "values", on_conflict, conflict_key, must_exist, priority,
-          run_at, source, lane)
+          run_at, source, retry_limit, retry_on, lane)
         select id, type, target, key::json, "values"::json, on_conflict,
           case when conflict_key is not null then array(select json_array_elements_text(conflict_key::json)) end,
-          must_exist, priority, run_at, source, lane
-        from input order by ord
+          must_exist, priority, run_at, source, retry_limit,
+          case when retry_on is not null then string_to_array(retry_on, ' ') end, l.lane
+        from input join l using (target) order by ord
         on conflict (id) do nothing
         returning seq, id, key, "values", priority, run_at, lane
       ),
@@ -42,20 +55,24 @@ export function insertOperations(operations: readonly NewOperation[]): SqlStatem
         insert into batch.delayed (seq, available_at, priority, lane, size_kb)
         select seq, run_at, priority, lane, ${SIZE_KB} from o where run_at > now()
       )
-      select id, coalesce(run_at > now(), false) as scheduled from o`,
+      select coalesce(array_agg(id) filter (where run_at > now()), '{}') as scheduled,
+        case when count(*) < cardinality($1::uuid[]) then coalesce(array_agg(id), '{}') end as ids
+      from o`,
     values: [
-      column('id'),
-      column('type'),
-      column('target'),
-      column('key'),
-      column('values'),
-      column('onConflict'),
-      operations.map(({ conflictKey }) => (conflictKey === null ? null : JSON.stringify(conflictKey))),
+      encodeTexts(column('id')),
+      encodeTexts(column('type')),
+      encodeTexts(column('target')),
+      encodeTexts(column('key')),
+      encodeTexts(column('values')),
+      encodeTexts(column('onConflict')),
+      encodeTexts(operations.map(({ conflictKey }) => (conflictKey === null ? null : JSON.stringify(conflictKey)))),
       column('mustExist'),
       column('priority'),
-      column('runAt'),
-      column('source'),
-      column('lane'),
+      encodeTexts(column('runAt')),
+      encodeTexts(column('source')),
+      column('retryLimit'),
+      encodeTexts(operations.map(({ retryOn }) => retryOn?.join(' ') ?? null)),
+      [...new Set(column('target'))],
     ],
   };
 }
@@ -66,18 +83,10 @@ export function selectRequests(ids: readonly string[]): SqlStatement {
     name: 'batch.select_requests',
     text: `
       select id, type, target, key, "values", on_conflict as "onConflict", conflict_key as "conflictKey",
-        must_exist as "mustExist", priority, run_at as "runAt", source, status
+        must_exist as "mustExist", priority, run_at as "runAt", source, retry_limit as "retryLimit", retry_on as "retryOn",
+        status
       from batch.batch_operations where id = any($1::uuid[])`,
     values: [ids],
-  };
-}
-
-/** Takes those of these lanes that no other transaction holds, until the end of this one. */
-export function takeFreeLanes(lanes: readonly number[]): SqlStatement {
-  return {
-    name: 'batch.take_free_lanes',
-    text: `select lane from unnest($2::int[]) lane where pg_try_advisory_xact_lock($1::int, lane)`,
-    values: [LANE_LOCK, lanes],
   };
 }
 
@@ -86,62 +95,11 @@ export function lockLane(lane: number): SqlStatement {
   return { text: 'select pg_advisory_xact_lock($1::int, $2::int)', values: [LANE_LOCK, lane] };
 }
 
-/**
- * The next operations of these lanes in the order of execution: higher priority first, then as accepted. At most `limit`,
- * and no further than the operation that fills `maxKb`.
- *
- * The hints count only as long as no operation has come back with an old sequence number.
- *
- * Unnamed on purpose: a generic plan made while the table was empty would be kept and is several times slower.
- */
-export function claimOperations(
-  lanes: readonly number[],
-  { after, reentries }: ClaimHints,
-  limit: number,
-  maxKb: number,
-): SqlStatement {
-  const priorities = Array.from({ length: HIGHEST_PRIORITY + 1 }, (_, index) => HIGHEST_PRIORITY - index);
-  return {
-    // One short index walk for each priority; a row of an idle one costs a single probe.
-    text: `
-      select o.seq, o.id, o.type, o.target, o.key, o."values", o.on_conflict as "onConflict",
-        o.conflict_key as "conflictKey", o.must_exist as "mustExist", p.priority, p.lane, p.attempts,
-        p.taken >= $4::int or p.kb >= $5::int as cut
-      from (
-        select p.*, sum(p.size_kb) over (order by p.priority desc, p.seq) as kb, count(*) over () as taken
-        from (
-          select p.*
-          from (
-            select h.priority, case when r.last_value = $6::int8 then h.after else 0 end as after
-            from unnest($1::int2[], $2::int8[]) h(priority, after), batch.reentries r
-          ) h
-          cross join lateral (
-            select p.seq, p.priority, p.lane, p.attempts, p.size_kb from batch.pending p
-            where p.priority = h.priority and p.seq > h.after and p.lane = any($3::int2[])
-            order by p.seq limit $4::int
-          ) p
-          order by p.priority desc, p.seq limit $4::int
-        ) p
-      ) p
-      join batch.operations o on o.seq = p.seq
-      where p.kb - p.size_kb < $5::int
-      order by p.priority desc, p.seq`,
-    values: [priorities, priorities.map((priority) => after.get(priority) ?? 0), lanes, limit, maxKb, reentries],
-  };
-}
-
-/**
- * Bounds of this statement's snapshot, and how many operations came back with an old sequence number: to be read right before
- * and right after a claim.
- */
-export function currentSnapshot(): SqlStatement {
-  return {
-    name: 'batch.current_snapshot',
-    text: `
-      select pg_snapshot_xmin(pg_current_snapshot())::text as xmin, pg_snapshot_xmax(pg_current_snapshot())::text as xmax,
-        r.last_value as reentries
-      from batch.reentries r`,
-  };
+/** Where an operation stands in `pending`. */
+export interface QueuedRow {
+  seq: number;
+  priority: number;
+  lane: number;
 }
 
 /** One row for an outcome that is not an ordinary success. */
@@ -163,6 +121,7 @@ export interface ChunkRow {
   operations: number;
   completed: number;
   failed: number;
+  deferred: number;
   groups: number;
   statements: number;
   fallback: boolean;
@@ -171,9 +130,12 @@ export interface ChunkRow {
   plan?: ChunkPlan;
 }
 
-/** Ends a chunk: its pending rows go, exceptional outcomes and one chunk row come. Answers how many rows went. */
+/**
+ * Ends a chunk: its pending rows go, exceptional outcomes and one chunk row come. Answers how many rows went, and whether they
+ * were those of these operations.
+ */
 export function settleChunk(
-  pending: readonly { seq: number; priority: number }[],
+  pending: readonly Pick<ClaimedOperation, 'seq' | 'place'>[],
   outcomes: readonly OutcomeRow[],
   chunk: ChunkRow,
 ): SqlStatement {
@@ -183,26 +145,26 @@ export function settleChunk(
     text: `
       with chunk as (
         insert into batch.chunks (seqs, worker, operations, completed, failed, groups, statements, fallback, announce,
-          started_at, settled_at, duration_ms, plan)
-        values ($12::int8multirange, $13, $14, $15, $16, $17, $18, $19, $20, $21, clock_timestamp(),
-          extract(epoch from clock_timestamp() - $21::timestamptz) * 1000, $22::json)
+          started_at, settled_at, duration_ms, plan, deferred)
+        values ($11::int8multirange, $12, $13, $14, $15, $16, $17, $18, $19, $20, clock_timestamp(),
+          extract(epoch from clock_timestamp() - $20::timestamptz) * 1000, $21::json, $22)
         returning id, settled_at, duration_ms
       ),
       gone as (
-        delete from batch.pending p using unnest($1::int8[], $2::int2[]) s(seq, priority)
-        where p.priority = s.priority and p.seq = s.seq returning 1
+        -- Found by its place, a row costs a quarter of what it costs by its key.
+        delete from batch.pending where ctid = any($1::tid[]) returning seq
       ),
       exceptional as (
         insert into batch.outcomes (seq, status, rows_affected, attempts, code, message, constraint_name, column_name,
           sql_state, chunk_id, settled_at)
         select s.*, chunk.id, chunk.settled_at
-        from chunk, unnest($3::int8[], $4::text[], $5::int4[], $6::int2[], $7::text[], $8::text[], $9::text[],
-          $10::text[], $11::text[]) s
+        from chunk, unnest($2::int8[], $3::text[], $4::int4[], $5::int2[], $6::text[], $7::text[], $8::text[],
+          $9::text[], $10::text[]) s
       )
-      select id, duration_ms as "durationMs", (select count(*)::int from gone) as gone from chunk`,
+      select id, duration_ms as "durationMs", gone, same
+      from chunk, (select count(*)::int as gone, array_agg(seq order by seq) = $23::int8[] as same from gone) gone`,
     values: [
-      pending.map(({ seq }) => seq),
-      pending.map(({ priority }) => priority),
+      encodeTexts(pending.map(({ place }) => place)),
       outcome('seq'),
       outcome('status'),
       outcome('rowsAffected'),
@@ -223,6 +185,52 @@ export function settleChunk(
       chunk.announce,
       chunk.startedAt,
       chunk.plan === undefined ? null : JSON.stringify(chunk.plan),
+      chunk.deferred,
+      pending.map(({ seq }) => seq).sort((a, b) => a - b),
+    ],
+  };
+}
+
+/** An operation that is tried again later, or waits behind one that is. */
+export interface DeferredRow extends QueuedRow {
+  reason: 'retry' | 'behind';
+  /** Milliseconds from now. */
+  delayMs: number;
+  attempts: number;
+  rowKeys: readonly string[];
+  code: string | null;
+  message: string | null;
+}
+
+/** Moves operations from `pending` to `delayed`. Answers one row for each that was there. */
+export function deferOperations(rows: readonly DeferredRow[]): SqlStatement {
+  const column = <K extends keyof DeferredRow>(name: K) => rows.map((row) => row[name]);
+  return {
+    name: 'batch.defer_operations',
+    text: `
+      with deferred as (
+        select * from unnest($1::int8[], $2::int2[], $3::int2[], $4::text[], $5::float8[], $6::int2[], $7::text[], $8::text[],
+          $9::text[]) d(seq, priority, lane, reason, delay_ms, attempts, row_keys, code, message)
+      ),
+      gone as (
+        delete from batch.pending p using deferred d
+        where p.lane = d.lane and p.priority = d.priority and p.seq = d.seq returning p.seq, p.size_kb
+      )
+      insert into batch.delayed (seq, available_at, priority, lane, attempts, size_kb, reason, row_keys, code, message)
+      select d.seq, clock_timestamp() + d.delay_ms * interval '1 ms', d.priority, d.lane, d.attempts, gone.size_kb, d.reason,
+        d.row_keys::int8[], d.code, d.message
+      from deferred d join gone using (seq)
+      returning 1`,
+    values: [
+      column('seq'),
+      column('priority'),
+      column('lane'),
+      column('reason'),
+      column('delayMs'),
+      column('attempts'),
+      rows.map(({ rowKeys }) => `{${rowKeys.join(',')}}`),
+      column('code'),
+      column('message'),
     ],
   };
 }
@@ -230,8 +238,16 @@ export function settleChunk(
 /** Class and number of the advisory lock of the one who releases: two would break the order of equal times. */
 const RELEASE_LOCK = [0x0b47c6, 1] as const;
 
+/** Lets nobody release operations until the end of the transaction; waits for who does just now. */
+export function holdReleases(): SqlStatement {
+  return { text: 'select pg_advisory_xact_lock_shared($1::int, $2::int)', values: [...RELEASE_LOCK] };
+}
+
 /**
  * Moves operations whose time has come to `pending`, the earliest first, at most `limit`.
+ *
+ * An operation that waits behind another may come back before it: whoever claims it finds the other one still waiting, and puts it
+ * off again. If both are back, their numbers decide. So neither the limit nor the times can change their order.
  *
  * Locking the rows draws the transaction id before the sequence is drawn from: whoever sees the new value must not take this
  * transaction for ended.
@@ -268,17 +284,17 @@ export function nextDueOperation(): SqlStatement {
 
 export function selectPlace(id: string): SqlStatement {
   return {
-    text: 'select seq, priority, lane, status from batch.batch_operations where id = $1::uuid',
+    text: 'select seq, target, priority, lane, status from batch.batch_operations where id = $1::uuid',
     values: [id],
   };
 }
 
 /** Takes an operation out of the queue, with its outcome. Answers no row when it was not in the queue. */
-export function cancelOperation(seq: number, priority: number): SqlStatement {
+export function cancelOperation({ seq, priority, lane }: QueuedRow): SqlStatement {
   return {
     text: `
       with removed as (
-        delete from batch.pending where priority = $2::int2 and seq = $1::int8 returning seq, attempts
+        delete from batch.pending where lane = $3::int2 and priority = $2::int2 and seq = $1::int8 returning seq, attempts
       ),
       unscheduled as (
         delete from batch.delayed where seq = $1::int8 returning seq, attempts
@@ -286,7 +302,7 @@ export function cancelOperation(seq: number, priority: number): SqlStatement {
       insert into batch.outcomes (seq, status, rows_affected, attempts)
       select seq, 'cancelled', 0, attempts from (table removed union all table unscheduled) gone
       returning seq`,
-    values: [seq, priority],
+    values: [seq, priority, lane],
   };
 }
 
@@ -301,8 +317,13 @@ export function requeueOperation(seq: number): SqlStatement {
         delete from batch.outcomes where seq = $1::int8 and status in ('failed', 'cancelled') returning seq, attempts
       ),
       reentry as materialized (select seq, attempts, nextval('batch.reentries') from undone),
+      -- Its table may be in another lane by now.
+      l as materialized (
+        select target, lane from batch.lanes where target = (select target from batch.operations where seq = $1::int8) for share
+      ),
       o as (
-        select o.*, reentry.attempts from reentry join batch.operations o on o.seq = reentry.seq
+        update batch.operations o set lane = l.lane from reentry, l where o.seq = reentry.seq and l.target = o.target
+        returning o.*, reentry.attempts
       ),
       queued as (
         insert into batch.pending (seq, priority, lane, attempts, size_kb)

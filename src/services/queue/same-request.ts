@@ -1,5 +1,5 @@
 import type { JsonRow } from '../../interfaces/json.js';
-import type { OperationStatus } from '../../interfaces/operation.js';
+import type { OperationStatus, RetryReason } from '../../interfaces/operation.js';
 import type { NewOperation } from './new-operation.js';
 
 /** A stored operation as the database gives it back: JSON parsed, `runAt` a Date. */
@@ -14,6 +14,8 @@ export interface StoredRequest {
   priority: number;
   runAt: Date | null;
   source: string | null;
+  retryLimit: number | null;
+  retryOn: readonly RetryReason[] | null;
   status: OperationStatus;
 }
 
@@ -34,6 +36,8 @@ function canonical(request: NewOperation | StoredRequest): string {
     request.priority,
     request.runAt === null ? null : new Date(request.runAt).getTime(),
     request.source,
+    request.retryLimit,
+    request.retryOn && [...request.retryOn].sort(),
   ]);
 }
 

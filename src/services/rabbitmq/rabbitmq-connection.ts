@@ -1,5 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { connect, type ChannelModel, type RecoveringChannelModel } from 'amqplib';
+import { withTimeout } from '../observability/with-timeout.js';
+import { checkBrokerVersion, UnsupportedBrokerError } from './broker-version.js';
 import { TopologyConflictError } from './topology.js';
 
 export interface RabbitmqConnectionOptions {
@@ -10,12 +12,21 @@ export interface RabbitmqConnectionOptions {
   setUp: (model: ChannelModel) => Promise<void>;
   /** Told whenever messages can be sent that could not before: it is connected and set up, or no longer blocked. */
   onUsable?: () => void;
+  /** How long `setUp` may take before it is begun anew; default 10 000. */
+  setUpTimeoutMs?: number;
 }
 
-/** An attempt costs little, and whoever calls or is to be notified waits for it. */
-const RECOVERY = { initialDelay: 100, maxDelay: 2000, factor: 2, jitter: 0.2 };
+/** An attempt costs little, and whoever calls or is to be notified waits for it: at most a second after the broker is back. */
+const RECOVERY = { initialDelay: 100, maxDelay: 1000, factor: 2, jitter: 0.2 };
 const CONNECT_TIMEOUT_MS = 10_000;
 const HEARTBEAT_SECONDS = 15;
+/** A broker that is just starting may leave a declaration without an answer, and its heart beats all the same. */
+const SET_UP_TIMEOUT_MS = 10_000;
+/** A broker that is gone without a word never answers the close. */
+const CLOSE_TIMEOUT_MS = 1000;
+/** The first attempts are told, of those that follow each thirtieth. */
+const TOLD_ATTEMPTS = 5;
+const TOLD_EVERY = 30;
 
 /**
  * A connection to RabbitMQ that comes back by itself, with back-off, and sets up anew what runs on it. It promises that
@@ -26,6 +37,8 @@ export class RabbitmqConnection {
   private readonly logger: Logger;
   private recovering: RecoveringChannelModel | undefined;
   private current: ChannelModel | undefined;
+  /** While it is set up: what died of it meanwhile. */
+  private settingUp: { broken?: string } | undefined;
   private blockedReason: string | undefined;
 
   constructor(private readonly options: RabbitmqConnectionOptions) {
@@ -49,7 +62,7 @@ export class RabbitmqConnection {
    * Connects. An unreachable broker is no failure: the service is of use without it, and the connection comes when the broker
    * does.
    *
-   * @throws what no waiting cures: a topology conflict, refused credentials, an unknown virtual host.
+   * @throws what no waiting cures: a topology conflict, refused credentials, an unknown virtual host, too old a broker.
    */
   async open(): Promise<void> {
     const recovering = await connect(withHeartbeat(this.options.url), {
@@ -65,8 +78,12 @@ export class RabbitmqConnection {
     });
   }
 
-  /** Drops the connection, so that everything is set up anew: for a channel that was closed alone. */
+  /**
+   * Drops the connection, so that everything is set up anew: for a channel that was closed alone, or a consumer that was
+   * cancelled. Called during `setUp` it makes that attempt a failed one.
+   */
   restart(reason: string): void {
+    if (this.settingUp !== undefined) this.settingUp.broken ??= reason;
     const model = this.current;
     // The end of a connection closes its channels first; a moment later it is known which of the two it was.
     setImmediate(() => {
@@ -76,20 +93,33 @@ export class RabbitmqConnection {
     });
   }
 
+  /** Ends the connection, in a second at most: where the broker does not answer, it is left to the end of the process. */
   async close(): Promise<void> {
     const recovering = this.recovering;
     this.recovering = undefined;
     this.current = undefined;
-    await recovering?.close();
+    if (recovering === undefined) return;
+    await withTimeout(recovering.close(), CLOSE_TIMEOUT_MS).catch((error: unknown) => {
+      this.logger.warn(`The connection was not closed: ${(error as Error).message}`);
+    });
   }
 
   private async setUp(model: ChannelModel): Promise<void> {
     let closed = false;
     model.once('close', () => (closed = true));
     model.on('error', () => undefined);
-    await this.options.setUp(model);
+    checkBrokerVersion(model.connection.serverProperties);
+    const { setUp, setUpTimeoutMs = SET_UP_TIMEOUT_MS } = this.options;
+    const attempt: { broken?: string } = {};
+    this.settingUp = attempt;
+    try {
+      await withTimeout(setUp(model), setUpTimeoutMs);
+    } finally {
+      this.settingUp = undefined;
+    }
     // The library listens for the end of a connection from here on only.
     if (closed) throw new Error('The connection was closed while it was set up');
+    if (attempt.broken !== undefined) throw new Error(`${attempt.broken} while the connection was set up`);
   }
 
   private watch(recovering: RecoveringChannelModel): void {
@@ -104,6 +134,7 @@ export class RabbitmqConnection {
       this.logger.warn(`Connection lost: ${error.message}`);
     });
     recovering.on('reconnect-scheduled', ({ attempt, delay, error }) => {
+      if (attempt > TOLD_ATTEMPTS && attempt % TOLD_EVERY !== 0) return;
       this.logger.warn(`Not connected (${describe(error)}); attempt ${attempt} in ${delay} ms`);
     });
     recovering.on('blocked', (reason) => {
@@ -136,12 +167,16 @@ function firstAttempt(recovering: RecoveringChannelModel): Promise<void> {
 /** Refused credentials, and a virtual host that is unknown or closed to this user: configuration, not weather. */
 const REFUSED = /ACCESS.REFUSED|NOT.ALLOWED|Expected ConnectionOpenOk; got <ConnectionClose/;
 
+/** They say themselves what is to be done. */
+const saysItsCure = (error: Error): boolean =>
+  error instanceof TopologyConflictError || error instanceof UnsupportedBrokerError;
+
 function isPermanent(error: Error): boolean {
-  return error instanceof TopologyConflictError || REFUSED.test(error.message);
+  return saysItsCure(error) || REFUSED.test(error.message);
 }
 
 function clarified(error: Error): Error {
-  if (error instanceof TopologyConflictError) return error;
+  if (saysItsCure(error)) return error;
   return new Error(
     `RabbitMQ refuses the connection; check user, password and virtual host in BATCH_SERVICE_RMQ_URL: ${error.message}`,
     {

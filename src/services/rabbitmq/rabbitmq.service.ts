@@ -33,7 +33,11 @@ export class RabbitmqService implements OnModuleInit, OnApplicationShutdown {
   }
 
   private check(): string | undefined {
-    const down = [...this.connections].filter((connection) => !connection.connected).map(({ name }) => name);
-    return down.length === 0 ? undefined : `not connected: ${down.join(', ')}`;
+    const connections = [...this.connections];
+    const down = connections.filter(({ connected }) => !connected).map(({ name }) => name);
+    if (down.length > 0) return `not connected: ${down.join(', ')}`;
+    const blocked = connections.filter((connection) => connection.blocked !== undefined);
+    if (blocked.length === 0) return undefined;
+    return `the broker takes no messages: ${blocked.map(({ name, blocked: why }) => `${name} (${why})`).join(', ')}`;
   }
 }

@@ -4,9 +4,14 @@ import { EVENTS_EXCHANGE } from '../../interfaces/settled-event.js';
 /** After so many deliveries that came back a message is dead-lettered: it may be what ends the process. */
 const DELIVERY_LIMIT = 20;
 
-/** Where refused messages of a queue go, and the queue that keeps them. */
+/** RabbitMQ 4 drops a message after 20 deliveries where nothing is said, and each look at a parked one is a delivery. */
+const PARKED_DELIVERY_LIMIT = 1_000_000;
+
+/** Where the broker sends what it takes out of a queue, and where it waits to be looked through. */
 export const deadLetterExchange = (queue: string): string => `${queue}.dlx`;
 export const deadLetterQueue = (queue: string): string => `${queue}.dead`;
+/** What waits for people. */
+export const parkedQueue = (queue: string): string => `${queue}.parked`;
 
 /** A queue or exchange exists already, but made otherwise. RabbitMQ cannot change it in place. */
 export class TopologyConflictError extends Error {
@@ -21,8 +26,8 @@ export class TopologyConflictError extends Error {
 }
 
 /**
- * Declares what RPC needs: the durable quorum queue, and where its refused messages go. Repeatable; RabbitMQ 3.10 and 4
- * accept the same arguments.
+ * Declares what RPC needs: the durable quorum queue, where the broker sends what it takes out of it, and where messages wait for
+ * people. Repeatable; RabbitMQ 3.10 and 4 accept the same arguments.
  *
  * @throws TopologyConflictError when something of the same name exists with other arguments.
  */
@@ -32,10 +37,19 @@ export async function declareRpcTopology(model: ChannelModel, queue: string): Pr
   await declareExchange(model, exchange, 'fanout');
   await declareQueue(model, dead, { 'x-queue-type': 'quorum' });
   await withChannel(model, (channel) => channel.bindQueue(dead, exchange, ''));
+  await declareParkedQueue(model, queue);
   await declareQueue(model, queue, {
     'x-queue-type': 'quorum',
     'x-dead-letter-exchange': exchange,
     'x-delivery-limit': DELIVERY_LIMIT,
+  });
+}
+
+/** Declares where the messages of `queue` wait for people. Repeatable. */
+export async function declareParkedQueue(model: ChannelModel, queue: string): Promise<void> {
+  await declareQueue(model, parkedQueue(queue), {
+    'x-queue-type': 'quorum',
+    'x-delivery-limit': PARKED_DELIVERY_LIMIT,
   });
 }
 

@@ -1,6 +1,6 @@
 import { primaryKey, type Table } from '../catalog/table.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
-import { changes, chooseIdentities, namingKey } from '../planner/identity.js';
+import { changes, chooseIdentities } from '../planner/identity.js';
 import { searchKey, searchName, searchTexts } from '../planner/knowledge.js';
 import { relevantColumns } from '../planner/row-history.js';
 import type { RowSearch } from './survey.sql.js';
@@ -59,7 +59,7 @@ class Needs {
 
   needsRowOf(operation: BoundOperation): boolean {
     const { table } = operation;
-    if (table.opaque !== undefined || namingKey(operation) === undefined) return false;
+    if (table.opaque !== undefined || operation.namingKey === undefined) return false;
     const decide = this.decided.get(table) ?? this.decide(table);
     this.decided.set(table, decide);
     return decide(operation);
@@ -68,8 +68,8 @@ class Needs {
   private decide(table: Table): (operation: BoundOperation) => boolean {
     const operations = this.byTable.get(table)!;
     const identity = this.identityOf(table);
-    const named = operations.filter((operation) => namingKey(operation) !== undefined);
-    if (named.some((operation) => namingKey(operation) !== identity)) return () => true;
+    const named = operations.filter((operation) => operation.namingKey !== undefined);
+    if (named.some((operation) => operation.namingKey !== identity)) return () => true;
 
     const watched = [
       ...table.uniqueKeys.filter((key) => key !== identity && this.isContested(operations, key.columns)),

@@ -37,14 +37,17 @@ export async function openWatchedWorker(
 }
 
 /**
- * Polls until nothing is pending. A poll may fail: its operations are still there for the next one.
+ * Polls until nothing is pending, as when the time of every lane that stands still has come. A poll may fail: its operations are
+ * still there for the next one.
  *
  * @returns what failed polls threw
  */
-export async function drain({ client }: TestDatabase, { job }: TestWorker): Promise<unknown[]> {
+export async function drain({ client }: TestDatabase, { job, recovery }: TestWorker): Promise<unknown[]> {
   const errors: unknown[] = [];
   for (let polls = 0; polls < MAX_POLLS; polls += 1) {
     await job.poll(FOREVER).catch((error: unknown) => errors.push(error));
+    await client.query('update batch.lane_faults set next_try_at = now()');
+    await recovery.poll(FOREVER).catch((error: unknown) => errors.push(error));
     const { rowCount } = await client.query('select 1 from batch.pending limit 1');
     if (rowCount === 0) return errors;
   }
@@ -58,6 +61,24 @@ export async function verdicts({ client }: TestDatabase): Promise<string[]> {
       case when attempts <> 1 then attempts || ' attempts' end) as verdict
     from batch.batch_operations order by seq`);
   return rows.map(({ verdict }) => verdict);
+}
+
+/** What became of each operation so far, those that wait included, as `OneByOne` says it. */
+export async function fates({ client }: TestDatabase): Promise<string[]> {
+  const { rows } = await client.query<{ fate: string }>(`
+    select concat_ws(' ', status, wait_reason, rows_affected_if_completed, code, sql_state, constraint_name)
+      || ', attempts ' || attempts as fate
+    from (
+      select *, case when status = 'completed' then rows_affected end as rows_affected_if_completed
+      from batch.batch_operations
+    ) o order by seq`);
+  return rows.map(({ fate }) => fate);
+}
+
+/** Time goes by: whatever waits comes back. */
+export async function comeBack({ client }: TestDatabase, { queue }: TestWorker): Promise<void> {
+  await client.query(`update batch.delayed set available_at = available_at - interval '1 year'`);
+  await queue.releaseDue();
 }
 
 /** In what way the ledger is wrong: each operation is settled in exactly one chunk, and each chunk counts what it has. */
@@ -86,4 +107,4 @@ export async function dumpTables({ client }: TestDatabase, tables: readonly stri
 }
 
 export const EMPTY_QUEUE =
-  'delete from batch.outcomes; delete from batch.chunks; delete from batch.pending; delete from batch.operations;';
+  'delete from batch.lane_faults; delete from batch.outcomes; delete from batch.chunks; delete from batch.pending; delete from batch.operations;';

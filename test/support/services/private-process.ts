@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface PrivateProcess {
   /** Ends it, by its own process group, and removes its folder. */
   stop(): Promise<void>;
+  /** Ends it at once, as `kill -9` does; its folder stays as it is. */
+  kill(): Promise<void>;
+  /** After `kill`: starts it again in its folder, and waits until it serves. @throws as the first start does */
+  restart(): Promise<void>;
 }
 
 export interface PrivateProcessOptions {
@@ -36,6 +40,7 @@ kill "$watcher" 2>/dev/null
 if [ -e stopped ]; then rm -rf "$PWD"; fi
 `;
 const STOP_TIMEOUT_MS = 10_000;
+const GONE_TIMEOUT_MS = 2000;
 
 /** A folder of its own for a private process. Under the system's folder for temporary files, open to its owner only. */
 export function privateFolder(name: string): Promise<string> {
@@ -48,9 +53,33 @@ export function privateFolder(name: string): Promise<string> {
  * @throws with the end of its log when it ends early or is not ready in time; it is stopped then.
  */
 export async function startPrivateProcess(options: PrivateProcessOptions): Promise<PrivateProcess> {
-  const { name, command, environment, folder, ready, timeoutMs } = options;
-  const logPath = join(folder, 'output.log');
-  const log = await open(logPath, 'a');
+  const { folder } = options;
+  let launched: Launched | undefined;
+  const stop = async (): Promise<void> => {
+    await launched?.end(STOP_TIMEOUT_MS);
+    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  };
+  const start = async (): Promise<void> => {
+    launched = await launch(options);
+    try {
+      await serves(launched, options);
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+  };
+  await start();
+  return { stop, kill: async () => launched?.end(0), restart: start };
+}
+
+interface Launched {
+  readonly child: ChildProcess;
+  /** Closes its standard input, and kills its group after so many milliseconds; at once with 0. */
+  end(graceMs: number): Promise<void>;
+}
+
+async function launch({ name, command, environment, folder }: PrivateProcessOptions): Promise<Launched> {
+  const log = await open(logOf(folder), 'a');
   const child = spawn('sh', ['-c', SUPERVISOR, name, ...command], {
     cwd: folder,
     env: { ...process.env, ...environment },
@@ -61,30 +90,51 @@ export async function startPrivateProcess(options: PrivateProcessOptions): Promi
   const exited = once(child, 'exit');
   await once(child, 'spawn');
   await log.close();
-
-  const running = (): boolean => child.exitCode === null && child.signalCode === null;
-  const stop = async (): Promise<void> => {
-    child.stdin?.destroy();
-    await Promise.race([exited, delay(STOP_TIMEOUT_MS, undefined, { ref: false })]);
-    endGroup(child.pid);
-    await exited;
-    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  return {
+    child,
+    async end(graceMs) {
+      if (graceMs > 0) {
+        child.stdin?.destroy();
+        await Promise.race([exited, delay(graceMs, undefined, { ref: false })]);
+      }
+      endGroup(child.pid);
+      await exited;
+      await groupIsGone(child.pid);
+    },
   };
+}
 
+async function serves({ child }: Launched, options: PrivateProcessOptions): Promise<void> {
+  const { name, command, folder, ready, timeoutMs } = options;
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     try {
-      await ready();
-      return { stop };
+      return await ready();
     } catch (error) {
-      if (!running() || performance.now() > deadline) {
-        const output = (await readFile(logPath, 'utf8')).slice(-4000);
-        const end = running() ? `was not ready after ${timeoutMs} ms` : 'ended at once';
-        await stop();
+      const running = child.exitCode === null && child.signalCode === null;
+      if (!running || performance.now() > deadline) {
+        const output = (await readFile(logOf(folder), 'utf8')).slice(-4000);
+        const end = running ? `was not ready after ${timeoutMs} ms` : 'ended at once';
         throw new Error(`${name} (${command.join(' ')}) ${end}. Its output ends with:\n${output}`, { cause: error });
       }
       await delay(100);
     }
+  }
+}
+
+const logOf = (folder: string): string => join(folder, 'output.log');
+
+/** The leader may end before the others, which hold ports and files. What nobody has reaped after a while holds nothing any more. */
+async function groupIsGone(pid: number | undefined): Promise<void> {
+  const deadline = performance.now() + GONE_TIMEOUT_MS;
+  while (pid !== undefined && performance.now() < deadline) {
+    try {
+      process.kill(-pid, 0);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return;
+      throw error;
+    }
+    await delay(5);
   }
 }
 

@@ -73,11 +73,31 @@ async function withOwnVhost(version: string, log: Log): Promise<RunningService<R
   }
 }
 
+/** A broker that a test may kill and start again; it keeps its address and its data. */
+export interface RestartableRabbitmq extends RunningService<RabbitmqConnection> {
+  kill(): Promise<void>;
+  /** Resolves when it accepts connections. */
+  restart(): Promise<void>;
+}
+
+/** A broker of this run alone, whatever else listens on this machine. */
+export async function startOwnRabbitmq(log: Log): Promise<RestartableRabbitmq> {
+  let executable = await findServer();
+  if (executable === undefined && (await canInstall())) {
+    await installPackages(['rabbitmq-server'], log);
+    executable = await findServer();
+  }
+  if (executable === undefined) {
+    throw new Error('A broker that can be killed needs rabbitmq-server on the PATH: install it');
+  }
+  return startServer(executable, log);
+}
+
 async function findServer(): Promise<string | undefined> {
   return (await isExecutable(DEBIAN_SERVER)) ? DEBIAN_SERVER : findExecutable('rabbitmq-server');
 }
 
-async function startServer(executable: string, log: Log): Promise<RunningService<RabbitmqConnection>> {
+async function startServer(executable: string, log: Log): Promise<RestartableRabbitmq> {
   log(`Starting ${executable}`);
   const [port, distributionPort, epmdPort] = [await freePort(), await freePort(), await freePort()];
   const url = `amqp://guest:guest@127.0.0.1:${port}`;
@@ -117,7 +137,8 @@ async function startServer(executable: string, log: Log): Promise<RunningService
       await server.stop();
       await epmd.stop();
     };
-    return { connection: { url }, description: describe(url, version, 'started for this run'), stop };
+    const { kill, restart } = server;
+    return { connection: { url }, description: describe(url, version, 'started for this run'), stop, kill, restart };
   } catch (error) {
     await epmd.stop();
     throw error;
@@ -125,7 +146,7 @@ async function startServer(executable: string, log: Log): Promise<RunningService
 }
 
 /** Erlang's port mapper, on a port of its own: one that the node starts by itself would outlive the node. */
-async function startPortMapper(port: number): Promise<PrivateProcess> {
+async function startPortMapper(port: number): Promise<Pick<PrivateProcess, 'stop'>> {
   const executable = await findExecutable('epmd');
   // Erlang kept somewhere else: the node finds and starts its own, which ends with the node's process group.
   if (executable === undefined) return { stop: () => Promise.resolve() };

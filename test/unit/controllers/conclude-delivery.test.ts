@@ -9,26 +9,29 @@ describe('concludeDelivery', () => {
     [undefined, true, 'acknowledge'],
     [undefined, false, 'acknowledge'],
     ['UNKNOWN_TARGET', true, 'acknowledge'],
-    ['UNKNOWN_TARGET', false, 'dead_letter'],
+    ['UNKNOWN_TARGET', false, 'park'],
     ['PAYLOAD_TOO_LARGE', true, 'acknowledge'],
-    ['PAYLOAD_TOO_LARGE', false, 'dead_letter'],
+    ['PAYLOAD_TOO_LARGE', false, 'park'],
     ['SERVICE_UNAVAILABLE', true, 'acknowledge'],
     ['SERVICE_UNAVAILABLE', false, 'requeue'],
     ['SHUTTING_DOWN', false, 'requeue'],
+    ['QUEUE_FULL', true, 'acknowledge'],
+    ['QUEUE_FULL', false, 'requeue'],
+    ['OVERLOADED', false, 'requeue'],
     ['INTERNAL_ERROR', true, 'acknowledge'],
-    ['INTERNAL_ERROR', false, 'dead_letter'],
-    ['MALFORMED_MESSAGE', true, 'dead_letter'],
-    ['MALFORMED_MESSAGE', false, 'dead_letter'],
-    ['UNKNOWN_PATTERN', true, 'dead_letter'],
+    ['INTERNAL_ERROR', false, 'park'],
+    ['MALFORMED_MESSAGE', true, 'park'],
+    ['MALFORMED_MESSAGE', false, 'park'],
+    ['UNKNOWN_PATTERN', true, 'park'],
   ])('%s of a message that may be repeated, answered: %s → %s', (code, answered, conclusion) => {
     expect(concludeDelivery(code && error(code), { answered, repeatable: true })).toBe(conclusion);
   });
 
   it.each<[code: ErrorCode | undefined, answered: boolean, conclusion: Conclusion]>([
     [undefined, false, 'acknowledge'],
-    ['UNKNOWN_TARGET', false, 'dead_letter'],
+    ['UNKNOWN_TARGET', false, 'park'],
     ['SERVICE_UNAVAILABLE', true, 'acknowledge'],
-    ['SERVICE_UNAVAILABLE', false, 'dead_letter'],
+    ['SERVICE_UNAVAILABLE', false, 'park'],
     ['SHUTTING_DOWN', false, 'requeue'],
   ])('%s of a message that would take effect twice, answered: %s → %s', (code, answered, conclusion) => {
     expect(concludeDelivery(code && error(code), { answered, repeatable: false })).toBe(conclusion);

@@ -3,7 +3,6 @@ import type { OperationType } from '../../../src/interfaces/operation.js';
 import type { Table } from '../../../src/services/catalog/table.js';
 import { encodeValue } from '../../../src/services/composer/encode-value.js';
 import { bindOperation, type BoundOperation } from '../../../src/services/planner/bound-operation.js';
-import { namingKey } from '../../../src/services/planner/identity.js';
 import {
   NOTHING_KNOWN,
   rankKey,
@@ -41,9 +40,12 @@ export function operation(
     onConflict: null,
     conflictKey: type === 'upsert' ? ['id'] : null,
     mustExist: false,
+    place: '(0,1)',
     priority: 0,
     lane: on.lane,
     attempts: 0,
+    retryLimit: null,
+    retryOn: null,
     ...more,
   };
   const bound = bindOperation(claimed, on);
@@ -77,7 +79,7 @@ export function knowing(
   const known = [...tables.values()].map((table): [string, KnownRows] => {
     const columns = [...relevantColumns(table)];
     const searched = new Map<string, Set<string>>();
-    for (const each of operations.filter((one) => one.table === table && namingKey(one) !== undefined)) {
+    for (const each of operations.filter((one) => one.table === table && one.namingKey !== undefined)) {
       const name = searchName(each);
       searched.set(name, (searched.get(name) ?? new Set<string>()).add(searchKey(each)));
     }

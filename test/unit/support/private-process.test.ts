@@ -29,6 +29,28 @@ describe('a service that the tests start for themselves', () => {
     expect(existsSync(folder)).toBe(false);
   });
 
+  it('can be killed and started again in its folder', async () => {
+    const port = await freePort();
+    const folder = await privateFolder('unit');
+    const service = await startPrivateProcess({
+      name: 'listener',
+      command: serving(port),
+      folder,
+      ready: () => connects(port),
+      timeoutMs: TIMEOUT_MS,
+    });
+    try {
+      await service.kill();
+      await expect(connects(port)).rejects.toThrow('ECONNREFUSED');
+      expect(existsSync(folder)).toBe(true);
+      await service.restart();
+      await expect(connects(port)).resolves.toBeUndefined();
+    } finally {
+      await service.stop();
+    }
+    expect(existsSync(folder)).toBe(false);
+  });
+
   it('is reported with the end of its output when it does not start, without waiting for the time-out', async () => {
     const folder = await privateFolder('unit');
     const starting = startPrivateProcess({

@@ -20,6 +20,12 @@ export class ChunkDto implements IChunk {
   @ApiProperty({ example: 7 })
   failed!: number;
 
+  @ApiProperty({
+    description: 'Operations that it took and that are to be tried again later; not among `operations`.',
+    example: 0,
+  })
+  deferred!: number;
+
   @ApiProperty({ description: 'Set-based groups in the plan.', example: 5 })
   groups!: number;
 
@@ -45,6 +51,13 @@ export class ChunkDto implements IChunk {
     example: '2026-01-01T08:00:01.300Z',
   })
   notifiedAt?: string;
+
+  @ApiPropertyOptional({
+    type: [String],
+    description: 'Sources that no queue was bound for when it was announced.',
+    example: ['checkout'],
+  })
+  unrouted?: string[];
 }
 
 export class FailureExampleDto {

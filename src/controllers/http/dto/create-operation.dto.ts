@@ -13,10 +13,22 @@ import {
 } from '../../../interfaces/operation.js';
 
 export class RetryRequestDto implements IRetryRequest {
-  @ApiProperty({ description: 'Attempts at most.', example: 5 })
+  @ApiProperty({
+    type: 'integer',
+    minimum: 1,
+    maximum: 100,
+    description: 'Retries after the first attempt.',
+    example: 5,
+  })
   limit!: number;
 
-  @ApiProperty({ description: 'What may pass later.', enum: RETRY_REASONS, isArray: true, example: ['missing_parent'] })
+  @ApiProperty({
+    description: 'The failures after which it is tried again; one at least.',
+    minItems: 1,
+    enum: RETRY_REASONS,
+    isArray: true,
+    example: ['missing_parent'],
+  })
   on!: RetryReason[];
 }
 
@@ -91,7 +103,11 @@ export class CreateOperationDto implements ICreateBatchOperationRequest {
   })
   runAt?: string;
 
-  @ApiPropertyOptional({ type: RetryRequestDto, description: 'Not available yet: refused with `NOT_SUPPORTED`.' })
+  @ApiPropertyOptional({
+    type: RetryRequestDto,
+    description:
+      'What may pass later is tried again, with exponential back-off; what follows on the same row waits behind it.',
+  })
   retry?: RetryRequestDto;
 
   @ApiPropertyOptional({

@@ -11,6 +11,7 @@ import {
   type OperationType,
 } from '../../../interfaces/operation.js';
 import { ALL_ERROR_CODES } from '../../../services/errors/error-catalog.js';
+import { RetryRequestDto } from './create-operation.dto.js';
 
 export class OperationErrorDto implements IOperationError {
   @ApiProperty({ enum: ALL_ERROR_CODES, enumName: 'ErrorCode', example: 'UNIQUE_VIOLATION' })
@@ -62,6 +63,9 @@ export class OperationDto implements IBatchOperation {
   @ApiPropertyOptional({ format: 'date-time', example: '2030-01-01T08:00:00.000Z' })
   runAt?: string;
 
+  @ApiPropertyOptional({ type: RetryRequestDto })
+  retry?: RetryRequestDto;
+
   @ApiPropertyOptional({ example: 'checkout' })
   source?: string;
 
@@ -78,7 +82,25 @@ export class OperationDto implements IBatchOperation {
   @ApiProperty({ description: 'How often it was executed to a verdict.', example: 1 })
   attempts!: number;
 
-  @ApiPropertyOptional({ type: OperationErrorDto, description: 'Why it failed.' })
+  @ApiPropertyOptional({
+    format: 'date-time',
+    description: 'While it is scheduled: not before this time.',
+    example: '2026-01-01T08:00:04.000Z',
+  })
+  nextAttemptAt?: string;
+
+  @ApiPropertyOptional({
+    enum: ['run_at', 'retry', 'earlier_operation'],
+    description:
+      'While it is scheduled: for its `runAt`, for its next attempt, or behind an earlier operation on the same row.',
+    example: 'retry',
+  })
+  waitsFor?: 'run_at' | 'retry' | 'earlier_operation';
+
+  @ApiPropertyOptional({
+    type: OperationErrorDto,
+    description: 'Why it failed; while it waits for its next attempt, what it met last.',
+  })
   error?: OperationErrorDto;
 
   @ApiPropertyOptional({ description: 'The chunk that settled it.', example: '1207' })

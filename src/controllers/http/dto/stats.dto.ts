@@ -28,6 +28,12 @@ export class StatsDto implements IStats {
   })
   lagMs!: number;
 
+  @ApiProperty({ description: 'Lanes that are parked: see `GET lanes`.', example: 0 })
+  parkedLanes!: number;
+
+  @ApiProperty({ description: 'Workers that were seen in the last seconds.', example: 2 })
+  workers!: number;
+
   @ApiProperty({ description: 'Failed operations that are kept.', example: 12 })
   failed!: number;
 

@@ -1,10 +1,13 @@
 import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import type { ErrorCode } from '../../../interfaces/error.js';
 import { currentRequestId, REQUEST_ID_HEADER } from '../../../services/observability/request-context.js';
 import type { MetricsService } from '../../../services/observability/metrics.service.js';
 import { toProblem, type Problem } from './to-problem.js';
 
 const RETRY_AFTER_SECONDS = 2;
+/** The service works as it should. */
+const NO_FAULT: readonly ErrorCode[] = ['QUEUE_FULL', 'OVERLOADED', 'SHUTTING_DOWN'];
 
 /** Answers every error of the REST side as `application/problem+json`, counts it, and leaves a line in the log that has its request id. */
 @Catch()
@@ -25,7 +28,9 @@ export class ProblemFilter implements ExceptionFilter {
     this.metrics.recordRequestRefused('rest', problem.code);
     // Half an answer cannot be taken back; the caller sees the connection end.
     if (response.headersSent) return void response.destroy();
-    if (problem.status === 503) response.setHeader('Retry-After', RETRY_AFTER_SECONDS);
+    const retryAfter = retryAfterSeconds(problem);
+    if (retryAfter !== undefined) response.setHeader('Retry-After', retryAfter);
+    if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
     // As bytes, so that Express leaves the content type as it is.
     response
       .status(problem.status)
@@ -36,7 +41,14 @@ export class ProblemFilter implements ExceptionFilter {
   /** What a refusal says may quote the caller's values, so the log has the code only. */
   private log({ status, code }: Problem, request: { method: string; path: string; requestId?: string }): void {
     const line = { message: `${request.method} ${request.path}: ${status} ${code}`, status, code, ...request };
-    if (status >= 500) this.logger.error(line);
+    if (status >= 500 && !NO_FAULT.includes(code)) this.logger.error(line);
     else this.logger.log(line);
   }
+}
+
+/** As `details.retryAfterMs` says, where somebody knows. */
+function retryAfterSeconds({ status, details }: Problem): number | undefined {
+  const asked = details?.retryAfterMs;
+  if (typeof asked === 'number') return Math.ceil(asked / 1000);
+  return status === 503 ? RETRY_AFTER_SECONDS : undefined;
 }

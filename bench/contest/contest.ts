@@ -1,0 +1,156 @@
+import type pg from 'pg';
+import type { DatabaseConnection } from '../../test/support/test-databases.js';
+import type { Tally, Transaction } from '../counting/transaction.js';
+
+/** Where a contest takes place: servers of this run alone, and how much there is to do. */
+export interface Stage {
+  /** Fresh for each contestant. Where statements are counted it leads through the counting proxy. */
+  database: DatabaseConnection;
+  /** Straight to the same database: for what is not measured, such as filling tables and checking them. */
+  admin: pg.Pool;
+  rabbitmqUrl: string;
+  redisUrl: string;
+  /** The compiled service; holds `main.js`. */
+  dist: string;
+  scale: Scale;
+  log: (line: string) => void;
+}
+
+export interface Scale {
+  quick: boolean;
+  /** Operations of a race, or of each repetition of a study. */
+  operations: number;
+  repetitions: number;
+  /** How long the memory study puts a constant load on the service; 0: not at all, as a slope takes an hour to see. */
+  soakMinutes: number;
+}
+
+/** One way of doing the work of a race. */
+export interface Contestant {
+  /** Short, for tables and plots; the same in every race. */
+  name: string;
+  open(stage: Stage): Promise<Runner>;
+}
+
+/** A contestant on a stage. */
+export interface Runner {
+  /** Process ids whose processor time is counted as Node's, beside this process'. */
+  processes: readonly number[];
+  /** Makes tables fresh and puts the work there. Not measured. */
+  prepare(): Promise<void>;
+  /**
+   * The work; resolves when all of it is durable.
+   *
+   * @returns seconds that it took, where the runner knows better than a clock around this call
+   */
+  run(): Promise<number | void>;
+  /**
+   * Which transactions are the work where statements are counted; default: all. What is sent by the clock, whether or not there
+   * is something to do, is no cost of the operations.
+   */
+  isWork?: (transaction: Transaction) => boolean;
+  /** Throws when the tables do not hold what they should: number of rows and checksum. */
+  verify(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a quick run lacks of a figure that it does only where it is asked for by its name. */
+export const EVERYTHING = 'everything';
+
+interface Listed {
+  name: string;
+  /** What is done, in a sentence. */
+  title: string;
+  /** What a quick run leaves out of it. */
+  quickLacks?: string;
+}
+
+/** The same work done by several contestants in turn, over and over. */
+export interface Race extends Listed {
+  kind: 'race';
+  contestants: readonly Contestant[];
+  /** Whose statements a quick run counts, too: that takes processes and a run of its own. Default: nobody's. */
+  countedInQuick?: readonly Contestant[];
+}
+
+/** A measurement with a procedure of its own. */
+export interface Study extends Listed {
+  kind: 'study';
+  run(stage: Stage, earlier: readonly FigureResult[]): Promise<StudyResult>;
+}
+
+export type Figure = Race | Study;
+
+/** One repetition of one contestant. */
+export interface Sample {
+  seconds: number;
+  operations: number;
+  /** User and system time, in seconds, of this process and those of the contestant. Undefined where the system does not tell. */
+  nodeCpuSeconds?: number;
+  /** Of all processes of the server. */
+  postgresCpuSeconds?: number;
+  walBytes: number;
+}
+
+/** What does not drift: counted by a proxy in a repetition of its own, which is not timed. */
+export interface Counted extends Tally {
+  operations: number;
+}
+
+export interface CellResult {
+  contestant: string;
+  samples: Sample[];
+  counted?: Counted;
+}
+
+export interface RaceResult {
+  kind: 'race';
+  name: string;
+  title: string;
+  cells: CellResult[];
+}
+
+/** One figure of a study, once for each repetition. */
+export interface Reading {
+  name: string;
+  /** 'ms', 'MB', 'operations/s', 'x', … */
+  unit: string;
+  values: number[];
+}
+
+/** Points of a plot. */
+export interface Series {
+  name: string;
+  points: Record<string, number>[];
+}
+
+export interface StudyResult {
+  readings: Reading[];
+  series?: Series[];
+}
+
+export type FigureResult = RaceResult | ({ kind: 'study'; name: string; title: string } & StudyResult);
+
+/** A target of docs/performance.md, as this run sees it. */
+export interface Verdict {
+  /** Its number there. */
+  target: number;
+  claim: string;
+  /** Undefined where this run has not measured it. */
+  value?: number;
+  met?: boolean;
+}
+
+export interface BenchReport {
+  startedAt: string;
+  seconds: number;
+  commit?: string;
+  machine: { cpus: number; model: string; memoryGb: number; node: string; platform: string };
+  /** How each server describes itself. */
+  servers: string[];
+  scale: Scale;
+  /** By a quick run, a line a figure. */
+  leftOut: readonly string[];
+  figures: FigureResult[];
+  verdicts: Verdict[];
+}

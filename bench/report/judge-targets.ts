@@ -1,0 +1,127 @@
+import type { FigureResult, Verdict } from '../contest/contest.js';
+import { applyRateAt, isolationAgainstClean, ISOLATION_AGAINST_SAVEPOINTS } from '../studies/reading-names.js';
+import { Measured } from './measured.js';
+
+const SERVICE = 'Batch Service';
+/** A slope is never quite nothing. One above this doubles what a process may have within a day. */
+const FLAT_MB_PER_HOUR = 8;
+
+/** A line of the list of targets: a number that a run yields, and what it must not fall below or exceed. */
+interface Target {
+  target: number;
+  claim: string;
+  bound: { atLeast: number } | { atMost: number };
+  value: (measured: Measured) => number | undefined;
+}
+
+const throughput = (
+  target: number,
+  race: string,
+  atLeast: number,
+  control: string,
+  what: string,
+  contestant = SERVICE,
+): Target => ({
+  target,
+  claim: `${what}: at least ${atLeast} × ${control}`,
+  bound: { atLeast },
+  value: (measured) => measured.throughputRatio(race, contestant, control),
+});
+
+const isolation = (bad: number, atMost: number, scope: 'whole chunk' | 'executor alone'): Target => ({
+  target: 6,
+  claim: `isolation of ${bad} in 1000, ${scope}: at most ${atMost} × clean`,
+  bound: { atMost },
+  value: (measured) => measured.worstReading('isolation', isolationAgainstClean(bad, scope)),
+});
+
+const reading = (target: number, study: string, name: string, atMost: number, unit: string): Target => ({
+  target,
+  claim: `${name}: at most ${atMost} ${unit}`,
+  bound: { atMost },
+  value: (measured) => measured.reading(study, name),
+});
+
+/** Targets 1 to 9. A target that can be read in two ways has a line for each. */
+const TARGETS: readonly Target[] = [
+  throughput(1, 'apply', 0.5, 'direct', 'apply, plain inserts'),
+  throughput(1, 'apply', 5, 'pg-boss', 'apply, plain inserts'),
+  throughput(1, 'mixed', 0.3, 'direct', 'apply, mixed kinds, 8 tables'),
+  throughput(2, 'enqueue', 2, 'pg-boss', 'enqueue, 1000 a call'),
+  throughput(3, 'enqueue-single', 0.6, 'empty echo', 'enqueue, one a call, 64 in flight'),
+  throughput(
+    3,
+    'enqueue-single',
+    0.6,
+    'empty echo',
+    "enqueue, one a call, with Nest's client",
+    'Batch Service, Nest client',
+  ),
+  throughput(3, 'enqueue-single-256', 0.6, 'empty echo', 'enqueue, one a call, 256 in flight'),
+  throughput(4, 'end-to-end', 0.3, 'direct', 'end to end, api and worker'),
+  throughput(4, 'end-to-end', 0.3, 'direct', 'end to end, one process', 'Batch Service, one process'),
+  {
+    target: 5,
+    claim: 'WAL of an operation, applied: at most 850 bytes',
+    bound: { atMost: 850 },
+    value: (measured) => measured.perOperation('apply', SERVICE, ({ walBytes }) => walBytes),
+  },
+  {
+    target: 5,
+    claim: 'WAL of an operation, taken in and applied: at most 850 bytes',
+    bound: { atMost: 850 },
+    value: (measured) => measured.perOperation('end-to-end', SERVICE, ({ walBytes }) => walBytes),
+  },
+  {
+    target: 5,
+    claim: 'statements a chunk of 1000, with begin, commit, savepoints and settings: at most 8',
+    bound: { atMost: 8 },
+    value: (measured) => measured.countedPerThousand('apply', SERVICE, ({ statements }) => statements),
+  },
+  {
+    target: 5,
+    claim: 'statements a chunk of 1000 that carry data: at most 8',
+    bound: { atMost: 8 },
+    value: (measured) => measured.countedPerThousand('apply', SERVICE, ({ dataStatements }) => dataStatements),
+  },
+  {
+    target: 5,
+    claim: 'commits a chunk of 1000: at most 1',
+    bound: { atMost: 1 },
+    value: (measured) => measured.countedPerThousand('apply', SERVICE, ({ commits }) => commits),
+  },
+  isolation(1, 2, 'whole chunk'),
+  isolation(20, 6, 'whole chunk'),
+  isolation(100, 15, 'whole chunk'),
+  isolation(1, 2, 'executor alone'),
+  isolation(20, 6, 'executor alone'),
+  isolation(100, 15, 'executor alone'),
+  {
+    target: 6,
+    claim: 'isolation, all bad: at most 1.2 × a savepoint per row',
+    bound: { atMost: 1.2 },
+    value: (measured) => measured.worstReading('isolation', ISOLATION_AGAINST_SAVEPOINTS),
+  },
+  reading(7, 'latency', 'created → applied p99 at 30 %', 50, 'ms'),
+  reading(7, 'latency', 'applied → announced p99 at 30 %', 25, 'ms'),
+  reading(8, 'memory', 'RSS of the worker', 200, 'MB'),
+  reading(8, 'memory', 'RSS of the api', 200, 'MB'),
+  reading(8, 'memory', 'soak slope of the worker', FLAT_MB_PER_HOUR, 'MB/hour'),
+  reading(8, 'memory', 'soak slope of the api', FLAT_MB_PER_HOUR, 'MB/hour'),
+  {
+    target: 9,
+    claim: 'apply with 1 000 000 pending: at least 0.9 × with 10 000',
+    bound: { atLeast: 0.9 },
+    value: (measured) => measured.readingRatio('backlog', applyRateAt(1_000_000), applyRateAt(10_000)),
+  },
+];
+
+/** What the figures of one run say about each target. What the run has not measured has neither value nor verdict. */
+export function judgeTargets(figures: readonly FigureResult[]): Verdict[] {
+  const measured = new Measured(figures);
+  return TARGETS.map(({ target, claim, bound, value: valueIn }) => {
+    const value = valueIn(measured);
+    if (value === undefined) return { target, claim };
+    return { target, claim, value, met: 'atLeast' in bound ? value >= bound.atLeast : value <= bound.atMost };
+  });
+}

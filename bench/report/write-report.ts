@@ -1,0 +1,24 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BenchReport } from '../contest/contest.js';
+import { orderedJson } from './ordered-json.js';
+import { plotReport } from './plots/plot-report.js';
+
+/**
+ * Writes a run to a folder: as `latest.json`, and a plot for each figure that was measured. The plots of figures that were not
+ * are left as they are: each says at its foot of which run it is.
+ *
+ * @param dated as JSON under its time, too
+ * @returns the names of the files
+ */
+export async function writeReport(report: BenchReport, folder: string, dated: boolean): Promise<string[]> {
+  const json = orderedJson(report);
+  const files = new Map([['latest.json', json], ...plotReport(report)]);
+  if (dated) files.set(`${minuteOf(report.startedAt)}.json`, json);
+  await mkdir(folder, { recursive: true });
+  for (const [name, content] of files) await writeFile(join(folder, name), content);
+  return [...files.keys()];
+}
+
+/** `2026-01-31T08:05:09.123Z` as `2026-01-31T0805`: no file name of Windows may hold a colon. */
+const minuteOf = (instant: string): string => new Date(instant).toISOString().slice(0, 16).replace(':', '');

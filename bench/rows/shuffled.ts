@@ -1,0 +1,11 @@
+import type { Random } from '../../src/demo/random.js';
+
+/** The same items in another order. */
+export function shuffled<T>(all: readonly T[], random: Random): T[] {
+  const result = [...all];
+  for (let at = result.length - 1; at > 0; at -= 1) {
+    const other = random.integer(0, at);
+    [result[at], result[other]] = [result[other]!, result[at]!];
+  }
+  return result;
+}

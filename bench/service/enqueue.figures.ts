@@ -1,0 +1,40 @@
+import { EVERYTHING, type Figure } from '../contest/contest.js';
+import { emptyEcho } from '../controls/echo.js';
+import { endToEnd } from './end-to-end.js';
+import { nestCaller, publishedCaller, type OpenCaller } from './rpc/callers.js';
+import { pgBossEnqueue } from './rpc/enqueue-pg-boss.js';
+import { bulkEnqueue, singleEnqueue } from './rpc/enqueue-service.js';
+import { CALLS_IN_FLIGHT, OPERATIONS_PER_CALL } from './rpc/item-requests.js';
+
+/** What goes in through RabbitMQ. But for the last race no worker executes it meanwhile. */
+export const enqueueFigures: Figure[] = [
+  {
+    kind: 'race',
+    name: 'enqueue',
+    title: `Bulk enqueue: ${OPERATIONS_PER_CALL} operations a call, ${CALLS_IN_FLIGHT} calls in flight, durable before the answer; the service by RPC over RabbitMQ`,
+    contestants: [pgBossEnqueue, bulkEnqueue],
+    quickLacks: 'statements',
+  },
+  // NestJS' own client is what the echo is called with; the published one does more for its callers.
+  {
+    ...singleCalls('enqueue-single', 64, {
+      'Batch Service': publishedCaller,
+      'Batch Service, Nest client': nestCaller,
+    }),
+    quickLacks: 'statements',
+  },
+  { ...singleCalls('enqueue-single-256', 256, { 'Batch Service': publishedCaller }), quickLacks: EVERYTHING },
+  endToEnd,
+];
+
+function singleCalls(name: string, inFlight: number, callers: Readonly<Record<string, OpenCaller>>): Figure {
+  return {
+    kind: 'race',
+    name,
+    title: `Single enqueue by RPC over RabbitMQ: one operation a call, ${inFlight} in flight, durable before the answer`,
+    contestants: [
+      emptyEcho(inFlight),
+      ...Object.entries(callers).map(([caller, open]) => singleEnqueue(caller, open, inFlight)),
+    ],
+  };
+}

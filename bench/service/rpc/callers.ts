@@ -1,0 +1,48 @@
+import { ClientRMQ } from '@nestjs/microservices';
+import { firstValueFrom } from 'rxjs';
+import { v7 as uuid } from 'uuid';
+import { BatchServiceClient, RPC_PATTERNS, type ICreateBatchOperationRequest } from '../../../src/client/index.js';
+
+/** Makes single calls. */
+export interface Caller {
+  /** Resolves with the answer. */
+  call(request: ICreateBatchOperationRequest): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+export type OpenCaller = (url: string, queue: string) => Promise<Caller>;
+
+/** A failure is to be seen, not to be repeated. */
+const ONCE = { retries: 0, timeoutMs: 60_000 };
+
+export function openClient(url: string, queue: string): BatchServiceClient {
+  return new BatchServiceClient({ transport: 'rmq', url, queue, ...ONCE });
+}
+
+/** The published client. */
+export const publishedCaller: OpenCaller = async (url, queue) => {
+  const client = openClient(url, queue);
+  return { call: (request) => client.createOperation(request), close: () => client.close() };
+};
+
+/** NestJS' own client, as docs/wire-format.md describes the service. Each operation has an id, as callers are told to give it. */
+export const nestCaller: OpenCaller = async (url, queue) => {
+  // The service declares its queue.
+  const proxy = await connectProxy(new ClientRMQ({ urls: [url], queue, noAssert: true, persistent: true }));
+  return {
+    call: (request) =>
+      firstValueFrom(proxy.send<unknown>(RPC_PATTERNS.createOperation, { ...request, id: uuid() })).catch(toError),
+    close: () => proxy.close(),
+  };
+};
+
+/** A refusal comes as the plain object that travelled. */
+function toError(refusal: unknown): never {
+  throw refusal instanceof Error ? refusal : new Error(`The call failed: ${JSON.stringify(refusal)}`);
+}
+
+/** Connected before the first call, which would be slower else. */
+export async function connectProxy(proxy: ClientRMQ): Promise<ClientRMQ> {
+  await proxy.connect();
+  return proxy;
+}

@@ -1,0 +1,39 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { ClusterPlace } from '../../src/services/database/embedded-postgres-cluster.js';
+import type { PostgresBinaries } from '../../src/services/database/postgres-binaries.js';
+
+/** Stops a server and removes its data. */
+export interface ServerGuard {
+  stop(): Promise<void>;
+}
+
+// pg_ctl puts the server into a session of its own, so it outlives a run that is killed; the pipe to this script does not.
+// What is removed at once needs no checkpoint.
+const GUARD = `
+cat >/dev/null
+"$1" stop -s -w -m immediate -D "$2"
+status=$?
+rm -rf "$3"
+exit $status
+`;
+
+/** Makes a server that runs end with this process, however that ends. */
+export function guardServer(place: ClusterPlace, { pgCtl }: PostgresBinaries): ServerGuard {
+  const { account, dataFolder, directory } = place;
+  const child = spawn('sh', ['-c', GUARD, 'guard', pgCtl, dataFolder, directory], {
+    ...account,
+    cwd: '/',
+    // Ctrl-C must not reach it before those who still use the server.
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  const exited = once(child, 'exit');
+  return {
+    async stop() {
+      child.stdin.end();
+      const [code] = (await exited) as [number | null];
+      if (code !== 0) throw new Error(`The server in ${dataFolder} could not be stopped`);
+    },
+  };
+}

@@ -1,0 +1,42 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DataSource } from 'typeorm';
+import type { Settings } from '../services/config/settings.js';
+import { isConnectionFault } from '../services/database/connection-fault.js';
+import { createDataSource } from '../services/database/data-source.js';
+import { databaseReason } from './explain-start-failure.js';
+import { StartError } from './start-error.js';
+
+const ATTEMPT_EVERY_MS = 1000;
+
+export interface Waiting {
+  /** Told after each attempt that failed, if there is to be another. */
+  onAttempt: (line: string) => void;
+  /** Ends the wait: whoever started the process has changed their mind. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Connects to the database. A server that does not answer, or is only starting, is waited for as long as the settings say: in a
+ * rolling restart, or when a machine boots, nothing guarantees that it comes first.
+ *
+ * @throws StartError when it does not answer in time, and at once for what no waiting cures.
+ */
+export async function awaitDatabase(settings: Settings, { onAttempt, signal }: Waiting): Promise<DataSource> {
+  const deadline = performance.now() + settings.database.waitMs;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await createDataSource(settings).initialize();
+    } catch (error) {
+      const reason = databaseReason(error as Error, settings.database);
+      const leftMs = deadline - performance.now();
+      if (!isConnectionFault(error) || leftMs <= 0 || signal?.aborted === true) {
+        throw new StartError(reason, { cause: error });
+      }
+      onAttempt(`Attempt ${attempt} to connect failed, waiting for the database ${seconds(leftMs)} more: ${reason}`);
+      // Cut short by the signal, this is the last but one attempt.
+      await delay(Math.min(ATTEMPT_EVERY_MS, leftMs), undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+const seconds = (ms: number): string => `${Math.ceil(ms / 1000)} s`;

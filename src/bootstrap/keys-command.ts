@@ -1,0 +1,111 @@
+import { parseArgs } from 'node:util';
+import { SCOPES, type Scope } from '../services/access/access.js';
+import type { ApiKeyRequest } from '../services/access/api-keys.service.js';
+import { TargetList } from '../services/catalog/target-list.js';
+import { InvalidSettingsError } from '../services/config/invalid-settings.error.js';
+
+export type KeysCommand =
+  { kind: 'create'; key: ApiKeyRequest } | { kind: 'list' } | { kind: 'revoke'; id: string } | { kind: 'help' };
+
+export const KEYS_USAGE = `Usage: npm run --silent keys -- create --name <who> --scope <scope> … [--target <table> …] [--expires-in-days <n>]
+       npm run --silent keys -- list
+       npm run --silent keys -- revoke <id>
+
+  --name             who uses the key: 1 to 100 characters
+  --scope            read, write or admin (everything); may be given more than once
+  --target           a table that the key is limited to: table, schema.table or schema.*; may be given more than once
+  --expires-in-days  the key expires after so many days, 1 to 36500; without it never
+
+create writes the key to stdout; nobody can tell it again. In production: node dist/keys.js …
+`;
+
+const LONGEST_NAME = 100;
+const MOST_DAYS = 36_500;
+
+/** The command line asks for nothing that there is. The message says what is wrong. */
+export class UsageError extends Error {}
+
+/** @throws UsageError */
+export function parseKeysCommand(args: readonly string[]): KeysCommand {
+  const [command, ...rest] = args;
+  switch (command) {
+    case 'create':
+      return { kind: 'create', key: parseCreate(rest) };
+    case 'list':
+      if (rest.length > 0) throw new UsageError('list takes nothing more');
+      return { kind: 'list' };
+    case 'revoke':
+      return { kind: 'revoke', id: parseId(rest) };
+    case 'help':
+    case '--help':
+    case '-h':
+      return { kind: 'help' };
+    default:
+      throw new UsageError(command === undefined ? 'What is to be done?' : `There is no command '${command}'`);
+  }
+}
+
+function parseCreate(args: string[]): ApiKeyRequest {
+  const { name, scope, target, 'expires-in-days': days } = optionsOf(args);
+  return {
+    name: parseName(name),
+    scopes: parseScopes(scope ?? []),
+    targets: target && parseTargets(target),
+    expiresInDays: days === undefined ? undefined : parseDays(days),
+  };
+}
+
+function optionsOf(args: string[]) {
+  try {
+    const { values } = parseArgs({
+      args,
+      options: {
+        name: { type: 'string' },
+        scope: { type: 'string', multiple: true },
+        target: { type: 'string', multiple: true },
+        'expires-in-days': { type: 'string' },
+      },
+    });
+    return values;
+  } catch (error) {
+    throw new UsageError((error as Error).message, { cause: error });
+  }
+}
+
+function parseName(name: string | undefined): string {
+  if (name !== undefined && name.trim() !== '' && name.length <= LONGEST_NAME && !name.includes('\0')) return name;
+  throw new UsageError(`--name is needed: who uses the key, in 1 to ${LONGEST_NAME} characters`);
+}
+
+function parseScopes(given: readonly string[]): Scope[] {
+  const wrong = given.find((scope) => !isScope(scope));
+  if (wrong !== undefined) throw new UsageError(`--scope is one of ${SCOPES.join(', ')}, not '${wrong}'`);
+  if (given.length === 0) throw new UsageError(`--scope is needed: ${SCOPES.join(', ')}`);
+  return [...new Set(given.filter(isScope))];
+}
+
+function parseTargets(given: string[]): string[] {
+  try {
+    TargetList.ofKey(given);
+    return given;
+  } catch (error) {
+    if (!(error instanceof InvalidSettingsError)) throw error;
+    throw new UsageError(error.faults.join('; '), { cause: error });
+  }
+}
+
+function parseDays(text: string): number {
+  const days = Number(text);
+  if (/^\d+$/.test(text) && days >= 1 && days <= MOST_DAYS) return days;
+  throw new UsageError(`--expires-in-days is a whole number from 1 to ${MOST_DAYS}, not '${text}'`);
+}
+
+function parseId(args: readonly string[]): string {
+  const [id] = args;
+  if (id !== undefined && args.length === 1) return id;
+  throw new UsageError('revoke takes the id of one key, which `list` tells');
+}
+
+function isScope(text: string): text is Scope {
+  return SCOPES.some((scope) => scope === text);
+}

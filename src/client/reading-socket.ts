@@ -1,0 +1,12 @@
+import { JsonSocket } from '@nestjs/microservices';
+
+/**
+ * The frames of NestJS' TCP transport, but answers are read also while requests wait to be sent. NestJS' own socket stops reading then;
+ * when both ends do, each waits for the other to read, and neither does until the connection is given up.
+ */
+export class ReadingSocket extends JsonSocket {
+  protected override handleSend(message: unknown, callback?: (error?: unknown) => void): void {
+    const text = JSON.stringify(message);
+    this.socket.write(`${text.length}#${text}`, 'utf-8', callback);
+  }
+}

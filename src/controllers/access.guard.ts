@@ -1,0 +1,40 @@
+import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { RmqContext } from '@nestjs/microservices';
+import { assertMeets, FULL_ACCESS, type Access } from '../services/access/access.js';
+import { AccessService } from '../services/access/access.service.js';
+import { carrierOf, grantAccess, grantedAccess } from './caller-access.js';
+import { requirementOf } from './require-scope.js';
+import { KeyedTcpContext } from './rpc/keyed-tcp-context.js';
+
+/**
+ * Lets a caller through whose key meets what `RequireScope` declares. An endpoint that declares nothing is closed to everybody.
+ * Over RabbitMQ the users of the broker count: who may write to the queue may do everything.
+ */
+@Injectable()
+export class AccessGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly access: AccessService,
+  ) {}
+
+  /** @throws ServiceError API_KEY_REQUIRED, INVALID_API_KEY, SCOPE_REQUIRED */
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const requirement = requirementOf(this.reflector, context);
+    if (requirement === undefined) {
+      throw new Error(`${context.getClass().name}.${context.getHandler().name} declares no scope: see RequireScope`);
+    }
+    if (requirement === 'none') return true;
+    const carrier = carrierOf(context);
+    const access = grantedAccess(carrier) ?? (await this.identify(carrier));
+    assertMeets(access, requirement);
+    grantAccess(carrier, access);
+    return true;
+  }
+
+  /** REST's callers were identified before their bodies were read, see `identifyCallers`; one who was not has no key. */
+  private async identify(carrier: object): Promise<Access> {
+    if (carrier instanceof RmqContext) return FULL_ACCESS;
+    return this.access.authenticate(carrier instanceof KeyedTcpContext ? carrier.apiKey : undefined);
+  }
+}

@@ -1,0 +1,47 @@
+import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { ServiceError } from '../../services/errors/service-error.js';
+import type { MetricsService } from '../../services/observability/metrics.service.js';
+import { toProblem } from './filters/to-problem.js';
+
+/** A request that did not arrive by then is given up; Node's own five minutes let a few slow callers use up the budget. */
+const REQUEST_TIMEOUT_MS = 60_000;
+/** Longer than callers and proxies keep idle connections, as a rule a minute: or a request may meet one that is just being closed. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+const PROBLEM_TYPE = 'application/problem+json';
+const EXPECTATION_FAILED = 417;
+
+/** Answers what Node refuses before the application sees it with a problem as well; by itself it sends a bare status. */
+export function answerUnreadable(server: Server, metrics: MetricsService): void {
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
+  const refuse = (status: number, reason: string): string => {
+    const problem = toProblem(new ServiceError('MALFORMED_MESSAGE', `The request is not readable: ${reason}`));
+    metrics.recordRequestRefused('rest', problem.code);
+    return JSON.stringify({ ...problem, status });
+  };
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+    const status = statusOf(error);
+    const body = refuse(status, error.message);
+    socket.end(
+      [
+        `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+        `Content-Type: ${PROBLEM_TYPE}`,
+        `Content-Length: ${Buffer.byteLength(body)}`,
+        'Connection: close',
+        '',
+        body,
+      ].join('\r\n'),
+    );
+  });
+  server.on('checkExpectation', (_request, response: ServerResponse) => {
+    response.writeHead(EXPECTATION_FAILED, { 'content-type': PROBLEM_TYPE, connection: 'close' });
+    response.end(refuse(EXPECTATION_FAILED, 'the header Expect takes 100-continue and nothing else'));
+  });
+}
+
+function statusOf({ code }: NodeJS.ErrnoException): number {
+  if (code === 'HPE_HEADER_OVERFLOW') return 431;
+  return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+}

@@ -1,0 +1,46 @@
+import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import type { ILaneFault } from '../../../interfaces/lane.js';
+
+export class LaneFaultDto implements ILaneFault {
+  @ApiProperty({ type: 'integer', minimum: 0, maximum: 63, example: 17 })
+  lane!: number;
+
+  @ApiProperty({ type: [String], description: 'Tables whose operations wait.', example: ['public.orders'] })
+  targets!: string[];
+
+  @ApiProperty({
+    format: 'uuid',
+    description: 'The operation that cannot go on; it is still pending.',
+    example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f',
+  })
+  operationId!: string;
+
+  @ApiProperty({ description: 'How often it was tried.', example: 20 })
+  failures!: number;
+
+  @ApiProperty({ description: 'What it met last.', example: 'canceling statement due to lock timeout' })
+  message!: string;
+
+  @ApiPropertyOptional({ description: "Five characters, see PostgreSQL's appendix A.", example: '55P03' })
+  sqlState?: string;
+
+  @ApiProperty({ description: 'Host and process that met it last.', example: 'worker-1:4242' })
+  worker!: string;
+
+  @ApiProperty({ format: 'date-time', example: '2026-01-01T08:00:00.000Z' })
+  firstFailedAt!: string;
+
+  @ApiPropertyOptional({
+    format: 'date-time',
+    description: 'When it is tried again; absent when it is parked.',
+    example: '2026-01-01T08:02:00.000Z',
+  })
+  nextTryAt?: string;
+
+  @ApiPropertyOptional({
+    format: 'date-time',
+    description: 'Parked: not tried any more until the lane is resumed or the operation cancelled.',
+    example: '2026-01-01T08:30:00.000Z',
+  })
+  parkedAt?: string;
+}

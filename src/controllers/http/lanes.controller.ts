@@ -1,0 +1,47 @@
+import { Controller, Get, HttpCode, HttpStatus, Param, Post } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import type { ILaneFault } from '../../interfaces/lane.js';
+import { LaneFaultsService } from '../../services/queue/lane-faults.service.js';
+import { RequireScope } from '../require-scope.js';
+import { API_PREFIX } from './api-prefix.js';
+import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
+import { LaneFaultDto } from './dto/lane.dto.js';
+import { LanePipe } from './pipes/lane.pipe.js';
+
+/** Lanes that stand still. */
+@ApiTags('lanes')
+@Controller(`${API_PREFIX}/lanes`)
+export class LanesController {
+  constructor(private readonly faults: LaneFaultsService) {}
+
+  @Get()
+  @RequireScope('read', { everyTarget: true })
+  @ApiOperation({
+    summary: 'List the lanes that stand still',
+    description:
+      'Tables that may influence one another are in one lane, and their operations are executed in order. Where the first of ' +
+      'them meets a fault that says nothing about it (a lock that is held, a time-out), the lane stands still and is tried later ' +
+      'and later; after BATCH_CHUNK_RETRY_LIMIT tries it is parked. All other lanes go on.',
+  })
+  @ApiOkResponse({ type: [LaneFaultDto] })
+  @ApiProblems()
+  list(): Promise<ILaneFault[]> {
+    return this.faults.list();
+  }
+
+  @Post(':lane/resumes')
+  @RequireScope('admin')
+  @HttpCode(HttpStatus.OK)
+  @ApiOperation({
+    summary: 'Try a lane at once',
+    description:
+      'Also one that is parked, as if it had not failed before. To go on without the operation in the way, cancel it: ' +
+      '`DELETE operations/:id`.',
+  })
+  @ApiParam({ name: 'lane', schema: { type: 'integer', minimum: 0, maximum: 63 }, example: 17 })
+  @ApiOkResponse({ type: LaneFaultDto })
+  @ApiProblems('INVALID_REQUEST', 'LANE_NOT_FOUND', ...BODY_REFUSALS)
+  resume(@Param('lane', LanePipe) lane: number): Promise<ILaneFault> {
+    return this.faults.resume(lane);
+  }
+}

@@ -1,0 +1,87 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
+import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
+import type { MetricsService } from '../../services/observability/metrics.service.js';
+import type { ParkingReason } from '../../services/rabbitmq/parked-message.js';
+import type { Parking } from '../../services/rabbitmq/parking.js';
+import { deadLetterQueue } from '../../services/rabbitmq/topology.js';
+import { parkingRetryMs, triageDeadLetter } from './triage-dead-letter.js';
+import { whileOpen } from './while-open.js';
+
+/** Enough to keep the confirms busy; what it holds when it dies is looked through again. */
+const PREFETCH = 20;
+
+export interface DeadLetterTriageOptions {
+  /** The queue of the requests. */
+  queue: string;
+  metrics: MetricsService;
+  /** Called when dead letters no longer arrive: the channel was closed or the consumer cancelled. */
+  onLost: (reason: string) => void;
+}
+
+/**
+ * Empties the queue of the dead letters: drops the requests that nobody waits for any more, and parks everything else for
+ * people. It promises that a dead letter leaves the queue only when it is dropped or safely parked.
+ */
+export class DeadLetterTriage {
+  private readonly logger = new Logger('Dead letters');
+  private readonly closing = new AbortController();
+  /** The channel on which dead letters arrive; those of another one have returned to the queue. */
+  private current: Channel | undefined;
+
+  constructor(private readonly options: DeadLetterTriageOptions) {}
+
+  /** Runs on this connection until it ends. */
+  async consume(model: ChannelModel, parking: Parking): Promise<void> {
+    const channel = await model.createChannel();
+    channel.on('error', (error) => this.logger.warn(`Channel closed: ${error.message}`));
+    channel.on('close', () => {
+      if (this.current === channel) this.current = undefined;
+      this.options.onLost('The channel of the dead letters was closed');
+    });
+    this.current = channel;
+    await channel.prefetch(PREFETCH);
+    await channel.consume(deadLetterQueue(this.options.queue), (message) => {
+      if (message === null) return this.options.onLost('The consumer of the dead letters was cancelled');
+      void this.look(channel, parking, message);
+    });
+  }
+
+  /** Begins nothing more. What is not parked yet returns to the queue with the end of the connection. */
+  stop(): void {
+    this.closing.abort();
+  }
+
+  /** The way of a dead letter. Never rejects. */
+  private async look(channel: Channel, parking: Parking, message: ConsumeMessage): Promise<void> {
+    if (this.closing.signal.aborted) return;
+    const triage = triageDeadLetter(this.options.queue, message.properties);
+    switch (triage.kind) {
+      case 'drop':
+        this.options.metrics.recordRequestExpired();
+        return whileOpen(() => channel.ack(message));
+      case 'park':
+        return this.park(channel, parking, message, triage.why);
+      default:
+        return triage satisfies never;
+    }
+  }
+
+  /** Not returned to the queue when it fails: there its deliveries may be limited, and it would be gone for good. */
+  private async park(channel: Channel, parking: Parking, message: ConsumeMessage, why: ParkingReason): Promise<void> {
+    for (let failures = 1; this.current === channel && !this.closing.signal.aborted; failures += 1) {
+      try {
+        await parking.park(message, why);
+        this.logger.warn({
+          msg: `A dead letter was parked: ${why.reason}`,
+          code: why.code,
+          messageId: message.properties.messageId as unknown,
+        });
+        return whileOpen(() => channel.ack(message));
+      } catch (error) {
+        this.logger.warn(`A dead letter could not be parked, it is tried again: ${(error as Error).message}`);
+        await delay(parkingRetryMs(failures), undefined, { signal: this.closing.signal }).catch(() => undefined);
+      }
+    }
+  }
+}

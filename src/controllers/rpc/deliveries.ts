@@ -1,0 +1,58 @@
+import type { Channel, ConsumeMessage } from 'amqplib';
+import { whileOpen } from './while-open.js';
+
+/**
+ * What a channel has delivered and nobody was done with yet. Those that are done in one turn of the event loop are acknowledged
+ * together, as one where none before them is still under way: to a quorum queue each acknowledgement is an entry of its log,
+ * whether it stands for one message or for hundreds. It promises that no message is acknowledged before it is done.
+ */
+export class Deliveries {
+  /** By tag. The broker counts tags upwards, so they are in its order. */
+  private readonly underWay = new Map<number, ConsumeMessage>();
+  /** Of those under way, what is to be acknowledged. */
+  private readonly done = new Set<number>();
+
+  constructor(private readonly channel: Pick<Channel, 'ack' | 'nack'>) {}
+
+  /** To be called for every message of the channel as it arrives. */
+  add(message: ConsumeMessage): void {
+    this.underWay.set(message.fields.deliveryTag, message);
+  }
+
+  /** Acknowledges the message before the next turn of the event loop. */
+  acknowledge(message: ConsumeMessage): void {
+    if (this.done.size === 0) process.nextTick(() => this.flush());
+    this.done.add(message.fields.deliveryTag);
+  }
+
+  /** Acknowledges at once what is done: to be called before the channel is closed. Repeatable. */
+  flush(): void {
+    const last = this.takeLeading();
+    if (last !== undefined) whileOpen(() => this.channel.ack(last, true));
+    for (const message of this.takeRest()) whileOpen(() => this.channel.ack(message));
+  }
+
+  /** Gives the message back to the broker. */
+  giveBack(message: ConsumeMessage, to: 'queue' | 'dead_letters'): void {
+    this.underWay.delete(message.fields.deliveryTag);
+    whileOpen(() => this.channel.nack(message, false, to === 'queue'));
+  }
+
+  /** Takes those that are done and have none before them that is not. @returns the last of them */
+  private takeLeading(): ConsumeMessage | undefined {
+    let last: ConsumeMessage | undefined;
+    for (const [tag, message] of this.underWay) {
+      if (!this.done.delete(tag)) break;
+      this.underWay.delete(tag);
+      last = message;
+    }
+    return last;
+  }
+
+  private takeRest(): ConsumeMessage[] {
+    const rest = [...this.done].map((tag) => this.underWay.get(tag)!);
+    for (const tag of this.done) this.underWay.delete(tag);
+    this.done.clear();
+    return rest;
+  }
+}

@@ -1,0 +1,13 @@
+import { TcpContext } from '@nestjs/microservices';
+
+type TcpContextArgs = ConstructorParameters<typeof TcpContext>[0];
+
+/** The context of a message over TCP, with the API key that came with it; undefined: none did. */
+export class KeyedTcpContext extends TcpContext {
+  constructor(
+    args: TcpContextArgs,
+    readonly apiKey: unknown,
+  ) {
+    super(args);
+  }
+}

@@ -1,0 +1,48 @@
+import type { MessageProperties } from 'amqplib';
+import type { ParkingReason } from '../../services/rabbitmq/parked-message.js';
+
+/** What happens to a dead letter: nobody needs it any more, or it waits for people. */
+export type Triage = { kind: 'drop' } | { kind: 'park'; why: ParkingReason };
+
+/** By the reason that the broker gives. */
+const REASONS: ReadonlyMap<string, ParkingReason> = new Map([
+  ['expired', { code: 'EXPIRED', reason: 'An event was not delivered before its expiration, or that of a policy' }],
+  ['rejected', { code: 'REJECTED', reason: 'The service refused it and could not park it itself; why, its log says' }],
+  [
+    'delivery_limit',
+    { code: 'DELIVERY_LIMIT', reason: 'It came back to the queue as often as the delivery limit allows' },
+  ],
+  ['maxlen', { code: 'QUEUE_LENGTH', reason: 'A policy limits the length of the queue' }],
+]);
+const UNKNOWN: ParkingReason = {
+  code: 'DEAD_LETTERED',
+  reason: 'It came into the queue of the dead letters another way',
+};
+
+/**
+ * Decides by what the broker wrote into `x-death` why it took the message out of `queue`. A request that expired there was sent
+ * with the time that its caller waits: the caller has given up, and repeats it if it needs it.
+ */
+export function triageDeadLetter(queue: string, { headers, replyTo }: MessageProperties): Triage {
+  const reason = lastDeathIn(queue, headers?.['x-death']);
+  if (reason === 'expired' && typeof replyTo === 'string' && replyTo !== '') return { kind: 'drop' };
+  return { kind: 'park', why: REASONS.get(reason ?? '') ?? UNKNOWN };
+}
+
+/** The broker puts the latest first. A header of this name may also have been written by anybody. */
+function lastDeathIn(queue: string, deaths: unknown): string | undefined {
+  if (!Array.isArray(deaths)) return undefined;
+  for (const death of deaths as unknown[]) {
+    if (typeof death !== 'object' || death === null || !('queue' in death) || !('reason' in death)) continue;
+    if (death.queue === queue && typeof death.reason === 'string') return death.reason;
+  }
+  return undefined;
+}
+
+const FIRST_DELAY_MS = 250;
+const LAST_DELAY_MS = 15_000;
+
+/** Milliseconds before a dead letter that could not be parked is tried again, by how often it failed. */
+export function parkingRetryMs(failures: number): number {
+  return Math.min(LAST_DELAY_MS, FIRST_DELAY_MS * 2 ** (failures - 1));
+}

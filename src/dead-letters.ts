@@ -1,0 +1,142 @@
+import { parseArgs } from 'node:util';
+import { readSettings } from './bootstrap/read-settings.js';
+import { OutputError, say } from './bootstrap/standard-output.js';
+import { StartError } from './bootstrap/start-error.js';
+import type { Settings } from './services/config/settings.js';
+import { redactSecrets } from './services/observability/redact-url.js';
+import { ParkedMessages, type ParkedMessage, type ParkedSelection } from './services/rabbitmq/parked-messages.js';
+import { parkedQueue } from './services/rabbitmq/topology.js';
+
+// `node dist/dead-letters.js list | replay | discard`: what to do with the messages that the service could not execute and left
+// to people. May be interrupted at any time: a message leaves the parking only when it is in its queue again.
+
+const USAGE = `Usage: npm run --silent dead-letters -- <command>
+  list    [--limit <n>]              the oldest parked messages (100)
+  replay  [--limit <n>] [--id <id>]  sends them again: all, so many of the oldest, or one
+  discard --id <id> | --all          throws one or all of them away
+<id> is the id of the message, or that of its parking; list shows both.
+`;
+
+const LISTED = 100;
+const SHOWN_BODY = 200;
+/** More than is shown: a secret is recognised only when it is whole. */
+const READ_BODY = 2000;
+const HELP = ['help', '--help', '-h'];
+
+interface Command {
+  name: 'list' | 'replay' | 'discard';
+  selection: ParkedSelection;
+}
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: string[]): Promise<number> {
+  if (HELP.includes(args[0] ?? '')) return say(USAGE.trimEnd()).then(() => 0);
+  const command = commandOf(args);
+  if (command === undefined) return fail(USAGE, 2);
+  const { rabbitmq } = readSettings();
+  if (rabbitmq === undefined) return fail('No broker is configured: set BATCH_SERVICE_RMQ_URL\n', 1);
+  try {
+    await run(command, rabbitmq);
+    return 0;
+  } catch (error) {
+    if (error instanceof OutputError && error.readerGone) return 0;
+    return fail(`${told(error, rabbitmq)}\n`, 1);
+  }
+}
+
+async function run({ name, selection }: Command, { url, queue }: NonNullable<Settings['rabbitmq']>): Promise<void> {
+  const parked = await ParkedMessages.open(url, queue);
+  try {
+    switch (name) {
+      case 'list':
+        return await list(parked, queue, selection.limit ?? LISTED);
+      case 'replay':
+        return await move(selection, `sent to ${queue}`, (stop, tell) => parked.replay(stop, tell));
+      case 'discard':
+        return await move(selection, 'discarded', (stop, tell) => parked.discard(stop, tell));
+      default:
+        return name satisfies never;
+    }
+  } finally {
+    await parked.close();
+  }
+}
+
+async function list(parked: ParkedMessages, queue: string, limit: number): Promise<void> {
+  const { total, messages } = await parked.list(limit);
+  for (const message of messages) await say(`${line(message)}\n  ${abridged(message.body)}`);
+  const rest = total > messages.length ? `, the oldest ${messages.length} of them shown` : '';
+  await say(`${total} in ${parkedQueue(queue)}${rest}`);
+}
+
+async function move(
+  selection: ParkedSelection,
+  what: string,
+  work: (selection: ParkedSelection, onMoved: (message: ParkedMessage) => void) => Promise<void>,
+): Promise<void> {
+  const interrupted = new AbortController();
+  process.once('SIGINT', () => interrupted.abort());
+  let count = 0;
+  // Whoever reads along may go; what was asked for is done all the same.
+  let unheard: unknown;
+  const tell = (text: string): Promise<void> => say(text).catch((error: unknown) => void (unheard ??= error));
+  try {
+    await work({ ...selection, signal: interrupted.signal }, (message) => {
+      count += 1;
+      void tell(line(message));
+    });
+  } finally {
+    await tell(`${count} ${what}${interrupted.signal.aborted ? ' before the interruption' : ''}`);
+  }
+  if (count === 0 && selection.id !== undefined && !interrupted.signal.aborted) {
+    throw new StartError(`There is no parked message with the id ${selection.id}; \`list\` tells the ids`);
+  }
+  if (unheard !== undefined) throw unheard as Error;
+}
+
+function commandOf(args: string[]): Command | undefined {
+  try {
+    const { positionals, values } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: { limit: { type: 'string' }, id: { type: 'string' }, all: { type: 'boolean', default: false } },
+    });
+    const [name, ...others] = positionals;
+    const limit = values.limit === undefined ? undefined : Number(values.limit);
+    if (others.length > 0 || (limit !== undefined && !(Number.isInteger(limit) && limit > 0))) return undefined;
+    const { id, all } = values;
+    const selection: ParkedSelection = { ...(id !== undefined && { id }), ...(limit !== undefined && { limit }) };
+    if (name === 'list' && id === undefined && !all) return { name, selection };
+    if (name === 'replay' && !all) return { name, selection };
+    if (name === 'discard' && limit === undefined && (id !== undefined) !== all) return { name, selection };
+    return undefined;
+  } catch {
+    // An option that there is not.
+    return undefined;
+  }
+}
+
+function line({ parkedAt, code, id, messageId, reason }: ParkedMessage): string {
+  const ids = messageId === undefined ? id : `${id} (message ${messageId})`;
+  return redactSecrets(`${parkedAt} ${code} ${ids} ${JSON.stringify(reason)}`);
+}
+
+function abridged(body: Buffer): string {
+  const text = redactSecrets(body.subarray(0, READ_BODY).toString('utf8')).slice(0, SHOWN_BODY);
+  return body.length > SHOWN_BODY ? `${JSON.stringify(text)}… (${body.length} bytes)` : JSON.stringify(text);
+}
+
+function told(error: unknown, { queue }: NonNullable<Settings['rabbitmq']>): string {
+  if (!(error instanceof Error)) throw error;
+  if (/NOT_FOUND - no queue/.test(error.message)) {
+    return `There is no queue ${parkedQueue(queue)}: start the service once, or correct BATCH_SERVICE_RMQ_QUEUE`;
+  }
+  if (error instanceof StartError || error instanceof OutputError) return error.message;
+  return `RabbitMQ: ${error.message || ('code' in error ? String(error.code) : error.name)}`;
+}
+
+function fail(text: string, status: number): number {
+  process.stderr.write(redactSecrets(text));
+  return status;
+}

@@ -1,0 +1,39 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** A lane that stands still: its first operation met a fault that says nothing about it, alone and several times. */
+@Entity({
+  schema: 'batch',
+  name: 'lane_faults',
+  comment: "Lanes that stand still: their first operation met a fault of nobody's, such as a lock.",
+})
+export class LaneFaultEntity {
+  @PrimaryColumn({ type: 'smallint', primaryKeyConstraintName: 'lane_faults_pkey' })
+  lane!: number;
+
+  /** The operation that met it. */
+  @Column({ type: 'bigint' })
+  seq!: string;
+
+  @Column({ type: 'integer' })
+  failures!: number;
+
+  @Column({ name: 'sql_state', type: 'text', nullable: true })
+  sqlState!: string | null;
+
+  @Column({ type: 'text' })
+  message!: string;
+
+  /** Host and process that met it last. */
+  @Column({ type: 'text' })
+  worker!: string;
+
+  @Column({ name: 'first_failed_at', type: 'timestamptz', default: () => 'now()' })
+  firstFailedAt!: Date;
+
+  @Column({ name: 'next_try_at', type: 'timestamptz' })
+  nextTryAt!: Date;
+
+  /** Not tried any more until somebody resumes the lane or cancels the operation. */
+  @Column({ name: 'parked_at', type: 'timestamptz', nullable: true })
+  parkedAt!: Date | null;
+}

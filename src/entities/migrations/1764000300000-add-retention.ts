@@ -1,0 +1,14 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+/** Finds outcomes by their age, for retention; keeps which sources of a chunk had no queue bound when it was announced. */
+export class AddRetention1764000300000 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('create index outcomes_settled_at_idx on batch.outcomes (settled_at)');
+    await runner.query('alter table batch.chunks add column unrouted text[]');
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('alter table batch.chunks drop column unrouted');
+    await runner.query('drop index batch.outcomes_settled_at_idx');
+  }
+}

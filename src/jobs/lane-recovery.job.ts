@@ -1,0 +1,64 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { exponentialBackOff, limitedRetry, type BackOff } from '../batch/retry-policy.js';
+import type { PollTask } from '../services/poller/poller.js';
+import { toLaneFault } from '../services/queue/lane-fault.js';
+import { LanesService } from '../services/queue/lanes.service.js';
+import type { ClaimedOperation } from '../services/queue/operation-record.js';
+import { OperationStepFactory, type OperationStep } from './operation-step.factory.js';
+import { StaleCatalogError } from './stale-catalog.error.js';
+
+const FAILURE_BACK_OFF: BackOff = { initialMs: 500, multiplier: 2, maxMs: 5000, jitter: 0.5 };
+const STALE_RETRIES = 1;
+const NO_BACK_OFF: BackOff = { initialMs: 0, multiplier: 1, maxMs: 0, jitter: 0 };
+/** Another process may note that a lane stands still, or an operator may resume one. */
+const LONGEST_DELAY_MS = 1000;
+
+/**
+ * Tries the lanes that stand still, one operation at a time, each when its time has come. Beside the main job and not within
+ * it: an operation that takes until its time-out must not hold up lanes that go on.
+ */
+@Injectable()
+export class LaneRecoveryJob implements PollTask {
+  private readonly logger = new Logger(LaneRecoveryJob.name);
+  private readonly step: OperationStep;
+  private hasPutOff = false;
+
+  constructor(
+    steps: OperationStepFactory,
+    private readonly lanes: LanesService,
+  ) {
+    this.step = steps.create({
+      scope: () => ({ limit: 1, maxLanes: 1, standing: 'faulty' }),
+      // Only to read the tables anew: each lane has its own time.
+      retryPolicy: limitedRetry(STALE_RETRIES, (error) => error instanceof StaleCatalogError, NO_BACK_OFF),
+      onRollback: (error, claimed) => this.putOff(error, claimed),
+    });
+  }
+
+  async poll(signal: AbortSignal): Promise<number> {
+    this.hasPutOff = false;
+    const delayMs = await this.lanes.nextTryInMs();
+    if (delayMs === undefined || delayMs > 0) {
+      return Math.min(delayMs ?? Infinity, LONGEST_DELAY_MS);
+    }
+    const { operations, crowdedOut } = await this.step.execute(signal);
+    if (operations.length > 0) await this.lanes.clearFaults(operations.map(({ lane }) => lane));
+    // Another worker tries it just now.
+    return crowdedOut || operations.length === 0 ? LONGEST_DELAY_MS : 0;
+  }
+
+  afterFailure(error: unknown, failures: number): number {
+    // The lane has its own time by now; the next one may be due.
+    if (this.hasPutOff) return 0;
+    const delayMs = exponentialBackOff(FAILURE_BACK_OFF, failures - 1);
+    this.logger.warn({ message: 'Lanes could not be tried', failures, delayMs, reason: (error as Error).message });
+    return delayMs;
+  }
+
+  private async putOff(error: unknown, [operation]: readonly ClaimedOperation[]): Promise<void> {
+    if (operation === undefined || error instanceof StaleCatalogError) return;
+    // Also a lost connection: an operation that makes its backend crash comes to be parked as well.
+    await this.lanes.recordFault(toLaneFault(operation, error));
+    this.hasPutOff = true;
+  }
+}

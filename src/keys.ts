@@ -1,0 +1,124 @@
+import { openDatabase } from './bootstrap/check-surroundings.js';
+import { provideDatabase } from './bootstrap/embedded-database.js';
+import { KEYS_USAGE, parseKeysCommand, UsageError, type KeysCommand } from './bootstrap/keys-command.js';
+import { readSettings } from './bootstrap/read-settings.js';
+import { OutputError, say } from './bootstrap/standard-output.js';
+import { StartError } from './bootstrap/start-error.js';
+import { REVOCATION_DELAY_MS } from './services/access/access.service.js';
+import { parseApiKey } from './services/access/api-key.js';
+import { ApiKeysService, type ApiKeyRequest } from './services/access/api-keys.service.js';
+import type { Settings } from './services/config/settings.js';
+import { DatabaseService } from './services/database/database.service.js';
+import { sqlStateOf } from './services/database/sql-state.js';
+
+// `node dist/keys.js create|list|revoke`: the keys of the callers of REST and of RPC over TCP. What a program may want is on stdout
+// (a new key, the list as JSON, one key a line), what is for people on stderr.
+
+const UNDEFINED_TABLE = '42P01';
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const command = parseKeysCommand(args);
+    if (command.kind === 'help') await say(KEYS_USAGE.trimEnd());
+    else await onDatabase(readSettings(), (keys, settings) => execute(command, keys, settings));
+    return 0;
+  } catch (error) {
+    if (error instanceof OutputError && error.readerGone) return 0;
+    if (error instanceof UsageError) return fail(`${error.message}\n\n${KEYS_USAGE}`, 2);
+    return fail(`${reasonOf(error)}\n`, 1);
+  }
+}
+
+async function onDatabase(
+  given: Settings,
+  work: (keys: ApiKeysService, settings: Settings) => Promise<void>,
+): Promise<void> {
+  const { settings, embedded } = await provideDatabase(given, () => undefined);
+  try {
+    // Whoever types a command would rather be told than wait.
+    const database = { ...settings.database, poolSize: 1, waitMs: 0 };
+    const dataSource = await openDatabase({ ...settings, database }, { onAttempt: explain });
+    try {
+      await work(new ApiKeysService(new DatabaseService(dataSource)), settings);
+    } finally {
+      await dataSource.destroy();
+    }
+  } finally {
+    await embedded?.stop();
+  }
+}
+
+async function execute(
+  command: Exclude<KeysCommand, { kind: 'help' }>,
+  keys: ApiKeysService,
+  settings: Settings,
+): Promise<void> {
+  switch (command.kind) {
+    case 'create':
+      return create(command.key, keys, settings);
+    case 'list':
+      return list(keys);
+    case 'revoke':
+      return revoke(command.id, keys);
+    default:
+      command satisfies never;
+  }
+}
+
+async function create(key: ApiKeyRequest, keys: ApiKeysService, { access }: Settings): Promise<void> {
+  if (access.secret === undefined) {
+    throw new StartError(
+      'API_KEY_ENCRYPTION_SECRET is needed: the same as for the service, a random text of at least 32 characters',
+    );
+  }
+  const text = await keys.create(key, access.secret);
+  await handOver(text, keys);
+  explain(`The key of ${key.name}, with scope ${key.scopes.join(', ')}. It is shown once: only its hash is stored.`);
+  if (!access.required) explain('With these settings the service asks for no key: see BATCH_REQUIRE_API_KEY.');
+}
+
+/** A key that nobody has must not let anybody in. */
+async function handOver(text: string, keys: ApiKeysService): Promise<void> {
+  try {
+    await say(text);
+  } catch (error) {
+    const id = parseApiKey(text)?.id ?? '';
+    explain(`The key ${id} could not be handed over: ${(error as Error).message}`);
+    await keys.revoke(id);
+    throw new StartError('It is revoked, since nobody has it.', { cause: error });
+  }
+}
+
+async function list(keys: ApiKeysService): Promise<void> {
+  const all = await keys.list();
+  for (const key of all) await say(JSON.stringify(key));
+  if (all.length === 0) explain('There are no keys.');
+}
+
+async function revoke(id: string, keys: ApiKeysService): Promise<void> {
+  const revoked = await keys.revoke(id);
+  // What was given may be a whole key, which is not for a terminal.
+  if (revoked === undefined) throw new StartError('There is no key with this id; `list` tells the ids');
+  if (revoked.already) explain(`The key of ${revoked.name} was revoked before.`);
+  else explain(`The key of ${revoked.name} is revoked; no process takes it after ${REVOCATION_DELAY_MS / 1000} s.`);
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof StartError || error instanceof OutputError) return error.message;
+  if (sqlStateOf(error) === UNDEFINED_TABLE) {
+    return 'The database lacks the migrations of this version: start the service once, or run `node dist/migrate.js`';
+  }
+  if (sqlStateOf(error) !== undefined) return (error as Error).message;
+  throw error;
+}
+
+function explain(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+function fail(text: string, status: number): number {
+  process.stderr.write(text);
+  return status;
+}

@@ -1,0 +1,84 @@
+import { timingSafeEqual } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import { TargetList } from '../catalog/target-list.js';
+import { SETTINGS, type Settings } from '../config/settings.js';
+import { DatabaseService } from '../database/database.service.js';
+import { ServiceError } from '../errors/service-error.js';
+import { FULL_ACCESS, type Access, type Scope } from './access.js';
+import { hashSecret, parseApiKey, type ApiKey } from './api-key.js';
+import { selectCredentials } from './api-keys.sql.js';
+import { CredentialCache, type Credential } from './credential-cache.js';
+
+/** How long a key that is revoked may still be used; a busy caller costs one query in that time. */
+export const REVOCATION_DELAY_MS = 3000;
+const MAX_REMEMBERED = 10_000;
+/** Compared with the hash of a key that is unknown, which no hash equals but by a chance of 2^-256. */
+const NOBODY = Buffer.alloc(32);
+
+interface CredentialRow extends Omit<Credential, 'access'> {
+  scopes: Scope[];
+  targets: string[] | null;
+}
+
+/**
+ * Tells from its API key what a caller may do. It promises that a key counts only while it is stored, not revoked and not expired
+ * (a revocation within `REVOCATION_DELAY_MS`), and that neither time nor words tell an unknown key from a wrong secret. Where
+ * settings require no keys, nobody is asked for one.
+ */
+@Injectable()
+export class AccessService {
+  private readonly credentials = new CredentialCache({
+    load: (ids) => this.load(ids),
+    ttlMs: REVOCATION_DELAY_MS,
+    limit: MAX_REMEMBERED,
+  });
+
+  constructor(
+    private readonly database: DatabaseService,
+    @Inject(SETTINGS) private readonly settings: Pick<Settings, 'access'>,
+  ) {}
+
+  /**
+   * @param given the key as the caller sent it; undefined: none
+   * @throws ServiceError API_KEY_REQUIRED, INVALID_API_KEY; what the database throws when it cannot be asked
+   */
+  async authenticate(given: unknown): Promise<Access> {
+    const { required, secret } = this.settings.access;
+    if (!required) return FULL_ACCESS;
+    // Without one no key could be checked; the settings refuse it.
+    if (secret === undefined) throw new Error('API keys are required, but API_KEY_ENCRYPTION_SECRET is not set');
+    if (given === undefined) {
+      throw new ServiceError(
+        'API_KEY_REQUIRED',
+        'An API key is needed: in the header Authorization (Bearer) or X-API-Key over REST, in the field apiKey over TCP',
+      );
+    }
+    const key = typeof given === 'string' ? parseApiKey(given) : undefined;
+    if (key === undefined) throw invalid('The API key has not the form bsk_<id>_<secret>');
+    return this.verify(key, secret);
+  }
+
+  private async verify(key: ApiKey, encryptionSecret: string): Promise<Access> {
+    const credential = await this.credentials.find(key.id);
+    const hash = hashSecret(encryptionSecret, key.secret);
+    const matches = timingSafeEqual(hash, credential?.secretHash ?? NOBODY);
+    if (credential === undefined || !matches) throw invalid('The API key is not valid');
+    if (credential.revokedAt !== null) throw invalid(`The API key ${key.id} was revoked`);
+    if (credential.expiresAt !== null && credential.expiresAt.getTime() <= Date.now()) {
+      throw invalid(`The API key ${key.id} has expired`);
+    }
+    return credential.access;
+  }
+
+  private async load(ids: readonly string[]): Promise<Credential[]> {
+    const { rows } = await this.database.query<CredentialRow>(selectCredentials(ids));
+    return rows.map(({ scopes, targets, ...credential }) => ({
+      ...credential,
+      access: { keyId: credential.id, scopes, targets: targets === null ? undefined : TargetList.ofKey(targets) },
+    }));
+  }
+}
+
+function invalid(message: string): ServiceError {
+  return new ServiceError('INVALID_API_KEY', message);
+}

@@ -1,0 +1,32 @@
+import { createHmac, randomBytes } from 'node:crypto';
+
+const FORM = /^bsk_([\w-]{16})_([\w-]{43})$/;
+
+/** An API key in its two parts; written `bsk_<id>_<secret>`. */
+export interface ApiKey {
+  /** Public, 16 characters. */
+  id: string;
+  /** 32 random bytes, base64url. */
+  secret: string;
+}
+
+/** From the system's random numbers. */
+export function generateApiKey(): ApiKey {
+  // Hexadecimal: it never begins with a dash, which a command line takes for an option.
+  return { id: randomBytes(8).toString('hex'), secret: randomBytes(32).toString('base64url') };
+}
+
+export function formatApiKey({ id, secret }: ApiKey): string {
+  return `bsk_${id}_${secret}`;
+}
+
+/** @returns undefined when the text is no key */
+export function parseApiKey(text: string): ApiKey | undefined {
+  const [, id, secret] = FORM.exec(text) ?? [];
+  return id === undefined || secret === undefined ? undefined : { id, secret };
+}
+
+/** Of a secret that is random in itself, so a slow hash would add nothing; keyed, so that the table alone is of no use. */
+export function hashSecret(encryptionSecret: string, secret: string): Buffer {
+  return createHmac('sha256', encryptionSecret).update(secret).digest();
+}

@@ -1,0 +1,107 @@
+import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import type { ThrottlerStorage } from '@nestjs/throttler';
+import { Redis } from 'ioredis';
+import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes, type RateLimiterAbstract } from 'rate-limiter-flexible';
+import { SETTINGS, type Settings } from '../config/settings.js';
+import { redactUrl } from '../observability/redact-url.js';
+
+type CountedRequest = Awaited<ReturnType<ThrottlerStorage['increment']>>;
+
+/** A request waits no longer for Redis than this; then the process counts by itself. */
+const REDIS_ANSWER_MS = 200;
+/** A connection that is silent is given up: from then on nobody waits for it. */
+const REDIS_SILENCE_MS = 1000;
+const MAX_RECONNECT_DELAY_MS = 2000;
+
+/**
+ * Counts the requests of each API key: in Redis where there is Redis, for all processes together, else in this process. It promises
+ * that Redis being away refuses and delays nobody: meanwhile each process counts by itself. What a limit is for is the guard's.
+ */
+@Injectable()
+export class RateLimitStorage implements ThrottlerStorage, OnApplicationShutdown {
+  private readonly logger = new Logger(RateLimitStorage.name);
+  private readonly limiter: RateLimiterAbstract;
+  private redis: Redis | undefined;
+  private outage = false;
+
+  constructor(@Inject(SETTINGS) private readonly settings: Pick<Settings, 'access' | 'redisUrl' | 'database'>) {
+    const { required, rateLimit, rateLimitWindowMs } = settings.access;
+    const limits = { points: rateLimit, duration: Math.ceil(rateLimitWindowMs / 1000) };
+    const memory = new RateLimiterMemory(limits);
+    const { redisUrl } = settings;
+    // Without a limit nothing is counted, so there is nothing to share.
+    if (redisUrl === undefined || !required || rateLimit === 0) {
+      this.limiter = memory;
+      return;
+    }
+    this.redis = this.connect(redisUrl);
+    this.limiter = new RateLimiterRedis({
+      ...limits,
+      storeClient: this.redis,
+      keyPrefix: `${settings.database.name}:batch:requests`,
+      rejectIfRedisNotReady: true,
+      insuranceLimiter: memory,
+    });
+  }
+
+  /** Counts one request. The limit and the window are those of the settings; times are whole seconds. */
+  async increment(key: string): Promise<CountedRequest> {
+    const { counted, isBlocked } = await this.consume(key);
+    const seconds = Math.max(1, Math.ceil(counted.msBeforeNext / 1000));
+    return {
+      totalHits: counted.consumedPoints,
+      timeToExpire: seconds,
+      isBlocked,
+      timeToBlockExpire: isBlocked ? seconds : 0,
+    };
+  }
+
+  onApplicationShutdown(): void {
+    this.redis?.disconnect();
+    this.redis = undefined;
+  }
+
+  private async consume(key: string): Promise<{ counted: RateLimiterRes; isBlocked: boolean }> {
+    try {
+      return { counted: await this.limiter.consume(key), isBlocked: false };
+    } catch (refused) {
+      if (refused instanceof RateLimiterRes) return { counted: refused, isBlocked: true };
+      throw refused;
+    }
+  }
+
+  private connect(url: string): Redis {
+    const client = new Redis(url, {
+      connectionName: `batch-service:${this.settings.database.name}:requests`,
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+      connectTimeout: REDIS_SILENCE_MS,
+      commandTimeout: REDIS_ANSWER_MS,
+      socketTimeout: REDIS_SILENCE_MS,
+      keepAlive: 10_000,
+      retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_DELAY_MS),
+    });
+    client.on('error', (error: Error) => this.reportOutage(error));
+    client.on('close', () => {
+      if (this.redis) this.reportOutage(new Error('the connection was lost'));
+    });
+    client.on('ready', () => this.reportRecovery());
+    return client;
+  }
+
+  private reportOutage(error: Error): void {
+    if (this.outage) return;
+    this.outage = true;
+    this.logger.warn(
+      `Redis at ${redactUrl(this.settings.redisUrl ?? '')} is out of reach (${error.message}): ` +
+        'each process limits the requests of an API key by itself until it is back',
+    );
+  }
+
+  private reportRecovery(): void {
+    if (!this.outage) return;
+    this.outage = false;
+    this.logger.log('Redis is back: the requests of an API key are limited over all processes again');
+  }
+}

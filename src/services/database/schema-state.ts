@@ -1,0 +1,33 @@
+import type { DataSource } from 'typeorm';
+import { SCHEMA } from './data-source.js';
+import { sqlStateOf } from './sql-state.js';
+
+const UNDEFINED_TABLE = '42P01';
+
+/** How the schema of a database differs from the one that this version was written for. */
+export interface SchemaState {
+  /** Migrations that it has not had, in their order. */
+  missing: string[];
+  /** Migrations that it has had and this version does not know: a newer one has made them. */
+  unknown: string[];
+}
+
+/** Changes nothing. */
+export async function readSchemaState(dataSource: DataSource): Promise<SchemaState> {
+  const known = dataSource.migrations.map(({ name, constructor }) => name ?? constructor.name);
+  const applied = await appliedMigrations(dataSource);
+  return {
+    missing: known.filter((name) => !applied.includes(name)),
+    unknown: applied.filter((name) => !known.includes(name)),
+  };
+}
+
+async function appliedMigrations(dataSource: DataSource): Promise<string[]> {
+  try {
+    const rows = await dataSource.query<{ name: string }[]>(`select name from ${SCHEMA}.migrations order by id`);
+    return rows.map(({ name }) => name);
+  } catch (error) {
+    if (sqlStateOf(error) === UNDEFINED_TABLE) return [];
+    throw error;
+  }
+}

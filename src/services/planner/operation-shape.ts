@@ -1,0 +1,86 @@
+import type { IOperationError } from '../../interfaces/operation.js';
+import { uniqueKeyOver, type Column, type Table, type UniqueKey } from '../catalog/table.js';
+import type { ClaimedOperation } from '../queue/operation-record.js';
+
+/** What one statement does; `ignore` is an insert that leaves existing rows alone. */
+export type StatementKind = 'insert' | 'ignore' | 'upsert' | 'update' | 'increment' | 'delete';
+
+/** What operations have in common that one statement may execute: columns resolved, in the table's own order. */
+export interface OperationShape {
+  kind: StatementKind;
+  table: Table;
+  /** The columns that name the row: of `key`, or the conflict key of an upsert. Empty for inserts. */
+  keyColumns: readonly Column[];
+  /** The columns of `values`. */
+  valueColumns: readonly Column[];
+  /** The unique key by which it finds its row; undefined for inserts. */
+  namingKey: UniqueKey | undefined;
+  /** One text for one shape. */
+  signature: string;
+}
+
+/** Columns may come in any order, each its own entry; nobody sends so many by accident. */
+const MAX_SHAPES_OF_A_TABLE = 1000;
+
+/** By what an operation says of itself. Operations come in few shapes, and to make one costs more than all else about binding. */
+const shapes = new WeakMap<Table, Map<string, OperationShape | IOperationError>>();
+
+/** Resolves the columns of an operation, or says what PostgreSQL would, had it been asked. */
+export function shapeOf(operation: ClaimedOperation, table: Table): OperationShape | IOperationError {
+  const made = shapesOf(table);
+  const name = nameOf(operation);
+  const known = made.get(name);
+  if (known !== undefined) return known;
+  if (made.size >= MAX_SHAPES_OF_A_TABLE) made.clear();
+  const shape = makeShape(operation, table);
+  made.set(name, shape);
+  return shape;
+}
+
+function shapesOf(table: Table): Map<string, OperationShape | IOperationError> {
+  const made = shapes.get(table) ?? new Map<string, OperationShape | IOperationError>();
+  shapes.set(table, made);
+  return made;
+}
+
+/** No column has a name with NUL in it. */
+function nameOf({ type, onConflict, conflictKey, key, values }: ClaimedOperation): string {
+  const named = type === 'upsert' ? conflictKey : key === null ? null : Object.keys(key);
+  const given = values === null ? null : Object.keys(values);
+  return `${type}\0${onConflict ?? ''}\0${named?.join('\0') ?? ''}\0\0${given?.join('\0') ?? ''}`;
+}
+
+function makeShape(operation: ClaimedOperation, table: Table): OperationShape | IOperationError {
+  const keyNames = operation.type === 'upsert' ? (operation.conflictKey ?? []) : Object.keys(operation.key ?? {});
+  const valueNames = Object.keys(operation.values ?? {});
+  const missingColumn = [...keyNames, ...valueNames].find((name) => !table.columns.has(name));
+  if (missingColumn !== undefined) {
+    return {
+      code: 'UNKNOWN_COLUMN',
+      message: `Table ${table.id} has no column ${missingColumn} any more`,
+      sqlState: '42703',
+    };
+  }
+  const namingKey = keyNames.length > 0 ? uniqueKeyOver(table, keyNames) : undefined;
+  if (keyNames.length > 0 && namingKey === undefined) {
+    const key = keyNames.join(', ');
+    return {
+      code: 'KEY_NOT_UNIQUE',
+      message: `(${key}) is no primary key or unique constraint of ${table.id} any more`,
+      ...(operation.type === 'upsert' && { sqlState: '42P10' }),
+    };
+  }
+  const kind = operation.type === 'insert' && operation.onConflict === 'ignore' ? 'ignore' : operation.type;
+  const keyColumns = inTableOrder(table, keyNames);
+  const valueColumns = inTableOrder(table, valueNames);
+  const signature = `${kind} ${table.id} (${namesOf(keyColumns)}) (${namesOf(valueColumns)})`;
+  return { kind, table, keyColumns, valueColumns, namingKey, signature };
+}
+
+function inTableOrder(table: Table, names: readonly string[]): Column[] {
+  if (names.length === 0) return [];
+  const wanted = new Set(names);
+  return [...table.columns.values()].filter((column) => wanted.has(column.name));
+}
+
+const namesOf = (columns: readonly Column[]): string => columns.map(({ name }) => JSON.stringify(name)).join(',');

@@ -1,0 +1,146 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { SETTINGS, type Settings } from '../config/settings.js';
+import { sendAlong } from '../database/send-along.js';
+import type { SqlClient } from '../database/sql.js';
+import { ClaimCursor, slotOf, type ObservedClaim } from './claim-cursor.js';
+import type { Scope } from './claim-scope.js';
+import {
+  claimOperations,
+  currentSnapshot,
+  findWaiting,
+  oldestWriter,
+  WALK_AS_USUAL,
+  WALK_IN_ORDER,
+} from './claim.sql.js';
+import { LanesService } from './lanes.service.js';
+import type { ClaimedOperation } from './operation-record.js';
+import { holdReleases } from './queue.sql.js';
+
+/** Operations claimed in an open transaction. To be handed to `committed` once that transaction is. */
+export interface Claim {
+  operations: ClaimedOperation[];
+  /** True when more may wait: the limit cut the claim, or lanes were left to others. */
+  full: boolean;
+  /** True when operations wait, but only in lanes that other workers have. */
+  crowdedOut: boolean;
+  observed: ObservedClaim;
+  claimedAt: number;
+  /**
+   * True when operations wait in these lanes for another attempt, or behind one that does. Then none of them comes back before
+   * `allowReleases`, or the end of the transaction.
+   */
+  holdsReleases: boolean;
+}
+
+interface SnapshotRow {
+  xmax: string;
+  reentries: string;
+}
+
+/**
+ * Takes operations out of the queue for a chunk. It promises that they come in the order of acceptance, that nobody else has
+ * their lanes, and that dead rows, however many a long transaction elsewhere keeps alive, are not walked again and again.
+ */
+@Injectable()
+export class ClaimService {
+  private readonly cursor = new ClaimCursor();
+
+  constructor(
+    private readonly lanes: LanesService,
+    @Inject(SETTINGS) private readonly settings: Settings,
+  ) {}
+
+  /** Takes free lanes and the next operations in them. The lanes stay taken until `tx` ends. */
+  async claim(tx: SqlClient, scope: Scope): Promise<Claim> {
+    const claimedAt = Date.now();
+    const hints = this.cursor.hintsAt(claimedAt);
+    sendAlong(tx, WALK_IN_ORDER);
+    const taken = await this.lanes.take(tx, scope, hints);
+    if (taken.lanes.length === 0) return nothing(claimedAt, taken.busy > 0);
+    const read = () =>
+      Promise.all([
+        tx.query<ClaimedOperation & { cut: boolean }>(
+          claimOperations(taken.lanes, hints, scope.limit, this.settings.poller.maxKb),
+        ),
+        tx.query<SnapshotRow>(currentSnapshot()),
+      ]);
+    const [writer, waiting, first] = await Promise.all([
+      this.cursor.isHeldUp(taken.lanes, BigInt(taken.xmin), claimedAt)
+        ? tx.query<{ xid: string | null }>(oldestWriter())
+        : undefined,
+      tx.query<{ waiting: boolean }>(findWaiting(taken.lanes)),
+      read(),
+    ]);
+    const holdsReleases = waiting.rows[0]!.waiting;
+    const [claimed, after] = holdsReleases ? await this.withoutReleases(tx, read) : first;
+    sendAlong(tx, WALK_AS_USUAL);
+    const { rows: operations } = claimed;
+    const full = claimed.rows.some(({ cut }) => cut);
+    const snapshotXmax = BigInt(after.rows[0]!.xmax);
+    return {
+      operations,
+      full: full || taken.busy > taken.lanes.length,
+      crowdedOut: false,
+      claimedAt,
+      holdsReleases,
+      observed: {
+        oldestWriter:
+          writer === undefined ? BigInt(taken.xmin) : toWholeNumber(writer.rows[0]?.xid ?? null, snapshotXmax),
+        snapshotXmax,
+        reentries: { before: taken.reentries, after: after.rows[0]!.reentries },
+        lanes: taken.lanes,
+        // Rows come in order, so the last one of a slot wins.
+        last: new Map(operations.map(({ lane, priority, seq }) => [slotOf(lane, priority), seq])),
+        full,
+      },
+    };
+  }
+
+  /** To be called once it is known what waits on the rows of a claim that holds releases. */
+  async allowReleases(tx: SqlClient): Promise<void> {
+    await tx.query({ text: 'rollback to savepoint held; release savepoint held' });
+    // It was set after the savepoint, so it went with it.
+    sendAlong(tx, WALK_AS_USUAL);
+  }
+
+  /** To be called after the commit of the transaction that made the claim. */
+  committed(claim: Claim): void {
+    this.cursor.committed(claim.observed, claim.claimedAt, Date.now() - claim.claimedAt);
+  }
+
+  /**
+   * Between the look at what is pending and that at what waits, nothing may move from the one to the other: it would be seen in
+   * neither, and what follows it would overtake. Going back to the savepoint gives the lock up; nothing else has happened by then.
+   */
+  private async withoutReleases<T>(tx: SqlClient, read: () => Promise<T>): Promise<T> {
+    const [, , result] = await Promise.all([tx.query({ text: 'savepoint held' }), tx.query(holdReleases()), read()]);
+    return result;
+  }
+}
+
+function nothing(claimedAt: number, crowdedOut: boolean): Claim {
+  return {
+    operations: [],
+    full: false,
+    crowdedOut,
+    claimedAt,
+    holdsReleases: false,
+    observed: {
+      oldestWriter: 0n,
+      snapshotXmax: 0n,
+      reentries: { before: '', after: '' },
+      lanes: [],
+      last: new Map(),
+      full: false,
+    },
+  };
+}
+
+const EPOCH = 1n << 32n;
+
+/** The transaction whose lower half this is and that is no younger than `limit`; without one, `limit`. */
+function toWholeNumber(lowerHalf: string | null, limit: bigint): bigint {
+  if (lowerHalf === null) return limit;
+  const whole = limit - (limit % EPOCH) + BigInt(lowerHalf);
+  return whole > limit ? whole - EPOCH : whole;
+}

@@ -1,0 +1,173 @@
+import { CATALOG_VERSION } from '../catalog/catalog-version.js';
+import type { SqlStatement } from '../database/sql.js';
+import { PRIORITIES, type ClaimHints } from './claim-cursor.js';
+import type { Scope } from './claim-scope.js';
+
+/** Class of the advisory locks of lanes: `pg_advisory_xact_lock(LANE_LOCK, lane)`. */
+export const LANE_LOCK = 0x0b47c4;
+
+/**
+ * Until the end of the claim: its statements walk the key of `pending` in order, and stop. Where the planner has no statistics
+ * of the backlog, or old ones, it expects a handful of rows, and would read all that wait in order to sort them, or all
+ * operations in order to join them. With nothing left to choose, a plan may be kept, whatever the table was like when it was made:
+ * planning took a millisecond a chunk.
+ */
+const WALK = ['enable_bitmapscan', 'enable_seqscan', 'enable_hashjoin', 'enable_mergejoin'];
+export const WALK_IN_ORDER = [...WALK.map((setting) => `${setting} = off`), 'plan_cache_mode = force_generic_plan']
+  .map((setting) => `set local ${setting}`)
+  .join('; ');
+export const WALK_AS_USUAL = [...WALK, 'plan_cache_mode']
+  .map((setting) => `set local ${setting} to default`)
+  .join('; ');
+
+/** What a claim sees before it takes operations. */
+export interface TakenLanes {
+  /** `CATALOG_VERSION`: with another one than expected no lane was taken. */
+  version: string;
+  reentries: string;
+  xmin: string;
+  /** Lanes in which operations wait, whether free or not. */
+  busy: number;
+  /** Taken until the end of the transaction. */
+  lanes: number[];
+}
+
+/** Which lanes a claim may choose from. */
+const STANDING = {
+  sound: 'not exists (select from batch.lane_faults f where f.lane = l.lane)',
+  // Due, or no longer held up by the operation that was in the way: that was cancelled.
+  faulty: `exists (
+            select from batch.lane_faults f
+            left join batch.operations o on o.seq = f.seq
+            left join batch.pending p on p.lane = f.lane and p.priority = o.priority and p.seq = f.seq
+            where f.lane = l.lane and (f.parked_at is null and f.next_try_at <= now() or p.seq is null)
+          )`,
+} as const;
+
+/**
+ * Takes free lanes until the end of the transaction: those whose first operation is the most urgent or else the oldest, no
+ * more than `maxLanes` and a fair share among the workers.
+ */
+export function takeLanes(
+  { standing, maxLanes }: Scope,
+  { after, reentries }: ClaimHints,
+  workers: number,
+  version: string,
+): SqlStatement {
+  return {
+    name: `batch.take_${standing}_lanes`,
+    text: `
+      with seen as materialized (
+        select (${CATALOG_VERSION}) as version, r.last_value as reentries,
+          pg_snapshot_xmin(pg_current_snapshot())::text as xmin
+        from batch.reentries r
+      ),
+      head as materialized (
+        select l.lane, first.priority, first.seq
+        from (select distinct lane from batch.lanes) l
+        cross join lateral (
+          select p.priority, p.seq
+          from seen
+          cross join generate_series(0, ${PRIORITIES - 1}) q(priority)
+          cross join lateral (
+            select p.priority, p.seq from batch.pending p
+            where p.lane = l.lane and p.priority = q.priority::int2
+              and p.seq > case when seen.reentries = $2::int8 then ($1::int8[])[l.lane * ${PRIORITIES} + q.priority + 1] else 0 end
+            order by p.seq limit 1
+          ) p
+          order by p.priority desc limit 1
+        ) first
+        where ${STANDING[standing]}
+      ),
+      taken as materialized (
+        -- Behind the offset each lane is tried in this order, and none after the last that is needed.
+        select lane from (select lane from head order by priority desc, seq offset 0) h
+        where case when (select version from seen) = $3::text then pg_try_advisory_xact_lock($4::int, h.lane) else false end
+        limit (select least($5::int, ceil(count(*)::float8 / $6::int)) from head)
+      )
+      select seen.version, seen.reentries, seen.xmin, (select count(*)::int from head) as busy,
+        array(select lane from taken) as lanes
+      from seen`,
+    values: [after, reentries, version, LANE_LOCK, maxLanes, workers],
+  };
+}
+
+/**
+ * The next operations of these lanes in the order of execution: higher priority first, then as accepted. At most `limit`,
+ * and no further than the operation that fills `maxKb`.
+ *
+ * The hints count only as long as no operation has come back with an old sequence number.
+ */
+export function claimOperations(
+  lanes: readonly number[],
+  { after, reentries }: ClaimHints,
+  limit: number,
+  maxKb: number,
+): SqlStatement {
+  return {
+    name: 'batch.claim_operations',
+    // One short index walk for each lane and priority; where nothing waits it costs a single probe.
+    text: `
+      select o.seq::float8 as seq, o.id, o.type, o.target, o.key, o."values", o.on_conflict as "onConflict",
+        o.conflict_key as "conflictKey", o.must_exist as "mustExist", o.retry_limit as "retryLimit", o.retry_on as "retryOn",
+        p.priority, p.lane, p.attempts, p.place::text as place, p.taken >= $4::int or p.kb >= $5::int as cut
+      from (
+        select p.*, sum(p.size_kb) over (order by p.priority desc, p.seq) as kb, count(*) over () as taken
+        from (
+          select p.*
+          from batch.reentries r
+          cross join unnest($3::int2[]) l(lane)
+          cross join generate_series(0, ${PRIORITIES - 1}) q(priority)
+          cross join lateral (
+            select p.seq, p.priority, p.lane, p.attempts, p.size_kb, p.ctid as place from batch.pending p
+            where p.lane = l.lane and p.priority = q.priority::int2
+              and p.seq > case when r.last_value = $2::int8 then ($1::int8[])[l.lane * ${PRIORITIES} + q.priority + 1] else 0 end
+            order by p.seq limit $4::int
+          ) p
+          order by p.priority desc, p.seq limit $4::int
+        ) p
+      ) p
+      join batch.operations o on o.seq = p.seq
+      where p.kb - p.size_kb < $5::int
+      order by p.priority desc, p.seq`,
+    values: [after, reentries, lanes, limit, maxKb],
+  };
+}
+
+/** The end of this statement's snapshot, and how many operations came back with an old sequence number: to be read right after a claim. */
+export function currentSnapshot(): SqlStatement {
+  return {
+    name: 'batch.current_snapshot',
+    text: `
+      select pg_snapshot_xmax(pg_current_snapshot())::text as xmax, r.last_value as reentries from batch.reentries r`,
+  };
+}
+
+/**
+ * The oldest transaction that may have put operations into the queue, as the lower half of its number; null when there is none.
+ * Whoever inserts into `pending` has locked it before any sequence number was drawn. To be read before a claim.
+ */
+export function oldestWriter(): SqlStatement {
+  return {
+    text: `
+      select min(x.transactionid::text::int8)::text as xid
+      from pg_locks held
+      join pg_locks x on x.virtualtransaction = held.virtualtransaction
+        and x.locktype = 'transactionid' and x.mode = 'ExclusiveLock' and x.granted
+      where held.locktype = 'relation' and held.relation = 'batch.pending'::regclass and held.mode = 'RowExclusiveLock'
+        and held.database = (select oid from pg_database where datname = current_database())`,
+  };
+}
+
+/**
+ * Whether operations wait in these lanes for another attempt, or behind one that does. To be read before a claim: only who has
+ * the lanes makes some wait.
+ */
+export function findWaiting(lanes: readonly number[]): SqlStatement {
+  return {
+    name: 'batch.find_waiting',
+    text: `
+      select exists (select from batch.delayed where lane = any($1::int2[]) and reason in ('retry', 'behind')) as waiting`,
+    values: [lanes],
+  };
+}

@@ -1,0 +1,53 @@
+import { Injectable, Logger } from '@nestjs/common';
+import type { ILaneFault } from '../../interfaces/lane.js';
+import { DatabaseService } from '../database/database.service.js';
+import { ServiceError } from '../errors/service-error.js';
+import { resumeLane, selectFaults } from './lanes.sql.js';
+
+interface FaultRow {
+  lane: number;
+  targets: string[];
+  operationId: string;
+  failures: number;
+  message: string;
+  sqlState: string | null;
+  worker: string;
+  firstFailedAt: Date;
+  nextTryAt: Date;
+  parkedAt: Date | null;
+}
+
+/** What an operator sees of lanes that stand still, and can do about it. */
+@Injectable()
+export class LaneFaultsService {
+  private readonly logger = new Logger(LaneFaultsService.name);
+
+  constructor(private readonly database: DatabaseService) {}
+
+  async list(): Promise<ILaneFault[]> {
+    const { rows } = await this.database.query<FaultRow>(selectFaults());
+    return rows.map(toLaneFault);
+  }
+
+  /**
+   * Lets a lane be tried at once, as if it had not failed before.
+   *
+   * @throws ServiceError LANE_NOT_FOUND when it does not stand still
+   */
+  async resume(lane: number): Promise<ILaneFault> {
+    await this.database.query(resumeLane(lane));
+    const fault = (await this.list()).find((found) => found.lane === lane);
+    if (fault === undefined) throw new ServiceError('LANE_NOT_FOUND', `Lane ${lane} does not stand still`, { lane });
+    this.logger.log({ message: 'Lane is resumed', lane });
+    return fault;
+  }
+}
+
+function toLaneFault({ sqlState, firstFailedAt, nextTryAt, parkedAt, ...row }: FaultRow): ILaneFault {
+  return {
+    ...row,
+    ...(sqlState !== null && { sqlState }),
+    firstFailedAt: firstFailedAt.toISOString(),
+    ...(parkedAt === null ? { nextTryAt: nextTryAt.toISOString() } : { parkedAt: parkedAt.toISOString() }),
+  };
+}

@@ -1,0 +1,165 @@
+import { hostname } from 'node:os';
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { v7 as uuid } from 'uuid';
+import { CatalogService } from '../catalog/catalog.service.js';
+import { changedSince } from '../catalog/catalog-version.js';
+import { SETTINGS, type Settings } from '../config/settings.js';
+import { DatabaseService } from '../database/database.service.js';
+import type { SqlClient } from '../database/sql.js';
+import type { ClaimHints } from './claim-cursor.js';
+import type { Scope } from './claim-scope.js';
+import { nextTryInMs, type LaneFault } from './lane-fault.js';
+import {
+  beat,
+  clearFaults,
+  clearIdleFaults,
+  leave,
+  lockAllLanes,
+  moveOperations,
+  moveTargets,
+  moveWaiting,
+  nextTry,
+  recordFault,
+  registerLanes,
+  scheduleTry,
+  selectLanes,
+  waitForLongMove,
+} from './lanes.sql.js';
+import type { NewOperation } from './new-operation.js';
+import { takeLanes, type TakenLanes } from './claim.sql.js';
+import { holdReleases } from './queue.sql.js';
+
+const BEAT_INTERVAL_MS = 1000;
+/** A worker that was not seen for so long has no share. */
+const LIVES_FOR_MS = 3000;
+/** What is altered or dropped does not show in the catalog's version. */
+const COMPARE_INTERVAL_MS = 60_000;
+
+/**
+ * Shares the lanes among the workers. It promises that tables which may influence one another are in one lane, for every process
+ * alike, whatever is made of them meanwhile; that a lane has one chunk at a time; and that a worker takes its fair share of those
+ * in which operations wait. A lane goes with the transaction that took it, so a worker that dies has none.
+ */
+@Injectable()
+export class LanesService {
+  readonly worker = `${hostname()}:${process.pid}`;
+  private readonly logger = new Logger(LanesService.name);
+  private readonly id = uuid();
+  private readonly registered = new Set<string>();
+  private version = '';
+  private nextComparisonAt = 0;
+  private workers = 1;
+  private nextBeatAt = 0;
+
+  constructor(
+    private readonly database: DatabaseService,
+    private readonly catalog: CatalogService,
+    @Inject(SETTINGS) private readonly settings: Settings,
+  ) {}
+
+  /** Gives each table a lane that operations name for the first time. */
+  async register(operations: readonly Pick<NewOperation, 'target'>[]): Promise<void> {
+    const unknown = new Set(operations.map(({ target }) => target).filter((target) => !this.registered.has(target)));
+    if (unknown.size === 0) return;
+    // What is remembered may be older than what the workers have adapted to.
+    this.catalog.invalidate();
+    await this.database.query(registerLanes(await this.catalog.lanes([...unknown])));
+    for (const target of unknown) this.registered.add(target);
+  }
+
+  forget(): void {
+    this.registered.clear();
+  }
+
+  /** Takes free lanes until the end of `tx`. */
+  async take(tx: SqlClient, scope: Scope, hints: ClaimHints): Promise<TakenLanes> {
+    const known = performance.now() < this.nextComparisonAt ? this.version : '';
+    const taken = await this.tryToTake(tx, scope, hints, known);
+    if (taken.version === known) return taken;
+    await this.adapt(known, taken.version);
+    return this.tryToTake(tx, scope, hints, taken.version);
+  }
+
+  /** Tells the others that this worker lives. To be called often; asks the database once a second. */
+  async beat(): Promise<void> {
+    if (performance.now() < this.nextBeatAt) return;
+    this.nextBeatAt = performance.now() + BEAT_INTERVAL_MS;
+    const { rows } = await this.database.query<{ workers: number }>(beat(this.id, this.worker, LIVES_FOR_MS));
+    this.workers = rows[0]?.workers ?? 1;
+  }
+
+  /** Leaves its share to the others. */
+  async leave(): Promise<void> {
+    await this.database.query(leave(this.id));
+  }
+
+  /** The lane stands still from now on and is tried by itself, later and later, until it is parked. */
+  async recordFault(fault: LaneFault): Promise<void> {
+    await this.database.transaction(async (tx) => {
+      const { rows } = await tx.query<{ failures: number }>(recordFault(fault, this.worker));
+      const failures = rows[0]?.failures ?? 1;
+      const parked = failures >= this.settings.execution.laneTries;
+      const delayMs = nextTryInMs(failures);
+      await tx.query(scheduleTry(fault.lane, delayMs, parked));
+      const { lane, message: reason, sqlState } = fault;
+      if (parked) {
+        this.logger.error({ message: 'Lane is parked until it is resumed', lane, failures, reason, sqlState });
+      } else {
+        this.logger.warn({ message: 'Lane stands still', lane, failures, delayMs, reason, sqlState });
+      }
+    });
+  }
+
+  /** Lanes of which an operation was executed go on, unless it was another one that had overtaken the one in the way. */
+  async clearFaults(lanes: readonly number[]): Promise<void> {
+    const { rows } = await this.database.query<{ lane: number }>(clearFaults(lanes));
+    if (rows.length > 0) this.logger.log({ message: 'Lanes go on', lanes: rows.map(({ lane }) => lane) });
+  }
+
+  /** Milliseconds until the next lane that stands still is to be tried; undefined when none is. */
+  async nextTryInMs(): Promise<number | undefined> {
+    await this.database.query(clearIdleFaults());
+    const { rows } = await this.database.query<{ dueInMs: number | null }>(nextTry());
+    return rows[0]?.dueInMs ?? undefined;
+  }
+
+  private async tryToTake(tx: SqlClient, scope: Scope, hints: ClaimHints, version: string): Promise<TakenLanes> {
+    const { rows } = await tx.query<TakenLanes>(takeLanes(scope, hints, this.workers, version));
+    return rows[0]!;
+  }
+
+  /** Nothing is known for certain before the commit, so this has a transaction of its own. */
+  private async adapt(known: string, version: string): Promise<void> {
+    const { rows } = await this.database.query<{ changed: boolean }>(changedSince(known));
+    if (rows[0]?.changed === true) {
+      this.catalog.invalidate();
+      await this.database.transaction((tx) => this.moveTables(tx));
+    }
+    this.version = version;
+    if (known === '') this.nextComparisonAt = performance.now() + COMPARE_INTERVAL_MS;
+  }
+
+  /** Moves tables whose lane is another by now, with their operations. Nothing is executed meanwhile. */
+  private async moveTables(tx: SqlClient): Promise<void> {
+    if ((await this.misplacedTables(tx)).size === 0) return;
+    await tx.query(waitForLongMove());
+    await tx.query(lockAllLanes());
+    // Released between the two moves, an operation would be overlooked by both.
+    await tx.query(holdReleases());
+    // Somebody else may have moved them meanwhile, knowing more.
+    this.catalog.invalidate();
+    await tx.query(moveTargets(await this.misplacedTables(tx)));
+    await tx.query(moveWaiting('delayed'));
+    await tx.query(moveWaiting('pending'));
+    const moved = await tx.query<{ moved: number }>(moveOperations());
+    this.logger.log({ message: 'Tables changed lanes', operations: moved.rows[0]?.moved });
+  }
+
+  /** Those in another lane than they belong to, with the lane that they belong to. */
+  private async misplacedTables(tx: SqlClient): Promise<Map<string, number>> {
+    const { rows } = await tx.query<{ target: string; lane: number }>(selectLanes());
+    const lanes = await this.catalog.lanes(rows.map(({ target }) => target));
+    const misplaced = rows.filter(({ target, lane }) => lanes.get(target) !== lane);
+    return new Map(misplaced.map(({ target }) => [target, lanes.get(target)!]));
+  }
+}

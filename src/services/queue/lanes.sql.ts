@@ -1,0 +1,171 @@
+import { LANES } from '../catalog/table.js';
+import type { SqlStatement } from '../database/sql.js';
+import { LANE_LOCK } from './claim.sql.js';
+import type { LaneFault } from './lane-fault.js';
+
+/** Puts tables into lanes that have none yet. */
+export function registerLanes(lanes: ReadonlyMap<string, number>): SqlStatement {
+  return {
+    text: `
+      insert into batch.lanes (target, lane) select * from unnest($1::text[], $2::int2[]) l order by 1
+      on conflict (target) do nothing`,
+    values: [[...lanes.keys()], [...lanes.values()]],
+  };
+}
+
+export function selectLanes(): SqlStatement {
+  return { text: 'select target, lane from batch.lanes' };
+}
+
+/** Waits for every chunk that runs, and keeps new ones from every lane until the end of the transaction. */
+export function lockAllLanes(): SqlStatement {
+  return {
+    text: `select pg_advisory_xact_lock($1::int, lane) from generate_series(0, ${LANES - 1}) lane`,
+    values: [LANE_LOCK],
+  };
+}
+
+/** Moving what waits takes as long as it takes: given up, it would have to begin anew each time. */
+export function waitForLongMove(): SqlStatement {
+  return { text: 'set local statement_timeout = 0' };
+}
+
+/**
+ * Puts tables into other lanes. Whoever stores operations for one of them waits for the end of the transaction, so that the
+ * next three statements see all of its operations.
+ */
+export function moveTargets(lanes: ReadonlyMap<string, number>): SqlStatement {
+  return {
+    text: `
+      update batch.lanes l set lane = m.lane from unnest($1::text[], $2::int2[]) m(target, lane)
+      where l.target = m.target and l.lane <> m.lane`,
+    values: [[...lanes.keys()], [...lanes.values()]],
+  };
+}
+
+/** Puts what waits into the lane of its table. */
+export function moveWaiting(place: 'pending' | 'delayed'): SqlStatement {
+  return {
+    text: `
+      update batch.${place} w set lane = l.lane
+      from batch.operations o join batch.lanes l on l.target = o.target
+      where o.seq = w.seq and w.lane <> l.lane`,
+  };
+}
+
+/** To be called last. Claims then begin at the start again: in its new lane an operation is behind their hints. */
+export function moveOperations(): SqlStatement {
+  return {
+    text: `
+      with moved as (
+        update batch.operations o set lane = l.lane
+        from batch.lanes l
+        where l.target = o.target and o.lane <> l.lane
+          and o.seq in (select seq from batch.pending union all select seq from batch.delayed)
+        returning 1
+      )
+      select nextval('batch.reentries'), (select count(*)::int from moved) as moved`,
+  };
+}
+
+/** Says that this worker lives, and answers how many do. */
+export function beat(id: string, name: string, livesForMs: number): SqlStatement {
+  return {
+    name: 'batch.beat',
+    text: `
+      with mine as (
+        insert into batch.workers (id, name) values ($1::uuid, $2) on conflict (id) do update set seen_at = now()
+      )
+      select 1 + count(*)::int as workers from batch.workers
+      where id <> $1::uuid and seen_at > now() - $3::int * interval '1 ms'`,
+    values: [id, name, livesForMs],
+  };
+}
+
+export function leave(id: string): SqlStatement {
+  return { text: 'delete from batch.workers where id = $1::uuid', values: [id] };
+}
+
+/** Notes that a lane stands still, or still does; answers how often it was tried. */
+export function recordFault({ lane, seq, message, sqlState }: LaneFault, worker: string): SqlStatement {
+  return {
+    text: `
+      insert into batch.lane_faults as f (lane, seq, failures, sql_state, message, worker, next_try_at)
+      values ($1::int2, $2::int8, 1, $3, $4, $5, now())
+      on conflict (lane) do update set
+        failures = f.failures + 1, seq = excluded.seq, sql_state = excluded.sql_state, message = excluded.message, worker = excluded.worker,
+        parked_at = null
+      returning failures`,
+    values: [lane, seq, sqlState ?? null, message, worker],
+  };
+}
+
+/** When the lane is tried again; with `park`, not before somebody says so. */
+export function scheduleTry(lane: number, delayMs: number, park: boolean): SqlStatement {
+  return {
+    text: `
+      update batch.lane_faults
+      set next_try_at = now() + $2::float8 * interval '1 ms', parked_at = case when $3::boolean then now() end
+      where lane = $1::int2`,
+    values: [lane, delayMs, park],
+  };
+}
+
+/** Faults of these lanes whose operation is not in the way any more; answers the lanes. */
+export function clearFaults(lanes: readonly number[]): SqlStatement {
+  return {
+    text: `
+      delete from batch.lane_faults f
+      where f.lane = any($1::int2[]) and not exists (
+        select from batch.operations o join batch.pending p on p.lane = f.lane and p.priority = o.priority and p.seq = o.seq
+        where o.seq = f.seq
+      )
+      returning lane`,
+    values: [lanes],
+  };
+}
+
+/** Faults of lanes in which nothing waits any more. */
+export function clearIdleFaults(): SqlStatement {
+  return {
+    text: `delete from batch.lane_faults f where not exists (select from batch.pending p where p.lane = f.lane)`,
+  };
+}
+
+/**
+ * Milliseconds until the next lane that stands still is tried again: at once when the operation in the way has gone, never when
+ * it is parked. Null when there is none to try.
+ */
+export function nextTry(): SqlStatement {
+  return {
+    text: `
+      select min(
+        case
+          when p.seq is null then 0
+          when f.parked_at is null then greatest(0, ceil(extract(epoch from f.next_try_at - now()) * 1000))
+        end)::float8 as "dueInMs"
+      from batch.lane_faults f
+      left join batch.operations o on o.seq = f.seq
+      left join batch.pending p on p.lane = f.lane and p.priority = o.priority and p.seq = f.seq`,
+  };
+}
+
+export function selectFaults(): SqlStatement {
+  return {
+    text: `
+      select f.lane, array(select l.target from batch.lanes l where l.lane = f.lane order by 1) as targets,
+        o.id as "operationId", f.failures, f.message, f.sql_state as "sqlState", f.worker,
+        f.first_failed_at as "firstFailedAt", f.next_try_at as "nextTryAt", f.parked_at as "parkedAt"
+      from batch.lane_faults f left join batch.operations o on o.seq = f.seq
+      order by f.lane`,
+  };
+}
+
+/** Lets a lane be tried at once, as if it had not failed. Answers no row when it does not stand still. */
+export function resumeLane(lane: number): SqlStatement {
+  return {
+    text: `
+      update batch.lane_faults set parked_at = null, failures = 0, next_try_at = now() where lane = $1::int2 returning lane`,
+    values: [lane],
+  };
+}

@@ -1,0 +1,58 @@
+import type { DeferredOutcome, Outcome, SettledOperation } from './operation-record.js';
+import type { DeferredRow, OutcomeRow } from './queue.sql.js';
+
+const MAX_ATTEMPTS = 32_767;
+
+/** An operation with a verdict. */
+export interface DecidedOperation extends SettledOperation {
+  outcome: Outcome;
+}
+
+/** An operation without one yet. */
+export interface DeferredOperation extends SettledOperation {
+  outcome: DeferredOutcome;
+}
+
+export const isDeferred = (operation: SettledOperation): operation is DeferredOperation =>
+  operation.outcome.status === 'deferred';
+export const isDecided = (operation: SettledOperation): operation is DecidedOperation => !isDeferred(operation);
+
+export function toDeferredRow({ operation, outcome }: DeferredOperation): DeferredRow {
+  const { seq, priority, lane, attempts } = operation;
+  const { reason, delayMs, rowKeys, error } = outcome;
+  return {
+    ...{ seq, priority, lane, reason, delayMs, rowKeys },
+    // Who waits behind another was not tried.
+    attempts: Math.min(reason === 'retry' ? attempts + 1 : attempts, MAX_ATTEMPTS),
+    code: error?.code ?? null,
+    message: error?.message ?? null,
+  };
+}
+
+/** What an ordinary success leaves out: one row changed at the first attempt. */
+export function isExceptional({ operation, outcome }: DecidedOperation): boolean {
+  return outcome.status === 'failed' || outcome.rowsAffected !== 1 || operation.attempts > 0;
+}
+
+export function toOutcomeRow({ operation, outcome }: DecidedOperation): OutcomeRow {
+  const error = outcome.status === 'failed' ? outcome.error : undefined;
+  return {
+    seq: operation.seq,
+    status: outcome.status,
+    rowsAffected: outcome.status === 'completed' ? outcome.rowsAffected : 0,
+    attempts: Math.min(operation.attempts + 1, MAX_ATTEMPTS),
+    code: error?.code ?? null,
+    message: error?.message ?? null,
+    constraint: error?.constraint ?? null,
+    column: error?.column ?? null,
+    sqlState: error?.sqlState ?? null,
+  };
+}
+
+export function countFailures(settled: readonly DecidedOperation[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { outcome } of settled) {
+    if (outcome.status === 'failed') counts.set(outcome.error.code, (counts.get(outcome.error.code) ?? 0) + 1);
+  }
+  return counts;
+}

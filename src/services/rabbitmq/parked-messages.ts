@@ -1,0 +1,134 @@
+import { connect, type Channel, type ChannelModel, type GetMessage } from 'amqplib';
+import { ConfirmedSender } from './confirmed-sender.js';
+import {
+  PARKED_AT_HEADER,
+  PARKED_CODE_HEADER,
+  PARKED_ID_HEADER,
+  PARKED_REASON_HEADER,
+  toReplayed,
+} from './parked-message.js';
+import { parkedQueue } from './topology.js';
+
+/** A message that waits for people. */
+export interface ParkedMessage {
+  /** Made when it was parked. */
+  id: string;
+  /** Of its sender, where there is one. */
+  messageId?: string;
+  code: string;
+  reason: string;
+  /** ISO 8601 in UTC. */
+  parkedAt: string;
+  body: Buffer;
+}
+
+export interface ParkedSelection {
+  /** The id of the message, or that of its parking; default: every message. */
+  id?: string;
+  /** At most so many; default: any number. */
+  limit?: number;
+  /** Ends the work after the messages that are under way. */
+  signal?: AbortSignal;
+}
+
+/** Confirms and acknowledgements are awaited for so many together. */
+const BATCH = 200;
+
+/**
+ * Looks through the parked messages of a queue, sends them again, or throws them away. It promises that a message leaves the parking
+ * only when the broker has it in its queue again. If the process dies in between, it is in both, and may be sent twice.
+ */
+export class ParkedMessages {
+  private constructor(
+    private readonly model: ChannelModel,
+    private readonly queue: string,
+  ) {}
+
+  static async open(url: string, queue: string): Promise<ParkedMessages> {
+    const model = await connect(url, { clientProperties: { connection_name: 'batch-service dead-letters' } });
+    // What breaks shows in the calls.
+    model.on('error', () => undefined);
+    return new ParkedMessages(model, queue);
+  }
+
+  /** The oldest `limit`, and how many there are. They stay where they are. */
+  async list(limit: number): Promise<{ total: number; messages: ParkedMessage[] }> {
+    const messages: ParkedMessage[] = [];
+    const total = await this.walk({ limit }, async (batch) => {
+      messages.push(...batch.map(describe));
+      return 'keep';
+    });
+    return { total, messages };
+  }
+
+  /** Sends them into their queue as they were sent first, oldest first; `onMoved` is told of each that is there. */
+  async replay(selection: ParkedSelection, onMoved: (message: ParkedMessage) => void): Promise<void> {
+    const sender = await ConfirmedSender.open(this.model, this.queue);
+    await this.walk(selection, async (batch) => {
+      await Promise.all(batch.map(({ content, properties }) => sender.send(content, toReplayed(properties))));
+      for (const message of batch) onMoved(describe(message));
+      return 'remove';
+    });
+    await sender.close();
+  }
+
+  async discard(selection: ParkedSelection, onDiscarded: (message: ParkedMessage) => void): Promise<void> {
+    await this.walk(selection, async (batch) => {
+      for (const message of batch) onDiscarded(describe(message));
+      return 'remove';
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.model.close();
+  }
+
+  /**
+   * Gives what was parked when it began to `work`, batch by batch; answers how many that were. What is not removed returns to
+   * its place when the channel is closed, also when the process dies.
+   */
+  private async walk(
+    { id, limit = Infinity, signal }: ParkedSelection,
+    work: (batch: GetMessage[]) => Promise<'keep' | 'remove'>,
+  ): Promise<number> {
+    const channel = await this.model.createChannel();
+    channel.on('error', () => undefined);
+    const { messageCount } = await channel.checkQueue(parkedQueue(this.queue));
+    let seen = 0;
+    let done = 0;
+    while (seen < messageCount && done < limit && signal?.aborted !== true) {
+      const wanted = id === undefined ? limit - done : BATCH;
+      const taken = await this.take(channel, Math.min(BATCH, messageCount - seen, wanted));
+      if (taken.length === 0) break;
+      seen += taken.length;
+      const chosen = taken.filter((message) => isNamed(message, id)).slice(0, limit - done);
+      done += chosen.length;
+      if (chosen.length > 0 && (await work(chosen)) === 'remove') for (const message of chosen) channel.ack(message);
+    }
+    // The broker has the acknowledgements when it has closed the channel.
+    await channel.close();
+    return messageCount;
+  }
+
+  private async take(channel: Channel, count: number): Promise<GetMessage[]> {
+    const gets = Array.from({ length: count }, () => channel.get(parkedQueue(this.queue)));
+    return (await Promise.all(gets)).filter((message) => message !== false);
+  }
+}
+
+function isNamed({ properties }: GetMessage, id: string | undefined): boolean {
+  return id === undefined || properties.messageId === id || properties.headers?.[PARKED_ID_HEADER] === id;
+}
+
+function describe({ content, properties }: GetMessage): ParkedMessage {
+  const { messageId } = properties as { messageId?: string };
+  const header = (name: string): string => String(properties.headers?.[name] ?? '');
+  return {
+    id: header(PARKED_ID_HEADER),
+    ...(messageId !== undefined && { messageId }),
+    code: header(PARKED_CODE_HEADER),
+    reason: header(PARKED_REASON_HEADER),
+    parkedAt: header(PARKED_AT_HEADER),
+    body: content,
+  };
+}

@@ -1,0 +1,59 @@
+import type { ChannelModel, Message } from 'amqplib';
+import type { MetricsService } from '../observability/metrics.service.js';
+import { ConfirmedSender, UnencodableMessageError } from './confirmed-sender.js';
+import { toBarelyParked, toParked, type ParkingReason } from './parked-message.js';
+import { declareParkedQueue, parkedQueue } from './topology.js';
+
+/**
+ * Puts messages that only people can help into the queue `<queue>.parked`. It promises that a message is safe there when `park`
+ * resolves; the original is acknowledged after that, by the caller. If the process dies in between, the message is parked
+ * twice, never lost.
+ */
+export class Parking {
+  private sender: Promise<ConfirmedSender> | undefined;
+
+  constructor(
+    private readonly model: ChannelModel,
+    private readonly queue: string,
+    private readonly metrics: MetricsService,
+  ) {}
+
+  /** @throws when it is not certain that the message is parked. The next call begins with a new channel. */
+  async park(message: Message, why: ParkingReason): Promise<void> {
+    this.sender ??= this.open();
+    const sender = this.sender;
+    try {
+      await send(await sender, message, why);
+    } catch (error) {
+      this.abandon(sender);
+      throw error;
+    }
+    this.metrics.recordMessageParked(why.code);
+  }
+
+  /** Declares the queue as well: somebody may have deleted it. */
+  private async open(): Promise<ConfirmedSender> {
+    await declareParkedQueue(this.model, this.queue);
+    return ConfirmedSender.open(this.model, parkedQueue(this.queue));
+  }
+
+  private abandon(sender: Promise<ConfirmedSender>): void {
+    if (this.sender === sender) this.sender = undefined;
+    sender.then(
+      (opened) => opened.close(),
+      // Told to the caller already.
+      () => undefined,
+    );
+  }
+}
+
+/** Some of what can be read cannot be written again; the bytes of the message are worth more than its headers. */
+async function send(sender: ConfirmedSender, { content, properties }: Message, why: ParkingReason): Promise<void> {
+  const now = new Date();
+  try {
+    await sender.send(content, toParked(properties, why, now));
+  } catch (error) {
+    if (!(error instanceof UnencodableMessageError)) throw error;
+    await sender.send(content, toBarelyParked(properties, why, now));
+  }
+}

@@ -1,0 +1,146 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type BeforeApplicationShutdown,
+  type OnApplicationBootstrap,
+} from '@nestjs/common';
+import { SETTINGS, type Settings } from '../config/settings.js';
+import { DatabaseService } from '../database/database.service.js';
+import type { SqlStatement } from '../database/sql.js';
+import { MetricsService } from '../observability/metrics.service.js';
+import { Poller, type PollTask } from '../poller/poller.js';
+import { advance, cutoffsAt, isAtEnd, NEW_WALK, pauseAfter, type Cutoffs, type Walk } from './retention-policy.js';
+import {
+  deleteChunks,
+  deleteCompleted,
+  deleteFailed,
+  deleteLostWorkers,
+  takeTurn,
+  type StepRow,
+  type Turn,
+} from './retention.sql.js';
+
+/** The most operations that one transaction deletes. */
+const OPERATIONS_PER_STEP = 2000;
+const INTERVAL_MS = 60_000;
+/** What was passed over, as a chunk that nobody had announced, is looked at again after so long. */
+const WALK_AGAIN_MS = 6 * 3_600_000;
+
+/** In this order: a chunk goes after its operations. */
+const KINDS = ['completed', 'failed', 'chunk'] as const;
+type Kind = (typeof KINDS)[number];
+
+interface Step {
+  more: boolean;
+  workers: number;
+}
+
+/**
+ * Deletes what has been settled for longer than the settings say. It promises to touch nothing that waits, nothing that is
+ * not announced and nothing younger; to be at it in one process at a time, in steps of some milliseconds; and to leave nine
+ * tenths of the time to others. Whatever it was prevented from, it does later.
+ */
+@Injectable()
+export class RetentionService implements PollTask, OnApplicationBootstrap, BeforeApplicationShutdown {
+  private readonly logger = new Logger(RetentionService.name);
+  private readonly poller = new Poller(this);
+  private walks = newWalks();
+  private walkAgainAt = 0;
+  private deleted = new Map<string, number>();
+
+  constructor(
+    @Inject(SETTINGS) private readonly settings: Pick<Settings, 'retention'>,
+    private readonly database: DatabaseService,
+    private readonly metrics: MetricsService,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    // Workers that start at the same time should not meet every minute.
+    this.poller.start(Math.random() * INTERVAL_MS);
+  }
+
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.poller.stop();
+  }
+
+  /** One step. Answers when to make the next. */
+  async poll(): Promise<number> {
+    this.beginAnewWhenDue();
+    const startedAt = performance.now();
+    for (const kind of KINDS) {
+      const step = await this.step(kind);
+      if (step === undefined) return INTERVAL_MS;
+      if (step.more) return pauseAfter(performance.now() - startedAt, step.workers);
+    }
+    await this.database.query(deleteLostWorkers());
+    this.tellDeleted();
+    return INTERVAL_MS;
+  }
+
+  afterFailure(error: unknown): number {
+    this.logger.warn(`Nothing old is deleted for the moment, it is tried again: ${(error as Error).message}`);
+    return INTERVAL_MS;
+  }
+
+  /** Nothing when another process is at it. */
+  private async step(kind: Kind): Promise<Step | undefined> {
+    const walk = this.walks[kind];
+    const done = await this.database.transaction(async (tx) => {
+      const { rows: turns } = await tx.query<Turn>(takeTurn());
+      const { held, now, workers } = turns[0]!;
+      if (!held) return undefined;
+      const statement = statementOf(kind, walk, cutoffsAt(now, this.settings.retention));
+      const row = statement && (await tx.query<StepRow>(statement)).rows[0]!;
+      return { row, workers };
+    });
+    if (done?.row === undefined) return done && { more: false, workers: done.workers };
+    const { row, workers } = done;
+    this.count(row);
+    const window = kind === 'failed' ? OPERATIONS_PER_STEP : walk.window;
+    const last = row.settledAt !== null && row.tie !== null ? { settledAt: row.settledAt, tie: row.tie } : null;
+    const result = { walked: row.walked, last, cut: row.completed === OPERATIONS_PER_STEP };
+    this.walks[kind] = advance(walk, result);
+    return { more: !isAtEnd(result, window), workers };
+  }
+
+  private beginAnewWhenDue(): void {
+    if (performance.now() < this.walkAgainAt) return;
+    this.walks = newWalks();
+    this.walkAgainAt = performance.now() + WALK_AGAIN_MS;
+  }
+
+  private count({ completed, failed, cancelled, chunks }: StepRow): void {
+    for (const [kind, count] of Object.entries({ completed, failed, cancelled, chunk: chunks })) {
+      if (count === 0) continue;
+      this.metrics.recordDeleted(kind, count);
+      this.deleted.set(kind, (this.deleted.get(kind) ?? 0) + count);
+    }
+  }
+
+  private tellDeleted(): void {
+    if (this.deleted.size === 0) return;
+    this.logger.log({ message: 'Deleted what was settled long ago', ...Object.fromEntries(this.deleted) });
+    this.deleted = new Map();
+  }
+}
+
+function newWalks(): Record<Kind, Walk> {
+  return { completed: NEW_WALK, failed: NEW_WALK, chunk: NEW_WALK };
+}
+
+/** Nothing when that kind is kept for ever. */
+function statementOf(kind: Kind, { place, window }: Walk, cutoffs: Cutoffs): SqlStatement | undefined {
+  const before = cutoffs[kind];
+  if (before === undefined) return undefined;
+  switch (kind) {
+    case 'completed':
+      return deleteCompleted(place, before, window, OPERATIONS_PER_STEP);
+    case 'failed':
+      return deleteFailed(place, before, OPERATIONS_PER_STEP);
+    case 'chunk':
+      return deleteChunks(place, before, window);
+    default:
+      return kind satisfies never;
+  }
+}

@@ -1,0 +1,163 @@
+import type { SqlStatement } from '../database/sql.js';
+import type { Place } from './retention-policy.js';
+
+/** Advisory lock of the one who deletes: `pg_try_advisory_xact_lock(class, id)`. */
+const RETENTION_LOCK = [0x0b47c7, 1] as const;
+
+export interface Turn {
+  held: boolean;
+  now: Date;
+  /** Workers that live; each of them deletes. */
+  workers: number;
+}
+
+/** Takes the lock until the end of the transaction, if nobody has it. */
+export function takeTurn(): SqlStatement {
+  return {
+    name: 'batch.retention_turn',
+    text: `
+      select pg_try_advisory_xact_lock($1::int, $2::int) as held, now(),
+        (select count(*)::int from batch.workers where seen_at > now() - interval '10 seconds') as workers`,
+    values: [...RETENTION_LOCK],
+  };
+}
+
+/** What a step found and did. */
+export interface StepRow {
+  walked: number;
+  settledAt: string | null;
+  tie: string | null;
+  completed: number;
+  failed: number;
+  cancelled: number;
+  chunks: number;
+}
+
+const CHUNKS_FROM = (limit: string): string => `
+        select c.id, c.settled_at, c.seqs, c.announce and c.notified_at is null as unannounced
+        from batch.chunks c
+        where c.settled_at >= $1::timestamptz and (c.settled_at, c.id) > ($1::timestamptz, $2::int8)
+          and c.settled_at < $3::timestamptz
+        order by c.settled_at, c.id
+        limit ${limit}::int`;
+
+const LAST_OF = (tie: string): string =>
+  `select settled_at::text as "settledAt", ${tie}::text as tie from walked order by settled_at desc, ${tie} desc limit 1`;
+
+/**
+ * Deletes completed operations with their outcomes, at most `limit`, of the `window` oldest chunks behind `from` that were
+ * settled before `before`.
+ *
+ * A chunk's ranges also hold operations that a retry has put back into the queue, or that a later chunk has settled: those are
+ * not its own any more. What is announced is read from the operations, so all of them stay until their chunk is announced.
+ *
+ * One statement, so all that is asked of an operation is seen at the same moment; and a completed operation stays one.
+ */
+export function deleteCompleted(from: Place, before: Date, window: number, limit: number): SqlStatement {
+  return {
+    // Unnamed: how many chunks there are decides the plan.
+    text: `
+      with walked as materialized (${CHUNKS_FROM('$4')}
+      ),
+      doomed as materialized (
+        select o.seq, x.seq is not null as noted
+        from walked w
+        cross join unnest(w.seqs) as settled (seqs)
+        cross join lateral (
+          select o.seq, o.priority, o.lane from batch.operations o
+          where o.seq >= lower(settled.seqs) and o.seq < upper(settled.seqs)
+          offset 0
+        ) o
+        left join lateral (
+          select x.seq, x.status, x.chunk_id from batch.outcomes x where x.seq = o.seq offset 0
+        ) x on true
+        where not w.unannounced
+          and (x.seq is null or x.status = 'completed' and x.chunk_id = w.id)
+          and not exists (select from batch.pending p where p.lane = o.lane and p.priority = o.priority and p.seq = o.seq offset 0)
+          and not exists (select from batch.delayed d where d.seq = o.seq offset 0)
+        limit $5::int
+      ),
+      outcome as (
+        delete from batch.outcomes x using doomed d where x.seq = d.seq and d.noted
+      ),
+      operation as (
+        delete from batch.operations o using doomed d where o.seq = d.seq returning 1
+      )
+      select (select count(*)::int from walked) as walked, last.*, (select count(*)::int from operation) as completed,
+        0 as failed, 0 as cancelled, 0 as chunks
+      from (values (1)) one left join (${LAST_OF('id')}) last on true`,
+    values: [from.settledAt, from.tie, before, window, limit],
+  };
+}
+
+/**
+ * Deletes failed and cancelled operations with their outcomes, among the `limit` oldest outcomes behind `from` that are older
+ * than `before`.
+ *
+ * Who retries an operation deletes its outcome first, so the lock on it decides: what is being retried is passed over.
+ */
+export function deleteFailed(from: Place, before: Date, limit: number): SqlStatement {
+  return {
+    text: `
+      with walked as materialized (
+        select x.seq, x.settled_at from batch.outcomes x
+        where x.settled_at >= $1::timestamptz and (x.settled_at, x.seq) > ($1::timestamptz, $2::int8)
+          and x.settled_at < $3::timestamptz
+        order by x.settled_at, x.seq
+        limit $4::int
+      ),
+      doomed as materialized (
+        select x.seq, x.status
+        from walked w join batch.outcomes x on x.seq = w.seq join batch.operations o on o.seq = w.seq
+        where x.status in ('failed', 'cancelled')
+          and not exists (select from batch.chunks c where c.id = x.chunk_id and c.announce and c.notified_at is null)
+          and not exists (select from batch.pending p where p.lane = o.lane and p.priority = o.priority and p.seq = o.seq)
+          and not exists (select from batch.delayed d where d.seq = o.seq)
+        for update of x skip locked
+      ),
+      outcome as (
+        delete from batch.outcomes x using doomed d where x.seq = d.seq
+      ),
+      operation as (
+        delete from batch.operations o using doomed d where o.seq = d.seq
+      )
+      select (select count(*)::int from walked) as walked, last.*, 0 as completed,
+        (select count(*)::int from doomed where status = 'failed') as failed,
+        (select count(*)::int from doomed where status = 'cancelled') as cancelled, 0 as chunks
+      from (values (1)) one left join (${LAST_OF('seq')}) last on true`,
+    values: [from.settledAt, from.tie, before, limit],
+  };
+}
+
+/** Deletes chunks of which no operation is left, among the `window` oldest behind `from` that were settled before `before`. */
+export function deleteChunks(from: Place, before: Date, window: number): SqlStatement {
+  return {
+    text: `
+      with walked as materialized (${CHUNKS_FROM('$4')}
+      ),
+      doomed as materialized (
+        select c.id
+        from walked w join batch.chunks c on c.id = w.id
+        where not (c.announce and c.notified_at is null)
+          and not exists (
+            select from unnest(w.seqs) as settled (seqs)
+            join lateral (
+              select from batch.operations o where o.seq >= lower(settled.seqs) and o.seq < upper(settled.seqs) limit 1
+            ) o on true
+          )
+        for update of c skip locked
+      ),
+      gone as (
+        delete from batch.chunks c using doomed d where c.id = d.id
+      )
+      select (select count(*)::int from walked) as walked, last.*, 0 as completed, 0 as failed, 0 as cancelled,
+        (select count(*)::int from doomed) as chunks
+      from (values (1)) one left join (${LAST_OF('id')}) last on true`,
+    values: [from.settledAt, from.tie, before, window],
+  };
+}
+
+/** Processes that went without signing off. */
+export function deleteLostWorkers(): SqlStatement {
+  return { text: `delete from batch.workers where seen_at < now() - interval '1 day'` };
+}

@@ -1,0 +1,42 @@
+import type { ErrorCode } from '../../interfaces/error.js';
+import type { BoundOperation } from '../planner/bound-operation.js';
+import type { RowKeys } from './row-keys.reader.js';
+import type { WaitingRecord } from './waiting.sql.js';
+import { WaitingRows } from './waiting-rows.js';
+
+/** An operation that failed and is tried again. */
+export interface PutOff {
+  code: ErrorCode;
+  delayMs: number;
+}
+
+/**
+ * Which operations wait behind others, with milliseconds: those on the row of one that waits or is put off, those on the row of
+ * such a one, and so on. Whoever is held back is not put off, whatever it met. Pure.
+ *
+ * @param operations of a chunk, in the order of execution
+ * @param queued those that wait in the queue
+ */
+export function holdBack(
+  operations: readonly BoundOperation[],
+  keys: RowKeys,
+  queued: readonly WaitingRecord[],
+  putOff: ReadonlyMap<BoundOperation, PutOff>,
+): Map<BoundOperation, number> {
+  const waiting = new WaitingRows();
+  for (const record of queued) waiting.add([record.key], record);
+  const held = new Map<BoundOperation, number>();
+  for (const operation of operations) {
+    const { seq, priority } = operation.operation;
+    const own = keys.get(operation) ?? [];
+    const delayMs = waiting.delayOf(operation, own);
+    const failed = putOff.get(operation);
+    if (delayMs !== undefined) {
+      held.set(operation, delayMs);
+      waiting.add(own, { seq, priority, reason: 'behind', code: null, dueInMs: delayMs });
+    } else if (failed !== undefined) {
+      waiting.add(own, { seq, priority, reason: 'retry', code: failed.code, dueInMs: failed.delayMs });
+    }
+  }
+  return held;
+}

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import { isolate } from '../../batch/isolate.js';
+import { sendAlong } from '../database/send-along.js';
+import type { SqlClient } from '../database/sql.js';
+import { errorKind } from '../database/sql-state.js';
+import { toBlame } from '../database/to-blame.js';
+import type { BoundOperation } from '../planner/bound-operation.js';
+import { namedRows } from './named-rows.js';
+import { hashValues, type HashRow, type KeySource, type KeyValues } from './row-keys.sql.js';
+
+/** By operation, what its rows are known by: 64-bit numbers as texts, equal for equal values of the same unique key. */
+export type RowKeys = ReadonlyMap<BoundOperation, readonly string[]>;
+
+interface Source extends KeySource {
+  rows: KeyValues[];
+}
+
+/**
+ * Asks PostgreSQL for the row keys of operations, by one statement. Operations on the same row share a key; that two rows do
+ * is as likely as that two numbers of 64 bits are equal. A value that is none of its type names no row: its operation
+ * fails. Of a type that cannot be hashed all values count as equal. The transaction stays usable.
+ */
+export async function readRowKeys(tx: SqlClient, operations: readonly BoundOperation[]): Promise<RowKeys> {
+  const owners: BoundOperation[] = [];
+  const sources = new Map<string, Source>();
+  for (const operation of operations) {
+    for (const { key, columns, stored, texts } of namedRows(operation)) {
+      const id = `${stored} ${key}`;
+      const source = sources.get(id) ?? { key, columns, stored, rows: [] };
+      sources.set(id, source);
+      source.rows.push({ ord: owners.push(operation) - 1, texts });
+    }
+  }
+  const keys = new Map<BoundOperation, string[]>(operations.map((operation) => [operation, []]));
+  for (const { ord, hash } of await hashAll(tx, [...sources.values()])) keys.get(owners[ord]!)!.push(hash);
+  return keys;
+}
+
+async function hashAll(tx: SqlClient, sources: readonly Source[]): Promise<HashRow[]> {
+  if (sources.length === 0) return [];
+  try {
+    return await hashInSavepoint(tx, sources);
+  } catch (error) {
+    if (errorKind(error) === 'transient') throw error;
+  }
+  const hashes: HashRow[] = [];
+  for (const source of sources) hashes.push(...(await hashCarefully(tx, source)));
+  return hashes;
+}
+
+async function hashCarefully(tx: SqlClient, { rows: all, ...source }: Source): Promise<HashRow[]> {
+  // Whether a type can be hashed is only seen from a row.
+  const sample: KeyValues = { ord: -1, texts: [] };
+  const hashes = await isolate<KeyValues, HashRow[]>(all, {
+    attempt: async (rows) => {
+      const found = await hashInSavepoint(tx, [{ ...source, rows: rows.length > 0 ? rows : [sample] }]);
+      const byOrd = new Map(found.map((row) => [row.ord, row]));
+      return rows.map(({ ord }) => [byOrd.get(ord)!]);
+    },
+    blame: toBlame,
+    failure: ({ ord }, error) => (errorKind(error) === 'systemic' ? [{ ord, hash: hashOfAllValues(source.key) }] : []),
+  });
+  return hashes.flat();
+}
+
+function hashOfAllValues(key: string): string {
+  return createHash('sha256').update(key).digest().readBigInt64BE().toString();
+}
+
+async function hashInSavepoint(
+  tx: SqlClient,
+  sources: readonly (KeySource & { rows: readonly KeyValues[] })[],
+): Promise<HashRow[]> {
+  const [begun, hashed] = await Promise.allSettled([
+    tx.query({ text: 'savepoint row_keys' }),
+    tx.query<HashRow>(hashValues(sources)),
+  ]);
+  if (begun.status === 'rejected') throw begun.reason;
+  if (hashed.status === 'rejected') await tx.query({ text: 'rollback to savepoint row_keys' });
+  sendAlong(tx, 'release savepoint row_keys');
+  if (hashed.status === 'rejected') throw hashed.reason;
+  return hashed.value.rows;
+}

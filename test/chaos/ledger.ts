@@ -1,0 +1,88 @@
+import type { ErrorCode } from '../../src/interfaces/error.js';
+import type { ICreateBatchOperationRequest } from '../../src/interfaces/operation.js';
+import type { IOperationsSettledEvent } from '../../src/interfaces/settled-event.js';
+
+export type Verdict = 'completed' | ErrorCode;
+
+/** An operation as its stream wants it, and what has to become of it. */
+export interface PlannedOperation {
+  request: Omit<ICreateBatchOperationRequest, 'id' | 'source'>;
+  expected: Verdict;
+}
+
+export type IdentifiedRequest = ICreateBatchOperationRequest & { id: string; source: string };
+
+/** An operation that was handed over, and what is known of it. Times are those of `Date.now()`. */
+export interface LedgerEntry {
+  request: IdentifiedRequest;
+  expected: Verdict;
+  /** What is handed over one after the other, `history/rest-1.3`; undefined where no order was agreed on. */
+  stream?: string;
+  attempts: number;
+  acknowledgedAt?: number;
+  announced?: Announcement;
+}
+
+export interface Announcement {
+  verdict: Verdict;
+  source: string;
+  /** Of the message among all messages. */
+  position: number;
+  /** How often it came. */
+  times: number;
+}
+
+/** What was handed over, acknowledged and announced: the callers' memory. It lies in this process, which nothing kills. */
+export class Ledger {
+  private readonly byId = new Map<string, LedgerEntry>();
+  private messages = 0;
+  /** Announced, but never handed over. */
+  readonly strangers = new Set<string>();
+  /** Answers that an operation was refused, which none should have been. */
+  readonly refusals: { id: string; code: string; message: string }[] = [];
+  /** Attempts without an acknowledgement, by what they met. */
+  readonly unknowns = new Map<string, number>();
+
+  get entries(): Iterable<LedgerEntry> {
+    return this.byId.values();
+  }
+
+  get size(): number {
+    return this.byId.size;
+  }
+
+  get unannounced(): number {
+    let count = 0;
+    for (const { announced } of this.byId.values()) if (announced === undefined) count += 1;
+    return count;
+  }
+
+  open(entry: LedgerEntry): void {
+    this.byId.set(entry.request.id, entry);
+  }
+
+  /** Forgets under which id the operation went out before. */
+  rename(entry: LedgerEntry, id: string): void {
+    this.byId.delete(entry.request.id);
+    entry.request = { ...entry.request, id };
+    this.open(entry);
+  }
+
+  missed(reason: string): void {
+    this.unknowns.set(reason, (this.unknowns.get(reason) ?? 0) + 1);
+  }
+
+  announce({ source, completed, failed }: IOperationsSettledEvent): void {
+    this.messages += 1;
+    for (const id of completed) this.note(id, source, 'completed');
+    for (const { id, code } of failed) this.note(id, source, code);
+  }
+
+  private note(id: string, source: string, verdict: Verdict): void {
+    const entry = this.byId.get(id);
+    if (entry === undefined) return void this.strangers.add(id);
+    // The first message tells the order; a repeated one must not say anything else.
+    if (entry.announced === undefined) entry.announced = { verdict, source, position: this.messages, times: 1 };
+    else entry.announced = { ...entry.announced, verdict, times: entry.announced.times + 1 };
+  }
+}

@@ -1,0 +1,192 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server } from 'node:net';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Readiness } from '../../src/services/health/health.service.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { eventually } from '../support/eventually.js';
+import { freePort } from '../support/free-port.js';
+import {
+  buildService,
+  startServiceProcess,
+  type ServiceProcess,
+  type ServiceProcessOptions,
+} from '../support/service-process.js';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import { testEnvironment, type TestEnvironment } from '../support/test-settings.js';
+
+/** Whatever comes up first. */
+describe('a start', () => {
+  let database: TestDatabase;
+  let proxy: TcpProxy;
+  let environment: TestEnvironment & { HTTP_PORT: string };
+  const processes: ServiceProcess[] = [];
+
+  beforeAll(buildService, 120_000);
+  beforeEach(async () => {
+    database = await createTestDatabase();
+    proxy = await startTcpProxy(database.connection);
+    environment = {
+      ...testEnvironment(database.environment),
+      DB_HOST: proxy.host,
+      DB_PORT: String(proxy.port),
+      HTTP_PORT: String(await freePort()),
+      LOG_LEVEL: 'info',
+    };
+  });
+  afterEach(async () => {
+    await Promise.all(processes.splice(0).map((service) => service.end()));
+    await proxy.close();
+    await database.drop();
+  });
+
+  async function start(
+    overrides: TestEnvironment = {},
+    options: Partial<ServiceProcessOptions> = {},
+  ): Promise<ServiceProcess> {
+    const service = await startServiceProcess({ environment: { ...environment, ...overrides }, ...options });
+    processes.push(service);
+    return service;
+  }
+
+  async function readiness(): Promise<Readiness> {
+    const response = await fetch(`http://127.0.0.1:${environment.HTTP_PORT}/health/ready`);
+    return (await response.json()) as Readiness;
+  }
+
+  describe('before the database', () => {
+    it.each(['refuse', 'stall'] as const)('waits for it, and says so with every attempt (%s)', async (fault) => {
+      proxy[fault]();
+      const service = await start();
+      await service.said(/Attempt 1 to connect failed.*does not answer.*DB_HOST/);
+      if (fault === 'refuse') await service.said(/Attempt 2 to connect failed/);
+
+      proxy.accept();
+
+      await service.up();
+      expect((await readiness()).parts.database).toEqual({ status: 'up' });
+    });
+
+    it('waits for one that is only starting', async () => {
+      const server = await startingServer(database.connection, 1);
+      const service = await start({ DB_PORT: String((server.address() as AddressInfo).port) });
+
+      await service.said(/Attempt 1 to connect failed.*the database system is starting up/);
+      await service.up();
+
+      await service.end();
+      server.close();
+    });
+
+    it('waits for it to migrate as well', async () => {
+      proxy.refuse();
+      const migration = await start({}, { program: 'migrate' });
+      await migration.said(/Attempt 1 to connect failed/);
+
+      proxy.accept();
+
+      expect(await migration.exited).toBe(0);
+      expect(migration.output).toContain('No migration was missing');
+    });
+
+    it('gives up when that takes too long, and says what to look at', async () => {
+      proxy.refuse();
+      const service = await start({ DB_WAIT_TIMEOUT: '1200' });
+
+      expect(await service.exited).toBe(1);
+      expect(service.output.match(/Attempt \d/g)).toEqual(['Attempt 1', 'Attempt 2']);
+      expect(service.output).toMatch(/could not start: PostgreSQL on .* does not answer .*DB_HOST/);
+      expect(service.output).not.toMatch(/^\s+at /m);
+    });
+
+    it('does not wait for what waiting does not cure', async () => {
+      const service = await start({ DB_NAME: 'no_such_database' });
+
+      expect(await service.exited).toBe(1);
+      expect(service.output).not.toContain('Attempt');
+    });
+
+    it('ends at once when it is told to stop', async () => {
+      proxy.refuse();
+      const service = await start();
+      await service.said(/Attempt 1 to connect failed/);
+      const toldAt = performance.now();
+
+      service.signal('SIGTERM');
+
+      expect(await service.exited).toBe(1);
+      expect(performance.now() - toldAt).toBeLessThan(5000);
+    });
+  });
+
+  it('before the broker serves all the same, is not ready, and connects when the broker is there', async () => {
+    const url = new URL(environment.BATCH_SERVICE_RMQ_URL!);
+    const broker = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
+    broker.refuse();
+    const service = await start({ BATCH_SERVICE_RMQ_URL: broker.through(url.href) });
+    await service.up();
+    expect(await readiness()).toMatchObject({ status: 'not_ready', parts: { rabbitmq: { status: 'down' } } });
+
+    broker.accept();
+
+    await eventually(async () => expect((await readiness()).status).toBe('ready'));
+    await service.end();
+    await broker.close();
+  });
+
+  it.each(['main', 'migrate'] as const)(
+    'is refused to %s on a database that a newer version has migrated, and says which migrations those are',
+    async (program) => {
+      await database.client.query(`insert into batch.migrations (timestamp, name) values (9, 'AddFuture9')`);
+      const service = await start({}, { program });
+
+      expect(await service.exited).toBe(1);
+      expect(service.output).toMatch(
+        new RegExp(`"${database.name}" .* newer version .*AddFuture9.*start that version`),
+      );
+      expect(service.output).not.toMatch(/^\s+at /m);
+    },
+  );
+
+  it('is refused on a PostgreSQL that is too old', async () => {
+    // PostgreSQL says which it is by a function, which this database has another one of.
+    await database.client.query(`
+      create function current_setting(text) returns text language sql as
+        $$ select case $1 when 'server_version_num' then '130014' else '13.14' end $$;
+      alter database ${database.name} set search_path = public, pg_catalog`);
+    const service = await start();
+
+    expect(await service.exited).toBe(1);
+    expect(service.output).toMatch(/PostgreSQL on .* is version 13\.14: the service needs 14 or newer/);
+  });
+});
+
+/** A server that tells its first callers that it is starting, as PostgreSQL does, and leads the others to `target`. */
+async function startingServer(target: { host: string; port: number }, refusals: number): Promise<Server> {
+  let left = refusals;
+  const server = createServer((caller) => {
+    caller.on('error', () => undefined);
+    if (left > 0) {
+      left -= 1;
+      caller.once('data', () => caller.end(STARTING_UP));
+      return;
+    }
+    const upstream = connect(target);
+    upstream.on('error', () => caller.destroy());
+    caller.pipe(upstream).pipe(caller);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
+
+const STARTING_UP = errorResponse({ S: 'FATAL', V: 'FATAL', C: '57P03', M: 'the database system is starting up' });
+
+/** https://www.postgresql.org/docs/current/protocol-message-formats.html, ErrorResponse */
+function errorResponse(fields: Record<string, string>): Buffer {
+  const body = Object.entries(fields)
+    .map(([name, value]) => `${name}${value}\0`)
+    .join('');
+  const head = Buffer.alloc(5);
+  head.write('E');
+  head.writeInt32BE(4 + body.length + 1, 1);
+  return Buffer.concat([head, Buffer.from(`${body}\0`)]);
+}

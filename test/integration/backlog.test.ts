@@ -1,0 +1,171 @@
+import type { DataSource } from 'typeorm';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { BacklogService } from '../../src/services/backpressure/backlog.service.js';
+import { createDataSource } from '../../src/services/database/data-source.js';
+import { DatabaseService } from '../../src/services/database/database.service.js';
+import type { SqlResult, SqlStatement } from '../../src/services/database/sql.js';
+import { MetricsService } from '../../src/services/observability/metrics.service.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { eventually } from '../support/eventually.js';
+import { testSettings } from '../support/test-settings.js';
+
+const LIMIT = 100;
+
+/** Counts the counts, and lets a test hold or fail the next ones. */
+class GatedDatabase extends DatabaseService {
+  counts = 0;
+  gate: Promise<void> = Promise.resolve();
+
+  override async query<Row>(statement: SqlStatement): Promise<SqlResult<Row>> {
+    this.counts += 1;
+    await this.gate;
+    return super.query<Row>(statement);
+  }
+}
+
+describe('the limit of the backlog', () => {
+  let database: TestDatabase;
+  let dataSource: DataSource;
+  let gated: GatedDatabase;
+  let metrics: MetricsService;
+  let backlog: BacklogService;
+
+  const fill = async (pending: number, delayed = 0): Promise<void> => {
+    await database.client.query(
+      'insert into batch.pending (lane, priority, seq) select 1, 0, n from generate_series(1, $1::int) n',
+      [pending],
+    );
+    await database.client.query(
+      `insert into batch.delayed (seq, available_at, priority, lane)
+       select 1000000 + n, now() + interval '1 day', 0, 1 from generate_series(1, $1::int) n`,
+      [delayed],
+    );
+  };
+  const empty = () => database.client.query('truncate batch.pending, batch.delayed, batch.chunks');
+  const outcomeOf = async (operations = 1): Promise<string | undefined> => {
+    try {
+      (await backlog.enter(operations))(0);
+      return undefined;
+    } catch (error) {
+      return (error as { code: string }).code;
+    }
+  };
+  const eventuallyCounted = async (): Promise<void> => {
+    while ((await metrics.render()).body.includes('batch_backlog_operations Nan')) await new Promise(setImmediate);
+  };
+  /** As soon as a count says so; the first one is never waited for. */
+  const refused = () => eventually(async () => expect(await outcomeOf()).toBe('QUEUE_FULL'));
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    dataSource = await createDataSource(testSettings({ ...database.environment, REDIS_URL: '' })).initialize();
+  });
+  afterAll(async () => {
+    await dataSource.destroy();
+    await database.drop();
+  });
+  beforeEach(async () => {
+    await empty();
+    gated = new GatedDatabase(dataSource);
+    metrics = new MetricsService();
+    backlog = new BacklogService(gated, metrics, testSettings({ BATCH_MAX_BACKLOG: String(LIMIT) }));
+  });
+
+  afterEach(() => vi.useRealTimers());
+
+  it('counts what is pending and what waits for its time', async () => {
+    await fill(60, 39);
+    await outcomeOf();
+    await eventually(async () => expect((await metrics.render()).body).toContain('\nbatch_backlog_operations 99\n'));
+    expect(await outcomeOf()).toBeUndefined();
+    await database.client.query('insert into batch.pending (lane, priority, seq) values (1, 1, 1)');
+    await refused();
+  });
+
+  it('adds what this process lets in, stored or on its way, until the next count', async () => {
+    await fill(90);
+    await outcomeOf();
+    await eventuallyCounted();
+    const conclude = await backlog.enter(10);
+    await expect(backlog.enter(1)).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    conclude(4);
+    expect((await metrics.render()).body).toContain('\nbatch_backlog_operations 94\n');
+  });
+
+  it('says when to come back, by how fast operations were settled lately', async () => {
+    await fill(LIMIT);
+    await refused();
+    await expect(backlog.enter(1)).rejects.toMatchObject({ details: { limit: LIMIT, retryAfterMs: 60_000 } });
+    await database.client.query(
+      `insert into batch.chunks (worker, seqs, operations, completed, failed, groups, statements, fallback, announce, started_at,
+         settled_at, duration_ms)
+       values ('w', '{}', 20, 20, 0, 1, 1, false, false, now(), now(), 1)`,
+    );
+    // Two a second, and the low mark is five below.
+    await eventually(() =>
+      expect(backlog.enter(1)).rejects.toMatchObject({ code: 'QUEUE_FULL', details: { retryAfterMs: 2500 } }),
+    );
+  });
+
+  it('lets nobody in until the queue is below its low mark, and then everybody', async () => {
+    await fill(LIMIT);
+    await refused();
+    await database.client.query('delete from batch.pending where seq <= 3');
+    const { counts } = gated;
+    await eventually(async () => {
+      expect(await outcomeOf()).toBe('QUEUE_FULL');
+      expect(gated.counts).toBeGreaterThan(counts + 1);
+    });
+    await database.client.query('delete from batch.pending where seq <= 10');
+    await eventually(async () => expect(await outcomeOf()).toBeUndefined());
+  });
+
+  it('refuses nobody on an old count', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    await fill(LIMIT);
+    await outcomeOf();
+    await eventuallyCounted();
+    expect(await outcomeOf()).toBe('QUEUE_FULL');
+    await empty();
+    expect(await outcomeOf()).toBe('QUEUE_FULL');
+    vi.advanceTimersByTime(60_000);
+    expect(await outcomeOf()).toBeUndefined();
+  });
+
+  it('lets nobody overtake who awaits a count', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    await fill(90);
+    await outcomeOf();
+    await eventuallyCounted();
+    const conclude = await backlog.enter(10);
+    vi.advanceTimersByTime(60_000);
+    let open!: () => void;
+    gated.gate = new Promise((resolve) => (open = resolve));
+    const order: number[] = [];
+    const enter = (n: number) => backlog.enter(1).then(() => order.push(n));
+    const first = enter(1);
+    // Now there is room, as far as anybody knows.
+    conclude(0);
+    const second = enter(2);
+    await new Promise(setImmediate);
+    expect(order).toEqual([]);
+    open();
+    await Promise.all([first, second]);
+    expect(order).toEqual([1, 2]);
+  });
+
+  it('refuses nobody while the count is not known', async () => {
+    await fill(LIMIT);
+    await refused();
+    gated.gate = Promise.reject(new Error('no database'));
+    gated.gate.catch(() => undefined);
+    await eventually(async () => expect(await outcomeOf()).toBeUndefined());
+    expect((await metrics.render()).body).toContain('\nbatch_backlog_operations Nan\n');
+  });
+
+  it('counts nothing where there is no limit', async () => {
+    const unlimited = new BacklogService(gated, metrics, testSettings({ BATCH_MAX_BACKLOG: '0' }));
+    (await unlimited.enter(1_000_000))(1_000_000);
+    expect(gated.counts).toBe(0);
+  });
+});

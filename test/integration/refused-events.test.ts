@@ -1,0 +1,55 @@
+import type { LoggerService } from '@nestjs/common';
+import { describe, expect, it } from 'vitest';
+import { connectAmqpCaller } from '../support/amqp.js';
+import { startTestApp, type TestApp } from '../support/app.js';
+import { eventually } from '../support/eventually.js';
+import { FrameSocket } from '../support/frame-socket.js';
+import type { TestEnvironment } from '../support/test-settings.js';
+
+const PRIVATE = 'what_only_its_caller_may_read';
+
+/** Refused with words that quote it. */
+const EVENT = {
+  pattern: 'create_operation',
+  data: { operationType: 'insert', target: PRIVATE, values: { id: PRIVATE } },
+};
+
+function logging(): { logger: LoggerService; text: () => string } {
+  const lines: unknown[] = [];
+  const write = (...parts: unknown[]): void => void lines.push(...parts);
+  return {
+    logger: { log: write, error: write, warn: write, debug: write, verbose: write, fatal: write },
+    text: () => JSON.stringify(lines),
+  };
+}
+
+async function overTcp({ settings }: TestApp): Promise<() => Promise<void>> {
+  const frames = await FrameSocket.open(settings.rpcTcp.port);
+  frames.write(EVENT);
+  return async () => void frames.socket.destroy();
+}
+
+async function overRabbitmq({ settings }: TestApp): Promise<() => Promise<void>> {
+  const { url, queue } = settings.rabbitmq!;
+  const amqp = await connectAmqpCaller(url, queue);
+  await amqp.emit(EVENT.pattern, EVENT.data);
+  return () => amqp.close();
+}
+
+describe('the log of an event that is refused', () => {
+  it.each<[string, TestEnvironment, (service: TestApp) => Promise<() => Promise<void>>]>([
+    ['TCP', { BATCH_SERVICE_RMQ_URL: '' }, overTcp],
+    ['RabbitMQ', {}, overRabbitmq],
+  ])('has the code, and nothing of what its caller sent, over %s', async (_transport, environment, send) => {
+    const { logger, text } = logging();
+    const service = await startTestApp({ ...environment, BATCH_ROLE: 'api' }, { logger });
+    try {
+      const close = await send(service);
+      await eventually(() => expect(text()).toMatch(/refused[^"]*: UNKNOWN_TARGET/));
+      await close();
+      expect(text()).not.toContain(PRIVATE);
+    } finally {
+      await service.close();
+    }
+  });
+});

@@ -1,0 +1,37 @@
+import type pg from 'pg';
+import type { Scope } from '../../src/services/access/access.js';
+import { parseApiKey } from '../../src/services/access/api-key.js';
+import { ApiKeysService } from '../../src/services/access/api-keys.service.js';
+import type { TestEnvironment } from './test-settings.js';
+
+const SECRET = 'the secret of the tests, which nobody else uses';
+
+/** Lets only callers with a key in. */
+export const KEYS_REQUIRED = {
+  BATCH_REQUIRE_API_KEY: 'true',
+  API_KEY_ENCRYPTION_SECRET: SECRET,
+} as const satisfies TestEnvironment;
+
+export interface TestKeyOptions {
+  targets?: string[];
+  state?: 'active' | 'revoked' | 'expired';
+}
+
+/** A key of its own for a test, as the command makes them. */
+export async function createTestKey(
+  client: pg.Pool,
+  scopes: readonly Scope[],
+  { targets, state = 'active' }: TestKeyOptions = {},
+): Promise<string> {
+  const keys = new ApiKeysService({
+    query: async <Row>(statement: { text: string; values?: unknown[] }) => {
+      const { rows, rowCount, command } = await client.query(statement.text, statement.values);
+      return { rows: rows as Row[], rowCount, command };
+    },
+  });
+  const text = await keys.create({ name: 'test', scopes, targets, expiresInDays: 1 }, SECRET);
+  const { id } = parseApiKey(text)!;
+  if (state === 'revoked') await keys.revoke(id);
+  if (state === 'expired') await client.query('update batch.api_keys set expires_at = now() where id = $1', [id]);
+  return text;
+}

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { parseKeysCommand, UsageError } from '../../../src/bootstrap/keys-command.js';
+
+const parse = (line: string) => parseKeysCommand(line === '' ? [] : line.split(' '));
+
+describe('the command line of keys', () => {
+  it('creates a key with all that may be said of it', () => {
+    expect(
+      parse(
+        'create --name shop --scope write --scope read --scope write --target orders --target shop.* --expires-in-days 30',
+      ),
+    ).toEqual({
+      kind: 'create',
+      key: { name: 'shop', scopes: ['write', 'read'], targets: ['orders', 'shop.*'], expiresInDays: 30 },
+    });
+  });
+
+  it('creates a key for every target, and for ever, where nothing else is said', () => {
+    expect(parse('create --name shop --scope admin')).toEqual({
+      kind: 'create',
+      key: { name: 'shop', scopes: ['admin'], targets: undefined, expiresInDays: undefined },
+    });
+  });
+
+  it('lists and revokes', () => {
+    expect(parse('list')).toEqual({ kind: 'list' });
+    expect(parse('revoke 0123456789abcdef')).toEqual({ kind: 'revoke', id: '0123456789abcdef' });
+  });
+
+  it.each([
+    ['', /What is to be done/],
+    ['destroy', /no command 'destroy'/],
+    ['create --scope write', /--name/],
+    ['create --name shop', /--scope is needed: read, write, admin/],
+    ['create --name shop --scope root', /one of read, write, admin, not 'root'/],
+    ['create --name shop --scope read --target batch.pending', /'batch.pending': the schema is never a target/],
+    ['create --name shop --scope read --target shop.o*', /star/],
+    ['create --name shop --scope read --expires-in-days 0', /from 1 to 36500, not '0'/],
+    ['create --name shop --scope read --expires-in-days 1e3', /not '1e3'/],
+    ['create --name shop --scope read --colour red', /--colour/],
+    ['create shop --scope read', /shop/],
+    ['list all', /nothing more/],
+    ['revoke', /id of one key/],
+    ['revoke a b', /id of one key/],
+  ])('refuses `keys %s`, and says why', (line, why) => {
+    expect(() => parse(line)).toThrow(UsageError);
+    expect(() => parse(line)).toThrow(why);
+  });
+});
