@@ -57,7 +57,7 @@ describe('arbitrary messages over RabbitMQ', () => {
           ),
         );
       }),
-      fuzzed.parameters(40),
+      fuzzed.parameters(120),
     );
     await fuzzed.assertReached();
   });

@@ -72,7 +72,7 @@ describe('arbitrary requests over REST', () => {
       fc.asyncProperty(bodies, async (body) => {
         assertAnswer(await ask('POST', API + path, JSON.stringify(body)), assertBody);
       }),
-      fuzzed.parameters(150),
+      fuzzed.parameters(300),
     );
     if (!path.endsWith('plan')) await fuzzed.assertReached();
   });

@@ -44,7 +44,7 @@ describe('arbitrary requests over TCP', () => {
         await once(frames.socket, 'close');
         frames = await FrameSocket.open(port);
       }),
-      fuzzed.parameters(300),
+      fuzzed.parameters(600),
     );
     await fuzzed.assertReached();
     frames.socket.destroy();

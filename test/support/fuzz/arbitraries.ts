@@ -145,7 +145,8 @@ const time = fc.constantFrom(
   '2020-01-01',
 );
 
-const id = fc.integer({ min: 0, max: 30 });
+/** So few that many operations meet a row, or miss one. */
+const id = fc.integer({ min: 0, max: 3 });
 const oddTable = `public.${quoted(ODD_TABLE)}`;
 const row = fc.record({ id, name: hostileText, tags: anyJson }, { requiredKeys: ['id', 'name'] });
 const oddRow = fc.record({ id, [ODD_COLUMN]: hostileText });
