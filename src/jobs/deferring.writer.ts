@@ -68,7 +68,7 @@ export class DeferringWriter implements ItemWriter<BoundOperation, number, SqlCl
       await this.queue.allowReleases(tx);
     }
     let held = holdBack(operations, keys, queued, NOBODY);
-    if (mayFailAgain) sendAlong(tx, 'savepoint round');
+    if (mayFailAgain) sendAlong(tx, { text: 'savepoint round' });
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       if (round > 0) await tx.query({ text: 'rollback to savepoint round' });
       const outcomes = await this.writeWithout(held, operations, context);
@@ -76,7 +76,7 @@ export class DeferringWriter implements ItemWriter<BoundOperation, number, SqlCl
       if (putOff.size > 0 && keys.size === 0) keys = await readRowKeys(tx, operations);
       const justified = holdBack(operations, keys, queued, putOff);
       if (isExact(held, justified, outcomes)) {
-        if (mayFailAgain) sendAlong(tx, 'release savepoint round');
+        if (mayFailAgain) sendAlong(tx, { text: 'release savepoint round' });
         return conclude(operations, outcomes, putOff, justified, keys);
       }
       held = justified;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { v7 as uuid } from 'uuid';
-import { claimOperations, WALK_IN_ORDER } from '../../src/services/queue/claim.sql.js';
+import { claimOperations, walkInOrder } from '../../src/services/queue/claim.sql.js';
 import type { ClaimedOperation } from '../../src/services/queue/operation-record.js';
 import { lockLane } from '../../src/services/queue/queue.sql.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -304,7 +304,7 @@ describe('the queue', () => {
       }
     };
     expect(await planned('select 1')).toMatch(/Bitmap|Seq Scan[^}]*pending/);
-    expect(await planned(WALK_IN_ORDER)).not.toMatch(/Bitmap|Seq Scan[^}]*pending/);
+    expect(await planned(walkInOrder().text)).not.toMatch(/Bitmap|Seq Scan[^}]*pending/);
   });
 
   it('commits nothing of a chunk whose operations are not all pending any more', async () => {

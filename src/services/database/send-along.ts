@@ -1,6 +1,6 @@
-import type { SqlClient } from './sql.js';
+import type { SqlClient, SqlStatement } from './sql.js';
 
 /** A command that is not waited for: it travels with the next statement of the transaction, which fails when it does. */
-export function sendAlong(tx: SqlClient, text: string): void {
-  tx.query({ text }).catch(() => undefined);
+export function sendAlong(tx: SqlClient, statement: SqlStatement): void {
+  tx.query(statement).catch(() => undefined);
 }

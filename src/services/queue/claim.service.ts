@@ -4,14 +4,7 @@ import { sendAlong } from '../database/send-along.js';
 import type { SqlClient } from '../database/sql.js';
 import { ClaimCursor, slotOf, type ObservedClaim } from './claim-cursor.js';
 import type { Scope } from './claim-scope.js';
-import {
-  claimOperations,
-  currentSnapshot,
-  findWaiting,
-  oldestWriter,
-  WALK_AS_USUAL,
-  WALK_IN_ORDER,
-} from './claim.sql.js';
+import { claimOperations, currentSnapshot, findWaiting, oldestWriter, walkAsUsual, walkInOrder } from './claim.sql.js';
 import { LanesService } from './lanes.service.js';
 import type { ClaimedOperation } from './operation-record.js';
 import { holdReleases } from './queue.sql.js';
@@ -54,7 +47,7 @@ export class ClaimService {
   async claim(tx: SqlClient, scope: Scope): Promise<Claim> {
     const claimedAt = Date.now();
     const hints = this.cursor.hintsAt(claimedAt);
-    sendAlong(tx, WALK_IN_ORDER);
+    sendAlong(tx, walkInOrder());
     const taken = await this.lanes.take(tx, scope, hints);
     if (taken.lanes.length === 0) return nothing(claimedAt, taken.busy > 0);
     const read = () =>
@@ -73,7 +66,7 @@ export class ClaimService {
     ]);
     const holdsReleases = waiting.rows[0]!.waiting;
     const [claimed, after] = holdsReleases ? await this.withoutReleases(tx, read) : first;
-    sendAlong(tx, WALK_AS_USUAL);
+    sendAlong(tx, walkAsUsual());
     const { rows: operations } = claimed;
     const full = claimed.rows.some(({ cut }) => cut);
     const snapshotXmax = BigInt(after.rows[0]!.xmax);
@@ -100,7 +93,7 @@ export class ClaimService {
   async allowReleases(tx: SqlClient): Promise<void> {
     await tx.query({ text: 'rollback to savepoint held; release savepoint held' });
     // It was set after the savepoint, so it went with it.
-    sendAlong(tx, WALK_AS_USUAL);
+    sendAlong(tx, walkAsUsual());
   }
 
   /** To be called after the commit of the transaction that made the claim. */

@@ -12,13 +12,17 @@ export const LANE_LOCK = 0x0b47c4;
  * operations in order to join them. With nothing left to choose, a plan may be kept, whatever the table was like when it was made:
  * planning took a millisecond a chunk.
  */
-const WALK = ['enable_bitmapscan', 'enable_seqscan', 'enable_hashjoin', 'enable_mergejoin'];
-export const WALK_IN_ORDER = [...WALK.map((setting) => `${setting} = off`), 'plan_cache_mode = force_generic_plan']
-  .map((setting) => `set local ${setting}`)
-  .join('; ');
-export const WALK_AS_USUAL = [...WALK, 'plan_cache_mode']
-  .map((setting) => `set local ${setting} to default`)
-  .join('; ');
+export const walkInOrder = (): SqlStatement => setForClaim('walk_in_order', "'off'", "'force_generic_plan'");
+export const walkAsUsual = (): SqlStatement => setForClaim('walk_as_usual', 'null', 'null');
+
+const WALKS = ['enable_bitmapscan', 'enable_seqscan', 'enable_hashjoin', 'enable_mergejoin'];
+
+/** `null` is the default, as of the session. One statement for all: each of its own cost as much. */
+function setForClaim(name: string, walks: string, planCacheMode: string): SqlStatement {
+  const settings = [...WALKS.map((setting) => [setting, walks]), ['plan_cache_mode', planCacheMode]];
+  const calls = settings.map(([setting, value]) => `set_config('${setting}', ${value}, true)`);
+  return { name: `batch.${name}`, text: `select ${calls.join(', ')}` };
+}
 
 /** What a claim sees before it takes operations. */
 export interface TakenLanes {

@@ -77,7 +77,7 @@ async function hashInSavepoint(
   ]);
   if (begun.status === 'rejected') throw begun.reason;
   if (hashed.status === 'rejected') await tx.query({ text: 'rollback to savepoint row_keys' });
-  sendAlong(tx, 'release savepoint row_keys');
+  sendAlong(tx, { text: 'release savepoint row_keys' });
   if (hashed.status === 'rejected') throw hashed.reason;
   return hashed.value.rows;
 }
