@@ -113,6 +113,8 @@ function resolveRmq({
         reconnectTimeInSeconds: 0.5,
         ...socketOptions,
         connectionOptions: {
+          // A request would wait for the acknowledgement of the one before: up to 40 ms.
+          noDelay: true,
           clientProperties: { connection_name: `batch-service client${source === undefined ? '' : ` of ${source}`}` },
           ...socketOptions?.connectionOptions,
         },

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { JsonSocket } from '@nestjs/microservices';
 
 /**
@@ -5,6 +6,12 @@ import { JsonSocket } from '@nestjs/microservices';
  * when both ends do, each waits for the other to read, and neither does until the connection is given up.
  */
 export class ReadingSocket extends JsonSocket {
+  constructor(socket: Socket) {
+    super(socket);
+    // A request would wait for the acknowledgement of the one before: up to 40 ms.
+    socket.setNoDelay(true);
+  }
+
   protected override handleSend(message: unknown, callback?: (error?: unknown) => void): void {
     const text = JSON.stringify(message);
     this.socket.write(`${text.length}#${text}`, 'utf-8', callback);

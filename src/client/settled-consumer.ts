@@ -58,7 +58,11 @@ export function settledConsumerOptions(
       noAck: false,
       prefetchCount,
       // The connection manager's own five seconds would be most of the delay after a restart of the broker.
-      socketOptions: { reconnectTimeInSeconds: 0.5, ...options.socketOptions },
+      socketOptions: {
+        reconnectTimeInSeconds: 0.5,
+        ...options.socketOptions,
+        connectionOptions: { noDelay: true, ...options.socketOptions?.connectionOptions },
+      },
     },
   };
 }

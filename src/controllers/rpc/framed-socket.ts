@@ -52,6 +52,8 @@ export class FramedSocket extends JsonSocket {
     private readonly onRefused: (error: IServiceError) => void,
   ) {
     super(socket, { maxBufferSize: maxKb * 1024 + READ_AHEAD });
+    // An answer would wait for the acknowledgement of the one before: up to 40 ms.
+    socket.setNoDelay(true);
     this.scanner = new FrameScanner(maxKb);
     this.arrival = new FrameInArrival(budget, () => this.handleDataError(tooSlow()));
     socket.once('close', () => this.arrival.count(undefined));

@@ -67,6 +67,8 @@ export class RabbitmqConnection {
   async open(): Promise<void> {
     const recovering = await connect(withHeartbeat(this.options.url), {
       timeout: CONNECT_TIMEOUT_MS,
+      // What is sent would wait for the acknowledgement of what was sent before: up to 40 ms, for the operating system puts that off.
+      noDelay: true,
       clientProperties: { connection_name: `batch-service ${this.options.name}` },
       recovery: { ...RECOVERY, waitForConnect: false, setup: (model: ChannelModel) => this.setUp(model) },
     });
