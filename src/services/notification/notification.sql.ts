@@ -7,11 +7,14 @@ const NOTIFIER_LOCK = [0x0b47c5, 1] as const;
 
 /**
  * Holds until the end of the transaction, so it goes with its connection when a notifier dies. The planner has to guess how
- * many operations a range holds and guesses high; compiling for them took six times as long as reading them, hence `jit`.
+ * many operations a range holds and guesses high; compiling for them took six times as long as reading them, hence `jit`. The
+ * commit does not wait for the disk: what a crash of the server undoes is announced again.
  */
 export function takeNotifierLock(): SqlStatement {
   return {
-    text: `select pg_try_advisory_xact_lock($1::int, $2::int) as held, set_config('jit', 'off', true)`,
+    text: `
+      select pg_try_advisory_xact_lock($1::int, $2::int) as held, set_config('jit', 'off', true),
+        set_config('synchronous_commit', 'off', true)`,
     values: [...NOTIFIER_LOCK],
   };
 }

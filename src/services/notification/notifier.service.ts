@@ -128,11 +128,12 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
    * earlier one. Between its statements it holds no snapshot, so waiting for the confirms keeps no dead rows alive.
    */
   private async announceOldest(tx: SqlClient, publisher: SettledPublisher): Promise<RoundResult> {
-    if (!(await holdsNotifierLock(tx))) return 'done';
-    const { rows: chunks } = await tx.query<UnannouncedChunk>(
-      selectUnannouncedChunks(CHUNKS_PER_ROUND, OPERATIONS_PER_ROUND),
-    );
-    if (chunks.length === 0) return 'done';
+    // Without an answer between them: chunks that are read without the lock are left alone.
+    const [held, { rows: chunks }] = await Promise.all([
+      holdsNotifierLock(tx),
+      tx.query<UnannouncedChunk>(selectUnannouncedChunks(CHUNKS_PER_ROUND, OPERATIONS_PER_ROUND)),
+    ]);
+    if (!held || chunks.length === 0) return 'done';
     const chunkIds = chunks.map(({ id }) => id);
     const { rows } = await tx.query<SettledRow>(selectSettledOperations(chunkIds));
     const unrouted = await publisher.publish(rows.map(toSettledMessage));
