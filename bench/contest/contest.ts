@@ -21,6 +21,8 @@ export interface Scale {
   /** Operations of a race, or of each repetition of a study. */
   operations: number;
   repetitions: number;
+  /** Repetitions of a race before those, which do not count: a process that has just started is slower. */
+  warmUps: number;
   /** How long the memory study puts a constant load on the service; 0: not at all, as a slope takes an hour to see. */
   soakMinutes: number;
 }

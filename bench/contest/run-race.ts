@@ -17,7 +17,7 @@ interface Entrant {
 
 /**
  * Lets all contestants do the same work in turn, over and over, so that what drifts drifts for all of them. It promises that
- * every repetition of each was verified, the discarded first one as well. Statements are counted afterwards, untimed.
+ * every repetition of each was verified, those of the warm-up as well. Statements are counted afterwards, untimed.
  *
  * @throws InvalidRunError when a contestant cannot take part, or has not done its work; the signal's reason when it is given
  */
@@ -35,8 +35,10 @@ export async function runRace(race: Race, venue: Venue, scale: Scale, signal: Ab
 async function timeAll(race: Race, venue: Venue, scale: Scale, signal: AbortSignal): Promise<Map<string, Sample[]>> {
   const samples = new Map(race.contestants.map(({ name }): [string, Sample[]] => [name, []]));
   await withEntrants(race, race.contestants, venue, { scale, counted: false, signal }, async (entrants) => {
-    for (const { name, place, runner } of entrants) {
-      await perform(race, name, place, runner, () => place.measure(runner), signal);
+    for (let warmUp = 0; warmUp < scale.warmUps; warmUp += 1) {
+      for (const { name, place, runner } of entrants) {
+        await perform(race, name, place, runner, () => place.measure(runner), signal);
+      }
     }
     for (let repetition = 0; repetition < scale.repetitions; repetition += 1) {
       for (const { name, place, runner } of shuffled(entrants, seededRandom(repetition + 1))) {

@@ -42,6 +42,12 @@ const reading = (target: number, study: string, name: string, atMost: number, un
   value: (measured) => measured.reading(study, name),
 });
 
+/** What must never be exceeded, not in the worst repetition either. */
+const ceiling = (target: number, study: string, name: string, atMost: number, unit: string): Target => ({
+  ...reading(target, study, name, atMost, unit),
+  value: (measured) => measured.highestReading(study, name),
+});
+
 /** Targets 1 to 9. A target that can be read in two ways has a line for each. */
 const TARGETS: readonly Target[] = [
   throughput(1, 'apply', 0.5, 'direct', 'apply, plain inserts'),
@@ -104,8 +110,8 @@ const TARGETS: readonly Target[] = [
   },
   reading(7, 'latency', 'created → applied p99 at 30 %', 50, 'ms'),
   reading(7, 'latency', 'applied → announced p99 at 30 %', 25, 'ms'),
-  reading(8, 'memory', 'RSS of the worker', 200, 'MB'),
-  reading(8, 'memory', 'RSS of the api', 200, 'MB'),
+  ceiling(8, 'memory', 'RSS of the worker', 200, 'MB'),
+  ceiling(8, 'memory', 'RSS of the api', 200, 'MB'),
   reading(8, 'memory', 'soak slope of the worker', FLAT_MB_PER_HOUR, 'MB/hour'),
   reading(8, 'memory', 'soak slope of the api', FLAT_MB_PER_HOUR, 'MB/hour'),
   {

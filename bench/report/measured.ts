@@ -25,6 +25,12 @@ export class Measured {
     return middle(this.readings(study).find((reading) => reading.name === name)?.values ?? []);
   }
 
+  /** The highest that was ever read. */
+  highestReading(study: string, name: string): number | undefined {
+    const values = this.readings(study).find((reading) => reading.name === name)?.values ?? [];
+    return values.length === 0 ? undefined : Math.max(...values);
+  }
+
   /** The highest median of all readings that begin so: that of the worst case. */
   worstReading(study: string, beginning: string): number | undefined {
     const medians = this.readings(study)

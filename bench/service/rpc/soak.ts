@@ -75,6 +75,7 @@ function toResult(looks: readonly Look[], operationsPerSecond: number): StudyRes
     return [
       { name: `soak RSS of the ${role}, first quarter`, unit: 'MB', values: [median(mb.slice(0, quarter))] },
       { name: `soak RSS of the ${role}, last quarter`, unit: 'MB', values: [median(mb.slice(-quarter))] },
+      { name: `soak RSS of the ${role}, at most`, unit: 'MB', values: [Math.max(...mb)] },
       { name: `soak slope of the ${role}`, unit: 'MB/hour', values: [slopePerHour(looks.slice(quarter), role)] },
     ];
   });

@@ -96,6 +96,12 @@ describe('the judge of the targets', () => {
     expect(verdict(of, at(bound + 1))).toMatchObject({ met: false });
   });
 
+  it.each(['worker', 'api'])('memory of the %s: met only if no repetition exceeds it', (role) => {
+    const name = `RSS of the ${role}`;
+    expect(verdict(name, study('memory', [reading(name, 'MB', 150, 201, 160)]))).toEqual({ value: 201, met: false });
+    expect(verdict(name, study('memory', [reading(name, 'MB', 150, 199, 160)]))).toEqual({ value: 199, met: true });
+  });
+
   it('judges the backlog only by a million', () => {
     const rates = (pending: number, rate: number) =>
       study('backlog', [

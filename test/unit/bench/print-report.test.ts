@@ -72,7 +72,7 @@ describe('the printed report', () => {
   });
 
   it('says so when it was a quick run, and what that has left out', () => {
-    const scale = { quick: true, operations: 2000, repetitions: 1, soakMinutes: 0 };
+    const scale = { quick: true, operations: 2000, repetitions: 1, warmUps: 1, soakMinutes: 0 };
     const text = printed(reportOf([], { scale, leftOut: ['mixed: statements'] }));
     expect(text).toContain('quick run');
     expect(text).toContain('  mixed: statements');

@@ -45,7 +45,7 @@ export const reportOf = (figures: FigureResult[], overrides: Partial<BenchReport
   seconds: 12.3456789,
   machine: { cpus: 2, model: 'A processor', memoryGb: 8, node: '20.20.2', platform: 'linux x64' },
   servers: ['PostgreSQL 15.20, shared_buffers 256MB', 'RabbitMQ 3.10.8 on 127.0.0.1:5673, started for this run'],
-  scale: { quick: false, operations: 30_000, repetitions: 5, soakMinutes: 0 },
+  scale: { quick: false, operations: 30_000, repetitions: 5, warmUps: 4, soakMinutes: 0 },
   leftOut: [],
   figures,
   verdicts: [],

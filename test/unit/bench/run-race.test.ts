@@ -4,7 +4,7 @@ import { InvalidRunError } from '../../../bench/contest/invalid-run.error.js';
 import { runRace } from '../../../bench/contest/run-race.js';
 import type { Venue } from '../../../bench/contest/venue.js';
 
-const SCALE: Scale = { quick: false, operations: 20_000, repetitions: 3, soakMinutes: 0 };
+const SCALE: Scale = { quick: false, operations: 20_000, repetitions: 3, warmUps: 2, soakMinutes: 0 };
 const never = new AbortController().signal;
 
 /** A venue without servers; notes what happens on it. */
@@ -45,13 +45,13 @@ function contestant(name: string, events: string[], overrides: Partial<Runner> =
 const raceOf = (...contestants: Contestant[]): Race => ({ kind: 'race', name: 'apply', title: 'Fakes', contestants });
 
 describe('a race', () => {
-  it('lets contestants run in turn, in another order each time, and times no first run', async () => {
+  it('lets contestants run in turn, in another order each time, and times no warm-up', async () => {
     const events: string[] = [];
     const race = raceOf(contestant('a', events), contestant('b', events), contestant('c', events));
     const result = await runRace(race, venueOf(events), SCALE, never);
     const runs = events.filter((event) => event.endsWith(' runs')).map((event) => event[0]);
-    const rounds = [0, 3, 6, 9].map((from) => runs.slice(from, from + 3).join(''));
-    expect(rounds.map((round) => [...round].sort().join(''))).toEqual(['abc', 'abc', 'abc', 'abc']);
+    const rounds = [0, 3, 6, 9, 12].map((from) => runs.slice(from, from + 3).join(''));
+    expect(rounds.map((round) => [...round].sort().join(''))).toEqual(Array(5).fill('abc'));
     expect(new Set(rounds).size).toBeGreaterThan(2);
     expect(result.cells.map((cell) => [cell.contestant, cell.samples.length])).toEqual([
       ['a', 3],
@@ -64,7 +64,7 @@ describe('a race', () => {
     const events: string[] = [];
     const { cells } = await runRace(raceOf(contestant('a', events)), venueOf(events), SCALE, never);
     const cycle = ['a prepares', 'a runs', 'a verifies'];
-    const timed = ['open 20000', ...cycle, ...cycle, ...cycle, ...cycle, 'a leaves', 'closed'];
+    const timed = ['open 20000', ...Array<string[]>(5).fill(cycle).flat(), 'a leaves', 'closed'];
     expect(events.slice(0, timed.length)).toEqual(timed);
     const counted = events.slice(timed.length);
     expect(counted[0]).toMatch(/^open \d+, counted$/);
@@ -85,8 +85,8 @@ describe('a race', () => {
 
   it.each([
     ['the first run, which is not timed', 1],
-    ['a timed run', 3],
-    ['a counted run', 5],
+    ['a timed run', 4],
+    ['a counted run', 6],
   ])('is invalid when the tables of one contestant hold something else after %s', async (_, sabotaged) => {
     const events: string[] = [];
     let runs = 0;
