@@ -6,6 +6,7 @@ import 'reflect-metadata';
 import { Controller, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { MessagePattern, Payload, Transport, type MicroserviceOptions } from '@nestjs/microservices';
+import { SEND_AT_ONCE } from '../stage/send-at-once.js';
 import { ECHO_PATTERN, ECHO_QUEUE_OPTIONS, ECHO_UP } from './echo-protocol.js';
 
 @Controller()
@@ -26,7 +27,7 @@ const echo = await NestFactory.createMicroservice<MicroserviceOptions>(EchoModul
   logger: ['error', 'warn'],
   transport: Transport.RMQ,
   // The rest is NestJS' default: messages are not acknowledged, and as many come as there are.
-  options: { urls: [url], queue, queueOptions: ECHO_QUEUE_OPTIONS },
+  options: { urls: [url], queue, queueOptions: ECHO_QUEUE_OPTIONS, socketOptions: SEND_AT_ONCE },
 });
 echo.enableShutdownHooks();
 await echo.listen();

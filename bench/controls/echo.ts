@@ -13,6 +13,7 @@ import { items } from '../rows/items.js';
 import { connectProxy } from '../service/rpc/callers.js';
 import { callEach } from '../service/rpc/in-flight.js';
 import { toRequest } from '../service/rpc/item-requests.js';
+import { SEND_AT_ONCE } from '../stage/send-at-once.js';
 import { ECHO_PATTERN, ECHO_QUEUE_OPTIONS, ECHO_UP } from './echo-protocol.js';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -30,7 +31,10 @@ async function openEcho({ rabbitmqUrl, scale }: Stage, inFlight: number): Promis
   const requests = items(scale.operations).map(toRequest);
   const server = await startEchoServer(rabbitmqUrl, queue);
   const proxy = await connectProxy(
-    new ClientRMQ({ urls: [rabbitmqUrl], queue, queueOptions: ECHO_QUEUE_OPTIONS, persistent: true }),
+    new ClientRMQ({
+      ...{ urls: [rabbitmqUrl], queue, queueOptions: ECHO_QUEUE_OPTIONS, persistent: true },
+      socketOptions: SEND_AT_ONCE,
+    }),
   );
   let mistakes = 0;
   let answers = 0;

@@ -2,6 +2,7 @@ import { ClientRMQ } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
 import { v7 as uuid } from 'uuid';
 import { BatchServiceClient, RPC_PATTERNS, type ICreateBatchOperationRequest } from '../../../src/client/index.js';
+import { SEND_AT_ONCE } from '../../stage/send-at-once.js';
 
 /** Makes single calls. */
 export interface Caller {
@@ -28,7 +29,8 @@ export const publishedCaller: OpenCaller = async (url, queue) => {
 /** NestJS' own client, as docs/wire-format.md describes the service. Each operation has an id, as callers are told to give it. */
 export const nestCaller: OpenCaller = async (url, queue) => {
   // The service declares its queue.
-  const proxy = await connectProxy(new ClientRMQ({ urls: [url], queue, noAssert: true, persistent: true }));
+  const options = { urls: [url], queue, noAssert: true, persistent: true, socketOptions: SEND_AT_ONCE };
+  const proxy = await connectProxy(new ClientRMQ(options));
   return {
     call: (request) =>
       firstValueFrom(proxy.send<unknown>(RPC_PATTERNS.createOperation, { ...request, id: uuid() })).catch(toError),
