@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Gathering } from '../../src/services/intake/gathering.js';
 
-const LIMITS = { callers: 5, items: 100, ms: 10 };
+const LIMITS = { callers: 5, items: 100, bytes: 1000, ms: 10 };
+
+const waiting = (callers: number, items = callers, bytes = items) => ({ callers, items, bytes });
 
 describe('Gathering', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
@@ -22,17 +24,20 @@ describe('Gathering', () => {
 
   it('waits until all are back who are known to call', async () => {
     const { gathering, isOver } = gather(20, 4);
-    gathering.update(19, 19);
+    gathering.update(waiting(19));
     expect(await isOver()).toBe(false);
-    gathering.update(20, 20);
+    gathering.update(waiting(20));
     expect(await isOver()).toBe(true);
   });
 
-  it('waits for nobody once there is enough to do', async () => {
+  it.each([
+    { items: 100, bytes: 100 },
+    { items: 6, bytes: 1000 },
+  ])('waits for nobody once there is enough to do: %o', async (enough) => {
     const { gathering, isOver } = gather(200, 4);
-    gathering.update(5, 99);
+    gathering.update(waiting(5, 99));
     expect(await isOver()).toBe(false);
-    gathering.update(6, 100);
+    gathering.update(waiting(6, enough.items, enough.bytes));
     expect(await isOver()).toBe(true);
   });
 
@@ -41,7 +46,7 @@ describe('Gathering', () => {
     ['never longer than the limit', 2000, 10],
   ])('waits %s', async (_, flushMs, longestMs) => {
     const { gathering, isOver } = gather(20, flushMs);
-    gathering.update(19, 19);
+    gathering.update(waiting(19));
     await vi.advanceTimersByTimeAsync(longestMs - 1);
     expect(await isOver()).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
@@ -61,5 +66,34 @@ describe('Gathering', () => {
     void gathering.end().then(() => (ended = true));
     await vi.advanceTimersByTimeAsync(0);
     expect(ended).toBe(true);
+  });
+
+  it('waits seldom for callers who do not come back, until they do', async () => {
+    const gathering = new Gathering(LIMITS);
+    /** True when the flush waits; with `back` until all are there, else in vain. */
+    const waits = async (back: boolean): Promise<boolean> => {
+      gathering.update(waiting(10));
+      gathering.begin(20, 4);
+      let ended = false;
+      const end = gathering.end().then(() => (ended = true));
+      await vi.advanceTimersByTimeAsync(0);
+      if (ended) return false;
+      if (back) gathering.update(waiting(20));
+      else await vi.advanceTimersByTimeAsync(8);
+      await end;
+      return true;
+    };
+    const inVain = [];
+    for (let flush = 0; flush < 300; flush += 1) inVain.push(await waits(false));
+    // After 2, 4, 8, 16, 32, 64, 64 and 64 that were not waited for.
+    expect(inVain.flatMap((waited, flush) => (waited ? [flush] : []))).toEqual([0, 3, 8, 17, 34, 67, 132, 197, 262]);
+    while (!(await waits(true)));
+    expect([await waits(true), await waits(true)]).toEqual([true, true]);
+    expect([await waits(false), await waits(false), await waits(false), await waits(true)]).toEqual([
+      true,
+      false,
+      false,
+      true,
+    ]);
   });
 });

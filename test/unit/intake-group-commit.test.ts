@@ -53,7 +53,7 @@ describe('GroupCommit', () => {
       groups.push(group);
       return Promise.resolve(group);
     };
-    const patient = { callers: 2, items: 100, ms: 60_000 };
+    const patient = { callers: 2, items: 100, bytes: 1000, ms: 60_000 };
     const slow = async (group: number[]) => {
       await new Promise((resolve) => setTimeout(resolve, 20));
       return commit(group);

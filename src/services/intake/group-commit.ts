@@ -1,4 +1,4 @@
-import { Gathering, type GatherLimits } from './gathering.js';
+import { Gathering, type Gathered, type GatherLimits } from './gathering.js';
 
 /** What one flush may take. A single item beyond the size still gets a flush of its own. */
 export interface FlushLimits {
@@ -10,7 +10,7 @@ export interface FlushLimits {
 export type WaitingLimits = FlushLimits;
 
 /** Each flush begins as soon as the one before has ended. */
-const NEVER_GATHER: GatherLimits = { callers: Infinity, items: 0, ms: 0 };
+const NEVER_GATHER: GatherLimits = { callers: Infinity, items: 0, bytes: 0, ms: 0 };
 
 /** Items that were handed over together; a flush may take a part of them. */
 interface Waiting<Item, Answer> {
@@ -66,9 +66,13 @@ export class GroupCommit<Item, Answer> {
     });
     this.waitingItems += items.length;
     for (const { bytes } of items) this.waitingBytes += bytes;
-    this.gathering.update(this.waiting.length, this.waitingItems);
+    this.gathering.update(this.present);
     this.flushing ??= this.flushAll();
     return submitted;
+  }
+
+  private get present(): Gathered {
+    return { callers: this.waiting.length, items: this.waitingItems, bytes: this.waitingBytes };
   }
 
   private async flushAll(): Promise<void> {
@@ -94,7 +98,7 @@ export class GroupCommit<Item, Answer> {
       submission.resolve(submission.answers);
       answered += 1;
     }
-    this.gathering.update(this.waiting.length, this.waitingItems);
+    this.gathering.update(this.present);
     this.gathering.begin(answered + this.waiting.length, performance.now() - startedAt);
   }
 

@@ -38,7 +38,7 @@ const FLUSH_LIMITS = { items: 5000, bytes: 8 * 1024 * 1024 };
 const WAITING_LIMITS = { items: 10 * FLUSH_LIMITS.items, bytes: 10 * FLUSH_LIMITS.bytes };
 
 /** A flush takes 0.7 ms of processor time here and in the database, an operation 0.09 ms: a hundred of them hardly feel it. */
-const GATHER_LIMITS = { callers: 5, items: 100, ms: 10 };
+const GATHER_LIMITS = { callers: 5, items: 100, bytes: 128 * 1024, ms: 10 };
 
 /**
  * Takes operations in: checks their form, checks them against their tables, and stores them, those of many callers in
