@@ -11,6 +11,8 @@ import { Subject } from 'rxjs';
 export class MandatoryClientRmq extends ClientRMQ {
   /** The `messageId` of each message that came back. RabbitMQ returns a message before it confirms it. */
   readonly returned$ = new Subject<string>();
+  /** What is held back to be written together, and whether more was sent since. */
+  private held: { more: boolean } | undefined;
 
   /** A channel that is lost while it is opened comes with the next connection; without a listener it would end the process. */
   override createChannel(): Promise<void> {
@@ -35,6 +37,11 @@ export class MandatoryClientRmq extends ClientRMQ {
     return super.publish(message, callback);
   }
 
+  protected override dispatchEvent(packet: ReadPacket): Promise<unknown> {
+    this.writeTogether();
+    return super.dispatchEvent(packet);
+  }
+
   /**
    * Lets all that is sent in this turn of the event loop go out in one write. By itself the library makes a write of each message: a
    * system call here, another for the broker that reads it, and a wake-up between.
@@ -42,9 +49,22 @@ export class MandatoryClientRmq extends ClientRMQ {
   private writeTogether(): void {
     const { connection } = this.unwrap<AmqpConnectionManager>();
     const stream = (connection?.connection as unknown as { stream?: Writable } | undefined)?.stream;
-    if (stream === undefined || stream.writableCorked > 0) return;
+    if (stream === undefined) return;
+    if (this.held !== undefined) {
+      this.held.more = true;
+      return;
+    }
+    const held = (this.held = { more: false });
+    const release = (): void => {
+      stream.uncork();
+      if (!held.more) return void (this.held = undefined);
+      // What was sent in the turn that ends now is written after this, so it is held until the end of the next.
+      held.more = false;
+      stream.cork();
+      setImmediate(release);
+    };
     stream.cork();
     // The library writes in an immediate of its own, which may come after the first of these.
-    setImmediate(() => setImmediate(() => stream.uncork()));
+    setImmediate(() => setImmediate(release));
   }
 }

@@ -4,13 +4,15 @@ import { whileOpen } from './while-open.js';
 /**
  * What a channel has delivered and nobody was done with yet. Those that are done in one turn of the event loop are acknowledged
  * together, as one where none before them is still under way: to a quorum queue each acknowledgement is an entry of its log,
- * whether it stands for one message or for hundreds. It promises that no message is acknowledged before it is done.
+ * whether it stands for one message or for hundreds. Those behind one that is held for long are acknowledged one by one. It promises
+ * that no message is acknowledged before it is done.
  */
 export class Deliveries {
   /** By tag. The broker counts tags upwards, so they are in its order. */
   private readonly underWay = new Map<number, ConsumeMessage>();
   /** Of those under way, what is to be acknowledged. */
   private readonly done = new Set<number>();
+  private scheduled = false;
 
   constructor(private readonly channel: Pick<Channel, 'ack' | 'nack'>) {}
 
@@ -21,12 +23,15 @@ export class Deliveries {
 
   /** Acknowledges the message before the next turn of the event loop. */
   acknowledge(message: ConsumeMessage): void {
-    if (this.done.size === 0) process.nextTick(() => this.flush());
     this.done.add(message.fields.deliveryTag);
+    if (this.scheduled) return;
+    this.scheduled = true;
+    process.nextTick(() => this.flush());
   }
 
   /** Acknowledges at once what is done: to be called before the channel is closed. Repeatable. */
   flush(): void {
+    this.scheduled = false;
     const last = this.takeLeading();
     if (last !== undefined) whileOpen(() => this.channel.ack(last, true));
     for (const message of this.takeRest()) whileOpen(() => this.channel.ack(message));

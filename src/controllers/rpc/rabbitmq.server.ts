@@ -52,8 +52,8 @@ type Parting = 'acknowledge' | 'dead_letter' | 'requeue';
 
 /**
  * Serves the message handlers from the RPC queue, in the wire format of NestJS' own RabbitMQ server. It promises that a message is
- * acknowledged only after its handler is through and its answer is on the way, that no message is lost silently or ends the
- * consumer, and that stopping answers what was begun. What the messages mean is left to the handlers.
+ * acknowledged only after its handler is through and its answer is on the way (but for those that only wait, see `isLongPoll`), that
+ * no message is lost silently or ends the consumer, and that stopping answers what was begun. What the messages mean is left to the handlers.
  *
  * NestJS' own server is not used: it acknowledges nothing, waits for ever on a conflicting queue, stays deaf after a channel
  * was closed or its consumer cancelled, and does not drain.
@@ -98,7 +98,9 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
     // On a lost connection there is nothing to cancel: the broker has taken all back.
     const reachable = await isAnswered(this.consumer?.channel.cancel(this.consumer.tag));
     if (!(await this.inFlight.drained(this.settings.shutdownTimeoutMs))) {
-      this.logger.warn(`${this.inFlight.size} requests were not answered in time; they return to the queue`);
+      this.logger.warn(
+        `${this.inFlight.size} requests were not answered in time; those that do more than wait return to the queue`,
+      );
     }
     this.consumer?.deliveries.flush();
     // Waits until the broker has the last answers and acknowledgements.

@@ -9,6 +9,7 @@ import {
 import type { RabbitmqConnection } from '../rabbitmq/rabbitmq-connection.js';
 import type { RabbitmqService } from '../rabbitmq/rabbitmq.service.js';
 import { declareEventsExchange } from '../rabbitmq/topology.js';
+import { writeTogether } from '../rabbitmq/write-together.js';
 import { messageIdOf, type SettledPublisher } from './settled-publisher.js';
 
 const CONFIRM_TIMEOUT_MS = 15_000;
@@ -49,6 +50,7 @@ export class RabbitmqPublisher implements SettledPublisher {
     const channel = this.usableChannel();
     this.turnedAway = false;
     this.returned.clear();
+    writeTogether(channel);
     for (const message of messages) send(channel, message);
     await this.confirmed(channel);
     return messages.filter((message) => this.returned.has(messageIdOf(message)));
