@@ -59,13 +59,16 @@ export interface ResolvedOptions extends ResolvedConnection {
   maxRequestBytes: number;
 }
 
+/** Node's timers are over at once when they are to last longer. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
 /** @throws BatchServiceError `INVALID_OPTIONS`, naming the option. */
 export function resolveOptions(options: BatchServiceClientOptions): ResolvedOptions {
   return {
     ...resolveConnection(options),
     source: options.source,
     call: {
-      timeoutMs: atLeast(1, 'timeoutMs', options.timeoutMs ?? 10_000),
+      timeoutMs: atLeast(1, 'timeoutMs', options.timeoutMs ?? 10_000, LONGEST_TIMER_MS),
       retries: atLeast(0, 'retries', options.retries ?? 4),
     },
     maxRequestBytes: atLeast(1024, 'maxRequestBytes', options.maxRequestBytes ?? 8 * 1024 * 1024),
@@ -144,8 +147,9 @@ function amqpUrl(option: string, text: string | undefined): URL {
   return url;
 }
 
-function atLeast(least: number, option: string, value: number): number {
-  if (!Number.isInteger(value) || value < least) throw invalid(option, `an integer from ${least}`, value);
+function atLeast(least: number, option: string, value: number, atMost = Number.MAX_SAFE_INTEGER): number {
+  const range = atMost === Number.MAX_SAFE_INTEGER ? `from ${least}` : `from ${least} to ${atMost}`;
+  if (!Number.isInteger(value) || value < least || value > atMost) throw invalid(option, `an integer ${range}`, value);
   return value;
 }
 

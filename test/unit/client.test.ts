@@ -128,6 +128,7 @@ describe('the options', () => {
     ['apiKey', { transport: 'tcp', apiKey: 'Bearer bsk_x' }],
     ['apiKey', { transport: 'rmq', url: 'amqp://localhost', apiKey: 'bsk_x' } as BatchServiceClientOptions],
     ['timeoutMs', { transport: 'tcp', timeoutMs: 0 }],
+    ['timeoutMs', { transport: 'tcp', timeoutMs: 2 ** 31 }],
     ['retries', { transport: 'tcp', retries: -1 }],
     ['maxRequestBytes', { transport: 'tcp', maxRequestBytes: 1 }],
     ['transport', { transport: 'carrier pigeon' } as unknown as BatchServiceClientOptions],
