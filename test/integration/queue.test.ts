@@ -346,4 +346,26 @@ describe('the queue', () => {
     await expect(claimed).rejects.toThrow('settled other operations than the 2 that it had claimed');
     expect((await database.client.query('select 1 from batch.pending')).rowCount).toBe(4);
   });
+
+  it.each(['sound', 'while another waits for its next attempt'])(
+    'leaves the planner to those who come after the claim as it was: %s',
+    async (which) => {
+      await worker.queue.enqueue([insertItem(1), insertItem(2, { runAt: inMs(60_000) })]);
+      if (which !== 'sound') await database.client.query(`update batch.delayed set reason = 'retry'`);
+      await worker.database.transaction(async (tx) => {
+        const settings = async () =>
+          (
+            await tx.query({
+              text: `select name, setting from pg_settings where name ~ '^(enable_|plan_cache_mode)' order by name`,
+            })
+          ).rows;
+        const before = await settings();
+        const claim = await worker.claims.claim(tx, { limit: 10, maxLanes: 1, standing: 'sound' });
+        expect(claim.operations).toHaveLength(1);
+        expect(claim.holdsReleases).toBe(which !== 'sound');
+        if (claim.holdsReleases) await worker.claims.allowReleases(tx);
+        expect(await settings()).toEqual(before);
+      });
+    },
+  );
 });
