@@ -81,7 +81,7 @@ async function perform<T>(
     await abortable(() => runner.prepare(), signal);
     await abortable(() => place.settle(), signal);
     const result = await abortable(work, signal);
-    await runner.verify();
+    await abortable(() => runner.verify(), signal);
     await abortable(() => place.clear(), signal);
     return result;
   } catch (error) {
