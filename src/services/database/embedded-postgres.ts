@@ -17,6 +17,7 @@ import {
   type ClusterPlace,
 } from './embedded-postgres-cluster.js';
 import { providePostgresBinaries, type PostgresBinaries } from './postgres-binaries.js';
+import { isConnectionFault } from './connection-fault.js';
 import { sqlStateOf } from './sql-state.js';
 
 const run = promisify(execFile);
@@ -196,20 +197,29 @@ async function leave(
 ): Promise<void> {
   const { client } = use;
   (client as unknown as Unreferable).ref();
-  if (!use.ended && (await isLastUser(client))) {
+  if (!use.ended) {
+    // Whatever ends the connection from here on is no news.
     use.ended = true;
-    await stopServer(place, binaries);
-    log('The embedded PostgreSQL is stopped');
-  } else if (!use.ended) {
-    use.ended = true;
-    log('The embedded PostgreSQL is left running: another process uses it');
+    const left = await whoIsLeft(client);
+    if (left === 'nobody') {
+      await stopServer(place, binaries);
+      log('The embedded PostgreSQL is stopped');
+    } else if (left === 'others') {
+      log('The embedded PostgreSQL is left running: another process uses it');
+    }
   }
   await client.end().catch(() => undefined);
 }
 
-async function isLastUser(client: pg.Client): Promise<boolean> {
-  await client.query(`select pg_advisory_unlock_shared(${USERS_LOCK})`);
-  return holds(client, `pg_try_advisory_lock(${USERS_LOCK})`);
+/** Gives up our use. `gone`: the last of the others stops the server at this very moment, or it has died. */
+async function whoIsLeft(client: pg.Client): Promise<'nobody' | 'others' | 'gone'> {
+  try {
+    await client.query(`select pg_advisory_unlock_shared(${USERS_LOCK})`);
+    return (await holds(client, `pg_try_advisory_lock(${USERS_LOCK})`)) ? 'nobody' : 'others';
+  } catch (error) {
+    if (isConnectionFault(error)) return 'gone';
+    throw error;
+  }
 }
 
 async function holds(client: pg.Client, lockFunction: string): Promise<boolean> {
