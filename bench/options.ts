@@ -30,6 +30,7 @@ npm run bench -- [options]
   --only NAME[,NAME]   only these figures; may be repeated (all)
   --quick              a look at almost everything, in about a minute; its figures say little
   --repetitions N      of each contestant (${FULL.repetitions}; quick: ${QUICK.repetitions})
+  --warm-ups N         repetitions of a race before those, which do not count (${FULL.warmUps}; quick: ${QUICK.warmUps})
   --operations N       of each repetition (${FULL.operations}; quick: ${QUICK.operations})
   --soak MINUTES       how long figure memory is under constant load as well (0); from 30 on it is judged
   --out FOLDER         where the report goes, as latest.json and SVG (${RESULTS}, where it is kept under its time, too)
@@ -56,7 +57,7 @@ export function readOptions(args: readonly string[]): BenchOptions | undefined {
       quick: given.quick,
       operations: integer('--operations', given.operations, fallback.operations),
       repetitions: integer('--repetitions', given.repetitions, fallback.repetitions),
-      warmUps: fallback.warmUps,
+      warmUps: integer('--warm-ups', given['warm-ups'], fallback.warmUps),
       soakMinutes: soakMinutes(given.soak, figures),
     },
     leftOut: given.quick ? lacksOf(asked, figures) : [],
@@ -73,6 +74,7 @@ function parse(args: readonly string[]) {
         only: { type: 'string', multiple: true, default: [] },
         quick: { type: 'boolean', default: false },
         repetitions: { type: 'string' },
+        'warm-ups': { type: 'string' },
         operations: { type: 'string' },
         soak: { type: 'string' },
         out: { type: 'string', default: RESULTS },

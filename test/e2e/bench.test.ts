@@ -47,7 +47,10 @@ describe('the bench', () => {
   beforeAll(async () => {
     out = await mkdtemp(join(tmpdir(), 'bench-'));
     [run, misspelt] = await Promise.all([
-      bench('--only', 'apply', '--repetitions', '1', '--operations', String(OPERATIONS), '--out', out),
+      bench(
+        ...['--only', 'apply', '--out', out],
+        ...['--repetitions', '1', '--warm-ups', '1', '--operations', `${OPERATIONS}`],
+      ),
       bench('--only', 'aply'),
     ]);
     expect(run.code, run.stderr + run.stdout).toBe(0);

@@ -205,35 +205,35 @@ describe('a start that cannot succeed', () => {
     await database.drop();
   });
 
-  it.each([
-    ['HTTP_PORT', 'all'],
-    ['BATCH_RPC_TCP_PORT', 'all'],
-    ['BATCH_WORKER_HEALTH_PORT', 'worker'],
-  ])('ends with 1 when its port is taken, names %s, and has taken no work before', async (variable, role) => {
+  it('ends with 1 when one of its ports is taken, names its variable, and has taken no work before', async () => {
     const database = await createTestDatabase();
     const holder = createServer().listen(0, '0.0.0.0');
     await once(holder, 'listening');
     const { port } = holder.address() as AddressInfo;
-
-    const service = await start({
-      ...testEnvironment({ ...database.environment, BATCH_SERVICE_RMQ_URL: '' }),
-      ...(await apiPorts()),
-      LOG_LEVEL: 'info',
-      BATCH_ROLE: role,
-      [variable]: String(port),
-    });
-
-    expect(await service.exited).toBe(1);
-    expectOneReason(service, `Port ${port} is in use`, variable);
-    expect(service.output).not.toContain('Poller started');
+    const startOnTakenPort = async (variable: string, role: string): Promise<void> => {
+      const service = await start({
+        ...testEnvironment({ ...database.environment, BATCH_SERVICE_RMQ_URL: '' }),
+        ...(await apiPorts()),
+        LOG_LEVEL: 'info',
+        BATCH_ROLE: role,
+        [variable]: String(port),
+      });
+      expect(await service.exited, variable).toBe(1);
+      expectOneReason(service, `Port ${port} is in use`, variable);
+      expect(service.output, variable).not.toContain('Poller started');
+    };
+    await Promise.all([
+      startOnTakenPort('HTTP_PORT', 'all'),
+      startOnTakenPort('BATCH_RPC_TCP_PORT', 'all'),
+      startOnTakenPort('BATCH_WORKER_HEALTH_PORT', 'worker'),
+    ]);
     holder.close();
     await database.drop();
   });
 
-  it.each(['all', 'api', 'worker'])(
-    'ends with 1 as %s in production on a database that lacks migrations',
-    async (role) => {
-      const database = await createTestDatabase({ migrated: false });
+  it('ends with 1 in every role in production on a database that lacks migrations', async () => {
+    const database = await createTestDatabase({ migrated: false });
+    const startAs = async (role: string): Promise<void> => {
       const service = await start({
         ...testEnvironment(database.environment),
         ...(await apiPorts()),
@@ -241,12 +241,12 @@ describe('a start that cannot succeed', () => {
         LOG_LEVEL: 'info',
         BATCH_ROLE: role,
       });
-
-      expect(await service.exited).toBe(1);
+      expect(await service.exited, role).toBe(1);
       expectOneReason(service, 'CreateQueue1763700000000', 'node dist/migrate.js');
-      await database.drop();
-    },
-  );
+    };
+    await Promise.all(['all', 'api', 'worker'].map(startAs));
+    await database.drop();
+  });
 
   it('ends with 1 in the time of a shutdown when it is told to stop and its broker accepts, but stays silent', async () => {
     const database = await createTestDatabase();

@@ -30,6 +30,12 @@ describe('the options of the bench', () => {
     expect(named.leftOut).toEqual([]);
   });
 
+  it('say how often and how much is done', () => {
+    const { scale } = read('--repetitions', '3', '--warm-ups', '2', '--operations', '20_000');
+    expect(scale).toMatchObject({ repetitions: 3, warmUps: 2, operations: 20_000 });
+    expect(read('--quick').scale).toMatchObject({ repetitions: 1, warmUps: 1, operations: 2000 });
+  });
+
   it('put memory under load for as long as they say', () => {
     expect(read('--only', 'memory', '--soak', '60').scale.soakMinutes).toBe(60);
   });
@@ -40,6 +46,7 @@ describe('the options of the bench', () => {
     [['--soak', '60', '--only', 'apply'], '--soak: it is a part of figure memory'],
     [['--only', 'aply'], 'there is no aply'],
     [['--operations', '1.5'], '--operations: expected an integer from 1'],
+    [['--warm-ups', '0'], '--warm-ups: expected an integer from 1'],
   ])('are refused when they are %j', (args, message) => {
     expect(() => readOptions(args)).toThrow(UsageError);
     expect(() => readOptions(args)).toThrow(message);
