@@ -37,7 +37,7 @@ const FLUSH_LIMITS = { items: 5000, bytes: 8 * 1024 * 1024 };
 /** Ten flushes: who would wait behind more is better told to come back. */
 const WAITING_LIMITS = { items: 10 * FLUSH_LIMITS.items, bytes: 10 * FLUSH_LIMITS.bytes };
 
-/** A flush takes 0.7 ms of processor time here and in the database, an operation 0.09 ms: a hundred of them hardly feel it. */
+/** A flush takes 0.7 ms of processor time here and in the database, an operation 0.09 ms: a hundred of them, or 128 KiB, hardly feel it. */
 const GATHER_LIMITS = { callers: 5, items: 100, bytes: 128 * 1024, ms: 10 };
 
 /**
