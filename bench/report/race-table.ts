@@ -11,18 +11,25 @@ interface Column {
 
 /** A row a contestant: how fast it was, and what it cost. Two tables where one is too wide for the terminal. */
 export function raceTable(race: RaceResult, terminal: Terminal): string {
-  const name: Column = { head: 'contestant', of: ({ contestant }) => contestant };
   const speed = speedColumns(race);
-  const whole = [name, ...speed, ...COSTS];
+  const whole = [NAME, ...speed, ...COSTS];
   const parts =
     widthOf(race, whole) <= terminal.columns
       ? [whole]
       : [
-          [name, ...speed],
-          [name, ...COSTS],
+          [NAME, ...speed],
+          [NAME, ...COSTS],
         ];
   return parts.map((columns) => tableOf(race, columns, terminal)).join('\n');
 }
+
+/** The whole table as text: its heads, and a row a contestant. */
+export function raceCells(race: RaceResult): { head: string[]; rows: string[][] } {
+  const columns = [NAME, ...speedColumns(race), ...COSTS];
+  return { head: heads(columns), rows: rowsOf(race, columns) };
+}
+
+const NAME: Column = { head: 'contestant', of: ({ contestant }) => contestant };
 
 const COSTS: readonly Column[] = [
   counted('per 1000:\nstatements', ({ statements }) => statements),

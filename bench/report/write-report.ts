@@ -1,11 +1,12 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BenchReport } from '../contest/contest.js';
+import { markdownReport } from './markdown-report.js';
 import { orderedJson } from './ordered-json.js';
 import { plotReport } from './plots/plot-report.js';
 
 /**
- * Writes a run to a folder: as `latest.json`, and a plot for each figure that was measured. The plots of figures that were not
+ * Writes a run to a folder: as `latest.json`, as `figures.md` for people, and a plot for each figure that was measured. The plots of figures that were not
  * are left as they are: each says at its foot of which run it is.
  *
  * @param dated as JSON under its time, too
@@ -13,7 +14,7 @@ import { plotReport } from './plots/plot-report.js';
  */
 export async function writeReport(report: BenchReport, folder: string, dated: boolean): Promise<string[]> {
   const json = orderedJson(report);
-  const files = new Map([['latest.json', json], ...plotReport(report)]);
+  const files = new Map([['latest.json', json], ['figures.md', markdownReport(report)], ...plotReport(report)]);
   if (dated) files.set(`${minuteOf(report.startedAt)}.json`, json);
   await mkdir(folder, { recursive: true });
   for (const [name, content] of files) await writeFile(join(folder, name), content);

@@ -25,8 +25,8 @@ describe('the written report', () => {
 
   const read = (name: string): Promise<string> => readFile(join(folder, 'results', name), 'utf8');
 
-  it('consists of the run as JSON, twice, and of its plots', async () => {
-    const expected = ['2026-01-31T0805.json', 'latest.json', ...PLOTS.map((plot) => `${plot}.svg`)];
+  it('consists of the run as JSON, twice, of its tables, and of its plots', async () => {
+    const expected = ['2026-01-31T0805.json', 'figures.md', 'latest.json', ...PLOTS.map((plot) => `${plot}.svg`)];
     expect([...names].sort()).toEqual(expected.sort());
     expect((await readdir(join(folder, 'results'))).sort()).toEqual(expected);
     expect(await read('latest.json')).toBe(await read('2026-01-31T0805.json'));
@@ -34,7 +34,7 @@ describe('the written report', () => {
 
   it('can be without the file that is named after its time', async () => {
     expect((await writeReport(report, join(folder, 'stable'), false)).sort()).toEqual(
-      ['latest.json', ...PLOTS.map((plot) => `${plot}.svg`)].sort(),
+      ['figures.md', 'latest.json', ...PLOTS.map((plot) => `${plot}.svg`)].sort(),
     );
   });
 
