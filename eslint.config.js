@@ -2,6 +2,7 @@ import eslint from '@eslint/js';
 import prettier from 'eslint-config-prettier';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
+import { noNamesAsKeys } from './scripts/no-names-as-keys.mjs';
 
 // A rule that is switched off has its reason beside it.
 export default defineConfig(
@@ -37,6 +38,14 @@ export default defineConfig(
       '@typescript-eslint/require-await': 'off',
       // Numbers and booleans in a message read as they should; what else there is stays checked.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+    },
+  },
+  {
+    // What callers send is read here, names that every object inherits among it.
+    files: ['src/**/*.ts'],
+    plugins: { batch: { rules: { 'no-names-as-keys': noNamesAsKeys } } },
+    rules: {
+      'batch/no-names-as-keys': 'error',
     },
   },
   {

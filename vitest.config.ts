@@ -1,7 +1,19 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
+/**
+ * Files of integration and e2e at the same time. They wait more than they compute, for servers and for processes, so one more
+ * than the processors; a few only, since they share one server whose connections are limited.
+ */
+const FILES_AT_ONCE = Math.min(availableParallelism() + 1, 6);
+
+const SERVICES = 'test/support/global-setup.ts';
+const BUILD = 'test/support/build-setup.ts';
+
+// A file is in the project of its folder, see CONTRIBUTING.md. Groups run one after the other, in this order.
 // Loading Nest costs most of a second, so the files of a project share their modules (`isolate: false`): tests leave no
 // state behind in modules, environment variables or globals.
+// Time-outs end what hangs. They judge no speed, so they are generous to a machine that does other things as well.
 export default defineConfig({
   test: {
     teardownTimeout: 30_000,
@@ -18,23 +30,63 @@ export default defineConfig({
           include: ['test/unit/**/*.test.ts'],
           setupFiles: ['test/support/setup.ts'],
           isolate: false,
+          maxWorkers: availableParallelism(),
           testTimeout: 10_000,
           sequence: { groupOrder: 0 },
         },
       },
       {
         test: {
-          name: 'integration',
-          include: ['test/{integration,contract,e2e}/**/*.test.ts'],
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
           setupFiles: ['test/support/setup.ts'],
-          globalSetup: ['test/support/global-setup.ts'],
+          globalSetup: [SERVICES, BUILD],
           isolate: false,
-          // One file after another: they share one server, and several measure time or count connections.
+          maxWorkers: FILES_AT_ONCE,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/{integration,contract}/**/*.test.ts'],
+          setupFiles: ['test/support/setup.ts'],
+          globalSetup: [SERVICES],
+          isolate: false,
+          maxWorkers: FILES_AT_ONCE,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'timing',
+          include: ['test/timing/**/*.test.ts'],
+          setupFiles: ['test/support/setup.ts'],
+          globalSetup: [SERVICES],
+          isolate: false,
+          // They assert how soon something happens: nothing of the run is beside them.
           fileParallelism: false,
           testTimeout: 30_000,
           hookTimeout: 60_000,
-          // After the unit tests, so that these do not take the processor from tests that wait for something.
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        test: {
+          // Left out by `npm test`: `.ci/run` runs it.
+          name: 'programs',
+          include: ['test/programs/**/*.test.ts'],
+          setupFiles: ['test/support/setup.ts'],
+          globalSetup: [SERVICES, BUILD],
+          isolate: false,
+          fileParallelism: false,
+          testTimeout: 90_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -3,6 +3,7 @@ import { readSettings } from './bootstrap/read-settings.js';
 import { OutputError, say } from './bootstrap/standard-output.js';
 import { StartError } from './bootstrap/start-error.js';
 import type { Settings } from './services/config/settings.js';
+import { cutText } from './services/errors/cut-text.js';
 import { redactSecrets } from './services/observability/redact-url.js';
 import { ParkedMessages, type ParkedMessage, type ParkedSelection } from './services/rabbitmq/parked-messages.js';
 import { parkedQueue } from './services/rabbitmq/topology.js';
@@ -19,6 +20,7 @@ const USAGE = `Usage: npm run --silent dead-letters -- <command>
 
 const LISTED = 100;
 const SHOWN_BODY = 200;
+const LONGEST_LINE = 2000;
 /** More than is shown: a secret is recognised only when it is whole. */
 const READ_BODY = 2000;
 const HELP = ['help', '--help', '-h'];
@@ -119,11 +121,11 @@ function commandOf(args: string[]): Command | undefined {
 
 function line({ parkedAt, code, id, messageId, reason }: ParkedMessage): string {
   const ids = messageId === undefined ? id : `${id} (message ${messageId})`;
-  return redactSecrets(`${parkedAt} ${code} ${ids} ${JSON.stringify(reason)}`);
+  return redactSecrets(cutText(`${parkedAt} ${code} ${ids} ${JSON.stringify(reason)}`, LONGEST_LINE));
 }
 
 function abridged(body: Buffer): string {
-  const text = redactSecrets(body.subarray(0, READ_BODY).toString('utf8')).slice(0, SHOWN_BODY);
+  const text = redactSecrets(cutText(body.toString('utf8', 0, 4 * READ_BODY), READ_BODY)).slice(0, SHOWN_BODY);
   return body.length > SHOWN_BODY ? `${JSON.stringify(text)}… (${body.length} bytes)` : JSON.stringify(text);
 }
 

@@ -8,13 +8,12 @@ import { REVOCATION_DELAY_MS } from './services/access/access.service.js';
 import { parseApiKey } from './services/access/api-key.js';
 import { ApiKeysService, type ApiKeyRequest } from './services/access/api-keys.service.js';
 import type { Settings } from './services/config/settings.js';
+import { isUndefinedTable } from './services/database/classify-failure.js';
 import { DatabaseService } from './services/database/database.service.js';
 import { sqlStateOf } from './services/database/sql-state.js';
 
 // `node dist/keys.js create|list|revoke`: the keys of the callers of REST and of RPC over TCP. What a program may want is on stdout
 // (a new key, the list as JSON, one key a line), what is for people on stderr.
-
-const UNDEFINED_TABLE = '42P01';
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -107,7 +106,7 @@ async function revoke(id: string, keys: ApiKeysService): Promise<void> {
 
 function reasonOf(error: unknown): string {
   if (error instanceof StartError || error instanceof OutputError) return error.message;
-  if (sqlStateOf(error) === UNDEFINED_TABLE) {
+  if (isUndefinedTable(error)) {
     return 'The database lacks the migrations of this version: start the service once, or run `node dist/migrate.js`';
   }
   if (sqlStateOf(error) !== undefined) return (error as Error).message;

@@ -1,8 +1,8 @@
 /**
  * How a failed attempt is to be read. `abort`: nobody's fault here; `all`: maybe true of every item; `many`: maybe of nothing
- * but their number; `item`: the fault of at least one of them.
+ * but their number; `unproven`: maybe the fault of one of them, maybe of nobody; `item`: the fault of at least one of them.
  */
-export type Blame = 'abort' | 'all' | 'many' | 'item';
+export type Blame = 'abort' | 'all' | 'many' | 'unproven' | 'item';
 
 export interface IsolationPort<T, R> {
   /**
@@ -53,7 +53,8 @@ const SMALLEST_BLOCK = 3;
 
 /**
  * Finds the items that fail and lands all others, with as few attempts as it can. An item's failure comes only from
- * executing that item alone, or, for errors that say nothing about any item, from executing without items.
+ * executing that item alone, or, for errors that say nothing about any item, from executing without items. An error that may be
+ * nobody's fault fails an item only if that item fails alone once more while executing without items succeeds; else it is thrown.
  *
  * With rehearsal, after a failure of several items (where they are few, the suspects and the others are probed at once), in
  * this order:
@@ -118,7 +119,7 @@ class Isolation<T, R> {
 
   private async afterFailure(at: readonly number[], error: unknown): Promise<void> {
     const blame = this.blame(at, error);
-    if (at.length === 1) return this.fail(at[0]!, error);
+    if (at.length === 1) return this.failAlone(at[0]!, blame, error);
     if (blame === 'all' && !(await this.isSound())) return this.failAll(at);
     const { rehearsal } = this.port;
     if (blame === 'many') return this.halve(at);
@@ -252,7 +253,7 @@ class Isolation<T, R> {
   private async narrow(at: readonly number[], error: unknown): Promise<ProbedSet[]> {
     const blame = this.blame(at, error);
     if (at.length === 1) {
-      this.fail(at[0]!, error);
+      await this.failAlone(at[0]!, blame, error);
       return [];
     }
     if (blame === 'all' && !(await this.isSound())) {
@@ -283,6 +284,40 @@ class Isolation<T, R> {
     return blame;
   }
 
+  /**
+   * An error that may be nobody's fault is followed by another attempt of the item, and what that gives counts.
+   *
+   * @throws the error, when it may be nobody's fault after all
+   */
+  private async failAlone(index: number, blame: Blame, error: unknown): Promise<void> {
+    if (blame !== 'unproven') return this.fail(index, error);
+    const again = await this.tryOut([index]);
+    if (again === undefined) throw error;
+    if (this.blame([index], again.error) === 'unproven') {
+      const without = await this.tryOut([]);
+      if (without !== undefined) {
+        this.blame([], without.error);
+        throw again.error;
+      }
+    }
+    this.fail(index, again.error);
+  }
+
+  /** What executing these items gives, without a trace where there is rehearsal. */
+  private async tryOut(at: readonly number[]): Promise<FirstFailure | undefined> {
+    const { rehearsal } = this.port;
+    try {
+      if (rehearsal === undefined || at.length === 0) await this.port.attempt(this.pick(at));
+      else {
+        const [error] = await rehearsal.probe([this.pick(at)]);
+        if (error !== undefined) return { error };
+      }
+      return undefined;
+    } catch (error) {
+      return { error };
+    }
+  }
+
   /** False when nothing can be executed even without items; then no item need be tried. */
   private async isSound(): Promise<boolean> {
     this.proof ??= await this.prove();
@@ -294,7 +329,8 @@ class Isolation<T, R> {
       await this.port.attempt([]);
       return { sound: true };
     } catch (error) {
-      this.blame([], error);
+      // Maybe nobody's fault: then it does not hold for the items.
+      if (this.blame([], error) === 'unproven') throw error;
       return { sound: false, error };
     }
   }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import type { Settings } from '../services/config/settings.js';
-import { isConnectionFault } from '../services/database/connection-fault.js';
+import { isConnectionFault } from '../services/database/classify-failure.js';
 import { createDataSource } from '../services/database/data-source.js';
 import { databaseReason } from './explain-start-failure.js';
 import { StartError } from './start-error.js';

@@ -1,4 +1,5 @@
-import type { Settings } from '../services/config/settings.js';
+import { openListeners, type Settings } from '../services/config/settings.js';
+import { isLoopback } from '../services/config/open-access.js';
 import type { EmbeddedPostgres } from '../services/database/embedded-postgres.js';
 import { redactUrl } from '../services/observability/redact-url.js';
 
@@ -27,6 +28,17 @@ export function describeStandIns(
     lines.push(`NO BROKER: ${rpc}notifications go ${notified}. Set BATCH_SERVICE_RMQ_URL for RabbitMQ.`);
   }
   return lines;
+}
+
+/** A warning for each boot of a process that other machines may use without a key. */
+export function describeOpenAccess(settings: Settings): string[] {
+  const open = openListeners(settings).filter(({ host }) => !isLoopback(host));
+  if (open.length === 0) return [];
+  const places = open.map(({ variable, host }) => `${variable}=${host}`).join(' and ');
+  return [
+    `OPEN ACCESS: ${places}, and no API key is asked for (BATCH_ALLOW_OPEN_ACCESS=true). Whoever can connect may write to the ` +
+      'database. Set BATCH_REQUIRE_API_KEY=true to let in only callers with a key.',
+  ];
 }
 
 function describeApi({ http, rabbitmq, rpcTcp }: Settings): string[] {

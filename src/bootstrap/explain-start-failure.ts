@@ -1,5 +1,5 @@
 import type { Settings } from '../services/config/settings.js';
-import { sqlStateOf } from '../services/database/sql-state.js';
+import { SQL_STATES, sqlStateOf } from '../services/database/sql-state.js';
 import { UnsupportedBrokerError } from '../services/rabbitmq/broker-version.js';
 import { TopologyConflictError } from '../services/rabbitmq/topology.js';
 import { listenedPorts } from './listened-ports.js';
@@ -50,12 +50,12 @@ export function portReason(
 export function databaseReason(error: Error, { host, port, name, username }: Settings['database']): string {
   const server = `PostgreSQL on ${host}:${port}`;
   switch (sqlStateOf(error) ?? stateOfDriver(error)) {
-    case '28P01':
-    case '28000':
+    case SQL_STATES.invalidPassword:
+    case SQL_STATES.invalidAuthorization:
       return `${server} refuses the user "${username}" (${error.message}): check DB_USERNAME, DB_PASSWORD and DB_SSL`;
-    case '3D000':
+    case SQL_STATES.invalidCatalogName:
       return `${server} has no database "${name}": create it, or name another one in DB_NAME`;
-    case '42501':
+    case SQL_STATES.insufficientPrivilege:
       return `${server} allows the user "${username}" too little in the database "${name}" (${error.message}): see DB_USERNAME`;
     case undefined:
       return `${server} does not answer (${describe(error)}): check DB_HOST, DB_PORT and DB_SSL, and that it runs`;
@@ -66,7 +66,7 @@ export function databaseReason(error: Error, { host, port, name, username }: Set
 
 /** Without a password to send, the driver gives up before the server can refuse. */
 function stateOfDriver(error: Error): string | undefined {
-  return error.message.startsWith('SASL: ') ? '28P01' : undefined;
+  return error.message.startsWith('SASL: ') ? SQL_STATES.invalidPassword : undefined;
 }
 
 /** Node hides why a connection was refused in an AggregateError without a message. */

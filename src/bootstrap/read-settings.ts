@@ -1,13 +1,17 @@
 import { existsSync } from 'node:fs';
 import { InvalidSettingsError } from '../services/config/invalid-settings.error.js';
 import { loadSettings, type Settings } from '../services/config/settings.js';
+import { roleWord } from './role-word.js';
 
 /**
- * The settings of this process, from the environment and, for what that leaves open, the file `.env`. `role` stands above
- * both. When they are not usable the process ends with 1, and a text that says why.
+ * The settings of this process, from the environment and, for what that leaves open, the file `.env`. A role on the command line stands
+ * above both. When they are not usable the process ends with 1, and a text that says why.
+ *
+ * @param words what stands on the command line after the program
  */
-export function readSettings(role?: string): Settings {
+export function readSettings(words: readonly string[] = []): Settings {
   try {
+    const role = roleWord(words);
     if (existsSync('.env')) process.loadEnvFile('.env');
     return loadSettings({ ...process.env, ...(role !== undefined && { BATCH_ROLE: role }) });
   } catch (error) {

@@ -9,7 +9,7 @@ import { connectRpc } from '../controllers/rpc/connect-rpc.js';
 import type { Settings } from '../services/config/settings.js';
 import { BootLogger } from './boot-logger.js';
 import { checkDatabase, checkPorts } from './check-surroundings.js';
-import { describeService, describeStandIns } from './describe-service.js';
+import { describeOpenAccess, describeService, describeStandIns } from './describe-service.js';
 import { provideDatabase, type Database } from './embedded-database.js';
 import { explainStartFailure } from './explain-start-failure.js';
 import { ShutdownWatch } from './shutdown-watch.js';
@@ -59,6 +59,7 @@ async function startOn({ settings, embedded }: Database, logger: Logger, signal:
     for (const line of describeService(settings)) logger.info(line);
     const makeshift = settings.environment === 'production' ? 'warn' : 'info';
     for (const line of describeStandIns(settings, embedded)) logger[makeshift](line);
+    for (const line of describeOpenAccess(settings)) logger.warn(line);
     logger.info(`Batch Service is up, role ${settings.role}`);
     return runningService(app, { settings, embedded });
   } catch (error) {

@@ -67,6 +67,7 @@ const PASSING: readonly BatchServiceErrorCode[] = [
   'SHUTTING_DOWN',
   'QUEUE_FULL',
   'OVERLOADED',
+  'LANE_BUSY',
   'RATE_LIMITED',
 ];
 

@@ -1,3 +1,4 @@
+import { cutText } from '../services/errors/cut-text.js';
 import { ServiceError } from '../services/errors/service-error.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -10,6 +11,6 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 export function parseOperationId(id: unknown): string {
   if (typeof id === 'string' && UUID.test(id)) return id.toLowerCase();
   const given =
-    typeof id === 'string' ? `'${id.slice(0, 100)}'` : `a value of type ${id === null ? 'null' : typeof id}`;
+    typeof id === 'string' ? `'${cutText(id, 100)}'` : `a value of type ${id === null ? 'null' : typeof id}`;
   throw new ServiceError('INVALID_ID', `The id of an operation is a UUID, got ${given}`, { parameter: 'id' });
 }

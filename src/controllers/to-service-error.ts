@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
-import { isConnectionFault } from '../services/database/connection-fault.js';
-import { errorKind, sqlStateOf } from '../services/database/sql-state.js';
+import { overloaded } from '../services/backpressure/overload-errors.js';
+import { classifyFailure, isLockNotAvailable } from '../services/database/classify-failure.js';
+import { NoPlaceError } from '../services/database/places.js';
 import { ServiceError } from '../services/errors/service-error.js';
 import { currentRequestId } from '../services/observability/request-context.js';
 
@@ -14,7 +15,19 @@ export function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
   const requestId = currentRequestId();
   const details = requestId === undefined ? undefined : { requestId };
-  if (isOutOfReach(error)) {
+  if (error instanceof NoPlaceError) return overloaded('has as many requests at the database as it may');
+  if (isLockNotAvailable(error)) {
+    logger.warn(`A request could not have a lock in time: ${messageOf(error)}`);
+    return new ServiceError(
+      'SERVICE_UNAVAILABLE',
+      'Another session has locked what the request needs; try again',
+      details,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (mayPass(error)) {
     logger.warn(`A request could not be served: ${messageOf(error)}`);
     return new ServiceError('SERVICE_UNAVAILABLE', 'The database is out of reach; try again', details, {
       cause: error,
@@ -26,8 +39,10 @@ export function toServiceError(error: unknown): ServiceError {
   });
 }
 
-function isOutOfReach(error: unknown): boolean {
-  return isConnectionFault(error) || (sqlStateOf(error) !== undefined && errorKind(error) === 'transient');
+/** Whatever the database says to a statement of the service's own, but that the statement itself is wrong. */
+function mayPass(error: unknown): boolean {
+  const kind = classifyFailure(error);
+  return kind === 'transient' || kind === 'unknown';
 }
 
 function messageOf(error: unknown): string {

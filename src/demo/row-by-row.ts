@@ -10,12 +10,12 @@ export interface RowOutcome {
   column?: string;
 }
 
-const PRIMARY_KEYS: Readonly<Record<string, string[]>> = {
-  customers: ['id'],
-  stock: ['sku'],
-  orders: ['id'],
-  order_items: ['order_id', 'sku'],
-};
+const PRIMARY_KEYS: ReadonlyMap<string, string[]> = new Map([
+  ['customers', ['id']],
+  ['stock', ['sku']],
+  ['orders', ['id']],
+  ['order_items', ['order_id', 'sku']],
+]);
 
 /**
  * Executes an operation alone, in a transaction of its own, as a program without the service would. It is the measure that
@@ -40,7 +40,7 @@ export function toSql(request: ICreateBatchOperationRequest): pg.QueryConfig {
     case 'insert':
       return insert(target, values, request.onConflict === 'ignore' ? 'on conflict do nothing' : '');
     case 'upsert':
-      return insert(target, values, overwrite(request.conflictKey ?? PRIMARY_KEYS[target] ?? [], values));
+      return insert(target, values, overwrite(request.conflictKey ?? PRIMARY_KEYS.get(target) ?? [], values));
     case 'update':
       return update(target, key, values, (column, parameter) => `${column} = ${parameter}`);
     case 'increment':

@@ -17,6 +17,10 @@ export class LaneFaultEntity {
   @Column({ type: 'integer' })
   failures!: number;
 
+  /** What kind of failure it met last: transient, systemic, operation, unknown or bug. */
+  @Column({ type: 'text', default: 'transient' })
+  kind!: string;
+
   @Column({ name: 'sql_state', type: 'text', nullable: true })
   sqlState!: string | null;
 

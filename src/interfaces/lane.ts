@@ -1,3 +1,12 @@
+/**
+ * What a failure is that no operation is blamed for. `transient`: of the server, the connection, or other transactions;
+ * `systemic`: a statement of the service itself cannot run (a missing privilege, for example); `operation`: the operation fails, but
+ * only when its chunk is committed; `unknown`: an error whose SQLSTATE does not say; `bug`: an error of the service itself.
+ */
+export const FAULT_KINDS = ['transient', 'systemic', 'operation', 'unknown', 'bug'] as const;
+
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
 /** A lane that stands still: its first operation met a fault that says nothing about it. Times are ISO 8601 in UTC. */
 export interface ILaneFault {
   /** 0 to 63. */
@@ -8,6 +17,8 @@ export interface ILaneFault {
   operationId: string;
   /** How often it was tried. */
   failures: number;
+  /** What kind of failure it met last. Only `transient`, `operation` and `unknown` are ever parked. */
+  kind: FaultKind;
   /** What it met last. */
   message: string;
   /** Five characters, see PostgreSQL's appendix A; absent for faults that PostgreSQL did not tell. */

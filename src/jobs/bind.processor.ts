@@ -60,10 +60,11 @@ export class BindProcessor implements ItemProcessor<ClaimedOperation, BoundOpera
 
   private async bindAll(operations: readonly ClaimedOperation[]): Promise<Map<ClaimedOperation, Binding>> {
     const bindings = await this.bind(operations);
-    if (![...bindings.values()].some(isFailure)) return bindings;
+    const unfit = operations.filter((operation) => isUnfit(bindings.get(operation)!));
+    if (unfit.length === 0) return bindings;
     // It was accepted, so the table may be newer than what is remembered of it here.
-    this.catalog.invalidate();
-    return this.bind(operations);
+    const changed = await this.catalog.forgetIfChanged(unfit.map(({ target }) => target));
+    return changed ? this.bind(operations) : bindings;
   }
 
   private async bind(operations: readonly ClaimedOperation[]): Promise<Map<ClaimedOperation, Binding>> {
@@ -83,3 +84,7 @@ function gone({ code, message }: ServiceError): IOperationError {
 }
 
 const isFailure = (binding: Binding): binding is IOperationError => 'code' in binding;
+
+/** There is a table, but the operation does not fit it. That there is none the catalog has looked up. */
+const isUnfit = (binding: Binding): boolean =>
+  isFailure(binding) && binding.code !== 'UNKNOWN_TARGET' && binding.code !== 'TARGET_NOT_ALLOWED';

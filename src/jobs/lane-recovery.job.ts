@@ -22,6 +22,7 @@ export class LaneRecoveryJob implements PollTask {
   private readonly logger = new Logger(LaneRecoveryJob.name);
   private readonly step: OperationStep;
   private hasPutOff = false;
+  private hasRetriedBugs = false;
 
   constructor(
     steps: OperationStepFactory,
@@ -37,6 +38,7 @@ export class LaneRecoveryJob implements PollTask {
 
   async poll(signal: AbortSignal): Promise<number> {
     this.hasPutOff = false;
+    await this.retryBugs();
     const delayMs = await this.lanes.nextTryInMs();
     if (delayMs === undefined || delayMs > 0) {
       return Math.min(delayMs ?? Infinity, LONGEST_DELAY_MS);
@@ -53,6 +55,13 @@ export class LaneRecoveryJob implements PollTask {
     const delayMs = exponentialBackOff(FAILURE_BACK_OFF, failures - 1);
     this.logger.warn({ message: 'Lanes could not be tried', failures, delayMs, reason: (error as Error).message });
     return delayMs;
+  }
+
+  /** Once, as soon as the database answers: this process may be the version with the cure. */
+  private async retryBugs(): Promise<void> {
+    if (this.hasRetriedBugs) return;
+    await this.lanes.retryBugs();
+    this.hasRetriedBugs = true;
   }
 
   private async putOff(error: unknown, [operation]: readonly ClaimedOperation[]): Promise<void> {

@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { exponentialBackOff, limitedRetry, type BackOff } from '../batch/retry-policy.js';
 import { SETTINGS, type Settings } from '../services/config/settings.js';
-import { isConnectionFault } from '../services/database/connection-fault.js';
-import { errorKind } from '../services/database/sql-state.js';
+import { classifyFailure, isConnectionFault } from '../services/database/classify-failure.js';
+import { BugsService } from '../services/health/bugs.service.js';
 import type { PollTask } from '../services/poller/poller.js';
 import { ClaimScope } from '../services/queue/claim-scope.js';
 import { toLaneFault } from '../services/queue/lane-fault.js';
@@ -33,17 +33,20 @@ export class OperationChunkJob implements PollTask {
   private nextReleaseAt = 0;
   private crowdedOut = 0;
   private losses = 0;
+  /** Since when every poll has met a bug, in milliseconds of the monotonic clock. */
+  private failsByBugsSince: number | undefined;
 
   constructor(
     @Inject(SETTINGS) private readonly settings: Settings,
     steps: OperationStepFactory,
     private readonly queue: QueueService,
     private readonly lanes: LanesService,
+    private readonly bugs: BugsService,
   ) {
     this.scope = new ClaimScope(steps.chunkLimit);
     this.step = steps.create({
       scope: () => this.scope.current,
-      retryPolicy: limitedRetry(RETRY_LIMIT, (error) => errorKind(error) === 'transient', RETRY_BACK_OFF),
+      retryPolicy: limitedRetry(RETRY_LIMIT, mayPass, RETRY_BACK_OFF),
       onRollback: (error, claimed) => this.narrowDown(error, claimed),
     });
   }
@@ -54,13 +57,21 @@ export class OperationChunkJob implements PollTask {
     await this.releaseDue();
     const claim = await this.step.execute(signal);
     this.losses = 0;
+    this.failsByBugsSince = undefined;
     if (claim.operations.length > 0) this.scope.succeeded();
     this.crowdedOut = claim.crowdedOut ? this.crowdedOut + 1 : 0;
     if (claim.full) return 0;
     return claim.crowdedOut ? exponentialBackOff(CROWDED_BACK_OFF, this.crowdedOut - 1) : this.idleDelay();
   }
 
+  /** For how many milliseconds every poll has met a bug of the service; 0 while polls succeed or meet anything else. */
+  get failsByBugsForMs(): number {
+    return this.failsByBugsSince === undefined ? 0 : performance.now() - this.failsByBugsSince;
+  }
+
   afterFailure(error: unknown, failures: number): number {
+    const isBug = this.bugs.report('chunk', error);
+    this.failsByBugsSince = isBug ? (this.failsByBugsSince ?? performance.now()) : undefined;
     const backOff = isConnectionFault(error) ? CONNECTION_BACK_OFF : FAILURE_BACK_OFF;
     const delayMs = exponentialBackOff(backOff, failures - 1);
     this.logger.error({ message: 'Chunk failed; its operations stay pending', failures, delayMs, err: error });
@@ -95,4 +106,10 @@ export class OperationChunkJob implements PollTask {
     this.nextReleaseAt = 0;
     return Math.min(this.settings.poller.intervalMs, dueInMs ?? Infinity);
   }
+}
+
+/** Not what a statement of the service is wrong about, nor a bug: neither goes away within the second. */
+function mayPass(error: unknown): boolean {
+  const kind = classifyFailure(error);
+  return kind === 'transient' || kind === 'unknown';
 }

@@ -34,7 +34,7 @@ export class OperationPollerService
   private startedAt = 0;
 
   constructor(
-    job: OperationChunkJob,
+    private readonly job: OperationChunkJob,
     recovery: LaneRecoveryJob,
     private readonly lanes: LanesService,
     @Inject(SETTINGS) private readonly settings: Settings,
@@ -74,6 +74,17 @@ export class OperationPollerService
 
   stuck(): string | undefined {
     const { stuckTimeoutMs } = this.settings.execution;
-    return stuckReason(this.poller, stuckTimeoutMs) ?? stuckReason(this.recoveryPoller, stuckTimeoutMs);
+    return (
+      stuckReason(this.poller, stuckTimeoutMs) ??
+      stuckReason(this.recoveryPoller, stuckTimeoutMs) ??
+      this.bugReason(stuckTimeoutMs)
+    );
+  }
+
+  /** What is wrong may be in the memory of this process. */
+  private bugReason(timeoutMs: number): string | undefined {
+    const { failsByBugsForMs } = this.job;
+    if (failsByBugsForMs <= timeoutMs) return undefined;
+    return `every poll has met a bug of the service for ${Math.round(failsByBugsForMs / 1000)} s; the log has the stack`;
   }
 }

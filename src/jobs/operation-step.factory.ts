@@ -8,6 +8,7 @@ import { CatalogService } from '../services/catalog/catalog.service.js';
 import { SETTINGS, type Settings } from '../services/config/settings.js';
 import { DatabaseService } from '../services/database/database.service.js';
 import type { SqlClient } from '../services/database/sql.js';
+import { BugsService } from '../services/health/bugs.service.js';
 import { ExecutorService } from '../services/executor/executor.service.js';
 import { MAX_RELEASED_SAVEPOINTS } from '../services/executor/target.writer.js';
 import { MetricsService } from '../services/observability/metrics.service.js';
@@ -70,6 +71,7 @@ export class OperationStepFactory {
     private readonly claims: ClaimService,
     private readonly lanes: LanesService,
     private readonly metrics: MetricsService,
+    private readonly bugs: BugsService,
     private readonly wakeUp: WakeUpService,
   ) {}
 
@@ -85,7 +87,7 @@ export class OperationStepFactory {
     const processor = new BindProcessor(this.catalog, reader);
     const { mode, operationRetryDelayMs } = this.settings.execution;
     const writer = new DeferringWriter(
-      new OperationWriter(mode, this.survey, this.executor, () => processor.knowsTables),
+      new OperationWriter(mode, this.survey, this.executor, this.bugs, () => processor.knowsTables),
       {
         holdsReleases: () => reader.claim?.holdsReleases ?? false,
         allowReleases: (tx) => this.claims.allowReleases(tx),
@@ -122,6 +124,7 @@ export class OperationStepFactory {
         // What is known of the tables may be the reason.
         this.catalog.invalidate();
         if (error instanceof StaleCatalogError) processor.readAnew();
+        this.bugs.report('chunk', error);
         await onRollback(error, claimed);
       },
       onRetry: (error, retries) => {

@@ -1,7 +1,8 @@
-import { Logger } from '@nestjs/common';
 import type { ItemContext, ItemWriter, WriteOutcome } from '../batch/item.js';
+import { mayBeStale } from '../services/database/classify-failure.js';
 import type { SqlClient } from '../services/database/sql.js';
 import type { Settings } from '../services/config/settings.js';
+import type { BugsService } from '../services/health/bugs.service.js';
 import type { Execution, ExecutorService } from '../services/executor/executor.service.js';
 import { toChunkPlan } from '../services/explain/chunk-plan.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
@@ -20,7 +21,6 @@ export const NOTHING_EXECUTED: ExecutionSummary = { groups: 0, statements: 0, fa
 /** Writes operations in as few statements as their plan allows, and tells the outcome of each. */
 export class OperationWriter implements ItemWriter<BoundOperation, number, SqlClient> {
   readonly reportsOutcomes = true;
-  private readonly logger = new Logger(OperationWriter.name);
   /** How the latest chunk was executed. */
   execution = NOTHING_EXECUTED;
 
@@ -28,6 +28,7 @@ export class OperationWriter implements ItemWriter<BoundOperation, number, SqlCl
     private readonly mode: Settings['execution']['mode'],
     private readonly survey: SurveyService,
     private readonly executor: ExecutorService,
+    private readonly bugs: Pick<BugsService, 'report'>,
     /** True when the operations are bound to tables as they are now, and not as they were remembered. */
     private readonly knowsTables: () => boolean,
   ) {}
@@ -35,19 +36,18 @@ export class OperationWriter implements ItemWriter<BoundOperation, number, SqlCl
   async write(operations: readonly BoundOperation[], { tx }: ItemContext<SqlClient>): Promise<WriteOutcome<number>[]> {
     const plan = await this.plan(tx, operations);
     const { outcomes, groups, statements, fallback, perGroup } = await this.execute(tx, plan);
-    if (outcomes.some(mayBeStale) && !this.knowsTables()) throw new StaleCatalogError();
+    if (outcomes.some(isMaybeStale) && !this.knowsTables()) throw new StaleCatalogError();
     this.execution = { groups, statements, fallback, plan: toChunkPlan(plan, this.mode, perGroup) };
     return outcomes.map(toWriteOutcome);
   }
 
   private async plan(tx: SqlClient, operations: readonly BoundOperation[]): Promise<Plan> {
     if (this.mode === 'serial') return planSerially(operations);
-    const knowledge = await this.survey.read(tx, operations);
     try {
-      return planOperations(operations, knowledge);
+      return planOperations(operations, await this.survey.read(tx, operations));
     } catch (error) {
-      // A fault of the planner must not stop the lane: one by one is always right.
-      this.logger.error({ message: 'Operations could not be planned; executed one by one', err: error as Error });
+      if (!this.bugs.report('plan', error)) throw error;
+      // A bug of survey or planner must not stop the lane: one by one is always right.
       return planSerially(operations);
     }
   }
@@ -57,11 +57,8 @@ export class OperationWriter implements ItemWriter<BoundOperation, number, SqlCl
   }
 }
 
-/** Statements that cannot run may have been made for a table that is another by now. Privileges are not remembered. */
-const CANNOT_RUN = /^(?:42(?!501)|0A)/;
-
-function mayBeStale(outcome: Outcome): boolean {
-  return outcome.status === 'failed' && CANNOT_RUN.test(outcome.error.sqlState ?? '');
+function isMaybeStale(outcome: Outcome): boolean {
+  return outcome.status === 'failed' && outcome.error.sqlState !== undefined && mayBeStale(outcome.error.sqlState);
 }
 
 function toWriteOutcome(outcome: Outcome): WriteOutcome<number> {

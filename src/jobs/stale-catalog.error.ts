@@ -1,7 +1,8 @@
-/** No verdict: the chunk is tried again, with the tables read anew. It has no SQLSTATE, so it is transient. */
-export class StaleCatalogError extends Error {
+import { TransientError } from '../services/errors/transient-error.js';
+
+/** No verdict: the chunk is tried again, with the tables read anew. */
+export class StaleCatalogError extends TransientError {
   constructor() {
     super('A statement cannot run; the table may have been altered since the catalog was read');
-    this.name = 'StaleCatalogError';
   }
 }

@@ -1,7 +1,8 @@
-/** No verdict: the chunk is tried again with fewer operations. It has no SQLSTATE, so it is transient. */
-export class UndecidedChunkError extends Error {
+import { TransientError } from '../services/errors/transient-error.js';
+
+/** No verdict: the chunk is tried again with fewer operations. */
+export class UndecidedChunkError extends TransientError {
   constructor(operations: number, rounds: number) {
     super(`After ${rounds} rounds it is still open which of ${operations} operations wait behind others`);
-    this.name = 'UndecidedChunkError';
   }
 }

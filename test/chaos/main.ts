@@ -2,15 +2,16 @@ import { writeFile } from 'node:fs/promises';
 import { Logger } from '@nestjs/common';
 import { readOptions, UsageError, USAGE, type CommandOptions } from './options.js';
 import { reportRun, toJson, violated } from './report.js';
-import { runChaos, type ChaosProgress } from './run-chaos.js';
+import { runChaos, type ChaosProgress, type ChaosResult } from './run-chaos.js';
 import { isCaught, SABOTAGES, withSabotage, type SabotageName } from './sabotage.js';
 import { provideSurroundings, type Surroundings } from './servers/surroundings.js';
+import { weaknessesOf } from './weaknesses.js';
 
 const USAGE_FAULT = 2;
 const INTERRUPTED = 130;
 
 // The fault bench. It promises that what it calls a violation is one: everything is judged by the callers' own memory of what was
-// acknowledged. Run by Node itself: the program tsx in front of it would end it before it has cleaned up. What `npm test` has of it is `test/e2e/chaos.test.ts`.
+// acknowledged. Run by Node itself: the program tsx in front of it would end it before it has cleaned up. `.ci/run` has its quick form.
 // The client's own connection is told of by Nest.
 Logger.overrideLogger(false);
 const interruption = new AbortController();
@@ -57,8 +58,8 @@ async function runEach({ run, negative, json }: CommandOptions, surroundings: Su
     print(`\nSeed ${run.seed}${name === undefined ? '' : `, without a protection: ${name}`}`);
     const result = await runChaos(withSabotage(run, name), surroundings, showProgress(), interruption.signal);
     print(reportRun(result));
-    const passed = name === undefined ? violated(result).length === 0 : isCaught(name, result);
-    print(verdictOf(passed, name));
+    const { passed, told } = verdictOf(result, name);
+    print(told);
     results.push({ ...(name !== undefined && { without: name }), ...run, ...toJson(result), passed });
     good &&= passed;
   }
@@ -66,9 +67,16 @@ async function runEach({ run, negative, json }: CommandOptions, surroundings: Su
   return good;
 }
 
-function verdictOf(passed: boolean, name: SabotageName | undefined): string {
-  if (name === undefined) return passed ? 'Nothing was violated' : 'VIOLATED';
-  return passed ? `Caught: ${name}` : `NOT CAUGHT: ${name} has to show as ${SABOTAGES[name].shows.join(' or ')}`;
+function verdictOf(result: ChaosResult, name: SabotageName | undefined): { passed: boolean; told: string } {
+  if (name !== undefined) {
+    return isCaught(name, result)
+      ? { passed: true, told: `Caught: ${name}` }
+      : { passed: false, told: `NOT CAUGHT: ${name} has to show as ${SABOTAGES[name].shows.join(' or ')}` };
+  }
+  if (violated(result).length > 0) return { passed: false, told: 'VIOLATED' };
+  const weaknesses = weaknessesOf(result);
+  if (weaknesses.length > 0) return { passed: false, told: `SHOWS TOO LITTLE: ${weaknesses.join('; ')}` };
+  return { passed: true, told: 'Nothing was violated' };
 }
 
 /** A line that is written over at a terminal; elsewhere one for every tenth of the faults. */

@@ -20,6 +20,7 @@ import { removeTopology } from '../support/amqp.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
+import { OWN_LOCKS } from '../support/own-locks.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { testSettings, type TestEnvironment } from '../support/test-settings.js';
 import { uniqueName } from '../support/unique-name.js';
@@ -147,7 +148,7 @@ describe.each([
     const holder = await database.client.connect();
     await holder.query('begin');
     await holder.query('lock table batch.operations in share row exclusive mode');
-    const waiting = `select from pg_locks where relation = 'batch.operations'::regclass and not granted`;
+    const waiting = `select from ${OWN_LOCKS} where relation = 'batch.operations'::regclass and not granted`;
     return {
       reached: eventually(async () => expect((await database.client.query(waiting)).rowCount).toBeGreaterThan(0)),
       async release() {

@@ -1,16 +1,11 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Readiness } from '../../src/services/health/health.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
-import {
-  buildService,
-  startServiceProcess,
-  type ServiceProcess,
-  type ServiceProcessOptions,
-} from '../support/service-process.js';
+import { startServiceProcess, type ServiceProcess, type ServiceProcessOptions } from '../support/service-process.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { testEnvironment, type TestEnvironment } from '../support/test-settings.js';
 
@@ -21,7 +16,6 @@ describe('a start', () => {
   let environment: TestEnvironment & { HTTP_PORT: string };
   const processes: ServiceProcess[] = [];
 
-  beforeAll(buildService, 120_000);
   beforeEach(async () => {
     database = await createTestDatabase();
     proxy = await startTcpProxy(database.connection);
@@ -90,7 +84,7 @@ describe('a start', () => {
 
     it('gives up when that takes too long, and says what to look at', async () => {
       proxy.refuse();
-      const service = await start({ DB_WAIT_TIMEOUT: '1200' });
+      const service = await start({ DB_WAIT_TIMEOUT: '1900' });
 
       expect(await service.exited).toBe(1);
       expect(service.output.match(/Attempt \d/g)).toEqual(['Attempt 1', 'Attempt 2']);

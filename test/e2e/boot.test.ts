@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { access, chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -9,12 +9,8 @@ import type { Readiness } from '../../src/services/health/health.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
-import {
-  buildService,
-  startServiceProcess,
-  type ServiceProcess,
-  type ServiceProcessOptions,
-} from '../support/service-process.js';
+import { OWN_LOCKS } from '../support/own-locks.js';
+import { startServiceProcess, type ServiceProcess, type ServiceProcessOptions } from '../support/service-process.js';
 import { testEnvironment, type TestEnvironment } from '../support/test-settings.js';
 
 /** What production asks for besides its servers. */
@@ -55,7 +51,6 @@ async function statusAfter(port: string, id: string, waitMs: number): Promise<st
   return ((await response.json()) as { status: string }).status;
 }
 
-beforeAll(buildService, 120_000);
 afterEach(async () => {
   await Promise.all(processes.splice(0).map((service) => service.end()));
 });
@@ -89,7 +84,7 @@ describe('the service with nothing but Node', () => {
     expect(service.output).toMatch(/EMBEDDED PostgreSQL.*production refuses it/);
     expect(service.output).toContain(`data in ${environment.BATCH_EMBEDDED_DIR}`);
     expect(service.output).toContain('NO BROKER');
-    expect(service.output).toContain(`http://localhost:${environment.HTTP_PORT}/api/docs`);
+    expect(service.output).toContain(`http://127.0.0.1:${environment.HTTP_PORT}/api/docs`);
     expect(await readiness(environment.HTTP_PORT)).toMatchObject({
       status: 200,
       body: { status: 'ready', parts: { database: { status: 'up' }, poller: { status: 'up' } } },
@@ -231,6 +226,18 @@ describe('a start that cannot succeed', () => {
     await database.drop();
   });
 
+  it.each([
+    ['two roles', ['api', 'worker'], {}, 'one of all, api, worker; got 2 words: api worker'],
+    ['a misspelt role', ['wroker'], {}, 'did you mean "worker"?'],
+    ['a misspelt setting', [], { BATCH_PROCESS_OPERATION_LIMT: '5' }, 'mean "BATCH_PROCESS_OPERATION_LIMIT"?'],
+  ] as [string, string[], TestEnvironment, string][])('ends with 1 for %s, with what was meant', async (...fault) => {
+    const [, args, wrong, told] = fault;
+    const service = await start({ ...testEnvironment(), ...wrong }, { args });
+    expect(await service.exited).toBe(1);
+    expect(service.output).toContain(told);
+    expect(service.output.trim().split('\n')).toHaveLength(3);
+  });
+
   it('ends with 1 in every role in production on a database that lacks migrations', async () => {
     const database = await createTestDatabase({ migrated: false });
     const startAs = async (role: string): Promise<void> => {
@@ -313,7 +320,7 @@ describe('the service on servers of its own', () => {
   async function chunkWaits(): Promise<void> {
     await eventually(async () => {
       const { rowCount } = await database.client.query(
-        `select from pg_locks where relation = 'items'::regclass and not granted`,
+        `select from ${OWN_LOCKS} where relation = 'items'::regclass and not granted`,
       );
       expect(rowCount).toBe(1);
     });
@@ -464,6 +471,78 @@ describe('the migration command', () => {
 
     await service.end();
     await database.drop();
+  });
+});
+
+describe('a service that asks for no API key', () => {
+  let database: TestDatabase;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+  afterAll(() => database.drop());
+
+  /** Of this machine, and not that of the loop back to it. */
+  const outerAddress = (): string | undefined =>
+    Object.values(networkInterfaces())
+      .flat()
+      .find((each) => each?.family === 'IPv4' && !each.internal)?.address;
+
+  async function answers(host: string, port: string): Promise<boolean> {
+    const socket = connect({ host, port: Number(port) });
+    try {
+      await once(socket, 'connect');
+      return true;
+    } catch {
+      return false;
+    } finally {
+      socket.destroy();
+    }
+  }
+
+  it('listens on this machine only', async () => {
+    const environment = {
+      ...testEnvironment({ ...database.environment, BATCH_SERVICE_RMQ_URL: '' }),
+      ...(await apiPorts()),
+      LOG_LEVEL: 'info',
+      NODE_ENV: '',
+    };
+    const service = await start(environment);
+    await service.up();
+    expect(service.output).not.toContain('OPEN ACCESS');
+    for (const port of [environment.HTTP_PORT, environment.BATCH_RPC_TCP_PORT]) {
+      expect(await answers('127.0.0.1', port)).toBe(true);
+      expect(await answers('127.0.0.2', port)).toBe(false);
+      const outer = outerAddress();
+      if (outer !== undefined) expect(await answers(outer, port)).toBe(false);
+    }
+  });
+
+  it('does not start on another address, and says how it may', async () => {
+    const service = await start({
+      ...testEnvironment({ ...database.environment, BATCH_SERVICE_RMQ_URL: '' }),
+      ...(await apiPorts()),
+      HTTP_HOST: '0.0.0.0',
+      BATCH_RPC_TCP_HOST: '0.0.0.0',
+    });
+    expect(await service.exited).toBe(1);
+    expect(service.output).toMatch(/HTTP_HOST: .*BATCH_REQUIRE_API_KEY=true.*BATCH_ALLOW_OPEN_ACCESS=true/);
+    expect(service.output).toMatch(/BATCH_RPC_TCP_HOST: .*BATCH_ALLOW_OPEN_ACCESS=true/);
+  });
+
+  it('does so where that is allowed, and warns of it at every start', async () => {
+    const environment = {
+      ...testEnvironment({ ...database.environment, BATCH_SERVICE_RMQ_URL: '' }),
+      ...(await apiPorts()),
+      LOG_LEVEL: 'warn',
+      HTTP_HOST: '0.0.0.0',
+      BATCH_ALLOW_OPEN_ACCESS: 'true',
+    };
+    for (const _start of ['first', 'second']) {
+      const service = await start(environment);
+      await service.said(/WARN: OPEN ACCESS: HTTP_HOST=0\.0\.0\.0, .*BATCH_REQUIRE_API_KEY=true/);
+      await eventually(async () => expect(await answers('127.0.0.2', environment.HTTP_PORT)).toBe(true));
+      await service.end();
+    }
   });
 });
 

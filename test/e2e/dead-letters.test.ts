@@ -2,7 +2,7 @@ import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { declareRpcTopology } from '../../src/services/rabbitmq/topology.js';
 import { removeTopology } from '../support/amqp.js';
-import { buildService, startServiceProcess } from '../support/service-process.js';
+import { startServiceProcess } from '../support/service-process.js';
 import { testEnvironment, testSettings } from '../support/test-settings.js';
 import { uniqueName } from '../support/unique-name.js';
 
@@ -12,7 +12,6 @@ describe('npm run dead-letters', () => {
   let channel: ConfirmChannel;
   let queue: string;
 
-  beforeAll(buildService, 120_000);
   beforeAll(async () => {
     connection = await connect(url);
   });

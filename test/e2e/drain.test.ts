@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { IBatchOperation } from '../../src/interfaces/operation.js';
 import { connectAmqpCaller, type AmqpCaller } from '../support/amqp.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
-import { buildService, startServiceProcess, type ServiceProcess } from '../support/service-process.js';
+import { OWN_LOCKS } from '../support/own-locks.js';
+import { startServiceProcess, type ServiceProcess } from '../support/service-process.js';
 import { testEnvironment, type TestEnvironment } from '../support/test-settings.js';
 
 const SHUTDOWN_TIMEOUT_MS = 20_000;
@@ -20,7 +21,6 @@ describe('a service that is told to stop', () => {
   const processes: ServiceProcess[] = [];
   const held = new Set<() => Promise<void>>();
 
-  beforeAll(buildService, 120_000);
   beforeEach(async () => {
     database = await createTestDatabase();
     await database.client.query('create table items (id int primary key); create table others (id int primary key)');
@@ -86,7 +86,7 @@ describe('a service that is told to stop', () => {
   const somebodyWaitsFor = (table: string): Promise<void> =>
     eventually(async () => {
       const { rowCount } = await database.client.query(
-        'select from pg_locks where relation = $1::regclass and not granted',
+        `select from ${OWN_LOCKS} where relation = $1::regclass and not granted`,
         [table],
       );
       expect(rowCount).toBeGreaterThan(0);

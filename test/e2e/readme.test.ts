@@ -7,7 +7,6 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startTestApp } from '../support/app.js';
 import { freePort } from '../support/free-port.js';
-import { buildService } from '../support/service-process.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
@@ -40,7 +39,6 @@ describe('the README', () => {
   let folder: string;
   let npm: ChildProcess | undefined;
 
-  beforeAll(buildService, 120_000);
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'batch-readme-'));
     // For root the embedded server runs as another user, who has to come through.

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } 
 import { createTestKey, KEYS_REQUIRED } from '../support/api-keys.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { freePort } from '../support/free-port.js';
-import { buildService, startServiceProcess, type ServiceProcess } from '../support/service-process.js';
+import { startServiceProcess, type ServiceProcess } from '../support/service-process.js';
 import { testEnvironment, type TestEnvironment } from '../support/test-settings.js';
 
 const secret = (what: string): string => `${what}${randomBytes(12).toString('hex')}`;
@@ -30,7 +30,6 @@ let environment: TestEnvironment;
 let key: string;
 
 beforeAll(async () => {
-  await buildService();
   database = await createTestDatabase();
   // Of its own: the one of the test run may be a word that is everywhere.
   await database.client.query(`create role ${USER} login superuser password '${SECRETS.database}'`);

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeTopology } from '../support/amqp.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { freePort } from '../support/free-port.js';
-import { buildService, startServiceProcess, type ServiceProcess } from '../support/service-process.js';
+import { startServiceProcess, type ServiceProcess } from '../support/service-process.js';
 import { settleChunk, storeOperations } from '../support/settled-chunks.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { testEnvironment, testSettings } from '../support/test-settings.js';
@@ -14,7 +14,6 @@ describe('a service', () => {
   let proxy: TcpProxy;
   let service: ServiceProcess;
 
-  beforeAll(buildService, 120_000);
   beforeAll(async () => {
     const { hostname, port } = new URL(url);
     database = await createTestDatabase();

@@ -15,6 +15,7 @@ import type { Settings } from '../../src/services/config/settings.js';
 import { createDataSource } from '../../src/services/database/data-source.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
 import { HealthService } from '../../src/services/health/health.service.js';
+import { takeNotifierLock } from '../../src/services/notification/notification.sql.js';
 import { NotifierService } from '../../src/services/notification/notifier.service.js';
 import { RabbitmqPublisher } from '../../src/services/notification/rabbitmq-publisher.service.js';
 import type { SettledPublisher } from '../../src/services/notification/settled-publisher.js';
@@ -26,6 +27,7 @@ import { startTestApp, type TestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { startMeddlingProxy, type MeddlingProxy } from '../support/meddling-proxy.js';
+import { OWN_LOCKS } from '../support/own-locks.js';
 import { Saboteur, type Fault } from '../support/saboteur.js';
 import { countUnannounced, settleChunk, storeOperations, type StoredOperation } from '../support/settled-chunks.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
@@ -77,7 +79,7 @@ describe('announcements', () => {
       ...database.environment,
       REDIS_URL: '',
       BATCH_PROCESS_OPERATION_INTERVAL: '3600000',
-      BATCH_SHUTDOWN_TIMEOUT: '3000',
+      BATCH_SHUTDOWN_TIMEOUT: '9000',
     });
     dataSource = await createDataSource(settings).initialize();
     const { master } = dataSource.driver as unknown as { master: Pool };
@@ -257,8 +259,7 @@ describe('announcements', () => {
     const asked = chunks.announceAgain(chunkId);
     await eventually(async () => {
       const { rowCount } = await database.client.query(
-        `select from pg_locks where locktype = 'advisory' and not granted
-           and database = (select oid from pg_database where datname = current_database())`,
+        `select from ${OWN_LOCKS} where locktype = 'advisory' and not granted`,
       );
       expect(rowCount).toBe(1);
     });
@@ -266,6 +267,31 @@ describe('announcements', () => {
     await asked;
     await eventually(() => expect(rounds).toBe(2));
     await eventually(async () => expect(await countUnannounced(database)).toBe(0));
+  });
+
+  it('cannot be asked for again while a round takes long, and nothing waits for it for long', async () => {
+    const [chunkId = ''] = (await settleFor(1)).chunkIds;
+    const round = await database.client.connect();
+    try {
+      await round.query('begin');
+      const { text, values } = takeNotifierLock();
+      await round.query(text, values);
+      const chunks = new ChunksService(settings, new DatabaseService(dataSource), wakeUp);
+      const startedAt = performance.now();
+      const asked = Array.from({ length: 20 }, () => chunks.announceAgain(chunkId));
+      expect(await chunks.get(chunkId)).toMatchObject({ id: chunkId });
+      expect(performance.now() - startedAt).toBeLessThan(1000);
+      for (const result of await Promise.allSettled(asked)) {
+        expect(result).toMatchObject({
+          status: 'rejected',
+          reason: { code: 'SERVICE_UNAVAILABLE', details: { retryAfterMs: 1000 } },
+        });
+      }
+      expect(performance.now() - startedAt).toBeLessThan(5000);
+    } finally {
+      await round.query('rollback');
+      round.release();
+    }
   });
 
   it('are given up in time when the broker says nothing while the notifier stops, and stay for the next one', async () => {

@@ -9,7 +9,7 @@ import type { TestOperation } from '../support/serial-oracle.js';
 import { casesOf, setUpOf } from '../truth/case.js';
 import { furnish } from '../truth/database.js';
 import { profileNamed } from '../truth/profiles/profiles.js';
-import { ChunkSession } from './support/chunk-session.js';
+import { ChunkSession, THROW_BUGS } from './support/chunk-session.js';
 
 const RUNS = 40;
 const PROFILES = ['unique-inserts-deletes', 'unique-updates', 'few-rows', 'references'].map(profileNamed);
@@ -49,7 +49,7 @@ describe('the same operations', () => {
     const bound = await session.bind(operations);
     return session.inTransaction(async () => {
       if (setUp !== '') await session.client.query(setUp);
-      const writer = new OperationWriter('grouped', new SurveyService(), new ExecutorService(), () => true);
+      const writer = new OperationWriter('grouped', new SurveyService(), new ExecutorService(), THROW_BUGS, () => true);
       const outcomes: string[] = [];
       for (let next = 0; next < bound.length; next += chunkSize) {
         const written = await writer.write(bound.slice(next, next + chunkSize), { tx: session.tx });

@@ -12,6 +12,7 @@ import type { IChunkDetail } from '../../src/interfaces/chunk.js';
 import type { IPlanGroup } from '../../src/interfaces/plan.js';
 import { RULES } from '../../src/services/planner/rules.js';
 import { startTestApp, type TestApp } from '../support/app.js';
+import { OWN_LOCKS } from '../support/own-locks.js';
 import type { TestEnvironment } from '../support/test-settings.js';
 import { newOperation, openWorker, type TestWorker } from '../support/worker.js';
 
@@ -306,7 +307,7 @@ describe('the plan of operations', () => {
       );
       expect(groupOf(answer, 1).because).toMatchObject({ rule: 'freed value' });
       const { rows } = await holder.query<{ locks: number }>(`
-        select count(*)::int as locks from pg_locks
+        select count(*)::int as locks from ${OWN_LOCKS}
         where relation in ('customers'::regclass, 'orders'::regclass) and pid <> pg_backend_pid()`);
       expect(rows[0]!.locks).toBe(0);
     } finally {

@@ -9,7 +9,7 @@ import { SurveyService } from '../../src/services/survey/survey.service.js';
 import type { WriteOutcome } from '../../src/batch/item.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { Saboteur, type Fault } from '../support/saboteur.js';
-import { ChunkSession } from './support/chunk-session.js';
+import { ChunkSession, THROW_BUGS } from './support/chunk-session.js';
 import { openWorker, type TestWorker } from '../support/worker.js';
 import { DDL, FAULT_CASES, MIXED, ROWS, type FaultCase } from './support/fault-cases.js';
 import {
@@ -22,8 +22,14 @@ import {
   verdicts,
 } from './support/queue-session.js';
 
-/** Errors of nobody's: deadlock, serialization failure, lock and statement timeout, memory, shutdown, failover. */
-const TRANSIENT = ['40P01', '40001', '55P03', '57014', '53200', '57P01', '25006'] as const;
+/**
+ * Errors of nobody's: deadlock, serialization failure, lock and statement timeout, memory, shutdown, failover, transaction timeout,
+ * an object in use, damaged data; and two of which PostgreSQL does not say whose fault they are.
+ */
+const TRANSIENT = [
+  ...['40P01', '40001', '55P03', '57014', '53200', '57P01', '25006', '25P04', '55006', 'XX001'],
+  ...['55000', 'UE001'],
+] as const;
 const TABLES = ['owner', 'person', 'tag', 'counter', 'doomed'];
 
 interface Result {
@@ -79,7 +85,7 @@ describe('a fault at any statement of a chunk', () => {
       await client.query('begin');
       if (alteration !== undefined) await client.query(alteration);
       saboteur.arm(fault, at);
-      const writer = new OperationWriter(mode, new SurveyService(), new ExecutorService(), () => true);
+      const writer = new OperationWriter(mode, new SurveyService(), new ExecutorService(), THROW_BUGS, () => true);
       const outcomes = await writer.write(bound, { tx }).finally(() => saboteur.disarm());
       // What was sent last and not waited for may have failed: PostgreSQL would not commit it.
       const tables = await dump(client);

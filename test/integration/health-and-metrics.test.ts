@@ -1,7 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { startService, type RunningService } from '../../src/bootstrap/start-service.js';
 import type { Readiness } from '../../src/services/health/health.service.js';
 import { createLogger } from '../../src/services/observability/logger.js';
+import { startTestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
@@ -14,6 +15,7 @@ const ALL_UP = {
   rabbitmq: { status: 'up' },
   redis: { status: 'up' },
   poller: { status: 'up' },
+  service: { status: 'up' },
 };
 
 const placeOf = (url: string): { host: string; port: number } => {
@@ -31,7 +33,7 @@ describe('what a running service says of itself', () => {
 
   beforeAll(async () => {
     database = await createTestDatabase();
-    await database.client.query('create table items (id int primary key); create table held (id int primary key)');
+    await database.client.query('create table items (id int primary key)');
     proxy = await startTcpProxy(database.connection);
     const { BATCH_SERVICE_RMQ_URL = '', REDIS_URL = '' } = testEnvironment();
     broker = await startTcpProxy(placeOf(BATCH_SERVICE_RMQ_URL));
@@ -42,7 +44,6 @@ describe('what a running service says of itself', () => {
       DB_PORT: String(proxy.port),
       BATCH_SERVICE_RMQ_URL: broker.through(BATCH_SERVICE_RMQ_URL),
       REDIS_URL: redis.through(REDIS_URL),
-      BATCH_STUCK_TIMEOUT: '1000',
       HTTP_PORT: String(await freePort()),
     });
     service = await startService(settings, createLogger(settings));
@@ -160,29 +161,6 @@ describe('what a running service says of itself', () => {
     await eventually(async () => expect((await readiness()).status).toBe(200));
   });
 
-  it('is not alive while a chunk takes longer than it may, says so, and is when it has ended', async () => {
-    const holder = await database.client.connect();
-    await holder.query('begin; lock table held in access exclusive mode');
-    await fetch(`${base}/api/v1/operations`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ operationType: 'insert', target: 'held', values: { id: 1 } }),
-    });
-
-    await eventually(async () => {
-      const response = await fetch(`${base}/health/live`);
-      expect(response.status).toBe(503);
-      expect(await response.json()).toMatchObject({
-        status: 'stuck',
-        reasons: { poller: expect.stringMatching(/running for \d+ s/) },
-      });
-    });
-
-    await holder.query('rollback');
-    holder.release();
-    await eventually(async () => expect((await fetch(`${base}/health/live`)).status).toBe(200));
-  });
-
   it('answers the scrape also while the database says nothing, without the depth of the queue', async () => {
     proxy.stall();
 
@@ -219,5 +197,35 @@ describe('what a running service says of itself', () => {
 
     expect(given.headers.get('x-request-id')).toBe('order-17');
     expect(made.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+  });
+});
+
+describe('a running service', () => {
+  it('is not alive while a chunk takes longer than it may, says so, and is when it has ended', async () => {
+    const service = await startTestApp(
+      { BATCH_STUCK_TIMEOUT: '1000', BATCH_SERVICE_RMQ_URL: '' },
+      { schema: 'create table held (id int primary key)' },
+    );
+    onTestFinished(() => service.close());
+    const holder = await service.database.client.connect();
+    await holder.query('begin; lock table held in access exclusive mode');
+    await fetch(`${service.url}/api/v1/operations`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ operationType: 'insert', target: 'held', values: { id: 1 } }),
+    });
+
+    await eventually(async () => {
+      const response = await fetch(`${service.url}/health/live`);
+      expect(response.status).toBe(503);
+      expect(await response.json()).toMatchObject({
+        status: 'stuck',
+        reasons: { poller: expect.stringMatching(/running for \d+ s/) },
+      });
+    });
+
+    await holder.query('rollback');
+    holder.release();
+    await eventually(async () => expect((await fetch(`${service.url}/health/live`)).status).toBe(200));
   });
 });

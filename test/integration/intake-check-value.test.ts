@@ -84,4 +84,37 @@ describe('checkValue, held against PostgreSQL', () => {
     expect(rows.filter(({ taken }) => taken).length).toBeGreaterThan(10);
     expect(rows.filter(({ text }) => checkValue(taking, text) !== undefined).length).toBeGreaterThan(10);
   });
+
+  it('refuses the numbers that have more digits than numeric holds, and no others', async () => {
+    const wholes = ['', '0', '1', '0001', '9'.repeat(131_071), '9'.repeat(131_072), '9'.repeat(131_073)];
+    const fractions = ['', '.0001', `.${'0'.repeat(16_382)}`, `.${'0'.repeat(16_383)}`, `.${'7'.repeat(16_384)}`];
+    const exponents = [
+      '',
+      'e1',
+      'e-1',
+      'e4',
+      'e131070',
+      'e131071',
+      'e131072',
+      'e131075',
+      'e131076',
+      'e-16382',
+      'e-16384',
+    ];
+    const texts = wholes
+      .flatMap((whole) => fractions.map((fraction) => `${whole}${fraction}`))
+      .filter((digits) => digits !== '')
+      .flatMap((digits) => exponents.map((exponent) => `${digits}${exponent}`));
+    const { rows } = await database.client.query<{ taken: boolean }>(
+      `select takes(t.text, 'numeric') as taken from unnest($1::text[]) with ordinality t(text, ord) order by ord`,
+      [texts],
+    );
+    const wrong = texts.filter((text, index) => {
+      const refused = checkValue(column('c', 'numeric'), text)?.code === 'VALUE_OUT_OF_RANGE';
+      return refused === rows[index]!.taken;
+    });
+    expect(wrong.map((text) => `${text.slice(0, 8)}… (${text.length})`)).toEqual([]);
+    expect(rows.filter(({ taken }) => taken).length).toBeGreaterThan(50);
+    expect(rows.filter(({ taken }) => !taken).length).toBeGreaterThan(50);
+  });
 });

@@ -4,7 +4,7 @@ import type { JsonRow } from '../../src/interfaces/json.js';
 import { CatalogService } from '../../src/services/catalog/catalog.service.js';
 import type { Column, Table } from '../../src/services/catalog/table.js';
 import { asSqlClient, type DatabaseService } from '../../src/services/database/database.service.js';
-import { errorKind } from '../../src/services/database/sql-state.js';
+import { classifyFailure } from '../../src/services/database/classify-failure.js';
 import type { SqlClient, SqlResult, SqlStatement } from '../../src/services/database/sql.js';
 import { ExecutorService, type Execution } from '../../src/services/executor/executor.service.js';
 import { LandingFailedError } from '../../src/services/executor/target.writer.js';
@@ -519,7 +519,7 @@ describe('an error that is nobody’s fault', () => {
       const error: unknown = await run(planOf([operations]), { meddle }).catch((thrown: unknown) => thrown);
       expect(error).toBeInstanceOf(LandingFailedError);
       expect((error as LandingFailedError).cause).toMatchObject({ code: '23505' });
-      expect(errorKind(error)).toBe('transient');
+      expect(classifyFailure(error)).toBe('transient');
     } finally {
       await other.query('delete from target where id = 1');
       await other.end();

@@ -374,7 +374,10 @@ describe('the main job', () => {
       create trigger misses before insert on broken for each row execute function misses()`);
     const bad = newOperation({ type: 'insert', target: 'public.broken', values: '{"id":1}' });
     await worker.queue.enqueue([bad]);
-    const busy = setInterval(() => void worker.catalog.refresh().catch(() => undefined), 1);
+    const busy = setInterval(() => {
+      worker.catalog.invalidate();
+      void worker.catalog.lanes([]).catch(() => undefined);
+    }, 1);
     try {
       await worker.job.poll(IDLE);
     } finally {

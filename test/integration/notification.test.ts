@@ -231,85 +231,9 @@ describe('notifications through RabbitMQ', () => {
     proxy.accept();
     await eventually(() => expect(events()).toMatchObject([{ completed: ids(mine) }]));
   });
-
-  it('are sent as soon as the broker is back after a long outage', async () => {
-    const { url = '' } = settings.rabbitmq ?? {};
-    const { hostname, port } = new URL(url);
-    const proxy = await startTcpProxy({ host: hostname, port: Number(port || 5672) });
-    opened.push(() => proxy.close());
-    const proxied = { ...settings, rabbitmq: settings.rabbitmq && { ...settings.rabbitmq, url: proxy.through(url) } };
-    const through = publisher(proxied);
-    const failed = countFailures(through, 5);
-    const { wakeUp } = await startNotifier(failed.publisher);
-    proxy.refuse();
-    const mine = await operations(1, source);
-    await settle(mine);
-    wakeUp.chunkSettled();
-    await failed.often;
-    const restoredAt = performance.now();
-    proxy.accept();
-    await eventually(() => expect(events()).toMatchObject([{ completed: ids(mine) }]));
-    // The connection is tried every second.
-    expect(performance.now() - restoredAt).toBeLessThan(2000);
-  });
 });
 
-/** The same publisher; `often` resolves when it has failed so many times. */
-function countFailures(
-  publisher: SettledPublisher,
-  times: number,
-): { publisher: SettledPublisher; often: Promise<void> } {
-  let failures = 0;
-  let resolve!: () => void;
-  const often = new Promise<void>((settled) => (resolve = settled));
-  return {
-    often,
-    publisher: {
-      start: () => publisher.start(),
-      stop: () => publisher.stop(),
-      onReady: (listener) => publisher.onReady(listener),
-      publish: (messages) =>
-        publisher.publish(messages).catch((error: unknown) => {
-          failures += 1;
-          if (failures === times) resolve();
-          throw error;
-        }),
-    },
-  };
-}
-
 describe('a round of the notifier', () => {
-  it('is begun at once when the publisher is ready again, without waiting for the back-off', async () => {
-    await settle(await operations(1, 'shop'));
-    let down = true;
-    let failures = 0;
-    let failedOften!: () => void;
-    const fourFailures = new Promise<void>((resolve) => (failedOften = resolve));
-    let tellReady: () => void = () => undefined;
-    const recovering: SettledPublisher = {
-      start: () => Promise.resolve(),
-      stop: () => Promise.resolve(),
-      onReady: (listener) => {
-        tellReady = listener;
-        return () => undefined;
-      },
-      publish: async () => {
-        if (!down) return [];
-        failures += 1;
-        if (failures === 4) failedOften();
-        throw new Error('not connected');
-      },
-    };
-    await startNotifier(recovering);
-    await fourFailures;
-    const recoveredAt = performance.now();
-    down = false;
-    tellReady();
-    await eventually(async () => expect(await unannounced()).toBe(0));
-    // The fourth back-off takes 0.75 s at least.
-    expect(performance.now() - recoveredAt).toBeLessThan(600);
-  });
-
   it('marks nothing when not every message is confirmed', async () => {
     const mine = await operations(2, 'shop');
     await settle(mine);

@@ -184,7 +184,7 @@ describe('the queue', () => {
       await worker.database.transaction(async (tx) => {
         const { lane } = (await view(operation.id)) as { lane: number };
         await tx.query(lockLane(lane));
-        await expect(worker.queue.cancel(operation.id)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+        await expect(worker.queue.cancel(operation.id)).rejects.toMatchObject({ code: 'LANE_BUSY' });
       });
       await worker.queue.cancel(operation.id);
     });

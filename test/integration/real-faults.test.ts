@@ -5,7 +5,7 @@ import { eventually } from '../support/eventually.js';
 import { Saboteur } from '../support/saboteur.js';
 import { clientOptions } from '../support/test-databases.js';
 import type { TestEnvironment } from '../support/test-settings.js';
-import { openWorker } from '../support/worker.js';
+import { openWorker, type TestWorker } from '../support/worker.js';
 import { DDL, insert, MIXED, ROWS } from './support/fault-cases.js';
 import {
   drain,
@@ -41,6 +41,12 @@ const POINTS = [
   },
 ] as const;
 
+/**
+ * Far above what a statement takes that waits for nobody, also on a busy machine: one that is given up by chance is
+ * tried again, or stops the chunk at another point.
+ */
+const STATEMENT_TIMEOUT_MS = '600';
+
 /** The chunk has this row at every point: its survey begins with it. */
 const ROW_OF_CHUNK = `update person set day = null where id = 1`;
 
@@ -51,6 +57,8 @@ describe('a chunk that meets a real fault', () => {
   const saboteur = new Saboteur();
   let database: TestDatabase;
   let other: pg.Client;
+  /** Stores the operations: with the usual time-outs. */
+  let intake: TestWorker;
   let expected: Awaited<ReturnType<typeof look>>;
 
   beforeAll(async () => {
@@ -61,6 +69,7 @@ describe('a chunk that meets a real fault', () => {
     await other.connect();
     // It is never the one that gives up.
     await other.query(`set deadlock_timeout = '1min'`);
+    intake = await openWorker(database);
     const serial = await openWorker(database, { BATCH_EXECUTION_MODE: 'serial' });
     await start(serial);
     await drain(database, serial);
@@ -70,10 +79,11 @@ describe('a chunk that meets a real fault', () => {
   beforeEach(() => database.client.query(EMPTY_TABLES + EMPTY_QUEUE + ROWS));
   afterAll(async () => {
     await other?.end();
+    await intake?.close();
     await database?.drop();
   });
 
-  async function start({ queue }: Pick<Awaited<ReturnType<typeof openWorker>>, 'queue'>): Promise<void> {
+  async function start({ queue }: Pick<TestWorker, 'queue'>): Promise<void> {
     await database.client.query(EMPTY_TABLES + EMPTY_QUEUE + ROWS);
     await queue.enqueue(MIXED.map((operation) => toNewOperation(operation)));
   }
@@ -107,7 +117,7 @@ describe('a chunk that meets a real fault', () => {
   ): Promise<void> {
     const worker = await openWatchedWorker(database, saboteur, environment);
     try {
-      await start(worker);
+      await start(intake);
       await other.query('begin');
       await other.query(hold);
       saboteur.arm();
@@ -140,7 +150,7 @@ describe('a chunk that meets a real fault', () => {
       meddle(point, /^57014$/, (pid) => database.client.query('select pg_cancel_backend($1)', [pid])));
 
     it('blames nobody for a statement timeout', () =>
-      meddle(point, /^57014$/, holdOn, { BATCH_STATEMENT_TIMEOUT: '100' }));
+      meddle(point, /^57014$/, holdOn, { BATCH_STATEMENT_TIMEOUT: STATEMENT_TIMEOUT_MS }));
 
     it('blames nobody for a connection that the server ended', () =>
       meddle(point, /^57P01$|Connection terminated/, (pid) =>
@@ -176,8 +186,8 @@ describe('a chunk that meets a real fault', () => {
     beforeEach(() => database.client.query('truncate slow'));
 
     it('lands them in parts, and fails what is bad among them', async () => {
-      const worker = await openWatchedWorker(database, saboteur, { BATCH_STATEMENT_TIMEOUT: '150' });
-      await worker.queue.enqueue(Array.from({ length: 16 }, (_, id) => toNewOperation(asleep(id, 0.02))));
+      const worker = await openWatchedWorker(database, saboteur, { BATCH_STATEMENT_TIMEOUT: STATEMENT_TIMEOUT_MS });
+      await intake.queue.enqueue(Array.from({ length: 16 }, (_, id) => toNewOperation(asleep(id, 0.06))));
       saboteur.arm();
       await drain(database, worker);
       saboteur.disarm();
@@ -192,10 +202,10 @@ describe('a chunk that meets a real fault', () => {
     });
 
     it('lets one that is too slow by itself wait with its lane, and goes on with the others', async () => {
-      const hurried = await openWatchedWorker(database, saboteur, { BATCH_STATEMENT_TIMEOUT: '120' });
-      await hurried.queue.enqueue([
+      const hurried = await openWatchedWorker(database, saboteur, { BATCH_STATEMENT_TIMEOUT: STATEMENT_TIMEOUT_MS });
+      await intake.queue.enqueue([
         toNewOperation(asleep(1, 0), 3),
-        toNewOperation(asleep(2, 0.5), 3),
+        toNewOperation(asleep(2, 1.2), 3),
         toNewOperation(asleep(3, 0), 3),
         toNewOperation(insert('owner', { id: 100 }), 4),
         toNewOperation(insert('owner', { id: 1 }), 4),

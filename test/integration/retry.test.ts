@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { NewOperation } from '../../src/services/queue/new-operation.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
+import { OWN_LOCKS } from '../support/own-locks.js';
 import { newOperation, openWorker, type TestWorker } from '../support/worker.js';
 import { comeBack, drain, fates, ledgerFaults } from './support/queue-session.js';
 
@@ -266,9 +267,8 @@ describe('operations that may be tried again', () => {
       const polled = doomed.job.poll(FOREVER).catch((error: Error) => error);
       await eventually(async () => {
         const { rowCount } = await blocker.query(`
-          select pg_terminate_backend(l.pid) from pg_locks l
-          where l.relation = 'batch.delayed'::regclass and not l.granted and l.database =
-            (select oid from pg_database where datname = current_database())`);
+          select pg_terminate_backend(pid) from ${OWN_LOCKS}
+          where relation = 'batch.delayed'::regclass and not granted`);
         expect(rowCount).toBeGreaterThan(0);
       });
       await polled;

@@ -10,6 +10,7 @@ import { currentRequestId } from '../../src/services/observability/request-conte
 import { withTimeout } from '../../src/services/observability/with-timeout.js';
 import { RabbitmqService } from '../../src/services/rabbitmq/rabbitmq.service.js';
 import { connectAmqpCaller, type AmqpCaller } from '../support/amqp.js';
+import { AttemptsInMemory } from '../support/attempts-in-memory.js';
 import { eventually } from '../support/eventually.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { testSettings } from '../support/test-settings.js';
@@ -40,7 +41,7 @@ describe('the RPC server over RabbitMQ', () => {
     metrics = new MetricsService();
     const connections = new RabbitmqService(proxied, health);
     connections.onModuleInit();
-    server = new RabbitmqServer(proxied, connections, metrics);
+    server = new RabbitmqServer(proxied, connections, metrics, new AttemptsInMemory());
     server.addHandler('echo', async (data: unknown) => data);
     server.addHandler('request_id', async () => currentRequestId());
     server.addHandler('refuse', async () => {
@@ -255,6 +256,7 @@ describe('the RPC server over RabbitMQ', () => {
       { ...hanging, rabbitmq: hanging.rabbitmq },
       new RabbitmqService(hanging, health),
       metrics,
+      new AttemptsInMemory(),
     );
     const begun = signal();
     const never = signal();
@@ -293,6 +295,7 @@ describe('the boot of the RPC server', () => {
       { ...settings, rabbitmq: settings.rabbitmq },
       new RabbitmqService(settings, new HealthService()),
       new MetricsService(),
+      new AttemptsInMemory(),
     );
     const listening = promisify((done: (error?: unknown) => void) => server.listen(done))();
     return { server, listening };

@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process';
-import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Rule } from '../../src/services/planner/rules.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -72,49 +70,4 @@ describe('a planner that lacks a rule', () => {
     expect(again.divergence).toEqual(divergence);
     expect(divergence!.described).toMatch(/^Operations:$/m);
   }, 120_000);
-});
-
-describe('npm run truth', () => {
-  function truth(...args: string[]): Promise<{ code: number; output: string }> {
-    const program = resolve(import.meta.dirname, '../truth/main.ts');
-    return new Promise((settle) => {
-      execFile(process.execPath, ['--import', 'tsx', program, ...args], (error, stdout, stderr) => {
-        settle({ code: error === null ? 0 : Number(error.code), output: stdout + stderr });
-      });
-    });
-  }
-
-  it('ends with 0 and a line for each profile when all agree', async () => {
-    const { code, output } = await truth('--operations', '300', '--seed', '1', '--profile', 'few-rows');
-    expect(output).toMatch(/^few-rows +3\d\d /m);
-    expect(output).toContain('0 divergences');
-    expect(code).toBe(0);
-  }, 60_000);
-
-  it('ends with 1 and says how to see it again when something differs', async () => {
-    const args = ['--seed', '1', '--profile', 'few-rows', '--without', 'same row'];
-    const { code, output } = await truth('--operations', '4000', '--workers', '1', ...args);
-    const path = /--path (\S+)/.exec(output)?.[1];
-    expect(path).toMatch(/^1\/\d+:/);
-    expect(code).toBe(1);
-    const again = await truth('--path', path!, ...args);
-    expect(again.output).toContain(/DIVERGENCE[\s\S]+?Again:/.exec(output)![0]);
-    expect(again.code).toBe(1);
-  }, 120_000);
-
-  it.each([
-    ['an option that there is not', ['--operation', '5'], "Unknown option '--operation'"],
-    ['a number that is none', ['--operations', 'many'], '--operations: expected an integer from 1; got many'],
-    ['a length that is none', ['--length', '9-3'], '--length: expected two numbers like 2-40; got 9-3'],
-    ['a profile that there is not', ['--profile', 'x'], '--profile: there is no x; there are plain, '],
-    ['a path without its seed', ['--path', '1/2:3', '--profile', 'plain'], 'give --profile and --seed as well'],
-  ])(
-    'ends with 2 and says what is wrong: %s',
-    async (_, args, message) => {
-      const { code, output } = await truth(...args);
-      expect(output).toContain(message);
-      expect(code).toBe(2);
-    },
-    30_000,
-  );
 });

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LaneFaultsService } from '../../src/services/queue/lane-faults.service.js';
-import type { NewOperation } from '../../src/services/queue/new-operation.js';
+import type { EnqueueResult, NewOperation } from '../../src/services/queue/new-operation.js';
 import { LANE_LOCK } from '../../src/services/queue/claim.sql.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
+import { OWN_LOCKS } from '../support/own-locks.js';
 import { newOperation, openWorker, type TestWorker } from '../support/worker.js';
 import { dumpTables, EMPTY_QUEUE, ledgerFaults, verdicts } from './support/queue-session.js';
 
@@ -267,20 +268,21 @@ describe('several workers', () => {
       await close([one, other]);
     });
 
-    it('whoever stores operations meanwhile waits, and puts them into the new lane', async () => {
+    it('whoever stores operations meanwhile is told to come back, and puts them into the new lane then', async () => {
       const [one, other] = await tie();
       // It has stored some before.
       await other.lanes.register(operations());
       const { moving, goOn } = await holdUpMove(one);
-      const stored = other.queue.enqueue([insert('later_parent', { id: 9 })]);
-      await eventually(async () => {
-        const { rowCount } = await database.client.query(
-          `select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%with transaction as materialized%' and datname = current_database()`,
-        );
-        expect(rowCount).toBe(1);
-      });
+      const late = insert('later_parent', { id: 9 });
+      expect(await other.queue.enqueue([late])).toEqual([{ outcome: 'busy' }]);
+      const store = async (): Promise<EnqueueResult> => {
+        const [answer] = await other.queue.enqueue([late]);
+        return answer!.outcome === 'busy' ? store() : answer!;
+      };
+      const stored = store();
       await goOn();
-      await Promise.all([moving, stored]);
+      await moving;
+      expect(await stored).toEqual({ outcome: 'created', status: 'pending' });
       const { rows } = await database.client.query(
         `select distinct o.lane from batch.operations o where target like '%later%'`,
       );
@@ -337,7 +339,7 @@ describe('several workers', () => {
       const cancelled = other.queue.cancel(operation.id);
       await eventually(async () => {
         const { rowCount } = await database.client.query(
-          `select 1 from pg_locks where locktype = 'advisory' and not granted and classid = $1`,
+          `select 1 from ${OWN_LOCKS} where locktype = 'advisory' and not granted and classid = $1`,
           [LANE_LOCK],
         );
         expect(rowCount).toBe(1);

@@ -73,6 +73,8 @@ describe('values of every type', () => {
        create domain short_text as varchar(3) check (value <> 'bad');
        create table everything (id int primary key, ${VALUES.map(([type], index) => `${column(index)} ${type}`).join(', ')});
        create table texts (id int primary key, value text, list text[], doc jsonb);
+       create table members (id int primary key, "__proto__" int, "constructor" text unique,
+         "toString" numeric, "hasOwnProperty" jsonb);
        create table "Odd ""name"".x" ("select" int primary key, "ord" int, "s" int, "k0" int, "v0" text, "t" int);`,
     );
   });
@@ -128,6 +130,25 @@ describe('values of every type', () => {
       }),
       { seed: 7, numRuns: 100 },
     );
+  });
+
+  it('columns may be named like what every object inherits', async () => {
+    const target = 'members';
+    // In brackets it is a member like others; written as `__proto__: 1` it would be the prototype.
+    const increment = { ['__proto__']: 1, toString: '0.5' };
+    const { grouped, serial } = await oracle.compare([
+      { operationType: 'insert', target, values: { id: 1, ['__proto__']: 5, constructor: 'a', toString: 1 } },
+      { operationType: 'upsert', target, values: { id: 2, constructor: 'b', hasOwnProperty: { ['__proto__']: [1] } } },
+      { operationType: 'increment', target, key: { id: 1 }, values: increment },
+      { operationType: 'increment', target, key: { id: 1 }, values: increment },
+      { operationType: 'increment', target, key: { id: 1 }, values: increment },
+      { operationType: 'update', target, key: { constructor: 'b' }, values: { ['__proto__']: 7 } },
+      { operationType: 'update', target, key: { constructor: 'b' }, values: { ['__proto__']: 8 } },
+      { operationType: 'insert', target, values: { id: 3, constructor: 'b' } },
+    ]);
+    expect(grouped.outcomes).toEqual([...Array<string>(7).fill('ok 1'), '23505 members_constructor_key']);
+    expect(grouped.dump.members).toEqual(['(1,8,a,2.5,)', '(2,8,b,,"{""__proto__"": [1]}")']);
+    expect(grouped.dump).toEqual(serial.dump);
   });
 
   it('names that need quoting, or that our statements use themselves, are no trouble', async () => {

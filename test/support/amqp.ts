@@ -13,6 +13,7 @@ export interface WireAnswer {
 
 /** A caller of the service that knows nothing but AMQP and the documented wire format. */
 export interface AmqpCaller {
+  readonly connection: ChannelModel;
   readonly channel: Channel;
   /** Sends a request and awaits its answer. */
   call(pattern: string, data: unknown, options?: Options.Publish): Promise<WireAnswer>;
@@ -46,6 +47,7 @@ export async function connectAmqpCaller(url: string, queue: string): Promise<Amq
   );
 
   const caller: AmqpCaller = {
+    connection,
     channel,
     call: (pattern, data, options) => caller.callRaw(JSON.stringify({ pattern, id: randomUUID(), data }), options),
     async callRaw(body, options = {}) {

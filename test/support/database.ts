@@ -23,7 +23,9 @@ export interface TestDatabase {
 export async function createTestDatabase({ migrated = true } = {}): Promise<TestDatabase> {
   const services = inject('services');
   if (!services) {
-    throw new Error('A test that needs PostgreSQL belongs in test/integration, test/contract or test/e2e');
+    throw new Error(
+      'Unit tests have no PostgreSQL: a test that needs it belongs in another folder, see CONTRIBUTING.md',
+    );
   }
   const { postgres, databases } = services;
   const name = uniqueName(databases.run);

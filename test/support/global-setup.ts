@@ -14,10 +14,15 @@ declare module 'vitest' {
 }
 
 /**
- * Finds or starts PostgreSQL, RabbitMQ and Redis once for the run, and stops what it started. What the run is against is
- * the first thing that it prints and the last.
+ * Finds or starts PostgreSQL, RabbitMQ and Redis once for all projects of a run that ask for them, and stops what it started.
+ * What the run is against is the first thing that it prints and the last.
  */
-export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+export default async function setUp(project: TestProject): Promise<(() => Promise<void>) | void> {
+  const started = project.vitest.projects.map((each) => each.getProvidedContext().services).find(Boolean);
+  if (started !== undefined) {
+    project.provide('services', started);
+    return;
+  }
   const services = await startServices(process.env, print);
   try {
     const databases = await openTestDatabases(services.connections.postgres);

@@ -1,12 +1,10 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { NODE_FLAGS } from '../../src/services/config/node-flags.js';
 import type { TestEnvironment } from './test-settings.js';
 
-const run = promisify(execFile);
 const ROOT = join(import.meta.dirname, '../..');
 const UP = 'Batch Service is up';
 
@@ -16,7 +14,7 @@ export interface ServiceProcessOptions {
   /** Default: `main`. */
   program?: 'main' | 'migrate' | 'keys' | 'dead-letters';
   args?: readonly string[];
-  /** The compiled service; default: `dist`, compiled when the run first starts a process. */
+  /** The compiled service; default: `dist`, see `buildService`. */
   dist?: string;
   /** Of Node itself. */
   nodeOptions?: readonly string[];
@@ -44,18 +42,7 @@ export interface ServiceProcess {
   end(): Promise<void>;
 }
 
-let built: Promise<unknown> | undefined;
-
-/** Compiles `src` to `dist`, once a run. */
-export async function buildService(): Promise<void> {
-  built ??= run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { cwd: ROOT });
-  await built.catch((error: Error & { stdout?: string }) => {
-    throw new Error(`src does not compile:\n${error.stdout ?? error.message}`, { cause: error });
-  });
-}
-
 export async function startServiceProcess(options: ServiceProcessOptions): Promise<ServiceProcess> {
-  if (options.dist === undefined) await buildService();
   const { environment, program = 'main', dist = join(ROOT, 'dist'), args = [], nodeOptions = [] } = options;
   const { cwd = tmpdir(), stdout = 'pipe', account } = options;
   const child = spawn(process.execPath, [...NODE_FLAGS, ...nodeOptions, join(dist, `${program}.js`), ...args], {

@@ -7,6 +7,8 @@ import { CatalogService } from '../../src/services/catalog/catalog.service.js';
 import type { Settings } from '../../src/services/config/settings.js';
 import { createDataSource } from '../../src/services/database/data-source.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
+import { BugsService } from '../../src/services/health/bugs.service.js';
+import { HealthService } from '../../src/services/health/health.service.js';
 import { SurveyService } from '../../src/services/survey/survey.service.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import { MetricsService } from '../../src/services/observability/metrics.service.js';
@@ -29,6 +31,7 @@ export interface TestWorker {
   /** Tries lanes that stand still. */
   recovery: LaneRecoveryJob;
   metrics: MetricsService;
+  health: HealthService;
   close(): Promise<void>;
 }
 
@@ -49,6 +52,9 @@ export async function openWorkerWith(settings: Settings): Promise<TestWorker> {
   const claims = new ClaimService(lanes, settings);
   const metrics = new MetricsService();
   const wakeUp = new WakeUpService(settings);
+  const health = new HealthService();
+  const bugs = new BugsService(metrics, health);
+  bugs.onModuleInit();
   const steps = new OperationStepFactory(
     settings,
     database,
@@ -59,16 +65,17 @@ export async function openWorkerWith(settings: Settings): Promise<TestWorker> {
     claims,
     lanes,
     metrics,
+    bugs,
     wakeUp,
   );
-  const job = new OperationChunkJob(settings, steps, queue, lanes);
+  const job = new OperationChunkJob(settings, steps, queue, lanes, bugs);
   const recovery = new LaneRecoveryJob(steps, lanes);
   const close = async (): Promise<void> => {
     // As a worker that is stopped; one that cannot say so any more is missed a few seconds later.
     await lanes.leave().catch(() => undefined);
     await dataSource.destroy();
   };
-  return { database, queue, claims, lanes, catalog, job, recovery, metrics, close };
+  return { database, queue, claims, lanes, catalog, job, recovery, metrics, health, close };
 }
 
 /** A checked operation as intake makes it. */

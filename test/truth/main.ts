@@ -10,8 +10,8 @@ import type { ProfileTask } from './task.js';
 import { runTasks } from './worker-pool.js';
 
 // The differential test: operations as the service groups them, against the same ones executed one by one. It promises to run
-// the same sequences for the same seed and number of workers, and to show what differs as small as it gets. What `npm test`
-// has of it is `test/integration/serial-truth.test.ts`.
+// the same sequences for the same seed and number of workers, and to show what differs as small as it gets. `npm test`
+// runs short forms of it: `test/integration/serial-truth.test.ts` and `truth-program.test.ts`.
 await runProgram(TRUTH_USAGE, readTruthOptions, runTruth);
 
 async function runTruth(options: TruthOptions, server: Server, signal: AbortSignal): Promise<boolean> {

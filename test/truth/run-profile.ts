@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import type { Rule } from '../../src/services/planner/rules.js';
-import { errorKind, sqlStateOf } from '../../src/services/database/sql-state.js';
+import { classifyFailure } from '../../src/services/database/classify-failure.js';
+import { sqlStateOf } from '../../src/services/database/sql-state.js';
 import { GroupedRunError, type Comparison, type Run, type SerialOracle } from '../support/serial-oracle.js';
 import { casesOf, setUpOf, type TruthCase } from './case.js';
 import { differenceOf, mayHaveDrawnAgain } from './compare.js';
@@ -121,7 +122,7 @@ export async function tryCase(
 
 /** What PostgreSQL calls transient happens to anybody; an error of nobody's is the service's own. */
 function isEnvironmental(cause: unknown): boolean {
-  return sqlStateOf(cause) !== undefined && errorKind(cause) === 'transient';
+  return sqlStateOf(cause) !== undefined && classifyFailure(cause) === 'transient';
 }
 
 export function seedOf(seed: number, profile: string, share: number): number {

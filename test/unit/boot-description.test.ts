@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeService, describeStandIns } from '../../src/bootstrap/describe-service.js';
+import { describeOpenAccess, describeService, describeStandIns } from '../../src/bootstrap/describe-service.js';
 import { testSettings } from '../support/test-settings.js';
 
 const EMBEDDED = { port: 55_432, directory: '/srv/app/.data/postgres', reused: false };
@@ -8,8 +8,8 @@ describe('what the service says of itself at its start', () => {
   it('is where REST, its description and RPC are reachable', () => {
     const lines = describeService(testSettings({ HTTP_PORT: '8080' })).join('\n');
 
-    expect(lines).toContain('http://localhost:8080/api/v1');
-    expect(lines).toContain('http://localhost:8080/api/docs');
+    expect(lines).toContain('http://127.0.0.1:8080/api/v1');
+    expect(lines).toContain('http://127.0.0.1:8080/api/docs');
     expect(lines).toContain('RPC: TCP 127.0.0.1:3001');
   });
 
@@ -33,6 +33,20 @@ describe('what the service says of itself at its start', () => {
     const probed = describeService(testSettings({ BATCH_ROLE: 'worker', BATCH_WORKER_HEALTH_PORT: '9000' })).join('\n');
 
     expect(lines).not.toMatch(/REST|RPC|http:/);
-    expect(probed).toContain('http://localhost:9000/health/ready');
+    expect(probed).toContain('http://127.0.0.1:9000/health/ready');
+  });
+
+  it('is a warning when other machines may use it without a key', () => {
+    const open = { HTTP_HOST: '0.0.0.0', BATCH_ALLOW_OPEN_ACCESS: 'true' };
+
+    expect(describeOpenAccess(testSettings({ ...open, BATCH_RPC_TCP_HOST: '10.0.0.7' }))).toEqual([
+      expect.stringMatching(
+        /^OPEN ACCESS: HTTP_HOST=0\.0\.0\.0 and BATCH_RPC_TCP_HOST=10\.0\.0\.7, .*BATCH_REQUIRE_API_KEY=true/,
+      ),
+    ]);
+    expect(describeOpenAccess(testSettings(open))).toEqual([
+      expect.stringMatching(/^OPEN ACCESS: HTTP_HOST=0\.0\.0\.0, /),
+    ]);
+    expect(describeOpenAccess(testSettings({ BATCH_ALLOW_OPEN_ACCESS: 'true' }))).toEqual([]);
   });
 });

@@ -18,7 +18,7 @@ async function tried(failures: number, error: Error, policy: Partial<RetryPolicy
 }
 
 describe('trying again', () => {
-  it.each(['QUEUE_FULL', 'OVERLOADED', 'RATE_LIMITED'] as const)('%s passes', (code) => {
+  it.each(['QUEUE_FULL', 'OVERLOADED', 'LANE_BUSY', 'RATE_LIMITED'] as const)('%s passes', (code) => {
     expect(isTransient(new BatchServiceRefusalError(code, ''))).toBe(true);
   });
 

@@ -52,6 +52,7 @@ const KEPT: Readonly<Record<string, string>> = {
     ...['HTTP_HOST', 'HTTP_PORT', 'BATCH_WORKER_HEALTH_PORT'],
   ]),
   BATCH_REQUIRE_API_KEY: 'always true in production',
+  BATCH_ALLOW_OPEN_ACCESS: 'keys are required in production',
   BATCH_SHUTDOWN_TIMEOUT: 'goes with stop_grace_period',
   DB_WAIT_TIMEOUT: 'goes with start_period',
 };

@@ -55,6 +55,20 @@ describe('increments', () => {
     expect(sum('any', '0.0001', '1000')).toBe('1000.0001');
   });
 
+  it('of more than 100 characters are left to PostgreSQL', () => {
+    expect(sum('any', '1'.repeat(100), '1')).toBe(`${'1'.repeat(99)}2`);
+    expect(sum('any', '1'.repeat(101), '1')).toBeUndefined();
+    expect(sum('any', '1', `0.${'0'.repeat(98)}1`)).toBeUndefined();
+  });
+
+  it('of a hundred thousand digits do not keep the process from all else', () => {
+    const digits = '7'.repeat(131_072);
+    const startedAt = performance.now();
+    expect(folded(...Array.from({ length: 100 }, () => increment(ON, 'x', { any: digits })))).toBeUndefined();
+    // It took 13 s to add them.
+    expect(performance.now() - startedAt).toBeLessThan(250);
+  });
+
   it('that the column would round, or its type refuse, are left alone', () => {
     expect(sum('price', '0.005', '0.005')).toBeUndefined();
     expect(sum('hundreds', 50, 50)).toBeUndefined();

@@ -3,7 +3,7 @@ import type { ICreateBatchOperationRequest } from '../../src/interfaces/operatio
 import type { ColumnKind, Table } from '../../src/services/catalog/table.js';
 import { ServiceError } from '../../src/services/errors/service-error.js';
 import { checkOperation } from '../../src/services/intake/check-operation.js';
-import { NearestColumns } from '../../src/services/intake/nearest-name.js';
+import { NearestColumns } from '../../src/services/intake/nearest-columns.js';
 import { parseRequest } from '../../src/services/intake/parse-request.js';
 import type { NewOperation } from '../../src/services/queue/new-operation.js';
 import { column, table, uniqueKey } from '../support/table.js';

@@ -129,7 +129,33 @@ describe('checkValue', () => {
     expect(codeOf(kind, value)).toBe(code);
   });
 
+  // The bounds are PostgreSQL's own: test/integration/intake-check-value.test.ts holds them against it.
+  it.each([
+    ['as many digits as numeric holds', '9'.repeat(131_072), 'ok'],
+    ['one more', '9'.repeat(131_073), 'VALUE_OUT_OF_RANGE'],
+    ['zeros before the first digit', `-${'0'.repeat(200_000)}1`, 'ok'],
+    ['as many digits after the point', `0.${'1'.repeat(16_383)}`, 'ok'],
+    ['one more after the point', `0.${'1'.repeat(16_384)}`, 'VALUE_OUT_OF_RANGE'],
+    ['the greatest exponent', '1e131071', 'ok'],
+    ['a greater one', '1e131072', 'VALUE_OUT_OF_RANGE'],
+    ['the same with underscores', '1_0e1_31071', 'VALUE_OUT_OF_RANGE'],
+    ['a greater one that zeros make good', '0.0001e131075', 'ok'],
+    ['a greater one that zeros do not make good', '0.0001e131076', 'VALUE_OUT_OF_RANGE'],
+    ['zero with any exponent', '0e999999', 'ok'],
+    ['the smallest exponent', '1e-16383', 'ok'],
+    ['a smaller one', '1.5e-16383', 'VALUE_OUT_OF_RANGE'],
+    ['an exponent of a thousand digits', `1e${'9'.repeat(1000)}`, 'VALUE_OUT_OF_RANGE'],
+    ['a negative one of a thousand digits', `1e-${'9'.repeat(1000)}`, 'VALUE_OUT_OF_RANGE'],
+    ['hexadecimal digits', `0x${'f'.repeat(100_000)}`, 'ok'],
+    ['too many of them', `0x${'f'.repeat(110_000)}`, 'VALUE_OUT_OF_RANGE'],
+  ])('numeric, %s', (_, value, code) => {
+    expect(codeOf('numeric', value)).toBe(code);
+  });
+
   it('says what the column takes', () => {
+    expect(checkValue(column('c', 'numeric'), '1e200000')?.reason).toBe(
+      'is of type numeric, which holds 131072 digits before the point and 16383 after it',
+    );
     expect(checkValue(column('c', 'int2'), 70_000)?.reason).toBe('is of type int2 and takes -32768 to 32767');
     expect(checkValue(column('c', 'int8'), 2 ** 60)?.reason).toContain('send it as a string');
   });

@@ -340,3 +340,61 @@ describe('isolating with rehearsal', () => {
     expect(results).toEqual(upTo(100).map((item) => `${item} no such table`));
   });
 });
+
+describe.each([false, true])('isolating errors that may be nobody’s fault (rehearsal: %s)', (rehearses) => {
+  const portOf = (memory: Memory): IsolationPort<number, string> => ({
+    ...(rehearses ? memory.rehearsingPort() : memory.port()),
+    blame: () => 'unproven',
+  });
+
+  it('fails every item that fails alone twice while executing nothing succeeds, and lands all others', async () => {
+    await fc.assert(
+      fc.asyncProperty(cases, async ([count, indexes, hint]) => {
+        const bad = new Set(indexes.filter((index) => index < count));
+        const memory = new Memory(bad, hint);
+        expect(await isolate(upTo(count), portOf(memory))).toEqual(expected(count, bad));
+        expect(byNumber(memory.landed)).toEqual(good(count, bad));
+        for (const item of bad) {
+          const alone = memory.executed.filter((items) => items.length === 1 && items[0] === item);
+          expect(alone.length).toBeGreaterThan(1);
+        }
+        expect(memory.executed.filter((items) => items.length === 0)).toHaveLength(bad.size);
+      }),
+    );
+  });
+
+  it('proves it also where the failure of one item is known already', async () => {
+    const memory = new Memory(new Set([0]));
+    expect(await isolate([0], portOf(memory), { error: new ItemError([0]) })).toEqual(['failed 0 by 0']);
+    expect(memory.executed).toEqual([[0], []]);
+  });
+
+  it('blames nobody when executing nothing fails as well', async () => {
+    const fault = new Error('no transaction ids are left');
+    const port: IsolationPort<number, string> = {
+      attempt: () => Promise.reject(fault),
+      blame: () => 'unproven',
+      failure: () => 'failed',
+      ...(rehearses && { rehearsal: { probe: async (sets) => sets.map(() => fault), land: async () => [] } }),
+    };
+    await expect(isolate(upTo(5), port)).rejects.toBe(fault);
+  });
+
+  it('blames nobody when the item passes the second time', async () => {
+    const memory = new Memory(new Set());
+    const fault = new ItemError([0]);
+    await expect(isolate([0], portOf(memory), { error: fault })).rejects.toBe(fault);
+  });
+
+  it('does not take it for a proof that nothing can be executed at all', async () => {
+    const fault = new Error('of nobody');
+    const port: IsolationPort<number, string> = {
+      attempt: async (items) => {
+        throw items.length === 0 ? fault : new Error('no such table');
+      },
+      blame: (error) => (error === fault ? 'unproven' : 'all'),
+      failure: () => 'failed',
+    };
+    await expect(isolate(upTo(5), port)).rejects.toBe(fault);
+  });
+});

@@ -1,9 +1,12 @@
 import pg from 'pg';
 import { QueryFailedError } from 'typeorm';
 import { describe, expect, it } from 'vitest';
-import { nextTryInMs, toLaneFault } from '../../src/services/queue/lane-fault.js';
+import { nextTry, toLaneFault } from '../../src/services/queue/lane-fault.js';
 
-const latest = (failures: number): number => nextTryInMs(failures, () => 0);
+const TRIES = 20;
+const delayMs = (failures: number, random: () => number = Math.random): number =>
+  nextTry('transient', failures, TRIES, random).delayMs;
+const latest = (failures: number): number => delayMs(failures, () => 0);
 
 describe('the time until a lane is tried again', () => {
   it('doubles from a second to two minutes, and stays there', () => {
@@ -13,16 +16,30 @@ describe('the time until a lane is tried again', () => {
 
   it('is shortened at random by up to a fifth', () => {
     for (const failures of [1, 3, 8, 20]) {
-      expect(nextTryInMs(failures, () => 1)).toBe(latest(failures) * 0.8);
-      expect(nextTryInMs(failures, () => 0.5)).toBe(latest(failures) * 0.9);
+      expect(delayMs(failures, () => 1)).toBe(latest(failures) * 0.8);
+      expect(delayMs(failures, () => 0.5)).toBe(latest(failures) * 0.9);
     }
   });
 
   it('differs from lane to lane without being told how', () => {
-    const times = Array.from({ length: 200 }, () => nextTryInMs(8));
+    const times = Array.from({ length: 200 }, () => delayMs(8));
     expect(new Set(times).size).toBeGreaterThan(1);
     expect(Math.min(...times)).toBeGreaterThanOrEqual(96_000);
     expect(Math.max(...times)).toBeLessThanOrEqual(120_000);
+  });
+
+  it.each(['transient', 'unknown', 'operation'] as const)('ends when its tries are used up: %s', (kind) => {
+    expect(nextTry(kind, TRIES - 1, TRIES).parked).toBe(false);
+    expect(nextTry(kind, TRIES, TRIES).parked).toBe(true);
+  });
+
+  it.each(['systemic', 'bug'] as const)('never ends where the service itself cannot go on: %s', (kind) => {
+    expect(nextTry(kind, 10_000, TRIES).parked).toBe(false);
+  });
+
+  it('is a minute to an hour for a bug, which goes away with another version only', () => {
+    const minutes = [1, 2, 3, 7, 10_000].map((failures) => nextTry('bug', failures, TRIES, () => 0).delayMs / 60_000);
+    expect(minutes).toEqual([1, 2, 4, 60, 60]);
   });
 });
 
@@ -37,7 +54,7 @@ describe('what is noted of a lane that stands still', () => {
     ['PostgreSQL, by TypeORM', new QueryFailedError('update orders', [], lockTimeout)],
   ])('is the operation, and the message and SQLSTATE of an error of %s', (_, error) => {
     expect(toLaneFault(operation, error)).toEqual({
-      ...{ lane: 17, seq: 4711, sqlState: '55P03' },
+      ...{ lane: 17, seq: 4711, kind: 'transient', sqlState: '55P03' },
       message: 'canceling statement due to lock timeout',
     });
   });
@@ -47,6 +64,7 @@ describe('what is noted of a lane that stands still', () => {
     expect(toLaneFault(operation, broken)).toEqual({
       lane: 17,
       seq: 4711,
+      kind: 'transient',
       message: 'write EPIPE',
       sqlState: undefined,
     });
@@ -56,8 +74,13 @@ describe('what is noted of a lane that stands still', () => {
     expect(toLaneFault(operation, 'gone').message).toBe('gone');
   });
 
+  it('is a bug for an error that neither PostgreSQL nor the connection has told', () => {
+    expect(toLaneFault(operation, new TypeError('x is not a function')).kind).toBe('bug');
+  });
+
   it('holds no more than 2000 characters of a message', () => {
-    const message = 'x'.repeat(2000);
-    expect(toLaneFault(operation, new Error(`${message}y`)).message).toBe(message);
+    const message = `${'x'.repeat(1998)}😀`;
+    expect(toLaneFault(operation, new Error(message)).message).toBe(message);
+    expect(toLaneFault(operation, new Error(`${message}y`)).message).toBe(`${'x'.repeat(1997)}...`);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidSettingsError } from '../../src/services/config/invalid-settings.error.js';
-import { loadSettings } from '../../src/services/config/settings.js';
+import { environmentSchema, loadSettings } from '../../src/services/config/settings.js';
 
 function faultsOf(environment: NodeJS.ProcessEnv): readonly string[] {
   try {
@@ -99,5 +99,181 @@ describe('the settings', () => {
 
     expect(loadSettings(production).database.runMigrations).toBe(false);
     expect(loadSettings({ ...production, BATCH_RUN_MIGRATIONS: 'true' }).database.runMigrations).toBe(true);
+  });
+});
+
+describe('a fault of the settings', () => {
+  const names = Object.keys(environmentSchema.shape);
+  const nonsense = ['-7.5', 'non sense', '99999999999', 'x'];
+  const refused = names.flatMap((name) => nonsense.map((value) => ({ name, value })).filter(isRefused));
+
+  function isRefused({ name, value }: { name: string; value: string }): boolean {
+    return faultsOf({ [name]: value }).some((fault) => fault.startsWith(`${name}: expected`));
+  }
+
+  it('is found for every variable that does not take any text', () => {
+    const free = names.filter((name) => !refused.some((each) => each.name === name));
+    expect(free.sort()).toEqual([
+      'BATCH_ALLOWED_TARGETS',
+      'BATCH_EMBEDDED_DIR',
+      'BATCH_RPC_TCP_HOST',
+      'BATCH_SERIAL_TARGETS',
+      'BATCH_SERVICE_RMQ_QUEUE',
+      'DB_HOST',
+      'DB_NAME',
+      'DB_PASSWORD',
+      'DB_USERNAME',
+      'HTTP_HOST',
+    ]);
+    expect(faultsOf({ BATCH_SERVICE_RMQ_QUEUE: 'q'.repeat(201) })).toEqual([
+      expect.stringMatching(
+        /^BATCH_SERVICE_RMQ_QUEUE: expected a name of 1 to 200 characters; got "q+\.\.\.\[101 more characters\]"$/,
+      ),
+    ]);
+  });
+
+  it.each(refused)(
+    'says in plain words what $name takes, and what it got, but for secrets: $value',
+    ({ name, value }) => {
+      const [fault = ''] = faultsOf({ [name]: value });
+      expect(fault).toMatch(
+        new RegExp(
+          `^${name}: expected (?:a whole number from \\d+ to \\d+|true or false|(?:[a-z]+, )*[a-z]+ or [a-z]+|a URL that begins with .+|` +
+            'a random text of at least 32 characters|a number of proxies from 1 to 10, or .+)(?:; got "[^"]+")?$',
+        ),
+      );
+      expect(fault.includes(`got "${value}"`)).toBe(!/URL|SECRET/.test(name));
+    },
+  );
+
+  it('names the word that was meant', () => {
+    expect(faultsOf({ BATCH_ROLE: 'wroker', LOG_LEVEL: 'wran', NODE_ENV: 'prodution' })).toEqual([
+      'NODE_ENV: expected development, production or test; got "prodution"; did you mean "production"?',
+      'LOG_LEVEL: expected fatal, error, warn, info, debug, trace or silent; got "wran"; did you mean "warn"?',
+      'BATCH_ROLE: expected all, api or worker; got "wroker"; did you mean "worker"?',
+    ]);
+  });
+});
+
+describe('a variable that is no setting', () => {
+  it.each([
+    ['BATCH_PROCESS_OPERATION_LIMT', 'BATCH_PROCESS_OPERATION_LIMIT'],
+    ['BATCH_ALLOW_TARGETS', 'BATCH_ALLOWED_TARGETS'],
+    ['BATCH_MAXBACKLOG', 'BATCH_MAX_BACKLOG'],
+    ['DB_HOTS', 'DB_HOST'],
+    ['DB_PASWORD', 'DB_PASSWORD'],
+    ['db_host', 'DB_HOST'],
+    ['REDIS_URI', 'REDIS_URL'],
+    ['HTTP_PROT', 'HTTP_PORT'],
+    ['API_KEY_ENCRYPTON_SECRT', 'API_KEY_ENCRYPTION_SECRET'],
+  ])('is refused when it is a setting misspelt: %s for %s', (wrong, meant) => {
+    const faults = faultsOf({ [wrong]: 's3cret' });
+    expect(faults).toEqual([
+      expect.stringMatching(new RegExp(`^${wrong}: there is no such setting; did you mean "${meant}"\\?`)),
+    ]);
+    expect(faults.join()).not.toContain('s3cret');
+  });
+
+  it('is refused when it begins with BATCH_, even empty: an old name must not be passed over', () => {
+    expect(faultsOf({ BATCH_SOMETHING_ELSE: '' })).toEqual([
+      'BATCH_SOMETHING_ELSE: there is no such setting; remove it, or correct its name',
+    ]);
+  });
+
+  it.each(['DB_URL', 'DB_USER', 'DB_TYPE', 'HTTP_PROXY', 'PORT', 'HOST', 'LOG_FORMAT', 'REDIS_HOST', 'NODE_OPTIONS'])(
+    'is left alone when it is the variable of another program: %s',
+    (name) => {
+      expect(faultsOf({ [name]: 'anything' })).toEqual([]);
+    },
+  );
+
+  it('is left alone when the setting that it resembles is given, even empty', () => {
+    expect(faultsOf({ DB_HOTS: 'elsewhere', DB_HOST: 'here' })).toEqual([]);
+    expect(faultsOf({ DB_HOTS: 'elsewhere', DB_HOST: '' })).toEqual([]);
+  });
+
+  it('is left alone when Kubernetes made it of the name of a service', () => {
+    const links = {
+      BATCH_SERVICE_SERVICE_HOST: '10.0.0.7',
+      BATCH_SERVICE_SERVICE_PORT: '3000',
+      BATCH_SERVICE_SERVICE_PORT_REST: '3000',
+      BATCH_SERVICE_PORT: 'tcp://10.0.0.7:3000',
+      BATCH_SERVICE_PORT_3000_TCP: 'tcp://10.0.0.7:3000',
+      BATCH_SERVICE_PORT_3000_TCP_PROTO: 'tcp',
+      BATCH_SERVICE_PORT_3000_TCP_PORT: '3000',
+      BATCH_SERVICE_PORT_3000_TCP_ADDR: '10.0.0.7',
+    };
+    expect(faultsOf(links)).toEqual([]);
+    expect(faultsOf({ BATCH_HTTP_PORT: '3000' })).toHaveLength(1);
+  });
+});
+
+describe('where the service listens', () => {
+  const keys = { BATCH_REQUIRE_API_KEY: 'true', API_KEY_ENCRYPTION_SECRET: SECRET };
+
+  it('is this machine only by default where no keys are required, and everywhere where they are', () => {
+    expect(loadSettings({ DB_HOST: 'db' }).http.host).toBe('127.0.0.1');
+    expect(loadSettings(keys).http.host).toBe('0.0.0.0');
+    expect(loadSettings({ NODE_ENV: 'production', DB_HOST: 'db', ...keys }).http.host).toBe('0.0.0.0');
+    expect(loadSettings({ ...keys, HTTP_HOST: '10.0.0.7' }).http.host).toBe('10.0.0.7');
+  });
+
+  it.each(['0.0.0.0', '::', '10.0.0.7', 'myhost', '127.0.0.1.example.org', '1270.0.0.1'])(
+    'may not be %s without keys, unless that is allowed explicitly',
+    (host) => {
+      const faults = faultsOf({ HTTP_HOST: host, BATCH_RPC_TCP_HOST: host });
+      expect(faults).toEqual([
+        expect.stringMatching(/^HTTP_HOST: .*BATCH_REQUIRE_API_KEY=true.*BATCH_ALLOW_OPEN_ACCESS=true$/),
+        expect.stringMatching(/^BATCH_RPC_TCP_HOST: .*BATCH_ALLOW_OPEN_ACCESS=true$/),
+      ]);
+      const open = { HTTP_HOST: host, BATCH_RPC_TCP_HOST: host, BATCH_ALLOW_OPEN_ACCESS: 'true' };
+      expect(loadSettings(open).http.host).toBe(host);
+      expect(loadSettings({ ...keys, HTTP_HOST: host, BATCH_RPC_TCP_HOST: host }).http.host).toBe(host);
+    },
+  );
+
+  it.each(['127.0.0.1', '127.1.2.3', 'localhost', '::1'])('may be %s without keys', (host) => {
+    expect(faultsOf({ HTTP_HOST: host, BATCH_RPC_TCP_HOST: host })).toEqual([]);
+  });
+
+  it('does not matter where nothing is listened on', () => {
+    const open = { HTTP_HOST: '0.0.0.0', BATCH_RPC_TCP_HOST: '0.0.0.0' };
+    expect(faultsOf({ ...open, BATCH_ROLE: 'worker' })).toEqual([]);
+    expect(faultsOf({ ...open, BATCH_ROLE: 'worker', BATCH_WORKER_HEALTH_PORT: '3009' })).toEqual([
+      expect.stringMatching(/^HTTP_HOST: /),
+    ]);
+    expect(faultsOf({ BATCH_RPC_TCP_HOST: '0.0.0.0', BATCH_SERVICE_RMQ_URL: 'amqp://broker' })).toEqual([]);
+  });
+});
+
+describe('BATCH_TRUST_PROXY', () => {
+  it.each([
+    ['1', 1],
+    ['10', 10],
+    ['10.0.0.0/8, loopback', ['10.0.0.0/8', 'loopback']],
+    ['192.168.1.7', ['192.168.1.7']],
+    ['fd00::/8,::1', ['fd00::/8', '::1']],
+  ])('takes %s', (text, trusted) => {
+    expect(loadSettings({ BATCH_TRUST_PROXY: text }).http.trustProxy).toEqual(trusted);
+  });
+
+  it.each([
+    'true',
+    '0',
+    '11',
+    'everybody',
+    '10.0.0.0/33',
+    '10.0.0.0/0',
+    '10.0.0.0/',
+    '10.0.0.0/8/8',
+    '::/129',
+    '1,2',
+    ',',
+  ])('refuses %s, which would let a caller choose its address, or means nothing', (text) => {
+    expect(faultsOf({ BATCH_TRUST_PROXY: text })).toEqual([
+      expect.stringMatching(
+        /^BATCH_TRUST_PROXY: expected a number of proxies from 1 to 10, or the addresses of proxies/,
+      ),
+    ]);
   });
 });

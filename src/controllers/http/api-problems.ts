@@ -11,6 +11,7 @@ const EVERYWHERE: readonly ErrorCode[] = [
   'INVALID_API_KEY',
   'SCOPE_REQUIRED',
   'RATE_LIMITED',
+  'OVERLOADED',
   'SERVICE_UNAVAILABLE',
   'SHUTTING_DOWN',
   'INTERNAL_ERROR',
@@ -33,6 +34,7 @@ export const OPERATION_REFUSALS: readonly ErrorCode[] = [
   'NOT_SUPPORTED',
   'IDEMPOTENCY_CONFLICT',
   'QUEUE_FULL',
+  'LANE_BUSY',
 ];
 
 /** An error as it is described: one example. */
@@ -56,7 +58,6 @@ export const BODY_REFUSALS: readonly (ErrorCode | DescribedProblem)[] = [
   'MALFORMED_MESSAGE',
   'PAYLOAD_TOO_LARGE',
   UNSUPPORTED_MEDIA_TYPE,
-  'OVERLOADED',
 ];
 
 const DETAILS: Partial<Record<ErrorCode, string>> = {
@@ -79,6 +80,7 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   OVERLOADED:
     'The service is answering requests of 131000 KiB, BATCH_MAX_IN_FLIGHT_KB allows 131072; nothing was begun, send it again ' +
     'in a second',
+  LANE_BUSY: 'A chunk that takes long, or another session, has lane 17; nothing was changed, send it again in a second',
   API_KEY_REQUIRED:
     'An API key is needed: in the header Authorization (Bearer) or X-API-Key over REST, in the field apiKey over TCP',
   INVALID_API_KEY: 'The API key is not valid',

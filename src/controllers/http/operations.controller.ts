@@ -74,7 +74,7 @@ export class OperationsController {
   })
   @ApiBody({ type: CreateOperationsDto, examples: CREATE_MANY_EXAMPLES })
   @ApiOkResponse({ type: CreateOperationsResponseDto })
-  @ApiProblems('INVALID_REQUEST', 'TOO_MANY_OPERATIONS', 'QUEUE_FULL', ...BODY_REFUSALS)
+  @ApiProblems('INVALID_REQUEST', 'TOO_MANY_OPERATIONS', 'QUEUE_FULL', 'LANE_BUSY', ...BODY_REFUSALS)
   createMany(@Body() request: unknown, @CallerAccess() access: Access): Promise<ICreateBatchOperationsResponse> {
     return this.intake.acceptMany(request, access);
   }
@@ -117,7 +117,7 @@ export class OperationsController {
   })
   @ApiParam(ID_PARAMETER)
   @ApiOkResponse({ type: OperationDto })
-  @ApiProblems('INVALID_ID', 'INVALID_REQUEST', 'OPERATION_NOT_FOUND', 'OVERLOADED')
+  @ApiProblems('INVALID_ID', 'INVALID_REQUEST', 'OPERATION_NOT_FOUND')
   get(
     @Param('id', OperationIdPipe) id: string,
     @Query(queryPipe) { wait }: WaitQueryDto,
@@ -131,7 +131,7 @@ export class OperationsController {
   @ApiOperation({ summary: 'Cancel an operation that is pending or scheduled' })
   @ApiParam(ID_PARAMETER)
   @ApiOkResponse({ type: OperationDto })
-  @ApiProblems('INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_CANCELLABLE')
+  @ApiProblems('INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_CANCELLABLE', 'LANE_BUSY')
   cancel(@Param('id', OperationIdPipe) id: string, @CallerAccess() access: Access): Promise<IBatchOperation> {
     return this.operations.cancel(id, access);
   }
@@ -145,7 +145,7 @@ export class OperationsController {
   })
   @ApiParam(ID_PARAMETER)
   @ApiOkResponse({ type: OperationDto })
-  @ApiProblems('INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_RETRYABLE', ...BODY_REFUSALS)
+  @ApiProblems('INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_RETRYABLE', 'LANE_BUSY', ...BODY_REFUSALS)
   retry(@Param('id', OperationIdPipe) id: string, @CallerAccess() access: Access): Promise<IBatchOperation> {
     return this.operations.retry(id, access);
   }

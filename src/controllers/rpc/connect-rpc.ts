@@ -3,6 +3,7 @@ import type { MicroserviceOptions } from '@nestjs/microservices';
 import { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
 import type { Settings } from '../../services/config/settings.js';
 import { MetricsService } from '../../services/observability/metrics.service.js';
+import { MessageAttemptsService } from '../../services/rabbitmq/message-attempts.service.js';
 import { RabbitmqService } from '../../services/rabbitmq/rabbitmq.service.js';
 import { RabbitmqServer } from './rabbitmq.server.js';
 import { TcpServer } from './tcp.server.js';
@@ -19,7 +20,12 @@ function createServer(app: INestApplication, settings: Settings): RabbitmqServer
   const { rabbitmq } = settings;
   const metrics = app.get(MetricsService, { strict: false });
   const budget = app.get(InFlightBudget, { strict: false });
-  return rabbitmq === undefined
-    ? new TcpServer(settings, metrics, budget)
-    : new RabbitmqServer({ ...settings, rabbitmq }, app.get(RabbitmqService, { strict: false }), metrics, budget);
+  if (rabbitmq === undefined) return new TcpServer(settings, metrics, budget);
+  return new RabbitmqServer(
+    { ...settings, rabbitmq },
+    app.get(RabbitmqService, { strict: false }),
+    metrics,
+    app.get(MessageAttemptsService, { strict: false }),
+    budget,
+  );
 }

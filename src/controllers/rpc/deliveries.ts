@@ -37,10 +37,10 @@ export class Deliveries {
     for (const message of this.takeRest()) whileOpen(() => this.channel.ack(message));
   }
 
-  /** Gives the message back to the broker. */
-  giveBack(message: ConsumeMessage, to: 'queue' | 'dead_letters'): void {
+  /** Gives the message to the broker as a dead letter. */
+  reject(message: ConsumeMessage): void {
     this.underWay.delete(message.fields.deliveryTag);
-    whileOpen(() => this.channel.nack(message, false, to === 'queue'));
+    whileOpen(() => this.channel.nack(message, false, false));
   }
 
   /** Takes those that are done and have none before them that is not. @returns the last of them */

@@ -7,6 +7,7 @@ import type { Access } from '../../services/access/access.js';
 import { ServiceError } from '../../services/errors/service-error.js';
 import { ExplainService } from '../../services/explain/explain.service.js';
 import { IntakeService } from '../../services/intake/intake.service.js';
+import type { PipelinePlace } from '../../services/intake/submission-pipeline.js';
 import { OperationsService } from '../../services/outcomes/operations.service.js';
 import { AccessGuard } from '../access.guard.js';
 import { CallerAccess } from '../caller-access.js';
@@ -14,6 +15,7 @@ import { parseOperationId } from '../operation-id.js';
 import { RateLimitGuard } from '../rate-limit.guard.js';
 import { RequireScope } from '../require-scope.js';
 import { DEFAULT_WAIT_MS, parseWaitTime } from '../wait-time.js';
+import { MessagePlace } from './ordered-rmq-context.js';
 import { RpcErrorFilter } from './rpc-error.filter.js';
 
 /** The message patterns of the service. What a request holds is checked where REST's is: at the intake. */
@@ -29,14 +31,22 @@ export class OperationsRpcController {
 
   @MessagePattern(RPC_PATTERNS.createOperation)
   @RequireScope('write')
-  create(@Payload() request: unknown, @CallerAccess() access: Access): Promise<ICreateBatchOperationResult> {
-    return this.intake.accept(request, access);
+  create(
+    @Payload() request: unknown,
+    @CallerAccess() access: Access,
+    @MessagePlace() place?: PipelinePlace,
+  ): Promise<ICreateBatchOperationResult> {
+    return this.intake.accept(request, access, place);
   }
 
   @MessagePattern(RPC_PATTERNS.createOperations)
   @RequireScope('write')
-  createMany(@Payload() request: unknown, @CallerAccess() access: Access): Promise<ICreateBatchOperationsResponse> {
-    return this.intake.acceptMany(request, access);
+  createMany(
+    @Payload() request: unknown,
+    @CallerAccess() access: Access,
+    @MessagePlace() place?: PipelinePlace,
+  ): Promise<ICreateBatchOperationsResponse> {
+    return this.intake.acceptMany(request, access, place);
   }
 
   @MessagePattern(RPC_PATTERNS.planOperations)

@@ -3,6 +3,7 @@ import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
 import type { IServiceError } from '../../interfaces/error.js';
 import { RPC_PATTERNS } from '../../interfaces/rpc.js';
+import { cutText } from '../../services/errors/cut-text.js';
 import { ServiceError } from '../../services/errors/service-error.js';
 import { toServiceError } from '../to-service-error.js';
 
@@ -55,7 +56,7 @@ export function encodeAnswer(answer: RpcAnswer): Buffer {
   }
 }
 
-const shortened = (pattern: string): string => pattern.slice(0, 100);
+const shortened = (pattern: string): string => cutText(pattern, 100);
 
 function unknownPattern(pattern: string): ServiceError {
   const known = Object.values(RPC_PATTERNS);

@@ -2,8 +2,11 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import { ServiceError } from '../errors/service-error.js';
+import { ownValue } from '../values/own-value.js';
 import { toCatalogGraph, type CatalogGraph } from './catalog-graph.js';
 import { selectOverview, type OverviewRow } from './overview.sql.js';
+import { selectRelations, type FoundRelation } from './relations.sql.js';
+import { SecondLook } from './second-look.js';
 import { shown } from './shown.js';
 import type { Table } from './table.js';
 import { selectTables, type TableRow } from './tables.sql.js';
@@ -12,9 +15,6 @@ import { parseTargetName, tableId } from './target-name.js';
 import { toTable } from './to-table.js';
 
 const MAX_AGE_MS = 60_000;
-/** What is not known is looked up again at most this often, and never for more than 1/50 of the time. */
-const MIN_REFRESH_INTERVAL_MS = 100;
-const REFRESH_PAUSE_FACTOR = 50;
 
 const TABLE_KINDS = ['r', 'p'];
 const OTHER_KINDS: Readonly<Record<string, string>> = {
@@ -25,18 +25,20 @@ const OTHER_KINDS: Readonly<Record<string, string>> = {
 };
 
 interface Snapshot {
-  /** When its reading began, and how long it took; milliseconds of the monotonic clock. */
+  /** When its reading began; milliseconds of the monotonic clock. */
   takenAt: number;
-  tookMs: number;
   graph: CatalogGraph;
   /** What was read of tables so far; undefined when a table is no longer as the graph has it. */
   tables: Map<string, Promise<Table | undefined>>;
+  /** `RELATION_MARK` of each of these tables. */
+  marks: Map<string, string>;
 }
 
 /**
  * Answers what PostgreSQL's catalog says about the targets of operations, from memory as long as it may.
- * It promises that a table or column made a moment ago is found, that a change is seen after a minute at the latest, and
- * that asking for what does not exist costs the database next to nothing.
+ * It promises that a table made a moment ago is found, that nothing is refused for a table as it was a moment ago by whoever calls
+ * `forgetIfChanged` first, that any other change is seen after a minute at the latest, and that asking for what does not exist
+ * costs the database next to nothing.
  * Whether an operation fits its table is left to intake; what to do with operations whose table has gone, to the executor.
  */
 @Injectable()
@@ -48,6 +50,7 @@ export class CatalogService {
   private reading: Promise<Snapshot> | undefined;
   private lastTie: string | undefined;
   private readonly warned = new Set<string>();
+  private readonly secondLook = new SecondLook((ids) => this.askFor(ids));
 
   constructor(
     private readonly database: DatabaseService,
@@ -93,13 +96,20 @@ export class CatalogService {
     this.reading = undefined;
   }
 
-  /** Reads the catalog anew unless that was done a moment ago: to be called before something is refused for its sake. */
-  async refresh(): Promise<void> {
-    if (this.reading === undefined && this.snapshot !== undefined) {
-      if (isRecent(this.snapshot)) return;
-      this.snapshot = undefined;
-    }
-    await this.current();
+  /**
+   * Forgets everything when one of these tables is no longer as it is remembered, or there is one that is not known: to be called
+   * before something is refused for their sake. Costs one small question, however large the catalog is.
+   *
+   * @param ids of tables (`Table.id`)
+   * @returns true when there is something new to read
+   */
+  async forgetIfChanged(ids: readonly string[]): Promise<boolean> {
+    const { snapshot } = this;
+    const found = await this.secondLook.look(ids);
+    if (snapshot === undefined || this.snapshot !== snapshot) return true;
+    if (ids.every((id) => isAsRemembered(snapshot, id, found.get(id)))) return false;
+    this.invalidate();
+    return true;
   }
 
   /** True when what is remembered was read after this moment, by `performance.now()`. */
@@ -120,14 +130,21 @@ export class CatalogService {
 
   private async find(ids: readonly string[]): Promise<Map<string, Table>> {
     if (ids.length === 0) return new Map();
+    const askedAt = performance.now();
     const snapshot = await this.current();
     const found = await this.read(snapshot, ids);
     const missing = ids.filter((id) => !found.has(id));
     if (missing.length === 0) return found;
     // A table that the snapshot names, but that is no longer so, proves it stale. A name that it lacks proves nothing.
     if (missing.some((id) => isTable(snapshot.graph, id))) this.invalidate();
-    else await this.refresh();
+    else if (snapshot.takenAt > askedAt || !(await this.forgetIfChanged(missing))) return found;
     return this.read(await this.current(), ids);
+  }
+
+  private async askFor(ids: readonly string[]): Promise<Map<string, FoundRelation>> {
+    const names = ids.map((id) => parseTargetName(id)).filter((name) => name !== undefined);
+    const { rows } = await this.database.query<FoundRelation>(selectRelations(names));
+    return new Map(rows.map((row) => [tableId(row), row]));
   }
 
   private async current(): Promise<Snapshot> {
@@ -184,15 +201,16 @@ export class CatalogService {
   }
 
   private unknown(target: string, id: string): ServiceError {
-    const kind = OTHER_KINDS[this.snapshot?.graph.relations.get(id)?.kind ?? ''];
+    const kind = ownValue(OTHER_KINDS, this.snapshot?.graph.relations.get(id)?.kind ?? '');
     return kind === undefined
       ? unknownTarget(target)
       : unknownTarget(target, `${shown(target)} is ${kind}, not a table`);
   }
 }
 
-function isRecent({ takenAt, tookMs }: Snapshot): boolean {
-  return performance.now() - takenAt < Math.max(MIN_REFRESH_INTERVAL_MS, REFRESH_PAUSE_FACTOR * tookMs);
+/** What was not read of a table yet cannot be out of date. */
+function isAsRemembered({ graph, marks }: Snapshot, id: string, found: FoundRelation | undefined): boolean {
+  return graph.relations.get(id)?.oid === found?.oid && (marks.get(id) ?? found?.mark) === found?.mark;
 }
 
 async function takeSnapshot(database: DatabaseService, serial: TargetList): Promise<Snapshot> {
@@ -200,18 +218,21 @@ async function takeSnapshot(database: DatabaseService, serial: TargetList): Prom
   const { rows } = await database.query<OverviewRow>(selectOverview());
   const [overview] = rows;
   if (overview === undefined) throw new Error('The catalog answered no row');
-  const tookMs = performance.now() - takenAt;
-  return { takenAt, tookMs, graph: toCatalogGraph(overview, (table) => serial.includes(table)), tables: new Map() };
+  const graph = toCatalogGraph(overview, (table) => serial.includes(table));
+  return { takenAt, graph, tables: new Map(), marks: new Map() };
 }
 
 function isTable(graph: CatalogGraph, id: string): boolean {
   return TABLE_KINDS.includes(graph.relations.get(id)?.kind ?? '');
 }
 
-function readTables(database: DatabaseService, { graph, tables }: Snapshot, ids: readonly string[]): void {
+function readTables(database: DatabaseService, { graph, tables, marks }: Snapshot, ids: readonly string[]): void {
   const reading = database
     .query<TableRow>(selectTables(ids.map((id) => graph.relations.get(id)?.oid ?? 0)))
-    .then(({ rows }) => new Map(rows.map((row) => [tableId(row), toTable(row, graph)])));
+    .then(({ rows }) => {
+      for (const row of rows) marks.set(tableId(row), row.mark);
+      return new Map(rows.map((row) => [tableId(row), toTable(row, graph)]));
+    });
   for (const id of ids) {
     const table = reading.then((read) => read.get(id));
     tables.set(id, table);

@@ -1,13 +1,16 @@
-const TYPE = '(?:smallint|integer|bigint|numeric)';
-const NUMBER = String.raw`\d+(?:\.\d+)?`;
-const TEXT = String.raw`'[-\w.+]+'::${TYPE}`;
-const CONSTANT = String.raw`(?:${NUMBER}|${TEXT}|\((?:${NUMBER}|${TEXT})\)::${TYPE})`;
-const COMPARISON = '(?:<=|>=|<|>|=)';
-const PLAIN_NAME = /^[a-z_][a-z0-9_]*$/;
-const SPECIAL = /[\\^$.*+?()[\]{}|]/g;
-/** Stands for a part that is understood; no expression holds it. */
-const UNDERSTOOD = '\0';
-const CONJUNCTION = new RegExp(`\\(${UNDERSTOOD}(?: AND ${UNDERSTOOD})+\\)`, 'gu');
+/** These stand for parts that are understood; no expression holds them. */
+const COLUMN = '\uE000';
+const CONSTANT = '\uE001';
+const COMPARISON = '\uE002';
+
+const WORD = /\b[a-z_][a-z0-9_]*\b/g;
+const NUMBER = /(?<![\w.'])\d+(?:\.\d+)?(?![\w.'])/g;
+const TEXT = /'[-\w.+]+'::(?:smallint|integer|bigint|numeric)/g;
+/** Casts, which comparisons of different types and domains bring along, keep the order of values. */
+const CAST_COLUMN = /\(\uE000\)::(?:smallint|integer|bigint|numeric)(?!\()/g;
+const CAST_CONSTANT = /\(\uE001\)::(?:smallint|integer|bigint|numeric)(?!\()/g;
+const COMPARED = /\((?:\uE000 (?:<=|>=|<|>|=) \uE001|\uE001 (?:<=|>=|<|>|=) \uE000)\)/g;
+const CONJUNCTION = /\(\uE002(?: AND \uE002)+\)/g;
 
 /**
  * True for comparisons of a numeric column with constants, joined by AND: whatever lies between two values that pass
@@ -17,19 +20,22 @@ const CONJUNCTION = new RegExp(`\\(${UNDERSTOOD}(?: AND ${UNDERSTOOD})+\\)`, 'gu
  * @param column of type smallint, integer, bigint or numeric, or a domain over these
  */
 export function isConvexCheck(expression: string, column: string): boolean {
-  let before = expression;
-  let after = before.replace(comparisonOf(column), UNDERSTOOD);
+  let before = markColumn(expression, column)
+    .replace(TEXT, CONSTANT)
+    .replace(NUMBER, CONSTANT)
+    .replace(CAST_COLUMN, COLUMN)
+    .replace(CAST_CONSTANT, CONSTANT)
+    .replace(COMPARED, COMPARISON);
+  let after = before.replace(CONJUNCTION, COMPARISON);
   while (after !== before) {
     before = after;
-    after = before.replace(CONJUNCTION, UNDERSTOOD);
+    after = before.replace(CONJUNCTION, COMPARISON);
   }
-  return after === UNDERSTOOD;
+  return after === COMPARISON;
 }
 
-/** A cast of the column, which comparisons of different types and domains bring along, keeps the order of values. */
-function comparisonOf(column: string): RegExp {
-  const quoted = `"${column.replaceAll('"', '""')}"`.replace(SPECIAL, String.raw`\$&`);
-  const name = PLAIN_NAME.test(column) ? `(?:${column}|${quoted})` : quoted;
-  const operand = String.raw`(?:${name}|\(${name}\)::${TYPE})`;
-  return new RegExp(`\\((?:${operand} ${COMPARISON} ${CONSTANT}|${CONSTANT} ${COMPARISON} ${operand})\\)`, 'gu');
+/** PostgreSQL quotes a name that is more than small letters, digits and underscores, or a word of its own. */
+function markColumn(expression: string, column: string): string {
+  const marked = expression.replaceAll(`"${column.replaceAll('"', '""')}"`, COLUMN);
+  return marked.replace(WORD, (word) => (word === column ? COLUMN : word));
 }

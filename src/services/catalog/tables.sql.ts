@@ -1,4 +1,5 @@
 import type { SqlStatement } from '../database/sql.js';
+import { RELATION_MARK } from './relations.sql.js';
 
 export interface ColumnRow {
   name: string;
@@ -51,6 +52,8 @@ export interface TableRow {
   oid: number;
   schema: string;
   name: string;
+  /** See `RELATION_MARK`. */
+  mark: string;
   columns: ColumnRow[];
   uniqueKeys: UniqueKeyRow[];
   watches: WatchRow[];
@@ -297,6 +300,7 @@ select
   c.oid::int8::float8 as "oid",
   n.nspname as "schema",
   c.relname as "name",
+  ${RELATION_MARK} as "mark",
   coalesce(tc.columns, '[]') as "columns",
   coalesce(uk.keys, '[]') as "uniqueKeys",
   coalesce(w.watches, '[]') as "watches",

@@ -5,8 +5,8 @@ export interface TargetName {
 }
 
 const DEFAULT_SCHEMA = 'public';
-const PART = String.raw`(?:"((?:[^"]|"")+)"|([^".]+))`;
-const TARGET = new RegExp(`^${PART}(?:\\.${PART})?$`, 'su');
+/** One or two parts, each in quotes or plain. */
+const TARGET = /^(?:"((?:[^"]|"")+)"|([^".]+))(?:\.(?:"((?:[^"]|"")+)"|([^".]+)))?$/u;
 
 /**
  * Reads `table` or `schema.table`. Names are case-sensitive and taken literally; a part that holds a dot or a quote

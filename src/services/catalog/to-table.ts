@@ -1,3 +1,4 @@
+import { ownValue } from '../values/own-value.js';
 import type { CatalogGraph } from './catalog-graph.js';
 import { freedomOf } from './freedom.js';
 import { UNKNOWN_SEQUENCE, type Column, type ColumnKind, type Table, type Watch } from './table.js';
@@ -88,7 +89,7 @@ function toColumn(row: ColumnRow, checks: readonly CheckRow[]): Column {
 function kindOf({ isEnum, isArray, builtIn }: ColumnRow): ColumnKind {
   if (isEnum) return 'enum';
   if (isArray) return 'array';
-  return BUILT_IN_KINDS[builtIn ?? ''] ?? 'other';
+  return ownValue(BUILT_IN_KINDS, builtIn ?? '') ?? 'other';
 }
 
 /** Integers of all sizes compare as the greatest; collations that are deterministic all hold the same texts equal. */

@@ -1,34 +1,54 @@
 import { z } from 'zod';
 import { TargetList } from '../catalog/target-list.js';
+import { shown } from '../catalog/shown.js';
+import { didYouMean } from '../errors/nearest-name.js';
+import { ownValue } from '../values/own-value.js';
 import { InvalidSettingsError } from './invalid-settings.error.js';
+import { openAccessFaults, type Listener } from './open-access.js';
+import { trustedProxies, type TrustedProxies } from './trusted-proxies.js';
+import { unknownVariableFaults } from './unknown-variables.js';
 
 export const SETTINGS = Symbol('SETTINGS');
 
+export const ROLES = ['all', 'api', 'worker'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 
-const port = (fallback: number) => z.coerce.number().int().min(1).max(65_535).default(fallback);
+/** What a variable takes, in the words in which a wrong value is refused. */
+function expecting<Type extends z.ZodType>(expected: string, type: Type, words: readonly string[] = []): Type {
+  return type.meta({ expected, words });
+}
+
+const whole = (min: number, max: number) => z.coerce.number().int().min(min).max(max);
 const count = (fallback: number, min: number, max: number) =>
-  z.coerce.number().int().min(min).max(max).default(fallback);
+  expecting(`a whole number from ${min} to ${max}`, whole(min, max).default(fallback));
+const port = (fallback: number) => count(fallback, 1, 65_535);
+const oneOf = <const Words extends readonly string[]>(words: Words, fallback: Words[number]) =>
+  expecting(listed(words), z.enum(words).default(fallback as never), words);
 const flag = (fallback: boolean) =>
-  z
-    .enum(['true', 'false'])
-    .default(fallback ? 'true' : 'false')
-    .transform((text) => text === 'true');
+  expecting(
+    'true or false',
+    z
+      .enum(['true', 'false'])
+      .default(fallback ? 'true' : 'false')
+      .transform((text) => text === 'true'),
+  );
+const optionalFlag = () => expecting('true or false', z.enum(['true', 'false']).optional());
 const url = (...protocols: string[]) =>
-  z
-    .string()
-    .refine(
-      (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
-      `expected a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
-    );
+  expecting(
+    `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+    z
+      .string()
+      .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol))
+      .optional(),
+  );
 
 /**
  * Every environment variable the service reads, with its default. Durations are milliseconds, sizes KiB.
  * `.env.example` documents the same list; a test holds the two together.
  */
 export const environmentSchema = z.object({
-  NODE_ENV: z.enum(['development', 'production', 'test']).default('development'),
-  LOG_LEVEL: z.enum(LOG_LEVELS).default('info'),
+  NODE_ENV: oneOf(['development', 'production', 'test'], 'development'),
+  LOG_LEVEL: oneOf(LOG_LEVELS, 'info'),
 
   DB_HOST: z.string().optional(),
   DB_PORT: port(5432),
@@ -38,27 +58,30 @@ export const environmentSchema = z.object({
   DB_SSL: flag(false),
   DB_POOL_SIZE: count(10, 3, 500),
   DB_WAIT_TIMEOUT: count(30_000, 0, 600_000),
-  BATCH_RUN_MIGRATIONS: z.enum(['true', 'false']).optional(),
+  BATCH_RUN_MIGRATIONS: optionalFlag(),
   BATCH_EMBEDDED_DIR: z.string().default('.data/postgres'),
 
-  REDIS_URL: url('redis:', 'rediss:').optional(),
+  REDIS_URL: url('redis:', 'rediss:'),
 
-  BATCH_SERVICE_RMQ_URL: url('amqp:', 'amqps:').optional(),
-  BATCH_SERVICE_RMQ_QUEUE: z.string().min(1).max(200).default('batch_service'),
+  BATCH_SERVICE_RMQ_URL: url('amqp:', 'amqps:'),
+  BATCH_SERVICE_RMQ_QUEUE: expecting(
+    'a name of 1 to 200 characters',
+    z.string().min(1).max(200).default('batch_service'),
+  ),
   BATCH_RMQ_PREFETCH: count(1000, 1, 65_535),
   BATCH_RPC_TCP_HOST: z.string().default('127.0.0.1'),
   BATCH_RPC_TCP_PORT: port(3001),
-  BATCH_NOTIFICATION_TCP_URL: url('tcp:').optional(),
+  BATCH_NOTIFICATION_TCP_URL: url('tcp:'),
 
-  BATCH_ROLE: z.enum(['all', 'api', 'worker']).default('all'),
-  HTTP_HOST: z.string().default('0.0.0.0'),
+  BATCH_ROLE: oneOf(ROLES, 'all'),
+  HTTP_HOST: z.string().optional(),
   HTTP_PORT: port(3000),
-  BATCH_WORKER_HEALTH_PORT: z.coerce.number().int().min(1).max(65_535).optional(),
+  BATCH_WORKER_HEALTH_PORT: expecting('a whole number from 1 to 65535', whole(1, 65_535).optional()),
 
   BATCH_PROCESS_OPERATION_INTERVAL: count(5000, 10, 3_600_000),
   BATCH_PROCESS_OPERATION_LIMIT: count(1000, 1, 10_000),
   BATCH_CHUNK_MAX_KB: count(16_384, 64, 262_144),
-  BATCH_EXECUTION_MODE: z.enum(['grouped', 'serial']).default('grouped'),
+  BATCH_EXECUTION_MODE: oneOf(['grouped', 'serial'], 'grouped'),
   BATCH_SERIAL_TARGETS: z.string().default(''),
   BATCH_STATEMENT_TIMEOUT: count(60_000, 100, 3_600_000),
   BATCH_LOCK_TIMEOUT: count(10_000, 10, 3_600_000),
@@ -75,8 +98,16 @@ export const environmentSchema = z.object({
   BATCH_MAX_BACKLOG: count(2_000_000, 0, 1_000_000_000),
   BATCH_MAX_IN_FLIGHT_KB: count(131_072, 1024, 16_777_216),
 
-  BATCH_REQUIRE_API_KEY: z.enum(['true', 'false']).optional(),
-  API_KEY_ENCRYPTION_SECRET: z.string().min(32).optional(),
+  BATCH_REQUIRE_API_KEY: optionalFlag(),
+  BATCH_ALLOW_OPEN_ACCESS: flag(false),
+  BATCH_TRUST_PROXY: expecting(
+    'a number of proxies from 1 to 10, or the addresses of proxies, such as 10.0.0.0/8, loopback',
+    z
+      .string()
+      .transform((text, context) => trustedProxies(text) ?? (context.addIssue('none'), z.NEVER))
+      .optional(),
+  ),
+  API_KEY_ENCRYPTION_SECRET: expecting('a random text of at least 32 characters', z.string().min(32).optional()),
   BATCH_RATE_LIMIT: count(10_000, 0, 100_000_000),
   BATCH_RATE_LIMIT_WINDOW: count(10_000, 1000, 3_600_000),
 
@@ -84,6 +115,7 @@ export const environmentSchema = z.object({
   BATCH_RETENTION_FAILED_HOURS: count(720, 0, 87_600),
 
   BATCH_SHUTDOWN_TIMEOUT: count(30_000, 100, 600_000),
+  BATCH_HANG_TIMEOUT: count(10_000, 0, 3_600_000),
 });
 
 type Environment = z.infer<typeof environmentSchema>;
@@ -111,7 +143,8 @@ export interface Settings {
   rabbitmq: { url: string; queue: string; prefetch: number } | undefined;
   rpcTcp: { host: string; port: number };
   notificationTcpUrl: string | undefined;
-  http: { host: string; port: number };
+  /** `trustProxy`: the proxies whose `X-Forwarded-For` counts, as Express takes them; undefined: none. */
+  http: { host: string; port: number; trustProxy: TrustedProxies | undefined };
   workerHealthPort: number | undefined;
   poller: { intervalMs: number; limit: number; maxKb: number; wakeUp: boolean; wakeUpDelayMs: number };
   execution: {
@@ -137,6 +170,8 @@ export interface Settings {
   };
   access: {
     required: boolean;
+    /** Other machines may reach a process that asks for no keys. */
+    allowOpen: boolean;
     /** Key of the hash of API keys. */
     secret: string | undefined;
     /** Requests of a key in each window; 0: any number. */
@@ -146,6 +181,8 @@ export interface Settings {
   /** Hours that settled operations are kept; 0: for ever. */
   retention: { completedHours: number; failedHours: number };
   shutdownTimeoutMs: number;
+  /** A process whose event loop stands still for so long is ended; 0: never. */
+  hangTimeoutMs: number;
 }
 
 /**
@@ -158,22 +195,45 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   );
   const parsed = environmentSchema.safeParse(given);
+  const settings = parsed.success ? toSettings(parsed.data) : undefined;
   const faults = [
-    ...(parsed.error?.issues ?? []).map(
-      ({ path, message }) => `${path.join('.')}: ${message}${shownValue(String(path[0]), given)}`,
+    ...unknownVariableFaults(environment, Object.keys(environmentSchema.shape)),
+    ...(parsed.error?.issues ?? []).map(({ path: [name] }) =>
+      wrongValue(String(name), ownValue(given, String(name)) ?? ''),
     ),
     ...targetFaults(given.BATCH_ALLOWED_TARGETS, (entries) => TargetList.allowed(entries)),
     ...targetFaults(given.BATCH_SERIAL_TARGETS, (entries) => TargetList.serial(entries)),
     ...productionFaults(given),
     ...accessFaults(given),
+    ...(settings === undefined ? [] : openAccessFaults(openListeners(settings), settings.access.allowOpen)),
   ];
-  if (!parsed.success || faults.length > 0) throw new InvalidSettingsError(faults);
-  return toSettings(parsed.data);
+  if (settings === undefined || faults.length > 0) throw new InvalidSettingsError(faults);
+  return settings;
+}
+
+/** What a process with these settings opens to callers of whom no key is asked. */
+export function openListeners({ role, access, http, rpcTcp, rabbitmq, workerHealthPort }: Settings): Listener[] {
+  if (access.required) return [];
+  const rest = { variable: 'HTTP_HOST', host: http.host };
+  if (role === 'worker') return workerHealthPort === undefined ? [] : [rest];
+  return rabbitmq === undefined ? [rest, { variable: 'BATCH_RPC_TCP_HOST', host: rpcTcp.host }] : [rest];
+}
+
+/** In words of our own: what the library says of a value is for whoever wrote the schema. */
+function wrongValue(name: string, value: string): string {
+  const { expected, words } = expectationOf(name);
+  const got = mayBeSecret(name) ? '' : `; got ${shown(value)}${didYouMean(value, words)}`;
+  return `${name}: expected ${expected}${got}`;
+}
+
+function expectationOf(name: string): { expected: string; words: readonly string[] } {
+  const type: z.ZodType = environmentSchema.shape[name as keyof typeof environmentSchema.shape];
+  return type.meta() as ReturnType<typeof expectationOf>;
 }
 
 /** What was given helps to find the fault, but a URL or a secret may not appear in a log. */
-function shownValue(name: string, given: Record<string, string | undefined>): string {
-  return /URL|PASSWORD|SECRET/.test(name) ? '' : `; got '${given[name] ?? ''}'`;
+function mayBeSecret(name: string): boolean {
+  return /URL|PASSWORD|SECRET/.test(name);
 }
 
 function targetFaults(text: string | undefined, parse: (entries: readonly string[]) => TargetList): readonly string[] {
@@ -214,6 +274,7 @@ function accessFaults(env: Record<string, string | undefined>): string[] {
 
 function toSettings(env: Environment): Settings {
   const production = env.NODE_ENV === 'production';
+  const required = env.BATCH_REQUIRE_API_KEY === undefined ? production : env.BATCH_REQUIRE_API_KEY === 'true';
   return {
     environment: env.NODE_ENV,
     logLevel: env.LOG_LEVEL,
@@ -237,7 +298,11 @@ function toSettings(env: Environment): Settings {
         : { url: env.BATCH_SERVICE_RMQ_URL, queue: env.BATCH_SERVICE_RMQ_QUEUE, prefetch: env.BATCH_RMQ_PREFETCH },
     rpcTcp: { host: env.BATCH_RPC_TCP_HOST, port: env.BATCH_RPC_TCP_PORT },
     notificationTcpUrl: env.BATCH_NOTIFICATION_TCP_URL,
-    http: { host: env.HTTP_HOST, port: env.HTTP_PORT },
+    http: {
+      host: env.HTTP_HOST ?? (required ? '0.0.0.0' : '127.0.0.1'),
+      port: env.HTTP_PORT,
+      trustProxy: env.BATCH_TRUST_PROXY,
+    },
     workerHealthPort: env.BATCH_WORKER_HEALTH_PORT,
     poller: {
       intervalMs: env.BATCH_PROCESS_OPERATION_INTERVAL,
@@ -263,7 +328,8 @@ function toSettings(env: Environment): Settings {
       maxInFlightKb: env.BATCH_MAX_IN_FLIGHT_KB,
     },
     access: {
-      required: env.BATCH_REQUIRE_API_KEY === undefined ? production : env.BATCH_REQUIRE_API_KEY === 'true',
+      required,
+      allowOpen: env.BATCH_ALLOW_OPEN_ACCESS,
       secret: env.API_KEY_ENCRYPTION_SECRET,
       rateLimit: env.BATCH_RATE_LIMIT,
       rateLimitWindowMs: env.BATCH_RATE_LIMIT_WINDOW,
@@ -273,7 +339,13 @@ function toSettings(env: Environment): Settings {
       failedHours: env.BATCH_RETENTION_FAILED_HOURS,
     },
     shutdownTimeoutMs: env.BATCH_SHUTDOWN_TIMEOUT,
+    hangTimeoutMs: env.BATCH_HANG_TIMEOUT,
   };
+}
+
+/** `a, b or c` */
+function listed(words: readonly string[]): string {
+  return `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
 }
 
 function listOf(text: string): string[] {

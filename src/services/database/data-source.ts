@@ -8,13 +8,17 @@ import { AddLanes1764000000000 } from '../../entities/migrations/1764000000000-a
 import { AddOperationRetry1764000100000 } from '../../entities/migrations/1764000100000-add-operation-retry.js';
 import { AddApiKeys1764000200000 } from '../../entities/migrations/1764000200000-add-api-keys.js';
 import { AddRetention1764000300000 } from '../../entities/migrations/1764000300000-add-retention.js';
+import { AddMessageAttempts1764300000000 } from '../../entities/migrations/1764300000000-add-message-attempts.js';
+import { AddFaultKind1764500000000 } from '../../entities/migrations/1764500000000-add-fault-kind.js';
 import { LaneFaultEntity } from '../../entities/lane-fault.entity.js';
 import { LaneEntity } from '../../entities/lane.entity.js';
+import { MessageAttemptEntity } from '../../entities/message-attempt.entity.js';
 import { OperationEntity } from '../../entities/operation.entity.js';
 import { OutcomeEntity } from '../../entities/outcome.entity.js';
 import { PendingOperationEntity } from '../../entities/pending-operation.entity.js';
 import { WorkerEntity } from '../../entities/worker.entity.js';
 import type { Settings } from '../config/settings.js';
+import { ServiceClient } from './service-client.js';
 
 export const SCHEMA = 'batch';
 
@@ -41,6 +45,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
       LaneFaultEntity,
       WorkerEntity,
       ApiKeyEntity,
+      MessageAttemptEntity,
     ],
     migrations: [
       CreateQueue1763700000000,
@@ -49,12 +54,15 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
       AddOperationRetry1764000100000,
       AddApiKeys1764000200000,
       AddRetention1764000300000,
+      AddMessageAttempts1764300000000,
+      AddFaultKind1764500000000,
     ],
     migrationsTableName: 'migrations',
     synchronize: false,
     applicationName: 'batch-service',
     installExtensions: false,
     extra: {
+      Client: ServiceClient,
       max: database.poolSize,
       // Statements sent without awaiting the one before share a round trip.
       pipeline: true,

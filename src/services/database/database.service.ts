@@ -1,7 +1,9 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 import type { ClientBase, Pool, PoolClient, QueryResult, QueryResultRow } from 'pg';
 import { DataSource } from 'typeorm';
-import type { SqlClient, SqlResult, SqlStatement } from './sql.js';
+import { TransientError } from '../errors/transient-error.js';
+import { RequestConnections } from './request-connections.js';
+import type { SqlClient, SqlDatabase, SqlResult, SqlStatement } from './sql.js';
 import { sqlStateOf } from './sql-state.js';
 
 /**
@@ -10,12 +12,16 @@ import { sqlStateOf } from './sql-state.js';
  * connection never returns to the pool. What to run is left to others.
  */
 @Injectable()
-export class DatabaseService implements SqlClient, OnApplicationShutdown {
+export class DatabaseService implements SqlDatabase, OnApplicationShutdown {
   private readonly logger = new Logger(DatabaseService.name);
   private readonly pool: Pool;
+  /** For whatever callers may ask for in any number. */
+  readonly requests: RequestConnections;
 
   constructor(private readonly dataSource: DataSource) {
     this.pool = (dataSource.driver as unknown as { master: Pool }).master;
+    const { max, lock_timeout: lockTimeoutMs } = this.pool.options as { max: number; lock_timeout: number };
+    this.requests = new RequestConnections(this, { poolSize: max, lockTimeoutMs });
     // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
     this.pool.on('error', (error) => this.logger.warn(`An idle database connection broke: ${error.message}`));
   }
@@ -61,10 +67,9 @@ export class DatabaseService implements SqlClient, OnApplicationShutdown {
 }
 
 /** A transaction that should have been committed was rolled back by PostgreSQL. Nothing of it is stored. */
-export class CommitRefusedError extends Error {
+export class CommitRefusedError extends TransientError {
   constructor() {
     super('PostgreSQL answered COMMIT with ROLLBACK: a statement of the transaction had failed');
-    this.name = 'CommitRefusedError';
   }
 }
 

@@ -17,8 +17,8 @@ import {
   type ClusterPlace,
 } from './embedded-postgres-cluster.js';
 import { providePostgresBinaries, type PostgresBinaries } from './postgres-binaries.js';
-import { isConnectionFault } from './connection-fault.js';
-import { sqlStateOf } from './sql-state.js';
+import { isConnectionFault } from './classify-failure.js';
+import { SQL_STATES, sqlStateOf } from './sql-state.js';
 
 const run = promisify(execFile);
 
@@ -28,10 +28,8 @@ const USERS_LOCK = `hashtext('batch-service.embedded-postgres')`;
 const START_ATTEMPTS = 5;
 const JOIN_TIMEOUT_MS = 60_000;
 const JOIN_INTERVAL_MS = 50;
-const INVALID_PASSWORD = '28P01';
-/** It starts up, shuts down or recovers. */
-const CANNOT_CONNECT_NOW = ['57P01', '57P02', '57P03'];
-const DUPLICATE_DATABASE = ['42P04', '23505'];
+/** The second one where two processes create it at the same moment. */
+const DUPLICATE_DATABASE: readonly string[] = [SQL_STATES.duplicateDatabase, SQL_STATES.uniqueViolation];
 
 export interface EmbeddedPostgresOptions {
   /** A folder of its own for data and log; made when absent. Data stays there until somebody removes the folder. */
@@ -181,9 +179,9 @@ async function tryToUse(port: number, password: string): Promise<Use | undefined
     }
   } catch (error) {
     const state = sqlStateOf(error);
-    if (state === INVALID_PASSWORD) throw passwordRefused(port, error);
-    // Without a state it was not even listening, or cut the connection.
-    if (state !== undefined && !CANNOT_CONNECT_NOW.includes(state)) throw error;
+    if (state === SQL_STATES.invalidPassword) throw passwordRefused(port, error);
+    // It starts up, shuts down or recovers. Without a state it was not even listening, or cut the connection.
+    if (state !== undefined && !isConnectionFault(error)) throw error;
   }
   await client.end().catch(() => undefined);
   return undefined;

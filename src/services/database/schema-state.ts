@@ -1,8 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { SCHEMA } from './data-source.js';
-import { sqlStateOf } from './sql-state.js';
-
-const UNDEFINED_TABLE = '42P01';
+import { isUndefinedTable } from './classify-failure.js';
 
 /** How the schema of a database differs from the one that this version was written for. */
 export interface SchemaState {
@@ -27,7 +25,7 @@ async function appliedMigrations(dataSource: DataSource): Promise<string[]> {
     const rows = await dataSource.query<{ name: string }[]>(`select name from ${SCHEMA}.migrations order by id`);
     return rows.map(({ name }) => name);
   } catch (error) {
-    if (sqlStateOf(error) === UNDEFINED_TABLE) return [];
+    if (isUndefinedTable(error)) return [];
     throw error;
   }
 }

@@ -20,3 +20,9 @@ export interface SqlResult<Row> {
 export interface SqlClient {
   query<Row = Record<string, unknown>>(statement: SqlStatement): Promise<SqlResult<Row>>;
 }
+
+/** A database, or the part of one that its user may take up. */
+export interface SqlDatabase extends SqlClient {
+  /** Runs `work` in one transaction and commits; any error rolls back. */
+  transaction<T>(work: (tx: SqlClient) => Promise<T>): Promise<T>;
+}

@@ -1,7 +1,13 @@
 import type { Blame } from '../../batch/isolate.js';
-import { errorKind } from './sql-state.js';
+import { classifyFailure, type FailureKind } from './classify-failure.js';
 
-const BLAME = { transient: 'abort', systemic: 'all', operation: 'item' } as const satisfies Record<string, Blame>;
+const BLAME = {
+  transient: 'abort',
+  systemic: 'all',
+  operation: 'item',
+  unknown: 'unproven',
+  bug: 'abort',
+} as const satisfies Record<FailureKind, Blame>;
 
-/** How an error of PostgreSQL is to be read by whoever isolates. */
-export const toBlame = (error: unknown): Blame => BLAME[errorKind(error)];
+/** How an error of a statement is to be read by whoever isolates. */
+export const toBlame = (error: unknown): Blame => BLAME[classifyFailure(error)];

@@ -38,6 +38,7 @@ const REFUSALS: Readonly<Record<(typeof REFUSAL_CODES)[number], ErrorDescription
   RATE_LIMITED: { httpStatus: 429, title: 'Too many requests with this API key' },
   QUEUE_FULL: { httpStatus: 503, title: 'Too many operations wait' },
   OVERLOADED: { httpStatus: 503, title: 'The service has too much to do' },
+  LANE_BUSY: { httpStatus: 503, title: 'The lane of the operation is busy' },
   SHUTTING_DOWN: { httpStatus: 503, title: 'The service is stopping' },
   SERVICE_UNAVAILABLE: { httpStatus: 503, title: 'The service cannot answer now' },
   INTERNAL_ERROR: { httpStatus: 500, title: 'Internal error' },

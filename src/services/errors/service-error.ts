@@ -1,20 +1,36 @@
 import type { ErrorCode, IServiceError } from '../../interfaces/error.js';
 import type { Json } from '../../interfaces/json.js';
+import { cutText } from './cut-text.js';
 
-/** An error that a caller is told as it is: a stable code, a message that names the thing and the cure. */
+const LONGEST_DETAIL = 500;
+
+type Details = Readonly<Record<string, Json>>;
+
+/**
+ * An error that a caller is told as it is: a stable code, a message that names the thing and the cure. Message and details may quote what
+ * the caller has sent, which may be a megabyte of a name, so both are cut.
+ */
 export class ServiceError extends Error {
+  readonly details: Details | undefined;
+
   constructor(
     readonly code: ErrorCode,
     message: string,
-    readonly details?: Readonly<Record<string, Json>>,
+    details?: Details,
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(cutText(message), options);
     this.name = 'ServiceError';
+    this.details = details && withShortTexts(details);
   }
 
   /** The form in which RPC answers it. */
   toAnswer(): IServiceError {
     return { status: 'error', code: this.code, message: this.message, ...(this.details && { details: this.details }) };
   }
+}
+
+function withShortTexts(details: Details): Details {
+  const short = (value: Json): Json => (typeof value === 'string' ? cutText(value, LONGEST_DETAIL) : value);
+  return Object.fromEntries(Object.entries(details).map(([name, value]) => [name, short(value)]));
 }

@@ -1,9 +1,6 @@
 import type { ForeignKey } from '../catalog/table.js';
-import type { DatabaseErrorFields } from '../database/sql-state.js';
+import { SQL_STATES, type DatabaseErrorFields } from '../database/sql-state.js';
 import { givenKey, givenValue, type BoundOperation } from '../planner/bound-operation.js';
-
-const UNIQUE_VIOLATION = '23505';
-const FOREIGN_KEY_VIOLATION = '23503';
 
 /**
  * True when the rows that conflict with nothing can be inserted in one statement that tells which they are: plain inserts,
@@ -11,7 +8,7 @@ const FOREIGN_KEY_VIOLATION = '23503';
  */
 export function isSalvageable(error: DatabaseErrorFields, operations: readonly BoundOperation[]): boolean {
   const [shape] = operations;
-  if (error.code !== UNIQUE_VIOLATION || shape?.kind !== 'insert') return false;
+  if (error.code !== SQL_STATES.uniqueViolation || shape?.kind !== 'insert') return false;
   const key = givenKey(shape);
   if (key === undefined || shape.table.uniqueKeys.some(({ deferrable }) => deferrable)) return false;
   return operations.every((operation) => key.columns.every((name) => givenValue(operation, name) !== null));
@@ -19,6 +16,6 @@ export function isSalvageable(error: DatabaseErrorFields, operations: readonly B
 
 /** The table's own foreign key that the error names. */
 export function violatedForeignKey(error: DatabaseErrorFields, { table }: BoundOperation): ForeignKey | undefined {
-  if (error.code !== FOREIGN_KEY_VIOLATION) return undefined;
+  if (error.code !== SQL_STATES.foreignKeyViolation) return undefined;
   return table.foreignKeys.find(({ name }) => name === error.constraint);
 }

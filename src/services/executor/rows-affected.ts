@@ -1,5 +1,6 @@
 import type { ComposedStatement } from '../composer/compose-statement.js';
 import type { SqlResult } from '../database/sql.js';
+import { TransientError } from '../errors/transient-error.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
 
 /** Reads from the result of a composed statement how many rows each of its operations changed. */
@@ -31,10 +32,9 @@ function rowsByOrdinal(operations: readonly BoundOperation[], { rows }: SqlResul
  * The catalog was wrong about a table. Nothing of the statement may stand, nor of what followed it in the same round trip: the
  * chunk is tried again, with a new reading of the catalog and fewer operations. One operation alone has any count.
  */
-export class UnexpectedRowsError extends Error {
+export class UnexpectedRowsError extends TransientError {
   constructor(operations: readonly BoundOperation[], what: string) {
     const { kind, table } = operations[0]!;
     super(`${operations.length} operations (${kind} of ${table.id}) had an unexpected result: ${what}`);
-    this.name = 'UnexpectedRowsError';
   }
 }

@@ -1,8 +1,9 @@
 import type { Json } from '../../interfaces/json.js';
 import type { Column, Table } from '../catalog/table.js';
 import { encodeValue } from '../composer/encode-value.js';
-import type { DatabaseErrorFields } from '../database/sql-state.js';
+import { SQL_STATES, type DatabaseErrorFields } from '../database/sql-state.js';
 import { givenValue, keyValue, type BoundOperation } from '../planner/bound-operation.js';
+import { hasAtMost } from '../values/text-length.js';
 
 /**
  * The operations that the database's error seems to name, by index: all that look alike in what it names. Texts of PostgreSQL
@@ -21,22 +22,17 @@ export function suspectOperations(error: DatabaseErrorFields, operations: readon
 type Matcher = (operation: BoundOperation) => boolean;
 type Finder = (error: DatabaseErrorFields, operations: readonly BoundOperation[]) => Matcher | undefined;
 
-const NOT_NULL_VIOLATION = '23502';
-const CHECK_VIOLATION = '23514';
-const TOO_LONG = '22001';
-const OUT_OF_RANGE = '22003';
-
 /** The column is a field of its own. */
 const withNull: Finder = ({ code, column }) =>
-  code === NOT_NULL_VIOLATION && column !== undefined
+  code === SQL_STATES.notNullViolation && column !== undefined
     ? (operation) => (givenText(operation, column) ?? null) === null
     : undefined;
 
 /** `Key (a, b)=(1, x) already exists.` Names may be quoted and values may hold `, `, so whole texts are compared. */
 const withKey: Finder = ({ detail = '', constraint }, [first]) => {
-  const match = /\((.+?)\)=\((.*)\)/s.exec(detail);
-  if (match === null || first === undefined) return undefined;
-  const [, names = '', values] = match;
+  const named = keyIn(detail);
+  if (named === undefined || first === undefined) return undefined;
+  const { names, values } = named;
   const candidates = [...constraintColumns(first.table, constraint), namesIn(names)];
   return (operation) =>
     candidates.some((columns) => {
@@ -50,10 +46,11 @@ const withKey: Finder = ({ detail = '', constraint }, [first]) => {
 
 /** `Failing row contains (1, x, null).`: every column in the table's order. */
 const withRow: Finder = ({ code, detail = '', constraint }, operations) => {
-  const row = code === CHECK_VIOLATION || code === NOT_NULL_VIOLATION ? /\((.*)\)/s.exec(detail)?.[1] : undefined;
+  const row =
+    code === SQL_STATES.checkViolation || code === SQL_STATES.notNullViolation ? inParentheses(detail) : undefined;
   if (row === undefined) return undefined;
   const isNamed: Matcher = (operation) => isRow(operation, row);
-  const named = code === CHECK_VIOLATION ? operations.find(isNamed) : undefined;
+  const named = code === SQL_STATES.checkViolation ? operations.find(isNamed) : undefined;
   if (named === undefined) return isNamed;
   const isAlike = alike(named, operations, constraint);
   return (operation) => isAlike(operation) || isNamed(operation);
@@ -70,17 +67,16 @@ const withLiteral: Finder = ({ message }) => {
 
 /** PostgreSQL does not say which value was too long. */
 const tooLong: Finder = ({ code }) =>
-  code === TOO_LONG
+  code === SQL_STATES.stringTooLong
     ? (operation) =>
         operation.valueColumns.some(
-          ({ name, maxLength }) =>
-            maxLength !== undefined && [...(givenText(operation, name) ?? '')].length > maxLength,
+          ({ name, maxLength }) => maxLength !== undefined && !hasAtMost(givenText(operation, name) ?? '', maxLength),
         )
     : undefined;
 
 /** Nor, here, which one has too many digits. */
 const outOfPrecision: Finder = ({ code }) =>
-  code === OUT_OF_RANGE
+  code === SQL_STATES.numberOutOfRange
     ? (operation) =>
         operation.valueColumns.some(
           ({ name, precision }) =>
@@ -100,6 +96,25 @@ function constraintColumns(table: Table, constraint: string | undefined): (reado
     ...table.foreignKeys.filter(({ name }) => name === constraint).map(({ childColumns }) => childColumns),
     ...table.referencedBy.filter(({ name }) => name === constraint).map(({ parentColumns }) => parentColumns),
   ];
+}
+
+/** More are no key of PostgreSQL's: it has 32 columns at most. */
+const LONGEST_NAMES = 8192;
+
+/** The parts of `(names)=(values)`, from the first parenthesis to the last. */
+function keyIn(detail: string): { names: string; values: string } | undefined {
+  const start = detail.indexOf('(') + 1;
+  const middle = detail.indexOf(')=(', start + 1);
+  const end = detail.lastIndexOf(')');
+  if (start === 0 || middle < 0 || end < middle + 3 || middle - start > LONGEST_NAMES) return undefined;
+  return { names: detail.slice(start, middle), values: detail.slice(middle + 3, end) };
+}
+
+/** From the first parenthesis to the last. */
+function inParentheses(detail: string): string | undefined {
+  const start = detail.indexOf('(') + 1;
+  const end = detail.lastIndexOf(')');
+  return start === 0 || end < start ? undefined : detail.slice(start, end);
 }
 
 const namesIn = (list: string): string[] =>
@@ -151,12 +166,14 @@ function storedText(operation: BoundOperation, column: Column): string | undefin
   if (!VERBATIM.has(column.kind)) return undefined;
   const bytes = Buffer.from(text);
   if (bytes.length <= SHOWN_BYTES) return text;
+  let end = SHOWN_BYTES;
   // What is left of a character that was cut apart is not shown.
-  return `${bytes
-    .subarray(0, SHOWN_BYTES)
-    .toString()
-    .replace(/\uFFFD+$/, '')}...`;
+  while (isWithinCharacter(bytes[end]!)) end -= 1;
+  return `${bytes.subarray(0, end).toString()}...`;
 }
+
+/** In UTF-8, all but the first byte of a character begin with the bits 10. */
+const isWithinCharacter = (byte: number): boolean => (byte & 0xc0) === 0x80;
 
 const NUMERIC = new Set<Column['kind']>(['int2', 'int4', 'int8', 'numeric']);
 

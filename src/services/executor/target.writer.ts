@@ -1,7 +1,8 @@
-import { errorKind } from '../database/sql-state.js';
+import { classifyFailure } from '../database/classify-failure.js';
 import type { SqlClient, SqlStatement } from '../database/sql.js';
 import { composeSalvage, composeStatement, type SalvageRow } from '../composer/compose-statement.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
+import { TransientError } from '../errors/transient-error.js';
 import { preparedName } from './prepared-name.js';
 import { UnexpectedRowsError, rowsAffected } from './rows-affected.js';
 
@@ -139,7 +140,8 @@ export class TargetWriter {
     try {
       return await this.send(operations, counter);
     } catch (error) {
-      throw errorKind(error) === 'transient' ? error : new LandingFailedError(operations, error);
+      const kind = classifyFailure(error);
+      throw kind === 'transient' || kind === 'bug' ? error : new LandingFailedError(operations, error);
     }
   }
 
@@ -231,14 +233,13 @@ export class TargetWriter {
   }
 }
 
-/** What had succeeded a moment ago failed: another transaction has come in between. It carries no SQLSTATE, so it is transient. */
-export class LandingFailedError extends Error {
+/** What had succeeded a moment ago failed: another transaction has come in between. */
+export class LandingFailedError extends TransientError {
   constructor(operations: Operations, cause: unknown) {
     const { kind, table } = operations[0]!;
     super(
       `${operations.length} operations (${kind} of ${table.id}) that had succeeded a moment ago failed: ${String(cause)}`,
       { cause },
     );
-    this.name = 'LandingFailedError';
   }
 }

@@ -1,7 +1,8 @@
 import type { ErrorCode } from '../../interfaces/error.js';
 import type { IOperationError } from '../../interfaces/operation.js';
-import type { DatabaseErrorFields } from '../database/sql-state.js';
+import { SQL_STATES, type DatabaseErrorFields } from '../database/sql-state.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
+import { ownValue } from '../values/own-value.js';
 
 /** Source: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const CODES: Readonly<Record<string, ErrorCode>> = {
@@ -28,21 +29,22 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   '3F000': 'UNKNOWN_TARGET',
   P0001: 'REJECTED_BY_TRIGGER',
 };
-const FOREIGN_KEY_VIOLATION = '23503';
-const MAX_MESSAGE_LENGTH = 2000;
 /** The detail is the whole row, in whatever language: columns that the caller neither sent nor may be allowed to see. */
-const SHOWS_ROW: ReadonlySet<string> = new Set(['23502', '23514', '44000']);
+const SHOWS_ROW: ReadonlySet<string> = new Set([
+  SQL_STATES.notNullViolation,
+  SQL_STATES.checkViolation,
+  SQL_STATES.withCheckOptionViolation,
+]);
 
 /** The verdict that an error of the database is, for the operation that met it alone. */
 export function toOperationError(error: DatabaseErrorFields, operation: BoundOperation): IOperationError {
   const detail = error.detail === undefined || SHOWS_ROW.has(error.code ?? '') ? '' : ` (${error.detail})`;
   return {
     code:
-      error.code === FOREIGN_KEY_VIOLATION
+      error.code === SQL_STATES.foreignKeyViolation
         ? foreignKeyCode(error, operation)
-        : (CODES[error.code ?? ''] ?? 'DATABASE_ERROR'),
-    // No half of a pair at the end: it would not be stored.
-    message: `${error.message}${detail}`.slice(0, MAX_MESSAGE_LENGTH).replace(/[\uD800-\uDBFF]$/, ''),
+        : (ownValue(CODES, error.code ?? '') ?? 'DATABASE_ERROR'),
+    message: `${error.message}${detail}`,
     ...(error.constraint !== undefined && { constraint: error.constraint }),
     ...(error.column !== undefined && { column: error.column }),
     ...(error.code !== undefined && { sqlState: error.code }),

@@ -66,7 +66,7 @@ export class ExplainService {
 
   /** In a transaction that PostgreSQL itself keeps from changing or locking a row, and that is over before the plan is made. */
   private read(operations: readonly BoundOperation[]): Promise<Knowledge> {
-    return this.database.transaction(async (tx) => {
+    return this.database.requests.transaction(async (tx) => {
       const [, knowledge] = await Promise.all([
         tx.query({ text: 'set transaction read only' }),
         this.survey.read(tx, operations, { lock: false }),

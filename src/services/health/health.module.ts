@@ -1,5 +1,6 @@
 import { Global, Module } from '@nestjs/common';
 import { WakeUpModule } from '../wake-up/wake-up.module.js';
+import { BugsService } from './bugs.service.js';
 import { DatabaseHealth } from './database-health.js';
 import { DrainService } from './drain.service.js';
 import { HealthService } from './health.service.js';
@@ -8,7 +9,7 @@ import { RedisHealth } from './redis-health.js';
 @Global()
 @Module({
   imports: [WakeUpModule],
-  providers: [HealthService, DatabaseHealth, RedisHealth, DrainService],
-  exports: [HealthService, DrainService],
+  providers: [HealthService, BugsService, DatabaseHealth, RedisHealth, DrainService],
+  exports: [HealthService, BugsService, DrainService],
 })
 export class HealthModule {}

@@ -64,15 +64,15 @@ export class HealthService {
 
   /** Asks nobody outside of this process: that the database is gone is no reason to start the process anew. */
   liveness(): Liveness {
-    const reasons: Record<string, string> = {};
+    const reasons = new Map<string, string>();
     for (const part of this.livenessContributors) {
       const reason = part.stuck();
-      if (reason !== undefined) reasons[part.name] = reason;
+      if (reason !== undefined) reasons.set(part.name, reason);
     }
     const uptimeSeconds = Math.floor(process.uptime());
-    return Object.keys(reasons).length === 0
+    return reasons.size === 0
       ? { status: 'alive', uptimeSeconds }
-      : { status: 'stuck', uptimeSeconds, reasons };
+      : { status: 'stuck', uptimeSeconds, reasons: Object.fromEntries(reasons) };
   }
 
   readiness(): Promise<Readiness> {

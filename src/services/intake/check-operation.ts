@@ -1,11 +1,12 @@
-import type { JsonRow } from '../../interfaces/json.js';
+import type { Json, JsonRow } from '../../interfaces/json.js';
 import type { ErrorCode } from '../../interfaces/error.js';
 import { shown } from '../catalog/shown.js';
 import { primaryKey, type Column, type ColumnKind, type Table, type UniqueKey } from '../catalog/table.js';
 import { ServiceError } from '../errors/service-error.js';
 import type { NewOperation } from '../queue/new-operation.js';
+import { ownValue } from '../values/own-value.js';
 import { checkValue } from './check-value.js';
-import type { NearestColumns } from './nearest-name.js';
+import type { NearestColumns } from './nearest-columns.js';
 import type { ParsedRequest } from './parse-request.js';
 
 /**
@@ -122,18 +123,19 @@ function checkConflictKey({ conflictKey, values }: ParsedRequest, table: Table):
     throw refusal('KEY_NOT_UNIQUE', `${reason}; ${keysOf(table)}`, table);
   }
   for (const name of columns) {
-    if (values === undefined || !Object.hasOwn(values, name)) {
+    const value = values === undefined ? undefined : ownValue(values, name);
+    if (value === undefined) {
       const reason = `upsert needs a value for each column of its conflictKey ${listed(columns)}: ${shown(name)} is missing`;
       throw refusal('KEY_REQUIRED', reason, table, { column: name });
     }
-    if (values[name] === null) throw nullInKey(table, name);
+    if (value === null) throw nullInKey(table, name);
   }
   return columns;
 }
 
 function checkValues(request: ParsedRequest, table: Table): void {
   const values = requireValues(request, table);
-  for (const name of Object.keys(values)) checkFits(table, writableColumnOf(table, name), values[name]!);
+  for (const [name, value] of Object.entries(values)) checkFits(table, writableColumnOf(table, name), value);
 }
 
 function checkIncrements(request: ParsedRequest, table: Table): void {
@@ -168,7 +170,7 @@ function writableColumnOf(table: Table, name: string): Column {
   throw refusal('COLUMN_NOT_WRITABLE', reason, table, { column: name });
 }
 
-function checkFits(table: Table, column: Column, value: JsonRow[string]): void {
+function checkFits(table: Table, column: Column, value: Json): void {
   const fault = checkValue(column, value);
   if (fault === undefined) return;
   throw refusal(fault.code, `Column ${shown(column.name)} of ${table.id} ${fault.reason}`, table, {

@@ -1,5 +1,7 @@
 import type { Json } from '../../interfaces/json.js';
 import type { Column } from '../catalog/table.js';
+import { readNumber, significant, type NumberText } from '../values/number-text.js';
+import { fitsNumeric, MAX_FRACTION_DIGITS, MAX_WHOLE_DIGITS } from '../values/numeric-limits.js';
 
 /** Why a value can never be stored in its column; `reason` completes a sentence that begins with the column's name. */
 export interface ValueFault {
@@ -57,28 +59,18 @@ const INTEGER_RANGES: Readonly<Record<'int2' | 'int4' | 'int8', Range>> = {
 };
 
 // White space as C's isspace has it; JavaScript's \s knows more.
-const SPACE = String.raw`[ \t\n\v\f\r]*`;
-const DIGITS = String.raw`\d+(?:_\d+)*`;
-// Other bases and underscores came with PostgreSQL 16: to be refused by an older server, not by this.
-const INTEGER_TEXT = String.raw`0x(?:_?[0-9a-f]+)+|0o(?:_?[0-7]+)+|0b(?:_?[01]+)+|${DIGITS}`;
-const INTEGER = new RegExp(`^${SPACE}([+-]?)(${INTEGER_TEXT})${SPACE}$`, 'i');
-const DECIMAL_TEXT = String.raw`(?:${DIGITS}(?:\.(?:${DIGITS})?)?|\.${DIGITS})(?:e[+-]?${DIGITS})?`;
-const NUMERIC = new RegExp(`^${SPACE}[+-]?(?:${INTEGER_TEXT}|${DECIMAL_TEXT}|nan|inf|infinity)${SPACE}$`, 'i');
+const NOT_FINITE = /^[ \t\n\v\f\r]*[+-]?(?:nan|inf|infinity)[ \t\n\v\f\r]*$/i;
 // The C library takes hexadecimal floats and nan(…) as well.
-const FLOAT = new RegExp(
-  String.raw`^${SPACE}[+-]?(?:${DECIMAL_TEXT}|0x[0-9a-f.]+(?:p[+-]?\d+)?|nan(?:\(\w*\))?|inf|infinity)${SPACE}$`,
-  'i',
-);
-const BOOLEAN = new RegExp(`^${SPACE}(?:t|tr|tru|true|f|fa|fal|fals|false|y|ye|yes|n|no|on|of|off|1|0)${SPACE}$`, 'i');
-const UUID_DIGITS = '(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}';
-const UUID = new RegExp(String.raw`^(?:${UUID_DIGITS}|\{${UUID_DIGITS}\})$`, 'i');
-const ARRAY_LITERAL = new RegExp(String.raw`^${SPACE}[{[]`);
+const FLOAT = /^[ \t\n\v\f\r]*[+-]?(?:0x[0-9a-f.]+(?:p[+-]?\d+)?|nan(?:\(\w*\))?|inf|infinity)[ \t\n\v\f\r]*$/i;
+const BOOLEAN = /^[ \t\n\v\f\r]*(?:t|tr|tru|true|f|fa|fal|fals|false|y|ye|yes|n|no|on|of|off|1|0)[ \t\n\v\f\r]*$/i;
+const UUID = /^(?:(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}|\{(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}\})$/i;
+const ARRAY_LITERAL = /^[ \t\n\v\f\r]*[{[]/;
 
 function checkInteger(range: Range, column: Column, value: Json): ValueFault | undefined {
   if (typeof value === 'number') return checkIntegerNumber(range, column, value);
-  const match = typeof value === 'string' ? INTEGER.exec(value) : null;
-  if (match === null) return invalid(column, 'an integer, as a number or a string of digits');
-  return isWithin(range, match[1] === '-', match[2] ?? '') ? undefined : outOfRange(column, range);
+  const number = typeof value === 'string' ? readNumber(value) : undefined;
+  if (number?.plain !== true) return invalid(column, 'an integer, as a number or a string of digits');
+  return isWithin(range, number) ? undefined : outOfRange(column, range);
 }
 
 function checkIntegerNumber(range: Range, column: Column, value: number): ValueFault | undefined {
@@ -87,12 +79,14 @@ function checkIntegerNumber(range: Range, column: Column, value: number): ValueF
   return value >= range.min && value <= range.max ? undefined : outOfRange(column, range);
 }
 
-/** Reads no more digits than matter: a megabyte of them would take BigInt a second. */
-function isWithin({ min, max }: Range, negative: boolean, text: string): boolean {
-  const [, base = '', digits = ''] = /^(0[xob])?[0_]*(.*)$/is.exec(text) ?? [];
-  const significant = digits.replaceAll('_', '');
-  if (significant.length > 64) return false;
-  const magnitude = BigInt(`${base.toLowerCase()}${significant === '' ? '0' : significant}`);
+const PREFIXES = { 2: '0b', 8: '0o', 10: '', 16: '0x' } as const;
+/** Of no base has an int8 more digits: to read a megabyte of them would take BigInt a second. */
+const MOST_INTEGER_DIGITS = 64;
+
+function isWithin({ min, max }: Range, { negative, base, whole }: NumberText): boolean {
+  const digits = significant(whole);
+  if (digits.length > MOST_INTEGER_DIGITS) return false;
+  const magnitude = digits === '' ? 0n : BigInt(`${PREFIXES[base]}${digits}`);
   return negative ? -magnitude >= min : magnitude <= max;
 }
 
@@ -100,12 +94,15 @@ function checkNumeric(column: Column, value: Json): ValueFault | undefined {
   if (typeof value === 'number') {
     return Math.abs(value) > Number.MAX_SAFE_INTEGER ? imprecise(column) : undefined;
   }
-  return matches(NUMERIC, value) ? undefined : invalid(column, 'a number, or the text of one');
+  const number = typeof value === 'string' ? readNumber(value) : undefined;
+  if (number !== undefined) return fitsNumeric(number) ? undefined : tooManyDigits(column);
+  return matches(NOT_FINITE, value) ? undefined : invalid(column, 'a number, or the text of one');
 }
 
 function checkFloat(column: Column, value: Json): ValueFault | undefined {
   if (typeof value === 'number' || matches(FLOAT, value)) return undefined;
-  return invalid(column, 'a number, or the text of one');
+  const number = typeof value === 'string' ? readNumber(value) : undefined;
+  return number?.base === 10 ? undefined : invalid(column, 'a number, or the text of one');
 }
 
 function matches(pattern: RegExp, value: Json): boolean {
@@ -120,6 +117,13 @@ function imprecise({ type }: Column): ValueFault {
   return {
     code: 'INVALID_VALUE',
     reason: `is of type ${type}; a JSON number beyond 2^53 loses digits on its way, send it as a string`,
+  };
+}
+
+function tooManyDigits({ type }: Column): ValueFault {
+  return {
+    code: 'VALUE_OUT_OF_RANGE',
+    reason: `is of type ${type}, which holds ${MAX_WHOLE_DIGITS} digits before the point and ${MAX_FRACTION_DIGITS} after it`,
   };
 }
 

@@ -1,4 +1,6 @@
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
+import { isolate, type Blame } from '../../batch/isolate.js';
+import type { ErrorCode } from '../../interfaces/error.js';
 import type { ICreateBatchOperationResult } from '../../interfaces/operation.js';
 import {
   MAX_OPERATIONS_PER_REQUEST,
@@ -12,17 +14,22 @@ import { CatalogService } from '../catalog/catalog.service.js';
 import { shown } from '../catalog/shown.js';
 import type { Table } from '../catalog/table.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
-import { errorKind } from '../database/sql-state.js';
+import { classifyFailure, type FailureKind } from '../database/classify-failure.js';
 import { ServiceError } from '../errors/service-error.js';
+import { BugsService } from '../health/bugs.service.js';
 import { MetricsService } from '../observability/metrics.service.js';
 import type { EnqueueResult, NewOperation } from '../queue/new-operation.js';
+import { laneBusy } from '../queue/lane-busy.js';
 import { QueueService } from '../queue/queue.service.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { isPlainObject } from './check-json.js';
 import { checkOperation } from './check-operation.js';
 import { GroupCommit } from './group-commit.js';
-import { NearestColumns } from './nearest-name.js';
+import { NearestColumns } from './nearest-columns.js';
 import { parseRequest, type ParsedRequest } from './parse-request.js';
+import type { PipelinePlace } from './submission-pipeline.js';
+
+const UNAVAILABLE: readonly ErrorCode[] = ['SERVICE_UNAVAILABLE', 'LANE_BUSY'];
 
 type Answer = ICreateBatchOperationResult | ServiceError;
 
@@ -30,12 +37,28 @@ type Answer = ICreateBatchOperationResult | ServiceError;
 interface Submission {
   operation: ParsedRequest;
   hints: NearestColumns;
+  /** Undefined: of a request that is bound to no order. */
+  place: PipelinePlace | undefined;
 }
+
+/** By the text that callers name them by. */
+type Tables = ReadonlyMap<string, Table | ServiceError>;
+type Check = (submission: Submission, table: Table) => NewOperation | ServiceError;
 
 /** A statement of this many operations still takes well under a tenth of a second. */
 const FLUSH_LIMITS = { items: 5000, bytes: 8 * 1024 * 1024 };
 /** Ten flushes: who would wait behind more is better told to come back. */
 const WAITING_LIMITS = { items: 10 * FLUSH_LIMITS.items, bytes: 10 * FLUSH_LIMITS.bytes };
+
+/** Who is to blame for a failure to store operations. */
+const BLAME = {
+  transient: 'abort',
+  systemic: 'abort',
+  operation: 'unproven',
+  unknown: 'unproven',
+  bug: 'item',
+} as const satisfies Record<FailureKind, Blame>;
+const MAX_UNKNOWN_FAILURES = 50;
 
 /** A flush takes 0.7 ms of processor time here and in the database, an operation 0.09 ms: a hundred of them, or 128 KiB, hardly feel it. */
 const GATHER_LIMITS = { callers: 5, items: 100, bytes: 128 * 1024, ms: 10 };
@@ -62,27 +85,31 @@ export class IntakeService implements BeforeApplicationShutdown {
     private readonly wakeUp: WakeUpService,
     private readonly metrics: MetricsService,
     private readonly backlog: BacklogService,
+    private readonly bugs: BugsService,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {}
 
   /**
    * @param request an `ICreateBatchOperationRequest`, as it came in
-   * @throws ServiceError any refusal of `REFUSAL_CODES` that concerns an operation, QUEUE_FULL, OVERLOADED, SERVICE_UNAVAILABLE
+   * @param place where the request has to keep its order among others
+   * @throws ServiceError any refusal of `REFUSAL_CODES` that concerns an operation, QUEUE_FULL, OVERLOADED, LANE_BUSY,
+   * SERVICE_UNAVAILABLE
    */
-  async accept(request: unknown, access: Access): Promise<ICreateBatchOperationResult> {
-    const [answer] = await this.answers([request], access);
+  async accept(request: unknown, access: Access, place?: PipelinePlace): Promise<ICreateBatchOperationResult> {
+    const [answer] = await this.answers([request], access, place);
     if (answer === undefined || answer instanceof ServiceError) throw answer ?? new Error('An operation got no answer');
     return answer;
   }
 
   /**
    * @param request `{ operations: [...] }`
+   * @param place where the request has to keep its order among others
    * @returns for each operation, in order, what became of it
    * @throws ServiceError INVALID_REQUEST, TOO_MANY_OPERATIONS; QUEUE_FULL and OVERLOADED, which refuse the request as a whole;
-   * SERVICE_UNAVAILABLE when that holds for every operation
+   * SERVICE_UNAVAILABLE and LANE_BUSY when that holds for every operation
    */
-  async acceptMany(request: unknown, access: Access): Promise<ICreateBatchOperationsResponse> {
-    const answers = await this.answers(operationsOf(request), access);
+  async acceptMany(request: unknown, access: Access, place?: PipelinePlace): Promise<ICreateBatchOperationsResponse> {
+    const answers = await this.answers(operationsOf(request), access, place);
     const [first] = answers;
     if (first instanceof ServiceError && answers.every(isUnavailable)) throw first;
     return { results: answers.map(toEntry) };
@@ -104,20 +131,22 @@ export class IntakeService implements BeforeApplicationShutdown {
     while (this.underWay.size > 0) await Promise.allSettled(this.underWay);
   }
 
-  private answers(requests: readonly unknown[], access: Access): Promise<Answer[]> {
-    const answered = this.takeIn(requests, access);
+  private answers(requests: readonly unknown[], access: Access, place?: PipelinePlace): Promise<Answer[]> {
+    const answered = this.takeIn(requests, access, place);
     this.underWay.add(answered);
     const forget = (): void => void this.underWay.delete(answered);
     answered.then(forget, forget);
     return answered;
   }
 
-  private async takeIn(requests: readonly unknown[], access: Access): Promise<Answer[]> {
+  private async takeIn(requests: readonly unknown[], access: Access, place?: PipelinePlace): Promise<Answer[]> {
     const conclude = await this.enter(requests.length);
     let answers: Answer[] = [];
     try {
-      const { parsed, submissions } = this.parse(requests, access);
-      answers = interleave(parsed, await this.store(submissions));
+      const { parsed, submissions } = this.parse(requests, access, place);
+      const stored = this.store(submissions);
+      place?.submitted();
+      answers = interleave(parsed, await stored);
       for (const answer of answers) if (answer instanceof ServiceError) this.metrics.recordRefused(answer.code);
       return answers;
     } finally {
@@ -147,16 +176,25 @@ export class IntakeService implements BeforeApplicationShutdown {
   private parse(
     requests: readonly unknown[],
     access: Access,
+    place?: PipelinePlace,
   ): { parsed: (ParsedRequest | ServiceError)[]; submissions: Submission[] } {
     const context = { maxOperationKb: this.settings.intake.maxOperationKb, now: new Date() };
     const parsed = requests.map((request) => withinReach(parseRequest(request, context), access));
     // Of the request and not of the flush: which hints a caller gets must not depend on what others send meanwhile.
     const hints = new NearestColumns();
-    return { parsed, submissions: parsed.filter(isAccepted).map((operation) => ({ operation, hints })) };
+    return { parsed, submissions: parsed.filter(isAccepted).map((operation) => ({ operation, hints, place })) };
   }
 
   /** One group of operations on its way into the queue. Never rejects: a fault is the answer to each of its callers. */
   private async flush(submissions: readonly Submission[]): Promise<Answer[]> {
+    const refusals = submissions.map(({ place }) => place?.begin());
+    const begun = submissions.filter((_, index) => refusals[index] === undefined);
+    if (begun.length === submissions.length) return this.storeGroup(submissions);
+    const answers = begun.length === 0 ? [] : await this.storeGroup(begun);
+    return interleave(refusals, answers, (refusal) => refusal === undefined) as Answer[];
+  }
+
+  private async storeGroup(submissions: readonly Submission[]): Promise<Answer[]> {
     const startedAt = performance.now();
     try {
       const checked = await this.checkAll(submissions);
@@ -164,50 +202,87 @@ export class IntakeService implements BeforeApplicationShutdown {
       const answers = interleave(checked, results).map((result, index) =>
         toAnswer(submissions[index]!.operation.id, result),
       );
+      // Before the next group is begun: nothing of its order may overtake what is handed over again.
+      answers.forEach((answer, index) => isUnavailable(answer) && submissions[index]!.place?.fail(answer));
       this.concludeFlush(answers, startedAt);
       return answers;
     } catch (error) {
+      const isBug = this.bugs.report('intake', error);
       this.logger.error({ message: 'Operations could not be stored', operations: submissions.length }, error);
-      return submissions.map(({ operation: { id } }) => unavailable(id, error));
+      return submissions.map(({ operation: { id }, place }) => {
+        if (isBug) return failedByBug(id, error);
+        const refusal = unavailable(id, error);
+        place?.fail(refusal);
+        return refusal;
+      });
     }
   }
 
   private async checkAll(submissions: readonly Submission[]): Promise<(NewOperation | ServiceError)[]> {
-    const checked = await this.checkAgainstTables(submissions, ({ operation }, table) =>
-      checkOperation(operation, table),
-    );
+    const tables = await this.tablesOf(submissions);
+    const checked = this.checkAgainst(tables, submissions, ({ operation }, table) => checkOperation(operation, table));
     const refused = submissions.filter((_, index) => checked[index] instanceof ServiceError);
     if (refused.length === 0) return checked;
-    // The table may have been altered since it was read: nobody is refused for what was true a minute ago.
-    await this.catalog.refresh();
-    const again = await this.checkAgainstTables(refused, ({ operation, hints }, table) =>
-      checkOperation(operation, table, hints),
+    // The table may have been altered since it was read: nobody is refused for what was true a moment ago. That there is no such
+    // table was looked up already.
+    const found = refused.map(({ operation }) => tables.get(operation.target)!).filter((table) => isAccepted(table));
+    const changed = found.length > 0 && (await this.catalog.forgetIfChanged(found.map(({ id }) => id)));
+    const again = this.checkAgainst(
+      changed ? await this.tablesOf(refused) : tables,
+      refused,
+      ({ operation, hints }, table) => checkOperation(operation, table, hints),
     );
     return interleave(checked, again, (operation) => operation instanceof ServiceError);
   }
 
-  private async checkAgainstTables(
+  private tablesOf(submissions: readonly Submission[]): Promise<Tables> {
+    return this.catalog.tables(submissions.map(({ operation }) => operation.target));
+  }
+
+  private checkAgainst(
+    tables: Tables,
     submissions: readonly Submission[],
-    check: (submission: Submission, table: Table) => NewOperation | ServiceError,
-  ): Promise<(NewOperation | ServiceError)[]> {
-    const tables = await this.catalog.tables(submissions.map(({ operation }) => operation.target));
+    check: Check,
+  ): (NewOperation | ServiceError)[] {
     return submissions.map((submission) => {
       const table = tables.get(submission.operation.target)!;
-      return table instanceof ServiceError ? table : check(submission, table);
+      return table instanceof ServiceError ? table : this.checkSafely(submission, table, check);
     });
   }
 
-  /** An operation that PostgreSQL cannot even keep, for a reason that was not foreseen, is found by halving. */
+  /** A bug that the values of one request bring about is no reason to answer nobody else. */
+  private checkSafely(submission: Submission, table: Table, check: Check): NewOperation | ServiceError {
+    try {
+      return check(submission, table);
+    } catch (error) {
+      this.bugs.report('intake', error);
+      return failedByBug(submission.operation.id, error);
+    }
+  }
+
+  /**
+   * An operation that PostgreSQL cannot even keep, for a reason that was not foreseen, is found by halving. It is refused only if its
+   * error is of those that an operation can bring about, and it fails alone twice while storing nothing succeeds.
+   */
   private async enqueue(operations: readonly NewOperation[]): Promise<(EnqueueResult | ServiceError)[]> {
     if (operations.length === 0) return [];
-    try {
-      return await this.queue.enqueue(operations);
-    } catch (error) {
-      if (errorKind(error) !== 'operation') throw error;
-      if (operations.length === 1) return [notStorable(error)];
-      const half = Math.ceil(operations.length / 2);
-      return [...(await this.enqueue(operations.slice(0, half))), ...(await this.enqueue(operations.slice(half)))];
-    }
+    let unknownFailures = 0;
+    const blame = (error: unknown): Blame => {
+      const kind = classifyFailure(error);
+      // As a rule it is nothing that an operation has brought about: many of them would only be tried in vain.
+      if (kind === 'unknown' && (unknownFailures += 1) > MAX_UNKNOWN_FAILURES) return 'abort';
+      return BLAME[kind];
+    };
+    return isolate<NewOperation, EnqueueResult | ServiceError>(operations, {
+      attempt: (some) => this.queue.enqueue(some),
+      blame,
+      failure: ({ id }, error) => this.refuse(id, error),
+    });
+  }
+
+  private refuse(id: string, error: unknown): ServiceError {
+    if (this.bugs.report('intake', error)) return failedByBug(id, error);
+    return classifyFailure(error) === 'operation' ? notStorable(error) : unavailable(id, error);
   }
 
   private concludeFlush(answers: readonly Answer[], startedAt: number): void {
@@ -287,6 +362,7 @@ function toAnswer(id: string, result: EnqueueResult | ServiceError): Answer {
       { id },
     );
   }
+  if (result.outcome === 'busy') return laneBusy(`The table of operation ${id} is being moved to another lane`);
   return { id, status: result.status, created: result.outcome === 'created' };
 }
 
@@ -298,14 +374,24 @@ function isCreated(answer: Answer): boolean {
   return !(answer instanceof ServiceError) && answer.created;
 }
 
-function isUnavailable(answer: Answer): boolean {
-  return answer instanceof ServiceError && answer.code === 'SERVICE_UNAVAILABLE';
+/** For a reason that says nothing about the operation. */
+function isUnavailable(answer: Answer): answer is ServiceError {
+  return answer instanceof ServiceError && UNAVAILABLE.includes(answer.code);
 }
 
 function unavailable(id: string, cause: unknown): ServiceError {
   return new ServiceError(
     'SERVICE_UNAVAILABLE',
     'The database did not confirm the operation: it may be stored or not. Send it again with the same id, it takes effect once',
+    { id },
+    { cause },
+  );
+}
+
+function failedByBug(id: string, cause: unknown): ServiceError {
+  return new ServiceError(
+    'INTERNAL_ERROR',
+    'The service itself failed on this operation: it may be stored or not. Its log has the cause; sent again with the same id, it takes effect once',
     { id },
     { cause },
   );

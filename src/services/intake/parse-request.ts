@@ -116,8 +116,7 @@ function parseOperationType(value: unknown): OperationType {
 }
 
 function checkFields(request: Record<string, unknown>, type: OperationType): void {
-  for (const field of Object.keys(request)) {
-    const value = request[field];
+  for (const [field, value] of Object.entries(request)) {
     if (!Object.hasOwn(FIELDS, field)) {
       throw new ServiceError('INVALID_REQUEST', `An operation has no field ${shown(field)}`, { field });
     }
@@ -141,8 +140,8 @@ function parseTarget(value: unknown): string {
 function parseRow(field: 'key' | 'values', value: unknown): JsonRow | undefined {
   if (value === undefined) return undefined;
   if (!isPlainObject(value)) throw invalid(field, 'is an object of columns and their values');
-  for (const column of Object.keys(value)) {
-    const fault = jsonFault(value[column]);
+  for (const [column, given] of Object.entries(value)) {
+    const fault = jsonFault(given);
     if (fault !== undefined) throw new ServiceError('INVALID_VALUE', `${field}: ${shown(column)} ${fault}`, { column });
   }
   return value as JsonRow;

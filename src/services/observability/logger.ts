@@ -1,20 +1,17 @@
 import pino, { type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import type { Settings } from '../config/settings.js';
+import { boundedFields, LONGEST_LOGGED } from './bounded-fields.js';
+import { cutText } from '../errors/cut-text.js';
 import { redactSecrets } from './redact-url.js';
 import { currentRequestId } from './request-context.js';
 
 export type LogSettings = Pick<Settings, 'environment' | 'logLevel' | 'role'>;
 
-const SECRET_NAMES = ['password', 'secret', 'authorization', 'cookie', 'apiKey', 'x-api-key'];
-const SECRET_FIELDS = [...SECRET_NAMES, 'DB_PASSWORD', 'API_KEY_ENCRYPTION_SECRET'].flatMap((name) =>
-  ['', '*', '*.*', '*.*.*'].map((above) => `${above}["${name}"]`),
-);
-
 /**
  * The one logger of the process: JSON lines on stdout in production, readable ones elsewhere. A line that is logged on
- * behalf of a request carries its `requestId`. Secret fields, API keys and the passwords of URLs are
- * hidden wherever they stand.
+ * behalf of a request carries its `requestId`. Texts and fields are cut before anything looks at them. Secret fields, API keys
+ * and the passwords of URLs are hidden wherever they stand.
  */
 export function createLogger(settings: LogSettings, destination: pino.DestinationStream = process.stdout): Logger {
   return pino(
@@ -22,13 +19,17 @@ export function createLogger(settings: LogSettings, destination: pino.Destinatio
       level: settings.logLevel,
       base: { pid: process.pid, role: settings.role },
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (level) => ({ level }) },
+      formatters: { level: (level) => ({ level }), log: boundedFields },
+      serializers: { msg: cutMessage, err: (copied: unknown) => copied },
       mixin: () => requestFields(currentRequestId()),
-      redact: { paths: SECRET_FIELDS, censor: '***' },
       hooks: { streamWrite: redactSecrets },
     },
     settings.environment === 'production' ? destination : readable(destination),
   );
+}
+
+function cutMessage(message: unknown): unknown {
+  return typeof message === 'string' ? cutText(message, LONGEST_LOGGED) : message;
 }
 
 function requestFields(requestId: string | undefined): object {

@@ -45,6 +45,7 @@ export class MetricsService {
   private readQueueDepth: (() => Promise<QueueDepth>) | undefined;
   private readBacklog: (() => number | undefined) | undefined;
   private readInFlightBytes: (() => number) | undefined;
+  private readWaitingMessages: (() => number) | undefined;
 
   private readonly accepted = this.counter('batch_operations_accepted_total', 'Operations stored in the queue');
   private readonly refused = this.counter(
@@ -68,6 +69,11 @@ export class MetricsService {
     'Chunks in which bad operations were isolated',
   );
   private readonly retries = this.counter('batch_chunk_retries_total', 'Chunks tried again after a transient fault');
+  private readonly bugs = this.counter(
+    'batch_bugs_total',
+    'Errors of the service itself, by what it was doing; no operation is blamed for them',
+    ['place'],
+  );
   private readonly operationRetries = this.counter(
     'batch_operation_retries_total',
     'Operations put off after a failure, to be tried again, by what they wait for',
@@ -112,6 +118,10 @@ export class MetricsService {
   private readonly inFlightBytes = this.gauge(
     'batch_in_flight_bytes',
     'Bodies of the requests that this process is answering',
+  );
+  private readonly waitingMessages = this.gauge(
+    'batch_messages_waiting',
+    'Messages that this process has taken from the queue and not begun: events that wait for the end of a fault',
   );
 
   private readonly chunkDuration = new Histogram({
@@ -165,6 +175,10 @@ export class MetricsService {
     this.retries.inc();
   }
 
+  recordBug(place: string): void {
+    this.bugs.inc({ place });
+  }
+
   recordOperationRetry(reason: RetryReason): void {
     this.operationRetries.inc({ reason });
   }
@@ -203,6 +217,10 @@ export class MetricsService {
     this.readInFlightBytes = read;
   }
 
+  readWaitingMessagesBy(read: () => number): void {
+    this.readWaitingMessages = read;
+  }
+
   /** Prometheus' text format. Without an answer of the database the gauges of the queue are NaN, the rest is whole. */
   async render(): Promise<{ contentType: string; body: string }> {
     const depth = await this.readQueueDepth?.().catch(() => undefined);
@@ -214,6 +232,7 @@ export class MetricsService {
     this.unannounced.set(depth?.unannounced ?? NaN);
     this.backlog.set(this.readBacklog?.() ?? NaN);
     this.inFlightBytes.set(this.readInFlightBytes?.() ?? 0);
+    this.waitingMessages.set(this.readWaitingMessages?.() ?? 0);
     return { contentType: this.registry.contentType, body: await this.registry.metrics() };
   }
 

@@ -56,7 +56,7 @@ interface LogLine {
 }
 
 function logLine(parts: readonly unknown[]): LogLine {
-  const fields: Record<string, unknown> = {};
+  let fields: Record<string, unknown> = {};
   const texts: string[] = [];
   parts.forEach((part, index) => {
     const isLast = index > 0 && index === parts.length - 1;
@@ -65,7 +65,7 @@ function logLine(parts: readonly unknown[]): LogLine {
       if (index === 0) texts.push(part.message);
     } else if (typeof part === 'object' && part !== null) {
       const { message, msg, ...others } = part as Record<string, unknown>;
-      Object.assign(fields, others);
+      fields = { ...fields, ...others };
       const text = message ?? msg;
       if (typeof text === 'string') texts.push(text);
     } else if (typeof part === 'string' && isLast && !isStack(part)) {
@@ -79,6 +79,7 @@ function logLine(parts: readonly unknown[]): LogLine {
   return { fields, text: texts.join(' ') };
 }
 
+/** As V8 writes its lines. An expression with `\s+` would look at a text of many line breaks again and again. */
 function isStack(text: string): boolean {
-  return /\n\s+at /.test(text);
+  return text.includes('\n    at ');
 }

@@ -3,6 +3,9 @@ import type { IChunk, IChunkDetail } from '../../interfaces/chunk.js';
 import type { IPage } from '../../interfaces/operation.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
+import { cutText } from '../errors/cut-text.js';
+import { NoPlaceError } from '../database/places.js';
+import { isLockNotAvailable } from '../database/classify-failure.js';
 import { ServiceError } from '../errors/service-error.js';
 import { toAnsweredPlan } from '../explain/chunk-plan.js';
 import { announceAgain, awaitNotifierLock } from '../notification/notification.sql.js';
@@ -42,16 +45,20 @@ export class ChunksService {
 
   async list(query: { limit?: number; cursor?: string }): Promise<IPage<IChunk>> {
     const limit = query.limit ?? DEFAULT_LIMIT;
-    const { rows } = await this.database.query<ChunkRow>(selectChunks(checkCursor(query.cursor) ?? FIRST_PAGE, limit));
+    const { rows } = await this.database.requests.query<ChunkRow>(
+      selectChunks(checkCursor(query.cursor) ?? FIRST_PAGE, limit),
+    );
     const nextCursor = rows.length === limit ? rows.at(-1)?.id : undefined;
     return { items: rows.map(toChunk), ...(nextCursor !== undefined && { nextCursor }) };
   }
 
   /** @throws ServiceError CHUNK_NOT_FOUND */
   async get(id: string): Promise<IChunkDetail> {
-    const known = isChunkId(id) ? (await this.database.query<ChunkDetailRow>(selectChunk(id))).rows[0] : undefined;
+    const known = isChunkId(id)
+      ? (await this.database.requests.query<ChunkDetailRow>(selectChunk(id))).rows[0]
+      : undefined;
     if (known === undefined) throw noSuchChunk(id);
-    const { rows } = await this.database.query<FailureRow>(selectChunkFailures(id));
+    const { rows } = await this.database.requests.query<FailureRow>(selectChunkFailures(id));
     const { plan, ...chunk } = known;
     return { ...toChunk(chunk), failures: rows.map(toFailure), ...(plan !== null && { plan: toAnsweredPlan(plan) }) };
   }
@@ -60,18 +67,28 @@ export class ChunksService {
    * Has the chunk announced once more, to every source; answers it as it stands before that. Sources hear of it out of the order
    * of the chunks.
    *
-   * @throws ServiceError CHUNK_NOT_FOUND; NOT_SUPPORTED where there is nowhere to announce to
+   * @throws ServiceError CHUNK_NOT_FOUND; NOT_SUPPORTED where there is nowhere to announce to; SERVICE_UNAVAILABLE while a round of
+   * the notifier takes too long
    */
   async announceAgain(id: string): Promise<IChunkDetail> {
     if ((this.settings.rabbitmq ?? this.settings.notificationTcpUrl) === undefined) throw nowhereToAnnounce();
     if (!isChunkId(id)) throw noSuchChunk(id);
-    const { rowCount } = await this.database.transaction(async (tx) => {
-      await tx.query(awaitNotifierLock());
-      return tx.query(announceAgain(id));
-    });
-    if (rowCount === 0) throw noSuchChunk(id);
+    if ((await this.requestAnnouncement(id)) === 0) throw noSuchChunk(id);
     this.wakeUp.chunkSettled();
     return this.get(id);
+  }
+
+  /** A round may wait for the broker, so the request does not wait for all of it. */
+  private async requestAnnouncement(id: string): Promise<number | null> {
+    try {
+      return await this.database.requests.lockingTransaction(async (tx) => {
+        await tx.query(awaitNotifierLock());
+        return (await tx.query(announceAgain(id))).rowCount;
+      });
+    } catch (error) {
+      if (!isLockNotAvailable(error) && !(error instanceof NoPlaceError)) throw error;
+      throw notifierBusy(id, error);
+    }
   }
 }
 
@@ -80,7 +97,18 @@ function isChunkId(id: string): boolean {
 }
 
 function noSuchChunk(id: string): ServiceError {
-  return new ServiceError('CHUNK_NOT_FOUND', `There is no chunk ${id.slice(0, 40)}`);
+  return new ServiceError('CHUNK_NOT_FOUND', `There is no chunk ${cutText(id, 40)}`);
+}
+
+const NOTIFIER_RETRY_MS = 1000;
+
+function notifierBusy(id: string, cause: unknown): ServiceError {
+  return new ServiceError(
+    'SERVICE_UNAVAILABLE',
+    `Notifications are just being sent, and may wait for the broker; nothing was changed for chunk ${id}, ask again in a second`,
+    { retryAfterMs: NOTIFIER_RETRY_MS },
+    { cause },
+  );
 }
 
 /** Such a chunk would wait for ever, and retention would keep its operations with it. */

@@ -32,7 +32,7 @@ export class OperationsService {
 
   /** @throws ServiceError OPERATION_NOT_FOUND */
   async get(id: string, access: Access): Promise<IBatchOperation> {
-    const { rows } = await this.database.query<OperationRow>(selectOperation(id));
+    const { rows } = await this.database.requests.query<OperationRow>(selectOperation(id));
     const [row] = rows;
     if (row === undefined || !reaches(access, row.target)) {
       throw new ServiceError('OPERATION_NOT_FOUND', `There is no operation ${id}`, { id });
@@ -58,13 +58,13 @@ export class OperationsService {
     const cursor = checkCursor(query.cursor) ?? FIRST_PAGE;
     const target = query.target === undefined ? undefined : canonicalTarget(query.target);
     const filter = { ...query, target, reach: access.targets?.patterns };
-    const { rows } = await this.database.query<PageRow>(selectPage(filter, cursor, limit, WINDOW));
+    const { rows } = await this.database.requests.query<PageRow>(selectPage(filter, cursor, limit, WINDOW));
     const found = rows.filter((row): row is PageRow & OperationRow => row.seq !== null);
     const nextCursor = found.length === limit ? found.at(-1)?.seq : endOfWindow(rows[0]);
     return { items: found.map(toOperation), ...(nextCursor !== undefined && { nextCursor }) };
   }
 
-  /** @throws ServiceError OPERATION_NOT_FOUND, NOT_CANCELLABLE, SERVICE_UNAVAILABLE */
+  /** @throws ServiceError OPERATION_NOT_FOUND, NOT_CANCELLABLE, LANE_BUSY */
   async cancel(id: string, access: Access): Promise<IBatchOperation> {
     await this.assertWithinReach(id, access);
     await this.queue.cancel(id);
@@ -73,7 +73,7 @@ export class OperationsService {
     return this.get(id, access);
   }
 
-  /** @throws ServiceError OPERATION_NOT_FOUND, NOT_RETRYABLE */
+  /** @throws ServiceError OPERATION_NOT_FOUND, NOT_RETRYABLE, LANE_BUSY */
   async retry(id: string, access: Access): Promise<IBatchOperation> {
     await this.assertWithinReach(id, access);
     await this.queue.retry(id);

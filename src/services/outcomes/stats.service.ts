@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { IStats } from '../../interfaces/stats.js';
 import { DatabaseService } from '../database/database.service.js';
+import type { SqlClient } from '../database/sql.js';
 import { selectStats } from './outcomes.sql.js';
 
 interface StatsRow extends Omit<IStats, 'lastMinute'> {
@@ -13,10 +14,26 @@ interface StatsRow extends Omit<IStats, 'lastMinute'> {
 /** The state of the queue, as one query sees it. */
 @Injectable()
 export class StatsService {
+  private latest: Promise<IStats> | undefined;
+
   constructor(private readonly database: DatabaseService) {}
 
-  async stats(): Promise<IStats> {
-    const { rows } = await this.database.query<StatsRow>(selectStats());
+  /** For a caller. */
+  stats(): Promise<IStats> {
+    return this.read(this.database.requests);
+  }
+
+  /**
+   * For metrics: one query at a time for all who scrape, and not out of the connections that requests may take. They are needed most
+   * when these are used up.
+   */
+  sharedStats(): Promise<IStats> {
+    this.latest ??= this.read(this.database).finally(() => (this.latest = undefined));
+    return this.latest;
+  }
+
+  private async read(database: SqlClient): Promise<IStats> {
+    const { rows } = await database.query<StatsRow>(selectStats());
     const { chunks, completed, failedRecently, statements, ...stats } = rows[0]!;
     return { ...stats, lastMinute: { chunks, completed, failed: failedRecently, statements } };
   }

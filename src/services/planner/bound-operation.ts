@@ -1,6 +1,7 @@
 import type { Json, JsonRow } from '../../interfaces/json.js';
 import type { IOperationError } from '../../interfaces/operation.js';
 import type { Table, UniqueKey } from '../catalog/table.js';
+import { ownValue } from '../values/own-value.js';
 import type { ClaimedOperation } from '../queue/operation-record.js';
 import { shapeOf, type OperationShape } from './operation-shape.js';
 
@@ -19,16 +20,15 @@ export function bindOperation(operation: ClaimedOperation, table: Table): BoundO
 
 /** The value that names the row in this column. */
 export function keyValue({ operation }: BoundOperation, column: string): Json | undefined {
-  return own(operation.type === 'upsert' ? operation.values : operation.key, column);
+  return valueIn(operation.type === 'upsert' ? operation.values : operation.key, column);
 }
 
 export function givenValue({ operation }: BoundOperation, column: string): Json | undefined {
-  return own(operation.values, column);
+  return valueIn(operation.values, column);
 }
 
-/** Columns may have names like `constructor`. */
-function own(row: JsonRow | null, column: string): Json | undefined {
-  return row !== null && Object.hasOwn(row, column) ? row[column] : undefined;
+function valueIn(row: JsonRow | null, column: string): Json | undefined {
+  return row === null ? undefined : ownValue(row, column);
 }
 
 /** True when the new row leaves a column to a sequence. */

@@ -1,5 +1,6 @@
 import type { Json } from '../../interfaces/json.js';
 import type { Column } from '../catalog/table.js';
+import { hasAtMost } from '../values/text-length.js';
 import { isDate } from './legal-value.js';
 
 /**
@@ -27,7 +28,7 @@ export function comparable(value: Json, column: Column): string | undefined {
       // What is too long by blanks only is cut off without an error.
       return fits(text, column) ? `t${text}` : undefined;
     case 'bpchar':
-      return fits(text, column) ? `c${text.replace(/ +$/, '')}` : undefined;
+      return fits(text, column) ? `c${withoutBlanks(text)}` : undefined;
     case 'enum':
     case 'numeric':
     case 'float':
@@ -59,5 +60,12 @@ const BOOLEANS = new Map([
 ]);
 
 function fits(text: string, column: Column): boolean {
-  return column.maxLength === undefined || [...text].length <= column.maxLength;
+  return column.maxLength === undefined || hasAtMost(text, column.maxLength);
+}
+
+/** At the end. An expression would look at a run of blanks in the middle once from each of them. */
+function withoutBlanks(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === ' ') end -= 1;
+  return text.slice(0, end);
 }

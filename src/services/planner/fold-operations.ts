@@ -83,16 +83,16 @@ function overwritesUpserted(earlier: BoundOperation, later: BoundOperation, appl
 
 /** With one sign, every state in between lies between the first and the last, and so within any range that holds both. */
 function sums(earlier: BoundOperation, later: BoundOperation, applies: Applies): JsonRow | undefined {
-  const values: Record<string, Json> = {};
+  const values: [column: string, sum: Json][] = [];
   for (const column of later.valueColumns) {
     if (column.freedom === 'tied' && applies('fold: free columns')) return undefined;
     const one = increment(earlier, column, applies);
     const other = increment(later, column, applies);
     if (one === undefined || other === undefined) return undefined;
     if (oppose(one, other) && applies('fold: same sign')) return undefined;
-    values[column.name] = formatDecimal(addDecimals(one, other));
+    values.push([column.name, formatDecimal(addDecimals(one, other))]);
   }
-  return values;
+  return Object.fromEntries(values);
 }
 
 function increment(operation: BoundOperation, column: Column, applies: Applies): Decimal | undefined {

@@ -2,10 +2,11 @@ import type { Json } from '../../interfaces/json.js';
 import type { Column } from '../catalog/table.js';
 import { isStorable } from '../catalog/target-name.js';
 import { encodeValue } from '../composer/encode-value.js';
+import { hasAtMost } from '../values/text-length.js';
 
 const INTEGER_BITS = { int2: 16, int4: 32, int8: 64 } as const;
 const TIMESTAMP_TYPES: ReadonlySet<string> = new Set(['timestamp with time zone', 'timestamp without time zone']);
-const PLAIN_DECIMAL = /^[+-]?(\d+)(?:\.(\d+))?$/;
+const PLAIN_DECIMAL = /^[+-]?(\d+)(?:\.\d+)?$/;
 const DATE = /^(\d{4})-(\d{2})-(\d{2})$/;
 const TIME = /^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)?$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -34,7 +35,7 @@ export function isLegal(value: Json, column: Column): boolean {
       return isStorable(text);
     case 'varchar':
     case 'bpchar':
-      return isStorable(text) && (column.maxLength === undefined || [...text].length <= column.maxLength);
+      return isStorable(text) && (column.maxLength === undefined || hasAtMost(text, column.maxLength));
     case 'date':
       return isDate(text);
     case 'json':
@@ -56,13 +57,11 @@ function isInRange(value: bigint, bits: number): boolean {
 }
 
 function isNumeric(text: string, precision: Column['precision']): boolean {
-  const match = PLAIN_DECIMAL.exec(text);
+  const match = text.length < MAX_DIGITS ? PLAIN_DECIMAL.exec(text) : null;
   if (match === null) return false;
   const digits = match[1]!.replace(/^0+/, '').length;
   // Rounding may add a digit.
-  return (
-    digits < (precision === undefined ? MAX_DIGITS : precision.digits - precision.scale) && text.length < MAX_DIGITS
-  );
+  return digits < (precision === undefined ? MAX_DIGITS : precision.digits - precision.scale);
 }
 
 /** A day that there is, of the years 1 to 9999. */

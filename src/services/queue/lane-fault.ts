@@ -1,24 +1,45 @@
 import { exponentialBackOff, type BackOff } from '../../batch/retry-policy.js';
+import { classifyFailure, type FailureKind } from '../database/classify-failure.js';
 import { sqlStateOf } from '../database/sql-state.js';
+import { cutText } from '../errors/cut-text.js';
 
 /** What the first operation of a lane met, alone. */
 export interface LaneFault {
   lane: number;
   seq: number;
+  kind: FailureKind;
   message: string;
   sqlState: string | undefined;
+}
+
+/** When a lane is tried again that stands still. */
+export interface NextTry {
+  delayMs: number;
+  /** Not before somebody resumes it. */
+  parked: boolean;
 }
 
 /** @param error what a chunk of this operation alone has met */
 export function toLaneFault({ lane, seq }: Pick<LaneFault, 'lane' | 'seq'>, error: unknown): LaneFault {
   const message = error instanceof Error ? error.message : String(error);
-  return { lane, seq, message: message.slice(0, MAX_MESSAGE_LENGTH), sqlState: sqlStateOf(error) };
+  return { lane, seq, kind: classifyFailure(error), message: cutText(message), sqlState: sqlStateOf(error) };
 }
 
-const MAX_MESSAGE_LENGTH = 2000;
 const BACK_OFF: BackOff = { initialMs: 1000, multiplier: 2, maxMs: 120_000, jitter: 0.2 };
+/** Only another version of the service cures a bug; a worker that starts tries such lanes at once. */
+const BUG_BACK_OFF: BackOff = { initialMs: 60_000, multiplier: 2, maxMs: 3_600_000, jitter: 0.2 };
 
-/** Milliseconds before a lane is tried again that has failed `failures` times in a row. `random` draws from 0 to 1. */
-export function nextTryInMs(failures: number, random: () => number = Math.random): number {
-  return exponentialBackOff(BACK_OFF, failures - 1, random);
+/**
+ * After how long a lane is tried again that has failed `failures` times in a row, and whether it has had its `tries`. A bug, or a
+ * statement of the service that cannot run, is nothing that an operation does: its lane is never parked. `random` draws from 0 to 1.
+ */
+export function nextTry(
+  kind: FailureKind,
+  failures: number,
+  tries: number,
+  random: () => number = Math.random,
+): NextTry {
+  const backOff = kind === 'bug' ? BUG_BACK_OFF : BACK_OFF;
+  const mayBeParked = kind !== 'bug' && kind !== 'systemic';
+  return { delayMs: exponentialBackOff(backOff, failures - 1, random), parked: mayBeParked && failures >= tries };
 }

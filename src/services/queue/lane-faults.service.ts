@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { ILaneFault } from '../../interfaces/lane.js';
+import type { FaultKind, ILaneFault } from '../../interfaces/lane.js';
 import { DatabaseService } from '../database/database.service.js';
 import { ServiceError } from '../errors/service-error.js';
 import { resumeLane, selectFaults } from './lanes.sql.js';
@@ -9,6 +9,7 @@ interface FaultRow {
   targets: string[];
   operationId: string;
   failures: number;
+  kind: FaultKind;
   message: string;
   sqlState: string | null;
   worker: string;
@@ -25,7 +26,7 @@ export class LaneFaultsService {
   constructor(private readonly database: DatabaseService) {}
 
   async list(): Promise<ILaneFault[]> {
-    const { rows } = await this.database.query<FaultRow>(selectFaults());
+    const { rows } = await this.database.requests.query<FaultRow>(selectFaults());
     return rows.map(toLaneFault);
   }
 
@@ -35,7 +36,7 @@ export class LaneFaultsService {
    * @throws ServiceError LANE_NOT_FOUND when it does not stand still
    */
   async resume(lane: number): Promise<ILaneFault> {
-    await this.database.query(resumeLane(lane));
+    await this.database.requests.transaction((tx) => tx.query(resumeLane(lane)));
     const fault = (await this.list()).find((found) => found.lane === lane);
     if (fault === undefined) throw new ServiceError('LANE_NOT_FOUND', `Lane ${lane} does not stand still`, { lane });
     this.logger.log({ message: 'Lane is resumed', lane });

@@ -8,7 +8,7 @@ import { DatabaseService } from '../database/database.service.js';
 import type { SqlClient } from '../database/sql.js';
 import type { ClaimHints } from './claim-cursor.js';
 import type { Scope } from './claim-scope.js';
-import { nextTryInMs, type LaneFault } from './lane-fault.js';
+import { nextTry, type LaneFault } from './lane-fault.js';
 import {
   beat,
   clearFaults,
@@ -18,9 +18,10 @@ import {
   moveOperations,
   moveTargets,
   moveWaiting,
-  nextTry,
+  nextTryOfLanes,
   recordFault,
   registerLanes,
+  retryBugs,
   scheduleTry,
   selectLanes,
   waitForLongMove,
@@ -93,19 +94,18 @@ export class LanesService {
     await this.database.query(leave(this.id));
   }
 
-  /** The lane stands still from now on and is tried by itself, later and later, until it is parked. */
+  /** The lane stands still from now on and is tried by itself, later and later, until it is parked (see `nextTry`). */
   async recordFault(fault: LaneFault): Promise<void> {
     await this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ failures: number }>(recordFault(fault, this.worker));
       const failures = rows[0]?.failures ?? 1;
-      const parked = failures >= this.settings.execution.laneTries;
-      const delayMs = nextTryInMs(failures);
-      await tx.query(scheduleTry(fault.lane, delayMs, parked));
-      const { lane, message: reason, sqlState } = fault;
+      const { lane, kind, message: reason, sqlState } = fault;
+      const { delayMs, parked } = nextTry(kind, failures, this.settings.execution.laneTries);
+      await tx.query(scheduleTry(lane, delayMs, parked));
       if (parked) {
-        this.logger.error({ message: 'Lane is parked until it is resumed', lane, failures, reason, sqlState });
+        this.logger.error({ message: 'Lane is parked until it is resumed', lane, failures, kind, reason, sqlState });
       } else {
-        this.logger.warn({ message: 'Lane stands still', lane, failures, delayMs, reason, sqlState });
+        this.logger.warn({ message: 'Lane stands still', lane, failures, delayMs, kind, reason, sqlState });
       }
     });
   }
@@ -116,10 +116,15 @@ export class LanesService {
     if (rows.length > 0) this.logger.log({ message: 'Lanes go on', lanes: rows.map(({ lane }) => lane) });
   }
 
+  /** Lanes that stand still because of a bug are tried now: to be called when a process starts, which may be a newer version. */
+  async retryBugs(): Promise<void> {
+    await this.database.query(retryBugs());
+  }
+
   /** Milliseconds until the next lane that stands still is to be tried; undefined when none is. */
   async nextTryInMs(): Promise<number | undefined> {
     await this.database.query(clearIdleFaults());
-    const { rows } = await this.database.query<{ dueInMs: number | null }>(nextTry());
+    const { rows } = await this.database.query<{ dueInMs: number | null }>(nextTryOfLanes());
     return rows[0]?.dueInMs ?? undefined;
   }
 

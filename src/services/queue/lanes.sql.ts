@@ -87,16 +87,16 @@ export function leave(id: string): SqlStatement {
 }
 
 /** Notes that a lane stands still, or still does; answers how often it was tried. */
-export function recordFault({ lane, seq, message, sqlState }: LaneFault, worker: string): SqlStatement {
+export function recordFault({ lane, seq, kind, message, sqlState }: LaneFault, worker: string): SqlStatement {
   return {
     text: `
-      insert into batch.lane_faults as f (lane, seq, failures, sql_state, message, worker, next_try_at)
-      values ($1::int2, $2::int8, 1, $3, $4, $5, now())
+      insert into batch.lane_faults as f (lane, seq, failures, kind, sql_state, message, worker, next_try_at)
+      values ($1::int2, $2::int8, 1, $3, $4, $5, $6, now())
       on conflict (lane) do update set
-        failures = f.failures + 1, seq = excluded.seq, sql_state = excluded.sql_state, message = excluded.message, worker = excluded.worker,
-        parked_at = null
+        failures = f.failures + 1, seq = excluded.seq, kind = excluded.kind, sql_state = excluded.sql_state,
+        message = excluded.message, worker = excluded.worker, parked_at = null
       returning failures`,
-    values: [lane, seq, sqlState ?? null, message, worker],
+    values: [lane, seq, kind, sqlState ?? null, message, worker],
   };
 }
 
@@ -136,7 +136,7 @@ export function clearIdleFaults(): SqlStatement {
  * Milliseconds until the next lane that stands still is tried again: at once when the operation in the way has gone, never when
  * it is parked. Null when there is none to try.
  */
-export function nextTry(): SqlStatement {
+export function nextTryOfLanes(): SqlStatement {
   return {
     text: `
       select min(
@@ -154,7 +154,7 @@ export function selectFaults(): SqlStatement {
   return {
     text: `
       select f.lane, array(select l.target from batch.lanes l where l.lane = f.lane order by 1) as targets,
-        o.id as "operationId", f.failures, f.message, f.sql_state as "sqlState", f.worker,
+        o.id as "operationId", f.failures, f.kind, f.message, f.sql_state as "sqlState", f.worker,
         f.first_failed_at as "firstFailedAt", f.next_try_at as "nextTryAt", f.parked_at as "parkedAt"
       from batch.lane_faults f left join batch.operations o on o.seq = f.seq
       order by f.lane`,
@@ -168,4 +168,9 @@ export function resumeLane(lane: number): SqlStatement {
       update batch.lane_faults set parked_at = null, failures = 0, next_try_at = now() where lane = $1::int2 returning lane`,
     values: [lane],
   };
+}
+
+/** Lanes that stand still because of a bug of the service are tried at once: a process that starts may be a newer version. */
+export function retryBugs(): SqlStatement {
+  return { text: `update batch.lane_faults set next_try_at = now() where kind = 'bug'` };
 }

@@ -22,5 +22,9 @@ export interface NewOperation {
   lane: number;
 }
 
-/** What became of one `NewOperation`; `conflict`: the id belongs to an operation with another body. */
-export type EnqueueResult = { outcome: 'created' | 'existing'; status: OperationStatus } | { outcome: 'conflict' };
+/**
+ * What became of one `NewOperation`; `conflict`: the id belongs to an operation with another body; `busy`: it was not stored,
+ * because its table was being moved to another lane all the time.
+ */
+export type EnqueueResult =
+  { outcome: 'created' | 'existing'; status: OperationStatus } | { outcome: 'conflict' } | { outcome: 'busy' };

@@ -2,19 +2,20 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { exponentialBackOff, type BackOff } from '../../batch/retry-policy.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
+import { isLockNotAvailable, isRolledBack } from '../database/classify-failure.js';
 import { DatabaseService } from '../database/database.service.js';
 import type { SqlClient, SqlResult } from '../database/sql.js';
-import { sqlStateOf } from '../database/sql-state.js';
 import { ServiceError } from '../errors/service-error.js';
+import { laneBusy } from './lane-busy.js';
+import { LaneCancels } from './lane-cancels.js';
 import { LanesService } from './lanes.service.js';
 import { sameRequest, type StoredRequest } from './same-request.js';
 import type { EnqueueResult, NewOperation } from './new-operation.js';
 import type { ChunkExecution, SettledChunk, SettledOperation } from './operation-record.js';
 import {
-  cancelOperation,
+  cancelDelayed,
   deferOperations,
   insertOperations,
-  lockLane,
   nextDueOperation,
   releaseDueOperations,
   requeueOperation,
@@ -22,6 +23,7 @@ import {
   selectRequests,
   settleChunk,
   type InsertedRow,
+  type RequeuedRow,
 } from './queue.sql.js';
 import { toMultirange } from './to-multirange.js';
 import { countFailures, isDecided, isDeferred, isExceptional, toDeferredRow, toOutcomeRow } from './to-settlement.js';
@@ -37,13 +39,15 @@ interface Place {
 interface StoredOperations {
   created: ReadonlyMap<string, 'scheduled' | 'pending'>;
   stored: ReadonlyMap<string, StoredRequest>;
+  /** Targets whose operations may be neither, because their tables are being moved to another lane. */
+  moving: readonly string[];
 }
 
-const LOCK_NOT_AVAILABLE = '55P03';
-/** Class 40: deadlock, serialization failure. */
-const ROLLED_BACK = /^40/;
 const INSERT_RETRIES = 5;
 const INSERT_BACK_OFF: BackOff = { initialMs: 5, multiplier: 2, maxMs: 200, jitter: 1 };
+/** Most moves take some milliseconds. Meanwhile operations on other tables wait behind these, so not for long. */
+const MOVE_WAITS_MS = [10, 40, 150, 300];
+const CANCEL_LOOKS = 4;
 const RELEASE_LIMIT = 10_000;
 
 /**
@@ -52,11 +56,15 @@ const RELEASE_LIMIT = 10_000;
  */
 @Injectable()
 export class QueueService {
+  private readonly laneCancels: LaneCancels;
+
   constructor(
     private readonly database: DatabaseService,
     private readonly lanes: LanesService,
     @Inject(SETTINGS) private readonly settings: Settings,
-  ) {}
+  ) {
+    this.laneCancels = new LaneCancels(database.requests);
+  }
 
   /**
    * Stores operations in one transaction; durable when it resolves. An id that exists already is compared with what is
@@ -66,7 +74,7 @@ export class QueueService {
     const first = new Map<string, NewOperation>();
     for (const operation of operations) if (!first.has(operation.id)) first.set(operation.id, operation);
 
-    const { created, stored } = await this.store([...first.values()]);
+    const { created, stored, moving } = await this.store([...first.values()]);
     return operations.map((operation) => {
       const status = created.get(operation.id);
       const original = first.get(operation.id)!;
@@ -75,6 +83,7 @@ export class QueueService {
         return sameRequest(operation, original) ? { outcome: 'existing', status } : { outcome: 'conflict' };
       }
       const existing = stored.get(operation.id);
+      if (existing === undefined && moving.includes(operation.target)) return { outcome: 'busy' };
       if (existing === undefined) throw new Error(`Operation ${operation.id} was neither stored nor found`);
       return sameRequest(operation, existing)
         ? { outcome: 'existing', status: existing.status }
@@ -140,59 +149,86 @@ export class QueueService {
     return rows[0]?.dueInMs;
   }
 
-  /** @throws ServiceError OPERATION_NOT_FOUND, NOT_CANCELLABLE, SERVICE_UNAVAILABLE (its chunk runs too long) */
+  /** @throws ServiceError OPERATION_NOT_FOUND, NOT_CANCELLABLE, LANE_BUSY; NoPlaceError */
   async cancel(id: string): Promise<void> {
-    try {
-      await this.database.transaction(async (tx) => {
-        // A chunk that has claimed the operation decides first.
-        const { lane } = await findPlace(tx, id);
-        await tx.query(lockLane(lane));
-        const place = await findPlace(tx, id);
-        // Its table was moved to another lane meanwhile.
-        if (place.lane !== lane) await tx.query(lockLane(place.lane));
-        // Between its two looks, into `pending` and into `delayed`, it may have moved from one to the other.
-        const cancel = async () =>
-          (await tx.query(cancelOperation({ ...place, seq: Number(place.seq) }))).rows.length > 0;
-        if (!(await cancel()) && !(await cancel())) throw await notCancellable(tx, id);
-      });
-    } catch (error) {
-      if (sqlStateOf(error) !== LOCK_NOT_AVAILABLE) throw error;
-      throw new ServiceError('SERVICE_UNAVAILABLE', `Operation ${id} is being executed; ask again`, undefined, {
-        cause: error,
-      });
+    for (let looks = 0; looks < CANCEL_LOOKS; looks += 1) {
+      const place = await findPlace(this.database.requests, id);
+      // Not there any more: it was released, put off, moved to another lane or settled since it was looked for.
+      if (await this.cancelAt(id, place)) return;
     }
+    throw laneBusy(`Operation ${id} was somewhere else each time that it was to be cancelled`);
   }
 
-  /** @throws ServiceError OPERATION_NOT_FOUND, NOT_RETRYABLE */
+  /** @throws ServiceError OPERATION_NOT_FOUND, NOT_RETRYABLE, LANE_BUSY; NoPlaceError */
   async retry(id: string): Promise<void> {
+    const place = await findPlace(this.database.requests, id);
     // Versions before the register of the lanes accepted operations too.
-    await this.lanes.register([await findPlace(this.database, id)]);
-    await this.database.transaction(async (tx) => {
-      const place = await findPlace(tx, id);
-      const { rows } = await tx.query(requeueOperation(Number(place.seq)));
-      if (rows.length > 0) return;
+    await this.lanes.register([place]);
+    await this.changeRow(id, async (tx) => {
+      const { rows } = await tx.query<RequeuedRow>(requeueOperation(Number(place.seq)));
+      const { moving, requeued } = rows[0]!;
+      if (requeued) return;
+      if (moving) throw laneBusy(`The table of operation ${id} is being moved to another lane`);
+      const { status } = await findPlace(tx, id);
       throw new ServiceError(
         'NOT_RETRYABLE',
-        `Operation ${id} is ${place.status}; only a failed or cancelled operation can be retried`,
-        { status: place.status },
+        `Operation ${id} is ${status}; only a failed or cancelled operation can be retried`,
+        { status },
       );
     });
   }
 
+  /** False when the operation is not there any more. */
+  private async cancelAt(id: string, { status, seq, priority, lane }: Place): Promise<boolean> {
+    switch (status) {
+      case 'pending':
+        return this.laneCancels.cancel({ seq: Number(seq), priority, lane });
+      case 'scheduled':
+        return this.changeRow(id, async (tx) => (await tx.query(cancelDelayed(Number(seq)))).rows.length > 0);
+      default:
+        throw new ServiceError(
+          'NOT_CANCELLABLE',
+          `Operation ${id} is ${status}; only a waiting operation can be cancelled`,
+          { status },
+        );
+    }
+  }
+
+  /** Others have the row of an operation for moments only, unless its table is being moved to another lane. */
+  private async changeRow<T>(id: string, work: (tx: SqlClient) => Promise<T>): Promise<T> {
+    try {
+      return await this.database.requests.transaction(work);
+    } catch (error) {
+      if (!isLockNotAvailable(error)) throw error;
+      throw laneBusy(`Operation ${id} is being moved to another lane, or another session has locked it`, error);
+    }
+  }
+
   /** What was new, and what was there already. No id comes twice. */
-  private async store(operations: readonly NewOperation[], again = true): Promise<StoredOperations> {
+  private async store(operations: readonly NewOperation[], tries = 1): Promise<StoredOperations> {
     await this.lanes.register(operations);
     const { rows } = await this.insert(operations);
     const created = statusesOf(operations, rows[0]!);
-    if (created.size === operations.length) return { created, stored: new Map() };
+    const { moving } = rows[0]!;
+    if (created.size === operations.length) return { created, stored: new Map(), moving };
     const repeated = operations.filter(({ id }) => !created.has(id));
     const stored = await this.storedRequests(repeated.map(({ id }) => id));
     const missing = repeated.filter(({ id }) => !stored.has(id));
-    if (missing.length === 0 || !again) return { created, stored };
-    // Retention has taken what was there a moment ago, or somebody has emptied the register of the lanes.
-    this.lanes.forget();
-    const second = await this.store(missing, false);
-    return { created: new Map([...created, ...second.created]), stored: new Map([...stored, ...second.stored]) };
+    const waitMs = MOVE_WAITS_MS[tries - 1];
+    if (missing.length === 0 || waitMs === undefined) return { created, stored, moving };
+    if (missing.every(({ target }) => moving.includes(target))) {
+      await wait(waitMs);
+    } else {
+      if (tries > 1) return { created, stored, moving };
+      // Retention has taken what was there a moment ago, or somebody has emptied the register of the lanes.
+      this.lanes.forget();
+    }
+    const later = await this.store(missing, tries + 1);
+    return {
+      created: new Map([...created, ...later.created]),
+      stored: new Map([...stored, ...later.stored]),
+      moving: later.moving,
+    };
   }
 
   /** Two processes that store the same ids in another order may deadlock; then nothing is stored, and it is tried again. */
@@ -201,7 +237,7 @@ export class QueueService {
       try {
         return await this.database.query(insertOperations(operations));
       } catch (error) {
-        if (!ROLLED_BACK.test(sqlStateOf(error) ?? '') || retries >= INSERT_RETRIES) throw error;
+        if (!isRolledBack(error) || retries >= INSERT_RETRIES) throw error;
         await wait(exponentialBackOff(INSERT_BACK_OFF, retries));
       }
     }
@@ -229,17 +265,6 @@ async function findPlace(tx: SqlClient, id: string): Promise<Place> {
   const { rows } = await tx.query<Place>(selectPlace(id));
   if (rows[0] === undefined) throw new ServiceError('OPERATION_NOT_FOUND', `There is no operation ${id}`, { id });
   return rows[0];
-}
-
-async function notCancellable(tx: SqlClient, id: string): Promise<ServiceError> {
-  const { status } = await findPlace(tx, id);
-  return new ServiceError(
-    'NOT_CANCELLABLE',
-    `Operation ${id} is ${status}; only a waiting operation can be cancelled`,
-    {
-      status,
-    },
-  );
 }
 
 /** What `settleChunk` answers. */

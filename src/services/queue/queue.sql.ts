@@ -12,11 +12,13 @@ export interface InsertedRow {
   scheduled: readonly string[];
   /** The new ones, where not all were; null where all were. */
   ids: readonly string[] | null;
+  /** Targets whose operations were left out, because their tables are just being moved to another lane. */
+  moving: readonly string[];
 }
 
 /**
- * Stores new operations, and those that are due in `pending`. Operations whose target is not registered (see `registerLanes`)
- * are left out.
+ * Stores new operations, and those that are due in `pending`. Operations are left out whose target is not registered (see
+ * `registerLanes`), or is just being moved to another lane: a move may take minutes, and nobody else's operations wait for it.
  */
 export function insertOperations(operations: readonly NewOperation[]): SqlStatement {
   const column = <K extends keyof NewOperation>(name: K) => operations.map((operation) => operation[name]);
@@ -34,7 +36,7 @@ export function insertOperations(operations: readonly NewOperation[]): SqlStatem
       ),
       -- Locked, so that no operation comes into a lane that its table leaves meanwhile: see moveTargets.
       l as materialized (
-        select target, lane from batch.lanes where target = any($14::text[]) order by target for share
+        select target, lane from batch.lanes where target = any($14::text[]) order by target for share skip locked
       ),
       o as (
         insert into batch.operations (id, type, target, key, "values", on_conflict, conflict_key, must_exist, priority,
@@ -56,7 +58,8 @@ export function insertOperations(operations: readonly NewOperation[]): SqlStatem
         select seq, run_at, priority, lane, ${SIZE_KB} from o where run_at > now()
       )
       select coalesce(array_agg(id) filter (where run_at > now()), '{}') as scheduled,
-        case when count(*) < cardinality($1::uuid[]) then coalesce(array_agg(id), '{}') end as ids
+        case when count(*) < cardinality($1::uuid[]) then coalesce(array_agg(id), '{}') end as ids,
+        array(select target from batch.lanes where target = any($14::text[]) and target not in (select target from l)) as moving
       from o`,
     values: [
       encodeTexts(column('id')),
@@ -93,6 +96,11 @@ export function selectRequests(ids: readonly string[]): SqlStatement {
 /** Waits for the chunk that has the lane, and keeps new ones off it until the end of this transaction. */
 export function lockLane(lane: number): SqlStatement {
   return { text: 'select pg_advisory_xact_lock($1::int, $2::int)', values: [LANE_LOCK, lane] };
+}
+
+/** As `lockLane`, where nobody has the lane or queues for it; `held` says so. */
+export function tryLockLane(lane: number): SqlStatement {
+  return { text: 'select pg_try_advisory_xact_lock($1::int, $2::int) as held', values: [LANE_LOCK, lane] };
 }
 
 /** Where an operation stands in `pending`. */
@@ -289,38 +297,71 @@ export function selectPlace(id: string): SqlStatement {
   };
 }
 
-/** Takes an operation out of the queue, with its outcome. Answers no row when it was not in the queue. */
-export function cancelOperation({ seq, priority, lane }: QueuedRow): SqlStatement {
+/**
+ * Takes operations out of `pending`, with their outcome. Answers those that were there. For whoever has the lane: a chunk that had
+ * claimed one of them could not settle.
+ */
+export function cancelPending(lane: number, rows: readonly QueuedRow[]): SqlStatement {
   return {
+    name: 'batch.cancel_pending',
     text: `
       with removed as (
-        delete from batch.pending where lane = $3::int2 and priority = $2::int2 and seq = $1::int8 returning seq, attempts
-      ),
-      unscheduled as (
-        delete from batch.delayed where seq = $1::int8 returning seq, attempts
+        delete from batch.pending p using unnest($2::int2[], $3::int8[]) c(priority, seq)
+        where p.lane = $1::int2 and p.priority = c.priority and p.seq = c.seq
+        returning p.seq, p.attempts
       )
       insert into batch.outcomes (seq, status, rows_affected, attempts)
-      select seq, 'cancelled', 0, attempts from (table removed union all table unscheduled) gone
+      select seq, 'cancelled', 0, attempts from removed
       returning seq`,
-    values: [seq, priority, lane],
+    values: [lane, rows.map(({ priority }) => priority), rows.map(({ seq }) => seq)],
   };
 }
 
 /**
- * Puts a failed or cancelled operation back where it belongs: into `pending`, or `delayed` when its time has not come. Answers
- * no row when it was neither. The delete draws the transaction id before the sequence is drawn from, as above.
+ * Takes an operation out of `delayed`, with its outcome. Answers no row when it was not there.
+ *
+ * It needs no lane. Nobody executes what lies here: whoever releases it locks its row first, so one of both comes too late. And a
+ * chunk that still finds it here only puts off what follows on its row, which comes back by itself.
+ */
+export function cancelDelayed(seq: number): SqlStatement {
+  return {
+    name: 'batch.cancel_delayed',
+    text: `
+      with removed as (
+        delete from batch.delayed where seq = $1::int8 returning seq, attempts
+      )
+      insert into batch.outcomes (seq, status, rows_affected, attempts)
+      select seq, 'cancelled', 0, attempts from removed
+      returning seq`,
+    values: [seq],
+  };
+}
+
+/** What `requeueOperation` answers, in one row. */
+export interface RequeuedRow {
+  /** True when the operation's table is just being moved to another lane; then nothing was changed. */
+  moving: boolean;
+  /** False when the operation had neither failed nor been cancelled. */
+  requeued: boolean;
+}
+
+/**
+ * Puts a failed or cancelled operation back where it belongs: into `pending`, or `delayed` when its time has not come. The delete
+ * draws the transaction id before the sequence is drawn from, as above.
  */
 export function requeueOperation(seq: number): SqlStatement {
   return {
     text: `
-      with undone as materialized (
-        delete from batch.outcomes where seq = $1::int8 and status in ('failed', 'cancelled') returning seq, attempts
+      with table_of as materialized (select target from batch.operations where seq = $1::int8),
+      -- It may be in another lane by now.
+      l as materialized (
+        select target, lane from batch.lanes where target = (select target from table_of) for share skip locked
+      ),
+      undone as materialized (
+        delete from batch.outcomes where seq = $1::int8 and status in ('failed', 'cancelled') and exists (select from l)
+        returning seq, attempts
       ),
       reentry as materialized (select seq, attempts, nextval('batch.reentries') from undone),
-      -- Its table may be in another lane by now.
-      l as materialized (
-        select target, lane from batch.lanes where target = (select target from batch.operations where seq = $1::int8) for share
-      ),
       o as (
         update batch.operations o set lane = l.lane from reentry, l where o.seq = reentry.seq and l.target = o.target
         returning o.*, reentry.attempts
@@ -333,7 +374,8 @@ export function requeueOperation(seq: number): SqlStatement {
         insert into batch.delayed (seq, available_at, priority, lane, attempts, size_kb)
         select o.seq, o.run_at, o.priority, o.lane, o.attempts, ${SIZE_KB} from o where o.run_at > now()
       )
-      select seq from o`,
+      select exists (select from batch.lanes join table_of using (target)) and not exists (select from l) as moving,
+        exists (select from o) as requeued`,
     values: [seq],
   };
 }

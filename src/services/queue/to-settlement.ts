@@ -1,3 +1,5 @@
+import type { IOperationError } from '../../interfaces/operation.js';
+import { cutText } from '../errors/cut-text.js';
 import type { DeferredOutcome, Outcome, SettledOperation } from './operation-record.js';
 import type { DeferredRow, OutcomeRow } from './queue.sql.js';
 
@@ -24,8 +26,7 @@ export function toDeferredRow({ operation, outcome }: DeferredOperation): Deferr
     ...{ seq, priority, lane, reason, delayMs, rowKeys },
     // Who waits behind another was not tried.
     attempts: Math.min(reason === 'retry' ? attempts + 1 : attempts, MAX_ATTEMPTS),
-    code: error?.code ?? null,
-    message: error?.message ?? null,
+    ...errorColumns(error),
   };
 }
 
@@ -41,13 +42,22 @@ export function toOutcomeRow({ operation, outcome }: DecidedOperation): OutcomeR
     status: outcome.status,
     rowsAffected: outcome.status === 'completed' ? outcome.rowsAffected : 0,
     attempts: Math.min(operation.attempts + 1, MAX_ATTEMPTS),
-    code: error?.code ?? null,
-    message: error?.message ?? null,
-    constraint: error?.constraint ?? null,
-    column: error?.column ?? null,
+    ...errorColumns(error),
+    constraint: cutOrNull(error?.constraint),
+    column: cutOrNull(error?.column),
     sqlState: error?.sqlState ?? null,
   };
 }
+
+/**
+ * Whoever has made the error may have quoted values of megabytes in it, and a trigger may name constraint and column as it likes. What is
+ * stored here is what answers and notifications tell, so it is cut here, for all of them.
+ */
+function errorColumns(error: IOperationError | undefined): Pick<OutcomeRow, 'code' | 'message'> {
+  return { code: error?.code ?? null, message: cutOrNull(error?.message) };
+}
+
+const cutOrNull = (text: string | undefined): string | null => (text === undefined ? null : cutText(text));
 
 export function countFailures(settled: readonly DecidedOperation[]): Map<string, number> {
   const counts = new Map<string, number>();

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { MessageProperties, Options } from 'amqplib';
+import { cutText } from '../errors/cut-text.js';
 
 /** Why a message is left to people. */
 export interface ParkingReason {
@@ -14,7 +15,7 @@ export const PARKED_CODE_HEADER = 'x-batch-code';
 export const PARKED_REASON_HEADER = 'x-batch-reason';
 export const PARKED_AT_HEADER = 'x-batch-parked-at';
 const EXPIRATION_HEADER = 'x-batch-expiration';
-const DROPPED_HEADERS_HEADER = 'x-batch-headers-dropped';
+export const DROPPED_HEADERS_HEADER = 'x-batch-headers-dropped';
 
 /** What the broker counts about the deliveries of a message, and what became of them. */
 const DELIVERY_HEADERS =
@@ -42,7 +43,7 @@ export function toParked(properties: MessageProperties, { code, reason }: Parkin
       ...affordable(withoutCopies(headersOf(properties))),
       [PARKED_ID_HEADER]: randomUUID(),
       [PARKED_CODE_HEADER]: code,
-      [PARKED_REASON_HEADER]: reason.slice(0, LONGEST_REASON),
+      [PARKED_REASON_HEADER]: cutText(reason, LONGEST_REASON),
       [PARKED_AT_HEADER]: now.toISOString(),
       ...(expiration !== undefined && { [EXPIRATION_HEADER]: expiration }),
     },

@@ -1,4 +1,5 @@
 import { connect, type Channel, type ChannelModel, type GetMessage } from 'amqplib';
+import { ownValue } from '../values/own-value.js';
 import { ConfirmedSender } from './confirmed-sender.js';
 import {
   PARKED_AT_HEADER,
@@ -122,7 +123,7 @@ function isNamed({ properties }: GetMessage, id: string | undefined): boolean {
 
 function describe({ content, properties }: GetMessage): ParkedMessage {
   const { messageId } = properties as { messageId?: string };
-  const header = (name: string): string => String(properties.headers?.[name] ?? '');
+  const header = (name: string): string => String(ownValue(properties.headers ?? {}, name) ?? '');
   return {
     id: header(PARKED_ID_HEADER),
     ...(messageId !== undefined && { messageId }),

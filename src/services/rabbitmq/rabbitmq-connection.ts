@@ -3,6 +3,7 @@ import { connect, type ChannelModel, type RecoveringChannelModel } from 'amqplib
 import { withTimeout } from '../observability/with-timeout.js';
 import { checkBrokerVersion, UnsupportedBrokerError } from './broker-version.js';
 import { TopologyConflictError } from './topology.js';
+import { dropUnreadableHeaders } from './unreadable-headers.js';
 
 export interface RabbitmqConnectionOptions {
   url: string;
@@ -19,7 +20,8 @@ export interface RabbitmqConnectionOptions {
 /** An attempt costs little, and whoever calls or is to be notified waits for it: at most a second after the broker is back. */
 const RECOVERY = { initialDelay: 100, maxDelay: 1000, factor: 2, jitter: 0.2 };
 const CONNECT_TIMEOUT_MS = 10_000;
-const HEARTBEAT_SECONDS = 15;
+/** Nobody else has the messages of a process that says nothing any more before the broker gives it up: after two to three of these. */
+const HEARTBEAT_SECONDS = 5;
 /** A broker that is just starting may leave a declaration without an answer, and its heart beats all the same. */
 const SET_UP_TIMEOUT_MS = 10_000;
 /** A broker that is gone without a word never answers the close. */
@@ -111,6 +113,7 @@ export class RabbitmqConnection {
     model.once('close', () => (closed = true));
     model.on('error', () => undefined);
     checkBrokerVersion(model.connection.serverProperties);
+    dropUnreadableHeaders(model);
     const { setUp, setUpTimeoutMs = SET_UP_TIMEOUT_MS } = this.options;
     const attempt: { broken?: string } = {};
     this.settingUp = attempt;

@@ -1,8 +1,11 @@
 import type { Channel, ChannelModel } from 'amqplib';
 import { EVENTS_EXCHANGE } from '../../interfaces/settled-event.js';
 
-/** After so many deliveries that came back a message is dead-lettered: it may be what ends the process. */
-const DELIVERY_LIMIT = 20;
+/**
+ * After so many deliveries that came back a message is dead-lettered. The service finds a message that ends its process long before;
+ * a lost connection counts as well, for every message that was at hand, so this may not be small.
+ */
+const DELIVERY_LIMIT = 1000;
 
 /** RabbitMQ 4 drops a message after 20 deliveries where nothing is said, and each look at a parked one is a delivery. */
 const PARKED_DELIVERY_LIMIT = 1_000_000;
@@ -42,6 +45,8 @@ export async function declareRpcTopology(model: ChannelModel, queue: string): Pr
     'x-queue-type': 'quorum',
     'x-dead-letter-exchange': exchange,
     'x-delivery-limit': DELIVERY_LIMIT,
+    // Of two processes that take from it each would have every other message of a publisher, and nobody could keep their order.
+    'x-single-active-consumer': true,
   });
 }
 
@@ -58,7 +63,11 @@ export async function declareEventsExchange(model: ChannelModel): Promise<void> 
   await declareExchange(model, EVENTS_EXCHANGE, 'topic');
 }
 
-async function declareQueue(model: ChannelModel, name: string, args: Record<string, string | number>): Promise<void> {
+async function declareQueue(
+  model: ChannelModel,
+  name: string,
+  args: Record<string, string | number | boolean>,
+): Promise<void> {
   await declare(model, 'queue', name, (channel) => channel.assertQueue(name, { durable: true, arguments: args }));
 }
 
@@ -97,7 +106,8 @@ function isPreconditionFailed(error: unknown): error is Error {
 
 /** RabbitMQ's own words, which name the argument and both values. */
 function reasonOf(error: Error): string {
-  return /PRECONDITION_FAILED - (.*?)"?$/.exec(error.message)?.[1] ?? error.message;
+  const [, reason] = /PRECONDITION_FAILED - (.*)/.exec(error.message) ?? [];
+  return reason?.replace(/"$/, '') ?? error.message;
 }
 
 function cure(kind: 'queue' | 'exchange'): string {

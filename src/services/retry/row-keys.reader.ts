@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { isolate } from '../../batch/isolate.js';
 import { sendAlong } from '../database/send-along.js';
 import type { SqlClient } from '../database/sql.js';
-import { errorKind } from '../database/sql-state.js';
+import { classifyFailure } from '../database/classify-failure.js';
 import { toBlame } from '../database/to-blame.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
 import { namedRows } from './named-rows.js';
@@ -41,7 +41,8 @@ async function hashAll(tx: SqlClient, sources: readonly Source[]): Promise<HashR
   try {
     return await hashInSavepoint(tx, sources);
   } catch (error) {
-    if (errorKind(error) === 'transient') throw error;
+    const kind = classifyFailure(error);
+    if (kind === 'transient' || kind === 'bug') throw error;
   }
   const hashes: HashRow[] = [];
   for (const source of sources) hashes.push(...(await hashCarefully(tx, source)));
@@ -58,7 +59,8 @@ async function hashCarefully(tx: SqlClient, { rows: all, ...source }: Source): P
       return rows.map(({ ord }) => [byOrd.get(ord)!]);
     },
     blame: toBlame,
-    failure: ({ ord }, error) => (errorKind(error) === 'systemic' ? [{ ord, hash: hashOfAllValues(source.key) }] : []),
+    failure: ({ ord }, error) =>
+      classifyFailure(error) === 'systemic' ? [{ ord, hash: hashOfAllValues(source.key) }] : [],
   });
   return hashes.flat();
 }

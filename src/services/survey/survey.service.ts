@@ -3,7 +3,7 @@ import { isolate } from '../../batch/isolate.js';
 import { parseTargetName, tableSql } from '../catalog/target-name.js';
 import { UNKNOWN_SEQUENCE } from '../catalog/table.js';
 import type { SqlClient } from '../database/sql.js';
-import { errorKind } from '../database/sql-state.js';
+import { classifyFailure } from '../database/classify-failure.js';
 import { toBlame } from '../database/to-blame.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
 import { NOTHING_KNOWN, rankKey, type KnownRows, type Knowledge } from '../planner/knowledge.js';
@@ -78,7 +78,7 @@ class Survey {
       ]);
       return { tables: toTables(searches, found as Found[]), floors: floors as Floors };
     } catch (error) {
-      refuseTransient(error);
+      refuseOthers(error);
     }
     const found: Found[] = [];
     for (const search of searches) found.push(await this.searchCarefully(search));
@@ -125,7 +125,7 @@ class Survey {
       const [floors] = await this.inSavepoint([() => this.floors(sequences)]);
       return floors!;
     } catch (error) {
-      refuseTransient(error);
+      refuseOthers(error);
       return new Map();
     }
   }
@@ -135,7 +135,7 @@ class Survey {
     try {
       return await this.rankAll(type, all);
     } catch (error) {
-      refuseTransient(error);
+      refuseOthers(error);
     }
     const castable = await isolate<FamilyValue, FamilyValue[]>(all, {
       attempt: async (some) => {
@@ -191,6 +191,8 @@ function toTables(searches: readonly Search[], found: readonly Found[]): Map<str
   return tables;
 }
 
-function refuseTransient(error: unknown): void {
-  if (errorKind(error) === 'transient') throw error;
+/** Throws what says nothing about the values that were asked for. */
+function refuseOthers(error: unknown): void {
+  const kind = classifyFailure(error);
+  if (kind === 'transient' || kind === 'bug') throw error;
 }

@@ -34,7 +34,15 @@ export class RefusedError extends Error {
 }
 
 /** Codes that say nothing about the operation itself. */
-const PASSING = ['SERVICE_UNAVAILABLE', 'SHUTTING_DOWN', 'QUEUE_FULL', 'OVERLOADED', 'RATE_LIMITED', 'INTERNAL_ERROR'];
+const PASSING = [
+  'SERVICE_UNAVAILABLE',
+  'SHUTTING_DOWN',
+  'QUEUE_FULL',
+  'OVERLOADED',
+  'LANE_BUSY',
+  'RATE_LIMITED',
+  'INTERNAL_ERROR',
+];
 
 export function toAnswerError(code: string, message: string): UnknownAnswerError | RefusedError {
   return PASSING.includes(code) ? new UnknownAnswerError(code) : new RefusedError(code, message);

@@ -1,7 +1,7 @@
 import { cp, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { buildService } from '../../support/service-process.js';
+import { buildService } from '../../support/build-service.js';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 

@@ -10,6 +10,9 @@ import { clientOptions, databaseEnvironment, type DatabaseConnection } from '../
 
 const COMMAND = /^(begin|commit|rollback|savepoint|release|set )/;
 
+/** For a writer outside of the service: its bugs are thrown. */
+export const THROW_BUGS = { report: () => false };
+
 /**
  * A connection as the service has it, which remembers what it was sent: for tests that look at surveys, plans and statements
  * one by one.

@@ -9,7 +9,7 @@ import { MARK, ODD_COLUMN, ODD_TABLE, quoted, SCHEMA } from './arbitraries.js';
 import { recordSql } from './sql-recorder.js';
 
 /** What a request may be refused with, whatever it holds: none of these is the caller's doing. */
-const OUR_FAULTS = ['INTERNAL_ERROR', 'SERVICE_UNAVAILABLE', 'SHUTTING_DOWN', 'QUEUE_FULL', 'OVERLOADED'];
+const OUR_FAULTS = ['INTERNAL_ERROR', 'SERVICE_UNAVAILABLE', 'SHUTTING_DOWN', 'QUEUE_FULL', 'OVERLOADED', 'LANE_BUSY'];
 
 /** A service that is watched for what no request may do to it. */
 export interface FuzzedService {

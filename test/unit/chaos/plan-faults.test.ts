@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../src/demo/random.js';
 import { planFaults } from '../../chaos/faults/plan-faults.js';
 import { readOptions, UsageError } from '../../chaos/options.js';
+import { weaknessesOf } from '../../chaos/weaknesses.js';
 
 const COUNTS = { kills: 20, restarts: 3, pauses: 2, cuts: 4 };
 
@@ -29,7 +30,31 @@ describe('the options of the fault bench', () => {
     expect(readOptions(['--negative', 'all', '--kills', '99'])).toMatchObject({ run: { kills: 99, restarts: 2 } });
   });
 
+  it('make a quick run shorter, and its control shorter still; what is given counts all the same', () => {
+    expect(readOptions(['--quick'])).toMatchObject({ run: { kills: 40, restarts: 2, recoveryMs: 10_000 } });
+    expect(readOptions(['--quick', '--negative', 'new-ids'])).toMatchObject({ run: { kills: 4, restarts: 1 } });
+    expect(readOptions(['--quick', '--kills', '9', '--recovery', '2000'])).toMatchObject({
+      run: { kills: 9, restarts: 2, recoveryMs: 2000 },
+    });
+  });
+
   it.each([['--kills', '-1'], ['--kills', 'many'], ['--negative', 'hope'], ['--loud']])('refuse %s %s', (...args) => {
     expect(() => readOptions(args)).toThrow(UsageError);
+  });
+});
+
+describe('a run without a violation', () => {
+  const GOOD = { lanes: 3, resent: 1, faults: { 'kill worker': 1 } };
+
+  it('shows enough when operations were in three lanes and some had to be sent again', () => {
+    expect(weaknessesOf(GOOD)).toEqual([]);
+    expect(weaknessesOf({ ...GOOD, resent: 0, faults: {} })).toEqual([]);
+  });
+
+  it.each([
+    [{ lanes: 2 }, 'operations were in 2 lanes, not in 3 at least'],
+    [{ resent: 0 }, 'no operation was sent again, so no fault met a request'],
+  ])('shows too little with %o', (given, weakness) => {
+    expect(weaknessesOf({ ...GOOD, ...given })).toEqual([weakness]);
   });
 });

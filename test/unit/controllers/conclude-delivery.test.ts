@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { concludeDelivery, requeueDelayMs, type Conclusion } from '../../../src/controllers/rpc/conclude-delivery.js';
+import { concludeDelivery, isPassing, type Conclusion } from '../../../src/controllers/rpc/conclude-delivery.js';
 import type { ErrorCode, IServiceError } from '../../../src/interfaces/error.js';
 
 const error = (code: ErrorCode): IServiceError => ({ status: 'error', code, message: code });
@@ -13,11 +13,13 @@ describe('concludeDelivery', () => {
     ['PAYLOAD_TOO_LARGE', true, 'acknowledge'],
     ['PAYLOAD_TOO_LARGE', false, 'park'],
     ['SERVICE_UNAVAILABLE', true, 'acknowledge'],
-    ['SERVICE_UNAVAILABLE', false, 'requeue'],
-    ['SHUTTING_DOWN', false, 'requeue'],
+    ['SERVICE_UNAVAILABLE', false, 'retry'],
+    ['SHUTTING_DOWN', false, 'retry'],
     ['QUEUE_FULL', true, 'acknowledge'],
-    ['QUEUE_FULL', false, 'requeue'],
-    ['OVERLOADED', false, 'requeue'],
+    ['QUEUE_FULL', false, 'retry'],
+    ['OVERLOADED', false, 'retry'],
+    ['LANE_BUSY', true, 'acknowledge'],
+    ['LANE_BUSY', false, 'retry'],
     ['INTERNAL_ERROR', true, 'acknowledge'],
     ['INTERNAL_ERROR', false, 'park'],
     ['MALFORMED_MESSAGE', true, 'park'],
@@ -32,14 +34,22 @@ describe('concludeDelivery', () => {
     ['UNKNOWN_TARGET', false, 'park'],
     ['SERVICE_UNAVAILABLE', true, 'acknowledge'],
     ['SERVICE_UNAVAILABLE', false, 'park'],
-    ['SHUTTING_DOWN', false, 'requeue'],
+    ['SHUTTING_DOWN', false, 'retry'],
+    ['LANE_BUSY', false, 'retry'],
   ])('%s of a message that would take effect twice, answered: %s → %s', (code, answered, conclusion) => {
     expect(concludeDelivery(code && error(code), { answered, repeatable: false })).toBe(conclusion);
   });
 });
 
-describe('requeueDelayMs', () => {
-  it('doubles up to half a minute', () => {
-    expect([0, 1, 2, 3, 10, 20].map(requeueDelayMs)).toEqual([500, 1000, 2000, 4000, 30_000, 30_000]);
+describe('isPassing', () => {
+  it.each<[code: ErrorCode, passing: boolean]>([
+    ['SERVICE_UNAVAILABLE', true],
+    ['QUEUE_FULL', true],
+    ['OVERLOADED', true],
+    ['SHUTTING_DOWN', true],
+    ['UNKNOWN_TARGET', false],
+    ['INTERNAL_ERROR', false],
+  ])('%s: the next message would meet the same: %s', (code, passing) => {
+    expect(isPassing(error(code))).toBe(passing);
   });
 });

@@ -45,14 +45,13 @@ describe('Deliveries', () => {
     expect(told.slice(4)).toEqual(['ack up to 4']);
   });
 
-  it('does not acknowledge what it gave back', async () => {
-    const { told, deliveries, messages, acknowledge } = deliver(1, 2, 3, 4);
-    deliveries.giveBack(messages.get(2)!, 'queue');
-    deliveries.giveBack(messages.get(3)!, 'dead_letters');
-    acknowledge(1, 4);
+  it('does not acknowledge what it rejected', async () => {
+    const { told, deliveries, messages, acknowledge } = deliver(1, 2, 3);
+    deliveries.reject(messages.get(2)!);
+    acknowledge(1, 3);
     await turn();
-    // The broker has 2 and 3 no longer under way, so they are not among those up to 4.
-    expect(told).toEqual(['nack 2 to queue', 'nack 3', 'ack up to 4']);
+    // The broker has 2 no longer under way, so it is not among those up to 3.
+    expect(told).toEqual(['nack 2', 'ack up to 3']);
   });
 
   it('acknowledges at once when the channel is about to be closed, and nothing twice', async () => {
@@ -78,6 +77,6 @@ describe('Deliveries', () => {
     deliveries.acknowledge(message(1));
     deliveries.acknowledge(message(3));
     expect(() => deliveries.flush()).not.toThrow();
-    expect(() => deliveries.giveBack(message(2), 'queue')).not.toThrow();
+    expect(() => deliveries.reject(message(2))).not.toThrow();
   });
 });

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { BadRequestException, HttpException, NotFoundException, UnsupportedMediaTypeException } from '@nestjs/common';
 import { describe, expect, it } from 'vitest';
 import { toProblem } from '../../../src/controllers/http/filters/to-problem.js';
+import { NoPlaceError } from '../../../src/services/database/places.js';
 import { ServiceError } from '../../../src/services/errors/service-error.js';
 
 const databaseError = (code: string): Error =>
@@ -54,6 +55,8 @@ describe('toProblem', () => {
     ['a database that refuses connections', networkError('ECONNREFUSED'), 503, 'SERVICE_UNAVAILABLE'],
     ['a connection that breaks', networkError('EPIPE'), 503, 'SERVICE_UNAVAILABLE'],
     ['a pool that has no connection', new Error('timeout exceeded when trying to connect'), 503, 'SERVICE_UNAVAILABLE'],
+    ['a lock that is not free in time', databaseError('55P03'), 503, 'SERVICE_UNAVAILABLE'],
+    ['no connection for a request', new NoPlaceError(6, 5000), 503, 'OVERLOADED'],
     ['a wrong statement of ours', databaseError('42601'), 500, 'INTERNAL_ERROR'],
     ['a bug', new TypeError('x is not a function'), 500, 'INTERNAL_ERROR'],
     ['a fault that NestJS tells', new HttpException('broken', 500), 500, 'INTERNAL_ERROR'],

@@ -1,5 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import type { ILaneFault } from '../../../interfaces/lane.js';
+import { FAULT_KINDS, type FaultKind, type ILaneFault } from '../../../interfaces/lane.js';
 
 export class LaneFaultDto implements ILaneFault {
   @ApiProperty({ type: 'integer', minimum: 0, maximum: 63, example: 17 })
@@ -17,6 +17,16 @@ export class LaneFaultDto implements ILaneFault {
 
   @ApiProperty({ description: 'How often it was tried.', example: 20 })
   failures!: number;
+
+  @ApiProperty({
+    enum: FAULT_KINDS,
+    description:
+      'What kind of failure it met last. transient: of the server, the connection or other transactions; systemic: a ' +
+      'statement of the service itself cannot run; operation: it fails when its chunk is committed; unknown: its SQLSTATE ' +
+      'does not say; bug: an error of the service itself.',
+    example: 'transient',
+  })
+  kind!: FaultKind;
 
   @ApiProperty({ description: 'What it met last.', example: 'canceling statement due to lock timeout' })
   message!: string;

@@ -7,7 +7,7 @@ import { toProblem, type Problem } from './to-problem.js';
 
 const RETRY_AFTER_SECONDS = 2;
 /** The service works as it should. */
-const NO_FAULT: readonly ErrorCode[] = ['QUEUE_FULL', 'OVERLOADED', 'SHUTTING_DOWN'];
+const NO_FAULT: readonly ErrorCode[] = ['QUEUE_FULL', 'OVERLOADED', 'LANE_BUSY', 'SHUTTING_DOWN'];
 
 /** Answers every error of the REST side as `application/problem+json`, counts it, and leaves a line in the log that has its request id. */
 @Catch()

@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../../interfaces/error.js';
 import type { Json } from '../../../interfaces/json.js';
 import { describeError } from '../../../services/errors/error-catalog.js';
 import { ServiceError } from '../../../services/errors/service-error.js';
+import { ownValue } from '../../../services/values/own-value.js';
 import { toServiceError } from '../../to-service-error.js';
 
 /** A problem after RFC 9457, but for what only the request knows. */
@@ -69,5 +70,5 @@ function isUnreadableBody(cause: unknown): boolean {
 }
 
 function propertyOf(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+  return typeof value === 'object' && value !== null ? ownValue(value as Record<string, unknown>, name) : undefined;
 }

@@ -1,5 +1,6 @@
 import { Injectable, type PipeTransform } from '@nestjs/common';
 import { LANES } from '../../../services/catalog/table.js';
+import { cutText } from '../../../services/errors/cut-text.js';
 import { ServiceError } from '../../../services/errors/service-error.js';
 
 /** Refuses with `INVALID_REQUEST` what cannot be a lane. */
@@ -9,7 +10,7 @@ export class LanePipe implements PipeTransform<string, number> {
     if (/^\d{1,2}$/.test(value) && Number(value) < LANES) return Number(value);
     throw new ServiceError(
       'INVALID_REQUEST',
-      `A lane is a number from 0 to ${LANES - 1}, got '${value.slice(0, 100)}'`,
+      `A lane is a number from 0 to ${LANES - 1}, got '${cutText(value, 100)}'`,
       { parameter: 'lane' },
     );
   }

@@ -1,0 +1,24 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { RmqContext } from '@nestjs/microservices';
+import type { PipelinePlace } from '../../services/intake/submission-pipeline.js';
+
+type RmqContextArgs = ConstructorParameters<typeof RmqContext>[0];
+
+/** The context of a message over RabbitMQ, with its place among those that keep their order. */
+export class OrderedRmqContext extends RmqContext {
+  constructor(
+    args: RmqContextArgs,
+    readonly place: PipelinePlace,
+  ) {
+    super(args);
+  }
+}
+
+/**
+ * The parameter of a handler that says where its message stands. Undefined over TCP, where the messages of a connection come one
+ * after another and nothing is tried again.
+ */
+export const MessagePlace = createParamDecorator((_: unknown, context: ExecutionContext): PipelinePlace | undefined => {
+  const carrier = context.switchToRpc().getContext<object>();
+  return carrier instanceof OrderedRmqContext ? carrier.place : undefined;
+});

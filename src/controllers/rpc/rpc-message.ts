@@ -1,0 +1,238 @@
+import { Logger } from '@nestjs/common';
+import type { MessageHandler } from '@nestjs/microservices';
+import type { Channel, ConsumeMessage } from 'amqplib';
+import type { IServiceError } from '../../interfaces/error.js';
+import { RPC_PATTERNS, type ICreateBatchOperationsResponse } from '../../interfaces/rpc.js';
+import type { InFlightBudget, Release } from '../../services/backpressure/in-flight-budget.js';
+import type { PipelinePlace } from '../../services/intake/submission-pipeline.js';
+import type { MetricsService } from '../../services/observability/metrics.service.js';
+import { REQUEST_ID_HEADER, requestIdFrom, runInRequest } from '../../services/observability/request-context.js';
+import { isShort, type ParkingReason } from '../../services/rabbitmq/parked-message.js';
+import { writeTogether } from '../../services/rabbitmq/write-together.js';
+import { concludeDelivery, isPassing, type Conclusion } from './conclude-delivery.js';
+import { decodePacket } from './decode-packet.js';
+import type { Deliveries } from './deliveries.js';
+import type { InFlight } from './in-flight.js';
+import { fingerprintOf } from './message-fingerprint.js';
+import type { LineMessage, LineOutcome } from './message-line.js';
+import { OrderedRmqContext } from './ordered-rmq-context.js';
+import { encodeAnswer, refusal, runHandler, type RpcAnswer } from './rpc-answer.js';
+import { identify, type Identified } from './stable-identity.js';
+import { whileOpen } from './while-open.js';
+import { withinBudget } from './within-budget.js';
+
+/** What the messages of a channel have in common. */
+export interface MessageChannel {
+  channel: Channel;
+  deliveries: Deliveries;
+  handlers: ReadonlyMap<string, MessageHandler>;
+  maxBodyKb: number;
+  budget: InFlightBudget;
+  metrics: MetricsService;
+  /** What a stop waits for. */
+  inFlight: InFlight;
+  /** Resolves when the message is safely parked. */
+  park(message: ConsumeMessage, why: ParkingReason): Promise<void>;
+}
+
+const NOTHING_TO_TELL: LineOutcome = {};
+
+const logger = new Logger('RPC');
+
+/**
+ * A delivered message: how it is read, executed, answered and taken from the queue. It promises that it is acknowledged only after its
+ * handler is through and its answer is on the way (but for those that only wait, see `isLongPoll`), and that it is not lost silently.
+ */
+export class RpcMessage implements LineMessage {
+  readonly fingerprint: string | undefined;
+  /** Absent in an event. */
+  readonly refuse: ((refusal: IServiceError) => void) | undefined;
+  private readonly replyTo: string | undefined;
+  private identified: Identified | Error | undefined;
+
+  constructor(
+    private readonly message: ConsumeMessage,
+    private readonly at: MessageChannel,
+  ) {
+    this.replyTo = replyAddress(message);
+    // The broker says so itself; a header with the count may have been written by anybody.
+    this.fingerprint = message.fields.redelivered ? fingerprintOf(message) : undefined;
+    this.refuse = this.replyTo === undefined ? undefined : (err) => this.answerUnread(err);
+  }
+
+  get turn(): LineMessage['turn'] {
+    if (isCreation(this.request)) return 'pipelined';
+    if (this.replyTo !== undefined) return 'unordered';
+    // What cannot be read is over in a moment.
+    return this.request instanceof Error ? 'pipelined' : 'alone';
+  }
+
+  execute(place: PipelinePlace): Promise<LineOutcome> {
+    return this.at.inFlight.track(() => (this.replyTo === undefined ? this.runEvent(place) : this.runRequest(place)));
+  }
+
+  async giveUp(): Promise<void> {
+    const reason = 'Two processes ended while they executed it';
+    const { err } = refusal(new Error(reason));
+    if (this.replyTo !== undefined) this.reply({ err, isDisposed: true });
+    this.report('DELIVERY_LIMIT', 'park');
+    await this.at.inFlight.track(() => this.park({ code: 'DELIVERY_LIMIT', reason }));
+  }
+
+  private async runRequest(place: PipelinePlace): Promise<LineOutcome> {
+    if (isLongPoll(this.request)) {
+      this.at.deliveries.acknowledge(this.message);
+      void this.at.inFlight.track(async () => this.reply(await this.answer(place)));
+      return NOTHING_TO_TELL;
+    }
+    const answer = await this.answer(place);
+    // A channel that is closed has returned its messages; the redelivered one is answered then.
+    this.reply(answer);
+    this.conclude(concludeDelivery(answer.err, { answered: true, repeatable: this.repeatable }), answer.err);
+    return NOTHING_TO_TELL;
+  }
+
+  private async runEvent(place: PipelinePlace): Promise<LineOutcome> {
+    const answer = await this.answer(place);
+    const err = answer.err ?? refusalWithin(answer);
+    const conclusion = concludeDelivery(err, { answered: false, repeatable: this.repeatable || !place.begun });
+    const fault = err !== undefined && isPassing(err) ? err : undefined;
+    if (conclusion === 'retry') return { fault, again: true };
+    if (err !== undefined) {
+      this.at.metrics.recordRequestRefused('rabbitmq', err.code);
+      this.report(err.code, conclusion);
+    }
+    this.conclude(conclusion, err);
+    return { fault };
+  }
+
+  private answer(place: PipelinePlace): RpcAnswer | Promise<RpcAnswer> {
+    const { request, message } = this;
+    return runInRequest(requestIdOf(message, request), () => {
+      if (request instanceof Error) return refusal(request);
+      const { packet } = request;
+      const context = new OrderedRmqContext([message, this.at.channel, packet.pattern], place);
+      return withinBudget(
+        () => this.takeBudget(),
+        () => runHandler(this.at.handlers.get(packet.pattern), packet.pattern, packet.data, context),
+      );
+    });
+  }
+
+  /** Nobody would hear that an event is refused; how many there are at once is the prefetch's to say. */
+  private takeBudget(): Release {
+    const { length } = this.message.content;
+    return this.replyTo === undefined ? this.at.budget.hold(length) : this.at.budget.take(length);
+  }
+
+  /** Read when it is first asked for: reading may be what ends the process. */
+  private get request(): Identified | Error {
+    this.identified ??= read(this.message, this.at.maxBodyKb);
+    return this.identified;
+  }
+
+  /** What cannot be read is never executed. */
+  private get repeatable(): boolean {
+    return this.request instanceof Error || this.request.repeatable;
+  }
+
+  private answerUnread(err: IServiceError): void {
+    this.reply({ err, isDisposed: true });
+    this.at.deliveries.acknowledge(this.message);
+  }
+
+  private reply(answer: RpcAnswer): void {
+    if (answer.err !== undefined) this.at.metrics.recordRequestRefused('rabbitmq', answer.err.code);
+    const { correlationId } = this.message.properties as { correlationId?: string };
+    writeTogether(this.at.channel);
+    whileOpen(() => {
+      const options = { correlationId, contentType: 'application/json' };
+      this.at.channel.sendToQueue(this.replyTo!, encodeAnswer(answer), options);
+    });
+  }
+
+  private conclude(conclusion: Conclusion, err: IServiceError | undefined): void {
+    switch (conclusion) {
+      case 'acknowledge':
+        return this.at.deliveries.acknowledge(this.message);
+      case 'park': {
+        const { code = 'INTERNAL_ERROR', message: reason = '' } = err ?? {};
+        return void this.at.inFlight.track(() => this.park({ code, reason }));
+      }
+      case 'retry':
+        return;
+      default:
+        conclusion satisfies never;
+    }
+  }
+
+  /** Acknowledged only when it is safely parked. Where that fails, the broker keeps it as a dead letter, to be parked later. */
+  private async park(why: ParkingReason): Promise<void> {
+    const { deliveries } = this.at;
+    try {
+      await this.at.park(this.message, why);
+      deliveries.acknowledge(this.message);
+    } catch (failure) {
+      logger.warn(`A message could not be parked, it becomes a dead letter: ${(failure as Error).message}`);
+      deliveries.reject(this.message);
+    }
+  }
+
+  /** Nobody else hears of it. What a refusal says may quote the caller's values, so the log has the code only. */
+  private report(code: string, conclusion: Conclusion): void {
+    logger.warn({
+      msg: `A message without a caller to answer was refused: ${code}`,
+      code,
+      conclusion,
+      messageId: this.message.properties.messageId as unknown,
+    });
+  }
+}
+
+function read({ content, properties }: ConsumeMessage, maxBodyKb: number): Identified | Error {
+  try {
+    return identify(decodePacket(content, maxBodyKb), properties.messageId);
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+function isCreation(request: Identified | Error): boolean {
+  if (request instanceof Error) return false;
+  const { pattern } = request.packet;
+  return pattern === RPC_PATTERNS.createOperation || pattern === RPC_PATTERNS.createOperations;
+}
+
+/**
+ * It waits for up to half a minute and changes nothing: acknowledged when it is begun, so that many who wait do not use up the
+ * prefetch of those who write. If it is lost with this process, its caller asks again.
+ */
+function isLongPoll(request: Identified | Error): boolean {
+  return !(request instanceof Error) && request.packet.pattern === RPC_PATTERNS.waitForOperation;
+}
+
+/**
+ * Why operations of a list were refused, others of which were stored: a refusal that passes before any other. Nobody reads the list of
+ * results that an event has.
+ */
+function refusalWithin({ response }: RpcAnswer): IServiceError | undefined {
+  const { results } = (response ?? {}) as Partial<ICreateBatchOperationsResponse>;
+  if (!Array.isArray(results)) return undefined;
+  const errors = results.flatMap((entry) => ('error' in entry ? [entry.error] : []));
+  const [first] = errors;
+  if (first === undefined) return undefined;
+  const passing = errors.find(isPassing);
+  return passing ?? { ...first, message: `${errors.length} of ${results.length} operations: ${first.message}` };
+}
+
+function requestIdOf({ properties }: ConsumeMessage, request: Identified | Error): string {
+  const ofPacket = request instanceof Error ? undefined : request.packet.id;
+  return requestIdFrom(properties.headers?.[REQUEST_ID_HEADER] ?? ofPacket ?? properties.correlationId);
+}
+
+/** Where an answer goes; undefined where there is no address, or one that cannot be written: nobody would get the answer. */
+function replyAddress({ properties }: ConsumeMessage): string | undefined {
+  const { replyTo, correlationId = '' } = properties as { replyTo?: unknown; correlationId?: string };
+  if (typeof replyTo !== 'string' || replyTo === '') return undefined;
+  return isShort(replyTo) && isShort(correlationId) ? replyTo : undefined;
+}

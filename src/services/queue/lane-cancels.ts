@@ -1,0 +1,102 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { NoPlaceError } from '../database/places.js';
+import type { RequestConnections } from '../database/request-connections.js';
+import type { SqlClient } from '../database/sql.js';
+import { isLockNotAvailable } from '../database/classify-failure.js';
+import { laneBusy } from './lane-busy.js';
+import { cancelPending, lockLane, tryLockLane, type QueuedRow } from './queue.sql.js';
+
+/** Rows of one lane by sequence number. */
+type Rows = Map<number, QueuedRow>;
+
+/** Operations of one lane that are cancelled together. */
+interface Group {
+  rows: Rows;
+  /** The sequence numbers of those that were. */
+  cancelled: Promise<ReadonlySet<number>>;
+}
+
+/** Workers do not queue for a lane but look every 10 to 500 ms: without a pause callers could keep it from them for good. */
+const REST_MS = 50;
+
+/**
+ * Cancels pending operations. A chunk decides about what it has claimed, so a cancel needs the lane as well: at once where it is
+ * free, else by queueing for it. PostgreSQL then gives it the lane before the next chunk, so that it gets one which is never free.
+ * It promises that all callers who cancel in one lane share one transaction; that whoever cannot have the lane within about three
+ * seconds is told so; and that callers who cancel all the time leave the lane to chunks in between.
+ */
+export class LaneCancels {
+  /** By lane: the group that may still be joined. */
+  private readonly open = new Map<number, Group>();
+  /** By lane: resolves when the next group may begin. */
+  private readonly turns = new Map<number, Promise<unknown>>();
+
+  constructor(private readonly connections: RequestConnections) {}
+
+  /**
+   * @returns false when the operation is not pending in this lane any more, or when another caller has just cancelled it
+   * @throws ServiceError LANE_BUSY; NoPlaceError; what the database throws
+   */
+  async cancel(row: QueuedRow): Promise<boolean> {
+    const group = this.open.get(row.lane) ?? this.begin(row.lane);
+    const isFirst = !group.rows.has(row.seq);
+    group.rows.set(row.seq, row);
+    const cancelled = await group.cancelled;
+    return isFirst && cancelled.has(row.seq);
+  }
+
+  private begin(lane: number): Group {
+    const rows: Rows = new Map();
+    const turn = this.turns.get(lane) ?? Promise.resolve();
+    const done = turn.then(() => this.cancelAll(lane, rows));
+    const rest = ({ queued }: { queued: boolean }): Promise<void> | undefined => (queued ? delay(REST_MS) : undefined);
+    this.turns.set(
+      lane,
+      done.then(rest, () => undefined),
+    );
+    const group = { rows, cancelled: done.then(({ cancelled }) => cancelled) };
+    this.open.set(lane, group);
+    return group;
+  }
+
+  private async cancelAll(lane: number, rows: Rows): Promise<{ cancelled: ReadonlySet<number>; queued: boolean }> {
+    try {
+      const cancelled = await this.cancelIfFree(lane, rows);
+      if (cancelled !== undefined) return { cancelled, queued: false };
+      return { cancelled: await this.cancelInLine(lane, rows), queued: true };
+    } finally {
+      this.close(lane, rows);
+    }
+  }
+
+  /** Undefined when somebody else has the lane. */
+  private cancelIfFree(lane: number, rows: Rows): Promise<ReadonlySet<number> | undefined> {
+    return this.connections.transaction(async (tx) => {
+      const { rows: locks } = await tx.query<{ held: boolean }>(tryLockLane(lane));
+      return locks[0]?.held === true ? this.cancelRows(tx, lane, rows) : undefined;
+    });
+  }
+
+  private async cancelInLine(lane: number, rows: Rows): Promise<ReadonlySet<number>> {
+    try {
+      return await this.connections.lockingTransaction(async (tx) => {
+        await tx.query(lockLane(lane));
+        return this.cancelRows(tx, lane, rows);
+      });
+    } catch (error) {
+      if (!isLockNotAvailable(error) && !(error instanceof NoPlaceError)) throw error;
+      throw laneBusy(`A chunk that takes long, or another session, has lane ${lane}`, error);
+    }
+  }
+
+  /** Who comes from now on is too late for this transaction. */
+  private async cancelRows(tx: SqlClient, lane: number, rows: Rows): Promise<ReadonlySet<number>> {
+    this.close(lane, rows);
+    const { rows: cancelled } = await tx.query<{ seq: string }>(cancelPending(lane, [...rows.values()]));
+    return new Set(cancelled.map(({ seq }) => Number(seq)));
+  }
+
+  private close(lane: number, rows: Rows): void {
+    if (this.open.get(lane)?.rows === rows) this.open.delete(lane);
+  }
+}

@@ -1,0 +1,270 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { access, chmod, chown, mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/services/database/embedded-postgres.js';
+import { eventually } from '../support/eventually.js';
+import { startServiceProcess } from '../support/service-process.js';
+
+const run = promisify(execFile);
+const isRoot = process.getuid?.() === 0;
+
+describe('the embedded PostgreSQL', () => {
+  let folder: string;
+  let count = 0;
+  const started: EmbeddedPostgres[] = [];
+  const log: string[] = [];
+
+  const newDirectory = (): string => join(folder, `cluster-${++count}`);
+
+  async function start(directory: string, database?: string): Promise<EmbeddedPostgres> {
+    const server = await startEmbeddedPostgres({ directory, database, log: (line) => log.push(line) });
+    started.push(server);
+    return server;
+  }
+
+  async function query(
+    { host, port, username, password }: EmbeddedPostgres,
+    text: string,
+    database = 'postgres',
+  ): Promise<Record<string, unknown>[]> {
+    const client = new pg.Client({ host, port, user: username, password, database });
+    await client.connect();
+    try {
+      return (await client.query<Record<string, unknown>>(text)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  const pidFile = (directory: string): string => join(directory, 'data/postmaster.pid');
+
+  const runs = (directory: string): Promise<boolean> =>
+    access(pidFile(directory)).then(
+      () => true,
+      () => false,
+    );
+
+  async function postmasterPid(directory: string): Promise<number> {
+    return Number((await readFile(pidFile(directory), 'utf8')).split('\n')[0]);
+  }
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'batch-embedded-'));
+    await chmod(folder, 0o755);
+  });
+  afterEach(async () => {
+    for (const server of started.splice(0)) await server.stop();
+    log.length = 0;
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('keeps its data, its password and its port from one start to the next', async () => {
+    const directory = newDirectory();
+    const first = await start(directory, 'shop');
+    expect(first).toMatchObject({ host: '127.0.0.1', reused: false, directory });
+    await query(first, 'create table kept (id int)', 'shop');
+    await first.stop();
+    expect(await runs(directory)).toBe(false);
+
+    const second = await start(directory, 'shop');
+
+    expect(await query(second, 'select * from kept', 'shop')).toEqual([]);
+    expect(second).toMatchObject({ password: first.password, port: first.port, reused: false });
+  });
+
+  it('is reachable from this machine only, and only with its password, which nobody else may read', async () => {
+    const directory = newDirectory();
+    const server = await start(directory);
+
+    expect(await query(server, 'show listen_addresses')).toEqual([{ listen_addresses: '127.0.0.1' }]);
+    expect(await query(server, 'show unix_socket_directories')).toEqual([{ unix_socket_directories: '' }]);
+    await expect(query({ ...server, password: 'guess' }, 'select 1')).rejects.toMatchObject({ code: '28P01' });
+    expect((await stat(join(directory, 'data/embedded.json'))).mode & 0o777).toBe(0o600);
+    expect((await stat(directory)).mode & 0o777).toBe(0o700);
+    expect((await readdir(directory)).sort()).toEqual(['data', 'postgres.log']);
+  });
+
+  it('sorts and folds case the same on every machine, in UTF-8', async () => {
+    const server = await start(newDirectory());
+
+    expect(
+      await query(
+        server,
+        `select datlocprovider, datlocale, pg_encoding_to_char(encoding) as encoding, upper('é') as upper,
+          current_setting('timezone') as timezone
+        from pg_database where datname = 'postgres'`,
+      ),
+    ).toEqual([{ datlocprovider: 'b', datlocale: 'C.UTF-8', encoding: 'UTF8', upper: 'É', timezone: 'UTC' }]);
+  });
+
+  it('is one server for all who name its folder, started together or not; the last one stops it', async () => {
+    const directory = newDirectory();
+    const servers = await Promise.all([start(directory, 'shop'), start(directory, 'shop'), start(directory, 'shop')]);
+
+    expect(new Set(servers.map(({ port }) => port)).size).toBe(1);
+    expect(servers.filter(({ reused }) => !reused)).toHaveLength(1);
+    await servers[0]?.stop();
+    await servers[1]?.stop();
+    expect(await query(servers[2], 'select 1 as one', 'shop')).toEqual([{ one: 1 }]);
+    await servers[2]?.stop();
+    expect(await runs(directory)).toBe(false);
+  });
+
+  it('stops once, however often and at the same time it is told to', async () => {
+    const directory = newDirectory();
+    const [one, other] = await Promise.all([start(directory), start(directory)]);
+
+    await Promise.all([one.stop(), other.stop(), one.stop()]);
+    await one.stop();
+
+    expect(await runs(directory)).toBe(false);
+    expect(log.filter((line) => line.includes('is stopped'))).toHaveLength(1);
+  });
+
+  it('starts again after its server was killed', async () => {
+    const directory = newDirectory();
+    const before = await start(directory);
+    await query(before, 'create table kept (id int)');
+
+    process.kill(await postmasterPid(directory), 'SIGKILL');
+    await eventually(() => expect(log.join()).toContain('went away'));
+    await before.stop();
+    const after = await eventually(() => start(directory));
+
+    expect(after.reused).toBe(false);
+    expect(await query(after, 'select * from kept')).toEqual([]);
+  });
+
+  it('is not fooled by a lock file whose process id belongs to another program by now', async () => {
+    const directory = newDirectory();
+    await (await start(directory)).stop();
+    const owner = await stat(join(directory, 'data'));
+    // Of the same user as the server: PostgreSQL itself takes this for a running server, and refuses to start.
+    const stranger = spawn('sleep', ['60'], isRoot ? { uid: owner.uid, gid: owner.gid } : {});
+    await once(stranger, 'spawn');
+    await writeFile(
+      pidFile(directory),
+      `${stranger.pid}\n${directory}/data\n1700000000\n55432\n\n127.0.0.1\n\nready\n`,
+    );
+    await chown(pidFile(directory), owner.uid, owner.gid);
+
+    const server = await start(directory);
+
+    expect(await query(server, 'select 1 as one')).toEqual([{ one: 1 }]);
+    expect(stranger.exitCode).toBeNull();
+    stranger.kill();
+  });
+
+  it('takes another port when its own is taken, and keeps to that', async () => {
+    const directory = newDirectory();
+    const { port } = await start(directory);
+    await started.pop()?.stop();
+    const holder = createServer().listen(port, '127.0.0.1');
+    await once(holder, 'listening');
+
+    const moved = await start(directory);
+    expect(moved.port).not.toBe(port);
+    await moved.stop();
+    holder.close();
+    await once(holder, 'close');
+
+    expect((await start(directory)).port).toBe(moved.port);
+  });
+
+  it('starts over where it was killed while it made its data', async () => {
+    const directory = newDirectory();
+    await mkdir(join(directory, 'data.abc123/base'), { recursive: true });
+
+    const server = await start(directory);
+
+    expect(await query(server, 'select 1 as one')).toEqual([{ one: 1 }]);
+  });
+
+  it('leaves a folder alone that holds something else', async () => {
+    const directory = newDirectory();
+    await mkdir(directory);
+    await writeFile(join(directory, 'thesis.txt'), 'x');
+    const before = await stat(directory);
+
+    await expect(start(directory)).rejects.toThrow(/holds something else \(thesis\.txt\).*BATCH_EMBEDDED_DIR/);
+
+    expect(await stat(directory)).toMatchObject({ uid: before.uid, mode: before.mode });
+  });
+
+  it('refuses data of another major version, and says what to do', async () => {
+    const directory = newDirectory();
+    await (await start(directory)).stop();
+    await writeFile(join(directory, 'data/PG_VERSION'), '12\n');
+
+    await expect(start(directory)).rejects.toThrow(/written by PostgreSQL 12, the embedded one is 18.*DB_HOST/);
+  });
+
+  it("says what the server's log says when it cannot start", async () => {
+    const directory = newDirectory();
+    await (await start(directory)).stop();
+    await writeFile(join(directory, 'data/postgresql.conf'), 'shared_buffers = plenty\n');
+
+    await expect(start(directory)).rejects.toThrow(/did not start;.*postgres\.log says:[^]*shared_buffers/);
+  });
+
+  it('heeds no variable that is meant for another server, and no locale of this machine', async () => {
+    const service = await startServiceProcess({
+      program: 'migrate',
+      environment: {
+        BATCH_EMBEDDED_DIR: newDirectory(),
+        ...{ PGDATA: '/nowhere', PGPORT: '1', PGUSER: 'nobody', PGSSLMODE: 'require', LC_ALL: 'xx_YY.UTF-8' },
+      },
+    });
+
+    expect(await service.exited, service.output).toBe(0);
+  });
+
+  /** An account without rights; who runs the tests as an ordinary user is one already. */
+  async function ordinaryUser(): Promise<{ uid: number; gid: number; home: string }> {
+    const home = await mkdtemp(join(tmpdir(), 'batch-home-'));
+    if (!isRoot) return { uid: process.getuid!(), gid: process.getgid!(), home };
+    const [uid, gid] = await Promise.all(
+      ['-u', '-g'].map(async (flag) => Number((await run('id', [flag, 'nobody'])).stdout)),
+    );
+    await chown(home, uid!, gid!);
+    return { uid: uid!, gid: gid!, home };
+  }
+
+  it('runs for an ordinary user whose home is closed to all others, from a copy of the binaries that is made once', async () => {
+    const account = await ordinaryUser();
+    const environment = { BATCH_EMBEDDED_DIR: join(account.home, 'project/.data/postgres') };
+
+    const first = await startServiceProcess({ program: 'migrate', account, environment });
+    expect(await first.exited, first.output).toBe(0);
+    const cache = join(account.home, '.cache/batch-service');
+    const [copy] = await readdir(cache);
+    const made = await stat(join(cache, copy!));
+    const second = await startServiceProcess({ program: 'migrate', account, environment });
+    expect(await second.exited, second.output).toBe(0);
+
+    expect(second.output).toContain('No migration was missing');
+    expect((await stat(join(cache, copy!))).ino).toBe(made.ino);
+    expect(await readdir(cache)).toEqual([copy]);
+    expect((await stat(account.home)).mode & 0o777).toBe(0o700);
+    await rm(account.home, { recursive: true });
+  });
+
+  it('as root finds a place that the account of the server may enter, and says which', async () => {
+    const closed = await mkdtemp(join(tmpdir(), 'batch-closed-'));
+
+    const server = await start(join(closed, 'postgres'));
+
+    expect(await query(server, 'select 1 as one')).toEqual([{ one: 1 }]);
+    if (isRoot) expect(server.directory).toMatch(/^\/var\/lib\/batch-service\/postgres-[0-9a-f]{12}$/);
+    else expect(server.directory).toBe(join(closed, 'postgres'));
+    await server.stop();
+    await rm(server.directory, { recursive: true });
+    await rm(closed, { recursive: true });
+  });
+});
