@@ -8,18 +8,21 @@ import { update } from '../support/planning.js';
 const BOOK = 'x'.repeat(1_000_000);
 const bound = update(table('notes', [column('id', 'text')]), BOOK, {}, { mustExist: true });
 const { operation } = bound;
+/** What is kept, and how many characters are not. */
+const CUT = /^.{2000}\.{3}\[\d+ more characters\]$/;
 
 describe('the error that is stored with an operation', () => {
   it('quotes no more than a part of a key that names no row', () => {
     const { message } = toOutcomeRow({ operation, outcome: { status: 'failed', error: rowNotFound(bound) } });
-    expect(message).toMatch(/^public\.notes has no row with key \{"id":"x+\.{3}$/);
-    expect(message).toHaveLength(2000);
+    expect(message).toMatch(/^public\.notes has no row with key \{"id":"x+\.{3}\[\d+ more characters\]$/);
+    expect(message).toMatch(CUT);
   });
 
   it('has no constraint and no column of any length, which a trigger may name as it likes', () => {
     const error: IOperationError = { code: 'REJECTED_BY_TRIGGER', message: 'no', constraint: BOOK, column: BOOK };
     const row = toOutcomeRow({ operation, outcome: { status: 'failed', error } });
-    expect([row.constraint?.length, row.column?.length]).toEqual([2000, 2000]);
+    expect(row.constraint).toMatch(CUT);
+    expect(row.column).toMatch(CUT);
   });
 
   it('is cut as well while the operation waits for its next attempt', () => {
@@ -28,6 +31,6 @@ describe('the error that is stored with an operation', () => {
       operation,
       outcome: { status: 'deferred', reason: 'retry', delayMs: 1, rowKeys: [], error },
     });
-    expect(row.message).toHaveLength(2000);
+    expect(row.message).toMatch(CUT);
   });
 });
