@@ -20,6 +20,8 @@ export const SABOTAGES = {
   'acknowledge-early': { module: 'acknowledge-early.mjs', shows: ['lost'] },
   /** Chunks are marked as announced before their messages are published. */
   'mark-before-publish': { module: 'mark-before-publish.mjs', shows: ['unannounced'] },
+  /** An event that cannot be stored for now is tried again later, and those behind it go on meanwhile. */
+  'overtake-events': { module: 'overtake-events.mjs', shows: ['out of order', 'wrong verdict'] },
   /** What is sent again gets a new id. */
   'new-ids': { shows: ['doubled'] },
 } as const satisfies Record<string, Sabotage>;

@@ -24,11 +24,11 @@ export interface Load {
   close(): Promise<void>;
 }
 
-/** Writers of each kind, by each way: half of them by RPC, half by REST; and one that only emits. */
+/** Writers of each kind, by each way: half of them by RPC, half by REST; and publishers of events. */
 const CREW: readonly { mode: WriterMode; count: number; pauseMs: number; ways: readonly ('rpc' | 'rest')[] }[] = [
   { mode: 'single', count: 5, pauseMs: 25, ways: ['rpc', 'rest'] },
   { mode: 'bulk', count: 1, pauseMs: 200, ways: ['rpc', 'rest'] },
-  { mode: 'emit', count: 1, pauseMs: 50, ways: ['rpc'] },
+  { mode: 'emit', count: 3, pauseMs: 25, ways: ['rpc'] },
 ];
 const STREAMS_OF_A_KIND = 2;
 
@@ -45,8 +45,8 @@ export function openLoad({ rpcUrl, queue, restUrls, ledger, random, forgetsIds }
     slots: [],
     families: [],
   };
-  const streamsOf = (source: string, mode: WriterMode) =>
-    (mode === 'emit' ? (['counters'] as const) : STREAM_KINDS).flatMap((kind) =>
+  const streamsOf = (source: string) =>
+    STREAM_KINDS.flatMap((kind) =>
       Array.from({ length: STREAMS_OF_A_KIND }, (_, index) => {
         const key = `${source}.${index + 1}`;
         keys[kind].push(key);
@@ -57,7 +57,7 @@ export function openLoad({ rpcUrl, queue, restUrls, ledger, random, forgetsIds }
     ways.flatMap((way) =>
       Array.from({ length: count }, (_, index) => {
         const source = `${way}-${mode}-${index + 1}`;
-        const streams = streamsOf(source, mode);
+        const streams = streamsOf(source);
         return new Writer({ source, mode, transport: transports[way], streams, ledger, random, pauseMs, forgetsIds });
       }),
     ),

@@ -5,7 +5,7 @@ import type { Ledger, LedgerEntry } from '../ledger.js';
 import type { Stream } from './streams.js';
 import { RefusedError, UnknownAnswerError, type Transport } from './transport.js';
 
-/** `single`: one operation a request. `bulk`: many. `emit`: without an answer, for what needs no order. */
+/** `single`: one operation a request. `bulk`: many. `emit`: an event, which is acknowledged by the broker and not by the service. */
 export type WriterMode = 'single' | 'bulk' | 'emit';
 
 export interface WriterOptions {
@@ -28,7 +28,8 @@ const RESEND_PAUSE_MS = { least: 20, most: 200 };
 
 /**
  * A caller: takes the next operation of one of its streams, gives it an id, and sends it under that id until it is acknowledged.
- * Only then comes the next one, so the order of acceptance is known.
+ * Only then comes the next one. So the order in which the service has to execute them is known: that of acceptance, and for events
+ * that of publishing.
  */
 export class Writer {
   constructor(private readonly options: WriterOptions) {}
