@@ -49,6 +49,9 @@ export function portReason(
 /** Why a database cannot be used. */
 export function databaseReason(error: Error, { host, port, name, username }: Settings['database']): string {
   const server = `PostgreSQL on ${host}:${port}`;
+  if (isRefusedByPooler(error)) {
+    return `A connection pooler on ${host}:${port} refuses the connection (${error.message}): set DB_HOST and DB_PORT to PostgreSQL itself`;
+  }
   switch (sqlStateOf(error) ?? stateOfDriver(error)) {
     case SQL_STATES.invalidPassword:
     case SQL_STATES.invalidAuthorization:
@@ -57,11 +60,18 @@ export function databaseReason(error: Error, { host, port, name, username }: Set
       return `${server} has no database "${name}": create it, or name another one in DB_NAME`;
     case SQL_STATES.insufficientPrivilege:
       return `${server} allows the user "${username}" too little in the database "${name}" (${error.message}): see DB_USERNAME`;
+    case SQL_STATES.readOnlyTransaction:
+      return `${server} takes no writes (${error.message}): it is a standby as a rule; set DB_HOST to the primary`;
     case undefined:
       return `${server} does not answer (${describe(error)}): check DB_HOST, DB_PORT and DB_SSL, and that it runs`;
     default:
       return `${server} cannot be used (${error.message}): check DB_NAME and DB_USERNAME`;
   }
+}
+
+/** PgBouncer takes no settings with a connection, unless it is told to pass over them. */
+export function isRefusedByPooler(error: Error): boolean {
+  return sqlStateOf(error)?.startsWith('08') === true && error.message.startsWith('unsupported startup parameter');
 }
 
 /** Without a password to send, the driver gives up before the server can refuse. */

@@ -68,8 +68,6 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
       pipeline: true,
       connectionTimeoutMillis: 5000,
       keepAlive: true,
-      // Compiling a statement costs more than any of ours takes.
-      options: '-c jit=off',
       statement_timeout: execution.statementTimeoutMs,
       lock_timeout: execution.lockTimeoutMs,
       idle_in_transaction_session_timeout: execution.statementTimeoutMs,
