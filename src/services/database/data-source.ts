@@ -59,7 +59,6 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
     ],
     migrationsTableName: 'migrations',
     synchronize: false,
-    applicationName: 'batch-service',
     installExtensions: false,
     extra: {
       Client: ServiceClient,
@@ -75,20 +74,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
   };
 }
 
-/** Creates the schema and runs what is missing of the migrations; concurrent callers wait for one another. */
-export async function migrate(dataSource: DataSource): Promise<string[]> {
-  const runner = dataSource.createQueryRunner();
-  try {
-    await runner.query(`select pg_advisory_lock(hashtext('batch-service.migrations'))`);
-    await runner.query(`create schema if not exists ${SCHEMA}`);
-    const done = await dataSource.runMigrations({ transaction: 'all' });
-    return done.map((migration) => migration.name);
-  } finally {
-    await runner.query(`select pg_advisory_unlock(hashtext('batch-service.migrations'))`);
-    await runner.release();
-  }
-}
-
-export function createDataSource(settings: DatabaseSettings): DataSource {
-  return new DataSource(dataSourceOptions(settings));
+/** @param applicationName by which administrators know its sessions */
+export function createDataSource(settings: DatabaseSettings, applicationName = 'batch-service'): DataSource {
+  return new DataSource({ ...dataSourceOptions(settings), applicationName } as DataSourceOptions);
 }
