@@ -20,7 +20,8 @@ export async function provideDatabase(settings: Settings, log: (line: string) =>
   const { embeddedDir: directory, name: database } = settings.database;
   const embedded = await startEmbeddedPostgres({ directory, database, log });
   const { host, port, username, password } = embedded;
-  return { settings: { ...settings, database: { ...settings.database, host, port, username, password } }, embedded };
+  const given = { ...settings.database, host, port, username, password, migration: undefined };
+  return { settings: { ...settings, database: given }, embedded };
 }
 
 /**

@@ -54,7 +54,8 @@ export function startService(given: Settings, logger: Logger): Promise<RunningSe
 
 async function startOn({ settings, embedded }: Database, logger: Logger, signal: AbortSignal): Promise<RunningService> {
   try {
-    await checkDatabase(settings, { onAttempt: (line) => logger.warn(line), signal });
+    const warnings = await checkDatabase(settings, { onAttempt: (line) => logger.warn(line), signal });
+    for (const line of warnings) logger.warn(line);
     const app = await startApplication(settings, logger);
     for (const line of describeService(settings)) logger.info(line);
     const makeshift = settings.environment === 'production' ? 'warn' : 'info';

@@ -43,6 +43,9 @@ const KEPT: Readonly<Record<string, string>> = {
     ...['DB_HOST', 'DB_PORT', 'DB_NAME', 'DB_USERNAME', 'DB_SSL'],
     ...['REDIS_URL', 'BATCH_SERVICE_RMQ_URL'],
   ]),
+  ...byReason('goes with the service `migration`', [
+    ...['DB_MIGRATION_USERNAME', 'DB_MIGRATION_PASSWORD', 'DB_MIGRATION_WAIT_TIMEOUT'],
+  ]),
   BATCH_RUN_MIGRATIONS: 'the service `migration` runs them',
   BATCH_EMBEDDED_DIR: 'there is no embedded PostgreSQL in production',
   ...byReason('there is a broker, so RPC is not served over TCP', ['BATCH_RPC_TCP_HOST', 'BATCH_RPC_TCP_PORT']),

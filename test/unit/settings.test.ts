@@ -94,6 +94,17 @@ describe('the settings', () => {
     expect(loadSettings({}).access.required).toBe(false);
   });
 
+  it('take a user for migrations, and refuse a password without one', () => {
+    const migration = { username: 'migrator', password: 's3cret' };
+    expect(loadSettings({}).database.migration).toBeUndefined();
+    expect(
+      loadSettings({ DB_MIGRATION_USERNAME: 'migrator', DB_MIGRATION_PASSWORD: 's3cret' }).database.migration,
+    ).toEqual(migration);
+    expect(faultsOf({ DB_MIGRATION_PASSWORD: 's3cret' })).toEqual([
+      expect.stringMatching(/^DB_MIGRATION_PASSWORD: .*DB_MIGRATION_USERNAME/),
+    ]);
+  });
+
   it('leave migrations in production to a command of their own, unless told otherwise', () => {
     const production = { NODE_ENV: 'production', DB_HOST: 'db', API_KEY_ENCRYPTION_SECRET: SECRET };
 
@@ -120,6 +131,8 @@ describe('a fault of the settings', () => {
       'BATCH_SERIAL_TARGETS',
       'BATCH_SERVICE_RMQ_QUEUE',
       'DB_HOST',
+      'DB_MIGRATION_PASSWORD',
+      'DB_MIGRATION_USERNAME',
       'DB_NAME',
       'DB_PASSWORD',
       'DB_USERNAME',

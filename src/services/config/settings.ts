@@ -59,6 +59,9 @@ export const environmentSchema = z.object({
   DB_POOL_SIZE: count(10, 3, 500),
   DB_WAIT_TIMEOUT: count(30_000, 0, 600_000),
   BATCH_RUN_MIGRATIONS: optionalFlag(),
+  DB_MIGRATION_USERNAME: z.string().optional(),
+  DB_MIGRATION_PASSWORD: z.string().optional(),
+  DB_MIGRATION_WAIT_TIMEOUT: count(600_000, 0, 86_400_000),
   BATCH_EMBEDDED_DIR: z.string().default('.data/postgres'),
 
   REDIS_URL: url('redis:', 'rediss:'),
@@ -137,6 +140,10 @@ export interface Settings {
     /** How long a starting process waits for a server that does not answer. */
     waitMs: number;
     runMigrations: boolean;
+    /** Who migrates; undefined: the same as who runs the service. */
+    migration: { username: string; password: string } | undefined;
+    /** How long migrations may wait for one another and for locks. */
+    migrationWaitMs: number;
     embeddedDir: string;
   };
   redisUrl: string | undefined;
@@ -205,6 +212,7 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
     ...targetFaults(given.BATCH_SERIAL_TARGETS, (entries) => TargetList.serial(entries)),
     ...productionFaults(given),
     ...accessFaults(given),
+    ...migrationFaults(given),
     ...(settings === undefined ? [] : openAccessFaults(openListeners(settings), settings.access.allowOpen)),
   ];
   if (settings === undefined || faults.length > 0) throw new InvalidSettingsError(faults);
@@ -272,6 +280,11 @@ function accessFaults(env: Record<string, string | undefined>): string[] {
   ];
 }
 
+function migrationFaults(env: Record<string, string | undefined>): string[] {
+  if (env.DB_MIGRATION_PASSWORD === undefined || env.DB_MIGRATION_USERNAME !== undefined) return [];
+  return ['DB_MIGRATION_PASSWORD: means nothing without DB_MIGRATION_USERNAME; set both, or neither'];
+}
+
 function toSettings(env: Environment): Settings {
   const production = env.NODE_ENV === 'production';
   const required = env.BATCH_REQUIRE_API_KEY === undefined ? production : env.BATCH_REQUIRE_API_KEY === 'true';
@@ -289,6 +302,11 @@ function toSettings(env: Environment): Settings {
       poolSize: env.DB_POOL_SIZE,
       waitMs: env.DB_WAIT_TIMEOUT,
       runMigrations: env.BATCH_RUN_MIGRATIONS === undefined ? !production : env.BATCH_RUN_MIGRATIONS === 'true',
+      migration:
+        env.DB_MIGRATION_USERNAME === undefined
+          ? undefined
+          : { username: env.DB_MIGRATION_USERNAME, password: env.DB_MIGRATION_PASSWORD ?? '' },
+      migrationWaitMs: env.DB_MIGRATION_WAIT_TIMEOUT,
       embeddedDir: env.BATCH_EMBEDDED_DIR,
     },
     redisUrl: env.REDIS_URL,

@@ -59,7 +59,6 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
     ],
     migrationsTableName: 'migrations',
     synchronize: false,
-    applicationName: 'batch-service',
     installExtensions: false,
     extra: {
       Client: ServiceClient,
@@ -68,8 +67,6 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
       pipeline: true,
       connectionTimeoutMillis: 5000,
       keepAlive: true,
-      // Compiling a statement costs more than any of ours takes.
-      options: '-c jit=off',
       statement_timeout: execution.statementTimeoutMs,
       lock_timeout: execution.lockTimeoutMs,
       idle_in_transaction_session_timeout: execution.statementTimeoutMs,
@@ -77,20 +74,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
   };
 }
 
-/** Creates the schema and runs what is missing of the migrations; concurrent callers wait for one another. */
-export async function migrate(dataSource: DataSource): Promise<string[]> {
-  const runner = dataSource.createQueryRunner();
-  try {
-    await runner.query(`select pg_advisory_lock(hashtext('batch-service.migrations'))`);
-    await runner.query(`create schema if not exists ${SCHEMA}`);
-    const done = await dataSource.runMigrations({ transaction: 'all' });
-    return done.map((migration) => migration.name);
-  } finally {
-    await runner.query(`select pg_advisory_unlock(hashtext('batch-service.migrations'))`);
-    await runner.release();
-  }
-}
-
-export function createDataSource(settings: DatabaseSettings): DataSource {
-  return new DataSource(dataSourceOptions(settings));
+/** @param applicationName by which administrators know its sessions */
+export function createDataSource(settings: DatabaseSettings, applicationName = 'batch-service'): DataSource {
+  return new DataSource({ ...dataSourceOptions(settings), applicationName } as DataSourceOptions);
 }
