@@ -27,7 +27,6 @@ export {
   OnOperationsSettled,
   SettledAcknowledgement,
   settledConsumerOptions,
-  settledEventKey,
   type RmqSettledConsumerOptions,
   type TcpSettledConsumerOptions,
 } from './settled-consumer.js';
@@ -70,6 +69,7 @@ export {
   ANONYMOUS_SOURCE,
   EVENTS_EXCHANGE,
   SETTLED_PATTERN,
+  settledEventKey,
   settledRoutingKey,
   type IOperationsSettledEvent,
   type IOperationsSettledMessage,

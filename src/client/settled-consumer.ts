@@ -3,12 +3,7 @@ import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/com
 import { EventPattern, RmqContext, Transport, type RmqOptions, type TcpOptions } from '@nestjs/microservices';
 import type { Channel, Message } from 'amqplib';
 import { tap, type Observable } from 'rxjs';
-import {
-  EVENTS_EXCHANGE,
-  SETTLED_PATTERN,
-  settledRoutingKey,
-  type IOperationsSettledEvent,
-} from '../interfaces/settled-event.js';
+import { EVENTS_EXCHANGE, SETTLED_PATTERN, settledRoutingKey } from '../interfaces/settled-event.js';
 import type { RmqSocketOptions } from './client-options.js';
 
 export interface RmqSettledConsumerOptions {
@@ -65,11 +60,6 @@ export function settledConsumerOptions(
       },
     },
   };
-}
-
-/** The same for every delivery of one notification, and its `messageId` in RabbitMQ: remember it to drop repetitions. */
-export function settledEventKey({ chunkId, source }: IOperationsSettledEvent): string {
-  return `${chunkId}:${source}`;
 }
 
 const FIRST_REDELIVERY_MS = 1000;

@@ -33,6 +33,7 @@ describe('the schema', () => {
       'AddApiKeys1764000200000',
       'AddRetention1764000300000',
       'AddMessageAttempts1764300000000',
+      'AddParkedNotifications1764400000000',
       'AddFaultKind1764500000000',
     ]);
     expect(await dataSource.showMigrations()).toBe(false);

@@ -75,6 +75,7 @@ export const environmentSchema = z.object({
   BATCH_RPC_TCP_HOST: z.string().default('127.0.0.1'),
   BATCH_RPC_TCP_PORT: port(3001),
   BATCH_NOTIFICATION_TCP_URL: url('tcp:'),
+  BATCH_NOTIFICATION_MAX_KB: count(1024, 64, 131_072),
 
   BATCH_ROLE: oneOf(ROLES, 'all'),
   HTTP_HOST: z.string().optional(),
@@ -150,6 +151,8 @@ export interface Settings {
   rabbitmq: { url: string; queue: string; prefetch: number } | undefined;
   rpcTcp: { host: string; port: number };
   notificationTcpUrl: string | undefined;
+  /** A notification that is larger is sent in parts. */
+  notificationMaxKb: number;
   /** `trustProxy`: the proxies whose `X-Forwarded-For` counts, as Express takes them; undefined: none. */
   http: { host: string; port: number; trustProxy: TrustedProxies | undefined };
   workerHealthPort: number | undefined;
@@ -316,6 +319,7 @@ function toSettings(env: Environment): Settings {
         : { url: env.BATCH_SERVICE_RMQ_URL, queue: env.BATCH_SERVICE_RMQ_QUEUE, prefetch: env.BATCH_RMQ_PREFETCH },
     rpcTcp: { host: env.BATCH_RPC_TCP_HOST, port: env.BATCH_RPC_TCP_PORT },
     notificationTcpUrl: env.BATCH_NOTIFICATION_TCP_URL,
+    notificationMaxKb: env.BATCH_NOTIFICATION_MAX_KB,
     http: {
       host: env.HTTP_HOST ?? (required ? '0.0.0.0' : '127.0.0.1'),
       port: env.HTTP_PORT,

@@ -9,12 +9,14 @@ import { AddOperationRetry1764000100000 } from '../../entities/migrations/176400
 import { AddApiKeys1764000200000 } from '../../entities/migrations/1764000200000-add-api-keys.js';
 import { AddRetention1764000300000 } from '../../entities/migrations/1764000300000-add-retention.js';
 import { AddMessageAttempts1764300000000 } from '../../entities/migrations/1764300000000-add-message-attempts.js';
+import { AddParkedNotifications1764400000000 } from '../../entities/migrations/1764400000000-add-parked-notifications.js';
 import { AddFaultKind1764500000000 } from '../../entities/migrations/1764500000000-add-fault-kind.js';
 import { LaneFaultEntity } from '../../entities/lane-fault.entity.js';
 import { LaneEntity } from '../../entities/lane.entity.js';
 import { MessageAttemptEntity } from '../../entities/message-attempt.entity.js';
 import { OperationEntity } from '../../entities/operation.entity.js';
 import { OutcomeEntity } from '../../entities/outcome.entity.js';
+import { ParkedNotificationEntity } from '../../entities/parked-notification.entity.js';
 import { PendingOperationEntity } from '../../entities/pending-operation.entity.js';
 import { WorkerEntity } from '../../entities/worker.entity.js';
 import type { Settings } from '../config/settings.js';
@@ -46,6 +48,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
       WorkerEntity,
       ApiKeyEntity,
       MessageAttemptEntity,
+      ParkedNotificationEntity,
     ],
     migrations: [
       CreateQueue1763700000000,
@@ -55,6 +58,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
       AddApiKeys1764000200000,
       AddRetention1764000300000,
       AddMessageAttempts1764300000000,
+      AddParkedNotifications1764400000000,
       AddFaultKind1764500000000,
     ],
     migrationsTableName: 'migrations',

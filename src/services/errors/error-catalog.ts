@@ -31,6 +31,7 @@ const REFUSALS: Readonly<Record<(typeof REFUSAL_CODES)[number], ErrorDescription
   NOT_CANCELLABLE: { httpStatus: 409, title: 'The operation can no longer be cancelled' },
   NOT_RETRYABLE: { httpStatus: 409, title: 'Only a failed or cancelled operation can be retried' },
   LANE_NOT_FOUND: { httpStatus: 404, title: 'The lane does not stand still' },
+  NOTIFICATION_NOT_FOUND: { httpStatus: 404, title: 'No notification of the chunk is parked' },
   ROUTE_NOT_FOUND: { httpStatus: 404, title: 'There is no such path' },
   API_KEY_REQUIRED: { httpStatus: 401, title: 'An API key is needed' },
   INVALID_API_KEY: { httpStatus: 401, title: 'The API key is not valid' },

@@ -132,6 +132,7 @@ export function selectStats(): SqlStatement {
         (select count(*)::int from batch.lane_faults where parked_at is not null) as "parkedLanes",
         (select count(*)::int from batch.workers where seen_at > now() - interval '10 seconds') as workers,
         (select count(*)::int from batch.chunks where announce and notified_at is null) as unannounced,
+        (select count(*)::int from batch.parked_notifications) as "parkedNotifications",
         recent.chunks, recent.completed, recent.failed as "failedRecently", recent.statements
       from (
         select count(*)::int as chunks, coalesce(sum(completed), 0)::int as completed, coalesce(sum(failed), 0)::int as failed,

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { Logger } from '@nestjs/common';
 import { connect, type ChannelModel, type RecoveringChannelModel } from 'amqplib';
 import { withTimeout } from '../observability/with-timeout.js';
@@ -24,7 +25,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const HEARTBEAT_SECONDS = 5;
 /** A broker that is just starting may leave a declaration without an answer, and its heart beats all the same. */
 const SET_UP_TIMEOUT_MS = 10_000;
-/** A broker that is gone without a word never answers the close. */
+/** A broker that is gone without a word never answers the close, and the library waits for the answer without end. */
 const CLOSE_TIMEOUT_MS = 1000;
 /** The first attempts are told, of those that follow each thirtieth. */
 const TOLD_ATTEMPTS = 5;
@@ -39,6 +40,8 @@ export class RabbitmqConnection {
   private readonly logger: Logger;
   private recovering: RecoveringChannelModel | undefined;
   private current: ChannelModel | undefined;
+  /** The one that was opened last; perhaps it is still set up. */
+  private latest: ChannelModel | undefined;
   /** While it is set up: what died of it meanwhile. */
   private settingUp: { broken?: string } | undefined;
   private blockedReason: string | undefined;
@@ -93,24 +96,30 @@ export class RabbitmqConnection {
     setImmediate(() => {
       if (model === undefined || this.current !== model) return;
       this.logger.warn(`${reason}; connecting anew`);
-      model.close().catch(() => undefined);
+      void end(model);
     });
   }
 
-  /** Ends the connection, in a second at most: where the broker does not answer, it is left to the end of the process. */
+  /** Ends the connection, in a second at most: where the broker does not answer, it is broken off. */
   async close(): Promise<void> {
     const recovering = this.recovering;
     this.recovering = undefined;
     this.current = undefined;
     if (recovering === undefined) return;
     await withTimeout(recovering.close(), CLOSE_TIMEOUT_MS).catch((error: unknown) => {
-      this.logger.warn(`The connection was not closed: ${(error as Error).message}`);
+      this.logger.warn(`The connection was broken off: ${(error as Error).message}`);
     });
+    if (this.latest !== undefined) breakOff(this.latest);
   }
 
   private async setUp(model: ChannelModel): Promise<void> {
     let closed = false;
-    model.once('close', () => (closed = true));
+    this.latest = model;
+    model.once('close', () => {
+      closed = true;
+      // The library ends its half of it and leaves the rest to the other side, which may be gone, or read what is under way much later.
+      setTimeout(() => breakOff(model), CLOSE_TIMEOUT_MS).unref();
+    });
     model.on('error', () => undefined);
     checkBrokerVersion(model.connection.serverProperties);
     dropUnreadableHeaders(model);
@@ -119,6 +128,9 @@ export class RabbitmqConnection {
     this.settingUp = attempt;
     try {
       await withTimeout(setUp(model), setUpTimeoutMs);
+    } catch (error) {
+      await end(model);
+      throw error;
     } finally {
       this.settingUp = undefined;
     }
@@ -153,6 +165,19 @@ export class RabbitmqConnection {
     // What matters of it comes as `disconnect`.
     recovering.on('error', () => undefined);
   }
+}
+
+/** Closes a connection, or breaks it off where the broker does not answer in time. */
+async function end(model: ChannelModel): Promise<void> {
+  // Why it was not closed does not matter: what follows ends it in any case.
+  await withTimeout(model.close(), CLOSE_TIMEOUT_MS).catch(() => undefined);
+  breakOff(model);
+}
+
+function breakOff({ connection }: ChannelModel): void {
+  const { stream } = connection as unknown as { stream: Duplex };
+  // With an error, so that the library notices where it still waits for an answer.
+  if (!stream.destroyed) stream.destroy(new Error('The connection was broken off'));
 }
 
 /** RabbitMQ's own 60 s would leave a connection whose network is gone unnoticed for two minutes. */
