@@ -17,7 +17,7 @@ const LONGEST_NAME = 200;
  * parameters, the driver's `client` is a connection with its password and statements, the client's `requests` are what was to be written.
  */
 const ERROR_FIELDS = new Set([
-  ...['type', 'message', 'stack', 'code', 'aggregateErrors'],
+  ...['type', 'message', 'stack', 'code'],
   ...['errno', 'syscall', 'address', 'port'],
   ...['severity', 'schema', 'table', 'column', 'constraint', 'routine'],
 ]);
@@ -107,10 +107,13 @@ class Copy {
 }
 
 function errorFields(error: Error): object {
-  const { aggregateErrors, ...fields } = pino.stdSerializers.err(error);
+  const fields = pino.stdSerializers.err(error) as unknown as Record<string, unknown>;
   const logged = Object.entries(fields).filter(([name]) => ERROR_FIELDS.has(name));
-  const several = aggregateErrors && { aggregateErrors: (error as AggregateError).errors };
-  return { ...Object.fromEntries<unknown>(logged), ...several };
+  return {
+    ...Object.fromEntries(logged),
+    // Pino's own copies of them have all fields.
+    ...(error instanceof AggregateError && { aggregateErrors: error.errors as unknown[] }),
+  };
 }
 
 function hasOwnJson(value: object): value is { toJSON(): unknown } {
