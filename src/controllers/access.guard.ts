@@ -5,7 +5,6 @@ import { assertMeets, FULL_ACCESS, type Access } from '../services/access/access
 import { AccessService } from '../services/access/access.service.js';
 import { carrierOf, grantAccess, grantedAccess } from './caller-access.js';
 import { requirementOf } from './require-scope.js';
-import { KeyedTcpContext } from './rpc/keyed-tcp-context.js';
 
 /**
  * Lets a caller through whose key meets what `RequireScope` declares. An endpoint that declares nothing is closed to everybody.
@@ -32,9 +31,8 @@ export class AccessGuard implements CanActivate {
     return true;
   }
 
-  /** REST's callers were identified before their bodies were read, see `identifyCallers`; one who was not has no key. */
+  /** Callers of REST and TCP were identified before, see `identifyCallers` and `TcpServer`; one who was not has no key. */
   private async identify(carrier: object): Promise<Access> {
-    if (carrier instanceof RmqContext) return FULL_ACCESS;
-    return this.access.authenticate(carrier instanceof KeyedTcpContext ? carrier.apiKey : undefined);
+    return carrier instanceof RmqContext ? FULL_ACCESS : this.access.authenticate(undefined);
   }
 }

@@ -33,8 +33,12 @@ const FOR_CALLERS = [`/${API_PREFIX}`, '/metrics'];
  * Sets up the REST side before the application is initialised: request ids, security headers, who calls and how often, bodies and
  * their limits, errors. In this order: who may not call, or not now, costs no memory.
  */
-export function configureHttp(app: NestExpressApplication, settings: Pick<Settings, 'intake' | 'access'>): void {
+export function configureHttp(
+  app: NestExpressApplication,
+  settings: Pick<Settings, 'intake' | 'access' | 'http'>,
+): void {
   app.disable('x-powered-by');
+  if (settings.http.trustProxy !== undefined) app.set('trust proxy', settings.http.trustProxy);
   app.use(requestIdMiddleware);
   app.use(securityHeaders());
   app.use(FOR_CALLERS, identifyCallers(app.get(AccessService)));

@@ -37,6 +37,8 @@ export interface SizedPacket extends RpcPacket {
 export class FramedSocket extends JsonSocket {
   /** The requests of this connection that are being answered. */
   readonly inFlight = new InFlight();
+  /** Where the caller is. Node forgets it when the connection closes. */
+  readonly address: string;
   private readonly scanner: FrameScanner;
   private readonly arrival: FrameInArrival;
   private broken = false;
@@ -52,6 +54,7 @@ export class FramedSocket extends JsonSocket {
     private readonly onRefused: (error: IServiceError) => void,
   ) {
     super(socket, { maxBufferSize: maxKb * 1024 + READ_AHEAD });
+    this.address = socket.remoteAddress ?? '';
     // An answer would wait for the acknowledgement of the one before: up to 40 ms.
     socket.setNoDelay(true);
     this.scanner = new FrameScanner(maxKb);
@@ -88,12 +91,27 @@ export class FramedSocket extends JsonSocket {
   protected override handleDataError(error: unknown, options?: { destroy?: boolean }): void {
     if (options?.destroy === true) return super.handleDataError(error, options);
     if (this.broken) return;
+    this.stopReading();
+    this.refuse(error);
+    this.partWhenAnswered();
+  }
+
+  /** Reads nothing more, and ends the connection when what stood before is answered. */
+  finish(): void {
+    if (this.broken) return;
+    this.stopReading();
+    this.partWhenAnswered();
+  }
+
+  private stopReading(): void {
     this.broken = true;
     this.arrival.count(undefined);
     // NestJS' own, which it offers no way to empty: it would outlive what it is counted for.
     Reflect.set(this, 'buffer', '');
-    this.refuse(error);
-    // Not as NestJS does it, which takes the caller's fault for an error of its own.
+  }
+
+  /** Not as NestJS does it, which takes the caller's fault for an error of its own. */
+  private partWhenAnswered(): void {
     void this.inFlight.drained(LAST_ANSWERS_TIMEOUT_MS).then(() => this.part());
   }
 

@@ -114,6 +114,7 @@ export const environmentSchema = z.object({
   API_KEY_ENCRYPTION_SECRET: expecting('a random text of at least 32 characters', z.string().min(32).optional()),
   BATCH_RATE_LIMIT: count(10_000, 0, 100_000_000),
   BATCH_RATE_LIMIT_WINDOW: count(10_000, 1000, 3_600_000),
+  BATCH_KEYLESS_RATE_LIMIT: count(100, 0, 100_000_000),
 
   BATCH_RETENTION_COMPLETED_HOURS: count(168, 0, 87_600),
   BATCH_RETENTION_FAILED_HOURS: count(720, 0, 87_600),
@@ -187,6 +188,8 @@ export interface Settings {
     /** Requests of a key in each window; 0: any number. */
     rateLimit: number;
     rateLimitWindowMs: number;
+    /** Requests without a valid key of an address in each window; 0: any number. */
+    keylessRateLimit: number;
   };
   /** Hours that settled operations are kept; 0: for ever. */
   retention: { completedHours: number; failedHours: number };
@@ -355,6 +358,7 @@ function toSettings(env: Environment): Settings {
       secret: env.API_KEY_ENCRYPTION_SECRET,
       rateLimit: env.BATCH_RATE_LIMIT,
       rateLimitWindowMs: env.BATCH_RATE_LIMIT_WINDOW,
+      keylessRateLimit: env.BATCH_KEYLESS_RATE_LIMIT,
     },
     retention: {
       completedHours: env.BATCH_RETENTION_COMPLETED_HOURS,

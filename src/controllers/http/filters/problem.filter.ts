@@ -3,16 +3,22 @@ import type { Request, Response } from 'express';
 import type { ErrorCode } from '../../../interfaces/error.js';
 import { currentRequestId, REQUEST_ID_HEADER } from '../../../services/observability/request-context.js';
 import type { MetricsService } from '../../../services/observability/metrics.service.js';
+import { SparseLog } from '../../../services/observability/sparse-log.js';
+import { grantedAccess } from '../../caller-access.js';
 import { toProblem, type Problem } from './to-problem.js';
 
 const RETRY_AFTER_SECONDS = 2;
 /** The service works as it should. */
 const NO_FAULT: readonly ErrorCode[] = ['QUEUE_FULL', 'OVERLOADED', 'LANE_BUSY', 'SHUTTING_DOWN'];
 
-/** Answers every error of the REST side as `application/problem+json`, counts it, and leaves a line in the log that has its request id. */
+/**
+ * Answers every error of the REST side as `application/problem+json`, counts it, and leaves a line in the log that has its request id;
+ * not one for each request of callers whom nobody knows.
+ */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger('Requests');
+  private readonly strangers = new SparseLog(this.logger);
 
   constructor(private readonly metrics: MetricsService) {}
 
@@ -24,7 +30,7 @@ export class ProblemFilter implements ExceptionFilter {
     const instance = request.originalUrl.split('?')[0] ?? '';
     // The parser of the body fails outside the request's own context.
     const requestId = currentRequestId() ?? response.getHeader(REQUEST_ID_HEADER)?.toString();
-    this.log(problem, { method: request.method, path: instance, requestId });
+    this.log(problem, { method: request.method, path: instance, requestId }, grantedAccess(request) !== undefined);
     this.metrics.recordRequestRefused('rest', problem.code);
     // Half an answer cannot be taken back; the caller sees the connection end.
     if (response.headersSent) return void response.destroy();
@@ -39,9 +45,15 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   /** What a refusal says may quote the caller's values, so the log has the code only. */
-  private log({ status, code }: Problem, request: { method: string; path: string; requestId?: string }): void {
+  private log(
+    { status, code }: Problem,
+    request: { method: string; path: string; requestId?: string },
+    known: boolean,
+  ): void {
     const line = { message: `${request.method} ${request.path}: ${status} ${code}`, status, code, ...request };
-    if (status >= 500 && !NO_FAULT.includes(code)) this.logger.error(line);
+    const fault = status >= 500 && !NO_FAULT.includes(code);
+    if (code === 'INTERNAL_ERROR' || (fault && known)) this.logger.error(line);
+    else if (!known) this.strangers.log(line);
     else this.logger.log(line);
   }
 }
