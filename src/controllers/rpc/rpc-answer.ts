@@ -4,6 +4,7 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import type { IServiceError } from '../../interfaces/error.js';
 import { RPC_PATTERNS } from '../../interfaces/rpc.js';
 import { cutText } from '../../services/errors/cut-text.js';
+import { didYouMean } from '../../services/errors/nearest-name.js';
 import { ServiceError } from '../../services/errors/service-error.js';
 import { toServiceError } from '../to-service-error.js';
 
@@ -62,7 +63,7 @@ function unknownPattern(pattern: string): ServiceError {
   const known = Object.values(RPC_PATTERNS);
   return new ServiceError(
     'UNKNOWN_PATTERN',
-    `There is no pattern '${shortened(pattern)}'; there are ${known.join(', ')}`,
+    `There is no pattern '${shortened(pattern)}'; there are ${known.join(', ')}${didYouMean(pattern, known)}`,
     { patterns: known },
   );
 }

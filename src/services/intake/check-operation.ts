@@ -6,7 +6,7 @@ import { ServiceError } from '../errors/service-error.js';
 import type { NewOperation } from '../queue/new-operation.js';
 import { ownValue } from '../values/own-value.js';
 import { checkValue } from './check-value.js';
-import type { NearestColumns } from './nearest-columns.js';
+import type { NearestNames } from './nearest-names.js';
 import type { ParsedRequest } from './parse-request.js';
 
 /**
@@ -18,7 +18,7 @@ import type { ParsedRequest } from './parse-request.js';
 export function checkOperation(
   request: ParsedRequest,
   table: Table,
-  hints?: NearestColumns,
+  hints?: NearestNames,
 ): NewOperation | ServiceError {
   try {
     return check(request, table);
@@ -28,10 +28,10 @@ export function checkOperation(
   }
 }
 
-function withHint(error: ServiceError, table: Table, hints: NearestColumns): ServiceError {
+function withHint(error: ServiceError, table: Table, hints: NearestNames): ServiceError {
   const column = error.details?.column;
   if (error.code !== 'UNKNOWN_COLUMN' || typeof column !== 'string') return error;
-  const nearest = hints.nearest(table, column);
+  const nearest = hints.column(table, column);
   if (nearest === undefined) return error;
   return refusal('UNKNOWN_COLUMN', `${error.message}; did you mean ${shown(nearest)}?`, table, { column, nearest });
 }

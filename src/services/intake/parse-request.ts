@@ -9,6 +9,7 @@ import {
   type RetryReason,
 } from '../../interfaces/operation.js';
 import { shown } from '../catalog/shown.js';
+import { didYouMean } from '../errors/nearest-name.js';
 import { ServiceError } from '../errors/service-error.js';
 import { isPlainObject, jsonFault } from './check-json.js';
 
@@ -108,9 +109,10 @@ function parseOperationType(value: unknown): OperationType {
   if (type !== undefined) return type;
   if (value === undefined) throw invalid('operationType', `is missing; it is one of ${OPERATION_TYPES.join(', ')}`);
   const given = typeof value === 'string' ? shown(value) : typeof value;
+  const meant = typeof value === 'string' ? didYouMean(value, OPERATION_TYPES) : '';
   throw new ServiceError(
     'UNKNOWN_OPERATION_TYPE',
-    `operationType is one of ${OPERATION_TYPES.join(', ')}, not ${given}`,
+    `operationType is one of ${OPERATION_TYPES.join(', ')}, not ${given}${meant}`,
     { field: 'operationType' },
   );
 }
@@ -118,7 +120,8 @@ function parseOperationType(value: unknown): OperationType {
 function checkFields(request: Record<string, unknown>, type: OperationType): void {
   for (const [field, value] of Object.entries(request)) {
     if (!Object.hasOwn(FIELDS, field)) {
-      throw new ServiceError('INVALID_REQUEST', `An operation has no field ${shown(field)}`, { field });
+      const meant = didYouMean(field, Object.keys(FIELDS));
+      throw new ServiceError('INVALID_REQUEST', `An operation has no field ${shown(field)}${meant}`, { field });
     }
     if (value === undefined) continue;
     const types = FIELDS[field as keyof ICreateBatchOperationRequest];
@@ -201,7 +204,8 @@ function parseRetry(value: unknown, mustExist: boolean): IRetryRequest | undefin
   if (value === undefined) return undefined;
   if (!isPlainObject(value)) throw invalid('retry', "is an object such as { limit: 5, on: ['missing_parent'] }");
   const unknown = Object.keys(value).find((name) => name !== 'limit' && name !== 'on');
-  if (unknown !== undefined) throw invalid('retry', `has no field ${shown(unknown)}, only limit and on`);
+  if (unknown !== undefined)
+    throw invalid('retry', `has no field ${shown(unknown)}, only limit and on${didYouMean(unknown, ['limit', 'on'])}`);
   const { limit, on } = value;
   if (!Number.isInteger(limit) || Number(limit) < 1 || Number(limit) > MAX_RETRIES) {
     throw invalid('retry', `needs a limit, an integer from 1 to ${MAX_RETRIES}`);
