@@ -1,11 +1,11 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { RmqContext } from '@nestjs/microservices';
-import { assertMeets, FULL_ACCESS, type Access } from '../services/access/access.js';
+import { assertMeets, type Access } from '../services/access/access.js';
 import { AccessService } from '../services/access/access.service.js';
 import { carrierOf, grantAccess, grantedAccess } from './caller-access.js';
 import { requirementOf } from './require-scope.js';
 import { KeyedTcpContext } from './rpc/keyed-tcp-context.js';
+import { OrderedRmqContext } from './rpc/ordered-rmq-context.js';
 
 /**
  * Lets a caller through whose key meets what `RequireScope` declares. An endpoint that declares nothing is closed to everybody.
@@ -18,7 +18,7 @@ export class AccessGuard implements CanActivate {
     private readonly access: AccessService,
   ) {}
 
-  /** @throws ServiceError API_KEY_REQUIRED, INVALID_API_KEY, SCOPE_REQUIRED */
+  /** @throws ServiceError API_KEY_REQUIRED, INVALID_API_KEY, SCOPE_REQUIRED, USER_ID_REQUIRED */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const requirement = requirementOf(this.reflector, context);
     if (requirement === undefined) {
@@ -34,7 +34,7 @@ export class AccessGuard implements CanActivate {
 
   /** REST's callers were identified before their bodies were read, see `identifyCallers`; one who was not has no key. */
   private async identify(carrier: object): Promise<Access> {
-    if (carrier instanceof RmqContext) return FULL_ACCESS;
+    if (carrier instanceof OrderedRmqContext) return this.access.ofBrokerUser(carrier.user);
     return this.access.authenticate(carrier instanceof KeyedTcpContext ? carrier.apiKey : undefined);
   }
 }

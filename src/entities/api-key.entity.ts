@@ -24,6 +24,10 @@ export class ApiKeyEntity {
   @Column({ type: 'text', array: true, nullable: true })
   targets!: string[] | null;
 
+  /** In whose name operations may be handed over; null: in any. */
+  @Column({ type: 'text', array: true, nullable: true })
+  sources!: string[] | null;
+
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;
 

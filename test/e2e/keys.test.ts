@@ -57,6 +57,8 @@ describe('the command keys', () => {
       'create',
       '--name',
       'shop',
+      '--source',
+      'shop-a',
       '--scope',
       'read',
       '--target',
@@ -80,6 +82,7 @@ describe('the command keys', () => {
       state: 'active',
       scopes: ['read'],
       targets: ['orders'],
+      sources: ['shop-a'],
     });
     expect(listed.stdout + listed.told).not.toContain(key.slice(21));
 
@@ -108,7 +111,7 @@ describe('the command keys', () => {
     for (const stdout of [full.fd, 'gone'] as const) {
       const command = await startServiceProcess({
         program: 'keys',
-        args: ['create', '--name', `lost ${stdout}`, '--scope', 'admin'],
+        args: ['create', '--name', `lost-${stdout}`, '--scope', 'admin'],
         environment,
         ...(stdout !== 'gone' && { stdout }),
       });
@@ -119,7 +122,7 @@ describe('the command keys', () => {
       expect(command.output).not.toMatch(/\n\s+at /);
       const { rows } = await database.client.query<{ revoked: boolean }>(
         'select revoked_at is not null as revoked from batch.api_keys where name = $1',
-        [`lost ${stdout}`],
+        [`lost-${stdout}`],
       );
       expect(rows).toEqual([{ revoked: true }]);
     }

@@ -30,6 +30,7 @@ describe('the schema', () => {
       'AddRetention1764000300000',
       'AddMessageAttempts1764300000000',
       'AddFaultKind1764500000000',
+      'AddKeySources1764600000000',
     ]);
     expect(await dataSource.showMigrations()).toBe(false);
   });

@@ -14,6 +14,7 @@ export const KEYS_REQUIRED = {
 
 export interface TestKeyOptions {
   targets?: string[];
+  sources?: string[];
   state?: 'active' | 'revoked' | 'expired';
 }
 
@@ -21,7 +22,7 @@ export interface TestKeyOptions {
 export async function createTestKey(
   client: pg.Pool,
   scopes: readonly Scope[],
-  { targets, state = 'active' }: TestKeyOptions = {},
+  { targets, sources, state = 'active' }: TestKeyOptions = {},
 ): Promise<string> {
   const keys = new ApiKeysService({
     query: async <Row>(statement: { text: string; values?: unknown[] }) => {
@@ -29,7 +30,7 @@ export async function createTestKey(
       return { rows: rows as Row[], rowCount, command };
     },
   });
-  const text = await keys.create({ name: 'test', scopes, targets, expiresInDays: 1 }, SECRET);
+  const text = await keys.create({ name: 'test', scopes, targets, sources, expiresInDays: 1 }, SECRET);
   const { id } = parseApiKey(text)!;
   if (state === 'revoked') await keys.revoke(id);
   if (state === 'expired') await client.query('update batch.api_keys set expires_at = now() where id = $1', [id]);

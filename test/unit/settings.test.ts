@@ -116,6 +116,7 @@ describe('a fault of the settings', () => {
     expect(free.sort()).toEqual([
       'BATCH_ALLOWED_TARGETS',
       'BATCH_EMBEDDED_DIR',
+      'BATCH_RMQ_REPLY_TO',
       'BATCH_RPC_TCP_HOST',
       'BATCH_SERIAL_TARGETS',
       'BATCH_SERVICE_RMQ_QUEUE',

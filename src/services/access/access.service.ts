@@ -18,6 +18,7 @@ const NOBODY = Buffer.alloc(32);
 interface CredentialRow extends Omit<Credential, 'access'> {
   scopes: Scope[];
   targets: string[] | null;
+  sources: string[] | null;
 }
 
 /**
@@ -35,7 +36,7 @@ export class AccessService {
 
   constructor(
     private readonly database: DatabaseService,
-    @Inject(SETTINGS) private readonly settings: Pick<Settings, 'access'>,
+    @Inject(SETTINGS) private readonly settings: Pick<Settings, 'access' | 'rabbitmq'>,
   ) {}
 
   /**
@@ -58,6 +59,21 @@ export class AccessService {
     return this.verify(key, secret);
   }
 
+  /**
+   * Who may write to the queue may do everything.
+   *
+   * @param user of the broker, which has checked it; undefined: the message does not tell
+   * @throws ServiceError USER_ID_REQUIRED
+   */
+  ofBrokerUser(user: string | undefined): Access {
+    if (user !== undefined) return { ...FULL_ACCESS, user };
+    if (this.settings.rabbitmq?.requireUserId !== true) return FULL_ACCESS;
+    throw new ServiceError(
+      'USER_ID_REQUIRED',
+      'The message has no user_id, and BATCH_RMQ_REQUIRE_USER_ID=true asks for it: set the property to the user of your connection',
+    );
+  }
+
   private async verify(key: ApiKey, encryptionSecret: string): Promise<Access> {
     const credential = await this.credentials.find(key.id);
     const hash = hashSecret(encryptionSecret, key.secret);
@@ -72,9 +88,14 @@ export class AccessService {
 
   private async load(ids: readonly string[]): Promise<Credential[]> {
     const { rows } = await this.database.query<CredentialRow>(selectCredentials(ids));
-    return rows.map(({ scopes, targets, ...credential }) => ({
+    return rows.map(({ scopes, targets, sources, ...credential }) => ({
       ...credential,
-      access: { keyId: credential.id, scopes, targets: targets === null ? undefined : TargetList.ofKey(targets) },
+      access: {
+        keyId: credential.id,
+        scopes,
+        targets: targets === null ? undefined : TargetList.ofKey(targets),
+        sources: sources ?? undefined,
+      },
     }));
   }
 }

@@ -8,6 +8,8 @@ export interface ApiKeyRequest {
   scopes: readonly Scope[];
   /** Written as in `BATCH_ALLOWED_TARGETS`; undefined: all that the service allows. */
   targets: readonly string[] | undefined;
+  /** In whose name operations may be handed over; undefined: in any. */
+  sources: readonly string[] | undefined;
   /** Undefined: never. */
   expiresInDays: number | undefined;
 }
@@ -18,6 +20,7 @@ export interface ApiKeyDescription {
   state: 'active' | 'expired' | 'revoked';
   scopes: Scope[];
   targets: string[] | null;
+  sources: string[] | null;
   createdAt: Date;
   expiresAt: Date | null;
   revokedAt: Date | null;
@@ -28,7 +31,10 @@ export class ApiKeysService {
   constructor(private readonly database: Pick<DatabaseService, 'query'>) {}
 
   /** @returns the key's text, which nobody can tell again */
-  async create({ name, scopes, targets, expiresInDays }: ApiKeyRequest, encryptionSecret: string): Promise<string> {
+  async create(
+    { name, scopes, targets, sources, expiresInDays }: ApiKeyRequest,
+    encryptionSecret: string,
+  ): Promise<string> {
     const key = generateApiKey();
     const statement = insertApiKey({
       id: key.id,
@@ -36,6 +42,7 @@ export class ApiKeysService {
       secretHash: hashSecret(encryptionSecret, key.secret),
       scopes,
       targets: targets ?? null,
+      sources: sources ?? null,
       expiresInDays: expiresInDays ?? null,
     });
     await this.database.query(statement);

@@ -6,22 +6,31 @@ export interface NewApiKey {
   secretHash: Buffer;
   scopes: readonly string[];
   targets: readonly string[] | null;
+  sources: readonly string[] | null;
   expiresInDays: number | null;
 }
 
-export function insertApiKey({ id, name, secretHash, scopes, targets, expiresInDays }: NewApiKey): SqlStatement {
+export function insertApiKey({
+  id,
+  name,
+  secretHash,
+  scopes,
+  targets,
+  sources,
+  expiresInDays,
+}: NewApiKey): SqlStatement {
   return {
     text: `
-      insert into batch.api_keys (id, name, secret_hash, scopes, targets, expires_at)
-      values ($1::text, $2::text, $3::bytea, $4::text[], $5::text[], now() + make_interval(days => $6::int))`,
-    values: [id, name, secretHash, scopes, targets, expiresInDays],
+      insert into batch.api_keys (id, name, secret_hash, scopes, targets, sources, expires_at)
+      values ($1::text, $2::text, $3::bytea, $4::text[], $5::text[], $6::text[], now() + make_interval(days => $7::int))`,
+    values: [id, name, secretHash, scopes, targets, sources, expiresInDays],
   };
 }
 
 export function selectApiKeys(): SqlStatement {
   return {
     text: `
-      select id, name, scopes, targets, created_at as "createdAt", expires_at as "expiresAt", revoked_at as "revokedAt",
+      select id, name, scopes, targets, sources, created_at as "createdAt", expires_at as "expiresAt", revoked_at as "revokedAt",
         case when revoked_at is not null then 'revoked' when expires_at <= now() then 'expired' else 'active' end as state
       from batch.api_keys
       order by created_at, id`,
@@ -45,7 +54,7 @@ export function selectCredentials(ids: readonly string[]): SqlStatement {
   return {
     name: 'batch.select_credentials',
     text: `
-      select id, secret_hash as "secretHash", scopes, targets, expires_at as "expiresAt", revoked_at as "revokedAt"
+      select id, secret_hash as "secretHash", scopes, targets, sources, expires_at as "expiresAt", revoked_at as "revokedAt"
       from batch.api_keys
       where id = any($1::text[])`,
     values: [ids],

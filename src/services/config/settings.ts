@@ -69,6 +69,14 @@ export const environmentSchema = z.object({
     z.string().min(1).max(200).default('batch_service'),
   ),
   BATCH_RMQ_PREFETCH: count(1000, 1, 65_535),
+  BATCH_RMQ_REQUIRE_USER_ID: flag(false),
+  BATCH_RMQ_REPLY_TO: expecting(
+    'names of at most 20 queues, separated by commas, each of 1 to 255 bytes, in which * stands for any characters',
+    z
+      .string()
+      .default('')
+      .refine((text) => listOf(text).length <= 20 && listOf(text).every((name) => Buffer.byteLength(name) <= 255)),
+  ),
   BATCH_RPC_TCP_HOST: z.string().default('127.0.0.1'),
   BATCH_RPC_TCP_PORT: port(3001),
   BATCH_NOTIFICATION_TCP_URL: url('tcp:'),
@@ -140,7 +148,17 @@ export interface Settings {
     embeddedDir: string;
   };
   redisUrl: string | undefined;
-  rabbitmq: { url: string; queue: string; prefetch: number } | undefined;
+  rabbitmq:
+    | {
+        url: string;
+        queue: string;
+        prefetch: number;
+        /** Only messages that tell the user of the broker who sent them. */
+        requireUserId: boolean;
+        /** Queues that answers may go to, with stars. */
+        replyTo: string[];
+      }
+    | undefined;
   rpcTcp: { host: string; port: number };
   notificationTcpUrl: string | undefined;
   /** `trustProxy`: the proxies whose `X-Forwarded-For` counts, as Express takes them; undefined: none. */
@@ -295,7 +313,13 @@ function toSettings(env: Environment): Settings {
     rabbitmq:
       env.BATCH_SERVICE_RMQ_URL === undefined
         ? undefined
-        : { url: env.BATCH_SERVICE_RMQ_URL, queue: env.BATCH_SERVICE_RMQ_QUEUE, prefetch: env.BATCH_RMQ_PREFETCH },
+        : {
+            url: env.BATCH_SERVICE_RMQ_URL,
+            queue: env.BATCH_SERVICE_RMQ_QUEUE,
+            prefetch: env.BATCH_RMQ_PREFETCH,
+            requireUserId: env.BATCH_RMQ_REQUIRE_USER_ID,
+            replyTo: listOf(env.BATCH_RMQ_REPLY_TO),
+          },
     rpcTcp: { host: env.BATCH_RPC_TCP_HOST, port: env.BATCH_RPC_TCP_PORT },
     notificationTcpUrl: env.BATCH_NOTIFICATION_TCP_URL,
     http: {

@@ -10,6 +10,7 @@ import { AddApiKeys1764000200000 } from '../../entities/migrations/1764000200000
 import { AddRetention1764000300000 } from '../../entities/migrations/1764000300000-add-retention.js';
 import { AddMessageAttempts1764300000000 } from '../../entities/migrations/1764300000000-add-message-attempts.js';
 import { AddFaultKind1764500000000 } from '../../entities/migrations/1764500000000-add-fault-kind.js';
+import { AddKeySources1764600000000 } from '../../entities/migrations/1764600000000-add-key-sources.js';
 import { LaneFaultEntity } from '../../entities/lane-fault.entity.js';
 import { LaneEntity } from '../../entities/lane.entity.js';
 import { MessageAttemptEntity } from '../../entities/message-attempt.entity.js';
@@ -56,6 +57,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
       AddRetention1764000300000,
       AddMessageAttempts1764300000000,
       AddFaultKind1764500000000,
+      AddKeySources1764600000000,
     ],
     migrationsTableName: 'migrations',
     synchronize: false,

@@ -8,6 +8,7 @@ import {
   type OperationType,
   type RetryReason,
 } from '../../interfaces/operation.js';
+import { isSource } from '../access/sources.js';
 import { shown } from '../catalog/shown.js';
 import { ServiceError } from '../errors/service-error.js';
 import { isPlainObject, jsonFault } from './check-json.js';
@@ -46,7 +47,6 @@ const MAX_PRIORITY = 9;
 const MAX_YEARS_AHEAD = 10;
 const MAX_RETRIES = 100;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-const SOURCE = /^[A-Za-z0-9_-]{1,100}$/;
 const ISO_TIME = /^(\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/;
 
 const ANY_TYPE: readonly OperationType[] = OPERATION_TYPES;
@@ -223,7 +223,7 @@ function parseRetryReasons(value: unknown): RetryReason[] {
 
 function parseSource(value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  if (typeof value === 'string' && SOURCE.test(value)) return value;
+  if (typeof value === 'string' && isSource(value)) return value;
   throw invalid('source', 'is 1 to 100 letters, digits, hyphens and underscores');
 }
 
