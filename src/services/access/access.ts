@@ -18,6 +18,9 @@ export interface Access {
 /** Of a caller where no keys are required. */
 export const FULL_ACCESS: Access = { keyId: undefined, scopes: ['admin'], targets: undefined };
 
+/** The caller as the operations keep it that it hands in (`created_by`): `key:<id>`; undefined when nothing is known of it. */
+export const callerName = ({ keyId }: Access): string | undefined => (keyId === undefined ? undefined : `key:${keyId}`);
+
 /** What a request needs. */
 export interface Requirement {
   scope: Scope;
