@@ -22,6 +22,15 @@ export interface Access {
 /** Of a caller where no keys are required. */
 export const FULL_ACCESS: Access = { keyId: undefined, scopes: ['admin'], targets: undefined, sources: undefined };
 
+/**
+ * The caller as what he does keeps him (`created_by`, the audit): `key:<id>`, or `user:<name>` of the broker; undefined when nothing is
+ * known of him.
+ */
+export function callerName({ keyId, user }: Access): string | undefined {
+  if (keyId !== undefined) return `key:${keyId}`;
+  return user === undefined ? undefined : `user:${user}`;
+}
+
 /** What a request needs. */
 export interface Requirement {
   scope: Scope;

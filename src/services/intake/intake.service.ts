@@ -7,7 +7,7 @@ import {
   type ICreateBatchOperationEntry,
   type ICreateBatchOperationsResponse,
 } from '../../interfaces/rpc.js';
-import { reaches, type Access } from '../access/access.js';
+import { callerName, reaches, type Access } from '../access/access.js';
 import { sourceFor } from '../access/sources.js';
 import { BacklogService, type Conclude } from '../backpressure/backlog.service.js';
 import { overloaded } from '../backpressure/overload-errors.js';
@@ -179,7 +179,8 @@ export class IntakeService implements BeforeApplicationShutdown {
     access: Access,
     place?: PipelinePlace,
   ): { parsed: (ParsedRequest | ServiceError)[]; submissions: Submission[] } {
-    const context = { maxOperationKb: this.settings.intake.maxOperationKb, now: new Date() };
+    const createdBy = callerName(access);
+    const context = { maxOperationKb: this.settings.intake.maxOperationKb, now: new Date(), createdBy };
     const parsed = requests.map((request) => allowed(parseRequest(request, context), access));
     // Of the request and not of the flush: which hints a caller gets must not depend on what others send meanwhile.
     const hints = new NearestColumns();

@@ -23,9 +23,13 @@ export interface ParsedRequest extends ICreateBatchOperationRequest {
   valuesText: string | null;
   /** Bytes of both. */
   bytes: number;
+  /** See `callerName`. */
+  createdBy: string | undefined;
 }
 
 export interface ParseContext {
+  /** Who hands the request in. */
+  createdBy?: string | undefined;
   /** One operation's key and values together, in KiB. */
   maxOperationKb: number;
   now: Date;
@@ -68,7 +72,7 @@ const FIELDS: Readonly<Record<keyof ICreateBatchOperationRequest, readonly Opera
   source: ANY_TYPE,
 };
 
-function parse(request: unknown, { maxOperationKb, now }: ParseContext): ParsedRequest {
+function parse(request: unknown, { maxOperationKb, now, createdBy }: ParseContext): ParsedRequest {
   if (!isPlainObject(request)) throw new ServiceError('INVALID_REQUEST', 'An operation is an object');
   const operationType = parseOperationType(request.operationType);
   checkFields(request, operationType);
@@ -100,6 +104,7 @@ function parse(request: unknown, { maxOperationKb, now }: ParseContext): ParsedR
     keyText,
     valuesText,
     bytes,
+    createdBy,
   };
 }
 

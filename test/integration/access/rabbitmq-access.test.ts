@@ -25,6 +25,12 @@ function brokerOf({ settings }: TestApp): { url: string; queue: string } {
 
 const stored = async ({ database }: TestApp): Promise<number> =>
   (await database.client.query<{ n: number }>('select count(*)::int as n from batch.operations')).rows[0]!.n;
+const lastCreator = async ({ database }: TestApp): Promise<string | null> =>
+  (
+    await database.client.query<{ by: string | null }>(
+      'select created_by as by from batch.operations order by seq desc limit 1',
+    )
+  ).rows[0]!.by;
 const codeOf = ({ properties }: { properties: { headers?: Record<string, unknown> } }): unknown =>
   properties.headers?.['x-batch-code'];
 
@@ -116,11 +122,13 @@ describe('a service that requires user_id', () => {
     expect(await stored(service)).toBe(before);
     await parked.replay({}, () => undefined);
     await eventually(async () => expect(await stored(service)).toBe(before + 1));
+    expect(await lastCreator(service)).toBe(`user:${user}`);
   });
 
   it('takes a message with it, also from the client', async () => {
     const answer = await caller.call('create_operation', insert().data, { userId: user });
     expect(answer).toMatchObject({ response: { created: true } });
+    expect(await lastCreator(service)).toBe(`user:${user}`);
     const { url, queue } = brokerOf(service);
     const client = new BatchServiceClient({ transport: 'rmq', url, queue, userId: user });
     onTestFinished(() => client.close());
