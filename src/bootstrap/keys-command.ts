@@ -6,12 +6,17 @@ import { TargetList } from '../services/catalog/target-list.js';
 import { InvalidSettingsError } from '../services/config/invalid-settings.error.js';
 
 export type KeysCommand =
-  { kind: 'create'; key: ApiKeyRequest } | { kind: 'list' } | { kind: 'revoke'; id: string } | { kind: 'help' };
+  | { kind: 'create'; key: ApiKeyRequest }
+  | { kind: 'list' }
+  | { kind: 'revoke'; id: string }
+  | { kind: 'rotate' }
+  | { kind: 'help' };
 
 export const KEYS_USAGE = `Usage: npm run --silent keys -- create --name <who> --scope <scope> …
                                               [--source <source> … | --any-source] [--target <table> …] [--expires-in-days <n>]
        npm run --silent keys -- list
        npm run --silent keys -- revoke <id>
+       npm run --silent keys -- rotate
 
   --name             who uses the key: 1 to 100 characters
   --scope            read, write or admin (everything); may be given more than once
@@ -20,7 +25,8 @@ export const KEYS_USAGE = `Usage: npm run --silent keys -- create --name <who> -
   --target           a table that the key is limited to: table, schema.table or schema.*; may be given more than once
   --expires-in-days  the key expires after so many days, 1 to 36500; without it never
 
-create writes the key to stdout; nobody can tell it again. In production: node dist/keys.js …
+create writes the key to stdout; nobody can tell it again. rotate encrypts with API_KEY_ENCRYPTION_SECRET
+what is stored of keys under API_KEY_ENCRYPTION_SECRET_PREVIOUS. In production: node dist/keys.js …
 `;
 
 const LONGEST_NAME = 100;
@@ -38,6 +44,9 @@ export function parseKeysCommand(args: readonly string[]): KeysCommand {
     case 'list':
       if (rest.length > 0) throw new UsageError('list takes nothing more');
       return { kind: 'list' };
+    case 'rotate':
+      if (rest.length > 0) throw new UsageError('rotate takes nothing more');
+      return { kind: 'rotate' };
     case 'revoke':
       return { kind: 'revoke', id: parseId(rest) };
     case 'help':

@@ -4,7 +4,8 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 @Entity({
   schema: 'batch',
   name: 'api_keys',
-  comment: 'Keys of callers: HMAC-SHA256 of the secret, scopes, and the tables a key is limited to.',
+  comment:
+    'Keys of callers: the encrypted SHA-256 of the secret, scopes, and the tables and sources a key is limited to.',
 })
 export class ApiKeyEntity {
   /** The public part of the key. */
@@ -14,8 +15,13 @@ export class ApiKeyEntity {
   @Column({ type: 'text' })
   name!: string;
 
-  @Column({ name: 'secret_hash', type: 'bytea' })
-  secretHash!: Buffer;
+  /** Tells which secret of the service it is encrypted with, see `sealingKey`. */
+  @Column({ name: 'secret_version', type: 'text' })
+  secretVersion!: string;
+
+  /** The SHA-256 of the key's secret, encrypted: see `sealHash`. */
+  @Column({ name: 'secret_box', type: 'bytea' })
+  secretBox!: Buffer;
 
   @Column({ type: 'text', array: true })
   scopes!: string[];

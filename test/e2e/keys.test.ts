@@ -95,10 +95,10 @@ describe('the command keys', () => {
     expect(JSON.parse((await keys(['list'])).stdout)).toMatchObject({ state: 'revoked' });
   });
 
-  it('stores a hash only', async () => {
+  it('stores an encrypted hash only', async () => {
     const { stdout } = await keys(['create', '--name', 'a', '--scope', 'write']);
     const { rows } = await database.client.query<{ row: string }>(
-      `select k::text || encode(secret_hash, 'escape') as row from batch.api_keys k where name = 'a'`,
+      `select k::text || encode(secret_box, 'escape') as row from batch.api_keys k where name = 'a'`,
     );
     expect(rows).toHaveLength(1);
     expect(rows[0]!.row).toContain(stdout.slice(4, 20));

@@ -32,6 +32,7 @@ describe('the schema', () => {
       'AddMessageAttempts1764300000000',
       'AddFaultKind1764500000000',
       'AddKeySources1764600000000',
+      'EncryptApiKeys1764600100000',
     ]);
     expect(await dataSource.showMigrations()).toBe(false);
   });

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Scope } from '../../src/services/access/access.js';
 import { parseApiKey } from '../../src/services/access/api-key.js';
 import { ApiKeysService } from '../../src/services/access/api-keys.service.js';
+import { sealingKey } from '../../src/services/access/sealed-hash.js';
 import type { TestEnvironment } from './test-settings.js';
 
 const SECRET = 'the secret of the tests, which nobody else uses';
@@ -30,7 +31,7 @@ export async function createTestKey(
       return { rows: rows as Row[], rowCount, command };
     },
   });
-  const text = await keys.create({ name: 'test', scopes, targets, sources, expiresInDays: 1 }, SECRET);
+  const text = await keys.create({ name: 'test', scopes, targets, sources, expiresInDays: 1 }, sealingKey(SECRET));
   const { id } = parseApiKey(text)!;
   if (state === 'revoked') await keys.revoke(id);
   if (state === 'expired') await client.query('update batch.api_keys set expires_at = now() where id = $1', [id]);

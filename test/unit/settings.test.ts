@@ -79,7 +79,7 @@ describe('the settings', () => {
     expect(faultsOf({ ...production, DB_HOST: 'db' })).toEqual([]);
   });
 
-  it('demand API keys in production, and the secret of their hash wherever they are demanded', () => {
+  it('demand API keys in production, and the secret that they are stored with wherever they are demanded', () => {
     const production = { NODE_ENV: 'production', DB_HOST: 'db' };
     const secretMissing = [expect.stringMatching(/^API_KEY_ENCRYPTION_SECRET: required/)];
     expect(faultsOf(production)).toEqual(secretMissing);
@@ -92,6 +92,15 @@ describe('the settings', () => {
     expect(short.join()).not.toContain('letmein');
     expect(loadSettings({ ...production, API_KEY_ENCRYPTION_SECRET: SECRET }).access.required).toBe(true);
     expect(loadSettings({}).access.required).toBe(false);
+  });
+
+  it('take the secret of before beside the one of now, and no other way', () => {
+    const both = { API_KEY_ENCRYPTION_SECRET: SECRET, API_KEY_ENCRYPTION_SECRET_PREVIOUS: `${SECRET} of before` };
+    expect(loadSettings(both).access).toMatchObject({ secret: SECRET, previousSecret: `${SECRET} of before` });
+    const fault = expect.stringMatching(/^API_KEY_ENCRYPTION_SECRET_PREVIOUS: /) as string;
+    expect(faultsOf({ ...both, API_KEY_ENCRYPTION_SECRET_PREVIOUS: SECRET })).toEqual([fault]);
+    expect(faultsOf({ ...both, API_KEY_ENCRYPTION_SECRET: '' })).toEqual([fault]);
+    expect(faultsOf({ ...both, API_KEY_ENCRYPTION_SECRET_PREVIOUS: 'letmein' })).toEqual([fault]);
   });
 
   it('leave migrations in production to a command of their own, unless told otherwise', () => {

@@ -116,6 +116,10 @@ export const environmentSchema = z.object({
       .optional(),
   ),
   API_KEY_ENCRYPTION_SECRET: expecting('a random text of at least 32 characters', z.string().min(32).optional()),
+  API_KEY_ENCRYPTION_SECRET_PREVIOUS: expecting(
+    'a random text of at least 32 characters',
+    z.string().min(32).optional(),
+  ),
   BATCH_RATE_LIMIT: count(10_000, 0, 100_000_000),
   BATCH_RATE_LIMIT_WINDOW: count(10_000, 1000, 3_600_000),
 
@@ -190,8 +194,10 @@ export interface Settings {
     required: boolean;
     /** Other machines may reach a process that asks for no keys. */
     allowOpen: boolean;
-    /** Key of the hash of API keys. */
+    /** Encrypts what is stored of API keys. */
     secret: string | undefined;
+    /** The one before, while keys are still encrypted with it. */
+    previousSecret: string | undefined;
     /** Requests of a key in each window; 0: any number. */
     rateLimit: number;
     rateLimitWindowMs: number;
@@ -283,8 +289,17 @@ function productionFaults(env: Record<string, string | undefined>): string[] {
 }
 
 function accessFaults(env: Record<string, string | undefined>): string[] {
+  const { API_KEY_ENCRYPTION_SECRET: secret, API_KEY_ENCRYPTION_SECRET_PREVIOUS: previous } = env;
+  if (previous !== undefined && previous === secret) {
+    return [
+      'API_KEY_ENCRYPTION_SECRET_PREVIOUS: the same as API_KEY_ENCRYPTION_SECRET; expected the one before it, or none',
+    ];
+  }
+  if (previous !== undefined && secret === undefined) {
+    return ['API_KEY_ENCRYPTION_SECRET_PREVIOUS: needs API_KEY_ENCRYPTION_SECRET, the new one, beside it'];
+  }
   const required = env.NODE_ENV === 'production' || env.BATCH_REQUIRE_API_KEY === 'true';
-  if (!required || env.API_KEY_ENCRYPTION_SECRET !== undefined) return [];
+  if (!required || secret !== undefined) return [];
   return [
     'API_KEY_ENCRYPTION_SECRET: required where API keys are; a random text of at least 32 characters, the same for every process',
   ];
@@ -355,6 +370,7 @@ function toSettings(env: Environment): Settings {
       required,
       allowOpen: env.BATCH_ALLOW_OPEN_ACCESS,
       secret: env.API_KEY_ENCRYPTION_SECRET,
+      previousSecret: env.API_KEY_ENCRYPTION_SECRET_PREVIOUS,
       rateLimit: env.BATCH_RATE_LIMIT,
       rateLimitWindowMs: env.BATCH_RATE_LIMIT_WINDOW,
     },

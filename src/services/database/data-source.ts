@@ -12,6 +12,7 @@ import { AddCreatedBy1764200000000 } from '../../entities/migrations/17642000000
 import { AddMessageAttempts1764300000000 } from '../../entities/migrations/1764300000000-add-message-attempts.js';
 import { AddFaultKind1764500000000 } from '../../entities/migrations/1764500000000-add-fault-kind.js';
 import { AddKeySources1764600000000 } from '../../entities/migrations/1764600000000-add-key-sources.js';
+import { EncryptApiKeys1764600100000 } from '../../entities/migrations/1764600100000-encrypt-api-keys.js';
 import { LaneFaultEntity } from '../../entities/lane-fault.entity.js';
 import { LaneEntity } from '../../entities/lane.entity.js';
 import { MessageAttemptEntity } from '../../entities/message-attempt.entity.js';
@@ -60,6 +61,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
       AddMessageAttempts1764300000000,
       AddFaultKind1764500000000,
       AddKeySources1764600000000,
+      EncryptApiKeys1764600100000,
     ],
     migrationsTableName: 'migrations',
     synchronize: false,

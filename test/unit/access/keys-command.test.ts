@@ -37,8 +37,9 @@ describe('the command line of keys', () => {
     expect(parse(`create --scope write ${line}`)).toMatchObject({ key: { sources } });
   });
 
-  it('lists and revokes', () => {
+  it('lists, revokes and encrypts anew', () => {
     expect(parse('list')).toEqual({ kind: 'list' });
+    expect(parse('rotate')).toEqual({ kind: 'rotate' });
     expect(parse('revoke 0123456789abcdef')).toEqual({ kind: 'revoke', id: '0123456789abcdef' });
   });
 
@@ -58,6 +59,7 @@ describe('the command line of keys', () => {
     ['create --name shop --scope write --source a.b', /--source is 1 to 100 letters.*not 'a.b'/],
     ['create --name shop --scope write --source a --any-source', /exclude one another/],
     ['list all', /nothing more/],
+    ['rotate all', /nothing more/],
     ['revoke', /id of one key/],
     ['revoke a b', /id of one key/],
   ])('refuses `keys %s`, and says why', (line, why) => {
