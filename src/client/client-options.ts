@@ -12,6 +12,11 @@ export interface RmqConnectionOptions {
   urls?: string[];
   /** `BATCH_SERVICE_RMQ_QUEUE` of the service; default `batch_service`. */
   queue?: string;
+  /**
+   * The broker's user of this connection, sent with every message. The broker checks it, and the service records it; needed where the
+   * service has `BATCH_RMQ_REQUIRE_USER_ID`.
+   */
+  userId?: string;
   socketOptions?: RmqSocketOptions;
 }
 
@@ -49,7 +54,7 @@ export interface ResolvedConnection {
   /** For messages; without the password. */
   address: string;
   wire:
-    | { transport: 'rmq'; urls: string[]; queue: string; socketOptions: RmqSocketOptions }
+    | { transport: 'rmq'; urls: string[]; queue: string; userId: string | undefined; socketOptions: RmqSocketOptions }
     | { transport: 'tcp'; host: string; port: number; apiKey: string | undefined };
 }
 
@@ -98,6 +103,7 @@ function resolveRmq({
   url,
   urls,
   queue = 'batch_service',
+  userId,
   socketOptions,
   source,
 }: RmqConnectionOptions & {
@@ -112,6 +118,7 @@ function resolveRmq({
       transport: 'rmq',
       urls: checked.map(({ href }) => href),
       queue,
+      userId,
       socketOptions: {
         reconnectTimeInSeconds: 0.5,
         ...socketOptions,

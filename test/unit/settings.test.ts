@@ -79,7 +79,7 @@ describe('the settings', () => {
     expect(faultsOf({ ...production, DB_HOST: 'db' })).toEqual([]);
   });
 
-  it('demand API keys in production, and the secret of their hash wherever they are demanded', () => {
+  it('demand API keys in production, and the secret that they are stored with wherever they are demanded', () => {
     const production = { NODE_ENV: 'production', DB_HOST: 'db' };
     const secretMissing = [expect.stringMatching(/^API_KEY_ENCRYPTION_SECRET: required/)];
     expect(faultsOf(production)).toEqual(secretMissing);
@@ -105,6 +105,15 @@ describe('the settings', () => {
     ]);
   });
 
+  it('take the secret of before beside the one of now, and no other way', () => {
+    const both = { API_KEY_ENCRYPTION_SECRET: SECRET, API_KEY_ENCRYPTION_SECRET_PREVIOUS: `${SECRET} of before` };
+    expect(loadSettings(both).access).toMatchObject({ secret: SECRET, previousSecret: `${SECRET} of before` });
+    const fault = expect.stringMatching(/^API_KEY_ENCRYPTION_SECRET_PREVIOUS: /) as string;
+    expect(faultsOf({ ...both, API_KEY_ENCRYPTION_SECRET_PREVIOUS: SECRET })).toEqual([fault]);
+    expect(faultsOf({ ...both, API_KEY_ENCRYPTION_SECRET: '' })).toEqual([fault]);
+    expect(faultsOf({ ...both, API_KEY_ENCRYPTION_SECRET_PREVIOUS: 'letmein' })).toEqual([fault]);
+  });
+
   it('leave migrations in production to a command of their own, unless told otherwise', () => {
     const production = { NODE_ENV: 'production', DB_HOST: 'db', API_KEY_ENCRYPTION_SECRET: SECRET };
 
@@ -127,6 +136,7 @@ describe('a fault of the settings', () => {
     expect(free.sort()).toEqual([
       'BATCH_ALLOWED_TARGETS',
       'BATCH_EMBEDDED_DIR',
+      'BATCH_RMQ_REPLY_TO',
       'BATCH_RPC_TCP_HOST',
       'BATCH_SERIAL_TARGETS',
       'BATCH_SERVICE_RMQ_QUEUE',

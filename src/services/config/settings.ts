@@ -72,6 +72,14 @@ export const environmentSchema = z.object({
     z.string().min(1).max(200).default('batch_service'),
   ),
   BATCH_RMQ_PREFETCH: count(1000, 1, 65_535),
+  BATCH_RMQ_REQUIRE_USER_ID: flag(false),
+  BATCH_RMQ_REPLY_TO: expecting(
+    'names of at most 20 queues, separated by commas, each of 1 to 255 bytes, in which * stands for any characters',
+    z
+      .string()
+      .default('')
+      .refine((text) => listOf(text).length <= 20 && listOf(text).every((name) => Buffer.byteLength(name) <= 255)),
+  ),
   BATCH_RPC_TCP_HOST: z.string().default('127.0.0.1'),
   BATCH_RPC_TCP_PORT: port(3001),
   BATCH_NOTIFICATION_TCP_URL: url('tcp:'),
@@ -112,6 +120,10 @@ export const environmentSchema = z.object({
       .optional(),
   ),
   API_KEY_ENCRYPTION_SECRET: expecting('a random text of at least 32 characters', z.string().min(32).optional()),
+  API_KEY_ENCRYPTION_SECRET_PREVIOUS: expecting(
+    'a random text of at least 32 characters',
+    z.string().min(32).optional(),
+  ),
   BATCH_RATE_LIMIT: count(10_000, 0, 100_000_000),
   BATCH_RATE_LIMIT_WINDOW: count(10_000, 1000, 3_600_000),
   BATCH_KEYLESS_RATE_LIMIT: count(100, 0, 100_000_000),
@@ -149,7 +161,17 @@ export interface Settings {
     embeddedDir: string;
   };
   redisUrl: string | undefined;
-  rabbitmq: { url: string; queue: string; prefetch: number } | undefined;
+  rabbitmq:
+    | {
+        url: string;
+        queue: string;
+        prefetch: number;
+        /** Only messages that tell the user of the broker who sent them. */
+        requireUserId: boolean;
+        /** Queues that answers may go to, with stars. */
+        replyTo: string[];
+      }
+    | undefined;
   rpcTcp: { host: string; port: number };
   notificationTcpUrl: string | undefined;
   /** A notification that is larger is sent in parts. */
@@ -183,8 +205,10 @@ export interface Settings {
     required: boolean;
     /** Other machines may reach a process that asks for no keys. */
     allowOpen: boolean;
-    /** Key of the hash of API keys. */
+    /** Encrypts what is stored of API keys. */
     secret: string | undefined;
+    /** The one before, while keys are still encrypted with it. */
+    previousSecret: string | undefined;
     /** Requests of a key in each window; 0: any number. */
     rateLimit: number;
     rateLimitWindowMs: number;
@@ -279,8 +303,17 @@ function productionFaults(env: Record<string, string | undefined>): string[] {
 }
 
 function accessFaults(env: Record<string, string | undefined>): string[] {
+  const { API_KEY_ENCRYPTION_SECRET: secret, API_KEY_ENCRYPTION_SECRET_PREVIOUS: previous } = env;
+  if (previous !== undefined && previous === secret) {
+    return [
+      'API_KEY_ENCRYPTION_SECRET_PREVIOUS: the same as API_KEY_ENCRYPTION_SECRET; expected the one before it, or none',
+    ];
+  }
+  if (previous !== undefined && secret === undefined) {
+    return ['API_KEY_ENCRYPTION_SECRET_PREVIOUS: needs API_KEY_ENCRYPTION_SECRET, the new one, beside it'];
+  }
   const required = env.NODE_ENV === 'production' || env.BATCH_REQUIRE_API_KEY === 'true';
-  if (!required || env.API_KEY_ENCRYPTION_SECRET !== undefined) return [];
+  if (!required || secret !== undefined) return [];
   return [
     'API_KEY_ENCRYPTION_SECRET: required where API keys are; a random text of at least 32 characters, the same for every process',
   ];
@@ -319,7 +352,13 @@ function toSettings(env: Environment): Settings {
     rabbitmq:
       env.BATCH_SERVICE_RMQ_URL === undefined
         ? undefined
-        : { url: env.BATCH_SERVICE_RMQ_URL, queue: env.BATCH_SERVICE_RMQ_QUEUE, prefetch: env.BATCH_RMQ_PREFETCH },
+        : {
+            url: env.BATCH_SERVICE_RMQ_URL,
+            queue: env.BATCH_SERVICE_RMQ_QUEUE,
+            prefetch: env.BATCH_RMQ_PREFETCH,
+            requireUserId: env.BATCH_RMQ_REQUIRE_USER_ID,
+            replyTo: listOf(env.BATCH_RMQ_REPLY_TO),
+          },
     rpcTcp: { host: env.BATCH_RPC_TCP_HOST, port: env.BATCH_RPC_TCP_PORT },
     notificationTcpUrl: env.BATCH_NOTIFICATION_TCP_URL,
     notificationMaxKb: env.BATCH_NOTIFICATION_MAX_KB,
@@ -356,6 +395,7 @@ function toSettings(env: Environment): Settings {
       required,
       allowOpen: env.BATCH_ALLOW_OPEN_ACCESS,
       secret: env.API_KEY_ENCRYPTION_SECRET,
+      previousSecret: env.API_KEY_ENCRYPTION_SECRET_PREVIOUS,
       rateLimit: env.BATCH_RATE_LIMIT,
       rateLimitWindowMs: env.BATCH_RATE_LIMIT_WINDOW,
       keylessRateLimit: env.BATCH_KEYLESS_RATE_LIMIT,

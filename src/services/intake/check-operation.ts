@@ -75,6 +75,7 @@ function check(request: ParsedRequest, table: Table): NewOperation {
     priority: request.priority,
     runAt: request.runAt ?? null,
     source: request.source ?? null,
+    createdBy: request.createdBy ?? null,
     retryLimit: request.retry?.limit ?? null,
     retryOn: request.retry?.on ?? null,
     lane: table.lane,

@@ -8,6 +8,7 @@ import {
   type OperationType,
   type RetryReason,
 } from '../../interfaces/operation.js';
+import { isSource } from '../access/sources.js';
 import { shown } from '../catalog/shown.js';
 import { didYouMean } from '../errors/nearest-name.js';
 import { ServiceError } from '../errors/service-error.js';
@@ -23,9 +24,13 @@ export interface ParsedRequest extends ICreateBatchOperationRequest {
   valuesText: string | null;
   /** Bytes of both. */
   bytes: number;
+  /** See `callerName`. */
+  createdBy: string | undefined;
 }
 
 export interface ParseContext {
+  /** Who hands the request in. */
+  createdBy?: string | undefined;
   /** One operation's key and values together, in KiB. */
   maxOperationKb: number;
   now: Date;
@@ -47,7 +52,6 @@ const MAX_PRIORITY = 9;
 const MAX_YEARS_AHEAD = 10;
 const MAX_RETRIES = 100;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-const SOURCE = /^[A-Za-z0-9_-]{1,100}$/;
 const ISO_TIME = /^(\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/;
 
 const ANY_TYPE: readonly OperationType[] = OPERATION_TYPES;
@@ -69,7 +73,7 @@ const FIELDS: Readonly<Record<keyof ICreateBatchOperationRequest, readonly Opera
   source: ANY_TYPE,
 };
 
-function parse(request: unknown, { maxOperationKb, now }: ParseContext): ParsedRequest {
+function parse(request: unknown, { maxOperationKb, now, createdBy }: ParseContext): ParsedRequest {
   if (!isPlainObject(request)) throw new ServiceError('INVALID_REQUEST', 'An operation is an object');
   const operationType = parseOperationType(request.operationType);
   checkFields(request, operationType);
@@ -101,6 +105,7 @@ function parse(request: unknown, { maxOperationKb, now }: ParseContext): ParsedR
     keyText,
     valuesText,
     bytes,
+    createdBy,
   };
 }
 
@@ -227,7 +232,7 @@ function parseRetryReasons(value: unknown): RetryReason[] {
 
 function parseSource(value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  if (typeof value === 'string' && SOURCE.test(value)) return value;
+  if (typeof value === 'string' && isSource(value)) return value;
   throw invalid('source', 'is 1 to 100 letters, digits, hyphens and underscores');
 }
 

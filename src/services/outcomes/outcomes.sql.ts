@@ -6,7 +6,7 @@ const OPERATION_COLUMNS = `v.seq, v.id, v.type as "operationType", v.target, v.k
         v.rows_affected as "rowsAffected", v.attempts, v.code, v.message, v.constraint_name as "constraint",
         v.column_name as "column", v.sql_state as "sqlState", v.chunk_id as "chunkId", v.created_at as "createdAt",
         v.settled_at as "settledAt", v.retry_limit as "retryLimit", v.retry_on as "retryOn", v.wait_reason as "waitReason",
-        v.available_at as "availableAt"`;
+        v.available_at as "availableAt", v.created_by as "createdBy"`;
 
 export function selectOperation(id: string): SqlStatement {
   return {

@@ -16,6 +16,7 @@ export interface OperationRow {
   priority: number;
   runAt: Date | null;
   source: string | null;
+  createdBy: string | null;
   status: OperationStatus;
   rowsAffected: number | null;
   attempts: number;
@@ -51,6 +52,7 @@ export function toOperation(row: OperationRow): IBatchOperation {
     ...(row.runAt !== null && { runAt: row.runAt.toISOString() }),
     ...(row.retryLimit !== null && { retry: { limit: row.retryLimit, on: row.retryOn ?? [] } }),
     ...(row.source !== null && { source: row.source }),
+    ...(row.createdBy !== null && { createdBy: row.createdBy }),
     status: row.status,
     ...(row.status === 'completed' && row.rowsAffected !== null && { rowsAffected: row.rowsAffected }),
     attempts: row.attempts,
