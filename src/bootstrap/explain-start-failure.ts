@@ -1,7 +1,9 @@
 import type { Settings } from '../services/config/settings.js';
 import { SQL_STATES, sqlStateOf } from '../services/database/sql-state.js';
 import { UnsupportedBrokerError } from '../services/rabbitmq/broker-version.js';
+import { RefusedByBrokerError } from '../services/rabbitmq/rabbitmq-connection.js';
 import { TopologyConflictError } from '../services/rabbitmq/topology.js';
+import { databaseHint, databaseRefusal } from '../services/tls/tls-refusal.js';
 import { listenedPorts } from './listened-ports.js';
 import { StartError } from './start-error.js';
 
@@ -18,7 +20,7 @@ function reasonOf(error: Error, settings: Settings): string | undefined {
     return place && portReason(error, place);
   }
   if (error instanceof TopologyConflictError || error instanceof UnsupportedBrokerError) return error.message;
-  if (/^RabbitMQ refuses/.test(error.message)) return error.message;
+  if (error instanceof RefusedByBrokerError) return error.message;
   return sqlStateOf(error) === undefined ? undefined : databaseReason(error, settings.database);
 }
 
@@ -47,8 +49,14 @@ export function portReason(
 }
 
 /** Why a database cannot be used. */
-export function databaseReason(error: Error, { host, port, name, username }: Settings['database']): string {
+export function databaseReason(error: Error, { host, port, name, username, ssl }: Settings['database']): string {
   const server = `PostgreSQL on ${host}:${port}`;
+  const refusal = databaseRefusal(error);
+  if (refusal !== undefined) return `${server} ${refusal}`;
+  // What PostgreSQL says where `clientcert` stands in pg_hba.conf.
+  if (/client certificate/.test(error.message)) {
+    return `${server} asks for a client certificate (${error.message}): check DB_SSL_CERT and DB_SSL_KEY`;
+  }
   switch (sqlStateOf(error) ?? stateOfDriver(error)) {
     case SQL_STATES.invalidPassword:
     case SQL_STATES.invalidAuthorization:
@@ -58,7 +66,7 @@ export function databaseReason(error: Error, { host, port, name, username }: Set
     case SQL_STATES.insufficientPrivilege:
       return `${server} allows the user "${username}" too little in the database "${name}" (${error.message}): see DB_USERNAME`;
     case undefined:
-      return `${server} does not answer (${describe(error)}): check DB_HOST, DB_PORT and DB_SSL, and that it runs`;
+      return `${server} does not answer (${describe(error)}${ssl.mode === 'disable' ? '' : databaseHint(error)}): check DB_HOST, DB_PORT and DB_SSL, and that it runs`;
     default:
       return `${server} cannot be used (${error.message}): check DB_NAME and DB_USERNAME`;
   }

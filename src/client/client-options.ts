@@ -1,8 +1,15 @@
+import type { SecureContextOptions } from 'node:tls';
 import type { RmqOptions } from '@nestjs/microservices';
 import { BatchServiceError } from './client-errors.js';
 
 /** Options of the broker's connection, as amqp-connection-manager takes them: TLS, heartbeat, connection name. */
 export type RmqSocketOptions = NonNullable<RmqOptions['options']>['socketOptions'];
+
+/**
+ * Of `amqps:`, as Node's TLS takes them: the text of PEM files, not their paths. `ca` without which the public CAs are trusted; `cert` and
+ * `key` where the broker asks for a certificate.
+ */
+export type TlsOptions = Pick<SecureContextOptions, 'ca' | 'cert' | 'key' | 'passphrase'>;
 
 export interface RmqConnectionOptions {
   transport: 'rmq';
@@ -12,6 +19,8 @@ export interface RmqConnectionOptions {
   urls?: string[];
   /** `BATCH_SERVICE_RMQ_QUEUE` of the service; default `batch_service`. */
   queue?: string;
+  /** Certificates of `amqps:`. */
+  tls?: TlsOptions;
   socketOptions?: RmqSocketOptions;
 }
 
@@ -98,6 +107,7 @@ function resolveRmq({
   url,
   urls,
   queue = 'batch_service',
+  tls,
   socketOptions,
   source,
 }: RmqConnectionOptions & {
@@ -119,6 +129,7 @@ function resolveRmq({
           // A request would wait for the acknowledgement of the one before: up to 40 ms.
           noDelay: true,
           clientProperties: { connection_name: `batch-service client${source === undefined ? '' : ` of ${source}`}` },
+          ...tls,
           ...socketOptions?.connectionOptions,
         },
       },

@@ -2,9 +2,12 @@ import { z } from 'zod';
 import { TargetList } from '../catalog/target-list.js';
 import { shown } from '../catalog/shown.js';
 import { didYouMean } from '../errors/nearest-name.js';
+import { DB_SSL_MODES, type DatabaseSsl } from '../tls/client-tls.js';
+import type { Certificates } from '../tls/certificates.js';
 import { ownValue } from '../values/own-value.js';
+import { certificateFaults, readCertificates, type ServiceCertificates } from './certificate-settings.js';
 import { InvalidSettingsError } from './invalid-settings.error.js';
-import { openAccessFaults, type Listener } from './open-access.js';
+import { openAccessFaults, plainRpcFaults, type Listener } from './open-access.js';
 import { trustedProxies, type TrustedProxies } from './trusted-proxies.js';
 import { unknownVariableFaults } from './unknown-variables.js';
 
@@ -55,13 +58,19 @@ export const environmentSchema = z.object({
   DB_NAME: z.string().default('batch_service'),
   DB_USERNAME: z.string().default('postgres'),
   DB_PASSWORD: z.string().default(''),
-  DB_SSL: flag(false),
+  DB_SSL: oneOf(DB_SSL_MODES, 'disable'),
+  DB_SSL_CA: z.string().optional(),
+  DB_SSL_CERT: z.string().optional(),
+  DB_SSL_KEY: z.string().optional(),
   DB_POOL_SIZE: count(10, 3, 500),
   DB_WAIT_TIMEOUT: count(30_000, 0, 600_000),
   BATCH_RUN_MIGRATIONS: optionalFlag(),
   BATCH_EMBEDDED_DIR: z.string().default('.data/postgres'),
 
   REDIS_URL: url('redis:', 'rediss:'),
+  REDIS_CA: z.string().optional(),
+  REDIS_CERT: z.string().optional(),
+  REDIS_KEY: z.string().optional(),
 
   BATCH_SERVICE_RMQ_URL: url('amqp:', 'amqps:'),
   BATCH_SERVICE_RMQ_QUEUE: expecting(
@@ -69,6 +78,9 @@ export const environmentSchema = z.object({
     z.string().min(1).max(200).default('batch_service'),
   ),
   BATCH_RMQ_PREFETCH: count(1000, 1, 65_535),
+  BATCH_RMQ_CA: z.string().optional(),
+  BATCH_RMQ_CERT: z.string().optional(),
+  BATCH_RMQ_KEY: z.string().optional(),
   BATCH_RPC_TCP_HOST: z.string().default('127.0.0.1'),
   BATCH_RPC_TCP_PORT: port(3001),
   BATCH_NOTIFICATION_TCP_URL: url('tcp:'),
@@ -76,6 +88,9 @@ export const environmentSchema = z.object({
   BATCH_ROLE: oneOf(ROLES, 'all'),
   HTTP_HOST: z.string().optional(),
   HTTP_PORT: port(3000),
+  BATCH_HTTPS_CERT: z.string().optional(),
+  BATCH_HTTPS_KEY: z.string().optional(),
+  BATCH_HTTPS_CLIENT_CA: z.string().optional(),
   BATCH_WORKER_HEALTH_PORT: expecting('a whole number from 1 to 65535', whole(1, 65_535).optional()),
 
   BATCH_PROCESS_OPERATION_INTERVAL: count(5000, 10, 3_600_000),
@@ -132,19 +147,25 @@ export interface Settings {
     name: string;
     username: string;
     password: string;
-    ssl: boolean;
+    ssl: DatabaseSsl;
     poolSize: number;
     /** How long a starting process waits for a server that does not answer. */
     waitMs: number;
     runMigrations: boolean;
     embeddedDir: string;
   };
-  redisUrl: string | undefined;
-  rabbitmq: { url: string; queue: string; prefetch: number } | undefined;
+  redis: { url: string; certificates: Certificates | undefined } | undefined;
+  rabbitmq: { url: string; queue: string; prefetch: number; certificates: Certificates | undefined } | undefined;
   rpcTcp: { host: string; port: number };
   notificationTcpUrl: string | undefined;
-  /** `trustProxy`: the proxies whose `X-Forwarded-For` counts, as Express takes them; undefined: none. */
-  http: { host: string; port: number; trustProxy: TrustedProxies | undefined };
+  http: {
+    host: string;
+    port: number;
+    /** Of HTTPS; its `ca` is that of the callers' certificates. Undefined: plain HTTP. */
+    certificates: Certificates | undefined;
+    /** The proxies whose `X-Forwarded-For` counts, as Express takes them; undefined: none. */
+    trustProxy: TrustedProxies | undefined;
+  };
   workerHealthPort: number | undefined;
   poller: { intervalMs: number; limit: number; maxKb: number; wakeUp: boolean; wakeUpDelayMs: number };
   execution: {
@@ -195,7 +216,8 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   );
   const parsed = environmentSchema.safeParse(given);
-  const settings = parsed.success ? toSettings(parsed.data) : undefined;
+  const certificates = readCertificates(given);
+  const settings = parsed.success ? toSettings(parsed.data, certificates) : undefined;
   const faults = [
     ...unknownVariableFaults(environment, Object.keys(environmentSchema.shape)),
     ...(parsed.error?.issues ?? []).map(({ path: [name] }) =>
@@ -205,10 +227,19 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
     ...targetFaults(given.BATCH_SERIAL_TARGETS, (entries) => TargetList.serial(entries)),
     ...productionFaults(given),
     ...accessFaults(given),
-    ...(settings === undefined ? [] : openAccessFaults(openListeners(settings), settings.access.allowOpen)),
+    ...certificates.faults,
+    ...certificateFaults(given),
+    ...(settings === undefined ? [] : listenerFaults(settings)),
   ];
   if (settings === undefined || faults.length > 0) throw new InvalidSettingsError(faults);
   return settings;
+}
+
+function listenerFaults(settings: Settings): string[] {
+  const { role, rabbitmq, rpcTcp, access } = settings;
+  const open = openAccessFaults(openListeners(settings), access.allowOpen);
+  if (!access.required || role === 'worker' || rabbitmq !== undefined) return open;
+  return [...open, ...plainRpcFaults({ variable: 'BATCH_RPC_TCP_HOST', host: rpcTcp.host }, access.allowOpen)];
 }
 
 /** What a process with these settings opens to callers of whom no key is asked. */
@@ -272,7 +303,7 @@ function accessFaults(env: Record<string, string | undefined>): string[] {
   ];
 }
 
-function toSettings(env: Environment): Settings {
+function toSettings(env: Environment, certificates: ServiceCertificates): Settings {
   const production = env.NODE_ENV === 'production';
   const required = env.BATCH_REQUIRE_API_KEY === undefined ? production : env.BATCH_REQUIRE_API_KEY === 'true';
   return {
@@ -285,22 +316,28 @@ function toSettings(env: Environment): Settings {
       name: env.DB_NAME,
       username: env.DB_USERNAME,
       password: env.DB_PASSWORD,
-      ssl: env.DB_SSL,
+      ssl: { mode: env.DB_SSL, certificates: certificates.database },
       poolSize: env.DB_POOL_SIZE,
       waitMs: env.DB_WAIT_TIMEOUT,
       runMigrations: env.BATCH_RUN_MIGRATIONS === undefined ? !production : env.BATCH_RUN_MIGRATIONS === 'true',
       embeddedDir: env.BATCH_EMBEDDED_DIR,
     },
-    redisUrl: env.REDIS_URL,
+    redis: env.REDIS_URL === undefined ? undefined : { url: env.REDIS_URL, certificates: certificates.redis },
     rabbitmq:
       env.BATCH_SERVICE_RMQ_URL === undefined
         ? undefined
-        : { url: env.BATCH_SERVICE_RMQ_URL, queue: env.BATCH_SERVICE_RMQ_QUEUE, prefetch: env.BATCH_RMQ_PREFETCH },
+        : {
+            url: env.BATCH_SERVICE_RMQ_URL,
+            queue: env.BATCH_SERVICE_RMQ_QUEUE,
+            prefetch: env.BATCH_RMQ_PREFETCH,
+            certificates: certificates.rabbitmq,
+          },
     rpcTcp: { host: env.BATCH_RPC_TCP_HOST, port: env.BATCH_RPC_TCP_PORT },
     notificationTcpUrl: env.BATCH_NOTIFICATION_TCP_URL,
     http: {
       host: env.HTTP_HOST ?? (required ? '0.0.0.0' : '127.0.0.1'),
       port: env.HTTP_PORT,
+      certificates: certificates.http,
       trustProxy: env.BATCH_TRUST_PROXY,
     },
     workerHealthPort: env.BATCH_WORKER_HEALTH_PORT,

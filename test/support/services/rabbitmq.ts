@@ -80,8 +80,8 @@ export interface RestartableRabbitmq extends RunningService<RabbitmqConnection> 
   restart(): Promise<void>;
 }
 
-/** A broker of this run alone, whatever else listens on this machine. */
-export async function startOwnRabbitmq(log: Log): Promise<RestartableRabbitmq> {
+/** A broker of this run alone, whatever else listens on this machine. `configuration`: further lines of rabbitmq.conf. */
+export async function startOwnRabbitmq(log: Log, configuration = ''): Promise<RestartableRabbitmq> {
   let executable = await findServer();
   if (executable === undefined && (await canInstall())) {
     await installPackages(['rabbitmq-server'], log);
@@ -90,19 +90,19 @@ export async function startOwnRabbitmq(log: Log): Promise<RestartableRabbitmq> {
   if (executable === undefined) {
     throw new Error('A broker that can be killed needs rabbitmq-server on the PATH: install it');
   }
-  return startServer(executable, log);
+  return startServer(executable, log, configuration);
 }
 
 async function findServer(): Promise<string | undefined> {
   return (await isExecutable(DEBIAN_SERVER)) ? DEBIAN_SERVER : findExecutable('rabbitmq-server');
 }
 
-async function startServer(executable: string, log: Log): Promise<RestartableRabbitmq> {
+async function startServer(executable: string, log: Log, configuration = ''): Promise<RestartableRabbitmq> {
   log(`Starting ${executable}`);
   const [port, distributionPort, epmdPort] = [await freePort(), await freePort(), await freePort()];
   const url = `amqp://guest:guest@127.0.0.1:${port}`;
   const folder = await privateFolder('rabbitmq');
-  await writeFile(join(folder, 'rabbitmq.conf'), `listeners.tcp.default = 127.0.0.1:${port}\n`);
+  await writeFile(join(folder, 'rabbitmq.conf'), `listeners.tcp.default = 127.0.0.1:${port}\n${configuration}`);
   await writeFile(join(folder, 'enabled_plugins'), '[].\n');
   await writeFile(join(folder, '.erlang.cookie'), uniqueName('cookie'));
   await chmod(join(folder, '.erlang.cookie'), 0o400);
