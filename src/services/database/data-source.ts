@@ -23,6 +23,7 @@ import { ParkedNotificationEntity } from '../../entities/parked-notification.ent
 import { PendingOperationEntity } from '../../entities/pending-operation.entity.js';
 import { WorkerEntity } from '../../entities/worker.entity.js';
 import type { Settings } from '../config/settings.js';
+import { databaseTls } from '../tls/client-tls.js';
 import { ServiceClient } from './service-client.js';
 
 export const SCHEMA = 'batch';
@@ -38,7 +39,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
     database: database.name,
     username: database.username,
     password: database.password,
-    ssl: database.ssl,
+    ssl: databaseTls(database.ssl),
     schema: SCHEMA,
     entities: [
       OperationEntity,
