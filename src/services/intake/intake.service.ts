@@ -28,6 +28,7 @@ import { checkOperation } from './check-operation.js';
 import { GroupCommit } from './group-commit.js';
 import { NearestNames } from './nearest-names.js';
 import { parseRequest, type ParsedRequest } from './parse-request.js';
+import { ExactJson } from '../values/exact-json.js';
 import type { PipelinePlace } from './submission-pipeline.js';
 
 const UNAVAILABLE: readonly ErrorCode[] = ['SERVICE_UNAVAILABLE', 'LANE_BUSY'];
@@ -307,6 +308,7 @@ export class IntakeService implements BeforeApplicationShutdown {
 }
 
 function operationsOf(request: unknown): readonly unknown[] {
+  if (request instanceof ExactJson) throw new ServiceError('INVALID_REQUEST', 'The request has one field twice');
   if (!isPlainObject(request) || !Array.isArray(request.operations)) {
     throw new ServiceError('INVALID_REQUEST', 'The request is { operations: [...] }', { field: 'operations' });
   }

@@ -1,5 +1,4 @@
 import { v7 as makeId } from 'uuid';
-import type { JsonRow } from '../../interfaces/json.js';
 import {
   OPERATION_TYPES,
   RETRY_REASONS,
@@ -12,11 +11,14 @@ import { isSource } from '../access/sources.js';
 import { shown } from '../catalog/shown.js';
 import { didYouMean } from '../errors/nearest-name.js';
 import { ServiceError } from '../errors/service-error.js';
+import { ExactJson, stringifyJson, type GivenRow } from '../values/exact-json.js';
 import { isPlainObject, jsonFault } from './check-json.js';
 
 /** A request of the right form, with what does not depend on its table made definite. */
-export interface ParsedRequest extends ICreateBatchOperationRequest {
+export interface ParsedRequest extends Omit<ICreateBatchOperationRequest, 'key' | 'values'> {
   id: string;
+  key?: GivenRow;
+  values?: GivenRow;
   priority: number;
   mustExist: boolean;
   /** `key` and `values` as they are stored. */
@@ -74,13 +76,14 @@ const FIELDS: Readonly<Record<keyof ICreateBatchOperationRequest, readonly Opera
 };
 
 function parse(request: unknown, { maxOperationKb, now, createdBy }: ParseContext): ParsedRequest {
+  if (request instanceof ExactJson) throw new ServiceError('INVALID_REQUEST', 'An operation has one field twice');
   if (!isPlainObject(request)) throw new ServiceError('INVALID_REQUEST', 'An operation is an object');
   const operationType = parseOperationType(request.operationType);
   checkFields(request, operationType);
   const key = parseRow('key', request.key);
   const values = parseRow('values', request.values);
-  const keyText = key === undefined ? null : JSON.stringify(key);
-  const valuesText = values === undefined ? null : JSON.stringify(values);
+  const keyText = key === undefined ? null : stringifyJson(key);
+  const valuesText = values === undefined ? null : stringifyJson(values);
   const bytes = Buffer.byteLength(keyText ?? '') + Buffer.byteLength(valuesText ?? '');
   if (bytes > maxOperationKb * 1024) {
     throw new ServiceError(
@@ -145,14 +148,15 @@ function parseTarget(value: unknown): string {
   throw invalid('target', `is a table or schema.table, of at most ${MAX_TARGET_LENGTH} characters`);
 }
 
-function parseRow(field: 'key' | 'values', value: unknown): JsonRow | undefined {
+function parseRow(field: 'key' | 'values', value: unknown): GivenRow | undefined {
   if (value === undefined) return undefined;
+  if (value instanceof ExactJson && value.kind === 'object') throw invalid(field, 'has one column twice');
   if (!isPlainObject(value)) throw invalid(field, 'is an object of columns and their values');
   for (const [column, given] of Object.entries(value)) {
     const fault = jsonFault(given);
     if (fault !== undefined) throw new ServiceError('INVALID_VALUE', `${field}: ${shown(column)} ${fault}`, { column });
   }
-  return value as JsonRow;
+  return value as GivenRow;
 }
 
 function parseOnConflict(value: unknown): 'error' | 'ignore' | undefined {
