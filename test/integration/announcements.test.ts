@@ -374,12 +374,14 @@ describe('a chunk that is announced again over REST', () => {
     const times = { parkedAt: '2026-01-01T08:00:00.000Z', nextTryAt: '2126-01-01T08:02:00.000Z' };
     const item = { chunkId, source, reason: 'too large', failures: 2, ...times };
     expect(await list()).toEqual({ total: 1, items: [item] });
+    expect(await chunkOf(chunkId)).toMatchObject({ parked: [source] });
 
     const skip = (): Promise<Response> => fetch(`${service.url}/api/v1/notifications/${chunkId}`, { method: 'DELETE' });
     const skipped = await skip();
     expect(skipped.status).toBe(200);
     expect(await skipped.json()).toEqual({ chunkId, sources: [source] });
     expect(await list()).toEqual({ total: 0, items: [] });
+    expect(await chunkOf(chunkId)).not.toHaveProperty('parked');
     const again = await skip();
     expect(again.status).toBe(404);
     expect(await again.json()).toMatchObject({ code: 'NOTIFICATION_NOT_FOUND' });

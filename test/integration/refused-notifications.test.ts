@@ -175,6 +175,28 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     expect(toLarge).toEqual([]);
   });
 
+  it('refuses a part: those behind it wait for it, and come in order when it is taken', async () => {
+    const source = `large-${randomUUID()}`;
+    const heard = await listen(source);
+    const stored = await storeOperations(database, 900, source);
+    const chunkId = await settleChunk(database, stored, stored);
+    const longAt = (index: number, characters: number): Promise<unknown> =>
+      database.client.query(`update batch.outcomes set message = repeat('x', $2) where seq = $1`, [
+        stored[index]?.seq,
+        characters,
+      ]);
+    await database.client.query(`update batch.outcomes set message = repeat('x', 2000) where chunk_id = $1`, [chunkId]);
+    await longAt(450, 2 * MIB);
+    await notify();
+    await eventually(async () => expect((await parked().list()).total).toBe(1));
+    expect(firstHeard(heard).map(({ part, parts }) => `${part} of ${parts}`)).toEqual(['1 of 3']);
+    await longAt(450, 2000);
+    await database.client.query('update batch.parked_notifications set next_try_at = now()');
+    await eventually(async () => expect((await parked().list()).total).toBe(0));
+    const told = new Set(heard.flatMap((event) => event.failed.map(({ id }) => id)));
+    expect([...told]).toEqual(stored.map(({ id }) => id));
+  });
+
   it('is tried again with what it refused, later and later, and never with two at once', async () => {
     const source = `large-${randomUUID()}`;
     await failInChunk(source, 1, 2 * MIB);
