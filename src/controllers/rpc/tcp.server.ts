@@ -9,9 +9,12 @@ import type { Settings } from '../../services/config/settings.js';
 import { ServiceError } from '../../services/errors/service-error.js';
 import type { MetricsService } from '../../services/observability/metrics.service.js';
 import { requestIdFrom, runInRequest } from '../../services/observability/request-context.js';
+import { TalliedLog } from '../../services/observability/tallied-log.js';
+import { limitConnections } from '../limit-connections.js';
 import { FramedSocket, type SizedPacket } from './framed-socket.js';
 import { InFlight } from './in-flight.js';
 import { KeyedTcpContext } from './keyed-tcp-context.js';
+import { PATIENCE, type Patience } from './patience.js';
 import { refusal, runHandler, type RpcAnswer } from './rpc-answer.js';
 import { withinBudget } from './within-budget.js';
 
@@ -22,6 +25,8 @@ const FLUSH_TIMEOUT_MS = 1000;
 
 /** More are cut off at once: who connects has shown no key yet. A calling process needs one. */
 export const MAX_CONNECTIONS = 1000;
+/** So that one machine cannot keep the others out. */
+export const MAX_CONNECTIONS_PER_ADDRESS = 250;
 
 /**
  * NestJS' TCP server with the answers of the RabbitMQ one, for use without a broker. It promises that every readable request
@@ -30,6 +35,12 @@ export const MAX_CONNECTIONS = 1000;
  */
 export class TcpServer extends ServerTCP {
   private readonly inFlight = new InFlight();
+  private readonly refusals = new TalliedLog((why, count) => {
+    this.logger.log({ message: `Connections were refused: ${why}`, code: 'OVERLOADED', count });
+  });
+  private readonly silences = new TalliedLog((why, count) => {
+    this.logger.log({ message: `Connections were closed: ${why}`, count });
+  });
   private closing = false;
   private closed: Promise<void> | undefined;
 
@@ -37,11 +48,11 @@ export class TcpServer extends ServerTCP {
     private readonly settings: TcpServerSettings,
     private readonly metrics: MetricsService,
     private readonly budget = new InFlightBudget(settings),
+    private readonly patience: Patience = PATIENCE,
   ) {
     super(settings.rpcTcp);
-    const server = this.unwrap<Server>();
-    server.maxConnections = MAX_CONNECTIONS;
-    server.on('drop', () => this.refuseConnection());
+    const limits = { total: MAX_CONNECTIONS, perAddress: MAX_CONNECTIONS_PER_ADDRESS };
+    limitConnections(this.unwrap<Server>(), limits, (why) => this.refuseConnection(why));
   }
 
   override handleMessage(socket: FramedSocket, message: unknown): Promise<void> {
@@ -56,10 +67,12 @@ export class TcpServer extends ServerTCP {
   }
 
   protected override getSocketInstance(socket: Socket): FramedSocket {
-    return new FramedSocket(socket, this.settings.intake.maxBodyKb, this.budget, (error) => {
+    const framed = new FramedSocket(socket, this.settings.intake.maxBodyKb, this.budget, (error) => {
       this.logger.log({ message: `A frame was refused: ${error.code}`, code: error.code });
       this.count(error);
     });
+    framed.endWhenSilent(this.patience, () => this.silences.note('a caller said nothing after it had connected'));
+    return framed;
   }
 
   /** A caller that is gone before its answer is no failure of ours, though NestJS logs it as one. */
@@ -90,10 +103,9 @@ export class TcpServer extends ServerTCP {
     });
   }
 
-  private refuseConnection(): void {
-    const code = 'OVERLOADED';
-    this.logger.log({ message: `A connection was refused: there are ${MAX_CONNECTIONS}`, code });
-    this.metrics.recordRequestRefused('tcp', code);
+  private refuseConnection(why: string): void {
+    this.refusals.note(why);
+    this.metrics.recordRequestRefused('tcp', 'OVERLOADED');
   }
 
   private count({ code }: IServiceError): void {
