@@ -29,6 +29,7 @@ describe('the schema', () => {
       'AddApiKeys1764000200000',
       'AddRetention1764000300000',
       'AddCreatedBy1764200000000',
+      'AddParty1764200100000',
       'AddMessageAttempts1764300000000',
       'AddFaultKind1764500000000',
     ]);
