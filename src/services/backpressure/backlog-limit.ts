@@ -7,14 +7,14 @@ import { Tally } from './tally.js';
 
 /** Full, it takes operations again from here on: callers are not let in one by one. */
 const LOW_MARK = 0.95;
-const COUNT_TIMEOUT_MS = 10_000;
+/** Rows of what is scheduled are wider, and only who schedules something waits for their count. */
+const COUNT_TIMEOUT_MS: Readonly<Record<Backlog, number>> = { pending: 1000, scheduled: 5000 };
+const PARTIES_TIMEOUT_MS = 10_000;
 
 /** What waited when it was counted. */
 export interface BacklogCount {
   operations: number;
   settledPerSecond: number;
-  /** What this process had stored when the count began. */
-  storedBefore: number;
 }
 
 /** What each party had, and what this process has stored of it since that count began. */
@@ -29,8 +29,7 @@ export interface BacklogLimitOptions {
   limit: number;
   /** What one party may take of it, in percent. */
   share: number;
-  /** The last count; undefined: it is not known. */
-  count: () => BacklogCount | undefined;
+  count: () => Promise<BacklogCount>;
   /** How many operations of each party wait. */
   countParties: () => Promise<ReadonlyMap<number, number>>;
   onFailure: (error: unknown) => void;
@@ -42,6 +41,8 @@ export interface BacklogLimitOptions {
  */
 export class BacklogLimit {
   private stored = 0;
+  /** `storedBefore`: what this process had stored when the count began. */
+  private readonly counts: PacedCount<BacklogCount & { storedBefore: number }>;
   private readonly entering = new Tally();
   private readonly parties: PacedCount<PartyCount>;
   /** Since the last count of the parties began. */
@@ -50,20 +51,14 @@ export class BacklogLimit {
   private readonly fullParties = new Set<number>();
 
   constructor(private readonly options: BacklogLimitOptions) {
-    this.parties = new PacedCount({
-      read: () => this.countParties(),
-      timeoutMs: COUNT_TIMEOUT_MS,
-      onFailure: options.onFailure,
-    });
-  }
-
-  get storedSoFar(): number {
-    return this.stored;
+    const { backlog, onFailure } = options;
+    this.counts = new PacedCount({ read: () => this.count(), timeoutMs: COUNT_TIMEOUT_MS[backlog], onFailure });
+    this.parties = new PacedCount({ read: () => this.countParties(), timeoutMs: PARTIES_TIMEOUT_MS, onFailure });
   }
 
   /** Undefined: it is not known. */
   get estimate(): number | undefined {
-    const count = this.options.count();
+    const count = this.counts.value;
     return count && count.operations + this.stored - count.storedBefore + this.entering.total;
   }
 
@@ -79,9 +74,11 @@ export class BacklogLimit {
     for (const tally of new Set([this.storedSince, this.parties.value?.since])) tally?.add(party, stored);
   }
 
-  /** Waits for a count of the parties if it is due, and a refusal hangs on it. */
-  async refreshParties(needed: () => boolean): Promise<void> {
-    if (this.isCrowded()) await this.parties.refresh(needed);
+  /** Waits for the counts that are due and on which a refusal hangs. */
+  async refresh(isRefused: () => boolean): Promise<void> {
+    if (this.options.limit === 0) return;
+    await this.counts.refresh(isRefused);
+    if (this.isCrowded()) await this.parties.refresh(isRefused);
     else this.forgetParties();
   }
 
@@ -120,6 +117,11 @@ export class BacklogLimit {
     return (operations?.get(party) ?? 0) + since.of(party) + this.entering.of(party);
   }
 
+  private async count(): Promise<BacklogCount & { storedBefore: number }> {
+    const storedBefore = this.stored;
+    return { ...(await this.options.count()), storedBefore };
+  }
+
   private async countParties(): Promise<PartyCount> {
     const since = new Tally();
     this.storedSince = since;
@@ -134,7 +136,7 @@ export class BacklogLimit {
 
   /** What is scheduled goes when its time has come, however fast operations are settled. */
   private retryAfterMs(excess: number): number {
-    const rate = this.options.backlog === 'pending' ? (this.options.count()?.settledPerSecond ?? 0) : 0;
+    const rate = this.options.backlog === 'pending' ? (this.counts.value?.settledPerSecond ?? 0) : 0;
     return retryAfterMs(excess, rate);
   }
 }

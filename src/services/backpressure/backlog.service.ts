@@ -6,12 +6,9 @@ import { BacklogLimit, type BacklogCount } from './backlog-limit.js';
 import { countBacklog, countParties, RATE_WINDOW_SECONDS, type BacklogRow, type PartyRow } from './backlog.sql.js';
 import { toDemands, type Backlog, type Demand } from './demand.js';
 import { queueFull, type FullBacklog } from './overload-errors.js';
-import { PacedCount } from './paced-count.js';
 
 /** Operations on their way in. Call it once, with whether each of them was stored. */
 export type Conclude = (stored: readonly boolean[]) => void;
-
-const COUNT_TIMEOUT_MS = 1000;
 
 /**
  * Refuses operations while too many wait, and those of a party that has its share of what may wait. What waits is counted now and then,
@@ -22,28 +19,26 @@ const COUNT_TIMEOUT_MS = 1000;
 @Injectable()
 export class BacklogService {
   private readonly logger = new Logger(BacklogService.name);
-  private readonly limits: Readonly<Record<Backlog, number>>;
   private readonly backlogs: Readonly<Record<Backlog, BacklogLimit>>;
-  private readonly counts: PacedCount<Readonly<Record<Backlog, BacklogCount>>>;
 
   constructor(
     private readonly database: DatabaseService,
     metrics: MetricsService,
     @Inject(SETTINGS) { intake }: Pick<Settings, 'intake'>,
   ) {
-    this.limits = { pending: intake.maxBacklog, scheduled: intake.maxScheduled };
-    const onFailure = (error: unknown): void => this.warn(error);
-    this.counts = new PacedCount({ read: () => this.countAll(), timeoutMs: COUNT_TIMEOUT_MS, onFailure });
-    const limitOf = (backlog: Backlog): BacklogLimit =>
+    const limitOf = (backlog: Backlog, limit: number): BacklogLimit =>
       new BacklogLimit({
         backlog,
-        limit: this.limits[backlog],
+        limit,
         share: intake.backlogShare,
-        count: () => this.counts.value?.[backlog],
+        count: () => this.count(backlog, limit),
         countParties: () => this.countParties(backlog),
-        onFailure,
+        onFailure: (error) => this.warn(backlog, error),
       });
-    this.backlogs = { pending: limitOf('pending'), scheduled: limitOf('scheduled') };
+    this.backlogs = {
+      pending: limitOf('pending', intake.maxBacklog),
+      scheduled: limitOf('scheduled', intake.maxScheduled),
+    };
     metrics.readBacklogBy((backlog) => this.backlogs[backlog].estimate);
   }
 
@@ -54,8 +49,7 @@ export class BacklogService {
    */
   async enter(requests: readonly unknown[], createdBy: string | undefined): Promise<Conclude> {
     const { demands, demandOf } = toDemands(requests, createdBy, Date.now());
-    const limited = demands.filter(({ backlog }) => this.limits[backlog] > 0);
-    if (limited.length > 0) await this.checkRoom(limited);
+    await this.checkRoom(demands);
     for (const demand of demands) this.backlogs[demand.backlog].enter(demand);
     return (stored) => {
       const storedOf = new Map<Demand, number>();
@@ -68,9 +62,8 @@ export class BacklogService {
 
   private async checkRoom(demands: readonly Demand[]): Promise<void> {
     const isRefused = (): boolean => this.refusalOf(demands) !== undefined;
-    await this.counts.refresh(isRefused);
     for (const backlog of new Set(demands.map((demand) => demand.backlog))) {
-      await this.backlogs[backlog].refreshParties(isRefused);
+      await this.backlogs[backlog].refresh(isRefused);
     }
     const refusal = this.refusalOf(demands);
     if (refusal !== undefined) throw queueFull(refusal);
@@ -84,20 +77,10 @@ export class BacklogService {
     return undefined;
   }
 
-  private async countAll(): Promise<Readonly<Record<Backlog, BacklogCount>>> {
-    const storedBefore = {
-      pending: this.backlogs.pending.storedSoFar,
-      scheduled: this.backlogs.scheduled.storedSoFar,
-    };
-    const { rows } = await this.database.query<BacklogRow>(countBacklog(this.limits));
-    const { settled, ...waiting } = rows[0]!;
-    const settledPerSecond = settled / RATE_WINDOW_SECONDS;
-    const countOf = (backlog: Backlog): BacklogCount => ({
-      operations: waiting[backlog],
-      settledPerSecond,
-      storedBefore: storedBefore[backlog],
-    });
-    return { pending: countOf('pending'), scheduled: countOf('scheduled') };
+  private async count(backlog: Backlog, limit: number): Promise<BacklogCount> {
+    const { rows } = await this.database.query<BacklogRow>(countBacklog(backlog, limit + 1));
+    const { operations, settled } = rows[0]!;
+    return { operations, settledPerSecond: settled / RATE_WINDOW_SECONDS };
   }
 
   private async countParties(backlog: Backlog): Promise<ReadonlyMap<number, number>> {
@@ -105,9 +88,8 @@ export class BacklogService {
     return new Map(rows.map(({ party, operations }) => [party, operations]));
   }
 
-  private warn(error: unknown): void {
-    this.logger.warn(
-      `The backlog could not be counted, so nothing is refused by this count: ${(error as Error).message}`,
-    );
+  private warn(backlog: Backlog, error: unknown): void {
+    const message = 'The backlog could not be counted, so nothing is refused by this count';
+    this.logger.warn(`${message} (${backlog}): ${(error as Error).message}`);
   }
 }

@@ -1,8 +1,9 @@
 import type { SqlStatement } from '../database/sql.js';
 import type { Backlog } from './demand.js';
 
-/** `settled`: operations in the chunks of the last `RATE_WINDOW_SECONDS`. */
-export interface BacklogRow extends Record<Backlog, number> {
+export interface BacklogRow {
+  operations: number;
+  /** Operations in the chunks of the last `RATE_WINDOW_SECONDS`. */
   settled: number;
 }
 
@@ -13,26 +14,27 @@ const MOST_PARTIES = 1000;
 
 const WAITING = `reason in ('retry', 'behind')`;
 
+const COUNT_OF: Readonly<Record<Backlog, string>> = {
+  pending: `(select count(*)::int from (select from batch.pending limit $1::int8) p)
+          + (select count(*)::int from (select from batch.delayed where ${WAITING} limit $1::int8) d)`,
+  scheduled: `(select count(*)::int from (select from batch.delayed where reason = 'scheduled' limit $1::int8) d)`,
+};
+
 /**
- * What waits, exactly up to the limit and one more, beyond which nobody needs to know: counting stops there. The planner's own estimate
- * (`reltuples`) would be free, but is minutes old on a queue that fills in seconds. What is to be tried again, and what waits behind it,
- * counts for what is pending: it was, and will be.
+ * What waits, exactly up to `limit`, beyond which nobody needs to know: counting stops there. The planner's own estimate (`reltuples`)
+ * would be free, but is minutes old on a queue that fills in seconds. What is to be tried again, and what waits behind it, counts for
+ * what is pending: it was, and will be.
  */
-export function countBacklog(limits: Readonly<Record<Backlog, number>>): SqlStatement {
+export function countBacklog(backlog: Backlog, limit: number): SqlStatement {
   return {
-    name: 'batch.count_backlog',
+    name: `batch.count_${backlog}`,
     text: `
-      select
-        (select count(*)::int from (select from batch.pending limit $1::int8) p)
-          + (select count(*)::int from (select from batch.delayed where ${WAITING} limit $1::int8) d) as pending,
-        (select count(*)::int from (select from batch.delayed where reason = 'scheduled' limit $2::int8) d) as scheduled,
+      select ${COUNT_OF[backlog]} as operations,
         (select coalesce(sum(operations), 0)::int from batch.chunks
-         where settled_at > now() - make_interval(secs => $3::int)) as settled`,
-    values: [mostToCount(limits.pending), mostToCount(limits.scheduled), RATE_WINDOW_SECONDS],
+         where settled_at > now() - make_interval(secs => $2::int)) as settled`,
+    values: [limit, RATE_WINDOW_SECONDS],
   };
 }
-
-const mostToCount = (limit: number): number => (limit === 0 ? 0 : limit + 1);
 
 export interface PartyRow {
   party: number;

@@ -219,8 +219,8 @@ export class QueueService {
   private async roomForReleases(): Promise<{ room: Room; usedBy: ReadonlyMap<number, number> }> {
     const { maxBacklog: limit, backlogShare: share } = this.settings.intake;
     if (limit === 0) return { room: { limit: UNLIMITED, waiting: 0, share }, usedBy: new Map() };
-    const { rows } = await this.database.query<BacklogRow>(countBacklog({ pending: limit, scheduled: 0 }));
-    const room = { limit, waiting: rows[0]!.pending, share };
+    const { rows } = await this.database.query<BacklogRow>(countBacklog('pending', limit));
+    const room = { limit, waiting: rows[0]!.operations, share };
     if (!isCrowded({ ...room, waiting: room.waiting + RELEASE_LIMIT })) return { room, usedBy: new Map() };
     const parties = await this.database.query<PartyRow>(countParties('pending'));
     return { room, usedBy: new Map(parties.rows.map(({ party, operations }) => [party, operations])) };
