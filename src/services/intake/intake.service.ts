@@ -142,7 +142,7 @@ export class IntakeService implements BeforeApplicationShutdown {
   }
 
   private async takeIn(requests: readonly unknown[], access: Access, place?: PipelinePlace): Promise<Answer[]> {
-    const conclude = await this.enter(requests.length);
+    const conclude = await this.enter(requests, access);
     let answers: Answer[] = [];
     try {
       const { parsed, submissions } = this.parse(requests, access, place);
@@ -152,16 +152,16 @@ export class IntakeService implements BeforeApplicationShutdown {
       for (const answer of answers) if (answer instanceof ServiceError) this.metrics.recordRefused(answer.code);
       return answers;
     } finally {
-      conclude(answers.filter(isCreated).length);
+      conclude(answers.map(isCreated));
     }
   }
 
   /** Before anything is looked at: a refusal has to cost little when there are many. */
-  private async enter(operations: number): Promise<Conclude> {
+  private async enter(requests: readonly unknown[], access: Access): Promise<Conclude> {
     try {
-      return await this.backlog.enter(operations);
+      return await this.backlog.enter(requests, callerName(access));
     } catch (error) {
-      if (error instanceof ServiceError) this.metrics.recordRefused(error.code, operations);
+      if (error instanceof ServiceError) this.metrics.recordRefused(error.code, requests.length);
       throw error;
     }
   }
