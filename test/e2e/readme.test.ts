@@ -1,8 +1,8 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { access, chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startTestApp } from '../support/app.js';
@@ -22,6 +22,21 @@ async function examples(section: string, language: string): Promise<string[]> {
   const found = [...(text.split(/^##+ /m)[0] ?? '').matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))];
   if (found.length === 0) throw new Error(`README.md has no ${language} under '${section}'`);
   return found.map(([, program = '']) => program);
+}
+
+function relativeLinks(markdown: string): { path: string; anchor?: string }[] {
+  const links = markdown.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g);
+  return [...links].map(([, path = '', anchor]) => ({ path, anchor }));
+}
+
+/** The headings as GitHub names them. */
+function anchorsOf(markdown: string): string[] {
+  return [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
 }
 
 /** What of `curl` the README uses, for machines that have none. */
@@ -143,6 +158,31 @@ describe('the README', () => {
     expect(stdout).toBe('sold\nCHECK_VIOLATION\n');
     expect((await service.database.client.query('select quantity from stock')).rows).toEqual([{ quantity: 3 }]);
     await service.close();
+  });
+
+  it('has a tarball of the client whose documents link to nothing that it lacks', async () => {
+    const destination = join(folder, 'made/by/pack-client');
+    const { stdout } = await run(process.execPath, ['scripts/pack-client.mjs', destination], { cwd: ROOT });
+    await run('tar', ['-xzf', stdout.trim(), '-C', destination]);
+    const unpacked = join(destination, 'package');
+    const files = await readdir(unpacked, { recursive: true });
+    const documents = files.filter((file) => file.endsWith('.md'));
+    expect(documents).toEqual(expect.arrayContaining(['CHANGELOG.md', 'docs/client.md', 'docs/wire-format.md']));
+
+    const broken: string[] = [];
+    let followed = 0;
+    for (const document of documents) {
+      for (const { path, anchor } of relativeLinks(await readFile(join(unpacked, document), 'utf8'))) {
+        const target = path === '' ? document : join(dirname(document), path);
+        followed += 1;
+        const found = files.includes(target);
+        const headings = found && anchor !== undefined ? anchorsOf(await readFile(join(unpacked, target), 'utf8')) : [];
+        if (!found || (anchor !== undefined && !headings.includes(anchor)))
+          broken.push(`${document}: ${path}#${anchor}`);
+      }
+    }
+    expect(broken).toEqual([]);
+    expect(followed).toBeGreaterThan(20);
   });
 
   /** A service of somebody else: the unpacked tarball, and beside it nothing but what the tarball asks for. */
