@@ -7,22 +7,10 @@ import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startTestApp } from '../support/app.js';
 import { freePort } from '../support/free-port.js';
+import { readmeExamples, readmeTables } from '../support/readme.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
-const TABLES = `
-  create table customers (id int primary key, name text not null);
-  create table stock (sku text primary key, quantity int not null check (quantity >= 0));
-  insert into stock values ('A-17', 5)`;
-
-/** The programs in one section of the README, in their order. */
-async function examples(section: string, language: string): Promise<string[]> {
-  const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
-  const [, text = ''] = readme.split(new RegExp(`^##+ ${section}$`, 'm'));
-  const found = [...(text.split(/^##+ /m)[0] ?? '').matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))];
-  if (found.length === 0) throw new Error(`README.md has no ${language} under '${section}'`);
-  return found.map(([, program = '']) => program);
-}
 
 function relativeLinks(markdown: string): { path: string; anchor?: string }[] {
   const links = markdown.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g);
@@ -74,8 +62,8 @@ describe('the README', () => {
   }
 
   it('leads from npm start to a row in a table, and a signal to npm ends it all', { timeout: 120_000 }, async () => {
-    const [, session = ''] = await examples('Try it', 'sh');
-    const [afterwards = ''] = await examples('With curl', 'sh');
+    const [, session = ''] = await readmeExamples('Try it', 'sh');
+    const [afterwards = ''] = await readmeExamples('With curl', 'sh');
     const bin = join(folder, 'bin');
     await mkdir(bin);
     await writeFile(join(bin, 'curl.mjs'), CURL);
@@ -128,8 +116,8 @@ describe('the README', () => {
   });
 
   it('has a program for plain AMQP that works on the same tables', async () => {
-    const [program = ''] = await examples('From plain AMQP', 'js');
-    const service = await startTestApp({ BATCH_ROLE: 'api' }, { schema: TABLES });
+    const [program = ''] = await readmeExamples('From plain AMQP', 'js');
+    const service = await startTestApp({ BATCH_ROLE: 'api' }, { schema: await readmeTables() });
     const { url, queue } = service.settings.rabbitmq!;
     const local = program
       .replaceAll('amqp://guest:guest@localhost:5672', url)
@@ -142,10 +130,10 @@ describe('the README', () => {
   });
 
   it('has a NestJS module that compiles and runs with the tarball of the client', { timeout: 120_000 }, async () => {
-    const [program = ''] = await examples('From NestJS', 'ts');
+    const [program = ''] = await readmeExamples('From NestJS', 'ts');
     const service = await startTestApp(
       { BATCH_SERVICE_RMQ_URL: '', BATCH_PROCESS_OPERATION_INTERVAL: '200' },
-      { schema: TABLES },
+      { schema: await readmeTables() },
     );
     const app = await applicationWith(program.replace('port: 3001', `port: ${service.settings.rpcTcp.port}`));
 
