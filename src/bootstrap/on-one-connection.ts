@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { Settings } from '../services/config/settings.js';
+import { databaseTls } from '../services/tls/client-tls.js';
 import { provideDatabase } from './embedded-database.js';
 import { databaseReason } from './explain-start-failure.js';
 import { StartError } from './start-error.js';
@@ -30,9 +31,9 @@ export async function onOneConnection(
 }
 
 async function connect(database: Settings['database']): Promise<pg.Client> {
-  const { host, port, username: user, password, name, ssl } = database;
+  const { host, port, username: user, password, name } = database;
   const client = new pg.Client({
-    ...{ host, port, user, password, ssl, database: name },
+    ...{ host, port, user, password, database: name, ssl: databaseTls(database.ssl) },
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   });
   // What breaks shows in the queries.

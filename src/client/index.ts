@@ -11,6 +11,7 @@ export type {
   RmqConnectionOptions,
   RmqSocketOptions,
   TcpConnectionOptions,
+  TlsOptions,
 } from './client-options.js';
 export {
   BatchServiceError,
@@ -27,7 +28,6 @@ export {
   OnOperationsSettled,
   SettledAcknowledgement,
   settledConsumerOptions,
-  settledEventKey,
   type RmqSettledConsumerOptions,
   type TcpSettledConsumerOptions,
 } from './settled-consumer.js';
@@ -70,6 +70,7 @@ export {
   ANONYMOUS_SOURCE,
   EVENTS_EXCHANGE,
   SETTLED_PATTERN,
+  settledEventKey,
   settledRoutingKey,
   type IOperationsSettledEvent,
   type IOperationsSettledMessage,

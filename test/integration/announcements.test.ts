@@ -249,7 +249,7 @@ describe('announcements', () => {
         rounds += 1;
         begun();
         if (rounds === 1) await new Promise<void>((resolve) => publishing.push(resolve));
-        return [];
+        return { unrouted: [], refused: [] };
       },
     });
     const [chunkId = ''] = (await settleFor(1)).chunkIds;

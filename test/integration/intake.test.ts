@@ -332,7 +332,8 @@ describe('IntakeService', () => {
     expect(await hintOf('parcel_view')).toMatchObject({ message: expect.stringContaining('is a view') as string });
     // Not allowed by BATCH_ALLOWED_TARGETS.
     expect(await hintOf('ledgers')).not.toHaveProperty('details.nearest');
-    const limited: Access = { keyId: 'x', scopes: ['write'], targets: TargetList.ofKey(['parcles']) };
+    const targets = TargetList.ofKey(['parcles']);
+    const limited: Access = { keyId: 'x', scopes: ['write'], targets, sources: undefined };
     expect(await hintOf('parcles', limited)).toMatchObject({ code: 'UNKNOWN_TARGET', details: { target: 'parcles' } });
     expect(await hintOf('parcles', limited)).not.toHaveProperty('details.nearest');
   });

@@ -205,7 +205,15 @@ describe('a consumer of notifications', () => {
   });
 
   it('tells a repeated notification by chunk and source', () => {
-    const event = { chunkId: '7', source: 'shop', settledAt: '', completed: [], failed: [] };
+    const event = { chunkId: '7', source: 'shop', settledAt: '', part: 1, parts: 1, completed: [], failed: [] };
     expect(settledEventKey(event)).toBe('7:shop');
+  });
+
+  it('tells the parts of a notification apart by their first and last operation', () => {
+    const failure = { id: 'c', code: 'UNIQUE_VIOLATION', message: '' } as const;
+    const event = { chunkId: '7', source: 'shop', settledAt: '', part: 1, parts: 2, completed: ['a', 'b'], failed: [] };
+    expect(settledEventKey(event)).toBe('7:shop:a:b');
+    expect(settledEventKey({ ...event, failed: [failure] })).toBe('7:shop:a:c');
+    expect(settledEventKey({ ...event, completed: [], failed: [failure] })).toBe('7:shop:c:c');
   });
 });

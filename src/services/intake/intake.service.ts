@@ -7,7 +7,8 @@ import {
   type ICreateBatchOperationEntry,
   type ICreateBatchOperationsResponse,
 } from '../../interfaces/rpc.js';
-import { reaches, type Access } from '../access/access.js';
+import { callerName, reaches, type Access } from '../access/access.js';
+import { sourceFor } from '../access/sources.js';
 import { BacklogService, type Conclude } from '../backpressure/backlog.service.js';
 import { overloaded } from '../backpressure/overload-errors.js';
 import { CatalogService } from '../catalog/catalog.service.js';
@@ -27,6 +28,7 @@ import { checkOperation } from './check-operation.js';
 import { GroupCommit } from './group-commit.js';
 import { NearestNames } from './nearest-names.js';
 import { parseRequest, type ParsedRequest } from './parse-request.js';
+import { ExactJson } from '../values/exact-json.js';
 import type { PipelinePlace } from './submission-pipeline.js';
 
 const UNAVAILABLE: readonly ErrorCode[] = ['SERVICE_UNAVAILABLE', 'LANE_BUSY'];
@@ -178,8 +180,9 @@ export class IntakeService implements BeforeApplicationShutdown {
     access: Access,
     place?: PipelinePlace,
   ): { parsed: (ParsedRequest | ServiceError)[]; submissions: Submission[] } {
-    const context = { maxOperationKb: this.settings.intake.maxOperationKb, now: new Date() };
-    const parsed = requests.map((request) => withinReach(parseRequest(request, context), access));
+    const createdBy = callerName(access);
+    const context = { maxOperationKb: this.settings.intake.maxOperationKb, now: new Date(), createdBy };
+    const parsed = requests.map((request) => allowed(parseRequest(request, context), access));
     // Of the request and not of the flush: which hints a caller gets must not depend on what others send meanwhile.
     const hints = new NearestNames(() => this.catalog.tableIds().filter((id) => reaches(access, id)));
     return { parsed, submissions: parsed.filter(isAccepted).map((operation) => ({ operation, hints, place })) };
@@ -305,6 +308,7 @@ export class IntakeService implements BeforeApplicationShutdown {
 }
 
 function operationsOf(request: unknown): readonly unknown[] {
+  if (request instanceof ExactJson) throw new ServiceError('INVALID_REQUEST', 'The request has one field twice');
   if (!isPlainObject(request) || !Array.isArray(request.operations)) {
     throw new ServiceError('INVALID_REQUEST', 'The request is { operations: [...] }', { field: 'operations' });
   }
@@ -325,12 +329,17 @@ function operationsOf(request: unknown): readonly unknown[] {
 }
 
 /** Before the catalog is asked: whether a table exists is not told to those who may not use it. */
-function withinReach(request: ParsedRequest | ServiceError, access: Access): ParsedRequest | ServiceError {
-  if (request instanceof ServiceError || reaches(access, request.target)) return request;
+function allowed(request: ParsedRequest | ServiceError, access: Access): ParsedRequest | ServiceError {
+  if (request instanceof ServiceError) return request;
   const { target } = request;
-  return new ServiceError('TARGET_NOT_ALLOWED', `The API key does not allow operations on ${shown(target)}`, {
-    target,
-  });
+  if (!reaches(access, target)) {
+    return new ServiceError('TARGET_NOT_ALLOWED', `The API key does not allow operations on ${shown(target)}`, {
+      target,
+    });
+  }
+  const source = sourceFor(access, request.source);
+  if (source instanceof ServiceError) return source;
+  return source === request.source ? request : { ...request, source };
 }
 
 function withNearestTable<T>(

@@ -1,5 +1,4 @@
 import { v7 as makeId } from 'uuid';
-import type { JsonRow } from '../../interfaces/json.js';
 import {
   OPERATION_TYPES,
   RETRY_REASONS,
@@ -8,14 +7,18 @@ import {
   type OperationType,
   type RetryReason,
 } from '../../interfaces/operation.js';
+import { isSource } from '../access/sources.js';
 import { shown } from '../catalog/shown.js';
 import { didYouMean } from '../errors/nearest-name.js';
 import { ServiceError } from '../errors/service-error.js';
+import { ExactJson, stringifyJson, type GivenRow } from '../values/exact-json.js';
 import { isPlainObject, jsonFault } from './check-json.js';
 
 /** A request of the right form, with what does not depend on its table made definite. */
-export interface ParsedRequest extends ICreateBatchOperationRequest {
+export interface ParsedRequest extends Omit<ICreateBatchOperationRequest, 'key' | 'values'> {
   id: string;
+  key?: GivenRow;
+  values?: GivenRow;
   priority: number;
   mustExist: boolean;
   /** `key` and `values` as they are stored. */
@@ -23,9 +26,13 @@ export interface ParsedRequest extends ICreateBatchOperationRequest {
   valuesText: string | null;
   /** Bytes of both. */
   bytes: number;
+  /** See `callerName`. */
+  createdBy: string | undefined;
 }
 
 export interface ParseContext {
+  /** Who hands the request in. */
+  createdBy?: string | undefined;
   /** One operation's key and values together, in KiB. */
   maxOperationKb: number;
   now: Date;
@@ -47,7 +54,6 @@ const MAX_PRIORITY = 9;
 const MAX_YEARS_AHEAD = 10;
 const MAX_RETRIES = 100;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-const SOURCE = /^[A-Za-z0-9_-]{1,100}$/;
 const ISO_TIME = /^(\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/;
 
 const ANY_TYPE: readonly OperationType[] = OPERATION_TYPES;
@@ -69,14 +75,15 @@ const FIELDS: Readonly<Record<keyof ICreateBatchOperationRequest, readonly Opera
   source: ANY_TYPE,
 };
 
-function parse(request: unknown, { maxOperationKb, now }: ParseContext): ParsedRequest {
+function parse(request: unknown, { maxOperationKb, now, createdBy }: ParseContext): ParsedRequest {
+  if (request instanceof ExactJson) throw new ServiceError('INVALID_REQUEST', 'An operation has one field twice');
   if (!isPlainObject(request)) throw new ServiceError('INVALID_REQUEST', 'An operation is an object');
   const operationType = parseOperationType(request.operationType);
   checkFields(request, operationType);
   const key = parseRow('key', request.key);
   const values = parseRow('values', request.values);
-  const keyText = key === undefined ? null : JSON.stringify(key);
-  const valuesText = values === undefined ? null : JSON.stringify(values);
+  const keyText = key === undefined ? null : stringifyJson(key);
+  const valuesText = values === undefined ? null : stringifyJson(values);
   const bytes = Buffer.byteLength(keyText ?? '') + Buffer.byteLength(valuesText ?? '');
   if (bytes > maxOperationKb * 1024) {
     throw new ServiceError(
@@ -101,6 +108,7 @@ function parse(request: unknown, { maxOperationKb, now }: ParseContext): ParsedR
     keyText,
     valuesText,
     bytes,
+    createdBy,
   };
 }
 
@@ -140,14 +148,15 @@ function parseTarget(value: unknown): string {
   throw invalid('target', `is a table or schema.table, of at most ${MAX_TARGET_LENGTH} characters`);
 }
 
-function parseRow(field: 'key' | 'values', value: unknown): JsonRow | undefined {
+function parseRow(field: 'key' | 'values', value: unknown): GivenRow | undefined {
   if (value === undefined) return undefined;
+  if (value instanceof ExactJson && value.kind === 'object') throw invalid(field, 'has one column twice');
   if (!isPlainObject(value)) throw invalid(field, 'is an object of columns and their values');
   for (const [column, given] of Object.entries(value)) {
     const fault = jsonFault(given);
     if (fault !== undefined) throw new ServiceError('INVALID_VALUE', `${field}: ${shown(column)} ${fault}`, { column });
   }
-  return value as JsonRow;
+  return value as GivenRow;
 }
 
 function parseOnConflict(value: unknown): 'error' | 'ignore' | undefined {
@@ -227,7 +236,7 @@ function parseRetryReasons(value: unknown): RetryReason[] {
 
 function parseSource(value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  if (typeof value === 'string' && SOURCE.test(value)) return value;
+  if (typeof value === 'string' && isSource(value)) return value;
   throw invalid('source', 'is 1 to 100 letters, digits, hyphens and underscores');
 }
 

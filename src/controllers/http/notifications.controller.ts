@@ -1,0 +1,44 @@
+import { Controller, Delete, Get, Param } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import type { IParkedNotifications, ISkippedNotifications } from '../../interfaces/notification.js';
+import { ParkedNotificationsService } from '../../services/notification/parked-notifications.service.js';
+import { RequireScope } from '../require-scope.js';
+import { API_PREFIX } from './api-prefix.js';
+import { ApiProblems } from './api-problems.js';
+import { ParkedNotificationsDto, SkippedNotificationsDto } from './dto/notification.dto.js';
+import { ChunkIdPipe } from './pipes/chunk-id.pipe.js';
+
+/** Notifications that the broker refuses. */
+@ApiTags('notifications')
+@Controller(`${API_PREFIX}/notifications`)
+export class NotificationsController {
+  constructor(private readonly parked: ParkedNotificationsService) {}
+
+  @Get()
+  @RequireScope('read', { everyTarget: true })
+  @ApiOperation({
+    summary: 'List the notifications that are parked',
+    description:
+      'The broker refuses them while it takes others: they are too large for it as a rule. All others go on, later ones of the same ' +
+      'source as well. They are tried again after a minute, later and later, at least every hour. ' +
+      '`POST chunks/:id/announcements` has a chunk announced at once.',
+  })
+  @ApiOkResponse({ type: ParkedNotificationsDto })
+  @ApiProblems()
+  list(): Promise<IParkedNotifications> {
+    return this.parked.list();
+  }
+
+  @Delete(':chunkId')
+  @RequireScope('admin')
+  @ApiOperation({
+    summary: 'Give up what is parked of a chunk',
+    description: 'Its sources are not told of it. The operations stay as they are, and can be read.',
+  })
+  @ApiParam({ name: 'chunkId', description: 'The number of the chunk.', schema: { type: 'string' } })
+  @ApiOkResponse({ type: SkippedNotificationsDto })
+  @ApiProblems('INVALID_REQUEST', 'NOTIFICATION_NOT_FOUND')
+  skip(@Param('chunkId', ChunkIdPipe) chunkId: string): Promise<ISkippedNotifications> {
+    return this.parked.skip(chunkId);
+  }
+}
