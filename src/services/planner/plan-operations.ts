@@ -3,6 +3,7 @@ import { ChunkView } from './chunk-view.js';
 import { foldOperations } from './fold-operations.js';
 import { NOTHING_KNOWN, type Knowledge } from './knowledge.js';
 import type { Group, Placement, Plan, Wait } from './plan.js';
+import type { PlanLimits } from './plan-limits.js';
 import { ChunkResources } from './resources.js';
 import type { Rule } from './rules.js';
 import { TokenList, type Reason, type Subject, type Token } from './tokens.js';
@@ -10,6 +11,8 @@ import { TokenList, type Reason, type Subject, type Token } from './tokens.js';
 export interface PlanOptions {
   /** Rules to leave out: only for tests that show what each rule is for. */
   without?: ReadonlySet<Rule>;
+  /** Only for tests, which would otherwise need thousands of operations. */
+  limits?: PlanLimits;
 }
 
 /**
@@ -20,9 +23,9 @@ export interface PlanOptions {
 export function planOperations(
   operations: readonly BoundOperation[],
   knowledge: Knowledge = NOTHING_KNOWN,
-  { without = NO_RULES }: PlanOptions = {},
+  { without = NO_RULES, limits }: PlanOptions = {},
 ): Plan {
-  return new Planning(new ChunkView(operations, knowledge, without)).plan();
+  return new Planning(new ChunkView(operations, knowledge, without, limits)).plan();
 }
 
 /** One operation a group, in the order given: for targets that defy planning, and as the measure of the plan above. */
@@ -89,12 +92,18 @@ class Planning {
   /** Adds the operation to the first group of its signature that is not below `lowest`. */
   private join(operation: BoundOperation, lowest: number): Place {
     const { signature } = operation;
-    const candidates = this.groupsBySignature.get(signature) ?? [];
+    const candidates = this.candidates(signature);
     const found = isTellable(operation) ? candidates[firstAtLeast(candidates, lowest)] : undefined;
     if (found !== undefined) return { group: found, position: this.groups[found]!.operations.push(operation) - 1 };
     const group = this.groups.push({ signature, operations: [operation] }) - 1;
-    if (isTellable(operation)) this.groupsBySignature.set(signature, [...candidates, group]);
+    if (isTellable(operation)) candidates.push(group);
     return { group, position: 0 };
+  }
+
+  private candidates(signature: string): number[] {
+    const known = this.groupsBySignature.get(signature) ?? [];
+    this.groupsBySignature.set(signature, known);
+    return known;
   }
 }
 
