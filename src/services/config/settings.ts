@@ -98,6 +98,7 @@ export const environmentSchema = z.object({
   BATCH_ALLOWED_TARGETS: z.string().default('public.*'),
   BATCH_MAX_BODY_KB: count(16_384, 1, 131_072),
   BATCH_MAX_OPERATION_KB: count(1024, 1, 16_384),
+  BATCH_PLAN_OPERATION_LIMIT: count(1000, 1, 10_000),
 
   BATCH_MAX_BACKLOG: count(2_000_000, 0, 1_000_000_000),
   BATCH_MAX_IN_FLIGHT_KB: count(131_072, 1024, 16_777_216),
@@ -174,6 +175,8 @@ export interface Settings {
     allowedTargets: string[];
     maxBodyKb: number;
     maxOperationKb: number;
+    /** Operations of which one request may ask how they would be grouped. */
+    planLimit: number;
     /** Operations that may wait; 0: any number. */
     maxBacklog: number;
     /** Bodies of requests that are being answered, in all. */
@@ -349,6 +352,7 @@ function toSettings(env: Environment): Settings {
       allowedTargets: listOf(env.BATCH_ALLOWED_TARGETS),
       maxBodyKb: env.BATCH_MAX_BODY_KB,
       maxOperationKb: env.BATCH_MAX_OPERATION_KB,
+      planLimit: env.BATCH_PLAN_OPERATION_LIMIT,
       maxBacklog: env.BATCH_MAX_BACKLOG,
       maxInFlightKb: env.BATCH_MAX_IN_FLIGHT_KB,
     },

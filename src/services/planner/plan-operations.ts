@@ -1,3 +1,4 @@
+import { mapInSteps, runSteps, type Steps } from '../steps/steps.js';
 import { givenValue, isTellable, keyValue, type BoundOperation } from './bound-operation.js';
 import { ChunkView } from './chunk-view.js';
 import { foldOperations } from './fold-operations.js';
@@ -23,8 +24,17 @@ export interface PlanOptions {
 export function planOperations(
   operations: readonly BoundOperation[],
   knowledge: Knowledge = NOTHING_KNOWN,
-  { without = NO_RULES, limits }: PlanOptions = {},
+  options: PlanOptions = {},
 ): Plan {
+  return runSteps(planInSteps(operations, knowledge, options));
+}
+
+/** The same, a few operations at a time. Nothing that is given may change before it is done. */
+export function planInSteps(
+  operations: readonly BoundOperation[],
+  knowledge: Knowledge = NOTHING_KNOWN,
+  { without = NO_RULES, limits }: PlanOptions = {},
+): Steps<Plan> {
   return new Planning(new ChunkView(operations, knowledge, without, limits)).plan();
 }
 
@@ -58,9 +68,10 @@ class Planning {
     this.resources = new ChunkResources(chunk);
   }
 
-  plan(): Plan {
+  *plan(): Steps<Plan> {
     const { operations } = this.chunk;
-    const placements = operations.map((operation, index) => this.place(operation, index));
+    yield* this.resources.follow();
+    const placements = yield* mapInSteps(operations, (operation, index) => this.place(operation, index));
     return { operations, groups: this.groups, placements };
   }
 

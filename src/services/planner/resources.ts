@@ -1,4 +1,5 @@
 import { UNKNOWN_SEQUENCE, type ForeignKey, type Table, type Watch } from '../catalog/table.js';
+import type { Steps } from '../steps/steps.js';
 import type { BoundOperation } from './bound-operation.js';
 import type { ChunkView } from './chunk-view.js';
 import { changes } from './identity.js';
@@ -46,6 +47,11 @@ export class ChunkResources {
       if (identity === undefined || table.opaque !== undefined) continue;
       this.histories.set(id, new RowHistory(chunk, table, identity, operations.get(id)!, disturbed.has(table.lane)));
     }
+  }
+
+  /** Has to be done before anything is asked. */
+  *follow(): Steps<void> {
+    for (const history of this.histories.values()) yield* history.follow();
   }
 
   /** The tokens of an operation on an ordinary table, or of a barrier. */

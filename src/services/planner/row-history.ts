@@ -1,3 +1,4 @@
+import { mapInSteps, type Steps } from '../steps/steps.js';
 import type { Column, Table, UniqueKey } from '../catalog/table.js';
 import type { BoundOperation } from './bound-operation.js';
 import type { ChunkView } from './chunk-view.js';
@@ -26,7 +27,7 @@ export class RowHistory {
   /** True when nobody asks what rows hold, since all that matters is their names. */
   private readonly onlyNames: boolean;
   /** False when some operation may change any row: then what was read says nothing. */
-  private reliable = true;
+  private reliable: boolean;
 
   /** @param operations all of the chunk on this table, which has an identity */
   constructor(
@@ -45,11 +46,19 @@ export class RowHistory {
       ) &&
       operations.every((operation) => !changes(operation, identity.columns)) &&
       operations.every((operation) => (operation.namingKey ?? identity) === identity);
+    this.reliable = !disturbed;
+  }
+
+  /** Has to be done before anything is asked. */
+  *follow(): Steps<void> {
     this.addRowsRead();
-    for (const [index, operation] of operations.entries()) this.addDirect(operation, index);
-    if (disturbed) this.reliable = false;
+    yield;
+    for (const [index, operation] of this.operations.entries()) {
+      this.addDirect(operation, index);
+      yield;
+    }
     this.joinDrawn();
-    this.addNamedOtherwise();
+    yield* this.addNamedOtherwise();
   }
 
   /** The rows that an operation may touch. */
@@ -206,15 +215,15 @@ export class RowHistory {
   }
 
   /** Operations that find their row by another key: every row that may hold it. */
-  private addNamedOtherwise(): void {
+  private *addNamedOtherwise(): Steps<void> {
     const otherwise = this.operations.filter((operation) => {
       const key = operation.namingKey;
       return key !== undefined && key !== this.identity;
     });
     if (otherwise.length === 0) return;
-    const searching = otherwise.map((operation) => this.toSearching(operation));
+    const searching = yield* mapInSteps(otherwise, (operation) => this.toSearching(operation));
     for (const each of searching) if (!this.isFindable(each)) this.reliable = false;
-    if (this.reliable && !this.search(searching)) {
+    if (this.reliable && !(yield* this.search(searching))) {
       this.exceedsLimits = true;
       if (this.chunk.applies('planning limit')) this.reliable = false;
     }
@@ -244,16 +253,17 @@ export class RowHistory {
   }
 
   /** Answers false when the operations may touch too many rows to name them all. */
-  private search(searching: readonly Searching[]): boolean {
+  private *search(searching: readonly Searching[]): Steps<boolean> {
     const { rowsFollowed, leastFollowed } = this.chunk.limits;
     let left = leastFollowed + rowsFollowed * this.operations.length;
     const placesOf = ({ columns }: UniqueKey): number[] => columns.map((name) => this.columns.get(name)!.place);
     const search = new RowSearch(this.rows, searching, placesOf, left);
-    const ended = search.run();
+    const ended = yield* search.run();
     for (const each of searching) {
       const names = this.namesFound(each, search.rowsOf(each), left);
       left -= names.length;
       this.touched.set(each.operation, names);
+      yield;
     }
     return ended && left > 0;
   }

@@ -1,4 +1,5 @@
 import type { UniqueKey } from '../catalog/table.js';
+import type { Steps } from '../steps/steps.js';
 import type { BoundOperation } from './bound-operation.js';
 import { addHeld, heldAt, type HeldRow, type HeldRows } from './held-rows.js';
 import { combinations, type Value } from './value.js';
@@ -50,10 +51,14 @@ export class RowSearch {
   }
 
   /** Answers false when it was given up: the rows are some of those that would have been found. */
-  run(): boolean {
-    for (const row of this.rows.all()) this.showAll(row, () => true);
+  *run(): Steps<boolean> {
+    for (const row of this.rows.all()) {
+      this.showAll(row, () => true);
+      yield;
+    }
     for (let next = this.waiting.pop(); next !== undefined && this.steps <= this.maxSteps; next = this.waiting.pop()) {
       this.touch(next.searching, this.rows.current(next.row));
+      yield;
     }
     return this.steps <= this.maxSteps;
   }
