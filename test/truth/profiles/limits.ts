@@ -36,5 +36,6 @@ export const LIMIT_PROFILES: readonly Profile[] = [
         weights: { insert: 4, ignore: 0, update: 4, delete: 4 },
       },
     ],
+    expected: { perGroup: 1.05 },
   },
 ];
