@@ -127,10 +127,13 @@ export class RabbitmqConnection {
   }
 
   private async setUp(model: ChannelModel): Promise<void> {
-    let closed = false;
     this.latest = model;
+    let tellClosed: (error: Error) => void = () => undefined;
+    // Some calls of the library never end when their connection does.
+    const closed = new Promise<never>((_resolve, reject) => (tellClosed = reject));
+    closed.catch(() => undefined);
     model.once('close', () => {
-      closed = true;
+      tellClosed(new Error('The connection was closed while it was set up'));
       // The library ends its half of it and leaves the rest to the other side, which may be gone, or read what is under way much later.
       setTimeout(() => breakOff(model), CLOSE_TIMEOUT_MS).unref();
     });
@@ -141,15 +144,13 @@ export class RabbitmqConnection {
     const attempt: { broken?: string } = {};
     this.settingUp = attempt;
     try {
-      await withTimeout(setUp(model), setUpTimeoutMs);
+      await withTimeout(Promise.race([setUp(model), closed]), setUpTimeoutMs);
     } catch (error) {
       await end(model);
       throw error;
     } finally {
       this.settingUp = undefined;
     }
-    // The library listens for the end of a connection from here on only.
-    if (closed) throw new Error('The connection was closed while it was set up');
     if (attempt.broken !== undefined) throw new Error(`${attempt.broken} while the connection was set up`);
   }
 
