@@ -6,6 +6,7 @@ import type { Certificates } from '../tls/certificates.js';
 import { clientTls } from '../tls/client-tls.js';
 import { brokerHint, brokerRefusal } from '../tls/tls-refusal.js';
 import { checkBrokerVersion, UnsupportedBrokerError } from './broker-version.js';
+import { RefusedByBrokerError } from './refused-by-broker.error.js';
 import { TopologyConflictError } from './topology.js';
 import { dropUnreadableHeaders } from './unreadable-headers.js';
 
@@ -21,14 +22,6 @@ export interface RabbitmqConnectionOptions {
   onUsable?: () => void;
   /** How long `setUp` may take before it is begun anew; default 10 000. */
   setUpTimeoutMs?: number;
-}
-
-/** What no waiting cures: a wrong password, a virtual host that is unknown, a certificate. */
-export class RefusedByBrokerError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'RefusedByBrokerError';
-  }
 }
 
 /** An attempt costs little, and whoever calls or is to be notified waits for it: at most a second after the broker is back. */
