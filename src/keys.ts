@@ -7,12 +7,14 @@ import { StartError } from './bootstrap/start-error.js';
 import { REVOCATION_DELAY_MS } from './services/access/access.service.js';
 import { parseApiKey } from './services/access/api-key.js';
 import { ApiKeysService, type ApiKeyRequest } from './services/access/api-keys.service.js';
+import { sealingKey, type SealingKey } from './services/access/sealed-hash.js';
+import { describeUnreadable } from './services/access/unreadable-keys.js';
 import type { Settings } from './services/config/settings.js';
 import { isUndefinedTable } from './services/database/classify-failure.js';
 import { DatabaseService } from './services/database/database.service.js';
 import { sqlStateOf } from './services/database/sql-state.js';
 
-// `node dist/keys.js create|list|revoke`: the keys of the callers of REST and of RPC over TCP. What a program may want is on stdout
+// `node dist/keys.js create|list|revoke|rotate`: the keys of the callers of REST and of RPC over TCP. What a program may want is on stdout
 // (a new key, the list as JSON, one key a line), what is for people on stderr.
 
 process.exitCode = await main(process.argv.slice(2));
@@ -58,23 +60,23 @@ async function execute(
     case 'create':
       return create(command.key, keys, settings);
     case 'list':
-      return list(keys);
+      return list(keys, settings);
     case 'revoke':
       return revoke(command.id, keys);
+    case 'rotate':
+      return rotate(keys, settings);
     default:
       command satisfies never;
   }
 }
 
 async function create(key: ApiKeyRequest, keys: ApiKeysService, { access }: Settings): Promise<void> {
-  if (access.secret === undefined) {
-    throw new StartError(
-      'API_KEY_ENCRYPTION_SECRET is needed: the same as for the service, a random text of at least 32 characters',
-    );
-  }
-  const text = await keys.create(key, access.secret);
+  const [current] = sealingKeysOf(access);
+  const text = await keys.create(key, current);
   await handOver(text, keys);
-  explain(`The key of ${key.name}, with scope ${key.scopes.join(', ')}. It is shown once: only its hash is stored.`);
+  explain(
+    `The key of ${key.name}, with scope ${key.scopes.join(', ')}. It is shown once: only its hash is stored, encrypted.`,
+  );
   if (!access.required) explain('With these settings the service asks for no key: see BATCH_REQUIRE_API_KEY.');
 }
 
@@ -90,9 +92,20 @@ async function handOver(text: string, keys: ApiKeysService): Promise<void> {
   }
 }
 
-async function list(keys: ApiKeysService): Promise<void> {
+/** What the keys are encrypted with can be told only where the secrets are known. */
+async function list(keys: ApiKeysService, { access }: Settings): Promise<void> {
   const all = await keys.list();
   for (const key of all) await say(JSON.stringify(key));
+  if (access.secret !== undefined) {
+    const [current, ...others] = sealingKeysOf(access).map(({ version }) => version);
+    const active = all.filter(({ state }) => state === 'active');
+    const unreadable = active.filter(({ secretVersion }) => ![current, ...others].includes(secretVersion));
+    const behind = active.filter(({ secretVersion }) => others.includes(secretVersion));
+    if (unreadable.length > 0) explain(`${describeUnreadable(unreadable)}.`);
+    if (behind.length > 0) {
+      explain(`${behind.length} are encrypted with API_KEY_ENCRYPTION_SECRET_PREVIOUS still: run \`keys rotate\`.`);
+    }
+  }
   if (all.length === 0) explain('There are no keys.');
 }
 
@@ -102,6 +115,24 @@ async function revoke(id: string, keys: ApiKeysService): Promise<void> {
   if (revoked === undefined) throw new StartError('There is no key with this id; `list` tells the ids');
   if (revoked.already) explain(`The key of ${revoked.name} was revoked before.`);
   else explain(`The key of ${revoked.name} is revoked; no process takes it after ${REVOCATION_DELAY_MS / 1000} s.`);
+}
+
+/** Repeatable. Callers notice nothing, as long as every process knows both secrets. */
+async function rotate(keys: ApiKeysService, { access }: Settings): Promise<void> {
+  const { rotated, unknown } = await keys.rotate(sealingKeysOf(access));
+  explain(`${rotated.length} keys are encrypted anew; API_KEY_ENCRYPTION_SECRET alone opens them.`);
+  if (unknown.length === 0) return;
+  const left = (await keys.list()).filter(({ id }) => unknown.includes(id));
+  throw new StartError(`${describeUnreadable(left)}.`);
+}
+
+function sealingKeysOf({ secret, previousSecret }: Settings['access']): [SealingKey, ...SealingKey[]] {
+  if (secret === undefined) {
+    throw new StartError(
+      'API_KEY_ENCRYPTION_SECRET is needed: the same as for the service, a random text of at least 32 characters',
+    );
+  }
+  return [sealingKey(secret), ...(previousSecret === undefined ? [] : [sealingKey(previousSecret)])];
 }
 
 function reasonOf(error: unknown): string {

@@ -1,22 +1,32 @@
 import { parseArgs } from 'node:util';
 import { SCOPES, type Scope } from '../services/access/access.js';
 import type { ApiKeyRequest } from '../services/access/api-keys.service.js';
+import { isSource } from '../services/access/sources.js';
 import { TargetList } from '../services/catalog/target-list.js';
 import { InvalidSettingsError } from '../services/config/invalid-settings.error.js';
 
 export type KeysCommand =
-  { kind: 'create'; key: ApiKeyRequest } | { kind: 'list' } | { kind: 'revoke'; id: string } | { kind: 'help' };
+  | { kind: 'create'; key: ApiKeyRequest }
+  | { kind: 'list' }
+  | { kind: 'revoke'; id: string }
+  | { kind: 'rotate' }
+  | { kind: 'help' };
 
-export const KEYS_USAGE = `Usage: npm run --silent keys -- create --name <who> --scope <scope> … [--target <table> …] [--expires-in-days <n>]
+export const KEYS_USAGE = `Usage: npm run --silent keys -- create --name <who> --scope <scope> …
+                                              [--source <source> … | --any-source] [--target <table> …] [--expires-in-days <n>]
        npm run --silent keys -- list
        npm run --silent keys -- revoke <id>
+       npm run --silent keys -- rotate
 
   --name             who uses the key: 1 to 100 characters
   --scope            read, write or admin (everything); may be given more than once
+  --source           in whose name the key may hand over operations; may be given more than once; default: the --name
+  --any-source       the key may hand over operations in any name
   --target           a table that the key is limited to: table, schema.table or schema.*; may be given more than once
   --expires-in-days  the key expires after so many days, 1 to 36500; without it never
 
-create writes the key to stdout; nobody can tell it again. In production: node dist/keys.js …
+create writes the key to stdout; nobody can tell it again. rotate encrypts with API_KEY_ENCRYPTION_SECRET
+what is stored of keys under API_KEY_ENCRYPTION_SECRET_PREVIOUS. In production: node dist/keys.js …
 `;
 
 const LONGEST_NAME = 100;
@@ -34,6 +44,9 @@ export function parseKeysCommand(args: readonly string[]): KeysCommand {
     case 'list':
       if (rest.length > 0) throw new UsageError('list takes nothing more');
       return { kind: 'list' };
+    case 'rotate':
+      if (rest.length > 0) throw new UsageError('rotate takes nothing more');
+      return { kind: 'rotate' };
     case 'revoke':
       return { kind: 'revoke', id: parseId(rest) };
     case 'help':
@@ -46,11 +59,13 @@ export function parseKeysCommand(args: readonly string[]): KeysCommand {
 }
 
 function parseCreate(args: string[]): ApiKeyRequest {
-  const { name, scope, target, 'expires-in-days': days } = optionsOf(args);
+  const { name: given, scope, source, 'any-source': anySource, target, 'expires-in-days': days } = optionsOf(args);
+  const name = parseName(given);
   return {
-    name: parseName(name),
+    name,
     scopes: parseScopes(scope ?? []),
     targets: target && parseTargets(target),
+    sources: parseSources(name, source, anySource),
     expiresInDays: days === undefined ? undefined : parseDays(days),
   };
 }
@@ -62,6 +77,8 @@ function optionsOf(args: string[]) {
       options: {
         name: { type: 'string' },
         scope: { type: 'string', multiple: true },
+        source: { type: 'string', multiple: true },
+        'any-source': { type: 'boolean', default: false },
         target: { type: 'string', multiple: true },
         'expires-in-days': { type: 'string' },
       },
@@ -92,6 +109,21 @@ function parseTargets(given: string[]): string[] {
     if (!(error instanceof InvalidSettingsError)) throw error;
     throw new UsageError(error.faults.join('; '), { cause: error });
   }
+}
+
+/** @returns undefined: any */
+function parseSources(name: string, given: readonly string[] | undefined, any: boolean): string[] | undefined {
+  if (any && given !== undefined) throw new UsageError('--source and --any-source exclude one another');
+  if (any) return undefined;
+  const wrong = given?.find((source) => !isSource(source));
+  if (wrong !== undefined) {
+    throw new UsageError(`--source is 1 to 100 letters, digits, hyphens and underscores, not '${wrong}'`);
+  }
+  if (given !== undefined) return [...new Set(given)];
+  if (isSource(name)) return [name];
+  throw new UsageError(
+    '--source is needed, or --any-source: the --name is no source, which has letters, digits, hyphens and underscores only',
+  );
 }
 
 function parseDays(text: string): number {

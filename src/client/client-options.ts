@@ -1,8 +1,15 @@
+import type { SecureContextOptions } from 'node:tls';
 import type { RmqOptions } from '@nestjs/microservices';
 import { BatchServiceError } from './client-errors.js';
 
 /** Options of the broker's connection, as amqp-connection-manager takes them: TLS, heartbeat, connection name. */
 export type RmqSocketOptions = NonNullable<RmqOptions['options']>['socketOptions'];
+
+/**
+ * Of `amqps:`, as Node's TLS takes them: the text of PEM files, not their paths. `ca` without which the public CAs are trusted; `cert` and
+ * `key` where the broker asks for a certificate.
+ */
+export type TlsOptions = Pick<SecureContextOptions, 'ca' | 'cert' | 'key' | 'passphrase'>;
 
 export interface RmqConnectionOptions {
   transport: 'rmq';
@@ -12,6 +19,13 @@ export interface RmqConnectionOptions {
   urls?: string[];
   /** `BATCH_SERVICE_RMQ_QUEUE` of the service; default `batch_service`. */
   queue?: string;
+  /**
+   * The broker's user of this connection, sent with every message. The broker checks it, and the service records it; needed where the
+   * service has `BATCH_RMQ_REQUIRE_USER_ID`.
+   */
+  userId?: string;
+  /** Certificates of `amqps:`. */
+  tls?: TlsOptions;
   socketOptions?: RmqSocketOptions;
 }
 
@@ -49,7 +63,7 @@ export interface ResolvedConnection {
   /** For messages; without the password. */
   address: string;
   wire:
-    | { transport: 'rmq'; urls: string[]; queue: string; socketOptions: RmqSocketOptions }
+    | { transport: 'rmq'; urls: string[]; queue: string; userId: string | undefined; socketOptions: RmqSocketOptions }
     | { transport: 'tcp'; host: string; port: number; apiKey: string | undefined };
 }
 
@@ -98,6 +112,8 @@ function resolveRmq({
   url,
   urls,
   queue = 'batch_service',
+  userId,
+  tls,
   socketOptions,
   source,
 }: RmqConnectionOptions & {
@@ -112,6 +128,7 @@ function resolveRmq({
       transport: 'rmq',
       urls: checked.map(({ href }) => href),
       queue,
+      userId,
       socketOptions: {
         reconnectTimeInSeconds: 0.5,
         ...socketOptions,
@@ -119,6 +136,7 @@ function resolveRmq({
           // A request would wait for the acknowledgement of the one before: up to 40 ms.
           noDelay: true,
           clientProperties: { connection_name: `batch-service client${source === undefined ? '' : ` of ${source}`}` },
+          ...tls,
           ...socketOptions?.connectionOptions,
         },
       },

@@ -11,6 +11,7 @@ export type {
   RmqConnectionOptions,
   RmqSocketOptions,
   TcpConnectionOptions,
+  TlsOptions,
 } from './client-options.js';
 export {
   BatchServiceError,

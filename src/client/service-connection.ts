@@ -190,7 +190,8 @@ function openWire({ wire }: ResolvedConnection): Wire {
     wrap(data, { messageId, timeoutMs, awaited }) {
       // The connection manager keeps what it could not send, and sends it after the reconnect. `timeout` is its own
       // option: after that time nobody waits for the message any more.
-      const options = { mandatory: true, persistent: true, messageId, timeout: timeoutMs };
+      const sender = wire.userId === undefined ? {} : { userId: wire.userId };
+      const options = { mandatory: true, persistent: true, messageId, timeout: timeoutMs, ...sender };
       // The broker drops what nobody waits for any more, so that a service that comes back is not busy with the past.
       return new RmqRecord(data, awaited ? { ...options, expiration: expirationOf(timeoutMs) } : options);
     },

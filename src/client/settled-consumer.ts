@@ -4,7 +4,7 @@ import { EventPattern, RmqContext, Transport, type RmqOptions, type TcpOptions }
 import type { Channel, Message } from 'amqplib';
 import { tap, type Observable } from 'rxjs';
 import { EVENTS_EXCHANGE, SETTLED_PATTERN, settledRoutingKey } from '../interfaces/settled-event.js';
-import type { RmqSocketOptions } from './client-options.js';
+import type { RmqSocketOptions, TlsOptions } from './client-options.js';
 
 export interface RmqSettledConsumerOptions {
   url?: string;
@@ -18,6 +18,8 @@ export interface RmqSettledConsumerOptions {
   prefetchCount?: number;
   /** Further arguments of the queue, such as `x-dead-letter-exchange`. */
   queueArguments?: Readonly<Record<string, unknown>>;
+  /** Certificates of `amqps:`. */
+  tls?: TlsOptions;
   socketOptions?: RmqSocketOptions;
 }
 
@@ -40,7 +42,7 @@ export function settledConsumerOptions(
   if (!('queue' in options)) {
     return { transport: Transport.TCP, options: { host: options.host ?? '127.0.0.1', port: options.port } };
   }
-  const { url, urls = url === undefined ? [] : [url], queue, source, prefetchCount = 20 } = options;
+  const { url, urls = url === undefined ? [] : [url], queue, source, prefetchCount = 20, tls } = options;
   return {
     transport: Transport.RMQ,
     options: {
@@ -56,7 +58,7 @@ export function settledConsumerOptions(
       socketOptions: {
         reconnectTimeInSeconds: 0.5,
         ...options.socketOptions,
-        connectionOptions: { noDelay: true, ...options.socketOptions?.connectionOptions },
+        connectionOptions: { noDelay: true, ...tls, ...options.socketOptions?.connectionOptions },
       },
     },
   };

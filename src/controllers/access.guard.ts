@@ -1,10 +1,10 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { RmqContext } from '@nestjs/microservices';
-import { assertMeets, FULL_ACCESS, type Access } from '../services/access/access.js';
+import { assertMeets, type Access } from '../services/access/access.js';
 import { AccessService } from '../services/access/access.service.js';
 import { carrierOf, grantAccess, grantedAccess } from './caller-access.js';
 import { requirementOf } from './require-scope.js';
+import { OrderedRmqContext } from './rpc/ordered-rmq-context.js';
 
 /**
  * Lets a caller through whose key meets what `RequireScope` declares. An endpoint that declares nothing is closed to everybody.
@@ -17,7 +17,7 @@ export class AccessGuard implements CanActivate {
     private readonly access: AccessService,
   ) {}
 
-  /** @throws ServiceError API_KEY_REQUIRED, INVALID_API_KEY, SCOPE_REQUIRED */
+  /** @throws ServiceError API_KEY_REQUIRED, INVALID_API_KEY, SCOPE_REQUIRED, USER_ID_REQUIRED */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const requirement = requirementOf(this.reflector, context);
     if (requirement === undefined) {
@@ -33,6 +33,8 @@ export class AccessGuard implements CanActivate {
 
   /** Callers of REST and TCP were identified before, see `identifyCallers` and `TcpServer`; one who was not has no key. */
   private async identify(carrier: object): Promise<Access> {
-    return carrier instanceof RmqContext ? FULL_ACCESS : this.access.authenticate(undefined);
+    return carrier instanceof OrderedRmqContext
+      ? this.access.ofBrokerUser(carrier.user)
+      : this.access.authenticate(undefined);
   }
 }

@@ -4,7 +4,8 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 @Entity({
   schema: 'batch',
   name: 'api_keys',
-  comment: 'Keys of callers: HMAC-SHA256 of the secret, scopes, and the tables a key is limited to.',
+  comment:
+    'Keys of callers: the encrypted SHA-256 of the secret, scopes, and the tables and sources a key is limited to.',
 })
 export class ApiKeyEntity {
   /** The public part of the key. */
@@ -14,8 +15,13 @@ export class ApiKeyEntity {
   @Column({ type: 'text' })
   name!: string;
 
-  @Column({ name: 'secret_hash', type: 'bytea' })
-  secretHash!: Buffer;
+  /** Tells which secret of the service it is encrypted with, see `sealingKey`. */
+  @Column({ name: 'secret_version', type: 'text' })
+  secretVersion!: string;
+
+  /** The SHA-256 of the key's secret, encrypted: see `sealHash`. */
+  @Column({ name: 'secret_box', type: 'bytea' })
+  secretBox!: Buffer;
 
   @Column({ type: 'text', array: true })
   scopes!: string[];
@@ -23,6 +29,10 @@ export class ApiKeyEntity {
   /** Written as in `BATCH_ALLOWED_TARGETS`; null: all that the service allows. */
   @Column({ type: 'text', array: true, nullable: true })
   targets!: string[] | null;
+
+  /** In whose name operations may be handed over; null: in any. */
+  @Column({ type: 'text', array: true, nullable: true })
+  sources!: string[] | null;
 
   @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
   createdAt!: Date;

@@ -59,6 +59,10 @@ export class OperationEntity {
   @Column({ type: 'text', nullable: true })
   source!: string | null;
 
+  /** Who handed it in, see `callerName`. */
+  @Column({ name: 'created_by', type: 'text', nullable: true })
+  createdBy!: string | null;
+
   @Column({ type: 'smallint' })
   lane!: number;
 

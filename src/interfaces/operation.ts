@@ -87,6 +87,8 @@ export interface IBatchOperation {
   runAt?: string;
   retry?: IRetryRequest;
   source?: string;
+  /** Who handed it in: `key:<id of an API key>`. Absent when nothing was known of the caller. */
+  createdBy?: string;
   status: OperationStatus;
   /** Rows that the operation changed, once it is completed. */
   rowsAffected?: number;

@@ -57,6 +57,8 @@ describe('the command keys', () => {
       'create',
       '--name',
       'shop',
+      '--source',
+      'shop-a',
       '--scope',
       'read',
       '--target',
@@ -80,6 +82,7 @@ describe('the command keys', () => {
       state: 'active',
       scopes: ['read'],
       targets: ['orders'],
+      sources: ['shop-a'],
     });
     expect(listed.stdout + listed.told).not.toContain(key.slice(21));
 
@@ -92,10 +95,10 @@ describe('the command keys', () => {
     expect(JSON.parse((await keys(['list'])).stdout)).toMatchObject({ state: 'revoked' });
   });
 
-  it('stores a hash only', async () => {
+  it('stores an encrypted hash only', async () => {
     const { stdout } = await keys(['create', '--name', 'a', '--scope', 'write']);
     const { rows } = await database.client.query<{ row: string }>(
-      `select k::text || encode(secret_hash, 'escape') as row from batch.api_keys k where name = 'a'`,
+      `select k::text || encode(secret_box, 'escape') as row from batch.api_keys k where name = 'a'`,
     );
     expect(rows).toHaveLength(1);
     expect(rows[0]!.row).toContain(stdout.slice(4, 20));
@@ -108,7 +111,7 @@ describe('the command keys', () => {
     for (const stdout of [full.fd, 'gone'] as const) {
       const command = await startServiceProcess({
         program: 'keys',
-        args: ['create', '--name', `lost ${stdout}`, '--scope', 'admin'],
+        args: ['create', '--name', `lost-${stdout}`, '--scope', 'admin'],
         environment,
         ...(stdout !== 'gone' && { stdout }),
       });
@@ -119,7 +122,7 @@ describe('the command keys', () => {
       expect(command.output).not.toMatch(/\n\s+at /);
       const { rows } = await database.client.query<{ revoked: boolean }>(
         'select revoked_at is not null as revoked from batch.api_keys where name = $1',
-        [`lost ${stdout}`],
+        [`lost-${stdout}`],
       );
       expect(rows).toEqual([{ revoked: true }]);
     }

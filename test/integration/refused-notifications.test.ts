@@ -38,7 +38,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
   const opened: (() => Promise<unknown>)[] = [];
 
   beforeAll(async () => {
-    broker = await startOwnRabbitmq(() => undefined, MIB);
+    broker = await startOwnRabbitmq(() => undefined, `max_message_size = ${MIB}\n`);
   });
   afterAll(() => broker.stop());
 
@@ -220,7 +220,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     const { settings, wakeUp } = await notify();
     await eventually(async () => expect((await parked().list()).total).toBe(1));
     await connection.close();
-    await broker.limitMessages(16 * MIB);
+    await broker.configure(`max_message_size = ${16 * MIB}\n`);
     await broker.kill();
     await broker.restart();
     connection = await connect(broker.connection.url);

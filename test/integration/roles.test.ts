@@ -6,6 +6,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkDatabase } from '../../src/bootstrap/check-surroundings.js';
 import { ApiKeysService } from '../../src/services/access/api-keys.service.js';
+import { sealingKey } from '../../src/services/access/sealed-hash.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
 import { migrate } from '../../src/services/database/migrate.js';
 import { RUNTIME_RIGHTS } from '../../src/services/database/runtime-rights.sql.js';
@@ -231,14 +232,22 @@ describe.skipIf(NO_PSQL)('the roles that scripts/roles.sql makes (needs psql)', 
       expect(await outcome(blocked)).toMatchObject({ status: 'completed' });
     });
 
-    it('make, list and revoke API keys', async () => {
+    it('make, list, encrypt anew and revoke API keys', async () => {
       const keys = new ApiKeysService(app.app.get(DatabaseService));
-      const text = await keys.create(
-        { name: 'shop', scopes: ['write'] } as never,
-        'a secret of thirty-two characters!!',
+      const [old, current] = ['an old secret', 'the current secret'].map((secret) =>
+        sealingKey(secret.padEnd(32, '.')),
       );
+      const request = {
+        name: 'shop',
+        scopes: ['write'],
+        targets: undefined,
+        sources: undefined,
+        expiresInDays: 1,
+      } as const;
+      const text = await keys.create(request, old!);
       const [key] = await keys.list();
       expect(text).toContain(key!.id);
+      expect(await keys.rotate([current!, old!])).toEqual({ rotated: [key!.id], unknown: [] });
       expect(await keys.revoke(key!.id)).toMatchObject({ already: false });
     });
 

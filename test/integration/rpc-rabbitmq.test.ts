@@ -182,7 +182,7 @@ describe('the RPC server over RabbitMQ', () => {
     expect(answers.map(({ response }) => response)).toEqual(Array(60).fill('settled'));
   });
 
-  it.each(['no-such-queue', 'amq.rabbitmq.reply-to.not-a-key'])(
+  it.each(['amq.gen-no-such-queue', 'amq.rabbitmq.reply-to.not-a-key'])(
     'bears the loss of the reply queue %s',
     async (replyTo) => {
       await caller.sendRaw(JSON.stringify({ pattern: 'echo', id: '1', data: 1 }), { replyTo });

@@ -32,9 +32,12 @@ describe('the schema', () => {
       'AddOperationRetry1764000100000',
       'AddApiKeys1764000200000',
       'AddRetention1764000300000',
+      'AddCreatedBy1764200000000',
       'AddMessageAttempts1764300000000',
       'AddParkedNotifications1764400000000',
       'AddFaultKind1764500000000',
+      'AddKeySources1764600000000',
+      'EncryptApiKeys1764600100000',
     ]);
     expect(await dataSource.showMigrations()).toBe(false);
   });

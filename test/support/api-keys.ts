@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Scope } from '../../src/services/access/access.js';
 import { parseApiKey } from '../../src/services/access/api-key.js';
 import { ApiKeysService } from '../../src/services/access/api-keys.service.js';
+import { sealingKey } from '../../src/services/access/sealed-hash.js';
 import type { TestEnvironment } from './test-settings.js';
 
 const SECRET = 'the secret of the tests, which nobody else uses';
@@ -15,6 +16,7 @@ export const KEYS_REQUIRED = {
 
 export interface TestKeyOptions {
   targets?: string[];
+  sources?: string[];
   state?: 'active' | 'revoked' | 'expired';
 }
 
@@ -22,7 +24,7 @@ export interface TestKeyOptions {
 export async function createTestKey(
   client: pg.Pool,
   scopes: readonly Scope[],
-  { targets, state = 'active' }: TestKeyOptions = {},
+  { targets, sources, state = 'active' }: TestKeyOptions = {},
 ): Promise<string> {
   const keys = new ApiKeysService({
     query: async <Row>(statement: { text: string; values?: unknown[] }) => {
@@ -30,7 +32,7 @@ export async function createTestKey(
       return { rows: rows as Row[], rowCount, command };
     },
   });
-  const text = await keys.create({ name: 'test', scopes, targets, expiresInDays: 1 }, SECRET);
+  const text = await keys.create({ name: 'test', scopes, targets, sources, expiresInDays: 1 }, sealingKey(SECRET));
   const { id } = parseApiKey(text)!;
   if (state === 'revoked') await keys.revoke(id);
   if (state === 'expired') await client.query('update batch.api_keys set expires_at = now() where id = $1', [id]);

@@ -90,6 +90,7 @@ export function newOperation(overrides: Partial<NewOperation> & Pick<NewOperatio
     priority: 0,
     runAt: null,
     source: null,
+    createdBy: null,
     retryLimit: null,
     retryOn: null,
     lane: 0,

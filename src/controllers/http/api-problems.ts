@@ -24,6 +24,7 @@ export const OPERATION_REFUSALS: readonly ErrorCode[] = [
   'UNKNOWN_OPERATION_TYPE',
   'UNKNOWN_TARGET',
   'TARGET_NOT_ALLOWED',
+  'SOURCE_NOT_ALLOWED',
   'UNKNOWN_COLUMN',
   'COLUMN_NOT_WRITABLE',
   'KEY_REQUIRED',
@@ -66,6 +67,7 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   UNKNOWN_TARGET: 'There is no table "public.ordres"',
   TARGET_NOT_ALLOWED:
     'Operations on "batch.operations" are not allowed; BATCH_ALLOWED_TARGETS lists the tables that are',
+  SOURCE_NOT_ALLOWED: 'The API key does not allow operations of source "shop-a"; its sources are "shop-b"',
   UNKNOWN_COLUMN: 'public.orders has no column "totl"; did you mean "total"?',
   KEY_NOT_UNIQUE: '(status) is no primary key or unique constraint; the unique keys of public.orders are (id)',
   INVALID_VALUE: 'Column "total" of public.orders takes a number, got "much"',

@@ -3,6 +3,7 @@ import { JsonSocket } from '@nestjs/microservices';
 import type { IServiceError } from '../../interfaces/error.js';
 import type { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
 import { ServiceError } from '../../services/errors/service-error.js';
+import { stringifyJson } from '../../services/values/exact-json.js';
 import { decodePacket, type RpcPacket } from './decode-packet.js';
 import { FRAME_TIMEOUT_MS, FrameInArrival } from './frame-in-arrival.js';
 import { FrameScanner } from './frame-scanner.js';
@@ -80,7 +81,7 @@ export class FramedSocket extends JsonSocket {
 
   protected override handleSend(message: unknown, callback?: (error?: unknown) => void): void {
     const { socket } = this;
-    const text = JSON.stringify(message);
+    const text = stringifyJson(message);
     socket.write(`${text.length}#${text}`, 'utf-8', callback);
     if (socket.writableLength > MOST_UNTAKEN_BYTES) return void socket.destroy();
     if (socket.writableLength <= MANY_UNTAKEN_BYTES || socket.isPaused()) return;

@@ -4,11 +4,13 @@ import type { PipelinePlace } from '../../services/intake/submission-pipeline.js
 
 type RmqContextArgs = ConstructorParameters<typeof RmqContext>[0];
 
-/** The context of a message over RabbitMQ, with its place among those that keep their order. */
+/** The context of a message over RabbitMQ, with its place among those that keep their order, and the user who sent it. */
 export class OrderedRmqContext extends RmqContext {
   constructor(
     args: RmqContextArgs,
     readonly place: PipelinePlace,
+    /** Undefined: the message does not tell. */
+    readonly user: string | undefined,
   ) {
     super(args);
   }

@@ -7,6 +7,7 @@ import { withTimeout } from '../../services/observability/with-timeout.js';
 import { Parking } from '../../services/rabbitmq/parking.js';
 import type { RabbitmqConnection } from '../../services/rabbitmq/rabbitmq-connection.js';
 import type { RabbitmqService } from '../../services/rabbitmq/rabbitmq.service.js';
+import { userOf } from '../../services/rabbitmq/sender-of.js';
 import { declareRpcTopology } from '../../services/rabbitmq/topology.js';
 import { DeadLetterTriage } from './dead-letter-triage.js';
 import { Deliveries } from './deliveries.js';
@@ -98,7 +99,7 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
   private async consume(model: ChannelModel): Promise<void> {
     const { queue, prefetch } = this.settings.rabbitmq;
     await declareRpcTopology(model, queue);
-    const parking = new Parking(model, queue, this.metrics);
+    const parking = new Parking(model, this.settings.rabbitmq, this.metrics);
     await this.triage.consume(model, parking);
     const channel = await model.createChannel();
     channel.on('error', (error) => {
@@ -123,6 +124,8 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
       deliveries: new Deliveries(channel),
       handlers: this.messageHandlers,
       maxBodyKb: this.settings.intake.maxBodyKb,
+      user: userOf(this.settings.rabbitmq.url),
+      replyQueues: this.settings.rabbitmq,
       inFlight: this.inFlight,
       park: (message, why) => parking.park(message, why),
     };

@@ -7,7 +7,10 @@ import type { InFlightBudget, Release } from '../../services/backpressure/in-fli
 import type { PipelinePlace } from '../../services/intake/submission-pipeline.js';
 import type { MetricsService } from '../../services/observability/metrics.service.js';
 import { REQUEST_ID_HEADER, requestIdFrom, runInRequest } from '../../services/observability/request-context.js';
+import { ServiceError } from '../../services/errors/service-error.js';
+import { shown } from '../../services/catalog/shown.js';
 import { isShort, type ParkingReason } from '../../services/rabbitmq/parked-message.js';
+import { senderOf } from '../../services/rabbitmq/sender-of.js';
 import { writeTogether } from '../../services/rabbitmq/write-together.js';
 import { concludeDelivery, isPassing, type Conclusion } from './conclude-delivery.js';
 import { decodePacket } from './decode-packet.js';
@@ -16,6 +19,7 @@ import type { InFlight } from './in-flight.js';
 import { fingerprintOf } from './message-fingerprint.js';
 import type { LineMessage, LineOutcome } from './message-line.js';
 import { OrderedRmqContext } from './ordered-rmq-context.js';
+import { isReplyQueue, type ReplyQueues } from './reply-queues.js';
 import { encodeAnswer, refusal, runHandler, type RpcAnswer } from './rpc-answer.js';
 import { identify, type Identified } from './stable-identity.js';
 import { whileOpen } from './while-open.js';
@@ -27,6 +31,9 @@ export interface MessageChannel {
   deliveries: Deliveries;
   handlers: ReadonlyMap<string, MessageHandler>;
   maxBodyKb: number;
+  /** Under whom the service is connected. */
+  user: string;
+  replyQueues: ReplyQueues;
   budget: InFlightBudget;
   metrics: MetricsService;
   /** What a stop waits for. */
@@ -54,7 +61,7 @@ export class RpcMessage implements LineMessage {
     private readonly message: ConsumeMessage,
     private readonly at: MessageChannel,
   ) {
-    this.replyTo = replyAddress(message);
+    this.replyTo = replyAddress(message, at.replyQueues);
     // The broker says so itself; a header with the count may have been written by anybody.
     this.fingerprint = message.fields.redelivered ? fingerprintOf(message) : undefined;
     this.refuse = this.replyTo === undefined ? undefined : (err) => this.answerUnread(err);
@@ -107,14 +114,18 @@ export class RpcMessage implements LineMessage {
   }
 
   private answer(place: PipelinePlace): RpcAnswer | Promise<RpcAnswer> {
-    const { request, message } = this;
+    const { request, message, at } = this;
     return runInRequest(requestIdOf(message, request), () => {
       if (request instanceof Error) return refusal(request);
       const { packet } = request;
-      const context = new OrderedRmqContext([message, this.at.channel, packet.pattern], place);
+      const context = new OrderedRmqContext(
+        [message, at.channel, packet.pattern],
+        place,
+        senderOf(message.properties, at.user),
+      );
       return withinBudget(
         () => this.takeBudget(),
-        () => runHandler(this.at.handlers.get(packet.pattern), packet.pattern, packet.data, context),
+        () => runHandler(at.handlers.get(packet.pattern), packet.pattern, packet.data, context),
       );
     });
   }
@@ -127,7 +138,7 @@ export class RpcMessage implements LineMessage {
 
   /** Read when it is first asked for: reading may be what ends the process. */
   private get request(): Identified | Error {
-    this.identified ??= read(this.message, this.at.maxBodyKb);
+    this.identified ??= read(this.message, this.at);
     return this.identified;
   }
 
@@ -189,8 +200,9 @@ export class RpcMessage implements LineMessage {
   }
 }
 
-function read({ content, properties }: ConsumeMessage, maxBodyKb: number): Identified | Error {
+function read({ content, properties }: ConsumeMessage, { maxBodyKb, replyQueues }: MessageChannel): Identified | Error {
   try {
+    assertReplyQueue(properties, replyQueues);
     return identify(decodePacket(content, maxBodyKb), properties.messageId);
   } catch (error) {
     return error as Error;
@@ -230,9 +242,22 @@ function requestIdOf({ properties }: ConsumeMessage, request: Identified | Error
   return requestIdFrom(properties.headers?.[REQUEST_ID_HEADER] ?? ofPacket ?? properties.correlationId);
 }
 
-/** Where an answer goes; undefined where there is no address, or one that cannot be written: nobody would get the answer. */
-function replyAddress({ properties }: ConsumeMessage): string | undefined {
+/**
+ * Where an answer goes; undefined where there is no address, one that cannot be written, or one that is not allowed: nobody would get
+ * the answer.
+ */
+function replyAddress({ properties }: ConsumeMessage, replyQueues: ReplyQueues): string | undefined {
   const { replyTo, correlationId = '' } = properties as { replyTo?: unknown; correlationId?: string };
   if (typeof replyTo !== 'string' || replyTo === '') return undefined;
-  return isShort(replyTo) && isShort(correlationId) ? replyTo : undefined;
+  return isShort(replyTo) && isShort(correlationId) && isReplyQueue(replyTo, replyQueues) ? replyTo : undefined;
+}
+
+/** @throws ServiceError REPLY_TO_NOT_ALLOWED */
+function assertReplyQueue({ replyTo }: { replyTo?: unknown }, replyQueues: ReplyQueues): void {
+  if (typeof replyTo !== 'string' || replyTo === '' || !isShort(replyTo) || isReplyQueue(replyTo, replyQueues)) return;
+  throw new ServiceError(
+    'REPLY_TO_NOT_ALLOWED',
+    `Answers are not sent to the queue ${shown(replyTo)}: reply_to is amq.rabbitmq.reply-to, the name of a queue that the broker has named ` +
+      '(amq.gen-…), or one that matches BATCH_RMQ_REPLY_TO',
+  );
 }

@@ -1,14 +1,16 @@
 import { timingSafeEqual } from 'node:crypto';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { TargetList } from '../catalog/target-list.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import { ServiceError } from '../errors/service-error.js';
 import { FULL_ACCESS, type Access, type Scope } from './access.js';
-import { hashSecret, parseApiKey, type ApiKey } from './api-key.js';
-import { selectCredentials } from './api-keys.sql.js';
+import { parseApiKey, type ApiKey } from './api-key.js';
+import { selectCredentials, selectUnreadable } from './api-keys.sql.js';
 import { CredentialCache, type Credential } from './credential-cache.js';
 import { RefusalsByAddress } from './refusals-by-address.js';
+import { hashOf, openHash, sealingKey, type SealedHash, type SealingKey } from './sealed-hash.js';
+import { describeUnreadable } from './unreadable-keys.js';
 
 /** How long a key that is revoked may still be used; a busy caller costs one query in that time. */
 export const REVOCATION_DELAY_MS = 3000;
@@ -16,9 +18,10 @@ const MAX_REMEMBERED = 10_000;
 /** Compared with the hash of a key that is unknown, which no hash equals but by a chance of 2^-256. */
 const NOBODY = Buffer.alloc(32);
 
-interface CredentialRow extends Omit<Credential, 'access'> {
+interface CredentialRow extends Omit<Credential, 'access' | 'secretHash'>, SealedHash {
   scopes: Scope[];
   targets: string[] | null;
+  sources: string[] | null;
 }
 
 /**
@@ -27,7 +30,10 @@ interface CredentialRow extends Omit<Credential, 'access'> {
  * none is limited by address. Where settings require no keys, nobody is asked for one.
  */
 @Injectable()
-export class AccessService {
+export class AccessService implements OnApplicationBootstrap {
+  private readonly logger = new Logger(AccessService.name);
+  /** Both are valid while the secret is changed. */
+  private readonly sealingKeys: readonly SealingKey[];
   private readonly credentials = new CredentialCache({
     load: (ids) => this.load(ids),
     ttlMs: REVOCATION_DELAY_MS,
@@ -38,10 +44,19 @@ export class AccessService {
 
   constructor(
     private readonly database: DatabaseService,
-    @Inject(SETTINGS) private readonly settings: Pick<Settings, 'access'>,
+    @Inject(SETTINGS) private readonly settings: Pick<Settings, 'access' | 'rabbitmq'>,
   ) {
-    const { keylessRateLimit: limit, rateLimitWindowMs: windowMs } = settings.access;
+    const { secret, previousSecret, keylessRateLimit: limit, rateLimitWindowMs: windowMs } = settings.access;
     this.refusals = new RefusalsByAddress({ limit, windowMs });
+    this.sealingKeys = [secret, previousSecret].filter((given) => given !== undefined).map(sealingKey);
+  }
+
+  /** Tells of keys that nobody could be let in with, rather than that each of their owners asks why. */
+  async onApplicationBootstrap(): Promise<void> {
+    if (!this.settings.access.required) return;
+    const versions = this.sealingKeys.map(({ version }) => version);
+    const { rows } = await this.database.query<{ id: string; name: string }>(selectUnreadable(versions));
+    if (rows.length > 0) this.logger.warn(describeUnreadable(rows));
   }
 
   /**
@@ -63,10 +78,10 @@ export class AccessService {
 
   /** `identify`, where nobody counts. */
   async authenticate(given: unknown): Promise<Access> {
-    const { required, secret } = this.settings.access;
-    if (!required) return FULL_ACCESS;
+    if (!this.settings.access.required) return FULL_ACCESS;
     // Without one no key could be checked; the settings refuse it.
-    if (secret === undefined) throw new Error('API keys are required, but API_KEY_ENCRYPTION_SECRET is not set');
+    if (this.sealingKeys.length === 0)
+      throw new Error('API keys are required, but API_KEY_ENCRYPTION_SECRET is not set');
     if (given === undefined) {
       throw new ServiceError(
         'API_KEY_REQUIRED',
@@ -75,12 +90,27 @@ export class AccessService {
     }
     const key = typeof given === 'string' ? parseApiKey(given) : undefined;
     if (key === undefined) throw invalid('The API key has not the form bsk_<id>_<secret>');
-    return this.verify(key, secret);
+    return this.verify(key);
   }
 
-  private async verify(key: ApiKey, encryptionSecret: string): Promise<Access> {
+  /**
+   * Who may write to the queue may do everything.
+   *
+   * @param user of the broker, which has checked it; undefined: the message does not tell
+   * @throws ServiceError USER_ID_REQUIRED
+   */
+  ofBrokerUser(user: string | undefined): Access {
+    if (user !== undefined) return { ...FULL_ACCESS, user };
+    if (this.settings.rabbitmq?.requireUserId !== true) return FULL_ACCESS;
+    throw new ServiceError(
+      'USER_ID_REQUIRED',
+      'The message has no user_id, and BATCH_RMQ_REQUIRE_USER_ID=true asks for it: set the property to the user of your connection',
+    );
+  }
+
+  private async verify(key: ApiKey): Promise<Access> {
     const credential = await this.credentials.find(key.id);
-    const hash = hashSecret(encryptionSecret, key.secret);
+    const hash = hashOf(key.secret);
     const matches = timingSafeEqual(hash, credential?.secretHash ?? NOBODY);
     if (credential === undefined || !matches) throw invalid('The API key is not valid');
     if (credential.revokedAt !== null) throw invalid(`The API key ${key.id} was revoked`);
@@ -92,9 +122,16 @@ export class AccessService {
 
   private async load(ids: readonly string[]): Promise<Credential[]> {
     const { rows } = await this.database.query<CredentialRow>(selectCredentials(ids));
-    return rows.map(({ scopes, targets, ...credential }) => ({
+    return rows.map(({ scopes, targets, sources, version, box, ...credential }) => ({
       ...credential,
-      access: { keyId: credential.id, scopes, targets: targets === null ? undefined : TargetList.ofKey(targets) },
+      // Of one that cannot be opened nobody knows the secret.
+      secretHash: openHash(this.sealingKeys, credential.id, { version, box }) ?? NOBODY,
+      access: {
+        keyId: credential.id,
+        scopes,
+        targets: targets === null ? undefined : TargetList.ofKey(targets),
+        sources: sources ?? undefined,
+      },
     }));
   }
 }

@@ -11,12 +11,25 @@ export interface Access {
   /** Undefined: a caller who needs no key. */
   keyId: string | undefined;
   scopes: readonly Scope[];
+  /** Of the broker, which has checked it; undefined: the caller did not come that way, or did not tell it. */
+  user?: string;
   /** The tables that the caller is limited to; undefined: all that the service allows. */
   targets: TargetList | undefined;
+  /** In whose name the caller may hand over operations; undefined: in any. */
+  sources: readonly string[] | undefined;
 }
 
 /** Of a caller where no keys are required. */
-export const FULL_ACCESS: Access = { keyId: undefined, scopes: ['admin'], targets: undefined };
+export const FULL_ACCESS: Access = { keyId: undefined, scopes: ['admin'], targets: undefined, sources: undefined };
+
+/**
+ * The caller as what he does keeps him (`created_by`, the audit): `key:<id>`, or `user:<name>` of the broker; undefined when nothing is
+ * known of him.
+ */
+export function callerName({ keyId, user }: Access): string | undefined {
+  if (keyId !== undefined) return `key:${keyId}`;
+  return user === undefined ? undefined : `user:${user}`;
+}
 
 /** What a request needs. */
 export interface Requirement {

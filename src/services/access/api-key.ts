@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 
 const FORM = /^bsk_([\w-]{16})_([\w-]{43})$/;
 
@@ -24,9 +24,4 @@ export function formatApiKey({ id, secret }: ApiKey): string {
 export function parseApiKey(text: string): ApiKey | undefined {
   const [, id, secret] = FORM.exec(text) ?? [];
   return id === undefined || secret === undefined ? undefined : { id, secret };
-}
-
-/** Of a secret that is random in itself, so a slow hash would add nothing; keyed, so that the table alone is of no use. */
-export function hashSecret(encryptionSecret: string, secret: string): Buffer {
-  return createHmac('sha256', encryptionSecret).update(secret).digest();
 }

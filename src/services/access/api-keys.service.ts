@@ -1,13 +1,16 @@
 import type { DatabaseService } from '../database/database.service.js';
 import type { Scope } from './access.js';
-import { formatApiKey, generateApiKey, hashSecret } from './api-key.js';
-import { insertApiKey, revokeApiKey, selectApiKeys } from './api-keys.sql.js';
+import { formatApiKey, generateApiKey } from './api-key.js';
+import { insertApiKey, replaceSealed, revokeApiKey, selectApiKeys, selectSealedOtherwise } from './api-keys.sql.js';
+import { hashOf, openHash, sealHash, type SealedHash, type SealingKey } from './sealed-hash.js';
 
 export interface ApiKeyRequest {
   name: string;
   scopes: readonly Scope[];
   /** Written as in `BATCH_ALLOWED_TARGETS`; undefined: all that the service allows. */
   targets: readonly string[] | undefined;
+  /** In whose name operations may be handed over; undefined: in any. */
+  sources: readonly string[] | undefined;
   /** Undefined: never. */
   expiresInDays: number | undefined;
 }
@@ -18,24 +21,41 @@ export interface ApiKeyDescription {
   state: 'active' | 'expired' | 'revoked';
   scopes: Scope[];
   targets: string[] | null;
+  sources: string[] | null;
   createdAt: Date;
   expiresAt: Date | null;
   revokedAt: Date | null;
+  /** Which secret of the service it is encrypted with, see `sealingKey`. */
+  secretVersion: string;
 }
 
-/** Makes, lists and revokes the keys of callers. A key's secret is known to its owner only: what is stored is its hash. */
+export interface Rotation {
+  /** Ids of the keys that are encrypted with the current secret now, and were not before. */
+  rotated: string[];
+  /** Ids of those that are encrypted with none of the secrets, and are not revoked. */
+  unknown: string[];
+}
+
+/**
+ * Makes, lists and revokes the keys of callers, and encrypts them anew. A key's secret is known to its owner only: what is stored is
+ * its hash, encrypted.
+ */
 export class ApiKeysService {
   constructor(private readonly database: Pick<DatabaseService, 'query'>) {}
 
   /** @returns the key's text, which nobody can tell again */
-  async create({ name, scopes, targets, expiresInDays }: ApiKeyRequest, encryptionSecret: string): Promise<string> {
+  async create(
+    { name, scopes, targets, sources, expiresInDays }: ApiKeyRequest,
+    sealingKey: SealingKey,
+  ): Promise<string> {
     const key = generateApiKey();
     const statement = insertApiKey({
       id: key.id,
       name,
-      secretHash: hashSecret(encryptionSecret, key.secret),
+      sealed: sealHash(sealingKey, key.id, hashOf(key.secret)),
       scopes,
       targets: targets ?? null,
+      sources: sources ?? null,
       expiresInDays: expiresInDays ?? null,
     });
     await this.database.query(statement);
@@ -51,4 +71,26 @@ export class ApiKeysService {
   async revoke(id: string): Promise<{ name: string; already: boolean } | undefined> {
     return (await this.database.query<{ name: string; already: boolean }>(revokeApiKey(id))).rows[0];
   }
+
+  /** Encrypts with the first of the keys, in one statement, what is encrypted with another of them. Repeatable. */
+  async rotate(keys: readonly [SealingKey, ...SealingKey[]]): Promise<Rotation> {
+    const [current] = keys;
+    const { rows } = await this.database.query<SealedRow>(selectSealedOtherwise(current.version));
+    const opened = rows.map(({ id, revoked, ...before }) => ({
+      id,
+      revoked,
+      before,
+      hash: openHash(keys, id, before),
+    }));
+    const changes = opened.flatMap(({ id, before, hash }) =>
+      hash === undefined ? [] : [{ id, before, after: sealHash(current, id, hash) }],
+    );
+    const { rows: replaced } = await this.database.query<{ id: string }>(replaceSealed(changes));
+    return {
+      rotated: replaced.map(({ id }) => id),
+      unknown: opened.filter(({ hash, revoked }) => hash === undefined && !revoked).map(({ id }) => id),
+    };
+  }
 }
+
+type SealedRow = SealedHash & { id: string; revoked: boolean };

@@ -1,27 +1,31 @@
 import type { SqlStatement } from '../database/sql.js';
+import type { SealedHash } from './sealed-hash.js';
 
 export interface NewApiKey {
   id: string;
   name: string;
-  secretHash: Buffer;
+  sealed: SealedHash;
   scopes: readonly string[];
   targets: readonly string[] | null;
+  sources: readonly string[] | null;
   expiresInDays: number | null;
 }
 
-export function insertApiKey({ id, name, secretHash, scopes, targets, expiresInDays }: NewApiKey): SqlStatement {
+export function insertApiKey(key: NewApiKey): SqlStatement {
+  const { id, name, sealed, scopes, targets, sources, expiresInDays } = key;
   return {
     text: `
-      insert into batch.api_keys (id, name, secret_hash, scopes, targets, expires_at)
-      values ($1::text, $2::text, $3::bytea, $4::text[], $5::text[], now() + make_interval(days => $6::int))`,
-    values: [id, name, secretHash, scopes, targets, expiresInDays],
+      insert into batch.api_keys (id, name, secret_version, secret_box, scopes, targets, sources, expires_at)
+      values ($1::text, $2::text, $3::text, $4::bytea, $5::text[], $6::text[], $7::text[], now() + make_interval(days => $8::int))`,
+    values: [id, name, sealed.version, sealed.box, scopes, targets, sources, expiresInDays],
   };
 }
 
 export function selectApiKeys(): SqlStatement {
   return {
     text: `
-      select id, name, scopes, targets, created_at as "createdAt", expires_at as "expiresAt", revoked_at as "revokedAt",
+      select id, name, scopes, targets, sources, created_at as "createdAt", expires_at as "expiresAt", revoked_at as "revokedAt",
+        secret_version as "secretVersion",
         case when revoked_at is not null then 'revoked' when expires_at <= now() then 'expired' else 'active' end as state
       from batch.api_keys
       order by created_at, id`,
@@ -45,9 +49,48 @@ export function selectCredentials(ids: readonly string[]): SqlStatement {
   return {
     name: 'batch.select_credentials',
     text: `
-      select id, secret_hash as "secretHash", scopes, targets, expires_at as "expiresAt", revoked_at as "revokedAt"
+      select id, secret_version as "version", secret_box as "box", scopes, targets, sources, expires_at as "expiresAt",
+        revoked_at as "revokedAt"
       from batch.api_keys
       where id = any($1::text[])`,
     values: [ids],
+  };
+}
+
+/** Every key that is not encrypted with this version, revoked ones too. */
+export function selectSealedOtherwise(version: string): SqlStatement {
+  return {
+    text: `
+      select id, secret_version as "version", secret_box as "box", revoked_at is not null as revoked
+      from batch.api_keys where secret_version <> $1::text order by created_at, id`,
+    values: [version],
+  };
+}
+
+/** Only where what is stored is still what was opened: another `rotate` may have been quicker. Answers the ids. */
+export function replaceSealed(keys: readonly { id: string; before: SealedHash; after: SealedHash }[]): SqlStatement {
+  return {
+    text: `
+      update batch.api_keys k set secret_version = n.version, secret_box = n.box
+      from unnest($1::text[], $2::bytea[], $3::text[], $4::bytea[]) n(id, before, version, box)
+      where k.id = n.id and k.secret_box = n.before
+      returning k.id`,
+    values: [
+      keys.map(({ id }) => id),
+      keys.map(({ before }) => before.box),
+      keys.map(({ after }) => after.version),
+      keys.map(({ after }) => after.box),
+    ],
+  };
+}
+
+/** The keys that would let somebody in but for the secret that they are encrypted with, which is none of these. */
+export function selectUnreadable(versions: readonly string[]): SqlStatement {
+  return {
+    text: `
+      select id, name from batch.api_keys
+      where secret_version <> all($1::text[]) and revoked_at is null and (expires_at is null or expires_at > now())
+      order by created_at, id`,
+    values: [versions],
   };
 }

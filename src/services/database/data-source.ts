@@ -8,9 +8,12 @@ import { AddLanes1764000000000 } from '../../entities/migrations/1764000000000-a
 import { AddOperationRetry1764000100000 } from '../../entities/migrations/1764000100000-add-operation-retry.js';
 import { AddApiKeys1764000200000 } from '../../entities/migrations/1764000200000-add-api-keys.js';
 import { AddRetention1764000300000 } from '../../entities/migrations/1764000300000-add-retention.js';
+import { AddCreatedBy1764200000000 } from '../../entities/migrations/1764200000000-add-created-by.js';
 import { AddMessageAttempts1764300000000 } from '../../entities/migrations/1764300000000-add-message-attempts.js';
 import { AddParkedNotifications1764400000000 } from '../../entities/migrations/1764400000000-add-parked-notifications.js';
 import { AddFaultKind1764500000000 } from '../../entities/migrations/1764500000000-add-fault-kind.js';
+import { AddKeySources1764600000000 } from '../../entities/migrations/1764600000000-add-key-sources.js';
+import { EncryptApiKeys1764600100000 } from '../../entities/migrations/1764600100000-encrypt-api-keys.js';
 import { LaneFaultEntity } from '../../entities/lane-fault.entity.js';
 import { LaneEntity } from '../../entities/lane.entity.js';
 import { MessageAttemptEntity } from '../../entities/message-attempt.entity.js';
@@ -20,6 +23,7 @@ import { ParkedNotificationEntity } from '../../entities/parked-notification.ent
 import { PendingOperationEntity } from '../../entities/pending-operation.entity.js';
 import { WorkerEntity } from '../../entities/worker.entity.js';
 import type { Settings } from '../config/settings.js';
+import { databaseTls } from '../tls/client-tls.js';
 import { ServiceClient } from './service-client.js';
 
 export const SCHEMA = 'batch';
@@ -35,7 +39,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
     database: database.name,
     username: database.username,
     password: database.password,
-    ssl: database.ssl,
+    ssl: databaseTls(database.ssl),
     schema: SCHEMA,
     entities: [
       OperationEntity,
@@ -57,9 +61,12 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
       AddOperationRetry1764000100000,
       AddApiKeys1764000200000,
       AddRetention1764000300000,
+      AddCreatedBy1764200000000,
       AddMessageAttempts1764300000000,
       AddParkedNotifications1764400000000,
       AddFaultKind1764500000000,
+      AddKeySources1764600000000,
+      EncryptApiKeys1764600100000,
     ],
     migrationsTableName: 'migrations',
     synchronize: false,

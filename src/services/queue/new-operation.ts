@@ -15,6 +15,8 @@ export interface NewOperation {
   /** ISO 8601; null: at once. */
   runAt: string | null;
   source: string | null;
+  /** Who handed it in, see `callerName`; null: nothing is known of the caller. */
+  createdBy: string | null;
   /** Null: a failure is final. */
   retryLimit: number | null;
   retryOn: readonly RetryReason[] | null;

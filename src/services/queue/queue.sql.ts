@@ -30,9 +30,9 @@ export function insertOperations(operations: readonly NewOperation[]): SqlStatem
       input as (
         select s.* from transaction, unnest(
           $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[],
-          $9::int2[], $10::timestamptz[], $11::text[], $12::int2[], $13::text[]
+          $9::int2[], $10::timestamptz[], $11::text[], $12::int2[], $13::text[], $15::text[]
         ) with ordinality s(id, type, target, key, "values", on_conflict, conflict_key, must_exist, priority, run_at,
-          source, retry_limit, retry_on, ord)
+          source, retry_limit, retry_on, created_by, ord)
       ),
       -- Locked, so that no operation comes into a lane that its table leaves meanwhile: see moveTargets.
       l as materialized (
@@ -40,11 +40,11 @@ export function insertOperations(operations: readonly NewOperation[]): SqlStatem
       ),
       o as (
         insert into batch.operations (id, type, target, key, "values", on_conflict, conflict_key, must_exist, priority,
-          run_at, source, retry_limit, retry_on, lane)
+          run_at, source, retry_limit, retry_on, created_by, lane)
         select id, type, target, key::json, "values"::json, on_conflict,
           case when conflict_key is not null then array(select json_array_elements_text(conflict_key::json)) end,
           must_exist, priority, run_at, source, retry_limit,
-          case when retry_on is not null then string_to_array(retry_on, ' ') end, l.lane
+          case when retry_on is not null then string_to_array(retry_on, ' ') end, created_by, l.lane
         from input join l using (target) order by ord
         on conflict (id) do nothing
         returning seq, id, key, "values", priority, run_at, lane
@@ -76,6 +76,7 @@ export function insertOperations(operations: readonly NewOperation[]): SqlStatem
       column('retryLimit'),
       encodeTexts(operations.map(({ retryOn }) => retryOn?.join(' ') ?? null)),
       [...new Set(column('target'))],
+      encodeTexts(column('createdBy')),
     ],
   };
 }
@@ -85,7 +86,7 @@ export function selectRequests(ids: readonly string[]): SqlStatement {
   return {
     name: 'batch.select_requests',
     text: `
-      select id, type, target, key, "values", on_conflict as "onConflict", conflict_key as "conflictKey",
+      select id, type, target, key::text, "values"::text, on_conflict as "onConflict", conflict_key as "conflictKey",
         must_exist as "mustExist", priority, run_at as "runAt", source, retry_limit as "retryLimit", retry_on as "retryOn",
         status
       from batch.batch_operations where id = any($1::uuid[])`,

@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { MessageProperties, Options } from 'amqplib';
 import { cutText } from '../errors/cut-text.js';
+import { SENDER_HEADER } from './sender-of.js';
 
 /** Why a message is left to people. */
 export interface ParkingReason {
   /** An error code of the service, or one of `triageDeadLetter`. */
   code: string;
   reason: string;
+  /** The user of the broker who sent it, where that is known. */
+  sender?: string | undefined;
 }
 
 /** What the service writes about a parked message. */
@@ -33,9 +36,13 @@ type Headers = Record<string, unknown>;
 
 /**
  * The properties under which a message is parked: its own, and why it is there. It loses its expiration, so that it waits
- * for people however long that takes, and its user id, which only its sender may set.
+ * for people however long that takes, and its user id, which only its sender may set: a header keeps it.
  */
-export function toParked(properties: MessageProperties, { code, reason }: ParkingReason, now: Date): Options.Publish {
+export function toParked(
+  properties: MessageProperties,
+  { code, reason, sender }: ParkingReason,
+  now: Date,
+): Options.Publish {
   const { expiration } = properties as { expiration?: string };
   return {
     ...ownProperties(properties),
@@ -46,6 +53,8 @@ export function toParked(properties: MessageProperties, { code, reason }: Parkin
       [PARKED_REASON_HEADER]: cutText(reason, LONGEST_REASON),
       [PARKED_AT_HEADER]: now.toISOString(),
       ...(expiration !== undefined && { [EXPIRATION_HEADER]: expiration }),
+      // Also instead of what its sender wrote there.
+      [SENDER_HEADER]: sender,
     },
   };
 }
@@ -60,10 +69,14 @@ export function toBarelyParked(properties: MessageProperties, why: ParkingReason
   return toParked(bare as unknown as MessageProperties, why, now);
 }
 
-/** The properties under which a parked message goes back into its queue: as if it was sent for the first time. */
-export function toReplayed(properties: MessageProperties): Options.Publish {
+/**
+ * The properties under which a parked message goes back into its queue: as if it was sent for the first time.
+ *
+ * @param user who sends it again, as the broker knows him; a header tells who sent it first
+ */
+export function toReplayed(properties: MessageProperties, user: string): Options.Publish {
   const own = Object.entries(headersOf(properties)).filter(([name]) => !DELIVERY_HEADERS.test(name));
-  return { ...ownProperties(properties), headers: Object.fromEntries(own) };
+  return { ...ownProperties(properties), userId: user, headers: Object.fromEntries(own) };
 }
 
 function ownProperties(properties: MessageProperties): Options.Publish {

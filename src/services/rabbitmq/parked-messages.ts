@@ -1,4 +1,6 @@
 import { connect, type Channel, type ChannelModel, type GetMessage } from 'amqplib';
+import type { Certificates } from '../tls/certificates.js';
+import { clientTls } from '../tls/client-tls.js';
 import { ownValue } from '../values/own-value.js';
 import { ConfirmedSender } from './confirmed-sender.js';
 import {
@@ -8,6 +10,7 @@ import {
   PARKED_REASON_HEADER,
   toReplayed,
 } from './parked-message.js';
+import { userOf } from './sender-of.js';
 import { parkedQueue } from './topology.js';
 
 /** A message that waits for people. */
@@ -43,13 +46,17 @@ export class ParkedMessages {
   private constructor(
     private readonly model: ChannelModel,
     private readonly queue: string,
+    private readonly user: string,
   ) {}
 
-  static async open(url: string, queue: string): Promise<ParkedMessages> {
-    const model = await connect(url, { clientProperties: { connection_name: 'batch-service dead-letters' } });
+  static async open(url: string, queue: string, certificates?: Certificates): Promise<ParkedMessages> {
+    const model = await connect(url, {
+      ...clientTls(certificates),
+      clientProperties: { connection_name: 'batch-service dead-letters' },
+    });
     // What breaks shows in the calls.
     model.on('error', () => undefined);
-    return new ParkedMessages(model, queue);
+    return new ParkedMessages(model, queue, userOf(url));
   }
 
   /** The oldest `limit`, and how many there are. They stay where they are. */
@@ -66,7 +73,9 @@ export class ParkedMessages {
   async replay(selection: ParkedSelection, onMoved: (message: ParkedMessage) => void): Promise<void> {
     const sender = await ConfirmedSender.open(this.model, this.queue);
     await this.walk(selection, async (batch) => {
-      await Promise.all(batch.map(({ content, properties }) => sender.send(content, toReplayed(properties))));
+      await Promise.all(
+        batch.map(({ content, properties }) => sender.send(content, toReplayed(properties, this.user))),
+      );
       for (const message of batch) onMoved(describe(message));
       return 'remove';
     });

@@ -2,6 +2,7 @@ import type { ChannelModel, Message } from 'amqplib';
 import type { MetricsService } from '../observability/metrics.service.js';
 import { ConfirmedSender, UnencodableMessageError } from './confirmed-sender.js';
 import { toBarelyParked, toParked, type ParkingReason } from './parked-message.js';
+import { senderOf, userOf } from './sender-of.js';
 import { declareParkedQueue, parkedQueue } from './topology.js';
 
 /**
@@ -10,20 +11,26 @@ import { declareParkedQueue, parkedQueue } from './topology.js';
  * twice, never lost.
  */
 export class Parking {
+  private readonly queue: string;
+  /** Under whom the service is connected. */
+  private readonly user: string;
   private sender: Promise<ConfirmedSender> | undefined;
 
   constructor(
     private readonly model: ChannelModel,
-    private readonly queue: string,
+    { queue, url }: { queue: string; url: string },
     private readonly metrics: MetricsService,
-  ) {}
+  ) {
+    this.queue = queue;
+    this.user = userOf(url);
+  }
 
   /** @throws when it is not certain that the message is parked. The next call begins with a new channel. */
   async park(message: Message, why: ParkingReason): Promise<void> {
     this.sender ??= this.open();
     const sender = this.sender;
     try {
-      await send(await sender, message, why);
+      await send(await sender, message, { ...why, sender: senderOf(message.properties, this.user) });
     } catch (error) {
       this.abandon(sender);
       throw error;

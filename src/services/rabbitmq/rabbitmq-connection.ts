@@ -2,12 +2,17 @@ import type { Duplex } from 'node:stream';
 import { Logger } from '@nestjs/common';
 import { connect, type ChannelModel, type RecoveringChannelModel } from 'amqplib';
 import { withTimeout } from '../observability/with-timeout.js';
+import type { Certificates } from '../tls/certificates.js';
+import { clientTls } from '../tls/client-tls.js';
+import { brokerHint, brokerRefusal } from '../tls/tls-refusal.js';
 import { checkBrokerVersion, UnsupportedBrokerError } from './broker-version.js';
 import { TopologyConflictError } from './topology.js';
 import { dropUnreadableHeaders } from './unreadable-headers.js';
 
 export interface RabbitmqConnectionOptions {
   url: string;
+  /** Of `amqps:`. */
+  certificates?: Certificates | undefined;
   /** What the connection is for; shown in the log, in health and in RabbitMQ's management UI. */
   name: string;
   /** Declares and opens what the connection is for. Runs after every connect; a failure is a failed connect. */
@@ -16,6 +21,14 @@ export interface RabbitmqConnectionOptions {
   onUsable?: () => void;
   /** How long `setUp` may take before it is begun anew; default 10 000. */
   setUpTimeoutMs?: number;
+}
+
+/** What no waiting cures: a wrong password, a virtual host that is unknown, a certificate. */
+export class RefusedByBrokerError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'RefusedByBrokerError';
+  }
 }
 
 /** An attempt costs little, and whoever calls or is to be notified waits for it: at most a second after the broker is back. */
@@ -67,10 +80,11 @@ export class RabbitmqConnection {
    * Connects. An unreachable broker is no failure: the service is of use without it, and the connection comes when the broker
    * does.
    *
-   * @throws what no waiting cures: a topology conflict, refused credentials, an unknown virtual host, too old a broker.
+   * @throws what no waiting cures: a topology conflict, refused credentials, an unknown virtual host, too old a broker, certificates.
    */
   async open(): Promise<void> {
     const recovering = await connect(withHeartbeat(this.options.url), {
+      ...clientTls(this.options.certificates),
       timeout: CONNECT_TIMEOUT_MS,
       // What is sent would wait for the acknowledgement of what was sent before: up to 40 ms, for the operating system puts that off.
       noDelay: true,
@@ -79,7 +93,7 @@ export class RabbitmqConnection {
     });
     this.recovering = recovering;
     this.watch(recovering);
-    await firstAttempt(recovering).catch(async (error: unknown) => {
+    await firstAttempt(recovering, this.options.url).catch(async (error: unknown) => {
       await this.close();
       throw error;
     });
@@ -150,9 +164,10 @@ export class RabbitmqConnection {
       this.current = undefined;
       this.logger.warn(`Connection lost: ${error.message}`);
     });
+    const hint = this.options.url.startsWith('amqps:') ? brokerHint : () => '';
     recovering.on('reconnect-scheduled', ({ attempt, delay, error }) => {
       if (attempt > TOLD_ATTEMPTS && attempt % TOLD_EVERY !== 0) return;
-      this.logger.warn(`Not connected (${describe(error)}); attempt ${attempt} in ${delay} ms`);
+      this.logger.warn(`Not connected (${describe(error)}${hint(error)}); attempt ${attempt} in ${delay} ms`);
     });
     recovering.on('blocked', (reason) => {
       this.blockedReason = reason;
@@ -187,10 +202,12 @@ function withHeartbeat(address: string): string {
   return url.href;
 }
 
-function firstAttempt(recovering: RecoveringChannelModel): Promise<void> {
+function firstAttempt(recovering: RecoveringChannelModel, url: string): Promise<void> {
   return new Promise((resolve, reject) => {
     recovering.once('connect', () => resolve());
-    recovering.once('connect-failed', (error: Error) => (isPermanent(error) ? reject(clarified(error)) : resolve()));
+    recovering.once('connect-failed', (error: Error) =>
+      isPermanent(error) ? reject(clarified(error, url)) : resolve(),
+    );
   });
 }
 
@@ -202,20 +219,21 @@ const saysItsCure = (error: Error): boolean =>
   error instanceof TopologyConflictError || error instanceof UnsupportedBrokerError;
 
 function isPermanent(error: Error): boolean {
-  return saysItsCure(error) || REFUSED.test(error.message);
+  return saysItsCure(error) || brokerRefusal(error) !== undefined || REFUSED.test(error.message);
 }
 
-function clarified(error: Error): Error {
+function clarified(error: Error, url: string): Error {
   if (saysItsCure(error)) return error;
-  return new Error(
+  const { host } = new URL(url);
+  const refusal = brokerRefusal(error);
+  if (refusal !== undefined) return new RefusedByBrokerError(`RabbitMQ at ${host} ${refusal}`, { cause: error });
+  return new RefusedByBrokerError(
     `RabbitMQ refuses the connection; check user, password and virtual host in BATCH_SERVICE_RMQ_URL: ${error.message}`,
-    {
-      cause: error,
-    },
+    { cause: error },
   );
 }
 
 /** Node hides the reason of a refused connection in an AggregateError without a message. */
 function describe(error: Error): string {
-  return error.message || ('code' in error && String(error.code)) || error.name;
+  return brokerRefusal(error) ?? (error.message || ('code' in error && String(error.code)) || error.name);
 }

@@ -78,12 +78,12 @@ export interface RestartableRabbitmq extends RunningService<RabbitmqConnection> 
   kill(): Promise<void>;
   /** Resolves when it accepts connections. */
   restart(): Promise<void>;
-  /** From its next start on it refuses messages of more bytes. */
-  limitMessages(bytes: number): Promise<void>;
+  /** Further lines of rabbitmq.conf, instead of those before, from its next start on. */
+  configure(lines: string): Promise<void>;
 }
 
-/** A broker of this run alone, whatever else listens on this machine; with a limit, it refuses messages of more bytes. */
-export async function startOwnRabbitmq(log: Log, maxMessageBytes?: number): Promise<RestartableRabbitmq> {
+/** A broker of this run alone, whatever else listens on this machine. `configuration`: further lines of rabbitmq.conf. */
+export async function startOwnRabbitmq(log: Log, configuration = ''): Promise<RestartableRabbitmq> {
   let executable = await findServer();
   if (executable === undefined && (await canInstall())) {
     await installPackages(['rabbitmq-server'], log);
@@ -92,24 +92,21 @@ export async function startOwnRabbitmq(log: Log, maxMessageBytes?: number): Prom
   if (executable === undefined) {
     throw new Error('A broker that can be killed needs rabbitmq-server on the PATH: install it');
   }
-  return startServer(executable, log, maxMessageBytes);
+  return startServer(executable, log, configuration);
 }
 
 async function findServer(): Promise<string | undefined> {
   return (await isExecutable(DEBIAN_SERVER)) ? DEBIAN_SERVER : findExecutable('rabbitmq-server');
 }
 
-async function startServer(executable: string, log: Log, maxMessageBytes?: number): Promise<RestartableRabbitmq> {
+async function startServer(executable: string, log: Log, configuration = ''): Promise<RestartableRabbitmq> {
   log(`Starting ${executable}`);
   const [port, distributionPort, epmdPort] = [await freePort(), await freePort(), await freePort()];
   const url = `amqp://guest:guest@127.0.0.1:${port}`;
   const folder = await privateFolder('rabbitmq');
-  const configure = (bytes?: number): Promise<void> =>
-    writeFile(
-      join(folder, 'rabbitmq.conf'),
-      `listeners.tcp.default = 127.0.0.1:${port}\n${bytes === undefined ? '' : `max_message_size = ${bytes}\n`}`,
-    );
-  await configure(maxMessageBytes);
+  const configure = (lines: string): Promise<void> =>
+    writeFile(join(folder, 'rabbitmq.conf'), `listeners.tcp.default = 127.0.0.1:${port}\n${lines}`);
+  await configure(configuration);
   await writeFile(join(folder, 'enabled_plugins'), '[].\n');
   await writeFile(join(folder, '.erlang.cookie'), uniqueName('cookie'));
   await chmod(join(folder, '.erlang.cookie'), 0o400);
@@ -146,7 +143,7 @@ async function startServer(executable: string, log: Log, maxMessageBytes?: numbe
     };
     const { kill, restart } = server;
     const description = describe(url, version, 'started for this run');
-    return { connection: { url }, description, stop, kill, restart, limitMessages: configure };
+    return { connection: { url }, description, stop, kill, restart, configure };
   } catch (error) {
     await epmd.stop();
     throw error;

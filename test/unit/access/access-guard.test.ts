@@ -1,15 +1,15 @@
 import { Reflector } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
-import { RmqContext } from '@nestjs/microservices';
 import { describe, expect, it } from 'vitest';
 import { AccessGuard } from '../../../src/controllers/access.guard.js';
 import { grantedAccess } from '../../../src/controllers/caller-access.js';
 import { OpenToAll, RequireScope } from '../../../src/controllers/require-scope.js';
 import { KeyedTcpContext } from '../../../src/controllers/rpc/keyed-tcp-context.js';
+import { OrderedRmqContext } from '../../../src/controllers/rpc/ordered-rmq-context.js';
 import { FULL_ACCESS } from '../../../src/services/access/access.js';
 import { AccessService } from '../../../src/services/access/access.service.js';
 import type { DatabaseService } from '../../../src/services/database/database.service.js';
-import { testSettings } from '../../support/test-settings.js';
+import { testSettings, type TestEnvironment } from '../../support/test-settings.js';
 
 class Endpoints {
   forgotten(): void {}
@@ -22,13 +22,13 @@ class Endpoints {
 }
 
 const nobodyKnown = { query: () => Promise.resolve({ rows: [], rowCount: 0, command: 'SELECT' }) };
-const guard = new AccessGuard(
-  new Reflector(),
-  new AccessService(
-    nobodyKnown as unknown as DatabaseService,
-    testSettings({ BATCH_REQUIRE_API_KEY: 'true', API_KEY_ENCRYPTION_SECRET: 'x'.repeat(32) }),
-  ),
-);
+const guardOf = (environment: TestEnvironment = {}): AccessGuard => {
+  const keys = { BATCH_REQUIRE_API_KEY: 'true', API_KEY_ENCRYPTION_SECRET: 'x'.repeat(32) };
+  const settings = testSettings({ ...keys, BATCH_SERVICE_RMQ_URL: 'amqp://broker', ...environment });
+  return new AccessGuard(new Reflector(), new AccessService(nobodyKnown as unknown as DatabaseService, settings));
+};
+const guard = guardOf();
+const fromBroker = (user?: string) => new OrderedRmqContext([] as never, {} as never, user);
 
 function contextOf(endpoint: keyof Endpoints, type: 'http' | 'rpc', carrier: object): ExecutionContextHost {
   const args = type === 'http' ? [carrier, {}] : [{}, carrier];
@@ -42,9 +42,7 @@ describe('the guard of endpoints and patterns', () => {
     await expect(guard.canActivate(contextOf('forgotten', 'http', {}))).rejects.toThrow(
       'Endpoints.forgotten declares no scope',
     );
-    await expect(guard.canActivate(contextOf('forgotten', 'rpc', new RmqContext([] as never)))).rejects.toThrow(
-      'no scope',
-    );
+    await expect(guard.canActivate(contextOf('forgotten', 'rpc', fromBroker()))).rejects.toThrow('no scope');
   });
 
   it('lets everybody into what is open', async () => {
@@ -60,9 +58,19 @@ describe('the guard of endpoints and patterns', () => {
     expect(grantedAccess(tcp)).toBeUndefined();
   });
 
-  it('lets those in who come from the broker', async () => {
-    const carrier = new RmqContext([] as never);
-    expect(await guard.canActivate(contextOf('read', 'rpc', carrier))).toBe(true);
-    expect(grantedAccess(carrier)).toBe(FULL_ACCESS);
+  it('lets those in who come from the broker, and knows their user', async () => {
+    const [nameless, shop] = [fromBroker(), fromBroker('shop')];
+    for (const carrier of [nameless, shop]) {
+      expect(await guard.canActivate(contextOf('read', 'rpc', carrier))).toBe(true);
+    }
+    expect(grantedAccess(nameless)).toEqual(FULL_ACCESS);
+    expect(grantedAccess(shop)).toEqual({ ...FULL_ACCESS, user: 'shop' });
+  });
+
+  it('lets nobody in from the broker without a user, where one is required', async () => {
+    const strict = guardOf({ BATCH_RMQ_REQUIRE_USER_ID: 'true' });
+    const code = 'USER_ID_REQUIRED';
+    await expect(strict.canActivate(contextOf('read', 'rpc', fromBroker()))).rejects.toMatchObject({ code });
+    expect(await strict.canActivate(contextOf('read', 'rpc', fromBroker('shop')))).toBe(true);
   });
 });

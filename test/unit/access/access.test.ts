@@ -7,6 +7,7 @@ const access = (scopes: Scope[], targets?: string[]): Access => ({
   keyId: 'x',
   scopes,
   targets: targets && TargetList.ofKey(targets),
+  sources: undefined,
 });
 
 describe('what a key allows', () => {

@@ -11,19 +11,35 @@ describe('the command line of keys', () => {
       ),
     ).toEqual({
       kind: 'create',
-      key: { name: 'shop', scopes: ['write', 'read'], targets: ['orders', 'shop.*'], expiresInDays: 30 },
+      key: {
+        name: 'shop',
+        scopes: ['write', 'read'],
+        targets: ['orders', 'shop.*'],
+        sources: ['shop'],
+        expiresInDays: 30,
+      },
     });
   });
 
   it('creates a key for every target, and for ever, where nothing else is said', () => {
     expect(parse('create --name shop --scope admin')).toEqual({
       kind: 'create',
-      key: { name: 'shop', scopes: ['admin'], targets: undefined, expiresInDays: undefined },
+      key: { name: 'shop', scopes: ['admin'], targets: undefined, sources: ['shop'], expiresInDays: undefined },
     });
   });
 
-  it('lists and revokes', () => {
+  it.each([
+    ['--name shop', ['shop']],
+    ['--name shop --source shop-a --source shop-b --source shop-a', ['shop-a', 'shop-b']],
+    ['--name shop --any-source', undefined],
+    ['--name a.b --source shop', ['shop']],
+  ])('lets the key of `%s` hand over operations of these sources', (line, sources) => {
+    expect(parse(`create --scope write ${line}`)).toMatchObject({ key: { sources } });
+  });
+
+  it('lists, revokes and encrypts anew', () => {
     expect(parse('list')).toEqual({ kind: 'list' });
+    expect(parse('rotate')).toEqual({ kind: 'rotate' });
     expect(parse('revoke 0123456789abcdef')).toEqual({ kind: 'revoke', id: '0123456789abcdef' });
   });
 
@@ -39,7 +55,11 @@ describe('the command line of keys', () => {
     ['create --name shop --scope read --expires-in-days 1e3', /not '1e3'/],
     ['create --name shop --scope read --colour red', /--colour/],
     ['create shop --scope read', /shop/],
+    ['create --name a.b --scope write', /--source is needed, or --any-source: the --name is no source/],
+    ['create --name shop --scope write --source a.b', /--source is 1 to 100 letters.*not 'a.b'/],
+    ['create --name shop --scope write --source a --any-source', /exclude one another/],
     ['list all', /nothing more/],
+    ['rotate all', /nothing more/],
     ['revoke', /id of one key/],
     ['revoke a b', /id of one key/],
   ])('refuses `keys %s`, and says why', (line, why) => {

@@ -69,6 +69,14 @@ describe('a message that is parked', () => {
     expect(parked.headers).toMatchObject({ 'x-batch-expiration': '500' });
   });
 
+  it('tells who sent it, and not who its sender wrote that it was', () => {
+    const headers = { 'x-batch-user-id': 'somebody-else' };
+    const known = toParked(message({ headers }), { ...WHY, sender: 'shop' }, NOW);
+    expect(known.headers).toMatchObject({ 'x-batch-user-id': 'shop' });
+    const unknown = toParked(message({ headers }), WHY, NOW);
+    expect((unknown.headers as Record<string, unknown>)['x-batch-user-id']).toBeUndefined();
+  });
+
   it('goes nowhere else, whatever its sender wrote', () => {
     const { headers } = toParked(message({ headers: { CC: ['batch_service'], BCC: ['audit'] } }), WHY, NOW);
     expect(Object.keys(headers as object)).not.toEqual(expect.arrayContaining(['CC']));
@@ -114,7 +122,7 @@ describe('a message that is parked', () => {
 });
 
 describe('a parked message that is sent again', () => {
-  it('is as it was sent first', () => {
+  it('is as it was sent first, and says by whom', () => {
     const headers = {
       'x-request-id': 'order-17',
       'x-death': DEATHS,
@@ -124,10 +132,11 @@ describe('a parked message that is sent again', () => {
       'x-last-death-queue': 'batch_service',
       'x-delivery-count': 20,
     };
-    const parked = toParked(message({ headers, expiration: '500' }), WHY, NOW);
-    expect(toReplayed(parked as unknown as MessageProperties)).toEqual({
+    const parked = toParked(message({ headers, expiration: '500' }), { ...WHY, sender: 'shop' }, NOW);
+    expect(toReplayed(parked as unknown as MessageProperties, 'operator')).toEqual({
       ...OWN,
-      headers: { 'x-request-id': 'order-17' },
+      userId: 'operator',
+      headers: { 'x-request-id': 'order-17', 'x-batch-user-id': 'shop' },
     });
   });
 });

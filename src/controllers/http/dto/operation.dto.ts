@@ -69,6 +69,13 @@ export class OperationDto implements IBatchOperation {
   @ApiPropertyOptional({ example: 'checkout' })
   source?: string;
 
+  @ApiPropertyOptional({
+    description:
+      'Who handed it in: `key:<id of an API key>`, or `user:<user of the broker>`. Absent when nothing was known of the caller.',
+    example: 'key:1f0c9a7e5b2d4c68',
+  })
+  createdBy?: string;
+
   @ApiProperty({
     enum: OPERATION_STATUSES,
     description: '`completed`, `failed` and `cancelled` are final; a failed or cancelled operation may be retried.',

@@ -1,10 +1,12 @@
-import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { Catch, Logger, NotFoundException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import type { ErrorCode } from '../../../interfaces/error.js';
 import { currentRequestId, REQUEST_ID_HEADER } from '../../../services/observability/request-context.js';
 import type { MetricsService } from '../../../services/observability/metrics.service.js';
 import { SparseLog } from '../../../services/observability/sparse-log.js';
+import { ServiceError } from '../../../services/errors/service-error.js';
 import { grantedAccess } from '../../caller-access.js';
+import { allowedMethods } from '../allowed-methods.js';
 import { toProblem, type Problem } from './to-problem.js';
 
 const RETRY_AFTER_SECONDS = 2;
@@ -26,7 +28,8 @@ export class ProblemFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const request = http.getRequest<Request>();
     const response = http.getResponse<Response>();
-    const problem = toProblem(error);
+    const allowed = error instanceof NotFoundException ? allowedMethods(request) : [];
+    const problem = toProblem(allowed.length === 0 ? error : methodNotAllowed(request, allowed));
     const instance = request.originalUrl.split('?')[0] ?? '';
     // The parser of the body fails outside the request's own context.
     const requestId = currentRequestId() ?? response.getHeader(REQUEST_ID_HEADER)?.toString();
@@ -36,6 +39,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (response.headersSent) return void response.destroy();
     const retryAfter = retryAfterSeconds(problem);
     if (retryAfter !== undefined) response.setHeader('Retry-After', retryAfter);
+    if (allowed.length > 0) response.setHeader('Allow', allowed.join(', '));
     if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
     // As bytes, so that Express leaves the content type as it is.
     response
@@ -56,6 +60,12 @@ export class ProblemFilter implements ExceptionFilter {
     else if (!known) this.strangers.log(line);
     else this.logger.log(line);
   }
+}
+
+function methodNotAllowed({ method, path }: Request, allowed: string[]): ServiceError {
+  return new ServiceError('METHOD_NOT_ALLOWED', `${path} does not take ${method}, only ${allowed.join(', ')}`, {
+    allowed,
+  });
 }
 
 /** As `details.retryAfterMs` says, where somebody knows. */

@@ -1,0 +1,26 @@
+import { ServiceError } from '../errors/service-error.js';
+import { shown } from '../catalog/shown.js';
+import type { Access } from './access.js';
+
+const SOURCE = /^[A-Za-z0-9_-]{1,100}$/;
+
+/** Whether the text may name the service that an operation comes from. */
+export function isSource(text: string): boolean {
+  return SOURCE.test(text);
+}
+
+/**
+ * The source of a caller's operation: the one that it names, or else the only one that the caller has.
+ *
+ * @returns undefined: the operation has none
+ */
+export function sourceFor({ sources }: Access, named: string | undefined): string | undefined | ServiceError {
+  if (sources === undefined) return named;
+  if (named === undefined) return sources.length === 1 ? sources[0] : undefined;
+  if (sources.includes(named)) return named;
+  return new ServiceError(
+    'SOURCE_NOT_ALLOWED',
+    `The API key does not allow operations of source ${shown(named)}; its sources are ${sources.map(shown).join(', ')}`,
+    { field: 'source', sources: [...sources] },
+  );
+}
