@@ -273,6 +273,18 @@ describe.skipIf(NO_PSQL)('the roles that scripts/roles.sql makes (needs psql)', 
     expect(await rightsIn('batch')).toEqual(Object.fromEntries(needed));
   });
 
+  it('have a line for each relation that migrations make', async () => {
+    const { rows } = await database.client.query<{ name: string }>(
+      `select relname as name from pg_class c
+       where relnamespace = 'batch'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'S')
+         and pg_get_userbyid(relowner) = $1 and not exists (
+           select from pg_depend d where d.objid = c.oid and c.relkind = 'S' and d.deptype in ('a', 'i') and d.refobjsubid > 0
+         )`,
+      [roles.owner],
+    );
+    expect(rows.map(({ name: relation }) => relation).sort()).toEqual(Object.keys(RUNTIME_RIGHTS).sort());
+  });
+
   it.each(
     Object.entries(RUNTIME_RIGHTS).flatMap(([relation, rights]) =>
       rights.map((right) => [right.split(' ')[0]!, relation]),
