@@ -1,17 +1,17 @@
-import { openDatabase } from './bootstrap/check-surroundings.js';
-import { provideDatabase } from './bootstrap/embedded-database.js';
+import type pg from 'pg';
 import { KEYS_USAGE, parseKeysCommand, UsageError, type KeysCommand } from './bootstrap/keys-command.js';
+import { onOneConnection } from './bootstrap/on-one-connection.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { OutputError, say } from './bootstrap/standard-output.js';
 import { StartError } from './bootstrap/start-error.js';
-import { REVOCATION_DELAY_MS } from './services/access/access.service.js';
 import { parseApiKey } from './services/access/api-key.js';
 import { ApiKeysService, type ApiKeyRequest } from './services/access/api-keys.service.js';
+import { REVOCATION_DELAY_MS } from './services/access/revocation-delay.js';
 import { sealingKey, type SealingKey } from './services/access/sealed-hash.js';
 import { describeUnreadable } from './services/access/unreadable-keys.js';
 import type { Settings } from './services/config/settings.js';
 import { isUndefinedTable } from './services/database/classify-failure.js';
-import { DatabaseService } from './services/database/database.service.js';
+import type { SqlStatement } from './services/database/sql.js';
 import { sqlStateOf } from './services/database/sql-state.js';
 
 // `node dist/keys.js create|list|revoke|rotate`: the keys of the callers of REST and of RPC over TCP. What a program may want is on stdout
@@ -23,7 +23,7 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const command = parseKeysCommand(args);
     if (command.kind === 'help') await say(KEYS_USAGE.trimEnd());
-    else await onDatabase(readSettings(), (keys, settings) => execute(command, keys, settings));
+    else await onOneConnection(readSettings(), (client, settings) => execute(command, keysOn(client), settings));
     return 0;
   } catch (error) {
     if (error instanceof OutputError && error.readerGone) return 0;
@@ -32,23 +32,13 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-async function onDatabase(
-  given: Settings,
-  work: (keys: ApiKeysService, settings: Settings) => Promise<void>,
-): Promise<void> {
-  const { settings, embedded } = await provideDatabase(given, () => undefined);
-  try {
-    // Whoever types a command would rather be told than wait.
-    const database = { ...settings.database, poolSize: 1, waitMs: 0 };
-    const dataSource = await openDatabase({ ...settings, database }, { onAttempt: explain });
-    try {
-      await work(new ApiKeysService(new DatabaseService(dataSource)), settings);
-    } finally {
-      await dataSource.destroy();
-    }
-  } finally {
-    await embedded?.stop();
-  }
+function keysOn(client: pg.Client): ApiKeysService {
+  return new ApiKeysService({
+    query: async <Row>(statement: SqlStatement) => {
+      const { rows, rowCount, command } = await client.query(statement);
+      return { rows: rows as Row[], rowCount, command };
+    },
+  });
 }
 
 async function execute(

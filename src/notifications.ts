@@ -93,8 +93,9 @@ async function list(parked: ParkedNotificationsService): Promise<void> {
   explain(`${total} parked${total > items.length ? `, the oldest ${items.length} of them shown` : ''}`);
 }
 
-const line = ({ chunkId, source, failures, parkedAt, reason }: IParkedNotification): string =>
-  `${chunkId} ${source} ${failures} ${parkedAt} ${JSON.stringify(reason)}`;
+function line({ chunkId, source, failures, parkedAt, reason }: IParkedNotification): string {
+  return `${chunkId} ${source} ${failures} ${parkedAt} ${JSON.stringify(reason)}`;
+}
 
 function reasonOf(error: unknown): string {
   if (error instanceof StartError || error instanceof OutputError || error instanceof ServiceError)

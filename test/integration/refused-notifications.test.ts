@@ -34,6 +34,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
   let broker: RestartableRabbitmq;
   let database: TestDatabase;
   let dataSource: DataSource;
+  let service: DatabaseService;
   let connection: ChannelModel;
   const opened: (() => Promise<unknown>)[] = [];
 
@@ -45,6 +46,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
   beforeEach(async () => {
     database = await createTestDatabase();
     dataSource = await createDataSource(settingsWith({})).initialize();
+    service = new DatabaseService(dataSource);
     connection = await connect(broker.connection.url);
   });
   afterEach(async () => {
@@ -63,14 +65,13 @@ describe('a broker that takes messages of 1 MiB at most', () => {
       ...environment,
     });
 
-  const parked = (): ParkedNotificationsService => new ParkedNotificationsService(new DatabaseService(dataSource));
+  const parked = (): ParkedNotificationsService => new ParkedNotificationsService(service);
 
   async function notify(environment: TestEnvironment = {}) {
     const settings = settingsWith(environment);
     const health = new HealthService();
     const publisher = new RabbitmqPublisher(new RabbitmqService(settings, new HealthService()));
     const wakeUp = new WakeUpService(settings);
-    const service = new DatabaseService(dataSource);
     const notifier = new NotifierService(settings, publisher, service, wakeUp, new MetricsService());
     new NotificationHealth(settings, health, service, notifier).onModuleInit();
     await notifier.start();
@@ -159,7 +160,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
         },
       },
     });
-    expect((await new StatsService(new DatabaseService(dataSource)).stats()).parkedNotifications).toBe(1);
+    expect((await new StatsService(service).stats()).parkedNotifications).toBe(1);
   });
 
   it('refuses each message of a notification whose parts are still too large, and only that is parked, once', async () => {
@@ -172,6 +173,28 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     await eventually(() => expect(chunksOf(toSmall)).toEqual(later));
     await eventually(async () => expect((await parked().list()).total).toBe(1));
     expect(toLarge).toEqual([]);
+  });
+
+  it('refuses a part: those behind it wait for it, and come in order when it is taken', async () => {
+    const source = `large-${randomUUID()}`;
+    const heard = await listen(source);
+    const stored = await storeOperations(database, 900, source);
+    const chunkId = await settleChunk(database, stored, stored);
+    const longAt = (index: number, characters: number): Promise<unknown> =>
+      database.client.query(`update batch.outcomes set message = repeat('x', $2) where seq = $1`, [
+        stored[index]?.seq,
+        characters,
+      ]);
+    await database.client.query(`update batch.outcomes set message = repeat('x', 2000) where chunk_id = $1`, [chunkId]);
+    await longAt(450, 2 * MIB);
+    await notify();
+    await eventually(async () => expect((await parked().list()).total).toBe(1));
+    expect(firstHeard(heard).map(({ part, parts }) => `${part} of ${parts}`)).toEqual(['1 of 3']);
+    await longAt(450, 2000);
+    await database.client.query('update batch.parked_notifications set next_try_at = now()');
+    await eventually(async () => expect((await parked().list()).total).toBe(0));
+    const told = new Set(heard.flatMap((event) => event.failed.map(({ id }) => id)));
+    expect([...told]).toEqual(stored.map(({ id }) => id));
   });
 
   it('is tried again with what it refused, later and later, and never with two at once', async () => {
@@ -204,6 +227,79 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     await eventually(async () => expect((await parked().list()).total).toBe(0));
   });
 
+  it('refuses for a full queue: other sources are told, and the source itself when there is room again', async () => {
+    const [full, other] = [`full-${randomUUID()}`, `other-${randomUUID()}`];
+    const toOther = await listen(other);
+    const channel = await connection.createChannel();
+    const limits = { 'x-max-length': 1, 'x-overflow': 'reject-publish' };
+    const { queue } = await channel.assertQueue('', { exclusive: true, arguments: limits });
+    await channel.bindQueue(queue, EVENTS_EXCHANGE, settledRoutingKey(full));
+    const [first, second] = [await complete(full), await complete(full)];
+    const last = await complete(other);
+    await notify();
+    await eventually(() => expect(chunksOf(toOther)).toEqual([last]));
+    await eventually(async () =>
+      expect((await parked().list()).items).toMatchObject([
+        { chunkId: second, source: full, reason: 'message nacked' },
+      ]),
+    );
+    const taken = async (): Promise<string | undefined> => {
+      const message = await channel.get(queue, { noAck: true });
+      return message === false ? undefined : String(message.properties.messageId);
+    };
+    expect(await taken()).toBe(`${first}:${full}`);
+    await database.client.query('update batch.parked_notifications set next_try_at = now()');
+    await eventually(async () => expect(await taken()).toBe(`${second}:${full}`));
+    await eventually(async () => expect((await parked().list()).total).toBe(0));
+  });
+
+  it('refuses all that there is for the moment: nothing is parked, and all is told in order when it takes it', async () => {
+    const full = `full-${randomUUID()}`;
+    const channel = await connection.createChannel();
+    const limits = { 'x-max-length': 1, 'x-overflow': 'reject-publish' };
+    await channel.assertExchange(EVENTS_EXCHANGE, 'topic', { durable: true });
+    const { queue } = await channel.assertQueue('', { exclusive: true, arguments: limits });
+    channel.sendToQueue(queue, Buffer.from('in the way'));
+    await channel.bindQueue(queue, EVENTS_EXCHANGE, settledRoutingKey(full));
+    const chunkId = await complete(full);
+    const { notifier } = await notify();
+    await eventually(() => expect(notifier.failingForMs).toBeGreaterThan(1000));
+    expect(await countUnannounced(database)).toBe(1);
+    expect((await parked().list()).total).toBe(0);
+    await channel.purgeQueue(queue);
+    await eventually(async () => expect(await countUnannounced(database)).toBe(0));
+    const message = await channel.get(queue, { noAck: true });
+    expect(message).toMatchObject({ properties: { messageId: `${chunkId}:${full}` } });
+  });
+
+  it('refuses more chunks of one source than a round reads: the others behind them are told', async () => {
+    const [full, other] = [`full-${randomUUID()}`, `other-${randomUUID()}`];
+    const toOther = await listen(other);
+    const channel = await connection.createChannel();
+    const limits = { 'x-max-length': 1, 'x-overflow': 'reject-publish' };
+    const { queue } = await channel.assertQueue('', { exclusive: true, arguments: limits });
+    channel.sendToQueue(queue, Buffer.from('in the way'));
+    await channel.bindQueue(queue, EVENTS_EXCHANGE, settledRoutingKey(full));
+    for (let index = 0; index < 210; index += 1) await complete(full);
+    const last = await complete(other);
+    await notify();
+    await eventually(() => expect(chunksOf(toOther)).toEqual([last]), { timeoutMs: 30_000 });
+    await eventually(async () => expect((await parked().list()).total).toBe(210));
+  });
+
+  it('whose exchange was deleted has it again, and nothing is parked', async () => {
+    const source = `shop-${randomUUID()}`;
+    const { wakeUp } = await notify();
+    await listen(source);
+    const channel = await connection.createChannel();
+    await channel.deleteExchange(EVENTS_EXCHANGE);
+    await complete(source);
+    wakeUp.chunkSettled();
+    await eventually(async () => expect(await countUnannounced(database)).toBe(0));
+    expect((await parked().list()).total).toBe(0);
+    await channel.checkExchange(EVENTS_EXCHANGE);
+  });
+
   it('is not asked again for what is skipped', async () => {
     const source = `large-${randomUUID()}`;
     const [chunkId = ''] = await failInChunk(source, 1, 2 * MIB);
@@ -225,7 +321,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     await broker.restart();
     connection = await connect(broker.connection.url);
     const heard = await listen(source);
-    await new ChunksService(settings, new DatabaseService(dataSource), wakeUp).announceAgain(chunkId);
+    await new ChunksService(settings, service, wakeUp).announceAgain(chunkId);
     await eventually(() =>
       expect(firstHeard(heard).flatMap((event) => event.failed.map(({ id }) => id))).toEqual(failed),
     );

@@ -29,16 +29,16 @@ export class NotificationsController {
     return this.parked.list();
   }
 
-  @Delete(':chunkId')
+  @Delete(':id')
   @RequireScope('admin')
   @ApiOperation({
     summary: 'Give up what is parked of a chunk',
     description: 'Its sources are not told of it. The operations stay as they are, and can be read.',
   })
-  @ApiParam({ name: 'chunkId', description: 'The number of the chunk.', schema: { type: 'string' } })
+  @ApiParam({ name: 'id', description: 'The number of the chunk: `chunkId`.', schema: { type: 'string' } })
   @ApiOkResponse({ type: SkippedNotificationsDto })
   @ApiProblems('INVALID_REQUEST', 'NOTIFICATION_NOT_FOUND')
-  skip(@Param('chunkId', ChunkIdPipe) chunkId: string): Promise<ISkippedNotifications> {
-    return this.parked.skip(chunkId);
+  skip(@Param('id', ChunkIdPipe) id: string): Promise<ISkippedNotifications> {
+    return this.parked.skip(id);
   }
 }
