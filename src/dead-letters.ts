@@ -1,8 +1,13 @@
 import { parseArgs } from 'node:util';
 import { readSettings } from './bootstrap/read-settings.js';
 import { OutputError, say } from './bootstrap/standard-output.js';
-import { StartError } from './bootstrap/start-error.js';
+import { LACKS_MIGRATIONS, StartError } from './bootstrap/start-error.js';
+import { commandActor, withDatabase } from './bootstrap/with-database.js';
+import { insertAudit } from './services/audit/audit.sql.js';
 import type { Settings } from './services/config/settings.js';
+import { isUndefinedTable } from './services/database/classify-failure.js';
+import type { DatabaseService } from './services/database/database.service.js';
+import { sqlStateOf } from './services/database/sql-state.js';
 import { cutText } from './services/errors/cut-text.js';
 import { redactSecrets } from './services/observability/redact-url.js';
 import { ParkedMessages, type ParkedMessage, type ParkedSelection } from './services/rabbitmq/parked-messages.js';
@@ -25,6 +30,8 @@ const LONGEST_LINE = 2000;
 const READ_BODY = 2000;
 const HELP = ['help', '--help', '-h'];
 
+type Broker = NonNullable<Settings['rabbitmq']>;
+
 interface Command {
   name: 'list' | 'replay' | 'discard';
   selection: ParkedSelection;
@@ -36,10 +43,11 @@ async function main(args: string[]): Promise<number> {
   if (HELP.includes(args[0] ?? '')) return say(USAGE.trimEnd()).then(() => 0);
   const command = commandOf(args);
   if (command === undefined) return fail(USAGE, 2);
-  const { rabbitmq } = readSettings();
+  const settings = readSettings();
+  const { rabbitmq } = settings;
   if (rabbitmq === undefined) return fail('No broker is configured: set BATCH_SERVICE_RMQ_URL\n', 1);
   try {
-    await run(command, rabbitmq);
+    await run(command, settings, rabbitmq);
     return 0;
   } catch (error) {
     if (error instanceof OutputError && error.readerGone) return 0;
@@ -47,22 +55,50 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-async function run({ name, selection }: Command, { url, queue }: NonNullable<Settings['rabbitmq']>): Promise<void> {
+async function run({ name, selection }: Command, settings: Settings, { url, queue }: Broker): Promise<void> {
   const parked = await ParkedMessages.open(url, queue);
   try {
     switch (name) {
       case 'list':
         return await list(parked, queue, selection.limit ?? LISTED);
       case 'replay':
-        return await move(selection, `sent to ${queue}`, (stop, tell) => parked.replay(stop, tell));
+        return await recorded(settings, 'replay', (record) =>
+          move({ ...selection, record }, `sent to ${queue}`, (stop, tell) => parked.replay(stop, tell)),
+        );
       case 'discard':
-        return await move(selection, 'discarded', (stop, tell) => parked.discard(stop, tell));
+        return await recorded(settings, 'discard', (record) =>
+          move({ ...selection, record }, 'discarded', (stop, tell) => parked.discard(stop, tell)),
+        );
       default:
         return name satisfies never;
     }
   } finally {
     await parked.close();
   }
+}
+
+/** Before a message is moved the audit says so: who did it must not depend on what becomes of this process. */
+function recorded(
+  settings: Settings,
+  act: 'replay' | 'discard',
+  work: (record: (messages: readonly ParkedMessage[]) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const actor = commandActor();
+  const record = async (database: DatabaseService, messages: readonly ParkedMessage[]): Promise<void> => {
+    const entries = messages.map(({ id, messageId, code }) => ({
+      act,
+      actor,
+      subject: { kind: 'parked' as const, id },
+      // A sender may have put anything there.
+      details: { messageId: messageId === undefined ? null : redactSecrets(messageId), code },
+    }));
+    await database.query(insertAudit(entries));
+  };
+  return withDatabase(
+    settings,
+    (database) => work((messages) => record(database, messages)),
+    (text) => process.stderr.write(`${redactSecrets(text)}\n`),
+  );
 }
 
 async function list(parked: ParkedMessages, queue: string, limit: number): Promise<void> {
@@ -129,12 +165,15 @@ function abridged(body: Buffer): string {
   return body.length > SHOWN_BODY ? `${JSON.stringify(text)}… (${body.length} bytes)` : JSON.stringify(text);
 }
 
-function told(error: unknown, { queue }: NonNullable<Settings['rabbitmq']>): string {
+function told(error: unknown, { queue }: Broker): string {
   if (!(error instanceof Error)) throw error;
   if (/NOT_FOUND - no queue/.test(error.message)) {
     return `There is no queue ${parkedQueue(queue)}: start the service once, or correct BATCH_SERVICE_RMQ_QUEUE`;
   }
   if (error instanceof StartError || error instanceof OutputError) return error.message;
+  if (isUndefinedTable(error)) return LACKS_MIGRATIONS;
+  if (sqlStateOf(error) !== undefined)
+    return `The audit could not be written, so nothing more was moved: ${error.message}`;
   return `RabbitMQ: ${error.message || ('code' in error ? String(error.code) : error.name)}`;
 }
 

@@ -1,9 +1,8 @@
-import { openDatabase } from './bootstrap/check-surroundings.js';
-import { provideDatabase } from './bootstrap/embedded-database.js';
 import { KEYS_USAGE, parseKeysCommand, UsageError, type KeysCommand } from './bootstrap/keys-command.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { OutputError, say } from './bootstrap/standard-output.js';
-import { StartError } from './bootstrap/start-error.js';
+import { LACKS_MIGRATIONS, StartError } from './bootstrap/start-error.js';
+import { commandActor, withDatabase } from './bootstrap/with-database.js';
 import { REVOCATION_DELAY_MS } from './services/access/access.service.js';
 import { parseApiKey } from './services/access/api-key.js';
 import { ApiKeysService, type ApiKeyRequest } from './services/access/api-keys.service.js';
@@ -11,7 +10,6 @@ import { sealingKey, type SealingKey } from './services/access/sealed-hash.js';
 import { describeUnreadable } from './services/access/unreadable-keys.js';
 import type { Settings } from './services/config/settings.js';
 import { isUndefinedTable } from './services/database/classify-failure.js';
-import { DatabaseService } from './services/database/database.service.js';
 import { sqlStateOf } from './services/database/sql-state.js';
 
 // `node dist/keys.js create|list|revoke|rotate`: the keys of the callers of REST and of RPC over TCP. What a program may want is on stdout
@@ -23,31 +21,18 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const command = parseKeysCommand(args);
     if (command.kind === 'help') await say(KEYS_USAGE.trimEnd());
-    else await onDatabase(readSettings(), (keys, settings) => execute(command, keys, settings));
+    else {
+      await withDatabase(
+        readSettings(),
+        (database, settings) => execute(command, new ApiKeysService(database, commandActor()), settings),
+        explain,
+      );
+    }
     return 0;
   } catch (error) {
     if (error instanceof OutputError && error.readerGone) return 0;
     if (error instanceof UsageError) return fail(`${error.message}\n\n${KEYS_USAGE}`, 2);
     return fail(`${reasonOf(error)}\n`, 1);
-  }
-}
-
-async function onDatabase(
-  given: Settings,
-  work: (keys: ApiKeysService, settings: Settings) => Promise<void>,
-): Promise<void> {
-  const { settings, embedded } = await provideDatabase(given, () => undefined);
-  try {
-    // Whoever types a command would rather be told than wait.
-    const database = { ...settings.database, poolSize: 1, waitMs: 0 };
-    const dataSource = await openDatabase({ ...settings, database }, { onAttempt: explain });
-    try {
-      await work(new ApiKeysService(new DatabaseService(dataSource)), settings);
-    } finally {
-      await dataSource.destroy();
-    }
-  } finally {
-    await embedded?.stop();
   }
 }
 
@@ -138,7 +123,7 @@ function sealingKeysOf({ secret, previousSecret }: Settings['access']): [Sealing
 function reasonOf(error: unknown): string {
   if (error instanceof StartError || error instanceof OutputError) return error.message;
   if (isUndefinedTable(error)) {
-    return 'The database lacks the migrations of this version: start the service once, or run `node dist/migrate.js`';
+    return LACKS_MIGRATIONS;
   }
   if (sqlStateOf(error) !== undefined) return (error as Error).message;
   throw error;

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AuditService } from '../audit/audit.service.js';
 import { QueueModule } from '../queue/queue.module.js';
 import { ChunksService } from './chunks.service.js';
 import { OperationsService } from './operations.service.js';
@@ -7,7 +8,7 @@ import { StatsService } from './stats.service.js';
 
 @Module({
   imports: [QueueModule],
-  providers: [OperationsService, OutcomeWatchService, ChunksService, StatsService],
-  exports: [OperationsService, ChunksService, StatsService],
+  providers: [OperationsService, OutcomeWatchService, ChunksService, StatsService, AuditService],
+  exports: [OperationsService, ChunksService, StatsService, AuditService],
 })
 export class OutcomesModule {}
