@@ -20,7 +20,15 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
-      exclude: ['src/main.ts', 'src/migrate.ts', 'src/sql.ts', 'src/keys.ts', 'src/dead-letters.ts', 'src/demo/**'],
+      exclude: [
+        'src/main.ts',
+        'src/migrate.ts',
+        'src/sql.ts',
+        'src/keys.ts',
+        'src/dead-letters.ts',
+        'src/notifications.ts',
+        'src/demo/**',
+      ],
       reporter: ['text-summary', 'html', 'json-summary'],
     },
     projects: [

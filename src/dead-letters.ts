@@ -12,6 +12,7 @@ import { cutText } from './services/errors/cut-text.js';
 import { redactSecrets } from './services/observability/redact-url.js';
 import { ParkedMessages, type ParkedMessage, type ParkedSelection } from './services/rabbitmq/parked-messages.js';
 import { parkedQueue } from './services/rabbitmq/topology.js';
+import { brokerRefusal } from './services/tls/tls-refusal.js';
 
 // `node dist/dead-letters.js list | replay | discard`: what to do with the messages that the service could not execute and left
 // to people. May be interrupted at any time: a message leaves the parking only when it is in its queue again.
@@ -55,8 +56,9 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-async function run({ name, selection }: Command, settings: Settings, { url, queue }: Broker): Promise<void> {
-  const parked = await ParkedMessages.open(url, queue);
+async function run({ name, selection }: Command, settings: Settings, rabbitmq: Broker): Promise<void> {
+  const { url, queue, certificates } = rabbitmq;
+  const parked = await ParkedMessages.open(url, queue, certificates);
   try {
     switch (name) {
       case 'list':
@@ -174,6 +176,8 @@ function told(error: unknown, { queue }: Broker): string {
   if (isUndefinedTable(error)) return LACKS_MIGRATIONS;
   if (sqlStateOf(error) !== undefined)
     return `The audit could not be written, so nothing more was moved: ${error.message}`;
+  const refusal = brokerRefusal(error);
+  if (refusal !== undefined) return `RabbitMQ ${refusal}`;
   return `RabbitMQ: ${error.message || ('code' in error ? String(error.code) : error.name)}`;
 }
 

@@ -3,7 +3,7 @@ import { provideDatabase } from './bootstrap/embedded-database.js';
 import { explainStartFailure } from './bootstrap/explain-start-failure.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { StartError } from './bootstrap/start-error.js';
-import { migrate } from './services/database/data-source.js';
+import { migrate, withMigrationCredentials } from './services/database/migrate.js';
 import { createLogger } from './services/observability/logger.js';
 
 // Runs the migrations that are missing, and ends: with 0, or with 1 and the reason. May run in several places at once.
@@ -11,12 +11,14 @@ const given = readSettings();
 const logger = createLogger(given);
 try {
   const { settings, embedded } = await provideDatabase(given, (line) => logger.info(line));
+  const migrating = withMigrationCredentials(settings);
   try {
-    const dataSource = await openDatabase(settings, { onAttempt: (line) => logger.warn(line) });
-    const applied = await migrate(dataSource).finally(() => dataSource.destroy());
+    const dataSource = await openDatabase(migrating, { onAttempt: (line) => logger.warn(line) });
+    await dataSource.destroy();
+    const applied = await migrate(settings, (line) => logger.info(line));
     logger.info(applied.length === 0 ? 'No migration was missing' : `Applied: ${applied.join(', ')}`);
   } catch (error) {
-    throw explainStartFailure(error, settings);
+    throw explainStartFailure(error, migrating);
   } finally {
     await embedded?.stop();
   }

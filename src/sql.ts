@@ -4,6 +4,7 @@ import { databaseUrl, provideDatabase } from './bootstrap/embedded-database.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { StartError } from './bootstrap/start-error.js';
 import type { Settings } from './services/config/settings.js';
+import { databaseTls } from './services/tls/client-tls.js';
 
 // `node dist/sql.js "select …"`: runs SQL on the service's database, embedded or not, where there is no psql. Rows are
 // written as JSON, one a line. `node dist/sql.js --url` writes the address for a client of one's own.
@@ -40,7 +41,8 @@ async function runOn(given: Settings, text: string): Promise<void> {
 }
 
 async function connect(database: Settings['database']): Promise<pg.Client> {
-  const { host, port, username: user, password, name, ssl } = database;
+  const { host, port, username: user, password, name } = database;
+  const ssl = databaseTls(database.ssl);
   const client = new pg.Client({ host, port, user, password, database: name, ssl, connectionTimeoutMillis: 5000 });
   // What breaks shows in the queries.
   client.on('error', () => undefined);

@@ -3,7 +3,8 @@ import type { DataSource } from 'typeorm';
 import type { Settings } from '../services/config/settings.js';
 import { isConnectionFault } from '../services/database/classify-failure.js';
 import { createDataSource } from '../services/database/data-source.js';
-import { databaseReason } from './explain-start-failure.js';
+import { databaseRefusal } from '../services/tls/tls-refusal.js';
+import { databaseReason, isRefusedByPooler } from './explain-start-failure.js';
 import { StartError } from './start-error.js';
 
 const ATTEMPT_EVERY_MS = 1000;
@@ -29,7 +30,9 @@ export async function awaitDatabase(settings: Settings, { onAttempt, signal }: W
     } catch (error) {
       const reason = databaseReason(error as Error, settings.database);
       const leftMs = deadline - performance.now();
-      if (!isConnectionFault(error) || leftMs <= 0 || signal?.aborted === true) {
+      const curable =
+        isConnectionFault(error) && !isRefusedByPooler(error as Error) && databaseRefusal(error) === undefined;
+      if (!curable || leftMs <= 0 || signal?.aborted === true) {
         throw new StartError(reason, { cause: error });
       }
       onAttempt(`Attempt ${attempt} to connect failed, waiting for the database ${seconds(leftMs)} more: ${reason}`);

@@ -2,7 +2,9 @@ import type { DataSource } from 'typeorm';
 import type { Settings } from '../services/config/settings.js';
 import { readSchemaState } from '../services/database/schema-state.js';
 import { readServerVersion } from '../services/database/server-version.js';
+import { selectDatabaseFacts, type DatabaseFacts } from '../services/database/session.sql.js';
 import { awaitDatabase, type Waiting } from './await-database.js';
+import { describeDatabase } from './describe-database.js';
 import { portReason } from './explain-start-failure.js';
 import { listenedPorts, tryPort } from './listened-ports.js';
 import { StartError } from './start-error.js';
@@ -26,16 +28,20 @@ export async function checkPorts(settings: Settings): Promise<void> {
 /**
  * Whether the database lets us in, is new enough, and has the schema that this version was written for (or may be given it).
  *
+ * @returns warnings: what cannot be promised on it
  * @throws StartError
  */
-export async function checkDatabase(settings: Settings, waiting: Waiting): Promise<void> {
+export async function checkDatabase(settings: Settings, waiting: Waiting): Promise<string[]> {
   const dataSource = await openDatabase({ ...settings, database: { ...settings.database, poolSize: 1 } }, waiting);
   try {
     const { missing } = await readSchemaState(dataSource);
-    if (settings.database.runMigrations || missing.length === 0) return;
-    throw new StartError(
-      `${placeOf(settings)} lacks migrations (${missing.join(', ')}): run \`node dist/migrate.js\` with the same settings first`,
-    );
+    if (!settings.database.runMigrations && missing.length > 0) {
+      throw new StartError(
+        `${placeOf(settings)} lacks migrations (${missing.join(', ')}): run \`node dist/migrate.js\` with the same settings first`,
+      );
+    }
+    const [facts] = await dataSource.query<DatabaseFacts[]>(selectDatabaseFacts().text);
+    return describeDatabase(facts!, settings);
   } finally {
     await dataSource.destroy();
   }

@@ -41,8 +41,65 @@ export function describeOpenAccess(settings: Settings): string[] {
   ];
 }
 
+/** A warning for each boot of a process that talks with other machines in plain text, or to whoever passes for them. */
+export function describePlainText(settings: Settings): string[] {
+  const { database, redis, rabbitmq } = settings;
+  const lines: string[] = [];
+  const remote = [
+    ...(database.ssl.mode === 'disable' && !isLocal(database.host)
+      ? [`PostgreSQL on ${database.host}:${database.port} (set DB_SSL=verify-full)`]
+      : []),
+    ...plainUrl(rabbitmq?.url, 'amqp:', 'RabbitMQ', 'BATCH_SERVICE_RMQ_URL to amqps:'),
+    ...plainUrl(redis?.url, 'redis:', 'Redis', 'REDIS_URL to rediss:'),
+    ...plainListeners(settings),
+  ];
+  if (remote.length > 0) {
+    lines.push(
+      `NOT ENCRYPTED, readable by whoever is between the machines: ${remote.join('; ')}. See TLS in docs/operations.md.`,
+    );
+  }
+  if (isVerifiedLess(database)) {
+    lines.push(
+      `NOT VERIFIED: with DB_SSL=${database.ssl.mode} ${whoPasses(database.ssl.mode)} may pass for PostgreSQL on ` +
+        `${database.host}:${database.port}. Set DB_SSL=verify-full.`,
+    );
+  }
+  return lines;
+}
+
+function isVerifiedLess({ host, ssl: { mode } }: Settings['database']): boolean {
+  return (mode === 'require' || mode === 'verify-ca') && !isLocal(host);
+}
+
+const whoPasses = (mode: string): string =>
+  mode === 'require' ? 'anybody' : 'whoever has a certificate of the same CA';
+
+/** This machine, or a socket of it. */
+function isLocal(host: string | undefined): boolean {
+  return host === undefined || isLoopback(host) || host.startsWith('/');
+}
+
+function plainUrl(text: string | undefined, plain: string, what: string, cure: string): string[] {
+  if (text === undefined) return [];
+  const { protocol, hostname, host } = new URL(text);
+  return protocol !== plain || isLocal(hostname) ? [] : [`${what} on ${host} (set ${cure})`];
+}
+
+/** A proxy in front that says who calls is taken for one that speaks TLS with them. */
+function plainListeners({ role, http, workerHealthPort, rabbitmq, rpcTcp }: Settings): string[] {
+  const listens = role !== 'worker' || workerHealthPort !== undefined;
+  const plainHttp = listens && http.certificates === undefined && http.trustProxy === undefined && !isLocal(http.host);
+  const plainRpc = role !== 'worker' && rabbitmq === undefined && !isLocal(rpcTcp.host);
+  return [
+    ...(plainHttp
+      ? [`HTTP on ${http.host} (set BATCH_HTTPS_CERT, or BATCH_TRUST_PROXY for a proxy with TLS in front)`]
+      : []),
+    ...(plainRpc ? [`RPC over TCP on ${rpcTcp.host} (use RabbitMQ with amqps:)`] : []),
+  ];
+}
+
 function describeApi({ http, rabbitmq, rpcTcp }: Settings): string[] {
-  const base = `http://${reachableHost(http.host)}:${http.port}`;
+  const base = `${schemeOf(http)}://${reachableHost(http.host)}:${http.port}`;
   return [
     `REST: ${base}/api/v1, described at ${base}/api/docs; ${base}/health/ready, ${base}/metrics`,
     rabbitmq
@@ -53,8 +110,12 @@ function describeApi({ http, rabbitmq, rpcTcp }: Settings): string[] {
 
 function describeWorker({ workerHealthPort, http }: Settings): string[] {
   if (workerHealthPort === undefined) return ['No HTTP port; set BATCH_WORKER_HEALTH_PORT for /health/* and /metrics'];
-  const base = `http://${reachableHost(http.host)}:${workerHealthPort}`;
+  const base = `${schemeOf(http)}://${reachableHost(http.host)}:${workerHealthPort}`;
   return [`No HTTP port but for ${base}/health/ready, ${base}/metrics`];
+}
+
+function schemeOf({ certificates }: Settings['http']): string {
+  return certificates === undefined ? 'http' : 'https';
 }
 
 function reachableHost(host: string): string {

@@ -5,6 +5,7 @@ import {
   type EmbeddedAddress,
   type EmbeddedPostgres,
 } from '../services/database/embedded-postgres.js';
+import { databaseUrlSearch } from '../services/tls/client-tls.js';
 import { StartError } from './start-error.js';
 
 export interface Database {
@@ -20,7 +21,8 @@ export async function provideDatabase(settings: Settings, log: (line: string) =>
   const { embeddedDir: directory, name: database } = settings.database;
   const embedded = await startEmbeddedPostgres({ directory, database, log });
   const { host, port, username, password } = embedded;
-  return { settings: { ...settings, database: { ...settings.database, host, port, username, password } }, embedded };
+  const given = { ...settings.database, host, port, username, password, migration: undefined };
+  return { settings: { ...settings, database: given }, embedded };
 }
 
 /**
@@ -33,7 +35,7 @@ export async function databaseUrl({ database }: Settings): Promise<string> {
   const url = new URL(`postgres://${host}:${port}/${encodeURIComponent(database.name)}`);
   url.username = username;
   url.password = password;
-  if (database.ssl) url.searchParams.set('sslmode', 'verify-full');
+  url.search = databaseUrlSearch(database.ssl);
   return url.href;
 }
 

@@ -1,7 +1,10 @@
 import type { Settings } from '../services/config/settings.js';
+import { MigrationFailedError } from '../services/database/migration-failed.error.js';
 import { SQL_STATES, sqlStateOf } from '../services/database/sql-state.js';
 import { UnsupportedBrokerError } from '../services/rabbitmq/broker-version.js';
+import { RefusedByBrokerError } from '../services/rabbitmq/rabbitmq-connection.js';
 import { TopologyConflictError } from '../services/rabbitmq/topology.js';
+import { databaseHint, databaseRefusal } from '../services/tls/tls-refusal.js';
 import { listenedPorts } from './listened-ports.js';
 import { StartError } from './start-error.js';
 
@@ -17,8 +20,9 @@ function reasonOf(error: Error, settings: Settings): string | undefined {
     const place = listenedPorts(settings).find(({ port }) => port === error.port);
     return place && portReason(error, place);
   }
+  if (error instanceof MigrationFailedError) return capital(error.message);
   if (error instanceof TopologyConflictError || error instanceof UnsupportedBrokerError) return error.message;
-  if (/^RabbitMQ refuses/.test(error.message)) return error.message;
+  if (error instanceof RefusedByBrokerError) return error.message;
   return sqlStateOf(error) === undefined ? undefined : databaseReason(error, settings.database);
 }
 
@@ -47,21 +51,42 @@ export function portReason(
 }
 
 /** Why a database cannot be used. */
-export function databaseReason(error: Error, { host, port, name, username }: Settings['database']): string {
+export function databaseReason(
+  error: Error,
+  { host, port, name, username, migration, ssl }: Settings['database'],
+): string {
+  const variables =
+    username === migration?.username ? 'DB_MIGRATION_USERNAME, DB_MIGRATION_PASSWORD' : 'DB_USERNAME, DB_PASSWORD';
   const server = `PostgreSQL on ${host}:${port}`;
+  if (isRefusedByPooler(error)) {
+    return `A connection pooler on ${host}:${port} refuses the connection (${error.message}): set DB_HOST and DB_PORT to PostgreSQL itself`;
+  }
+  const refusal = databaseRefusal(error);
+  if (refusal !== undefined) return `${server} ${refusal}`;
+  // What PostgreSQL says where `clientcert` stands in pg_hba.conf.
+  if (/client certificate/.test(error.message)) {
+    return `${server} asks for a client certificate (${error.message}): check DB_SSL_CERT and DB_SSL_KEY`;
+  }
   switch (sqlStateOf(error) ?? stateOfDriver(error)) {
     case SQL_STATES.invalidPassword:
     case SQL_STATES.invalidAuthorization:
-      return `${server} refuses the user "${username}" (${error.message}): check DB_USERNAME, DB_PASSWORD and DB_SSL`;
+      return `${server} refuses the user "${username}" (${error.message}): check ${variables} and DB_SSL`;
     case SQL_STATES.invalidCatalogName:
       return `${server} has no database "${name}": create it, or name another one in DB_NAME`;
     case SQL_STATES.insufficientPrivilege:
-      return `${server} allows the user "${username}" too little in the database "${name}" (${error.message}): see DB_USERNAME`;
+      return `${server} allows the user "${username}" too little in the database "${name}" (${error.message}): grant it, or check ${variables}`;
+    case SQL_STATES.readOnlyTransaction:
+      return `${server} takes no writes (${error.message}): it is a standby as a rule; set DB_HOST to the primary`;
     case undefined:
-      return `${server} does not answer (${describe(error)}): check DB_HOST, DB_PORT and DB_SSL, and that it runs`;
+      return `${server} does not answer (${describe(error)}${ssl.mode === 'disable' ? '' : databaseHint(error)}): check DB_HOST, DB_PORT and DB_SSL, and that it runs`;
     default:
-      return `${server} cannot be used (${error.message}): check DB_NAME and DB_USERNAME`;
+      return `${server} cannot be used (${error.message})`;
   }
+}
+
+/** PgBouncer takes no settings with a connection, unless it is told to pass over them. */
+export function isRefusedByPooler(error: Error): boolean {
+  return sqlStateOf(error)?.startsWith('08') === true && error.message.startsWith('unsupported startup parameter');
 }
 
 /** Without a password to send, the driver gives up before the server can refuse. */
@@ -73,3 +98,5 @@ function stateOfDriver(error: Error): string | undefined {
 function describe(error: Error): string {
   return error.message || ('code' in error && String(error.code)) || error.name;
 }
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -8,10 +8,12 @@ import { setUpSwagger } from '../controllers/http/set-up-swagger.js';
 import { connectRpc } from '../controllers/rpc/connect-rpc.js';
 import type { Settings } from '../services/config/settings.js';
 import { BootLogger } from './boot-logger.js';
+import { serverTls } from '../services/tls/server-tls.js';
 import { checkDatabase, checkPorts } from './check-surroundings.js';
-import { describeOpenAccess, describeService, describeStandIns } from './describe-service.js';
+import { describeOpenAccess, describePlainText, describeService, describeStandIns } from './describe-service.js';
 import { provideDatabase, type Database } from './embedded-database.js';
 import { explainStartFailure } from './explain-start-failure.js';
+import { renewCertificates } from './renew-certificates.js';
 import { ShutdownWatch } from './shutdown-watch.js';
 
 export interface RunningService {
@@ -54,14 +56,15 @@ export function startService(given: Settings, logger: Logger): Promise<RunningSe
 
 async function startOn({ settings, embedded }: Database, logger: Logger, signal: AbortSignal): Promise<RunningService> {
   try {
-    await checkDatabase(settings, { onAttempt: (line) => logger.warn(line), signal });
+    const warnings = await checkDatabase(settings, { onAttempt: (line) => logger.warn(line), signal });
+    for (const line of warnings) logger.warn(line);
     const app = await startApplication(settings, logger);
     for (const line of describeService(settings)) logger.info(line);
     const makeshift = settings.environment === 'production' ? 'warn' : 'info';
     for (const line of describeStandIns(settings, embedded)) logger[makeshift](line);
-    for (const line of describeOpenAccess(settings)) logger.warn(line);
+    for (const line of [...describeOpenAccess(settings), ...describePlainText(settings)]) logger.warn(line);
     logger.info(`Batch Service is up, role ${settings.role}`);
-    return runningService(app, { settings, embedded });
+    return runningService(app, { settings, embedded }, renewCertificates(settings, app, logger));
   } catch (error) {
     await embedded?.stop();
     throw explainStartFailure(error, settings);
@@ -80,8 +83,17 @@ async function startApplication(settings: Settings, logger: Logger): Promise<INe
   return NestFactory.createApplicationContext(AppModule.forRole(settings), options);
 }
 
+function createHttp(settings: Settings, options: NestApplicationOptions): Promise<NestExpressApplication> {
+  const { certificates } = settings.http;
+  const httpsOptions = certificates && serverTls(certificates);
+  return NestFactory.create<NestExpressApplication>(AppModule.forRole(settings), {
+    ...options,
+    ...(httpsOptions && { httpsOptions }),
+  });
+}
+
 async function startApi(settings: Settings, options: NestApplicationOptions): Promise<INestApplicationContext> {
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRole(settings), options);
+  const app = await createHttp(settings, options);
   return closedOnFailure(app, async () => {
     configureHttp(app, settings);
     setUpSwagger(app);
@@ -97,7 +109,7 @@ async function startProbes(
   port: number,
   options: NestApplicationOptions,
 ): Promise<INestApplicationContext> {
-  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRole(settings), options);
+  const app = await createHttp(settings, options);
   return closedOnFailure(app, () => {
     configureHttp(app, settings);
     return app.listen(port, settings.http.host);
@@ -117,12 +129,17 @@ async function closedOnFailure<App extends INestApplicationContext>(
   }
 }
 
-function runningService(app: INestApplicationContext, { settings, embedded }: Database): RunningService {
+function runningService(
+  app: INestApplicationContext,
+  { settings, embedded }: Database,
+  stopRenewing: () => void,
+): RunningService {
   const watch = new ShutdownWatch(app);
   let phase = 'open HTTP requests and RPC connections';
   return {
     settings,
     async close() {
+      stopRenewing();
       await app.close();
       phase = 'the embedded PostgreSQL';
       await embedded?.stop();

@@ -13,7 +13,7 @@ export async function withDatabase(
   const { settings, embedded } = await provideDatabase(given, () => undefined);
   try {
     // Whoever types a command would rather be told than wait.
-    const database = { ...settings.database, poolSize: 1, waitMs: 0 };
+    const database = { ...settings.database, waitMs: 0 };
     const dataSource = await openDatabase({ ...settings, database }, { onAttempt });
     try {
       await work(new DatabaseService(dataSource), settings);

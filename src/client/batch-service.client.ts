@@ -91,7 +91,7 @@ export class BatchServiceClient implements OnApplicationShutdown {
     requests: readonly ICreateBatchOperationRequest[],
     options?: CallOptions,
   ): Promise<ICreateBatchOperationEntry[]> {
-    const identified = requests.map((request) => this.identify(request));
+    const identified = this.identifyAll('createOperations', requests);
     return withRequests(identified, async () => {
       const results: ICreateBatchOperationEntry[][] = [];
       for (const part of splitRequests(identified, this.options.maxRequestBytes)) {
@@ -112,10 +112,7 @@ export class BatchServiceClient implements OnApplicationShutdown {
     options?: CallOptions,
   ): Promise<IOperationsPlan> {
     const { maxRequestBytes } = this.options;
-    const parts = splitRequests(
-      requests.map((request) => this.identify(request)),
-      maxRequestBytes,
-    );
+    const parts = splitRequests(this.identifyAll('planOperations', requests), maxRequestBytes);
     for (const part of parts) if ('refuse' in part) throw BatchServiceRefusalError.of(part.refuse);
     if (parts.length > 1) throw BatchServiceRefusalError.of(notOneRequest(requests.length, maxRequestBytes));
     const operations = parts.flatMap((part) => ('send' in part ? part.send : []));
@@ -209,6 +206,7 @@ export class BatchServiceClient implements OnApplicationShutdown {
     { timeoutMs = DEFAULT_WAIT_MS }: WaitOptions = {},
   ): Promise<IBatchOperation[]> {
     const deadline = performance.now() + timeoutMs;
+    assertList('waitForOperations', 'ids', ids);
     const operations: IBatchOperation[] = [];
     const open = ids.entries();
     let failed = false;
@@ -249,7 +247,15 @@ export class BatchServiceClient implements OnApplicationShutdown {
     await this.close();
   }
 
+  private identifyAll(method: string, requests: readonly ICreateBatchOperationRequest[]): IdentifiedRequest[] {
+    assertList(method, 'operations', requests);
+    return requests.map((request) => this.identify(request));
+  }
+
   private identify(request: ICreateBatchOperationRequest): IdentifiedRequest {
+    if (typeof request !== 'object' || request === null || Array.isArray(request)) {
+      throw new BatchServiceRefusalError('INVALID_REQUEST', `An operation is an object, got ${kindOf(request)}`);
+    }
     const source = request.source ?? this.options.source;
     return { ...request, id: request.id ?? uuidv7(), ...(source !== undefined && { source }) };
   }
@@ -315,6 +321,17 @@ export class BatchServiceClient implements OnApplicationShutdown {
     // Who lets an attempt take so long has the patience for a pause of that length.
     return retrying({ retries, longestWaitMs: timeoutMs, signal: this.connection.closed }, () => attempt(timeoutMs));
   }
+}
+
+/** For callers in JavaScript: the compiler tells those in TypeScript. */
+function assertList(method: string, what: string, given: unknown): void {
+  if (Array.isArray(given)) return;
+  throw new BatchServiceRefusalError('INVALID_REQUEST', `${method} takes a list of ${what}, got ${kindOf(given)}`);
+}
+
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list';
+  return value === null || value === undefined ? String(value) : `a value of type ${typeof value}`;
 }
 
 function notOneRequest(operations: number, maxRequestBytes: number): IServiceError {

@@ -14,11 +14,7 @@ export type IdentifiedRequest = ICreateBatchOperationRequest & { id: string };
 
 /** Every failure of the client is one; `code` is stable, `cause` is what was below it. */
 export class BatchServiceError extends Error {
-  /**
-   * What a failed create was to create, each under the id it was sent with; empty for the other calls. The operations
-   * may have been accepted or not: hand them to `createOperations` again, and each exists once.
-   */
-  requests: readonly IdentifiedRequest[] = [];
+  #requests: readonly IdentifiedRequest[] = [];
 
   constructor(
     readonly code: BatchServiceErrorCode,
@@ -28,6 +24,19 @@ export class BatchServiceError extends Error {
   ) {
     super(message, options);
     this.name = new.target.name;
+  }
+
+  /**
+   * What a failed create was to create, each under the id it was sent with; empty for the other calls. The operations
+   * may have been accepted or not: hand them to `createOperations` again, and each exists once. They hold rows, so whoever prints
+   * or copies the error does not get them.
+   */
+  get requests(): readonly IdentifiedRequest[] {
+    return this.#requests;
+  }
+
+  set requests(requests: readonly IdentifiedRequest[]) {
+    this.#requests = requests;
   }
 }
 

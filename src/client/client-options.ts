@@ -1,8 +1,15 @@
+import type { SecureContextOptions } from 'node:tls';
 import type { RmqOptions } from '@nestjs/microservices';
 import { BatchServiceError } from './client-errors.js';
 
 /** Options of the broker's connection, as amqp-connection-manager takes them: TLS, heartbeat, connection name. */
 export type RmqSocketOptions = NonNullable<RmqOptions['options']>['socketOptions'];
+
+/**
+ * Of `amqps:`, as Node's TLS takes them: the text of PEM files, not their paths. `ca` without which the public CAs are trusted; `cert` and
+ * `key` where the broker asks for a certificate.
+ */
+export type TlsOptions = Pick<SecureContextOptions, 'ca' | 'cert' | 'key' | 'passphrase'>;
 
 export interface RmqConnectionOptions {
   transport: 'rmq';
@@ -17,6 +24,8 @@ export interface RmqConnectionOptions {
    * service has `BATCH_RMQ_REQUIRE_USER_ID`.
    */
   userId?: string;
+  /** Certificates of `amqps:`. */
+  tls?: TlsOptions;
   socketOptions?: RmqSocketOptions;
 }
 
@@ -104,6 +113,7 @@ function resolveRmq({
   urls,
   queue = 'batch_service',
   userId,
+  tls,
   socketOptions,
   source,
 }: RmqConnectionOptions & {
@@ -126,6 +136,7 @@ function resolveRmq({
           // A request would wait for the acknowledgement of the one before: up to 40 ms.
           noDelay: true,
           clientProperties: { connection_name: `batch-service client${source === undefined ? '' : ` of ${source}`}` },
+          ...tls,
           ...socketOptions?.connectionOptions,
         },
       },

@@ -11,6 +11,7 @@ export type {
   RmqConnectionOptions,
   RmqSocketOptions,
   TcpConnectionOptions,
+  TlsOptions,
 } from './client-options.js';
 export {
   BatchServiceError,
@@ -27,12 +28,12 @@ export {
   OnOperationsSettled,
   SettledAcknowledgement,
   settledConsumerOptions,
-  settledEventKey,
   type RmqSettledConsumerOptions,
   type TcpSettledConsumerOptions,
 } from './settled-consumer.js';
 
 export { FAILURE_CODES, REFUSAL_CODES, type ErrorCode, type IServiceError } from '../interfaces/error.js';
+export { AUDIT_ACTS, type AuditAct, type IOperationAct } from '../interfaces/audit.js';
 export type { Json, JsonRow } from '../interfaces/json.js';
 export {
   OPERATION_STATUSES,
@@ -70,6 +71,7 @@ export {
   ANONYMOUS_SOURCE,
   EVENTS_EXCHANGE,
   SETTLED_PATTERN,
+  settledEventKey,
   settledRoutingKey,
   type IOperationsSettledEvent,
   type IOperationsSettledMessage,

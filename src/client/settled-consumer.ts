@@ -3,13 +3,8 @@ import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/com
 import { EventPattern, RmqContext, Transport, type RmqOptions, type TcpOptions } from '@nestjs/microservices';
 import type { Channel, Message } from 'amqplib';
 import { tap, type Observable } from 'rxjs';
-import {
-  EVENTS_EXCHANGE,
-  SETTLED_PATTERN,
-  settledRoutingKey,
-  type IOperationsSettledEvent,
-} from '../interfaces/settled-event.js';
-import type { RmqSocketOptions } from './client-options.js';
+import { EVENTS_EXCHANGE, SETTLED_PATTERN, settledRoutingKey } from '../interfaces/settled-event.js';
+import type { RmqSocketOptions, TlsOptions } from './client-options.js';
 
 export interface RmqSettledConsumerOptions {
   url?: string;
@@ -23,6 +18,8 @@ export interface RmqSettledConsumerOptions {
   prefetchCount?: number;
   /** Further arguments of the queue, such as `x-dead-letter-exchange`. */
   queueArguments?: Readonly<Record<string, unknown>>;
+  /** Certificates of `amqps:`. */
+  tls?: TlsOptions;
   socketOptions?: RmqSocketOptions;
 }
 
@@ -45,7 +42,7 @@ export function settledConsumerOptions(
   if (!('queue' in options)) {
     return { transport: Transport.TCP, options: { host: options.host ?? '127.0.0.1', port: options.port } };
   }
-  const { url, urls = url === undefined ? [] : [url], queue, source, prefetchCount = 20 } = options;
+  const { url, urls = url === undefined ? [] : [url], queue, source, prefetchCount = 20, tls } = options;
   return {
     transport: Transport.RMQ,
     options: {
@@ -61,15 +58,10 @@ export function settledConsumerOptions(
       socketOptions: {
         reconnectTimeInSeconds: 0.5,
         ...options.socketOptions,
-        connectionOptions: { noDelay: true, ...options.socketOptions?.connectionOptions },
+        connectionOptions: { noDelay: true, ...tls, ...options.socketOptions?.connectionOptions },
       },
     },
   };
-}
-
-/** The same for every delivery of one notification, and its `messageId` in RabbitMQ: remember it to drop repetitions. */
-export function settledEventKey({ chunkId, source }: IOperationsSettledEvent): string {
-  return `${chunkId}:${source}`;
 }
 
 const FIRST_REDELIVERY_MS = 1000;

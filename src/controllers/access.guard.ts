@@ -4,7 +4,6 @@ import { assertMeets, type Access } from '../services/access/access.js';
 import { AccessService } from '../services/access/access.service.js';
 import { carrierOf, grantAccess, grantedAccess } from './caller-access.js';
 import { requirementOf } from './require-scope.js';
-import { KeyedTcpContext } from './rpc/keyed-tcp-context.js';
 import { OrderedRmqContext } from './rpc/ordered-rmq-context.js';
 
 /**
@@ -32,9 +31,10 @@ export class AccessGuard implements CanActivate {
     return true;
   }
 
-  /** REST's callers were identified before their bodies were read, see `identifyCallers`; one who was not has no key. */
+  /** Callers of REST and TCP were identified before, see `identifyCallers` and `TcpServer`; one who was not has no key. */
   private async identify(carrier: object): Promise<Access> {
-    if (carrier instanceof OrderedRmqContext) return this.access.ofBrokerUser(carrier.user);
-    return this.access.authenticate(carrier instanceof KeyedTcpContext ? carrier.apiKey : undefined);
+    return carrier instanceof OrderedRmqContext
+      ? this.access.ofBrokerUser(carrier.user)
+      : this.access.authenticate(undefined);
   }
 }

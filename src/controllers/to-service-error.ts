@@ -6,6 +6,8 @@ import { ServiceError } from '../services/errors/service-error.js';
 import { currentRequestId } from '../services/observability/request-context.js';
 
 const logger = new Logger('Requests');
+/** One failure of the database may be that of many requests. */
+const told = new WeakSet<object>();
 
 /**
  * What a caller is told of an error. A refusal is told as it is; a database that is out of reach is `SERVICE_UNAVAILABLE`;
@@ -28,7 +30,7 @@ export function toServiceError(error: unknown): ServiceError {
     );
   }
   if (mayPass(error)) {
-    logger.warn(`A request could not be served: ${messageOf(error)}`);
+    warnOnce(error, `A request could not be served: ${messageOf(error)}`);
     return new ServiceError('SERVICE_UNAVAILABLE', 'The database is out of reach; try again', details, {
       cause: error,
     });
@@ -37,6 +39,14 @@ export function toServiceError(error: unknown): ServiceError {
   return new ServiceError('INTERNAL_ERROR', 'The service failed; the request id finds the cause in its log', details, {
     cause: error,
   });
+}
+
+function warnOnce(error: unknown, text: string): void {
+  if (typeof error === 'object' && error !== null) {
+    if (told.has(error)) return;
+    told.add(error);
+  }
+  logger.warn(text);
 }
 
 /** Whatever the database says to a statement of the service's own, but that the statement itself is wrong. */

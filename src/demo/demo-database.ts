@@ -2,6 +2,7 @@ import { relative } from 'node:path';
 import pg from 'pg';
 import type { Settings } from '../services/config/settings.js';
 import { startEmbeddedPostgres } from '../services/database/embedded-postgres.js';
+import { databaseTls, type DatabaseSsl } from '../services/tls/client-tls.js';
 import type { Cleanup } from './cleanup.js';
 
 export interface DemoDatabase {
@@ -73,10 +74,13 @@ function shortest(path: string): string {
 }
 
 function namedServer({ host = '', port, username: user, password, ssl }: Settings['database']): Server {
-  return { connection: { host, port, user, password, ssl }, where: `on ${host}:${port}, as DB_HOST says` };
+  return {
+    connection: { host, port, user, password, ssl: databaseTls(ssl) },
+    where: `on ${host}:${port}, as DB_HOST says`,
+  };
 }
 
-async function describe({ connection, where }: Server, name: string, ssl: boolean): Promise<DemoDatabase> {
+async function describe({ connection, where }: Server, name: string, ssl: DatabaseSsl): Promise<DemoDatabase> {
   const version = await connected({ ...connection, database: name }, async (client) => {
     const { rows } = await client.query<{ server_version: string }>('show server_version');
     return rows[0]?.server_version.split(' ')[0];
@@ -89,7 +93,8 @@ async function describe({ connection, where }: Server, name: string, ssl: boolea
       DB_USERNAME: connection.user,
       DB_PASSWORD: connection.password,
       DB_NAME: name,
-      DB_SSL: String(ssl),
+      DB_SSL: ssl.mode,
+      ...ssl.certificates?.environment,
     },
     description: `PostgreSQL ${version} ${where}`,
   };

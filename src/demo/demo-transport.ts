@@ -18,7 +18,7 @@ export interface DemoTransport {
 
 /** RabbitMQ where the settings name one, with queues that are removed again; else TCP. */
 export function openTransport(settings: Settings, cleanup: Cleanup): Promise<DemoTransport> {
-  return settings.rabbitmq ? overRabbitmq(settings.rabbitmq.url, cleanup) : overTcp();
+  return settings.rabbitmq ? overRabbitmq(settings.rabbitmq, cleanup) : overTcp();
 }
 
 async function overTcp(): Promise<DemoTransport> {
@@ -34,23 +34,31 @@ async function overTcp(): Promise<DemoTransport> {
   };
 }
 
+type Broker = NonNullable<Settings['rabbitmq']>;
+
 /** The broker may be shared, and the exchange of the notifications is: so the source is this run's alone as well. */
-async function overRabbitmq(url: string, cleanup: Cleanup): Promise<DemoTransport> {
+async function overRabbitmq({ url, certificates }: Broker, cleanup: Cleanup): Promise<DemoTransport> {
+  const tls = certificates?.options;
   const source = `demo-${randomBytes(4).toString('hex')}`;
   const queue = `batch_service.${source}`;
   const consumerQueue = `${source}.settled`;
   const queues = [queue, `${queue}.dead`, `${queue}.parked`, consumerQueue];
-  cleanup.add(`Queues ${queues.join(', ')} are not removed`, () => remove(url, queues, `${queue}.dlx`));
+  cleanup.add(`Queues ${queues.join(', ')} are not removed`, () => remove(url, tls, queues, `${queue}.dlx`));
   return {
-    client: { transport: 'rmq', url, queue, source },
-    consumer: settledConsumerOptions({ url, queue: consumerQueue, source }),
-    environment: { BATCH_SERVICE_RMQ_URL: url, BATCH_SERVICE_RMQ_QUEUE: queue },
+    client: { transport: 'rmq', url, queue, source, ...(tls && { tls }) },
+    consumer: settledConsumerOptions({ url, queue: consumerQueue, source, ...(tls && { tls }) }),
+    environment: { BATCH_SERVICE_RMQ_URL: url, BATCH_SERVICE_RMQ_QUEUE: queue, ...certificates?.environment },
     description: `RabbitMQ on ${new URL(url).host}, as BATCH_SERVICE_RMQ_URL says; queue ${queue}`,
   };
 }
 
-async function remove(url: string, queues: readonly string[], exchange: string): Promise<void> {
-  const connection = await connect(url);
+async function remove(
+  url: string,
+  tls: object | undefined,
+  queues: readonly string[],
+  exchange: string,
+): Promise<void> {
+  const connection = await connect(url, tls);
   try {
     const channel = await connection.createChannel();
     for (const queue of queues) await channel.deleteQueue(queue);

@@ -23,6 +23,8 @@ export interface IChunk {
   notifiedAt?: string;
   /** Sources that no queue was bound for when it was announced. */
   unrouted?: string[];
+  /** Sources that are not told of it yet, because the broker refuses the notification: see `GET notifications`. */
+  parked?: string[];
 }
 
 /** A group as it was executed. Operations are named by their ids. */

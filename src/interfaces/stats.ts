@@ -16,4 +16,6 @@ export interface IStats {
   lastMinute: { chunks: number; completed: number; failed: number; statements: number };
   /** Chunks that are not announced yet. */
   unannounced: number;
+  /** Notifications that the broker refuses, see `GET notifications`. */
+  parkedNotifications: number;
 }

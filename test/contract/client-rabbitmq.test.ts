@@ -221,6 +221,8 @@ describe('a consumer of notifications', () => {
     chunkId: '42',
     source: '',
     settledAt: '2026-01-01T00:00:00.000Z',
+    part: 1,
+    parts: 1,
     completed: [ID],
     failed: [{ id: 'f', code: 'UNIQUE_VIOLATION', message: 'duplicate' }],
   };

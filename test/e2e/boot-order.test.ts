@@ -99,6 +99,17 @@ describe('a start', () => {
       expect(service.output).not.toContain('Attempt');
     });
 
+    it('does not wait for a pooler that takes no settings', async () => {
+      const message = 'unsupported startup parameter: lock_timeout';
+      const server = await refusingServer(errorResponse({ S: 'FATAL', V: 'FATAL', C: '08P01', M: message }));
+      const service = await start({ DB_PORT: String((server.address() as AddressInfo).port) });
+
+      expect(await service.exited).toBe(1);
+      expect(service.output).toMatch(/A connection pooler .* refuses the connection \(unsupported startup parameter/);
+      expect(service.output).not.toContain('Attempt');
+      server.close();
+    });
+
     it('ends at once when it is told to stop', async () => {
       proxy.refuse();
       const service = await start();
@@ -153,6 +164,16 @@ describe('a start', () => {
     expect(service.output).toMatch(/PostgreSQL on .* is version 13\.14: the service needs 14 or newer/);
   });
 });
+
+/** A server that answers whoever connects with an error, and nothing else. */
+async function refusingServer(answer: Buffer): Promise<Server> {
+  const server = createServer((caller) => {
+    caller.on('error', () => undefined);
+    caller.once('data', () => caller.end(answer));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
 
 /** A server that tells its first callers that it is starting, as PostgreSQL does, and leads the others to `target`. */
 async function startingServer(target: { host: string; port: number }, refusals: number): Promise<Server> {

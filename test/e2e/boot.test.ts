@@ -11,6 +11,7 @@ import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { OWN_LOCKS } from '../support/own-locks.js';
 import { startServiceProcess, type ServiceProcess, type ServiceProcessOptions } from '../support/service-process.js';
+import { clientOptions } from '../support/test-databases.js';
 import { testEnvironment, type TestEnvironment } from '../support/test-settings.js';
 
 /** What production asks for besides its servers. */
@@ -470,6 +471,59 @@ describe('the migration command', () => {
     expect(second.output).toContain('No migration was missing');
 
     await service.end();
+    await database.drop();
+  });
+
+  it('waits for another one, however long that has the lock, and each migration is made once', async () => {
+    const database = await createTestDatabase({ migrated: false });
+    const environment = { ...testEnvironment(database.environment), LOG_LEVEL: 'info', BATCH_LOCK_TIMEOUT: '100' };
+    const holder = new pg.Client(clientOptions(database.connection));
+    await holder.connect();
+    await holder.query(`select pg_advisory_lock(hashtext('batch-service.migrations'))`);
+
+    const both = await Promise.all([1, 2].map(() => start(environment, { program: 'migrate' })));
+    await Promise.all(
+      both.map((each) => each.said(/Another process migrates this database; waiting 600 s more.*pid \d+/)),
+    );
+    // A second line says that it still waits: by then every other time-out has passed.
+    await Promise.all(both.map((each) => each.said(/waiting 59\d s more/)));
+    await holder.end();
+
+    expect(await Promise.all(both.map((each) => each.exited))).toEqual([0, 0]);
+    expect(both.map(({ output }) => /Applied: CreateQueue/.test(output)).sort()).toEqual([false, true]);
+    expect(both.map(({ output }) => output.includes('No migration was missing')).sort()).toEqual([false, true]);
+    const { rows } = await database.client.query('select name from batch.migrations group by name having count(*) > 1');
+    expect(rows).toEqual([]);
+    await database.drop();
+  });
+
+  it('ends with 1 and one line that names the migration, the statement, the reason and the cure', async () => {
+    const database = await createTestDatabase({ migrated: false });
+    await database.client.query('create schema batch; create table batch.operations ()');
+    const migration = await start(
+      { ...testEnvironment(database.environment), LOG_LEVEL: 'info' },
+      { program: 'migrate' },
+    );
+
+    expect(await migration.exited).toBe(1);
+    expect(migration.output).toMatch(
+      /The migrations were not applied: Migration CreateQueue\d+ failed at the statement \\?"create table batch\.operations .*relation \\?"operations\\?" already exists\. .*then migrate again/,
+    );
+    expect(migration.output).not.toMatch(/DB_NAME|^\s+at /m);
+    await database.drop();
+  });
+
+  it('names its own variables when its user is refused', async () => {
+    const database = await createTestDatabase({ migrated: false });
+    const environment = {
+      ...testEnvironment(database.environment),
+      LOG_LEVEL: 'info',
+      DB_MIGRATION_USERNAME: 'nobody_here',
+    };
+    const migration = await start(environment, { program: 'migrate' });
+
+    expect(await migration.exited).toBe(1);
+    expect(migration.output).toMatch(/refuses the user .*nobody_here.*DB_MIGRATION_USERNAME, DB_MIGRATION_PASSWORD/);
     await database.drop();
   });
 });

@@ -249,7 +249,7 @@ describe('announcements', () => {
         rounds += 1;
         begun();
         if (rounds === 1) await new Promise<void>((resolve) => publishing.push(resolve));
-        return [];
+        return { unrouted: [], refused: [] };
       },
     });
     const [chunkId = ''] = (await settleFor(1)).chunkIds;
@@ -360,6 +360,31 @@ describe('a chunk that is announced again over REST', () => {
       expect(chunk.notifiedAt).toBeDefined();
       expect(chunk.unrouted).toBeUndefined();
     });
+  });
+
+  it('of which something is parked is listed, and can be skipped once', async () => {
+    const source = `shop-${randomUUID()}`;
+    const chunkId = await settleChunk(service.database, await storeOperations(service.database, 1, source), [], false);
+    await service.database.client.query(
+      `insert into batch.parked_notifications (chunk_id, source, reason, failures, parked_at, next_try_at)
+       values ($1, $2, 'too large', 2, '2026-01-01T08:00:00Z', '2126-01-01T08:02:00Z')`,
+      [chunkId, source],
+    );
+    const list = async (): Promise<unknown> => (await fetch(`${service.url}/api/v1/notifications`)).json();
+    const times = { parkedAt: '2026-01-01T08:00:00.000Z', nextTryAt: '2126-01-01T08:02:00.000Z' };
+    const item = { chunkId, source, reason: 'too large', failures: 2, ...times };
+    expect(await list()).toEqual({ total: 1, items: [item] });
+    expect(await chunkOf(chunkId)).toMatchObject({ parked: [source] });
+
+    const skip = (): Promise<Response> => fetch(`${service.url}/api/v1/notifications/${chunkId}`, { method: 'DELETE' });
+    const skipped = await skip();
+    expect(skipped.status).toBe(200);
+    expect(await skipped.json()).toEqual({ chunkId, sources: [source] });
+    expect(await list()).toEqual({ total: 0, items: [] });
+    expect(await chunkOf(chunkId)).not.toHaveProperty('parked');
+    const again = await skip();
+    expect(again.status).toBe(404);
+    expect(await again.json()).toMatchObject({ code: 'NOTIFICATION_NOT_FOUND' });
   });
 
   it('has to be there', async () => {

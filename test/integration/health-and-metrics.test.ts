@@ -16,6 +16,7 @@ const ALL_UP = {
   redis: { status: 'up' },
   poller: { status: 'up' },
   service: { status: 'up' },
+  notifications: { status: 'up' },
 };
 
 const placeOf = (url: string): { host: string; port: number } => {

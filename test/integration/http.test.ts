@@ -208,7 +208,7 @@ describe('errors over REST', () => {
 
   it.each<[path: string, status: number, code: string, parameter?: string]>([
     ['operations/4711', 400, 'INVALID_ID', 'id'],
-    ['operations/4711/retries', 404, 'ROUTE_NOT_FOUND'],
+    ['operations/4711/retries/7', 404, 'ROUTE_NOT_FOUND'],
     [`operations/${randomUUID()}`, 404, 'OPERATION_NOT_FOUND'],
     [`operations/${randomUUID()}?wait=30001`, 400, 'INVALID_REQUEST', 'wait'],
     [`operations/${randomUUID()}?wait=soon`, 400, 'INVALID_REQUEST', 'wait'],
@@ -289,11 +289,30 @@ describe('errors over REST', () => {
     expect(body.detail).toMatch(/wait must be a whole number of milliseconds from 0 to 30000$/);
   });
 
-  it('take a method that a path does not have for a path that is not there', async () => {
-    expect(await send('PUT', '/api/v1/operations', {})).toMatchObject({
-      status: 404,
-      body: { code: 'ROUTE_NOT_FOUND' },
-    });
+  it.each([
+    ['PUT', '/api/v1/operations', 'GET, HEAD, POST'],
+    ['POST', '/api/v1/stats', 'GET, HEAD'],
+    ['GET', `/api/v1/operations/${randomUUID()}/retries`, 'POST'],
+    ['PATCH', `/api/v1/operations/${randomUUID()}`, 'DELETE, GET, HEAD'],
+    ['DELETE', '/health/live', 'GET, HEAD'],
+    ['POST', '/api/docs', 'GET, HEAD'],
+  ])('answer %s %s with 405 and the methods that there are', async (method, path, allowed) => {
+    const { status, headers, body } = await send(method, path, method === 'GET' ? undefined : {});
+    expect({ status, code: body.code }).toEqual({ status: 405, code: 'METHOD_NOT_ALLOWED' });
+    expect(headers.get('allow')).toBe(allowed);
+    expect(body.detail).toBe(`${path} does not take ${method}, only ${allowed}`);
+  });
+
+  it('lead from the root to the documentation', async () => {
+    const response = await fetch(`${service.url}/`, { redirect: 'manual' });
+    expect([response.status, response.headers.get('location')]).toEqual([302, '/api/docs']);
+  });
+
+  it('ask whether a parameter or a field was misspelt', async () => {
+    expect((await get('operations?stauts=failed')).body.detail).toBe(
+      'The query is not valid: there is no parameter "stauts"; did you mean "status"?',
+    );
+    expect((await get('operations?colour=red')).body.detail).toMatch(/there is no parameter "colour"$/);
   });
 
   it.each<[what: string, charset: string, body: Buffer, status: number]>([

@@ -3,9 +3,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import type { DataSource } from 'typeorm';
 import type { ICreateBatchOperationRequest } from '../../src/interfaces/operation.js';
 import { MAX_OPERATIONS_PER_REQUEST } from '../../src/interfaces/rpc.js';
-import { FULL_ACCESS } from '../../src/services/access/access.js';
+import { FULL_ACCESS, type Access } from '../../src/services/access/access.js';
 import { BacklogService } from '../../src/services/backpressure/backlog.service.js';
 import { CatalogService } from '../../src/services/catalog/catalog.service.js';
+import { TargetList } from '../../src/services/catalog/target-list.js';
 import { createDataSource } from '../../src/services/database/data-source.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
 import { BugsService } from '../../src/services/health/bugs.service.js';
@@ -47,7 +48,7 @@ describe('IntakeService', () => {
 
   const run = (sql: string) => database.client.query(sql);
   const accept = (request: unknown) => intake.accept(request, FULL_ACCESS);
-  const acceptMany = (request: unknown) => intake.acceptMany(request, FULL_ACCESS);
+  const acceptMany = (request: unknown, access: Access = FULL_ACCESS) => intake.acceptMany(request, access);
   const stored = async (): Promise<StoredRow[]> => {
     const { rows } = await database.client.query<StoredRow>(
       'select id, target, key::text, "values"::text from batch.operations order by seq',
@@ -308,6 +309,33 @@ describe('IntakeService', () => {
     const [first, second, single] = await Promise.all([hintsOf(), hintsOf(), refusal(misspelt[49])]);
     expect([first, second]).toEqual([alone, alone]);
     expect(single).toMatchObject({ code: 'UNKNOWN_COLUMN', details: { nearest: columns[49] } });
+  });
+
+  it('says which table was meant, of those that the caller may know of', async () => {
+    await run('create schema if not exists hints; create table hints.ledgers (id int primary key)');
+    await run('create table if not exists parcels (id int primary key); create view parcel_view as select 1 as id');
+    const hintOf = async (target: string, access?: Access) => {
+      const { results } = await acceptMany({ operations: [insert(1, { target })] }, access);
+      const [result] = results;
+      return result !== undefined && 'error' in result ? result.error : result;
+    };
+    expect(await hintOf('parcles')).toEqual({
+      status: 'error',
+      code: 'UNKNOWN_TARGET',
+      message: 'There is no table "parcles"; did you mean "parcels"?',
+      details: { target: 'parcles', nearest: 'parcels' },
+    });
+    expect(await hintOf('Parcels')).toMatchObject({ details: { nearest: 'parcels' } });
+    expect(await hintOf('nothing_like_it')).toMatchObject({
+      message: expect.stringContaining('Write table') as string,
+    });
+    expect(await hintOf('parcel_view')).toMatchObject({ message: expect.stringContaining('is a view') as string });
+    // Not allowed by BATCH_ALLOWED_TARGETS.
+    expect(await hintOf('ledgers')).not.toHaveProperty('details.nearest');
+    const targets = TargetList.ofKey(['parcles']);
+    const limited: Access = { keyId: 'x', scopes: ['write'], targets, sources: undefined };
+    expect(await hintOf('parcles', limited)).toMatchObject({ code: 'UNKNOWN_TARGET', details: { target: 'parcles' } });
+    expect(await hintOf('parcles', limited)).not.toHaveProperty('details.nearest');
   });
 
   it('wakes the poller after what it stored, and for nothing else', async () => {

@@ -119,6 +119,8 @@ describe('notifications through RabbitMQ', () => {
         chunkId: first,
         source,
         settledAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as string,
+        part: 1,
+        parts: 1,
         completed: [mine[0]?.id],
         failed: [{ id: mine[1]?.id, code: 'UNIQUE_VIOLATION', message: 'exists already' }],
       },
@@ -247,7 +249,7 @@ describe('a round of the notifier', () => {
         attempts.push(messages.length);
         if (attempts.length < 3) throw new Error('not confirmed');
         expect(await unannounced()).toBe(1);
-        return [];
+        return { unrouted: [], refused: [] };
       },
     };
     await startNotifier(flaky);
@@ -263,7 +265,7 @@ describe('a round of the notifier', () => {
       stop: () => Promise.resolve(),
       publish: async (messages) => {
         rounds.push(messages.length);
-        return [];
+        return { unrouted: [], refused: [] };
       },
     };
     for (let chunk = 0; chunk < 5; chunk += 1) await settle(await operations(9000, 'shop'));

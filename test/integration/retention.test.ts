@@ -77,6 +77,15 @@ describe('retention', () => {
     await query("update batch.outcomes set settled_at = settled_at - $1 * interval '1 hour'", [hours]);
   }
 
+  /** As if the broker had refused what the chunk has to tell. */
+  async function park(chunkId: string | undefined): Promise<void> {
+    await query(
+      `insert into batch.parked_notifications (chunk_id, source, reason, failures, parked_at, next_try_at)
+       select id, 'shop', 'too large', 1, now(), now() from batch.chunks where id = $1 on conflict do nothing`,
+      [chunkId],
+    );
+  }
+
   /** All that may become of an operation, at different times. */
   async function liveHistory(random: () => number): Promise<void> {
     const chance = (part: number): boolean => random() < part;
@@ -124,6 +133,7 @@ describe('retention', () => {
       const announced = [pick(chunks)?.id, pick(chunks)?.id];
       await query('update batch.chunks set announce = true where id = any($1)', [chunks.slice(-2).map(({ id }) => id)]);
       await query('update batch.chunks set notified_at = now() where announce and id = any($1)', [announced]);
+      if (chance(0.3)) await park(pick(chunks)?.id);
       // Never a whole number, so that the moment of the test decides nothing.
       if (chance(0.4)) await passHours(Math.floor(random() * 20) + 0.5);
     }
@@ -220,6 +230,22 @@ describe('retention', () => {
     expect(await idsOf('operations')).toHaveLength(1);
 
     await query('update batch.chunks set notified_at = now()');
+    await sweep(retentionOf(hours));
+    expect(await idsOf('operations')).toEqual([]);
+    expect(await idsOf('chunks')).toEqual([]);
+  });
+
+  it('keeps what the broker refuses to announce until it is announced or skipped', async () => {
+    await worker.queue.enqueue([good(), orphan()]);
+    await settleAll();
+    const [chunk] = await idsOf('chunks');
+    await park(chunk);
+    await passHours(25);
+    const hours = { completedHours: 24, failedHours: 24 };
+    await sweep(retentionOf(hours));
+    expect(await idsOf('operations')).toHaveLength(2);
+
+    await query('delete from batch.parked_notifications');
     await sweep(retentionOf(hours));
     expect(await idsOf('operations')).toEqual([]);
     expect(await idsOf('chunks')).toEqual([]);

@@ -10,6 +10,7 @@ import { MAX_CONNECTIONS, TcpServer } from '../../src/controllers/rpc/tcp.server
 import { InFlightBudget } from '../../src/services/backpressure/in-flight-budget.js';
 import { MetricsService } from '../../src/services/observability/metrics.service.js';
 import { eventually } from '../support/eventually.js';
+import { everybodyLetIn } from '../support/everybody-let-in.js';
 import { FrameSocket } from '../support/frame-socket.js';
 import { freePort } from '../support/free-port.js';
 import { testSettings } from '../support/test-settings.js';
@@ -32,7 +33,7 @@ describe('the RPC server over TCP, under pressure', () => {
     });
     budget = new InFlightBudget(settings);
     metrics = new MetricsService();
-    server = new TcpServer(settings, metrics, budget);
+    server = new TcpServer(settings, metrics, everybodyLetIn, budget);
     called = 0;
     const held = new Promise<void>((resolve) => (release = resolve));
     server.addHandler('held', () => ((called += 1), held));
@@ -132,11 +133,16 @@ describe('the RPC server over TCP, under pressure', () => {
     expect(connection.destroyed).toBe(true);
   });
 
-  it('takes so many connections and no more, and counts those it refuses', async () => {
-    // `frames` is the first.
-    await Promise.all(Array.from({ length: MAX_CONNECTIONS - 1 }, openFrames));
-    const tooMany = await FrameSocket.open(port);
-    await expect(tooMany.next()).rejects.toThrow('ended');
+  it('takes so many connections and no more: the oldest goes on which no request was let in, and that is counted', async () => {
+    // `frames` is the first; a request is let in on it.
+    frames.write({ pattern: 'echo', id: 0, data: 'first' });
+    await frames.next();
+    const oldest = await openFrames();
+    await Promise.all(Array.from({ length: MAX_CONNECTIONS - 2 }, openFrames));
+    const newest = await openFrames();
+    await expect(oldest.next()).rejects.toThrow('ended');
+    newest.write({ pattern: 'echo', id: 1, data: 'well' });
+    expect(await newest.next()).toMatchObject({ id: 1, response: 'well' });
     frames.write({ pattern: 'echo', id: 1, data: 'well' });
     expect(await frames.next()).toMatchObject({ id: 1, response: 'well' });
     expect((await metrics.render()).body).toContain(
@@ -180,7 +186,7 @@ describe('a caller over TCP that sends more than the buffers of both sockets hol
   ])('is answered, %s', async (_how, requests, socketClass) => {
     const port = await freePort();
     const settings = testSettings({ BATCH_SERVICE_RMQ_URL: '', BATCH_RPC_TCP_PORT: String(port) });
-    const server = new TcpServer(settings, new MetricsService());
+    const server = new TcpServer(settings, new MetricsService(), everybodyLetIn);
     server.addHandler('echo', async (data: unknown) => data);
     await promisify((done: (error?: unknown) => void) => server.listen(done))();
     const client = new ClientTCP({ port, host: '127.0.0.1', ...(socketClass && { socketClass }) });

@@ -8,6 +8,7 @@ import { TcpServer } from '../../src/controllers/rpc/tcp.server.js';
 import { ServiceError } from '../../src/services/errors/service-error.js';
 import { MetricsService } from '../../src/services/observability/metrics.service.js';
 import { startTestApp } from '../support/app.js';
+import { everybodyLetIn } from '../support/everybody-let-in.js';
 import { FrameSocket } from '../support/frame-socket.js';
 import { freePort } from '../support/free-port.js';
 import { testSettings } from '../support/test-settings.js';
@@ -25,6 +26,7 @@ describe('the RPC server over TCP', () => {
     server = new TcpServer(
       testSettings({ BATCH_SERVICE_RMQ_URL: '', BATCH_RPC_TCP_PORT: String(port), BATCH_MAX_BODY_KB: '64' }),
       metrics,
+      everybodyLetIn,
     );
     server.addHandler('echo', async (data: unknown) => data);
     server.addHandler('refuse', async () => {

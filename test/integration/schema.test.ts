@@ -1,15 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DataSource } from 'typeorm';
-import { createDataSource, migrate } from '../../src/services/database/data-source.js';
+import type { Settings } from '../../src/services/config/settings.js';
+import { createDataSource } from '../../src/services/database/data-source.js';
+import { migrate } from '../../src/services/database/migrate.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { testSettings } from '../support/test-settings.js';
 
 describe('the schema', () => {
   let database: TestDatabase;
   let dataSource: DataSource;
+  let settings: Settings;
   beforeAll(async () => {
     database = await createTestDatabase({ migrated: false });
-    dataSource = await createDataSource(testSettings(database.environment)).initialize();
+    settings = testSettings(database.environment);
+    dataSource = await createDataSource(settings).initialize();
   });
   afterAll(async () => {
     await dataSource?.destroy();
@@ -20,7 +24,7 @@ describe('the schema', () => {
     (await dataSource.driver.createSchemaBuilder().log()).upQueries.map(({ query }) => query);
 
   it('is made once, however many processes boot at the same time', async () => {
-    const done = await Promise.all([migrate(dataSource), migrate(dataSource), migrate(dataSource)]);
+    const done = await Promise.all([migrate(settings), migrate(settings), migrate(settings)]);
     expect(done.flat()).toEqual([
       'CreateQueue1763700000000',
       'AddChunkPlan1763900000000',
@@ -30,6 +34,7 @@ describe('the schema', () => {
       'AddRetention1764000300000',
       'AddCreatedBy1764200000000',
       'AddMessageAttempts1764300000000',
+      'AddParkedNotifications1764400000000',
       'AddFaultKind1764500000000',
       'AddKeySources1764600000000',
       'EncryptApiKeys1764600100000',
@@ -50,7 +55,7 @@ describe('the schema', () => {
     await database.client.query(change);
     expect(await drift()).not.toEqual([]);
     await database.client.query('drop schema batch cascade');
-    await migrate(dataSource);
+    await migrate(settings);
     expect(await drift()).toEqual([]);
   });
 

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import pg from 'pg';
 import { loadSettings, type Settings } from '../../src/services/config/settings.js';
-import { createDataSource, migrate } from '../../src/services/database/data-source.js';
+import { migrate } from '../../src/services/database/migrate.js';
 import { startPostgres } from '../support/services/postgres.js';
 import {
   asAdministrator,
@@ -54,15 +54,10 @@ export async function openMeasuringDatabase(
     ...overrides,
   });
   const settings = (overrides?: TestEnvironment): Settings => loadSettings(environment(overrides));
-  const dataSource = await createDataSource(settings()).initialize();
-  try {
-    await migrate(dataSource);
-    await dataSource.query(ddl);
-  } finally {
-    await dataSource.destroy();
-  }
+  await migrate(settings());
   const client = new pg.Pool({ ...clientOptions(connection), max: 4 });
   client.on('error', () => undefined);
+  await client.query(ddl);
   return { connection, client, settings, environment, close: () => client.end() };
 }
 

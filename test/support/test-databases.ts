@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { loadSettings } from '../../src/services/config/settings.js';
-import { createDataSource, migrate } from '../../src/services/database/data-source.js';
+import { migrate } from '../../src/services/database/migrate.js';
 import type { PostgresConnection } from './services/postgres.js';
 import type { TestEnvironment } from './test-settings.js';
 import { uniqueName } from './unique-name.js';
@@ -44,7 +44,7 @@ export async function openTestDatabases(postgres: PostgresConnection): Promise<T
     );
     const template = `${run}_template`;
     await keeper.query(`create database ${template}`);
-    await migrateDatabase({ ...postgres, database: template });
+    await migrate(loadSettings(databaseEnvironment({ ...postgres, database: template })));
     return { run, template, close };
   } catch (error) {
     await close();
@@ -79,15 +79,6 @@ export function databaseEnvironment({ host, port, username, password, database }
     DB_PASSWORD: password,
     DB_NAME: database,
   };
-}
-
-async function migrateDatabase(connection: DatabaseConnection): Promise<void> {
-  const dataSource = await createDataSource(loadSettings(databaseEnvironment(connection))).initialize();
-  try {
-    await migrate(dataSource);
-  } finally {
-    await dataSource.destroy();
-  }
 }
 
 async function dropDatabases(client: pg.Client, selection: string): Promise<void> {

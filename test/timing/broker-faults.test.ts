@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { promisify } from 'node:util';
-import type { Channel, Message } from 'amqplib';
+import type { Channel, ChannelModel, Message } from 'amqplib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RabbitmqServer } from '../../src/controllers/rpc/rabbitmq.server.js';
 import { HealthService } from '../../src/services/health/health.service.js';
@@ -192,6 +193,58 @@ describe('a broker', () => {
     } finally {
       await server.close();
       await caller.close();
+    }
+  });
+
+  /** What the broker says does not arrive for so long: no answer to a close either. */
+  function silence(forMs: number): void {
+    proxy.fromServer = () => Buffer.alloc(0);
+    setTimeout(() => (proxy.fromServer = (bytes) => bytes), forMs);
+  }
+
+  const isDestroyed = ({ connection }: ChannelModel): boolean =>
+    (connection as unknown as { stream: Duplex }).stream.destroyed;
+
+  it('that says nothing while the connection is set up is connected to anew, and the first connection ends', async () => {
+    const models: ChannelModel[] = [];
+    const connection = new RabbitmqConnection({
+      url: proxy.through(url),
+      name: 'test',
+      setUpTimeoutMs: 200,
+      async setUp(model) {
+        models.push(model);
+        if (models.length === 1) silence(400);
+        await model.createChannel();
+      },
+    });
+    try {
+      await connection.open();
+      // Long before the first one could be missed for its heartbeat.
+      await eventually(() => expect(connection.connected).toBe(true), { timeoutMs: 4000 });
+      expect(models.map(isDestroyed)).toEqual([true, false]);
+    } finally {
+      await connection.close();
+    }
+  });
+
+  it.each<[what: string, giveUp: (connection: RabbitmqConnection) => unknown]>([
+    ['is connected to anew', (connection) => connection.restart('A test says so')],
+    ['is given up', (connection) => connection.close()],
+  ])('that does not answer the close leaves no connection behind when it %s', async (_what, giveUp) => {
+    const models: ChannelModel[] = [];
+    const connection = new RabbitmqConnection({
+      url: proxy.through(url),
+      name: 'test',
+      setUp: (model) => Promise.resolve(void models.push(model)),
+    });
+    await connection.open();
+    try {
+      await eventually(() => expect(connection.connected).toBe(true));
+      silence(400);
+      await giveUp(connection);
+      await eventually(() => expect(models.slice(0, 1).map(isDestroyed)).toEqual([true]), { timeoutMs: 2000 });
+    } finally {
+      await connection.close();
     }
   });
 

@@ -81,7 +81,8 @@ describe('a notifier after an outage', () => {
           tellReady = listener;
           return () => undefined;
         },
-        publish: () => (down ? Promise.reject(new Error('not connected')) : Promise.resolve([])),
+        publish: () =>
+          down ? Promise.reject(new Error('not connected')) : Promise.resolve({ unrouted: [], refused: [] }),
       },
       4,
     );

@@ -17,6 +17,12 @@ describe('why a start failed', () => {
     ['no password at all', new Error('SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be'), /DB_PASSWORD/],
     ['a database that is not there', refusedBy('3D000', 'does not exist'), /db:5432.*"shop".*DB_NAME/],
     ['a right that is missing', refusedBy('42501', 'permission denied'), /"writer".*"shop".*permission denied/],
+    ['a standby', refusedBy('25006', 'cannot execute INSERT in a read-only transaction'), /standby.*DB_HOST.*primary/],
+    [
+      'a pooler',
+      refusedBy('08P01', 'unsupported startup parameter: lock_timeout'),
+      /pooler on db:5432.*lock_timeout.*DB_HOST/,
+    ],
     ['a server that is full', refusedBy('53300', 'too many clients'), /too many clients/],
     ['a server that is down', nodeError({ code: 'ECONNREFUSED' }), /db:5432.*ECONNREFUSED.*DB_HOST.*DB_PORT/],
   ])('is told for %s', (_what, error, told) => {

@@ -489,7 +489,8 @@ describe('@OnOperationsSettled() over TCP', () => {
     keep(consumer);
     await consumer.listen();
 
-    const event = { chunkId: '1', source: 'shop', settledAt: '2026-01-01T00:00:00.000Z', completed: [ID], failed: [] };
+    const chunk = { chunkId: '1', source: 'shop', settledAt: '2026-01-01T00:00:00.000Z' };
+    const event = { ...chunk, part: 1, parts: 1, completed: [ID], failed: [] };
     const socket = connect(port, '127.0.0.1');
     onTestFinished(() => void socket.destroy());
     await once(socket, 'connect');

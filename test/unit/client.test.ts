@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import {
   BatchServiceClient,
@@ -96,6 +97,48 @@ describe('errors', () => {
   });
 });
 
+describe('an error that carries requests', () => {
+  it('shows no row of them to whoever prints or copies it', () => {
+    const error = new BatchServiceUnavailableError('UNAVAILABLE', 'gone');
+    error.requests = [request('a', { text: 'the row that nobody may see' })];
+    const fields: unknown[] = [];
+    for (const name in error) fields.push(Reflect.get(error, name));
+    const shown = [inspect(error, { depth: 9, showHidden: true }), JSON.stringify([error, { ...error }, fields])];
+    expect(shown.join()).not.toContain('nobody may see');
+    expect(error.requests).toEqual([request('a', { text: 'the row that nobody may see' })]);
+  });
+});
+
+describe('what is no list of operations', () => {
+  const client = new BatchServiceClient({ transport: 'tcp', port: 1 });
+
+  it.each([
+    [{}, 'a value of type object'],
+    [undefined, 'undefined'],
+    ['orders', 'a value of type string'],
+  ])('is refused in a sentence: %j', async (given, kind) => {
+    const wrong = given as never;
+    for (const [call, message] of [
+      [client.createOperations(wrong), `createOperations takes a list of operations, got ${kind}`],
+      [client.planOperations(wrong), `planOperations takes a list of operations, got ${kind}`],
+      [client.waitForOperations(wrong), `waitForOperations takes a list of ids, got ${kind}`],
+    ] as const) {
+      await expect(call).rejects.toMatchObject({ name: 'BatchServiceRefusalError', code: 'INVALID_REQUEST', message });
+    }
+  });
+
+  it.each([
+    [null, 'null'],
+    [[], 'a list'],
+    ['orders', 'a value of type string'],
+  ])('nor is %j an operation', async (given, kind) => {
+    const expected = { code: 'INVALID_REQUEST', message: `An operation is an object, got ${kind}` };
+    await expect(client.createOperation(given as never)).rejects.toMatchObject(expected);
+    await expect(client.emitOperation(given as never)).rejects.toMatchObject(expected);
+    await expect(client.createOperations([given as never])).rejects.toMatchObject(expected);
+  });
+});
+
 describe('the options', () => {
   it('have the defaults of the service', () => {
     expect(resolveOptions({ transport: 'tcp' })).toEqual({
@@ -162,7 +205,15 @@ describe('a consumer of notifications', () => {
   });
 
   it('tells a repeated notification by chunk and source', () => {
-    const event = { chunkId: '7', source: 'shop', settledAt: '', completed: [], failed: [] };
+    const event = { chunkId: '7', source: 'shop', settledAt: '', part: 1, parts: 1, completed: [], failed: [] };
     expect(settledEventKey(event)).toBe('7:shop');
+  });
+
+  it('tells the parts of a notification apart by their first and last operation', () => {
+    const failure = { id: 'c', code: 'UNIQUE_VIOLATION', message: '' } as const;
+    const event = { chunkId: '7', source: 'shop', settledAt: '', part: 1, parts: 2, completed: ['a', 'b'], failed: [] };
+    expect(settledEventKey(event)).toBe('7:shop:a:b');
+    expect(settledEventKey({ ...event, failed: [failure] })).toBe('7:shop:a:c');
+    expect(settledEventKey({ ...event, completed: [], failed: [failure] })).toBe('7:shop:c:c');
   });
 });

@@ -43,6 +43,14 @@ const KEPT: Readonly<Record<string, string>> = {
     ...['DB_HOST', 'DB_PORT', 'DB_NAME', 'DB_USERNAME', 'DB_SSL'],
     ...['REDIS_URL', 'BATCH_SERVICE_RMQ_URL'],
   ]),
+  ...byReason('goes with the service `migration`', [
+    ...['DB_MIGRATION_USERNAME', 'DB_MIGRATION_PASSWORD', 'DB_MIGRATION_WAIT_TIMEOUT'],
+  ]),
+  ...byReason('names a file, which is not in the container', [
+    ...['DB_SSL_CA', 'DB_SSL_CERT', 'DB_SSL_KEY', 'REDIS_CA', 'REDIS_CERT', 'REDIS_KEY'],
+    ...['BATCH_RMQ_CA', 'BATCH_RMQ_CERT', 'BATCH_RMQ_KEY'],
+    ...['BATCH_HTTPS_CERT', 'BATCH_HTTPS_KEY', 'BATCH_HTTPS_CLIENT_CA'],
+  ]),
   BATCH_RUN_MIGRATIONS: 'the service `migration` runs them',
   BATCH_EMBEDDED_DIR: 'there is no embedded PostgreSQL in production',
   ...byReason('there is a broker, so RPC is not served over TCP', ['BATCH_RPC_TCP_HOST', 'BATCH_RPC_TCP_PORT']),

@@ -48,7 +48,7 @@ describe('an operation as a single statement', () => {
 describe('the announcements', () => {
   const event: IOperationsSettledEvent = {
     ...{ chunkId: '1', source: 'shop', settledAt: '2026-01-01T00:00:00.000Z' },
-    ...{ completed: ['a'], failed: [{ id: 'b', code: 'CHECK_VIOLATION', message: 'too few' }] },
+    ...{ part: 1, parts: 1, completed: ['a'], failed: [{ id: 'b', code: 'CHECK_VIOLATION', message: 'too few' }] },
   };
   const running = new AbortController().signal;
 

@@ -3,7 +3,7 @@ import type { ICreateBatchOperationRequest } from '../../src/interfaces/operatio
 import type { ColumnKind, Table } from '../../src/services/catalog/table.js';
 import { ServiceError } from '../../src/services/errors/service-error.js';
 import { checkOperation } from '../../src/services/intake/check-operation.js';
-import { NearestColumns } from '../../src/services/intake/nearest-columns.js';
+import { NearestNames } from '../../src/services/intake/nearest-names.js';
 import { parseRequest } from '../../src/services/intake/parse-request.js';
 import type { NewOperation } from '../../src/services/queue/new-operation.js';
 import { column, table, uniqueKey } from '../support/table.js';
@@ -37,7 +37,7 @@ const ORDERS: Table = table(
 const check = (request: Omit<ICreateBatchOperationRequest, 'target'>, target = ORDERS): NewOperation | ServiceError => {
   const parsed = parseRequest({ target: 'orders', ...request }, { maxOperationKb: 64, now: new Date() });
   if (parsed instanceof ServiceError) throw parsed;
-  return checkOperation(parsed, target, new NearestColumns());
+  return checkOperation(parsed, target, new NearestNames());
 };
 
 describe('checkOperation', () => {
@@ -245,7 +245,7 @@ describe('checkOperation', () => {
     const plain = checkOperation(parsed, ORDERS) as ServiceError;
     expect(plain).toMatchObject({ code: 'UNKNOWN_COLUMN', details: { target: 'public.orders', column: 'amuont' } });
     expect(plain.details).not.toHaveProperty('nearest');
-    expect(checkOperation(parsed, ORDERS, new NearestColumns())).toMatchObject({
+    expect(checkOperation(parsed, ORDERS, new NearestNames())).toMatchObject({
       code: 'UNKNOWN_COLUMN',
       message: `${plain.message}; did you mean "amount"?`,
       details: { target: 'public.orders', column: 'amuont', nearest: 'amount' },
@@ -259,7 +259,7 @@ describe('checkOperation', () => {
       { maxOperationKb: 2000, now: new Date() },
     );
     if (parsed instanceof ServiceError) throw parsed;
-    const error = checkOperation(parsed, ORDERS, new NearestColumns()) as ServiceError;
+    const error = checkOperation(parsed, ORDERS, new NearestNames()) as ServiceError;
     expect(error.code).toBe('UNKNOWN_COLUMN');
     expect(error.message.length).toBeLessThan(300);
   });

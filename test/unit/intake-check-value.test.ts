@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { Json } from '../../src/interfaces/json.js';
 import type { ColumnKind } from '../../src/services/catalog/table.js';
 import { checkValue } from '../../src/services/intake/check-value.js';
+import { ExactJson, type GivenValue } from '../../src/services/values/exact-json.js';
 import { column } from '../support/table.js';
 
-const codeOf = (kind: ColumnKind, value: Json) => checkValue(column('c', kind), value)?.code ?? 'ok';
+const codeOf = (kind: ColumnKind, value: GivenValue) => checkValue(column('c', kind), value)?.code ?? 'ok';
 
 const KINDS: ColumnKind[] = [
   ...(['int2', 'int4', 'int8', 'numeric', 'float', 'boolean', 'uuid', 'text', 'varchar', 'bpchar'] as const),
@@ -16,7 +16,35 @@ describe('checkValue', () => {
     expect(codeOf(kind, null)).toBe('ok');
   });
 
-  it.each<[ColumnKind, Json, string]>([
+  it.each<[ColumnKind, string, string]>([
+    ['int2', '1e2', 'ok'],
+    ['int2', '32767.0', 'ok'],
+    ['int2', '32768.0', 'VALUE_OUT_OF_RANGE'],
+    ['int4', '1.10', 'INVALID_VALUE'],
+    ['int4', '-0', 'ok'],
+    ['int8', '9007199254740991.0', 'ok'],
+    ['int8', '9007199254740993', 'INVALID_VALUE'],
+    ['int8', '1e999999999999', 'INVALID_VALUE'],
+    ['int8', '1e-999999999999', 'INVALID_VALUE'],
+    ['int8', '0e999999999999', 'ok'],
+    ['numeric', '1234567890.12345678901234567890', 'ok'],
+    ['numeric', '1e131071', 'ok'],
+    ['numeric', '1e131072', 'VALUE_OUT_OF_RANGE'],
+    ['numeric', '[1.0]', 'INVALID_VALUE'],
+    ['float', '1e400', 'ok'],
+    ['float', '{"a":1.0}', 'INVALID_VALUE'],
+    ['boolean', '1.0', 'INVALID_VALUE'],
+    ['uuid', '1.0', 'INVALID_VALUE'],
+    ['text', '1.0', 'INVALID_VALUE'],
+    ['json', '1e400', 'ok'],
+    ['array', '[1.0]', 'ok'],
+    ['array', '1.0', 'INVALID_VALUE'],
+    ['array', '{"1":1}', 'INVALID_VALUE'],
+  ])('%s, exactly %s: %s', (kind, text, expected) => {
+    expect(codeOf(kind, new ExactJson(text))).toBe(expected);
+  });
+
+  it.each<[ColumnKind, GivenValue, string]>([
     ['int2', 32767, 'ok'],
     ['int2', 32768, 'VALUE_OUT_OF_RANGE'],
     ['int2', -32768, 'ok'],
@@ -61,7 +89,8 @@ describe('checkValue', () => {
     ['int8', '-9223372036854775809', 'VALUE_OUT_OF_RANGE'],
     ['numeric', 0.1, 'ok'],
     ['numeric', -(2 ** 53) + 1, 'ok'],
-    ['numeric', 2 ** 53, 'INVALID_VALUE'],
+    ['numeric', 2 ** 53, 'ok'],
+    ['numeric', 1e300, 'ok'],
     ['numeric', '123456789012345678901234567890.12345', 'ok'],
     ['numeric', '.5', 'ok'],
     ['numeric', '5.', 'ok'],

@@ -71,6 +71,26 @@ describe('the log', () => {
     expect(text()).toContain('amqp://service:***@broker:5672/batch');
   });
 
+  it('never shows what an error of the driver holds of rows, parameters and connections', () => {
+    const { logger, text, lines } = logging();
+    const row = 'the row that nobody may see';
+    const error = Object.assign(new Error('duplicate key value violates unique constraint "notes_pkey"'), {
+      ...{ code: '23505', table: 'notes', constraint: 'notes_pkey' },
+      ...{ detail: `Key (text)=(${row}) already exists.`, where: `unnamed portal parameter $1 = '${row}'` },
+      ...{ query: `values ('${row}')`, parameters: [row], client: { activeQuery: { values: [row] } }, requests: [row] },
+    });
+
+    logger.error({ err: error }, 'Chunk failed');
+    logger.error({ err: new AggregateError([error]) }, 'Chunk failed');
+    logger.error({ err: new Error('around it', { cause: error }) }, 'Chunk failed');
+
+    expect(text()).not.toContain(row);
+    const known = { code: '23505', table: 'notes', constraint: 'notes_pkey' };
+    expect(lines()[0]).toMatchObject({ err: { type: 'Error', ...known } });
+    expect(lines()[1]).toMatchObject({ err: { aggregateErrors: [known] } });
+    expect(lines()[2]).toMatchObject({ err: { message: expect.stringContaining('notes_pkey') as string } });
+  });
+
   it('never shows a password in the query of a URL', () => {
     const { logger, nest, text } = logging();
 

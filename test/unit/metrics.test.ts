@@ -53,7 +53,14 @@ describe('the metrics', () => {
   it('ask for the depth of the queue at every scrape', async () => {
     const metrics = new MetricsService();
     let pending = 5;
-    const rest = { scheduled: 2, oldestPendingSeconds: 1.5, parkedLanes: 3, workers: 4, unannounced: 6 };
+    const rest = {
+      scheduled: 2,
+      oldestPendingSeconds: 1.5,
+      parkedLanes: 3,
+      workers: 4,
+      unannounced: 6,
+      parkedNotifications: 7,
+    };
     metrics.readQueueDepthBy(() => Promise.resolve({ pending: pending++, ...rest }));
 
     const first = await rendered(metrics);
@@ -65,6 +72,7 @@ describe('the metrics', () => {
     expect(first).toContain('batch_lanes_parked 3');
     expect(first).toContain('batch_workers 4');
     expect(first).toContain('batch_notifications_unannounced 6');
+    expect(first).toContain('batch_notifications_parked 7');
     expect(second).toContain('batch_operations_pending 6');
   });
 

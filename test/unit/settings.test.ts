@@ -23,7 +23,7 @@ describe('the settings', () => {
       role: 'all',
       database: { host: undefined, runMigrations: true },
       rabbitmq: undefined,
-      redisUrl: undefined,
+      redis: undefined,
       http: { port: 3000 },
       poller: { intervalMs: 5000, limit: 1000 },
     });
@@ -94,6 +94,17 @@ describe('the settings', () => {
     expect(loadSettings({}).access.required).toBe(false);
   });
 
+  it('take a user for migrations, and refuse a password without one', () => {
+    const migration = { username: 'migrator', password: 's3cret' };
+    expect(loadSettings({}).database.migration).toBeUndefined();
+    expect(
+      loadSettings({ DB_MIGRATION_USERNAME: 'migrator', DB_MIGRATION_PASSWORD: 's3cret' }).database.migration,
+    ).toEqual(migration);
+    expect(faultsOf({ DB_MIGRATION_PASSWORD: 's3cret' })).toEqual([
+      expect.stringMatching(/^DB_MIGRATION_PASSWORD: .*DB_MIGRATION_USERNAME/),
+    ]);
+  });
+
   it('take the secret of before beside the one of now, and no other way', () => {
     const both = { API_KEY_ENCRYPTION_SECRET: SECRET, API_KEY_ENCRYPTION_SECRET_PREVIOUS: `${SECRET} of before` };
     expect(loadSettings(both).access).toMatchObject({ secret: SECRET, previousSecret: `${SECRET} of before` });
@@ -125,15 +136,29 @@ describe('a fault of the settings', () => {
     expect(free.sort()).toEqual([
       'BATCH_ALLOWED_TARGETS',
       'BATCH_EMBEDDED_DIR',
+      'BATCH_HTTPS_CERT',
+      'BATCH_HTTPS_CLIENT_CA',
+      'BATCH_HTTPS_KEY',
+      'BATCH_RMQ_CA',
+      'BATCH_RMQ_CERT',
+      'BATCH_RMQ_KEY',
       'BATCH_RMQ_REPLY_TO',
       'BATCH_RPC_TCP_HOST',
       'BATCH_SERIAL_TARGETS',
       'BATCH_SERVICE_RMQ_QUEUE',
       'DB_HOST',
+      'DB_MIGRATION_PASSWORD',
+      'DB_MIGRATION_USERNAME',
       'DB_NAME',
       'DB_PASSWORD',
+      'DB_SSL_CA',
+      'DB_SSL_CERT',
+      'DB_SSL_KEY',
       'DB_USERNAME',
       'HTTP_HOST',
+      'REDIS_CA',
+      'REDIS_CERT',
+      'REDIS_KEY',
     ]);
     expect(faultsOf({ BATCH_SERVICE_RMQ_QUEUE: 'q'.repeat(201) })).toEqual([
       expect.stringMatching(
@@ -148,7 +173,7 @@ describe('a fault of the settings', () => {
       const [fault = ''] = faultsOf({ [name]: value });
       expect(fault).toMatch(
         new RegExp(
-          `^${name}: expected (?:a whole number from \\d+ to \\d+|true or false|(?:[a-z]+, )*[a-z]+ or [a-z]+|a URL that begins with .+|` +
+          `^${name}: expected (?:a whole number from \\d+ to \\d+|true or false|(?:[a-z-]+, )*[a-z-]+ or [a-z-]+|a URL that begins with .+|` +
             'a random text of at least 32 characters|a number of proxies from 1 to 10, or .+)(?:; got "[^"]+")?$',
         ),
       );
@@ -238,9 +263,21 @@ describe('where the service listens', () => {
       ]);
       const open = { HTTP_HOST: host, BATCH_RPC_TCP_HOST: host, BATCH_ALLOW_OPEN_ACCESS: 'true' };
       expect(loadSettings(open).http.host).toBe(host);
-      expect(loadSettings({ ...keys, HTTP_HOST: host, BATCH_RPC_TCP_HOST: host }).http.host).toBe(host);
+      expect(loadSettings({ ...keys, HTTP_HOST: host }).http.host).toBe(host);
     },
   );
+
+  it('may not be another address for RPC over TCP, which is not encrypted, unless that is allowed explicitly', () => {
+    const rpc = { ...keys, BATCH_RPC_TCP_HOST: '10.0.0.7' };
+    expect(faultsOf(rpc)).toEqual([
+      expect.stringMatching(
+        /^BATCH_RPC_TCP_HOST: .*not encrypted.*key can be read.*amqps:.*BATCH_ALLOW_OPEN_ACCESS=true$/,
+      ),
+    ]);
+    expect(faultsOf({ ...rpc, BATCH_ALLOW_OPEN_ACCESS: 'true' })).toEqual([]);
+    expect(faultsOf({ ...rpc, BATCH_ROLE: 'worker' })).toEqual([]);
+    expect(faultsOf({ ...rpc, BATCH_SERVICE_RMQ_URL: 'amqps://broker' })).toEqual([]);
+  });
 
   it.each(['127.0.0.1', '127.1.2.3', 'localhost', '::1'])('may be %s without keys', (host) => {
     expect(faultsOf({ HTTP_HOST: host, BATCH_RPC_TCP_HOST: host })).toEqual([]);

@@ -8,6 +8,7 @@ import { toProblem } from './filters/to-problem.js';
 const REQUEST_TIMEOUT_MS = 60_000;
 /** Longer than callers and proxies keep idle connections, as a rule a minute: or a request may meet one that is just being closed. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+const TLS_FAILURE = /^ERR_(?:SSL|TLS)_/;
 const PROBLEM_TYPE = 'application/problem+json';
 const EXPECTATION_FAILED = 417;
 
@@ -21,7 +22,9 @@ export function answerUnreadable(server: Server, metrics: MetricsService): void 
     return JSON.stringify({ ...problem, status });
   };
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+    // Without TLS nothing can be said to a caller whose handshake failed.
+    const unspeakable = error.code === 'ECONNRESET' || TLS_FAILURE.test(error.code ?? '');
+    if (unspeakable || !socket.writable) return void socket.destroy();
     const status = statusOf(error);
     const body = refuse(status, error.message);
     socket.end(

@@ -12,6 +12,9 @@ import { ServiceError } from '../../services/errors/service-error.js';
 import { DrainService } from '../../services/health/drain.service.js';
 import { MetricsService } from '../../services/observability/metrics.service.js';
 import { requestIdMiddleware } from '../../services/observability/request-id.middleware.js';
+import { roundTrips } from '../../services/values/round-trips.js';
+import { readExactly } from '../../services/values/parse-json.js';
+import { stringifyJson } from '../../services/values/exact-json.js';
 import { grantedAccess } from '../caller-access.js';
 import { MAX_NESTING, nestsDeeperThan } from '../nesting-depth.js';
 import { answerUnreadable } from './answer-unreadable.js';
@@ -33,8 +36,12 @@ const FOR_CALLERS = [`/${API_PREFIX}`, '/metrics'];
  * Sets up the REST side before the application is initialised: request ids, security headers, who calls and how often, bodies and
  * their limits, errors. In this order: who may not call, or not now, costs no memory.
  */
-export function configureHttp(app: NestExpressApplication, settings: Pick<Settings, 'intake' | 'access'>): void {
+export function configureHttp(
+  app: NestExpressApplication,
+  settings: Pick<Settings, 'intake' | 'access' | 'http'>,
+): void {
   app.disable('x-powered-by');
+  if (settings.http.trustProxy !== undefined) app.set('trust proxy', settings.http.trustProxy);
   app.use(requestIdMiddleware);
   app.use(securityHeaders());
   app.use(FOR_CALLERS, identifyCallers(app.get(AccessService)));
@@ -43,6 +50,7 @@ export function configureHttp(app: NestExpressApplication, settings: Pick<Settin
   app.use(`/${API_PREFIX}`, refuseOtherContent);
   app.use(FOR_CALLERS, boundInFlight(app.get(InFlightBudget), settings.intake.maxBodyKb));
   app.useBodyParser('json', jsonBodies(settings.intake.maxBodyKb));
+  app.use(`/${API_PREFIX}`, keepDigits);
   const metrics = app.get(MetricsService);
   app.useGlobalFilters(new ProblemFilter(metrics));
   answerUnreadable(app.getHttpServer(), metrics);
@@ -74,9 +82,10 @@ function jsonBodies(maxKb: number): BodyParserOptions {
     type: isReadable,
     // What is no object is refused by the intake, with the same words as over RPC.
     strict: false,
-    verify: (_request, _response, body, charset) => {
+    verify: (request, _response, body, charset) => {
       refuseOtherEncoding(body, charset);
       refuseDeepNesting(body);
+      noteInexact(request, body);
     },
   };
 }
@@ -97,3 +106,21 @@ function refuseDeepNesting(body: Buffer): void {
   if (!nestsDeeperThan(MAX_NESTING, body)) return;
   throw new ServiceError('MALFORMED_MESSAGE', `The body nests deeper than ${MAX_NESTING} levels`);
 }
+
+/** Bodies that the parser is about to alter. */
+const inexactBodies = new WeakMap<IncomingMessage, Buffer>();
+
+function noteInexact(request: IncomingMessage, body: Buffer): void {
+  if (!roundTrips(body.toString('latin1'))) inexactBodies.set(request, body);
+}
+
+/** Numbers are read and answered with all the digits that callers give. The parser has found out before that the body is JSON. */
+function keepDigits(request: Request, response: Response, next: NextFunction): void {
+  const body = inexactBodies.get(request);
+  if (body !== undefined) request.body = readExactly(withoutMark(body.toString('utf8')));
+  response.json = (answer: unknown) => response.type('application/json').send(stringifyJson(answer));
+  next();
+}
+
+/** The byte order mark, which the parser takes for none of the text. */
+const withoutMark = (text: string): string => (text.startsWith('\uFEFF') ? text.slice(1) : text);

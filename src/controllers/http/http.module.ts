@@ -6,12 +6,20 @@ import { QueueModule } from '../../services/queue/queue.module.js';
 import { AuditController } from './audit.controller.js';
 import { ChunksController } from './chunks.controller.js';
 import { LanesController } from './lanes.controller.js';
+import { NotificationsController } from './notifications.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { StatsController } from './stats.controller.js';
 
 /** REST. Health and metrics, which a worker has as well, are in `ProbesModule`. */
 @Module({
   imports: [IntakeModule, ExplainModule, OutcomesModule, QueueModule],
-  controllers: [OperationsController, ChunksController, LanesController, StatsController, AuditController],
+  controllers: [
+    OperationsController,
+    ChunksController,
+    LanesController,
+    NotificationsController,
+    StatsController,
+    AuditController,
+  ],
 })
 export class HttpModule {}

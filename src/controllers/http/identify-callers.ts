@@ -1,16 +1,26 @@
 import type { NextFunction, Request, Response } from 'express';
 import type { AccessService } from '../../services/access/access.service.js';
+import { ServiceError } from '../../services/errors/service-error.js';
 import { grantAccess } from '../caller-access.js';
 
 const BEARER = /^Bearer +(\S+) *$/i;
 
-/** Middleware that refuses a caller without a valid key, where keys are required, before any of its body is read. */
+/**
+ * Middleware that refuses a caller without a valid key, where keys are required, before any of its body is read. One that goes on
+ * loses its connection as well, and with it what it has not sent yet.
+ */
 export function identifyCallers(access: AccessService) {
-  return (request: Request, _response: Response, next: NextFunction): void => {
-    access.authenticate(apiKeyOf(request)).then((granted) => {
-      grantAccess(request, granted);
-      next();
-    }, next);
+  return (request: Request, response: Response, next: NextFunction): void => {
+    access.identify(apiKeyOf(request), request.ip ?? '').then(
+      (granted) => {
+        grantAccess(request, granted);
+        next();
+      },
+      (error: unknown) => {
+        if (error instanceof ServiceError && error.code === 'RATE_LIMITED') response.setHeader('connection', 'close');
+        next(error);
+      },
+    );
   };
 }
 

@@ -1,13 +1,14 @@
 import { Body, Controller, Delete, Get, HttpCode, HttpStatus, Param, Post, Query, Res } from '@nestjs/common';
 import { ApiBody, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
-import type { IBatchOperation, ICreateBatchOperationResult, IPage } from '../../interfaces/operation.js';
+import type { ICreateBatchOperationResult, IPage } from '../../interfaces/operation.js';
 import type { IOperationsPlan } from '../../interfaces/plan.js';
 import type { ICreateBatchOperationsResponse } from '../../interfaces/rpc.js';
 import type { Access } from '../../services/access/access.js';
 import { ExplainService } from '../../services/explain/explain.service.js';
 import { IntakeService } from '../../services/intake/intake.service.js';
 import { OperationsService } from '../../services/outcomes/operations.service.js';
+import type { GivenOperation } from '../../services/outcomes/to-operation.js';
 import { CallerAccess } from '../caller-access.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
@@ -105,7 +106,7 @@ export class OperationsController {
   list(
     @Query(queryPipe) query: ListOperationsQueryDto,
     @CallerAccess() access: Access,
-  ): Promise<IPage<IBatchOperation>> {
+  ): Promise<IPage<GivenOperation>> {
     return this.operations.list(query, access);
   }
 
@@ -122,7 +123,7 @@ export class OperationsController {
     @Param('id', OperationIdPipe) id: string,
     @Query(queryPipe) { wait }: WaitQueryDto,
     @CallerAccess() access: Access,
-  ): Promise<IBatchOperation> {
+  ): Promise<GivenOperation> {
     return wait === undefined || wait === 0 ? this.operations.get(id, access) : this.operations.wait(id, wait, access);
   }
 
@@ -132,7 +133,7 @@ export class OperationsController {
   @ApiParam(ID_PARAMETER)
   @ApiOkResponse({ type: OperationDto })
   @ApiProblems('INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_CANCELLABLE', 'LANE_BUSY')
-  cancel(@Param('id', OperationIdPipe) id: string, @CallerAccess() access: Access): Promise<IBatchOperation> {
+  cancel(@Param('id', OperationIdPipe) id: string, @CallerAccess() access: Access): Promise<GivenOperation> {
     return this.operations.cancel(id, access);
   }
 
@@ -146,7 +147,7 @@ export class OperationsController {
   @ApiParam(ID_PARAMETER)
   @ApiOkResponse({ type: OperationDto })
   @ApiProblems('INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_RETRYABLE', 'LANE_BUSY', ...BODY_REFUSALS)
-  retry(@Param('id', OperationIdPipe) id: string, @CallerAccess() access: Access): Promise<IBatchOperation> {
+  retry(@Param('id', OperationIdPipe) id: string, @CallerAccess() access: Access): Promise<GivenOperation> {
     return this.operations.retry(id, access);
   }
 }

@@ -1,9 +1,11 @@
-import type { INestApplication } from '@nestjs/common';
+import { HttpStatus, type INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { EVENTS_EXCHANGE, settledRoutingKey } from '../../interfaces/settled-event.js';
 import { EVERY_TARGET_EXTENSION, SCOPE_EXTENSION, SECURITY_SCHEMES } from '../require-scope.js';
 import { ServiceErrorDto } from './dto/create-operations.dto.js';
 import { OperationsSettledMessageDto } from './dto/settled-message.dto.js';
+
+const DOCS_PATH = 'api/docs';
 
 const DESCRIPTION = `Takes single writes from many services and lands them in PostgreSQL as a few set-based statements: in
 order, exactly once, each caller told what became of its own.
@@ -12,14 +14,20 @@ Errors are \`application/problem+json\` with a stable \`code\`; RPC answers the 
 operations is announced in the exchange \`${EVENTS_EXCHANGE}\`, routing key \`${settledRoutingKey('<source>')}\`, as
 \`OperationsSettledMessageDto\`. Every answer carries the header \`x-request-id\`; one sent with the request is kept, and names the request in the log.
 Where API keys are required, a request carries one as \`Authorization: Bearer bsk_…\` or \`X-API-Key: bsk_…\`; each endpoint tells the
-scope that it needs. A path that is not there, or not with this method, is answered with 404 and \`ROUTE_NOT_FOUND\`.`;
+scope that it needs. A path that is not there is answered with 404 and \`ROUTE_NOT_FOUND\`; one that does not take the method with 405,
+\`METHOD_NOT_ALLOWED\` and the header \`Allow\`.`;
 
 /** Serves `/api/docs` for people and `/api/docs-json` for programs. */
 export function setUpSwagger(app: INestApplication): void {
-  SwaggerModule.setup('api/docs', app, () => describeApi(app), {
-    jsonDocumentUrl: 'api/docs-json',
-    yamlDocumentUrl: 'api/docs-yaml',
+  SwaggerModule.setup(DOCS_PATH, app, () => describeApi(app), {
+    jsonDocumentUrl: `${DOCS_PATH}-json`,
+    yamlDocumentUrl: `${DOCS_PATH}-yaml`,
     customSiteTitle: 'Batch Service',
+  });
+  // Who opens the address in a browser is looking for it.
+  const adapter = app.getHttpAdapter();
+  adapter.get('/', (_request: unknown, response: unknown) => {
+    adapter.redirect(response, HttpStatus.FOUND, `/${DOCS_PATH}`);
   });
 }
 

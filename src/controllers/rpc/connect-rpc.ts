@@ -1,5 +1,6 @@
 import type { INestApplication, INestMicroservice } from '@nestjs/common';
 import type { MicroserviceOptions } from '@nestjs/microservices';
+import { AccessService } from '../../services/access/access.service.js';
 import { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
 import type { Settings } from '../../services/config/settings.js';
 import { MetricsService } from '../../services/observability/metrics.service.js';
@@ -20,7 +21,9 @@ function createServer(app: INestApplication, settings: Settings): RabbitmqServer
   const { rabbitmq } = settings;
   const metrics = app.get(MetricsService, { strict: false });
   const budget = app.get(InFlightBudget, { strict: false });
-  if (rabbitmq === undefined) return new TcpServer(settings, metrics, budget);
+  if (rabbitmq === undefined) {
+    return new TcpServer(settings, metrics, app.get(AccessService, { strict: false }), budget);
+  }
   return new RabbitmqServer(
     { ...settings, rabbitmq },
     app.get(RabbitmqService, { strict: false }),

@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { ServiceError } from '../../services/errors/service-error.js';
+import { ExactJson, stringifyJson } from '../../services/values/exact-json.js';
+import { parseJson } from '../../services/values/parse-json.js';
 import { MAX_NESTING, nestsDeeperThan } from '../nesting-depth.js';
 
 /** It returns with the answer, whatever becomes of the request; a UUID has 36. */
@@ -45,7 +47,7 @@ export function notUtf8(): ServiceError {
 
 function parse(body: Buffer): unknown {
   try {
-    return JSON.parse(body.toString('utf8'));
+    return parseJson(body.toString('utf8'));
   } catch (error) {
     throw new ServiceError('MALFORMED_MESSAGE', `The message is not JSON: ${(error as Error).message}`, undefined, {
       cause: error,
@@ -54,6 +56,7 @@ function parse(body: Buffer): unknown {
 }
 
 function toPacket(message: unknown): RpcPacket {
+  if (message instanceof ExactJson) throw new ServiceError('MALFORMED_MESSAGE', 'The message has one field twice');
   if (typeof message !== 'object' || message === null || !('pattern' in message)) {
     throw new ServiceError(
       'MALFORMED_MESSAGE',
@@ -73,7 +76,7 @@ function toPacket(message: unknown): RpcPacket {
 }
 
 function parseId(id: unknown): unknown {
-  const { length } = typeof id === 'string' ? id : JSON.stringify(id);
+  const { length } = typeof id === 'string' ? id : stringifyJson(id);
   if (length <= LONGEST_ID) return id;
   throw new ServiceError(
     'MALFORMED_MESSAGE',

@@ -3,6 +3,7 @@ import { JsonSocket } from '@nestjs/microservices';
 import type { IServiceError } from '../../interfaces/error.js';
 import type { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
 import { ServiceError } from '../../services/errors/service-error.js';
+import { stringifyJson } from '../../services/values/exact-json.js';
 import { decodePacket, type RpcPacket } from './decode-packet.js';
 import { FRAME_TIMEOUT_MS, FrameInArrival } from './frame-in-arrival.js';
 import { FrameScanner } from './frame-scanner.js';
@@ -37,6 +38,8 @@ export interface SizedPacket extends RpcPacket {
 export class FramedSocket extends JsonSocket {
   /** The requests of this connection that are being answered. */
   readonly inFlight = new InFlight();
+  /** Where the caller is. Node forgets it when the connection closes. */
+  readonly address: string;
   private readonly scanner: FrameScanner;
   private readonly arrival: FrameInArrival;
   private broken = false;
@@ -52,6 +55,7 @@ export class FramedSocket extends JsonSocket {
     private readonly onRefused: (error: IServiceError) => void,
   ) {
     super(socket, { maxBufferSize: maxKb * 1024 + READ_AHEAD });
+    this.address = socket.remoteAddress ?? '';
     // An answer would wait for the acknowledgement of the one before: up to 40 ms.
     socket.setNoDelay(true);
     this.scanner = new FrameScanner(maxKb);
@@ -77,7 +81,7 @@ export class FramedSocket extends JsonSocket {
 
   protected override handleSend(message: unknown, callback?: (error?: unknown) => void): void {
     const { socket } = this;
-    const text = JSON.stringify(message);
+    const text = stringifyJson(message);
     socket.write(`${text.length}#${text}`, 'utf-8', callback);
     if (socket.writableLength > MOST_UNTAKEN_BYTES) return void socket.destroy();
     if (socket.writableLength <= MANY_UNTAKEN_BYTES || socket.isPaused()) return;
@@ -88,12 +92,27 @@ export class FramedSocket extends JsonSocket {
   protected override handleDataError(error: unknown, options?: { destroy?: boolean }): void {
     if (options?.destroy === true) return super.handleDataError(error, options);
     if (this.broken) return;
+    this.stopReading();
+    this.refuse(error);
+    this.partWhenAnswered();
+  }
+
+  /** Reads nothing more, and ends the connection when what stood before is answered. */
+  finish(): void {
+    if (this.broken) return;
+    this.stopReading();
+    this.partWhenAnswered();
+  }
+
+  private stopReading(): void {
     this.broken = true;
     this.arrival.count(undefined);
     // NestJS' own, which it offers no way to empty: it would outlive what it is counted for.
     Reflect.set(this, 'buffer', '');
-    this.refuse(error);
-    // Not as NestJS does it, which takes the caller's fault for an error of its own.
+  }
+
+  /** Not as NestJS does it, which takes the caller's fault for an error of its own. */
+  private partWhenAnswered(): void {
     void this.inFlight.drained(LAST_ANSWERS_TIMEOUT_MS).then(() => this.part());
   }
 

@@ -1,6 +1,6 @@
 import { Controller, UseFilters, UseGuards } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
-import type { IBatchOperation, ICreateBatchOperationResult } from '../../interfaces/operation.js';
+import type { ICreateBatchOperationResult } from '../../interfaces/operation.js';
 import type { IOperationsPlan } from '../../interfaces/plan.js';
 import { RPC_PATTERNS, type ICreateBatchOperationsResponse } from '../../interfaces/rpc.js';
 import type { Access } from '../../services/access/access.js';
@@ -9,6 +9,7 @@ import { ExplainService } from '../../services/explain/explain.service.js';
 import { IntakeService } from '../../services/intake/intake.service.js';
 import type { PipelinePlace } from '../../services/intake/submission-pipeline.js';
 import { OperationsService } from '../../services/outcomes/operations.service.js';
+import type { GivenOperation } from '../../services/outcomes/to-operation.js';
 import { AccessGuard } from '../access.guard.js';
 import { CallerAccess } from '../caller-access.js';
 import { parseOperationId } from '../operation-id.js';
@@ -57,25 +58,25 @@ export class OperationsRpcController {
 
   @MessagePattern(RPC_PATTERNS.getOperation)
   @RequireScope('read')
-  async get(@Payload() request: unknown, @CallerAccess() access: Access): Promise<IBatchOperation> {
+  async get(@Payload() request: unknown, @CallerAccess() access: Access): Promise<GivenOperation> {
     return this.operations.get(operationIdOf(request), access);
   }
 
   @MessagePattern(RPC_PATTERNS.waitForOperation)
   @RequireScope('read')
-  async wait(@Payload() request: unknown, @CallerAccess() access: Access): Promise<IBatchOperation> {
+  async wait(@Payload() request: unknown, @CallerAccess() access: Access): Promise<GivenOperation> {
     return this.operations.wait(operationIdOf(request), timeoutOf(request), access);
   }
 
   @MessagePattern(RPC_PATTERNS.cancelOperation)
   @RequireScope('write')
-  async cancel(@Payload() request: unknown, @CallerAccess() access: Access): Promise<IBatchOperation> {
+  async cancel(@Payload() request: unknown, @CallerAccess() access: Access): Promise<GivenOperation> {
     return this.operations.cancel(operationIdOf(request), access);
   }
 
   @MessagePattern(RPC_PATTERNS.retryOperation)
   @RequireScope('write')
-  async retry(@Payload() request: unknown, @CallerAccess() access: Access): Promise<IBatchOperation> {
+  async retry(@Payload() request: unknown, @CallerAccess() access: Access): Promise<GivenOperation> {
     return this.operations.retry(operationIdOf(request), access);
   }
 }

@@ -4,7 +4,9 @@ import { isObservable, lastValueFrom } from 'rxjs';
 import type { IServiceError } from '../../interfaces/error.js';
 import { RPC_PATTERNS } from '../../interfaces/rpc.js';
 import { cutText } from '../../services/errors/cut-text.js';
+import { didYouMean } from '../../services/errors/nearest-name.js';
 import { ServiceError } from '../../services/errors/service-error.js';
+import { stringifyJson } from '../../services/values/exact-json.js';
 import { toServiceError } from '../to-service-error.js';
 
 /** What a caller gets, in the form in which NestJS clients expect it. */
@@ -50,7 +52,7 @@ export function refusal(error: unknown): RpcAnswer {
 /** The answer as JSON, or a refusal where it cannot be written. */
 export function encodeAnswer(answer: RpcAnswer): Buffer {
   try {
-    return Buffer.from(JSON.stringify(answer));
+    return Buffer.from(stringifyJson(answer));
   } catch (error) {
     return Buffer.from(JSON.stringify(refusal(error)));
   }
@@ -62,7 +64,7 @@ function unknownPattern(pattern: string): ServiceError {
   const known = Object.values(RPC_PATTERNS);
   return new ServiceError(
     'UNKNOWN_PATTERN',
-    `There is no pattern '${shortened(pattern)}'; there are ${known.join(', ')}`,
+    `There is no pattern '${shortened(pattern)}'; there are ${known.join(', ')}${didYouMean(pattern, known)}`,
     { patterns: known },
   );
 }

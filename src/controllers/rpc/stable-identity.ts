@@ -1,5 +1,6 @@
 import { v5 as uuidFrom } from 'uuid';
 import { RPC_PATTERNS } from '../../interfaces/rpc.js';
+import { ExactJson } from '../../services/values/exact-json.js';
 import type { RpcPacket } from './decode-packet.js';
 
 export interface Identified {
@@ -54,5 +55,5 @@ function lacksId(operation: unknown): operation is Record<string, unknown> {
 
 /** What is none is refused by the intake, in its own words. */
 function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactJson);
 }

@@ -1,47 +1,56 @@
 import { once } from 'node:events';
 import type { Server, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ServerTCP, type TcpSocket } from '@nestjs/microservices';
+import { ServerTCP } from '@nestjs/microservices';
 import { InvalidTcpDataReceptionException } from '@nestjs/microservices/errors/invalid-tcp-data-reception.exception.js';
 import type { IServiceError } from '../../interfaces/error.js';
+import type { AccessService } from '../../services/access/access.service.js';
 import { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
 import type { Settings } from '../../services/config/settings.js';
 import { ServiceError } from '../../services/errors/service-error.js';
 import type { MetricsService } from '../../services/observability/metrics.service.js';
 import { requestIdFrom, runInRequest } from '../../services/observability/request-context.js';
+import { SparseLog } from '../../services/observability/sparse-log.js';
+import { grantAccess, grantedAccess } from '../caller-access.js';
 import { FramedSocket, type SizedPacket } from './framed-socket.js';
 import { InFlight } from './in-flight.js';
 import { KeyedTcpContext } from './keyed-tcp-context.js';
 import { refusal, runHandler, type RpcAnswer } from './rpc-answer.js';
 import { withinBudget } from './within-budget.js';
 
-export type TcpServerSettings = Pick<Settings, 'rpcTcp' | 'intake' | 'shutdownTimeoutMs'>;
+export type TcpServerSettings = Pick<Settings, 'rpcTcp' | 'intake' | 'access' | 'shutdownTimeoutMs'>;
 
 /** A peer that does not take its last answers is not waited for longer. */
 const FLUSH_TIMEOUT_MS = 1000;
 
-/** More are cut off at once: who connects has shown no key yet. A calling process needs one. */
+/** A calling process needs one. */
 export const MAX_CONNECTIONS = 1000;
+
+/** While a key is looked up, the request counts for all whose keys are: they cannot keep out those that are known. */
+const UNIDENTIFIED = Symbol('callers whose keys are looked up');
 
 /**
  * NestJS' TCP server with the answers of the RabbitMQ one, for use without a broker. It promises that every readable request
- * is answered, that what one connection sends harms no other, and that stopping answers what was begun before sockets close. An
- * event that is refused can only be logged: TCP has no queue to keep it in.
+ * is answered, that what one connection sends harms no other, that callers without a valid key take neither room nor log from
+ * the others, and that stopping answers what was begun before sockets close. An event that is refused can only be logged: TCP has no
+ * queue to keep it in.
  */
 export class TcpServer extends ServerTCP {
   private readonly inFlight = new InFlight();
+  private readonly strangers = new SparseLog(this.logger);
+  /** Connections on which no request was let in yet, the oldest first. */
+  private readonly unproven = new Set<Socket>();
   private closing = false;
   private closed: Promise<void> | undefined;
 
   constructor(
     private readonly settings: TcpServerSettings,
     private readonly metrics: MetricsService,
+    private readonly access: Pick<AccessService, 'identify'>,
     private readonly budget = new InFlightBudget(settings),
   ) {
     super(settings.rpcTcp);
-    const server = this.unwrap<Server>();
-    server.maxConnections = MAX_CONNECTIONS;
-    server.on('drop', () => this.refuseConnection());
+    this.unwrap<Server>().on('connection', (socket) => this.makeRoom(socket));
   }
 
   override handleMessage(socket: FramedSocket, message: unknown): Promise<void> {
@@ -57,7 +66,7 @@ export class TcpServer extends ServerTCP {
 
   protected override getSocketInstance(socket: Socket): FramedSocket {
     return new FramedSocket(socket, this.settings.intake.maxBodyKb, this.budget, (error) => {
-      this.logger.log({ message: `A frame was refused: ${error.code}`, code: error.code });
+      this.strangers.log({ message: `A frame was refused: ${error.code}`, code: error.code });
       this.count(error);
     });
   }
@@ -68,21 +77,26 @@ export class TcpServer extends ServerTCP {
     else this.logger.error(error);
   }
 
-  private async serve(socket: TcpSocket, packet: SizedPacket): Promise<void> {
-    const answer = await this.answer(socket, packet);
-    if (answer.err !== undefined) this.count(answer.err);
-    if (packet.id !== undefined) return reply(socket, packet.id, answer);
-    if (answer.err !== undefined) {
-      const { code } = answer.err;
-      // What a refusal says may quote the caller's values, so the log has the code only.
-      this.logger.warn({ msg: `An event was refused and is lost: ${code}`, code });
-    }
+  private async serve(socket: FramedSocket, packet: SizedPacket): Promise<void> {
+    const context = new KeyedTcpContext([socket, packet.pattern, undefined], packet.apiKey);
+    const answer = await this.answer(socket, packet, context);
+    if (answer.err !== undefined) this.report(answer.err, packet, context);
+    if (packet.id !== undefined) reply(socket, packet.id, answer);
+    if (answer.err?.code === 'RATE_LIMITED' && this.unproven.has(socket.socket)) socket.finish();
   }
 
-  private async answer(socket: TcpSocket, { pattern, id, data, apiKey, bytes }: SizedPacket): Promise<RpcAnswer> {
-    return runInRequest(requestIdFrom(id), () => {
+  private async answer(
+    socket: FramedSocket,
+    { pattern, id, data, bytes }: SizedPacket,
+    context: KeyedTcpContext,
+  ): Promise<RpcAnswer> {
+    return runInRequest(requestIdFrom(id), async () => {
       if (this.closing) return refusal(new ServiceError('SHUTTING_DOWN', 'The service is stopping; try again'));
-      const context = new KeyedTcpContext([socket, pattern, undefined], apiKey);
+      try {
+        await this.identify(socket, context, bytes);
+      } catch (error) {
+        return refusal(error);
+      }
       return withinBudget(
         () => this.budget.take(bytes),
         () => runHandler(this.messageHandlers.get(pattern), pattern, data, context),
@@ -90,9 +104,35 @@ export class TcpServer extends ServerTCP {
     });
   }
 
-  private refuseConnection(): void {
+  /** @throws ServiceError for a caller without a valid key, before its request takes any room of the others */
+  private async identify(socket: FramedSocket, context: KeyedTcpContext, bytes: number): Promise<void> {
+    const release = this.settings.access.required ? this.budget.take(bytes, UNIDENTIFIED) : undefined;
+    try {
+      grantAccess(context, await this.access.identify(context.apiKey, socket.address));
+    } finally {
+      release?.();
+    }
+    this.unproven.delete(socket.socket);
+  }
+
+  /** What a refusal says may quote the caller's values, so the log has the code only. */
+  private report(refused: IServiceError, { id }: SizedPacket, context: KeyedTcpContext): void {
+    const { code } = refused;
+    this.count(refused);
+    if (grantedAccess(context) === undefined) this.strangers.log({ message: `A request was refused: ${code}`, code });
+    else if (id === undefined) this.logger.warn({ msg: `An event was refused and is lost: ${code}`, code });
+  }
+
+  /** Where there are too many connections, the oldest of those goes on which no request was let in; that may be the new one. */
+  private makeRoom(connected: Socket): void {
+    this.unproven.add(connected);
+    connected.once('close', () => this.unproven.delete(connected));
+    if (this.openSockets.size <= MAX_CONNECTIONS) return;
+    const [oldest = connected] = this.unproven;
+    oldest.destroy();
+    this.openSockets.delete(oldest);
     const code = 'OVERLOADED';
-    this.logger.log({ message: `A connection was refused: there are ${MAX_CONNECTIONS}`, code });
+    this.strangers.log({ message: `A connection was cut off: there are ${MAX_CONNECTIONS}`, code });
     this.metrics.recordRequestRefused('tcp', code);
   }
 
@@ -123,7 +163,7 @@ export class TcpServer extends ServerTCP {
   }
 }
 
-function reply(socket: TcpSocket, id: unknown, answer: RpcAnswer): void {
+function reply(socket: FramedSocket, id: unknown, answer: RpcAnswer): void {
   try {
     socket.sendMessage({ ...answer, id });
   } catch (error) {

@@ -8,6 +8,7 @@ import { FULL_ACCESS, type Access, type Scope } from './access.js';
 import { parseApiKey, type ApiKey } from './api-key.js';
 import { selectCredentials, selectUnreadable } from './api-keys.sql.js';
 import { CredentialCache, type Credential } from './credential-cache.js';
+import { RefusalsByAddress } from './refusals-by-address.js';
 import { hashOf, openHash, sealingKey, type SealedHash, type SealingKey } from './sealed-hash.js';
 import { describeUnreadable } from './unreadable-keys.js';
 
@@ -25,8 +26,8 @@ interface CredentialRow extends Omit<Credential, 'access' | 'secretHash'>, Seale
 
 /**
  * Tells from its API key what a caller may do. It promises that a key counts only while it is stored, not revoked and not expired
- * (a revocation within `REVOCATION_DELAY_MS`), and that neither time nor words tell an unknown key from a wrong secret. Where
- * settings require no keys, nobody is asked for one.
+ * (a revocation within `REVOCATION_DELAY_MS`), and that neither time nor words tell an unknown key from a wrong secret. Who has
+ * none is limited by address. Where settings require no keys, nobody is asked for one.
  */
 @Injectable()
 export class AccessService implements OnApplicationBootstrap {
@@ -39,11 +40,14 @@ export class AccessService implements OnApplicationBootstrap {
     limit: MAX_REMEMBERED,
   });
 
+  private readonly refusals: RefusalsByAddress;
+
   constructor(
     private readonly database: DatabaseService,
     @Inject(SETTINGS) private readonly settings: Pick<Settings, 'access' | 'rabbitmq'>,
   ) {
-    const { secret, previousSecret } = settings.access;
+    const { secret, previousSecret, keylessRateLimit: limit, rateLimitWindowMs: windowMs } = settings.access;
+    this.refusals = new RefusalsByAddress({ limit, windowMs });
     this.sealingKeys = [secret, previousSecret].filter((given) => given !== undefined).map(sealingKey);
   }
 
@@ -57,8 +61,22 @@ export class AccessService implements OnApplicationBootstrap {
 
   /**
    * @param given the key as the caller sent it; undefined: none
-   * @throws ServiceError API_KEY_REQUIRED, INVALID_API_KEY; what the database throws when it cannot be asked
+   * @param address where the caller is
+   * @throws ServiceError API_KEY_REQUIRED, INVALID_API_KEY; RATE_LIMITED instead, when the address has had too many of both; what
+   * the database throws when it cannot be asked
    */
+  async identify(given: unknown, address: string): Promise<Access> {
+    try {
+      return await this.authenticate(given);
+    } catch (error) {
+      // A key is looked at even beyond the limit: behind a proxy, callers with a key have the address of those without one.
+      const waitMs = error instanceof ServiceError ? this.refusals.count(address) : undefined;
+      if (waitMs === undefined) throw error;
+      throw addressLimited(address, waitMs, this.settings.access);
+    }
+  }
+
+  /** `identify`, where nobody counts. */
   async authenticate(given: unknown): Promise<Access> {
     if (!this.settings.access.required) return FULL_ACCESS;
     // Without one no key could be checked; the settings refuse it.
@@ -116,6 +134,17 @@ export class AccessService implements OnApplicationBootstrap {
       },
     }));
   }
+}
+
+function addressLimited(address: string, waitMs: number, access: Settings['access']): ServiceError {
+  const { keylessRateLimit: limit, rateLimitWindowMs: windowMs } = access;
+  const seconds = Math.max(1, Math.ceil(waitMs / 1000));
+  return new ServiceError(
+    'RATE_LIMITED',
+    `${address} has made ${limit} requests without a valid API key within ${windowMs} ms, as many as BATCH_KEYLESS_RATE_LIMIT ` +
+      `allows; send a valid key, or send it again in ${seconds} s`,
+    { limit, windowMs, retryAfterMs: seconds * 1000 },
+  );
 }
 
 function invalid(message: string): ServiceError {

@@ -14,7 +14,7 @@ export interface CredentialCacheOptions {
   load: (ids: readonly string[]) => Promise<readonly Credential[]>;
   /** How long what was read counts, ids that are unknown too. */
   ttlMs: number;
-  /** Entries at most; the oldest goes. */
+  /** Entries at most, of credentials and of ids that are unknown, each; the oldest goes. */
   limit: number;
   /** Milliseconds of a clock that never goes back. */
   now?: () => number;
@@ -27,10 +27,11 @@ interface Entry {
 
 /**
  * Credentials as they were a moment ago. It promises one query at a time for all who ask meanwhile, so that callers with made-up
- * keys take no more than one connection from the others, and a bounded memory.
+ * keys take no more than one connection from the others, a bounded memory, and no place of a credential that is remembered.
  */
 export class CredentialCache {
-  private readonly entries = new Map<string, Entry>();
+  private readonly known = new Map<string, Entry>();
+  private readonly unknown = new Map<string, Entry>();
   private readonly now: () => number;
   private asked = new Set<string>();
   private running: Promise<unknown> = Promise.resolve();
@@ -41,12 +42,12 @@ export class CredentialCache {
   }
 
   get size(): number {
-    return this.entries.size;
+    return this.known.size + this.unknown.size;
   }
 
   /** @throws what `load` throws */
   async find(id: string): Promise<Credential | undefined> {
-    const entry = this.entries.get(id);
+    const entry = this.known.get(id) ?? this.unknown.get(id);
     if (entry !== undefined && entry.until > this.now()) return entry.credential;
     this.asked.add(id);
     this.next ??= this.loadNext();
@@ -73,10 +74,12 @@ export class CredentialCache {
   }
 
   private remember(id: string, entry: Entry): void {
-    this.entries.delete(id);
-    this.entries.set(id, entry);
-    if (this.entries.size <= this.options.limit) return;
-    const [oldest] = this.entries.keys();
-    if (oldest !== undefined) this.entries.delete(oldest);
+    this.known.delete(id);
+    this.unknown.delete(id);
+    const entries = entry.credential === undefined ? this.unknown : this.known;
+    entries.set(id, entry);
+    if (entries.size <= this.options.limit) return;
+    const [oldest] = entries.keys();
+    if (oldest !== undefined) entries.delete(oldest);
   }
 }

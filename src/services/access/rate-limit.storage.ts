@@ -4,6 +4,8 @@ import { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes, type RateLimiterAbstract } from 'rate-limiter-flexible';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { redactUrl } from '../observability/redact-url.js';
+import { redisTls } from '../tls/client-tls.js';
+import { redisReason } from '../tls/tls-refusal.js';
 
 type CountedRequest = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 
@@ -24,17 +26,17 @@ export class RateLimitStorage implements ThrottlerStorage, OnApplicationShutdown
   private redis: Redis | undefined;
   private outage = false;
 
-  constructor(@Inject(SETTINGS) private readonly settings: Pick<Settings, 'access' | 'redisUrl' | 'database'>) {
+  constructor(@Inject(SETTINGS) private readonly settings: Pick<Settings, 'access' | 'redis' | 'database'>) {
     const { required, rateLimit, rateLimitWindowMs } = settings.access;
     const limits = { points: rateLimit, duration: Math.ceil(rateLimitWindowMs / 1000) };
     const memory = new RateLimiterMemory(limits);
-    const { redisUrl } = settings;
+    const { redis } = settings;
     // Without a limit nothing is counted, so there is nothing to share.
-    if (redisUrl === undefined || !required || rateLimit === 0) {
+    if (redis === undefined || !required || rateLimit === 0) {
       this.limiter = memory;
       return;
     }
-    this.redis = this.connect(redisUrl);
+    this.redis = this.connect(redis);
     this.limiter = new RateLimiterRedis({
       ...limits,
       storeClient: this.redis,
@@ -70,8 +72,9 @@ export class RateLimitStorage implements ThrottlerStorage, OnApplicationShutdown
     }
   }
 
-  private connect(url: string): Redis {
-    const client = new Redis(url, {
+  private connect(redis: NonNullable<Settings['redis']>): Redis {
+    const client = new Redis(redis.url, {
+      ...redisTls(redis),
       connectionName: `batch-service:${this.settings.database.name}:requests`,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
@@ -93,8 +96,9 @@ export class RateLimitStorage implements ThrottlerStorage, OnApplicationShutdown
   private reportOutage(error: Error): void {
     if (this.outage) return;
     this.outage = true;
+    const { url = '' } = this.settings.redis ?? {};
     this.logger.warn(
-      `Redis at ${redactUrl(this.settings.redisUrl ?? '')} is out of reach (${error.message}): ` +
+      `Redis at ${redactUrl(url)} is out of reach (${redisReason(error, url)}): ` +
         'each process limits the requests of an API key by itself until it is back',
     );
   }

@@ -30,6 +30,8 @@ interface Snapshot {
   graph: CatalogGraph;
   /** What was read of tables so far; undefined when a table is no longer as the graph has it. */
   tables: Map<string, Promise<Table | undefined>>;
+  /** See `tableIds`; undefined until somebody asks. */
+  targets?: string[];
   /** `RELATION_MARK` of each of these tables. */
   marks: Map<string, string>;
 }
@@ -82,6 +84,16 @@ export class CatalogService {
     const table = (await this.tables([target])).get(target);
     if (table === undefined || table instanceof ServiceError) throw table ?? unknownTarget(target);
     return table;
+  }
+
+  /** The tables (`Table.id`) that operations may name, as far as they are known at this moment. */
+  tableIds(): readonly string[] {
+    const { snapshot } = this;
+    if (snapshot === undefined) return [];
+    snapshot.targets ??= [...snapshot.graph.relations]
+      .filter(([id, relation]) => isTable(snapshot.graph, id) && this.allowed.includes(relation))
+      .map(([id]) => id);
+    return snapshot.targets;
   }
 
   /** The lane of each of these tables (`Table.id`), also of those that do not exist. */
@@ -204,7 +216,7 @@ export class CatalogService {
     const kind = ownValue(OTHER_KINDS, this.snapshot?.graph.relations.get(id)?.kind ?? '');
     return kind === undefined
       ? unknownTarget(target)
-      : unknownTarget(target, `${shown(target)} is ${kind}, not a table`);
+      : unknownTarget(target, { reason: `${shown(target)} is ${kind}, not a table`, kind });
   }
 }
 
@@ -241,10 +253,11 @@ function readTables(database: DatabaseService, { graph, tables, marks }: Snapsho
   }
 }
 
-function unknownTarget(target: string, reason = `There is no table ${shown(target)}`): ServiceError {
+function unknownTarget(target: string, other?: { reason: string; kind: string }): ServiceError {
+  const reason = other?.reason ?? `There is no table ${shown(target)}`;
   return new ServiceError(
     'UNKNOWN_TARGET',
     `${reason}. Write table (in schema public) or schema.table, in the letters in which the table was created`,
-    { target },
+    { target, ...(other && { kind: other.kind }) },
   );
 }

@@ -11,6 +11,15 @@ export interface Listener {
   host: string;
 }
 
+/** RPC over TCP has no TLS, and each request carries its key. */
+export function plainRpcFaults({ variable, host }: Listener, allowed: boolean): string[] {
+  if (allowed || isLoopback(host)) return [];
+  return [
+    `${variable}: other machines reach ${host}, and RPC over TCP is not encrypted: an API key can be read on its way. Listen on 127.0.0.1, ` +
+      'or use RabbitMQ with amqps:, or, where a network of your own protects it, set BATCH_ALLOW_OPEN_ACCESS=true',
+  ];
+}
+
 /** What is wrong with listeners that other machines reach, where nobody needs an API key. */
 export function openAccessFaults(listeners: readonly Listener[], allowed: boolean): string[] {
   if (allowed) return [];

@@ -2,9 +2,12 @@ import { z } from 'zod';
 import { TargetList } from '../catalog/target-list.js';
 import { shown } from '../catalog/shown.js';
 import { didYouMean } from '../errors/nearest-name.js';
+import { DB_SSL_MODES, type DatabaseSsl } from '../tls/client-tls.js';
+import type { Certificates } from '../tls/certificates.js';
 import { ownValue } from '../values/own-value.js';
+import { certificateFaults, readCertificates, type ServiceCertificates } from './certificate-settings.js';
 import { InvalidSettingsError } from './invalid-settings.error.js';
-import { openAccessFaults, type Listener } from './open-access.js';
+import { openAccessFaults, plainRpcFaults, type Listener } from './open-access.js';
 import { trustedProxies, type TrustedProxies } from './trusted-proxies.js';
 import { unknownVariableFaults } from './unknown-variables.js';
 
@@ -55,13 +58,22 @@ export const environmentSchema = z.object({
   DB_NAME: z.string().default('batch_service'),
   DB_USERNAME: z.string().default('postgres'),
   DB_PASSWORD: z.string().default(''),
-  DB_SSL: flag(false),
+  DB_SSL: oneOf(DB_SSL_MODES, 'disable'),
+  DB_SSL_CA: z.string().optional(),
+  DB_SSL_CERT: z.string().optional(),
+  DB_SSL_KEY: z.string().optional(),
   DB_POOL_SIZE: count(10, 3, 500),
   DB_WAIT_TIMEOUT: count(30_000, 0, 600_000),
   BATCH_RUN_MIGRATIONS: optionalFlag(),
+  DB_MIGRATION_USERNAME: z.string().optional(),
+  DB_MIGRATION_PASSWORD: z.string().optional(),
+  DB_MIGRATION_WAIT_TIMEOUT: count(600_000, 0, 86_400_000),
   BATCH_EMBEDDED_DIR: z.string().default('.data/postgres'),
 
   REDIS_URL: url('redis:', 'rediss:'),
+  REDIS_CA: z.string().optional(),
+  REDIS_CERT: z.string().optional(),
+  REDIS_KEY: z.string().optional(),
 
   BATCH_SERVICE_RMQ_URL: url('amqp:', 'amqps:'),
   BATCH_SERVICE_RMQ_QUEUE: expecting(
@@ -77,13 +89,20 @@ export const environmentSchema = z.object({
       .default('')
       .refine((text) => listOf(text).length <= 20 && listOf(text).every((name) => Buffer.byteLength(name) <= 255)),
   ),
+  BATCH_RMQ_CA: z.string().optional(),
+  BATCH_RMQ_CERT: z.string().optional(),
+  BATCH_RMQ_KEY: z.string().optional(),
   BATCH_RPC_TCP_HOST: z.string().default('127.0.0.1'),
   BATCH_RPC_TCP_PORT: port(3001),
   BATCH_NOTIFICATION_TCP_URL: url('tcp:'),
+  BATCH_NOTIFICATION_MAX_KB: count(1024, 64, 131_072),
 
   BATCH_ROLE: oneOf(ROLES, 'all'),
   HTTP_HOST: z.string().optional(),
   HTTP_PORT: port(3000),
+  BATCH_HTTPS_CERT: z.string().optional(),
+  BATCH_HTTPS_KEY: z.string().optional(),
+  BATCH_HTTPS_CLIENT_CA: z.string().optional(),
   BATCH_WORKER_HEALTH_PORT: expecting('a whole number from 1 to 65535', whole(1, 65_535).optional()),
 
   BATCH_PROCESS_OPERATION_INTERVAL: count(5000, 10, 3_600_000),
@@ -122,6 +141,7 @@ export const environmentSchema = z.object({
   ),
   BATCH_RATE_LIMIT: count(10_000, 0, 100_000_000),
   BATCH_RATE_LIMIT_WINDOW: count(10_000, 1000, 3_600_000),
+  BATCH_KEYLESS_RATE_LIMIT: count(100, 0, 100_000_000),
 
   BATCH_RETENTION_COMPLETED_HOURS: count(168, 0, 87_600),
   BATCH_RETENTION_FAILED_HOURS: count(720, 0, 87_600),
@@ -144,14 +164,18 @@ export interface Settings {
     name: string;
     username: string;
     password: string;
-    ssl: boolean;
+    ssl: DatabaseSsl;
     poolSize: number;
     /** How long a starting process waits for a server that does not answer. */
     waitMs: number;
     runMigrations: boolean;
+    /** Who migrates; undefined: the same as who runs the service. */
+    migration: { username: string; password: string } | undefined;
+    /** How long migrations may wait for one another and for locks. */
+    migrationWaitMs: number;
     embeddedDir: string;
   };
-  redisUrl: string | undefined;
+  redis: { url: string; certificates: Certificates | undefined } | undefined;
   rabbitmq:
     | {
         url: string;
@@ -161,12 +185,21 @@ export interface Settings {
         requireUserId: boolean;
         /** Queues that answers may go to, with stars. */
         replyTo: string[];
+        certificates: Certificates | undefined;
       }
     | undefined;
   rpcTcp: { host: string; port: number };
   notificationTcpUrl: string | undefined;
-  /** `trustProxy`: the proxies whose `X-Forwarded-For` counts, as Express takes them; undefined: none. */
-  http: { host: string; port: number; trustProxy: TrustedProxies | undefined };
+  /** A notification that is larger is sent in parts. */
+  notificationMaxKb: number;
+  http: {
+    host: string;
+    port: number;
+    /** Of HTTPS; its `ca` is that of the callers' certificates. Undefined: plain HTTP. */
+    certificates: Certificates | undefined;
+    /** The proxies whose `X-Forwarded-For` counts, as Express takes them; undefined: none. */
+    trustProxy: TrustedProxies | undefined;
+  };
   workerHealthPort: number | undefined;
   poller: { intervalMs: number; limit: number; maxKb: number; wakeUp: boolean; wakeUpDelayMs: number };
   execution: {
@@ -201,6 +234,8 @@ export interface Settings {
     /** Requests of a key in each window; 0: any number. */
     rateLimit: number;
     rateLimitWindowMs: number;
+    /** Requests without a valid key of an address in each window; 0: any number. */
+    keylessRateLimit: number;
   };
   /** Hours that settled operations are kept; 0: for ever. */
   retention: { completedHours: number; failedHours: number };
@@ -219,7 +254,8 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   );
   const parsed = environmentSchema.safeParse(given);
-  const settings = parsed.success ? toSettings(parsed.data) : undefined;
+  const certificates = readCertificates(given);
+  const settings = parsed.success ? toSettings(parsed.data, certificates) : undefined;
   const faults = [
     ...unknownVariableFaults(environment, Object.keys(environmentSchema.shape)),
     ...(parsed.error?.issues ?? []).map(({ path: [name] }) =>
@@ -229,10 +265,20 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
     ...targetFaults(given.BATCH_SERIAL_TARGETS, (entries) => TargetList.serial(entries)),
     ...productionFaults(given),
     ...accessFaults(given),
-    ...(settings === undefined ? [] : openAccessFaults(openListeners(settings), settings.access.allowOpen)),
+    ...migrationFaults(given),
+    ...certificates.faults,
+    ...certificateFaults(given),
+    ...(settings === undefined ? [] : listenerFaults(settings)),
   ];
   if (settings === undefined || faults.length > 0) throw new InvalidSettingsError(faults);
   return settings;
+}
+
+function listenerFaults(settings: Settings): string[] {
+  const { role, rabbitmq, rpcTcp, access } = settings;
+  const open = openAccessFaults(openListeners(settings), access.allowOpen);
+  if (!access.required || role === 'worker' || rabbitmq !== undefined) return open;
+  return [...open, ...plainRpcFaults({ variable: 'BATCH_RPC_TCP_HOST', host: rpcTcp.host }, access.allowOpen)];
 }
 
 /** What a process with these settings opens to callers of whom no key is asked. */
@@ -305,7 +351,12 @@ function accessFaults(env: Record<string, string | undefined>): string[] {
   ];
 }
 
-function toSettings(env: Environment): Settings {
+function migrationFaults(env: Record<string, string | undefined>): string[] {
+  if (env.DB_MIGRATION_PASSWORD === undefined || env.DB_MIGRATION_USERNAME !== undefined) return [];
+  return ['DB_MIGRATION_PASSWORD: means nothing without DB_MIGRATION_USERNAME; set both, or neither'];
+}
+
+function toSettings(env: Environment, certificates: ServiceCertificates): Settings {
   const production = env.NODE_ENV === 'production';
   const required = env.BATCH_REQUIRE_API_KEY === undefined ? production : env.BATCH_REQUIRE_API_KEY === 'true';
   return {
@@ -318,13 +369,18 @@ function toSettings(env: Environment): Settings {
       name: env.DB_NAME,
       username: env.DB_USERNAME,
       password: env.DB_PASSWORD,
-      ssl: env.DB_SSL,
+      ssl: { mode: env.DB_SSL, certificates: certificates.database },
       poolSize: env.DB_POOL_SIZE,
       waitMs: env.DB_WAIT_TIMEOUT,
       runMigrations: env.BATCH_RUN_MIGRATIONS === undefined ? !production : env.BATCH_RUN_MIGRATIONS === 'true',
+      migration:
+        env.DB_MIGRATION_USERNAME === undefined
+          ? undefined
+          : { username: env.DB_MIGRATION_USERNAME, password: env.DB_MIGRATION_PASSWORD ?? '' },
+      migrationWaitMs: env.DB_MIGRATION_WAIT_TIMEOUT,
       embeddedDir: env.BATCH_EMBEDDED_DIR,
     },
-    redisUrl: env.REDIS_URL,
+    redis: env.REDIS_URL === undefined ? undefined : { url: env.REDIS_URL, certificates: certificates.redis },
     rabbitmq:
       env.BATCH_SERVICE_RMQ_URL === undefined
         ? undefined
@@ -334,12 +390,15 @@ function toSettings(env: Environment): Settings {
             prefetch: env.BATCH_RMQ_PREFETCH,
             requireUserId: env.BATCH_RMQ_REQUIRE_USER_ID,
             replyTo: listOf(env.BATCH_RMQ_REPLY_TO),
+            certificates: certificates.rabbitmq,
           },
     rpcTcp: { host: env.BATCH_RPC_TCP_HOST, port: env.BATCH_RPC_TCP_PORT },
     notificationTcpUrl: env.BATCH_NOTIFICATION_TCP_URL,
+    notificationMaxKb: env.BATCH_NOTIFICATION_MAX_KB,
     http: {
       host: env.HTTP_HOST ?? (required ? '0.0.0.0' : '127.0.0.1'),
       port: env.HTTP_PORT,
+      certificates: certificates.http,
       trustProxy: env.BATCH_TRUST_PROXY,
     },
     workerHealthPort: env.BATCH_WORKER_HEALTH_PORT,
@@ -373,6 +432,7 @@ function toSettings(env: Environment): Settings {
       previousSecret: env.API_KEY_ENCRYPTION_SECRET_PREVIOUS,
       rateLimit: env.BATCH_RATE_LIMIT,
       rateLimitWindowMs: env.BATCH_RATE_LIMIT_WINDOW,
+      keylessRateLimit: env.BATCH_KEYLESS_RATE_LIMIT,
     },
     retention: {
       completedHours: env.BATCH_RETENTION_COMPLETED_HOURS,

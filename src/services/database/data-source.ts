@@ -11,6 +11,7 @@ import { AddApiKeys1764000200000 } from '../../entities/migrations/1764000200000
 import { AddRetention1764000300000 } from '../../entities/migrations/1764000300000-add-retention.js';
 import { AddCreatedBy1764200000000 } from '../../entities/migrations/1764200000000-add-created-by.js';
 import { AddMessageAttempts1764300000000 } from '../../entities/migrations/1764300000000-add-message-attempts.js';
+import { AddParkedNotifications1764400000000 } from '../../entities/migrations/1764400000000-add-parked-notifications.js';
 import { AddFaultKind1764500000000 } from '../../entities/migrations/1764500000000-add-fault-kind.js';
 import { AddKeySources1764600000000 } from '../../entities/migrations/1764600000000-add-key-sources.js';
 import { EncryptApiKeys1764600100000 } from '../../entities/migrations/1764600100000-encrypt-api-keys.js';
@@ -20,9 +21,11 @@ import { LaneEntity } from '../../entities/lane.entity.js';
 import { MessageAttemptEntity } from '../../entities/message-attempt.entity.js';
 import { OperationEntity } from '../../entities/operation.entity.js';
 import { OutcomeEntity } from '../../entities/outcome.entity.js';
+import { ParkedNotificationEntity } from '../../entities/parked-notification.entity.js';
 import { PendingOperationEntity } from '../../entities/pending-operation.entity.js';
 import { WorkerEntity } from '../../entities/worker.entity.js';
 import type { Settings } from '../config/settings.js';
+import { databaseTls } from '../tls/client-tls.js';
 import { ServiceClient } from './service-client.js';
 
 export const SCHEMA = 'batch';
@@ -38,7 +41,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
     database: database.name,
     username: database.username,
     password: database.password,
-    ssl: database.ssl,
+    ssl: databaseTls(database.ssl),
     schema: SCHEMA,
     entities: [
       OperationEntity,
@@ -52,6 +55,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
       ApiKeyEntity,
       AuditEntity,
       MessageAttemptEntity,
+      ParkedNotificationEntity,
     ],
     migrations: [
       CreateQueue1763700000000,
@@ -62,6 +66,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
       AddRetention1764000300000,
       AddCreatedBy1764200000000,
       AddMessageAttempts1764300000000,
+      AddParkedNotifications1764400000000,
       AddFaultKind1764500000000,
       AddKeySources1764600000000,
       EncryptApiKeys1764600100000,
@@ -69,7 +74,6 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
     ],
     migrationsTableName: 'migrations',
     synchronize: false,
-    applicationName: 'batch-service',
     installExtensions: false,
     extra: {
       Client: ServiceClient,
@@ -78,8 +82,6 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
       pipeline: true,
       connectionTimeoutMillis: 5000,
       keepAlive: true,
-      // Compiling a statement costs more than any of ours takes.
-      options: '-c jit=off',
       statement_timeout: execution.statementTimeoutMs,
       lock_timeout: execution.lockTimeoutMs,
       idle_in_transaction_session_timeout: execution.statementTimeoutMs,
@@ -87,20 +89,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
   };
 }
 
-/** Creates the schema and runs what is missing of the migrations; concurrent callers wait for one another. */
-export async function migrate(dataSource: DataSource): Promise<string[]> {
-  const runner = dataSource.createQueryRunner();
-  try {
-    await runner.query(`select pg_advisory_lock(hashtext('batch-service.migrations'))`);
-    await runner.query(`create schema if not exists ${SCHEMA}`);
-    const done = await dataSource.runMigrations({ transaction: 'all' });
-    return done.map((migration) => migration.name);
-  } finally {
-    await runner.query(`select pg_advisory_unlock(hashtext('batch-service.migrations'))`);
-    await runner.release();
-  }
-}
-
-export function createDataSource(settings: DatabaseSettings): DataSource {
-  return new DataSource(dataSourceOptions(settings));
+/** @param applicationName by which administrators know its sessions */
+export function createDataSource(settings: DatabaseSettings, applicationName = 'batch-service'): DataSource {
+  return new DataSource({ ...dataSourceOptions(settings), applicationName } as DataSourceOptions);
 }

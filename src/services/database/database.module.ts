@@ -1,8 +1,10 @@
-import { Global, Module } from '@nestjs/common';
+import { Global, Logger, Module } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { SETTINGS, type Settings } from '../config/settings.js';
-import { createDataSource, migrate } from './data-source.js';
+import { createDataSource } from './data-source.js';
 import { DatabaseService } from './database.service.js';
+import { migrate } from './migrate.js';
+import { readSchemaState } from './schema-state.js';
 
 /** The one pool of the process. Migrations run at boot where the settings say so. */
 @Global()
@@ -13,7 +15,7 @@ import { DatabaseService } from './database.service.js';
       inject: [SETTINGS],
       useFactory: async (settings: Settings) => {
         const dataSource = await createDataSource(settings).initialize();
-        if (settings.database.runMigrations) await migrate(dataSource);
+        if (settings.database.runMigrations) await migrateWhereMissing(dataSource, settings);
         return dataSource;
       },
     },
@@ -22,3 +24,15 @@ import { DatabaseService } from './database.service.js';
   exports: [DataSource, DatabaseService],
 })
 export class DatabaseModule {}
+
+/** A role without the right to migrate may run the service where there is nothing to migrate. */
+async function migrateWhereMissing(dataSource: DataSource, settings: Settings): Promise<void> {
+  try {
+    const { missing } = await readSchemaState(dataSource);
+    const logger = new Logger('Migrations');
+    if (missing.length > 0) await migrate(settings, (line) => logger.log(line));
+  } catch (error) {
+    await dataSource.destroy();
+    throw error;
+  }
+}

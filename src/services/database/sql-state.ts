@@ -21,6 +21,8 @@ export const SQL_STATES = {
   undefinedColumn: '42703',
   undefinedTable: '42P01',
   duplicateDatabase: '42P04',
+  duplicateTable: '42P07',
+  duplicateObject: '42710',
   invalidColumnReference: '42P10',
   withCheckOptionViolation: '44000',
   objectNotInPrerequisiteState: '55000',

@@ -1,4 +1,4 @@
-import type { Json } from '../../interfaces/json.js';
+import type { GivenValue } from '../values/exact-json.js';
 import type { Column, Table } from '../catalog/table.js';
 import { encodeValue } from '../composer/encode-value.js';
 import { SQL_STATES, type DatabaseErrorFields } from '../database/sql-state.js';
@@ -214,7 +214,7 @@ function keyText(operation: BoundOperation, name: string): string | null | undef
   return textOf(operation, name, keyValue(operation, name));
 }
 
-function textOf({ table }: BoundOperation, name: string, value: Json | undefined): string | null | undefined {
+function textOf({ table }: BoundOperation, name: string, value: GivenValue | undefined): string | null | undefined {
   const column = table.columns.get(name);
   return column === undefined || value === undefined ? undefined : encodeValue(value, column);
 }

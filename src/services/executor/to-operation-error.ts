@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../interfaces/error.js';
 import type { IOperationError } from '../../interfaces/operation.js';
 import { SQL_STATES, type DatabaseErrorFields } from '../database/sql-state.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
+import { stringifyJson } from '../values/exact-json.js';
 import { ownValue } from '../values/own-value.js';
 
 /** Source: https://www.postgresql.org/docs/current/errcodes-appendix.html */
@@ -68,5 +69,5 @@ function foreignKeyCode(error: DatabaseErrorFields, { kind, table, valueColumns 
 
 /** The verdict on an operation that had to find its row. */
 export function rowNotFound({ table, operation }: BoundOperation): IOperationError {
-  return { code: 'ROW_NOT_FOUND', message: `${table.id} has no row with key ${JSON.stringify(operation.key)}` };
+  return { code: 'ROW_NOT_FOUND', message: `${table.id} has no row with key ${stringifyJson(operation.key)}` };
 }

@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { JsonRow } from '../../interfaces/json.js';
 import type { IOperationError } from '../../interfaces/operation.js';
 import type { IOperationsPlan, IPlanEntry, IPlanGroup } from '../../interfaces/plan.js';
 import type { Access } from '../access/access.js';
@@ -15,6 +14,7 @@ import { planOperations, planSerially } from '../planner/plan-operations.js';
 import type { NewOperation } from '../queue/new-operation.js';
 import type { ClaimedOperation } from '../queue/operation-record.js';
 import { SurveyService } from '../survey/survey.service.js';
+import { parseRow } from '../values/parse-json.js';
 import { describePlan, shorten, type GroupDescription } from './describe-plan.js';
 import { splitChunks, type Requested } from './split-chunks.js';
 
@@ -166,8 +166,8 @@ function toClaimed({ key, values, ...operation }: NewOperation, seq: number): Cl
     id,
     type,
     target,
-    key: parsed(key),
-    values: parsed(values),
+    key: key === null ? null : parseRow(key),
+    values: values === null ? null : parseRow(values),
     onConflict,
     conflictKey,
     mustExist,
@@ -179,7 +179,5 @@ function toClaimed({ key, values, ...operation }: NewOperation, seq: number): Cl
     place: '',
   };
 }
-
-const parsed = (json: string | null): JsonRow | null => (json === null ? null : (JSON.parse(json) as JsonRow));
 
 const isFailure = (bound: BoundOperation | IOperationError): bound is IOperationError => 'code' in bound;

@@ -7,13 +7,13 @@ import { HealthService } from './health.service.js';
 @Injectable()
 export class RedisHealth implements OnModuleInit {
   constructor(
-    @Inject(SETTINGS) private readonly settings: Pick<Settings, 'redisUrl'>,
+    @Inject(SETTINGS) private readonly settings: Pick<Settings, 'redis'>,
     private readonly health: HealthService,
     private readonly wakeUp: WakeUpService,
   ) {}
 
   onModuleInit(): void {
-    if (this.settings.redisUrl === undefined) return;
+    if (this.settings.redis === undefined) return;
     this.health.register({
       name: 'redis',
       optional: true,

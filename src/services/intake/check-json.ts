@@ -1,4 +1,6 @@
 import { isStorable } from '../catalog/target-name.js';
+import { ExactJson } from '../values/exact-json.js';
+import { depthOf, escapedStrings } from '../values/parse-json.js';
 
 /** How deep arrays and objects may lie in one another within a value. */
 export const MAX_DEPTH = 100;
@@ -16,7 +18,8 @@ export function jsonFault(value: unknown, depth = 0): string | undefined {
     case 'boolean':
       return undefined;
     case 'object':
-      return value === null ? undefined : containerFault(value, depth);
+      if (value === null) return undefined;
+      return value instanceof ExactJson ? exactFault(value) : containerFault(value, depth);
     default:
       return `is no JSON value, but ${typeof value}`;
   }
@@ -29,10 +32,18 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   return prototype === Object.prototype || prototype === null;
 }
 
+const TOO_DEEP = `is nested more than ${MAX_DEPTH} levels deep`;
 const NOT_STORABLE = 'holds \\u0000 or half a surrogate pair, which PostgreSQL cannot store';
 
+/** It is the whole value of a column. */
+function exactFault({ text }: ExactJson): string | undefined {
+  if (depthOf(text) > MAX_DEPTH) return TOO_DEEP;
+  for (const string of escapedStrings(text)) if (!isStorable(string)) return NOT_STORABLE;
+  return undefined;
+}
+
 function containerFault(value: object, depth: number): string | undefined {
-  if (depth >= MAX_DEPTH) return `is nested more than ${MAX_DEPTH} levels deep`;
+  if (depth >= MAX_DEPTH) return TOO_DEEP;
   if (Array.isArray(value)) return firstFault(value, depth);
   if (!isPlainObject(value)) return 'is no JSON value, but an object of a class';
   if (!Object.keys(value).every(isStorable)) return NOT_STORABLE;

@@ -1,12 +1,12 @@
-import type { Json, JsonRow } from '../../interfaces/json.js';
 import type { ErrorCode } from '../../interfaces/error.js';
 import { shown } from '../catalog/shown.js';
 import { primaryKey, type Column, type ColumnKind, type Table, type UniqueKey } from '../catalog/table.js';
 import { ServiceError } from '../errors/service-error.js';
 import type { NewOperation } from '../queue/new-operation.js';
+import type { GivenRow, GivenValue } from '../values/exact-json.js';
 import { ownValue } from '../values/own-value.js';
 import { checkValue } from './check-value.js';
-import type { NearestColumns } from './nearest-columns.js';
+import type { NearestNames } from './nearest-names.js';
 import type { ParsedRequest } from './parse-request.js';
 
 /**
@@ -18,7 +18,7 @@ import type { ParsedRequest } from './parse-request.js';
 export function checkOperation(
   request: ParsedRequest,
   table: Table,
-  hints?: NearestColumns,
+  hints?: NearestNames,
 ): NewOperation | ServiceError {
   try {
     return check(request, table);
@@ -28,10 +28,10 @@ export function checkOperation(
   }
 }
 
-function withHint(error: ServiceError, table: Table, hints: NearestColumns): ServiceError {
+function withHint(error: ServiceError, table: Table, hints: NearestNames): ServiceError {
   const column = error.details?.column;
   if (error.code !== 'UNKNOWN_COLUMN' || typeof column !== 'string') return error;
-  const nearest = hints.nearest(table, column);
+  const nearest = hints.column(table, column);
   if (nearest === undefined) return error;
   return refusal('UNKNOWN_COLUMN', `${error.message}; did you mean ${shown(nearest)}?`, table, { column, nearest });
 }
@@ -153,7 +153,7 @@ function checkIncrements(request: ParsedRequest, table: Table): void {
   }
 }
 
-function requireValues({ operationType, values }: ParsedRequest, table: Table): JsonRow {
+function requireValues({ operationType, values }: ParsedRequest, table: Table): GivenRow {
   if (values !== undefined && Object.keys(values).length > 0) return values;
   throw refusal('VALUES_REQUIRED', `${operationType} needs values for one column at least`, table);
 }
@@ -171,7 +171,7 @@ function writableColumnOf(table: Table, name: string): Column {
   throw refusal('COLUMN_NOT_WRITABLE', reason, table, { column: name });
 }
 
-function checkFits(table: Table, column: Column, value: Json): void {
+function checkFits(table: Table, column: Column, value: GivenValue): void {
   const fault = checkValue(column, value);
   if (fault === undefined) return;
   throw refusal(fault.code, `Column ${shown(column.name)} of ${table.id} ${fault.reason}`, table, {

@@ -1,5 +1,6 @@
-import type { Json } from '../../interfaces/json.js';
 import type { Column } from '../catalog/table.js';
+import { integerText, isWhole } from '../values/decimal-text.js';
+import { ExactJson, type GivenValue } from '../values/exact-json.js';
 import { readNumber, significant, type NumberText } from '../values/number-text.js';
 import { fitsNumeric, MAX_FRACTION_DIGITS, MAX_WHOLE_DIGITS } from '../values/numeric-limits.js';
 
@@ -13,7 +14,7 @@ export interface ValueFault {
  * Finds what PostgreSQL would certainly refuse, as far as the value and the type tell. It never refuses a string that
  * PostgreSQL (14 to 18) takes: lengths, enum labels, dates and the like are left to the database.
  */
-export function checkValue(column: Column, value: Json): ValueFault | undefined {
+export function checkValue(column: Column, value: GivenValue): ValueFault | undefined {
   if (value === null) return undefined;
   switch (column.kind) {
     case 'int2':
@@ -31,7 +32,7 @@ export function checkValue(column: Column, value: Json): ValueFault | undefined 
     case 'json':
       return undefined;
     case 'array':
-      return Array.isArray(value) || matches(ARRAY_LITERAL, value)
+      return Array.isArray(value) || isExact('array', value) || matches(ARRAY_LITERAL, value)
         ? undefined
         : invalid(column, 'an array, or the text of one such as {1,2}');
     case 'text':
@@ -66,8 +67,9 @@ const BOOLEAN = /^[ \t\n\v\f\r]*(?:t|tr|tru|true|f|fa|fal|fals|false|y|ye|yes|n|
 const UUID = /^(?:(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}|\{(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}\})$/i;
 const ARRAY_LITERAL = /^[ \t\n\v\f\r]*[{[]/;
 
-function checkInteger(range: Range, column: Column, value: Json): ValueFault | undefined {
+function checkInteger(range: Range, column: Column, value: GivenValue): ValueFault | undefined {
   if (typeof value === 'number') return checkIntegerNumber(range, column, value);
+  if (isExact('number', value)) return checkExactInteger(range, column, value.text);
   const number = typeof value === 'string' ? readNumber(value) : undefined;
   if (number?.plain !== true) return invalid(column, 'an integer, as a number or a string of digits');
   return isWithin(range, number) ? undefined : outOfRange(column, range);
@@ -77,6 +79,13 @@ function checkIntegerNumber(range: Range, column: Column, value: number): ValueF
   if (!Number.isInteger(value)) return invalid(column, 'an integer');
   if (!Number.isSafeInteger(value)) return imprecise(column);
   return value >= range.min && value <= range.max ? undefined : outOfRange(column, range);
+}
+
+/** 1.0 and 1e2 are integers. */
+function checkExactInteger(range: Range, column: Column, text: string): ValueFault | undefined {
+  if (!isWhole(text)) return invalid(column, 'an integer');
+  const integer = integerText(text);
+  return integer === undefined ? imprecise(column) : checkIntegerNumber(range, column, Number(integer));
 }
 
 const PREFIXES = { 2: '0b', 8: '0o', 10: '', 16: '0x' } as const;
@@ -90,22 +99,29 @@ function isWithin({ min, max }: Range, { negative, base, whole }: NumberText): b
   return negative ? -magnitude >= min : magnitude <= max;
 }
 
-function checkNumeric(column: Column, value: Json): ValueFault | undefined {
-  if (typeof value === 'number') {
-    return Math.abs(value) > Number.MAX_SAFE_INTEGER ? imprecise(column) : undefined;
-  }
-  const number = typeof value === 'string' ? readNumber(value) : undefined;
+function checkNumeric(column: Column, value: GivenValue): ValueFault | undefined {
+  if (typeof value === 'number') return undefined;
+  const number = readNumberOf(value);
   if (number !== undefined) return fitsNumeric(number) ? undefined : tooManyDigits(column);
   return matches(NOT_FINITE, value) ? undefined : invalid(column, 'a number, or the text of one');
 }
 
-function checkFloat(column: Column, value: Json): ValueFault | undefined {
+function checkFloat(column: Column, value: GivenValue): ValueFault | undefined {
   if (typeof value === 'number' || matches(FLOAT, value)) return undefined;
-  const number = typeof value === 'string' ? readNumber(value) : undefined;
+  const number = readNumberOf(value);
   return number?.base === 10 ? undefined : invalid(column, 'a number, or the text of one');
 }
 
-function matches(pattern: RegExp, value: Json): boolean {
+function readNumberOf(value: GivenValue): NumberText | undefined {
+  if (isExact('number', value)) return readNumber(value.text);
+  return typeof value === 'string' ? readNumber(value) : undefined;
+}
+
+function isExact(kind: ExactJson['kind'], value: GivenValue): value is ExactJson {
+  return value instanceof ExactJson && value.kind === kind;
+}
+
+function matches(pattern: RegExp, value: GivenValue): boolean {
   return typeof value === 'string' && pattern.test(value);
 }
 
@@ -116,7 +132,7 @@ function invalid({ type }: Column, expected: string): ValueFault {
 function imprecise({ type }: Column): ValueFault {
   return {
     code: 'INVALID_VALUE',
-    reason: `is of type ${type}; a JSON number beyond 2^53 loses digits on its way, send it as a string`,
+    reason: `is of type ${type}; a JSON number beyond 2^53 may have lost digits at its sender, send it as a string`,
   };
 }
 

@@ -26,8 +26,9 @@ import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { isPlainObject } from './check-json.js';
 import { checkOperation } from './check-operation.js';
 import { GroupCommit } from './group-commit.js';
-import { NearestColumns } from './nearest-columns.js';
+import { NearestNames } from './nearest-names.js';
 import { parseRequest, type ParsedRequest } from './parse-request.js';
+import { ExactJson } from '../values/exact-json.js';
 import type { PipelinePlace } from './submission-pipeline.js';
 
 const UNAVAILABLE: readonly ErrorCode[] = ['SERVICE_UNAVAILABLE', 'LANE_BUSY'];
@@ -37,7 +38,7 @@ type Answer = ICreateBatchOperationResult | ServiceError;
 /** An operation on its way in, with what it shares with the others of its request. */
 interface Submission {
   operation: ParsedRequest;
-  hints: NearestColumns;
+  hints: NearestNames;
   /** Undefined: of a request that is bound to no order. */
   place: PipelinePlace | undefined;
 }
@@ -183,7 +184,7 @@ export class IntakeService implements BeforeApplicationShutdown {
     const context = { maxOperationKb: this.settings.intake.maxOperationKb, now: new Date(), createdBy };
     const parsed = requests.map((request) => allowed(parseRequest(request, context), access));
     // Of the request and not of the flush: which hints a caller gets must not depend on what others send meanwhile.
-    const hints = new NearestColumns();
+    const hints = new NearestNames(() => this.catalog.tableIds().filter((id) => reaches(access, id)));
     return { parsed, submissions: parsed.filter(isAccepted).map((operation) => ({ operation, hints, place })) };
   }
 
@@ -234,7 +235,8 @@ export class IntakeService implements BeforeApplicationShutdown {
       refused,
       ({ operation, hints }, table) => checkOperation(operation, table, hints),
     );
-    return interleave(checked, again, (operation) => operation instanceof ServiceError);
+    const told = again.map((refusal, index) => withNearestTable(refusal, refused[index]!));
+    return interleave(checked, told, (operation) => operation instanceof ServiceError);
   }
 
   private tablesOf(submissions: readonly Submission[]): Promise<Tables> {
@@ -306,12 +308,15 @@ export class IntakeService implements BeforeApplicationShutdown {
 }
 
 function operationsOf(request: unknown): readonly unknown[] {
+  if (request instanceof ExactJson) throw new ServiceError('INVALID_REQUEST', 'The request has one field twice');
   if (!isPlainObject(request) || !Array.isArray(request.operations)) {
     throw new ServiceError('INVALID_REQUEST', 'The request is { operations: [...] }', { field: 'operations' });
   }
   const unknown = Object.keys(request).find((field) => field !== 'operations');
   if (unknown !== undefined) {
-    throw new ServiceError('INVALID_REQUEST', `The request has no field ${shown(unknown)}`, { field: unknown });
+    throw new ServiceError('INVALID_REQUEST', `The request has no field ${shown(unknown)}, only operations`, {
+      field: unknown,
+    });
   }
   if (request.operations.length > MAX_OPERATIONS_PER_REQUEST) {
     throw new ServiceError(
@@ -335,6 +340,21 @@ function allowed(request: ParsedRequest | ServiceError, access: Access): ParsedR
   const source = sourceFor(access, request.source);
   if (source instanceof ServiceError) return source;
   return source === request.source ? request : { ...request, source };
+}
+
+function withNearestTable<T>(
+  refusal: T | ServiceError,
+  { operation: { target }, hints }: Submission,
+): T | ServiceError {
+  if (!(refusal instanceof ServiceError) || refusal.code !== 'UNKNOWN_TARGET') return refusal;
+  // It exists, and is no table.
+  if (refusal.details?.kind !== undefined) return refusal;
+  const nearest = hints.table(target);
+  if (nearest === undefined) return refusal;
+  return new ServiceError('UNKNOWN_TARGET', `There is no table ${shown(target)}; did you mean ${shown(nearest)}?`, {
+    ...refusal.details,
+    nearest,
+  });
 }
 
 function isAccepted<T>(item: T | ServiceError): item is T {

@@ -1,5 +1,4 @@
 import { v7 as makeId } from 'uuid';
-import type { JsonRow } from '../../interfaces/json.js';
 import {
   OPERATION_TYPES,
   RETRY_REASONS,
@@ -10,12 +9,16 @@ import {
 } from '../../interfaces/operation.js';
 import { isSource } from '../access/sources.js';
 import { shown } from '../catalog/shown.js';
+import { didYouMean } from '../errors/nearest-name.js';
 import { ServiceError } from '../errors/service-error.js';
+import { ExactJson, stringifyJson, type GivenRow } from '../values/exact-json.js';
 import { isPlainObject, jsonFault } from './check-json.js';
 
 /** A request of the right form, with what does not depend on its table made definite. */
-export interface ParsedRequest extends ICreateBatchOperationRequest {
+export interface ParsedRequest extends Omit<ICreateBatchOperationRequest, 'key' | 'values'> {
   id: string;
+  key?: GivenRow;
+  values?: GivenRow;
   priority: number;
   mustExist: boolean;
   /** `key` and `values` as they are stored. */
@@ -73,13 +76,14 @@ const FIELDS: Readonly<Record<keyof ICreateBatchOperationRequest, readonly Opera
 };
 
 function parse(request: unknown, { maxOperationKb, now, createdBy }: ParseContext): ParsedRequest {
+  if (request instanceof ExactJson) throw new ServiceError('INVALID_REQUEST', 'An operation has one field twice');
   if (!isPlainObject(request)) throw new ServiceError('INVALID_REQUEST', 'An operation is an object');
   const operationType = parseOperationType(request.operationType);
   checkFields(request, operationType);
   const key = parseRow('key', request.key);
   const values = parseRow('values', request.values);
-  const keyText = key === undefined ? null : JSON.stringify(key);
-  const valuesText = values === undefined ? null : JSON.stringify(values);
+  const keyText = key === undefined ? null : stringifyJson(key);
+  const valuesText = values === undefined ? null : stringifyJson(values);
   const bytes = Buffer.byteLength(keyText ?? '') + Buffer.byteLength(valuesText ?? '');
   if (bytes > maxOperationKb * 1024) {
     throw new ServiceError(
@@ -113,9 +117,10 @@ function parseOperationType(value: unknown): OperationType {
   if (type !== undefined) return type;
   if (value === undefined) throw invalid('operationType', `is missing; it is one of ${OPERATION_TYPES.join(', ')}`);
   const given = typeof value === 'string' ? shown(value) : typeof value;
+  const meant = typeof value === 'string' ? didYouMean(value, OPERATION_TYPES) : '';
   throw new ServiceError(
     'UNKNOWN_OPERATION_TYPE',
-    `operationType is one of ${OPERATION_TYPES.join(', ')}, not ${given}`,
+    `operationType is one of ${OPERATION_TYPES.join(', ')}, not ${given}${meant}`,
     { field: 'operationType' },
   );
 }
@@ -123,7 +128,8 @@ function parseOperationType(value: unknown): OperationType {
 function checkFields(request: Record<string, unknown>, type: OperationType): void {
   for (const [field, value] of Object.entries(request)) {
     if (!Object.hasOwn(FIELDS, field)) {
-      throw new ServiceError('INVALID_REQUEST', `An operation has no field ${shown(field)}`, { field });
+      const meant = didYouMean(field, Object.keys(FIELDS));
+      throw new ServiceError('INVALID_REQUEST', `An operation has no field ${shown(field)}${meant}`, { field });
     }
     if (value === undefined) continue;
     const types = FIELDS[field as keyof ICreateBatchOperationRequest];
@@ -142,14 +148,15 @@ function parseTarget(value: unknown): string {
   throw invalid('target', `is a table or schema.table, of at most ${MAX_TARGET_LENGTH} characters`);
 }
 
-function parseRow(field: 'key' | 'values', value: unknown): JsonRow | undefined {
+function parseRow(field: 'key' | 'values', value: unknown): GivenRow | undefined {
   if (value === undefined) return undefined;
+  if (value instanceof ExactJson && value.kind === 'object') throw invalid(field, 'has one column twice');
   if (!isPlainObject(value)) throw invalid(field, 'is an object of columns and their values');
   for (const [column, given] of Object.entries(value)) {
     const fault = jsonFault(given);
     if (fault !== undefined) throw new ServiceError('INVALID_VALUE', `${field}: ${shown(column)} ${fault}`, { column });
   }
-  return value as JsonRow;
+  return value as GivenRow;
 }
 
 function parseOnConflict(value: unknown): 'error' | 'ignore' | undefined {
@@ -206,7 +213,8 @@ function parseRetry(value: unknown, mustExist: boolean): IRetryRequest | undefin
   if (value === undefined) return undefined;
   if (!isPlainObject(value)) throw invalid('retry', "is an object such as { limit: 5, on: ['missing_parent'] }");
   const unknown = Object.keys(value).find((name) => name !== 'limit' && name !== 'on');
-  if (unknown !== undefined) throw invalid('retry', `has no field ${shown(unknown)}, only limit and on`);
+  if (unknown !== undefined)
+    throw invalid('retry', `has no field ${shown(unknown)}, only limit and on${didYouMean(unknown, ['limit', 'on'])}`);
   const { limit, on } = value;
   if (!Number.isInteger(limit) || Number(limit) < 1 || Number(limit) > MAX_RETRIES) {
     throw invalid('retry', `needs a limit, an integer from 1 to ${MAX_RETRIES}`);

@@ -4,6 +4,7 @@ import { ObservabilityModule } from '../observability/observability.module.js';
 import { RabbitmqModule } from '../rabbitmq/rabbitmq.module.js';
 import { RabbitmqService } from '../rabbitmq/rabbitmq.service.js';
 import { WakeUpModule } from '../wake-up/wake-up.module.js';
+import { NotificationHealth } from './notification-health.js';
 import { NotifierService } from './notifier.service.js';
 import { RabbitmqPublisher } from './rabbitmq-publisher.service.js';
 import { SETTLED_PUBLISHER, type SettledPublisher } from './settled-publisher.js';
@@ -23,6 +24,7 @@ import { TcpPublisher } from './tcp-publisher.service.js';
       },
     },
     NotifierService,
+    NotificationHealth,
   ],
   exports: [NotifierService],
 })

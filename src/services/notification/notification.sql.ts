@@ -105,25 +105,37 @@ export function selectSettledOperations(chunkIds: readonly string[]): SqlStateme
   };
 }
 
-/** A source of a chunk's notification that no queue was bound for. */
-export interface UnroutedSource {
+/** What a chunk tells a source. */
+export interface NotificationKey {
   chunkId: string;
   source: string;
 }
 
-export function markAnnounced(chunkIds: readonly string[], unrouted: readonly UnroutedSource[]): SqlStatement {
+/** `unrouted`: those that no queue was bound for. */
+export function markAnnounced(chunkIds: readonly string[], unrouted: readonly NotificationKey[]): SqlStatement {
   return {
     name: 'batch.mark_announced',
     text: `
       update batch.chunks c
       set notified_at = clock_timestamp(),
         unrouted = (
-          select array_agg(u.source order by u.source)
+          select array_agg(distinct u.source order by u.source)
           from unnest($2::bigint[], $3::text[]) as u (chunk_id, source)
           where u.chunk_id = c.id
         )
       where c.id = any($1::bigint[])`,
     values: [chunkIds, unrouted.map(({ chunkId }) => chunkId), unrouted.map(({ source }) => source)],
+  };
+}
+
+/** A parked notification was announced, and no queue was bound for it. */
+export function addUnrouted({ chunkId, source }: NotificationKey): SqlStatement {
+  return {
+    text: `
+      update batch.chunks
+      set unrouted = (select array_agg(distinct s order by s) from unnest(unrouted || $2::text) s)
+      where id = $1::bigint`,
+    values: [chunkId, source],
   };
 }
 
@@ -138,10 +150,99 @@ export function awaitNotifierLock(): SqlStatement {
   };
 }
 
-/** Also a chunk that was settled while there was nowhere to announce to. Under the notifier's lock. */
+/** Also a chunk that was settled while there was nowhere to announce to, or of which something is parked. Under the notifier's lock. */
 export function announceAgain(chunkId: string): SqlStatement {
   return {
-    text: 'update batch.chunks set announce = true, notified_at = null, unrouted = null where id = $1::bigint',
+    text: `
+      with unparked as (delete from batch.parked_notifications where chunk_id = $1::bigint)
+      update batch.chunks set announce = true, notified_at = null, unrouted = null where id = $1::bigint`,
+    values: [chunkId],
+  };
+}
+
+export interface Refused extends NotificationKey {
+  reason: string;
+}
+
+export function parkNotifications(refused: readonly Refused[], retryMs: number): SqlStatement {
+  return {
+    name: 'batch.park_notifications',
+    text: `
+      insert into batch.parked_notifications (chunk_id, source, reason, failures, parked_at, next_try_at)
+      select r.chunk_id, r.source, r.reason, 1, clock_timestamp(), clock_timestamp() + $4::int * interval '1 ms'
+      from unnest($1::bigint[], $2::text[], $3::text[]) as r (chunk_id, source, reason)`,
+    values: [
+      refused.map(({ chunkId }) => chunkId),
+      refused.map(({ source }) => source),
+      refused.map(({ reason }) => reason),
+      retryMs,
+    ],
+  };
+}
+
+export interface DueNotification extends NotificationKey {
+  failures: number;
+}
+
+/** The parked notification that is tried next. One that fails again and again keeps no other waiting. */
+export function selectDueNotification(): SqlStatement {
+  return {
+    name: 'batch.select_due_notification',
+    text: `
+      select chunk_id::text as "chunkId", source, failures
+      from batch.parked_notifications
+      where next_try_at <= clock_timestamp()
+      order by failures, chunk_id, source
+      limit 1`,
+    values: [],
+  };
+}
+
+/** It was refused again. No other one is tried before `pauseMs` either: each refusal costs the channel of the notifications. */
+export function postponeNotification(
+  { chunkId, source, reason }: Refused,
+  retryMs: number,
+  pauseMs: number,
+): SqlStatement {
+  return {
+    text: `
+      update batch.parked_notifications p
+      set failures = p.failures + own.one, reason = case own.one when 1 then $3::text else p.reason end,
+        next_try_at = greatest(p.next_try_at, clock_timestamp() + (case own.one when 1 then $4::int else $5::int end) * interval '1 ms')
+      from batch.parked_notifications q
+      cross join lateral (select (q.chunk_id = $1::bigint and q.source = $2::text)::int as one) own
+      where q.chunk_id = p.chunk_id and q.source = p.source`,
+    values: [chunkId, source, reason, retryMs, pauseMs],
+  };
+}
+
+/** It is announced, or nothing is left of it. What it was refused for may be gone for the others too, so they are tried now. */
+export function unparkNotification({ chunkId, source }: NotificationKey): SqlStatement {
+  return {
+    text: `
+      with unparked as (delete from batch.parked_notifications where chunk_id = $1::bigint and source = $2::text)
+      update batch.parked_notifications set next_try_at = clock_timestamp()
+      where not (chunk_id = $1::bigint and source = $2::text) and next_try_at > clock_timestamp()`,
+    values: [chunkId, source],
+  };
+}
+
+/** The oldest `limit`, and how many there are of all. */
+export function selectParkedNotifications(limit: number): SqlStatement {
+  return {
+    text: `
+      select chunk_id::text as "chunkId", source, reason, failures, parked_at as "parkedAt", next_try_at as "nextTryAt",
+        count(*) over ()::int as total
+      from batch.parked_notifications
+      order by chunk_id, source
+      limit $1::int`,
+    values: [limit],
+  };
+}
+
+export function skipNotifications(chunkId: string): SqlStatement {
+  return {
+    text: 'delete from batch.parked_notifications where chunk_id = $1::bigint returning source',
     values: [chunkId],
   };
 }

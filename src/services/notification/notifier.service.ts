@@ -3,19 +3,28 @@ import { settledRoutingKey, type IOperationsSettledMessage } from '../../interfa
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import type { SqlClient } from '../database/sql.js';
+import { cutText } from '../errors/cut-text.js';
 import { MetricsService } from '../observability/metrics.service.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { announcementDelay, type RoundResult } from './announcement-delay.js';
 import {
+  addUnrouted,
   markAnnounced,
+  parkNotifications,
+  postponeNotification,
+  selectDueNotification,
   selectSettledOperations,
   selectUnannouncedChunks,
   takeNotifierLock,
+  unparkNotification,
+  type DueNotification,
+  type Refused,
   type SettledRow,
   type UnannouncedChunk,
 } from './notification.sql.js';
-import { SETTLED_PUBLISHER, type SettledPublisher } from './settled-publisher.js';
-import { toSettledMessage } from './to-settled-message.js';
+import { PARKED_PAUSE_MS, parkedRetryMs } from './parked-retry.js';
+import { notificationOf, SETTLED_PUBLISHER, type RefusedMessage, type SettledPublisher } from './settled-publisher.js';
+import { splitNotification } from './split-notification.js';
 import { UnroutedSources } from './unrouted-sources.js';
 
 /** A round holds its notifications in memory and a transaction open until they are confirmed. */
@@ -27,10 +36,11 @@ const FLUSH_SHARE = 1 / 3;
 const FAILURES_TOLD_EVERY = 30;
 
 /**
- * Tells the calling services what became of their operations: reads the chunks that are not announced, publishes one message
+ * Tells the calling services what became of their operations: reads the chunks that are not announced, publishes one notification
  * for each source, and marks them once every message is confirmed. The database is the outbox, so whatever dies when,
- * each settled operation is announced at least once, in the order of the chunks. One notifier of a database works at a
- * time; how messages travel is left to the publisher.
+ * each settled operation is announced at least once, in the order of the chunks. A notification that is refused while others are taken
+ * is parked: all others go on, and it is tried again seldom. One notifier of a database works at a time; how messages travel is
+ * left to the publisher.
  */
 @Injectable()
 export class NotifierService implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -38,6 +48,8 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
   private running: Promise<void> | undefined;
   private stopping = false;
   private failures = 0;
+  /** By `performance.now()`, when the first of these failures was. */
+  private failingSince: number | undefined;
   private readonly unroutedSources = new UnroutedSources();
   private woken = false;
   private retry = false;
@@ -90,6 +102,11 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     await publisher.stop();
   }
 
+  /** For how many milliseconds nothing could be announced; 0 while that succeeds. */
+  get failingForMs(): number {
+    return this.failingSince === undefined ? 0 : performance.now() - this.failingSince;
+  }
+
   private get flushMs(): number {
     return this.settings.shutdownTimeoutMs * FLUSH_SHARE;
   }
@@ -113,12 +130,14 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     try {
       const result = await this.database.transaction((tx) => this.announceOldest(tx, publisher));
       this.failures = 0;
+      this.failingSince = undefined;
       return result;
     } catch (error) {
       if (this.failures % FAILURES_TOLD_EVERY === 0) {
         this.logger.warn(`Settled operations are not announced yet, it is tried again: ${(error as Error).message}`);
       }
       this.failures += 1;
+      this.failingSince ??= performance.now();
       return 'failed';
     }
   }
@@ -133,21 +152,65 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
       holdsNotifierLock(tx),
       tx.query<UnannouncedChunk>(selectUnannouncedChunks(CHUNKS_PER_ROUND, OPERATIONS_PER_ROUND)),
     ]);
-    if (!held || chunks.length === 0) return 'done';
+    if (!held) return 'done';
+    if (chunks.length === 0) return this.retryParked(tx, publisher);
     const chunkIds = chunks.map(({ id }) => id);
-    const { rows } = await tx.query<SettledRow>(selectSettledOperations(chunkIds));
-    const unrouted = await publisher.publish(rows.map(toSettledMessage));
+    const messages = await this.messagesOf(tx, chunkIds);
+    const { unrouted, refused } = await publisher.publish(messages);
     await tx.query(
       markAnnounced(
         chunkIds,
         unrouted.map(({ data }) => data),
       ),
     );
-    this.metrics.recordNotifications(rows.length);
+    if (refused.length > 0) await tx.query(parkNotifications(refused.map(toRefused), parkedRetryMs(1)));
+    this.recordPublished(messages, refused);
     this.tellUnrouted(unrouted);
-    this.logger.debug({ msg: 'Announced', chunks: chunks.length, messages: rows.length });
+    this.tellParked(refused);
+    this.logger.debug({ msg: 'Announced', chunks: chunks.length, messages: messages.length });
     // There may be more: whether there is, the next round sees.
     return 'full';
+  }
+
+  /** One of them, when it is its time and nothing else is to be announced. */
+  private async retryParked(tx: SqlClient, publisher: SettledPublisher): Promise<RoundResult> {
+    const { rows } = await tx.query<DueNotification>(selectDueNotification());
+    const [due] = rows;
+    if (due === undefined) return 'done';
+    const messages = (await this.messagesOf(tx, [due.chunkId])).filter(({ data }) => data.source === due.source);
+    const { unrouted, refused } = await publisher.publish(messages, true);
+    const [again] = refused;
+    if (unrouted.length > 0) await tx.query(addUnrouted(due));
+    if (again === undefined) await tx.query(unparkNotification(due));
+    else await tx.query(postponeNotification(toRefused(again), parkedRetryMs(due.failures + 1), PARKED_PAUSE_MS));
+    this.recordPublished(messages, refused);
+    this.tellUnrouted(unrouted);
+    this.logger.log({
+      msg: again === undefined ? 'A parked notification is announced' : 'A parked notification is refused again',
+      ...due,
+    });
+    return 'full';
+  }
+
+  private async messagesOf(tx: SqlClient, chunkIds: readonly string[]): Promise<IOperationsSettledMessage[]> {
+    const { rows } = await tx.query<SettledRow>(selectSettledOperations(chunkIds));
+    return rows.flatMap((row) => splitNotification(row, this.settings.notificationMaxKb * 1024));
+  }
+
+  private recordPublished(messages: readonly IOperationsSettledMessage[], refused: readonly RefusedMessage[]): void {
+    const notTaken = new Set(refused.map(({ message }) => notificationOf(message)));
+    this.metrics.recordNotifications(messages.filter((message) => !notTaken.has(notificationOf(message))).length);
+  }
+
+  private tellParked(refused: readonly RefusedMessage[]): void {
+    for (const { message, reason } of refused) {
+      const { chunkId, source } = message.data;
+      this.logger.error({
+        msg: `${source} is not told what became of its operations of chunk ${chunkId}: ${reason}. The notification is parked, all others go on`,
+        chunkId,
+        source,
+      });
+    }
   }
 
   private tellUnrouted(unrouted: readonly IOperationsSettledMessage[]): void {
@@ -185,6 +248,10 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     this.woken = true;
     this.wake();
   }
+}
+
+function toRefused({ message, reason }: RefusedMessage): Refused {
+  return { chunkId: message.data.chunkId, source: message.data.source, reason: cutText(reason) };
 }
 
 async function holdsNotifierLock(tx: SqlClient): Promise<boolean> {

@@ -1,18 +1,33 @@
-import type { IOperationsSettledMessage } from '../../interfaces/settled-event.js';
+import { settledEventKey, type IOperationsSettledMessage } from '../../interfaces/settled-event.js';
 
 export const SETTLED_PUBLISHER = Symbol('SETTLED_PUBLISHER');
+
+/** A message that the receiving side does not take, while it takes others. */
+export interface RefusedMessage {
+  message: IOperationsSettledMessage;
+  /** In the words of the receiving side. */
+  reason: string;
+}
+
+export interface Published {
+  /** Those that have no receiver: they were dropped. */
+  unrouted: readonly IOperationsSettledMessage[];
+  /** At most one of a notification; the parts behind it were not sent, or will be sent again. */
+  refused: readonly RefusedMessage[];
+}
 
 /** Where notifications go. */
 export interface SettledPublisher {
   start(): Promise<void>;
 
   /**
-   * Hands the messages over in this order and resolves when the receiving side has taken charge of every one of them, with
-   * those that have no receiver: they were dropped.
+   * Hands the messages over in this order and resolves when the receiving side has taken charge of every one of them, or has
+   * refused it. Where it may be the receiving side's own trouble, a message counts as refused only if another one was taken.
    *
+   * @param refusedBefore these messages alone were refused before, while others were taken
    * @throws when that is not certain for each of them; some may have arrived nevertheless.
    */
-  publish(messages: readonly IOperationsSettledMessage[]): Promise<readonly IOperationsSettledMessage[]>;
+  publish(messages: readonly IOperationsSettledMessage[], refusedBefore?: boolean): Promise<Published>;
 
   /**
    * `listener` is called when what `publish` was refused for is gone, as far as that is noticed without trying again.
@@ -24,7 +39,12 @@ export interface SettledPublisher {
   stop(): Promise<void>;
 }
 
-/** Tells a repeated notification from a new one. */
+/** Tells a repeated message from a new one. */
 export function messageIdOf({ data }: IOperationsSettledMessage): string {
+  return settledEventKey(data);
+}
+
+/** A chunk's notification for a source, of however many messages. */
+export function notificationOf({ data }: IOperationsSettledMessage): string {
   return `${data.chunkId}:${data.source}`;
 }

@@ -1,7 +1,7 @@
 import { ClientProxyFactory, Transport, type ClientProxy } from '@nestjs/microservices';
 import { lastValueFrom, timeout } from 'rxjs';
 import type { IOperationsSettledMessage } from '../../interfaces/settled-event.js';
-import type { SettledPublisher } from './settled-publisher.js';
+import type { Published, SettledPublisher } from './settled-publisher.js';
 
 const ANSWER_TIMEOUT_MS = 15_000;
 
@@ -32,9 +32,9 @@ export class TcpPublisher implements SettledPublisher {
   }
 
   /** One after the other, so that the consumer meets them in order. It receives those of every source. */
-  async publish(messages: readonly IOperationsSettledMessage[]): Promise<readonly IOperationsSettledMessage[]> {
+  async publish(messages: readonly IOperationsSettledMessage[]): Promise<Published> {
     for (const message of messages) await this.send(message);
-    return [];
+    return { unrouted: [], refused: [] };
   }
 
   /** Never: it connects with a message, so there is nothing to be noticed in between. */

@@ -12,6 +12,16 @@ const ENTRY_CHARACTERS = 8;
 const DEEPEST = 6;
 const LONGEST_NAME = 200;
 
+/**
+ * What is logged of an error. Others have fields that hold the data of callers: PostgreSQL's `detail` and `where` quote rows and
+ * parameters, the driver's `client` is a connection with its password and statements, the client's `requests` are what was to be written.
+ */
+const ERROR_FIELDS = new Set([
+  ...['type', 'message', 'stack', 'code'],
+  ...['errno', 'syscall', 'address', 'port'],
+  ...['severity', 'schema', 'table', 'column', 'constraint', 'routine'],
+]);
+
 const HIDDEN = '***';
 const SECRET_NAMES = new Set([
   'password',
@@ -84,7 +94,7 @@ class Copy {
     if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
     if (depth >= DEEPEST) return Array.isArray(value) ? '[…]' : '{…}';
     if (Array.isArray(value)) return this.listOf(value, depth + 1);
-    if (value instanceof Error) return this.entriesOf(pino.stdSerializers.err(value), depth + 1);
+    if (value instanceof Error) return this.entriesOf(errorFields(value), depth + 1);
     if (hasOwnJson(value)) return this.valueOf(value.toJSON(), depth + 1);
     return this.entriesOf(value, depth + 1);
   }
@@ -94,6 +104,16 @@ class Copy {
     this.left -= cut.length;
     return cut;
   }
+}
+
+function errorFields(error: Error): object {
+  const fields = pino.stdSerializers.err(error) as unknown as Record<string, unknown>;
+  const logged = Object.entries(fields).filter(([name]) => ERROR_FIELDS.has(name));
+  return {
+    ...Object.fromEntries(logged),
+    // Pino's own copies of them have all fields.
+    ...(error instanceof AggregateError && { aggregateErrors: error.errors as unknown[] }),
+  };
 }
 
 function hasOwnJson(value: object): value is { toJSON(): unknown } {

@@ -32,6 +32,8 @@ export interface QueueDepth {
   workers: number;
   /** Chunks that are not announced yet. */
   unannounced: number;
+  /** Notifications that the broker refuses. */
+  parkedNotifications: number;
 }
 
 /**
@@ -110,6 +112,10 @@ export class MetricsService {
   private readonly unannounced = this.gauge(
     'batch_notifications_unannounced',
     'Chunks whose operations their callers were not told of yet',
+  );
+  private readonly parkedNotifications = this.gauge(
+    'batch_notifications_parked',
+    'Notifications that the broker refuses while it takes others; each is of one chunk for one source',
   );
   private readonly backlog = this.gauge(
     'batch_backlog_operations',
@@ -230,6 +236,7 @@ export class MetricsService {
     this.parkedLanes.set(depth?.parkedLanes ?? NaN);
     this.workers.set(depth?.workers ?? NaN);
     this.unannounced.set(depth?.unannounced ?? NaN);
+    this.parkedNotifications.set(depth?.parkedNotifications ?? NaN);
     this.backlog.set(this.readBacklog?.() ?? NaN);
     this.inFlightBytes.set(this.readInFlightBytes?.() ?? 0);
     this.waitingMessages.set(this.readWaitingMessages?.() ?? 0);

@@ -17,11 +17,8 @@ export class QueueMetricsModule implements OnModuleInit {
 
   onModuleInit(): void {
     this.metrics.readQueueDepthBy(async () => {
-      const { pending, scheduled, lagMs, parkedLanes, workers, unannounced } = await withTimeout(
-        this.statsService.sharedStats(),
-        STATS_TIMEOUT_MS,
-      );
-      return { pending, scheduled, oldestPendingSeconds: lagMs / 1000, parkedLanes, workers, unannounced };
+      const { lagMs, ...stats } = await withTimeout(this.statsService.sharedStats(), STATS_TIMEOUT_MS);
+      return { ...stats, oldestPendingSeconds: lagMs / 1000 };
     });
   }
 }

@@ -17,11 +17,12 @@ import { selectChunk, selectChunkFailures, selectChunks } from './outcomes.sql.j
 
 const DEFAULT_LIMIT = 100;
 
-interface ChunkRow extends Omit<IChunk, 'startedAt' | 'settledAt' | 'notifiedAt' | 'unrouted'> {
+interface ChunkRow extends Omit<IChunk, 'startedAt' | 'settledAt' | 'notifiedAt' | 'unrouted' | 'parked'> {
   startedAt: Date;
   settledAt: Date;
   notifiedAt: Date | null;
   unrouted: string[] | null;
+  parked: string[] | null;
 }
 
 interface ChunkDetailRow extends ChunkRow {
@@ -123,13 +124,14 @@ function nowhereToAnnounce(): ServiceError {
   );
 }
 
-function toChunk({ startedAt, settledAt, notifiedAt, unrouted, ...chunk }: ChunkRow): IChunk {
+function toChunk({ startedAt, settledAt, notifiedAt, unrouted, parked, ...chunk }: ChunkRow): IChunk {
   return {
     ...chunk,
     startedAt: startedAt.toISOString(),
     settledAt: settledAt.toISOString(),
     ...(notifiedAt !== null && { notifiedAt: notifiedAt.toISOString() }),
     ...(unrouted !== null && { unrouted }),
+    ...(parked !== null && { parked }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { IBatchOperation, IListOperationsQuery, IPage } from '../../interfaces/operation.js';
+import type { IListOperationsQuery, IPage } from '../../interfaces/operation.js';
 import { callerName, reaches, type Access } from '../access/access.js';
 import { parseTargetName, tableId } from '../catalog/target-name.js';
 import { DatabaseService } from '../database/database.service.js';
@@ -10,7 +10,7 @@ import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { checkCursor, FIRST_PAGE } from './cursor.js';
 import { OutcomeWatchService } from './outcome-watch.service.js';
 import { selectOperation, selectPage } from './outcomes.sql.js';
-import { toOperation, type OperationRow } from './to-operation.js';
+import { toOperation, type GivenOperation, type OperationRow } from './to-operation.js';
 
 const DEFAULT_LIMIT = 100;
 /** The most operations that a page walks in search of those that match. */
@@ -31,7 +31,7 @@ export class OperationsService {
   ) {}
 
   /** @throws ServiceError OPERATION_NOT_FOUND */
-  async get(id: string, access: Access): Promise<IBatchOperation> {
+  async get(id: string, access: Access): Promise<GivenOperation> {
     const { rows } = await this.database.requests.query<OperationRow>(selectOperation(id));
     const [row] = rows;
     if (row === undefined || !reaches(access, row.target)) {
@@ -45,7 +45,7 @@ export class OperationsService {
    *
    * @throws ServiceError OPERATION_NOT_FOUND
    */
-  async wait(id: string, timeoutMs: number, access: Access): Promise<IBatchOperation> {
+  async wait(id: string, timeoutMs: number, access: Access): Promise<GivenOperation> {
     const operation = await this.get(id, access);
     if (isSettled(operation) || timeoutMs <= 0) return operation;
     await this.watch.settled(id, timeoutMs);
@@ -53,7 +53,7 @@ export class OperationsService {
   }
 
   /** @throws ServiceError INVALID_REQUEST */
-  async list(query: IListOperationsQuery, access: Access): Promise<IPage<IBatchOperation>> {
+  async list(query: IListOperationsQuery, access: Access): Promise<IPage<GivenOperation>> {
     const limit = query.limit ?? DEFAULT_LIMIT;
     const cursor = checkCursor(query.cursor) ?? FIRST_PAGE;
     const target = query.target === undefined ? undefined : canonicalTarget(query.target);
@@ -65,7 +65,7 @@ export class OperationsService {
   }
 
   /** @throws ServiceError OPERATION_NOT_FOUND, NOT_CANCELLABLE, LANE_BUSY */
-  async cancel(id: string, access: Access): Promise<IBatchOperation> {
+  async cancel(id: string, access: Access): Promise<GivenOperation> {
     await this.assertWithinReach(id, access);
     await this.queue.cancel(id, callerName(access));
     this.metrics.recordCancelled();
@@ -74,7 +74,7 @@ export class OperationsService {
   }
 
   /** @throws ServiceError OPERATION_NOT_FOUND, NOT_RETRYABLE, LANE_BUSY */
-  async retry(id: string, access: Access): Promise<IBatchOperation> {
+  async retry(id: string, access: Access): Promise<GivenOperation> {
     await this.assertWithinReach(id, access);
     await this.queue.retry(id, callerName(access));
     this.wakeUp.operationsAccepted();
@@ -89,7 +89,7 @@ export class OperationsService {
 
 type PageRow = { walked: number; floor: string | null } & ({ seq: null } | OperationRow);
 
-const isSettled = ({ status }: IBatchOperation): boolean => status !== 'pending' && status !== 'scheduled';
+const isSettled = ({ status }: GivenOperation): boolean => status !== 'pending' && status !== 'scheduled';
 
 /** Where a page came to that found too little: further down there may be more. */
 const endOfWindow = (row: PageRow | undefined): string | undefined =>

@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AuditService } from '../audit/audit.service.js';
+import { ParkedNotificationsService } from '../notification/parked-notifications.service.js';
 import { QueueModule } from '../queue/queue.module.js';
 import { ChunksService } from './chunks.service.js';
 import { OperationsService } from './operations.service.js';
@@ -8,7 +9,14 @@ import { StatsService } from './stats.service.js';
 
 @Module({
   imports: [QueueModule],
-  providers: [OperationsService, OutcomeWatchService, ChunksService, StatsService, AuditService],
-  exports: [OperationsService, ChunksService, StatsService, AuditService],
+  providers: [
+    OperationsService,
+    OutcomeWatchService,
+    ChunksService,
+    ParkedNotificationsService,
+    StatsService,
+    AuditService,
+  ],
+  exports: [OperationsService, ChunksService, ParkedNotificationsService, StatsService, AuditService],
 })
 export class OutcomesModule {}

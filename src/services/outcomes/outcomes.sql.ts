@@ -2,7 +2,7 @@ import type { IListOperationsQuery } from '../../interfaces/operation.js';
 import { ACTS_OF_OPERATION } from '../audit/audit.sql.js';
 import type { SqlStatement } from '../database/sql.js';
 
-const OPERATION_COLUMNS = `v.seq, v.id, v.type as "operationType", v.target, v.key, v."values", v.on_conflict as "onConflict",
+const OPERATION_COLUMNS = `v.seq, v.id, v.type as "operationType", v.target, v.key::text, v."values"::text, v.on_conflict as "onConflict",
         v.conflict_key as "conflictKey", v.must_exist as "mustExist", v.priority, v.run_at as "runAt", v.source, v.status,
         v.rows_affected as "rowsAffected", v.attempts, v.code, v.message, v.constraint_name as "constraint",
         v.column_name as "column", v.sql_state as "sqlState", v.chunk_id as "chunkId", v.created_at as "createdAt",
@@ -90,7 +90,8 @@ export function selectPage(query: OperationFilter, cursor: string, limit: number
 
 const CHUNK_COLUMNS = `c.id, c.worker, c.operations, c.completed, c.failed, c.deferred, c.groups, c.statements, c.fallback,
         c.started_at as "startedAt", c.settled_at as "settledAt", c.duration_ms as "durationMs", c.notified_at as "notifiedAt",
-        c.unrouted`;
+        c.unrouted,
+        (select array_agg(n.source order by n.source) from batch.parked_notifications n where n.chunk_id = c.id) as parked`;
 
 export function selectChunk(id: string): SqlStatement {
   return { text: `select ${CHUNK_COLUMNS}, c.plan from batch.chunks c where c.id = $1::int8`, values: [id] };
@@ -135,6 +136,7 @@ export function selectStats(): SqlStatement {
         (select count(*)::int from batch.lane_faults where parked_at is not null) as "parkedLanes",
         (select count(*)::int from batch.workers where seen_at > now() - interval '10 seconds') as workers,
         (select count(*)::int from batch.chunks where announce and notified_at is null) as unannounced,
+        (select count(*)::int from batch.parked_notifications) as "parkedNotifications",
         recent.chunks, recent.completed, recent.failed as "failedRecently", recent.statements
       from (
         select count(*)::int as chunks, coalesce(sum(completed), 0)::int as completed, coalesce(sum(failed), 0)::int as failed,

@@ -1,7 +1,8 @@
 import type { AuditAct, IOperationAct } from '../../interfaces/audit.js';
 import type { ErrorCode } from '../../interfaces/error.js';
-import type { JsonRow } from '../../interfaces/json.js';
 import type { IBatchOperation, OperationStatus, OperationType, RetryReason } from '../../interfaces/operation.js';
+import type { GivenRow } from '../values/exact-json.js';
+import { parseRow } from '../values/parse-json.js';
 
 /** A row of the view `batch.batch_operations`. */
 export interface OperationRow {
@@ -9,8 +10,9 @@ export interface OperationRow {
   id: string;
   operationType: OperationType;
   target: string;
-  key: JsonRow | null;
-  values: JsonRow | null;
+  /** JSON */
+  key: string | null;
+  values: string | null;
   onConflict: 'error' | 'ignore' | null;
   conflictKey: string[] | null;
   mustExist: boolean;
@@ -40,14 +42,20 @@ export interface OperationRow {
 /** `batch.delayed.reason` in the words of the API. */
 const WAITS_FOR = { scheduled: 'run_at', retry: 'retry', behind: 'earlier_operation' } as const;
 
+/** As callers are told of it, with every digit that they gave: to be written by `stringifyJson`. */
+export interface GivenOperation extends Omit<IBatchOperation, 'key' | 'values'> {
+  key?: GivenRow;
+  values?: GivenRow;
+}
+
 /** What callers see of an operation: nothing that they did not ask for and that did not happen. */
-export function toOperation(row: OperationRow): IBatchOperation {
+export function toOperation(row: OperationRow): GivenOperation {
   return {
     id: row.id,
     operationType: row.operationType,
     target: row.target,
-    ...(row.key !== null && { key: row.key }),
-    ...(row.values !== null && { values: row.values }),
+    ...(row.key !== null && { key: parseRow(row.key) }),
+    ...(row.values !== null && { values: parseRow(row.values) }),
     ...(row.onConflict !== null && { onConflict: row.onConflict }),
     ...(row.conflictKey !== null && { conflictKey: row.conflictKey }),
     ...(row.mustExist && { mustExist: true }),

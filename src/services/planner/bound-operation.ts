@@ -1,6 +1,6 @@
-import type { Json, JsonRow } from '../../interfaces/json.js';
 import type { IOperationError } from '../../interfaces/operation.js';
 import type { Table, UniqueKey } from '../catalog/table.js';
+import type { GivenRow, GivenValue } from '../values/exact-json.js';
 import { ownValue } from '../values/own-value.js';
 import type { ClaimedOperation } from '../queue/operation-record.js';
 import { shapeOf, type OperationShape } from './operation-shape.js';
@@ -19,15 +19,15 @@ export function bindOperation(operation: ClaimedOperation, table: Table): BoundO
 }
 
 /** The value that names the row in this column. */
-export function keyValue({ operation }: BoundOperation, column: string): Json | undefined {
+export function keyValue({ operation }: BoundOperation, column: string): GivenValue | undefined {
   return valueIn(operation.type === 'upsert' ? operation.values : operation.key, column);
 }
 
-export function givenValue({ operation }: BoundOperation, column: string): Json | undefined {
+export function givenValue({ operation }: BoundOperation, column: string): GivenValue | undefined {
   return valueIn(operation.values, column);
 }
 
-function valueIn(row: JsonRow | null, column: string): Json | undefined {
+function valueIn(row: GivenRow | null, column: string): GivenValue | undefined {
   return row === null ? undefined : ownValue(row, column);
 }
 

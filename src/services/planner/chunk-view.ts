@@ -1,6 +1,6 @@
-import type { Json } from '../../interfaces/json.js';
 import type { Column, ForeignKey, Table, UniqueKey } from '../catalog/table.js';
 import { encodeValue } from '../composer/encode-value.js';
+import type { GivenValue } from '../values/exact-json.js';
 import { givenValue, keyValue, type BoundOperation } from './bound-operation.js';
 import { asksDatabase, comparable } from './comparable.js';
 import { chooseIdentities } from './identity.js';
@@ -95,7 +95,7 @@ export class ChunkView {
     return columns.length > 1 || this.isBeyond(text, parent.columns.get(columns[0]!)!);
   }
 
-  private valueOf(value: Json, column: Column, storedType: string | undefined): Value {
+  private valueOf(value: GivenValue, column: Column, storedType: string | undefined): Value {
     if (value === null) return NULL;
     if (!asksDatabase(column)) return this.asValue(comparable(value, column), column);
     const text = encodeValue(value, column);

@@ -1,5 +1,6 @@
-import type { Json } from '../../interfaces/json.js';
 import type { Column } from '../catalog/table.js';
+import { integerText } from '../values/decimal-text.js';
+import { ExactJson, type GivenValue } from '../values/exact-json.js';
 import { hasAtMost } from '../values/text-length.js';
 import { isDate } from './legal-value.js';
 
@@ -7,7 +8,8 @@ import { isDate } from './legal-value.js';
  * A text that is the same for two values of a column exactly when PostgreSQL holds them equal; undefined when only the
  * database can tell (see `asksDatabase`) or the value will not be accepted. It begins with a letter.
  */
-export function comparable(value: Json, column: Column): string | undefined {
+export function comparable(value: GivenValue, column: Column): string | undefined {
+  if (value instanceof ExactJson) return comparableNumber(value, column);
   if (value === null || typeof value === 'object' || asksDatabase(column)) return undefined;
   if (Number.isSafeInteger(value) && INTEGERS.has(column.kind)) return `i${String(value)}`;
   const text = String(value);
@@ -39,6 +41,12 @@ export function comparable(value: Json, column: Column): string | undefined {
     default:
       return column.kind satisfies never;
   }
+}
+
+/** 1.0 is written to an integer column as 1. */
+function comparableNumber({ kind, text }: ExactJson, column: Column): string | undefined {
+  const integer = kind === 'number' && INTEGERS.has(column.kind) ? integerText(text) : undefined;
+  return integer === undefined ? undefined : comparable(integer, column);
 }
 
 /** With what PostgreSQL takes for blanks. */

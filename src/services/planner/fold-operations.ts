@@ -1,6 +1,6 @@
-import type { Json, JsonRow } from '../../interfaces/json.js';
 import type { Column } from '../catalog/table.js';
 import { encodeValue } from '../composer/encode-value.js';
+import type { GivenRow, GivenValue } from '../values/exact-json.js';
 import { drawsValues, givenValue, keyValue, type BoundOperation } from './bound-operation.js';
 import { addDecimals, formatDecimal, parseDecimal, type Decimal } from './decimal.js';
 import { isLegal } from './legal-value.js';
@@ -37,7 +37,7 @@ function appended(earlier: PlannedOperation, later: BoundOperation): BoundOperat
   return earlier.folded;
 }
 
-function foldedValues(earlier: PlannedOperation, later: BoundOperation, applies: Applies): JsonRow | undefined {
+function foldedValues(earlier: PlannedOperation, later: BoundOperation, applies: Applies): GivenRow | undefined {
   // Another spelling might be refused.
   if (!spellsKeyAlike(earlier, later)) return undefined;
   switch (later.kind) {
@@ -82,8 +82,8 @@ function overwritesUpserted(earlier: BoundOperation, later: BoundOperation, appl
 }
 
 /** With one sign, every state in between lies between the first and the last, and so within any range that holds both. */
-function sums(earlier: BoundOperation, later: BoundOperation, applies: Applies): JsonRow | undefined {
-  const values: [column: string, sum: Json][] = [];
+function sums(earlier: BoundOperation, later: BoundOperation, applies: Applies): GivenRow | undefined {
+  const values: [column: string, sum: GivenValue][] = [];
   for (const column of later.valueColumns) {
     if (column.freedom === 'tied' && applies('fold: free columns')) return undefined;
     const one = increment(earlier, column, applies);

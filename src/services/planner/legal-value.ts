@@ -1,7 +1,7 @@
-import type { Json } from '../../interfaces/json.js';
 import type { Column } from '../catalog/table.js';
 import { isStorable } from '../catalog/target-name.js';
 import { encodeValue } from '../composer/encode-value.js';
+import { ExactJson, type GivenValue } from '../values/exact-json.js';
 import { hasAtMost } from '../values/text-length.js';
 
 const INTEGER_BITS = { int2: 16, int4: 32, int8: 64 } as const;
@@ -16,7 +16,7 @@ const MAX_DIGITS = 1000;
  * True when PostgreSQL is known to accept the value for a column that nothing else looks at. False proves nothing. Pure.
  * Source: https://www.postgresql.org/docs/current/datatype.html
  */
-export function isLegal(value: Json, column: Column): boolean {
+export function isLegal(value: GivenValue, column: Column): boolean {
   if (value === null) return !column.notNull;
   const text = encodeValue(value, column);
   if (text === null) return false;
@@ -39,8 +39,8 @@ export function isLegal(value: Json, column: Column): boolean {
     case 'date':
       return isDate(text);
     case 'json':
-      // Only escapes may be refused: of NUL, and of half a surrogate pair.
-      return !text.includes('\\u');
+      // Refused may be escapes, of NUL and of half a surrogate pair, and numbers beyond those of numeric.
+      return !text.includes('\\u') && !(value instanceof ExactJson);
     case 'other':
       return TIMESTAMP_TYPES.has(column.type) && isTimestamp(text);
     case 'float':

@@ -1,3 +1,4 @@
+import { stringifyJson } from '../values/exact-json.js';
 import { givenValue, isTellable, keyValue, type BoundOperation } from './bound-operation.js';
 import { ChunkView } from './chunk-view.js';
 import { foldOperations } from './fold-operations.js';
@@ -119,5 +120,5 @@ function describe({ table, columns }: Subject, operation: BoundOperation): strin
   if (columns.length === 0) return table;
   const values = columns.map((name) => givenValue(operation, name) ?? keyValue(operation, name));
   const given = table === operation.table.id && values.every((value) => value !== undefined);
-  return `${table} (${columns.join(', ')})${given ? ` = (${values.map((value) => JSON.stringify(value)).join(', ')})` : ''}`;
+  return `${table} (${columns.join(', ')})${given ? ` = (${values.map((value) => stringifyJson(value)).join(', ')})` : ''}`;
 }

@@ -4,7 +4,16 @@ import { sendAlong } from '../database/send-along.js';
 import type { SqlClient } from '../database/sql.js';
 import { ClaimCursor, slotOf, type ObservedClaim } from './claim-cursor.js';
 import type { Scope } from './claim-scope.js';
-import { claimOperations, currentSnapshot, findWaiting, oldestWriter, walkAsUsual, walkInOrder } from './claim.sql.js';
+import { parseRow } from '../values/parse-json.js';
+import {
+  claimOperations,
+  currentSnapshot,
+  findWaiting,
+  oldestWriter,
+  walkAsUsual,
+  walkInOrder,
+  type ClaimedRow,
+} from './claim.sql.js';
 import { LanesService } from './lanes.service.js';
 import type { ClaimedOperation } from './operation-record.js';
 import { holdReleases } from './queue.sql.js';
@@ -52,9 +61,7 @@ export class ClaimService {
     if (taken.lanes.length === 0) return nothing(claimedAt, taken.busy > 0);
     const read = () =>
       Promise.all([
-        tx.query<ClaimedOperation & { cut: boolean }>(
-          claimOperations(taken.lanes, hints, scope.limit, this.settings.poller.maxKb),
-        ),
+        tx.query<ClaimedRow>(claimOperations(taken.lanes, hints, scope.limit, this.settings.poller.maxKb)),
         tx.query<SnapshotRow>(currentSnapshot()),
       ]);
     const [writer, waiting, first] = await Promise.all([
@@ -67,7 +74,7 @@ export class ClaimService {
     const holdsReleases = waiting.rows[0]!.waiting;
     const [claimed, after] = holdsReleases ? await this.withoutReleases(tx, read) : first;
     sendAlong(tx, walkAsUsual());
-    const { rows: operations } = claimed;
+    const operations = claimed.rows.map(toOperation);
     const full = claimed.rows.some(({ cut }) => cut);
     const snapshotXmax = BigInt(after.rows[0]!.xmax);
     return {
@@ -109,6 +116,10 @@ export class ClaimService {
     const [, , result] = await Promise.all([tx.query({ text: 'savepoint held' }), tx.query(holdReleases()), read()]);
     return result;
   }
+}
+
+function toOperation({ key, values, ...row }: ClaimedRow): ClaimedOperation {
+  return { ...row, key: key === null ? null : parseRow(key), values: values === null ? null : parseRow(values) };
 }
 
 function nothing(claimedAt: number, crowdedOut: boolean): Claim {

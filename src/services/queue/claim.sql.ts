@@ -2,6 +2,7 @@ import { CATALOG_VERSION } from '../catalog/catalog-version.js';
 import type { SqlStatement } from '../database/sql.js';
 import { PRIORITIES, type ClaimHints } from './claim-cursor.js';
 import type { Scope } from './claim-scope.js';
+import type { ClaimedOperation } from './operation-record.js';
 
 /** Class of the advisory locks of lanes: `pg_advisory_xact_lock(LANE_LOCK, lane)`. */
 export const LANE_LOCK = 0x0b47c4;
@@ -96,6 +97,14 @@ export function takeLanes(
   };
 }
 
+/** A claimed operation, with what it writes as JSON text. */
+export interface ClaimedRow extends Omit<ClaimedOperation, 'key' | 'values'> {
+  key: string | null;
+  values: string | null;
+  /** Whether the claim ended for its limits. */
+  cut: boolean;
+}
+
 /**
  * The next operations of these lanes in the order of execution: higher priority first, then as accepted. At most `limit`,
  * and no further than the operation that fills `maxKb`.
@@ -112,7 +121,7 @@ export function claimOperations(
     name: 'batch.claim_operations',
     // One short index walk for each lane and priority; where nothing waits it costs a single probe.
     text: `
-      select o.seq::float8 as seq, o.id, o.type, o.target, o.key, o."values", o.on_conflict as "onConflict",
+      select o.seq::float8 as seq, o.id, o.type, o.target, o.key::text, o."values"::text, o.on_conflict as "onConflict",
         o.conflict_key as "conflictKey", o.must_exist as "mustExist", o.retry_limit as "retryLimit", o.retry_on as "retryOn",
         p.priority, p.lane, p.attempts, p.place::text as place, p.taken >= $4::int or p.kb >= $5::int as cut
       from (

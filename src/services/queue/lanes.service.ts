@@ -99,7 +99,9 @@ export class LanesService {
     await this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ failures: number }>(recordFault(fault, this.worker));
       const failures = rows[0]?.failures ?? 1;
-      const { lane, kind, message: reason, sqlState } = fault;
+      const { lane, kind, sqlState } = fault;
+      // What is an operation's may quote its values, which are for those with a key.
+      const reason = kind === 'operation' || kind === 'unknown' ? 'GET lanes tells it' : fault.message;
       const { delayMs, parked } = nextTry(kind, failures, this.settings.execution.laneTries);
       await tx.query(scheduleTry(lane, delayMs, parked));
       if (parked) {

@@ -1,6 +1,6 @@
 import type { IOperationError, OperationType, RetryReason } from '../../interfaces/operation.js';
 import type { IChunkGroup, IChunkPlan } from '../../interfaces/chunk.js';
-import type { JsonRow } from '../../interfaces/json.js';
+import type { GivenRow } from '../values/exact-json.js';
 
 /** A pending operation as a chunk claims it. */
 export interface ClaimedOperation {
@@ -10,8 +10,8 @@ export interface ClaimedOperation {
   type: OperationType;
   /** `Table.id` */
   target: string;
-  key: JsonRow | null;
-  values: JsonRow | null;
+  key: GivenRow | null;
+  values: GivenRow | null;
   onConflict: 'error' | 'ignore' | null;
   conflictKey: readonly string[] | null;
   mustExist: boolean;

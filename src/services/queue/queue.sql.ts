@@ -86,7 +86,7 @@ export function selectRequests(ids: readonly string[]): SqlStatement {
   return {
     name: 'batch.select_requests',
     text: `
-      select id, type, target, key, "values", on_conflict as "onConflict", conflict_key as "conflictKey",
+      select id, type, target, key::text, "values"::text, on_conflict as "onConflict", conflict_key as "conflictKey",
         must_exist as "mustExist", priority, run_at as "runAt", source, retry_limit as "retryLimit", retry_on as "retryOn",
         status
       from batch.batch_operations where id = any($1::uuid[])`,

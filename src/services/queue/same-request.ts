@@ -1,13 +1,15 @@
-import type { JsonRow } from '../../interfaces/json.js';
 import type { OperationStatus, RetryReason } from '../../interfaces/operation.js';
+import { canonicalNumber } from '../values/decimal-text.js';
+import { ExactJson } from '../values/exact-json.js';
+import { parseRow } from '../values/parse-json.js';
 import type { NewOperation } from './new-operation.js';
 
-/** A stored operation as the database gives it back: JSON parsed, `runAt` a Date. */
+/** A stored operation as the database gives it back: JSON as text, `runAt` a Date. */
 export interface StoredRequest {
   type: string;
   target: string;
-  key: JsonRow | null;
-  values: JsonRow | null;
+  key: string | null;
+  values: string | null;
   onConflict: string | null;
   conflictKey: readonly string[] | null;
   mustExist: boolean;
@@ -19,7 +21,7 @@ export interface StoredRequest {
   status: OperationStatus;
 }
 
-/** True when both ask for the same: the order of JSON keys and the spelling of a time do not count. */
+/** True when both ask for the same: the order of JSON keys and the spelling of a number or a time do not count. */
 export function sameRequest(request: NewOperation, other: NewOperation | StoredRequest): boolean {
   return canonical(request) === canonical(other);
 }
@@ -41,12 +43,18 @@ function canonical(request: NewOperation | StoredRequest): string {
   ]);
 }
 
-const parsed = (json: string | JsonRow | null): unknown => (typeof json === 'string' ? JSON.parse(json) : json);
+const parsed = (json: string | null): unknown => (json === null ? null : parseRow(json));
 
 function sortKeys(value: unknown): unknown {
+  if (typeof value === 'number') return { number: canonicalNumber(String(value)) };
+  if (value instanceof ExactJson) return canonicalExact(value);
   if (Array.isArray(value)) return value.map(sortKeys);
   if (value === null || typeof value !== 'object') return value;
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   // In an object of its own, or an object would look like an array of pairs.
   return { entries: entries.map(([key, inner]) => [key, sortKeys(inner)]) };
 }
+
+/** What else is exact is compared as it is written: the order of its names may be what it is about. */
+const canonicalExact = ({ kind, text }: ExactJson): unknown =>
+  kind === 'number' ? { number: canonicalNumber(text) } : { exact: text };

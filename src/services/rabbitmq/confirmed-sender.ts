@@ -50,7 +50,7 @@ export class ConfirmedSender {
       try {
         this.channel.publish('', this.queue, content, { ...options, persistent: true, mandatory: true }, settle);
       } catch (error) {
-        settle(isOfChannel(error) ? error : new UnencodableMessageError(error as Error));
+        settle(notSent(error));
       }
     });
   }
@@ -65,7 +65,8 @@ export class ConfirmedSender {
   }
 }
 
-/** The library throws it where a channel is closed; whatever else it throws comes from encoding. */
-function isOfChannel(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'IllegalOperationError';
+/** What the library has thrown instead of sending: of the channel where that is closed, else from encoding. */
+export function notSent(error: unknown): Error {
+  const ofChannel = error instanceof Error && error.name === 'IllegalOperationError';
+  return ofChannel ? error : new UnencodableMessageError(error as Error);
 }

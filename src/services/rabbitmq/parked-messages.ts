@@ -1,4 +1,6 @@
 import { connect, type Channel, type ChannelModel, type GetMessage } from 'amqplib';
+import type { Certificates } from '../tls/certificates.js';
+import { clientTls } from '../tls/client-tls.js';
 import { ownValue } from '../values/own-value.js';
 import { ConfirmedSender } from './confirmed-sender.js';
 import {
@@ -49,8 +51,11 @@ export class ParkedMessages {
     private readonly user: string,
   ) {}
 
-  static async open(url: string, queue: string): Promise<ParkedMessages> {
-    const model = await connect(url, { clientProperties: { connection_name: 'batch-service dead-letters' } });
+  static async open(url: string, queue: string, certificates?: Certificates): Promise<ParkedMessages> {
+    const model = await connect(url, {
+      ...clientTls(certificates),
+      clientProperties: { connection_name: 'batch-service dead-letters' },
+    });
     // What breaks shows in the calls.
     model.on('error', () => undefined);
     return new ParkedMessages(model, queue, userOf(url));

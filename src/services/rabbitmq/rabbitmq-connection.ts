@@ -1,12 +1,18 @@
+import type { Duplex } from 'node:stream';
 import { Logger } from '@nestjs/common';
 import { connect, type ChannelModel, type RecoveringChannelModel } from 'amqplib';
 import { withTimeout } from '../observability/with-timeout.js';
+import type { Certificates } from '../tls/certificates.js';
+import { clientTls } from '../tls/client-tls.js';
+import { brokerHint, brokerRefusal } from '../tls/tls-refusal.js';
 import { checkBrokerVersion, UnsupportedBrokerError } from './broker-version.js';
 import { TopologyConflictError } from './topology.js';
 import { dropUnreadableHeaders } from './unreadable-headers.js';
 
 export interface RabbitmqConnectionOptions {
   url: string;
+  /** Of `amqps:`. */
+  certificates?: Certificates | undefined;
   /** What the connection is for; shown in the log, in health and in RabbitMQ's management UI. */
   name: string;
   /** Declares and opens what the connection is for. Runs after every connect; a failure is a failed connect. */
@@ -17,6 +23,14 @@ export interface RabbitmqConnectionOptions {
   setUpTimeoutMs?: number;
 }
 
+/** What no waiting cures: a wrong password, a virtual host that is unknown, a certificate. */
+export class RefusedByBrokerError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'RefusedByBrokerError';
+  }
+}
+
 /** An attempt costs little, and whoever calls or is to be notified waits for it: at most a second after the broker is back. */
 const RECOVERY = { initialDelay: 100, maxDelay: 1000, factor: 2, jitter: 0.2 };
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -24,7 +38,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const HEARTBEAT_SECONDS = 5;
 /** A broker that is just starting may leave a declaration without an answer, and its heart beats all the same. */
 const SET_UP_TIMEOUT_MS = 10_000;
-/** A broker that is gone without a word never answers the close. */
+/** A broker that is gone without a word never answers the close, and the library waits for the answer without end. */
 const CLOSE_TIMEOUT_MS = 1000;
 /** The first attempts are told, of those that follow each thirtieth. */
 const TOLD_ATTEMPTS = 5;
@@ -39,6 +53,8 @@ export class RabbitmqConnection {
   private readonly logger: Logger;
   private recovering: RecoveringChannelModel | undefined;
   private current: ChannelModel | undefined;
+  /** The one that was opened last; perhaps it is still set up. */
+  private latest: ChannelModel | undefined;
   /** While it is set up: what died of it meanwhile. */
   private settingUp: { broken?: string } | undefined;
   private blockedReason: string | undefined;
@@ -64,10 +80,11 @@ export class RabbitmqConnection {
    * Connects. An unreachable broker is no failure: the service is of use without it, and the connection comes when the broker
    * does.
    *
-   * @throws what no waiting cures: a topology conflict, refused credentials, an unknown virtual host, too old a broker.
+   * @throws what no waiting cures: a topology conflict, refused credentials, an unknown virtual host, too old a broker, certificates.
    */
   async open(): Promise<void> {
     const recovering = await connect(withHeartbeat(this.options.url), {
+      ...clientTls(this.options.certificates),
       timeout: CONNECT_TIMEOUT_MS,
       // What is sent would wait for the acknowledgement of what was sent before: up to 40 ms, for the operating system puts that off.
       noDelay: true,
@@ -76,7 +93,7 @@ export class RabbitmqConnection {
     });
     this.recovering = recovering;
     this.watch(recovering);
-    await firstAttempt(recovering).catch(async (error: unknown) => {
+    await firstAttempt(recovering, this.options.url).catch(async (error: unknown) => {
       await this.close();
       throw error;
     });
@@ -93,24 +110,30 @@ export class RabbitmqConnection {
     setImmediate(() => {
       if (model === undefined || this.current !== model) return;
       this.logger.warn(`${reason}; connecting anew`);
-      model.close().catch(() => undefined);
+      void end(model);
     });
   }
 
-  /** Ends the connection, in a second at most: where the broker does not answer, it is left to the end of the process. */
+  /** Ends the connection, in a second at most: where the broker does not answer, it is broken off. */
   async close(): Promise<void> {
     const recovering = this.recovering;
     this.recovering = undefined;
     this.current = undefined;
     if (recovering === undefined) return;
     await withTimeout(recovering.close(), CLOSE_TIMEOUT_MS).catch((error: unknown) => {
-      this.logger.warn(`The connection was not closed: ${(error as Error).message}`);
+      this.logger.warn(`The connection was broken off: ${(error as Error).message}`);
     });
+    if (this.latest !== undefined) breakOff(this.latest);
   }
 
   private async setUp(model: ChannelModel): Promise<void> {
     let closed = false;
-    model.once('close', () => (closed = true));
+    this.latest = model;
+    model.once('close', () => {
+      closed = true;
+      // The library ends its half of it and leaves the rest to the other side, which may be gone, or read what is under way much later.
+      setTimeout(() => breakOff(model), CLOSE_TIMEOUT_MS).unref();
+    });
     model.on('error', () => undefined);
     checkBrokerVersion(model.connection.serverProperties);
     dropUnreadableHeaders(model);
@@ -119,6 +142,9 @@ export class RabbitmqConnection {
     this.settingUp = attempt;
     try {
       await withTimeout(setUp(model), setUpTimeoutMs);
+    } catch (error) {
+      await end(model);
+      throw error;
     } finally {
       this.settingUp = undefined;
     }
@@ -138,9 +164,10 @@ export class RabbitmqConnection {
       this.current = undefined;
       this.logger.warn(`Connection lost: ${error.message}`);
     });
+    const hint = this.options.url.startsWith('amqps:') ? brokerHint : () => '';
     recovering.on('reconnect-scheduled', ({ attempt, delay, error }) => {
       if (attempt > TOLD_ATTEMPTS && attempt % TOLD_EVERY !== 0) return;
-      this.logger.warn(`Not connected (${describe(error)}); attempt ${attempt} in ${delay} ms`);
+      this.logger.warn(`Not connected (${describe(error)}${hint(error)}); attempt ${attempt} in ${delay} ms`);
     });
     recovering.on('blocked', (reason) => {
       this.blockedReason = reason;
@@ -155,6 +182,19 @@ export class RabbitmqConnection {
   }
 }
 
+/** Closes a connection, or breaks it off where the broker does not answer in time. */
+async function end(model: ChannelModel): Promise<void> {
+  // Why it was not closed does not matter: what follows ends it in any case.
+  await withTimeout(model.close(), CLOSE_TIMEOUT_MS).catch(() => undefined);
+  breakOff(model);
+}
+
+function breakOff({ connection }: ChannelModel): void {
+  const { stream } = connection as unknown as { stream: Duplex };
+  // With an error, so that the library notices where it still waits for an answer.
+  if (!stream.destroyed) stream.destroy(new Error('The connection was broken off'));
+}
+
 /** RabbitMQ's own 60 s would leave a connection whose network is gone unnoticed for two minutes. */
 function withHeartbeat(address: string): string {
   const url = new URL(address);
@@ -162,10 +202,12 @@ function withHeartbeat(address: string): string {
   return url.href;
 }
 
-function firstAttempt(recovering: RecoveringChannelModel): Promise<void> {
+function firstAttempt(recovering: RecoveringChannelModel, url: string): Promise<void> {
   return new Promise((resolve, reject) => {
     recovering.once('connect', () => resolve());
-    recovering.once('connect-failed', (error: Error) => (isPermanent(error) ? reject(clarified(error)) : resolve()));
+    recovering.once('connect-failed', (error: Error) =>
+      isPermanent(error) ? reject(clarified(error, url)) : resolve(),
+    );
   });
 }
 
@@ -177,20 +219,21 @@ const saysItsCure = (error: Error): boolean =>
   error instanceof TopologyConflictError || error instanceof UnsupportedBrokerError;
 
 function isPermanent(error: Error): boolean {
-  return saysItsCure(error) || REFUSED.test(error.message);
+  return saysItsCure(error) || brokerRefusal(error) !== undefined || REFUSED.test(error.message);
 }
 
-function clarified(error: Error): Error {
+function clarified(error: Error, url: string): Error {
   if (saysItsCure(error)) return error;
-  return new Error(
+  const { host } = new URL(url);
+  const refusal = brokerRefusal(error);
+  if (refusal !== undefined) return new RefusedByBrokerError(`RabbitMQ at ${host} ${refusal}`, { cause: error });
+  return new RefusedByBrokerError(
     `RabbitMQ refuses the connection; check user, password and virtual host in BATCH_SERVICE_RMQ_URL: ${error.message}`,
-    {
-      cause: error,
-    },
+    { cause: error },
   );
 }
 
 /** Node hides the reason of a refused connection in an AggregateError without a message. */
 function describe(error: Error): string {
-  return error.message || ('code' in error && String(error.code)) || error.name;
+  return brokerRefusal(error) ?? (error.message || ('code' in error && String(error.code)) || error.name);
 }

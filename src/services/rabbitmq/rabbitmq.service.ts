@@ -19,10 +19,11 @@ export class RabbitmqService implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** A connection that is not open yet. Its user opens it, and closes it when its own work is drained. */
-  create(options: Omit<RabbitmqConnectionOptions, 'url'>): RabbitmqConnection {
+  create(options: Omit<RabbitmqConnectionOptions, 'url' | 'certificates'>): RabbitmqConnection {
     if (this.settings.rabbitmq === undefined)
       throw new Error('No broker is configured: BATCH_SERVICE_RMQ_URL is not set');
-    const connection = new RabbitmqConnection({ ...options, url: this.settings.rabbitmq.url });
+    const { url, certificates } = this.settings.rabbitmq;
+    const connection = new RabbitmqConnection({ ...options, url, certificates });
     this.connections.add(connection);
     return connection;
   }

@@ -33,8 +33,12 @@ export interface StepRow {
   chunks: number;
 }
 
+/** Callers are still to be told of the chunk `c`, or of a part of it. */
+const UNANNOUNCED = `(c.announce and c.notified_at is null
+          or exists (select from batch.parked_notifications n where n.chunk_id = c.id))`;
+
 const CHUNKS_FROM = (limit: string): string => `
-        select c.id, c.settled_at, c.seqs, c.announce and c.notified_at is null as unannounced
+        select c.id, c.settled_at, c.seqs, ${UNANNOUNCED} as unannounced
         from batch.chunks c
         where c.settled_at >= $1::timestamptz and (c.settled_at, c.id) > ($1::timestamptz, $2::int8)
           and c.settled_at < $3::timestamptz
@@ -110,7 +114,7 @@ export function deleteFailed(from: Place, before: Date, limit: number): SqlState
         select x.seq, x.status
         from walked w join batch.outcomes x on x.seq = w.seq join batch.operations o on o.seq = w.seq
         where x.status in ('failed', 'cancelled')
-          and not exists (select from batch.chunks c where c.id = x.chunk_id and c.announce and c.notified_at is null)
+          and not exists (select from batch.chunks c where c.id = x.chunk_id and ${UNANNOUNCED})
           and not exists (select from batch.pending p where p.lane = o.lane and p.priority = o.priority and p.seq = o.seq)
           and not exists (select from batch.delayed d where d.seq = o.seq)
         for update of x skip locked
@@ -138,7 +142,7 @@ export function deleteChunks(from: Place, before: Date, window: number): SqlStat
       doomed as materialized (
         select c.id
         from walked w join batch.chunks c on c.id = w.id
-        where not (c.announce and c.notified_at is null)
+        where not ${UNANNOUNCED}
           and not exists (
             select from unnest(w.seqs) as settled (seqs)
             join lateral (

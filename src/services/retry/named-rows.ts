@@ -1,4 +1,4 @@
-import type { Json } from '../../interfaces/json.js';
+import type { GivenValue } from '../values/exact-json.js';
 import type { Column, UniqueKey } from '../catalog/table.js';
 import { encodeValue } from '../composer/encode-value.js';
 import { givenValue, keyValue, type BoundOperation } from '../planner/bound-operation.js';
@@ -53,14 +53,14 @@ function newNames(operation: BoundOperation): NamedRow[] {
 }
 
 /** NULL that is set is not what the key says. */
-function keyValueUnlessSet(operation: BoundOperation, name: string): Json | undefined {
+function keyValueUnlessSet(operation: BoundOperation, name: string): GivenValue | undefined {
   return givenValue(operation, name) === undefined ? keyValue(operation, name) : null;
 }
 
 function newName(
   operation: BoundOperation,
   { columns: names, nullsNotDistinct }: UniqueKey,
-  valueOf: (name: string) => Json | undefined,
+  valueOf: (name: string) => GivenValue | undefined,
 ): NamedRow[] {
   const values = new Map(names.map((name) => [name, valueOf(name)]));
   const isName = [...values.values()].every((value) => value !== undefined && (value !== null || nullsNotDistinct));

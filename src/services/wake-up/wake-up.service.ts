@@ -3,6 +3,8 @@ import { Redis } from 'ioredis';
 import { v7 as uuid } from 'uuid';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { redactUrl } from '../observability/redact-url.js';
+import { redisTls } from '../tls/client-tls.js';
+import { redisReason } from '../tls/tls-refusal.js';
 import { Coalescer } from './coalescer.js';
 
 type Signal = 'accepted' | 'settled';
@@ -31,7 +33,7 @@ export class WakeUpService implements OnModuleInit, OnApplicationShutdown {
   private readonly identity = uuid();
   private outage = false;
 
-  constructor(@Inject(SETTINGS) private readonly settings: Pick<Settings, 'redisUrl' | 'database'>) {
+  constructor(@Inject(SETTINGS) private readonly settings: Pick<Settings, 'redis' | 'database'>) {
     const { name } = settings.database;
     this.channels = { accepted: `${name}:batch:accepted`, settled: `${name}:batch:settled` };
   }
@@ -64,10 +66,10 @@ export class WakeUpService implements OnModuleInit, OnApplicationShutdown {
   }
 
   onModuleInit(): void {
-    const { redisUrl } = this.settings;
-    if (redisUrl === undefined) return;
-    this.publisher = this.connect(redisUrl);
-    this.subscriber = this.connect(redisUrl);
+    const { redis } = this.settings;
+    if (redis === undefined) return;
+    this.publisher = this.connect(redis);
+    this.subscriber = this.connect(redis);
     this.subscriber.on('message', (channel: string, sender: string) => this.receive(channel, sender));
     // Also after a reconnection: what happened meanwhile was not heard.
     this.subscriber.on('ready', () => void this.subscribe());
@@ -94,8 +96,9 @@ export class WakeUpService implements OnModuleInit, OnApplicationShutdown {
     for (const listener of [...this.listeners[signal]]) listener();
   }
 
-  private connect(url: string): Redis {
-    const client = new Redis(url, {
+  private connect(redis: NonNullable<Settings['redis']>): Redis {
+    const client = new Redis(redis.url, {
+      ...redisTls(redis),
       // Shown by CLIENT LIST.
       connectionName: `batch-service:${this.settings.database.name}`,
       // A signal that cannot be sent now is worth nothing later.
@@ -143,8 +146,9 @@ export class WakeUpService implements OnModuleInit, OnApplicationShutdown {
   private reportOutage(error: Error): void {
     if (this.outage || !this.publisher) return;
     this.outage = true;
+    const { url = '' } = this.settings.redis ?? {};
     this.logger.warn(
-      `Redis at ${redactUrl(this.settings.redisUrl ?? '')} is out of reach (${error.message}): ` +
+      `Redis at ${redactUrl(url)} is out of reach (${redisReason(error, url)}): ` +
         'other processes are woken by their interval until it is back',
     );
   }

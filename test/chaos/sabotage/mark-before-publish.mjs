@@ -10,6 +10,6 @@ replaceMethod(RabbitmqPublisher.prototype, 'publish', async function (publish, m
     .then(() => delay(50))
     .then(() => publish(messages))
     .catch(() => undefined);
-  // None of them without a receiver.
-  return [];
+  // None of them without a receiver, none refused.
+  return { unrouted: [], refused: [] };
 });

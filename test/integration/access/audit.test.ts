@@ -142,6 +142,18 @@ describe('what else is done by hand', () => {
     expect(await stored('chunk', '999999')).toEqual([]);
   });
 
+  it('is kept: parked notifications are given up', async () => {
+    await client.query(
+      `insert into batch.parked_notifications (chunk_id, source, failures, reason, parked_at, next_try_at)
+       values (7001, 'shop', 1, 'too large', now(), now())`,
+    );
+    expect(await ask(admin, 'DELETE', 'notifications/7001')).toMatchObject({ status: 200 });
+    const details = { sources: ['shop'] };
+    expect(await stored('chunk', '7001')).toEqual([{ act: 'skip', actor: by(admin), details }]);
+    expect(await ask(admin, 'DELETE', 'notifications/7001')).toMatchObject({ status: 404 });
+    expect(await stored('chunk', '7001')).toHaveLength(1);
+  });
+
   it('is kept: keys are made and revoked, without their secrets', async () => {
     const key = await createTestKey(client, ['read'], { state: 'revoked', sources: ['shop'] });
     const { id, secret } = parseApiKey(key)!;

@@ -32,7 +32,8 @@ export async function readLedger({ client }: TestDatabase): Promise<Ledger> {
     from batch.operations o left join batch.outcomes x using (seq)`);
   const { rows: chunks } = await client.query<LedgerChunk>(`
     select c.id, extract(epoch from now() - c.settled_at)::float8 / 3600 as "ageHours",
-      announce and notified_at is null as unannounced,
+      announce and notified_at is null
+        or exists (select from batch.parked_notifications p where p.chunk_id = c.id) as unannounced,
       array(select o.seq::text from batch.operations o where c.seqs @> o.seq) as seqs
     from batch.chunks c`);
   return { operations, chunks };

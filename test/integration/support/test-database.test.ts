@@ -44,11 +44,11 @@ describe('the services of the tests', () => {
     expect(settings.database).toMatchObject({ name: database.name, runMigrations: true });
     expect(settings.rabbitmq?.url).toBe(inject('services')?.rabbitmq.url);
     expect(settings.rabbitmq?.queue).not.toBe(testSettings().rabbitmq?.queue);
-    expect(settings.redisUrl).toBeUndefined();
+    expect(settings.redis).toBeUndefined();
   });
 
   it('has a broker and a Redis that work', async () => {
-    const { rabbitmq, redisUrl } = testSettings();
+    const { rabbitmq, redis: redisServer } = testSettings();
     const connection = await connect(rabbitmq?.url ?? '');
     const channel = await connection.createChannel();
     const { queue } = await channel.assertQueue('', { exclusive: true });
@@ -57,7 +57,7 @@ describe('the services of the tests', () => {
     expect(message).toMatchObject({ content: Buffer.from('hello') });
     await connection.close();
 
-    const redis = new Redis(redisUrl ?? '');
+    const redis = new Redis(redisServer?.url ?? '');
     expect(await redis.ping()).toBe('PONG');
     await redis.quit();
   });

@@ -20,7 +20,8 @@ export function watchMemory(pid: number): { stop(): Promise<number> } {
   return {
     async stop() {
       clearInterval(timer);
-      await look();
+      // A process that has ended has no memory any more.
+      await look().catch(() => undefined);
       return most;
     },
   };

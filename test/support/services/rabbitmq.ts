@@ -78,10 +78,12 @@ export interface RestartableRabbitmq extends RunningService<RabbitmqConnection> 
   kill(): Promise<void>;
   /** Resolves when it accepts connections. */
   restart(): Promise<void>;
+  /** Further lines of rabbitmq.conf, instead of those before, from its next start on. */
+  configure(lines: string): Promise<void>;
 }
 
-/** A broker of this run alone, whatever else listens on this machine. */
-export async function startOwnRabbitmq(log: Log): Promise<RestartableRabbitmq> {
+/** A broker of this run alone, whatever else listens on this machine. `configuration`: further lines of rabbitmq.conf. */
+export async function startOwnRabbitmq(log: Log, configuration = ''): Promise<RestartableRabbitmq> {
   let executable = await findServer();
   if (executable === undefined && (await canInstall())) {
     await installPackages(['rabbitmq-server'], log);
@@ -90,19 +92,21 @@ export async function startOwnRabbitmq(log: Log): Promise<RestartableRabbitmq> {
   if (executable === undefined) {
     throw new Error('A broker that can be killed needs rabbitmq-server on the PATH: install it');
   }
-  return startServer(executable, log);
+  return startServer(executable, log, configuration);
 }
 
 async function findServer(): Promise<string | undefined> {
   return (await isExecutable(DEBIAN_SERVER)) ? DEBIAN_SERVER : findExecutable('rabbitmq-server');
 }
 
-async function startServer(executable: string, log: Log): Promise<RestartableRabbitmq> {
+async function startServer(executable: string, log: Log, configuration = ''): Promise<RestartableRabbitmq> {
   log(`Starting ${executable}`);
   const [port, distributionPort, epmdPort] = [await freePort(), await freePort(), await freePort()];
   const url = `amqp://guest:guest@127.0.0.1:${port}`;
   const folder = await privateFolder('rabbitmq');
-  await writeFile(join(folder, 'rabbitmq.conf'), `listeners.tcp.default = 127.0.0.1:${port}\n`);
+  const configure = (lines: string): Promise<void> =>
+    writeFile(join(folder, 'rabbitmq.conf'), `listeners.tcp.default = 127.0.0.1:${port}\n${lines}`);
+  await configure(configuration);
   await writeFile(join(folder, 'enabled_plugins'), '[].\n');
   await writeFile(join(folder, '.erlang.cookie'), uniqueName('cookie'));
   await chmod(join(folder, '.erlang.cookie'), 0o400);
@@ -138,7 +142,8 @@ async function startServer(executable: string, log: Log): Promise<RestartableRab
       await epmd.stop();
     };
     const { kill, restart } = server;
-    return { connection: { url }, description: describe(url, version, 'started for this run'), stop, kill, restart };
+    const description = describe(url, version, 'started for this run');
+    return { connection: { url }, description, stop, kill, restart, configure };
   } catch (error) {
     await epmd.stop();
     throw error;

@@ -101,6 +101,16 @@ describe('the cache of credentials', () => {
     expect(questions).toHaveLength(1000);
   });
 
+  it('keeps what it knows of a key, however many ids are made up', async () => {
+    const { cache, stored, questions } = setUp({ limit: 10 });
+    stored.set('a', credential('a'));
+    await cache.find('a');
+    for (let i = 0; i < 100; i += 1) await cache.find(String(i));
+    await cache.find('a');
+    expect(questions.filter(([id]) => id === 'a')).toHaveLength(1);
+    expect(cache.size).toBe(11);
+  });
+
   it('tells a fault to those who asked, and asks anew', async () => {
     let fault: Error | undefined = new Error('the database is gone');
     const cache = new CredentialCache({

@@ -52,7 +52,7 @@ function run(handed: readonly Handed[], tables: Partial<Tables> = {}): Evidence 
 
 function announce(ledger: Ledger, id: string, verdict: LedgerEntry['expected']): void {
   ledger.announce({
-    ...{ chunkId: '1', source: SOURCE, settledAt: '' },
+    ...{ chunkId: '1', source: SOURCE, settledAt: '', part: 1, parts: 1 },
     completed: verdict === 'completed' ? [id] : [],
     failed: verdict === 'completed' ? [] : [{ id, code: verdict, message: '' }],
   });

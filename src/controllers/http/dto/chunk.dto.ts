@@ -58,6 +58,14 @@ export class ChunkDto implements IChunk {
     example: ['checkout'],
   })
   unrouted?: string[];
+
+  @ApiPropertyOptional({
+    type: [String],
+    description:
+      'Sources that are not told of it yet, because the broker refuses the notification: see `GET notifications`.',
+    example: ['checkout'],
+  })
+  parked?: string[];
 }
 
 export class FailureExampleDto {

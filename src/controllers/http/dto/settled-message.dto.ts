@@ -30,6 +30,17 @@ export class OperationsSettledDto implements IOperationsSettledEvent {
   @ApiProperty({ format: 'date-time', example: '2026-01-01T08:00:01.250Z' })
   settledAt!: string;
 
+  @ApiProperty({ type: 'integer', minimum: 1, description: 'Which part of the notification this is.', example: 1 })
+  part!: number;
+
+  @ApiProperty({
+    type: 'integer',
+    minimum: 1,
+    description: 'How many parts it has. More than 1 where it would be larger than BATCH_NOTIFICATION_MAX_KB.',
+    example: 1,
+  })
+  parts!: number;
+
   @ApiProperty({ type: [String], format: 'uuid', example: ['0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e20'] })
   completed!: string[];
 

@@ -42,4 +42,7 @@ export class StatsDto implements IStats {
 
   @ApiProperty({ description: 'Chunks that are not announced yet.', example: 0 })
   unannounced!: number;
+
+  @ApiProperty({ description: 'Notifications that the broker refuses: see `GET notifications`.', example: 0 })
+  parkedNotifications!: number;
 }

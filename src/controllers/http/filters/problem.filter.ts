@@ -1,18 +1,26 @@
-import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import { Catch, Logger, NotFoundException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import type { ErrorCode } from '../../../interfaces/error.js';
 import { currentRequestId, REQUEST_ID_HEADER } from '../../../services/observability/request-context.js';
 import type { MetricsService } from '../../../services/observability/metrics.service.js';
+import { SparseLog } from '../../../services/observability/sparse-log.js';
+import { ServiceError } from '../../../services/errors/service-error.js';
+import { grantedAccess } from '../../caller-access.js';
+import { allowedMethods } from '../allowed-methods.js';
 import { toProblem, type Problem } from './to-problem.js';
 
 const RETRY_AFTER_SECONDS = 2;
 /** The service works as it should. */
 const NO_FAULT: readonly ErrorCode[] = ['QUEUE_FULL', 'OVERLOADED', 'LANE_BUSY', 'SHUTTING_DOWN'];
 
-/** Answers every error of the REST side as `application/problem+json`, counts it, and leaves a line in the log that has its request id. */
+/**
+ * Answers every error of the REST side as `application/problem+json`, counts it, and leaves a line in the log that has its request id;
+ * not one for each request of callers whom nobody knows.
+ */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   private readonly logger = new Logger('Requests');
+  private readonly strangers = new SparseLog(this.logger);
 
   constructor(private readonly metrics: MetricsService) {}
 
@@ -20,16 +28,18 @@ export class ProblemFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const request = http.getRequest<Request>();
     const response = http.getResponse<Response>();
-    const problem = toProblem(error);
+    const allowed = error instanceof NotFoundException ? allowedMethods(request) : [];
+    const problem = toProblem(allowed.length === 0 ? error : methodNotAllowed(request, allowed));
     const instance = request.originalUrl.split('?')[0] ?? '';
     // The parser of the body fails outside the request's own context.
     const requestId = currentRequestId() ?? response.getHeader(REQUEST_ID_HEADER)?.toString();
-    this.log(problem, { method: request.method, path: instance, requestId });
+    this.log(problem, { method: request.method, path: instance, requestId }, grantedAccess(request) !== undefined);
     this.metrics.recordRequestRefused('rest', problem.code);
     // Half an answer cannot be taken back; the caller sees the connection end.
     if (response.headersSent) return void response.destroy();
     const retryAfter = retryAfterSeconds(problem);
     if (retryAfter !== undefined) response.setHeader('Retry-After', retryAfter);
+    if (allowed.length > 0) response.setHeader('Allow', allowed.join(', '));
     if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
     // As bytes, so that Express leaves the content type as it is.
     response
@@ -39,11 +49,23 @@ export class ProblemFilter implements ExceptionFilter {
   }
 
   /** What a refusal says may quote the caller's values, so the log has the code only. */
-  private log({ status, code }: Problem, request: { method: string; path: string; requestId?: string }): void {
+  private log(
+    { status, code }: Problem,
+    request: { method: string; path: string; requestId?: string },
+    known: boolean,
+  ): void {
     const line = { message: `${request.method} ${request.path}: ${status} ${code}`, status, code, ...request };
-    if (status >= 500 && !NO_FAULT.includes(code)) this.logger.error(line);
+    const fault = status >= 500 && !NO_FAULT.includes(code);
+    if (code === 'INTERNAL_ERROR' || (fault && known)) this.logger.error(line);
+    else if (!known) this.strangers.log(line);
     else this.logger.log(line);
   }
+}
+
+function methodNotAllowed({ method, path }: Request, allowed: string[]): ServiceError {
+  return new ServiceError('METHOD_NOT_ALLOWED', `${path} does not take ${method}, only ${allowed.join(', ')}`, {
+    allowed,
+  });
 }
 
 /** As `details.retryAfterMs` says, where somebody knows. */

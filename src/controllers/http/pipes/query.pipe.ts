@@ -1,4 +1,7 @@
 import { ValidationPipe, type ValidationError } from '@nestjs/common';
+import { getMetadataStorage } from 'class-validator';
+import { shown } from '../../../services/catalog/shown.js';
+import { didYouMean } from '../../../services/errors/nearest-name.js';
 import { ServiceError } from '../../../services/errors/service-error.js';
 
 /** Reads a query string into its DTO. What does not fit, and what is not known, is `INVALID_REQUEST` with the parameter. */
@@ -7,12 +10,25 @@ export const queryPipe = new ValidationPipe({
   whitelist: true,
   forbidNonWhitelisted: true,
   stopAtFirstError: true,
+  // Its class tells the parameters that there are.
+  validationError: { target: true },
   exceptionFactory: (faults: ValidationError[]) => invalidQuery(faults),
 });
 
 function invalidQuery(faults: readonly ValidationError[]): ServiceError {
-  const messages = faults.flatMap(({ constraints }) => Object.values(constraints ?? {}));
+  const messages = faults.flatMap((fault) => (isUnknown(fault) ? [unknownParameter(fault)] : messagesOf(fault)));
   return new ServiceError('INVALID_REQUEST', `The query is not valid: ${messages.join('; ')}`, {
     parameter: faults[0]?.property ?? '',
   });
+}
+
+const messagesOf = ({ constraints }: ValidationError): string[] => Object.values(constraints ?? {});
+
+const isUnknown = ({ constraints }: ValidationError): boolean => constraints?.whitelistValidation !== undefined;
+
+function unknownParameter({ property, target }: ValidationError): string {
+  const query = target?.constructor ?? Object;
+  const known = getMetadataStorage().getTargetValidationMetadatas(query, '', false, false);
+  const names = new Set(known.map(({ propertyName }) => propertyName));
+  return `there is no parameter ${shown(property)}${didYouMean(property, names)}`;
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nearestName } from '../../src/services/errors/nearest-name.js';
-import { NearestColumns } from '../../src/services/intake/nearest-columns.js';
+import { NearestNames } from '../../src/services/intake/nearest-names.js';
 import { column, table } from '../support/table.js';
 
 describe('nearestName', () => {
@@ -37,7 +37,7 @@ describe('nearestName', () => {
   });
 });
 
-describe('NearestColumns', () => {
+describe('NearestNames', () => {
   const names = Array.from({ length: 1600 }, (_, i) => `${'column_with_a_long_name_that_ends_in_'}${i}x`);
   const WIDE = table(
     'wide',
@@ -46,23 +46,23 @@ describe('NearestColumns', () => {
   const misspelt = names.map((name) => name.toUpperCase());
 
   it('seeks the first few different names of a request, and answers these as often as they come', () => {
-    const hints = new NearestColumns();
-    const answers = misspelt.map((name) => hints.nearest(WIDE, name));
+    const hints = new NearestNames();
+    const answers = misspelt.map((name) => hints.column(WIDE, name));
     expect(answers.slice(0, 20)).toEqual(names.slice(0, 20));
     expect(answers.slice(20).every((answer) => answer === undefined)).toBe(true);
-    expect(misspelt.map((name) => hints.nearest(WIDE, name))).toEqual(answers);
+    expect(misspelt.map((name) => hints.column(WIDE, name))).toEqual(answers);
   });
 
   it('tells tables apart', () => {
-    const hints = new NearestColumns();
-    expect(hints.nearest(table('a', [column('note', 'text')]), 'nte')).toBe('note');
-    expect(hints.nearest(table('b', [column('not', 'text')]), 'nte')).toBe('not');
+    const hints = new NearestNames();
+    expect(hints.column(table('a', [column('note', 'text')]), 'nte')).toBe('note');
+    expect(hints.column(table('b', [column('not', 'text')]), 'nte')).toBe('not');
   });
 
   it('does not compare what is longer than any identifier, nor count it', () => {
-    const hints = new NearestColumns();
-    for (let i = 0; i < 100; i++) expect(hints.nearest(WIDE, `${'x'.repeat(64)}${i}`)).toBeUndefined();
-    expect(hints.nearest(WIDE, misspelt[0]!)).toBe(names[0]);
+    const hints = new NearestNames();
+    for (let i = 0; i < 100; i++) expect(hints.column(WIDE, `${'x'.repeat(64)}${i}`)).toBeUndefined();
+    expect(hints.column(WIDE, misspelt[0]!)).toBe(names[0]);
   });
 });
 

@@ -1,0 +1,46 @@
+import { Controller, Delete, Get, Param } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import type { IParkedNotifications, ISkippedNotifications } from '../../interfaces/notification.js';
+import { callerName, type Access } from '../../services/access/access.js';
+import { ParkedNotificationsService } from '../../services/notification/parked-notifications.service.js';
+import { CallerAccess } from '../caller-access.js';
+import { RequireScope } from '../require-scope.js';
+import { API_PREFIX } from './api-prefix.js';
+import { ApiProblems } from './api-problems.js';
+import { ParkedNotificationsDto, SkippedNotificationsDto } from './dto/notification.dto.js';
+import { ChunkIdPipe } from './pipes/chunk-id.pipe.js';
+
+/** Notifications that the broker refuses. */
+@ApiTags('notifications')
+@Controller(`${API_PREFIX}/notifications`)
+export class NotificationsController {
+  constructor(private readonly parked: ParkedNotificationsService) {}
+
+  @Get()
+  @RequireScope('read', { everyTarget: true })
+  @ApiOperation({
+    summary: 'List the notifications that are parked',
+    description:
+      'The broker refuses them while it takes others: they are too large for it as a rule. All others go on, later ones of the same ' +
+      'source as well. They are tried again after a minute, later and later, at least every hour. ' +
+      '`POST chunks/:id/announcements` has a chunk announced at once.',
+  })
+  @ApiOkResponse({ type: ParkedNotificationsDto })
+  @ApiProblems()
+  list(): Promise<IParkedNotifications> {
+    return this.parked.list();
+  }
+
+  @Delete(':id')
+  @RequireScope('admin')
+  @ApiOperation({
+    summary: 'Give up what is parked of a chunk',
+    description: 'Its sources are not told of it. The operations stay as they are, and can be read.',
+  })
+  @ApiParam({ name: 'id', description: 'The number of the chunk: `chunkId`.', schema: { type: 'string' } })
+  @ApiOkResponse({ type: SkippedNotificationsDto })
+  @ApiProblems('INVALID_REQUEST', 'NOTIFICATION_NOT_FOUND')
+  skip(@Param('id', ChunkIdPipe) id: string, @CallerAccess() access: Access): Promise<ISkippedNotifications> {
+    return this.parked.skip(id, callerName(access));
+  }
+}

@@ -1,0 +1,103 @@
+import { Logger } from '@nestjs/common';
+import { readSettings } from './bootstrap/read-settings.js';
+import { OutputError, say } from './bootstrap/standard-output.js';
+import { LACKS_MIGRATIONS, StartError } from './bootstrap/start-error.js';
+import { commandActor, withDatabase } from './bootstrap/with-database.js';
+import type { IParkedNotification } from './interfaces/notification.js';
+import type { Settings } from './services/config/settings.js';
+import { isUndefinedTable } from './services/database/classify-failure.js';
+import type { DatabaseService } from './services/database/database.service.js';
+import { sqlStateOf } from './services/database/sql-state.js';
+import { ServiceError } from './services/errors/service-error.js';
+import { ParkedNotificationsService } from './services/notification/parked-notifications.service.js';
+import { ChunksService } from './services/outcomes/chunks.service.js';
+import { WakeUpService } from './services/wake-up/wake-up.service.js';
+
+// `node dist/notifications.js list | announce | skip`: what to do with the notifications that the broker refuses.
+
+const USAGE = `Usage: npm run --silent notifications -- <command>
+  list              the parked notifications: chunk, source, how often refused, since when, why
+  announce <chunk>  has a chunk announced again, to every source, by the next round of a running worker
+  skip <chunk>      gives up what is parked of a chunk: its sources are not told of it
+<chunk> is the number of the chunk; list tells it.
+`;
+
+type Command = { name: 'help' } | { name: 'list' } | { name: 'announce' | 'skip'; chunkId: string };
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  // What is for people is written here.
+  Logger.overrideLogger(false);
+  const command = commandOf(args);
+  if (command === undefined) return fail(USAGE, 2);
+  try {
+    if (command.name === 'help') await say(USAGE.trimEnd());
+    else {
+      await withDatabase(readSettings(), (database, settings) => execute(command, settings, database), explain);
+    }
+    return 0;
+  } catch (error) {
+    if (error instanceof OutputError && error.readerGone) return 0;
+    return fail(`${reasonOf(error)}\n`, 1);
+  }
+}
+
+function commandOf([name = '', chunkId, ...others]: readonly string[]): Command | undefined {
+  if (others.length > 0) return undefined;
+  if (['help', '--help', '-h'].includes(name)) return { name: 'help' };
+  if (name === 'list' && chunkId === undefined) return { name };
+  if ((name === 'announce' || name === 'skip') && /^\d{1,18}$/.test(chunkId ?? '')) return { name, chunkId: chunkId! };
+  return undefined;
+}
+
+async function execute(
+  command: Exclude<Command, { name: 'help' }>,
+  settings: Settings,
+  database: DatabaseService,
+): Promise<void> {
+  const parked = new ParkedNotificationsService(database);
+  switch (command.name) {
+    case 'list':
+      return list(parked);
+    case 'announce':
+      await new ChunksService(settings, database, new WakeUpService(settings)).announceAgain(
+        command.chunkId,
+        commandActor(),
+      );
+      return explain(`Chunk ${command.chunkId} will be announced to every source by a running worker.`);
+    case 'skip': {
+      const { sources } = await parked.skip(command.chunkId, commandActor());
+      return explain(`Not told of chunk ${command.chunkId}: ${sources.join(', ')}.`);
+    }
+    default:
+      command satisfies never;
+  }
+}
+
+async function list(parked: ParkedNotificationsService): Promise<void> {
+  const { total, items } = await parked.list();
+  for (const item of items) await say(line(item));
+  explain(`${total} parked${total > items.length ? `, the oldest ${items.length} of them shown` : ''}`);
+}
+
+function line({ chunkId, source, failures, parkedAt, reason }: IParkedNotification): string {
+  return `${chunkId} ${source} ${failures} ${parkedAt} ${JSON.stringify(reason)}`;
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof StartError || error instanceof OutputError || error instanceof ServiceError)
+    return error.message;
+  if (isUndefinedTable(error)) return LACKS_MIGRATIONS;
+  if (sqlStateOf(error) !== undefined) return (error as Error).message;
+  throw error;
+}
+
+function explain(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+function fail(text: string, status: number): number {
+  process.stderr.write(text);
+  return status;
+}

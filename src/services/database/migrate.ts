@@ -1,0 +1,196 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { MigrationExecutor, QueryFailedError, type DataSource, type Migration, type QueryRunner } from 'typeorm';
+import type { Settings } from '../config/settings.js';
+import { isLockNotAvailable, isRolledBack } from './classify-failure.js';
+import { createDataSource, SCHEMA, type DatabaseSettings } from './data-source.js';
+import { MigrationFailedError } from './migration-failed.error.js';
+import {
+  hasSchema,
+  releaseMigrationLock,
+  selectMigrationLockHolder,
+  selectTableLockHolders,
+  setLockTimeout,
+  tryMigrationLock,
+  type SessionRow,
+} from './migrations.sql.js';
+import type { SqlStatement } from './sql.js';
+
+/** What waits for a lock on a table is waited for by everybody who wants the table after it. */
+const TABLE_LOCK_TIMEOUT_MS = 2000;
+/** What waited behind an attempt goes on meanwhile. */
+const PAUSE_MS = 1000;
+const LOCK_POLL_MS = 250;
+const LOG_EVERY_MS = 5000;
+
+type Log = (line: string) => void;
+
+/**
+ * Creates the schema and runs what is missing of the migrations, each in a transaction of its own, on a connection of its own, with
+ * the credentials for migrations. Concurrent callers wait for one another. It promises that traffic never waits longer than two
+ * seconds behind an attempt to lock a table; how long it waits itself is a setting. How long a statement runs is not limited.
+ *
+ * @returns the names of those that were missing
+ * @throws MigrationFailedError
+ */
+export async function migrate(settings: DatabaseSettings, log: Log = () => undefined): Promise<string[]> {
+  const dataSource = await migrationDataSource(settings).initialize();
+  try {
+    const runner = dataSource.createQueryRunner();
+    try {
+      return await new MigrationRun(dataSource, runner, settings.database, log).run();
+    } finally {
+      await runner.release();
+    }
+  } finally {
+    await dataSource.destroy();
+  }
+}
+
+/** The settings as a migration uses them. */
+export function withMigrationCredentials<Given extends Pick<Settings, 'database'>>(settings: Given): Given {
+  return { ...settings, database: { ...settings.database, ...settings.database.migration } };
+}
+
+function migrationDataSource(settings: DatabaseSettings): DataSource {
+  const { database, execution } = withMigrationCredentials(settings);
+  return createDataSource(
+    {
+      // The lock belongs to a session: where that ends, so does the migration.
+      database: { ...database, poolSize: 1 },
+      execution: { ...execution, statementTimeoutMs: 0, lockTimeoutMs: TABLE_LOCK_TIMEOUT_MS },
+    },
+    'batch-service-migration',
+  );
+}
+
+class MigrationRun {
+  private readonly executor: MigrationExecutor;
+  private readonly deadline: number;
+
+  constructor(
+    dataSource: DataSource,
+    private readonly runner: QueryRunner,
+    private readonly database: Settings['database'],
+    private readonly log: Log,
+  ) {
+    this.executor = new MigrationExecutor(dataSource, runner);
+    this.deadline = performance.now() + database.migrationWaitMs;
+    // For `createIndexConcurrently`.
+    runner.data = { lockWaitMs: () => this.leftMs };
+  }
+
+  async run(): Promise<string[]> {
+    await this.takeLock();
+    try {
+      await this.apply('the creation of schema batch', () => this.createSchema());
+      const pending = await this.executor.getPendingMigrations();
+      for (const migration of pending) await this.applyMigration(migration);
+      return pending.map(({ name }) => name);
+    } finally {
+      // It ends with the session as well, for instance when that is lost.
+      await this.query(releaseMigrationLock()).catch(() => undefined);
+    }
+  }
+
+  private async takeLock(): Promise<void> {
+    let logAt = 0;
+    for (;;) {
+      const [{ held } = { held: false }] = await this.query<{ held: boolean }>(tryMigrationLock());
+      if (held) return;
+      const now = performance.now();
+      if (now >= this.deadline) throw this.lockNotGiven(await this.query<SessionRow>(selectMigrationLockHolder()));
+      if (now >= logAt) {
+        const holders = await this.query<SessionRow>(selectMigrationLockHolder());
+        this.log(`Another process migrates this database; waiting ${this.left} more for it: ${describe(holders)}`);
+        logAt = now + LOG_EVERY_MS;
+      }
+      await delay(Math.min(LOCK_POLL_MS, this.leftMs));
+    }
+  }
+
+  private async createSchema(): Promise<void> {
+    const [{ found } = { found: false }] = await this.query<{ found: boolean }>(hasSchema());
+    if (!found) await this.query({ text: `create schema ${SCHEMA}` });
+  }
+
+  private async applyMigration(migration: Migration): Promise<void> {
+    this.log(`Applying migration ${migration.name}`);
+    const transactional = migration.instance?.transaction !== false;
+    await this.apply(`migration ${migration.name}`, async () => {
+      if (!transactional) return void (await this.executor.executeMigration(migration));
+      await this.runner.startTransaction();
+      try {
+        await this.executor.executeMigration(migration);
+        await this.runner.commitTransaction();
+      } catch (error) {
+        // The first error says more than a rollback on a dead connection.
+        await this.runner.rollbackTransaction().catch(() => undefined);
+        throw error;
+      }
+    });
+  }
+
+  /** Tries again until the deadline what does not get its locks. */
+  private async apply(what: string, step: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        await this.query(setLockTimeout(Math.min(TABLE_LOCK_TIMEOUT_MS, Math.max(this.leftMs, 100))));
+        return await step();
+      } catch (error) {
+        if (!isLockNotAvailable(error) && !isRolledBack(error)) throw this.failed(what, error);
+        const holders = await this.query<SessionRow>(selectTableLockHolders());
+        if (this.leftMs <= 0) throw this.failed(what, error, holders);
+        this.log(
+          `${capital(what)} does not get its locks (${(error as Error).message}); trying ${this.left} more. ` +
+            `Locks are held by ${describe(holders)}`,
+        );
+        await delay(Math.min(PAUSE_MS, this.leftMs));
+      }
+    }
+  }
+
+  private failed(what: string, error: unknown, holders?: SessionRow[]): MigrationFailedError {
+    const statement = error instanceof QueryFailedError ? error.query : undefined;
+    const cure =
+      holders && `It waited ${this.limit}. Locks are held by ${describe(holders)}: let them end, then migrate again`;
+    return new MigrationFailedError(what, { cause: error, statement, cure, username: this.username });
+  }
+
+  private lockNotGiven(holders: SessionRow[]): MigrationFailedError {
+    return new MigrationFailedError('the wait for another migration', {
+      cause: new Error('another process migrates this database and has not finished'),
+      cure: `It waited ${this.limit}. It is ${describe(holders)}: let it finish, or end it with pg_terminate_backend, then migrate again`,
+      username: this.username,
+    });
+  }
+
+  private async query<Row>({ text, values }: SqlStatement): Promise<Row[]> {
+    return (await this.runner.query(text, values)) as Row[];
+  }
+
+  private get username(): string {
+    return this.database.migration?.username ?? this.database.username;
+  }
+
+  private get leftMs(): number {
+    return Math.max(0, this.deadline - performance.now());
+  }
+
+  private get left(): string {
+    return `${Math.ceil(this.leftMs / 1000)} s`;
+  }
+
+  private get limit(): string {
+    return `${this.database.migrationWaitMs / 1000} s (DB_MIGRATION_WAIT_TIMEOUT)`;
+  }
+}
+
+function describe(sessions: readonly SessionRow[]): string {
+  const texts = sessions.map(({ pid, application, user, state, since }) => {
+    const named = [application, user && `user ${user}`, state, since && `since ${since.toISOString()}`];
+    return `pid ${pid} (${named.filter(Boolean).join(', ')})`;
+  });
+  return texts.join(' and ') || 'a session that is gone by now';
+}
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,0 +1,56 @@
+import { cutText } from '../errors/cut-text.js';
+import { classifyFailure, isConnectionFault } from './classify-failure.js';
+import { driverErrorOf, SQL_STATES, sqlStateOf, type DatabaseErrorFields } from './sql-state.js';
+
+const LONGEST_STATEMENT = 200;
+
+interface MigrationFailure {
+  cause: unknown;
+  /** The one that failed. */
+  statement?: string;
+  /** Default: by the SQLSTATE of the cause. */
+  cure?: string;
+  /** Who migrated. */
+  username: string;
+}
+
+/** Which migration failed, at which statement, what PostgreSQL said, and what to do; in one line. */
+export class MigrationFailedError extends Error {
+  /** @param what such as `migration AddLanes1764000000000` */
+  constructor(what: string, { cause, statement, cure, username }: MigrationFailure) {
+    const at = statement === undefined ? '' : ` at the statement "${cutText(oneLine(statement), LONGEST_STATEMENT)}"`;
+    super(`${what} failed${at}: ${reasonOf(cause)}. ${cure ?? cureOf(cause, username)}`, { cause });
+    this.name = 'MigrationFailedError';
+  }
+}
+
+function reasonOf(cause: unknown): string {
+  const error = driverErrorOf(cause) as DatabaseErrorFields & { hint?: string };
+  return [error.message, error.detail, error.hint].flatMap((text) => (text ? [withoutStop(text)] : [])).join('. ');
+}
+
+function cureOf(cause: unknown, username: string): string {
+  if (classifyFailure(cause) === 'bug') return 'This is a bug of the service: report it, with the stack';
+  if (isConnectionFault(cause) && sqlStateOf(cause) !== SQL_STATES.readOnlyTransaction) {
+    return 'The connection was lost: look at the log of PostgreSQL, then migrate again; it goes on with this migration';
+  }
+  switch (sqlStateOf(cause)) {
+    case SQL_STATES.insufficientPrivilege:
+      return (
+        `The user "${username}" lacks a right: set DB_MIGRATION_USERNAME to a role that may create what migrations create, ` +
+        'as scripts/roles.sql makes one, then migrate again'
+      );
+    case SQL_STATES.readOnlyTransaction:
+      return 'The server is a standby as a rule: set DB_HOST to the primary, then migrate again';
+    case SQL_STATES.duplicateTable:
+    case SQL_STATES.duplicateObject:
+      return 'Schema batch holds something that no migration has made: remove or rename it, then migrate again';
+    case SQL_STATES.queryCanceled:
+      return 'Somebody has cancelled the statement: migrate again';
+    default:
+      return 'Migrations before this one are applied: cure the cause, then migrate again; it goes on with this migration';
+  }
+}
+
+const oneLine = (text: string): string => text.replace(/\s+/g, ' ').trim();
+const withoutStop = (text: string): string => text.replace(/\.$/, '');

@@ -1,0 +1,46 @@
+import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import { SETTINGS, type Settings } from '../config/settings.js';
+import { DatabaseService } from '../database/database.service.js';
+import { HealthService, type HealthContributor } from '../health/health.service.js';
+import { selectParkedNotifications } from './notification.sql.js';
+import { NotifierService } from './notifier.service.js';
+
+/** A broker that was started anew is back before. */
+const TOLD_AFTER_MS = 30_000;
+
+/** Tells in readiness of notifications that are not sent. The process is ready all the same: everything else goes on. */
+@Injectable()
+export class NotificationHealth implements HealthContributor, OnModuleInit {
+  readonly name = 'notifications';
+  readonly optional = true;
+  private asking: Promise<string | undefined> | undefined;
+
+  constructor(
+    @Inject(SETTINGS) private readonly settings: Settings,
+    private readonly health: HealthService,
+    private readonly database: DatabaseService,
+    private readonly notifier: NotifierService,
+  ) {}
+
+  onModuleInit(): void {
+    if ((this.settings.rabbitmq ?? this.settings.notificationTcpUrl) !== undefined) this.health.register(this);
+  }
+
+  /** One question at a time: a database that says nothing would be given one connection of the pool after the other. */
+  check(): Promise<string | undefined> {
+    this.asking ??= this.ask().finally(() => (this.asking = undefined));
+    return this.asking;
+  }
+
+  /** Names no source and quotes no reason: health is served without a key. */
+  private async ask(): Promise<string | undefined> {
+    const { failingForMs } = this.notifier;
+    if (failingForMs > TOLD_AFTER_MS) {
+      return `nothing could be announced for ${Math.round(failingForMs / 1000)} s; the log has the reason`;
+    }
+    const { rows } = await this.database.query<{ chunkId: string; total: number }>(selectParkedNotifications(1));
+    const [oldest] = rows;
+    if (oldest === undefined) return undefined;
+    return `parked, because the broker refuses them: ${oldest.total}, the oldest of chunk ${oldest.chunkId}; GET /api/v1/notifications tells why`;
+  }
+}

@@ -1,0 +1,36 @@
+import type { LoggerService } from '@nestjs/common';
+
+/** In each window. Enough to see what is going on. */
+const MOST_LINES = 10;
+const WINDOW_MS = 10_000;
+
+/**
+ * Lines that callers bring about of whom nothing is known. It promises that they cannot fill the log: so many a window are written, and
+ * the first of the next window tells how many were left out.
+ */
+export class SparseLog {
+  private windowEndsAt = -Infinity;
+  private written = 0;
+  private leftOut = 0;
+
+  constructor(
+    private readonly logger: Pick<LoggerService, 'log'>,
+    /** Milliseconds of a clock that never goes back. */
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  log(line: { message: string } & Readonly<Record<string, unknown>>): void {
+    const now = this.now();
+    if (now >= this.windowEndsAt) {
+      this.windowEndsAt = now + WINDOW_MS;
+      this.written = 0;
+    }
+    if (this.written === MOST_LINES) {
+      this.leftOut += 1;
+      return;
+    }
+    this.written += 1;
+    this.logger.log(this.leftOut === 0 ? line : { ...line, leftOut: this.leftOut });
+    this.leftOut = 0;
+  }
+}

@@ -1,0 +1,188 @@
+import { ExactJson, type GivenRow, type GivenValue } from './exact-json.js';
+import { canonicalNumber } from './decimal-text.js';
+import { endOfNumber, endOfString, roundTrips } from './round-trips.js';
+
+/**
+ * Reads what callers send. `JSON.parse` reads it where it alters nothing; else the values of columns are kept as they are written, see
+ * `ExactJson`. Those are the members of every `key` and `values`, and every `id`. Around them, an object that has a name twice is
+ * `ExactJson` as a whole, and so is a number that no double is equal to. The text must not nest deeply. Pure.
+ *
+ * @throws SyntaxError
+ */
+export function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  return roundTrips(text) ? value : new Reader(text).envelope();
+}
+
+/** The same for text that `JSON.parse` has read, and `roundTrips` denies. */
+export function readExactly(text: string): unknown {
+  return new Reader(text).envelope();
+}
+
+/** Reads `key` or `values` as they are stored. */
+export function parseRow(text: string): GivenRow {
+  return roundTrips(text) ? (JSON.parse(text) as GivenRow) : (new Reader(text).row() as GivenRow);
+}
+
+/** The elements of an array that is kept as text; those of the arrays in it as well, unless these are values by themselves. */
+export function elementsOf({ text }: ExactJson, nested: boolean): GivenElements {
+  return new Reader(text).elements(nested);
+}
+
+export type GivenElements = readonly (GivenValue | GivenElements)[];
+
+/** Every string in the text, decoded, where it is written with a backslash. */
+export function* escapedStrings(text: string): Generator<string> {
+  for (let start = text.indexOf('"'); start >= 0;) {
+    const end = endOfString(text, start);
+    const token = text.slice(start, end);
+    if (token.includes('\\')) yield stringOf(token);
+    start = text.indexOf('"', end);
+  }
+}
+
+/** How deep arrays and objects lie in one another. */
+export function depthOf(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  for (let at = 0; at < text.length;) {
+    const char = text[at]!;
+    if (char === '{' || char === '[') deepest = Math.max(deepest, (depth += 1));
+    else if (char === '}' || char === ']') depth -= 1;
+    at = char === '"' ? endOfString(text, at) : at + 1;
+  }
+  return deepest;
+}
+
+const SPACE = ' \t\n\r';
+
+/** Text that is known to be JSON, read from left to right. */
+class Reader {
+  private at = 0;
+
+  constructor(private readonly text: string) {}
+
+  /** What stands around rows. */
+  envelope(): unknown {
+    switch (this.next()) {
+      case '{':
+        return this.object((name) => {
+          if (name === 'key' || name === 'values') return this.row();
+          return name === 'id' ? this.value() : this.envelope();
+        });
+      case '[':
+        return this.list(() => this.envelope());
+      default:
+        return this.asNumber(this.value());
+    }
+  }
+
+  row(): GivenRow | GivenValue {
+    return this.next() === '{' ? (this.object(() => this.value()) as GivenRow | ExactJson) : this.value();
+  }
+
+  elements(nested: boolean): GivenElements {
+    return this.list(() => (nested && this.next() === '[' ? this.elements(true) : this.value()));
+  }
+
+  private value(): GivenValue {
+    const first = this.next();
+    if (first === '"') return this.string();
+    const start = this.at;
+    this.skip();
+    const text = this.text.slice(start, this.at);
+    return roundTrips(text) ? (JSON.parse(text) as GivenValue) : new ExactJson(withoutSpace(text));
+  }
+
+  private string(): string {
+    const start = this.at;
+    this.at = endOfString(this.text, start);
+    return stringOf(this.text.slice(start, this.at));
+  }
+
+  /** A number that is not the value of a column need not keep its spelling. */
+  private asNumber(value: GivenValue): GivenValue {
+    if (!(value instanceof ExactJson)) return value;
+    const number = Number(value.text);
+    return Number.isFinite(number) && canonicalNumber(String(number)) === canonicalNumber(value.text) ? number : value;
+  }
+
+  private object(member: (name: string) => unknown): Record<string, unknown> | ExactJson {
+    const start = this.at;
+    const members: [name: string, value: unknown][] = [];
+    this.at += 1;
+    while (this.next() !== '}') {
+      if (this.text[this.at] === ',') this.at += 1;
+      const name = this.name();
+      members.push([name, member(name)]);
+    }
+    this.at += 1;
+    if (new Set(members.map(([name]) => name)).size === members.length) return Object.fromEntries(members);
+    return new ExactJson(withoutSpace(this.text.slice(start, this.at)));
+  }
+
+  private list<T>(element: () => T): T[] {
+    const elements: T[] = [];
+    this.at += 1;
+    while (this.next() !== ']') {
+      if (this.text[this.at] === ',') this.at += 1;
+      elements.push(element());
+    }
+    this.at += 1;
+    return elements;
+  }
+
+  private name(): string {
+    this.next();
+    const name = this.string();
+    this.next();
+    // The colon.
+    this.at += 1;
+    return name;
+  }
+
+  /** Goes behind the value that begins here. */
+  private skip(): void {
+    let depth = 0;
+    do {
+      const char = this.text[this.at]!;
+      if (char === '"') this.at = endOfString(this.text, this.at);
+      else if (char === '-' || (char >= '0' && char <= '9')) this.at = endOfNumber(this.text, this.at);
+      else if (char >= 'a' && char <= 'z') this.at += char === 'f' ? 5 : 4;
+      else {
+        if (char === '{' || char === '[') depth += 1;
+        else if (char === '}' || char === ']') depth -= 1;
+        this.at += 1;
+      }
+    } while (depth > 0);
+  }
+
+  private next(): string {
+    let char = this.text[this.at]!;
+    while (char <= ' ') char = this.text[(this.at += 1)]!;
+    return char;
+  }
+}
+
+/** Most strings are what stands between their quotes: `JSON.parse` would cost several times as much. */
+const stringOf = (token: string): string => (token.includes('\\') ? (JSON.parse(token) as string) : token.slice(1, -1));
+
+/** Strings are written as `JSON.stringify` writes them. */
+function withoutSpace(text: string): string {
+  if (!/[\s\\]/.test(text)) return text;
+  const parts: string[] = [];
+  for (let at = 0; at < text.length;) {
+    const start = at;
+    const char = text[at]!;
+    if (char === '"') {
+      at = endOfString(text, at);
+      const token = text.slice(start, at);
+      parts.push(token.includes('\\') ? JSON.stringify(stringOf(token)) : token);
+    } else {
+      while (at < text.length && text[at] !== '"' && !SPACE.includes(text[at]!)) at += 1;
+      parts.push(text.slice(start, at));
+      while (at < text.length && SPACE.includes(text[at]!)) at += 1;
+    }
+  }
+  return parts.join('');
+}

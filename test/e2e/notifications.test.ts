@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { startServiceProcess } from '../support/service-process.js';
+import { countUnannounced, settleChunk, storeOperations } from '../support/settled-chunks.js';
+import { testEnvironment, type TestEnvironment } from '../support/test-settings.js';
+
+describe('npm run notifications', () => {
+  let database: TestDatabase;
+  let source: string;
+  let chunkId: string;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+  });
+  afterAll(() => database.drop());
+
+  beforeEach(async () => {
+    source = `shop-${randomUUID()}`;
+    chunkId = await settleChunk(database, await storeOperations(database, 1, source), [], false);
+    await database.client.query(
+      `insert into batch.parked_notifications (chunk_id, source, reason, failures, parked_at, next_try_at)
+       values ($1, $2, 'PRECONDITION_FAILED - message size 2 is larger than "1"', 3, '2026-01-01T08:00:00Z', now())`,
+      [chunkId, source],
+    );
+    return () => database.client.query('delete from batch.parked_notifications');
+  });
+
+  async function run(args: string[], overrides: TestEnvironment = {}): Promise<{ status: unknown; output: string }> {
+    const environment = testEnvironment({ ...database.environment, ...overrides });
+    const program = await startServiceProcess({ environment, program: 'notifications', args });
+    const status = await program.exited;
+    return { status, output: program.output };
+  }
+
+  const countParked = async (): Promise<number> =>
+    (await database.client.query('select from batch.parked_notifications')).rowCount ?? -1;
+
+  it('lists what is parked, with the reason', async () => {
+    const { status, output } = await run(['list']);
+    expect(status, output).toBe(0);
+    expect(output).toContain(
+      `${chunkId} ${source} 3 2026-01-01T08:00:00.000Z "PRECONDITION_FAILED - message size 2 is larger than \\"1\\""\n`,
+    );
+    expect(output).toContain('1 parked\n');
+  });
+
+  it('has a chunk announced again', async () => {
+    const { status, output } = await run(['announce', chunkId]);
+    expect({ status, output }).toEqual({
+      status: 0,
+      output: `Chunk ${chunkId} will be announced to every source by a running worker.\n`,
+    });
+    expect(await countParked()).toBe(0);
+    expect(await countUnannounced(database)).toBe(1);
+  });
+
+  it('gives up what is parked of a chunk, once', async () => {
+    expect(await run(['skip', chunkId])).toEqual({
+      status: 0,
+      output: `Not told of chunk ${chunkId}: ${source}.\n`,
+    });
+    expect(await countParked()).toBe(0);
+    expect(await run(['skip', chunkId])).toEqual({
+      status: 1,
+      output: `No notification of chunk ${chunkId} is parked\n`,
+    });
+  });
+
+  it('says what is wrong with what it is asked', async () => {
+    for (const args of [[], ['announce'], ['skip', 'one'], ['list', '1'], ['skip', '1', '2'], ['forget', '1']]) {
+      expect(await run(args)).toMatchObject({ status: 2, output: expect.stringContaining('Usage: ') as string });
+    }
+    expect(await run(['announce', '999999'])).toEqual({ status: 1, output: 'There is no chunk 999999\n' });
+    expect(await run(['announce', chunkId], { BATCH_SERVICE_RMQ_URL: '' })).toMatchObject({
+      status: 1,
+      output: expect.stringContaining('BATCH_SERVICE_RMQ_URL') as string,
+    });
+    expect(await countParked()).toBe(1);
+  });
+});
