@@ -1,8 +1,14 @@
 import { parseArgs } from 'node:util';
+import { commandActor } from './bootstrap/command-actor.js';
+import { onOneConnection } from './bootstrap/on-one-connection.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { OutputError, say } from './bootstrap/standard-output.js';
-import { StartError } from './bootstrap/start-error.js';
+import { LACKS_MIGRATIONS, StartError } from './bootstrap/start-error.js';
+import { insertAudit } from './services/audit/audit.sql.js';
 import type { Settings } from './services/config/settings.js';
+import { isUndefinedTable } from './services/database/classify-failure.js';
+import type { SqlStatement } from './services/database/sql.js';
+import { sqlStateOf } from './services/database/sql-state.js';
 import { cutText } from './services/errors/cut-text.js';
 import { redactSecrets } from './services/observability/redact-url.js';
 import { ParkedMessages, type ParkedMessage, type ParkedSelection } from './services/rabbitmq/parked-messages.js';
@@ -26,6 +32,8 @@ const LONGEST_LINE = 2000;
 const READ_BODY = 2000;
 const HELP = ['help', '--help', '-h'];
 
+type Broker = NonNullable<Settings['rabbitmq']>;
+
 interface Command {
   name: 'list' | 'replay' | 'discard';
   selection: ParkedSelection;
@@ -37,10 +45,11 @@ async function main(args: string[]): Promise<number> {
   if (HELP.includes(args[0] ?? '')) return say(USAGE.trimEnd()).then(() => 0);
   const command = commandOf(args);
   if (command === undefined) return fail(USAGE, 2);
-  const { rabbitmq } = readSettings();
+  const settings = readSettings();
+  const { rabbitmq } = settings;
   if (rabbitmq === undefined) return fail('No broker is configured: set BATCH_SERVICE_RMQ_URL\n', 1);
   try {
-    await run(command, rabbitmq);
+    await run(command, settings, rabbitmq);
     return 0;
   } catch (error) {
     if (error instanceof OutputError && error.readerGone) return 0;
@@ -48,7 +57,7 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-async function run({ name, selection }: Command, rabbitmq: NonNullable<Settings['rabbitmq']>): Promise<void> {
+async function run({ name, selection }: Command, settings: Settings, rabbitmq: Broker): Promise<void> {
   const { url, queue, certificates } = rabbitmq;
   const parked = await ParkedMessages.open(url, queue, certificates);
   try {
@@ -56,15 +65,41 @@ async function run({ name, selection }: Command, rabbitmq: NonNullable<Settings[
       case 'list':
         return await list(parked, queue, selection.limit ?? LISTED);
       case 'replay':
-        return await move(selection, `sent to ${queue}`, (stop, tell) => parked.replay(stop, tell));
+        return await recorded(settings, 'replay', (record) =>
+          move({ ...selection, record }, `sent to ${queue}`, (stop, tell) => parked.replay(stop, tell)),
+        );
       case 'discard':
-        return await move(selection, 'discarded', (stop, tell) => parked.discard(stop, tell));
+        return await recorded(settings, 'discard', (record) =>
+          move({ ...selection, record }, 'discarded', (stop, tell) => parked.discard(stop, tell)),
+        );
       default:
         return name satisfies never;
     }
   } finally {
     await parked.close();
   }
+}
+
+/** Before a message is moved the audit says so: who did it must not depend on what becomes of this process. */
+function recorded(
+  settings: Settings,
+  act: 'replay' | 'discard',
+  work: (record: (messages: readonly ParkedMessage[]) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const actor = commandActor();
+  const entriesOf = (messages: readonly ParkedMessage[]): SqlStatement =>
+    insertAudit(
+      messages.map(({ id, messageId, code }) => ({
+        act,
+        actor,
+        subject: { kind: 'parked' as const, id },
+        // A sender may have put anything there.
+        details: { messageId: messageId === undefined ? null : redactSecrets(messageId), code },
+      })),
+    );
+  return onOneConnection(settings, (client) =>
+    work(async (messages) => void (await client.query(entriesOf(messages)))),
+  );
 }
 
 async function list(parked: ParkedMessages, queue: string, limit: number): Promise<void> {
@@ -131,12 +166,15 @@ function abridged(body: Buffer): string {
   return body.length > SHOWN_BODY ? `${JSON.stringify(text)}… (${body.length} bytes)` : JSON.stringify(text);
 }
 
-function told(error: unknown, { queue }: NonNullable<Settings['rabbitmq']>): string {
+function told(error: unknown, { queue }: Broker): string {
   if (!(error instanceof Error)) throw error;
   if (/NOT_FOUND - no queue/.test(error.message)) {
     return `There is no queue ${parkedQueue(queue)}: start the service once, or correct BATCH_SERVICE_RMQ_QUEUE`;
   }
   if (error instanceof StartError || error instanceof OutputError) return error.message;
+  if (isUndefinedTable(error)) return LACKS_MIGRATIONS;
+  if (sqlStateOf(error) !== undefined)
+    return `The audit could not be written, so nothing more was moved: ${error.message}`;
   const refusal = brokerRefusal(error);
   if (refusal !== undefined) return `RabbitMQ ${refusal}`;
   return `RabbitMQ: ${error.message || ('code' in error ? String(error.code) : error.name)}`;

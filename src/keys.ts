@@ -1,9 +1,10 @@
 import type pg from 'pg';
+import { commandActor } from './bootstrap/command-actor.js';
 import { KEYS_USAGE, parseKeysCommand, UsageError, type KeysCommand } from './bootstrap/keys-command.js';
 import { onOneConnection } from './bootstrap/on-one-connection.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { OutputError, say } from './bootstrap/standard-output.js';
-import { StartError } from './bootstrap/start-error.js';
+import { LACKS_MIGRATIONS, StartError } from './bootstrap/start-error.js';
 import { parseApiKey } from './services/access/api-key.js';
 import { ApiKeysService, type ApiKeyRequest } from './services/access/api-keys.service.js';
 import { REVOCATION_DELAY_MS } from './services/access/revocation-delay.js';
@@ -11,7 +12,7 @@ import { sealingKey, type SealingKey } from './services/access/sealed-hash.js';
 import { describeUnreadable } from './services/access/unreadable-keys.js';
 import type { Settings } from './services/config/settings.js';
 import { isUndefinedTable } from './services/database/classify-failure.js';
-import type { SqlStatement } from './services/database/sql.js';
+import type { SqlResult, SqlStatement } from './services/database/sql.js';
 import { sqlStateOf } from './services/database/sql-state.js';
 
 // `node dist/keys.js create|list|revoke|rotate`: the keys of the callers of REST and of RPC over TCP. What a program may want is on stdout
@@ -33,12 +34,11 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 function keysOn(client: pg.Client): ApiKeysService {
-  return new ApiKeysService({
-    query: async <Row>(statement: SqlStatement) => {
-      const { rows, rowCount, command } = await client.query(statement);
-      return { rows: rows as Row[], rowCount, command };
-    },
-  });
+  const query = async <Row>(statement: SqlStatement): Promise<SqlResult<Row>> => {
+    const { rows, rowCount, command } = await client.query(statement);
+    return { rows: rows as Row[], rowCount, command };
+  };
+  return new ApiKeysService({ query }, commandActor());
 }
 
 async function execute(
@@ -128,7 +128,7 @@ function sealingKeysOf({ secret, previousSecret }: Settings['access']): [Sealing
 function reasonOf(error: unknown): string {
   if (error instanceof StartError || error instanceof OutputError) return error.message;
   if (isUndefinedTable(error)) {
-    return 'The database lacks the migrations of this version: start the service once, or run `node dist/migrate.js`';
+    return LACKS_MIGRATIONS;
   }
   if (sqlStateOf(error) !== undefined) return (error as Error).message;
   throw error;

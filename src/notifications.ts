@@ -1,13 +1,13 @@
 import { Logger } from '@nestjs/common';
-import { openDatabase } from './bootstrap/check-surroundings.js';
-import { provideDatabase } from './bootstrap/embedded-database.js';
+import { commandActor } from './bootstrap/command-actor.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { OutputError, say } from './bootstrap/standard-output.js';
-import { StartError } from './bootstrap/start-error.js';
+import { LACKS_MIGRATIONS, StartError } from './bootstrap/start-error.js';
+import { withDatabase } from './bootstrap/with-database.js';
 import type { IParkedNotification } from './interfaces/notification.js';
 import type { Settings } from './services/config/settings.js';
 import { isUndefinedTable } from './services/database/classify-failure.js';
-import { DatabaseService } from './services/database/database.service.js';
+import type { DatabaseService } from './services/database/database.service.js';
 import { sqlStateOf } from './services/database/sql-state.js';
 import { ServiceError } from './services/errors/service-error.js';
 import { ParkedNotificationsService } from './services/notification/parked-notifications.service.js';
@@ -34,7 +34,9 @@ async function main(args: readonly string[]): Promise<number> {
   if (command === undefined) return fail(USAGE, 2);
   try {
     if (command.name === 'help') await say(USAGE.trimEnd());
-    else await run(command, readSettings());
+    else {
+      await withDatabase(readSettings(), (database, settings) => execute(command, settings, database), explain);
+    }
     return 0;
   } catch (error) {
     if (error instanceof OutputError && error.readerGone) return 0;
@@ -50,22 +52,6 @@ function commandOf([name = '', chunkId, ...others]: readonly string[]): Command 
   return undefined;
 }
 
-async function run(command: Exclude<Command, { name: 'help' }>, given: Settings): Promise<void> {
-  const { settings, embedded } = await provideDatabase(given, () => undefined);
-  try {
-    // Whoever types a command would rather be told than wait.
-    const database = { ...settings.database, waitMs: 0 };
-    const dataSource = await openDatabase({ ...settings, database }, { onAttempt: explain });
-    try {
-      await execute(command, settings, new DatabaseService(dataSource));
-    } finally {
-      await dataSource.destroy();
-    }
-  } finally {
-    await embedded?.stop();
-  }
-}
-
 async function execute(
   command: Exclude<Command, { name: 'help' }>,
   settings: Settings,
@@ -76,10 +62,13 @@ async function execute(
     case 'list':
       return list(parked);
     case 'announce':
-      await new ChunksService(settings, database, new WakeUpService(settings)).announceAgain(command.chunkId);
+      await new ChunksService(settings, database, new WakeUpService(settings)).announceAgain(
+        command.chunkId,
+        commandActor(),
+      );
       return explain(`Chunk ${command.chunkId} will be announced to every source by a running worker.`);
     case 'skip': {
-      const { sources } = await parked.skip(command.chunkId);
+      const { sources } = await parked.skip(command.chunkId, commandActor());
       return explain(`Not told of chunk ${command.chunkId}: ${sources.join(', ')}.`);
     }
     default:
@@ -100,9 +89,7 @@ function line({ chunkId, source, failures, parkedAt, reason }: IParkedNotificati
 function reasonOf(error: unknown): string {
   if (error instanceof StartError || error instanceof OutputError || error instanceof ServiceError)
     return error.message;
-  if (isUndefinedTable(error)) {
-    return 'The database lacks the migrations of this version: start the service once, or run `node dist/migrate.js`';
-  }
+  if (isUndefinedTable(error)) return LACKS_MIGRATIONS;
   if (sqlStateOf(error) !== undefined) return (error as Error).message;
   throw error;
 }

@@ -33,6 +33,7 @@ export {
 } from './settled-consumer.js';
 
 export { FAILURE_CODES, REFUSAL_CODES, type ErrorCode, type IServiceError } from '../interfaces/error.js';
+export { AUDIT_ACTS, type AuditAct, type IOperationAct } from '../interfaces/audit.js';
 export type { Json, JsonRow } from '../interfaces/json.js';
 export {
   OPERATION_STATUSES,

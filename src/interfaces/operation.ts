@@ -1,3 +1,4 @@
+import type { IOperationAct } from './audit.js';
 import type { ErrorCode } from './error.js';
 import type { JsonRow } from './json.js';
 
@@ -104,6 +105,8 @@ export interface IBatchOperation {
   chunkId?: string;
   createdAt: string;
   settledAt?: string;
+  /** What was done to it, oldest first; absent in a list, and where nothing was. */
+  audit?: IOperationAct[];
 }
 
 export interface IListOperationsQuery {

@@ -1,9 +1,12 @@
+import { userInfo } from 'node:os';
 import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { declareRpcTopology } from '../../src/services/rabbitmq/topology.js';
 import { removeTopology } from '../support/amqp.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { freePort } from '../support/free-port.js';
 import { startServiceProcess } from '../support/service-process.js';
-import { testEnvironment, testSettings } from '../support/test-settings.js';
+import { testEnvironment, testSettings, type TestEnvironment } from '../support/test-settings.js';
 import { uniqueName } from '../support/unique-name.js';
 
 describe('npm run dead-letters', () => {
@@ -11,11 +14,16 @@ describe('npm run dead-letters', () => {
   let connection: ChannelModel;
   let channel: ConfirmChannel;
   let queue: string;
+  let database: TestDatabase;
 
   beforeAll(async () => {
     connection = await connect(url);
+    database = await createTestDatabase();
   });
-  afterAll(() => connection.close());
+  afterAll(async () => {
+    await connection.close();
+    await database.drop();
+  });
 
   beforeEach(async () => {
     queue = uniqueName('dead_letters');
@@ -40,8 +48,13 @@ describe('npm run dead-letters', () => {
     };
   });
 
-  async function run(...args: string[]): Promise<{ status: number | string; output: string }> {
-    const environment = testEnvironment({ BATCH_SERVICE_RMQ_QUEUE: queue });
+  const run = (...args: string[]) => runWith({}, ...args);
+
+  async function runWith(
+    more: TestEnvironment,
+    ...args: string[]
+  ): Promise<{ status: number | string; output: string }> {
+    const environment = testEnvironment({ ...database.environment, BATCH_SERVICE_RMQ_QUEUE: queue, ...more });
     const program = await startServiceProcess({ environment, program: 'dead-letters', args });
     const status = await program.exited;
     return { status, output: program.output };
@@ -49,7 +62,7 @@ describe('npm run dead-letters', () => {
 
   /** As `dead-letters … | true`: nobody reads what it writes. */
   async function runUnheard(...args: string[]): Promise<{ status: number | string; output: string }> {
-    const environment = testEnvironment({ BATCH_SERVICE_RMQ_QUEUE: queue });
+    const environment = testEnvironment({ ...database.environment, BATCH_SERVICE_RMQ_QUEUE: queue });
     const program = await startServiceProcess({ environment, program: 'dead-letters', args });
     program.child.stdout?.destroy();
     const status = await program.exited;
@@ -82,6 +95,30 @@ describe('npm run dead-letters', () => {
       output: expect.stringMatching(/p-1 .*\n.*p-3 .*\n2 discarded\n$/) as string,
     });
     expect(await waiting(`${queue}.parked`)).toBe(0);
+  });
+
+  it('keeps in the audit who moved what, and moves nothing where that cannot be', async () => {
+    const nowhere = { DB_PORT: String(await freePort()) };
+    for (const args of [['replay'], ['discard', '--all']]) {
+      const { status, output } = await runWith(nowhere, ...args);
+      expect(status).toBe(1);
+      expect(output).toContain('DB_PORT');
+    }
+    expect(await waiting(`${queue}.parked`)).toBe(3);
+    expect((await runWith(nowhere, 'list')).status).toBe(0);
+
+    const { rows: earlier } = await database.client.query<{ id: string }>('select max(id) as id from batch.audit');
+    await run('replay', '--id', 'm-2');
+    await run('discard', '--all');
+    const { rows } = await database.client.query(
+      'select act, actor, subject_kind as kind, subject, details from batch.audit where id > coalesce($1, 0) order by id',
+      [earlier[0]!.id],
+    );
+    const entry = (act: string, n: number) => ({
+      ...{ act, actor: `command:${userInfo().username}`, kind: 'parked', subject: `p-${n}` },
+      details: { code: 'UNKNOWN_PATTERN', messageId: `m-${n}` },
+    });
+    expect(rows).toEqual([entry('replay', 2), entry('discard', 1), entry('discard', 3)]);
   });
 
   it('ends in peace when its reader has gone, and does what was asked all the same', async () => {

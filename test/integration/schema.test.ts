@@ -40,6 +40,7 @@ describe('the schema', () => {
       'AddFaultKind1764500000000',
       'AddKeySources1764600000000',
       'EncryptApiKeys1764600100000',
+      'AddAudit1764600200000',
     ]);
     expect(await dataSource.showMigrations()).toBe(false);
   });

@@ -26,12 +26,15 @@ export async function createTestKey(
   scopes: readonly Scope[],
   { targets, sources, state = 'active' }: TestKeyOptions = {},
 ): Promise<string> {
-  const keys = new ApiKeysService({
-    query: async <Row>(statement: { text: string; values?: unknown[] }) => {
-      const { rows, rowCount, command } = await client.query(statement.text, statement.values);
-      return { rows: rows as Row[], rowCount, command };
+  const keys = new ApiKeysService(
+    {
+      query: async <Row>(statement: { text: string; values?: unknown[] }) => {
+        const { rows, rowCount, command } = await client.query(statement.text, statement.values);
+        return { rows: rows as Row[], rowCount, command };
+      },
     },
-  });
+    'command:test',
+  );
   const text = await keys.create({ name: 'test', scopes, targets, sources, expiresInDays: 1 }, sealingKey(SECRET));
   const { id } = parseApiKey(text)!;
   if (state === 'revoked') await keys.revoke(id);

@@ -2,7 +2,9 @@ import { Controller, Get, HttpCode, HttpStatus, Param, Post, Query } from '@nest
 import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { IChunk, IChunkDetail } from '../../interfaces/chunk.js';
 import type { IPage } from '../../interfaces/operation.js';
+import { callerName, type Access } from '../../services/access/access.js';
 import { ChunksService } from '../../services/outcomes/chunks.service.js';
+import { CallerAccess } from '../caller-access.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
@@ -55,7 +57,7 @@ export class ChunksController {
   @ApiParam(ID_PARAMETER)
   @ApiAcceptedResponse({ type: ChunkDetailDto, description: 'It will be announced as soon as a worker runs.' })
   @ApiProblems('INVALID_REQUEST', 'CHUNK_NOT_FOUND', 'NOT_SUPPORTED', ...BODY_REFUSALS)
-  announceAgain(@Param('id', ChunkIdPipe) id: string): Promise<IChunkDetail> {
-    return this.chunks.announceAgain(id);
+  announceAgain(@Param('id', ChunkIdPipe) id: string, @CallerAccess() access: Access): Promise<IChunkDetail> {
+    return this.chunks.announceAgain(id, callerName(access));
   }
 }

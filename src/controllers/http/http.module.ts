@@ -3,6 +3,7 @@ import { ExplainModule } from '../../services/explain/explain.module.js';
 import { IntakeModule } from '../../services/intake/intake.module.js';
 import { OutcomesModule } from '../../services/outcomes/outcomes.module.js';
 import { QueueModule } from '../../services/queue/queue.module.js';
+import { AuditController } from './audit.controller.js';
 import { ChunksController } from './chunks.controller.js';
 import { LanesController } from './lanes.controller.js';
 import { NotificationsController } from './notifications.controller.js';
@@ -12,6 +13,13 @@ import { StatsController } from './stats.controller.js';
 /** REST. Health and metrics, which a worker has as well, are in `ProbesModule`. */
 @Module({
   imports: [IntakeModule, ExplainModule, OutcomesModule, QueueModule],
-  controllers: [OperationsController, ChunksController, LanesController, NotificationsController, StatsController],
+  controllers: [
+    OperationsController,
+    ChunksController,
+    LanesController,
+    NotificationsController,
+    StatsController,
+    AuditController,
+  ],
 })
 export class HttpModule {}

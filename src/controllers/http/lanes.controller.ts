@@ -1,7 +1,9 @@
 import { Controller, Get, HttpCode, HttpStatus, Param, Post } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { ILaneFault } from '../../interfaces/lane.js';
+import { callerName, type Access } from '../../services/access/access.js';
 import { LaneFaultsService } from '../../services/queue/lane-faults.service.js';
+import { CallerAccess } from '../caller-access.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
@@ -41,7 +43,7 @@ export class LanesController {
   @ApiParam({ name: 'lane', schema: { type: 'integer', minimum: 0, maximum: 63 }, example: 17 })
   @ApiOkResponse({ type: LaneFaultDto })
   @ApiProblems('INVALID_REQUEST', 'LANE_NOT_FOUND', ...BODY_REFUSALS)
-  resume(@Param('lane', LanePipe) lane: number): Promise<ILaneFault> {
-    return this.faults.resume(lane);
+  resume(@Param('lane', LanePipe) lane: number, @CallerAccess() access: Access): Promise<ILaneFault> {
+    return this.faults.resume(lane, callerName(access));
   }
 }

@@ -1,7 +1,9 @@
 import { Controller, Delete, Get, Param } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
 import type { IParkedNotifications, ISkippedNotifications } from '../../interfaces/notification.js';
+import { callerName, type Access } from '../../services/access/access.js';
 import { ParkedNotificationsService } from '../../services/notification/parked-notifications.service.js';
+import { CallerAccess } from '../caller-access.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems } from './api-problems.js';
@@ -38,7 +40,7 @@ export class NotificationsController {
   @ApiParam({ name: 'id', description: 'The number of the chunk: `chunkId`.', schema: { type: 'string' } })
   @ApiOkResponse({ type: SkippedNotificationsDto })
   @ApiProblems('INVALID_REQUEST', 'NOTIFICATION_NOT_FOUND')
-  skip(@Param('id', ChunkIdPipe) id: string): Promise<ISkippedNotifications> {
-    return this.parked.skip(id);
+  skip(@Param('id', ChunkIdPipe) id: string, @CallerAccess() access: Access): Promise<ISkippedNotifications> {
+    return this.parked.skip(id, callerName(access));
   }
 }

@@ -42,6 +42,8 @@ const UNIDENTIFIED = Symbol('callers whose keys are looked up');
 export class TcpServer extends ServerTCP {
   private readonly inFlight = new InFlight();
   private readonly strangers = new SparseLog(this.logger);
+  /** Connections on which a request was let in. */
+  private readonly proven = new WeakSet<FramedSocket>();
   private closing = false;
   private closed: Promise<void> | undefined;
 
@@ -90,7 +92,7 @@ export class TcpServer extends ServerTCP {
     const answer = await this.answer(socket, packet, context);
     if (answer.err !== undefined) this.report(answer.err, packet, context);
     if (packet.id !== undefined) reply(socket, packet.id, answer);
-    if (answer.err?.code === 'RATE_LIMITED' && grantedAccess(context) === undefined) socket.finish();
+    if (answer.err?.code === 'RATE_LIMITED' && !this.proven.has(socket)) socket.finish();
   }
 
   private async answer(
@@ -120,6 +122,7 @@ export class TcpServer extends ServerTCP {
     } finally {
       release?.();
     }
+    this.proven.add(socket);
   }
 
   /** What a refusal says may quote the caller's values, so the log has the code only. */

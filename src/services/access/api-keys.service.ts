@@ -41,7 +41,11 @@ export interface Rotation {
  * its hash, encrypted.
  */
 export class ApiKeysService {
-  constructor(private readonly database: Pick<DatabaseService, 'query'>) {}
+  /** @param actor who does it, see `callerName` */
+  constructor(
+    private readonly database: Pick<DatabaseService, 'query'>,
+    private readonly actor: string,
+  ) {}
 
   /** @returns the key's text, which nobody can tell again */
   async create(
@@ -57,6 +61,7 @@ export class ApiKeysService {
       targets: targets ?? null,
       sources: sources ?? null,
       expiresInDays: expiresInDays ?? null,
+      actor: this.actor,
     });
     await this.database.query(statement);
     return formatApiKey(key);
@@ -69,7 +74,7 @@ export class ApiKeysService {
 
   /** @returns undefined when there is no such key; `already`: it was revoked before */
   async revoke(id: string): Promise<{ name: string; already: boolean } | undefined> {
-    return (await this.database.query<{ name: string; already: boolean }>(revokeApiKey(id))).rows[0];
+    return (await this.database.query<{ name: string; already: boolean }>(revokeApiKey(id, this.actor))).rows[0];
   }
 
   /** Encrypts with the first of the keys, in one statement, what is encrypted with another of them. Repeatable. */
@@ -85,7 +90,7 @@ export class ApiKeysService {
     const changes = opened.flatMap(({ id, before, hash }) =>
       hash === undefined ? [] : [{ id, before, after: sealHash(current, id, hash) }],
     );
-    const { rows: replaced } = await this.database.query<{ id: string }>(replaceSealed(changes));
+    const { rows: replaced } = await this.database.query<{ id: string }>(replaceSealed(changes, this.actor));
     return {
       rotated: replaced.map(({ id }) => id),
       unknown: opened.filter(({ hash, revoked }) => hash === undefined && !revoked).map(({ id }) => id),

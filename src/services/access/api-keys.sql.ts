@@ -9,15 +9,25 @@ export interface NewApiKey {
   targets: readonly string[] | null;
   sources: readonly string[] | null;
   expiresInDays: number | null;
+  /** Who makes it, see `callerName`. */
+  actor: string;
 }
 
 export function insertApiKey(key: NewApiKey): SqlStatement {
-  const { id, name, sealed, scopes, targets, sources, expiresInDays } = key;
+  const { id, name, sealed, scopes, targets, sources, expiresInDays, actor } = key;
   return {
     text: `
-      insert into batch.api_keys (id, name, secret_version, secret_box, scopes, targets, sources, expires_at)
-      values ($1::text, $2::text, $3::text, $4::bytea, $5::text[], $6::text[], $7::text[], now() + make_interval(days => $8::int))`,
-    values: [id, name, sealed.version, sealed.box, scopes, targets, sources, expiresInDays],
+      with made as (
+        insert into batch.api_keys (id, name, secret_version, secret_box, scopes, targets, sources, expires_at)
+        values ($1::text, $2::text, $3::text, $4::bytea, $5::text[], $6::text[], $7::text[], now() + make_interval(days => $8::int))
+        returning id, name, scopes, targets, sources, expires_at
+      )
+      insert into batch.audit (act, actor, subject_kind, subject, details)
+      select 'create_key', $9::text, 'key', id, jsonb_build_object(
+        'name', name, 'scopes', scopes, 'targets', targets, 'sources', sources, 'expiresAt', expires_at
+      )
+      from made`,
+    values: [id, name, sealed.version, sealed.box, scopes, targets, sources, expiresInDays, actor],
   };
 }
 
@@ -33,14 +43,21 @@ export function selectApiKeys(): SqlStatement {
 }
 
 /** Answers one row where there is such a key; `already`: it was revoked before. */
-export function revokeApiKey(id: string): SqlStatement {
+export function revokeApiKey(id: string, actor: string): SqlStatement {
   return {
     text: `
-      with before as (select id, revoked_at from batch.api_keys where id = $1::text for update)
-      update batch.api_keys k set revoked_at = coalesce(k.revoked_at, now())
-      from before where k.id = before.id
-      returning k.name, before.revoked_at is not null as already`,
-    values: [id],
+      with before as (select id, revoked_at from batch.api_keys where id = $1::text for update),
+      revoked as (
+        update batch.api_keys k set revoked_at = coalesce(k.revoked_at, now())
+        from before where k.id = before.id
+        returning k.id, k.name, before.revoked_at is not null as already
+      ),
+      recorded as (
+        insert into batch.audit (act, actor, subject_kind, subject, details)
+        select 'revoke_key', $2::text, 'key', id, jsonb_build_object('name', name) from revoked where not already
+      )
+      select name, already from revoked`,
+    values: [id, actor],
   };
 }
 
@@ -68,18 +85,29 @@ export function selectSealedOtherwise(version: string): SqlStatement {
 }
 
 /** Only where what is stored is still what was opened: another `rotate` may have been quicker. Answers the ids. */
-export function replaceSealed(keys: readonly { id: string; before: SealedHash; after: SealedHash }[]): SqlStatement {
+export function replaceSealed(
+  keys: readonly { id: string; before: SealedHash; after: SealedHash }[],
+  actor: string,
+): SqlStatement {
   return {
     text: `
-      update batch.api_keys k set secret_version = n.version, secret_box = n.box
-      from unnest($1::text[], $2::bytea[], $3::text[], $4::bytea[]) n(id, before, version, box)
-      where k.id = n.id and k.secret_box = n.before
-      returning k.id`,
+      with replaced as (
+        update batch.api_keys k set secret_version = n.version, secret_box = n.box
+        from unnest($1::text[], $2::bytea[], $3::text[], $4::bytea[]) n(id, before, version, box)
+        where k.id = n.id and k.secret_box = n.before
+        returning k.id, n.version
+      ),
+      recorded as (
+        insert into batch.audit (act, actor, subject_kind, subject, details)
+        select 'rotate_key', $5::text, 'key', id, jsonb_build_object('secretVersion', version) from replaced
+      )
+      select id from replaced`,
     values: [
       keys.map(({ id }) => id),
       keys.map(({ before }) => before.box),
       keys.map(({ after }) => after.version),
       keys.map(({ after }) => after.box),
+      actor,
     ],
   };
 }

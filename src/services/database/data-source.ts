@@ -1,5 +1,6 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { ApiKeyEntity } from '../../entities/api-key.entity.js';
+import { AuditEntity } from '../../entities/audit.entity.js';
 import { ChunkEntity } from '../../entities/chunk.entity.js';
 import { DelayedOperationEntity } from '../../entities/delayed-operation.entity.js';
 import { CreateQueue1763700000000 } from '../../entities/migrations/1763700000000-create-queue.js';
@@ -15,6 +16,7 @@ import { AddParkedNotifications1764400000000 } from '../../entities/migrations/1
 import { AddFaultKind1764500000000 } from '../../entities/migrations/1764500000000-add-fault-kind.js';
 import { AddKeySources1764600000000 } from '../../entities/migrations/1764600000000-add-key-sources.js';
 import { EncryptApiKeys1764600100000 } from '../../entities/migrations/1764600100000-encrypt-api-keys.js';
+import { AddAudit1764600200000 } from '../../entities/migrations/1764600200000-add-audit.js';
 import { LaneFaultEntity } from '../../entities/lane-fault.entity.js';
 import { LaneEntity } from '../../entities/lane.entity.js';
 import { MessageAttemptEntity } from '../../entities/message-attempt.entity.js';
@@ -52,6 +54,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
       LaneFaultEntity,
       WorkerEntity,
       ApiKeyEntity,
+      AuditEntity,
       MessageAttemptEntity,
       ParkedNotificationEntity,
     ],
@@ -69,6 +72,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
       AddFaultKind1764500000000,
       AddKeySources1764600000000,
       EncryptApiKeys1764600100000,
+      AddAudit1764600200000,
     ],
     migrationsTableName: 'migrations',
     synchronize: false,

@@ -19,6 +19,8 @@ export const RUNTIME_RIGHTS: Readonly<Record<string, readonly string[]>> = {
   workers: ['select', 'insert', 'update (seen_at)', 'delete'],
   message_attempts: ['select', 'insert', 'update (attempts, last_at)', 'delete'],
   parked_notifications: ['select', 'insert', 'update', 'delete'],
+  // It only grows: the service can neither change nor delete what it has written.
+  audit: ['select', 'insert'],
   // The command `keys`.
   api_keys: ['select', 'insert', 'update (revoked_at, secret_box, secret_version)'],
   migrations: ['select'],

@@ -4,6 +4,7 @@ import type {
   IParkedNotifications,
   ISkippedNotifications,
 } from '../../interfaces/notification.js';
+import { insertAudit } from '../audit/audit.sql.js';
 import { DatabaseService } from '../database/database.service.js';
 import { ServiceError } from '../errors/service-error.js';
 import { selectParkedNotifications, skipNotifications } from './notification.sql.js';
@@ -31,11 +32,22 @@ export class ParkedNotificationsService {
   /**
    * Gives up what is parked of a chunk. Its operations stay as they are, and the chunk can be announced again.
    *
+   * @param actor who gives it up, see `callerName`
    * @throws ServiceError NOTIFICATION_NOT_FOUND when nothing of the chunk is parked
    */
-  async skip(chunkId: string): Promise<ISkippedNotifications> {
-    const { rows } = await this.database.requests.query<{ source: string }>(skipNotifications(chunkId));
-    const sources = rows.map(({ source }) => source).sort();
+  async skip(chunkId: string, actor?: string): Promise<ISkippedNotifications> {
+    const sources = await this.database.requests.transaction(async (tx) => {
+      const { rows } = await tx.query<{ source: string }>(skipNotifications(chunkId));
+      const skipped = rows.map(({ source }) => source).sort();
+      const entry = {
+        act: 'skip',
+        actor,
+        subject: { kind: 'chunk', id: chunkId },
+        details: { sources: skipped },
+      } as const;
+      if (skipped.length > 0) await tx.query(insertAudit([entry]));
+      return skipped;
+    });
     if (sources.length === 0) {
       throw new ServiceError('NOTIFICATION_NOT_FOUND', `No notification of chunk ${chunkId} is parked`, { chunkId });
     }

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { IChunk, IChunkDetail } from '../../interfaces/chunk.js';
 import type { IPage } from '../../interfaces/operation.js';
+import { insertAudit } from '../audit/audit.sql.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import { cutText } from '../errors/cut-text.js';
@@ -68,23 +69,26 @@ export class ChunksService {
    * Has the chunk announced once more, to every source; answers it as it stands before that. Sources hear of it out of the order
    * of the chunks.
    *
+   * @param actor who asks for it, see `callerName`
    * @throws ServiceError CHUNK_NOT_FOUND; NOT_SUPPORTED where there is nowhere to announce to; SERVICE_UNAVAILABLE while a round of
    * the notifier takes too long
    */
-  async announceAgain(id: string): Promise<IChunkDetail> {
+  async announceAgain(id: string, actor?: string): Promise<IChunkDetail> {
     if ((this.settings.rabbitmq ?? this.settings.notificationTcpUrl) === undefined) throw nowhereToAnnounce();
     if (!isChunkId(id)) throw noSuchChunk(id);
-    if ((await this.requestAnnouncement(id)) === 0) throw noSuchChunk(id);
+    if ((await this.requestAnnouncement(id, actor)) === 0) throw noSuchChunk(id);
     this.wakeUp.chunkSettled();
     return this.get(id);
   }
 
   /** A round may wait for the broker, so the request does not wait for all of it. */
-  private async requestAnnouncement(id: string): Promise<number | null> {
+  private async requestAnnouncement(id: string, actor: string | undefined): Promise<number | null> {
     try {
       return await this.database.requests.lockingTransaction(async (tx) => {
         await tx.query(awaitNotifierLock());
-        return (await tx.query(announceAgain(id))).rowCount;
+        const { rowCount } = await tx.query(announceAgain(id));
+        if (rowCount !== 0) await tx.query(insertAudit([{ act: 'announce', actor, subject: { kind: 'chunk', id } }]));
+        return rowCount;
       });
     } catch (error) {
       if (!isLockNotAvailable(error) && !(error instanceof NoPlaceError)) throw error;

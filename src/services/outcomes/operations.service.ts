@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { IListOperationsQuery, IPage } from '../../interfaces/operation.js';
-import { reaches, type Access } from '../access/access.js';
+import { callerName, reaches, type Access } from '../access/access.js';
 import { parseTargetName, tableId } from '../catalog/target-name.js';
 import { DatabaseService } from '../database/database.service.js';
 import { ServiceError } from '../errors/service-error.js';
@@ -67,7 +67,7 @@ export class OperationsService {
   /** @throws ServiceError OPERATION_NOT_FOUND, NOT_CANCELLABLE, LANE_BUSY */
   async cancel(id: string, access: Access): Promise<GivenOperation> {
     await this.assertWithinReach(id, access);
-    await this.queue.cancel(id);
+    await this.queue.cancel(id, callerName(access));
     this.metrics.recordCancelled();
     this.wakeUp.chunkSettled();
     return this.get(id, access);
@@ -76,7 +76,7 @@ export class OperationsService {
   /** @throws ServiceError OPERATION_NOT_FOUND, NOT_RETRYABLE, LANE_BUSY */
   async retry(id: string, access: Access): Promise<GivenOperation> {
     await this.assertWithinReach(id, access);
-    await this.queue.retry(id);
+    await this.queue.retry(id, callerName(access));
     this.wakeUp.operationsAccepted();
     return this.get(id, access);
   }

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AuditService } from '../audit/audit.service.js';
 import { ParkedNotificationsService } from '../notification/parked-notifications.service.js';
 import { QueueModule } from '../queue/queue.module.js';
 import { ChunksService } from './chunks.service.js';
@@ -8,7 +9,14 @@ import { StatsService } from './stats.service.js';
 
 @Module({
   imports: [QueueModule],
-  providers: [OperationsService, OutcomeWatchService, ChunksService, ParkedNotificationsService, StatsService],
-  exports: [OperationsService, ChunksService, ParkedNotificationsService, StatsService],
+  providers: [
+    OperationsService,
+    OutcomeWatchService,
+    ChunksService,
+    ParkedNotificationsService,
+    StatsService,
+    AuditService,
+  ],
+  exports: [OperationsService, ChunksService, ParkedNotificationsService, StatsService, AuditService],
 })
 export class OutcomesModule {}

@@ -1,4 +1,5 @@
 import type { IListOperationsQuery } from '../../interfaces/operation.js';
+import { ACTS_OF_OPERATION } from '../audit/audit.sql.js';
 import type { SqlStatement } from '../database/sql.js';
 
 const OPERATION_COLUMNS = `v.seq, v.id, v.type as "operationType", v.target, v.key::text, v."values"::text, v.on_conflict as "onConflict",
@@ -11,7 +12,9 @@ const OPERATION_COLUMNS = `v.seq, v.id, v.type as "operationType", v.target, v.k
 export function selectOperation(id: string): SqlStatement {
   return {
     name: 'batch.select_operation',
-    text: `select ${OPERATION_COLUMNS} from batch.batch_operations v where v.id = $1::uuid`,
+    text: `
+      select ${OPERATION_COLUMNS}, ${ACTS_OF_OPERATION} as audit
+      from batch.batch_operations v where v.id = $1::uuid`,
     values: [id],
   };
 }

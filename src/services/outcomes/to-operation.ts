@@ -1,3 +1,4 @@
+import type { AuditAct, IOperationAct } from '../../interfaces/audit.js';
 import type { ErrorCode } from '../../interfaces/error.js';
 import type { IBatchOperation, OperationStatus, OperationType, RetryReason } from '../../interfaces/operation.js';
 import type { GivenRow } from '../values/exact-json.js';
@@ -34,6 +35,8 @@ export interface OperationRow {
   retryOn: RetryReason[] | null;
   waitReason: keyof typeof WAITS_FOR | null;
   availableAt: Date | null;
+  /** Not in a list. */
+  audit?: { at: string; act: AuditAct; by: string | null }[] | null;
 }
 
 /** `batch.delayed.reason` in the words of the API. */
@@ -78,5 +81,10 @@ export function toOperation(row: OperationRow): GivenOperation {
     ...(row.chunkId !== null && { chunkId: row.chunkId }),
     createdAt: row.createdAt.toISOString(),
     ...(row.settledAt !== null && { settledAt: row.settledAt.toISOString() }),
+    ...((row.audit ?? null) !== null && { audit: row.audit?.map(toAct) }),
   };
+}
+
+function toAct({ at, act, by }: { at: string; act: AuditAct; by: string | null }): IOperationAct {
+  return { at: new Date(at).toISOString(), act, ...(by !== null && { by }) };
 }

@@ -1,13 +1,22 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { insertAudit } from '../audit/audit.sql.js';
 import { NoPlaceError } from '../database/places.js';
 import type { RequestConnections } from '../database/request-connections.js';
 import type { SqlClient } from '../database/sql.js';
 import { isLockNotAvailable } from '../database/classify-failure.js';
+import { actOn } from './act-on.js';
 import { laneBusy } from './lane-busy.js';
 import { cancelPending, lockLane, tryLockLane, type QueuedRow } from './queue.sql.js';
 
-/** Rows of one lane by sequence number. */
-type Rows = Map<number, QueuedRow>;
+/** An operation that is to be cancelled. */
+export interface Cancel extends QueuedRow {
+  id: string;
+  /** Who cancels it, see `callerName`. */
+  actor: string | undefined;
+}
+
+/** Operations of one lane by sequence number. */
+type Rows = Map<number, Cancel>;
 
 /** Operations of one lane that are cancelled together. */
 interface Group {
@@ -37,10 +46,10 @@ export class LaneCancels {
    * @returns false when the operation is not pending in this lane any more, or when another caller has just cancelled it
    * @throws ServiceError LANE_BUSY; NoPlaceError; what the database throws
    */
-  async cancel(row: QueuedRow): Promise<boolean> {
+  async cancel(row: Cancel): Promise<boolean> {
     const group = this.open.get(row.lane) ?? this.begin(row.lane);
     const isFirst = !group.rows.has(row.seq);
-    group.rows.set(row.seq, row);
+    if (isFirst) group.rows.set(row.seq, row);
     const cancelled = await group.cancelled;
     return isFirst && cancelled.has(row.seq);
   }
@@ -93,7 +102,10 @@ export class LaneCancels {
   private async cancelRows(tx: SqlClient, lane: number, rows: Rows): Promise<ReadonlySet<number>> {
     this.close(lane, rows);
     const { rows: cancelled } = await tx.query<{ seq: string }>(cancelPending(lane, [...rows.values()]));
-    return new Set(cancelled.map(({ seq }) => Number(seq)));
+    const seqs = new Set(cancelled.map(({ seq }) => Number(seq)));
+    const done = [...rows.values()].filter(({ seq }) => seqs.has(seq));
+    if (done.length > 0) await tx.query(insertAudit(done.map(({ id, actor }) => actOn('cancel', id, actor))));
+    return seqs;
   }
 
   private close(lane: number, rows: Rows): void {

@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { FaultKind, ILaneFault } from '../../interfaces/lane.js';
+import { insertAudit } from '../audit/audit.sql.js';
 import { DatabaseService } from '../database/database.service.js';
 import { ServiceError } from '../errors/service-error.js';
 import { resumeLane, selectFaults } from './lanes.sql.js';
@@ -33,10 +34,15 @@ export class LaneFaultsService {
   /**
    * Lets a lane be tried at once, as if it had not failed before.
    *
+   * @param actor who resumes it, see `callerName`
    * @throws ServiceError LANE_NOT_FOUND when it does not stand still
    */
-  async resume(lane: number): Promise<ILaneFault> {
-    await this.database.requests.transaction((tx) => tx.query(resumeLane(lane)));
+  async resume(lane: number, actor?: string): Promise<ILaneFault> {
+    await this.database.requests.transaction(async (tx) => {
+      const { rows } = await tx.query(resumeLane(lane));
+      if (rows.length === 0) return;
+      await tx.query(insertAudit([{ act: 'resume', actor, subject: { kind: 'lane', id: String(lane) } }]));
+    });
     const fault = (await this.list()).find((found) => found.lane === lane);
     if (fault === undefined) throw new ServiceError('LANE_NOT_FOUND', `Lane ${lane} does not stand still`, { lane });
     this.logger.log({ message: 'Lane is resumed', lane });

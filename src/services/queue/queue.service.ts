@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { exponentialBackOff, type BackOff } from '../../batch/retry-policy.js';
+import { insertAudit } from '../audit/audit.sql.js';
 import { countBacklog, countParties, type BacklogRow, type PartyRow } from '../backpressure/backlog.sql.js';
 import { chooseReleases, isCrowded, type DueOperation, type Room } from '../backpressure/fair-share.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
@@ -9,6 +10,7 @@ import { DatabaseService } from '../database/database.service.js';
 import { sendAlong } from '../database/send-along.js';
 import type { SqlClient, SqlResult } from '../database/sql.js';
 import { ServiceError } from '../errors/service-error.js';
+import { actOn } from './act-on.js';
 import { walkInOrder } from './claim.sql.js';
 import { laneBusy } from './lane-busy.js';
 import { LaneCancels } from './lane-cancels.js';
@@ -168,25 +170,31 @@ export class QueueService {
     return dueInMs === Infinity ? undefined : dueInMs;
   }
 
-  /** @throws ServiceError OPERATION_NOT_FOUND, NOT_CANCELLABLE, LANE_BUSY; NoPlaceError */
-  async cancel(id: string): Promise<void> {
+  /**
+   * @param actor who cancels it, see `callerName`
+   * @throws ServiceError OPERATION_NOT_FOUND, NOT_CANCELLABLE, LANE_BUSY; NoPlaceError
+   */
+  async cancel(id: string, actor?: string): Promise<void> {
     for (let looks = 0; looks < CANCEL_LOOKS; looks += 1) {
       const place = await findPlace(this.database.requests, id);
       // Not there any more: it was released, put off, moved to another lane or settled since it was looked for.
-      if (await this.cancelAt(id, place)) return;
+      if (await this.cancelAt(id, place, actor)) return;
     }
     throw laneBusy(`Operation ${id} was somewhere else each time that it was to be cancelled`);
   }
 
-  /** @throws ServiceError OPERATION_NOT_FOUND, NOT_RETRYABLE, LANE_BUSY; NoPlaceError */
-  async retry(id: string): Promise<void> {
+  /**
+   * @param actor who retries it, see `callerName`
+   * @throws ServiceError OPERATION_NOT_FOUND, NOT_RETRYABLE, LANE_BUSY; NoPlaceError
+   */
+  async retry(id: string, actor?: string): Promise<void> {
     const place = await findPlace(this.database.requests, id);
     // Versions before the register of the lanes accepted operations too.
     await this.lanes.register([place]);
     await this.changeRow(id, async (tx) => {
       const { rows } = await tx.query<RequeuedRow>(requeueOperation(Number(place.seq)));
       const { moving, requeued } = rows[0]!;
-      if (requeued) return;
+      if (requeued) return void (await tx.query(insertAudit([actOn('retry', id, actor)])));
       if (moving) throw laneBusy(`The table of operation ${id} is being moved to another lane`);
       const { status } = await findPlace(tx, id);
       throw new ServiceError(
@@ -227,12 +235,20 @@ export class QueueService {
   }
 
   /** False when the operation is not there any more. */
-  private async cancelAt(id: string, { status, seq, priority, lane }: Place): Promise<boolean> {
+  private async cancelAt(
+    id: string,
+    { status, seq, priority, lane }: Place,
+    actor: string | undefined,
+  ): Promise<boolean> {
     switch (status) {
       case 'pending':
-        return this.laneCancels.cancel({ seq: Number(seq), priority, lane });
+        return this.laneCancels.cancel({ id, actor, seq: Number(seq), priority, lane });
       case 'scheduled':
-        return this.changeRow(id, async (tx) => (await tx.query(cancelDelayed(Number(seq)))).rows.length > 0);
+        return this.changeRow(id, async (tx) => {
+          const { rows } = await tx.query(cancelDelayed(Number(seq)));
+          if (rows.length > 0) await tx.query(insertAudit([actOn('cancel', id, actor)]));
+          return rows.length > 0;
+        });
       default:
         throw new ServiceError(
           'NOT_CANCELLABLE',

@@ -33,6 +33,8 @@ export interface ParkedSelection {
   limit?: number;
   /** Ends the work after the messages that are under way. */
   signal?: AbortSignal;
+  /** Told of the messages before anything is done with them: where it rejects, nothing is. */
+  record?: (messages: readonly ParkedMessage[]) => Promise<void>;
 }
 
 /** Confirms and acknowledgements are awaited for so many together. */
@@ -73,6 +75,7 @@ export class ParkedMessages {
   async replay(selection: ParkedSelection, onMoved: (message: ParkedMessage) => void): Promise<void> {
     const sender = await ConfirmedSender.open(this.model, this.queue);
     await this.walk(selection, async (batch) => {
+      await selection.record?.(batch.map(describe));
       await Promise.all(
         batch.map(({ content, properties }) => sender.send(content, toReplayed(properties, this.user))),
       );
@@ -84,6 +87,7 @@ export class ParkedMessages {
 
   async discard(selection: ParkedSelection, onDiscarded: (message: ParkedMessage) => void): Promise<void> {
     await this.walk(selection, async (batch) => {
+      await selection.record?.(batch.map(describe));
       for (const message of batch) onDiscarded(describe(message));
       return 'remove';
     });

@@ -1,4 +1,5 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
+import { AUDIT_ACTS, type AuditAct, type IOperationAct } from '../../../interfaces/audit.js';
 import type { ErrorCode } from '../../../interfaces/error.js';
 import type { JsonRow } from '../../../interfaces/json.js';
 import {
@@ -30,6 +31,21 @@ export class OperationErrorDto implements IOperationError {
 
   @ApiPropertyOptional({ description: "Five characters, see PostgreSQL's appendix A.", example: '23505' })
   sqlState?: string;
+}
+
+export class OperationActDto implements IOperationAct {
+  @ApiProperty({ format: 'date-time', example: '2026-01-01T08:00:00.500Z' })
+  at!: string;
+
+  @ApiProperty({ enum: AUDIT_ACTS, enumName: 'AuditAct', example: 'cancel' })
+  act!: AuditAct;
+
+  @ApiPropertyOptional({
+    description:
+      '`key:<id of an API key>`, `user:<user of the broker>` or `command:<user of the system>`. Absent when nothing was known of the caller.',
+    example: 'key:1f0c9a7e5b2d4c68',
+  })
+  by?: string;
 }
 
 export class OperationDto implements IBatchOperation {
@@ -118,6 +134,12 @@ export class OperationDto implements IBatchOperation {
 
   @ApiPropertyOptional({ format: 'date-time', example: '2026-01-01T08:00:01.250Z' })
   settledAt?: string;
+
+  @ApiPropertyOptional({
+    type: [OperationActDto],
+    description: 'What was done to it, oldest first. Absent in a list, and where nothing was.',
+  })
+  audit?: OperationActDto[];
 }
 
 export class OperationPageDto implements IPage<IBatchOperation> {

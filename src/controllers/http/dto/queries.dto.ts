@@ -1,6 +1,13 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsIn, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import {
+  AUDIT_ACTS,
+  AUDIT_SUBJECTS,
+  type AuditAct,
+  type AuditSubject,
+  type IAuditQuery,
+} from '../../../interfaces/audit.js';
 import { OPERATION_STATUSES, type IListOperationsQuery, type OperationStatus } from '../../../interfaces/operation.js';
 import { MAX_WAIT_MS } from '../../wait-time.js';
 
@@ -47,6 +54,30 @@ export class ListOperationsQueryDto extends PageQueryDto implements IListOperati
   @IsOptional()
   @Matches(/^[A-Za-z0-9_-]{1,100}$/, { message: 'source must be 1 to 100 letters, digits, _ or -' })
   source?: string;
+}
+
+export class ListAuditQueryDto extends PageQueryDto implements IAuditQuery {
+  @ApiPropertyOptional({ enum: AUDIT_ACTS, enumName: 'AuditAct', description: 'Only this act.' })
+  @IsOptional()
+  @IsIn(AUDIT_ACTS)
+  act?: AuditAct;
+
+  @ApiPropertyOptional({ description: 'Only what this caller did: `key:<id>`, `user:<name>` or `command:<user>`.' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(300)
+  by?: string;
+
+  @ApiPropertyOptional({ enum: AUDIT_SUBJECTS, description: 'Only what was done to one of this kind.' })
+  @IsOptional()
+  @IsIn(AUDIT_SUBJECTS)
+  subject?: AuditSubject;
+
+  @ApiPropertyOptional({ description: 'Only what was done to the subject with this id.' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(300)
+  id?: string;
 }
 
 export class WaitQueryDto {

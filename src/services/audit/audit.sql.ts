@@ -1,0 +1,64 @@
+import type { AuditAct, AuditSubject, IAuditQuery } from '../../interfaces/audit.js';
+import type { Json } from '../../interfaces/json.js';
+import { encodeTexts } from '../database/encode-texts.js';
+import type { SqlStatement } from '../database/sql.js';
+
+/** What is to be kept of an act. */
+export interface NewAuditEntry {
+  act: AuditAct;
+  /** See `callerName`; undefined: nothing is known of the caller. */
+  actor: string | undefined;
+  subject: { kind: AuditSubject; id: string };
+  details?: Readonly<Record<string, Json>>;
+}
+
+/** To be run in the transaction of the act: neither is without the other. */
+export function insertAudit(entries: readonly NewAuditEntry[]): SqlStatement {
+  const texts = (of: (entry: NewAuditEntry) => string | undefined): string =>
+    encodeTexts(entries.map((entry) => of(entry) ?? null));
+  return {
+    name: 'batch.insert_audit',
+    text: `
+      insert into batch.audit (act, actor, subject_kind, subject, details)
+      select act, actor, subject_kind, subject, details::jsonb
+      from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+        with ordinality e(act, actor, subject_kind, subject, details, ord)
+      order by ord`,
+    values: [
+      texts(({ act }) => act),
+      texts(({ actor }) => actor && storable(actor)),
+      texts(({ subject }) => subject.kind),
+      texts(({ subject }) => storable(subject.id)),
+      texts(({ details = {} }) => detailsText(details)),
+    ],
+  };
+}
+
+/** As `jsonb` takes it. */
+export function detailsText(details: Readonly<Record<string, Json>>): string {
+  return JSON.stringify(details, (_, value: unknown) => (typeof value === 'string' ? storable(value) : value));
+}
+
+/** What was done to an operation, oldest first, as JSON; for a query of `v`, the operation. */
+export const ACTS_OF_OPERATION = `(
+          select json_agg(json_build_object('at', a.at, 'act', a.act, 'by', a.actor) order by a.id) from batch.audit a
+          where a.subject_kind = 'operation' and a.subject = v.id::text
+        )`;
+
+/** A page below `cursor`, newest first. */
+export function selectAudit({ act, by, subject, id }: IAuditQuery, cursor: string, limit: number): SqlStatement {
+  return {
+    text: `
+      select id, at, act, actor, subject_kind as kind, subject, details
+      from batch.audit
+      where id < $1::int8 and ($2::text is null or act = $2) and ($3::text is null or actor = $3)
+        and ($4::text is null or subject_kind = $4) and ($5::text is null or subject = $5)
+      order by id desc limit $6::int`,
+    values: [cursor, act ?? null, by ?? null, subject ?? null, id ?? null, limit],
+  };
+}
+
+/** PostgreSQL keeps no NUL in a text, and no half of a character in its JSON. */
+function storable(text: string): string {
+  return text.replaceAll('\0', '\ufffd').toWellFormed();
+}
