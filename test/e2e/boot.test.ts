@@ -563,6 +563,7 @@ describe('production without a broker', () => {
       .map((line) => JSON.parse(line) as { level: string; msg: string });
     expect(lines.filter(({ level }) => level === 'warn')).toEqual([
       expect.objectContaining({ msg: expect.stringMatching(/^NO BROKER: .*BATCH_SERVICE_RMQ_URL/) }),
+      expect.objectContaining({ msg: expect.stringMatching(/^NOT ENCRYPTED.*: HTTP on 0\.0\.0\.0 .*BATCH_HTTPS_CERT/) }),
     ]);
 
     await service.end();
