@@ -4,7 +4,7 @@ import { databaseUrl, provideDatabase } from './bootstrap/embedded-database.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { StartError } from './bootstrap/start-error.js';
 import type { Settings } from './services/config/settings.js';
-import { databaseTls } from './services/tls/client-tls.js';
+import { databaseTls } from './services/config/client-tls.js';
 
 // `node dist/sql.js "select …"`: runs SQL on the service's database, embedded or not, where there is no psql. Rows are
 // written as JSON, one a line. `node dist/sql.js --url` writes the address for a client of one's own.
