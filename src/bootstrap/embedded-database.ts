@@ -5,7 +5,7 @@ import {
   type EmbeddedAddress,
   type EmbeddedPostgres,
 } from '../services/database/embedded-postgres.js';
-import { databaseUrlSearch } from '../services/tls/client-tls.js';
+import { databaseUrlSearch } from '../services/config/client-tls.js';
 import { StartError } from './start-error.js';
 
 export interface Database {

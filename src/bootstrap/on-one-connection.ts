@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { Settings } from '../services/config/settings.js';
-import { databaseTls } from '../services/tls/client-tls.js';
+import { databaseTls } from '../services/config/client-tls.js';
 import { provideDatabase } from './embedded-database.js';
 import { databaseReason } from './explain-start-failure.js';
 import { StartError } from './start-error.js';

@@ -2,7 +2,7 @@ import { relative } from 'node:path';
 import pg from 'pg';
 import type { Settings } from '../services/config/settings.js';
 import { startEmbeddedPostgres } from '../services/database/embedded-postgres.js';
-import { databaseTls, type DatabaseSsl } from '../services/tls/client-tls.js';
+import { databaseTls, type DatabaseSsl } from '../services/config/client-tls.js';
 import type { Cleanup } from './cleanup.js';
 
 export interface DemoDatabase {

@@ -618,7 +618,7 @@ describe('production without a broker', () => {
     expect(lines.filter(({ level }) => level === 'warn').map(({ msg }) => msg)).toEqual([
       expect.stringMatching(/^SUPERUSER: /),
       expect.stringMatching(/^NO BROKER: .*BATCH_SERVICE_RMQ_URL/),
-      expect.stringMatching(/^NOT ENCRYPTED, .*HTTP on 0\.0\.0\.0/),
+      expect.stringMatching(/^NOT ENCRYPTED.*: HTTP on 0\.0\.0\.0 .*BATCH_HTTPS_CERT/),
     ]);
 
     await service.end();

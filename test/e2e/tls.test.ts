@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, readFile, rm } from 'node:fs/promises';
 import { request, type RequestOptions } from 'node:https';
@@ -423,6 +424,22 @@ describe('TLS', () => {
   });
 
   describe('of HTTPS', () => {
+    it('is what the health check of the image speaks, when it is set', async () => {
+      const HTTP_PORT = String(await freePort());
+      const files = { BATCH_HTTPS_CERT: server.cert, BATCH_HTTPS_KEY: server.key };
+      const service = await start({ ...database(), ...files, HTTP_PORT, BATCH_RPC_TCP_PORT: String(await freePort()) });
+      await service.up();
+      const dockerfile = await readFile(join(import.meta.dirname, '../../Dockerfile'), 'utf8');
+      const [, command = ''] = /^HEALTHCHECK .*\\\n {2}CMD \["node", "--eval", "(.*)"\]$/m.exec(dockerfile) ?? [];
+      const check = async (port: string, env: NodeJS.ProcessEnv): Promise<unknown> => {
+        const child = spawn(process.execPath, ['--eval', command.replace('3000', port)], { env, stdio: 'ignore' });
+        return ((await once(child, 'exit')) as [unknown])[0];
+      };
+      expect(await check(HTTP_PORT, files)).toBe(0);
+      expect(await check(HTTP_PORT, {})).toBe(1);
+      expect(await check(String(await freePort()), files)).toBe(1);
+    });
+
     it('answers nobody without a certificate where callers have to show one', async () => {
       const HTTP_PORT = String(await freePort());
       const files = { BATCH_HTTPS_CERT: server.cert, BATCH_HTTPS_KEY: server.key, BATCH_HTTPS_CLIENT_CA: ca.cert };

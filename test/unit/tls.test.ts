@@ -7,7 +7,7 @@ import { databaseUrl } from '../../src/bootstrap/embedded-database.js';
 import type { InvalidSettingsError } from '../../src/services/config/invalid-settings.error.js';
 import { loadSettings } from '../../src/services/config/settings.js';
 import { CertificateError } from '../../src/services/tls/certificates.js';
-import { clientTls, databaseTls, redisTls } from '../../src/services/tls/client-tls.js';
+import { clientTls, databaseTls, redisTls } from '../../src/services/config/client-tls.js';
 import { brokerRefusal } from '../../src/services/tls/tls-refusal.js';
 import { TestCa, type TestCertificate } from '../support/tls/test-certificates.js';
 

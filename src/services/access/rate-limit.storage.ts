@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes, type RateLimiterAbstract } from 'rate-limiter-flexible';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { redactUrl } from '../observability/redact-url.js';
-import { redisTls } from '../tls/client-tls.js';
+import { redisTls } from '../config/client-tls.js';
 import { redisReason } from '../tls/tls-refusal.js';
 
 type CountedRequest = Awaited<ReturnType<ThrottlerStorage['increment']>>;

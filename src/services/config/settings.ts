@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { TargetList } from '../catalog/target-list.js';
 import { shown } from '../catalog/shown.js';
 import { didYouMean } from '../errors/nearest-name.js';
-import { DB_SSL_MODES, type DatabaseSsl } from '../tls/client-tls.js';
+import { DB_SSL_MODES, type DatabaseSsl } from './client-tls.js';
 import type { Certificates } from '../tls/certificates.js';
 import { ownValue } from '../values/own-value.js';
 import { certificateFaults, readCertificates, type ServiceCertificates } from './certificate-settings.js';

@@ -26,7 +26,7 @@ import { ParkedNotificationEntity } from '../../entities/parked-notification.ent
 import { PendingOperationEntity } from '../../entities/pending-operation.entity.js';
 import { WorkerEntity } from '../../entities/worker.entity.js';
 import type { Settings } from '../config/settings.js';
-import { databaseTls } from '../tls/client-tls.js';
+import { databaseTls } from '../config/client-tls.js';
 import { ServiceClient } from './service-client.js';
 
 export const SCHEMA = 'batch';

@@ -1,6 +1,6 @@
 import { connect, type Channel, type ChannelModel, type GetMessage } from 'amqplib';
 import type { Certificates } from '../tls/certificates.js';
-import { clientTls } from '../tls/client-tls.js';
+import { clientTls } from '../config/client-tls.js';
 import { ownValue } from '../values/own-value.js';
 import { ConfirmedSender } from './confirmed-sender.js';
 import {

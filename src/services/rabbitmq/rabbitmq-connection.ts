@@ -3,7 +3,7 @@ import { Logger } from '@nestjs/common';
 import { connect, type ChannelModel, type RecoveringChannelModel } from 'amqplib';
 import { withTimeout } from '../observability/with-timeout.js';
 import type { Certificates } from '../tls/certificates.js';
-import { clientTls } from '../tls/client-tls.js';
+import { clientTls } from '../config/client-tls.js';
 import { brokerHint, brokerRefusal } from '../tls/tls-refusal.js';
 import { checkBrokerVersion, UnsupportedBrokerError } from './broker-version.js';
 import { RefusedByBrokerError } from './refused-by-broker.error.js';

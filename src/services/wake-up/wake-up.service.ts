@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { v7 as uuid } from 'uuid';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { redactUrl } from '../observability/redact-url.js';
-import { redisTls } from '../tls/client-tls.js';
+import { redisTls } from '../config/client-tls.js';
 import { redisReason } from '../tls/tls-refusal.js';
 import { Coalescer } from './coalescer.js';
 

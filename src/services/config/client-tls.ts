@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'node:tls';
-import type { Certificates } from './certificates.js';
+import type { Certificates } from '../tls/certificates.js';
 
 /** libpq's words, with libpq's meaning. */
 export const DB_SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
