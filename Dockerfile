@@ -30,4 +30,4 @@ EXPOSE 3000
 # Liveness: Swarm and others end what is unhealthy, and a database that is down is no reason for that.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "--eval", "fetch('http://127.0.0.1:3000/health/live').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--max-semi-space-size=16", "--min-semi-space-size=16", "--heap-growing-percent=30", "dist/main.js"]
+CMD ["node", "--max-semi-space-size=16", "--min-semi-space-size=16", "--heap-growing-percent=30", "--enable-source-maps", "dist/main.js"]

@@ -74,7 +74,7 @@ export default defineConfig({
           name: 'timing',
           include: ['test/timing/**/*.test.ts'],
           setupFiles: ['test/support/setup.ts'],
-          globalSetup: [SERVICES],
+          globalSetup: [SERVICES, BUILD],
           isolate: false,
           // They assert how soon something happens: nothing of the run is beside them.
           fileParallelism: false,

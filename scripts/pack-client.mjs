@@ -2,12 +2,15 @@
 // It holds the client, the batch engine and the types of both, and asks for none of the server's packages: an
 // application must have one copy of NestJS, its own, so that is a peer.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 const PARTS = ['client', 'batch', 'interfaces'];
-const DOCUMENTS = ['docs/client.md', 'docs/wire-format.md', 'docs/access.md', 'LICENSE', 'CHANGELOG.md'];
+const DOCUMENTS = [
+  ...['client', 'wire-format', 'access', 'retry', 'overload', 'rabbitmq'].map((name) => `docs/${name}.md`),
+  ...['LICENSE', 'CHANGELOG.md'],
+];
 const OWN = ['uuid'];
 const PEERS = ['@nestjs/common', '@nestjs/core', '@nestjs/microservices', 'reflect-metadata', 'rxjs'];
 /** For RabbitMQ only. */
@@ -41,10 +44,22 @@ try {
     });
   }
   for (const document of DOCUMENTS) cpSync(join(root, document), join(stage, document));
+  for (const document of DOCUMENTS) unlinkWhatIsMissing(join(stage, document));
   writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-  const [destination = '.'] = process.argv.slice(2);
-  const file = execFileSync('npm', ['pack', '--silent', '--pack-destination', resolve(destination)], { cwd: stage });
-  console.log(join(resolve(destination), file.toString().trim()));
+  const destination = resolve(process.argv[2] ?? '.');
+  mkdirSync(destination, { recursive: true });
+  const file = execFileSync('npm', ['pack', '--silent', '--pack-destination', destination], { cwd: stage });
+  console.log(join(destination, file.toString().trim()));
 } finally {
   rmSync(stage, { recursive: true });
+}
+
+/** What is about the server only stays a name: a link to it would lead nowhere. */
+function unlinkWhatIsMissing(document) {
+  const text = readFileSync(document, 'utf8');
+  const present = (path) => existsSync(join(dirname(document), path));
+  const kept = text.replace(/\[([^\]]+)\]\((?!https?:|#)([^)#\s]+)(?:#[^)\s]*)?\)/g, (link, name, path) =>
+    present(path) ? link : name,
+  );
+  if (kept !== text) writeFileSync(document, kept);
 }

@@ -1,12 +1,13 @@
 import { parseArgs } from 'node:util';
+import type pg from 'pg';
+import { commandActor } from './bootstrap/command-actor.js';
+import { onOneConnection } from './bootstrap/on-one-connection.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { OutputError, say } from './bootstrap/standard-output.js';
 import { LACKS_MIGRATIONS, StartError } from './bootstrap/start-error.js';
-import { commandActor, withDatabase } from './bootstrap/with-database.js';
 import { insertAudit } from './services/audit/audit.sql.js';
 import type { Settings } from './services/config/settings.js';
 import { isUndefinedTable } from './services/database/classify-failure.js';
-import type { DatabaseService } from './services/database/database.service.js';
 import { sqlStateOf } from './services/database/sql-state.js';
 import { cutText } from './services/errors/cut-text.js';
 import { redactSecrets } from './services/observability/redact-url.js';
@@ -86,7 +87,7 @@ function recorded(
   work: (record: (messages: readonly ParkedMessage[]) => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const actor = commandActor();
-  const record = async (database: DatabaseService, messages: readonly ParkedMessage[]): Promise<void> => {
+  const record = async (database: pg.Client, messages: readonly ParkedMessage[]): Promise<void> => {
     const entries = messages.map(({ id, messageId, code }) => ({
       act,
       actor,
@@ -96,11 +97,7 @@ function recorded(
     }));
     await database.query(insertAudit(entries));
   };
-  return withDatabase(
-    settings,
-    (database) => work((messages) => record(database, messages)),
-    (text) => process.stderr.write(`${redactSecrets(text)}\n`),
-  );
+  return onOneConnection(settings, (database) => work((messages) => record(database, messages)));
 }
 
 async function list(parked: ParkedMessages, queue: string, limit: number): Promise<void> {

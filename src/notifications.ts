@@ -1,8 +1,9 @@
 import { Logger } from '@nestjs/common';
+import { commandActor } from './bootstrap/command-actor.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { OutputError, say } from './bootstrap/standard-output.js';
 import { LACKS_MIGRATIONS, StartError } from './bootstrap/start-error.js';
-import { commandActor, withDatabase } from './bootstrap/with-database.js';
+import { withDatabase } from './bootstrap/with-database.js';
 import type { IParkedNotification } from './interfaces/notification.js';
 import type { Settings } from './services/config/settings.js';
 import { isUndefinedTable } from './services/database/classify-failure.js';

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import type { Settings } from '../services/config/settings.js';
 import { DatabaseService } from '../services/database/database.service.js';
 import { openDatabase } from './check-surroundings.js';
@@ -22,19 +21,5 @@ export async function withDatabase(
     }
   } finally {
     await embedded?.stop();
-  }
-}
-
-/** Who runs a command, as the audit keeps him. */
-export function commandActor(): string {
-  return `command:${userName()}`;
-}
-
-/** A container may run as a user who has no name. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `uid ${process.getuid?.() ?? 'unknown'}`;
   }
 }

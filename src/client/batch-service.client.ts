@@ -103,7 +103,7 @@ export class BatchServiceClient implements OnApplicationShutdown {
 
   /**
    * Explains how the service would group operations if they were alone in its queue, and why not better; nothing is
-   * executed or stored. The list travels as one request.
+   * executed or stored. The list travels as one request, for which the service has a limit (`BATCH_PLAN_OPERATION_LIMIT`, 1000).
    *
    * @throws BatchServiceRefusalError `TOO_MANY_OPERATIONS`, `PAYLOAD_TOO_LARGE`
    */

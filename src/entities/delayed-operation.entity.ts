@@ -1,19 +1,24 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
+const SCHEDULED = `(reason = 'scheduled'::text)`;
+const RETRIED = `(reason = ANY (ARRAY['retry'::text, 'behind'::text]))`;
+
 /** An operation that waits for its time, and then moves to `pending`. */
 @Entity({ schema: 'batch', name: 'delayed', comment: 'Operations that wait for their time.' })
+@Index('delayed_scheduled_idx', ['availableAt', 'seq'], { where: SCHEDULED })
+@Index('delayed_scheduled_lane_idx', ['lane', 'availableAt', 'seq'], { where: SCHEDULED })
+@Index('delayed_retried_idx', ['availableAt', 'seq'], { where: RETRIED })
 export class DelayedOperationEntity {
   @PrimaryColumn({ type: 'bigint', primaryKeyConstraintName: 'delayed_pkey' })
   seq!: string;
 
-  @Index('delayed_available_at_idx')
   @Column({ name: 'available_at', type: 'timestamptz' })
   availableAt!: Date;
 
   @Column({ type: 'smallint' })
   priority!: number;
 
-  @Index('delayed_waiting_idx', { where: `(reason = ANY (ARRAY['retry'::text, 'behind'::text]))` })
+  @Index('delayed_waiting_idx', { where: RETRIED })
   @Column({ type: 'smallint' })
   lane!: number;
 
@@ -22,6 +27,10 @@ export class DelayedOperationEntity {
 
   @Column({ name: 'size_kb', type: 'smallint', default: 1 })
   sizeKb!: number;
+
+  /** As in `pending`. */
+  @Column({ type: 'int', default: 0 })
+  party!: number;
 
   /** `scheduled`: for its `runAt`; `retry`: it failed and is tried again; `behind`: for an earlier one on the same row. */
   @Column({ type: 'text', default: 'scheduled' })

@@ -19,4 +19,8 @@ export class PendingOperationEntity {
   /** Size of key and values in KiB, rounded up: bounds a chunk's bytes without reading them. */
   @Column({ name: 'size_kb', type: 'smallint', default: 1 })
   sizeKb!: number;
+
+  /** Whose share of the backlog it takes, see `services/backpressure/party.ts`. */
+  @Column({ type: 'int', default: 0 })
+  party!: number;
 }

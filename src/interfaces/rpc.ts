@@ -12,7 +12,7 @@ export const RPC_PATTERNS = {
   retryOperation: 'retry_operation',
 } as const;
 
-/** The most operations that one `create_operations` or `plan_operations` may carry. */
+/** The most operations that one `create_operations` may carry. `plan_operations` has a limit of its own, a setting. */
 export const MAX_OPERATIONS_PER_REQUEST = 10_000;
 
 /** `create_operations` answers in the order of the request; one bad entry spoils no other. */

@@ -7,8 +7,9 @@ import type { Execution, ExecutorService } from '../services/executor/executor.s
 import { toChunkPlan } from '../services/explain/chunk-plan.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { Plan } from '../services/planner/plan.js';
-import { planOperations, planSerially } from '../services/planner/plan-operations.js';
+import { planInSteps, planSerially } from '../services/planner/plan-operations.js';
 import type { SurveyService } from '../services/survey/survey.service.js';
+import { inSlices } from '../services/steps/in-slices.js';
 import type { ChunkExecution, Outcome } from '../services/queue/operation-record.js';
 import { OperationFailedError } from './operation-failed.error.js';
 import { StaleCatalogError } from './stale-catalog.error.js';
@@ -44,7 +45,7 @@ export class OperationWriter implements ItemWriter<BoundOperation, number, SqlCl
   private async plan(tx: SqlClient, operations: readonly BoundOperation[]): Promise<Plan> {
     if (this.mode === 'serial') return planSerially(operations);
     try {
-      return planOperations(operations, await this.survey.read(tx, operations));
+      return await inSlices(planInSteps(operations, await this.survey.read(tx, operations)));
     } catch (error) {
       if (!this.bugs.report('plan', error)) throw error;
       // A bug of survey or planner must not stop the lane: one by one is always right.

@@ -1,27 +1,30 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { access, chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startTestApp } from '../support/app.js';
 import { freePort } from '../support/free-port.js';
+import { readmeExamples, readmeTables } from '../support/readme.js';
 
 const ROOT = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
-const TABLES = `
-  create table customers (id int primary key, name text not null);
-  create table stock (sku text primary key, quantity int not null check (quantity >= 0));
-  insert into stock values ('A-17', 5)`;
 
-/** The programs in one section of the README, in their order. */
-async function examples(section: string, language: string): Promise<string[]> {
-  const readme = await readFile(join(ROOT, 'README.md'), 'utf8');
-  const [, text = ''] = readme.split(new RegExp(`^##+ ${section}$`, 'm'));
-  const found = [...(text.split(/^##+ /m)[0] ?? '').matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms'))];
-  if (found.length === 0) throw new Error(`README.md has no ${language} under '${section}'`);
-  return found.map(([, program = '']) => program);
+function relativeLinks(markdown: string): { path: string; anchor?: string }[] {
+  const links = markdown.matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g);
+  return [...links].map(([, path = '', anchor]) => ({ path, anchor }));
+}
+
+/** The headings as GitHub names them. */
+function anchorsOf(markdown: string): string[] {
+  return [...markdown.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
 }
 
 /** What of `curl` the README uses, for machines that have none. */
@@ -59,8 +62,8 @@ describe('the README', () => {
   }
 
   it('leads from npm start to a row in a table, and a signal to npm ends it all', { timeout: 120_000 }, async () => {
-    const [, session = ''] = await examples('Try it', 'sh');
-    const [afterwards = ''] = await examples('With curl', 'sh');
+    const [, session = ''] = await readmeExamples('Try it', 'sh');
+    const [afterwards = ''] = await readmeExamples('With curl', 'sh');
     const bin = join(folder, 'bin');
     await mkdir(bin);
     await writeFile(join(bin, 'curl.mjs'), CURL);
@@ -113,8 +116,8 @@ describe('the README', () => {
   });
 
   it('has a program for plain AMQP that works on the same tables', async () => {
-    const [program = ''] = await examples('From plain AMQP', 'js');
-    const service = await startTestApp({ BATCH_ROLE: 'api' }, { schema: TABLES });
+    const [program = ''] = await readmeExamples('From plain AMQP', 'js');
+    const service = await startTestApp({ BATCH_ROLE: 'api' }, { schema: await readmeTables() });
     const { url, queue } = service.settings.rabbitmq!;
     const local = program
       .replaceAll('amqp://guest:guest@localhost:5672', url)
@@ -127,10 +130,10 @@ describe('the README', () => {
   });
 
   it('has a NestJS module that compiles and runs with the tarball of the client', { timeout: 120_000 }, async () => {
-    const [program = ''] = await examples('From NestJS', 'ts');
+    const [program = ''] = await readmeExamples('From NestJS', 'ts');
     const service = await startTestApp(
       { BATCH_SERVICE_RMQ_URL: '', BATCH_PROCESS_OPERATION_INTERVAL: '200' },
-      { schema: TABLES },
+      { schema: await readmeTables() },
     );
     const app = await applicationWith(program.replace('port: 3001', `port: ${service.settings.rpcTcp.port}`));
 
@@ -143,6 +146,31 @@ describe('the README', () => {
     expect(stdout).toBe('sold\nCHECK_VIOLATION\n');
     expect((await service.database.client.query('select quantity from stock')).rows).toEqual([{ quantity: 3 }]);
     await service.close();
+  });
+
+  it('has a tarball of the client whose documents link to nothing that it lacks', async () => {
+    const destination = join(folder, 'made/by/pack-client');
+    const { stdout } = await run(process.execPath, ['scripts/pack-client.mjs', destination], { cwd: ROOT });
+    await run('tar', ['-xzf', stdout.trim(), '-C', destination]);
+    const unpacked = join(destination, 'package');
+    const files = await readdir(unpacked, { recursive: true });
+    const documents = files.filter((file) => file.endsWith('.md'));
+    expect(documents).toEqual(expect.arrayContaining(['CHANGELOG.md', 'docs/client.md', 'docs/wire-format.md']));
+
+    const broken: string[] = [];
+    let followed = 0;
+    for (const document of documents) {
+      for (const { path, anchor } of relativeLinks(await readFile(join(unpacked, document), 'utf8'))) {
+        const target = path === '' ? document : join(dirname(document), path);
+        followed += 1;
+        const found = files.includes(target);
+        const headings = found && anchor !== undefined ? anchorsOf(await readFile(join(unpacked, target), 'utf8')) : [];
+        if (!found || (anchor !== undefined && !headings.includes(anchor)))
+          broken.push(`${document}: ${path}#${anchor}`);
+      }
+    }
+    expect(broken).toEqual([]);
+    expect(followed).toBeGreaterThan(20);
   });
 
   /** A service of somebody else: the unpacked tarball, and beside it nothing but what the tarball asks for. */

@@ -7,7 +7,7 @@ import type { SqlResult, SqlStatement } from '../../src/services/database/sql.js
 import { MetricsService } from '../../src/services/observability/metrics.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
-import { testSettings } from '../support/test-settings.js';
+import { testSettings, type TestEnvironment } from '../support/test-settings.js';
 
 const LIMIT = 100;
 
@@ -30,21 +30,26 @@ describe('the limit of the backlog', () => {
   let metrics: MetricsService;
   let backlog: BacklogService;
 
-  const fill = async (pending: number, delayed = 0): Promise<void> => {
+  const some = (count: number): object[] => Array.from({ length: count }, () => ({}));
+  const stored = (count: number): boolean[] => some(count).map(() => true);
+  const serviceWith = (environment: TestEnvironment) =>
+    new BacklogService(gated, metrics, testSettings({ BATCH_MAX_BACKLOG: String(LIMIT), ...environment }));
+
+  const fill = async (pending: number, delayed = 0, reason = 'retry'): Promise<void> => {
     await database.client.query(
       'insert into batch.pending (lane, priority, seq) select 1, 0, n from generate_series(1, $1::int) n',
       [pending],
     );
     await database.client.query(
-      `insert into batch.delayed (seq, available_at, priority, lane)
-       select 1000000 + n, now() + interval '1 day', 0, 1 from generate_series(1, $1::int) n`,
-      [delayed],
+      `insert into batch.delayed (seq, available_at, priority, lane, reason)
+       select 1000000 + n, now() + interval '1 day', 0, 1, $2 from generate_series(1, $1::int) n`,
+      [delayed, reason],
     );
   };
   const empty = () => database.client.query('truncate batch.pending, batch.delayed, batch.chunks');
   const outcomeOf = async (operations = 1): Promise<string | undefined> => {
     try {
-      (await backlog.enter(operations))(0);
+      (await backlog.enter(some(operations), undefined))([]);
       return undefined;
     } catch (error) {
       return (error as { code: string }).code;
@@ -52,12 +57,14 @@ describe('the limit of the backlog', () => {
   };
   /** A count that takes too long is given up, and made again for whoever comes a while later; time may stand still. */
   const eventuallyCounted = async (): Promise<void> => {
-    while ((await metrics.render()).body.includes('batch_backlog_operations Nan')) {
+    while ((await metrics.render()).body.includes('batch_backlog_operations{backlog="pending"} Nan')) {
       await new Promise(setImmediate);
       if (vi.isFakeTimers()) vi.advanceTimersByTime(10);
       await outcomeOf();
     }
   };
+  const gauge = async (name: 'pending' | 'scheduled'): Promise<string | undefined> =>
+    new RegExp(`^batch_backlog_operations{backlog="${name}"} (.*)$`, 'm').exec((await metrics.render()).body)?.[1];
   /** As soon as a count says so; the first one is never waited for. */
   const refused = () => eventually(async () => expect(await outcomeOf()).toBe('QUEUE_FULL'));
 
@@ -73,15 +80,16 @@ describe('the limit of the backlog', () => {
     await empty();
     gated = new GatedDatabase(dataSource);
     metrics = new MetricsService();
-    backlog = new BacklogService(gated, metrics, testSettings({ BATCH_MAX_BACKLOG: String(LIMIT) }));
+    // One party alone, and all of the limit for it.
+    backlog = serviceWith({ BATCH_BACKLOG_SHARE: '100' });
   });
 
   afterEach(() => vi.useRealTimers());
 
-  it('counts what is pending and what waits for its time', async () => {
+  it('counts what is pending and what is to be tried again', async () => {
     await fill(60, 39);
     await outcomeOf();
-    await eventually(async () => expect((await metrics.render()).body).toContain('\nbatch_backlog_operations 99\n'));
+    await eventually(async () => expect(await gauge('pending')).toBe('99'));
     expect(await outcomeOf()).toBeUndefined();
     await database.client.query('insert into batch.pending (lane, priority, seq) values (1, 1, 1)');
     await refused();
@@ -91,16 +99,18 @@ describe('the limit of the backlog', () => {
     await fill(90);
     await outcomeOf();
     await eventuallyCounted();
-    const conclude = await backlog.enter(10);
-    await expect(backlog.enter(1)).rejects.toMatchObject({ code: 'QUEUE_FULL' });
-    conclude(4);
-    expect((await metrics.render()).body).toContain('\nbatch_backlog_operations 94\n');
+    const conclude = await backlog.enter(some(10), undefined);
+    await expect(backlog.enter(some(1), undefined)).rejects.toMatchObject({ code: 'QUEUE_FULL' });
+    conclude(stored(4));
+    expect(await gauge('pending')).toBe('94');
   });
 
   it('says when to come back, by how fast operations were settled lately', async () => {
     await fill(LIMIT);
     await refused();
-    await expect(backlog.enter(1)).rejects.toMatchObject({ details: { limit: LIMIT, retryAfterMs: 60_000 } });
+    await expect(backlog.enter(some(1), undefined)).rejects.toMatchObject({
+      details: { limit: LIMIT, retryAfterMs: 60_000 },
+    });
     await database.client.query(
       `insert into batch.chunks (worker, seqs, operations, completed, failed, groups, statements, fallback, announce, started_at,
          settled_at, duration_ms)
@@ -108,7 +118,10 @@ describe('the limit of the backlog', () => {
     );
     // Two a second, and the low mark is five below.
     await eventually(() =>
-      expect(backlog.enter(1)).rejects.toMatchObject({ code: 'QUEUE_FULL', details: { retryAfterMs: 2500 } }),
+      expect(backlog.enter(some(1), undefined)).rejects.toMatchObject({
+        code: 'QUEUE_FULL',
+        details: { retryAfterMs: 2500 },
+      }),
     );
   });
 
@@ -142,15 +155,15 @@ describe('the limit of the backlog', () => {
     await fill(90);
     await outcomeOf();
     await eventuallyCounted();
-    const conclude = await backlog.enter(10);
+    const conclude = await backlog.enter(some(10), undefined);
     vi.advanceTimersByTime(60_000);
     let open!: () => void;
     gated.gate = new Promise((resolve) => (open = resolve));
     const order: number[] = [];
-    const enter = (n: number) => backlog.enter(1).then(() => order.push(n));
+    const enter = (n: number) => backlog.enter(some(1), undefined).then(() => order.push(n));
     const first = enter(1);
     // Now there is room, as far as anybody knows.
-    conclude(0);
+    conclude([]);
     const second = enter(2);
     await new Promise(setImmediate);
     expect(order).toEqual([]);
@@ -165,12 +178,12 @@ describe('the limit of the backlog', () => {
     gated.gate = Promise.reject(new Error('no database'));
     gated.gate.catch(() => undefined);
     await eventually(async () => expect(await outcomeOf()).toBeUndefined());
-    expect((await metrics.render()).body).toContain('\nbatch_backlog_operations Nan\n');
+    expect((await metrics.render()).body).toContain('\nbatch_backlog_operations{backlog="pending"} Nan\n');
   });
 
   it('counts nothing where there is no limit', async () => {
-    const unlimited = new BacklogService(gated, metrics, testSettings({ BATCH_MAX_BACKLOG: '0' }));
-    (await unlimited.enter(1_000_000))(1_000_000);
+    const unlimited = serviceWith({ BATCH_MAX_BACKLOG: '0', BATCH_MAX_SCHEDULED: '0' });
+    (await unlimited.enter(some(10_000), undefined))(stored(10_000));
     expect(gated.counts).toBe(0);
   });
 });

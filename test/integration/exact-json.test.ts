@@ -211,6 +211,37 @@ describe('the digits that callers send', () => {
     });
   });
 
+  it('fails where PostgreSQL refuses the number, and makes nothing else of it', async () => {
+    for (const [column, text] of [
+      ['f', '1e400'],
+      ['f', '1e-400'],
+      ['n', '1e400000'],
+      ['c', '1234567890123456.0'],
+      ['jb', '{"a":[1e400000]}'],
+    ] as const) {
+      expect(await insert('REST in bulk', column, text)).toBe('VALUE_OUT_OF_RANGE');
+      expect(await told(column, text)).toBeUndefined();
+    }
+  });
+
+  it('refuses in exact JSON what it refuses in any other', async () => {
+    const deep = `${'['.repeat(101)}1.0${']'.repeat(101)}`;
+    for (const value of ['{"a":1.0,"b":"\\u0000"}', '{"a":1.0,"\\ud800":1}', deep]) {
+      expect(await insert('AMQP', 'j', value)).toBe('INVALID_VALUE');
+    }
+  });
+
+  it('refuses a name that stands twice around the operations', async () => {
+    const list = '{"operations":[],"operations":[]}';
+    expect(await post('/bulk', list)).toMatchObject({ code: 'INVALID_REQUEST' });
+    expect(await callTcp(`{"pattern":"create_operations","id":1,"data":${list}}`)).toMatchObject({
+      err: { code: 'INVALID_REQUEST' },
+    });
+    expect(await amqp.callRaw('{"pattern":"create_operations","pattern":"cancel_operation"}')).toMatchObject({
+      err: { code: 'MALFORMED_MESSAGE' },
+    });
+  });
+
   it('refuses a number for a text column: which text it would be is a guess', async () => {
     expect(await insert('REST', 't', '1.10')).toBe('INVALID_VALUE');
   });

@@ -1,9 +1,10 @@
 import type { OpenAPIObject } from '@nestjs/swagger';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { REFUSAL_CODES } from '../../src/interfaces/error.js';
 import { OPERATION_TYPES } from '../../src/interfaces/operation.js';
 import { describeError } from '../../src/services/errors/error-catalog.js';
 import { startTestApp, type TestApp } from '../support/app.js';
+import { readmeTables } from '../support/readme.js';
 
 interface Media {
   schema?: object;
@@ -212,6 +213,50 @@ describe('the description of the API', () => {
       });
       // Well formed; only the tables of the examples are missing here.
       expect(await response.json()).toMatchObject({ code: 'UNKNOWN_TARGET' });
+    }
+  });
+
+  it('has requests that run as they stand on the tables of the README', async () => {
+    const shop = await startTestApp({ BATCH_SERVICE_RMQ_URL: '' }, { schema: await readmeTables() });
+    onTestFinished(() => shop.close());
+    const requestsOf = (name: string): [string, object][] => {
+      const { examples = {} } = endpoint(name).operation.requestBody?.content?.['application/json'] ?? {};
+      return Object.entries(examples).map(([example, { value }]) => [`${name} ${example}`, value]);
+    };
+    const send = async (path: string, body: object): Promise<{ status: number; answer: Record<string, unknown> }> => {
+      const response = await fetch(`${shop.url}/api/v1/operations${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      return { status: response.status, answer: (await response.json()) as Record<string, unknown> };
+    };
+    const outcomeOf = async (id: unknown): Promise<unknown> =>
+      (await fetch(`${shop.url}/api/v1/operations/${String(id)}?wait=10000`)).json();
+
+    for (const [name, request] of requestsOf('POST /api/v1/operations')) {
+      const { status, answer } = await send('', request);
+      expect({ name, ...answer }).toMatchObject({
+        name,
+        status: expect.stringMatching(/pending|scheduled/) as string,
+      });
+      if (answer.status === 'pending')
+        expect({ name, outcome: await outcomeOf(answer.id) }).toMatchObject({ name, outcome: { status: 'completed' } });
+      expect(status, name).toBe(201);
+    }
+    for (const [name, request] of requestsOf('POST /api/v1/operations/bulk')) {
+      const { results } = (await send('/bulk', request)).answer as { results: { id: string; status: string }[] };
+      expect(
+        results.map(({ status }) => status),
+        name,
+      ).not.toContain(undefined);
+      for (const { id, status } of results) {
+        if (status === 'pending') expect(await outcomeOf(id), name).toMatchObject({ status: 'completed' });
+      }
+    }
+    for (const [name, request] of requestsOf('POST /api/v1/operations/plan')) {
+      const { operations } = (await send('/plan', request)).answer as { operations: object[] };
+      for (const each of operations) expect(each, name).toHaveProperty('group');
     }
   });
 

@@ -91,7 +91,7 @@ describe('a service whose queue is full', () => {
   it('is ready, and answers questions', async () => {
     expect((await call('/health/ready')).status).toBe(200);
     expect((await call('/api/v1/stats')).body).toMatchObject({ pending: await stored() });
-    expect(await metric(service, 'batch_backlog_operations')).toBe(String(await stored()));
+    expect(await metric(service, 'batch_backlog_operations{backlog="pending"}')).toBe(String(await stored()));
     expect(Number(await metric(service, 'batch_operations_refused_total{code="QUEUE_FULL"}'))).toBeGreaterThan(2);
   });
 

@@ -272,6 +272,21 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     expect(message).toMatchObject({ properties: { messageId: `${chunkId}:${full}` } });
   });
 
+  it('refuses more chunks of one source than a round reads: the others behind them are told', async () => {
+    const [full, other] = [`full-${randomUUID()}`, `other-${randomUUID()}`];
+    const toOther = await listen(other);
+    const channel = await connection.createChannel();
+    const limits = { 'x-max-length': 1, 'x-overflow': 'reject-publish' };
+    const { queue } = await channel.assertQueue('', { exclusive: true, arguments: limits });
+    channel.sendToQueue(queue, Buffer.from('in the way'));
+    await channel.bindQueue(queue, EVENTS_EXCHANGE, settledRoutingKey(full));
+    for (let index = 0; index < 210; index += 1) await complete(full);
+    const last = await complete(other);
+    await notify();
+    await eventually(() => expect(chunksOf(toOther)).toEqual([last]), { timeoutMs: 30_000 });
+    await eventually(async () => expect((await parked().list()).total).toBe(210));
+  });
+
   it('whose exchange was deleted has it again, and nothing is parked', async () => {
     const source = `shop-${randomUUID()}`;
     const { wakeUp } = await notify();

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DataSource } from 'typeorm';
+import { partyOf } from '../../src/services/backpressure/party.js';
 import type { Settings } from '../../src/services/config/settings.js';
 import { createDataSource } from '../../src/services/database/data-source.js';
 import { migrate } from '../../src/services/database/migrate.js';
@@ -33,6 +34,7 @@ describe('the schema', () => {
       'AddApiKeys1764000200000',
       'AddRetention1764000300000',
       'AddCreatedBy1764200000000',
+      'AddParty1764200100000',
       'AddMessageAttempts1764300000000',
       'AddParkedNotifications1764400000000',
       'AddFaultKind1764500000000',
@@ -56,6 +58,30 @@ describe('the schema', () => {
     expect(await drift()).not.toEqual([]);
     await database.client.query('drop schema batch cascade');
     await migrate(settings);
+    expect(await drift()).toEqual([]);
+  });
+
+  it('keeps what waits, and knows its party, when an installed queue is migrated', async () => {
+    const { client } = database;
+    const first = dataSource.migrations.findIndex(({ constructor: { name } }) => name.startsWith('AddCreatedBy'));
+    const undone = dataSource.migrations.slice(first).map(({ constructor: { name } }) => name);
+    for (const _ of undone) await dataSource.undoLastMigration();
+    await client.query(`
+      insert into batch.operations (id, type, target, source, lane)
+      select gen_random_uuid(), 'delete', 'public.item', source, 1 from unnest(array['shop', null, 'shop', 'crm']) source;
+      insert into batch.pending (seq, priority, lane) select seq, 0, 1 from batch.operations order by seq limit 2;
+      insert into batch.delayed (seq, available_at, priority, lane)
+      select seq, now(), 0, 1 from batch.operations order by seq desc limit 2`);
+    expect(await migrate(settings)).toEqual(undone);
+    const { rows } = await client.query<{ status: string; created_by: null; party: number }>(`
+      select status, created_by, coalesce(p.party, d.party) as party
+      from batch.batch_operations v left join batch.pending p using (seq) left join batch.delayed d using (seq) order by seq`);
+    expect(rows).toEqual([
+      { status: 'pending', created_by: null, party: partyOf(null, 'shop') },
+      { status: 'pending', created_by: null, party: partyOf(null, null) },
+      { status: 'scheduled', created_by: null, party: partyOf(null, 'shop') },
+      { status: 'scheduled', created_by: null, party: partyOf(null, 'crm') },
+    ]);
     expect(await drift()).toEqual([]);
   });
 

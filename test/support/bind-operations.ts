@@ -1,13 +1,14 @@
 import type { ICreateBatchOperationRequest } from '../../src/interfaces/operation.js';
 import type { CatalogService } from '../../src/services/catalog/catalog.service.js';
 import { primaryKey } from '../../src/services/catalog/table.js';
+import type { GivenRow } from '../../src/services/values/exact-json.js';
 import { bindOperation, type BoundOperation } from '../../src/services/planner/bound-operation.js';
 
 /** An operation as tests write it: what is left out is left out. */
 export type TestOperation = Pick<
   ICreateBatchOperationRequest,
-  'operationType' | 'target' | 'key' | 'values' | 'onConflict' | 'conflictKey' | 'mustExist'
->;
+  'operationType' | 'target' | 'onConflict' | 'conflictKey' | 'mustExist'
+> & { key?: GivenRow; values?: GivenRow };
 
 /** Operations in this order, bound to their tables as a chunk binds what it has claimed. */
 export async function bindOperations(

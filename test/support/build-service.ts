@@ -10,9 +10,7 @@ const ROOT = join(import.meta.dirname, '../..');
  * build meanwhile would change what processes load.
  */
 export async function buildService(): Promise<void> {
-  await run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], { cwd: ROOT }).catch(
-    (error: Error & { stdout?: string }) => {
-      throw new Error(`src does not compile:\n${error.stdout ?? error.message}`, { cause: error });
-    },
-  );
+  await run('npm', ['run', '--silent', 'build'], { cwd: ROOT }).catch((error: Error & { stdout?: string }) => {
+    throw new Error(`src does not compile:\n${error.stdout ?? error.message}`, { cause: error });
+  });
 }

@@ -11,8 +11,9 @@ export class FrameSocket {
     socket.on('error', () => undefined);
   }
 
-  static async open(port: number): Promise<FrameSocket> {
-    const socket = connect({ port, host: '127.0.0.1' });
+  /** @param from an address of this machine, such as 127.0.0.2 */
+  static async open(port: number, from = '127.0.0.1'): Promise<FrameSocket> {
+    const socket = connect({ port, host: '127.0.0.1', localAddress: from });
     await once(socket, 'connect');
     return new FrameSocket(socket);
   }

@@ -8,6 +8,7 @@ import { ExecutorService, type Execution } from '../../src/services/executor/exe
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
 import { NOTHING_KNOWN, type Knowledge } from '../../src/services/planner/knowledge.js';
 import type { Plan } from '../../src/services/planner/plan.js';
+import type { PlanLimits } from '../../src/services/planner/plan-limits.js';
 import { planOperations, planSerially } from '../../src/services/planner/plan-operations.js';
 import type { Rule } from '../../src/services/planner/rules.js';
 import type { Outcome } from '../../src/services/queue/operation-record.js';
@@ -28,6 +29,8 @@ export interface Planning {
   without?: ReadonlySet<Rule>;
   /** False: the planner has to do without having read anything. */
   informed?: boolean;
+  /** What the planner follows at most. */
+  limits?: PlanLimits;
 }
 
 export interface Run {
@@ -146,10 +149,10 @@ export class SerialOracle {
 
   private async runGrouped(
     operations: readonly BoundOperation[],
-    { without, informed = true }: Planning,
+    { without, limits, informed = true }: Planning,
   ): Promise<Run> {
     const knowledge: Knowledge = informed ? await this.survey.read(this.tx, operations) : NOTHING_KNOWN;
-    const plan = planOperations(operations, knowledge, { without });
+    const plan = planOperations(operations, knowledge, { without, limits });
     return this.run(plan, () => this.executor.execute(this.tx, plan));
   }
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Json } from '../../src/interfaces/json.js';
+import { ExactJson, type GivenValue } from '../../src/services/values/exact-json.js';
 import type { TestOperation } from '../support/serial-oracle.js';
 import type { Length, Profile } from './profile.js';
 import { habitsOf, startRowOf, type Habit, type StartRow, type TargetShape } from './shape.js';
@@ -81,8 +81,9 @@ export function insertOf({ target, values }: StartRow): string {
   return `insert into ${target} (${names.join(', ')}) overriding system value values (${names.map((name) => literal(values[name]!)).join(', ')})`;
 }
 
-function literal(value: Json): string {
+function literal(value: GivenValue): string {
   if (value === null) return 'null';
-  const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
+  const text =
+    value instanceof ExactJson ? value.text : typeof value === 'object' ? JSON.stringify(value) : String(value);
   return `'${text.replaceAll("'", "''")}'`;
 }

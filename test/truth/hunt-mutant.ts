@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { Rule } from '../../src/services/planner/rules.js';
+import { stringifyJson } from '../../src/services/values/exact-json.js';
 import type { SerialOracle } from '../support/serial-oracle.js';
 import { casesOf } from './case.js';
 import type { Profile } from './profile.js';
@@ -44,7 +45,7 @@ export async function huntMutant(
     fc.pre(operations < hunt.operations && wrong.size < hunt.kills);
     const { difference } = await tryCase(oracle, profile, sample, without);
     if (difference !== undefined) {
-      wrong.add(JSON.stringify(sample));
+      wrong.add(stringifyJson(sample));
       first ??= sequences;
     }
     sequences += 1;

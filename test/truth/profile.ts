@@ -1,3 +1,4 @@
+import type { PlanLimits } from '../../src/services/planner/plan-limits.js';
 import type { Rule } from '../../src/services/planner/rules.js';
 import type { TargetShape } from './shape.js';
 
@@ -26,6 +27,8 @@ export interface Profile {
    * again after a failure draws others: then the two runs are not comparable, and such a case is passed over.
    */
   draws?: boolean;
+  /** What the planner follows at most; by default what it follows in the service. */
+  limits?: PlanLimits;
   expected?: Partial<Expectation>;
 }
 

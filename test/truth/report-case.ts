@@ -1,4 +1,5 @@
 import { originalsOf, type Group } from '../../src/services/planner/plan.js';
+import { stringifyJson } from '../../src/services/values/exact-json.js';
 import type { Comparison, TestOperation } from '../support/serial-oracle.js';
 import { insertOf, type TruthCase } from './case.js';
 
@@ -72,7 +73,7 @@ function describeOperation(operation: TestOperation): string {
 }
 
 const compact = (value: object): string =>
-  JSON.stringify(value)
+  stringifyJson(value)
     .replace(/"(\w+)":/g, '$1: ')
     .replaceAll(',', ', ');
 

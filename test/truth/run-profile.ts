@@ -110,7 +110,7 @@ export async function tryCase(
 ): Promise<Trial> {
   const isPassedOver = (serial: Run): boolean => profile.draws === true && mayHaveDrawnAgain(serial);
   try {
-    const comparison = await oracle.compare(operations, setUpOf(start), { without, informed });
+    const comparison = await oracle.compare(operations, setUpOf(start), { without, informed, limits: profile.limits });
     const passedOver = isPassedOver(comparison.serial);
     return { comparison, difference: passedOver ? undefined : differenceOf(comparison), passedOver };
   } catch (error) {

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
-import type { Json, JsonRow } from '../../src/interfaces/json.js';
+import type { GivenRow, GivenValue } from '../../src/services/values/exact-json.js';
 import type { TestOperation } from '../support/serial-oracle.js';
 
-export type Values = fc.Arbitrary<Json>;
+export type Values = fc.Arbitrary<GivenValue>;
 
 /** A row that a table may hold before the operations; one that the table refuses is left out. */
 export interface StartRow {
   target: string;
-  values: JsonRow;
+  values: GivenRow;
 }
 
 type Kind = 'insert' | 'ignore' | 'upsert' | 'update' | 'increment' | 'delete';
@@ -86,7 +86,7 @@ function upserts(shape: TargetShape, columns: string): fc.Arbitrary<TestOperatio
 function change(
   shape: TargetShape,
   operationType: 'update' | 'increment' | 'delete',
-  values?: fc.Arbitrary<JsonRow>,
+  values?: fc.Arbitrary<GivenRow>,
 ): fc.Arbitrary<TestOperation> {
   const key = fc.oneof(...shape.keys.map((columns) => row(shape, columns, split(columns))));
   const mustExist = fc.nat({ max: MUST_EXIST_EVERY - 1 }).map((number) => number === 1);
@@ -97,7 +97,7 @@ function change(
 }
 
 /** NULL names no row. */
-function row({ target, columns }: TargetShape, names: string, never: readonly string[] = []): fc.Arbitrary<JsonRow> {
+function row({ target, columns }: TargetShape, names: string, never: readonly string[] = []): fc.Arbitrary<GivenRow> {
   const entries = split(names).map((name): [string, Values] => {
     const values = columns[name];
     if (values === undefined) throw new Error(`The shape of ${target} has no values for ${name}`);

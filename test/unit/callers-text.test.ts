@@ -18,6 +18,8 @@ import { checkCursor } from '../../src/services/outcomes/cursor.js';
 import { comparable } from '../../src/services/planner/comparable.js';
 import { addDecimals, formatDecimal, parseDecimal } from '../../src/services/planner/decimal.js';
 import { isDate, isLegal } from '../../src/services/planner/legal-value.js';
+import { parseJson } from '../../src/services/values/parse-json.js';
+import { roundTrips } from '../../src/services/values/round-trips.js';
 import { column, table } from '../support/table.js';
 import { firstSlow } from '../support/pathological.js';
 import { insert } from './support/planning.js';
@@ -51,6 +53,16 @@ const NAMES: [name: string, read: (text: string) => unknown][] = [
   ['a lane', (text) => refused(() => new LanePipe().transform(text))],
   ['a cursor', (text) => refused(() => checkCursor(text))],
   ['a target', parseTargetName],
+  ['JSON before it is parsed', roundTrips],
+  ['JSON that is none', (text) => refused(() => parseJson(text))],
+  [
+    'a string beside an exact number',
+    (text) => parseJson(`{"values":{${JSON.stringify(text)}:[${JSON.stringify(text)},1.0]}}`),
+  ],
+  [
+    'an exact number',
+    (text) => parseJson(`{"values":{"n":1${text.replace(/\D/g, '')}.0},"n":1${text.replace(/\D/g, '')}.0}`),
+  ],
   ['a request id', requestIdFrom],
   ['an API key', (text) => parseApiKey(text)],
   ['a message id', (text) => identify({ pattern: RPC_PATTERNS.createOperation, id: 1, data: {} }, text)],

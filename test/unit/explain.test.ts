@@ -22,7 +22,7 @@ function insertInto(target: Table, id: number | null, kind: 'insert' | 'ignore' 
     keyColumns: [],
     valueColumns: [...target.columns.values()],
     namingKey: undefined,
-    signature: kind,
+    signature: `${kind} ${target.id}`,
   };
 }
 

@@ -2,6 +2,7 @@ import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { createLogger, type LogSettings } from '../../src/services/observability/logger.js';
 import { NestLogger } from '../../src/services/observability/nest-logger.js';
+import { ExactJson } from '../../src/services/values/exact-json.js';
 import { redactUrl } from '../../src/services/observability/redact-url.js';
 import { currentRequestId, requestIdFrom, runInRequest } from '../../src/services/observability/request-context.js';
 
@@ -33,6 +34,14 @@ describe('the log', () => {
       expect.objectContaining({ level: 'info', role: 'worker', planned: 3, msg: 'Chunk settled', pid: process.pid }),
     ]);
     expect(Date.parse(String(lines()[0]?.time))).toBeGreaterThan(0);
+  });
+
+  it('shows a number that no double holds as text', () => {
+    const { logger, lines } = logging();
+
+    logger.info({ values: { n: new ExactJson('1.10') } }, 'Chunk settled');
+
+    expect(lines()).toMatchObject([{ values: { n: '1.10' } }]);
   });
 
   it('is readable text elsewhere', () => {

@@ -2,21 +2,11 @@ import { describe, expect, it } from 'vitest';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
 import { NOTHING_KNOWN, type Knowledge } from '../../src/services/planner/knowledge.js';
 import { unfold, type Wait } from '../../src/services/planner/plan.js';
+import type { PlanLimits } from '../../src/services/planner/plan-limits.js';
 import { planOperations } from '../../src/services/planner/plan-operations.js';
 import { RULES, type Rule } from '../../src/services/planner/rules.js';
 import { column, foreignKey, table, uniqueKey } from '../support/table.js';
-import {
-  increment,
-  insert,
-  knowing,
-  planWithout,
-  ranked,
-  remove,
-  shape,
-  shapeOf,
-  update,
-  upsert,
-} from './support/planning.js';
+import { increment, insert, knowing, ranked, remove, shape, shapeOf, update, upsert } from './support/planning.js';
 
 const PLAIN = table('plain', [
   column('id', 'int4'),
@@ -73,6 +63,7 @@ const floor = (value: bigint): Partial<Knowledge> => ({ floors: new Map([['publi
 interface Example {
   operations: BoundOperation[];
   knowledge?: Knowledge;
+  limits?: PlanLimits;
   planned: string;
   withoutTheRule: string;
   /** What the last operation waits for. */
@@ -80,6 +71,7 @@ interface Example {
 }
 
 const FREEING = [insert(UNIQUE, { id: 9, email: 'z' }), remove(UNIQUE, 1), insert(UNIQUE, { id: 2, email: 'x' })];
+const RENAMING = [update(UNIQUE, 1, { a: 1 }), update(UNIQUE, { email: 'x' }, { b: 1 }), update(UNIQUE, 2, { a: 1 })];
 const RELEASING = [remove(PARENT, 9), update(CHILD, 1, { parent_id: null }), remove(PARENT, 1)];
 
 /** For each rule a smallest chunk where it decides which groups there are. */
@@ -153,6 +145,17 @@ const EXAMPLES: Record<Rule, Example> = {
     // The value comes from what was read, the order from the rule that needs it.
     waitsFor: { operation: 1, resource: 'public.uniq (email) = ("x")' },
   },
+  'planning limit': {
+    operations: RENAMING,
+    knowledge: knowing(RENAMING, [
+      [UNIQUE, { id: 1, email: 'x' }],
+      [UNIQUE, { id: 2, email: 'y' }],
+    ]),
+    limits: { valuesFollowed: 32, rowsFollowed: 0, leastFollowed: 0 },
+    planned: '0 | 1 | 2',
+    withoutTheRule: '0 2 | 1',
+    waitsFor: { operation: 1, resource: 'public.uniq: too many rows that its operations may touch' },
+  },
   equality: {
     operations: [upsert(PRICED, { id: '1', a: 1 }), upsert(PRICED, { id: '1.0', a: 2 })],
     knowledge: { ...NOTHING_KNOWN, ranks: ranked('numeric', 'numeric', ['1', '1.0']) },
@@ -197,14 +200,14 @@ const TOLD_AS: Partial<Record<Rule, Rule>> = {
 
 describe('each rule of the planner', () => {
   it.each(Object.keys(RULES) as Rule[])('%s: decides the groups of its example', (rule) => {
-    const { operations, knowledge, planned, withoutTheRule } = EXAMPLES[rule];
-    expect(shape(operations, knowledge)).toBe(planned);
-    expect(shapeOf(planWithout(operations, knowledge, rule))).toBe(withoutTheRule);
+    const { operations, knowledge, limits, planned, withoutTheRule } = EXAMPLES[rule];
+    expect(shapeOf(planOperations(operations, knowledge, { limits }))).toBe(planned);
+    expect(shapeOf(planOperations(operations, knowledge, { limits, without: new Set([rule]) }))).toBe(withoutTheRule);
   });
 
   it.each(Object.keys(RULES) as Rule[])('%s: is told as what the last operation waits for', (rule) => {
-    const { operations, knowledge, waitsFor } = EXAMPLES[rule];
-    const placement = planOperations(operations, knowledge).placements.at(-1);
+    const { operations, knowledge, limits, waitsFor } = EXAMPLES[rule];
+    const placement = planOperations(operations, knowledge, { limits }).placements.at(-1);
     expect(placement?.waitsFor).toEqual({ ...waitsFor, rule: TOLD_AS[rule] ?? rule });
   });
 });

@@ -5,6 +5,7 @@ import { ChunkView } from '../../src/services/planner/chunk-view.js';
 import { NOTHING_KNOWN, type Knowledge } from '../../src/services/planner/knowledge.js';
 import { ANY_ROW } from '../../src/services/planner/name-rows.js';
 import { RowHistory } from '../../src/services/planner/row-history.js';
+import { runSteps } from '../../src/services/steps/steps.js';
 import type { Value } from '../../src/services/planner/value.js';
 import { column, table, uniqueKey } from '../support/table.js';
 import { insert, knowing, remove, update, upsert } from './support/planning.js';
@@ -22,7 +23,9 @@ const USER = table(
 
 function historyOf(operations: BoundOperation[], knowledge: Knowledge = NOTHING_KNOWN, disturbed = false): RowHistory {
   const chunk = new ChunkView(operations, knowledge, new Set());
-  return new RowHistory(chunk, USER, chunk.identityOf(USER)!, operations, disturbed);
+  const history = new RowHistory(chunk, USER, chunk.identityOf(USER)!, operations, disturbed);
+  runSteps(history.follow());
+  return history;
 }
 
 const texts = (values: readonly Value[]): string[] =>

@@ -253,19 +253,27 @@ describe('where the service listens', () => {
     expect(loadSettings({ ...keys, HTTP_HOST: '10.0.0.7' }).http.host).toBe('10.0.0.7');
   });
 
-  it.each(['0.0.0.0', '::', '10.0.0.7', 'myhost', '127.0.0.1.example.org', '1270.0.0.1'])(
-    'may not be %s without keys, unless that is allowed explicitly',
-    (host) => {
-      const faults = faultsOf({ HTTP_HOST: host, BATCH_RPC_TCP_HOST: host });
-      expect(faults).toEqual([
-        expect.stringMatching(/^HTTP_HOST: .*BATCH_REQUIRE_API_KEY=true.*BATCH_ALLOW_OPEN_ACCESS=true$/),
-        expect.stringMatching(/^BATCH_RPC_TCP_HOST: .*BATCH_ALLOW_OPEN_ACCESS=true$/),
-      ]);
-      const open = { HTTP_HOST: host, BATCH_RPC_TCP_HOST: host, BATCH_ALLOW_OPEN_ACCESS: 'true' };
-      expect(loadSettings(open).http.host).toBe(host);
-      expect(loadSettings({ ...keys, HTTP_HOST: host }).http.host).toBe(host);
-    },
-  );
+  it.each([
+    ...['0.0.0.0', '::', '10.0.0.7', 'myhost', '127.0.0.1.example.org', '1270.0.0.1'],
+    ...[
+      '0',
+      '0x7f000001',
+      '0:0:0:0:0:0:0:0',
+      '::ffff:0.0.0.0',
+      '::ffff:10.0.0.7',
+      'localhost.example.org',
+      '127.0.0.1,0.0.0.0',
+    ],
+  ])('may not be %s without keys, unless that is allowed explicitly', (host) => {
+    const faults = faultsOf({ HTTP_HOST: host, BATCH_RPC_TCP_HOST: host });
+    expect(faults).toEqual([
+      expect.stringMatching(/^HTTP_HOST: .*BATCH_REQUIRE_API_KEY=true.*BATCH_ALLOW_OPEN_ACCESS=true$/),
+      expect.stringMatching(/^BATCH_RPC_TCP_HOST: .*BATCH_ALLOW_OPEN_ACCESS=true$/),
+    ]);
+    const open = { HTTP_HOST: host, BATCH_RPC_TCP_HOST: host, BATCH_ALLOW_OPEN_ACCESS: 'true' };
+    expect(loadSettings(open).http.host).toBe(host);
+    expect(loadSettings({ ...keys, HTTP_HOST: host }).http.host).toBe(host);
+  });
 
   it('may not be another address for RPC over TCP, which is not encrypted, unless that is allowed explicitly', () => {
     const rpc = { ...keys, BATCH_RPC_TCP_HOST: '10.0.0.7' };

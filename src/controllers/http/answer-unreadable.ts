@@ -4,8 +4,16 @@ import { ServiceError } from '../../services/errors/service-error.js';
 import type { MetricsService } from '../../services/observability/metrics.service.js';
 import { toProblem } from './filters/to-problem.js';
 
-/** A request that did not arrive by then is given up; Node's own five minutes let a few slow callers use up the budget. */
-const REQUEST_TIMEOUT_MS = 60_000;
+/** How long a caller may take, in milliseconds. Node looks every 30 s. */
+export interface HttpPatience {
+  /** Till the headers are whole, from the first moment of a connection: one that says nothing is given up as well. */
+  headersMs: number;
+  /** Till the request is whole. */
+  requestMs: number;
+}
+
+/** Node's own minute for headers and five for a request let a few slow callers use up the connections and the budget. */
+const PATIENCE: HttpPatience = { headersMs: 20_000, requestMs: 60_000 };
 /** Longer than callers and proxies keep idle connections, as a rule a minute: or a request may meet one that is just being closed. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 const TLS_FAILURE = /^ERR_(?:SSL|TLS)_/;
@@ -13,8 +21,9 @@ const PROBLEM_TYPE = 'application/problem+json';
 const EXPECTATION_FAILED = 417;
 
 /** Answers what Node refuses before the application sees it with a problem as well; by itself it sends a bare status. */
-export function answerUnreadable(server: Server, metrics: MetricsService): void {
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
+export function answerUnreadable(server: Server, metrics: MetricsService, patience: HttpPatience = PATIENCE): void {
+  server.headersTimeout = patience.headersMs;
+  server.requestTimeout = patience.requestMs;
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
   const refuse = (status: number, reason: string): string => {
     const problem = toProblem(new ServiceError('MALFORMED_MESSAGE', `The request is not readable: ${reason}`));

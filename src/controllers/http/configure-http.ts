@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
-import { UnsupportedMediaTypeException } from '@nestjs/common';
+import { Logger, UnsupportedMediaTypeException } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { json, NextFunction, Request, Response } from 'express';
 import helmet from 'helmet';
@@ -11,11 +11,13 @@ import type { Settings } from '../../services/config/settings.js';
 import { ServiceError } from '../../services/errors/service-error.js';
 import { DrainService } from '../../services/health/drain.service.js';
 import { MetricsService } from '../../services/observability/metrics.service.js';
+import { SparseLog } from '../../services/observability/sparse-log.js';
 import { requestIdMiddleware } from '../../services/observability/request-id.middleware.js';
 import { roundTrips } from '../../services/values/round-trips.js';
 import { readExactly } from '../../services/values/parse-json.js';
 import { stringifyJson } from '../../services/values/exact-json.js';
 import { grantedAccess } from '../caller-access.js';
+import { limitConnections, type ConnectionLimits } from '../limit-connections.js';
 import { MAX_NESTING, nestsDeeperThan } from '../nesting-depth.js';
 import { answerUnreadable } from './answer-unreadable.js';
 import { API_PREFIX } from './api-prefix.js';
@@ -27,6 +29,13 @@ import { refuseWhileStopping } from './refuse-while-stopping.js';
 
 /** NestJS' own type leaves out the check of the bytes, which Express has. */
 type BodyParserOptions = NonNullable<Parameters<typeof json>[0]>;
+
+/** More are closed at once: each takes memory and a file descriptor before it has shown a key. */
+export const MAX_CONNECTIONS = 4000;
+/** So that one machine cannot keep the others out. */
+export const MAX_CONNECTIONS_PER_ADDRESS = 1000;
+
+const logger = new Logger('HTTP');
 
 const JSON_TYPES = ['application/json', 'application/*+json'];
 /** What is for callers with a key, where keys are required. Everywhere else nothing of a body is read. */
@@ -54,6 +63,19 @@ export function configureHttp(
   const metrics = app.get(MetricsService);
   app.useGlobalFilters(new ProblemFilter(metrics));
   answerUnreadable(app.getHttpServer(), metrics);
+  const refusals = new SparseLog(logger);
+  limitConnections(app.getHttpServer(), connectionLimits(settings), (why) => {
+    refusals.log({ message: `A connection was refused: ${why}` });
+    metrics.recordRequestRefused('rest', 'OVERLOADED');
+  });
+}
+
+/** Of a proxy in front all connections come from one address. */
+function connectionLimits({ http }: Pick<Settings, 'http'>): ConnectionLimits {
+  return {
+    total: MAX_CONNECTIONS,
+    perAddress: http.trustProxy === undefined ? MAX_CONNECTIONS_PER_ADDRESS : Infinity,
+  };
 }
 
 function securityHeaders(): ReturnType<typeof helmet> {

@@ -5,15 +5,15 @@ interface Example {
   value: ICreateBatchOperationRequest;
 }
 
-/** One request of each kind, and the options that change what it does. */
+/** One request of each kind, and the options that change what it does. They run as they stand on the tables of the README. */
 export const CREATE_EXAMPLES: Record<string, Example> = {
   insert: {
-    summary: 'insert: a new order',
+    summary: 'insert: a new customer',
     value: {
-      id: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f',
+      id: '0198f2a0-7e10-7d4e-9f50-6a7b8c9d0e42',
       operationType: 'insert',
-      target: 'orders',
-      values: { id: 4711, customer_id: 42, total: '99.90', status: 'new' },
+      target: 'customers',
+      values: { id: 42, name: 'Ada' },
       source: 'checkout',
     },
   },
@@ -22,34 +22,34 @@ export const CREATE_EXAMPLES: Record<string, Example> = {
     value: { operationType: 'insert', target: 'customers', values: { id: 42, name: 'Ada' }, onConflict: 'ignore' },
   },
   upsert: {
-    summary: 'upsert: by another unique constraint than the primary key',
+    summary: 'upsert: the row with this unique key, new or not',
     value: {
       operationType: 'upsert',
-      target: 'customers',
-      values: { email: 'ada@example.org', name: 'Ada Lovelace' },
-      conflictKey: ['email'],
+      target: 'stock',
+      values: { sku: 'A-17', quantity: 7 },
+      conflictKey: ['sku'],
     },
   },
   update: {
     summary: 'update: the row has to exist',
     value: {
       operationType: 'update',
-      target: 'orders',
-      key: { id: 4711 },
-      values: { status: 'paid' },
+      target: 'customers',
+      key: { id: 42 },
+      values: { name: 'Ada Lovelace' },
       mustExist: true,
     },
   },
   increment: {
     summary: 'increment: take two from the stock',
-    value: { operationType: 'increment', target: 'stock', key: { sku: 'A-1' }, values: { quantity: -2 } },
+    value: { operationType: 'increment', target: 'stock', key: { sku: 'A-17' }, values: { quantity: -2 } },
   },
   delete: {
     summary: 'delete: not before a time, ahead of others',
     value: {
       operationType: 'delete',
-      target: 'carts',
-      key: { id: '0198f2a0-9999-7d4e-9f50-6a7b8c9d0e1f' },
+      target: 'customers',
+      key: { id: 42 },
       runAt: '2030-01-01T08:00:00Z',
       priority: 5,
     },

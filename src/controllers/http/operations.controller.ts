@@ -87,7 +87,7 @@ export class OperationsController {
   @ApiOperation({
     summary: 'Explain how operations would be grouped',
     description:
-      'At most 10 000. Nothing is executed, stored or locked: the answer shows the groups that these operations would make if ' +
+      'At most 1000 (`BATCH_PLAN_OPERATION_LIMIT`). Nothing is executed, stored or locked: the answer shows the groups that these operations would make if ' +
       'they were alone in the queue and due, the SQL of each group, and why an operation could not join an earlier one. ' +
       'An entry that would be refused is answered as its error.',
   })

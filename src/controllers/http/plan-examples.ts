@@ -1,6 +1,6 @@
 import type { IOperationsPlan, IPlanGroup, IPlanOperationsRequest } from '../../interfaces/plan.js';
 
-/** What is grouped, and what is not. */
+/** What is grouped, and what is not, on the tables of the README. */
 export const PLAN_EXAMPLES: Record<'sameRow' | 'parentFirst', { summary: string; value: IPlanOperationsRequest }> = {
   sameRow: {
     summary: 'What happens to one row keeps its order',
@@ -17,7 +17,7 @@ export const PLAN_EXAMPLES: Record<'sameRow' | 'parentFirst', { summary: string;
     value: {
       operations: [
         { operationType: 'insert', target: 'customers', values: { id: 42, name: 'Ada' } },
-        { operationType: 'insert', target: 'orders', values: { id: 4711, customer_id: 42, total: '99.90' } },
+        { operationType: 'insert', target: 'orders', values: { id: 4711, customer_id: 42, status: 'new' } },
       ],
     },
   },

@@ -8,6 +8,7 @@ import { decodePacket, type RpcPacket } from './decode-packet.js';
 import { FRAME_TIMEOUT_MS, FrameInArrival } from './frame-in-arrival.js';
 import { FrameScanner } from './frame-scanner.js';
 import { InFlight } from './in-flight.js';
+import type { Patience } from './patience.js';
 import { refusal } from './rpc-answer.js';
 
 /** A frame may stand in the buffer together with the beginning of the next one. */
@@ -61,6 +62,31 @@ export class FramedSocket extends JsonSocket {
     this.scanner = new FrameScanner(maxKb);
     this.arrival = new FrameInArrival(budget, () => this.handleDataError(tooSlow()));
     socket.once('close', () => this.arrival.count(undefined));
+  }
+
+  /**
+   * Gives up a caller that does not begin within `firstMs`, and closes the connection of one that has had nothing to say for `idleMs`.
+   * One whose request is being answered is waited for, and one whose frame is arriving has the time of a frame.
+   */
+  endWhenSilent({ firstMs, idleMs }: Patience, onSilent: () => void): void {
+    const { socket } = this;
+    let spoke = false;
+    socket.setTimeout(firstMs);
+    socket.once('data', () => {
+      spoke = true;
+      socket.setTimeout(idleMs);
+    });
+    socket.on('timeout', () => {
+      if (!spoke) {
+        onSilent();
+        return void socket.destroy();
+      }
+      // Node tells of it once, until there is something again.
+      if (this.inFlight.size > 0 || this.scanner.unread !== undefined) return void socket.setTimeout(idleMs);
+      // A request that is on its way now is not begun: its caller learns that the connection is closed, and nothing was done.
+      this.broken = true;
+      this.part();
+    });
   }
 
   /** NestJS decodes leniently, waits half a minute for the rest of what is no frame, and half a minute anew after every byte. */

@@ -12,9 +12,11 @@ import type { MetricsService } from '../../services/observability/metrics.servic
 import { requestIdFrom, runInRequest } from '../../services/observability/request-context.js';
 import { SparseLog } from '../../services/observability/sparse-log.js';
 import { grantAccess, grantedAccess } from '../caller-access.js';
+import { limitConnections } from '../limit-connections.js';
 import { FramedSocket, type SizedPacket } from './framed-socket.js';
 import { InFlight } from './in-flight.js';
 import { KeyedTcpContext } from './keyed-tcp-context.js';
+import { PATIENCE, type Patience } from './patience.js';
 import { refusal, runHandler, type RpcAnswer } from './rpc-answer.js';
 import { withinBudget } from './within-budget.js';
 
@@ -25,6 +27,8 @@ const FLUSH_TIMEOUT_MS = 1000;
 
 /** A calling process needs one. */
 export const MAX_CONNECTIONS = 1000;
+/** So that one machine cannot keep the others out. */
+export const MAX_CONNECTIONS_PER_ADDRESS = 250;
 
 /** While a key is looked up, the request counts for all whose keys are: they cannot keep out those that are known. */
 const UNIDENTIFIED = Symbol('callers whose keys are looked up');
@@ -38,8 +42,6 @@ const UNIDENTIFIED = Symbol('callers whose keys are looked up');
 export class TcpServer extends ServerTCP {
   private readonly inFlight = new InFlight();
   private readonly strangers = new SparseLog(this.logger);
-  /** Connections on which no request was let in yet, the oldest first. */
-  private readonly unproven = new Set<Socket>();
   private closing = false;
   private closed: Promise<void> | undefined;
 
@@ -48,9 +50,11 @@ export class TcpServer extends ServerTCP {
     private readonly metrics: MetricsService,
     private readonly access: Pick<AccessService, 'identify'>,
     private readonly budget = new InFlightBudget(settings),
+    private readonly patience: Patience = PATIENCE,
   ) {
     super(settings.rpcTcp);
-    this.unwrap<Server>().on('connection', (socket) => this.makeRoom(socket));
+    const limits = { total: MAX_CONNECTIONS, perAddress: MAX_CONNECTIONS_PER_ADDRESS };
+    limitConnections(this.unwrap<Server>(), limits, (why) => this.refuseConnection(why));
   }
 
   override handleMessage(socket: FramedSocket, message: unknown): Promise<void> {
@@ -65,10 +69,14 @@ export class TcpServer extends ServerTCP {
   }
 
   protected override getSocketInstance(socket: Socket): FramedSocket {
-    return new FramedSocket(socket, this.settings.intake.maxBodyKb, this.budget, (error) => {
+    const framed = new FramedSocket(socket, this.settings.intake.maxBodyKb, this.budget, (error) => {
       this.strangers.log({ message: `A frame was refused: ${error.code}`, code: error.code });
       this.count(error);
     });
+    framed.endWhenSilent(this.patience, () =>
+      this.strangers.log({ message: 'A connection was closed: its caller said nothing' }),
+    );
+    return framed;
   }
 
   /** A caller that is gone before its answer is no failure of ours, though NestJS logs it as one. */
@@ -82,7 +90,7 @@ export class TcpServer extends ServerTCP {
     const answer = await this.answer(socket, packet, context);
     if (answer.err !== undefined) this.report(answer.err, packet, context);
     if (packet.id !== undefined) reply(socket, packet.id, answer);
-    if (answer.err?.code === 'RATE_LIMITED' && this.unproven.has(socket.socket)) socket.finish();
+    if (answer.err?.code === 'RATE_LIMITED' && grantedAccess(context) === undefined) socket.finish();
   }
 
   private async answer(
@@ -112,7 +120,6 @@ export class TcpServer extends ServerTCP {
     } finally {
       release?.();
     }
-    this.unproven.delete(socket.socket);
   }
 
   /** What a refusal says may quote the caller's values, so the log has the code only. */
@@ -123,16 +130,9 @@ export class TcpServer extends ServerTCP {
     else if (id === undefined) this.logger.warn({ msg: `An event was refused and is lost: ${code}`, code });
   }
 
-  /** Where there are too many connections, the oldest of those goes on which no request was let in; that may be the new one. */
-  private makeRoom(connected: Socket): void {
-    this.unproven.add(connected);
-    connected.once('close', () => this.unproven.delete(connected));
-    if (this.openSockets.size <= MAX_CONNECTIONS) return;
-    const [oldest = connected] = this.unproven;
-    oldest.destroy();
-    this.openSockets.delete(oldest);
+  private refuseConnection(why: string): void {
     const code = 'OVERLOADED';
-    this.strangers.log({ message: `A connection was cut off: there are ${MAX_CONNECTIONS}`, code });
+    this.strangers.log({ message: `A connection was refused: ${why}`, code });
     this.metrics.recordRequestRefused('tcp', code);
   }
 

@@ -9,11 +9,10 @@ import { parseApiKey, type ApiKey } from './api-key.js';
 import { selectCredentials, selectUnreadable } from './api-keys.sql.js';
 import { CredentialCache, type Credential } from './credential-cache.js';
 import { RefusalsByAddress } from './refusals-by-address.js';
+import { REVOCATION_DELAY_MS } from './revocation-delay.js';
 import { hashOf, openHash, sealingKey, type SealedHash, type SealingKey } from './sealed-hash.js';
 import { describeUnreadable } from './unreadable-keys.js';
 
-/** How long a key that is revoked may still be used; a busy caller costs one query in that time. */
-export const REVOCATION_DELAY_MS = 3000;
 const MAX_REMEMBERED = 10_000;
 /** Compared with the hash of a key that is unknown, which no hash equals but by a chance of 2^-256. */
 const NOBODY = Buffer.alloc(32);

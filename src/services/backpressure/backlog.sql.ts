@@ -1,27 +1,57 @@
 import type { SqlStatement } from '../database/sql.js';
+import type { Backlog } from './demand.js';
 
-/** `settled`: operations in the chunks of the last `RATE_WINDOW_SECONDS`. */
 export interface BacklogRow {
-  pending: number;
-  delayed: number;
+  operations: number;
+  /** Operations in the chunks of the last `RATE_WINDOW_SECONDS`. */
   settled: number;
 }
 
 export const RATE_WINDOW_SECONDS = 10;
 
+/** More parties than these have too little each to be refused for it. */
+const MOST_PARTIES = 1000;
+
+const WAITING = `reason in ('retry', 'behind')`;
+
+const COUNT_OF: Readonly<Record<Backlog, string>> = {
+  pending: `(select count(*)::int from (select from batch.pending limit $1::int8) p)
+          + (select count(*)::int from (select from batch.delayed where ${WAITING} limit $1::int8) d)`,
+  scheduled: `(select count(*)::int from (select from batch.delayed where reason = 'scheduled' limit $1::int8) d)`,
+};
+
 /**
- * What waits, exactly up to `limit` rows of each table, beyond which nobody needs to know: counting stops there. The planner's
- * own estimate (`reltuples`) would be free, but is minutes old on a queue that fills in seconds.
+ * What waits, exactly up to `limit`, beyond which nobody needs to know: counting stops there. The planner's own estimate (`reltuples`)
+ * would be free, but is minutes old on a queue that fills in seconds. What is to be tried again, and what waits behind it, counts for
+ * what is pending: it was, and will be.
  */
-export function countBacklog(limit: number): SqlStatement {
+export function countBacklog(backlog: Backlog, limit: number): SqlStatement {
   return {
-    name: 'batch.count_backlog',
+    name: `batch.count_${backlog}`,
     text: `
-      select
-        (select count(*)::int from (select from batch.pending limit $1::int8) p) as pending,
-        (select count(*)::int from (select from batch.delayed limit $1::int8) d) as delayed,
+      select ${COUNT_OF[backlog]} as operations,
         (select coalesce(sum(operations), 0)::int from batch.chunks
          where settled_at > now() - make_interval(secs => $2::int)) as settled`,
     values: [limit, RATE_WINDOW_SECONDS],
+  };
+}
+
+export interface PartyRow {
+  party: number;
+  operations: number;
+}
+
+const ROWS_OF: Readonly<Record<Backlog, string>> = {
+  pending: `select party from batch.pending union all select party from batch.delayed where ${WAITING}`,
+  scheduled: `select party from batch.delayed where reason = 'scheduled'`,
+};
+
+/** Who has most in a backlog. */
+export function countParties(backlog: Backlog): SqlStatement {
+  return {
+    name: `batch.count_parties_of_${backlog}`,
+    text: `
+      select party, count(*)::int as operations from (${ROWS_OF[backlog]}) w
+      group by party order by count(*) desc limit ${MOST_PARTIES}`,
   };
 }

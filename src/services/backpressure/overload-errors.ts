@@ -1,15 +1,35 @@
 import { ServiceError } from '../errors/service-error.js';
+import type { Backlog } from './demand.js';
 
 /** What is in flight is answered within moments, or its caller goes. */
 const OVERLOADED_RETRY_MS = 1000;
 
+const WORDS: Readonly<Record<Backlog, { wait: string; setting: string }>> = {
+  pending: { wait: 'wait', setting: 'BATCH_MAX_BACKLOG' },
+  scheduled: { wait: 'are scheduled', setting: 'BATCH_MAX_SCHEDULED' },
+};
+
+/** Why operations are refused for what waits. */
+export interface FullBacklog {
+  backlog: Backlog;
+  limit: number;
+  retryAfterMs: number;
+  /** Whose share is used up, and by how many operations; undefined: it is the limit for all. */
+  share?: { owner: string; used: number };
+}
+
 /** Too many operations wait. `details.retryAfterMs`: when to come back. Nothing was stored. */
-export function queueFull(limit: number, retryAfterMs: number): ServiceError {
+export function queueFull({ backlog, limit, retryAfterMs, share }: FullBacklog): ServiceError {
+  const { wait, setting } = WORDS[backlog];
+  const reason =
+    share === undefined
+      ? `${limit} operations or more ${wait}, as many as ${setting} allows`
+      : `${share.used} operations of ${share.owner} ${wait}, its share of the ${limit} that ${setting} allows (BATCH_BACKLOG_SHARE); ` +
+        'others still have room';
   return new ServiceError(
     'QUEUE_FULL',
-    `${limit} operations or more wait, as many as BATCH_MAX_BACKLOG allows; nothing was stored, send it again in ` +
-      `${Math.ceil(retryAfterMs / 1000)} s`,
-    { limit, retryAfterMs },
+    `${reason}; nothing was stored, send it again in ${Math.ceil(retryAfterMs / 1000)} s`,
+    { backlog, limit, ...share, retryAfterMs },
   );
 }
 

@@ -3,6 +3,7 @@ import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import { ServiceError } from '../errors/service-error.js';
 import { ownValue } from '../values/own-value.js';
+import { readCheckExpressions } from './check-expressions.js';
 import { toCatalogGraph, type CatalogGraph } from './catalog-graph.js';
 import { selectOverview, type OverviewRow } from './overview.sql.js';
 import { selectRelations, type FoundRelation } from './relations.sql.js';
@@ -238,19 +239,30 @@ function isTable(graph: CatalogGraph, id: string): boolean {
   return TABLE_KINDS.includes(graph.relations.get(id)?.kind ?? '');
 }
 
-function readTables(database: DatabaseService, { graph, tables, marks }: Snapshot, ids: readonly string[]): void {
-  const reading = database
-    .query<TableRow>(selectTables(ids.map((id) => graph.relations.get(id)?.oid ?? 0)))
-    .then(({ rows }) => {
-      for (const row of rows) marks.set(tableId(row), row.mark);
-      return new Map(rows.map((row) => [tableId(row), toTable(row, graph)]));
-    });
+function readTables(database: DatabaseService, snapshot: Snapshot, ids: readonly string[]): void {
+  const { tables } = snapshot;
+  const reading = readAll(database, snapshot, ids);
   for (const id of ids) {
     const table = reading.then((read) => read.get(id));
     tables.set(id, table);
     // A fault of the connection is told to those who wait, and not remembered.
     table.catch(() => tables.delete(id));
   }
+}
+
+async function readAll(
+  database: DatabaseService,
+  { graph, marks }: Snapshot,
+  ids: readonly string[],
+): Promise<Map<string, Table | undefined>> {
+  const { rows } = await database.query<TableRow>(selectTables(ids.map((id) => graph.relations.get(id)?.oid ?? 0)));
+  for (const row of rows) marks.set(tableId(row), row.mark);
+  const checked = rows.filter(({ checks }) => checks.length > 0);
+  const expressions = await readCheckExpressions(
+    database,
+    checked.map(({ oid }) => oid),
+  );
+  return new Map(rows.map((row) => [tableId(row), toTable(row, graph, expressions)]));
 }
 
 function unknownTarget(target: string, other?: { reason: string; kind: string }): ServiceError {

@@ -28,9 +28,14 @@ export interface ColumnRow {
 export interface CheckRow {
   /** Empty for a check that looks at whole rows, or at nothing. */
   columns: string[];
+  oid: number;
+  validated: boolean;
+}
+
+export interface CheckExpressionRow {
+  oid: number;
   /** As `pg_get_expr` writes it. */
   expression: string;
-  validated: boolean;
 }
 
 export interface UniqueKeyRow {
@@ -65,6 +70,23 @@ export function selectTables(oids: readonly number[]): SqlStatement {
   return { text: TABLES, values: [oids] };
 }
 
+/** What the checks of these tables say. PostgreSQL locks each table for it, as it does for whoever reads its rows. */
+export function selectCheckExpressions(oids: readonly number[]): SqlStatement {
+  return {
+    text: `
+      select k.oid, k.expression
+      from (
+        select con.oid::int8::float8 as oid, pg_get_expr(con.conbin, con.conrelid) as expression
+        from pg_catalog.pg_constraint con
+        where con.conrelid = any($1::oid[]) and con.contype = 'c'
+      ) k
+      where k.expression is not null`,
+    values: [oids],
+  };
+}
+
+// Nothing here takes a lock of the table: an ALTER that takes hours would hold up whoever asks for it, and for others with it. So a default
+// is read as one of no table, which it can be because it names no column; that of a generated column may, and is of no interest.
 // Strategy 3 of a btree operator class is its equality.
 // format_type(…, -1), not null: null prints bpchar as "character", which means character(1), and cuts off silently.
 // indimmediate is false for every deferrable constraint, initially immediate ones included.
@@ -184,7 +206,7 @@ table_column as (
     'notNull', r.not_null,
     'identity', a.attidentity,
     'generated', a.attgenerated,
-    'default', coalesce(pg_get_expr(def.adbin, def.adrelid), r.domain_default),
+    'default', coalesce(case when a.attgenerated = '' then pg_get_expr(def.adbin, 0) else '' end, r.domain_default),
     'sequences', (
       select coalesce(json_agg(json_build_array(n.nspname, s.relname) order by n.nspname, s.relname), '[]')
       from column_sequence cs
@@ -289,7 +311,7 @@ table_check as (
       from pg_catalog.pg_attribute a
       where a.attrelid = con.conrelid and a.attnum = any(con.conkey) and not 0 = any(con.conkey)
     ),
-    'expression', pg_get_expr(con.conbin, con.conrelid),
+    'oid', con.oid::int8,
     'validated', con.convalidated
   ) order by con.conname) as checks
   from pg_catalog.pg_constraint con

@@ -1,5 +1,6 @@
 import { ownValue } from '../values/own-value.js';
 import type { CatalogGraph } from './catalog-graph.js';
+import type { CheckExpressions } from './check-expressions.js';
 import { freedomOf } from './freedom.js';
 import { UNKNOWN_SEQUENCE, type Column, type ColumnKind, type Table, type Watch } from './table.js';
 import type { CheckRow, ColumnRow, TableRow, WatchRow } from './tables.sql.js';
@@ -30,7 +31,7 @@ const SEQUENCE_FOUND_LATER = /\blastval\(|\b(?:nextval|currval|setval)\((?!'(?:[
 const RANDOM_UUID_DEFAULT = /^(?:[\w$]+\.|"[^"]+"\.)?(?:gen_random_uuid|uuid_generate_v4|uuidv4|uuidv7)\(\)$/;
 
 /** @returns undefined when the row is of another moment than the graph: both have to be read again. */
-export function toTable(row: TableRow, graph: CatalogGraph): Table | undefined {
+export function toTable(row: TableRow, graph: CatalogGraph, expressions: CheckExpressions): Table | undefined {
   const id = tableId(row);
   if (graph.relations.get(id)?.oid !== row.oid) return undefined;
   const table: Table = {
@@ -38,7 +39,7 @@ export function toTable(row: TableRow, graph: CatalogGraph): Table | undefined {
     schema: row.schema,
     name: row.name,
     sql: tableSql(row),
-    columns: new Map(row.columns.map((column) => [column.name, toColumn(column, row.checks)])),
+    columns: new Map(row.columns.map((column) => [column.name, toColumn(column, row.checks, expressions)])),
     uniqueKeys: row.uniqueKeys,
     watches: row.watches.map((watch) => toWatch(watch, row.columns)),
     foreignKeys: graph.foreignKeysOf(id),
@@ -63,7 +64,7 @@ function hasColumnsOfItsKeys({ columns, foreignKeys, referencedBy }: Table): boo
   );
 }
 
-function toColumn(row: ColumnRow, checks: readonly CheckRow[]): Column {
+function toColumn(row: ColumnRow, checks: readonly CheckRow[], expressions: CheckExpressions): Column {
   const kind = kindOf(row);
   const familyType = familyTypeOf(kind, row);
   return {
@@ -73,7 +74,7 @@ function toColumn(row: ColumnRow, checks: readonly CheckRow[]): Column {
     storedType: row.storedType,
     family: familyOf(kind, familyType),
     familyType,
-    freedom: freedomOf(row, kind, checks),
+    freedom: freedomOf(row, kind, checks, expressions),
     precision: precisionOf(kind, row.typmod),
     maxLength: maxLengthOf(kind, row.typmod),
     notNull: row.notNull,

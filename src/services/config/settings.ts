@@ -121,8 +121,11 @@ export const environmentSchema = z.object({
   BATCH_ALLOWED_TARGETS: z.string().default('public.*'),
   BATCH_MAX_BODY_KB: count(16_384, 1, 131_072),
   BATCH_MAX_OPERATION_KB: count(1024, 1, 16_384),
+  BATCH_PLAN_OPERATION_LIMIT: count(1000, 1, 10_000),
 
   BATCH_MAX_BACKLOG: count(2_000_000, 0, 1_000_000_000),
+  BATCH_MAX_SCHEDULED: count(2_000_000, 0, 1_000_000_000),
+  BATCH_BACKLOG_SHARE: count(80, 1, 100),
   BATCH_MAX_IN_FLIGHT_KB: count(131_072, 1024, 16_777_216),
 
   BATCH_REQUIRE_API_KEY: optionalFlag(),
@@ -218,8 +221,14 @@ export interface Settings {
     allowedTargets: string[];
     maxBodyKb: number;
     maxOperationKb: number;
-    /** Operations that may wait; 0: any number. */
+    /** Operations of which one request may ask how they would be grouped. */
+    planLimit: number;
+    /** Operations that may wait to be executed; 0: any number. */
     maxBacklog: number;
+    /** Operations that may wait for their time; 0: any number. */
+    maxScheduled: number;
+    /** What one party may have of both, in percent. */
+    backlogShare: number;
     /** Bodies of requests that are being answered, in all. */
     maxInFlightKb: number;
   };
@@ -422,7 +431,10 @@ function toSettings(env: Environment, certificates: ServiceCertificates): Settin
       allowedTargets: listOf(env.BATCH_ALLOWED_TARGETS),
       maxBodyKb: env.BATCH_MAX_BODY_KB,
       maxOperationKb: env.BATCH_MAX_OPERATION_KB,
+      planLimit: env.BATCH_PLAN_OPERATION_LIMIT,
       maxBacklog: env.BATCH_MAX_BACKLOG,
+      maxScheduled: env.BATCH_MAX_SCHEDULED,
+      backlogShare: env.BATCH_BACKLOG_SHARE,
       maxInFlightKb: env.BATCH_MAX_IN_FLIGHT_KB,
     },
     access: {

@@ -10,6 +10,7 @@ import { AddOperationRetry1764000100000 } from '../../entities/migrations/176400
 import { AddApiKeys1764000200000 } from '../../entities/migrations/1764000200000-add-api-keys.js';
 import { AddRetention1764000300000 } from '../../entities/migrations/1764000300000-add-retention.js';
 import { AddCreatedBy1764200000000 } from '../../entities/migrations/1764200000000-add-created-by.js';
+import { AddParty1764200100000 } from '../../entities/migrations/1764200100000-add-party.js';
 import { AddMessageAttempts1764300000000 } from '../../entities/migrations/1764300000000-add-message-attempts.js';
 import { AddParkedNotifications1764400000000 } from '../../entities/migrations/1764400000000-add-parked-notifications.js';
 import { AddFaultKind1764500000000 } from '../../entities/migrations/1764500000000-add-fault-kind.js';
@@ -65,6 +66,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
       AddApiKeys1764000200000,
       AddRetention1764000300000,
       AddCreatedBy1764200000000,
+      AddParty1764200100000,
       AddMessageAttempts1764300000000,
       AddParkedNotifications1764400000000,
       AddFaultKind1764500000000,

@@ -1,5 +1,4 @@
 import pg from 'pg';
-import { QueryFailedError } from 'typeorm';
 
 /**
  * The conditions that the service asks for by name. What an error means for an operation says `classify-failure.ts`.
@@ -47,7 +46,10 @@ export function sqlStateOf(error: unknown): string | undefined {
   return sent instanceof pg.DatabaseError ? sent.code : undefined;
 }
 
-/** TypeORM puts an error of its own around what the driver throws. */
+/**
+ * TypeORM puts an error of its own around what the driver throws. It is known by its field and not by its class: to load TypeORM takes
+ * most of a second, and commands do without it.
+ */
 export function driverErrorOf(error: unknown): unknown {
-  return error instanceof QueryFailedError ? error.driverError : error;
+  return error instanceof Error && 'driverError' in error ? error.driverError : error;
 }

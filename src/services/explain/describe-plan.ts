@@ -34,6 +34,7 @@ export function describePlan(plan: Plan, limit = Infinity): GroupDescription[] {
   for (const [operation, { group }] of plan.placements.entries()) members[group]?.push(operation);
   const indexOf = indexOperations(plan, groups);
   const latest = new Map<string, number>();
+  const texts = new Map<string, string>();
   return groups.map((group, index) => {
     const shape = group.operations[0]!;
     const because = reasonFor(plan, members, index, latest.get(group.signature));
@@ -44,14 +45,23 @@ export function describePlan(plan: Plan, limit = Infinity): GroupDescription[] {
       target: shape.table.id,
       keyColumns: namesOf(shape.keyColumns),
       valueColumns: namesOf(shape.valueColumns),
-      // Two rows show the text as well as a thousand.
-      sql: composeStatement(shape, group.operations.slice(0, 2)).text,
+      sql: textOf(group, texts),
       operations: members[index]!,
       folded: foldsOf(group).map((originals) => originals.map((operation) => indexOf.get(operation)!)),
       ...(because !== undefined && { because }),
       ...(opaque !== undefined && { opaque }),
     };
   });
+}
+
+/** Each once: a thousand groups that look alike share it. */
+function textOf({ operations }: Group, known: Map<string, string>): string {
+  // Two rows show the text as well as a thousand, and one may have another.
+  const shown = operations.slice(0, 2);
+  const name = `${shown.length} ${shown[0]!.signature}`;
+  const text = known.get(name) ?? composeStatement(shown[0]!, shown).text;
+  known.set(name, text);
+  return text;
 }
 
 /**

@@ -10,10 +10,11 @@ import { IntakeService } from '../intake/intake.service.js';
 import { bindOperation, type BoundOperation } from '../planner/bound-operation.js';
 import type { Knowledge } from '../planner/knowledge.js';
 import type { Plan } from '../planner/plan.js';
-import { planOperations, planSerially } from '../planner/plan-operations.js';
+import { planInSteps, planSerially } from '../planner/plan-operations.js';
 import type { NewOperation } from '../queue/new-operation.js';
 import type { ClaimedOperation } from '../queue/operation-record.js';
 import { SurveyService } from '../survey/survey.service.js';
+import { inSlices } from '../steps/in-slices.js';
 import { parseRow } from '../values/parse-json.js';
 import { describePlan, shorten, type GroupDescription } from './describe-plan.js';
 import { splitChunks, type Requested } from './split-chunks.js';
@@ -61,7 +62,7 @@ export class ExplainService {
 
   private async plan(operations: readonly BoundOperation[]): Promise<Plan> {
     if (this.settings.execution.mode === 'serial') return planSerially(operations);
-    return planOperations(operations, await this.read(operations));
+    return inSlices(planInSteps(operations, await this.read(operations)));
   }
 
   /** In a transaction that PostgreSQL itself keeps from changing or locking a row, and that is over before the plan is made. */

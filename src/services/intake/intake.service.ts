@@ -22,6 +22,8 @@ import { MetricsService } from '../observability/metrics.service.js';
 import type { EnqueueResult, NewOperation } from '../queue/new-operation.js';
 import { laneBusy } from '../queue/lane-busy.js';
 import { QueueService } from '../queue/queue.service.js';
+import { inSlices } from '../steps/in-slices.js';
+import { mapInSteps } from '../steps/steps.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { isPlainObject } from './check-json.js';
 import { checkOperation } from './check-operation.js';
@@ -118,13 +120,18 @@ export class IntakeService implements BeforeApplicationShutdown {
   }
 
   /**
-   * What `acceptMany` would store of a request, or why it would not; nothing is stored. That an id is taken already
+   * What `acceptMany` would store of a request for a plan, or why it would not; nothing is stored. That an id is taken already
    * (IDEMPOTENCY_CONFLICT) is not told.
    *
    * @throws ServiceError INVALID_REQUEST, TOO_MANY_OPERATIONS; what the database throws when it cannot be asked
    */
   async check(request: unknown, access: Access): Promise<(NewOperation | ServiceError)[]> {
-    const { parsed, submissions } = this.parse(operationsOf(request), access);
+    const operations = operationsOf(
+      request,
+      this.settings.intake.planLimit,
+      'for a plan (BATCH_PLAN_OPERATION_LIMIT) ',
+    );
+    const { parsed, submissions } = await this.parse(operations, access);
     return interleave(parsed, await this.checkAll(submissions));
   }
 
@@ -142,26 +149,26 @@ export class IntakeService implements BeforeApplicationShutdown {
   }
 
   private async takeIn(requests: readonly unknown[], access: Access, place?: PipelinePlace): Promise<Answer[]> {
-    const conclude = await this.enter(requests.length);
+    const conclude = await this.enter(requests, access);
     let answers: Answer[] = [];
     try {
-      const { parsed, submissions } = this.parse(requests, access, place);
+      const { parsed, submissions } = await this.parse(requests, access, place);
       const stored = this.store(submissions);
       place?.submitted();
       answers = interleave(parsed, await stored);
       for (const answer of answers) if (answer instanceof ServiceError) this.metrics.recordRefused(answer.code);
       return answers;
     } finally {
-      conclude(answers.filter(isCreated).length);
+      conclude(answers.map(isCreated));
     }
   }
 
   /** Before anything is looked at: a refusal has to cost little when there are many. */
-  private async enter(operations: number): Promise<Conclude> {
+  private async enter(requests: readonly unknown[], access: Access): Promise<Conclude> {
     try {
-      return await this.backlog.enter(operations);
+      return await this.backlog.enter(requests, callerName(access));
     } catch (error) {
-      if (error instanceof ServiceError) this.metrics.recordRefused(error.code, operations);
+      if (error instanceof ServiceError) this.metrics.recordRefused(error.code, requests.length);
       throw error;
     }
   }
@@ -175,14 +182,14 @@ export class IntakeService implements BeforeApplicationShutdown {
   }
 
   /** @returns each request, and a submission for each that has the right form */
-  private parse(
+  private async parse(
     requests: readonly unknown[],
     access: Access,
     place?: PipelinePlace,
-  ): { parsed: (ParsedRequest | ServiceError)[]; submissions: Submission[] } {
+  ): Promise<{ parsed: (ParsedRequest | ServiceError)[]; submissions: Submission[] }> {
     const createdBy = callerName(access);
     const context = { maxOperationKb: this.settings.intake.maxOperationKb, now: new Date(), createdBy };
-    const parsed = requests.map((request) => allowed(parseRequest(request, context), access));
+    const parsed = await inSlices(mapInSteps(requests, (request) => allowed(parseRequest(request, context), access)));
     // Of the request and not of the flush: which hints a caller gets must not depend on what others send meanwhile.
     const hints = new NearestNames(() => this.catalog.tableIds().filter((id) => reaches(access, id)));
     return { parsed, submissions: parsed.filter(isAccepted).map((operation) => ({ operation, hints, place })) };
@@ -223,14 +230,16 @@ export class IntakeService implements BeforeApplicationShutdown {
 
   private async checkAll(submissions: readonly Submission[]): Promise<(NewOperation | ServiceError)[]> {
     const tables = await this.tablesOf(submissions);
-    const checked = this.checkAgainst(tables, submissions, ({ operation }, table) => checkOperation(operation, table));
+    const checked = await this.checkAgainst(tables, submissions, ({ operation }, table) =>
+      checkOperation(operation, table),
+    );
     const refused = submissions.filter((_, index) => checked[index] instanceof ServiceError);
     if (refused.length === 0) return checked;
     // The table may have been altered since it was read: nobody is refused for what was true a moment ago. That there is no such
     // table was looked up already.
     const found = refused.map(({ operation }) => tables.get(operation.target)!).filter((table) => isAccepted(table));
     const changed = found.length > 0 && (await this.catalog.forgetIfChanged(found.map(({ id }) => id)));
-    const again = this.checkAgainst(
+    const again = await this.checkAgainst(
       changed ? await this.tablesOf(refused) : tables,
       refused,
       ({ operation, hints }, table) => checkOperation(operation, table, hints),
@@ -247,11 +256,13 @@ export class IntakeService implements BeforeApplicationShutdown {
     tables: Tables,
     submissions: readonly Submission[],
     check: Check,
-  ): (NewOperation | ServiceError)[] {
-    return submissions.map((submission) => {
-      const table = tables.get(submission.operation.target)!;
-      return table instanceof ServiceError ? table : this.checkSafely(submission, table, check);
-    });
+  ): Promise<(NewOperation | ServiceError)[]> {
+    return inSlices(
+      mapInSteps(submissions, (submission) => {
+        const table = tables.get(submission.operation.target)!;
+        return table instanceof ServiceError ? table : this.checkSafely(submission, table, check);
+      }),
+    );
   }
 
   /** A bug that the values of one request bring about is no reason to answer nobody else. */
@@ -307,7 +318,7 @@ export class IntakeService implements BeforeApplicationShutdown {
   }
 }
 
-function operationsOf(request: unknown): readonly unknown[] {
+function operationsOf(request: unknown, limit = MAX_OPERATIONS_PER_REQUEST, purpose = ''): readonly unknown[] {
   if (request instanceof ExactJson) throw new ServiceError('INVALID_REQUEST', 'The request has one field twice');
   if (!isPlainObject(request) || !Array.isArray(request.operations)) {
     throw new ServiceError('INVALID_REQUEST', 'The request is { operations: [...] }', { field: 'operations' });
@@ -318,11 +329,11 @@ function operationsOf(request: unknown): readonly unknown[] {
       field: unknown,
     });
   }
-  if (request.operations.length > MAX_OPERATIONS_PER_REQUEST) {
+  if (request.operations.length > limit) {
     throw new ServiceError(
       'TOO_MANY_OPERATIONS',
-      `A request carries ${MAX_OPERATIONS_PER_REQUEST} operations at most, not ${request.operations.length}: send several`,
-      { limit: MAX_OPERATIONS_PER_REQUEST },
+      `A request ${purpose}carries ${limit} operations at most, not ${request.operations.length}: send several`,
+      { limit },
     );
   }
   return request.operations;

@@ -32,6 +32,11 @@ const CHUNKS_PER_ROUND = 100;
 const OPERATIONS_PER_ROUND = 20_000;
 /** Of the time to stop in; other parts stop after this one. */
 const FLUSH_SHARE = 1 / 3;
+/**
+ * Where nothing is taken for so long, what is refused is parked without another one that was taken: a source whose queue is full may
+ * have more chunks than a round reads, and all others would wait behind them.
+ */
+const PATIENCE_MS = 10_000;
 /** A failure is told at first and then with every so many rounds: they follow each other within a second. */
 const FAILURES_TOLD_EVERY = 30;
 
@@ -50,6 +55,8 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
   private failures = 0;
   /** By `performance.now()`, when the first of these failures was. */
   private failingSince: number | undefined;
+  /** The last round was refused as a whole. */
+  private refusing = false;
   private readonly unroutedSources = new UnroutedSources();
   private woken = false;
   private retry = false;
@@ -156,7 +163,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     if (chunks.length === 0) return this.retryParked(tx, publisher);
     const chunkIds = chunks.map(({ id }) => id);
     const messages = await this.messagesOf(tx, chunkIds);
-    const { unrouted, refused } = await publisher.publish(messages);
+    const { unrouted, refused } = await publisher.publish(messages, this.refusing || this.failingForMs > PATIENCE_MS);
     await tx.query(
       markAnnounced(
         chunkIds,
@@ -164,7 +171,9 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
       ),
     );
     if (refused.length > 0) await tx.query(parkNotifications(refused.map(toRefused), parkedRetryMs(1)));
-    this.recordPublished(messages, refused);
+    const taken = takenOf(messages, refused);
+    this.refusing = refused.length > 0 && taken.length === 0;
+    this.metrics.recordNotifications(taken.length);
     this.tellUnrouted(unrouted);
     this.tellParked(refused);
     this.logger.debug({ msg: 'Announced', chunks: chunks.length, messages: messages.length });
@@ -183,7 +192,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     if (unrouted.length > 0) await tx.query(addUnrouted(due));
     if (again === undefined) await tx.query(unparkNotification(due));
     else await tx.query(postponeNotification(toRefused(again), parkedRetryMs(due.failures + 1), PARKED_PAUSE_MS));
-    this.recordPublished(messages, refused);
+    this.metrics.recordNotifications(takenOf(messages, refused).length);
     this.tellUnrouted(unrouted);
     this.logger.log({
       msg: again === undefined ? 'A parked notification is announced' : 'A parked notification is refused again',
@@ -195,11 +204,6 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
   private async messagesOf(tx: SqlClient, chunkIds: readonly string[]): Promise<IOperationsSettledMessage[]> {
     const { rows } = await tx.query<SettledRow>(selectSettledOperations(chunkIds));
     return rows.flatMap((row) => splitNotification(row, this.settings.notificationMaxKb * 1024));
-  }
-
-  private recordPublished(messages: readonly IOperationsSettledMessage[], refused: readonly RefusedMessage[]): void {
-    const notTaken = new Set(refused.map(({ message }) => notificationOf(message)));
-    this.metrics.recordNotifications(messages.filter((message) => !notTaken.has(notificationOf(message))).length);
   }
 
   private tellParked(refused: readonly RefusedMessage[]): void {
@@ -248,6 +252,15 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     this.woken = true;
     this.wake();
   }
+}
+
+/** The messages of notifications of which nothing was refused. */
+function takenOf(
+  messages: readonly IOperationsSettledMessage[],
+  refused: readonly RefusedMessage[],
+): IOperationsSettledMessage[] {
+  const notTaken = new Set(refused.map(({ message }) => notificationOf(message)));
+  return messages.filter((message) => !notTaken.has(notificationOf(message)));
 }
 
 function toRefused({ message, reason }: RefusedMessage): Refused {

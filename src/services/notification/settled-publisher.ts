@@ -24,7 +24,7 @@ export interface SettledPublisher {
    * Hands the messages over in this order and resolves when the receiving side has taken charge of every one of them, or has
    * refused it. Where it may be the receiving side's own trouble, a message counts as refused only if another one was taken.
    *
-   * @param refusedBefore these messages alone were refused before, while others were taken
+   * @param refusedBefore these messages were refused before: it is not waited for another one that is taken
    * @throws when that is not certain for each of them; some may have arrived nevertheless.
    */
   publish(messages: readonly IOperationsSettledMessage[], refusedBefore?: boolean): Promise<Published>;

@@ -1,5 +1,6 @@
 import pino from 'pino';
 import { cutText } from '../errors/cut-text.js';
+import { ExactJson } from '../values/exact-json.js';
 import { ownValue } from '../values/own-value.js';
 
 /** The longest text of a log line: its message, or a field. */
@@ -95,6 +96,7 @@ class Copy {
     if (depth >= DEEPEST) return Array.isArray(value) ? '[…]' : '{…}';
     if (Array.isArray(value)) return this.listOf(value, depth + 1);
     if (value instanceof Error) return this.entriesOf(errorFields(value), depth + 1);
+    if (value instanceof ExactJson) return this.valueOf(value.text, depth);
     if (hasOwnJson(value)) return this.valueOf(value.toJSON(), depth + 1);
     return this.entriesOf(value, depth + 1);
   }

@@ -45,7 +45,7 @@ export class MetricsService {
   private readonly registry = new Registry();
   private readonly registers = [this.registry];
   private readQueueDepth: (() => Promise<QueueDepth>) | undefined;
-  private readBacklog: (() => number | undefined) | undefined;
+  private readBacklog: ((backlog: 'pending' | 'scheduled') => number | undefined) | undefined;
   private readInFlightBytes: (() => number) | undefined;
   private readWaitingMessages: (() => number) | undefined;
 
@@ -119,7 +119,8 @@ export class MetricsService {
   );
   private readonly backlog = this.gauge(
     'batch_backlog_operations',
-    'Operations that wait as the intake knows it, up to its limit and what it let in since; NaN: not known',
+    'Operations that wait as the intake knows it, pending and scheduled, up to the limit and what was let in since; NaN: not known',
+    ['backlog'],
   );
   private readonly inFlightBytes = this.gauge(
     'batch_in_flight_bytes',
@@ -215,7 +216,7 @@ export class MetricsService {
     this.readQueueDepth = read;
   }
 
-  readBacklogBy(read: () => number | undefined): void {
+  readBacklogBy(read: (backlog: 'pending' | 'scheduled') => number | undefined): void {
     this.readBacklog = read;
   }
 
@@ -237,7 +238,9 @@ export class MetricsService {
     this.workers.set(depth?.workers ?? NaN);
     this.unannounced.set(depth?.unannounced ?? NaN);
     this.parkedNotifications.set(depth?.parkedNotifications ?? NaN);
-    this.backlog.set(this.readBacklog?.() ?? NaN);
+    for (const backlog of ['pending', 'scheduled'] as const) {
+      this.backlog.set({ backlog }, this.readBacklog?.(backlog) ?? NaN);
+    }
     this.inFlightBytes.set(this.readInFlightBytes?.() ?? 0);
     this.waitingMessages.set(this.readWaitingMessages?.() ?? 0);
     return { contentType: this.registry.contentType, body: await this.registry.metrics() };
@@ -247,7 +250,7 @@ export class MetricsService {
     return new Counter({ name, help, labelNames, registers: this.registers });
   }
 
-  private gauge(name: string, help: string): Gauge {
-    return new Gauge({ name, help, registers: this.registers });
+  private gauge<Label extends string = never>(name: string, help: string, labelNames: Label[] = []): Gauge<Label> {
+    return new Gauge({ name, help, labelNames, registers: this.registers });
   }
 }

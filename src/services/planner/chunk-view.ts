@@ -5,6 +5,7 @@ import { givenValue, keyValue, type BoundOperation } from './bound-operation.js'
 import { asksDatabase, comparable } from './comparable.js';
 import { chooseIdentities } from './identity.js';
 import { rankKey, type Knowledge } from './knowledge.js';
+import { PLAN_LIMITS, type PlanLimits } from './plan-limits.js';
 import type { Rule } from './rules.js';
 import { combine, FRESH, NULL, UNKNOWN, type Value } from './value.js';
 
@@ -21,6 +22,7 @@ export class ChunkView {
     readonly operations: readonly BoundOperation[],
     readonly knowledge: Knowledge,
     private readonly without: ReadonlySet<Rule>,
+    readonly limits: PlanLimits = PLAN_LIMITS,
   ) {
     this.tables = new Map(operations.map(({ table }) => [table.id, table]));
     this.identityOf = chooseIdentities(operations);
@@ -129,7 +131,11 @@ const DEFAULTS = { none: NULL, fresh: FRESH, other: UNKNOWN } as const;
 function cascadeSources(deletedFrom: ReadonlySet<Table>): Map<string, string[]> {
   const sources = new Map<string, string[]>();
   for (const { id, reach } of deletedFrom) {
-    for (const reached of reach?.tables ?? []) sources.set(reached, [...(sources.get(reached) ?? []), id]);
+    for (const reached of reach?.tables ?? []) {
+      const known = sources.get(reached);
+      if (known === undefined) sources.set(reached, [id]);
+      else known.push(id);
+    }
   }
   return sources;
 }

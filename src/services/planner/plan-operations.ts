@@ -1,9 +1,11 @@
+import { mapInSteps, runSteps, type Steps } from '../steps/steps.js';
 import { stringifyJson } from '../values/exact-json.js';
 import { givenValue, isTellable, keyValue, type BoundOperation } from './bound-operation.js';
 import { ChunkView } from './chunk-view.js';
 import { foldOperations } from './fold-operations.js';
 import { NOTHING_KNOWN, type Knowledge } from './knowledge.js';
 import type { Group, Placement, Plan, Wait } from './plan.js';
+import type { PlanLimits } from './plan-limits.js';
 import { ChunkResources } from './resources.js';
 import type { Rule } from './rules.js';
 import { TokenList, type Reason, type Subject, type Token } from './tokens.js';
@@ -11,6 +13,8 @@ import { TokenList, type Reason, type Subject, type Token } from './tokens.js';
 export interface PlanOptions {
   /** Rules to leave out: only for tests that show what each rule is for. */
   without?: ReadonlySet<Rule>;
+  /** Only for tests, which would otherwise need thousands of operations. */
+  limits?: PlanLimits;
 }
 
 /**
@@ -21,9 +25,18 @@ export interface PlanOptions {
 export function planOperations(
   operations: readonly BoundOperation[],
   knowledge: Knowledge = NOTHING_KNOWN,
-  { without = NO_RULES }: PlanOptions = {},
+  options: PlanOptions = {},
 ): Plan {
-  return new Planning(new ChunkView(operations, knowledge, without)).plan();
+  return runSteps(planInSteps(operations, knowledge, options));
+}
+
+/** The same, a few operations at a time. Nothing that is given may change before it is done. */
+export function planInSteps(
+  operations: readonly BoundOperation[],
+  knowledge: Knowledge = NOTHING_KNOWN,
+  { without = NO_RULES, limits }: PlanOptions = {},
+): Steps<Plan> {
+  return new Planning(new ChunkView(operations, knowledge, without, limits)).plan();
 }
 
 /** One operation a group, in the order given: for targets that defy planning, and as the measure of the plan above. */
@@ -56,9 +69,10 @@ class Planning {
     this.resources = new ChunkResources(chunk);
   }
 
-  plan(): Plan {
+  *plan(): Steps<Plan> {
     const { operations } = this.chunk;
-    const placements = operations.map((operation, index) => this.place(operation, index));
+    yield* this.resources.follow();
+    const placements = yield* mapInSteps(operations, (operation, index) => this.place(operation, index));
     return { operations, groups: this.groups, placements };
   }
 
@@ -90,12 +104,18 @@ class Planning {
   /** Adds the operation to the first group of its signature that is not below `lowest`. */
   private join(operation: BoundOperation, lowest: number): Place {
     const { signature } = operation;
-    const candidates = this.groupsBySignature.get(signature) ?? [];
+    const candidates = this.candidates(signature);
     const found = isTellable(operation) ? candidates[firstAtLeast(candidates, lowest)] : undefined;
     if (found !== undefined) return { group: found, position: this.groups[found]!.operations.push(operation) - 1 };
     const group = this.groups.push({ signature, operations: [operation] }) - 1;
-    if (isTellable(operation)) this.groupsBySignature.set(signature, [...candidates, group]);
+    if (isTellable(operation)) candidates.push(group);
     return { group, position: 0 };
+  }
+
+  private candidates(signature: string): number[] {
+    const known = this.groupsBySignature.get(signature) ?? [];
+    this.groupsBySignature.set(signature, known);
+    return known;
   }
 }
 

@@ -1,4 +1,5 @@
 import { UNKNOWN_SEQUENCE, type ForeignKey, type Table, type Watch } from '../catalog/table.js';
+import type { Steps } from '../steps/steps.js';
 import type { BoundOperation } from './bound-operation.js';
 import type { ChunkView } from './chunk-view.js';
 import { changes } from './identity.js';
@@ -25,7 +26,7 @@ interface KeySpaces {
 export class ChunkResources {
   private readonly histories = new Map<string, RowHistory>();
   private readonly lanes = new Map<number, Barrier>();
-  private readonly barriers = new Memo((words) => new Barrier(words));
+  private readonly barriers = new Memo((table) => this.barrierOf(table));
   private readonly sequences = new Memo(() => new Token());
   private readonly reaches = new Memo(() => new Token());
   private readonly rows = new Map<string, Space>();
@@ -48,6 +49,11 @@ export class ChunkResources {
     }
   }
 
+  /** Has to be done before anything is asked. */
+  *follow(): Steps<void> {
+    for (const history of this.histories.values()) yield* history.follow();
+  }
+
   /** The tokens of an operation on an ordinary table, or of a barrier. */
   addTo(found: TokenList, operation: BoundOperation): void {
     const { table } = operation;
@@ -67,6 +73,11 @@ export class ChunkResources {
     for (const foreignKey of table.foreignKeys) this.addReference(found, operation, foreignKey);
     this.addReferenced(found, operation);
     this.addCascades(found, operation);
+  }
+
+  private barrierOf(table: string): Barrier {
+    if (this.histories.get(table)?.exceedsLimits !== true) return new Barrier(table);
+    return new Barrier(`${table}: too many rows that its operations may touch`, 'planning limit');
   }
 
   /** What may reach other tables in a way that is not looked at here: it shares the lane with them at least. */

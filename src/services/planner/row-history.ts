@@ -1,24 +1,33 @@
-import type { Table, UniqueKey } from '../catalog/table.js';
+import { mapInSteps, type Steps } from '../steps/steps.js';
+import type { Column, Table, UniqueKey } from '../catalog/table.js';
 import type { BoundOperation } from './bound-operation.js';
 import type { ChunkView } from './chunk-view.js';
+import { addHeld, heldAt, HeldRows, type HeldRow } from './held-rows.js';
 import { changes } from './identity.js';
 import { searchKey, searchName, type KnownRows } from './knowledge.js';
 import { ANY_ROW, nameRows, type RowName } from './name-rows.js';
-import { combinations, combine, UNKNOWN, type Value } from './value.js';
+import { RowSearch, type Searching, type Write } from './row-search.js';
+import { combinations, combine, textOf, UNKNOWN, type Value } from './value.js';
 
 /**
  * Which rows the operations on one table may touch, and what these rows may hold at any time during the chunk: what was read
- * of them, and whatever any operation of the chunk may write into them, in whatever order. Pure.
+ * of them, and whatever any operation of the chunk may write into them, in whatever order. Every operation might touch every
+ * row, which to work out takes time with the square of their number: past the limits of the plan, an operation may touch any row
+ * and a row may hold any value. Pure.
  */
 export class RowHistory {
-  private readonly rows = new Map<string, Row>();
+  /** True when the operations that find their row by another key have too many to follow. */
+  exceedsLimits = false;
+  private readonly rows = new HeldRows();
+  private readonly names = new Map<string, RowName>();
   private readonly touched = new Map<BoundOperation, readonly RowName[] | typeof ANY_ROW>();
   private readonly known: KnownRows | undefined;
-  private readonly columns: readonly string[];
+  /** The columns that are followed, by their names; their order is the place of their values. */
+  private readonly columns: ReadonlyMap<string, { column: Column; place: number }>;
   /** True when nobody asks what rows hold, since all that matters is their names. */
   private readonly onlyNames: boolean;
   /** False when some operation may change any row: then what was read says nothing. */
-  private reliable = true;
+  private reliable: boolean;
 
   /** @param operations all of the chunk on this table, which has an identity */
   constructor(
@@ -29,18 +38,27 @@ export class RowHistory {
     disturbed: boolean,
   ) {
     this.known = chunk.knowledge.tables.get(table.id);
-    this.columns = [...relevantColumns(table)];
+    const columns = [...relevantColumns(table)];
+    this.columns = new Map(columns.map((name, place) => [name, { column: table.columns.get(name)!, place }]));
     this.onlyNames =
-      [...this.columns, ...table.watches.flatMap(({ depends }) => depends)].every((name) =>
+      [...columns, ...table.watches.flatMap(({ depends }) => depends)].every((name) =>
         identity.columns.includes(name),
       ) &&
       operations.every((operation) => !changes(operation, identity.columns)) &&
       operations.every((operation) => (operation.namingKey ?? identity) === identity);
+    this.reliable = !disturbed;
+  }
+
+  /** Has to be done before anything is asked. */
+  *follow(): Steps<void> {
     this.addRowsRead();
-    for (const [index, operation] of operations.entries()) this.addDirect(operation, index);
-    if (disturbed) this.reliable = false;
+    yield;
+    for (const [index, operation] of this.operations.entries()) {
+      this.addDirect(operation, index);
+      yield;
+    }
     this.joinDrawn();
-    this.addNamedOtherwise();
+    yield* this.addNamedOtherwise();
   }
 
   /** The rows that an operation may touch. */
@@ -51,50 +69,57 @@ export class RowHistory {
   /** Every value that these columns of the operation's rows may hold before it, or after a part of it was set. */
   possible(operation: BoundOperation, columns: readonly string[], nullsNotDistinct = false): readonly Value[] {
     const named = this.namedColumns(operation);
-    if (columns.every((name) => named.has(name))) {
-      return [
-        combine(
-          columns.map((name) => this.chunk.namedValue(operation, name)),
-          nullsNotDistinct,
-        ),
-      ];
-    }
-    return this.overRows(operation, (row) =>
-      combinations(
-        columns.map((name) => (named.has(name) ? [this.chunk.namedValue(operation, name)] : this.valuesOf(row, name))),
-        nullsNotDistinct,
-      ),
-    );
+    const values = columns.map((name) => (named.has(name) ? this.chunk.namedValue(operation, name) : undefined));
+    return this.overRows(operation, columns, values, nullsNotDistinct);
   }
 
   /** Every value that these columns of the operation's rows may hold once it has written. */
   written(operation: BoundOperation, columns: readonly string[], nullsNotDistinct = false): readonly Value[] {
-    const given = columns.map((name) => this.chunk.storedValue(operation, this.table.columns.get(name)!));
-    if (given.every((value) => value !== undefined)) return [combine(given, nullsNotDistinct)];
-    return this.overRows(operation, (row) =>
-      combinations(
-        columns.map((name, index) => (given[index] === undefined ? this.valuesOf(row, name) : [given[index]])),
-        nullsNotDistinct,
-      ),
-    );
+    const values = columns.map((name) => this.chunk.storedValue(operation, this.table.columns.get(name)!));
+    return this.overRows(operation, columns, values, nullsNotDistinct);
   }
 
-  private overRows(operation: BoundOperation, valuesOf: (row: Row) => readonly Value[]): readonly Value[] {
-    const rows = this.rowsOf(operation);
-    if (rows === ANY_ROW || !this.reliable) return [UNKNOWN];
-    if (rows.length === 1) return valuesOf(this.rows.get(rows[0]!.text)!);
+  /** @param given of the columns whose values are known */
+  private overRows(
+    operation: BoundOperation,
+    columns: readonly string[],
+    given: readonly (Value | undefined)[],
+    nullsNotDistinct: boolean,
+  ): readonly Value[] {
+    if (given.every((value) => value !== undefined)) return [combine(given, nullsNotDistinct)];
+    const names = this.rowsOf(operation);
+    if (names === ANY_ROW || !this.reliable) return [UNKNOWN];
     const values = new Map<string, Value>();
-    for (const { text } of rows) for (const value of valuesOf(this.rows.get(text)!)) values.set(textOf(value), value);
+    for (const row of new Set(names.map(({ text }) => this.rows.row(text)))) {
+      const held = columns.map((name, index) => {
+        const value = given[index];
+        return value === undefined ? this.valuesOf(row, name) : [value];
+      });
+      for (const value of combinations(held, nullsNotDistinct)) {
+        const text = textOf(value);
+        if (values.size === this.chunk.limits.valuesFollowed && !values.has(text)) {
+          return this.pastLimit([...values.values()]);
+        }
+        values.set(text, value);
+      }
+    }
     return [...values.values()];
   }
 
-  private valuesOf(row: Row, column: string): readonly Value[] {
+  /** What is too much to follow may be anything. */
+  private pastLimit(values: readonly Value[]): readonly Value[] {
+    return this.chunk.applies('planning limit') ? [UNKNOWN] : values;
+  }
+
+  private valuesOf(row: HeldRow, column: string): readonly Value[] {
     if (!row.complete && !this.identity.columns.includes(column)) return [UNKNOWN];
     return this.held(row, column);
   }
 
-  private held(row: Row, column: string): readonly Value[] {
-    return row.values[this.columns.indexOf(column)] ?? [];
+  /** Nothing is known of columns that no key has, which only conditions of the database look at. */
+  private held(row: HeldRow, column: string): readonly Value[] {
+    const followed = this.columns.get(column);
+    return followed === undefined ? [] : heldAt(row, followed.place);
   }
 
   /** The columns by which the operation finds its row: there, the row holds what it names. */
@@ -113,11 +138,14 @@ export class RowHistory {
         this.identity.columns.map((name) => values[columns.indexOf(name)] ?? UNKNOWN),
         this.identity.nullsNotDistinct,
       );
-      const name = identity.state === 'known' ? { text: identity.text } : { text: `read ${JSON.stringify(texts)}` };
+      const name: RowName =
+        identity.state === 'known' ? { text: identity.text, identity } : { text: `read ${JSON.stringify(texts)}` };
       if (identity.state === 'unknown') this.reliable = false;
-      const row = this.row(name.text);
+      this.names.set(name.text, name);
+      const row = this.rows.row(name.text);
       row.complete = true;
-      if (this.chunk.applies('old values')) columns.forEach((column, index) => this.add(row, column, values[index]!));
+      if (!this.chunk.applies('old values')) continue;
+      for (const [index, column] of columns.entries()) this.add(row, column, values[index]!);
     }
   }
 
@@ -134,11 +162,47 @@ export class RowHistory {
     this.write(operation, names);
   }
 
-  private addName({ text, identity }: RowName, operation: BoundOperation): void {
-    const row = this.row(text);
+  private addName(name: RowName, operation: BoundOperation): void {
+    const { text, identity } = name;
+    this.names.set(text, name);
+    const row = this.rows.row(text);
     if (identity?.state !== 'known' || (operation.namingKey === this.identity && this.wasSearched(operation))) {
       row.complete = true;
     }
+  }
+
+  /** Adds what the operation may write into these rows, which become one where it changes names. */
+  private write(operation: BoundOperation, names: readonly RowName[]): void {
+    const [first, ...others] = names;
+    if (first === undefined) return;
+    if (changes(operation, this.identity.columns)) {
+      for (const { text } of others) this.rows.join(first.text, text);
+    }
+    const writes = this.writesOf(operation);
+    for (const { text, identity } of names) {
+      const row = this.rows.row(text);
+      for (const { place, value } of writes) addHeld(row, place, value);
+      if (identity?.state === 'known') this.addIdentity(row, operation);
+    }
+  }
+
+  private writesOf(operation: BoundOperation): Write[] {
+    const makes = operation.kind === 'insert' || operation.kind === 'ignore' || operation.kind === 'upsert';
+    const writes: Write[] = [];
+    for (const [name, { column, place }] of this.columns) {
+      const value = makes ? this.chunk.insertedValues(operation, [name])[0] : this.chunk.storedValue(operation, column);
+      if (value !== undefined) writes.push({ place, value });
+    }
+    return writes;
+  }
+
+  private addIdentity(row: HeldRow, operation: BoundOperation): void {
+    if (operation.namingKey !== this.identity) return;
+    for (const name of this.identity.columns) this.add(row, name, this.chunk.namedValue(operation, name));
+  }
+
+  private add(row: HeldRow, column: string, value: Value): void {
+    addHeld(row, this.columns.get(column)!.place, value);
   }
 
   /** A name above the floor of its sequence may turn out to be that of any row made here. */
@@ -147,145 +211,75 @@ export class RowHistory {
     const drawn = names.filter(({ identity }) => identity?.state === 'fresh');
     const guessed = names.filter(({ identity }) => identity?.state === 'known' && identity.beyond);
     if (drawn.length === 0 || guessed.length === 0) return;
-    for (const { text } of [...drawn, ...guessed]) this.join(drawn[0]!.text, text);
+    for (const { text } of [...drawn, ...guessed]) this.rows.join(drawn[0]!.text, text);
   }
 
-  /**
-   * Operations that find their row by another key: every row that may hold it. What they write may make further rows hold
-   * what others search by, hence the rounds.
-   */
-  private addNamedOtherwise(): void {
+  /** Operations that find their row by another key: every row that may hold it. */
+  private *addNamedOtherwise(): Steps<void> {
     const otherwise = this.operations.filter((operation) => {
       const key = operation.namingKey;
       return key !== undefined && key !== this.identity;
     });
-    for (const operation of otherwise) if (!this.isFindable(operation)) this.reliable = false;
-    if (!this.reliable) {
-      for (const operation of otherwise) this.touched.set(operation, ANY_ROW);
-      return;
+    if (otherwise.length === 0) return;
+    const searching = yield* mapInSteps(otherwise, (operation) => this.toSearching(operation));
+    for (const each of searching) if (!this.isFindable(each)) this.reliable = false;
+    if (this.reliable && !(yield* this.search(searching))) {
+      this.exceedsLimits = true;
+      if (this.chunk.applies('planning limit')) this.reliable = false;
     }
-    for (let grown = true; grown;) {
-      grown = false;
-      const holders = new Map<UniqueKey, Holders>();
-      for (const operation of otherwise) grown = this.addFound(operation, holders) || grown;
-    }
+    if (this.reliable) return;
+    for (const operation of otherwise) this.touched.set(operation, ANY_ROW);
   }
 
-  private isFindable(operation: BoundOperation): boolean {
-    return this.chunk.named(operation, operation.namingKey!.columns).state === 'known' && this.wasSearched(operation);
+  private toSearching(operation: BoundOperation): Searching {
+    const key = operation.namingKey!;
+    const names = this.touched.get(operation);
+    return {
+      operation,
+      key,
+      sought: this.chunk.named(operation, key.columns),
+      writes: this.writesOf(operation),
+      names: names === undefined || names === ANY_ROW ? undefined : names[0]?.text,
+      renames: changes(operation, this.identity.columns),
+    };
+  }
+
+  private isFindable({ operation, sought }: Searching): boolean {
+    return sought.state === 'known' && this.wasSearched(operation);
   }
 
   private wasSearched(operation: BoundOperation): boolean {
     return this.known?.searched.get(searchName(operation))?.has(searchKey(operation)) === true;
   }
 
-  /** @param holders of this round; who comes to hold a value in it is found in the next one */
-  private addFound(operation: BoundOperation, holders: Map<UniqueKey, Holders>): boolean {
-    const key = operation.namingKey!;
-    const holding = holders.get(key) ?? this.holdersOf(key);
-    holders.set(key, holding);
+  /** Answers false when the operations may touch too many rows to name them all. */
+  private *search(searching: readonly Searching[]): Steps<boolean> {
+    const { rowsFollowed, leastFollowed } = this.chunk.limits;
+    let left = leastFollowed + rowsFollowed * this.operations.length;
+    const placesOf = ({ columns }: UniqueKey): number[] => columns.map((name) => this.columns.get(name)!.place);
+    const search = new RowSearch(this.rows, searching, placesOf, left);
+    const ended = yield* search.run();
+    for (const each of searching) {
+      const names = this.namesFound(each, search.rowsOf(each), left);
+      left -= names.length;
+      this.touched.set(each.operation, names);
+      yield;
+    }
+    return ended && left > 0;
+  }
+
+  /** No more than so many. */
+  private namesFound({ operation }: Searching, rows: ReadonlySet<HeldRow>, limit: number): readonly RowName[] {
     const before = this.touched.get(operation);
     const names = new Map((before === undefined || before === ANY_ROW ? [] : before).map((name) => [name.text, name]));
-    const size = names.size;
-    for (const text of mayHold(holding, this.chunk.named(operation, key.columns))) {
-      if (!names.has(text)) names.set(text, this.nameOf(text, this.row(text)));
-    }
-    const found = [...names.values()];
-    this.touched.set(operation, found);
-    return this.write(operation, found) || names.size > size;
-  }
-
-  private holdersOf(key: UniqueKey): Holders {
-    const holders: Holders = { known: new Map(), unknown: [], fresh: [] };
-    for (const [text, row] of this.rows) {
-      for (const value of combinations(key.columns.map((name) => this.held(row, name)))) {
-        if (value.state === 'unknown') holders.unknown.push(text);
-        else if (value.state === 'fresh') holders.fresh.push(text);
-        else if (value.state === 'known') {
-          const same = holders.known.get(value.text);
-          if (same === undefined) holders.known.set(value.text, [text]);
-          else same.push(text);
-        }
+    for (const row of rows) {
+      for (const text of row.names) {
+        if (names.size >= limit) return [...names.values()];
+        if (!names.has(text)) names.set(text, this.names.get(text)!);
       }
     }
-    return holders;
+    return [...names.values()];
   }
-
-  private nameOf(text: string, row: Row): RowName {
-    if (text.startsWith('fresh ')) return { text, identity: { state: 'fresh' } };
-    if (text.startsWith('null ') || text.startsWith('read ')) return { text };
-    const values = this.identity.columns.map((name) => this.held(row, name));
-    const identity = combinations(values).find((value) => value.state === 'known' && value.text === text);
-    return { text, identity: identity?.state === 'known' ? identity : { state: 'known', text, beyond: true } };
-  }
-
-  /** Adds what the operation may write into these rows, which become one where it changes names. Answers what was new. */
-  private write(operation: BoundOperation, names: readonly RowName[]): boolean {
-    if (names.length === 0) return false;
-    let grown = false;
-    if (changes(operation, this.identity.columns)) {
-      for (const { text } of names.slice(1)) grown = this.join(names[0]!.text, text) || grown;
-    }
-    const makes = operation.kind === 'insert' || operation.kind === 'ignore' || operation.kind === 'upsert';
-    for (const { text, identity } of names) {
-      const row = this.row(text);
-      for (const column of this.columns) {
-        const written = this.chunk.storedValue(operation, this.table.columns.get(column)!);
-        if (written !== undefined) grown = this.add(row, column, written) || grown;
-        else if (makes) grown = this.add(row, column, this.chunk.insertedValues(operation, [column])[0]!) || grown;
-      }
-      if (identity?.state === 'known') grown = this.addIdentity(row, operation) || grown;
-    }
-    return grown;
-  }
-
-  private addIdentity(row: Row, operation: BoundOperation): boolean {
-    if (operation.namingKey !== this.identity) return false;
-    let grown = false;
-    for (const name of this.identity.columns) {
-      grown = this.add(row, name, this.chunk.namedValue(operation, name)) || grown;
-    }
-    return grown;
-  }
-
-  private row(text: string): Row {
-    const known = this.rows.get(text);
-    if (known !== undefined) return known;
-    const row: Row = { names: [text], values: [], complete: false };
-    this.rows.set(text, row);
-    return row;
-  }
-
-  private add(row: Row, column: string, value: Value): boolean {
-    const index = this.columns.indexOf(column);
-    const values = (row.values[index] ??= []);
-    if (values.some((other) => textOf(other) === textOf(value))) return false;
-    values.push(value);
-    return true;
-  }
-
-  /** Two names of what may be one row. */
-  private join(one: string, other: string): boolean {
-    const kept = this.row(one);
-    const dropped = this.row(other);
-    if (kept === dropped) return false;
-    kept.complete &&= dropped.complete;
-    this.columns.forEach((column, index) => {
-      for (const value of dropped.values[index] ?? []) this.add(kept, column, value);
-    });
-    for (const text of dropped.names) this.rows.set(text, kept);
-    kept.names.push(...dropped.names);
-    return true;
-  }
-}
-
-interface Row {
-  /** All names that it may have. */
-  names: string[];
-  /** By the column's place among the relevant ones: every value, each once. */
-  values: Value[][];
-  /** True when it is known what the row held at first, or that there was none. */
-  complete: boolean;
 }
 
 const NO_COLUMNS: ReadonlySet<string> = new Set();
@@ -298,18 +292,3 @@ export function relevantColumns(table: Table): ReadonlySet<string> {
     ...table.foreignKeys.flatMap(({ childColumns }) => childColumns),
   ]);
 }
-
-/** Names of the rows that may hold each value of a key. */
-interface Holders {
-  known: Map<string, string[]>;
-  unknown: string[];
-  fresh: string[];
-}
-
-function mayHold({ known, unknown, fresh }: Holders, sought: Value): readonly string[] {
-  if (sought.state !== 'known') return [];
-  return [...(known.get(sought.text) ?? []), ...unknown, ...(sought.beyond ? fresh : [])];
-}
-
-/** Values of a type begin with a letter, or with the name of their family. */
-const textOf = (value: Value): string => (value.state === 'known' ? value.text : `:${value.state}`);

@@ -16,6 +16,8 @@ export const RULES = {
   cascade: 'a delete that reaches rows of other tables keeps its place among the operations on these tables',
   barrier: 'what only the database can tell is executed alone, with everything before it and everything after it',
   'old values': 'what a row held before, as read under lock, and every value that the chunk gives it, may be freed',
+  'planning limit':
+    'an operation that may touch more rows than are followed may touch any, a row that may hold too many values may hold any',
   equality: 'values are equal when PostgreSQL holds them equal, however they are written',
   'fold: free columns': 'only columns without constraints, indexes and dependants are folded',
   'fold: same sign': 'increments are folded when every state in between lies between the first and the last',

@@ -83,18 +83,21 @@ export class Barrier {
   private readonly closed = new Token();
   private readonly subject: Subject;
 
-  constructor(words: string) {
+  constructor(
+    words: string,
+    private readonly rule: Rule = 'barrier',
+  ) {
     this.subject = { table: words, columns: [] };
   }
 
   pass(found: TokenList): void {
-    found.need(this.closed, 'barrier', this.subject);
+    found.need(this.closed, this.rule, this.subject);
     found.mark(this.any);
   }
 
   /** After everything that has passed, and before everything that will. */
   close(found: TokenList): void {
-    found.need(this.any, 'barrier', this.subject);
+    found.need(this.any, this.rule, this.subject);
     found.mark(this.closed);
   }
 }

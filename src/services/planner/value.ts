@@ -54,3 +54,6 @@ export function combinations(columns: readonly (readonly Value[])[], nullsNotDis
 function listText(texts: readonly string[]): string {
   return texts.length === 1 ? texts[0]! : texts.map((text) => `${text.length}:${text}`).join('');
 }
+
+/** Equal for values of one column that are the same to the planner. Known ones begin with a letter, or with the name of their family. */
+export const textOf = (value: Value): string => (value.state === 'known' ? value.text : `:${value.state}`);

@@ -2,12 +2,16 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { exponentialBackOff, type BackOff } from '../../batch/retry-policy.js';
 import { insertAudit } from '../audit/audit.sql.js';
+import { countBacklog, countParties, type BacklogRow, type PartyRow } from '../backpressure/backlog.sql.js';
+import { chooseReleases, isCrowded, type DueOperation, type Room } from '../backpressure/fair-share.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { isLockNotAvailable, isRolledBack } from '../database/classify-failure.js';
 import { DatabaseService } from '../database/database.service.js';
+import { sendAlong } from '../database/send-along.js';
 import type { SqlClient, SqlResult } from '../database/sql.js';
 import { ServiceError } from '../errors/service-error.js';
 import { actOn } from './act-on.js';
+import { walkInOrder } from './claim.sql.js';
 import { laneBusy } from './lane-busy.js';
 import { LaneCancels } from './lane-cancels.js';
 import { LanesService } from './lanes.service.js';
@@ -19,13 +23,17 @@ import {
   deferOperations,
   insertOperations,
   nextDueOperation,
-  releaseDueOperations,
+  releaseRetried,
+  releaseScheduled,
   requeueOperation,
+  selectDue,
   selectPlace,
   selectRequests,
   settleChunk,
   type InsertedRow,
+  type NextDueRow,
   type RequeuedRow,
+  type RetriedRow,
 } from './queue.sql.js';
 import { toMultirange } from './to-multirange.js';
 import { countFailures, isDecided, isDeferred, isExceptional, toDeferredRow, toOutcomeRow } from './to-settlement.js';
@@ -51,6 +59,11 @@ const INSERT_BACK_OFF: BackOff = { initialMs: 5, multiplier: 2, maxMs: 200, jitt
 const MOVE_WAITS_MS = [10, 40, 150, 300];
 const CANCEL_LOOKS = 4;
 const RELEASE_LIMIT = 10_000;
+const UNLIMITED = Number.MAX_SAFE_INTEGER;
+/** Releasing scheduled operations takes no more than a twentieth of a connection, however long the queue is. */
+const RELEASE_PAUSE_FACTOR = 20;
+const RELEASE_PAUSE_MS = 250;
+const SLOW_RELEASE_MS = 50;
 
 /**
  * The only writer of an operation's state: into the queue, out of it, back into it. It promises that an operation is in
@@ -59,6 +72,8 @@ const RELEASE_LIMIT = 10_000;
 @Injectable()
 export class QueueService {
   private readonly laneCancels: LaneCancels;
+  /** Of scheduled operations, in milliseconds of the monotonic clock. */
+  private nextReleaseAt = 0;
 
   constructor(
     private readonly database: DatabaseService,
@@ -140,15 +155,19 @@ export class QueueService {
     };
   }
 
-  /** Makes scheduled operations pending whose time has come. */
+  /** Makes operations pending whose time has come, scheduled ones as far as there is room for them. */
   async releaseDue(): Promise<void> {
-    await this.database.query(releaseDueOperations(RELEASE_LIMIT));
+    const { rows } = await this.database.query<RetriedRow>(releaseRetried(RELEASE_LIMIT));
+    if (rows[0]!.scheduledAreDue && performance.now() >= this.nextReleaseAt) await this.releaseScheduled();
   }
 
-  /** Milliseconds until the next scheduled operation is due; undefined when none is scheduled. */
+  /** Milliseconds until the next operation can be released; undefined when none waits. */
   async nextDueInMs(): Promise<number | undefined> {
-    const { rows } = await this.database.query<{ dueInMs: number }>(nextDueOperation());
-    return rows[0]?.dueInMs;
+    const { rows } = await this.database.query<NextDueRow>(nextDueOperation());
+    const { retriedInMs, scheduledInMs } = rows[0]!;
+    const releaseInMs = this.nextReleaseAt - performance.now();
+    const dueInMs = Math.min(retriedInMs ?? Infinity, Math.max(scheduledInMs ?? Infinity, releaseInMs));
+    return dueInMs === Infinity ? undefined : dueInMs;
   }
 
   /**
@@ -184,6 +203,35 @@ export class QueueService {
         { status },
       );
     });
+  }
+
+  private async releaseScheduled(): Promise<void> {
+    const startedAt = performance.now();
+    const { room, usedBy } = await this.roomForReleases();
+    const left = await this.database.transaction(async (tx) => {
+      sendAlong(tx, walkInOrder());
+      const { rows: due } = await tx.query<DueOperation>(selectDue(RELEASE_LIMIT));
+      const chosen = chooseReleases(due, room, usedBy);
+      if (chosen.length > 0) await tx.query(releaseScheduled(chosen));
+      return due.length - chosen.length;
+    });
+    const endedAt = performance.now();
+    const tookMs = endedAt - startedAt;
+    // Where none is held back for room and counting costs nothing, the next are released as soon as they are due.
+    if (left > 0 || tookMs > SLOW_RELEASE_MS) {
+      this.nextReleaseAt = endedAt + Math.max(RELEASE_PAUSE_MS, RELEASE_PAUSE_FACTOR * tookMs);
+    }
+  }
+
+  /** Parties are counted only where one of them might have its share after the release. */
+  private async roomForReleases(): Promise<{ room: Room; usedBy: ReadonlyMap<number, number> }> {
+    const { maxBacklog: limit, backlogShare: share } = this.settings.intake;
+    if (limit === 0) return { room: { limit: UNLIMITED, waiting: 0, share }, usedBy: new Map() };
+    const { rows } = await this.database.query<BacklogRow>(countBacklog('pending', limit));
+    const room = { limit, waiting: rows[0]!.operations, share };
+    if (!isCrowded({ ...room, waiting: room.waiting + RELEASE_LIMIT })) return { room, usedBy: new Map() };
+    const parties = await this.database.query<PartyRow>(countParties('pending'));
+    return { room, usedBy: new Map(parties.rows.map(({ party, operations }) => [party, operations])) };
   }
 
   /** False when the operation is not there any more. */

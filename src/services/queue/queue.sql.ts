@@ -1,10 +1,14 @@
 import { encodeTexts } from '../database/encode-texts.js';
 import type { SqlStatement } from '../database/sql.js';
+import { LANES } from '../catalog/table.js';
+import { partySql } from '../backpressure/party.js';
 import { LANE_LOCK } from './claim.sql.js';
 import type { NewOperation } from './new-operation.js';
 import type { ChunkPlan, ClaimedOperation } from './operation-record.js';
 
 const SIZE_KB = `least(32767, 1 + (octet_length(coalesce(o.key::text, '')) + octet_length(coalesce(o."values"::text, ''))) / 1024)::int2`;
+
+const PARTY = partySql('o');
 
 /** What `insertOperations` answers, in one row. */
 export interface InsertedRow {
@@ -47,15 +51,15 @@ export function insertOperations(operations: readonly NewOperation[]): SqlStatem
           case when retry_on is not null then string_to_array(retry_on, ' ') end, created_by, l.lane
         from input join l using (target) order by ord
         on conflict (id) do nothing
-        returning seq, id, key, "values", priority, run_at, lane
+        returning seq, id, key, "values", priority, run_at, lane, created_by, source
       ),
       queued as (
-        insert into batch.pending (seq, priority, lane, size_kb)
-        select seq, priority, lane, ${SIZE_KB} from o where run_at is null or run_at <= now()
+        insert into batch.pending (seq, priority, lane, size_kb, party)
+        select seq, priority, lane, ${SIZE_KB}, ${PARTY} from o where run_at is null or run_at <= now()
       ),
       delayed as (
-        insert into batch.delayed (seq, available_at, priority, lane, size_kb)
-        select seq, run_at, priority, lane, ${SIZE_KB} from o where run_at > now()
+        insert into batch.delayed (seq, available_at, priority, lane, size_kb, party)
+        select seq, run_at, priority, lane, ${SIZE_KB}, ${PARTY} from o where run_at > now()
       )
       select coalesce(array_agg(id) filter (where run_at > now()), '{}') as scheduled,
         case when count(*) < cardinality($1::uuid[]) then coalesce(array_agg(id), '{}') end as ids,
@@ -223,10 +227,10 @@ export function deferOperations(rows: readonly DeferredRow[]): SqlStatement {
       ),
       gone as (
         delete from batch.pending p using deferred d
-        where p.lane = d.lane and p.priority = d.priority and p.seq = d.seq returning p.seq, p.size_kb
+        where p.lane = d.lane and p.priority = d.priority and p.seq = d.seq returning p.seq, p.size_kb, p.party
       )
-      insert into batch.delayed (seq, available_at, priority, lane, attempts, size_kb, reason, row_keys, code, message)
-      select d.seq, clock_timestamp() + d.delay_ms * interval '1 ms', d.priority, d.lane, d.attempts, gone.size_kb, d.reason,
+      insert into batch.delayed (seq, available_at, priority, lane, attempts, size_kb, party, reason, row_keys, code, message)
+      select d.seq, clock_timestamp() + d.delay_ms * interval '1 ms', d.priority, d.lane, d.attempts, gone.size_kb, gone.party, d.reason,
         d.row_keys::int8[], d.code, d.message
       from deferred d join gone using (seq)
       returning 1`,
@@ -252,8 +256,15 @@ export function holdReleases(): SqlStatement {
   return { text: 'select pg_advisory_xact_lock_shared($1::int, $2::int)', values: [...RELEASE_LOCK] };
 }
 
+/** What `releaseRetried` answers, in one row. */
+export interface RetriedRow {
+  /** True when scheduled operations are due. */
+  scheduledAreDue: boolean;
+}
+
 /**
- * Moves operations whose time has come to `pending`, the earliest first, at most `limit`.
+ * Moves operations to `pending` that are to be tried again now, or no longer wait behind one, the earliest first, at most `limit`.
+ * There is always room for them: they count for what is pending anyway.
  *
  * An operation that waits behind another may come back before it: whoever claims it finds the other one still waiting, and puts it
  * off again. If both are back, their numbers decide. So neither the limit nor the times can change their order.
@@ -261,33 +272,87 @@ export function holdReleases(): SqlStatement {
  * Locking the rows draws the transaction id before the sequence is drawn from: whoever sees the new value must not take this
  * transaction for ended.
  */
-export function releaseDueOperations(limit: number): SqlStatement {
+export function releaseRetried(limit: number): SqlStatement {
   return {
-    name: 'batch.release_due_operations',
+    name: 'batch.release_retried',
     text: `
       with due as materialized (
         select seq from batch.delayed
-        where available_at <= now() and pg_try_advisory_xact_lock($2::int, $3::int)
+        where reason in ('retry', 'behind') and available_at <= now() and pg_try_advisory_xact_lock($2::int, $3::int)
         order by available_at, seq limit $1::int
         for update
       ),
       reentry as materialized (select nextval('batch.reentries') from (select from due limit 1) any_due),
       gone as (
         delete from batch.delayed d using due, reentry where d.seq = due.seq returning d.*
+      ),
+      queued as (
+        insert into batch.pending (seq, priority, lane, attempts, size_kb, party)
+        select seq, priority, lane, attempts, size_kb, party from gone
       )
-      insert into batch.pending (seq, priority, lane, attempts, size_kb)
-      select seq, priority, lane, attempts, size_kb from gone`,
+      select coalesce((
+        select available_at <= now() from batch.delayed where reason = 'scheduled' order by available_at, seq limit 1
+      ), false) as "scheduledAreDue"`,
     values: [limit, ...RELEASE_LOCK],
   };
 }
 
-/** Milliseconds until the next scheduled operation is due; no row when none is scheduled. */
+/**
+ * Scheduled operations whose time has come, in the order in which they are released; none while somebody else releases some. About
+ * `limit` of them, as many of each lane: a lane in which many are due is not in the way of the others. To be run in a transaction that
+ * walks in order, and then releases them.
+ */
+export function selectDue(limit: number): SqlStatement {
+  const isDue = `d.reason = 'scheduled' and d.available_at <= now()`;
+  return {
+    text: `
+      with lane as materialized (
+        select lane from generate_series(0, ${LANES - 1}) lane
+        where pg_try_advisory_xact_lock($2::int, $3::int)
+          and exists (select from batch.delayed d where d.lane = lane.lane and ${isDue})
+      )
+      select d.seq::float8 as seq, d.lane, d.party
+      from lane cross join lateral (
+        select seq, lane, party, available_at from batch.delayed d
+        where d.lane = lane.lane and ${isDue}
+        order by available_at, seq
+        limit (select ceil($1::float8 / greatest(1, count(*)))::int8 from lane)
+      ) d
+      order by d.available_at, d.seq`,
+    values: [limit, ...RELEASE_LOCK],
+  };
+}
+
+/** Moves scheduled operations to `pending`: those that nobody has cancelled meanwhile. The transaction id is drawn first, as above. */
+export function releaseScheduled(seqs: readonly number[]): SqlStatement {
+  return {
+    text: `
+      with transaction as materialized (select pg_current_xact_id()),
+      reentry as materialized (select nextval('batch.reentries') from transaction),
+      gone as (
+        delete from batch.delayed d using unnest($1::int8[]) due(seq), reentry where d.seq = due.seq returning d.*
+      )
+      insert into batch.pending (seq, priority, lane, attempts, size_kb, party)
+      select seq, priority, lane, attempts, size_kb, party from gone`,
+    values: [seqs],
+  };
+}
+
+/** Milliseconds until the next operation comes back that is tried again, and until the next scheduled one is due; null: there is none. */
+export interface NextDueRow {
+  retriedInMs: number | null;
+  scheduledInMs: number | null;
+}
+
 export function nextDueOperation(): SqlStatement {
+  const next = (reasons: string): string => `(
+        select greatest(0, ceil(extract(epoch from available_at - now()) * 1000))::float8
+        from batch.delayed where reason ${reasons} order by available_at, seq limit 1
+      )`;
   return {
     name: 'batch.next_due_operation',
     text: `
-      select greatest(0, ceil(extract(epoch from available_at - now()) * 1000))::float8 as "dueInMs"
-      from batch.delayed order by available_at limit 1`,
+      select ${next(`in ('retry', 'behind')`)} as "retriedInMs", ${next(`= 'scheduled'`)} as "scheduledInMs"`,
   };
 }
 
@@ -368,12 +433,12 @@ export function requeueOperation(seq: number): SqlStatement {
         returning o.*, reentry.attempts
       ),
       queued as (
-        insert into batch.pending (seq, priority, lane, attempts, size_kb)
-        select o.seq, o.priority, o.lane, o.attempts, ${SIZE_KB} from o where o.run_at is null or o.run_at <= now()
+        insert into batch.pending (seq, priority, lane, attempts, size_kb, party)
+        select o.seq, o.priority, o.lane, o.attempts, ${SIZE_KB}, ${PARTY} from o where o.run_at is null or o.run_at <= now()
       ),
       delayed as (
-        insert into batch.delayed (seq, available_at, priority, lane, attempts, size_kb)
-        select o.seq, o.run_at, o.priority, o.lane, o.attempts, ${SIZE_KB} from o where o.run_at > now()
+        insert into batch.delayed (seq, available_at, priority, lane, attempts, size_kb, party)
+        select o.seq, o.run_at, o.priority, o.lane, o.attempts, ${SIZE_KB}, ${PARTY} from o where o.run_at > now()
       )
       select exists (select from batch.lanes join table_of using (target)) and not exists (select from l) as moving,
         exists (select from o) as requeued`,

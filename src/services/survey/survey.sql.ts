@@ -87,7 +87,11 @@ export interface RankRow {
 /** Gives equal values of a family equal ranks. Fails when one of them is none of its type. */
 export function rankValues({ type, collation }: Column['familyType'], values: readonly FamilyValue[]): SqlStatement {
   const byType = new Map<string, number[]>();
-  values.forEach(({ storedType = type }, ord) => byType.set(storedType, [...(byType.get(storedType) ?? []), ord]));
+  for (const [ord, { storedType = type }] of values.entries()) {
+    const ords = byType.get(storedType);
+    if (ords === undefined) byType.set(storedType, [ord]);
+    else ords.push(ord);
+  }
   const casts = [...byType.keys()].map(
     (storedType, index) =>
       `select ord, v::${storedType}::${type} as value from unnest($${index * 2 + 1}::text[], $${index * 2 + 2}::int4[]) u(v, ord)`,

@@ -1,6 +1,6 @@
 import { ExactJson, type GivenRow, type GivenValue } from './exact-json.js';
 import { canonicalNumber } from './decimal-text.js';
-import { endOfNumber, endOfString, roundTrips } from './round-trips.js';
+import { endOfNumber, endOfString, isNumberKept, roundTrips } from './round-trips.js';
 
 /**
  * Reads what callers send. `JSON.parse` reads it where it alters nothing; else the values of columns are kept as they are written, see
@@ -88,10 +88,18 @@ class Reader {
   private value(): GivenValue {
     const first = this.next();
     if (first === '"') return this.string();
+    if (isNumberStart(first)) return this.number();
     const start = this.at;
     this.skip();
     const text = this.text.slice(start, this.at);
     return roundTrips(text) ? (JSON.parse(text) as GivenValue) : new ExactJson(withoutSpace(text));
+  }
+
+  private number(): number | ExactJson {
+    const start = this.at;
+    this.at = endOfNumber(this.text, start);
+    const token = this.text.slice(start, this.at);
+    return isNumberKept(token, 0, token.length) ? Number(token) : new ExactJson(token);
   }
 
   private string(): string {
@@ -117,7 +125,8 @@ class Reader {
       members.push([name, member(name)]);
     }
     this.at += 1;
-    if (new Set(members.map(([name]) => name)).size === members.length) return Object.fromEntries(members);
+    const object: Record<string, unknown> = Object.fromEntries(members);
+    if (Object.keys(object).length === members.length) return object;
     return new ExactJson(withoutSpace(this.text.slice(start, this.at)));
   }
 
@@ -147,7 +156,7 @@ class Reader {
     do {
       const char = this.text[this.at]!;
       if (char === '"') this.at = endOfString(this.text, this.at);
-      else if (char === '-' || (char >= '0' && char <= '9')) this.at = endOfNumber(this.text, this.at);
+      else if (isNumberStart(char)) this.at = endOfNumber(this.text, this.at);
       else if (char >= 'a' && char <= 'z') this.at += char === 'f' ? 5 : 4;
       else {
         if (char === '{' || char === '[') depth += 1;
@@ -163,6 +172,8 @@ class Reader {
     return char;
   }
 }
+
+const isNumberStart = (char: string): boolean => char === '-' || (char >= '0' && char <= '9');
 
 /** Most strings are what stands between their quotes: `JSON.parse` would cost several times as much. */
 const stringOf = (token: string): string => (token.includes('\\') ? (JSON.parse(token) as string) : token.slice(1, -1));

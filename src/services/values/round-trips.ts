@@ -118,7 +118,8 @@ function hasTwice(names: readonly number[], start: number): boolean {
   return false;
 }
 
-function isNumberKept(text: string, start: number, end: number): boolean {
+/** True when a number is written again as it stands there. */
+export function isNumberKept(text: string, start: number, end: number): boolean {
   const first = text.charCodeAt(start) === MINUS ? start + 1 : start;
   if (end - first <= EXACT_DIGITS) {
     const point = pointOf(text, first, end);

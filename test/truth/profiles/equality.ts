@@ -1,6 +1,6 @@
 import type { Profile } from '../profile.js';
 import type { TargetShape, Values } from '../shape.js';
-import { between, from, mostly } from './values.js';
+import { between, exact, from, mostly } from './values.js';
 
 const RULES = ['equality', 'same row', 'unique value', 'freed value'] as const;
 
@@ -15,8 +15,16 @@ interface Spelling {
 const SPELLINGS: readonly Spelling[] = [
   { name: 'citext', type: 'citext', values: from('a', 'A', 'b', 'B', 'ä', 'Ä') },
   { name: 'collation', type: 'text collate case_insensitive', values: from('a', 'A', 'b', 'B', 'a ') },
-  { name: 'numeric', type: 'numeric(6, 2)', values: from(1, '1.0', '1.001', '0.999', '2', '2.00', '1e0') },
-  { name: 'plain_numeric', type: 'numeric', values: from(1, '1.0', '1.00', 2, '20e-1', 'NaN', 'nan') },
+  {
+    name: 'numeric',
+    type: 'numeric(6, 2)',
+    values: from(1, '1.0', exact('1.001000'), '0.999', '2', exact('2.00'), '1e0'),
+  },
+  {
+    name: 'plain_numeric',
+    type: 'numeric',
+    values: from(1, '1.0', exact('1.00'), exact('1e0'), 2, exact('20e-1'), 'NaN', 'nan'),
+  },
   {
     name: 'timestamptz',
     type: 'timestamptz',
@@ -38,12 +46,20 @@ const SPELLINGS: readonly Spelling[] = [
     type: 'date',
     values: from('2026-01-31', '2026-1-31', '20260131', 'Jan 31 2026', '2026-02-01', '2026-02-30'),
   },
-  { name: 'float', type: 'float8', values: from(0, '-0', '0.0', 1, '1e0', 'NaN') },
+  {
+    name: 'float',
+    type: 'float8',
+    values: from(0, '-0', exact('-0'), exact('0.0'), 1, '1e0', exact('1.00000000000000000001'), 'NaN'),
+  },
   { name: 'real', type: 'real', values: from(16777216, 16777217, '1.00000001', 1) },
   { name: 'bytea', type: 'bytea', values: from('\\x61', 'a', '\\x6', '\\141', '\\x62') },
   { name: 'int4range', type: 'int4range', values: from('[1,5)', '[1,4]', '(0,4]', '[2,3)', 'empty', '[1,1)') },
   { name: 'mood', type: 'mood', values: from('good', 'bad', 'Good') },
-  { name: 'int_array', type: 'int[]', values: from([1, 2], '{1,2}', '{ 1, 2 }', [1], '[1:1]={1}', '[0:0]={1}') },
+  {
+    name: 'int_array',
+    type: 'int[]',
+    values: from([1, 2], exact('[1.0,2]'), '{1,2}', '{ 1, 2 }', [1], '[1:1]={1}', '[0:0]={1}'),
+  },
   {
     name: 'uuid',
     type: 'uuid',
@@ -57,7 +73,7 @@ const SPELLINGS: readonly Spelling[] = [
   { name: 'bool', type: 'boolean', values: from(true, 'true', 't', 'yes', '1', 1, false, 'off', 'no') },
   { name: 'bpchar', type: 'char(3)', values: from('a', 'a  ', 'a   ', 'b', 'abcd') },
   { name: 'varchar', type: 'varchar(2)', values: from('ab', 'ab ', 'ab  ', 'a', 'a ', 'abc') },
-  { name: 'int', type: 'int', values: from(1, '1', ' 1', '+1', '01', 2, '2 ', '0x1') },
+  { name: 'int', type: 'int', values: from(1, '1', exact('1.0'), exact('10e-1'), ' 1', '+1', '01', 2, '2 ', '0x1') },
   { name: 'inet', type: 'inet', values: from('10.0.0.1', '10.0.0.1/32', '10.0.0.2', '::1', '0:0:0:0:0:0:0:1') },
   { name: 'interval', type: 'interval', values: from('1 day', '24 hours', 'P1D', '30 days', '1 month') },
   { name: 'jsonb', type: 'jsonb', values: from({ a: 1 }, { a: 1.0, b: 2 }, [1], 'x', 1) },

@@ -1,6 +1,6 @@
 import type { Profile } from '../profile.js';
 import type { TargetShape } from '../shape.js';
-import { between, from, hotId, id, letter, mostly, nullable } from './values.js';
+import { between, exact, from, hotId, id, letter, mostly, nullable } from './values.js';
 
 const LONG = { min: 6, max: 60 };
 
@@ -22,7 +22,8 @@ export const FOLDING_PROFILES: readonly Profile[] = [
   {
     name: 'fold-writes',
     rules: ['fold: valid values', 'same row'],
-    ddl: `create table written (id int primary key, a int, b varchar(3), c text not null default 'c', d date, m numeric(4, 2));`,
+    ddl: `create table written (id int primary key, a int, b varchar(3), c text not null default 'c', d date, m numeric(4, 2),
+      j jsonb);`,
     shapes: [
       {
         target: 'written',
@@ -32,12 +33,13 @@ export const FOLDING_PROFILES: readonly Profile[] = [
           b: mostly(letter, 6, 'long', 'xy   ', null),
           c: mostly(letter, 8, null),
           d: mostly(from('2026-01-31', '2026-02-28'), 6, '2026-02-30', 'infinity', 'today?', '31.01.2026'),
-          m: mostly(from(1, 2.5), 6, 100, 99.995, 'NaN', '1e400'),
+          m: mostly(from(1, exact('2.50')), 6, 100, exact('99.995000'), 'NaN', '1e400'),
+          j: mostly(from(exact('1.10'), { a: 1 }), 6, exact('1e400000'), exact('{"a":[1e-400000]}')),
         },
         keys: ['id'],
         inserts: ['id a'],
         upserts: ['id a', 'id b c', 'id d m'],
-        updates: ['a', 'b c', 'd m'],
+        updates: ['a', 'b c', 'd m', 'j'],
         weights: { update: 8, upsert: 8, insert: 1, ignore: 1, delete: 2 },
       },
     ],
@@ -176,9 +178,9 @@ export const FOLDING_PROFILES: readonly Profile[] = [
         keys: ['id'],
         inserts: ['id m x'],
         increments: [
-          { m: from('0.005', '0.004', '1.005', '-0.005', '0.01', 'NaN') },
+          { m: from('0.005', exact('0.0040'), '1.005', '-0.005', exact('0.010'), 'NaN') },
           { m: from('0.004') },
-          { x: from('0.1', '0.001', 1, 'Infinity', '-Infinity', '1.10') },
+          { x: from('0.1', exact('0.0010'), 1, exact('10e-1'), 'Infinity', '-Infinity', exact('1.10')) },
         ],
         weights: { increment: 12, insert: 1, ignore: 0, delete: 1 },
       },

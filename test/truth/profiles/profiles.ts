@@ -3,6 +3,7 @@ import { BARRIER_PROFILES } from './barriers.js';
 import { CASCADE_PROFILES } from './cascades.js';
 import { EQUALITY_PROFILES } from './equality.js';
 import { FOLDING_PROFILES } from './folding.js';
+import { LIMIT_PROFILES } from './limits.js';
 import { REFERENCE_PROFILES } from './references.js';
 import { ROW_PROFILES } from './rows.js';
 import { SEQUENCE_PROFILES } from './sequences.js';
@@ -26,6 +27,7 @@ const UNTIED = CONCENTRATED.filter(({ name }) => name !== 'triggers');
 
 export const PROFILES: readonly Profile[] = [
   ...CONCENTRATED,
+  ...LIMIT_PROFILES,
   mixed('everything-untied', UNTIED, DEEP),
   mixed('everything', CONCENTRATED, DEEP),
 ];

@@ -14,7 +14,6 @@ import {
 import { originalsOf, type Plan } from '../../../src/services/planner/plan.js';
 import { planOperations } from '../../../src/services/planner/plan-operations.js';
 import { relevantColumns } from '../../../src/services/planner/row-history.js';
-import type { Rule } from '../../../src/services/planner/rules.js';
 import type { ClaimedOperation } from '../../../src/services/queue/operation-record.js';
 
 type More = Partial<ClaimedOperation>;
@@ -100,14 +99,6 @@ export function ranked(family: string, storedType: string, ...equal: string[][])
     ]),
   );
   return new Map([[family, new Map(ranks)]]);
-}
-
-export function planWithout(
-  operations: readonly BoundOperation[],
-  knowledge: Knowledge = NOTHING_KNOWN,
-  ...rules: Rule[]
-): Plan {
-  return planOperations(operations, knowledge, { without: new Set(rules) });
 }
 
 /**

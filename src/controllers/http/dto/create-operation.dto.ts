@@ -59,7 +59,7 @@ export class CreateOperationDto implements ICreateBatchOperationRequest {
     additionalProperties: true,
     description:
       'insert, upsert: the row; update: what to set; increment: what to add. An absent column takes its default, `null` ' +
-      'is NULL. Integers beyond 2^53 and exact decimals travel as strings.',
+      'is NULL. Numbers keep every digit; an integer beyond 2^53 for an integer column travels as a string.',
     example: { id: 4711, customer_id: 42, total: '99.90' },
   })
   values?: JsonRow;

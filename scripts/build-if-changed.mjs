@@ -1,0 +1,18 @@
+// Compiles only when a source is newer than the last build: the compiler takes seconds to find out that nothing changed, and whoever
+// types `npm run keys` or `npm run sql` waits for it.
+import { execFileSync } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const root = resolve(import.meta.dirname, '..');
+const SETTINGS = ['package.json', 'tsconfig.json', 'tsconfig.build.json'];
+
+/** Milliseconds; 0: there is no such file. */
+const changedAt = (path) => statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+// Folders as well: theirs is the time at which a file in them was deleted.
+const sources = ['src', ...readdirSync(join(root, 'src'), { recursive: true }).map((path) => join('src', path))];
+const newest = [...SETTINGS, ...sources].reduce((latest, path) => Math.max(latest, changedAt(path)), 0);
+// `npm run build` leaves it when it has succeeded.
+if (changedAt('dist/.built') <= newest)
+  execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' });

@@ -1,0 +1,61 @@
+import { partyOf } from './party.js';
+
+export const BACKLOGS = ['pending', 'scheduled'] as const;
+/** What waits to be executed, and what waits for its `runAt`: each has a limit of its own. */
+export type Backlog = (typeof BACKLOGS)[number];
+
+/** Operations of one request that want to wait in the same backlog, for the same party. */
+export interface Demand {
+  backlog: Backlog;
+  party: number;
+  /** The party in the words of a refusal. */
+  owner: string;
+  operations: number;
+}
+
+/**
+ * Groups the operations of a request by what they ask of the backlog, before anything of them is checked: what has no right form is
+ * refused later, whatever it is counted for here. Pure.
+ *
+ * @param createdBy see `callerName`
+ * @returns the demands, and for each operation the one that it belongs to
+ */
+export function toDemands(
+  requests: readonly unknown[],
+  createdBy: string | undefined,
+  now: number,
+): { demands: Demand[]; demandOf: Demand[] } {
+  const demands = new Map<string, Demand>();
+  const demandOf = requests.map((request) => {
+    const backlog = isScheduled(request, now) ? 'scheduled' : 'pending';
+    const source = createdBy === undefined ? textOf(request, 'source') : undefined;
+    const id = `${backlog} ${source ?? ''}`;
+    const known = demands.get(id);
+    const demand = known ?? {
+      backlog,
+      party: partyOf(createdBy, source),
+      owner: ownerName(createdBy, source),
+      operations: 0,
+    };
+    if (known === undefined) demands.set(id, demand);
+    demand.operations += 1;
+    return demand;
+  });
+  return { demands: [...demands.values()], demandOf };
+}
+
+function isScheduled(request: unknown, now: number): boolean {
+  const runAt = textOf(request, 'runAt');
+  return runAt !== undefined && Date.parse(runAt) > now;
+}
+
+function textOf(request: unknown, field: 'source' | 'runAt'): string | undefined {
+  if (typeof request !== 'object' || request === null) return undefined;
+  const value = (request as Partial<Record<typeof field, unknown>>)[field];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function ownerName(createdBy: string | undefined, source: string | undefined): string {
+  if (createdBy !== undefined) return createdBy;
+  return source === undefined ? 'callers of whom nothing is known' : `source ${source}`;
+}

@@ -1,0 +1,59 @@
+import { withTimeout } from '../observability/with-timeout.js';
+
+/** A small queue is emptied within moments: a rarer look would leave the workers idle meanwhile. */
+const SHORTEST_INTERVAL_MS = 100;
+/** Counting takes no more than a twentieth of a connection, however long the queue is. */
+const INTERVAL_PER_COUNT = 20;
+
+export interface PacedCountOptions<Value> {
+  read: () => Promise<Value>;
+  /** A count that takes longer is given up, and not made again for as long. */
+  timeoutMs: number;
+  onFailure: (error: unknown) => void;
+}
+
+/** A count that is made only while somebody asks, and not too often. It promises that nobody who needs it is answered by an old one. */
+export class PacedCount<Value> {
+  private latest: Value | undefined;
+  private counting: Promise<void> | undefined;
+  /** Somebody waits for the count that is under way. */
+  private awaited = false;
+  private nextAt = 0;
+
+  constructor(private readonly options: PacedCountOptions<Value>) {}
+
+  /** Undefined: it is not known. */
+  get value(): Value | undefined {
+    return this.latest;
+  }
+
+  forget(): void {
+    this.latest = undefined;
+  }
+
+  /** Waits for a count that is due, if `needed` says so by the last one; or if somebody who came before waits for it. */
+  async refresh(needed: () => boolean): Promise<void> {
+    if (performance.now() >= this.nextAt) this.counting ??= this.count();
+    if (this.counting === undefined || !(this.awaited || needed())) return;
+    this.awaited = true;
+    await this.counting;
+  }
+
+  /** Never rejects: without an answer of the database the count is not known. */
+  private async count(): Promise<void> {
+    const { read, timeoutMs, onFailure } = this.options;
+    const startedAt = performance.now();
+    try {
+      this.latest = await withTimeout(read(), timeoutMs);
+    } catch (error) {
+      this.latest = undefined;
+      onFailure(error);
+    } finally {
+      const now = performance.now();
+      const pause = this.latest === undefined ? timeoutMs : SHORTEST_INTERVAL_MS;
+      this.nextAt = now + Math.max(pause, INTERVAL_PER_COUNT * (now - startedAt));
+      this.counting = undefined;
+      this.awaited = false;
+    }
+  }
+}

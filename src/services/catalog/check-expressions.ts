@@ -1,0 +1,43 @@
+import { isLockNotAvailable } from '../database/classify-failure.js';
+import type { SqlDatabase } from '../database/sql.js';
+import { selectCheckExpressions, type CheckExpressionRow } from './tables.sql.js';
+
+/** Callers and chunks wait for it, also those of other tables. */
+const LOCK_TIMEOUT_MS = 100;
+/** So many tables are read one by one at most, each of which may be locked. */
+const MOST_ALONE = 10;
+
+/** What checks say, by their numbers. Those of a table that another session has locked are left out. */
+export type CheckExpressions = ReadonlyMap<number, string>;
+
+/**
+ * PostgreSQL reads the expression of a check only under a lock of its table, and whoever alters the table may have that for hours. So
+ * nobody waits for it: what is not known of a check costs speed only, until the catalog is read the next time.
+ *
+ * @param oids of tables
+ */
+export async function readCheckExpressions(database: SqlDatabase, oids: readonly number[]): Promise<CheckExpressions> {
+  if (oids.length === 0) return new Map();
+  const together = await readUnlocked(database, oids);
+  if (together !== undefined) return together;
+  const found = new Map<number, string>();
+  if (oids.length === 1 || oids.length > MOST_ALONE) return found;
+  for (const oid of oids) {
+    for (const [check, expression] of (await readUnlocked(database, [oid])) ?? []) found.set(check, expression);
+  }
+  return found;
+}
+
+/** Undefined: one of the tables is locked. */
+async function readUnlocked(database: SqlDatabase, oids: readonly number[]): Promise<CheckExpressions | undefined> {
+  try {
+    return await database.transaction(async (tx) => {
+      await tx.query({ text: `set local lock_timeout = ${LOCK_TIMEOUT_MS}` });
+      const { rows } = await tx.query<CheckExpressionRow>(selectCheckExpressions(oids));
+      return new Map(rows.map(({ oid, expression }) => [oid, expression]));
+    });
+  } catch (error) {
+    if (isLockNotAvailable(error)) return undefined;
+    throw error;
+  }
+}

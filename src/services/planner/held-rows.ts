@@ -1,0 +1,84 @@
+import { textOf, type Value } from './value.js';
+
+/** A row of a table, under all names that it may have. */
+export interface HeldRow {
+  readonly names: string[];
+  /** What it may hold, by the column's place among those that are followed. */
+  readonly columns: (HeldValues | undefined)[];
+  /** True when it is known what the row held at first, or that there was none. */
+  complete: boolean;
+}
+
+/** Different values, in the order in which they came. */
+class HeldValues {
+  readonly list: Value[] = [];
+  /** Made where looking through the list would take long: few rows have more than a few values. */
+  private texts: Set<string> | undefined;
+
+  /** Answers whether it is new. */
+  add(value: Value): boolean {
+    const text = textOf(value);
+    if (this.has(text)) return false;
+    this.list.push(value);
+    if (this.texts !== undefined) this.texts.add(text);
+    else if (this.list.length > FEW_VALUES) this.texts = new Set(this.list.map(textOf));
+    return true;
+  }
+
+  private has(text: string): boolean {
+    return this.texts?.has(text) ?? this.list.some((value) => textOf(value) === text);
+  }
+}
+
+const FEW_VALUES = 8;
+
+export const heldAt = ({ columns }: HeldRow, place: number): readonly Value[] => columns[place]?.list ?? [];
+
+/** Answers whether the row may hold it only from now on. */
+export const addHeld = ({ columns }: HeldRow, place: number, value: Value): boolean =>
+  (columns[place] ??= new HeldValues()).add(value);
+
+/** The rows of one table that operations name or that were read. Rows become one where two names may be those of one row. */
+export class HeldRows {
+  private readonly byName = new Map<string, HeldRow>();
+
+  /** Makes the row at the first time. */
+  row(name: string): HeldRow {
+    const known = this.byName.get(name);
+    if (known !== undefined) return known;
+    const row: HeldRow = { names: [name], columns: [], complete: false };
+    this.byName.set(name, row);
+    return row;
+  }
+
+  /** What the row has become by joining others. */
+  current(row: HeldRow): HeldRow {
+    return this.row(row.names[0]!);
+  }
+
+  all(): ReadonlySet<HeldRow> {
+    return new Set(this.byName.values());
+  }
+
+  /**
+   * Makes the rows of two names one; undefined where they are one already. The smaller one is added to the larger one: with a
+   * chain of names from its end it would otherwise be the whole chain each time.
+   */
+  join(one: string, other: string): HeldRow | undefined {
+    const rows = [this.row(one), this.row(other)] as const;
+    if (rows[0] === rows[1]) return undefined;
+    const [kept, dropped] = sizeOf(rows[0]) < sizeOf(rows[1]) ? [rows[1], rows[0]] : rows;
+    kept.complete &&= dropped.complete;
+    for (const [place, values] of dropped.columns.entries()) {
+      for (const value of values?.list ?? []) addHeld(kept, place, value);
+    }
+    for (const name of dropped.names) {
+      this.byName.set(name, kept);
+      kept.names.push(name);
+    }
+    return kept;
+  }
+}
+
+const sizeOf = ({ names, columns }: HeldRow): number =>
+  columns.reduce((size, values) => size + (values?.list.length ?? 0), names.length);

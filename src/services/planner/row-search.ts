@@ -1,0 +1,158 @@
+import type { UniqueKey } from '../catalog/table.js';
+import type { Steps } from '../steps/steps.js';
+import type { BoundOperation } from './bound-operation.js';
+import { addHeld, heldAt, type HeldRow, type HeldRows } from './held-rows.js';
+import { combinations, type Value } from './value.js';
+
+/** A value that an operation may write, with its column's place among those that are followed. */
+export interface Write {
+  place: number;
+  value: Value;
+}
+
+/** An operation that finds its row by another key than the one that rows are told apart by. */
+export interface Searching {
+  operation: BoundOperation;
+  key: UniqueKey;
+  sought: Value;
+  writes: readonly Write[];
+  /** A row that it names or makes as well. */
+  names: string | undefined;
+  /** It gives its row another name: all that it may find may be one row. */
+  renames: boolean;
+}
+
+/**
+ * Finds the rows that may hold what operations search by. What they write may make further rows hold what others search by, and
+ * so on: whenever a row comes to hold a value, it is shown to those that seek this very value, and to nobody else. Pure.
+ */
+export class RowSearch {
+  private readonly keys = new Map<UniqueKey, Seekers>();
+  private readonly found = new Map<Searching, Set<HeldRow>>();
+  private readonly waiting: { searching: Searching; row: HeldRow }[] = [];
+  private steps = 0;
+
+  /**
+   * @param placesOf the places of a key's columns among those that are followed
+   * @param maxSteps the search is given up past so many
+   */
+  constructor(
+    private readonly rows: HeldRows,
+    searching: readonly Searching[],
+    private readonly placesOf: (key: UniqueKey) => readonly number[],
+    private readonly maxSteps: number,
+  ) {
+    for (const each of searching) {
+      const seekers = this.keys.get(each.key) ?? new Seekers(this.placesOf(each.key));
+      this.keys.set(each.key, seekers);
+      seekers.add(each);
+      this.found.set(each, new Set());
+    }
+  }
+
+  /** Answers false when it was given up: the rows are some of those that would have been found. */
+  *run(): Steps<boolean> {
+    for (const row of this.rows.all()) {
+      this.showAll(row, () => true);
+      yield;
+    }
+    for (let next = this.waiting.pop(); next !== undefined && this.steps <= this.maxSteps; next = this.waiting.pop()) {
+      this.touch(next.searching, this.rows.current(next.row));
+      yield;
+    }
+    return this.steps <= this.maxSteps;
+  }
+
+  rowsOf(searching: Searching): ReadonlySet<HeldRow> {
+    return new Set([...this.found.get(searching)!].map((row) => this.rows.current(row)));
+  }
+
+  private touch(searching: Searching, row: HeldRow): void {
+    const found = this.found.get(searching)!;
+    if (found.has(row)) return;
+    const before = searching.names ?? found.values().next().value?.names[0];
+    found.add(row);
+    let touched = row;
+    if (searching.renames && before !== undefined) touched = this.join(before, row);
+    for (const { place, value } of searching.writes) {
+      if (addHeld(touched, place, value)) this.show(touched, place, value);
+    }
+  }
+
+  private join(name: string, row: HeldRow): HeldRow {
+    const joined = this.rows.join(name, row.names[0]!);
+    if (joined === undefined) return row;
+    // Values of one column are known to those that seek them, values of several go together anew.
+    this.showAll(joined, ({ places }) => places.length > 1);
+    return joined;
+  }
+
+  private showAll(row: HeldRow, isMeant: (seekers: Seekers) => boolean): void {
+    for (const seekers of this.keys.values()) {
+      if (isMeant(seekers)) this.showValues(row, seekers, combinations(seekers.places.map((at) => heldAt(row, at))));
+    }
+  }
+
+  /** The row has come to hold a value. */
+  private show(row: HeldRow, place: number, value: Value): void {
+    for (const seekers of this.keys.values()) {
+      if (!seekers.places.includes(place)) continue;
+      const [, another] = seekers.places;
+      const values = another === undefined ? [value] : combinations(seekers.places.map((at) => heldAt(row, at)));
+      this.showValues(row, seekers, values);
+    }
+  }
+
+  private showValues(row: HeldRow, seekers: Seekers, values: readonly Value[]): void {
+    for (const value of values) {
+      if (value.state === 'unknown' && !seekers.isNewToAll(row)) continue;
+      for (const searching of seekers.of(value)) {
+        this.steps += 1;
+        if (this.steps > this.maxSteps) return;
+        this.waiting.push({ searching, row });
+      }
+    }
+  }
+}
+
+/** Those that search by one key. */
+class Seekers {
+  private readonly all: Searching[] = [];
+  private readonly known = new Map<string, Searching[]>();
+  private readonly beyond: Searching[] = [];
+  private readonly shownToAll = new Set<HeldRow>();
+
+  constructor(readonly places: readonly number[]) {}
+
+  add(searching: Searching): void {
+    const { sought } = searching;
+    if (sought.state !== 'known') return;
+    this.all.push(searching);
+    if (sought.beyond) this.beyond.push(searching);
+    const same = this.known.get(sought.text);
+    if (same === undefined) this.known.set(sought.text, [searching]);
+    else same.push(searching);
+  }
+
+  /** Once for each row: every further value of it would be shown to all again. */
+  isNewToAll(row: HeldRow): boolean {
+    const { size } = this.shownToAll;
+    return this.shownToAll.add(row).size > size;
+  }
+
+  /** Those that find a row that holds the value. */
+  of(value: Value): readonly Searching[] {
+    switch (value.state) {
+      case 'known':
+        return this.known.get(value.text) ?? [];
+      case 'unknown':
+        return this.all;
+      case 'fresh':
+        return this.beyond;
+      case 'null':
+        return [];
+      default:
+        return value satisfies never;
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { planOperations } from '../../src/services/planner/plan-operations.js';
+import { HOSTILE_CHUNKS, HOSTILE_MIXTURES, type HostileChunk } from './support/hostile-chunks.js';
+
+const SIZE = 1000;
+const TRIES = 3;
+/** Twice the time, and what the processor's caches and the garbage collector add. */
+const MOST_TIMES = 3;
+const NOISE_MS = 15;
+
+describe('planning', () => {
+  it.each(Object.entries(HOSTILE_CHUNKS))(
+    'takes about twice the time for twice the operations: %s',
+    (_, make) => {
+      const once = make(SIZE);
+      const twice = make(2 * SIZE);
+      // The compiler does its work first.
+      timeOf(once);
+      const single = Math.min(...times(() => timeOf(once)));
+      expect(Math.min(...times(() => timeOf(twice)))).toBeLessThan(MOST_TIMES * single + NOISE_MS);
+    },
+    // What takes time with the square would not end.
+    60_000,
+  );
+
+  it('takes less than a second for thousands of operations of any kinds in turn', () => {
+    fc.assert(
+      fc.property(HOSTILE_MIXTURES, (make) => {
+        expect(timeOf(make(2 * SIZE))).toBeLessThan(1000);
+      }),
+      { numRuns: 20, endOnFailure: true },
+    );
+  }, 60_000);
+});
+
+const times = (measure: () => number): number[] => Array.from({ length: TRIES }, measure);
+
+/** Of the processor, in milliseconds: it may be busy with other things as well. */
+function timeOf({ operations, knowledge }: HostileChunk): number {
+  const before = process.cpuUsage();
+  planOperations(operations, knowledge);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
