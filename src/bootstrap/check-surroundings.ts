@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { Settings } from '../services/config/settings.js';
+import { selectMissingRights } from '../services/database/runtime-rights.sql.js';
 import { readSchemaState } from '../services/database/schema-state.js';
 import { readServerVersion } from '../services/database/server-version.js';
 import { selectDatabaseFacts, type DatabaseFacts } from '../services/database/session.sql.js';
@@ -40,6 +41,7 @@ export async function checkDatabase(settings: Settings, waiting: Waiting): Promi
         `${placeOf(settings)} lacks migrations (${missing.join(', ')}): run \`node dist/migrate.js\` with the same settings first`,
       );
     }
+    if (missing.length === 0) await refuseTooFewRights(dataSource, settings);
     const [facts] = await dataSource.query<DatabaseFacts[]>(selectDatabaseFacts().text);
     return describeDatabase(facts!, settings);
   } finally {
@@ -62,6 +64,17 @@ export async function openDatabase(settings: Settings, waiting: Waiting): Promis
     await dataSource.destroy();
     throw error;
   }
+}
+
+async function refuseTooFewRights(dataSource: DataSource, settings: Settings): Promise<void> {
+  const { text, values } = selectMissingRights();
+  const lacking = await dataSource.query<{ right: string }[]>(text, values);
+  if (lacking.length === 0) return;
+  throw new StartError(
+    `${placeOf(settings)} does not grant the user "${settings.database.username}" what the service needs ` +
+      `(${lacking.map(({ right }) => right).join(', ')}): run \`node dist/migrate.js\` with this DB_USERNAME and a ` +
+      'DB_MIGRATION_USERNAME, or scripts/roles.sql where there are no such roles yet',
+  );
 }
 
 async function refuseOldServer(dataSource: DataSource, { database: { host, port } }: Settings): Promise<void> {

@@ -7,7 +7,7 @@ import type { DatabaseFacts } from '../services/database/session.sql.js';
 const NAMED = 5;
 
 /** What the service cannot promise on this database, one warning each, with the cure. */
-export function describeDatabase(facts: DatabaseFacts, { intake, database }: Settings): string[] {
+export function describeDatabase(facts: DatabaseFacts, { intake, database, environment }: Settings): string[] {
   const server = `PostgreSQL on ${database.host}:${database.port}`;
   const warnings: string[] = [];
   if (facts.fsync === 'off') {
@@ -38,6 +38,12 @@ export function describeDatabase(facts: DatabaseFacts, { intake, database }: Set
   if (facts.inRecovery) {
     warnings.push(
       `READ ONLY: ${server} is a standby. No operation can be accepted or executed until it is promoted. Set DB_HOST to the primary.`,
+    );
+  }
+  if (facts.superuser && environment === 'production') {
+    warnings.push(
+      `SUPERUSER: the user "${database.username}" is a superuser of ${server}. Whoever gets its password, or finds a fault in the ` +
+        'service, has the whole server. Make roles with scripts/roles.sql, and set DB_USERNAME to the one that runs the service.',
     );
   }
   const unlogged = unloggedOf(facts, TargetList.allowed(intake.allowedTargets));

@@ -2,7 +2,7 @@ import type { Settings } from '../services/config/settings.js';
 import { MigrationFailedError } from '../services/database/migration-failed.error.js';
 import { SQL_STATES, sqlStateOf } from '../services/database/sql-state.js';
 import { UnsupportedBrokerError } from '../services/rabbitmq/broker-version.js';
-import { RefusedByBrokerError } from '../services/rabbitmq/rabbitmq-connection.js';
+import { RefusedByBrokerError } from '../services/rabbitmq/refused-by-broker.error.js';
 import { TopologyConflictError } from '../services/rabbitmq/topology.js';
 import { databaseHint, databaseRefusal } from '../services/tls/tls-refusal.js';
 import { listenedPorts } from './listened-ports.js';

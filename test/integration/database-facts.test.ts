@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkDatabase } from '../../src/bootstrap/check-surroundings.js';
+import { grantRuntimeRights } from '../../src/services/database/runtime-rights.sql.js';
 import { startOwnPostgres, type OwnPostgres } from '../chaos/servers/own-postgres.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
@@ -20,8 +21,7 @@ describe('the check of a database at the start', () => {
     database = await createTestDatabase();
     await database.client.query(`
       create role ${role} login password 'secret';
-      grant usage on schema batch to ${role};
-      grant select on batch.migrations to ${role}`);
+      ${grantRuntimeRights(role).text}`);
   });
   afterAll(async () => {
     await database?.client.query(`drop owned by ${role}; drop role ${role}`);

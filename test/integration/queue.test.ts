@@ -368,4 +368,24 @@ describe('the queue', () => {
       });
     },
   );
+
+  it('lets a single operation of one lane go with the next chunk, however many older ones wait in another', async () => {
+    const many = await openWorker(database, { BATCH_PROCESS_OPERATION_LIMIT: '10' });
+    try {
+      await database.client.query('create table aside (id int primary key)');
+      const older = Array.from({ length: 50 }, (_, id) => insertItem(id));
+      const single = newOperation({ type: 'insert', target: 'public.aside', values: '{"id":1}', lane: 1 });
+      const urgent = insertItem(100, { priority: 1 });
+      await many.queue.enqueue([...older, single, urgent]);
+      // Alone it takes all lanes.
+      await database.client.query('delete from batch.workers');
+      await many.job.poll(IDLE);
+      expect(await view(single.id)).toMatchObject({ status: 'completed' });
+      expect(await view(urgent.id)).toMatchObject({ status: 'completed' });
+      for (const { id } of older.slice(0, 8)) expect(await view(id)).toMatchObject({ status: 'completed' });
+      expect(await view(older[8]!.id)).toMatchObject({ status: 'pending' });
+    } finally {
+      await many.close();
+    }
+  });
 });

@@ -227,6 +227,31 @@ describe('a broker', () => {
     }
   });
 
+  it('that is lost while a channel is closed in the set-up is connected to anew at once', async () => {
+    let setUps = 0;
+    const connection = new RabbitmqConnection({
+      url: proxy.through(url),
+      name: 'test',
+      async setUp(model) {
+        setUps += 1;
+        const channel = await model.createChannel();
+        if (setUps === 1) proxy.fromServer = () => 'reset';
+        setTimeout(() => (proxy.fromServer = (bytes) => bytes), 100);
+        await channel.close();
+      },
+    });
+    const beganAt = performance.now();
+    await connection.open();
+    try {
+      await eventually(() => expect(connection.connected).toBe(true));
+      // Not after the time that a set-up may take.
+      expect(performance.now() - beganAt).toBeLessThan(5000);
+      expect(setUps).toBe(2);
+    } finally {
+      await connection.close();
+    }
+  });
+
   it.each<[what: string, giveUp: (connection: RabbitmqConnection) => unknown]>([
     ['is connected to anew', (connection) => connection.restart('A test says so')],
     ['is given up', (connection) => connection.close()],

@@ -29,7 +29,9 @@ const project = resolve(import.meta.dirname, '../..');
 const text = readFileSync(resolve(project, 'docker-compose.yml'), 'utf8');
 const dockerfile = readFileSync(resolve(project, 'Dockerfile'), 'utf8');
 const passwords = {
+  POSTGRES_PASSWORD: 'administrator-secret',
   DB_PASSWORD: 'database-secret',
+  DB_MIGRATION_PASSWORD: 'migration-secret',
   RABBITMQ_PASSWORD: 'broker-secret',
   API_KEY_ENCRYPTION_SECRET: 'key-secret-key-secret-key-secret-',
 };
@@ -43,7 +45,7 @@ const KEPT: Readonly<Record<string, string>> = {
     ...['DB_HOST', 'DB_PORT', 'DB_NAME', 'DB_USERNAME', 'DB_SSL'],
     ...['REDIS_URL', 'BATCH_SERVICE_RMQ_URL'],
   ]),
-  ...byReason('goes with the service `migration`', [
+  ...byReason('only the service `migration` has a user that may migrate', [
     ...['DB_MIGRATION_USERNAME', 'DB_MIGRATION_PASSWORD', 'DB_MIGRATION_WAIT_TIMEOUT'],
   ]),
   ...byReason('names a file, which is not in the container', [
@@ -93,6 +95,35 @@ describe('docker-compose.yml', () => {
     });
   });
 
+  it('runs api and workers as a role that may not migrate, and the migration as one that may', () => {
+    for (const name of ['api', 'worker']) {
+      expect(
+        Object.keys(service(name).environment ?? {}).filter((variable) => /MIGRATION_|POSTGRES/.test(variable)),
+      ).toEqual([]);
+    }
+    expect(loadSettings(service('migration').environment ?? {}).database).toMatchObject({
+      username: 'batch_service',
+      migration: { username: 'batch_migration', password: passwords.DB_MIGRATION_PASSWORD },
+    });
+    expect(service('postgres').environment).toEqual({
+      POSTGRES_DB: 'batch_service',
+      POSTGRES_USER: 'postgres',
+      POSTGRES_PASSWORD: passwords.POSTGRES_PASSWORD,
+      DB_PASSWORD: passwords.DB_PASSWORD,
+      DB_MIGRATION_PASSWORD: passwords.DB_MIGRATION_PASSWORD,
+    });
+  });
+
+  it('makes these roles, by the script, when the volume is empty', () => {
+    const mounts = new Map((service('postgres').volumes ?? []).map((volume) => volume.split(':') as [string, string]));
+    const initialization = readFileSync(resolve(project, 'scripts/compose-roles.sh'), 'utf8');
+    const roles = readFileSync(resolve(project, 'scripts/roles.sql'), 'utf8');
+    expect(mounts.get('./scripts/compose-roles.sh')).toMatch(/^\/docker-entrypoint-initdb\.d\/.+\.sh$/);
+    expect(initialization).toContain(`--file ${mounts.get('./scripts/roles.sql')}`);
+    expect(roles).toContain('\\set runtime batch_service\n');
+    expect(roles).toContain('\\set migration batch_migration\n');
+  });
+
   it.each(['api', 'worker'])('passes every variable of .env.example on to %s, but for those with a reason', (name) => {
     const marks = Object.fromEntries(documented.map((variable) => [variable, `${variable} as it was set`]));
     const environment = readCompose({ ...passwords, ...marks }).services[name]?.environment ?? {};
@@ -138,7 +169,7 @@ describe('docker-compose.yml', () => {
 
   it('keeps what has to last in named volumes', () => {
     const mounted = Object.values(compose.services).flatMap(({ volumes = [] }) =>
-      volumes.map((volume) => volume.split(':')[0]),
+      volumes.flatMap((volume) => (volume.startsWith('./') ? [] : volume.split(':')[0])),
     );
     expect(mounted.sort()).toEqual(Object.keys(compose.volumes).sort());
     expect(mounted).toEqual(['postgres-data', 'rabbitmq-data']);

@@ -9,6 +9,7 @@ const SOUND: DatabaseFacts = {
   synchronousCommit: 'on',
   sessionReplicationRole: 'origin',
   inRecovery: false,
+  superuser: false,
   unlogged: [],
 };
 const settings = testSettings({ DB_HOST: 'db', DB_USERNAME: 'writer', BATCH_ALLOWED_TARGETS: 'public.*, shop.items' });
@@ -37,6 +38,14 @@ describe('what the service says of a database at its start', () => {
     expect(describeDatabase({ ...SOUND, unlogged: [table('shop', 'cache'), table('other', 'x')] }, settings)).toEqual(
       [],
     );
+  });
+
+  it('is a warning of a superuser in production only', () => {
+    const superuser = { ...SOUND, superuser: true };
+    expect(describeDatabase(superuser, { ...settings, environment: 'production' })).toEqual([
+      expect.stringMatching(/SUPERUSER: the user "writer".*scripts\/roles\.sql.*DB_USERNAME/),
+    ]);
+    expect(describeDatabase(superuser, settings)).toEqual([]);
   });
 
   it('names five tables and counts the others', () => {

@@ -55,7 +55,7 @@ export class HealthController {
 
   @Get('live')
   @ApiOperation({
-    summary: 'Is this process of use, or would only a new one help?',
+    summary: 'Does this process work, or must it be replaced?',
     description:
       'Asks nothing but the process itself, so that no restart is made for a database or broker that is down.',
   })

@@ -88,7 +88,7 @@ export class AccessService implements OnApplicationBootstrap {
       );
     }
     const key = typeof given === 'string' ? parseApiKey(given) : undefined;
-    if (key === undefined) throw invalid('The API key has not the form bsk_<id>_<secret>');
+    if (key === undefined) throw invalid('The API key does not have the form bsk_<id>_<secret>');
     return this.verify(key);
   }
 

@@ -67,8 +67,8 @@ export class InFlightBudget {
     const share = this.limit * SHARE;
     if (taken === 0 || taken + cost <= share) return;
     throw overloaded(
-      `has requests of ${Math.floor(taken / 1024)} KiB of yours or your like in hand, a quarter of BATCH_MAX_IN_FLIGHT_KB ` +
-        `allows ${Math.floor(share / 1024)}`,
+      `is answering requests of ${Math.floor(taken / 1024)} KiB of this API key, or of callers that are not identified yet; ` +
+        `these may take a quarter of BATCH_MAX_IN_FLIGHT_KB, ${Math.floor(share / 1024)} KiB`,
     );
   }
 

@@ -13,6 +13,7 @@ import {
   tryMigrationLock,
   type SessionRow,
 } from './migrations.sql.js';
+import { grantRuntimeRights } from './runtime-rights.sql.js';
 import type { SqlStatement } from './sql.js';
 
 /** What waits for a lock on a table is waited for by everybody who wants the table after it. */
@@ -28,6 +29,7 @@ type Log = (line: string) => void;
  * Creates the schema and runs what is missing of the migrations, each in a transaction of its own, on a connection of its own, with
  * the credentials for migrations. Concurrent callers wait for one another. It promises that traffic never waits longer than two
  * seconds behind an attempt to lock a table; how long it waits itself is a setting. How long a statement runs is not limited.
+ * Where another role runs the service, that is granted what it needs.
  *
  * @returns the names of those that were missing
  * @throws MigrationFailedError
@@ -85,6 +87,7 @@ class MigrationRun {
       await this.apply('the creation of schema batch', () => this.createSchema());
       const pending = await this.executor.getPendingMigrations();
       for (const migration of pending) await this.applyMigration(migration);
+      await this.grantRights();
       return pending.map(({ name }) => name);
     } finally {
       // It ends with the session as well, for instance when that is lost.
@@ -116,18 +119,29 @@ class MigrationRun {
   private async applyMigration(migration: Migration): Promise<void> {
     this.log(`Applying migration ${migration.name}`);
     const transactional = migration.instance?.transaction !== false;
-    await this.apply(`migration ${migration.name}`, async () => {
-      if (!transactional) return void (await this.executor.executeMigration(migration));
-      await this.runner.startTransaction();
-      try {
-        await this.executor.executeMigration(migration);
-        await this.runner.commitTransaction();
-      } catch (error) {
-        // The first error says more than a rollback on a dead connection.
-        await this.runner.rollbackTransaction().catch(() => undefined);
-        throw error;
-      }
-    });
+    const execute = async (): Promise<void> => void (await this.executor.executeMigration(migration));
+    await this.apply(`migration ${migration.name}`, () => (transactional ? this.transaction(execute) : execute()));
+  }
+
+  /** Where one role migrates and another runs the service. */
+  private async grantRights(): Promise<void> {
+    const { migration, username } = this.database;
+    if (migration === undefined || migration.username === username) return;
+    await this.apply(`the grant of rights to "${username}"`, () =>
+      this.transaction(async () => void (await this.query(grantRuntimeRights(username)))),
+    );
+  }
+
+  private async transaction(work: () => Promise<void>): Promise<void> {
+    await this.runner.startTransaction();
+    try {
+      await work();
+      await this.runner.commitTransaction();
+    } catch (error) {
+      // The first error says more than a rollback on a dead connection.
+      await this.runner.rollbackTransaction().catch(() => undefined);
+      throw error;
+    }
   }
 
   /** Tries again until the deadline what does not get its locks. */

@@ -45,6 +45,8 @@ function cureOf(cause: unknown, username: string): string {
     case SQL_STATES.duplicateTable:
     case SQL_STATES.duplicateObject:
       return 'Schema batch holds something that no migration has made: remove or rename it, then migrate again';
+    case SQL_STATES.undefinedObject:
+      return 'If it is the role of DB_USERNAME that is missing, scripts/roles.sql makes it; then migrate again';
     case SQL_STATES.queryCanceled:
       return 'Somebody has cancelled the statement: migrate again';
     default:

@@ -66,6 +66,8 @@ export interface DatabaseFacts {
   synchronousCommit: string;
   sessionReplicationRole: string;
   inRecovery: boolean;
+  /** Of the role that the session acts as. */
+  superuser: boolean;
   /** Tables that a crash of the server empties. */
   unlogged: { schema: string; name: string }[];
 }
@@ -77,6 +79,7 @@ export function selectDatabaseFacts(): SqlStatement {
         pg_catalog.current_setting('synchronous_commit') as "synchronousCommit",
         pg_catalog.current_setting('session_replication_role') as "sessionReplicationRole",
         pg_catalog.pg_is_in_recovery() as "inRecovery",
+        (select rolsuper from pg_catalog.pg_roles where rolname = current_user) as superuser,
         (
           select coalesce(pg_catalog.json_agg(pg_catalog.json_build_object('schema', n.nspname, 'name', c.relname)
             order by n.nspname, c.relname), '[]')

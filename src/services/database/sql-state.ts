@@ -18,6 +18,7 @@ export const SQL_STATES = {
   invalidCatalogName: '3D000',
   insufficientPrivilege: '42501',
   undefinedColumn: '42703',
+  undefinedObject: '42704',
   undefinedTable: '42P01',
   duplicateDatabase: '42P04',
   duplicateTable: '42P07',

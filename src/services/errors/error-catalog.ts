@@ -8,7 +8,7 @@ export interface ErrorDescription {
 
 /** Every code that a request may be refused with, over REST and RPC alike. Codes not listed answer 422. */
 const REFUSALS: Readonly<Record<(typeof REFUSAL_CODES)[number], ErrorDescription>> = {
-  INVALID_REQUEST: { httpStatus: 400, title: 'The request has not the form that is expected' },
+  INVALID_REQUEST: { httpStatus: 400, title: 'The request does not have the expected form' },
   INVALID_ID: { httpStatus: 400, title: 'The id is not a UUID' },
   UNKNOWN_OPERATION_TYPE: { httpStatus: 400, title: 'There is no such operation type' },
   UNKNOWN_TARGET: { httpStatus: 422, title: 'There is no such table' },

@@ -107,7 +107,8 @@ export interface ClaimedRow extends Omit<ClaimedOperation, 'key' | 'values'> {
 
 /**
  * The next operations of these lanes in the order of execution: higher priority first, then as accepted. At most `limit`,
- * and no further than the operation that fills `maxKb`.
+ * and no further than the operation that fills `maxKb`. Where more wait, each lane has an equal part of those of one priority: however
+ * many older ones wait in another lane, an operation need not wait for them. What is taken of a lane is its beginning.
  *
  * The hints count only as long as no operation has come back with an old sequence number.
  */
@@ -125,19 +126,20 @@ export function claimOperations(
         o.conflict_key as "conflictKey", o.must_exist as "mustExist", o.retry_limit as "retryLimit", o.retry_on as "retryOn",
         p.priority, p.lane, p.attempts, p.place::text as place, p.taken >= $4::int or p.kb >= $5::int as cut
       from (
-        select p.*, sum(p.size_kb) over (order by p.priority desc, p.seq) as kb, count(*) over () as taken
+        select p.*, sum(p.size_kb) over (order by p.priority desc, p.nth, p.lane) as kb, count(*) over () as taken
         from (
           select p.*
           from batch.reentries r
           cross join unnest($3::int2[]) l(lane)
           cross join generate_series(0, ${PRIORITIES - 1}) q(priority)
           cross join lateral (
-            select p.seq, p.priority, p.lane, p.attempts, p.size_kb, p.ctid as place from batch.pending p
+            select p.seq, p.priority, p.lane, p.attempts, p.size_kb, p.ctid as place, row_number() over (order by p.seq) as nth
+            from batch.pending p
             where p.lane = l.lane and p.priority = q.priority::int2
               and p.seq > case when r.last_value = $2::int8 then ($1::int8[])[l.lane * ${PRIORITIES} + q.priority + 1] else 0 end
             order by p.seq limit $4::int
           ) p
-          order by p.priority desc, p.seq limit $4::int
+          order by p.priority desc, p.nth, p.lane limit $4::int
         ) p
       ) p
       join batch.operations o on o.seq = p.seq

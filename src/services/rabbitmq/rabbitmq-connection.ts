@@ -6,6 +6,7 @@ import type { Certificates } from '../tls/certificates.js';
 import { clientTls } from '../tls/client-tls.js';
 import { brokerHint, brokerRefusal } from '../tls/tls-refusal.js';
 import { checkBrokerVersion, UnsupportedBrokerError } from './broker-version.js';
+import { RefusedByBrokerError } from './refused-by-broker.error.js';
 import { TopologyConflictError } from './topology.js';
 import { dropUnreadableHeaders } from './unreadable-headers.js';
 
@@ -21,14 +22,6 @@ export interface RabbitmqConnectionOptions {
   onUsable?: () => void;
   /** How long `setUp` may take before it is begun anew; default 10 000. */
   setUpTimeoutMs?: number;
-}
-
-/** What no waiting cures: a wrong password, a virtual host that is unknown, a certificate. */
-export class RefusedByBrokerError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'RefusedByBrokerError';
-  }
 }
 
 /** An attempt costs little, and whoever calls or is to be notified waits for it: at most a second after the broker is back. */
@@ -127,10 +120,13 @@ export class RabbitmqConnection {
   }
 
   private async setUp(model: ChannelModel): Promise<void> {
-    let closed = false;
     this.latest = model;
+    let tellClosed: (error: Error) => void = () => undefined;
+    // Some calls of the library never end when their connection does.
+    const closed = new Promise<never>((_resolve, reject) => (tellClosed = reject));
+    closed.catch(() => undefined);
     model.once('close', () => {
-      closed = true;
+      tellClosed(new Error('The connection was closed while it was set up'));
       // The library ends its half of it and leaves the rest to the other side, which may be gone, or read what is under way much later.
       setTimeout(() => breakOff(model), CLOSE_TIMEOUT_MS).unref();
     });
@@ -141,15 +137,13 @@ export class RabbitmqConnection {
     const attempt: { broken?: string } = {};
     this.settingUp = attempt;
     try {
-      await withTimeout(setUp(model), setUpTimeoutMs);
+      await withTimeout(Promise.race([setUp(model), closed]), setUpTimeoutMs);
     } catch (error) {
       await end(model);
       throw error;
     } finally {
       this.settingUp = undefined;
     }
-    // The library listens for the end of a connection from here on only.
-    if (closed) throw new Error('The connection was closed while it was set up');
     if (attempt.broken !== undefined) throw new Error(`${attempt.broken} while the connection was set up`);
   }
 

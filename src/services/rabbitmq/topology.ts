@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Channel, ChannelModel } from 'amqplib';
 import { EVENTS_EXCHANGE } from '../../interfaces/settled-event.js';
 
@@ -95,7 +96,9 @@ async function withChannel(model: ChannelModel, work: (channel: Channel) => Prom
   // Told by the rejected call already; without a listener it would end the process.
   channel.on('error', () => undefined);
   await work(channel);
-  await channel.close();
+  // Where the connection ends meanwhile, the close is never answered.
+  const ended = once(channel, 'close');
+  await Promise.race([channel.close(), ended]);
 }
 
 const PRECONDITION_FAILED = 406;
