@@ -233,7 +233,7 @@ describe.skipIf(NO_PSQL)('the roles that scripts/roles.sql makes (needs psql)', 
     });
 
     it('make, list, encrypt anew and revoke API keys', async () => {
-      const keys = new ApiKeysService(app.app.get(DatabaseService));
+      const keys = new ApiKeysService(app.app.get(DatabaseService), 'command:test');
       const [old, current] = ['an old secret', 'the current secret'].map((secret) =>
         sealingKey(secret.padEnd(32, '.')),
       );

@@ -20,6 +20,7 @@ export const RUNTIME_RIGHTS: Readonly<Record<string, readonly string[]>> = {
   message_attempts: ['select', 'insert', 'update (attempts, last_at)', 'delete'],
   parked_notifications: ['select', 'insert', 'update', 'delete'],
   // The command `keys`.
+  audit: ['select', 'insert'],
   api_keys: ['select', 'insert', 'update (revoked_at, secret_box, secret_version)'],
   migrations: ['select'],
   // `usage`: nextval.
