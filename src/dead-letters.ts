@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import type pg from 'pg';
 import { commandActor } from './bootstrap/command-actor.js';
 import { onOneConnection } from './bootstrap/on-one-connection.js';
 import { readSettings } from './bootstrap/read-settings.js';
@@ -7,7 +8,6 @@ import { LACKS_MIGRATIONS, StartError } from './bootstrap/start-error.js';
 import { insertAudit } from './services/audit/audit.sql.js';
 import type { Settings } from './services/config/settings.js';
 import { isUndefinedTable } from './services/database/classify-failure.js';
-import type { SqlStatement } from './services/database/sql.js';
 import { sqlStateOf } from './services/database/sql-state.js';
 import { cutText } from './services/errors/cut-text.js';
 import { redactSecrets } from './services/observability/redact-url.js';
@@ -87,19 +87,17 @@ function recorded(
   work: (record: (messages: readonly ParkedMessage[]) => Promise<void>) => Promise<void>,
 ): Promise<void> {
   const actor = commandActor();
-  const entriesOf = (messages: readonly ParkedMessage[]): SqlStatement =>
-    insertAudit(
-      messages.map(({ id, messageId, code }) => ({
-        act,
-        actor,
-        subject: { kind: 'parked' as const, id },
-        // A sender may have put anything there.
-        details: { messageId: messageId === undefined ? null : redactSecrets(messageId), code },
-      })),
-    );
-  return onOneConnection(settings, (client) =>
-    work(async (messages) => void (await client.query(entriesOf(messages)))),
-  );
+  const record = async (database: pg.Client, messages: readonly ParkedMessage[]): Promise<void> => {
+    const entries = messages.map(({ id, messageId, code }) => ({
+      act,
+      actor,
+      subject: { kind: 'parked' as const, id },
+      // A sender may have put anything there.
+      details: { messageId: messageId === undefined ? null : redactSecrets(messageId), code },
+    }));
+    await database.query(insertAudit(entries));
+  };
+  return onOneConnection(settings, (database) => work((messages) => record(database, messages)));
 }
 
 async function list(parked: ParkedMessages, queue: string, limit: number): Promise<void> {

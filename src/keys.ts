@@ -12,7 +12,7 @@ import { sealingKey, type SealingKey } from './services/access/sealed-hash.js';
 import { describeUnreadable } from './services/access/unreadable-keys.js';
 import type { Settings } from './services/config/settings.js';
 import { isUndefinedTable } from './services/database/classify-failure.js';
-import type { SqlResult, SqlStatement } from './services/database/sql.js';
+import type { SqlStatement } from './services/database/sql.js';
 import { sqlStateOf } from './services/database/sql-state.js';
 
 // `node dist/keys.js create|list|revoke|rotate`: the keys of the callers of REST and of RPC over TCP. What a program may want is on stdout
@@ -34,7 +34,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 function keysOn(client: pg.Client): ApiKeysService {
-  const query = async <Row>(statement: SqlStatement): Promise<SqlResult<Row>> => {
+  const query = async <Row>(statement: SqlStatement) => {
     const { rows, rowCount, command } = await client.query(statement);
     return { rows: rows as Row[], rowCount, command };
   };

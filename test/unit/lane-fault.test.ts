@@ -81,6 +81,8 @@ describe('what is noted of a lane that stands still', () => {
   it('holds no more than 2000 characters of a message', () => {
     const message = `${'x'.repeat(1998)}😀`;
     expect(toLaneFault(operation, new Error(message)).message).toBe(message);
-    expect(toLaneFault(operation, new Error(`${message}y`)).message).toBe(`${'x'.repeat(1998)}😀...[1 more characters]`);
+    expect(toLaneFault(operation, new Error(`${message}y`)).message).toBe(
+      `${'x'.repeat(1998)}😀...[1 more characters]`,
+    );
   });
 });
