@@ -1,5 +1,5 @@
 import { isLockNotAvailable } from '../database/classify-failure.js';
-import type { SqlDatabase } from '../database/sql.js';
+import type { SqlClient } from '../database/sql.js';
 import { selectCheckExpressions, type CheckExpressionRow } from './tables.sql.js';
 
 /** Callers and chunks wait for it, also those of other tables. */
@@ -16,7 +16,7 @@ export type CheckExpressions = ReadonlyMap<number, string>;
  *
  * @param oids of tables
  */
-export async function readCheckExpressions(database: SqlDatabase, oids: readonly number[]): Promise<CheckExpressions> {
+export async function readCheckExpressions(database: SqlClient, oids: readonly number[]): Promise<CheckExpressions> {
   if (oids.length === 0) return new Map();
   const together = await readUnlocked(database, oids);
   if (together !== undefined) return together;
@@ -29,13 +29,10 @@ export async function readCheckExpressions(database: SqlDatabase, oids: readonly
 }
 
 /** Undefined: one of the tables is locked. */
-async function readUnlocked(database: SqlDatabase, oids: readonly number[]): Promise<CheckExpressions | undefined> {
+async function readUnlocked(database: SqlClient, oids: readonly number[]): Promise<CheckExpressions | undefined> {
   try {
-    return await database.transaction(async (tx) => {
-      await tx.query({ text: `set local lock_timeout = ${LOCK_TIMEOUT_MS}` });
-      const { rows } = await tx.query<CheckExpressionRow>(selectCheckExpressions(oids));
-      return new Map(rows.map(({ oid, expression }) => [oid, expression]));
-    });
+    const { rows } = await database.query<CheckExpressionRow>(selectCheckExpressions(oids, LOCK_TIMEOUT_MS));
+    return new Map(rows.flatMap(({ oid, expression }) => (expression === null ? [] : [[oid, expression]])));
   } catch (error) {
     if (isLockNotAvailable(error)) return undefined;
     throw error;

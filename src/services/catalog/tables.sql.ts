@@ -34,8 +34,8 @@ export interface CheckRow {
 
 export interface CheckExpressionRow {
   oid: number;
-  /** As `pg_get_expr` writes it. */
-  expression: string;
+  /** As `pg_get_expr` writes it; null when the table has just gone. */
+  expression: string | null;
 }
 
 export interface UniqueKeyRow {
@@ -70,18 +70,18 @@ export function selectTables(oids: readonly number[]): SqlStatement {
   return { text: TABLES, values: [oids] };
 }
 
-/** What the checks of these tables say. PostgreSQL locks each table for it, as it does for whoever reads its rows. */
-export function selectCheckExpressions(oids: readonly number[]): SqlStatement {
+/**
+ * What the checks of these tables say. PostgreSQL locks each table for it, as it does for whoever reads its rows; a lock is waited for no
+ * longer than `lockTimeoutMs`. The setting holds from its evaluation on, which comes before the join has a row to be told of.
+ */
+export function selectCheckExpressions(oids: readonly number[], lockTimeoutMs: number): SqlStatement {
   return {
     text: `
-      select k.oid, k.expression
-      from (
-        select con.oid::int8::float8 as oid, pg_get_expr(con.conbin, con.conrelid) as expression
-        from pg_catalog.pg_constraint con
-        where con.conrelid = any($1::oid[]) and con.contype = 'c'
-      ) k
-      where k.expression is not null`,
-    values: [oids],
+      with bounded as materialized (select set_config('lock_timeout', $2::text, true))
+      select con.oid::int8::float8 as oid, pg_get_expr(con.conbin, con.conrelid) as expression
+      from bounded cross join pg_catalog.pg_constraint con
+      where con.conrelid = any($1::oid[]) and con.contype = 'c'`,
+    values: [oids, String(lockTimeoutMs)],
   };
 }
 
