@@ -2,10 +2,10 @@ import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /**
- * Files of integration and e2e at the same time. They wait more than they compute, for servers and for processes, so one more
+ * Files of integration and e2e at the same time. They wait more than they compute, for servers and for processes, so two more
  * than the processors; a few only, since they share one server whose connections are limited.
  */
-const FILES_AT_ONCE = Math.min(availableParallelism() + 1, 6);
+const FILES_AT_ONCE = Math.min(availableParallelism() + 2, 6);
 
 const SERVICES = 'test/support/global-setup.ts';
 const BUILD = 'test/support/build-setup.ts';

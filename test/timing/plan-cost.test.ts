@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { planOperations } from '../../src/services/planner/plan-operations.js';
-import { HOSTILE_CHUNKS, HOSTILE_MIXTURES, type HostileChunk } from './support/hostile-chunks.js';
+import { HOSTILE_CHUNKS, HOSTILE_MIXTURES, type HostileChunk } from '../unit/support/hostile-chunks.js';
 
 const SIZE = 1000;
 const TRIES = 3;
