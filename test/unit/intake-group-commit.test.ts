@@ -92,6 +92,43 @@ describe('GroupCommit', () => {
     expect(groups).toEqual([[1, 2, 3], [4, 5], [6], [7], [8]]);
   });
 
+  it('keeps what has the same order in order, however little of it a flush takes', async () => {
+    const groups: number[][] = [];
+    const group = new GroupCommit<number, number>(
+      (taken) => {
+        groups.push(taken);
+        return Promise.resolve(taken);
+      },
+      { items: 2, bytes: 1000 },
+    );
+    const order = {};
+    const answers = [group.submit(items(1, 2, 3, 4, 5), order), group.submit(items(10)), group.submit(items(6), order)];
+    expect(await Promise.all(answers)).toEqual([[1, 2, 3, 4, 5], [10], [6]]);
+    expect(groups).toEqual([[1, 10], [2, 3], [4, 5], [6]]);
+  });
+
+  it('takes no longer for a caller with one item while others have thousands', async () => {
+    const { groups, commit, turn, open } = gatedCommit();
+    const group = new GroupCommit<number, number>(commit, LIMITS);
+    const many = Array.from({ length: 1000 }, (_, n) => n + 1);
+    const waiting = [group.submit(items(...many)), group.submit(items(...many))];
+    await turn();
+    await turn();
+    const single = group.submit(items(-1));
+    open();
+    await turn();
+    expect(groups[1]).toContain(-1);
+    expect(groups[1]).toHaveLength(100);
+    open();
+    expect(await single).toEqual([-10]);
+    for (let flush = 0; flush < 30; flush += 1) {
+      open();
+      await turn();
+    }
+    const expected = many.map((item) => item * 10);
+    expect(await Promise.all(waiting)).toEqual([expected, expected]);
+  });
+
   it('starts anew when nothing was left', async () => {
     const { groups, commit, turn, open } = gatedCommit();
     const group = new GroupCommit<number, number>(commit, { items: 1, bytes: 100 });

@@ -14,6 +14,7 @@ const NEVER_GATHER: GatherLimits = { callers: Infinity, items: 0, bytes: 0, ms: 
 
 /** Items that were handed over together; a flush may take a part of them. */
 interface Waiting<Item, Answer> {
+  order: unknown;
   items: readonly Sized<Item>[];
   /** How many of them a flush has taken. */
   taken: number;
@@ -26,15 +27,23 @@ interface Sized<Item> {
   bytes: number;
 }
 
+/** What a flush takes. */
+interface Group<Item, Answer> {
+  items: Item[];
+  bytes: number;
+  parts: { submission: Waiting<Item, Answer>; count: number }[];
+}
+
 /**
  * Lets many callers share one write. What gathers while a flush is under way goes into the next one, so the groups grow
  * with the load by themselves; with many callers a flush waits a moment for those who were just answered (see `Gathering`).
- * Items are committed in the order in which they were handed over: one queue, and one flush at a time — two at once could
- * overtake each other in the database.
+ * Items of one order are committed in the order in which they were handed over: there is one flush at a time, since two at once
+ * could overtake each other in the database. Where more waits than a flush may take, each order gets an equal part of it first: a
+ * caller with one item does not wait for the ten thousand of another.
  */
 export class GroupCommit<Item, Answer> {
   private readonly gathering: Gathering;
-  private readonly waiting: Waiting<Item, Answer>[] = [];
+  private waiting: Waiting<Item, Answer>[] = [];
   private waitingItems = 0;
   private waitingBytes = 0;
   private flushing: Promise<void> | undefined;
@@ -58,11 +67,15 @@ export class GroupCommit<Item, Answer> {
     return this.waitingItems + items.length <= this.waitingLimits.items && bytes <= this.waitingLimits.bytes;
   }
 
-  /** The items stay together and in order. */
-  submit(items: readonly Sized<Item>[]): Promise<Answer[]> {
+  /**
+   * The items stay in order.
+   *
+   * @param order what is handed over with the same one is committed in the order of the calls; undefined: with nothing else
+   */
+  submit(items: readonly Sized<Item>[], order?: unknown): Promise<Answer[]> {
     if (items.length === 0) return Promise.resolve([]);
     const submitted = new Promise<Answer[]>((resolve) => {
-      this.waiting.push({ items, taken: 0, answers: [], resolve });
+      this.waiting.push({ order, items, taken: 0, answers: [], resolve });
     });
     this.waitingItems += items.length;
     for (const { bytes } of items) this.waitingBytes += bytes;
@@ -87,8 +100,8 @@ export class GroupCommit<Item, Answer> {
 
   private async flush(): Promise<void> {
     const startedAt = performance.now();
-    const { group, parts } = this.takeGroup();
-    const answers = await this.commit(group);
+    const { items, parts } = this.takeGroup();
+    const answers = await this.commit(items);
     let answered = 0;
     let next = 0;
     for (const { submission, count } of parts) {
@@ -102,26 +115,56 @@ export class GroupCommit<Item, Answer> {
     this.gathering.begin(answered + this.waiting.length, performance.now() - startedAt);
   }
 
-  private takeGroup(): { group: Item[]; parts: { submission: Waiting<Item, Answer>; count: number }[] } {
-    const group: Item[] = [];
-    const parts: { submission: Waiting<Item, Answer>; count: number }[] = [];
-    let bytes = 0;
-    let through = 0;
-    for (const submission of this.waiting) {
-      const { taken, items } = submission;
-      for (let next = items[taken]; next !== undefined; next = items[submission.taken]) {
-        if (group.length > 0 && (group.length >= this.limits.items || bytes + next.bytes > this.limits.bytes)) break;
-        bytes += next.bytes;
-        group.push(next.item);
-        submission.taken += 1;
-      }
-      if (submission.taken > taken) parts.push({ submission, count: submission.taken - taken });
-      if (submission.taken < items.length) break;
-      through += 1;
+  private takeGroup(): Group<Item, Answer> {
+    const group: Group<Item, Answer> = { items: [], bytes: 0, parts: [] };
+    const { items, bytes } = this.limits;
+    const fitsWhole = this.waitingItems <= items && this.waitingBytes <= bytes;
+    const queues = fitsWhole ? [this.waiting] : byOrder(this.waiting);
+    // Those who have much in hand take what the others leave.
+    const share = { items: Math.ceil(items / queues.length), bytes: bytes / queues.length };
+    for (const queue of queues) take(queue, group, share, this.limits);
+    for (const queue of queues) take(queue, group, this.limits, this.limits);
+    this.waiting = this.waiting.filter((submission) => submission.taken < submission.items.length);
+    this.waitingItems -= group.items.length;
+    this.waitingBytes -= group.bytes;
+    return group;
+  }
+}
+
+/** The submissions of each order; one without an order stands alone. */
+function byOrder<Item, Answer>(waiting: readonly Waiting<Item, Answer>[]): Waiting<Item, Answer>[][] {
+  const queues = new Map<unknown, Waiting<Item, Answer>[]>();
+  for (const submission of waiting) {
+    const { order = submission } = submission;
+    const queue = queues.get(order);
+    if (queue === undefined) queues.set(order, [submission]);
+    else queue.push(submission);
+  }
+  return [...queues.values()];
+}
+
+/** Takes of a queue from its beginning, as far as its share and the limits of the group go. */
+function take<Item, Answer>(
+  queue: readonly Waiting<Item, Answer>[],
+  group: Group<Item, Answer>,
+  share: FlushLimits,
+  limits: FlushLimits,
+): void {
+  const left = {
+    items: Math.min(share.items, limits.items - group.items.length),
+    bytes: Math.min(share.bytes, limits.bytes - group.bytes),
+  };
+  for (const submission of queue) {
+    const { items, taken } = submission;
+    for (let next = items[taken]; next !== undefined; next = items[submission.taken]) {
+      if (group.items.length > 0 && (left.items < 1 || left.bytes < next.bytes)) break;
+      group.items.push(next.item);
+      group.bytes += next.bytes;
+      left.items -= 1;
+      left.bytes -= next.bytes;
+      submission.taken += 1;
     }
-    this.waiting.splice(0, through);
-    this.waitingItems -= group.length;
-    this.waitingBytes -= bytes;
-    return { group, parts };
+    if (submission.taken > taken) group.parts.push({ submission, count: submission.taken - taken });
+    if (submission.taken < items.length) return;
   }
 }

@@ -32,6 +32,7 @@ import { NearestNames } from './nearest-names.js';
 import { parseRequest, type ParsedRequest } from './parse-request.js';
 import { ExactJson } from '../values/exact-json.js';
 import type { PipelinePlace } from './submission-pipeline.js';
+import { Turns } from './turns.js';
 
 const UNAVAILABLE: readonly ErrorCode[] = ['SERVICE_UNAVAILABLE', 'LANE_BUSY'];
 
@@ -49,10 +50,13 @@ interface Submission {
 type Tables = ReadonlyMap<string, Table | ServiceError>;
 type Check = (submission: Submission, table: Table) => NewOperation | ServiceError;
 
+/** The order of all callers without a key. */
+const WITHOUT_KEY = 'callers without a key';
+
 /** A statement of this many operations still takes well under a tenth of a second. */
-const FLUSH_LIMITS = { items: 5000, bytes: 8 * 1024 * 1024 };
-/** Ten flushes: who would wait behind more is better told to come back. */
-const WAITING_LIMITS = { items: 10 * FLUSH_LIMITS.items, bytes: 10 * FLUSH_LIMITS.bytes };
+const FLUSH_LIMITS = { items: 2000, bytes: 2 * 1024 * 1024 };
+/** A few seconds of work: who would wait behind more is better told to come back. */
+const WAITING_LIMITS = { items: 50_000, bytes: 80 * 1024 * 1024 };
 
 /** Who is to blame for a failure to store operations. */
 const BLAME = {
@@ -70,7 +74,8 @@ const GATHER_LIMITS = { callers: 5, items: 100, bytes: 128 * 1024, ms: 10 };
 /**
  * Takes operations in: checks their form, checks them against their tables, and stores them, those of many callers in
  * one statement. It promises that an accepted operation is durable, that a refused one left nothing behind and spoiled
- * no other, and that operations are stored in the order in which they were handed over. Executing them is the poller's.
+ * no other, and that the operations of a caller are stored in the order in which they were handed over: those of an API key, those
+ * of the messages of a channel, and those of all callers without a key. Executing them is the poller's.
  */
 @Injectable()
 export class IntakeService implements BeforeApplicationShutdown {
@@ -81,6 +86,7 @@ export class IntakeService implements BeforeApplicationShutdown {
     WAITING_LIMITS,
     GATHER_LIMITS,
   );
+  private readonly turns = new Turns();
   private readonly underWay = new Set<Promise<Answer[]>>();
 
   constructor(
@@ -149,17 +155,25 @@ export class IntakeService implements BeforeApplicationShutdown {
   }
 
   private async takeIn(requests: readonly unknown[], access: Access, place?: PipelinePlace): Promise<Answer[]> {
-    const conclude = await this.enter(requests, access);
-    let answers: Answer[] = [];
+    const order = place?.order ?? callerName(access) ?? WITHOUT_KEY;
+    const turn = this.turns.take(order);
     try {
-      const { parsed, submissions } = await this.parse(requests, access, place);
-      const stored = this.store(submissions);
-      place?.submitted();
-      answers = interleave(parsed, await stored);
-      for (const answer of answers) if (answer instanceof ServiceError) this.metrics.recordRefused(answer.code);
-      return answers;
+      const conclude = await this.enter(requests, access);
+      let answers: Answer[] = [];
+      try {
+        const { parsed, submissions } = await this.parse(requests, access, place);
+        await turn.begun;
+        const stored = this.store(submissions, order);
+        turn.end();
+        place?.submitted();
+        answers = interleave(parsed, await stored);
+        for (const answer of answers) if (answer instanceof ServiceError) this.metrics.recordRefused(answer.code);
+        return answers;
+      } finally {
+        conclude(answers.map(isCreated));
+      }
     } finally {
-      conclude(answers.map(isCreated));
+      turn.end();
     }
   }
 
@@ -173,9 +187,9 @@ export class IntakeService implements BeforeApplicationShutdown {
     }
   }
 
-  private store(submissions: readonly Submission[]): Promise<Answer[]> {
+  private store(submissions: readonly Submission[], order: unknown): Promise<Answer[]> {
     const items = submissions.map((item) => ({ item, bytes: item.operation.bytes }));
-    if (this.group.hasRoomFor(items)) return this.group.submit(items);
+    if (this.group.hasRoomFor(items)) return this.group.submit(items, order);
     const error = overloaded('has as many operations at hand as it can store at once');
     this.metrics.recordRefused(error.code, submissions.length);
     throw error;

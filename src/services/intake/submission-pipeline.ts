@@ -48,6 +48,11 @@ export class PipelinePlace {
     return this.wasBegun;
   }
 
+  /** What has the same one is stored in the order of its submission. */
+  get order(): object {
+    return this.pipeline;
+  }
+
   submitted(): void {
     this.options.onSubmitted?.();
   }
