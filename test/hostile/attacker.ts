@@ -11,7 +11,9 @@ import { overRabbitmq, overRest, overTcp, type Way } from './ways.js';
 export interface AttackerOrder {
   seed: number;
   restUrl: string;
+  restKey: string;
   tcpPort: number;
+  tcpKey: string;
   rpcUrl: string;
   queue: string;
 }
@@ -29,9 +31,9 @@ async function attack(order: AttackerOrder): Promise<void> {
   const random = seededRandom(order.seed);
   const attacks = Array.from({ length: SETS }, () => makeAttacks(random)).flat();
   const ways = [
-    overRest(order.restUrl),
+    overRest(order.restUrl, order.restKey),
     await overRabbitmq(order.rpcUrl, order.queue),
-    await overTcp(order.tcpPort),
+    await overTcp(order.tcpPort, order.tcpKey),
   ] as const;
   process.send?.('ready');
   await once(process, 'message');

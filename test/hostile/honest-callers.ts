@@ -5,7 +5,9 @@ import type { ICreateBatchOperationRequest } from '../../src/interfaces/operatio
 
 export interface HonestAddresses {
   restUrl: string;
+  restKey: string;
   tcpPort: number;
+  tcpKey: string;
   rpcUrl: string;
   queue: string;
 }
@@ -33,12 +35,12 @@ const CALLERS_OF_A_WAY = 2;
 const PAUSE_MS = 20;
 const TIMEOUT_MS = 30_000;
 
-export function honestCallers({ restUrl, tcpPort, rpcUrl, queue }: HonestAddresses): HonestCallers {
+export function honestCallers({ restUrl, restKey, tcpPort, tcpKey, rpcUrl, queue }: HonestAddresses): HonestCallers {
   const attempt = { timeoutMs: TIMEOUT_MS, retries: 0, source: SOURCE };
   const rabbitmq = new BatchServiceClient({ transport: 'rmq', url: rpcUrl, queue, ...attempt });
-  const tcp = new BatchServiceClient({ transport: 'tcp', port: tcpPort, ...attempt });
+  const tcp = new BatchServiceClient({ transport: 'tcp', port: tcpPort, apiKey: tcpKey, ...attempt });
   const ways: Record<HonestWay, (operation: ICreateBatchOperationRequest) => Promise<unknown>> = {
-    rest: (operation) => post(restUrl, { ...operation, source: SOURCE }),
+    rest: (operation) => post(restUrl, restKey, { ...operation, source: SOURCE }),
     rabbitmq: (operation) => rabbitmq.createOperation(operation),
     tcp: (operation) => tcp.createOperation(operation),
   };
@@ -87,10 +89,10 @@ function operationOf(n: number): ICreateBatchOperationRequest & { id: string } {
     : { id, operationType: 'increment', target: 'counters', key: { id: 1 + (n % 10) }, values: { n: 1 } };
 }
 
-async function post(restUrl: string, operation: object): Promise<void> {
+async function post(restUrl: string, apiKey: string, operation: object): Promise<void> {
   const response = await fetch(`${restUrl}/api/v1/operations`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', 'x-api-key': apiKey },
     body: JSON.stringify(operation),
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });

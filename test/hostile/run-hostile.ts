@@ -9,8 +9,9 @@ import { startServiceProcess, type ServiceProcess } from '../support/service-pro
 import { clientOptions, databaseEnvironment, type DatabaseConnection } from '../support/test-databases.js';
 import type { TestEnvironment } from '../support/test-settings.js';
 import { uniqueName } from '../support/unique-name.js';
+import { createTestKey, KEYS_REQUIRED } from '../support/api-keys.js';
 import type { AttackerOrder, AttackerReport } from './attacker.js';
-import { honestCallers, type HonestTally } from './honest-callers.js';
+import { honestCallers, type HonestAddresses, type HonestTally } from './honest-callers.js';
 import { judgeHostile, type Claim } from './judge-hostile.js';
 import { probeHealth } from './probe-health.js';
 import { CREATE_TABLES } from './tables.sql.js';
@@ -37,6 +38,8 @@ const COMPLETED_WITHIN_MS = 60_000;
 interface Stage {
   processes: Record<string, ServiceProcess>;
   healthUrls: Record<string, string>;
+  /** The honest callers and the attacker have API keys of their own. */
+  honest: HonestAddresses;
   order: AttackerOrder;
 }
 
@@ -48,7 +51,7 @@ export async function runHostile(options: HostileOptions): Promise<Claim[]> {
   const { databases, seconds, quietSeconds, say } = options;
   for (const database of databases) await onDatabase(database, (client) => client.query(CREATE_TABLES));
   const stage = await startService(options);
-  const callers = honestCallers(stage.order);
+  const callers = honestCallers(stage.honest);
   const attacker = fork(join(import.meta.dirname, 'attacker.ts'), { execArgv: ['--import', 'tsx'] });
   try {
     attacker.send(stage.order);
@@ -86,6 +89,7 @@ async function startService({ seed, databases, rpcUrl, dist }: HostileOptions): 
   const [withBroker, withTcp] = databases.map((database): TestEnvironment => ({
     NODE_ENV: 'test',
     LOG_LEVEL: 'info',
+    ...KEYS_REQUIRED,
     ...databaseEnvironment(database),
   }));
   const broker = { ...withBroker, BATCH_SERVICE_RMQ_URL: rpcUrl, BATCH_SERVICE_RMQ_QUEUE: queue };
@@ -104,11 +108,21 @@ async function startService({ seed, databases, rpcUrl, dist }: HostileOptions): 
     await processes[name].up();
   }
   const url = (port: number): string => `http://127.0.0.1:${port}`;
+  const addresses = { restUrl: url(apiPort), tcpPort, rpcUrl, queue };
+  const [honestKeys, hostileKeys] = [await keysFor(databases), await keysFor(databases)];
   return {
     processes,
     healthUrls: { api: url(apiPort), worker: url(workerPort), 'api and worker in one': url(allPort) },
-    order: { seed, restUrl: url(apiPort), tcpPort, rpcUrl, queue },
+    honest: { ...addresses, ...honestKeys },
+    order: { seed, ...addresses, ...hostileKeys },
   };
+}
+
+async function keysFor(databases: HostileOptions['databases']): Promise<{ restKey: string; tcpKey: string }> {
+  const [restKey, tcpKey] = await Promise.all(
+    databases.map((database) => onDatabase(database, (client) => createTestKey(client, ['read', 'write']))),
+  );
+  return { restKey: restKey!, tcpKey: tcpKey! };
 }
 
 /** Nobody stops a process before this is asked. */

@@ -26,13 +26,12 @@ const PATTERNS: Record<Demand, string> = {
   get: RPC_PATTERNS.getOperation,
 };
 
-export function overRest(url: string): Way {
+export function overRest(url: string, apiKey: string): Way {
   const operations = `${url}/api/v1/operations`;
   const request = async (path: string, options: RequestInit): Promise<string> => {
-    const response = await fetch(`${operations}${path}`, {
-      ...options,
-      signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
-    });
+    const headers = { 'x-api-key': apiKey, ...options.headers };
+    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const response = await fetch(`${operations}${path}`, { ...options, headers, signal });
     const answer = await response.text();
     return response.ok ? 'answered' : (codeIn(answer) ?? `HTTP ${response.status}`);
   };
@@ -41,7 +40,7 @@ export function overRest(url: string): Way {
     () => request(`/${'%41'.repeat(4000)}`, {}),
     () => request(`?${'target=a&'.repeat(1500)}`, {}),
     () => request(`?source=${'://'.repeat(4000)}`, {}),
-    () => request('', { headers: { 'x-request-id': 'x'.repeat(8000), authorization: `Bearer ${'a.'.repeat(3000)}` } }),
+    () => request('', { headers: { 'x-request-id': 'x'.repeat(8000), cookie: 'a.'.repeat(3000) } }),
     () => request(`/${NOBODY}`, { method: 'DELETE' }),
     async () => {
       const many = Array.from({ length: 40 }, () => request(`/${NOBODY}?wait=200`, {}));
@@ -99,7 +98,7 @@ export async function overRabbitmq(url: string, queue: string): Promise<Way> {
   };
 }
 
-export async function overTcp(port: number): Promise<Way> {
+export async function overTcp(port: number, apiKey: string): Promise<Way> {
   let socket: Socket | undefined;
   const open = async (): Promise<Socket> => {
     if (socket !== undefined && !socket.destroyed) return socket;
@@ -125,7 +124,7 @@ export async function overTcp(port: number): Promise<Way> {
   };
   const call = async (attack: Attack): Promise<string> => {
     const connection = await open();
-    const text = packetOf(attack, randomUUID());
+    const text = packetOf(attack, randomUUID(), apiKey);
     connection.write(`${text.length}#${text}`);
     return codeIn(await withDeadline(answerOn(connection))) ?? 'answered';
   };
@@ -157,11 +156,9 @@ function answerOn(socket: Socket): Promise<string> {
   });
 }
 
-function packetOf({ demand, body }: Attack, id?: string): string {
-  const pattern = JSON.stringify(PATTERNS[demand]);
-  return id === undefined
-    ? `{"pattern":${pattern},"data":${body}}`
-    : `{"pattern":${pattern},"id":"${id}","data":${body}}`;
+function packetOf({ demand, body }: Attack, id?: string, apiKey?: string): string {
+  const head = JSON.stringify({ pattern: PATTERNS[demand], id, apiKey });
+  return `${head.slice(0, -1)},"data":${body}}`;
 }
 
 function codeIn(answer: string): string | undefined {

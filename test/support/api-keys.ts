@@ -22,7 +22,7 @@ export interface TestKeyOptions {
 
 /** A key of its own for a test, as the command makes them. */
 export async function createTestKey(
-  client: pg.Pool,
+  client: Pick<pg.Pool | pg.Client, 'query'>,
   scopes: readonly Scope[],
   { targets, sources, state = 'active' }: TestKeyOptions = {},
 ): Promise<string> {
