@@ -101,7 +101,7 @@ describe('the bench', () => {
 
   it('writes its figures and plots, and nothing of whose machine it was', async () => {
     const files = (await readdir(out)).sort();
-    expect(files).toEqual(['apply.svg', 'cost.svg', 'latest.json']);
+    expect(files).toEqual(['apply.svg', 'cost.svg', 'figures.md', 'latest.json']);
     for (const name of files.filter((each) => each.endsWith('.svg'))) {
       expect(rootOfXml(await readFile(join(out, name), 'utf8')), name).toBe('svg');
     }
