@@ -57,6 +57,7 @@ where relnamespace = 'batch'::regnamespace and relkind in ('r', 'p', 'v', 'S')
     where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i')
       and c.relkind = 'S'
   ) \gexec
+select format('alter function %s owner to %I', oid::regprocedure, :'owner') from pg_proc where pronamespace = 'batch'::regnamespace \gexec
 alter schema batch owner to :"owner";
 grant usage on schema batch to :"runtime";
 

@@ -13,8 +13,14 @@ const UNREADABLE: readonly ErrorCode[] = ['MALFORMED_MESSAGE', 'UNKNOWN_PATTERN'
 const NOT_BEGUN: readonly ErrorCode[] = ['SHUTTING_DOWN', 'QUEUE_FULL', 'OVERLOADED', 'LANE_BUSY'];
 
 /** Whether the next message would meet the same, until it has passed. */
-export function isPassing({ code }: IServiceError): boolean {
-  return code === 'SERVICE_UNAVAILABLE' || NOT_BEGUN.includes(code);
+export function isPassing(error: IServiceError): boolean {
+  const { code } = error;
+  return code === 'SERVICE_UNAVAILABLE' || (NOT_BEGUN.includes(code) && !isForYears(error));
+}
+
+/** What is scheduled may wait for years. An event that waits for it would hold up all events behind it as long. */
+function isForYears({ code, details }: IServiceError): boolean {
+  return code === 'QUEUE_FULL' && (details as { backlog?: unknown } | undefined)?.backlog === 'scheduled';
 }
 
 /**
@@ -29,6 +35,7 @@ export function concludeDelivery(
   if (error === undefined) return 'acknowledge';
   if (UNREADABLE.includes(error.code)) return 'park';
   if (answered) return 'acknowledge';
+  if (isForYears(error)) return 'park';
   if (NOT_BEGUN.includes(error.code)) return 'retry';
   return error.code === 'SERVICE_UNAVAILABLE' && repeatable ? 'retry' : 'park';
 }

@@ -96,8 +96,9 @@ export class MessageLine {
     const apart = this.isApart(head);
     if (head === undefined && !apart && this.held === undefined) return this.change();
     if (this.underWay > 0 && (head === undefined || apart || this.needsQuiet(head))) return this.change();
-    if (this.held !== undefined && this.held.retryAt > performance.now()) return this.pause(this.held.retryAt);
+    // Before any pause: a process that ends while it waits has ended none of them.
     if (apart) return this.suspects.conclude();
+    if (this.held !== undefined && this.held.retryAt > performance.now()) return this.pause(this.held.retryAt);
     if (head === undefined) return this.release();
     if (head.suspect) return this.beginSuspects();
     return this.begin(this.waiting.shift()!);
@@ -138,7 +139,11 @@ export class MessageLine {
     this.underWay += 1;
     const { fault, again } = await entry.message.execute(place);
     this.underWay -= 1;
-    if (again === true) this.putBack(entry);
+    if (again === true) {
+      // It has ended well, so this attempt does not count: the next one is recorded anew.
+      entry.suspect = entry.message.fingerprint !== undefined;
+      this.putBack(entry);
+    }
     if (fault !== undefined) this.hold(fault);
     // What was begun before the fault makes room: the next attempt need not wait.
     else if (this.held !== undefined) this.held.retryAt = 0;
@@ -188,7 +193,6 @@ export class MessageLine {
     try {
       const count = await this.suspects.begin(fingerprints);
       for (const entry of entries.slice(0, count)) entry.suspect = false;
-      this.release();
       if (count > 0) return;
     } catch (error) {
       this.logger.warn(`What was delivered before waits: ${(error as Error).message}`);

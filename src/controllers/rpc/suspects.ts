@@ -21,6 +21,8 @@ export interface AttemptLog {
 export class Suspects {
   private readonly logger = new Logger('RPC');
   private begun: readonly string[] = [];
+  /** Their attempts have ended, which could not be recorded yet. */
+  private ended: readonly string[] = [];
 
   constructor(private readonly log: AttemptLog) {}
 
@@ -34,6 +36,10 @@ export class Suspects {
    * @throws what the database throws; none may be begun then
    */
   async begin(fingerprints: readonly string[]): Promise<number> {
+    if (this.ended.length > 0) {
+      await this.log.conclude(this.ended);
+      this.ended = [];
+    }
     const first = fingerprints.slice(0, AT_ONCE);
     const attempts = await this.log.count(first);
     const count = chooseSuspects(first.map((fingerprint) => attempts.get(fingerprint) ?? 0));
@@ -53,6 +59,7 @@ export class Suspects {
   /** A record that is left behind makes its message one that is begun alone, if it ever comes again. */
   async forget(fingerprints: readonly string[]): Promise<void> {
     await this.log.conclude(fingerprints).catch((error: unknown) => {
+      this.ended = [...this.ended, ...fingerprints];
       this.logger.warn(`The records of ${fingerprints.length} messages were not deleted: ${(error as Error).message}`);
     });
   }

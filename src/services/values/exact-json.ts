@@ -43,7 +43,8 @@ export function stringifyJson(value: unknown): string {
 function write(value: unknown): string {
   if (value instanceof ExactJson) return value.text;
   if (Array.isArray(value)) return `[${value.map((element) => write(element ?? null)).join(',')}]`;
-  if (typeof value !== 'object' || value === null || 'toJSON' in value) return JSON.stringify(value);
+  if (typeof value !== 'object' || value === null || (value as { toJSON?: unknown }).toJSON instanceof Function)
+    return JSON.stringify(value);
   const members = Object.entries(value).filter(([, member]) => member !== undefined);
   return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${write(member)}`).join(',')}}`;
 }

@@ -41,6 +41,18 @@ describe('concludeDelivery', () => {
   });
 });
 
+describe('an event that is to be executed later', () => {
+  it('is parked when too many are scheduled: it might hold up the others for years', () => {
+    const full = { ...error('QUEUE_FULL'), details: { backlog: 'scheduled', retryAfterMs: 1000 } };
+    expect(isPassing(full)).toBe(false);
+    expect(concludeDelivery(full, { answered: false, repeatable: true })).toBe('park');
+    expect(concludeDelivery(full, { answered: true, repeatable: true })).toBe('acknowledge');
+    const pending = { ...full, details: { backlog: 'pending' } };
+    expect(isPassing(pending)).toBe(true);
+    expect(concludeDelivery(pending, { answered: false, repeatable: true })).toBe('retry');
+  });
+});
+
 describe('isPassing', () => {
   it.each<[code: ErrorCode, passing: boolean]>([
     ['SERVICE_UNAVAILABLE', true],

@@ -292,6 +292,41 @@ describe('a line of messages', () => {
       expect(await recorded('a', 'b')).toEqual([0, 0]);
     });
 
+    it('are given up for no fault of the service, however often processes end while they wait', async () => {
+      for (let process = 0; process < 3; process += 1) {
+        back('a');
+        for (let attempt = 0; attempt < 3; attempt += 1) {
+          await settle();
+          await end('a', AGAIN);
+          expect(await recorded('a')).toEqual([0]);
+          await vi.advanceTimersByTimeAsync(500);
+        }
+        await end('a', AGAIN);
+        // It ends without a word.
+        const { conclude } = attempts;
+        attempts.conclude = () => Promise.reject(new Error('killed'));
+        await line.end();
+        attempts.conclude = conclude;
+        line = new MessageLine(attempts);
+      }
+      expect(told).not.toContain('a given up');
+    });
+
+    it('are given up for no outage in which their ends cannot be recorded', async () => {
+      const conclude = attempts.conclude.bind(attempts);
+      back('a');
+      await settle();
+      for (let outage = 0; outage < 3; outage += 1) {
+        attempts.conclude = () => Promise.reject(new Error('the database is away'));
+        await end('a', AGAIN);
+        await vi.advanceTimersByTimeAsync(500);
+        attempts.conclude = conclude;
+        await vi.advanceTimersByTimeAsync(500);
+      }
+      expect(told).toEqual(['a', 'a', 'a', 'a']);
+      expect(await recorded('a')).toEqual([1]);
+    });
+
     it('are no longer recorded when the channel is lost and they have ended here', async () => {
       back('a');
       await settle();

@@ -182,6 +182,8 @@ describe('what holds exact JSON', () => {
     const answer = { a: [new ExactJson('1.0'), undefined, { b: undefined, at: new Date(0) }], c: 'é"' };
     expect(() => JSON.stringify(answer)).toThrow('stringifyJson');
     expect(stringifyJson(answer)).toBe('{"a":[1.0,null,{"at":"1970-01-01T00:00:00.000Z"}],"c":"é\\""}');
+    // A column may have any name.
+    expect(stringifyJson(parseRow('{"toJSON":1,"x":1.10}'))).toBe('{"toJSON":1,"x":1.10}');
   });
 });
 
