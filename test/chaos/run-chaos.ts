@@ -1,8 +1,8 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { seededRandom, type Random } from '../../src/demo/random.js';
-import { clientOptions, type DatabaseConnection } from '../support/test-databases.js';
+import { onDatabase, type DatabaseConnection } from '../support/test-databases.js';
 import { uniqueName } from '../support/unique-name.js';
 import { injectFaults } from './faults/inject-faults.js';
 import { planFaults, type FaultCounts } from './faults/plan-faults.js';
@@ -182,15 +182,5 @@ async function underLoad(load: Load, signal: AbortSignal, work: () => Promise<vo
     const timer = setTimeout(() => giveUp.abort(), signal.aborted ? 0 : ACKNOWLEDGED_WITHIN_MS);
     await written;
     clearTimeout(timer);
-  }
-}
-
-async function onDatabase<T>(database: DatabaseConnection, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client(clientOptions(database));
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
   }
 }

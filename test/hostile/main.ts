@@ -22,20 +22,13 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 Logger.overrideLogger(false);
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      seconds: { type: 'string' },
-      quick: { type: 'boolean', default: false },
-      seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
-      help: { type: 'boolean', default: false },
-    },
-  });
+  const values = readArguments();
   if (values.help) return (say(USAGE), 0);
   const seconds = wholeNumber('seconds', values.seconds ?? (values.quick ? '25' : '120'));
   const seed = wholeNumber('seed', values.seed);
 
-  const services = await startServices(process.env, say);
   const build = await copyBuild();
+  const services = await startServices(process.env, say);
   const { postgres, rabbitmq } = services.connections;
   const databases = [1, 2].map((): DatabaseConnection => ({ ...postgres, database: uniqueName('hostile') }));
   try {
@@ -57,6 +50,23 @@ async function main(): Promise<number> {
     }
     await build.remove();
     await services.stop();
+  }
+}
+
+/** Of the command line; one that is wrong ends the program. */
+function readArguments() {
+  try {
+    return parseArgs({
+      options: {
+        seconds: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    say((error as Error).message);
+    process.exit(2);
   }
 }
 

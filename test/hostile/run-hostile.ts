@@ -2,11 +2,11 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { watchMemory } from '../measure/overload/memory.js';
 import { freePort } from '../support/free-port.js';
 import { startServiceProcess, type ServiceProcess } from '../support/service-process.js';
-import { clientOptions, databaseEnvironment, type DatabaseConnection } from '../support/test-databases.js';
+import { databaseEnvironment, onDatabase, type DatabaseConnection } from '../support/test-databases.js';
 import type { TestEnvironment } from '../support/test-settings.js';
 import { uniqueName } from '../support/unique-name.js';
 import { createTestKey, KEYS_REQUIRED } from '../support/api-keys.js';
@@ -163,14 +163,4 @@ async function messageOf(attacker: ChildProcess): Promise<unknown> {
   ended.catch(() => undefined);
   const [message] = (await Promise.race([once(attacker, 'message'), ended])) as [unknown];
   return message;
-}
-
-async function onDatabase<T>(database: DatabaseConnection, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client(clientOptions(database));
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
 }

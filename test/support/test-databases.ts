@@ -57,10 +57,15 @@ export async function asAdministrator(
   postgres: PostgresConnection,
   work: (client: pg.Client) => Promise<unknown>,
 ): Promise<void> {
-  const client = new pg.Client(clientOptions({ ...postgres, database: 'postgres' }));
+  await onDatabase({ ...postgres, database: 'postgres' }, work);
+}
+
+/** Runs `work` on a connection of its own. */
+export async function onDatabase<T>(database: DatabaseConnection, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client(clientOptions(database));
   await client.connect();
   try {
-    await work(client);
+    return await work(client);
   } finally {
     await client.end();
   }
