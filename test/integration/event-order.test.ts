@@ -124,7 +124,7 @@ describe('what one channel published in order', () => {
   it('is stored in that order when the queue is full for a while', async () => {
     await start({ BATCH_MAX_BACKLOG: '20' });
     const workers = (async () => {
-      for (let times = 0; times < 8; times += 1) {
+      for (let times = 0; times < 4; times += 1) {
         await delay(150);
         await database.client.query('delete from batch.pending');
       }
