@@ -122,8 +122,9 @@ describe('what one channel published in order', () => {
   });
 
   it('is stored in that order when the queue is full for a while', async () => {
-    await start({ BATCH_MAX_BACKLOG: '20' });
+    await start({ BATCH_MAX_BACKLOG: '20', BATCH_BACKLOG_SHARE: '100' });
     const workers = (async () => {
+      await eventually(async () => expect((await storedValues()).length).toBeGreaterThanOrEqual(20));
       for (let times = 0; times < 4; times += 1) {
         await delay(150);
         await database.client.query('delete from batch.pending');
