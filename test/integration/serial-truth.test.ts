@@ -12,7 +12,7 @@ import { weaknessesOf } from '../truth/tally.js';
  * `TRUTH_SEED=7 TRUTH_RUNS=1000 npm run test:integration -- serial-truth`.
  */
 const SEED = Number(process.env.TRUTH_SEED ?? 20_261_121);
-const RUNS = Number(process.env.TRUTH_RUNS ?? 40);
+const RUNS = Number(process.env.TRUTH_RUNS ?? 25);
 const OPERATIONS_PER_RUN = 8;
 
 let database: TestDatabase;
