@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseApiKey } from '../../src/services/access/api-key.js';
 import { sealingKey } from '../../src/services/access/sealed-hash.js';
@@ -12,6 +13,8 @@ const NEW = 'the new secret of the service, long enough';
 const COMMAND = `command:${userInfo().username}`;
 /** Longer than a process remembers what it has read of a key. */
 const FORGOTTEN_MS = 3500;
+/** Between two rounds of calls: what is looked for lasts for seconds. */
+const PAUSE_MS = 20;
 
 let database: TestDatabase;
 const services: TestApp[] = [];
@@ -71,7 +74,7 @@ async function actsOn(key: string): Promise<object[]> {
 const status = async ({ url }: TestApp, key: string): Promise<number> =>
   (await fetch(`${url}/api/v1/operations`, { headers: { authorization: `Bearer ${key}` } })).status;
 
-/** Calls every service that `among` names, without a pause, until it is ended; counts the answers by their status. */
+/** Calls every service that `among` names, again and again, until it is ended; counts the answers by their status. */
 function traffic(key: string, among: TestApp[]): { end(): Promise<Record<number, number>> } {
   const counts: Record<number, number> = {};
   let ended = false;
@@ -80,7 +83,7 @@ function traffic(key: string, among: TestApp[]): { end(): Promise<Record<number,
     counts[answered] = (counts[answered] ?? 0) + 1;
   };
   const running = (async () => {
-    while (!ended) await Promise.all(among.map(call));
+    while (!ended) await Promise.all([...among.map(call), delay(PAUSE_MS)]);
   })();
   return {
     async end() {
@@ -91,7 +94,7 @@ function traffic(key: string, among: TestApp[]): { end(): Promise<Record<number,
   };
 }
 
-const forgotten = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, FORGOTTEN_MS));
+const forgotten = (): Promise<void> => delay(FORGOTTEN_MS);
 
 describe('changing API_KEY_ENCRYPTION_SECRET', () => {
   it('refuses no call of a key that is in use all through it', { timeout: 120_000 }, async () => {
