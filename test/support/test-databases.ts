@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { loadSettings } from '../../src/services/config/settings.js';
+import { loadSettings } from '../../src/services/config/load-settings.js';
 import { migrate } from '../../src/services/database/migrate.js';
 import type { PostgresConnection } from './services/postgres.js';
 import type { TestEnvironment } from './test-settings.js';
