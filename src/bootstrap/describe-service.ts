@@ -1,5 +1,5 @@
-import { openListeners, type Settings } from '../services/config/settings.js';
-import { isLoopback } from '../services/config/open-access.js';
+import type { Settings } from '../services/config/settings.js';
+import { isLoopback, openListeners } from '../services/config/open-access.js';
 import type { EmbeddedPostgres } from '../services/database/embedded-postgres.js';
 import { redactUrl } from '../services/observability/redact-url.js';
 
@@ -32,7 +32,7 @@ export function describeStandIns(
 
 /** A warning for each boot of a process that other machines may use without a key. */
 export function describeOpenAccess(settings: Settings): string[] {
-  const open = openListeners(settings).filter(({ host }) => !isLoopback(host));
+  const open = openListeners(settings);
   if (open.length === 0) return [];
   const places = open.map(({ variable, host }) => `${variable}=${host}`).join(' and ');
   return [

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { InvalidSettingsError } from '../services/config/invalid-settings.error.js';
-import { loadSettings, type Settings } from '../services/config/settings.js';
+import { loadSettings } from '../services/config/load-settings.js';
+import type { Settings } from '../services/config/settings.js';
 import { roleWord } from './role-word.js';
 
 /**

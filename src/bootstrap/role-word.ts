@@ -1,5 +1,6 @@
 import { InvalidSettingsError } from '../services/config/invalid-settings.error.js';
-import { ROLES, type Settings } from '../services/config/settings.js';
+import { ROLES } from '../services/config/environment-schema.js';
+import type { Settings } from '../services/config/settings.js';
 import { shown } from '../services/catalog/shown.js';
 import { didYouMean } from '../services/errors/nearest-name.js';
 

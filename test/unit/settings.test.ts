@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidSettingsError } from '../../src/services/config/invalid-settings.error.js';
-import { environmentSchema, loadSettings } from '../../src/services/config/settings.js';
+import { environmentSchema } from '../../src/services/config/environment-schema.js';
+import { loadSettings } from '../../src/services/config/load-settings.js';
 
 function faultsOf(environment: NodeJS.ProcessEnv): readonly string[] {
   try {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describePlainText } from '../../src/bootstrap/describe-service.js';
 import { databaseUrl } from '../../src/bootstrap/embedded-database.js';
 import type { InvalidSettingsError } from '../../src/services/config/invalid-settings.error.js';
-import { loadSettings } from '../../src/services/config/settings.js';
+import { loadSettings } from '../../src/services/config/load-settings.js';
 import { CertificateError } from '../../src/services/tls/certificates.js';
 import { clientTls, databaseTls, redisTls } from '../../src/services/config/client-tls.js';
 import { brokerRefusal } from '../../src/services/tls/tls-refusal.js';

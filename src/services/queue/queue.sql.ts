@@ -143,6 +143,16 @@ export interface ChunkRow {
   plan?: ChunkPlan;
 }
 
+/** What `settleChunk` answers, in one row. */
+export interface SettledRow {
+  id: string;
+  durationMs: number;
+  /** How many pending rows went. */
+  gone: number;
+  /** True when they were the rows of these operations. */
+  same: boolean;
+}
+
 /**
  * Ends a chunk: its pending rows go, exceptional outcomes and one chunk row come. Answers how many rows went, and whether they
  * were those of these operations.
@@ -354,6 +364,15 @@ export function nextDueOperation(): SqlStatement {
     text: `
       select ${next(`in ('retry', 'behind')`)} as "retriedInMs", ${next(`= 'scheduled'`)} as "scheduledInMs"`,
   };
+}
+
+/** What `selectPlace` answers. */
+export interface PlaceRow {
+  target: string;
+  seq: string;
+  priority: number;
+  lane: number;
+  status: string;
 }
 
 export function selectPlace(id: string): SqlStatement {

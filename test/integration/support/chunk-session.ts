@@ -1,7 +1,7 @@
 import { bindOperations } from '../../support/bind-operations.js';
 import pg from 'pg';
 import { CatalogService } from '../../../src/services/catalog/catalog.service.js';
-import { loadSettings } from '../../../src/services/config/settings.js';
+import { loadSettings } from '../../../src/services/config/load-settings.js';
 import { asSqlClient, type DatabaseService } from '../../../src/services/database/database.service.js';
 import type { SqlClient, SqlResult, SqlStatement } from '../../../src/services/database/sql.js';
 import type { BoundOperation } from '../../../src/services/planner/bound-operation.js';
