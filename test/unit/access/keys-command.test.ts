@@ -49,7 +49,10 @@ describe('the command line of keys', () => {
     ['create --scope write', /--name/],
     ['create --name shop', /--scope is needed: read, write, admin/],
     ['create --name shop --scope root', /one of read, write, admin, not 'root'/],
-    ['create --name shop --scope read --target batch.pending', /'batch.pending': the schema is never a target/],
+    [
+      'create --name shop --scope read --target batch.pending',
+      /'batch.pending': tables of this schema are never targets/,
+    ],
     ['create --name shop --scope read --target shop.o*', /star/],
     ['create --name shop --scope read --expires-in-days 0', /from 1 to 36500, not '0'/],
     ['create --name shop --scope read --expires-in-days 1e3', /not '1e3'/],
