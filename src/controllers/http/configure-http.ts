@@ -27,10 +27,10 @@ import { identifyCallers } from './identify-callers.js';
 import { limitRequests } from './limit-requests.js';
 import { refuseWhileStopping } from './refuse-while-stopping.js';
 
-/** NestJS' own type leaves out the check of the bytes, which Express has. */
+/** NestJS' own type lacks the check of the bytes, which Express has. */
 type BodyParserOptions = NonNullable<Parameters<typeof json>[0]>;
 
-/** More are closed at once: each takes memory and a file descriptor before it has shown a key. */
+/** More connections are closed at once: each takes memory and a file descriptor before it has shown a key. */
 export const MAX_CONNECTIONS = 4000;
 /** So that one machine cannot keep the others out. */
 export const MAX_CONNECTIONS_PER_ADDRESS = 1000;
@@ -38,12 +38,12 @@ export const MAX_CONNECTIONS_PER_ADDRESS = 1000;
 const logger = new Logger('HTTP');
 
 const JSON_TYPES = ['application/json', 'application/*+json'];
-/** What is for callers with a key, where keys are required. Everywhere else nothing of a body is read. */
+/** Paths for callers with a key, where keys are required. For all other paths bodies are not read. */
 const FOR_CALLERS = [`/${API_PREFIX}`, '/metrics'];
 
 /**
- * Sets up the REST side before the application is initialised: request ids, security headers, who calls and how often, bodies and
- * their limits, errors. In this order: who may not call, or not now, costs no memory.
+ * Sets up the REST side before the application is initialised: request ids, security headers, identity and rate of
+ * callers, bodies and their limits, errors. The order matters: a caller that may not call, or not now, costs no memory.
  */
 export function configureHttp(
   app: NestExpressApplication,
@@ -70,7 +70,7 @@ export function configureHttp(
   });
 }
 
-/** Of a proxy in front all connections come from one address. */
+/** If a proxy is in front, all connections come from one address. */
 function connectionLimits({ http }: Pick<Settings, 'http'>): ConnectionLimits {
   return {
     total: MAX_CONNECTIONS,
@@ -80,15 +80,18 @@ function connectionLimits({ http }: Pick<Settings, 'http'>): ConnectionLimits {
 
 function securityHeaders(): ReturnType<typeof helmet> {
   return helmet({
-    // Set by default, it breaks the documentation where the service is reached by plain HTTP.
+    // By default this is set, which breaks the documentation where the service is reached by plain HTTP.
     contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
   });
 }
 
-/** Without it a body of another type would be ignored, and the request refused for being empty. Only POST takes bodies. */
+/**
+ * Without this, a body of another type would be ignored, and the request refused for being empty. Only POST takes
+ * bodies.
+ */
 function refuseOtherContent(request: Request, _response: Response, next: NextFunction): void {
   if (request.method !== 'POST') return next();
-  // `null` and a length of 0: there is no body.
+  // `null` and a length of 0 mean that there is no body.
   if (request.is(JSON_TYPES) !== false || request.headers['content-length'] === '0') return next();
   const given = request.headers['content-type'] ?? 'none';
   next(
@@ -102,7 +105,7 @@ function jsonBodies(maxKb: number): BodyParserOptions {
   return {
     limit: maxKb * 1024,
     type: isReadable,
-    // What is no object is refused by the intake, with the same words as over RPC.
+    // Intake refuses a body that is not an object, with the same text as over RPC.
     strict: false,
     verify: (request, _response, body, charset) => {
       refuseOtherEncoding(body, charset);
@@ -112,13 +115,18 @@ function jsonBodies(maxKb: number): BodyParserOptions {
   };
 }
 
-/** The parser stands before every path; only of those who were identified, and have their part of the budget, it may read. */
+/**
+ * The parser is in front of every path. It may read only the bodies of callers that were identified and have their part
+ * of the budget.
+ */
 function isReadable(message: IncomingMessage): boolean {
   const request = message as Request;
   return grantedAccess(request) !== undefined && Boolean(request.is(JSON_TYPES));
 }
 
-/** The parser would put U+FFFD in the place of what is no UTF-8, and take UTF-16, whose bytes cannot be checked for depth. */
+/**
+ * The parser would replace invalid UTF-8 by U+FFFD, and accept UTF-16, whose depth cannot be checked from its bytes.
+ */
 function refuseOtherEncoding(body: Buffer, charset: string): void {
   if (charset !== 'utf-8') throw new ServiceError('MALFORMED_MESSAGE', `Bodies are UTF-8, not ${charset}`);
   if (!isUtf8(body)) throw new ServiceError('MALFORMED_MESSAGE', 'The body is not valid UTF-8');
@@ -129,14 +137,17 @@ function refuseDeepNesting(body: Buffer): void {
   throw new ServiceError('MALFORMED_MESSAGE', `The body nests deeper than ${MAX_NESTING} levels`);
 }
 
-/** Bodies that the parser is about to alter. */
+/** Bodies that the parser would change. */
 const inexactBodies = new WeakMap<IncomingMessage, Buffer>();
 
 function noteInexact(request: IncomingMessage, body: Buffer): void {
   if (!roundTrips(body.toString('latin1'))) inexactBodies.set(request, body);
 }
 
-/** Numbers are read and answered with all the digits that callers give. The parser has found out before that the body is JSON. */
+/**
+ * Numbers are read and answered with all the digits that callers send. The parser has checked before that the body is
+ * JSON.
+ */
 function keepDigits(request: Request, response: Response, next: NextFunction): void {
   const body = inexactBodies.get(request);
   if (body !== undefined) request.body = readExactly(withoutMark(body.toString('utf8')));
@@ -144,5 +155,5 @@ function keepDigits(request: Request, response: Response, next: NextFunction): v
   next();
 }
 
-/** The byte order mark, which the parser takes for none of the text. */
+/** Removes the byte order mark, which the parser does not count as text. */
 const withoutMark = (text: string): string => (text.startsWith('\uFEFF') ? text.slice(1) : text);

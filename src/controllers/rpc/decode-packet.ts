@@ -4,16 +4,16 @@ import { ExactJson, stringifyJson } from '../../services/values/exact-json.js';
 import { parseJson } from '../../services/values/parse-json.js';
 import { MAX_NESTING, nestsDeeperThan } from '../nesting-depth.js';
 
-/** It returns with the answer, whatever becomes of the request; a UUID has 36. */
+/** The id is sent back with every answer. A UUID has 36 characters. */
 const LONGEST_ID = 200;
 
-/** A request as it travels: `{ "pattern": "create_operation", "id": "…", "data": { … }, "apiKey": "…" }`. */
+/** A request as it is sent: `{ "pattern": "create_operation", "id": "…", "data": { … }, "apiKey": "…" }`. */
 export interface RpcPacket {
   pattern: string;
-  /** Absent in an event; otherwise as the caller wrote it: at most 200 characters, or so many of JSON. */
+  /** Absent in an event. Otherwise as the caller wrote it: at most 200 characters, also as JSON. */
   id: unknown;
   data: unknown;
-  /** Absent where none is required, and over RabbitMQ. */
+  /** Absent if none is required, and over RabbitMQ. */
   apiKey?: unknown;
 }
 
@@ -24,7 +24,7 @@ export interface RpcPacket {
  */
 export function decodePacket(body: Buffer, maxKb: number): RpcPacket {
   if (body.length > maxKb * 1024) throw tooLarge(maxKb, body.length);
-  // Decoded nevertheless, it would be stored altered: U+FFFD in the place of each byte that is none.
+  // If it were decoded nevertheless, it would be stored changed: U+FFFD in the place of each invalid byte.
   if (!isUtf8(body)) throw notUtf8();
   if (nestsDeeperThan(MAX_NESTING, body)) {
     throw new ServiceError('MALFORMED_MESSAGE', `The message nests deeper than ${MAX_NESTING} levels`);
@@ -80,6 +80,6 @@ function parseId(id: unknown): unknown {
   if (length <= LONGEST_ID) return id;
   throw new ServiceError(
     'MALFORMED_MESSAGE',
-    `The "id" of the message has ${length} characters, at most ${LONGEST_ID} are taken`,
+    `The "id" of the message has ${length} characters; at most ${LONGEST_ID} are allowed`,
   );
 }

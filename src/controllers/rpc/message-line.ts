@@ -3,29 +3,35 @@ import type { IServiceError } from '../../interfaces/error.js';
 import { SubmissionPipeline, type PipelinePlace } from '../../services/intake/submission-pipeline.js';
 import { Suspects, type AttemptLog } from './suspects.js';
 
-/** How often the first message is tried again: what waits behind it goes on so soon after the fault. */
+/**
+ * How often the first message is tried again. After the fault has ended, the messages behind it continue within this
+ * time.
+ */
 const RETRY_EVERY_MS = 500;
 
-/** What came of executing a message. */
+/** The result of executing a message. */
 export interface LineOutcome {
-  /** An event met a fault of the service that passes: what comes behind it waits. */
+  /** An event met a temporary fault of the service: later messages wait. */
   fault?: IServiceError;
-  /** It has to be executed again, before what comes behind it. */
+  /** It has to be executed again, before later messages. */
   again?: boolean;
 }
 
-/** A message that takes its turn in a line. */
+/** A message that waits for its turn. */
 export interface LineMessage {
-  /** It was delivered before: under this it is recorded when it is begun, and nothing of it is read before. */
+  /**
+   * Set if it was delivered before. It is recorded with this value before it is begun, and nothing of it is read
+   * before.
+   */
   readonly fingerprint: string | undefined;
   /**
-   * `pipelined`: it creates operations, which the intake keeps in order; `alone`: another event, begun when what came before has
-   * ended; `unordered`: another request, begun at once.
+   * `pipelined`: it creates operations, whose order intake keeps. `alone`: another event, which begins when earlier
+   * messages have ended. `unordered`: another request, which begins at once.
    */
   readonly turn: 'pipelined' | 'alone' | 'unordered';
   /** Never rejects. */
   execute(place: PipelinePlace): Promise<LineOutcome>;
-  /** Answers instead of waiting; absent in an event. */
+  /** Answers instead of waiting. Absent in an event. */
   refuse?(refusal: IServiceError): void;
   /** Two processes have ended while they executed it. Resolves when it will not come again. */
   giveUp(): Promise<void>;
@@ -39,10 +45,11 @@ interface Entry {
 }
 
 /**
- * The messages of a channel, in the order of their delivery. It promises that events, and requests that create operations, take effect
- * in that order. They are begun one after another without awaiting their ends; where an event meets a fault that passes, it and
- * all events behind it wait until it succeeds, however long that takes, and requests are answered with the fault at once. What was
- * delivered before is begun apart from everything else (see `Suspects`).
+ * The messages of a channel, in the order of their delivery. It promises that events, and requests that create
+ * operations, take effect in that order. Messages are begun one after another without awaiting their ends. If an event
+ * meets a temporary fault, it and all later events wait until it succeeds, however long that takes, and requests are
+ * answered with the fault at once. A message that was delivered before is begun apart from everything else (see
+ * `Suspects`).
  */
 export class MessageLine {
   private readonly logger = new Logger('RPC');
@@ -77,7 +84,10 @@ export class MessageLine {
     this.notify();
   }
 
-  /** Begins nothing more. What waits is left to the broker. Resolves when what was begun has ended. Repeatable. */
+  /**
+   * Begins nothing more. Waiting messages return to the broker. Resolves when the messages in progress have ended. May
+   * be repeated.
+   */
   async end(): Promise<void> {
     this.ending.abort();
     this.notify();
@@ -90,13 +100,13 @@ export class MessageLine {
     if (this.suspects.underWay) await this.suspects.conclude();
   }
 
-  /** Waits for something, or begins something; then everything may be different. */
+  /** Waits for something, or begins something. After that everything may have changed. */
   private async step(): Promise<void> {
     const [head] = this.waiting;
     const apart = this.isApart(head);
     if (head === undefined && !apart && this.held === undefined) return this.change();
     if (this.underWay > 0 && (head === undefined || apart || this.needsQuiet(head))) return this.change();
-    // Before any pause: a process that ends while it waits has ended none of them.
+    // Before any pause: if the process ends during a pause, none of these messages has ended it.
     if (apart) return this.suspects.conclude();
     if (this.held !== undefined && this.held.retryAt > performance.now()) return this.pause(this.held.retryAt);
     if (head === undefined) return this.release();
@@ -115,7 +125,7 @@ export class MessageLine {
 
   /** Resolves when the next message may have its turn. */
   private async begin(entry: Entry): Promise<void> {
-    // Quiet: nothing of the old one is under way.
+    // Quiet: nothing of the old pipeline is in progress.
     if (this.pipeline.aborted) this.pipeline = new SubmissionPipeline();
     const { message } = entry;
     const isEvent = message.refuse === undefined;
@@ -140,12 +150,12 @@ export class MessageLine {
     const { fault, again } = await entry.message.execute(place);
     this.underWay -= 1;
     if (again === true) {
-      // It has ended well, so this attempt does not count: the next one is recorded anew.
+      // It has ended normally, so this attempt does not count. The next one is recorded again.
       entry.suspect = entry.message.fingerprint !== undefined;
       this.putBack(entry);
     }
     if (fault !== undefined) this.hold(fault);
-    // What was begun before the fault makes room: the next attempt need not wait.
+    // Room may be free when messages that were begun before the fault have ended, so the next attempt need not wait.
     else if (this.held !== undefined) this.held.retryAt = 0;
     this.notify();
     return fault;
@@ -162,7 +172,8 @@ export class MessageLine {
 
   private hold(by: IServiceError): void {
     const now = performance.now();
-    if (this.held === undefined) this.logger.warn({ msg: `Events wait, in their order: ${by.code}`, code: by.code });
+    if (this.held === undefined)
+      this.logger.warn({ msg: `Events wait, in their order, because of ${by.code}`, code: by.code });
     this.held = { by, since: this.held?.since ?? now, retryAt: now + RETRY_EVERY_MS };
     this.answerRequests(by);
   }
@@ -174,7 +185,7 @@ export class MessageLine {
     this.logger.log({ msg: `Events go on after ${seconds} s`, waiting: this.waiting.length });
   }
 
-  /** Nothing that creates operations may overtake the events that wait. */
+  /** Messages that create operations must not overtake the events that wait. */
   private answerRequests(refusal: IServiceError): void {
     const requests = this.waiting.filter(({ message }) => message.refuse !== undefined);
     if (requests.length === 0) return;
@@ -195,7 +206,7 @@ export class MessageLine {
       for (const entry of entries.slice(0, count)) entry.suspect = false;
       if (count > 0) return;
     } catch (error) {
-      this.logger.warn(`What was delivered before waits: ${(error as Error).message}`);
+      this.logger.warn(`Messages that were delivered before wait: ${(error as Error).message}`);
       return this.hold(databaseAway());
     }
     this.waiting.shift();

@@ -99,7 +99,7 @@ export class RateLimitStorage implements ThrottlerStorage, OnApplicationShutdown
     this.outage = true;
     const { url = '' } = this.settings.redis ?? {};
     this.logger.warn(
-      `Redis at ${redactUrl(url)} cannot be reached (${redisReason(error, url)}). ` +
+      `Redis at ${redactUrl(url)} is out of reach (${redisReason(error, url)}). ` +
         'Until it is back, each process limits the requests of an API key by itself',
     );
   }

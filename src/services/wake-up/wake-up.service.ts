@@ -148,7 +148,7 @@ export class WakeUpService implements OnModuleInit, OnApplicationShutdown {
     this.outage = true;
     const { url = '' } = this.settings.redis ?? {};
     this.logger.warn(
-      `Redis at ${redactUrl(url)} cannot be reached (${redisReason(error, url)}). ` +
+      `Redis at ${redactUrl(url)} is out of reach (${redisReason(error, url)}). ` +
         'Until it is back, other processes wake up at their interval',
     );
   }
