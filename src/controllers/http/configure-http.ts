@@ -1,9 +1,9 @@
-import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { Logger, UnsupportedMediaTypeException } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { json, NextFunction, Request, Response } from 'express';
+import type { NextFunction, Request, Response } from 'express';
 import helmet from 'helmet';
+import { shown } from '../../services/catalog/shown.js';
 import { AccessService } from '../../services/access/access.service.js';
 import { RateLimitStorage } from '../../services/access/rate-limit.storage.js';
 import { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
@@ -13,12 +13,11 @@ import { DrainService } from '../../services/health/drain.service.js';
 import { MetricsService } from '../../services/observability/metrics.service.js';
 import { SparseLog } from '../../services/observability/sparse-log.js';
 import { requestIdMiddleware } from '../../services/observability/request-id.middleware.js';
-import { roundTrips } from '../../services/values/round-trips.js';
-import { readExactly } from '../../services/values/parse-json.js';
+import { inSlices } from '../../services/steps/in-slices.js';
 import { stringifyJson } from '../../services/values/exact-json.js';
 import { grantedAccess } from '../caller-access.js';
 import { limitConnections, type ConnectionLimits } from '../limit-connections.js';
-import { MAX_NESTING, nestsDeeperThan } from '../nesting-depth.js';
+import { readBody } from '../read-body.js';
 import { answerUnreadable } from './answer-unreadable.js';
 import { API_PREFIX } from './api-prefix.js';
 import { boundInFlight } from './bound-in-flight.js';
@@ -26,9 +25,6 @@ import { ProblemFilter } from './filters/problem.filter.js';
 import { identifyCallers } from './identify-callers.js';
 import { limitRequests } from './limit-requests.js';
 import { refuseWhileStopping } from './refuse-while-stopping.js';
-
-/** NestJS' own type lacks the check of the bytes, which Express has. */
-type BodyParserOptions = NonNullable<Parameters<typeof json>[0]>;
 
 /** More connections are closed at once: each takes memory and a file descriptor before it has shown a key. */
 export const MAX_CONNECTIONS = 4000;
@@ -58,7 +54,8 @@ export function configureHttp(
   app.use(FOR_CALLERS, limitRequests(app.get(RateLimitStorage), settings));
   app.use(`/${API_PREFIX}`, refuseOtherContent);
   app.use(FOR_CALLERS, boundInFlight(app.get(InFlightBudget), settings.intake.maxBodyKb));
-  app.useBodyParser('json', jsonBodies(settings.intake.maxBodyKb));
+  app.useBodyParser('raw', { limit: settings.intake.maxBodyKb * 1024, type: isReadable });
+  app.use(readJsonBodies(settings));
   app.use(`/${API_PREFIX}`, keepDigits);
   const metrics = app.get(MetricsService);
   app.useGlobalFilters(new ProblemFilter(metrics));
@@ -101,20 +98,6 @@ function refuseOtherContent(request: Request, _response: Response, next: NextFun
   );
 }
 
-function jsonBodies(maxKb: number): BodyParserOptions {
-  return {
-    limit: maxKb * 1024,
-    type: isReadable,
-    // Intake refuses a body that is not an object, with the same text as over RPC.
-    strict: false,
-    verify: (request, _response, body, charset) => {
-      refuseOtherEncoding(body, charset);
-      refuseDeepNesting(body);
-      noteInexact(request, body);
-    },
-  };
-}
-
 /**
  * The parser is in front of every path. It may read only the bodies of callers that were identified and have their part
  * of the budget.
@@ -124,36 +107,41 @@ function isReadable(message: IncomingMessage): boolean {
   return grantedAccess(request) !== undefined && Boolean(request.is(JSON_TYPES));
 }
 
-/**
- * The parser would replace invalid UTF-8 by U+FFFD, and accept UTF-16, whose depth cannot be checked from its bytes.
- */
-function refuseOtherEncoding(body: Buffer, charset: string): void {
-  if (charset !== 'utf-8') throw new ServiceError('MALFORMED_MESSAGE', `Bodies are UTF-8, not ${charset}`);
-  if (!isUtf8(body)) throw new ServiceError('MALFORMED_MESSAGE', 'The body is not valid UTF-8');
+/** Reads bodies as JSON. Intake refuses a body that is not an object, with the same text as over RPC. */
+function readJsonBodies({ intake: { maxOperationKb } }: Pick<Settings, 'intake'>) {
+  return (request: Request, _response: Response, next: NextFunction): void => {
+    const body: unknown = request.body;
+    if (!Buffer.isBuffer(body)) return next();
+    const charset = charsetOf(request);
+    if (charset !== 'utf-8') return next(otherCharset(charset));
+    const done = (value: unknown): void => {
+      request.body = value;
+      next();
+    };
+    if (body.length === 0) return done({});
+    inSlices(readBody(withoutMark(body), { called: 'body', maxOperationKb })).then(done, next);
+  };
 }
 
-function refuseDeepNesting(body: Buffer): void {
-  if (!nestsDeeperThan(MAX_NESTING, body)) return;
-  throw new ServiceError('MALFORMED_MESSAGE', `The body nests deeper than ${MAX_NESTING} levels`);
+function otherCharset(charset: string): Error {
+  const message = `Bodies are UTF-8, not ${shown(charset)}`;
+  return charset.startsWith('utf-')
+    ? new ServiceError('MALFORMED_MESSAGE', message)
+    : new UnsupportedMediaTypeException(message);
 }
 
-/** Bodies that the parser would change. */
-const inexactBodies = new WeakMap<IncomingMessage, Buffer>();
-
-function noteInexact(request: IncomingMessage, body: Buffer): void {
-  if (!roundTrips(body.toString('latin1'))) inexactBodies.set(request, body);
+function charsetOf({ headers }: Request): string {
+  const [, charset = 'utf-8'] = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(headers['content-type'] ?? '') ?? [];
+  return charset.toLowerCase();
 }
 
-/**
- * Numbers are read and answered with all the digits that callers send. The parser has checked before that the body is
- * JSON.
- */
-function keepDigits(request: Request, response: Response, next: NextFunction): void {
-  const body = inexactBodies.get(request);
-  if (body !== undefined) request.body = readExactly(withoutMark(body.toString('utf8')));
+/** Removes the byte order mark, which some programs put before the text, and which JSON does not allow. */
+const withoutMark = (body: Buffer): Buffer =>
+  body.subarray(0, MARK.length).equals(MARK) ? body.subarray(MARK.length) : body;
+const MARK = Buffer.from('\uFEFF');
+
+/** Numbers are answered with all the digits that callers sent. */
+function keepDigits(_request: Request, response: Response, next: NextFunction): void {
   response.json = (answer: unknown) => response.type('application/json').send(stringifyJson(answer));
   next();
 }
-
-/** Removes the byte order mark, which the parser does not count as text. */
-const withoutMark = (text: string): string => (text.startsWith('\uFEFF') ? text.slice(1) : text);
