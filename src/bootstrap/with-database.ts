@@ -3,7 +3,7 @@ import { DatabaseService } from '../services/database/database.service.js';
 import { openDatabase } from './check-surroundings.js';
 import { provideDatabase } from './embedded-database.js';
 
-/** For a command: work on the database of the service, the embedded one too. `settings` are those in use. */
+/** For a command: runs work on the service's database, embedded or not. `settings` are those in use. */
 export async function withDatabase(
   given: Settings,
   work: (database: DatabaseService, settings: Settings) => Promise<void>,
@@ -11,7 +11,7 @@ export async function withDatabase(
 ): Promise<void> {
   const { settings, embedded } = await provideDatabase(given, () => undefined);
   try {
-    // Whoever types a command would rather be told than wait.
+    // A person who types a command prefers an error to a wait.
     const database = { ...settings.database, waitMs: 0 };
     const dataSource = await openDatabase({ ...settings, database }, { onAttempt });
     try {

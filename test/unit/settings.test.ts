@@ -212,7 +212,7 @@ describe('a variable that is no setting', () => {
 
   it('is refused when it begins with BATCH_, even empty: an old name must not be passed over', () => {
     expect(faultsOf({ BATCH_SOMETHING_ELSE: '' })).toEqual([
-      'BATCH_SOMETHING_ELSE: there is no such setting; remove it, or correct its name',
+      'BATCH_SOMETHING_ELSE: there is no such setting; remove it or correct its name',
     ]);
   });
 
@@ -280,7 +280,7 @@ describe('where the service listens', () => {
     const rpc = { ...keys, BATCH_RPC_TCP_HOST: '10.0.0.7' };
     expect(faultsOf(rpc)).toEqual([
       expect.stringMatching(
-        /^BATCH_RPC_TCP_HOST: .*not encrypted.*key can be read.*amqps:.*BATCH_ALLOW_OPEN_ACCESS=true$/,
+        /^BATCH_RPC_TCP_HOST: .*not encrypted.*can read API keys.*amqps:.*BATCH_ALLOW_OPEN_ACCESS=true$/,
       ),
     ]);
     expect(faultsOf({ ...rpc, BATCH_ALLOW_OPEN_ACCESS: 'true' })).toEqual([]);

@@ -17,7 +17,7 @@ interface ParkedRow extends Omit<IParkedNotification, 'parkedAt' | 'nextTryAt'> 
   total: number;
 }
 
-/** What an operator sees of notifications that the broker refuses, and can do about it besides announcing the chunk again. */
+/** Shows operators the notifications that the broker refuses, and gives them up on request. */
 @Injectable()
 export class ParkedNotificationsService {
   private readonly logger = new Logger(ParkedNotificationsService.name);
@@ -30,9 +30,10 @@ export class ParkedNotificationsService {
   }
 
   /**
-   * Gives up what is parked of a chunk. Its operations stay as they are, and the chunk can be announced again.
+   * Gives up the parked notifications of a chunk. Its operations stay as they are, and the chunk can be announced
+   * again.
    *
-   * @param actor who gives it up, see `callerName`
+   * @param actor who gives them up, see `callerName`
    * @throws ServiceError NOTIFICATION_NOT_FOUND when nothing of the chunk is parked
    */
   async skip(chunkId: string, actor?: string): Promise<ISkippedNotifications> {
@@ -51,7 +52,7 @@ export class ParkedNotificationsService {
     if (sources.length === 0) {
       throw new ServiceError('NOTIFICATION_NOT_FOUND', `No notification of chunk ${chunkId} is parked`, { chunkId });
     }
-    this.logger.log({ msg: 'Parked notifications are skipped', chunkId, sources });
+    this.logger.log({ msg: 'Parked notifications were skipped', chunkId, sources });
     return { chunkId, sources };
   }
 }

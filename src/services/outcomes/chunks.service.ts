@@ -36,7 +36,7 @@ interface FailureRow {
   exampleMessage: string | null;
 }
 
-/** The history of what the poller committed. */
+/** The history of the chunks that were committed. */
 @Injectable()
 export class ChunksService {
   constructor(
@@ -66,12 +66,12 @@ export class ChunksService {
   }
 
   /**
-   * Has the chunk announced once more, to every source; answers it as it stands before that. Sources hear of it out of the order
-   * of the chunks.
+   * Announces the chunk once more, to every source. Returns the chunk as it was before. Sources are notified out of the
+   * order of the chunks.
    *
-   * @param actor who asks for it, see `callerName`
-   * @throws ServiceError CHUNK_NOT_FOUND; NOT_SUPPORTED where there is nowhere to announce to; SERVICE_UNAVAILABLE while a round of
-   * the notifier takes too long
+   * @param actor the caller that requests it, see `callerName`
+   * @throws ServiceError CHUNK_NOT_FOUND; NOT_SUPPORTED when no receiver is configured; SERVICE_UNAVAILABLE while a
+   * round of the notifier takes too long
    */
   async announceAgain(id: string, actor?: string): Promise<IChunkDetail> {
     if ((this.settings.rabbitmq ?? this.settings.notificationTcpUrl) === undefined) throw nowhereToAnnounce();
@@ -81,7 +81,7 @@ export class ChunksService {
     return this.get(id);
   }
 
-  /** A round may wait for the broker, so the request does not wait for all of it. */
+  /** A round may wait for the broker, so the request waits only for a limited time. */
   private async requestAnnouncement(id: string, actor: string | undefined): Promise<number | null> {
     try {
       return await this.database.requests.lockingTransaction(async (tx) => {
@@ -110,17 +110,17 @@ const NOTIFIER_RETRY_MS = 1000;
 function notifierBusy(id: string, cause: unknown): ServiceError {
   return new ServiceError(
     'SERVICE_UNAVAILABLE',
-    `Notifications are just being sent, and may wait for the broker; nothing was changed for chunk ${id}, ask again in a second`,
+    `Notifications are being sent now and may wait for the broker. Nothing was changed for chunk ${id}; send the request again in a second`,
     { retryAfterMs: NOTIFIER_RETRY_MS },
     { cause },
   );
 }
 
-/** Such a chunk would wait for ever, and retention would keep its operations with it. */
+/** Such a chunk would wait for ever, and retention would never delete its operations. */
 function nowhereToAnnounce(): ServiceError {
   return new ServiceError(
     'NOT_SUPPORTED',
-    'There is nowhere to announce to; set BATCH_SERVICE_RMQ_URL for every process of the service',
+    'No receiver of notifications is configured; set BATCH_SERVICE_RMQ_URL for every process of the service',
   );
 }
 
