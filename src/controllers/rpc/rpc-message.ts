@@ -52,6 +52,7 @@ const logger = new Logger('RPC');
  * handler is through and its answer is on the way (but for those that only wait, see `isLongPoll`), and that it is not lost silently.
  */
 export class RpcMessage implements LineMessage {
+  readonly sender: string | undefined;
   readonly fingerprint: string | undefined;
   /** Absent in an event. */
   readonly refuse: ((refusal: IServiceError) => void) | undefined;
@@ -62,6 +63,7 @@ export class RpcMessage implements LineMessage {
     private readonly message: ConsumeMessage,
     private readonly at: MessageChannel,
   ) {
+    this.sender = senderOf(message.properties, at.user);
     this.replyTo = replyAddress(message, at.replyQueues);
     // The broker says so itself; a header with the count may have been written by anybody.
     this.fingerprint = message.fields.redelivered ? fingerprintOf(message) : undefined;
@@ -119,11 +121,7 @@ export class RpcMessage implements LineMessage {
     return runInRequest(requestIdOf(message, request), () => {
       if (request instanceof Error) return refusal(request);
       const { packet } = request;
-      const context = new OrderedRmqContext(
-        [message, at.channel, packet.pattern],
-        place,
-        senderOf(message.properties, at.user),
-      );
+      const context = new OrderedRmqContext([message, at.channel, packet.pattern], place, this.sender);
       return withinBudget(
         () => this.takeBudget(),
         () => runHandler(at.handlers.get(packet.pattern), packet.pattern, packet.data, context),
