@@ -38,7 +38,7 @@ const stage = mkdtempSync(join(tmpdir(), 'batch-service-client-'));
 try {
   for (const part of PARTS) {
     // The sources, to which maps would lead, are not in it.
-    cpSync(join(root, 'dist', part), join(stage, 'dist', part), {
+    cpSync(join(root, 'dist/modules', part), join(stage, 'dist/modules', part), {
       recursive: true,
       filter: (path) => !path.endsWith('.map'),
     });

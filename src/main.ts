@@ -1,13 +1,13 @@
-import { beginService } from './bootstrap/start-service.js';
 import { superviseProcess } from './bootstrap/supervise-process.js';
 import { watchEventLoop } from './bootstrap/watch-event-loop.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { createLogger } from './services/observability/logger.js';
 
-// `node dist/main.js [all|api|worker]`
+// `node dist/main.js [all|api|worker]`. The service itself is loaded when the settings are right: a wrong one is told at once.
 const settings = readSettings(process.argv.slice(2));
 const logger = createLogger(settings);
 if (settings.hangTimeoutMs > 0) {
   watchEventLoop(settings.hangTimeoutMs, (err) => logger.warn({ err }, 'The event loop is not watched'));
 }
+const { beginService } = await import('./bootstrap/start-service.js');
 superviseProcess(beginService(settings, logger), logger, settings.shutdownTimeoutMs);

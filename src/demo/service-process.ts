@@ -9,7 +9,7 @@ import { NODE_FLAGS } from '../services/config/node-flags.js';
 import { environmentSchema } from '../services/config/settings.js';
 import { freePort } from './free-port.js';
 
-const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../main.js', import.meta.url));
 const READY_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 40_000;
 const READY_INTERVAL_MS = 50;

@@ -22,7 +22,9 @@ describe('a command', () => {
     ['dead-letters', ['help'], 0],
     ['sql', [], 2],
   ])('starts at once, without what the service is built with: %s', async (name, args, code) => {
-    const started = run(process.execPath, ['--import', WITHOUT_THE_SERVICE, `dist/${name}.js`, ...args], { cwd: ROOT });
+    const started = run(process.execPath, ['--import', WITHOUT_THE_SERVICE, `dist/modules/${name}.js`, ...args], {
+      cwd: ROOT,
+    });
     const { stdout, stderr, status } = await started.then(
       (ended) => ({ ...ended, status: 0 }),
       (error: { stdout: string; stderr: string; code: number }) => ({ ...error, status: error.code }),

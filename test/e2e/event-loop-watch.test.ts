@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 
-const MODULE = pathToFileURL(join(import.meta.dirname, '../../dist/bootstrap/watch-event-loop.js')).href;
+const MODULE = pathToFileURL(join(import.meta.dirname, '../../dist/modules/bootstrap/watch-event-loop.js')).href;
 const TIMEOUT_MS = 500;
 const STOPPED_MS = 4 * TIMEOUT_MS;
 

@@ -11,7 +11,7 @@ import { asAdministrator, clientOptions } from '../support/test-databases.js';
 import type { TestEnvironment } from '../support/test-settings.js';
 import { uniqueName } from '../support/unique-name.js';
 
-const MAIN = join(import.meta.dirname, '../../dist/demo/main.js');
+const MAIN = join(import.meta.dirname, '../../dist/modules/demo/main.js');
 const TIMEOUT_MS = 90_000;
 
 interface Run {

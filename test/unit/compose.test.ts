@@ -212,9 +212,10 @@ describe('Dockerfile', () => {
     const { scripts } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../package.json'), 'utf8')) as {
       scripts: Record<string, string>;
     };
-    const starting = Object.values(scripts).filter((script) => script.includes('dist/main.js'));
+    const starting = Object.values(scripts).filter((script) => /dist\/(modules\/)?main\.js/.test(script));
     expect(starting.length).toBeGreaterThan(3);
-    for (const script of starting) expect(script).toContain(`node ${NODE_FLAGS.join(' ')} dist/main.js`);
+    for (const script of starting)
+      expect(script).toMatch(new RegExp(`node ${NODE_FLAGS.join(' ')} dist/(modules/)?main\\.js`));
   });
 
   it('asks whether the process is of use, not whether its servers are: an orchestrator ends what is unhealthy', () => {

@@ -1,9 +1,9 @@
-import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { Logger, UnsupportedMediaTypeException } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import type { json, NextFunction, Request, Response } from 'express';
+import type { NextFunction, Request, Response } from 'express';
 import helmet from 'helmet';
+import { shown } from '../../services/catalog/shown.js';
 import { AccessService } from '../../services/access/access.service.js';
 import { RateLimitStorage } from '../../services/access/rate-limit.storage.js';
 import { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
@@ -13,12 +13,11 @@ import { DrainService } from '../../services/health/drain.service.js';
 import { MetricsService } from '../../services/observability/metrics.service.js';
 import { SparseLog } from '../../services/observability/sparse-log.js';
 import { requestIdMiddleware } from '../../services/observability/request-id.middleware.js';
-import { roundTrips } from '../../services/values/round-trips.js';
-import { readExactly } from '../../services/values/parse-json.js';
+import { inSlices } from '../../services/steps/in-slices.js';
 import { stringifyJson } from '../../services/values/exact-json.js';
 import { grantedAccess } from '../caller-access.js';
 import { limitConnections, type ConnectionLimits } from '../limit-connections.js';
-import { MAX_NESTING, nestsDeeperThan } from '../nesting-depth.js';
+import { readBody } from '../read-body.js';
 import { answerUnreadable } from './answer-unreadable.js';
 import { API_PREFIX } from './api-prefix.js';
 import { boundInFlight } from './bound-in-flight.js';
@@ -26,9 +25,6 @@ import { ProblemFilter } from './filters/problem.filter.js';
 import { identifyCallers } from './identify-callers.js';
 import { limitRequests } from './limit-requests.js';
 import { refuseWhileStopping } from './refuse-while-stopping.js';
-
-/** NestJS' own type leaves out the check of the bytes, which Express has. */
-type BodyParserOptions = NonNullable<Parameters<typeof json>[0]>;
 
 /** More are closed at once: each takes memory and a file descriptor before it has shown a key. */
 export const MAX_CONNECTIONS = 4000;
@@ -58,7 +54,8 @@ export function configureHttp(
   app.use(FOR_CALLERS, limitRequests(app.get(RateLimitStorage), settings));
   app.use(`/${API_PREFIX}`, refuseOtherContent);
   app.use(FOR_CALLERS, boundInFlight(app.get(InFlightBudget), settings.intake.maxBodyKb));
-  app.useBodyParser('json', jsonBodies(settings.intake.maxBodyKb));
+  app.useBodyParser('raw', { limit: settings.intake.maxBodyKb * 1024, type: isReadable });
+  app.use(readJsonBodies(settings));
   app.use(`/${API_PREFIX}`, keepDigits);
   const metrics = app.get(MetricsService);
   app.useGlobalFilters(new ProblemFilter(metrics));
@@ -98,51 +95,47 @@ function refuseOtherContent(request: Request, _response: Response, next: NextFun
   );
 }
 
-function jsonBodies(maxKb: number): BodyParserOptions {
-  return {
-    limit: maxKb * 1024,
-    type: isReadable,
-    // What is no object is refused by the intake, with the same words as over RPC.
-    strict: false,
-    verify: (request, _response, body, charset) => {
-      refuseOtherEncoding(body, charset);
-      refuseDeepNesting(body);
-      noteInexact(request, body);
-    },
-  };
-}
-
 /** The parser stands before every path; only of those who were identified, and have their part of the budget, it may read. */
 function isReadable(message: IncomingMessage): boolean {
   const request = message as Request;
   return grantedAccess(request) !== undefined && Boolean(request.is(JSON_TYPES));
 }
 
-/** The parser would put U+FFFD in the place of what is no UTF-8, and take UTF-16, whose bytes cannot be checked for depth. */
-function refuseOtherEncoding(body: Buffer, charset: string): void {
-  if (charset !== 'utf-8') throw new ServiceError('MALFORMED_MESSAGE', `Bodies are UTF-8, not ${charset}`);
-  if (!isUtf8(body)) throw new ServiceError('MALFORMED_MESSAGE', 'The body is not valid UTF-8');
+/** What is no object is refused by the intake, with the same words as over RPC. */
+function readJsonBodies({ intake: { maxOperationKb } }: Pick<Settings, 'intake'>) {
+  return (request: Request, _response: Response, next: NextFunction): void => {
+    const body: unknown = request.body;
+    if (!Buffer.isBuffer(body)) return next();
+    const charset = charsetOf(request);
+    if (charset !== 'utf-8') return next(otherCharset(charset));
+    const done = (value: unknown): void => {
+      request.body = value;
+      next();
+    };
+    if (body.length === 0) return done({});
+    inSlices(readBody(withoutMark(body), { called: 'body', maxOperationKb })).then(done, next);
+  };
 }
 
-function refuseDeepNesting(body: Buffer): void {
-  if (!nestsDeeperThan(MAX_NESTING, body)) return;
-  throw new ServiceError('MALFORMED_MESSAGE', `The body nests deeper than ${MAX_NESTING} levels`);
+function otherCharset(charset: string): Error {
+  const message = `Bodies are UTF-8, not ${shown(charset)}`;
+  return charset.startsWith('utf-')
+    ? new ServiceError('MALFORMED_MESSAGE', message)
+    : new UnsupportedMediaTypeException(message);
 }
 
-/** Bodies that the parser is about to alter. */
-const inexactBodies = new WeakMap<IncomingMessage, Buffer>();
-
-function noteInexact(request: IncomingMessage, body: Buffer): void {
-  if (!roundTrips(body.toString('latin1'))) inexactBodies.set(request, body);
+function charsetOf({ headers }: Request): string {
+  const [, charset = 'utf-8'] = /;\s*charset\s*=\s*"?([^\s;"]*)/i.exec(headers['content-type'] ?? '') ?? [];
+  return charset.toLowerCase();
 }
 
-/** Numbers are read and answered with all the digits that callers give. The parser has found out before that the body is JSON. */
-function keepDigits(request: Request, response: Response, next: NextFunction): void {
-  const body = inexactBodies.get(request);
-  if (body !== undefined) request.body = readExactly(withoutMark(body.toString('utf8')));
+/** The byte order mark, which some put before the text, and which JSON does not take. */
+const withoutMark = (body: Buffer): Buffer =>
+  body.subarray(0, MARK.length).equals(MARK) ? body.subarray(MARK.length) : body;
+const MARK = Buffer.from('\uFEFF');
+
+/** Numbers are answered with all the digits that callers gave. */
+function keepDigits(_request: Request, response: Response, next: NextFunction): void {
   response.json = (answer: unknown) => response.type('application/json').send(stringifyJson(answer));
   next();
 }
-
-/** The byte order mark, which the parser takes for none of the text. */
-const withoutMark = (text: string): string => (text.startsWith('\uFEFF') ? text.slice(1) : text);

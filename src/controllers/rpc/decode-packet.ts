@@ -1,8 +1,7 @@
-import { isUtf8 } from 'node:buffer';
 import { ServiceError } from '../../services/errors/service-error.js';
+import type { Steps } from '../../services/steps/steps.js';
 import { ExactJson, stringifyJson } from '../../services/values/exact-json.js';
-import { parseJson } from '../../services/values/parse-json.js';
-import { MAX_NESTING, nestsDeeperThan } from '../nesting-depth.js';
+import { readBody } from '../read-body.js';
 
 /** It returns with the answer, whatever becomes of the request; a UUID has 36. */
 const LONGEST_ID = 200;
@@ -17,19 +16,19 @@ export interface RpcPacket {
   apiKey?: unknown;
 }
 
+export interface PacketLimits {
+  maxBodyKb: number;
+  maxOperationKb: number;
+}
+
 /**
- * Reads a message body of at most `maxKb` KiB.
+ * Reads a message body, in steps.
  *
  * @throws ServiceError `PAYLOAD_TOO_LARGE` before anything is parsed, `MALFORMED_MESSAGE`
  */
-export function decodePacket(body: Buffer, maxKb: number): RpcPacket {
-  if (body.length > maxKb * 1024) throw tooLarge(maxKb, body.length);
-  // Decoded nevertheless, it would be stored altered: U+FFFD in the place of each byte that is none.
-  if (!isUtf8(body)) throw notUtf8();
-  if (nestsDeeperThan(MAX_NESTING, body)) {
-    throw new ServiceError('MALFORMED_MESSAGE', `The message nests deeper than ${MAX_NESTING} levels`);
-  }
-  return toPacket(parse(body));
+export function* decodePacket(body: Buffer, { maxBodyKb, maxOperationKb }: PacketLimits): Steps<RpcPacket> {
+  if (body.length > maxBodyKb * 1024) throw tooLarge(maxBodyKb, body.length);
+  return toPacket(yield* readBody(body, { called: 'message', maxOperationKb }));
 }
 
 export function tooLarge(limitKb: number, bytes?: number): ServiceError {
@@ -39,20 +38,6 @@ export function tooLarge(limitKb: number, bytes?: number): ServiceError {
     `The message is larger than ${limitKb} KiB${size}; send fewer operations at once`,
     bytes === undefined ? { limitKb } : { limitKb, bytes },
   );
-}
-
-export function notUtf8(): ServiceError {
-  return new ServiceError('MALFORMED_MESSAGE', 'The message is not valid UTF-8');
-}
-
-function parse(body: Buffer): unknown {
-  try {
-    return parseJson(body.toString('utf8'));
-  } catch (error) {
-    throw new ServiceError('MALFORMED_MESSAGE', `The message is not JSON: ${(error as Error).message}`, undefined, {
-      cause: error,
-    });
-  }
 }
 
 function toPacket(message: unknown): RpcPacket {

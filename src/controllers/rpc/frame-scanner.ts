@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { ServiceError } from '../../services/errors/service-error.js';
-import { notUtf8, tooLarge } from './decode-packet.js';
+import { tooLarge } from './decode-packet.js';
 
 export interface Scanned {
   /** What can be read, in whole characters. */
@@ -54,7 +54,8 @@ export class FrameScanner {
       if (fault !== undefined) return { text: text.slice(0, at), fault };
       at += 1;
     }
-    return valid ? { text } : { text, fault: notUtf8() };
+    if (valid) return { text };
+    return { text, fault: new ServiceError('MALFORMED_MESSAGE', 'The message is not valid UTF-8') };
   }
 
   private readLength(char: string): ServiceError | undefined {

@@ -3,8 +3,9 @@ import { JsonSocket } from '@nestjs/microservices';
 import type { IServiceError } from '../../interfaces/error.js';
 import type { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
 import { ServiceError } from '../../services/errors/service-error.js';
+import { inSlices } from '../../services/steps/in-slices.js';
 import { stringifyJson } from '../../services/values/exact-json.js';
-import { decodePacket, type RpcPacket } from './decode-packet.js';
+import { decodePacket, type PacketLimits, type RpcPacket } from './decode-packet.js';
 import { FRAME_TIMEOUT_MS, FrameInArrival } from './frame-in-arrival.js';
 import { FrameScanner } from './frame-scanner.js';
 import { InFlight } from './in-flight.js';
@@ -13,6 +14,8 @@ import { refusal } from './rpc-answer.js';
 
 /** A frame may stand in the buffer together with the beginning of the next one. */
 const READ_AHEAD = 128 * 1024;
+/** One that is larger is not read at once. */
+const LARGE_FRAME_BYTES = 32 * 1024;
 /** As long as the longest long poll. */
 const LAST_ANSWERS_TIMEOUT_MS = 30_000;
 /** For a caller to take the last answer and go: one that stays is cut off, so that it does not keep its connection. */
@@ -44,6 +47,12 @@ export class FramedSocket extends JsonSocket {
   private readonly scanner: FrameScanner;
   private readonly arrival: FrameInArrival;
   private broken = false;
+  /** Frames are read one after another. */
+  private reading = Promise.resolve();
+  private unreadable = false;
+  /** How many reasons there are to take nothing from the connection now. */
+  private pauses = 0;
+  private awaitsDrain = false;
 
   /**
    * @param budget out of which frames are kept until they are whole
@@ -51,15 +60,15 @@ export class FramedSocket extends JsonSocket {
    */
   constructor(
     socket: Socket,
-    private readonly maxKb: number,
+    private readonly limits: PacketLimits,
     budget: InFlightBudget,
     private readonly onRefused: (error: IServiceError) => void,
   ) {
-    super(socket, { maxBufferSize: maxKb * 1024 + READ_AHEAD });
+    super(socket, { maxBufferSize: limits.maxBodyKb * 1024 + READ_AHEAD });
     this.address = socket.remoteAddress ?? '';
     // An answer would wait for the acknowledgement of the one before: up to 40 ms.
     socket.setNoDelay(true);
-    this.scanner = new FrameScanner(maxKb);
+    this.scanner = new FrameScanner(limits.maxBodyKb);
     this.arrival = new FrameInArrival(budget, () => this.handleDataError(tooSlow()));
     socket.once('close', () => this.arrival.count(undefined));
   }
@@ -101,8 +110,23 @@ export class FramedSocket extends JsonSocket {
 
   protected override emitMessage(text: string): void {
     const body = Buffer.from(text);
-    const packet: SizedPacket = { ...decodePacket(body, this.maxKb), bytes: body.length };
-    this.socket.emit('message', packet);
+    // What comes behind it would fill the memory meanwhile.
+    const isLarge = body.length > LARGE_FRAME_BYTES;
+    if (isLarge) this.pause();
+    this.reading = this.reading.then(() => this.read(body)).finally(() => isLarge && this.resume());
+    void this.inFlight.track(() => this.reading);
+  }
+
+  /** Never rejects. */
+  private async read(body: Buffer): Promise<void> {
+    if (this.unreadable) return;
+    try {
+      const packet: SizedPacket = { ...(await inSlices(decodePacket(body, this.limits))), bytes: body.length };
+      this.socket.emit('message', packet);
+    } catch (error) {
+      this.unreadable = true;
+      this.handleDataError(error);
+    }
   }
 
   protected override handleSend(message: unknown, callback?: (error?: unknown) => void): void {
@@ -110,9 +134,23 @@ export class FramedSocket extends JsonSocket {
     const text = stringifyJson(message);
     socket.write(`${text.length}#${text}`, 'utf-8', callback);
     if (socket.writableLength > MOST_UNTAKEN_BYTES) return void socket.destroy();
-    if (socket.writableLength <= MANY_UNTAKEN_BYTES || socket.isPaused()) return;
-    socket.pause();
-    socket.once('drain', () => socket.resume());
+    if (socket.writableLength <= MANY_UNTAKEN_BYTES || this.awaitsDrain) return;
+    this.awaitsDrain = true;
+    this.pause();
+    socket.once('drain', () => {
+      this.awaitsDrain = false;
+      this.resume();
+    });
+  }
+
+  private pause(): void {
+    this.pauses += 1;
+    this.socket.pause();
+  }
+
+  private resume(): void {
+    this.pauses -= 1;
+    if (this.pauses === 0) this.socket.resume();
   }
 
   protected override handleDataError(error: unknown, options?: { destroy?: boolean }): void {

@@ -123,7 +123,7 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
       ...{ channel, metrics, budget },
       deliveries: new Deliveries(channel),
       handlers: this.messageHandlers,
-      maxBodyKb: this.settings.intake.maxBodyKb,
+      limits: this.settings.intake,
       user: userOf(this.settings.rabbitmq.url),
       replyQueues: this.settings.rabbitmq,
       inFlight: this.inFlight,

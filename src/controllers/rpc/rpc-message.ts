@@ -9,11 +9,12 @@ import type { MetricsService } from '../../services/observability/metrics.servic
 import { REQUEST_ID_HEADER, requestIdFrom, runInRequest } from '../../services/observability/request-context.js';
 import { ServiceError } from '../../services/errors/service-error.js';
 import { shown } from '../../services/catalog/shown.js';
+import { runSteps } from '../../services/steps/steps.js';
 import { isShort, type ParkingReason } from '../../services/rabbitmq/parked-message.js';
 import { senderOf } from '../../services/rabbitmq/sender-of.js';
 import { writeTogether } from '../../services/rabbitmq/write-together.js';
 import { concludeDelivery, isPassing, type Conclusion } from './conclude-delivery.js';
-import { decodePacket } from './decode-packet.js';
+import { decodePacket, type PacketLimits } from './decode-packet.js';
 import type { Deliveries } from './deliveries.js';
 import type { InFlight } from './in-flight.js';
 import { fingerprintOf } from './message-fingerprint.js';
@@ -30,7 +31,7 @@ export interface MessageChannel {
   channel: Channel;
   deliveries: Deliveries;
   handlers: ReadonlyMap<string, MessageHandler>;
-  maxBodyKb: number;
+  limits: PacketLimits;
   /** Under whom the service is connected. */
   user: string;
   replyQueues: ReplyQueues;
@@ -200,10 +201,10 @@ export class RpcMessage implements LineMessage {
   }
 }
 
-function read({ content, properties }: ConsumeMessage, { maxBodyKb, replyQueues }: MessageChannel): Identified | Error {
+function read({ content, properties }: ConsumeMessage, { limits, replyQueues }: MessageChannel): Identified | Error {
   try {
     assertReplyQueue(properties, replyQueues);
-    return identify(decodePacket(content, maxBodyKb), properties.messageId);
+    return identify(runSteps(decodePacket(content, limits)), properties.messageId);
   } catch (error) {
     return error as Error;
   }

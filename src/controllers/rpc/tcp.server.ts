@@ -71,7 +71,7 @@ export class TcpServer extends ServerTCP {
   }
 
   protected override getSocketInstance(socket: Socket): FramedSocket {
-    const framed = new FramedSocket(socket, this.settings.intake.maxBodyKb, this.budget, (error) => {
+    const framed = new FramedSocket(socket, this.settings.intake, this.budget, (error) => {
       this.strangers.log({ message: `A frame was refused: ${error.code}`, code: error.code });
       this.count(error);
     });

@@ -14,11 +14,6 @@ export function parseJson(text: string): unknown {
   return roundTrips(text) ? value : new Reader(text).envelope();
 }
 
-/** The same for text that `JSON.parse` has read, and `roundTrips` denies. */
-export function readExactly(text: string): unknown {
-  return new Reader(text).envelope();
-}
-
 /** Reads `key` or `values` as they are stored. */
 export function parseRow(text: string): GivenRow {
   return roundTrips(text) ? (JSON.parse(text) as GivenRow) : (new Reader(text).row() as GivenRow);

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { eventually } from '../../support/eventually.js';
 import { freePort } from '../../support/free-port.js';
 import { databaseEnvironment, type DatabaseConnection } from '../../support/test-databases.js';
@@ -45,7 +46,8 @@ export async function startFleet(
       role,
       timeline,
       process: {
-        dist: surroundings.build.dist,
+        // A sabotage replaces methods of modules.
+        dist: preload === undefined ? surroundings.build.dist : join(surroundings.build.dist, 'modules'),
         nodeOptions: preload === undefined ? [] : ['--import', preload],
         environment: { ...common, BATCH_ROLE: role, ...own },
       },

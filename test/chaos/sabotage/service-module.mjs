@@ -1,6 +1,6 @@
 import { pathToFileURL, URL } from 'node:url';
 
-/** A module of the service that is about to start, by its path under `dist`. */
+/** A module of the service that is about to start, by its path under `dist/modules`. */
 export function serviceModule(path) {
   return import(new URL(path, pathToFileURL(process.argv[1])).href);
 }

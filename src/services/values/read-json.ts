@@ -1,0 +1,247 @@
+import type { Steps } from '../steps/steps.js';
+import { ExactJson, type GivenRow } from './exact-json.js';
+import { parseJson } from './parse-json.js';
+import { endOfString } from './round-trips.js';
+
+/** Text of this length is read at once: it takes less than a millisecond. */
+const AT_ONCE = 32 * 1024;
+/** The members of one object that are read. No request and no table has so many names: what has more is refused for the first ones. */
+const MOST_MEMBERS = 2000;
+
+export interface ReadOptions {
+  /** Bytes. A value of a column that takes more when it is stored is not parsed: it becomes `ExactJson`, to be refused for its size. */
+  largestValue: number;
+}
+
+/**
+ * `parseJson`, in steps of less than a millisecond, but for a single value of a column, which is read at once. Pure.
+ *
+ * @throws SyntaxError
+ */
+export function* readJson(text: string, options: ReadOptions): Steps<unknown> {
+  if (text.length <= AT_ONCE) return parseJson(text);
+  const large = yield* findLarge(text);
+  return yield* new LargeReader(text, large, options).document();
+}
+
+/** Where each array and object that is too large to be read at once begins → where it ends. */
+type Extents = ReadonlyMap<number, number>;
+
+function* findLarge(text: string): Steps<Extents> {
+  const large = new Map<number, number>();
+  const open: number[] = [];
+  let pauseAt = AT_ONCE;
+  for (let at = 0; at < text.length;) {
+    const char = text[at];
+    if (char === '{' || char === '[') open.push(at);
+    else if (char === '}' || char === ']') {
+      const start = open.pop();
+      if (start === undefined) throw unexpected(text, at);
+      if (at - start > AT_ONCE) large.set(start, at + 1);
+    }
+    at = char === '"' ? endOfString(text, at) : at + 1;
+    if (at < pauseAt) continue;
+    pauseAt = at + AT_ONCE;
+    yield;
+  }
+  if (open.length > 0) throw unexpected(text, text.length);
+  return large;
+}
+
+/** Members or elements that follow one another, and are read together. */
+interface Run {
+  start: number;
+  end: number;
+}
+
+/** What stands around a value: a row is the object of `key` or `values`, its members are values of columns. */
+type Place = 'envelope' | 'row';
+
+/** Goes through large arrays and objects, and leaves what is small, and what is wrong with it, to `parseJson`. */
+class LargeReader {
+  private at = 0;
+
+  constructor(
+    private readonly text: string,
+    private readonly large: Extents,
+    private readonly options: ReadOptions,
+  ) {}
+
+  *document(): Steps<unknown> {
+    this.skipSpace();
+    if (!this.large.has(this.at)) return parseJson(this.text);
+    const value = yield* this.container('envelope');
+    this.skipSpace();
+    if (this.at < this.text.length) throw unexpected(this.text, this.at);
+    return value;
+  }
+
+  private *container(place: Place): Steps<unknown> {
+    if (this.text[this.at] === '[') return yield* this.array();
+    return yield* this.object(place);
+  }
+
+  private *array(): Steps<unknown[]> {
+    const elements: unknown[] = [];
+    let run: Run | undefined;
+    const read = (): void => {
+      if (run === undefined) return;
+      for (const element of parsePart(this.text, run, '[', ']') as unknown[]) elements.push(element);
+      run = undefined;
+    };
+    this.at += 1;
+    for (this.skipSpace(); this.text[this.at] !== ']'; this.next(']')) {
+      const start = this.at;
+      if (this.large.has(start)) {
+        read();
+        yield;
+        elements.push(yield* this.container('envelope'));
+        continue;
+      }
+      this.skipValue();
+      run = { start: run?.start ?? start, end: this.at };
+      if (run.end - run.start < AT_ONCE) continue;
+      read();
+      yield;
+    }
+    read();
+    this.at += 1;
+    return elements;
+  }
+
+  private *object(place: Place): Steps<unknown> {
+    const start = this.at;
+    const parts: object[] = [];
+    let members = 0;
+    let twice = false;
+    let run: Run | undefined;
+    const read = (): void => {
+      if (run === undefined) return;
+      const part = readMembers(this.text, run, place);
+      if (part instanceof ExactJson) twice = true;
+      else parts.push(part);
+      run = undefined;
+    };
+    this.at += 1;
+    for (this.skipSpace(); this.text[this.at] !== '}'; this.next('}')) {
+      const nameAt = this.at;
+      const name = this.name();
+      const isRead = (members += 1) <= MOST_MEMBERS;
+      const valueAt = this.at;
+      if (!this.large.has(valueAt)) {
+        this.skipValue();
+        if (isRead) run = { start: run?.start ?? nameAt, end: this.at };
+        if (run === undefined || run.end - run.start < AT_ONCE) continue;
+        read();
+        yield;
+        continue;
+      }
+      read();
+      yield;
+      if (isRead) parts.push({ [name]: yield* this.largeMember(name, place) });
+      else this.at = this.large.get(valueAt)!;
+    }
+    read();
+    this.at += 1;
+    const object = Object.fromEntries(parts.flatMap((part) => Object.entries(part)));
+    const isWhole = Object.keys(object).length === Math.min(members, MOST_MEMBERS);
+    return isWhole && !twice ? object : new ExactJson(this.text.slice(start, this.at));
+  }
+
+  private *largeMember(name: string, place: Place): Steps<unknown> {
+    if (place === 'envelope' && name !== 'id') {
+      const isRow = (name === 'key' || name === 'values') && this.text[this.at] === '{';
+      if (isRow || (name !== 'key' && name !== 'values')) return yield* this.container(isRow ? 'row' : 'envelope');
+    }
+    const [start, end] = [this.at, this.large.get(this.at)!];
+    this.at = end;
+    if (storedBytesAtLeast(this.text, start, end) > this.options.largestValue) {
+      return new ExactJson(this.text.slice(start, end));
+    }
+    const row = parsePart(this.text, { start, end }, '{"values":{"":', '}}') as { values: GivenRow };
+    return row.values[''];
+  }
+
+  /** Goes behind the name and the colon. */
+  private name(): string {
+    if (this.text[this.at] !== '"') throw unexpected(this.text, this.at);
+    const start = this.at;
+    this.at = endOfString(this.text, start);
+    const name = parsePart(this.text, { start, end: this.at }, '', '') as string;
+    this.skipSpace();
+    if (this.text[this.at] !== ':') throw unexpected(this.text, this.at);
+    this.at += 1;
+    this.skipSpace();
+    return name;
+  }
+
+  /** Goes behind a value that is not large. What it goes over is read afterwards, and refused where it is no JSON. */
+  private skipValue(): void {
+    let depth = 0;
+    do {
+      const char = this.text[this.at];
+      if (char === undefined) throw unexpected(this.text, this.at);
+      if (char === '{' || char === '[') depth += 1;
+      else if (char === '}' || char === ']') depth -= 1;
+      if (depth < 0) throw unexpected(this.text, this.at);
+      if (char === '"') this.at = endOfString(this.text, this.at);
+      else if (depth === 0 && char !== '}' && char !== ']') this.skipWord();
+      else this.at += 1;
+    } while (depth > 0);
+  }
+
+  private skipWord(): void {
+    const start = this.at;
+    while (this.at < this.text.length && !ENDS_WORD.includes(this.text[this.at]!)) this.at += 1;
+    if (this.at === start) throw unexpected(this.text, start);
+  }
+
+  /** Goes behind the comma, or to the end of the array or object. */
+  private next(end: string): void {
+    this.skipSpace();
+    const char = this.text[this.at];
+    if (char === end) return;
+    if (char !== ',') throw unexpected(this.text, this.at);
+    this.at += 1;
+    this.skipSpace();
+    if (this.text[this.at] === end) throw unexpected(this.text, this.at);
+  }
+
+  private skipSpace(): void {
+    while (SPACE.includes(this.text[this.at] ?? '-')) this.at += 1;
+  }
+}
+
+const SPACE = ' \t\n\r';
+const ENDS_WORD = `${SPACE},:{}[]"`;
+
+function readMembers(text: string, run: Run, place: Place): object {
+  if (place === 'envelope') return parsePart(text, run, '{', '}') as object;
+  return (parsePart(text, run, '{"values":{', '}}') as { values: object }).values;
+}
+
+/** `parseJson` of a part, in what has to stand around it. An error tells where the part begins. */
+function parsePart(text: string, { start, end }: Run, before: string, after: string): unknown {
+  try {
+    return parseJson(`${before}${text.slice(start, end)}${after}`);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new SyntaxError(`${error.message}, counted from position ${start - before.length}`, { cause: error });
+  }
+}
+
+function unexpected(text: string, at: number): SyntaxError {
+  if (at >= text.length) return new SyntaxError('Unexpected end of JSON input');
+  return new SyntaxError(`Unexpected token ${JSON.stringify(text[at])} at position ${at}`);
+}
+
+/** At most five of the six characters of an escape are saved. */
+function storedBytesAtLeast(text: string, start: number, end: number): number {
+  let spared = 0;
+  for (let at = start; at < end; at += 1) {
+    const char = text[at]!;
+    if (char === '\\') spared += 5;
+    else if (char <= ' ') spared += 1;
+  }
+  return end - start - spared;
+}
