@@ -1,6 +1,10 @@
-import { parseArgs } from 'node:util';
 import type pg from 'pg';
 import { commandActor } from './bootstrap/command-actor.js';
+import {
+  DEAD_LETTERS_USAGE,
+  parseDeadLettersCommand,
+  type DeadLettersCommand,
+} from './bootstrap/dead-letters-command.js';
 import { onOneConnection } from './bootstrap/on-one-connection.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { OutputError, say } from './bootstrap/standard-output.js';
@@ -18,13 +22,6 @@ import { brokerRefusal } from './services/tls/tls-refusal.js';
 // `node dist/dead-letters.js list | replay | discard`: what to do with the messages that the service could not execute and left
 // to people. May be interrupted at any time: a message leaves the parking only when it is in its queue again.
 
-const USAGE = `Usage: npm run --silent dead-letters -- <command>
-  list    [--limit <n>]              the oldest parked messages (100)
-  replay  [--limit <n>] [--id <id>]  sends them again: all, so many of the oldest, or one
-  discard --id <id> | --all          throws one or all of them away
-<id> is the id of the message, or that of its parking; list shows both.
-`;
-
 const LISTED = 100;
 const SHOWN_BODY = 200;
 const LONGEST_LINE = 2000;
@@ -34,17 +31,12 @@ const HELP = ['help', '--help', '-h'];
 
 type Broker = NonNullable<Settings['rabbitmq']>;
 
-interface Command {
-  name: 'list' | 'replay' | 'discard';
-  selection: ParkedSelection;
-}
-
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: string[]): Promise<number> {
-  if (HELP.includes(args[0] ?? '')) return say(USAGE.trimEnd()).then(() => 0);
-  const command = commandOf(args);
-  if (command === undefined) return fail(USAGE, 2);
+  if (HELP.includes(args[0] ?? '')) return say(DEAD_LETTERS_USAGE.trimEnd()).then(() => 0);
+  const command = parseDeadLettersCommand(args);
+  if (command === undefined) return fail(DEAD_LETTERS_USAGE, 2);
   const settings = readSettings();
   const { rabbitmq } = settings;
   if (rabbitmq === undefined) return fail('No broker is configured: set BATCH_SERVICE_RMQ_URL\n', 1);
@@ -57,7 +49,7 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-async function run({ name, selection }: Command, settings: Settings, rabbitmq: Broker): Promise<void> {
+async function run({ name, selection }: DeadLettersCommand, settings: Settings, rabbitmq: Broker): Promise<void> {
   const { url, queue, certificates } = rabbitmq;
   const parked = await ParkedMessages.open(url, queue, certificates);
   try {
@@ -130,28 +122,6 @@ async function move(
     throw new StartError(`There is no parked message with the id ${selection.id}; \`list\` tells the ids`);
   }
   if (unheard !== undefined) throw unheard as Error;
-}
-
-function commandOf(args: string[]): Command | undefined {
-  try {
-    const { positionals, values } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: { limit: { type: 'string' }, id: { type: 'string' }, all: { type: 'boolean', default: false } },
-    });
-    const [name, ...others] = positionals;
-    const limit = values.limit === undefined ? undefined : Number(values.limit);
-    if (others.length > 0 || (limit !== undefined && !(Number.isInteger(limit) && limit > 0))) return undefined;
-    const { id, all } = values;
-    const selection: ParkedSelection = { ...(id !== undefined && { id }), ...(limit !== undefined && { limit }) };
-    if (name === 'list' && id === undefined && !all) return { name, selection };
-    if (name === 'replay' && !all) return { name, selection };
-    if (name === 'discard' && limit === undefined && (id !== undefined) !== all) return { name, selection };
-    return undefined;
-  } catch {
-    // An option that there is not.
-    return undefined;
-  }
 }
 
 function line({ parkedAt, code, id, messageId, reason }: ParkedMessage): string {

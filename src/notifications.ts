@@ -1,5 +1,10 @@
 import { Logger } from '@nestjs/common';
 import { commandActor } from './bootstrap/command-actor.js';
+import {
+  NOTIFICATIONS_USAGE,
+  parseNotificationsCommand,
+  type NotificationsCommand,
+} from './bootstrap/notifications-command.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { OutputError, say } from './bootstrap/standard-output.js';
 import { LACKS_MIGRATIONS, StartError } from './bootstrap/start-error.js';
@@ -16,24 +21,15 @@ import { WakeUpService } from './services/wake-up/wake-up.service.js';
 
 // `node dist/notifications.js list | announce | skip`: what to do with the notifications that the broker refuses.
 
-const USAGE = `Usage: npm run --silent notifications -- <command>
-  list              the parked notifications: chunk, source, how often refused, since when, why
-  announce <chunk>  has a chunk announced again, to every source, by the next round of a running worker
-  skip <chunk>      gives up what is parked of a chunk: its sources are not told of it
-<chunk> is the number of the chunk; list tells it.
-`;
-
-type Command = { name: 'help' } | { name: 'list' } | { name: 'announce' | 'skip'; chunkId: string };
-
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
   // What is for people is written here.
   Logger.overrideLogger(false);
-  const command = commandOf(args);
-  if (command === undefined) return fail(USAGE, 2);
+  const command = parseNotificationsCommand(args);
+  if (command === undefined) return fail(NOTIFICATIONS_USAGE, 2);
   try {
-    if (command.name === 'help') await say(USAGE.trimEnd());
+    if (command.name === 'help') await say(NOTIFICATIONS_USAGE.trimEnd());
     else {
       await withDatabase(readSettings(), (database, settings) => execute(command, settings, database), explain);
     }
@@ -44,16 +40,8 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function commandOf([name = '', chunkId, ...others]: readonly string[]): Command | undefined {
-  if (others.length > 0) return undefined;
-  if (['help', '--help', '-h'].includes(name)) return { name: 'help' };
-  if (name === 'list' && chunkId === undefined) return { name };
-  if ((name === 'announce' || name === 'skip') && /^\d{1,18}$/.test(chunkId ?? '')) return { name, chunkId: chunkId! };
-  return undefined;
-}
-
 async function execute(
-  command: Exclude<Command, { name: 'help' }>,
+  command: Exclude<NotificationsCommand, { name: 'help' }>,
   settings: Settings,
   database: DatabaseService,
 ): Promise<void> {

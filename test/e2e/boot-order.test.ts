@@ -5,6 +5,7 @@ import type { Readiness } from '../../src/services/health/health.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
+import { startServiceInProcess, type ServiceInProcess } from '../support/service-in-process.js';
 import { startServiceProcess, type ServiceProcess, type ServiceProcessOptions } from '../support/service-process.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { testEnvironment, type TestEnvironment } from '../support/test-settings.js';
@@ -15,6 +16,7 @@ describe('a start', () => {
   let proxy: TcpProxy;
   let environment: TestEnvironment & { HTTP_PORT: string };
   const processes: ServiceProcess[] = [];
+  const inProcess: ServiceInProcess[] = [];
 
   beforeEach(async () => {
     database = await createTestDatabase();
@@ -28,7 +30,7 @@ describe('a start', () => {
     };
   });
   afterEach(async () => {
-    await Promise.all(processes.splice(0).map((service) => service.end()));
+    await Promise.all([...processes.splice(0), ...inProcess.splice(0)].map((service) => service.end()));
     await proxy.close();
     await database.drop();
   });
@@ -42,17 +44,24 @@ describe('a start', () => {
     return service;
   }
 
+  /** For what a start says and decides, which takes no process. */
+  function startHere(overrides: TestEnvironment = {}): ServiceInProcess {
+    const service = startServiceInProcess({ ...environment, ...overrides });
+    inProcess.push(service);
+    return service;
+  }
+
   async function readiness(): Promise<Readiness> {
     const response = await fetch(`http://127.0.0.1:${environment.HTTP_PORT}/health/ready`);
     return (await response.json()) as Readiness;
   }
 
   describe('before the database', () => {
-    it.each(['refuse', 'stall'] as const)('waits for it, and says so with every attempt (%s)', async (fault) => {
-      proxy[fault]();
+    it('waits for it, and says so with every attempt', async () => {
+      proxy.refuse();
       const service = await start();
       await service.said(/Attempt 1 to connect failed.*does not answer.*DB_HOST/);
-      if (fault === 'refuse') await service.said(/Attempt 2 to connect failed/);
+      await service.said(/Attempt 2 to connect failed/);
 
       proxy.accept();
 
@@ -60,12 +69,23 @@ describe('a start', () => {
       expect((await readiness()).parts.database).toEqual({ status: 'up' });
     });
 
+    it('waits for one that accepts, but stays silent', async () => {
+      proxy.stall();
+      const service = startHere();
+      await service.said(/Attempt 1 to connect failed.*does not answer.*DB_HOST/);
+
+      proxy.accept();
+
+      await service.up;
+      expect((await readiness()).parts.database).toEqual({ status: 'up' });
+    });
+
     it('waits for one that is only starting', async () => {
       const server = await startingServer(database.connection, 1);
-      const service = await start({ DB_PORT: String((server.address() as AddressInfo).port) });
+      const service = startHere({ DB_PORT: String((server.address() as AddressInfo).port) });
 
       await service.said(/Attempt 1 to connect failed.*the database system is starting up/);
-      await service.up();
+      await service.up;
 
       await service.end();
       server.close();
@@ -84,28 +104,27 @@ describe('a start', () => {
 
     it('gives up when that takes too long, and says what to look at', async () => {
       proxy.refuse();
-      const service = await start({ DB_WAIT_TIMEOUT: '1900' });
+      const service = startHere({ DB_WAIT_TIMEOUT: '1900' });
 
-      expect(await service.exited).toBe(1);
+      expect(await service.refused()).toMatch(/^PostgreSQL on .* does not answer .*DB_HOST/);
       expect(service.output.match(/Attempt \d/g)).toEqual(['Attempt 1', 'Attempt 2']);
-      expect(service.output).toMatch(/could not start: PostgreSQL on .* does not answer .*DB_HOST/);
-      expect(service.output).not.toMatch(/^\s+at /m);
     });
 
     it('does not wait for what waiting does not cure', async () => {
-      const service = await start({ DB_NAME: 'no_such_database' });
+      const service = startHere({ DB_NAME: 'no_such_database' });
 
-      expect(await service.exited).toBe(1);
+      expect(await service.refused()).toContain('DB_NAME');
       expect(service.output).not.toContain('Attempt');
     });
 
     it('does not wait for a pooler that takes no settings', async () => {
       const message = 'unsupported startup parameter: lock_timeout';
       const server = await refusingServer(errorResponse({ S: 'FATAL', V: 'FATAL', C: '08P01', M: message }));
-      const service = await start({ DB_PORT: String((server.address() as AddressInfo).port) });
+      const service = startHere({ DB_PORT: String((server.address() as AddressInfo).port) });
 
-      expect(await service.exited).toBe(1);
-      expect(service.output).toMatch(/A connection pooler .* refuses the connection \(unsupported startup parameter/);
+      expect(await service.refused()).toMatch(
+        /A connection pooler .* refuses the connection \(unsupported startup parameter/,
+      );
       expect(service.output).not.toContain('Attempt');
       server.close();
     });
@@ -127,8 +146,8 @@ describe('a start', () => {
     const url = new URL(environment.BATCH_SERVICE_RMQ_URL!);
     const broker = await startTcpProxy({ host: url.hostname, port: Number(url.port) });
     broker.refuse();
-    const service = await start({ BATCH_SERVICE_RMQ_URL: broker.through(url.href) });
-    await service.up();
+    const service = startHere({ BATCH_SERVICE_RMQ_URL: broker.through(url.href) });
+    await service.up;
     expect(await readiness()).toMatchObject({ status: 'not_ready', parts: { rabbitmq: { status: 'down' } } });
 
     broker.accept();
@@ -138,19 +157,16 @@ describe('a start', () => {
     await broker.close();
   });
 
-  it.each(['main', 'migrate'] as const)(
-    'is refused to %s on a database that a newer version has migrated, and says which migrations those are',
-    async (program) => {
-      await database.client.query(`insert into batch.migrations (timestamp, name) values (9, 'AddFuture9')`);
-      const service = await start({}, { program });
+  it('is refused on a database that a newer version has migrated, and says which migrations those are', async () => {
+    await database.client.query(`insert into batch.migrations (timestamp, name) values (9, 'AddFuture9')`);
+    const told = new RegExp(`"${database.name}" .* newer version .*AddFuture9.*start that version`);
+    const migration = await start({}, { program: 'migrate' });
 
-      expect(await service.exited).toBe(1);
-      expect(service.output).toMatch(
-        new RegExp(`"${database.name}" .* newer version .*AddFuture9.*start that version`),
-      );
-      expect(service.output).not.toMatch(/^\s+at /m);
-    },
-  );
+    expect(await startHere().refused()).toMatch(told);
+    expect(await migration.exited).toBe(1);
+    expect(migration.output).toMatch(told);
+    expect(migration.output).not.toMatch(/^\s+at /m);
+  });
 
   it('is refused on a PostgreSQL that is too old', async () => {
     // PostgreSQL says which it is by a function, which this database has another one of.
@@ -158,10 +174,7 @@ describe('a start', () => {
       create function current_setting(text) returns text language sql as
         $$ select case $1 when 'server_version_num' then '130014' else '13.14' end $$;
       alter database ${database.name} set search_path = public, pg_catalog`);
-    const service = await start();
-
-    expect(await service.exited).toBe(1);
-    expect(service.output).toMatch(/PostgreSQL on .* is version 13\.14: the service needs 14 or newer/);
+    expect(await startHere().refused()).toMatch(/PostgreSQL on .* is version 13\.14: the service needs 14 or newer/);
   });
 });
 

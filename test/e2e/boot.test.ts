@@ -10,6 +10,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { OWN_LOCKS } from '../support/own-locks.js';
+import { startServiceInProcess, type ServiceInProcess } from '../support/service-in-process.js';
 import { startServiceProcess, type ServiceProcess, type ServiceProcessOptions } from '../support/service-process.js';
 import { clientOptions } from '../support/test-databases.js';
 import { testEnvironment, type TestEnvironment } from '../support/test-settings.js';
@@ -18,6 +19,7 @@ import { testEnvironment, type TestEnvironment } from '../support/test-settings.
 const PRODUCTION = { NODE_ENV: 'production', API_KEY_ENCRYPTION_SECRET: 'a-secret-of-at-least-32-characters' } as const;
 
 const processes: ServiceProcess[] = [];
+const inProcess: ServiceInProcess[] = [];
 
 async function start(
   environment: TestEnvironment,
@@ -25,6 +27,13 @@ async function start(
 ): Promise<ServiceProcess> {
   const service = await startServiceProcess({ environment: { LOG_LEVEL: 'info', ...environment }, ...options });
   processes.push(service);
+  return service;
+}
+
+/** For what a start says and decides, which takes no process. */
+function startHere(environment: TestEnvironment): ServiceInProcess {
+  const service = startServiceInProcess(environment);
+  inProcess.push(service);
   return service;
 }
 
@@ -53,7 +62,7 @@ async function statusAfter(port: string, id: string, waitMs: number): Promise<st
 }
 
 afterEach(async () => {
-  await Promise.all(processes.splice(0).map((service) => service.end()));
+  await Promise.all([...processes.splice(0), ...inProcess.splice(0)].map((service) => service.end()));
 });
 
 describe('the service with nothing but Node', () => {
@@ -66,9 +75,9 @@ describe('the service with nothing but Node', () => {
   });
   afterAll(async () => rm(folder, { recursive: true, force: true }));
 
-  /** As a developer's, who has set nothing but where things are. */
-  async function bare(name: string): Promise<TestEnvironment & { HTTP_PORT: string; BATCH_EMBEDDED_DIR: string }> {
-    return { ...(await apiPorts()), BATCH_EMBEDDED_DIR: join(folder, name) };
+  /** As a developer's, who has set nothing but where things are. The data is made by the test that comes first. */
+  async function bare(): Promise<TestEnvironment & { HTTP_PORT: string; BATCH_EMBEDDED_DIR: string }> {
+    return { ...(await apiPorts()), BATCH_EMBEDDED_DIR: join(folder, 'postgres') };
   }
 
   const serverRuns = (directory: string): Promise<boolean> =>
@@ -77,48 +86,14 @@ describe('the service with nothing but Node', () => {
       () => false,
     );
 
-  it('starts, says which parts are embedded and where the data lies, and leaves nothing running', async () => {
-    const environment = await bare('first');
-    const service = await start(environment);
-    await service.up();
-
-    expect(service.output).toMatch(/EMBEDDED PostgreSQL.*production refuses it/);
-    expect(service.output).toContain(`data in ${environment.BATCH_EMBEDDED_DIR}`);
-    expect(service.output).toContain('NO BROKER');
-    expect(service.output).toContain(`http://127.0.0.1:${environment.HTTP_PORT}/api/docs`);
-    expect(await readiness(environment.HTTP_PORT)).toMatchObject({
-      status: 200,
-      body: { status: 'ready', parts: { database: { status: 'up' }, poller: { status: 'up' } } },
-    });
-
-    service.signal('SIGTERM');
-    expect(await service.exited).toBe(0);
-    expect(await serverRuns(environment.BATCH_EMBEDDED_DIR)).toBe(false);
-  });
-
-  it('shares one server between api and worker, and the last to stop takes it down', async () => {
-    const environment = await bare('shared');
-    const healthPort = String(await freePort());
-    const [api, worker] = await Promise.all([
-      start(environment, { args: ['api'] }),
-      start({ ...environment, BATCH_WORKER_HEALTH_PORT: healthPort }, { args: ['worker'] }),
-    ]);
-    await Promise.all([api.up(), worker.up()]);
-
-    api.signal('SIGINT');
-    expect(await api.exited).toBe(0);
-    expect(api.output).toContain('left running');
-    expect((await readiness(healthPort)).body.parts.database).toEqual({ status: 'up' });
-
-    worker.signal('SIGTERM');
-    expect(await worker.exited).toBe(0);
-    expect(await serverRuns(environment.BATCH_EMBEDDED_DIR)).toBe(false);
-  });
-
-  it('takes the server over that a killed process left, with all it had accepted', async () => {
-    const environment = await bare('killed');
+  it('says which parts are embedded and where the data lies, and after a kill goes on with all it had accepted', async () => {
+    const environment = await bare();
     const killed = await start(environment, { args: ['api'] });
     await killed.up();
+    expect(killed.output).toMatch(/EMBEDDED PostgreSQL.*production refuses it/);
+    expect(killed.output).toContain(`data in ${environment.BATCH_EMBEDDED_DIR}`);
+    expect(killed.output).toContain('NO BROKER');
+    expect(killed.output).toContain(`http://127.0.0.1:${environment.HTTP_PORT}/api/docs`);
     await createItems(environment.BATCH_EMBEDDED_DIR);
     const id = await insert(environment.HTTP_PORT, { id: 1, name: 'pen' });
     killed.signal('SIGKILL');
@@ -127,40 +102,74 @@ describe('the service with nothing but Node', () => {
 
     const next = await start(environment);
     await next.up();
-    expect(next.output).toContain('already running');
+    expect(next.output).toMatch(/EMBEDDED PostgreSQL, already running/);
     expect(await statusAfter(environment.HTTP_PORT, id, 10_000)).toBe('completed');
+    expect(await readiness(environment.HTTP_PORT)).toMatchObject({
+      status: 200,
+      body: { status: 'ready', parts: { database: { status: 'up' }, poller: { status: 'up' } } },
+    });
     next.signal('SIGTERM');
     expect(await next.exited).toBe(0);
     expect(await serverRuns(environment.BATCH_EMBEDDED_DIR)).toBe(false);
   });
 
-  async function createItems(directory: string): Promise<void> {
+  it('shares one server between api and a worker, which needs no port; the last to stop takes it down', async () => {
+    const environment = await bare();
+    // If the worker listened anywhere, the two would be in each other's way.
+    const [api, worker] = await Promise.all([
+      start(environment, { args: ['api'] }),
+      start(environment, { args: ['worker'] }),
+    ]);
+    await Promise.all([api.up(), worker.up()]);
+
+    api.signal('SIGINT');
+    expect(await api.exited).toBe(0);
+    expect(api.output).toContain('left running');
+    expect(await query(environment.BATCH_EMBEDDED_DIR, 'select 1 as one')).toEqual([{ one: 1 }]);
+
+    worker.signal('SIGTERM');
+    expect(await worker.exited).toBe(0);
+    expect(await serverRuns(environment.BATCH_EMBEDDED_DIR)).toBe(false);
+  });
+
+  const createItems = (directory: string): Promise<unknown> =>
+    query(directory, 'create table items (id int primary key, name text)');
+
+  async function query(directory: string, text: string): Promise<unknown[]> {
     const { password, port } = JSON.parse(await readFile(join(directory, 'data/embedded.json'), 'utf8')) as {
       password: string;
       port: number;
     };
     const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', password, database: 'batch_service' });
     await client.connect();
-    await client.query('create table items (id int primary key, name text)');
+    const { rows } = await client.query<object>(text);
     await client.end();
+    return rows;
   }
 });
 
 describe('a start that cannot succeed', () => {
-  it('ends with 1 and names every variable that is wrong, without a stack', async () => {
-    const service = await start({ HTTP_PORT: 'none', BATCH_ROLE: 'boss' });
+  it('ends with 1 and names every setting that is wrong, with what was meant, without a stack', async () => {
+    const wrong = { HTTP_PORT: 'none', BATCH_ROLE: 'boss', BATCH_PROCESS_OPERATION_LIMT: '5', NODE_ENV: 'production' };
+    const service = await start(wrong);
 
     expect(await service.exited).toBe(1);
-    expect(service.output).toMatch(/HTTP_PORT: /);
-    expect(service.output).toMatch(/BATCH_ROLE: /);
-    expect(service.output).not.toMatch(/\n\s+at /);
+    const [head, ...lines] = service.output.trim().split('\n');
+    expect(head).toBe('The settings cannot be used:');
+    expect(lines.pop()).toBe('See .env.example.');
+    for (const told of [/HTTP_PORT: /, /BATCH_ROLE: /, /did you mean "BATCH_PROCESS_OPERATION_LIMIT"\?/]) {
+      expect(lines.filter((line) => told.test(line))).toHaveLength(1);
+    }
+    expect(service.output).toContain('DB_HOST: required in production');
+    expect(lines.filter((line) => !line.startsWith('  - '))).toEqual([]);
   });
 
-  it('ends with 1 in production without a database of its own', async () => {
-    const service = await start({ NODE_ENV: 'production' });
+  it('ends with 1 for words that are no role, in three lines', async () => {
+    const service = await start(testEnvironment(), { args: ['api', 'worker'] });
 
     expect(await service.exited).toBe(1);
-    expect(service.output).toContain('DB_HOST: required in production');
+    expect(service.output).toContain('one of all, api, worker; got 2 words: api worker');
+    expect(service.output.trim().split('\n')).toHaveLength(3);
   });
 
   it.each(['main', 'migrate'] as const)(
@@ -175,30 +184,12 @@ describe('a start that cannot succeed', () => {
     },
   );
 
-  it.each([
-    ['a database that is not there', { DB_NAME: 'no_such_database' }, ['"no_such_database"', 'DB_NAME']],
-    ['a user that is not let in', { DB_USERNAME: 'no_such_user' }, ['"no_such_user"', 'DB_USERNAME', 'DB_PASSWORD']],
-    [
-      'a broker that refuses the login',
-      { BATCH_SERVICE_RMQ_URL: 'wrong' },
-      ['RabbitMQ refuses', 'BATCH_SERVICE_RMQ_URL'],
-    ],
-  ])('ends with 1 for %s, and names the variable', async (_what, wrong: TestEnvironment, told) => {
-    const database = await createTestDatabase();
-    const environment = testEnvironment(database.environment);
-    const broker = new URL(environment.BATCH_SERVICE_RMQ_URL ?? '');
-    broker.password = 'wrong';
-    const service = await start({
-      ...environment,
-      ...wrong,
-      ...(await apiPorts()),
-      ...(wrong.BATCH_SERVICE_RMQ_URL && { BATCH_SERVICE_RMQ_URL: broker.href }),
-      LOG_LEVEL: 'fatal',
-    });
+  it('ends with 1 for a database that is not there, and names the variable, also where nothing else is logged', async () => {
+    const environment = { ...testEnvironment({ DB_NAME: 'no_such_database' }), ...(await apiPorts()) };
+    const service = await start({ ...environment, LOG_LEVEL: 'fatal' });
 
     expect(await service.exited).toBe(1);
-    expectOneReason(service, ...told);
-    await database.drop();
+    expectOneReason(service, '"no_such_database"', 'DB_NAME');
   });
 
   it('ends with 1 when one of its ports is taken, names its variable, and has taken no work before', async () => {
@@ -206,53 +197,46 @@ describe('a start that cannot succeed', () => {
     const holder = createServer().listen(0, '0.0.0.0');
     await once(holder, 'listening');
     const { port } = holder.address() as AddressInfo;
-    const startOnTakenPort = async (variable: string, role: string): Promise<void> => {
-      const service = await start({
-        ...testEnvironment({ ...database.environment, BATCH_SERVICE_RMQ_URL: '' }),
-        ...(await apiPorts()),
-        LOG_LEVEL: 'info',
-        BATCH_ROLE: role,
-        [variable]: String(port),
-      });
-      expect(await service.exited, variable).toBe(1);
-      expectOneReason(service, `Port ${port} is in use`, variable);
-      expect(service.output, variable).not.toContain('Poller started');
-    };
-    await Promise.all([
-      startOnTakenPort('HTTP_PORT', 'all'),
-      startOnTakenPort('BATCH_RPC_TCP_PORT', 'all'),
-      startOnTakenPort('BATCH_WORKER_HEALTH_PORT', 'worker'),
-    ]);
+    const on = async (variable: string, role: string): Promise<TestEnvironment> => ({
+      ...testEnvironment({ ...database.environment, BATCH_SERVICE_RMQ_URL: '' }),
+      ...(await apiPorts()),
+      LOG_LEVEL: 'info',
+      BATCH_ROLE: role,
+      [variable]: String(port),
+    });
+    const service = await start(await on('HTTP_PORT', 'all'));
+    for (const [variable, role] of [
+      ['BATCH_RPC_TCP_PORT', 'all'],
+      ['BATCH_WORKER_HEALTH_PORT', 'worker'],
+    ] as const) {
+      const other = startHere(await on(variable, role));
+      expect(await other.refused()).toMatch(new RegExp(`^Port ${port} is in use .*${variable}`));
+      expect(other.output, variable).not.toContain('Poller started');
+    }
+
+    expect(await service.exited).toBe(1);
+    expectOneReason(service, `Port ${port} is in use`, 'HTTP_PORT');
+    expect(service.output).not.toContain('Poller started');
     holder.close();
     await database.drop();
   });
 
-  it.each([
-    ['two roles', ['api', 'worker'], {}, 'one of all, api, worker; got 2 words: api worker'],
-    ['a misspelt role', ['wroker'], {}, 'did you mean "worker"?'],
-    ['a misspelt setting', [], { BATCH_PROCESS_OPERATION_LIMT: '5' }, 'mean "BATCH_PROCESS_OPERATION_LIMIT"?'],
-  ] as [string, string[], TestEnvironment, string][])('ends with 1 for %s, with what was meant', async (...fault) => {
-    const [, args, wrong, told] = fault;
-    const service = await start({ ...testEnvironment(), ...wrong }, { args });
-    expect(await service.exited).toBe(1);
-    expect(service.output).toContain(told);
-    expect(service.output.trim().split('\n')).toHaveLength(3);
-  });
-
   it('ends with 1 in every role in production on a database that lacks migrations', async () => {
     const database = await createTestDatabase({ migrated: false });
-    const startAs = async (role: string): Promise<void> => {
-      const service = await start({
-        ...testEnvironment(database.environment),
-        ...(await apiPorts()),
-        ...PRODUCTION,
-        LOG_LEVEL: 'info',
-        BATCH_ROLE: role,
-      });
-      expect(await service.exited, role).toBe(1);
-      expectOneReason(service, 'CreateQueue1763700000000', 'node dist/migrate.js');
-    };
-    await Promise.all(['all', 'api', 'worker'].map(startAs));
+    const as = async (role: string): Promise<TestEnvironment> => ({
+      ...testEnvironment(database.environment),
+      ...(await apiPorts()),
+      ...PRODUCTION,
+      LOG_LEVEL: 'info',
+      BATCH_ROLE: role,
+    });
+    const service = await start(await as('worker'));
+    for (const role of ['all', 'api']) {
+      expect(await startHere(await as(role)).refused()).toMatch(/CreateQueue1763700000000.*node dist\/migrate\.js/);
+    }
+
+    expect(await service.exited).toBe(1);
+    expectOneReason(service, 'CreateQueue1763700000000', 'node dist/migrate.js');
     await database.drop();
   });
 
@@ -327,37 +311,6 @@ describe('the service on servers of its own', () => {
     });
   }
 
-  it('finishes and announces the running chunk before it ends with 0', async () => {
-    const service = await start(environment);
-    await service.up();
-    const release = await holdTarget();
-    await insert(environment.HTTP_PORT, { id: 1, name: 'pen' });
-    await chunkWaits();
-
-    service.signal('SIGTERM');
-    await service.said('SIGTERM: stopping');
-    await release();
-
-    expect(await service.exited).toBe(0);
-    expect((await database.client.query('select * from items')).rows).toEqual([{ id: 1, name: 'pen' }]);
-    expect((await database.client.query('select from batch.pending')).rowCount).toBe(0);
-    expect((await database.client.query('select from batch.chunks where notified_at is null')).rowCount).toBe(0);
-  });
-
-  it('ends with 1 when it is not done in time, and names what it waited for', async () => {
-    const service = await start({ ...environment, BATCH_SHUTDOWN_TIMEOUT: '300' });
-    await service.up();
-    const release = await holdTarget();
-    await insert(environment.HTTP_PORT, { id: 2, name: 'pen' });
-    await chunkWaits();
-
-    service.signal('SIGTERM');
-
-    expect(await service.exited).toBe(1);
-    expect(service.output).toMatch(/Not stopped within 300 ms; still waiting for: OperationPollerService\./);
-    await release();
-  });
-
   it.each([
     ['SIGTERM', 143],
     ['SIGINT', 130],
@@ -380,35 +333,38 @@ describe('the service on servers of its own', () => {
     }
   });
 
-  it('takes one Ctrl-C that comes twice, from the terminal and from npm, for one', async () => {
-    const service = await start(environment);
-    await service.up();
-
-    service.signal('SIGINT');
-    service.signal('SIGINT');
-
-    expect(await service.exited).toBe(0);
-  });
-
-  it.each([
-    ['a rejection', 'Promise.reject(new Error("boom"))'],
-    ['an exception', 'setTimeout(() => { throw new Error("boom") })'],
-  ])('logs %s that nobody caught as fatal, and ends with 1', async (_kind, fault) => {
+  it('logs a rejection that nobody caught as fatal, and ends with 1; in production it warns that there is no broker', async () => {
+    const fault = 'Promise.reject(new Error("boom"))';
     const onSignal = `data:text/javascript,process.on('SIGUSR2', () => ${encodeURIComponent(fault)})`;
-    const service = await start({ ...environment, ...PRODUCTION }, { nodeOptions: ['--import', onSignal] });
+    const service = await start(
+      { ...environment, ...PRODUCTION, BATCH_SERVICE_RMQ_URL: '' },
+      { nodeOptions: ['--import', onSignal] },
+    );
     await service.up();
+    const warnings = linesOf(service).filter(({ level }) => level === 'warn');
+    expect(warnings.map(({ msg }) => msg)).toEqual([
+      expect.stringMatching(/^SUPERUSER: /),
+      expect.stringMatching(/^NO BROKER: .*BATCH_SERVICE_RMQ_URL/),
+      expect.stringMatching(/^NOT ENCRYPTED.*: HTTP on 0\.0\.0\.0 .*BATCH_HTTPS_CERT/),
+    ]);
 
     service.signal('SIGUSR2');
 
     expect(await service.exited).toBe(1);
-    const last = JSON.parse(service.output.trim().split('\n').at(-1) ?? '') as Record<string, unknown>;
-    expect(last).toMatchObject({ level: 'fatal', err: { message: 'boom' } });
+    expect(linesOf(service).at(-1)).toMatchObject({ level: 'fatal', err: { message: 'boom' } });
   });
 
-  it('as api accepts what a worker applies; a worker serves its probes and nothing else', async () => {
+  const linesOf = ({ output }: ServiceProcess): Record<string, unknown>[] =>
+    output
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+  it('as api accepts what a worker applies, which Redis wakes long before its interval and which serves its probes alone', async () => {
     const healthPort = String(await freePort());
-    const api = await start(environment, { args: ['api'] });
-    const worker = await start({ ...environment, BATCH_WORKER_HEALTH_PORT: healthPort }, { args: ['worker'] });
+    const slow = { ...environment, BATCH_PROCESS_OPERATION_INTERVAL: '3600000' };
+    const api = await start(slow, { args: ['api'] });
+    const worker = await start({ ...slow, BATCH_WORKER_HEALTH_PORT: healthPort }, { args: ['worker'] });
     await Promise.all([api.up(), worker.up()]);
 
     const id = await insert(environment.HTTP_PORT, { id: 4, name: 'ink' });
@@ -422,30 +378,6 @@ describe('the service on servers of its own', () => {
     const metrics = await (await fetch(`http://127.0.0.1:${healthPort}/metrics`)).text();
     expect(metrics).toMatch(/^batch_operations_settled_total\{outcome="completed",code="none"\} 1$/m);
     expect((await fetch(`http://127.0.0.1:${healthPort}/api/v1/stats`)).status).toBe(404);
-  });
-
-  it('is woken through Redis, long before its interval', async () => {
-    const slow = { ...environment, BATCH_PROCESS_OPERATION_INTERVAL: '3600000' };
-    const api = await start(slow, { args: ['api'] });
-    const worker = await start(slow, { args: ['worker'] });
-    await Promise.all([api.up(), worker.up()]);
-
-    const id = await insert(environment.HTTP_PORT, { id: 5, name: 'ink' });
-
-    expect(await statusAfter(environment.HTTP_PORT, id, 10_000)).toBe('completed');
-  });
-
-  it('as a worker needs no port at all', async () => {
-    // Were it to listen anywhere, this port would be taken.
-    const holder = createServer().listen(Number(environment.HTTP_PORT), '0.0.0.0');
-    await once(holder, 'listening');
-
-    const worker = await start(environment, { args: ['worker'] });
-    await worker.up();
-    worker.signal('SIGTERM');
-
-    expect(await worker.exited).toBe(0);
-    holder.close();
   });
 });
 
@@ -462,15 +394,14 @@ describe('the migration command', () => {
     const first = await start(environment, { program: 'migrate' });
     expect(await first.exited).toBe(0);
     expect(first.output).toMatch(/Applied: CreateQueue\d+/);
-    const service = await start(environment, { args: ['api'] });
-    await service.up();
+    await startHere({ ...environment, BATCH_ROLE: 'api' }).up;
     expect(await readiness(environment.HTTP_PORT)).toMatchObject({ status: 200, body: { status: 'ready' } });
 
     const second = await start(environment, { program: 'migrate' });
     expect(await second.exited).toBe(0);
     expect(second.output).toContain('No migration was missing');
 
-    await service.end();
+    await Promise.all(inProcess.splice(0).map((service) => service.end()));
     await database.drop();
   });
 
@@ -560,8 +491,8 @@ describe('a service that asks for no API key', () => {
       LOG_LEVEL: 'info',
       NODE_ENV: '',
     };
-    const service = await start(environment);
-    await service.up();
+    const service = startHere(environment);
+    await service.up;
     expect(service.output).not.toContain('OPEN ACCESS');
     for (const port of [environment.HTTP_PORT, environment.BATCH_RPC_TCP_PORT]) {
       expect(await answers('127.0.0.1', port)).toBe(true);
@@ -571,19 +502,7 @@ describe('a service that asks for no API key', () => {
     }
   });
 
-  it('does not start on another address, and says how it may', async () => {
-    const service = await start({
-      ...testEnvironment({ ...database.environment, BATCH_SERVICE_RMQ_URL: '' }),
-      ...(await apiPorts()),
-      HTTP_HOST: '0.0.0.0',
-      BATCH_RPC_TCP_HOST: '0.0.0.0',
-    });
-    expect(await service.exited).toBe(1);
-    expect(service.output).toMatch(/HTTP_HOST: .*BATCH_REQUIRE_API_KEY=true.*BATCH_ALLOW_OPEN_ACCESS=true/);
-    expect(service.output).toMatch(/BATCH_RPC_TCP_HOST: .*BATCH_ALLOW_OPEN_ACCESS=true/);
-  });
-
-  it('does so where that is allowed, and warns of it at every start', async () => {
+  it('listens on another address where that is allowed, and warns of it at every start', async () => {
     const environment = {
       ...testEnvironment({ ...database.environment, BATCH_SERVICE_RMQ_URL: '' }),
       ...(await apiPorts()),
@@ -592,36 +511,11 @@ describe('a service that asks for no API key', () => {
       BATCH_ALLOW_OPEN_ACCESS: 'true',
     };
     for (const _start of ['first', 'second']) {
-      const service = await start(environment);
-      await service.said(/WARN: OPEN ACCESS: HTTP_HOST=0\.0\.0\.0, .*BATCH_REQUIRE_API_KEY=true/);
-      await eventually(async () => expect(await answers('127.0.0.2', environment.HTTP_PORT)).toBe(true));
+      const service = startHere(environment);
+      await service.up;
+      expect(service.output).toMatch(/WARN: OPEN ACCESS: HTTP_HOST=0\.0\.0\.0, .*BATCH_REQUIRE_API_KEY=true/);
+      expect(await answers('127.0.0.2', environment.HTTP_PORT)).toBe(true);
       await service.end();
     }
-  });
-});
-
-describe('production without a broker', () => {
-  it('is allowed, with a warning', async () => {
-    const database = await createTestDatabase();
-    const service = await start({
-      ...testEnvironment({ ...database.environment, BATCH_SERVICE_RMQ_URL: '' }),
-      ...(await apiPorts()),
-      ...PRODUCTION,
-      LOG_LEVEL: 'info',
-    });
-    await service.up();
-
-    const lines = service.output
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as { level: string; msg: string });
-    expect(lines.filter(({ level }) => level === 'warn').map(({ msg }) => msg)).toEqual([
-      expect.stringMatching(/^SUPERUSER: /),
-      expect.stringMatching(/^NO BROKER: .*BATCH_SERVICE_RMQ_URL/),
-      expect.stringMatching(/^NOT ENCRYPTED.*: HTTP on 0\.0\.0\.0 .*BATCH_HTTPS_CERT/),
-    ]);
-
-    await service.end();
-    await database.drop();
   });
 });

@@ -153,15 +153,12 @@ describe('npm run dead-letters', () => {
     expect(await run('--help')).toMatchObject({ status: 0, output: expect.stringMatching(/^Usage/) as string });
   });
 
-  it.each(['', 'list --id m-1', 'discard', 'discard --id m-1 --all', 'replay --limit 0', 'purge'])(
-    'says how it is used, and does nothing, when asked to "%s"',
-    async (command) => {
-      const { status, output } = await run(...command.split(' ').filter((word) => word !== ''));
-      expect(status).toBe(2);
-      expect(output).toMatch(/^Usage: npm run --silent dead-letters/);
-      expect(await waiting(`${queue}.parked`)).toBe(3);
-    },
-  );
+  it('says how it is used, and does nothing, when it does not understand', async () => {
+    const { status, output } = await run('discard', '--id', 'm-1', '--all');
+    expect(status).toBe(2);
+    expect(output).toMatch(/^Usage: npm run --silent dead-letters/);
+    expect(await waiting(`${queue}.parked`)).toBe(3);
+  });
 
   it('says which queue is missing', async () => {
     await channel.deleteQueue(`${queue}.parked`);

@@ -14,8 +14,7 @@ const SHUTDOWN_TIMEOUT_MS = 20_000;
 describe('a service that is told to stop', () => {
   let database: TestDatabase;
   let environment: TestEnvironment & { HTTP_PORT: string; BATCH_SERVICE_RMQ_QUEUE: string };
-  let service: ServiceProcess;
-  let caller: AmqpCaller;
+  let caller: AmqpCaller | undefined;
   let base: string;
   let rows = 0;
   const processes: ServiceProcess[] = [];
@@ -34,13 +33,12 @@ describe('a service that is told to stop', () => {
       LOG_LEVEL: 'info',
     };
     base = `http://127.0.0.1:${environment.HTTP_PORT}`;
-    service = await start();
-    caller = await connectAmqpCaller(environment.BATCH_SERVICE_RMQ_URL!, environment.BATCH_SERVICE_RMQ_QUEUE);
   });
   afterEach(async () => {
     for (const release of held) await release();
     await Promise.all(processes.splice(0).map((each) => each.end()));
-    await caller.close();
+    await caller?.close();
+    caller = undefined;
     await database.drop();
   });
 
@@ -49,6 +47,11 @@ describe('a service that is told to stop', () => {
     processes.push(started);
     await started.up();
     return started;
+  }
+
+  async function connectCaller(): Promise<AmqpCaller> {
+    caller = await connectAmqpCaller(environment.BATCH_SERVICE_RMQ_URL!, environment.BATCH_SERVICE_RMQ_QUEUE);
+    return caller;
   }
 
   const insert = (target = 'items', more: object = {}) => ({
@@ -93,15 +96,17 @@ describe('a service that is told to stop', () => {
     });
 
   it('answers what was begun over REST and RabbitMQ, lets those go who wait for an outcome, and ends with 0', async () => {
+    const service = await start();
+    const rabbitmq = await connectCaller();
     const scheduled = insert('items', { runAt: new Date(Date.now() + 86_400_000).toISOString() });
     expect((await post(scheduled)).status).toBe(201);
     const release = await hold('batch.operations');
     const waiting = fetch(`${base}/api/v1/operations/${scheduled.id}?wait=30000`);
     const rest = post(insert());
     await somebodyWaitsFor('batch.operations');
-    const rpc = caller.call('create_operation', insert());
+    const rpc = rabbitmq.call('create_operation', insert());
     await eventually(async () =>
-      expect((await caller.channel.checkQueue(environment.BATCH_SERVICE_RMQ_QUEUE)).messageCount).toBe(0),
+      expect((await rabbitmq.channel.checkQueue(environment.BATCH_SERVICE_RMQ_QUEUE)).messageCount).toBe(0),
     );
 
     service.signal('SIGTERM');
@@ -118,13 +123,17 @@ describe('a service that is told to stop', () => {
     expect(await count('batch.operations')).toBe(3);
   });
 
-  it('refuses what is new by SHUTTING_DOWN while its chunk runs, is no longer ready, and still alive', async () => {
+  it('refuses what is new by SHUTTING_DOWN while it finishes and announces its chunk, is no longer ready, and still alive', async () => {
+    const service = await start();
     const release = await hold('items');
-    await post(insert());
+    const begun = insert();
+    await post(begun);
     await somebodyWaitsFor('items');
 
+    // One Ctrl-C comes twice, from the terminal and from npm. The kernel makes one of two equal signals that come at once.
+    service.signal('SIGINT');
     service.signal('SIGTERM');
-    await service.said('SIGTERM: stopping');
+    await service.said(': stopping');
 
     const refused = await eventually(async () => {
       const response = await post(insert());
@@ -141,11 +150,15 @@ describe('a service that is told to stop', () => {
 
     await release();
     expect(await service.exited).toBe(0);
-    expect(await count('items')).toBe(1);
+    expect((await database.client.query('select * from items')).rows).toEqual([begun.values]);
+    expect(await count('batch.pending')).toBe(0);
     expect(await count('batch.chunks where notified_at is not null')).toBe(1);
+    expect(await count('batch.chunks where notified_at is null')).toBe(0);
   });
 
   it('loses and doubles nothing under load, and leaves to the next process what it did not begin', async () => {
+    const service = await start();
+    const rabbitmq = await connectCaller();
     const acknowledged = new Set<string>();
     let stopped = false;
     const overRest = async (): Promise<void> => {
@@ -160,7 +173,7 @@ describe('a service that is told to stop', () => {
     const overRpc = async (): Promise<void> => {
       while (!stopped) {
         const operation = insert();
-        const answer = await caller.call('create_operation', operation);
+        const answer = await rabbitmq.call('create_operation', operation);
         expect(answer.err).toBeUndefined();
         acknowledged.add(operation.id);
       }
@@ -189,8 +202,7 @@ describe('a service that is told to stop', () => {
   });
 
   it('that is not done in time ends with 1 and leaves nothing half done; the next process does it', async () => {
-    await service.end();
-    service = await start({
+    const service = await start({
       BATCH_SHUTDOWN_TIMEOUT: '1000',
       BATCH_WAKE_UP: 'false',
       BATCH_PROCESS_OPERATION_INTERVAL: '300',

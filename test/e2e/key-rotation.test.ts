@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -8,6 +9,8 @@ const OLD = 'the old secret of the service, long enough';
 const NEW = 'the new secret of the service, long enough';
 /** Longer than a process remembers what it has read of a key. */
 const FORGOTTEN_MS = 3500;
+/** Between two rounds of calls: what is looked for lasts for seconds. */
+const PAUSE_MS = 20;
 
 let database: TestDatabase;
 const services: TestApp[] = [];
@@ -56,7 +59,7 @@ async function keys(
 const status = async ({ url }: TestApp, key: string): Promise<number> =>
   (await fetch(`${url}/api/v1/operations`, { headers: { authorization: `Bearer ${key}` } })).status;
 
-/** Calls every service that `among` names, without a pause, until it is ended; counts the answers by their status. */
+/** Calls every service that `among` names, again and again, until it is ended; counts the answers by their status. */
 function traffic(key: string, among: TestApp[]): { end(): Promise<Record<number, number>> } {
   const counts: Record<number, number> = {};
   let ended = false;
@@ -65,7 +68,7 @@ function traffic(key: string, among: TestApp[]): { end(): Promise<Record<number,
     counts[answered] = (counts[answered] ?? 0) + 1;
   };
   const running = (async () => {
-    while (!ended) await Promise.all(among.map(call));
+    while (!ended) await Promise.all([...among.map(call), delay(PAUSE_MS)]);
   })();
   return {
     async end() {
@@ -76,7 +79,7 @@ function traffic(key: string, among: TestApp[]): { end(): Promise<Record<number,
   };
 }
 
-const forgotten = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, FORGOTTEN_MS));
+const forgotten = (): Promise<void> => delay(FORGOTTEN_MS);
 
 describe('changing API_KEY_ENCRYPTION_SECRET', () => {
   it('refuses no call of a key that is in use all through it', { timeout: 120_000 }, async () => {

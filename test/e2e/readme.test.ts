@@ -40,12 +40,20 @@ process.stdout.write((await answer.text()) + end.replace('\\\\n', '\\n'));
 
 describe('the README', () => {
   let folder: string;
+  /** The client as another service installs it, unpacked. */
+  let client: string;
   let npm: ChildProcess | undefined;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'batch-readme-'));
     // For root the embedded server runs as another user, who has to come through.
     await chmod(folder, 0o755);
+    const destination = join(folder, 'made/by/pack-client');
+    const { stdout } = await run(process.execPath, ['scripts/pack-client.mjs', destination], { cwd: ROOT });
+    const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+    expect(stdout.trim()).toBe(join(destination, `batch-service-${version}.tgz`));
+    await run('tar', ['-xzf', stdout.trim(), '-C', destination]);
+    client = join(destination, 'package');
   });
   afterEach(() => npm?.kill());
   afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -149,22 +157,18 @@ describe('the README', () => {
   });
 
   it('has a tarball of the client whose documents link to nothing that it lacks', async () => {
-    const destination = join(folder, 'made/by/pack-client');
-    const { stdout } = await run(process.execPath, ['scripts/pack-client.mjs', destination], { cwd: ROOT });
-    await run('tar', ['-xzf', stdout.trim(), '-C', destination]);
-    const unpacked = join(destination, 'package');
-    const files = await readdir(unpacked, { recursive: true });
+    const files = await readdir(client, { recursive: true });
     const documents = files.filter((file) => file.endsWith('.md'));
     expect(documents).toEqual(expect.arrayContaining(['CHANGELOG.md', 'docs/client.md', 'docs/wire-format.md']));
 
     const broken: string[] = [];
     let followed = 0;
     for (const document of documents) {
-      for (const { path, anchor } of relativeLinks(await readFile(join(unpacked, document), 'utf8'))) {
+      for (const { path, anchor } of relativeLinks(await readFile(join(client, document), 'utf8'))) {
         const target = path === '' ? document : join(dirname(document), path);
         followed += 1;
         const found = files.includes(target);
-        const headings = found && anchor !== undefined ? anchorsOf(await readFile(join(unpacked, target), 'utf8')) : [];
+        const headings = found && anchor !== undefined ? anchorsOf(await readFile(join(client, target), 'utf8')) : [];
         if (!found || (anchor !== undefined && !headings.includes(anchor)))
           broken.push(`${document}: ${path}#${anchor}`);
       }
@@ -178,12 +182,9 @@ describe('the README', () => {
     const app = join(folder, 'app');
     const modules = join(app, 'node_modules');
     await mkdir(join(modules, '@nestjs'), { recursive: true });
-    await run(process.execPath, ['scripts/pack-client.mjs', folder], { cwd: ROOT });
-    const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string };
-    await run('tar', ['-xzf', join(folder, `batch-service-${version}.tgz`), '-C', folder]);
-    await cp(join(folder, 'package'), join(modules, 'batch-service'), { recursive: true });
+    await cp(client, join(modules, 'batch-service'), { recursive: true });
 
-    const manifest = JSON.parse(await readFile(join(folder, 'package/package.json'), 'utf8')) as {
+    const manifest = JSON.parse(await readFile(join(client, 'package.json'), 'utf8')) as {
       dependencies: Record<string, string>;
       peerDependencies: Record<string, string>;
       peerDependenciesMeta: Record<string, unknown>;

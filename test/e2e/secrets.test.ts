@@ -5,6 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { loadSettings } from '../../src/services/config/settings.js';
 import { createTestKey, KEYS_REQUIRED } from '../support/api-keys.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { freePort } from '../support/free-port.js';
@@ -62,6 +63,15 @@ async function start(more: TestEnvironment, nodeOptions: string[] = []): Promise
   return service;
 }
 
+function messageOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error('It does not throw');
+}
+
 function expectNoSecret(text: string): void {
   expect(text.length).toBeGreaterThan(20);
   for (const hidden of [...Object.values(SECRETS), KEYS_REQUIRED.API_KEY_ENCRYPTION_SECRET, key.slice(21)]) {
@@ -73,41 +83,46 @@ function expectNoSecret(text: string): void {
 
 describe('no secret is told', () => {
   it.each([
-    ['a user and password of the database', { DB_USERNAME: 'no_such_user', DB_PASSWORD: SECRETS.otherHeader }],
-    ['the password of the broker', { BATCH_SERVICE_RMQ_URL: 'wrong' }],
-  ] as [string, TestEnvironment][])('when a start fails for %s', async (_what, wrong) => {
-    const broker = new URL(testEnvironment().BATCH_SERVICE_RMQ_URL ?? '');
-    broker.password = SECRETS.broker;
-    const more = wrong.BATCH_SERVICE_RMQ_URL === 'wrong' ? { BATCH_SERVICE_RMQ_URL: broker.href } : wrong;
-    const service = await start(more);
-    expect(await service.exited).toBe(1);
-    expect(service.output).toMatch(/refuses/);
-    expectNoSecret(service.output);
-  });
+    [
+      'a user and password of the database',
+      { DB_USERNAME: 'no_such_user', DB_PASSWORD: SECRETS.otherHeader },
+      /refuses the user .*no_such_user.*DB_USERNAME, DB_PASSWORD/,
+    ],
+    ['the password of the broker', { BATCH_SERVICE_RMQ_URL: 'wrong' }, /RabbitMQ refuses .*BATCH_SERVICE_RMQ_URL/],
+  ] as [string, TestEnvironment, RegExp][])(
+    'when a start fails for %s, of which one line tells',
+    async (...failure) => {
+      const [, wrong, told] = failure;
+      const broker = new URL(testEnvironment().BATCH_SERVICE_RMQ_URL ?? '');
+      broker.password = SECRETS.broker;
+      const more = wrong.BATCH_SERVICE_RMQ_URL === 'wrong' ? { BATCH_SERVICE_RMQ_URL: broker.href } : wrong;
+      const service = await start(more);
+      expect(await service.exited).toBe(1);
+      expect(service.output.split('\n').filter((line) => told.test(line))).toHaveLength(1);
+      expect(service.output).not.toMatch(/^\s+at |\\n\s+at /m);
+      expectNoSecret(service.output);
+    },
+  );
 
-  it('when settings are wrong', async () => {
-    const service = await start({
+  it('when settings are wrong', () => {
+    const wrong = {
+      ...environment,
       BATCH_SERVICE_RMQ_URL: `http://guest:${SECRETS.broker}@nowhere`,
       REDIS_URL: SECRETS.redis,
       API_KEY_ENCRYPTION_SECRET: SECRETS.otherHeader.slice(0, 29),
-    });
-    expect(await service.exited).toBe(1);
-    expect(service.output).toContain('API_KEY_ENCRYPTION_SECRET');
-    expectNoSecret(service.output);
-    expect(service.output).not.toContain(SECRETS.otherHeader.slice(0, 29));
+    };
+    const message = messageOf(() => loadSettings(wrong));
+    expect(message).toContain('API_KEY_ENCRYPTION_SECRET');
+    expectNoSecret(message);
+    expect(message).not.toContain(SECRETS.otherHeader.slice(0, 29));
   });
 
-  it('when Redis is out of reach, whose password may stand in the query of its URL', async () => {
-    const nowhere = `redis://127.0.0.1:${await freePort()}/0?password=${SECRETS.redisQuery}`;
+  it('of keys, in answers, the log and the documentation, nor when Redis is out of reach', async () => {
+    // The password may stand in the query as well.
+    const nowhere = `redis://:${SECRETS.redis}@127.0.0.1:${await freePort()}/0?password=${SECRETS.redisQuery}`;
     const service = await start({ REDIS_URL: nowhere });
     await service.up();
-    await service.said(/Redis at redis:\/\/127[^ ]*password=\S* is out of reach/);
-    expectNoSecret(service.output);
-  });
-
-  it('of keys, in answers, the log and the documentation', async () => {
-    const service = await start({});
-    await service.up();
+    await service.said(/Redis at redis:\/\/[^ ]*127[^ ]*password=\S* is out of reach/);
     const url = `http://127.0.0.1:${environment.HTTP_PORT}`;
     const wrong = `bsk_0123456789abcdef_${SECRETS.wrongKey}`;
     let answers = '';
@@ -162,6 +177,9 @@ describe('no secret is told', () => {
       expect(service.output).toContain('Nobody caught this exception');
       expect(service.output).toContain('bsk_0123456789abcdef_***');
       expectNoSecret(service.output);
+      if (mode === 'development') return;
+      const last = JSON.parse(service.output.trim().split('\n').at(-1) ?? '') as unknown;
+      expect(last).toMatchObject({ level: 'fatal', err: { message: expect.stringContaining('at amqp:') as string } });
     },
   );
 });

@@ -19,6 +19,7 @@ import { RabbitmqConnection } from '../../src/services/rabbitmq/rabbitmq-connect
 import { WakeUpService } from '../../src/services/wake-up/wake-up.service.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
+import { startServiceInProcess, type ServiceInProcess } from '../support/service-in-process.js';
 import { startServiceProcess, type ServiceProcess, type ServiceProcessOptions } from '../support/service-process.js';
 import { startOwnRabbitmq, type RestartableRabbitmq } from '../support/services/rabbitmq.js';
 import { TestCa, type TestCertificate } from '../support/tls/test-certificates.js';
@@ -46,6 +47,7 @@ describe('TLS', () => {
   let brokerPort: number;
   let redis: TlsServer;
   const processes: ServiceProcess[] = [];
+  const inProcess: ServiceInProcess[] = [];
 
   beforeAll(async () => {
     [ca, otherCa] = await Promise.all([TestCa.make(), TestCa.make()]);
@@ -79,7 +81,7 @@ describe('TLS', () => {
     await Promise.all([ca.remove(), otherCa.remove()]);
   });
   afterEach(async () => {
-    await Promise.all(processes.splice(0).map((service) => service.end()));
+    await Promise.all([...processes.splice(0), ...inProcess.splice(0)].map((service) => service.end()));
   });
 
   async function start(
@@ -88,6 +90,13 @@ describe('TLS', () => {
   ): Promise<ServiceProcess> {
     const service = await startServiceProcess({ environment: { LOG_LEVEL: 'info', ...environment }, ...options });
     processes.push(service);
+    return service;
+  }
+
+  /** For what a start says of a certificate, which takes no process. */
+  function startHere(environment: TestEnvironment): ServiceInProcess {
+    const service = startServiceInProcess(environment);
+    inProcess.push(service);
     return service;
   }
 
@@ -173,10 +182,8 @@ describe('TLS', () => {
   });
 
   describe('with PostgreSQL', () => {
-    async function migrate(environment: TestEnvironment): Promise<{ code: unknown; output: string }> {
-      const migration = await start({ ...database(), ...environment }, { program: 'migrate' });
-      return { code: await migration.exited, output: migration.output };
-    }
+    const startWith = (environment: TestEnvironment): ServiceInProcess =>
+      startHere({ ...database(), ...environment, BATCH_ROLE: 'worker' });
 
     it.each<[what: string, environment: () => TestEnvironment, told: RegExp]>([
       [
@@ -202,39 +209,40 @@ describe('TLS', () => {
       ],
       ['no TLS where it is demanded', () => ({ DB_SSL: 'disable', DB_SSL_CA: '' }), /no encryption.*DB_SSL/],
     ])('is refused at once with %s, and says what to set', async (_what, environment, told) => {
-      const { code, output } = await migrate(environment());
-      expect(output).toMatch(told);
-      expect(code).toBe(1);
+      const service = startWith(environment());
+      await service.refused();
+      expect(service.output).toMatch(told);
       // The server's refusal of a certificate may be lost, and is waited for as any lost connection.
-      if (!output.includes('if it asks for')) expect(output).not.toContain('Attempt 1');
-      expect(output).not.toMatch(/^\s+at /m);
+      if (!service.output.includes('if it asks for')) expect(service.output).not.toContain('Attempt 1');
+      expect(service.output).not.toMatch(/^\s+at /m);
     });
 
     it('is refused with a certificate that has expired', async () => {
       await postgres.show(expired);
       try {
-        const { code, output } = await migrate({});
-        expect(output).toMatch(/PostgreSQL on localhost:\d+ shows a certificate that has expired/);
-        expect(code).toBe(1);
+        const reason = await startWith({}).refused();
+        expect(reason).toMatch(/PostgreSQL on localhost:\d+ shows a certificate that has expired/);
       } finally {
         await postgres.show(server);
       }
     });
 
     it('is not verified with require, and as for its host not with verify-ca, and each is told what it is', async () => {
-      expect(await migrate({ DB_SSL: 'require', DB_SSL_CA: '', DB_HOST: '127.0.0.1' })).toMatchObject({ code: 0 });
-      expect(await migrate({ DB_SSL: 'verify-ca', DB_HOST: '127.0.0.1' })).toMatchObject({ code: 0 });
-      expect(await migrate({ DB_SSL: 'verify-ca', DB_SSL_CA: otherCa.cert })).toMatchObject({ code: 1 });
+      await startWith({ DB_SSL: 'require', DB_SSL_CA: '', DB_HOST: '127.0.0.1' }).up;
+      await startWith({ DB_SSL: 'verify-ca', DB_HOST: '127.0.0.1' }).up;
+      expect(await startWith({ DB_SSL: 'verify-ca', DB_SSL_CA: otherCa.cert }).refused()).toContain('DB_SSL_CA');
     });
 
     it('is refused by the commands as well', async () => {
       const environment = { ...database(), DB_SSL_CA: otherCa.cert, API_KEY_ENCRYPTION_SECRET: 'x'.repeat(32) };
-      for (const program of ['keys', 'sql'] as const) {
-        const command = await start(environment, { program, args: [program === 'keys' ? 'list' : 'select 1'] });
+      for (const [program, ...args] of [['keys', 'list'], ['sql', 'select 1'], ['migrate']] as const) {
+        const command = await start(environment, { program, args });
         expect(await command.exited).toBe(1);
         expect(command.output).toMatch(
           /PostgreSQL on localhost:\d+ shows a certificate that no trusted CA .*DB_SSL_CA/,
         );
+        expect(command.output).not.toContain('Attempt 1');
+        expect(command.output).not.toMatch(/^\s+at /m);
       }
       const right = await start(database(), { program: 'sql', args: ['select 1 as one'] });
       expect(await right.exited).toBe(0);
@@ -270,7 +278,7 @@ describe('TLS', () => {
         /RabbitMQ at localhost:\d+ does not speak TLS.*BATCH_SERVICE_RMQ_URL/,
       ],
     ])('is refused at the start with %s, and says what to set', async (_what, environment, told) => {
-      const service = await start({
+      const service = startHere({
         ...database(),
         ...rabbitmq(),
         ...environment(),
@@ -278,7 +286,7 @@ describe('TLS', () => {
       });
       await service.said(told);
       // The broker's refusal of a certificate may be lost: then it is waited for, as for any broker.
-      if (!service.output.includes('if it asks for')) expect(await service.exited).toBe(1);
+      if (!service.output.includes('if it asks for')) await service.refused();
       expect(service.output).not.toMatch(/^\s+at /m);
     });
 
@@ -312,17 +320,17 @@ describe('TLS', () => {
         /(refuses our|if it asks for a) certificate.*REDIS_CERT/,
       ],
     ])('serves without it with %s, and says what to set', async (_what, environment, told) => {
-      const service = await start({ ...database(), ...cache(), ...environment(), BATCH_ROLE: 'worker' });
+      const service = startHere({ ...database(), ...cache(), ...environment(), BATCH_ROLE: 'worker' });
       await service.said(new RegExp(`Redis at rediss://.* is out of reach \\(.*${told.source}`));
-      await service.up();
+      await service.up;
     });
 
     it('serves without it with a certificate that has expired, and says so', async () => {
       await redis.show(expired);
       try {
-        const service = await start({ ...database(), ...cache(), BATCH_ROLE: 'worker' });
+        const service = startHere({ ...database(), ...cache(), BATCH_ROLE: 'worker' });
         await service.said(/Redis at rediss:.* is out of reach \(it shows a certificate that has expired/);
-        await service.up();
+        await service.up;
       } finally {
         await redis.show(server);
       }
@@ -428,8 +436,7 @@ describe('TLS', () => {
     it('is what the health check of the image speaks, when it is set', async () => {
       const HTTP_PORT = String(await freePort());
       const files = { BATCH_HTTPS_CERT: server.cert, BATCH_HTTPS_KEY: server.key };
-      const service = await start({ ...database(), ...files, HTTP_PORT, BATCH_RPC_TCP_PORT: String(await freePort()) });
-      await service.up();
+      await startHere({ ...database(), ...files, HTTP_PORT, BATCH_RPC_TCP_PORT: String(await freePort()) }).up;
       const dockerfile = await readFile(join(import.meta.dirname, '../../Dockerfile'), 'utf8');
       const [, command = ''] = /^HEALTHCHECK .*\\\n {2}CMD \["node", "--eval", "(.*)"\]$/m.exec(dockerfile) ?? [];
       const check = async (port: string, env: NodeJS.ProcessEnv): Promise<unknown> => {
@@ -444,8 +451,7 @@ describe('TLS', () => {
     it('answers nobody without a certificate where callers have to show one', async () => {
       const HTTP_PORT = String(await freePort());
       const files = { BATCH_HTTPS_CERT: server.cert, BATCH_HTTPS_KEY: server.key, BATCH_HTTPS_CLIENT_CA: ca.cert };
-      const service = await start({ ...database(), ...files, HTTP_PORT, BATCH_RPC_TCP_PORT: String(await freePort()) });
-      await service.up();
+      await startHere({ ...database(), ...files, HTTP_PORT, BATCH_RPC_TCP_PORT: String(await freePort()) }).up;
       const shown = { cert: await readFile(own.cert), key: await readFile(own.key) };
       expect((await https(HTTP_PORT, '/health/live', shown)).statusCode).toBe(200);
       await expect(https(HTTP_PORT, '/health/live')).rejects.toThrow(/alert|ECONNRESET|socket hang up/);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { BatchServiceClient, isBatchServiceError } from '../../src/client/index.js';
+import { userOf } from '../../src/services/rabbitmq/sender-of.js';
 import type { ICreateBatchOperationRequest } from '../../src/interfaces/operation.js';
 
 export interface HonestAddresses {
@@ -37,7 +38,8 @@ const TIMEOUT_MS = 30_000;
 
 export function honestCallers({ restUrl, restKey, tcpPort, tcpKey, rpcUrl, queue }: HonestAddresses): HonestCallers {
   const attempt = { timeoutMs: TIMEOUT_MS, retries: 0, source: SOURCE };
-  const rabbitmq = new BatchServiceClient({ transport: 'rmq', url: rpcUrl, queue, ...attempt });
+  // Who tells their user have a line of their own; the attacker does not.
+  const rabbitmq = new BatchServiceClient({ transport: 'rmq', url: rpcUrl, queue, userId: userOf(rpcUrl), ...attempt });
   const tcp = new BatchServiceClient({ transport: 'tcp', port: tcpPort, apiKey: tcpKey, ...attempt });
   const ways: Record<HonestWay, (operation: ICreateBatchOperationRequest) => Promise<unknown>> = {
     rest: (operation) => post(restUrl, restKey, { ...operation, source: SOURCE }),

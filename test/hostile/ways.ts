@@ -89,6 +89,8 @@ export async function overRabbitmq(url: string, queue: string): Promise<Way> {
   const emit = async (attack: Attack, random: Random): Promise<string> => {
     const headers = random.integer(0, 3) === 0 ? { a: 'x'.repeat(50_000), deep: deepTable(500) } : {};
     await publish(packetOf(attack), { messageId: randomUUID(), headers });
+    // Answered when the event before it is over: the next one is not to be sent before.
+    await call({ name: 'the end of an event', demand: 'create', body: '{}' });
     return 'published';
   };
   return {

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { connect, type Channel, type ChannelModel, type ConsumeMessage, type GetMessage, type Options } from 'amqplib';
 import { deadLetterExchange, deadLetterQueue, parkedQueue } from '../../src/services/rabbitmq/topology.js';
 
-const ANSWER_TIMEOUT_MS = 10_000;
+/** Longer than a busy machine takes for the restart of a service, whose callers wait meanwhile. */
+const ANSWER_TIMEOUT_MS = 30_000;
 
 /** An answer as it travels: one of `response` and `err`. */
 export interface WireAnswer {

@@ -1,7 +1,9 @@
 import { Logger } from '@nestjs/common';
 import type { IServiceError } from '../../interfaces/error.js';
+import { shown } from '../../services/catalog/shown.js';
 import { SubmissionPipeline, type PipelinePlace } from '../../services/intake/submission-pipeline.js';
-import { Suspects, type AttemptLog } from './suspects.js';
+import type { ExecutionGate, Leave } from './execution-gate.js';
+import type { Suspects } from './suspects.js';
 
 /** How often the first message is tried again: what waits behind it goes on so soon after the fault. */
 const RETRY_EVERY_MS = 500;
@@ -16,6 +18,8 @@ export interface LineOutcome {
 
 /** A message that takes its turn in a line. */
 export interface LineMessage {
+  /** Who sent it, as the broker has checked it. Undefined: the message does not tell. */
+  readonly sender: string | undefined;
   /** It was delivered before: under this it is recorded when it is begun, and nothing of it is read before. */
   readonly fingerprint: string | undefined;
   /**
@@ -23,6 +27,8 @@ export interface LineMessage {
    * ended; `unordered`: another request, begun at once.
    */
   readonly turn: 'pipelined' | 'alone' | 'unordered';
+  /** Reads it in steps, before it takes its place; absent where it is read in a moment, and where it was delivered before. Never rejects. */
+  read?(): Promise<void>;
   /** Never rejects. */
   execute(place: PipelinePlace): Promise<LineOutcome>;
   /** Answers instead of waiting; absent in an event. */
@@ -38,16 +44,31 @@ interface Entry {
   suspect: boolean;
 }
 
+/** What the lines of a channel share. */
+export interface LineSurroundings {
+  suspects: Suspects;
+  gate: ExecutionGate;
+  /** Nothing more is begun. */
+  ending: AbortSignal;
+}
+
 /**
- * The messages of a channel, in the order of their delivery. It promises that events, and requests that create operations, take effect
- * in that order. They are begun one after another without awaiting their ends; where an event meets a fault that passes, it and
+ * What a line does next. `change`: it waits until something is different; `conclude`: the suspects that were begun last have ended;
+ * `pause`: the first message is tried again later; `release`: nothing waits any more.
+ */
+type Step = 'change' | 'conclude' | 'pause' | 'release' | 'begin suspects' | 'begin';
+
+/**
+ * The messages of one sender, in the order of their delivery. It promises that events, and requests that create operations, take
+ * effect in that order. They are begun one after another without awaiting their ends; where an event meets a fault that passes, it and
  * all events behind it wait until it succeeds, however long that takes, and requests are answered with the fault at once. What was
- * delivered before is begun apart from everything else (see `Suspects`).
+ * delivered before is begun apart from everything else, also from other lines (see `Suspects`).
  */
 export class MessageLine {
   private readonly logger = new Logger('RPC');
-  private readonly ending = new AbortController();
   private readonly suspects: Suspects;
+  private readonly gate: ExecutionGate;
+  private readonly ending: AbortSignal;
   /** Not begun, or to be begun again. */
   private readonly waiting: Entry[] = [];
   private positions = 0;
@@ -55,17 +76,30 @@ export class MessageLine {
   private pipeline = new SubmissionPipeline();
   /** Why events wait, and since when. */
   private held: { by: IServiceError; since: number; retryAt: number } | undefined;
+  /** Suspects of this line are under way, and nothing else of any line. */
+  private apart: Leave | undefined;
   private notify: () => void = () => undefined;
-  private readonly running: Promise<void>;
+  /** While there are messages. */
+  private running: Promise<void> | undefined;
 
-  constructor(attempts: AttemptLog) {
-    this.suspects = new Suspects(attempts);
-    this.running = this.run();
+  constructor(
+    private readonly sender: string | undefined,
+    { suspects, gate, ending }: LineSurroundings,
+    private readonly onEmpty: () => void,
+  ) {
+    this.suspects = suspects;
+    this.gate = gate;
+    this.ending = ending;
   }
 
   /** How many messages wait for their turn. */
   get length(): number {
     return this.waiting.length;
+  }
+
+  /** Whether nothing is kept here that the next message would have to respect. */
+  get isEmpty(): boolean {
+    return this.waiting.length === 0 && this.underWay === 0 && this.held === undefined && this.apart === undefined;
   }
 
   add(message: LineMessage): void {
@@ -74,71 +108,98 @@ export class MessageLine {
     this.positions += 1;
     this.waiting.push({ message, position: this.positions, suspect });
     if (this.held !== undefined) this.answerRequests(this.held.by);
-    this.notify();
+    this.goOn();
   }
 
-  /** Begins nothing more. What waits is left to the broker. Resolves when what was begun has ended. Repeatable. */
+  /** To be called when nothing more is begun. Resolves when what was begun has ended. Repeatable. */
   async end(): Promise<void> {
-    this.ending.abort();
     this.notify();
     await this.running;
   }
 
+  private goOn(): void {
+    this.notify();
+    this.running ??= this.run();
+  }
+
   private async run(): Promise<void> {
-    while (!this.ending.signal.aborted) await this.step();
+    while (!this.ending.aborted && !this.isEmpty) await this.take(this.nextStep());
     while (this.underWay > 0) await this.change();
-    if (this.suspects.underWay) await this.suspects.conclude();
+    if (this.apart !== undefined) await this.concludeSuspects(this.apart);
+    this.running = undefined;
+    this.onEmpty();
+  }
+
+  private nextStep(): Step {
+    const [head] = this.waiting;
+    const apartEnds = this.apart !== undefined && !isRecorded(head);
+    if (head === undefined && !apartEnds && this.held === undefined) return 'change';
+    if (this.underWay > 0 && (head === undefined || apartEnds || this.needsQuiet(head))) return 'change';
+    // Before any pause: a process that ends while it waits has ended none of them.
+    if (apartEnds) return 'conclude';
+    if (this.held !== undefined && this.held.retryAt > performance.now()) return 'pause';
+    if (head === undefined) return 'release';
+    return head.suspect ? 'begin suspects' : 'begin';
   }
 
   /** Waits for something, or begins something; then everything may be different. */
-  private async step(): Promise<void> {
-    const [head] = this.waiting;
-    const apart = this.isApart(head);
-    if (head === undefined && !apart && this.held === undefined) return this.change();
-    if (this.underWay > 0 && (head === undefined || apart || this.needsQuiet(head))) return this.change();
-    // Before any pause: a process that ends while it waits has ended none of them.
-    if (apart) return this.suspects.conclude();
-    if (this.held !== undefined && this.held.retryAt > performance.now()) return this.pause(this.held.retryAt);
-    if (head === undefined) return this.release();
-    if (head.suspect) return this.beginSuspects();
-    return this.begin(this.waiting.shift()!);
-  }
-
-  /** Whether the suspects that were begun last have to end before the message may be begun. */
-  private isApart(head: Entry | undefined): boolean {
-    return this.suspects.underWay && (head === undefined || head.suspect || head.message.fingerprint === undefined);
+  private async take(step: Step): Promise<void> {
+    switch (step) {
+      case 'change':
+        return this.change();
+      case 'conclude':
+        return this.concludeSuspects(this.apart!);
+      case 'pause':
+        return this.pause(this.held!.retryAt);
+      case 'release':
+        return this.release();
+      case 'begin suspects':
+        return this.beginSuspects();
+      case 'begin':
+        return this.beginNext();
+      default:
+        step satisfies never;
+    }
   }
 
   private needsQuiet({ suspect, message }: Entry): boolean {
     return this.held !== undefined || this.pipeline.aborted || suspect || message.turn === 'alone';
   }
 
-  /** Resolves when the next message may have its turn. */
-  private async begin(entry: Entry): Promise<void> {
+  private async beginNext(): Promise<void> {
+    if (this.apart !== undefined) return this.begin(this.waiting.shift()!, () => undefined);
+    const leave = await new Promise<Leave>((resolve) => this.gate.enter(resolve));
+    // An event may have met a fault meanwhile.
+    if (this.mayTake('begin')) return this.begin(this.waiting.shift()!, leave);
+    leave();
+  }
+
+  private async begin(entry: Entry, leave: Leave): Promise<void> {
     // Quiet: nothing of the old one is under way.
     if (this.pipeline.aborted) this.pipeline = new SubmissionPipeline();
     const { message } = entry;
     const isEvent = message.refuse === undefined;
     if (this.held !== undefined || message.turn === 'alone') {
-      const fault = await this.execute(entry, this.pipeline.place({ retried: isEvent }));
+      const fault = await this.execute(entry, leave, this.pipeline.place({ retried: isEvent }));
       if (fault === undefined) this.release();
       return;
     }
     if (message.turn === 'unordered') {
-      void this.execute(entry, this.pipeline.place({ retried: false }));
+      void this.execute(entry, leave, this.pipeline.place({ retried: false }));
       return;
     }
     await new Promise<void>((resolve) => {
       const place = this.pipeline.place({ retried: isEvent, onSubmitted: resolve });
-      void this.execute(entry, place).then(() => resolve());
+      void this.execute(entry, leave, place).then(() => resolve());
     });
   }
 
   /** @returns the fault that it met */
-  private async execute(entry: Entry, place: PipelinePlace): Promise<IServiceError | undefined> {
+  private async execute(entry: Entry, leave: Leave, place: PipelinePlace): Promise<IServiceError | undefined> {
     this.underWay += 1;
     const { fault, again } = await entry.message.execute(place);
     this.underWay -= 1;
+    leave();
     if (again === true) {
       // It has ended well, so this attempt does not count: the next one is recorded anew.
       entry.suspect = entry.message.fingerprint !== undefined;
@@ -147,12 +208,15 @@ export class MessageLine {
     if (fault !== undefined) this.hold(fault);
     // What was begun before the fault makes room: the next attempt need not wait.
     else if (this.held !== undefined) this.held.retryAt = 0;
-    this.notify();
+    this.goOn();
     return fault;
   }
 
   private executeBeside(message: LineMessage): void {
-    void message.execute(new SubmissionPipeline().place({ retried: false }));
+    this.gate.enter((leave) => {
+      if (this.ending.aborted) return leave();
+      void message.execute(new SubmissionPipeline().place({ retried: false })).then(leave);
+    });
   }
 
   private putBack(entry: Entry): void {
@@ -162,7 +226,9 @@ export class MessageLine {
 
   private hold(by: IServiceError): void {
     const now = performance.now();
-    if (this.held === undefined) this.logger.warn({ msg: `Events wait, in their order: ${by.code}`, code: by.code });
+    if (this.held === undefined) {
+      this.logger.warn({ msg: `Events ${this.origin} wait, in their order: ${by.code}`, code: by.code, ...this.label });
+    }
     this.held = { by, since: this.held?.since ?? now, retryAt: now + RETRY_EVERY_MS };
     this.answerRequests(by);
   }
@@ -171,7 +237,8 @@ export class MessageLine {
     if (this.held === undefined) return;
     const seconds = Math.round((performance.now() - this.held.since) / 1000);
     this.held = undefined;
-    this.logger.log({ msg: `Events go on after ${seconds} s`, waiting: this.waiting.length });
+    const waiting = this.waiting.length;
+    this.logger.log({ msg: `Events ${this.origin} go on after ${seconds} s`, waiting, ...this.label });
   }
 
   /** Nothing that creates operations may overtake the events that wait. */
@@ -187,25 +254,56 @@ export class MessageLine {
   }
 
   private async beginSuspects(): Promise<void> {
+    const leave = await new Promise<Leave>((resolve) => this.gate.enterAlone(resolve));
+    if (!this.mayTake('begin suspects') || !(await this.recordSuspects())) return leave();
+    this.apart = leave;
+  }
+
+  /** @returns whether there are some that may be begun now */
+  private async recordSuspects(): Promise<boolean> {
     const behind = this.waiting.findIndex(({ suspect }) => !suspect);
     const entries = this.waiting.slice(0, behind === -1 ? undefined : behind);
     const fingerprints = entries.map(({ message }) => message.fingerprint!);
     try {
       const count = await this.suspects.begin(fingerprints);
       for (const entry of entries.slice(0, count)) entry.suspect = false;
-      if (count > 0) return;
+      if (count > 0) return true;
     } catch (error) {
-      this.logger.warn(`What was delivered before waits: ${(error as Error).message}`);
-      return this.hold(databaseAway());
+      const reason = (error as Error).message;
+      this.logger.warn({ msg: `What was delivered before ${this.origin} waits: ${reason}`, ...this.label });
+      this.hold(databaseAway());
+      return false;
     }
     this.waiting.shift();
     await entries[0]!.message.giveUp();
     await this.suspects.forget(fingerprints.slice(0, 1));
+    return false;
   }
 
-  /** Whether something is, or will be, executed apart from everything else. */
+  private async concludeSuspects(leave: Leave): Promise<void> {
+    // What was recorded and not begun has to be recorded anew.
+    for (const entry of this.waiting) entry.suspect = entry.message.fingerprint !== undefined;
+    await this.suspects.conclude();
+    this.apart = undefined;
+    leave();
+  }
+
+  /** Whether something of this line is, or will be, executed apart from everything else. */
   private keepsApart(): boolean {
-    return this.held === undefined && (this.suspects.underWay || this.waiting.some(({ suspect }) => suspect));
+    return this.held === undefined && (this.apart !== undefined || this.waiting.some(({ suspect }) => suspect));
+  }
+
+  /** Whether that is still the next step, after the line has waited. */
+  private mayTake(step: Step): boolean {
+    return !this.ending.aborted && this.nextStep() === step;
+  }
+
+  private get origin(): string {
+    return this.sender === undefined ? 'without user_id' : `of user ${shown(this.sender)}`;
+  }
+
+  private get label(): { sender?: string } {
+    return this.sender === undefined ? {} : { sender: this.sender };
   }
 
   /** Resolves at that time, or when something has changed. */
@@ -221,6 +319,11 @@ export class MessageLine {
       this.notify = resolve;
     });
   }
+}
+
+/** Whether it is one of the suspects that were begun last. */
+function isRecorded(entry: Entry | undefined): boolean {
+  return entry !== undefined && !entry.suspect && entry.message.fingerprint !== undefined;
 }
 
 function databaseAway(): IServiceError {

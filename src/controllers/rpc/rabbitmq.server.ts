@@ -12,7 +12,7 @@ import { declareRpcTopology } from '../../services/rabbitmq/topology.js';
 import { DeadLetterTriage } from './dead-letter-triage.js';
 import { Deliveries } from './deliveries.js';
 import { InFlight } from './in-flight.js';
-import { MessageLine } from './message-line.js';
+import { MessageLines } from './message-lines.js';
 import { RpcMessage, type MessageChannel } from './rpc-message.js';
 import type { AttemptLog } from './suspects.js';
 
@@ -26,12 +26,12 @@ const BROKER_ANSWER_TIMEOUT_MS = 1000;
 /** Where messages come from: a channel, until it is closed. */
 interface Source {
   at: MessageChannel;
-  line: MessageLine;
+  lines: MessageLines;
 }
 
 /**
  * Serves the message handlers from the RPC queue, in the wire format of NestJS' own RabbitMQ server. It promises that messages take
- * effect in the order of the queue (see `MessageLine`), that none is acknowledged before it is done (see `RpcMessage`), lost silently,
+ * effect in the order of the queue, those of each sender (see `MessageLines`), that none is acknowledged before it is done (see `RpcMessage`), lost silently,
  * or ends the consumer, and that stopping answers what was begun. What the messages mean is left to the handlers.
  *
  * NestJS' own server is not used: it acknowledges nothing, waits for ever on a conflicting queue, stays deaf after a channel
@@ -61,7 +61,7 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
       metrics,
       onLost: (reason) => this.resume(reason),
     });
-    metrics.readWaitingMessagesBy(() => this.source?.line.length ?? 0);
+    metrics.readWaitingMessagesBy(() => this.source?.lines.length ?? 0);
   }
 
   listen(callback: (error?: unknown) => void): void {
@@ -76,7 +76,7 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
     this.closing.abort();
     this.triage.stop();
     const { shutdownTimeoutMs } = this.settings;
-    const ended = Promise.all([this.source?.line.end(), this.inFlight.drained(shutdownTimeoutMs)]);
+    const ended = Promise.all([this.source?.lines.end(), this.inFlight.drained(shutdownTimeoutMs)]);
     await isDone(ended, shutdownTimeoutMs);
     if (this.inFlight.size > 0) {
       this.logger.warn(
@@ -108,7 +108,7 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
     const source = this.open(channel, parking);
     channel.on('close', () => {
       // The broker has its messages back, and gives them to the next consumer.
-      void source.line.end();
+      void source.lines.end();
       if (this.source === source) this.source = undefined;
       this.resume('The channel of the requests was closed');
     });
@@ -129,16 +129,16 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
       inFlight: this.inFlight,
       park: (message, why) => parking.park(message, why),
     };
-    return { at, line: new MessageLine(this.attempts) };
+    return { at, lines: new MessageLines(this.attempts) };
   }
 
-  private receive({ at, line }: Source, message: ConsumeMessage | null): void {
+  private receive({ at, lines }: Source, message: ConsumeMessage | null): void {
     // The broker cancels a consumer when its queue is deleted.
     if (message === null) return this.resume('The consumer was cancelled');
     at.deliveries.add(message);
     // Not begun, so another may have it.
     if (this.closing.signal.aborted) return;
-    line.add(new RpcMessage(message, at));
+    lines.add(new RpcMessage(message, at));
   }
 
   /** Without a consumer nothing arrives: everything is declared and opened anew. */

@@ -26,10 +26,6 @@ export class Suspects {
 
   constructor(private readonly log: AttemptLog) {}
 
-  get underWay(): boolean {
-    return this.begun.length > 0;
-  }
-
   /**
    * @param fingerprints of those that come next, in their order
    * @returns how many of them may be begun now; 0: the first may not be begun any more

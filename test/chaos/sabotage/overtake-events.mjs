@@ -11,5 +11,5 @@ replaceMethod(MessageLine.prototype, 'putBack', async function (_putBack, entry)
   await delay(500);
   this.positions += 1;
   this.waiting.push({ ...entry, position: this.positions });
-  this.notify();
+  this.goOn();
 });

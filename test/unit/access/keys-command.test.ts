@@ -43,6 +43,10 @@ describe('the command line of keys', () => {
     expect(parse('revoke 0123456789abcdef')).toEqual({ kind: 'revoke', id: '0123456789abcdef' });
   });
 
+  it.each(['help', '--help', '-h'])('tells how it is used by `%s`', (line) => {
+    expect(parse(line)).toEqual({ kind: 'help' });
+  });
+
   it.each([
     ['', /What is to be done/],
     ['destroy', /no command 'destroy'/],

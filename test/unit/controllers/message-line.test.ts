@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { MessageLine, type LineMessage, type LineOutcome } from '../../../src/controllers/rpc/message-line.js';
+import type { LineMessage, LineOutcome } from '../../../src/controllers/rpc/message-line.js';
+import { MessageLines } from '../../../src/controllers/rpc/message-lines.js';
 import type { IServiceError } from '../../../src/interfaces/error.js';
 import type { PipelinePlace } from '../../../src/services/intake/submission-pipeline.js';
 import { AttemptsInMemory } from '../../support/attempts-in-memory.js';
@@ -15,8 +16,8 @@ interface Begun {
   end: (outcome?: LineOutcome) => void;
 }
 
-describe('a line of messages', () => {
-  let line: MessageLine;
+describe('messages of a channel', () => {
+  let lines: MessageLines;
   let attempts: AttemptsInMemory;
   /** In order, and not ended yet. */
   let begun: Begun[];
@@ -26,13 +27,13 @@ describe('a line of messages', () => {
   beforeEach(() => {
     vi.useFakeTimers();
     attempts = new AttemptsInMemory();
-    line = new MessageLine(attempts);
+    lines = new MessageLines(attempts);
     begun = [];
     told = [];
   });
   afterEach(async () => {
     for (const { end } of begun) end();
-    await line.end();
+    await lines.end();
     expect(vi.getTimerCount()).toBe(0);
     vi.useRealTimers();
   });
@@ -43,15 +44,19 @@ describe('a line of messages', () => {
     turn?: LineMessage['turn'];
     request?: boolean;
     cameBack?: boolean;
+    sender?: string;
     /** Its operations stand in the intake as soon as it is begun. Default: true. */
     submits?: boolean;
+    /** It is large: reading it ends with this. */
+    read?: Promise<void>;
   }
 
   function message(
     name: string,
-    { turn = 'pipelined', request = false, cameBack = false, submits = true }: Traits = {},
+    { sender, turn = 'pipelined', request = false, cameBack = false, submits = true, read }: Traits = {},
   ) {
     const made: LineMessage = {
+      sender,
       fingerprint: cameBack ? name : undefined,
       turn,
       execute: (place) =>
@@ -67,6 +72,7 @@ describe('a line of messages', () => {
           });
           if (submits) place.submitted();
         }),
+      ...(read !== undefined && { read: () => read }),
       ...(request && { refuse: ({ code }) => told.push(`${name} refused: ${code}`) }),
       giveUp: () => {
         told.push(`${name} given up`);
@@ -76,13 +82,14 @@ describe('a line of messages', () => {
     return made;
   }
 
-  const add = (name: string, traits?: Traits): void => line.add(message(name, traits));
+  const add = (name: string, traits?: Traits): void => lines.add(message(name, traits));
   const end = async (name: string, outcome?: LineOutcome): Promise<void> => {
     const found = begun.find((each) => each.name === name);
     if (found === undefined) throw new Error(`${name} is not under way: ${begun.map((each) => each.name).join()}`);
     found.end(outcome);
     await settle();
   };
+  const placeOf = (name: string): PipelinePlace => begun.find((each) => each.name === name)!.place;
   const names = (): string[] => begun.map(({ name }) => name);
 
   it('are begun in their order, without awaiting the ends of those before', async () => {
@@ -139,7 +146,7 @@ describe('a line of messages', () => {
       await end('a', AGAIN);
       await vi.advanceTimersByTimeAsync(500);
       expect(told).toEqual(['a', 'a']);
-      expect(line.length).toBe(3);
+      expect(lines.length).toBe(3);
       await end('a');
       expect(told).toEqual(['a', 'a', 'b', 'c', 'd']);
     });
@@ -305,9 +312,9 @@ describe('a line of messages', () => {
         // It ends without a word.
         const { conclude } = attempts;
         attempts.conclude = () => Promise.reject(new Error('killed'));
-        await line.end();
+        await lines.end();
         attempts.conclude = conclude;
-        line = new MessageLine(attempts);
+        lines = new MessageLines(attempts);
       }
       expect(told).not.toContain('a given up');
     });
@@ -330,18 +337,246 @@ describe('a line of messages', () => {
     it('are no longer recorded when the channel is lost and they have ended here', async () => {
       back('a');
       await settle();
-      const ended = line.end();
+      const ended = lines.end();
       await end('a');
       await ended;
       expect(await recorded('a')).toEqual([0]);
     });
   });
 
+  describe('of several senders', () => {
+    const a = (name: string, traits: Traits = {}): void => add(name, { sender: 'a', ...traits });
+    const b = (name: string, traits: Traits = {}): void => add(name, { sender: 'b', ...traits });
+    const recorded = async (...fingerprints: string[]): Promise<number[]> => {
+      const counts = await attempts.count(fingerprints);
+      return fingerprints.map((fingerprint) => counts.get(fingerprint) ?? 0);
+    };
+
+    it('are begun while those of another stand in no intake yet', async () => {
+      a('a1', { submits: false });
+      a('a2');
+      b('b1');
+      add('c1');
+      await settle();
+      expect(names()).toEqual(['a1', 'b1', 'c1']);
+    });
+
+    it('wait for no event of another that creates nothing', async () => {
+      a('a1', { turn: 'alone' });
+      a('a2');
+      b('b1', { turn: 'alone' });
+      b('b2');
+      await settle();
+      expect(names()).toEqual(['a1', 'b1']);
+      await end('b1');
+      expect(names()).toEqual(['a1', 'b2']);
+    });
+
+    it('go on while the events of another wait, and only its requests are refused', async () => {
+      a('a1');
+      await settle();
+      await end('a1', { fault: FULL, again: true });
+      told = [];
+      a('a2');
+      a('asked by a', { request: true });
+      b('b1');
+      b('asked by b', { request: true });
+      add('asked by nobody', { request: true });
+      await settle();
+      expect(told[0]).toBe('asked by a refused: QUEUE_FULL');
+      expect(told.slice(1).sort()).toEqual(['asked by b', 'asked by nobody', 'b1']);
+      expect(lines.length).toBe(2);
+      await vi.advanceTimersByTimeAsync(500);
+      await end('a1');
+      expect(told.slice(4)).toEqual(['a1', 'a2']);
+    });
+
+    it('stand in orders of their own, so that the intake gives each an equal part', async () => {
+      a('a1');
+      a('a2');
+      b('b1');
+      await settle();
+      const [a1, a2, b1] = ['a1', 'a2', 'b1'].map((name) => placeOf(name).order);
+      expect(a2).toBe(a1);
+      expect(b1).not.toBe(a1);
+    });
+
+    it('fail apart: what the intake could not store of one holds back nothing of another', async () => {
+      a('a1');
+      a('a2');
+      b('b1');
+      await settle();
+      const [a1, a2, b1] = ['a1', 'a2', 'b1'].map(placeOf);
+      a1!.begin();
+      a1!.fail({ code: 'SERVICE_UNAVAILABLE' } as never);
+      expect(a2!.begin()).toBeDefined();
+      expect(b1!.begin()).toBeUndefined();
+    });
+
+    /** @returns what ends its reading */
+    const large = (sender: typeof a): (() => void) => {
+      let finish = (): void => undefined;
+      sender('large', { read: new Promise((resolve) => (finish = resolve)) });
+      return finish;
+    };
+
+    it('wait for a large one of their own sender that is still being read, and for no other', async () => {
+      const finish = large(a);
+      a('a2');
+      b('b1');
+      await settle();
+      expect(names()).toEqual(['b1']);
+      finish();
+      await settle();
+      expect(names()).toEqual(['b1', 'large', 'a2']);
+    });
+
+    it('are not begun any more when the end comes while one is read', async () => {
+      const finish = large(a);
+      a('a2');
+      const ended = lines.end();
+      finish();
+      await ended;
+      await settle();
+      expect(names()).toEqual([]);
+    });
+
+    it('leave nothing behind when they have ended', async () => {
+      for (let sender = 0; sender < 100; sender += 1) {
+        add(`event ${sender}`, { sender: `user ${sender}` });
+        add(`read ${sender}`, { sender: `user ${sender}`, turn: 'unordered', request: true });
+      }
+      await settle();
+      expect(lines.senders).toBe(100);
+      for (const { end: done } of begun) done();
+      await settle();
+      expect(lines.senders).toBe(0);
+    });
+
+    it('leave nothing behind when all that they sent was requests which create nothing', () => {
+      a('read', { turn: 'unordered', request: true });
+      expect(names()).toEqual(['read']);
+      expect(lines.senders).toBe(0);
+    });
+
+    it('keep their order when one has nothing under way for a while', async () => {
+      a('a1');
+      await settle();
+      await end('a1');
+      a('a2', { submits: false });
+      a('a3');
+      await settle();
+      expect(names()).toEqual(['a2']);
+    });
+
+    describe('of which one was delivered before', () => {
+      it('are not begun while it is under way', async () => {
+        a('a1', { cameBack: true });
+        await settle();
+        b('b1');
+        b('read by b', { turn: 'unordered', request: true });
+        b('b2', { cameBack: true });
+        add('c1', { turn: 'alone' });
+        await settle();
+        expect(names()).toEqual(['a1']);
+        await end('a1');
+        // What came back to another is apart as well, with nothing beside it.
+        expect(names()).not.toContain('b2');
+        for (const name of names()) await end(name);
+        expect(names()).toEqual(['b2']);
+      });
+
+      it.each<LineMessage['turn']>(['pipelined', 'alone', 'unordered'])(
+        'have ended before it is begun (%s)',
+        async (turn) => {
+          b('b1', { turn, request: turn === 'unordered' });
+          await settle();
+          a('a1', { cameBack: true });
+          await settle();
+          expect(names()).toEqual(['b1']);
+          expect(await recorded('a1')).toEqual([0]);
+          await end('b1');
+          expect(names()).toEqual(['a1']);
+          expect(await recorded('a1')).toEqual([1]);
+        },
+      );
+
+      it('keep it waiting for those only that came before it', async () => {
+        b('b1');
+        await settle();
+        a('a1', { cameBack: true });
+        await settle();
+        b('b2');
+        add('c1');
+        await settle();
+        expect(names()).toEqual(['b1']);
+        await end('b1');
+        expect(names()).toEqual(['a1']);
+        await end('a1');
+        expect(names().sort()).toEqual(['b2', 'c1']);
+      });
+
+      it('take turns with it when it is tried again and again', async () => {
+        a('a1', { cameBack: true });
+        await settle();
+        for (let round = 0; round < 3; round += 1) {
+          await end('a1', AGAIN);
+          b(`b${round}`);
+          await settle();
+          expect(names()).toEqual([`b${round}`]);
+          await end(`b${round}`);
+          await vi.advanceTimersByTimeAsync(500);
+          expect(names()).toEqual(['a1']);
+        }
+      });
+
+      it('are recorded sender by sender, and each is blamed for itself', async () => {
+        await attempts.begin(['b1']);
+        await attempts.begin(['b1']);
+        a('a1', { cameBack: true });
+        b('b1', { cameBack: true });
+        b('b2', { cameBack: true });
+        await settle();
+        expect(names()).toEqual(['a1']);
+        expect(await recorded('a1', 'b1', 'b2')).toEqual([1, 2, 0]);
+        await end('a1');
+        expect(told).toEqual(['a1', 'b1 given up', 'b2']);
+        expect(await recorded('a1', 'b1', 'b2')).toEqual([0, 0, 1]);
+      });
+
+      it('are not begun when the channel is lost meanwhile', async () => {
+        a('a1', { cameBack: true });
+        await settle();
+        b('b1');
+        b('read by b', { turn: 'unordered', request: true });
+        b('b2', { cameBack: true });
+        const ended = lines.end();
+        await end('a1');
+        await ended;
+        expect(told).toEqual(['a1']);
+        expect(await recorded('a1', 'b2')).toEqual([0, 0]);
+      });
+    });
+  });
+
+  it('that were recorded and not begun before a fault are recorded anew', async () => {
+    add('a', { cameBack: true, turn: 'alone' });
+    add('b', { cameBack: true });
+    await settle();
+    await end('a', AGAIN);
+    await vi.advanceTimersByTimeAsync(500);
+    await end('a');
+    expect(names()).toEqual(['b']);
+    expect((await attempts.count(['b'])).get('b')).toBe(1);
+    await end('b');
+    expect((await attempts.count(['b'])).get('b') ?? 0).toBe(0);
+  });
+
   it('are left to the broker when it ends', async () => {
     add('a', { submits: false });
     add('b');
     await settle();
-    const ended = line.end();
+    const ended = lines.end();
     await end('a', AGAIN);
     await ended;
     add('c');

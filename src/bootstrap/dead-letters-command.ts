@@ -1,0 +1,37 @@
+import { parseArgs } from 'node:util';
+import type { ParkedSelection } from '../services/rabbitmq/parked-messages.js';
+
+export interface DeadLettersCommand {
+  name: 'list' | 'replay' | 'discard';
+  selection: ParkedSelection;
+}
+
+export const DEAD_LETTERS_USAGE = `Usage: npm run --silent dead-letters -- <command>
+  list    [--limit <n>]              the oldest parked messages (100)
+  replay  [--limit <n>] [--id <id>]  sends them again: all, so many of the oldest, or one
+  discard --id <id> | --all          throws one or all of them away
+<id> is the id of the message, or that of its parking; list shows both.
+`;
+
+/** Undefined: the command line asks for nothing that there is. */
+export function parseDeadLettersCommand(args: string[]): DeadLettersCommand | undefined {
+  try {
+    const { positionals, values } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: { limit: { type: 'string' }, id: { type: 'string' }, all: { type: 'boolean', default: false } },
+    });
+    const [name, ...others] = positionals;
+    const limit = values.limit === undefined ? undefined : Number(values.limit);
+    if (others.length > 0 || (limit !== undefined && !(Number.isInteger(limit) && limit > 0))) return undefined;
+    const { id, all } = values;
+    const selection: ParkedSelection = { ...(id !== undefined && { id }), ...(limit !== undefined && { limit }) };
+    if (name === 'list' && id === undefined && !all) return { name, selection };
+    if (name === 'replay' && !all) return { name, selection };
+    if (name === 'discard' && limit === undefined && (id !== undefined) !== all) return { name, selection };
+    return undefined;
+  } catch {
+    // An option that there is not.
+    return undefined;
+  }
+}

@@ -1,0 +1,63 @@
+import { ExecutionGate } from './execution-gate.js';
+import { MessageLine, type LineMessage, type LineSurroundings } from './message-line.js';
+import { Suspects, type AttemptLog } from './suspects.js';
+
+/**
+ * The messages of a channel: a line for each sender. It promises that what one sender published takes effect in the order of its
+ * delivery (see `MessageLine`), and that no sender waits for the messages of another, except for those that are executed apart from
+ * everything else (see `Suspects`). A line exists only while it has messages.
+ */
+export class MessageLines {
+  /** By sender. All messages that do not tell their sender are in one line. */
+  private readonly lines = new Map<string | undefined, MessageLine>();
+  /** By sender, while large messages are read: what comes behind one waits for it. */
+  private readonly reading = new Map<string | undefined, Promise<void>>();
+  private readonly ending = new AbortController();
+  private readonly surroundings: LineSurroundings;
+
+  constructor(attempts: AttemptLog) {
+    this.surroundings = { suspects: new Suspects(attempts), gate: new ExecutionGate(), ending: this.ending.signal };
+  }
+
+  /** How many messages wait for their turn. */
+  get length(): number {
+    let length = 0;
+    for (const line of this.lines.values()) length += line.length;
+    return length;
+  }
+
+  /** How many senders have messages here that wait or are under way. */
+  get senders(): number {
+    return this.lines.size;
+  }
+
+  add(message: LineMessage): void {
+    const { sender } = message;
+    const before = this.reading.get(sender);
+    if (before === undefined && message.read === undefined) return this.takePlace(message);
+    const read = this.readAfter(before, message);
+    this.reading.set(sender, read);
+    void read.then(() => this.reading.get(sender) === read && this.reading.delete(sender));
+  }
+
+  private async readAfter(before: Promise<void> | undefined, message: LineMessage): Promise<void> {
+    await before;
+    if (this.ending.signal.aborted) return;
+    await message.read?.();
+    this.takePlace(message);
+  }
+
+  private takePlace(message: LineMessage): void {
+    if (this.ending.signal.aborted) return;
+    const { sender } = message;
+    const line = this.lines.get(sender) ?? new MessageLine(sender, this.surroundings, () => this.lines.delete(sender));
+    line.add(message);
+    if (!line.isEmpty) this.lines.set(sender, line);
+  }
+
+  /** Begins nothing more. What waits is left to the broker. Resolves when what was begun has ended. Repeatable. */
+  async end(): Promise<void> {
+    this.ending.abort();
+    await Promise.all([...this.lines.values()].map((line) => line.end()));
+  }
+}
