@@ -1,4 +1,3 @@
-import type pg from 'pg';
 import { commandActor } from './bootstrap/command-actor.js';
 import { KEYS_USAGE, parseKeysCommand, UsageError, type KeysCommand } from './bootstrap/keys-command.js';
 import { onOneConnection } from './bootstrap/on-one-connection.js';
@@ -11,8 +10,8 @@ import { REVOCATION_DELAY_MS } from './services/access/revocation-delay.js';
 import { sealingKey, type SealingKey } from './services/access/sealed-hash.js';
 import { describeUnreadable } from './services/access/unreadable-keys.js';
 import type { Settings } from './services/config/settings.js';
+import { asSqlClient } from './services/database/as-sql-client.js';
 import { isUndefinedTable } from './services/database/classify-failure.js';
-import type { SqlStatement } from './services/database/sql.js';
 import { sqlStateOf } from './services/database/sql-state.js';
 
 // `node dist/keys.js create|list|revoke|rotate`: the keys of the callers of REST and of RPC over TCP. What a program may want is on stdout
@@ -24,21 +23,17 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const command = parseKeysCommand(args);
     if (command.kind === 'help') await say(KEYS_USAGE.trimEnd());
-    else await onOneConnection(readSettings(), (client, settings) => execute(command, keysOn(client), settings));
+    else {
+      await onOneConnection(readSettings(), (client, settings) =>
+        execute(command, new ApiKeysService(asSqlClient(client), commandActor()), settings),
+      );
+    }
     return 0;
   } catch (error) {
     if (error instanceof OutputError && error.readerGone) return 0;
     if (error instanceof UsageError) return fail(`${error.message}\n\n${KEYS_USAGE}`, 2);
     return fail(`${reasonOf(error)}\n`, 1);
   }
-}
-
-function keysOn(client: pg.Client): ApiKeysService {
-  const query = async <Row>(statement: SqlStatement) => {
-    const { rows, rowCount, command } = await client.query(statement);
-    return { rows: rows as Row[], rowCount, command };
-  };
-  return new ApiKeysService({ query }, commandActor());
 }
 
 async function execute(

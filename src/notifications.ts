@@ -1,37 +1,38 @@
-import { Logger } from '@nestjs/common';
+import type pg from 'pg';
 import { commandActor } from './bootstrap/command-actor.js';
 import {
   NOTIFICATIONS_USAGE,
   parseNotificationsCommand,
   type NotificationsCommand,
 } from './bootstrap/notifications-command.js';
+import { onOneConnection } from './bootstrap/on-one-connection.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { OutputError, say } from './bootstrap/standard-output.js';
 import { LACKS_MIGRATIONS, StartError } from './bootstrap/start-error.js';
-import { withDatabase } from './bootstrap/with-database.js';
 import type { IParkedNotification } from './interfaces/notification.js';
 import type { Settings } from './services/config/settings.js';
+import { asSqlClient } from './services/database/as-sql-client.js';
 import { isUndefinedTable } from './services/database/classify-failure.js';
-import type { DatabaseService } from './services/database/database.service.js';
+import { RequestConnections } from './services/database/request-connections.js';
+import type { SqlClient } from './services/database/sql.js';
 import { sqlStateOf } from './services/database/sql-state.js';
 import { ServiceError } from './services/errors/service-error.js';
-import { ParkedNotificationsService } from './services/notification/parked-notifications.service.js';
-import { ChunksService } from './services/outcomes/chunks.service.js';
-import { WakeUpService } from './services/wake-up/wake-up.service.js';
+import { announceChunk } from './services/notification/announce-chunk.js';
+import { listParked, skipParked } from './services/notification/parked-notifications.js';
 
 // `node dist/notifications.js list | announce | skip`: what to do with the notifications that the broker refuses.
 
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
-  // What is for people is written here.
-  Logger.overrideLogger(false);
   const command = parseNotificationsCommand(args);
   if (command === undefined) return fail(NOTIFICATIONS_USAGE, 2);
   try {
     if (command.name === 'help') await say(NOTIFICATIONS_USAGE.trimEnd());
     else {
-      await withDatabase(readSettings(), (database, settings) => execute(command, settings, database), explain);
+      await onOneConnection(readSettings(), (client, settings) =>
+        execute(command, settings, requestsOn(client, settings)),
+      );
     }
     return 0;
   } catch (error) {
@@ -40,23 +41,32 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+/** As requests of callers use the database: nothing waits long for a lock. */
+function requestsOn(client: pg.Client, { execution }: Settings): RequestConnections {
+  const sql = asSqlClient(client);
+  const transaction = async <T>(work: (tx: SqlClient) => Promise<T>): Promise<T> => {
+    await client.query('begin');
+    // After an error the connection is closed, which rolls back.
+    const result = await work(sql);
+    await client.query('commit');
+    return result;
+  };
+  return new RequestConnections({ ...sql, transaction }, { poolSize: 1, lockTimeoutMs: execution.lockTimeoutMs });
+}
+
 async function execute(
   command: Exclude<NotificationsCommand, { name: 'help' }>,
   settings: Settings,
-  database: DatabaseService,
+  requests: RequestConnections,
 ): Promise<void> {
-  const parked = new ParkedNotificationsService(database);
   switch (command.name) {
     case 'list':
-      return list(parked);
+      return list(requests);
     case 'announce':
-      await new ChunksService(settings, database, new WakeUpService(settings)).announceAgain(
-        command.chunkId,
-        commandActor(),
-      );
+      await announceChunk(requests, settings, command.chunkId, commandActor());
       return explain(`Chunk ${command.chunkId} will be announced to every source by a running worker.`);
     case 'skip': {
-      const { sources } = await parked.skip(command.chunkId, commandActor());
+      const { sources } = await skipParked(requests, command.chunkId, commandActor());
       return explain(`Not told of chunk ${command.chunkId}: ${sources.join(', ')}.`);
     }
     default:
@@ -64,8 +74,8 @@ async function execute(
   }
 }
 
-async function list(parked: ParkedNotificationsService): Promise<void> {
-  const { total, items } = await parked.list();
+async function list(requests: RequestConnections): Promise<void> {
+  const { total, items } = await listParked(requests);
   for (const item of items) await say(line(item));
   explain(`${total} parked${total > items.length ? `, the oldest ${items.length} of them shown` : ''}`);
 }

@@ -20,6 +20,7 @@ describe('a command', () => {
   it.each([
     ['keys', ['help'], 0],
     ['dead-letters', ['help'], 0],
+    ['notifications', ['help'], 0],
     ['sql', [], 2],
   ])('starts at once, without what the service is built with: %s', async (name, args, code) => {
     const started = run(process.execPath, ['--import', WITHOUT_THE_SERVICE, `dist/modules/${name}.js`, ...args], {

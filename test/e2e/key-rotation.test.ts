@@ -1,5 +1,8 @@
+import { userInfo } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseApiKey } from '../../src/services/access/api-key.js';
+import { sealingKey } from '../../src/services/access/sealed-hash.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { startServiceProcess } from '../support/service-process.js';
@@ -7,6 +10,7 @@ import { testEnvironment, type TestEnvironment } from '../support/test-settings.
 
 const OLD = 'the old secret of the service, long enough';
 const NEW = 'the new secret of the service, long enough';
+const COMMAND = `command:${userInfo().username}`;
 /** Longer than a process remembers what it has read of a key. */
 const FORGOTTEN_MS = 3500;
 /** Between two rounds of calls: what is looked for lasts for seconds. */
@@ -56,6 +60,17 @@ async function keys(
   return { code: await command.exited, ...said };
 }
 
+/** What the audit has of a key, without anything that is secret. */
+async function actsOn(key: string): Promise<object[]> {
+  const { id, secret } = parseApiKey(key)!;
+  const { rows } = await database.client.query<object>(
+    `select act, actor, details from batch.audit where subject_kind = 'key' and subject = $1 order by id`,
+    [id],
+  );
+  expect(JSON.stringify(rows)).not.toContain(secret);
+  return rows;
+}
+
 const status = async ({ url }: TestApp, key: string): Promise<number> =>
   (await fetch(`${url}/api/v1/operations`, { headers: { authorization: `Bearer ${key}` } })).status;
 
@@ -98,6 +113,11 @@ describe('changing API_KEY_ENCRYPTION_SECRET', () => {
       code: 0,
       told: expect.stringMatching(/^0 /) as string,
     });
+    expect(await actsOn(key)).toMatchObject([
+      { act: 'create_key', actor: COMMAND, details: { name: 'shop', scopes: ['read'] } },
+      // Once, although the command was given twice.
+      { act: 'rotate_key', actor: COMMAND, details: { secretVersion: sealingKey(NEW).version } },
+    ]);
     await forgotten();
     const said: string[] = [];
     const after = await serve(secrets(NEW), said);
@@ -131,6 +151,11 @@ describe('changing API_KEY_ENCRYPTION_SECRET', () => {
         told: expect.stringMatching(sentence) as string,
       });
       await keys(['revoke', id], secrets(NEW));
+      await keys(['revoke', id], secrets(NEW));
+      expect(await actsOn(key)).toMatchObject([
+        { act: 'create_key', actor: COMMAND },
+        { act: 'revoke_key', actor: COMMAND, details: { name: 'lost' } },
+      ]);
       expect((await keys(['list'], secrets(NEW))).told).toBe('');
       expect(await keys(['rotate'], secrets(NEW, OLD))).toMatchObject({ code: 0 });
     },

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { userInfo } from 'node:os';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { takeNotifierLock } from '../../src/services/notification/notification.sql.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { startServiceProcess } from '../support/service-process.js';
 import { countUnannounced, settleChunk, storeOperations } from '../support/settled-chunks.js';
@@ -65,6 +67,35 @@ describe('npm run notifications', () => {
       status: 1,
       output: `No notification of chunk ${chunkId} is parked\n`,
     });
+  });
+
+  it('keeps who did it in the audit', async () => {
+    await run(['skip', chunkId]);
+    await run(['announce', chunkId]);
+    const { rows } = await database.client.query<object>(
+      `select act, actor, details from batch.audit where subject_kind = 'chunk' and subject = $1 order by id`,
+      [chunkId],
+    );
+    const actor = `command:${userInfo().username}`;
+    expect(rows).toEqual([
+      { act: 'skip', actor, details: { sources: [source] } },
+      { act: 'announce', actor, details: {} },
+    ]);
+  });
+
+  it('changes nothing while a round of the notifier takes long, and says so within seconds', async () => {
+    const notifier = await database.client.connect();
+    try {
+      await notifier.query('begin');
+      await notifier.query(takeNotifierLock());
+      expect(await run(['announce', chunkId])).toEqual({
+        status: 1,
+        output: expect.stringContaining(`nothing was changed for chunk ${chunkId}, ask again in a second`) as string,
+      });
+    } finally {
+      notifier.release(true);
+    }
+    expect(await countParked()).toBe(1);
   });
 
   it('says what is wrong with what it is asked', async () => {

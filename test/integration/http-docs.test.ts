@@ -190,6 +190,31 @@ describe('the description of the API', () => {
     }
   });
 
+  it.each([1000, 70])('tells how many operations one request for a plan takes, here %s', async (limit) => {
+    const limited = await startTestApp({
+      BATCH_SERVICE_RMQ_URL: '',
+      BATCH_ROLE: 'api',
+      BATCH_PLAN_OPERATION_LIMIT: String(limit),
+    });
+    onTestFinished(() => limited.close());
+    const described = (await (await fetch(`${limited.url}/api/docs-json`)).json()) as OpenAPIObject;
+    const mostOf = (path: string): unknown => {
+      const { requestBody } = described.paths[`/api/v1/operations/${path}`]!.post!;
+      const { schema } = (requestBody as { content: Record<string, { schema: { $ref: string } }> }).content[
+        'application/json'
+      ]!;
+      const named = described.components!.schemas![schema.$ref.replace('#/components/schemas/', '')];
+      return (named as { properties: { operations: { maxItems: number } } }).properties.operations.maxItems;
+    };
+    expect({ plan: mostOf('plan'), bulk: mostOf('bulk') }).toEqual({ plan: limit, bulk: 10_000 });
+    const response = await fetch(`${limited.url}/api/v1/operations/plan`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ operations: Array.from({ length: limit + 1 }, () => ({})) }),
+    });
+    expect(await response.json()).toMatchObject({ code: 'TOO_MANY_OPERATIONS', details: { limit } });
+  });
+
   it('has an example of the body of every answer of the probes', () => {
     for (const name of ['GET /health/live', 'GET /health/ready', 'GET /metrics']) {
       for (const [status, { content }] of responsesOf(endpoint(name))) {

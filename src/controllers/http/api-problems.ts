@@ -10,6 +10,7 @@ const EVERYWHERE: readonly ErrorCode[] = [
   'API_KEY_REQUIRED',
   'INVALID_API_KEY',
   'SCOPE_REQUIRED',
+  'HOST_NOT_ALLOWED',
   'RATE_LIMITED',
   'OVERLOADED',
   'SERVICE_UNAVAILABLE',
@@ -88,6 +89,8 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
     'An API key is required: send it in the header Authorization (Bearer) or X-API-Key over REST, in the field apiKey over TCP',
   INVALID_API_KEY: 'The API key is not valid',
   SCOPE_REQUIRED: 'This needs an API key of scope write',
+  HOST_NOT_ALLOWED:
+    'The service asks for no keys, so it answers only under localhost and the addresses of this machine, not under batch.example',
   RATE_LIMITED:
     'The API key has made 10000 requests within 10000 ms; BATCH_RATE_LIMIT allows no more. Send the request again in 4 s',
   SERVICE_UNAVAILABLE: 'The database is out of reach; send the request again',

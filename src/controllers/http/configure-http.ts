@@ -24,6 +24,7 @@ import { boundInFlight } from './bound-in-flight.js';
 import { ProblemFilter } from './filters/problem.filter.js';
 import { identifyCallers } from './identify-callers.js';
 import { limitRequests } from './limit-requests.js';
+import { refuseOtherHosts } from './refuse-other-hosts.js';
 import { refuseWhileStopping } from './refuse-while-stopping.js';
 
 /** More connections are closed at once: each takes memory and a file descriptor before it has shown a key. */
@@ -49,6 +50,7 @@ export function configureHttp(
   if (settings.http.trustProxy !== undefined) app.set('trust proxy', settings.http.trustProxy);
   app.use(requestIdMiddleware);
   app.use(securityHeaders());
+  app.use(FOR_CALLERS, refuseOtherHosts(settings));
   app.use(FOR_CALLERS, identifyCallers(app.get(AccessService)));
   app.use(`/${API_PREFIX}`, refuseWhileStopping(app.get(DrainService)));
   app.use(FOR_CALLERS, limitRequests(app.get(RateLimitStorage), settings));

@@ -15,7 +15,7 @@ import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems, BODY_REFUSALS, OPERATION_REFUSALS } from './api-problems.js';
 import { CREATE_EXAMPLES, CREATE_MANY_EXAMPLES } from './create-examples.js';
 import { CreateOperationDto, CreateOperationResultDto } from './dto/create-operation.dto.js';
-import { CreateOperationsDto, CreateOperationsResponseDto } from './dto/create-operations.dto.js';
+import { CreateOperationsDto, CreateOperationsResponseDto, PlanOperationsDto } from './dto/create-operations.dto.js';
 import { OperationDto, OperationPageDto } from './dto/operation.dto.js';
 import { OperationsPlanDto } from './dto/plan.dto.js';
 import { ListOperationsQueryDto, WaitQueryDto } from './dto/queries.dto.js';
@@ -89,11 +89,11 @@ export class OperationsController {
   @ApiOperation({
     summary: 'Explain how operations would be grouped',
     description:
-      'At most 1000 (`BATCH_PLAN_OPERATION_LIMIT`). Nothing is executed, stored or locked: the answer shows the groups that these operations would make if ' +
+      'At most as many as `BATCH_PLAN_OPERATION_LIMIT` allows. Nothing is executed, stored or locked: the answer shows the groups that these operations would make if ' +
       'they were alone in the queue and due, the SQL of each group, and why an operation could not join an earlier one. ' +
       'The answer for an entry that would be refused is its error.',
   })
-  @ApiBody({ type: CreateOperationsDto, examples: PLAN_EXAMPLES })
+  @ApiBody({ type: PlanOperationsDto, examples: PLAN_EXAMPLES })
   @ApiOkResponse({ type: OperationsPlanDto, example: PLAN_ANSWER_EXAMPLE })
   @ApiProblems('INVALID_REQUEST', 'TOO_MANY_OPERATIONS', ...BODY_REFUSALS)
   plan(@Body() request: unknown, @CallerAccess() access: Access): Promise<IOperationsPlan> {

@@ -1,8 +1,10 @@
 import { HttpStatus, type INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { EVENTS_EXCHANGE, settledRoutingKey } from '../../interfaces/settled-event.js';
+import { SETTINGS, type Settings } from '../../services/config/settings.js';
+import { ownValue } from '../../services/values/own-value.js';
 import { EVERY_TARGET_EXTENSION, SCOPE_EXTENSION, SECURITY_SCHEMES } from '../require-scope.js';
-import { ServiceErrorDto } from './dto/create-operations.dto.js';
+import { PlanOperationsDto, ServiceErrorDto } from './dto/create-operations.dto.js';
 import { OperationsSettledMessageDto } from './dto/settled-message.dto.js';
 
 const DOCS_PATH = 'api/docs';
@@ -45,7 +47,17 @@ export function describeApi(app: INestApplication): OpenAPIObject {
     .addTag('stats', 'The queue now')
     .build();
   const extraModels = [ServiceErrorDto, OperationsSettledMessageDto];
-  return tellScopes(SwaggerModule.createDocument(app, config, { extraModels }));
+  const document = SwaggerModule.createDocument(app, config, { extraModels });
+  const { intake } = app.get<Settings>(SETTINGS);
+  return tellPlanLimit(tellScopes(document), intake.planLimit);
+}
+
+function tellPlanLimit(document: OpenAPIObject, maxItems: number): OpenAPIObject {
+  const schema = ownValue(document.components?.schemas ?? {}, PlanOperationsDto.name);
+  if (schema === undefined || !('properties' in schema)) throw new Error(`There is no ${PlanOperationsDto.name}`);
+  const { operations } = schema.properties ?? {};
+  schema.properties = { ...schema.properties, operations: { ...operations!, maxItems } };
+  return document;
 }
 
 type Described = NonNullable<OpenAPIObject['paths'][string]['get']>;

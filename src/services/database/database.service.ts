@@ -1,7 +1,8 @@
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import type { ClientBase, Pool, PoolClient, QueryResult, QueryResultRow } from 'pg';
+import type { Pool, PoolClient, QueryResultRow } from 'pg';
 import { DataSource } from 'typeorm';
 import { TransientError } from '../errors/transient-error.js';
+import { asSqlClient, asSqlResult } from './as-sql-client.js';
 import { RequestConnections } from './request-connections.js';
 import type { SqlClient, SqlDatabase, SqlResult, SqlStatement } from './sql.js';
 import { sqlStateOf } from './sql-state.js';
@@ -74,16 +75,7 @@ export class CommitRefusedError extends TransientError {
   }
 }
 
-/** A connection of node-postgres as the service uses it. */
-export function asSqlClient(client: ClientBase): SqlClient {
-  return {
-    query: async <Row>(statement: SqlStatement) => asSqlResult<Row>(await client.query<QueryResultRow>(statement)),
-  };
-}
-
-/**
- * A client that gives no answer before `begun` has succeeded. If `begun` was sent earlier, this costs no round trip.
- */
+/** A client that gives no answer before `begun` has succeeded. If `begun` was sent earlier, this costs no round trip. */
 function after(begun: Promise<unknown>, client: SqlClient): SqlClient {
   return {
     query: async <Row>(statement: SqlStatement) => {
@@ -92,12 +84,6 @@ function after(begun: Promise<unknown>, client: SqlClient): SqlClient {
     },
   };
 }
-
-const asSqlResult = <Row>({ rows, rowCount, command }: QueryResult<QueryResultRow>): SqlResult<Row> => ({
-  rows: rows as Row[],
-  rowCount,
-  command,
-});
 
 /** Returns an error when the connection must not be used again. */
 async function rollBack(client: PoolClient, cause: unknown): Promise<Error | undefined> {

@@ -1,15 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { IChunk, IChunkDetail } from '../../interfaces/chunk.js';
 import type { IPage } from '../../interfaces/operation.js';
-import { insertAudit } from '../audit/audit.sql.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
-import { cutText } from '../errors/cut-text.js';
-import { NoPlaceError } from '../database/places.js';
-import { isLockNotAvailable } from '../database/classify-failure.js';
-import { ServiceError } from '../errors/service-error.js';
 import { toAnsweredPlan } from '../explain/chunk-plan.js';
-import { announceAgain, awaitNotifierLock } from '../notification/notification.sql.js';
+import { announceChunk, isChunkId, noSuchChunk } from '../notification/announce-chunk.js';
 import type { ChunkPlan } from '../queue/operation-record.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { checkCursor, FIRST_PAGE } from './cursor.js';
@@ -66,62 +61,15 @@ export class ChunksService {
   }
 
   /**
-   * Announces the chunk once more, to every source. Returns the chunk as it was before. Sources are notified out of the
-   * order of the chunks.
+   * Answers the chunk as it stands before it is announced again. Sources hear of it out of the order of the chunks.
    *
-   * @param actor the caller that requests it, see `callerName`
-   * @throws ServiceError CHUNK_NOT_FOUND; NOT_SUPPORTED when no receiver is configured; SERVICE_UNAVAILABLE while a
-   * round of the notifier takes too long
+   * @see announceChunk
    */
   async announceAgain(id: string, actor?: string): Promise<IChunkDetail> {
-    if ((this.settings.rabbitmq ?? this.settings.notificationTcpUrl) === undefined) throw nowhereToAnnounce();
-    if (!isChunkId(id)) throw noSuchChunk(id);
-    if ((await this.requestAnnouncement(id, actor)) === 0) throw noSuchChunk(id);
+    await announceChunk(this.database.requests, this.settings, id, actor);
     this.wakeUp.chunkSettled();
     return this.get(id);
   }
-
-  /** A round may wait for the broker, so the request waits only for a limited time. */
-  private async requestAnnouncement(id: string, actor: string | undefined): Promise<number | null> {
-    try {
-      return await this.database.requests.lockingTransaction(async (tx) => {
-        await tx.query(awaitNotifierLock());
-        const { rowCount } = await tx.query(announceAgain(id));
-        if (rowCount !== 0) await tx.query(insertAudit([{ act: 'announce', actor, subject: { kind: 'chunk', id } }]));
-        return rowCount;
-      });
-    } catch (error) {
-      if (!isLockNotAvailable(error) && !(error instanceof NoPlaceError)) throw error;
-      throw notifierBusy(id, error);
-    }
-  }
-}
-
-function isChunkId(id: string): boolean {
-  return /^\d{1,18}$/.test(id);
-}
-
-function noSuchChunk(id: string): ServiceError {
-  return new ServiceError('CHUNK_NOT_FOUND', `There is no chunk ${cutText(id, 40)}`);
-}
-
-const NOTIFIER_RETRY_MS = 1000;
-
-function notifierBusy(id: string, cause: unknown): ServiceError {
-  return new ServiceError(
-    'SERVICE_UNAVAILABLE',
-    `Notifications are being sent now and may wait for the broker. Nothing was changed for chunk ${id}; send the request again in a second`,
-    { retryAfterMs: NOTIFIER_RETRY_MS },
-    { cause },
-  );
-}
-
-/** Such a chunk would wait for ever, and retention would never delete its operations. */
-function nowhereToAnnounce(): ServiceError {
-  return new ServiceError(
-    'NOT_SUPPORTED',
-    'No receiver of notifications is configured; set BATCH_SERVICE_RMQ_URL for every process of the service',
-  );
 }
 
 function toChunk({ startedAt, settledAt, notifiedAt, unrouted, parked, ...chunk }: ChunkRow): IChunk {

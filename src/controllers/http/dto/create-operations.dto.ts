@@ -14,6 +14,12 @@ export class CreateOperationsDto {
   operations!: CreateOperationDto[];
 }
 
+/** How many it may carry is a setting, see `describeApi`. */
+export class PlanOperationsDto {
+  @ApiProperty({ type: [CreateOperationDto] })
+  operations!: CreateOperationDto[];
+}
+
 /** The error of one refused entry, and of every refused request over RPC. */
 export class ServiceErrorDto implements IServiceError {
   @ApiProperty({ enum: ['error'], example: 'error' })

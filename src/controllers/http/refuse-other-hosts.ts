@@ -1,0 +1,31 @@
+import type { NextFunction, Request, Response } from 'express';
+import { isLoopback } from '../../services/config/open-access.js';
+import type { Settings } from '../../services/config/settings.js';
+import { cutText } from '../../services/errors/cut-text.js';
+import { ServiceError } from '../../services/errors/service-error.js';
+
+const SHOWN_HOST = 100;
+
+/**
+ * Middleware for a service that asks for no keys because only this machine reaches it. A page in a browser of this machine reaches it
+ * as well, when the page's own name is given the address 127.0.0.1 after the page was loaded (DNS rebinding): the browser takes the
+ * service for the page's own host, and lets the page read and write. Its requests still carry the name of the page in `Host`.
+ */
+export function refuseOtherHosts({ access, http }: Pick<Settings, 'access' | 'http'>) {
+  const guarded = !access.required && !access.allowOpen && isLoopback(http.host);
+  return ({ headers: { host } }: Request, _response: Response, next: NextFunction): void => {
+    // Every browser names a host.
+    if (!guarded || host === undefined || isLoopback(withoutPort(host))) return next();
+    next(
+      new ServiceError(
+        'HOST_NOT_ALLOWED',
+        `The service asks for no keys, so it answers only under localhost and the addresses of this machine, not under ${cutText(host, SHOWN_HOST)}; ` +
+          'set BATCH_REQUIRE_API_KEY=true, or BATCH_ALLOW_OPEN_ACCESS=true where a proxy protects it',
+      ),
+    );
+  };
+}
+
+function withoutPort(host: string): string {
+  return host.replace(/:\d*$/, '');
+}

@@ -1,0 +1,72 @@
+import { insertAudit } from '../audit/audit.sql.js';
+import type { Settings } from '../config/settings.js';
+import { isLockNotAvailable } from '../database/classify-failure.js';
+import { NoPlaceError } from '../database/places.js';
+import type { RequestConnections } from '../database/request-connections.js';
+import { cutText } from '../errors/cut-text.js';
+import { ServiceError } from '../errors/service-error.js';
+import { announceAgain, awaitNotifierLock } from './notification.sql.js';
+
+const NOTIFIER_RETRY_MS = 1000;
+
+/**
+ * Has a chunk announced once more, to every source, by the next round of a notifier.
+ *
+ * @param actor who asks for it, see `callerName`
+ * @throws ServiceError CHUNK_NOT_FOUND; NOT_SUPPORTED where there is nowhere to announce to; SERVICE_UNAVAILABLE while a round of
+ * the notifier takes too long
+ */
+export async function announceChunk(
+  requests: RequestConnections,
+  { rabbitmq, notificationTcpUrl }: Pick<Settings, 'rabbitmq' | 'notificationTcpUrl'>,
+  id: string,
+  actor: string | undefined,
+): Promise<void> {
+  if ((rabbitmq ?? notificationTcpUrl) === undefined) throw nowhereToAnnounce();
+  if (!isChunkId(id) || !(await requestAnnouncement(requests, id, actor))) throw noSuchChunk(id);
+}
+
+export function isChunkId(id: string): boolean {
+  return /^\d{1,18}$/.test(id);
+}
+
+export function noSuchChunk(id: string): ServiceError {
+  return new ServiceError('CHUNK_NOT_FOUND', `There is no chunk ${cutText(id, 40)}`);
+}
+
+/** A round may wait for the broker, so the request does not wait for all of it. */
+async function requestAnnouncement(
+  requests: RequestConnections,
+  id: string,
+  actor: string | undefined,
+): Promise<boolean> {
+  try {
+    return await requests.lockingTransaction(async (tx) => {
+      await tx.query(awaitNotifierLock());
+      const { rowCount } = await tx.query(announceAgain(id));
+      if (rowCount === 0) return false;
+      await tx.query(insertAudit([{ act: 'announce', actor, subject: { kind: 'chunk', id } }]));
+      return true;
+    });
+  } catch (error) {
+    if (!isLockNotAvailable(error) && !(error instanceof NoPlaceError)) throw error;
+    throw notifierBusy(id, error);
+  }
+}
+
+function notifierBusy(id: string, cause: unknown): ServiceError {
+  return new ServiceError(
+    'SERVICE_UNAVAILABLE',
+    `Notifications are just being sent, and may wait for the broker; nothing was changed for chunk ${id}, ask again in a second`,
+    { retryAfterMs: NOTIFIER_RETRY_MS },
+    { cause },
+  );
+}
+
+/** Such a chunk would wait for ever, and retention would keep its operations with it. */
+function nowhereToAnnounce(): ServiceError {
+  return new ServiceError(
+    'NOT_SUPPORTED',
+    'There is nowhere to announce to; set BATCH_SERVICE_RMQ_URL for every process of the service',
+  );
+}
