@@ -16,7 +16,8 @@ export interface AttemptLog {
 /**
  * The messages of a channel that were delivered before. One of them may be what ended the process that had it, so each is recorded
  * before it is begun again: at first many together, then, what was begun without an end that is known, alone. It promises that a
- * message that ends its process is found in its fourth delivery, and that no other is taken for it.
+ * message that ends its process is found in its fourth delivery, and that no other is taken for it. It leaves to others that one line
+ * at a time uses it, while nothing else is executed (see `ExecutionGate`).
  */
 export class Suspects {
   private readonly logger = new Logger('RPC');
