@@ -1,5 +1,6 @@
 // Writes each program that the compiler left in `dist/modules` to `dist`, with all that it loads in a few files beside it: two thirds of a start went into
 // finding and reading some thousand files. The modules stay: `batch-service/client` is one of them.
+import { Buffer } from 'node:buffer';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';

@@ -5,14 +5,13 @@ import { furnish, withProfile } from '../truth/database.js';
 import { huntMutant } from '../truth/hunt-mutant.js';
 import { profileNamed, PROFILES } from '../truth/profiles/profiles.js';
 import { runProfile, type ProfileResult, type ProfileRun } from '../truth/run-profile.js';
-import { weaknessesOf } from '../truth/tally.js';
 
 /**
  * What every test run has of `npm run truth`. Another seed or more sequences:
  * `TRUTH_SEED=7 TRUTH_RUNS=1000 npm run test:integration -- serial-truth`.
  */
 const SEED = Number(process.env.TRUTH_SEED ?? 20_261_121);
-const RUNS = Number(process.env.TRUTH_RUNS ?? 40);
+const RUNS = Number(process.env.TRUTH_RUNS ?? 25);
 const OPERATIONS_PER_RUN = 8;
 
 let database: TestDatabase;
@@ -37,7 +36,6 @@ describe('random operations, grouped and one by one', () => {
       const { tally, divergence } = await run(profile.name, {});
       expect(divergence?.described).toBeUndefined();
       expect(tally.operations).toBeGreaterThanOrEqual(RUNS * OPERATIONS_PER_RUN);
-      expect(weaknessesOf(profile, tally)).toEqual([]);
     },
     120_000 + RUNS * 100,
   );

@@ -1,6 +1,4 @@
 import pg from 'pg';
-import { loadSettings } from '../../src/services/config/settings.js';
-import { migrate } from '../../src/services/database/migrate.js';
 import type { PostgresConnection } from './services/postgres.js';
 import type { TestEnvironment } from './test-settings.js';
 import { uniqueName } from './unique-name.js';
@@ -14,8 +12,6 @@ export interface DatabaseConnection extends PostgresConnection {
 export interface TestDatabases {
   /** Prefix of every database of this run. */
   run: string;
-  /** Has the service's migrations applied; nobody connects to it, so that it can be copied. */
-  template: string;
   /** Drops what is left of the run. */
   close(): Promise<void>;
 }
@@ -23,7 +19,7 @@ export interface TestDatabases {
 const PREFIX = 'batchtest';
 
 /**
- * Opens a run: drops what runs that died have left behind, and makes the template. A run is alive as long as its
+ * Opens a run: drops what runs that died have left behind. A run is alive as long as its
  * connection is, and that connection carries the run's name; so no run ever drops the databases of another.
  */
 export async function openTestDatabases(postgres: PostgresConnection): Promise<TestDatabases> {
@@ -42,10 +38,7 @@ export async function openTestDatabases(postgres: PostgresConnection): Promise<T
        where datname like '${PREFIX}\\_%'
          and substring(datname from '^${PREFIX}_[0-9a-f]+') not in (select application_name from pg_stat_activity)`,
     );
-    const template = `${run}_template`;
-    await keeper.query(`create database ${template}`);
-    await migrate(loadSettings(databaseEnvironment({ ...postgres, database: template })));
-    return { run, template, close };
+    return { run, close };
   } catch (error) {
     await close();
     throw error;

@@ -19,6 +19,9 @@ import { countUnannounced, settleChunk, storeOperations } from '../support/settl
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { testSettings } from '../support/test-settings.js';
 
+/** From then on a failed round is tried again after 0.75 s to 1 s, see `announcementDelay`. */
+const FAILURES_TO_LONGEST = 3;
+
 describe('a notifier after an outage', () => {
   let database: TestDatabase;
   let settings: Settings;
@@ -56,7 +59,7 @@ describe('a notifier after an outage', () => {
     opened.push(() => proxy.close());
     const proxied = { ...settings, rabbitmq: { ...rabbitmq, url: proxy.through(rabbitmq.url) } };
     const through = new RabbitmqPublisher(new RabbitmqService(proxied, new HealthService()));
-    const failing = countFailures(through, 5);
+    const failing = countFailures(through, FAILURES_TO_LONGEST);
     const wakeUp = await startNotifier(failing.publisher);
     proxy.refuse();
     const chunkId = await settleChunk(database, await storeOperations(database, 1, source));
@@ -84,7 +87,7 @@ describe('a notifier after an outage', () => {
         publish: () =>
           down ? Promise.reject(new Error('not connected')) : Promise.resolve({ unrouted: [], refused: [] }),
       },
-      4,
+      FAILURES_TO_LONGEST,
     );
     await startNotifier(failing.publisher);
     await failing.often;
@@ -92,7 +95,7 @@ describe('a notifier after an outage', () => {
     down = false;
     tellReady();
     await eventually(async () => expect(await countUnannounced(database)).toBe(0));
-    // The fourth back-off takes 0.75 s at least.
+    // The longest back-off takes 0.75 s at least.
     expect(performance.now() - recoveredAt).toBeLessThan(600);
   });
 

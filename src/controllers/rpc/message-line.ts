@@ -27,6 +27,8 @@ export interface LineMessage {
    * ended; `unordered`: another request, begun at once.
    */
   readonly turn: 'pipelined' | 'alone' | 'unordered';
+  /** Reads it in steps, before it takes its place; absent where it is read in a moment, and where it was delivered before. Never rejects. */
+  read?(): Promise<void>;
   /** Never rejects. */
   execute(place: PipelinePlace): Promise<LineOutcome>;
   /** Answers instead of waiting; absent in an event. */

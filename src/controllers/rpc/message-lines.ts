@@ -10,6 +10,8 @@ import { Suspects, type AttemptLog } from './suspects.js';
 export class MessageLines {
   /** By sender. All messages that do not tell their sender are in one line. */
   private readonly lines = new Map<string | undefined, MessageLine>();
+  /** By sender, while large messages are read: what comes behind one waits for it. */
+  private readonly reading = new Map<string | undefined, Promise<void>>();
   private readonly ending = new AbortController();
   private readonly surroundings: LineSurroundings;
 
@@ -30,6 +32,22 @@ export class MessageLines {
   }
 
   add(message: LineMessage): void {
+    const { sender } = message;
+    const before = this.reading.get(sender);
+    if (before === undefined && message.read === undefined) return this.takePlace(message);
+    const read = this.readAfter(before, message);
+    this.reading.set(sender, read);
+    void read.then(() => this.reading.get(sender) === read && this.reading.delete(sender));
+  }
+
+  private async readAfter(before: Promise<void> | undefined, message: LineMessage): Promise<void> {
+    await before;
+    if (this.ending.signal.aborted) return;
+    await message.read?.();
+    this.takePlace(message);
+  }
+
+  private takePlace(message: LineMessage): void {
     if (this.ending.signal.aborted) return;
     const { sender } = message;
     const line = this.lines.get(sender) ?? new MessageLine(sender, this.surroundings, () => this.lines.delete(sender));

@@ -9,7 +9,8 @@ import type { MetricsService } from '../../services/observability/metrics.servic
 import { REQUEST_ID_HEADER, requestIdFrom, runInRequest } from '../../services/observability/request-context.js';
 import { ServiceError } from '../../services/errors/service-error.js';
 import { shown } from '../../services/catalog/shown.js';
-import { runSteps } from '../../services/steps/steps.js';
+import { inSlices } from '../../services/steps/in-slices.js';
+import { runSteps, type Steps } from '../../services/steps/steps.js';
 import { isShort, type ParkingReason } from '../../services/rabbitmq/parked-message.js';
 import { senderOf } from '../../services/rabbitmq/sender-of.js';
 import { writeTogether } from '../../services/rabbitmq/write-together.js';
@@ -25,6 +26,9 @@ import { encodeAnswer, refusal, runHandler, type RpcAnswer } from './rpc-answer.
 import { identify, type Identified } from './stable-identity.js';
 import { whileOpen } from './while-open.js';
 import { withinBudget } from './within-budget.js';
+
+/** A message of more bytes is not read at once. */
+const LARGE_BYTES = 32 * 1024;
 
 /** What the messages of a channel have in common. */
 export interface MessageChannel {
@@ -54,6 +58,7 @@ const logger = new Logger('RPC');
 export class RpcMessage implements LineMessage {
   readonly sender: string | undefined;
   readonly fingerprint: string | undefined;
+  readonly read: (() => Promise<void>) | undefined;
   /** Absent in an event. */
   readonly refuse: ((refusal: IServiceError) => void) | undefined;
   private readonly replyTo: string | undefined;
@@ -67,6 +72,8 @@ export class RpcMessage implements LineMessage {
     this.replyTo = replyAddress(message, at.replyQueues);
     // The broker says so itself; a header with the count may have been written by anybody.
     this.fingerprint = message.fields.redelivered ? fingerprintOf(message) : undefined;
+    const isLarge = this.fingerprint === undefined && message.content.length > LARGE_BYTES;
+    this.read = isLarge ? () => this.readInSlices() : undefined;
     this.refuse = this.replyTo === undefined ? undefined : (err) => this.answerUnread(err);
   }
 
@@ -137,8 +144,12 @@ export class RpcMessage implements LineMessage {
 
   /** Read when it is first asked for: reading may be what ends the process. */
   private get request(): Identified | Error {
-    this.identified ??= read(this.message, this.at);
+    this.identified ??= runSteps(read(this.message, this.at));
     return this.identified;
+  }
+
+  private async readInSlices(): Promise<void> {
+    this.identified = await inSlices(read(this.message, this.at));
   }
 
   /** What cannot be read is never executed. */
@@ -199,10 +210,13 @@ export class RpcMessage implements LineMessage {
   }
 }
 
-function read({ content, properties }: ConsumeMessage, { limits, replyQueues }: MessageChannel): Identified | Error {
+function* read(
+  { content, properties }: ConsumeMessage,
+  { limits, replyQueues }: MessageChannel,
+): Steps<Identified | Error> {
   try {
     assertReplyQueue(properties, replyQueues);
-    return identify(runSteps(decodePacket(content, limits)), properties.messageId);
+    return yield* identify(yield* decodePacket(content, limits), properties.messageId);
   } catch (error) {
     return error as Error;
   }

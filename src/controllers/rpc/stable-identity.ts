@@ -1,5 +1,6 @@
 import { v5 as uuidFrom } from 'uuid';
 import { RPC_PATTERNS } from '../../interfaces/rpc.js';
+import { mapInSteps, type Steps } from '../../services/steps/steps.js';
 import { ExactJson } from '../../services/values/exact-json.js';
 import type { RpcPacket } from './decode-packet.js';
 
@@ -17,13 +18,13 @@ const MADE_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[
  * one each time, and both operations would take effect. It comes from the AMQP property `message_id`, if that is a UUID; any
  * other text may be a counter that begins anew with its sender, and would make two operations one.
  */
-export function identify(packet: RpcPacket, messageId: unknown): Identified {
+export function* identify(packet: RpcPacket, messageId: unknown): Steps<Identified> {
   const source = typeof messageId === 'string' && MADE_UUID.test(messageId) ? messageId.toLowerCase() : undefined;
   switch (packet.pattern) {
     case RPC_PATTERNS.createOperation:
       return identifyOne(packet, source);
     case RPC_PATTERNS.createOperations:
-      return identifyMany(packet, source);
+      return yield* identifyMany(packet, source);
     default:
       // It makes no operation, so there is nothing that could be made twice.
       return { packet, repeatable: true };
@@ -37,13 +38,13 @@ function identifyOne(packet: RpcPacket, source: string | undefined): Identified 
 }
 
 /** The place in the list tells the operations of a message apart. */
-function identifyMany(packet: RpcPacket, source: string | undefined): Identified {
+function* identifyMany(packet: RpcPacket, source: string | undefined): Steps<Identified> {
   const { data } = packet;
   if (!isObject(data) || !Array.isArray(data.operations)) return { packet, repeatable: true };
   const given: readonly unknown[] = data.operations;
   if (!given.some(lacksId)) return { packet, repeatable: true };
   if (source === undefined) return { packet, repeatable: false };
-  const operations = given.map((operation, place) =>
+  const operations = yield* mapInSteps(given, (operation, place) =>
     lacksId(operation) ? { ...operation, id: uuidFrom(String(place), source) } : operation,
   );
   return { packet: { ...packet, data: { ...data, operations } }, repeatable: true };

@@ -47,11 +47,13 @@ describe('messages of a channel', () => {
     sender?: string;
     /** Its operations stand in the intake as soon as it is begun. Default: true. */
     submits?: boolean;
+    /** It is large: reading it ends with this. */
+    read?: Promise<void>;
   }
 
   function message(
     name: string,
-    { sender, turn = 'pipelined', request = false, cameBack = false, submits = true }: Traits = {},
+    { sender, turn = 'pipelined', request = false, cameBack = false, submits = true, read }: Traits = {},
   ) {
     const made: LineMessage = {
       sender,
@@ -70,6 +72,7 @@ describe('messages of a channel', () => {
           });
           if (submits) place.submitted();
         }),
+      ...(read !== undefined && { read: () => read }),
       ...(request && { refuse: ({ code }) => told.push(`${name} refused: ${code}`) }),
       giveUp: () => {
         told.push(`${name} given up`);
@@ -408,6 +411,34 @@ describe('messages of a channel', () => {
       a1!.fail({ code: 'SERVICE_UNAVAILABLE' } as never);
       expect(a2!.begin()).toBeDefined();
       expect(b1!.begin()).toBeUndefined();
+    });
+
+    /** @returns what ends its reading */
+    const large = (sender: typeof a): (() => void) => {
+      let finish = (): void => undefined;
+      sender('large', { read: new Promise((resolve) => (finish = resolve)) });
+      return finish;
+    };
+
+    it('wait for a large one of their own sender that is still being read, and for no other', async () => {
+      const finish = large(a);
+      a('a2');
+      b('b1');
+      await settle();
+      expect(names()).toEqual(['b1']);
+      finish();
+      await settle();
+      expect(names()).toEqual(['b1', 'large', 'a2']);
+    });
+
+    it('are not begun any more when the end comes while one is read', async () => {
+      const finish = large(a);
+      a('a2');
+      const ended = lines.end();
+      finish();
+      await ended;
+      await settle();
+      expect(names()).toEqual([]);
     });
 
     it('leave nothing behind when they have ended', async () => {
