@@ -78,7 +78,7 @@ describe('what one caller sends without waiting', () => {
     const { client } = service.database;
     const counting = await client.connect();
     const probes: Promise<unknown>[] = [];
-    let sent: Promise<unknown>[] = [];
+    let sent: Promise<unknown>[];
     try {
       await counting.query('begin');
       await counting.query('lock table batch.delayed in access exclusive mode');
