@@ -125,7 +125,7 @@ describe('the service with nothing but Node', () => {
 
     api.signal('SIGINT');
     expect(await api.exited).toBe(0);
-    expect(api.output).toContain('left running');
+    expect(api.output).toContain('keeps running because another process uses it');
     expect(await query(environment.BATCH_EMBEDDED_DIR, 'select 1 as one')).toEqual([{ one: 1 }]);
 
     worker.signal('SIGTERM');
