@@ -1,5 +1,6 @@
 import eslint from '@eslint/js';
 import prettier from 'eslint-config-prettier';
+import regexp from 'eslint-plugin-regexp';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 import { noNamesAsKeys } from './scripts/no-names-as-keys.mjs';
@@ -41,11 +42,13 @@ export default defineConfig(
     },
   },
   {
-    // What callers send is read here, names that every object inherits among it.
+    // What callers send is read here: names that every object inherits, and texts for which an expression takes too long.
     files: ['src/**/*.ts'],
-    plugins: { batch: { rules: { 'no-names-as-keys': noNamesAsKeys } } },
+    plugins: { batch: { rules: { 'no-names-as-keys': noNamesAsKeys } }, regexp },
     rules: {
       'batch/no-names-as-keys': 'error',
+      'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],
+      'regexp/no-super-linear-move': ['error', { report: 'potential' }],
     },
   },
   {

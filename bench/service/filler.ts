@@ -1,5 +1,5 @@
 import { v7 as uuid } from 'uuid';
-import { loadSettings } from '../../src/services/config/settings.js';
+import { loadSettings } from '../../src/services/config/load-settings.js';
 import type { NewOperation } from '../../src/services/queue/new-operation.js';
 import { WakeUpService } from '../../src/services/wake-up/wake-up.service.js';
 import type { TestEnvironment } from '../../test/support/test-settings.js';

@@ -10,17 +10,17 @@ import { StartError } from './start-error.js';
 const ATTEMPT_EVERY_MS = 1000;
 
 export interface Waiting {
-  /** Told after each attempt that failed, if there is to be another. */
+  /** Called after each failed attempt, if there will be another one. */
   onAttempt: (line: string) => void;
-  /** Ends the wait: whoever started the process has changed their mind. */
+  /** Ends the wait, because somebody has stopped the process. */
   signal?: AbortSignal;
 }
 
 /**
- * Connects to the database. A server that does not answer, or is only starting, is waited for as long as the settings say: in a
- * rolling restart, or when a machine boots, nothing guarantees that it comes first.
+ * Connects to the database. It waits for a server that does not answer, or is only starting, as long as the settings
+ * say: in a rolling restart, or when a machine boots, nothing guarantees that the database starts first.
  *
- * @throws StartError when it does not answer in time, and at once for what no waiting cures.
+ * @throws StartError when it does not answer in time, and at once for faults that waiting cannot cure
  */
 export async function awaitDatabase(settings: Settings, { onAttempt, signal }: Waiting): Promise<DataSource> {
   const deadline = performance.now() + settings.database.waitMs;
@@ -36,7 +36,7 @@ export async function awaitDatabase(settings: Settings, { onAttempt, signal }: W
         throw new StartError(reason, { cause: error });
       }
       onAttempt(`Attempt ${attempt} to connect failed, waiting for the database ${seconds(leftMs)} more: ${reason}`);
-      // Cut short by the signal, this is the last but one attempt.
+      // If the signal ends the pause, one last attempt follows.
       await delay(Math.min(ATTEMPT_EVERY_MS, leftMs), undefined, { signal }).catch(() => undefined);
     }
   }

@@ -10,11 +10,11 @@ import { portReason } from './explain-start-failure.js';
 import { listenedPorts, tryPort } from './listened-ports.js';
 import { StartError } from './start-error.js';
 
-/** Multiranges came with it. */
+/** The first version with multiranges. */
 const OLDEST_POSTGRES = 14;
 
 /**
- * Before anything is started: a process that will not be able to listen must not take work for the moment until it notices.
+ * Checks before anything is started: a process that will not be able to listen must not take work until it notices.
  *
  * @throws StartError
  */
@@ -27,9 +27,10 @@ export async function checkPorts(settings: Settings): Promise<void> {
 }
 
 /**
- * Whether the database lets us in, is new enough, and has the schema that this version was written for (or may be given it).
+ * Checks whether the database accepts our login, is new enough, and has the schema for which this version was written
+ * (or may be given it).
  *
- * @returns warnings: what cannot be promised on it
+ * @returns warnings about what cannot be promised on this database
  * @throws StartError
  */
 export async function checkDatabase(settings: Settings, waiting: Waiting): Promise<string[]> {
@@ -50,7 +51,7 @@ export async function checkDatabase(settings: Settings, waiting: Waiting): Promi
 }
 
 /**
- * A connection to a database that this version can work with; its schema may still lack migrations.
+ * A connection to a database that this version can work with. Its schema may still lack migrations.
  *
  * @throws StartError
  */
@@ -73,7 +74,7 @@ async function refuseTooFewRights(dataSource: DataSource, settings: Settings): P
   throw new StartError(
     `${placeOf(settings)} does not grant the user "${settings.database.username}" what the service needs ` +
       `(${lacking.map(({ right }) => right).join(', ')}): run \`node dist/migrate.js\` with this DB_USERNAME and a ` +
-      'DB_MIGRATION_USERNAME, or scripts/roles.sql where there are no such roles yet',
+      'DB_MIGRATION_USERNAME, or scripts/roles.sql if these roles do not exist yet',
   );
 }
 

@@ -1,11 +1,11 @@
 import { userInfo } from 'node:os';
 
-/** Who runs a command, as the audit keeps him. */
+/** The user who runs a command, as the audit stores it. */
 export function commandActor(): string {
   return `command:${userName()}`;
 }
 
-/** A container may run as a user who has no name. */
+/** In a container the user may have no name. */
 function userName(): string {
   try {
     return userInfo().username;

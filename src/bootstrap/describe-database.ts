@@ -6,7 +6,7 @@ import type { DatabaseFacts } from '../services/database/session.sql.js';
 
 const NAMED = 5;
 
-/** What the service cannot promise on this database, one warning each, with the cure. */
+/** What the service cannot promise on this database: one warning each, with the cure. */
 export function describeDatabase(facts: DatabaseFacts, { intake, database, environment }: Settings): string[] {
   const server = `PostgreSQL on ${database.host}:${database.port}`;
   const warnings: string[] = [];
@@ -25,8 +25,8 @@ export function describeDatabase(facts: DatabaseFacts, { intake, database, envir
   if (facts.synchronousCommit !== 'on' && facts.synchronousCommit !== 'remote_apply') {
     warnings.push(
       `NOT DURABLE: sessions of the service have synchronous_commit=${facts.synchronousCommit}, although the service sets it to on. ` +
-        'A crash may lose accepted and completed operations. Look whether a connection pooler in transaction mode stands ' +
-        'between, and connect to PostgreSQL itself.',
+        'A crash may lose accepted and completed operations. Check whether there is a connection pooler in transaction mode ' +
+        'in between, and connect to PostgreSQL itself.',
     );
   }
   if (facts.sessionReplicationRole !== 'origin') {
@@ -42,8 +42,8 @@ export function describeDatabase(facts: DatabaseFacts, { intake, database, envir
   }
   if (facts.superuser && environment === 'production') {
     warnings.push(
-      `SUPERUSER: the user "${database.username}" is a superuser of ${server}. Whoever gets its password, or finds a fault in the ` +
-        'service, has the whole server. Make roles with scripts/roles.sql, and set DB_USERNAME to the one that runs the service.',
+      `SUPERUSER: the user "${database.username}" is a superuser of ${server}. Everybody who gets its password, or uses a fault in the ` +
+        'service, controls the whole server. Create roles with scripts/roles.sql, and set DB_USERNAME to the one that runs the service.',
     );
   }
   const unlogged = unloggedOf(facts, TargetList.allowed(intake.allowedTargets));
@@ -56,7 +56,7 @@ export function describeDatabase(facts: DatabaseFacts, { intake, database, envir
   return warnings;
 }
 
-/** Of the service, and those that operations may name. */
+/** Unlogged tables of the service, and those that operations may name. */
 function unloggedOf({ unlogged }: DatabaseFacts, targets: TargetList): string[] {
   return unlogged.filter((table) => table.schema === SCHEMA || targets.includes(table)).map(tableId);
 }

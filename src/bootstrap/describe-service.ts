@@ -1,16 +1,16 @@
-import { openListeners, type Settings } from '../services/config/settings.js';
-import { isLoopback } from '../services/config/open-access.js';
+import type { Settings } from '../services/config/settings.js';
+import { isLoopback, openListeners } from '../services/config/open-access.js';
 import type { EmbeddedPostgres } from '../services/database/embedded-postgres.js';
 import { redactUrl } from '../services/observability/redact-url.js';
 
 export type EmbeddedPlace = Pick<EmbeddedPostgres, 'port' | 'directory' | 'reused'>;
 
-/** What whoever starts the service wants to know: how to reach it. */
+/** Says at the start how to reach the service. */
 export function describeService(settings: Settings): string[] {
   return settings.role === 'worker' ? describeWorker(settings) : describeApi(settings);
 }
 
-/** What of it is makeshift, and what to set instead. */
+/** Reports temporary replacements, and what to set instead. */
 export function describeStandIns(
   { rabbitmq, notificationTcpUrl, role }: Settings,
   embedded: EmbeddedPlace | undefined,
@@ -19,7 +19,7 @@ export function describeStandIns(
   if (embedded) {
     lines.push(
       `EMBEDDED PostgreSQL${embedded.reused ? ', already running,' : ''} on 127.0.0.1:${embedded.port}, ` +
-        `data in ${embedded.directory}. For a first look: production refuses it. Set DB_HOST for a server of your own.`,
+        `data in ${embedded.directory}. It is for a first look; production refuses it. Set DB_HOST to use your own server.`,
     );
   }
   if (!rabbitmq) {
@@ -30,18 +30,21 @@ export function describeStandIns(
   return lines;
 }
 
-/** A warning for each boot of a process that other machines may use without a key. */
+/** Returns a warning for each boot of a process that other machines may use without a key. */
 export function describeOpenAccess(settings: Settings): string[] {
-  const open = openListeners(settings).filter(({ host }) => !isLoopback(host));
+  const open = openListeners(settings);
   if (open.length === 0) return [];
   const places = open.map(({ variable, host }) => `${variable}=${host}`).join(' and ');
   return [
-    `OPEN ACCESS: ${places}, and no API key is asked for (BATCH_ALLOW_OPEN_ACCESS=true). Whoever can connect may write to the ` +
-      'database. Set BATCH_REQUIRE_API_KEY=true to let in only callers with a key.',
+    `OPEN ACCESS: ${places}, and no API key is required (BATCH_ALLOW_OPEN_ACCESS=true). Everybody who can connect may write to the ` +
+      'database. Set BATCH_REQUIRE_API_KEY=true to accept only callers with a key.',
   ];
 }
 
-/** A warning for each boot of a process that talks with other machines in plain text, or to whoever passes for them. */
+/**
+ * Returns warnings for each boot of a process that talks with other machines in plain text, or that cannot tell the
+ * right server from another one.
+ */
 export function describePlainText(settings: Settings): string[] {
   const { database, redis, rabbitmq } = settings;
   const lines: string[] = [];
@@ -55,7 +58,7 @@ export function describePlainText(settings: Settings): string[] {
   ];
   if (remote.length > 0) {
     lines.push(
-      `NOT ENCRYPTED, readable by whoever is between the machines: ${remote.join('; ')}. See TLS in docs/operations.md.`,
+      `NOT ENCRYPTED, so others on the network between the machines can read it: ${remote.join('; ')}. See TLS in docs/operations.md.`,
     );
   }
   if (isVerifiedLess(database)) {
@@ -85,7 +88,7 @@ function plainUrl(text: string | undefined, plain: string, what: string, cure: s
   return protocol !== plain || isLocal(hostname) ? [] : [`${what} on ${host} (set ${cure})`];
 }
 
-/** A proxy in front that says who calls is taken for one that speaks TLS with them. */
+/** If a trusted proxy is in front, the service assumes that the proxy uses TLS with the callers. */
 function plainListeners({ role, http, workerHealthPort, rabbitmq, rpcTcp }: Settings): string[] {
   const listens = role !== 'worker' || workerHealthPort !== undefined;
   const plainHttp = listens && http.certificates === undefined && http.trustProxy === undefined && !isLocal(http.host);
@@ -111,7 +114,7 @@ function describeApi({ http, rabbitmq, rpcTcp }: Settings): string[] {
 function describeWorker({ workerHealthPort, http }: Settings): string[] {
   if (workerHealthPort === undefined) return ['No HTTP port; set BATCH_WORKER_HEALTH_PORT for /health/* and /metrics'];
   const base = `${schemeOf(http)}://${reachableHost(http.host)}:${workerHealthPort}`;
-  return [`No HTTP port but for ${base}/health/ready, ${base}/metrics`];
+  return [`HTTP only for ${base}/health/ready, ${base}/metrics`];
 }
 
 function schemeOf({ certificates }: Settings['http']): string {

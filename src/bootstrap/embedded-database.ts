@@ -9,13 +9,13 @@ import { databaseUrlSearch } from '../services/config/client-tls.js';
 import { StartError } from './start-error.js';
 
 export interface Database {
-  /** The settings, with a database in any case. */
+  /** The settings, always with a database. */
   settings: Settings;
-  /** Undefined where the settings name a server. */
+  /** Undefined if the settings name a server. */
   embedded: EmbeddedPostgres | undefined;
 }
 
-/** Lets the embedded PostgreSQL stand in where the settings name no database. They refuse that in production. */
+/** Starts the embedded PostgreSQL if the settings name no database. In production the settings refuse that. */
 export async function provideDatabase(settings: Settings, log: (line: string) => void): Promise<Database> {
   if (settings.database.host !== undefined) return { settings, embedded: undefined };
   const { embeddedDir: directory, name: database } = settings.database;
@@ -28,7 +28,7 @@ export async function provideDatabase(settings: Settings, log: (line: string) =>
 /**
  * The address of the service's database, as `postgres://…`, with the password.
  *
- * @throws StartError when that is the embedded PostgreSQL, and it does not run.
+ * @throws StartError when it is the embedded PostgreSQL, and that does not run
  */
 export async function databaseUrl({ database }: Settings): Promise<string> {
   const { host, port, username, password } = database.host === undefined ? await runningEmbedded(database) : database;

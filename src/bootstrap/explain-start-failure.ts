@@ -8,7 +8,7 @@ import { databaseHint, databaseRefusal } from '../services/tls/tls-refusal.js';
 import { listenedPorts } from './listened-ports.js';
 import { StartError } from './start-error.js';
 
-/** The failure as a `StartError` where whoever runs the service can cure it by its settings or surroundings; else as it is. */
+/** Returns the failure as a `StartError` if settings or surroundings can cure it. Otherwise returns it unchanged. */
 export function explainStartFailure(error: unknown, settings: Settings): unknown {
   if (!(error instanceof Error) || error instanceof StartError) return error;
   const reason = reasonOf(error, settings);
@@ -35,16 +35,16 @@ function isListenError(error: Error): error is ListenError {
   return 'syscall' in error && error.syscall === 'listen' && 'port' in error;
 }
 
-/** Why a port cannot be listened on. */
+/** Why the service cannot listen on a port. */
 export function portReason(
   error: NodeJS.ErrnoException,
   { host, port, portVariable, hostVariable }: ReturnType<typeof listenedPorts>[number],
 ): string {
   switch (error.code) {
     case 'EADDRINUSE':
-      return `Port ${port} is in use on ${host}: set ${portVariable} to a free one, or stop what listens there`;
+      return `Port ${port} is in use on ${host}: set ${portVariable} to a free one, or stop the program that listens there`;
     case 'EACCES':
-      return `Port ${port} may not be listened on by this user: set ${portVariable} to one above 1023`;
+      return `This user may not listen on port ${port}: set ${portVariable} to a port above 1023`;
     default:
       return `Cannot listen on ${host}:${port} (${describe(error)}): check ${hostVariable} and ${portVariable}`;
   }
@@ -63,20 +63,20 @@ export function databaseReason(
   }
   const refusal = databaseRefusal(error);
   if (refusal !== undefined) return `${server} ${refusal}`;
-  // What PostgreSQL says where `clientcert` stands in pg_hba.conf.
+  // PostgreSQL sends this if `clientcert` is set in pg_hba.conf.
   if (/client certificate/.test(error.message)) {
-    return `${server} asks for a client certificate (${error.message}): check DB_SSL_CERT and DB_SSL_KEY`;
+    return `${server} requires a client certificate (${error.message}): check DB_SSL_CERT and DB_SSL_KEY`;
   }
   switch (sqlStateOf(error) ?? stateOfDriver(error)) {
     case SQL_STATES.invalidPassword:
     case SQL_STATES.invalidAuthorization:
       return `${server} refuses the user "${username}" (${error.message}): check ${variables} and DB_SSL`;
     case SQL_STATES.invalidCatalogName:
-      return `${server} has no database "${name}": create it, or name another one in DB_NAME`;
+      return `${server} has no database "${name}": create it, or set DB_NAME to another one`;
     case SQL_STATES.insufficientPrivilege:
-      return `${server} allows the user "${username}" too little in the database "${name}" (${error.message}): grant it, or check ${variables}`;
+      return `${server} does not give the user "${username}" enough rights in the database "${name}" (${error.message}): grant them, or check ${variables}`;
     case SQL_STATES.readOnlyTransaction:
-      return `${server} takes no writes (${error.message}): it is a standby as a rule; set DB_HOST to the primary`;
+      return `${server} accepts no writes (${error.message}): it is probably a standby; set DB_HOST to the primary`;
     case undefined:
       return `${server} does not answer (${describe(error)}${ssl.mode === 'disable' ? '' : databaseHint(error)}): check DB_HOST, DB_PORT and DB_SSL, and that it runs`;
     default:
@@ -84,17 +84,17 @@ export function databaseReason(
   }
 }
 
-/** PgBouncer takes no settings with a connection, unless it is told to pass over them. */
+/** PgBouncer refuses settings with a connection, unless it is configured to ignore them. */
 export function isRefusedByPooler(error: Error): boolean {
   return sqlStateOf(error)?.startsWith('08') === true && error.message.startsWith('unsupported startup parameter');
 }
 
-/** Without a password to send, the driver gives up before the server can refuse. */
+/** If there is no password to send, the driver gives up before the server can refuse. */
 function stateOfDriver(error: Error): string | undefined {
   return error.message.startsWith('SASL: ') ? SQL_STATES.invalidPassword : undefined;
 }
 
-/** Node hides why a connection was refused in an AggregateError without a message. */
+/** Node hides the reason for a refused connection in an AggregateError without a message. */
 function describe(error: Error): string {
   return error.message || ('code' in error && String(error.code)) || error.name;
 }

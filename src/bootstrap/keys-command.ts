@@ -20,19 +20,19 @@ export const KEYS_USAGE = `Usage: npm run --silent keys -- create --name <who> -
 
   --name             who uses the key: 1 to 100 characters
   --scope            read, write or admin (everything); may be given more than once
-  --source           in whose name the key may hand over operations; may be given more than once; default: the --name
-  --any-source       the key may hand over operations in any name
-  --target           a table that the key is limited to: table, schema.table or schema.*; may be given more than once
-  --expires-in-days  the key expires after so many days, 1 to 36500; without it never
+  --source           a source for which the key may send operations; may be given more than once; default: the --name
+  --any-source       the key may send operations for any source
+  --target           a table to which the key is limited: table, schema.table or schema.*; may be given more than once
+  --expires-in-days  the key expires after this many days, 1 to 36500; default: never
 
-create writes the key to stdout; nobody can tell it again. rotate encrypts with API_KEY_ENCRYPTION_SECRET
-what is stored of keys under API_KEY_ENCRYPTION_SECRET_PREVIOUS. In production: node dist/keys.js …
+create writes the key to stdout; it cannot be shown again. rotate uses API_KEY_ENCRYPTION_SECRET to encrypt
+again what API_KEY_ENCRYPTION_SECRET_PREVIOUS encrypted. In production: node dist/keys.js …
 `;
 
 const LONGEST_NAME = 100;
 const MOST_DAYS = 36_500;
 
-/** The command line asks for nothing that there is. The message says what is wrong. */
+/** The command line asks for something that does not exist. The message says what is wrong. */
 export class UsageError extends Error {}
 
 /** @throws UsageError */
@@ -42,10 +42,10 @@ export function parseKeysCommand(args: readonly string[]): KeysCommand {
     case 'create':
       return { kind: 'create', key: parseCreate(rest) };
     case 'list':
-      if (rest.length > 0) throw new UsageError('list takes nothing more');
+      if (rest.length > 0) throw new UsageError('list takes no arguments');
       return { kind: 'list' };
     case 'rotate':
-      if (rest.length > 0) throw new UsageError('rotate takes nothing more');
+      if (rest.length > 0) throw new UsageError('rotate takes no arguments');
       return { kind: 'rotate' };
     case 'revoke':
       return { kind: 'revoke', id: parseId(rest) };
@@ -54,7 +54,7 @@ export function parseKeysCommand(args: readonly string[]): KeysCommand {
     case '-h':
       return { kind: 'help' };
     default:
-      throw new UsageError(command === undefined ? 'What is to be done?' : `There is no command '${command}'`);
+      throw new UsageError(command === undefined ? 'A command is missing' : `There is no command '${command}'`);
   }
 }
 
@@ -96,7 +96,7 @@ function parseName(name: string | undefined): string {
 
 function parseScopes(given: readonly string[]): Scope[] {
   const wrong = given.find((scope) => !isScope(scope));
-  if (wrong !== undefined) throw new UsageError(`--scope is one of ${SCOPES.join(', ')}, not '${wrong}'`);
+  if (wrong !== undefined) throw new UsageError(`--scope must be one of ${SCOPES.join(', ')}, not '${wrong}'`);
   if (given.length === 0) throw new UsageError(`--scope is needed: ${SCOPES.join(', ')}`);
   return [...new Set(given.filter(isScope))];
 }
@@ -111,31 +111,31 @@ function parseTargets(given: string[]): string[] {
   }
 }
 
-/** @returns undefined: any */
+/** @returns undefined for any source */
 function parseSources(name: string, given: readonly string[] | undefined, any: boolean): string[] | undefined {
-  if (any && given !== undefined) throw new UsageError('--source and --any-source exclude one another');
+  if (any && given !== undefined) throw new UsageError('use either --source or --any-source, not both');
   if (any) return undefined;
   const wrong = given?.find((source) => !isSource(source));
   if (wrong !== undefined) {
-    throw new UsageError(`--source is 1 to 100 letters, digits, hyphens and underscores, not '${wrong}'`);
+    throw new UsageError(`--source must be 1 to 100 letters, digits, hyphens and underscores, not '${wrong}'`);
   }
   if (given !== undefined) return [...new Set(given)];
   if (isSource(name)) return [name];
   throw new UsageError(
-    '--source is needed, or --any-source: the --name is no source, which has letters, digits, hyphens and underscores only',
+    '--source or --any-source is required: the --name cannot be a source, which has only letters, digits, hyphens and underscores',
   );
 }
 
 function parseDays(text: string): number {
   const days = Number(text);
   if (/^\d+$/.test(text) && days >= 1 && days <= MOST_DAYS) return days;
-  throw new UsageError(`--expires-in-days is a whole number from 1 to ${MOST_DAYS}, not '${text}'`);
+  throw new UsageError(`--expires-in-days must be a whole number from 1 to ${MOST_DAYS}, not '${text}'`);
 }
 
 function parseId(args: readonly string[]): string {
   const [id] = args;
   if (id !== undefined && args.length === 1) return id;
-  throw new UsageError('revoke takes the id of one key, which `list` tells');
+  throw new UsageError('revoke takes the id of one key, which `list` shows');
 }
 
 function isScope(text: string): text is Scope {

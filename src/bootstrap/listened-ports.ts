@@ -9,7 +9,7 @@ export interface ListenedPort {
   portVariable: string;
 }
 
-/** Where a process with these settings listens. */
+/** The ports on which a process with these settings listens. */
 export function listenedPorts({ role, http, workerHealthPort, rabbitmq, rpcTcp }: Settings): ListenedPort[] {
   if (role === 'worker') {
     const portVariable = 'BATCH_WORKER_HEALTH_PORT';
@@ -22,7 +22,11 @@ export function listenedPorts({ role, http, workerHealthPort, rabbitmq, rpcTcp }
   return rabbitmq === undefined ? [rest, rpc] : [rest];
 }
 
-/** Listens for a moment. @throws what Node says when that is not possible. */
+/**
+ * Listens for a moment.
+ *
+ * @throws Node's error when that is not possible
+ */
 export async function tryPort({ host, port }: ListenedPort): Promise<void> {
   const server = createServer().listen(port, host);
   await once(server, 'listening');

@@ -8,8 +8,9 @@ import { StartError } from './start-error.js';
 const CONNECT_TIMEOUT_MS = 5000;
 
 /**
- * Runs the work of a command on one connection to the service's database, embedded or not. Whoever types a command would rather be
- * told than wait, so nothing is waited for, and nothing of the service is loaded but what a connection needs.
+ * Runs the work of a command on one connection to the service's database, embedded or not. A person who types a command
+ * prefers an error to a wait, so this does not wait for the database. It loads only the parts of the service that a
+ * connection needs.
  *
  * @throws StartError when there is no connection
  */
@@ -36,7 +37,7 @@ async function connect(database: Settings['database']): Promise<pg.Client> {
     ...{ host, port, user, password, database: name, ssl: databaseTls(database.ssl) },
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   });
-  // What breaks shows in the queries.
+  // The queries report every failure.
   client.on('error', () => undefined);
   try {
     await client.connect();

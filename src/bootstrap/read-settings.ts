@@ -1,13 +1,15 @@
 import { existsSync } from 'node:fs';
 import { InvalidSettingsError } from '../services/config/invalid-settings.error.js';
-import { loadSettings, type Settings } from '../services/config/settings.js';
+import { loadSettings } from '../services/config/load-settings.js';
+import type { Settings } from '../services/config/settings.js';
 import { roleWord } from './role-word.js';
 
 /**
- * The settings of this process, from the environment and, for what that leaves open, the file `.env`. A role on the command line stands
- * above both. When they are not usable the process ends with 1, and a text that says why.
+ * The settings of this process. They come from the environment, and what is not set there comes from the file `.env`. A
+ * role on the command line overrides both. If the settings cannot be used, the process ends with 1 and a text that says
+ * why.
  *
- * @param words what stands on the command line after the program
+ * @param words the words on the command line after the program
  */
 export function readSettings(words: readonly string[] = []): Settings {
   try {

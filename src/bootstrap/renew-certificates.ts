@@ -6,14 +6,14 @@ import type { Settings } from '../services/config/settings.js';
 import type { Certificates } from '../services/tls/certificates.js';
 import { serverTls } from '../services/tls/server-tls.js';
 
-/** Certificates are renewed days before they expire. */
+/** Certificates are renewed days before they expire, so a minute is soon enough. */
 export const RENEW_EVERY_MS = 60_000;
 
 /**
- * Reads the files of the certificates again every minute: connections that are made from then on use what is new. Files that cannot be
- * used (a renewal may be half done) change nothing, and are told once.
+ * Reads the files of the certificates again every minute. New connections use the new content. Files that cannot be
+ * used (a renewal may be half done) change nothing, and are reported once.
  *
- * @returns ends it
+ * @returns a function that ends it
  */
 export function renewCertificates(settings: Settings, app: INestApplicationContext, logger: Logger): () => void {
   const { database, redis, rabbitmq, http } = settings;
@@ -34,7 +34,8 @@ export function renewCertificates(settings: Settings, app: INestApplicationConte
         each.told = '';
       } catch (error) {
         const { message } = error as Error;
-        if (message !== each.told) logger.warn(`Certificates were not renewed, those of before are used: ${message}`);
+        if (message !== each.told)
+          logger.warn(`Certificates were not renewed, so the earlier ones are still used: ${message}`);
         each.told = message;
       }
     }

@@ -5,7 +5,7 @@ const HOOKS = ['onModuleDestroy', 'beforeApplicationShutdown', 'onApplicationShu
 
 type Hook = (...args: unknown[]) => unknown;
 
-/** Knows which shutdown hooks of an application are running, so that one that hangs can be named. */
+/** Knows which shutdown hooks of an application are running, so that a hook that hangs can be named. */
 export class ShutdownWatch {
   private readonly running = new Set<string>();
 
@@ -17,7 +17,7 @@ export class ShutdownWatch {
     }
   }
 
-  /** As `PollerService.onModuleDestroy`. */
+  /** For example `PollerService.onModuleDestroy`. */
   get pending(): string[] {
     return [...this.running];
   }

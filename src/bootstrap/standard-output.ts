@@ -1,20 +1,21 @@
-/** What was to be told on stdout was not taken. */
+/** A line could not be written to stdout. */
 export class OutputError extends Error {
-  /** Its reader has gone, as `head` does: it wants no more, and nothing is wrong. */
+  /** The reader of stdout has gone, as `head` does. It needs no more lines, so this is not a fault. */
   readonly readerGone: boolean;
 
   constructor(cause: NodeJS.ErrnoException) {
-    super(`stdout takes nothing: ${cause.message}`, { cause });
+    super(`cannot write to stdout: ${cause.message}`, { cause });
     this.name = 'OutputError';
     this.readerGone = cause.code === 'EPIPE';
   }
 }
 
-// Every failure is told to whoever wrote; without a listener the first would end the process with a stack.
+// `say` reports every failure to its caller. Without a listener the first failure would end the process with a stack
+// trace.
 process.stdout.on('error', () => undefined);
 
 /**
- * Writes a line to stdout; resolves when it is taken.
+ * Writes a line to stdout. Resolves when it is written.
  *
  * @throws OutputError
  */

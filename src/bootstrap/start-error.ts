@@ -1,4 +1,7 @@
-/** Why the service cannot start, in one line that names what to change. It is told without a stack: nothing is wrong in the code. */
+/**
+ * Why the service cannot start, in one line that names what to change. It is shown without a stack trace, because the
+ * code is not at fault.
+ */
 export class StartError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

@@ -17,24 +17,29 @@ import { renewCertificates } from './renew-certificates.js';
 import { ShutdownWatch } from './shutdown-watch.js';
 
 export interface RunningService {
-  /** As given, and with the database that is in use. */
+  /** The given settings, with the database that is in use. */
   settings: Settings;
-  /** Takes nothing new, finishes what was begun, and releases everything. */
+  /** Accepts nothing new, finishes what was begun, and releases everything. */
   close(): Promise<void>;
-  /** What `close` waits for now. */
+  /** What `close` is waiting for. */
   closing(): string[];
 }
 
 export interface StartingService {
-  /** Resolves when it serves. When it rejects, with a `StartError` where the cure is known, nothing is left running. */
+  /**
+   * Resolves when the service runs. When it rejects, nothing is left running. The error is a `StartError` if the cure
+   * is known.
+   */
   up: Promise<RunningService>;
-  /** Ends the wait for a database that does not answer: `up` rejects then, with the reason. */
+  /** Ends the wait for a database that does not answer: `up` then rejects with the reason. */
   stopWaiting(): void;
-  /** For a process that must end before it is up: only what would outlive it is released. */
+  /** For a process that must end before it is up. Releases only what would outlive the process. */
   abandon(): Promise<void>;
 }
 
-/** Starts the service in the role that the settings name, with an embedded PostgreSQL where they name no database. */
+/**
+ * Starts the service in the role that the settings name. Uses an embedded PostgreSQL if the settings name no database.
+ */
 export function beginService(given: Settings, logger: Logger): StartingService {
   const database = checkPorts(given).then(() => provideDatabase(given, (line) => logger.info(line)));
   const waiting = new AbortController();
@@ -49,7 +54,7 @@ export function beginService(given: Settings, logger: Logger): StartingService {
   };
 }
 
-/** `beginService`, for whoever waits until it serves. */
+/** Like `beginService`, for callers that wait until the service runs. */
 export function startService(given: Settings, logger: Logger): Promise<RunningService> {
   return beginService(given, logger).up;
 }
@@ -75,7 +80,7 @@ async function startApplication(settings: Settings, logger: Logger): Promise<INe
   const options: NestApplicationOptions = {
     logger: new BootLogger(logger),
     abortOnError: false,
-    // REST has a parser of its own, with limits; probes take no bodies.
+    // REST has its own parser with limits. Probes take no bodies.
     bodyParser: false,
   };
   if (settings.role !== 'worker') return startApi(settings, options);
@@ -98,7 +103,8 @@ async function startApi(settings: Settings, options: NestApplicationOptions): Pr
     configureHttp(app, settings);
     setUpSwagger(app);
     connectRpc(app, settings);
-    // RPC last: it takes messages from the queue of everybody, REST is asked by those who found it ready.
+    // RPC starts last: it takes messages from a shared queue at once, while REST gets requests only from callers that
+    // found it ready.
     await app.listen(settings.http.port, settings.http.host);
     await app.startAllMicroservices();
   });

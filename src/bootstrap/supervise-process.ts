@@ -5,16 +5,17 @@ import type { RunningService, StartingService } from './start-service.js';
 
 type StopSignal = 'SIGINT' | 'SIGTERM';
 
-/** What a shell says of a process that a signal ended. */
+/** The exit status that a shell uses for a process that a signal ended. */
 const EXIT_CODE: Readonly<Record<StopSignal, number>> = { SIGINT: 130, SIGTERM: 143 };
-/** A Ctrl-C under `npm start` comes twice, from the terminal and from npm. */
+/** Under `npm start` one Ctrl-C arrives twice, from the terminal and from npm. */
 const SAME_KEYSTROKE_MS = 500;
 const LAST_WORK_MS = 5000;
 
 /**
- * Ends the process well. The first SIGTERM or SIGINT stops the service: it takes nothing new, finishes what it began and
- * exits with 0, or with 1 and the names of what hangs when that takes longer than `timeoutMs`. A second signal ends it at
- * once, with 143 or 130. A start under way is waited for, within the same time. A fault that nobody caught is logged and ends it with 1; work of that moment is rolled back.
+ * Ends the process in an orderly way. The first SIGTERM or SIGINT stops the service: it accepts nothing new, finishes
+ * what it began and exits with 0. If that takes longer than `timeoutMs`, it exits with 1 and the names of what hangs. A
+ * second signal ends it at once, with 143 or 130. If the service is still starting, it waits for that, within the same
+ * time. An uncaught fault is logged and ends the process with 1; work in progress is rolled back.
  */
 export function superviseProcess(starting: StartingService, logger: Logger, timeoutMs: number): void {
   let stopRequestedAt: number | undefined;
@@ -31,7 +32,7 @@ export function superviseProcess(starting: StartingService, logger: Logger, time
   };
 
   const fail = async (message: string, error: unknown): Promise<void> => {
-    // What fails while failing must not begin it anew.
+    // A failure during a failure must not start this again.
     if (failed) return;
     failed = true;
     if (error instanceof StartError) logger.fatal(`${message}: ${error.message}`);
@@ -64,7 +65,7 @@ async function stopped(starting: StartingService, logger: Logger, timeoutMs: num
     } else if (service !== undefined) {
       logger.error({ err: error }, 'Stopping failed');
     }
-    // Else the start failed meanwhile, and is told as that.
+    // Otherwise the start failed meanwhile, and that is reported.
     return 1;
   }
 }

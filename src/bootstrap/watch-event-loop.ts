@@ -1,18 +1,19 @@
 import { url as inspectorUrl } from 'node:inspector';
 import { Worker } from 'node:worker_threads';
 
-/** So often within the time-out it is looked whether the event loop has turned. */
+/** How often within the time-out the thread checks whether the event loop has turned. */
 const LOOKS = 10;
 
-/** Places in the memory that both threads see. */
+/** Places in the memory that both threads share. */
 const TURNS = 0;
 const INSPECTED = 1;
-/** Nobody ever writes to it: waiting for it is a pause. */
+/** Nobody writes to this place, so waiting for it is a pause. */
 const PAUSE = 2;
 
 /**
- * Runs in a thread of its own, which has no event loop to be blocked: as text, so that it is the same compiled and not. It counts its own
- * looks and no time, because a process that was stopped or a machine that slept has done nothing wrong.
+ * It runs in its own thread, which has no event loop to be blocked. It is text, so that it is the same with and without
+ * compilation. It counts its own checks and not time, because a process that was stopped, or a machine that slept, is
+ * not at fault.
  */
 const WATCH = `
   const { workerData: { shared, pauseMs, looks, farewell } } = require('node:worker_threads');
@@ -34,9 +35,9 @@ const WATCH = `
 `;
 
 /**
- * Ends the process when its event loop does not turn for `timeoutMs`, with one line to stderr, so that a supervisor starts another one:
- * it would answer nobody any more, and the broker would not deliver to others what it has. Not while an inspector is open, as a
- * debugger halts the loop. Costs a thread: 7 to 9 MB.
+ * Ends the process, with one line to stderr, when its event loop does not turn for `timeoutMs`, so that a supervisor
+ * starts another one. Such a process answers nobody, and the broker would not deliver its messages to others. It does
+ * not act while an inspector is open, because a debugger halts the loop. It costs a thread: 7 to 9 MB.
  */
 export function watchEventLoop(timeoutMs: number, onFailure: (error: Error) => void): void {
   const shared = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));

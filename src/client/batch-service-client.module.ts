@@ -3,13 +3,15 @@ import { BatchServiceClient } from './batch-service.client.js';
 import type { BatchServiceClientOptions } from './client-options.js';
 
 export interface BatchServiceClientModuleExtras {
-  /** Makes the client injectable in every module of the application. Default false. */
+  /** Makes the client injectable in every module of the application. Default: false. */
   isGlobal?: boolean;
-  /** For several clients in one module: inject it with `@InjectBatchServiceClient(name)`. */
+  /** For several clients in one module: inject each with `@InjectBatchServiceClient(name)`. */
   name?: string;
 }
 
-/** The provider of the client of that name; without a name, of the one that is injected by its class. */
+/**
+ * The injection token of the client with this name. Without a name: that of the client which is injected by its class.
+ */
 export function batchServiceClientToken(name?: string): string | typeof BatchServiceClient {
   return name === undefined ? BatchServiceClient : `BatchServiceClient:${name}`;
 }
@@ -39,8 +41,8 @@ const { ConfigurableModuleClass } = new ConfigurableModuleBuilder<BatchServiceCl
   .build();
 
 /**
- * Provides `BatchServiceClient`, by `register(options)` or `registerAsync({ imports, inject, useFactory })`. The client
- * is closed with the application.
+ * Provides `BatchServiceClient`, with `register(options)` or `registerAsync({ imports, inject, useFactory })`. The
+ * client is closed with the application.
  */
 @Module({})
 export class BatchServiceClientModule extends ConfigurableModuleClass {}

@@ -34,34 +34,36 @@ import { retrying } from './retrying.js';
 import { ServiceConnection } from './service-connection.js';
 import { measure, splitRequests } from './split-requests.js';
 
-/** What the short forms (`insert`, `upsert`, …) leave open. */
+/** The options that the short forms (`insert`, `upsert`, …) accept. */
 export type OperationOptions = Omit<ICreateBatchOperationRequest, 'operationType' | 'target' | 'key' | 'values'>;
 
 export interface WaitOptions {
-  /** How long to wait for the outcome, reconnects included, in milliseconds; default 60 000. */
+  /** How long to wait for the outcome, including reconnects, in milliseconds. Default: 60 000. */
   timeoutMs?: number;
 }
 
 const FINAL: readonly OperationStatus[] = ['completed', 'failed', 'cancelled'];
 const DEFAULT_WAIT_MS = 60_000;
-/** One long poll. Short, so that an answer that is lost costs little. */
+/** The length of one long poll. It is short, so that a lost answer costs little time. */
 const LONG_POLL_MS = 10_000;
-/** How much later than its own end a wait may learn that nothing came. */
+/** A wait that ends without an outcome may get its answer this much later. */
 const WAIT_GRACE_MS = 1000;
-/** Long polls of one `waitForOperations` at a time: each keeps a message of the service's queue. */
+/**
+ * The maximum number of long polls of one `waitForOperations` at a time: each takes a message of the service's queue.
+ */
 const CONCURRENT_WAITS = 16;
 
 /**
- * Hands single-row writes to the Batch Service and asks what became of them. An operation gets its id here, before the
- * first attempt, so that a request is repeated without harm when its answer was lost. Every call ends: with the
- * service's answer, or with a `BatchServiceError` that has a stable code.
+ * Sends single-row writes to the Batch Service and asks for their results. An operation gets its id here, before the
+ * first attempt, so a request can safely be repeated when its answer was lost. Every call ends, either with the
+ * service's answer or with a `BatchServiceError` that has a stable code.
  */
 export class BatchServiceClient implements OnApplicationShutdown {
   private readonly options: ResolvedOptions;
   private readonly connection: ServiceConnection;
 
   /**
-   * Connects with the first call, so that an application boots while the broker is away.
+   * Connects with the first call, so that an application can boot while the broker is down.
    *
    * @throws BatchServiceError `INVALID_OPTIONS`
    */
@@ -70,7 +72,7 @@ export class BatchServiceClient implements OnApplicationShutdown {
     this.connection = new ServiceConnection(this.options);
   }
 
-  /** Resolves when the operation is durable. Operations that must keep their order are created one after the other. */
+  /** Resolves when the operation is durable. If operations must keep their order, create one after the other. */
   async createOperation(
     request: ICreateBatchOperationRequest,
     options?: CallOptions,
@@ -83,9 +85,10 @@ export class BatchServiceClient implements OnApplicationShutdown {
   }
 
   /**
-   * Creates any number of operations, in the order of the list, and answers each in that order: accepted, or refused
-   * with an `error`; a refused one spoils no other. Long lists travel as several requests, one after the other; when one
-   * of these fails, those before it stand, and `error.requests` can be given to this method again.
+   * Creates any number of operations, in the order of the list. Answers for each, in the same order: accepted, or
+   * refused with an `error`. A refused operation does not affect the others. A long list is sent as several requests,
+   * one after the other. If one of these fails, the earlier ones stay accepted, and `error.requests` can be passed to
+   * this method again.
    */
   async createOperations(
     requests: readonly ICreateBatchOperationRequest[],
@@ -102,8 +105,9 @@ export class BatchServiceClient implements OnApplicationShutdown {
   }
 
   /**
-   * Explains how the service would group operations if they were alone in its queue, and why not better; nothing is
-   * executed or stored. The list travels as one request, for which the service has a limit (`BATCH_PLAN_OPERATION_LIMIT`, 1000).
+   * Explains how the service would group operations if they were alone in its queue, and why not in fewer groups.
+   * Nothing is executed or stored. The list is sent as one request, for which the service has a limit
+   * (`BATCH_PLAN_OPERATION_LIMIT`, 1000).
    *
    * @throws BatchServiceRefusalError `TOO_MANY_OPERATIONS`, `PAYLOAD_TOO_LARGE`
    */
@@ -121,7 +125,7 @@ export class BatchServiceClient implements OnApplicationShutdown {
 
   /**
    * Fire and forget: resolves with the operation's id when the broker has stored the message (over TCP: when it is
-   * written to the socket). Whether the service accepts the operation is not told; with the id it can be asked later.
+   * written to the socket). It does not say whether the service accepts the operation. Use the id to ask later.
    */
   async emitOperation(request: ICreateBatchOperationRequest, options?: CallOptions): Promise<string> {
     const identified = this.identify(request);
@@ -172,11 +176,11 @@ export class BatchServiceClient implements OnApplicationShutdown {
   }
 
   /**
-   * Resolves as soon as the operation is final: `completed`, `failed` or `cancelled`. While it waits, failures of
-   * broker and service are passed over.
+   * Resolves as soon as the operation is final: `completed`, `failed` or `cancelled`. While it waits, it ignores
+   * failures of the broker and the service.
    *
    * @throws BatchServiceTimeoutError `WAIT_TIMEOUT`, with the last known status in `details` and the last transient
-   * failure as `cause`; BatchServiceRefusalError `OPERATION_NOT_FOUND`.
+   * failure as `cause`; BatchServiceRefusalError `OPERATION_NOT_FOUND`
    */
   async waitForOperation(id: string, { timeoutMs = DEFAULT_WAIT_MS }: WaitOptions = {}): Promise<IBatchOperation> {
     const deadline = performance.now() + timeoutMs;
@@ -200,7 +204,10 @@ export class BatchServiceClient implements OnApplicationShutdown {
     );
   }
 
-  /** Waits for all, `timeoutMs` in all; answers in the order of `ids`. Rejects with the first that cannot be awaited. */
+  /**
+   * Waits for all operations, at most `timeoutMs` in total. Answers in the order of `ids`. Rejects with the first
+   * failure.
+   */
   async waitForOperations(
     ids: readonly string[],
     { timeoutMs = DEFAULT_WAIT_MS }: WaitOptions = {},
@@ -226,23 +233,27 @@ export class BatchServiceClient implements OnApplicationShutdown {
     }
   }
 
-  /** @throws BatchServiceRefusalError `NOT_CANCELLABLE` when it is final already, `OPERATION_NOT_FOUND` */
+  /** @throws BatchServiceRefusalError `NOT_CANCELLABLE` when the operation is final already, `OPERATION_NOT_FOUND` */
   cancelOperation(id: string, options?: CallOptions): Promise<IBatchOperation> {
     return this.change(RPC_PATTERNS.cancelOperation, id, 'NOT_CANCELLABLE', ['cancelled'], options);
   }
 
-  /** Gives a failed or cancelled operation another try. @throws BatchServiceRefusalError `NOT_RETRYABLE`, `OPERATION_NOT_FOUND` */
+  /**
+   * Gives a failed or cancelled operation another try.
+   *
+   * @throws BatchServiceRefusalError `NOT_RETRYABLE`, `OPERATION_NOT_FOUND`
+   */
   retryOperation(id: string, options?: CallOptions): Promise<IBatchOperation> {
     const retried: OperationStatus[] = ['pending', 'scheduled', 'completed'];
     return this.change(RPC_PATTERNS.retryOperation, id, 'NOT_RETRYABLE', retried, options);
   }
 
-  /** Fails calls that are under way with `CLIENT_CLOSED` and disconnects. */
+  /** Fails all open calls with `CLIENT_CLOSED` and disconnects. */
   close(): Promise<void> {
     return this.connection.close();
   }
 
-  /** Not earlier: requests that the application still answers while its servers close may need the client. */
+  /** Not earlier, because requests that the application still answers while its servers close may need the client. */
   async onApplicationShutdown(): Promise<void> {
     await this.close();
   }
@@ -254,7 +265,7 @@ export class BatchServiceClient implements OnApplicationShutdown {
 
   private identify(request: ICreateBatchOperationRequest): IdentifiedRequest {
     if (typeof request !== 'object' || request === null || Array.isArray(request)) {
-      throw new BatchServiceRefusalError('INVALID_REQUEST', `An operation is an object, got ${kindOf(request)}`);
+      throw new BatchServiceRefusalError('INVALID_REQUEST', `An operation must be an object, got ${kindOf(request)}`);
     }
     const source = request.source ?? this.options.source;
     return { ...request, id: request.id ?? uuidv7(), ...(source !== undefined && { source }) };
@@ -277,7 +288,7 @@ export class BatchServiceClient implements OnApplicationShutdown {
     return results;
   }
 
-  /** The operation as it stands when it is final, when the poll ends, or at the deadline. */
+  /** The operation when it is final, or its state when the poll ends or at the deadline. */
   private longPoll(id: string, deadline: number): Promise<IBatchOperation> {
     const attempt = (): Promise<IBatchOperation> => {
       const remaining = Math.max(0, Math.ceil(deadline - performance.now()));
@@ -289,7 +300,10 @@ export class BatchServiceClient implements OnApplicationShutdown {
     return retrying({ retries: Infinity, deadline, signal: this.connection.closed }, attempt);
   }
 
-  /** Changes an operation's state. `reached` are the states in which a lost attempt leaves it. */
+  /**
+   * Changes an operation's state. `reached` are the states that the operation has after a successful attempt whose
+   * answer was lost.
+   */
   private async change(
     pattern: string,
     id: string,
@@ -304,7 +318,7 @@ export class BatchServiceClient implements OnApplicationShutdown {
         return this.connection.request<IBatchOperation>(pattern, { id }, timeoutMs);
       });
     } catch (error) {
-      // An attempt whose answer was lost may have done what is refused now.
+      // An earlier attempt whose answer was lost may have done what is refused now.
       if (attempt === 1 || !isBatchServiceError(error, refusal)) throw error;
       const operation = await this.getOperation(id, options);
       if (!reached.includes(operation.status)) throw error;
@@ -318,12 +332,12 @@ export class BatchServiceClient implements OnApplicationShutdown {
 
   private attempts<T>(options: CallOptions = {}, attempt: (timeoutMs: number) => Promise<T>): Promise<T> {
     const { timeoutMs = this.options.call.timeoutMs, retries = this.options.call.retries } = options;
-    // Who lets an attempt take so long has the patience for a pause of that length.
+    // A caller that lets an attempt take this long also accepts a pause of this length.
     return retrying({ retries, longestWaitMs: timeoutMs, signal: this.connection.closed }, () => attempt(timeoutMs));
   }
 }
 
-/** For callers in JavaScript: the compiler tells those in TypeScript. */
+/** For callers in JavaScript. In TypeScript the compiler checks this. */
 function assertList(method: string, what: string, given: unknown): void {
   if (Array.isArray(given)) return;
   throw new BatchServiceRefusalError('INVALID_REQUEST', `${method} takes a list of ${what}, got ${kindOf(given)}`);
@@ -345,7 +359,7 @@ function notOneRequest(operations: number, maxRequestBytes: number): IServiceErr
   };
 }
 
-/** Gives an error of `work` the requests, so that the caller can repeat them under the same ids. */
+/** Adds the requests to an error of `work`, so that the caller can repeat them with the same ids. */
 async function withRequests<T>(requests: readonly IdentifiedRequest[], work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -2,17 +2,17 @@ import type { ErrorCode, IServiceError } from '../interfaces/error.js';
 import type { Json } from '../interfaces/json.js';
 import type { ICreateBatchOperationRequest } from '../interfaces/operation.js';
 
-/** Codes that the client gives itself; the others are the service's. */
+/** Codes of the client itself. All other codes come from the service. */
 export type ClientErrorCode =
   'TIMEOUT' | 'WAIT_TIMEOUT' | 'UNAVAILABLE' | 'QUEUE_NOT_FOUND' | 'CLIENT_CLOSED' | 'INVALID_OPTIONS';
 export type BatchServiceErrorCode = ErrorCode | ClientErrorCode;
 
 export type ErrorDetails = Readonly<Record<string, Json>>;
 
-/** A request as it goes out: under an id that is fixed before the first attempt. */
+/** A request as it is sent, with an id that is fixed before the first attempt. */
 export type IdentifiedRequest = ICreateBatchOperationRequest & { id: string };
 
-/** Every failure of the client is one; `code` is stable, `cause` is what was below it. */
+/** The base of every failure of the client. `code` is stable, and `cause` is the underlying error. */
 export class BatchServiceError extends Error {
   #requests: readonly IdentifiedRequest[] = [];
 
@@ -27,9 +27,9 @@ export class BatchServiceError extends Error {
   }
 
   /**
-   * What a failed create was to create, each under the id it was sent with; empty for the other calls. The operations
-   * may have been accepted or not: hand them to `createOperations` again, and each exists once. They hold rows, so whoever prints
-   * or copies the error does not get them.
+   * What a failed create tried to create, each with the id with which it was sent. Empty for the other calls. It is not
+   * known whether the operations were accepted. Pass them to `createOperations` again: each then exists once. They
+   * contain rows, so they are left out when the error is printed or copied.
    */
   get requests(): readonly IdentifiedRequest[] {
     return this.#requests;
@@ -40,7 +40,7 @@ export class BatchServiceError extends Error {
   }
 }
 
-/** The service answered with an error; or the client did, for a request that cannot be sent. Nothing was stored. */
+/** The service answered with an error, or the client refused a request that cannot be sent. Nothing was stored. */
 export class BatchServiceRefusalError extends BatchServiceError {
   constructor(
     override readonly code: ErrorCode,
@@ -56,13 +56,13 @@ export class BatchServiceRefusalError extends BatchServiceError {
   }
 }
 
-/** No answer in time (`TIMEOUT`: what became of the request is not known), or not final in time (`WAIT_TIMEOUT`). */
+/** No answer in time (`TIMEOUT`: the result of the request is not known), or not final in time (`WAIT_TIMEOUT`). */
 export class BatchServiceTimeoutError extends BatchServiceError {}
 
 /** The broker, its queue or the service cannot be reached, or the client is closed. */
 export class BatchServiceUnavailableError extends BatchServiceError {}
 
-/** Whether `error` comes from the client, and with the code given, if one is. */
+/** Whether `error` comes from the client. With a `code`: and has this code. */
 export function isBatchServiceError<Code extends BatchServiceErrorCode>(
   error: unknown,
   code?: Code,
@@ -87,7 +87,7 @@ export function isTransient(error: unknown): boolean {
   return isBatchServiceError(error) && PASSING.includes(error.code);
 }
 
-/** How long the service asks to wait before the request is sent again, in milliseconds; 0 when it does not say. */
+/** How long the service asks to wait before the request is sent again, in milliseconds. 0 when it does not say. */
 export function retryAfterMs(error: unknown): number {
   const asked = isBatchServiceError(error) ? error.details?.retryAfterMs : undefined;
   return typeof asked === 'number' && asked > 0 ? asked : 0;

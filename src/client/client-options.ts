@@ -6,8 +6,8 @@ import { BatchServiceError } from './client-errors.js';
 export type RmqSocketOptions = NonNullable<RmqOptions['options']>['socketOptions'];
 
 /**
- * Of `amqps:`, as Node's TLS takes them: the text of PEM files, not their paths. `ca` without which the public CAs are trusted; `cert` and
- * `key` where the broker asks for a certificate.
+ * For `amqps:`, as Node's TLS takes them: the text of PEM files, not their paths. Without `ca` the public CAs are
+ * trusted. `cert` and `key` are needed if the broker requires a certificate.
  */
 export type TlsOptions = Pick<SecureContextOptions, 'ca' | 'cert' | 'key' | 'passphrase'>;
 
@@ -15,52 +15,52 @@ export interface RmqConnectionOptions {
   transport: 'rmq';
   /** `amqp://user:password@host:port/vhost`, or `amqps:`. */
   url?: string;
-  /** Several nodes of one cluster, tried in turn; instead of `url`. */
+  /** Several nodes of one cluster, which are tried in turn. Use instead of `url`. */
   urls?: string[];
-  /** `BATCH_SERVICE_RMQ_QUEUE` of the service; default `batch_service`. */
+  /** `BATCH_SERVICE_RMQ_QUEUE` of the service. Default: `batch_service`. */
   queue?: string;
   /**
-   * The broker's user of this connection, sent with every message. The broker checks it, and the service records it; needed where the
-   * service has `BATCH_RMQ_REQUIRE_USER_ID`.
+   * The broker's user of this connection, sent with every message. The broker checks it, and the service stores it.
+   * Required if the service has `BATCH_RMQ_REQUIRE_USER_ID`.
    */
   userId?: string;
-  /** Certificates of `amqps:`. */
+  /** Certificates for `amqps:`. */
   tls?: TlsOptions;
   socketOptions?: RmqSocketOptions;
 }
 
 export interface TcpConnectionOptions {
   transport: 'tcp';
-  /** `BATCH_RPC_TCP_HOST` of the service; default `127.0.0.1`. */
+  /** `BATCH_RPC_TCP_HOST` of the service. Default: `127.0.0.1`. */
   host?: string;
-  /** `BATCH_RPC_TCP_PORT` of the service; default 3001. */
+  /** `BATCH_RPC_TCP_PORT` of the service. Default: 3001. */
   port?: number;
-  /** `bsk_<id>_<secret>`, where the service requires one. Over RabbitMQ the user of the broker counts instead. */
+  /** `bsk_<id>_<secret>`, if the service requires a key. Over RabbitMQ the broker's user is used instead. */
   apiKey?: string;
 }
 
 export interface CallOptions {
-  /** How long one attempt waits for its answer, in milliseconds; default 10 000. */
+  /** How long one attempt waits for its answer, in milliseconds. Default: 10 000. */
   timeoutMs?: number;
-  /** How many attempts may follow the first when the failure is transient; default 4. */
+  /** How many more attempts follow the first one when the failure is transient. Default: 4. */
   retries?: number;
 }
 
-/** A call takes at most `(retries + 1) × timeoutMs` and the back-off between, which doubles from 0.25 s to 5 s. */
+/** A call takes at most `(retries + 1) × timeoutMs` and the pauses in between, which double from 0.25 s to 5 s. */
 export type BatchServiceClientOptions = (RmqConnectionOptions | TcpConnectionOptions) &
   CallOptions & {
-    /** Set on every operation that has no `source` of its own. */
+    /** Set on every operation without its own `source`. */
     source?: string;
     /**
-     * `createOperations` splits its list into requests of no more than this many bytes; a single operation that is
-     * larger is refused. Default 8 MiB; keep it below `BATCH_MAX_BODY_KB` of the service and the broker's largest
-     * message (16 MiB by default in both).
+     * `createOperations` splits its list into requests of at most this many bytes. A single operation that is larger is
+     * refused. Default: 8 MiB. Keep it below `BATCH_MAX_BODY_KB` of the service and the broker's largest message (16
+     * MiB by default in both).
      */
     maxRequestBytes?: number;
   };
 
 export interface ResolvedConnection {
-  /** For messages; without the password. */
+  /** For messages, without the password. */
   address: string;
   wire:
     | { transport: 'rmq'; urls: string[]; queue: string; userId: string | undefined; socketOptions: RmqSocketOptions }
@@ -73,10 +73,10 @@ export interface ResolvedOptions extends ResolvedConnection {
   maxRequestBytes: number;
 }
 
-/** Node's timers are over at once when they are to last longer. */
+/** A longer Node timer ends at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-/** @throws BatchServiceError `INVALID_OPTIONS`, naming the option. */
+/** @throws BatchServiceError `INVALID_OPTIONS`, which names the option */
 export function resolveOptions(options: BatchServiceClientOptions): ResolvedOptions {
   return {
     ...resolveConnection(options),
@@ -133,7 +133,7 @@ function resolveRmq({
         reconnectTimeInSeconds: 0.5,
         ...socketOptions,
         connectionOptions: {
-          // A request would wait for the acknowledgement of the one before: up to 40 ms.
+          // Otherwise a request would wait for the acknowledgement of the previous one: up to 40 ms.
           noDelay: true,
           clientProperties: { connection_name: `batch-service client${source === undefined ? '' : ` of ${source}`}` },
           ...tls,
@@ -144,7 +144,7 @@ function resolveRmq({
   };
 }
 
-/** Rather than not to be sent, and to be thought of as a protection. */
+/** It is refused, because it would not be sent, although the caller would think that it protects something. */
 function refuseKey(options: object): void {
   if (!('apiKey' in options) || options.apiKey === undefined) return;
   throw invalid('apiKey', "none with the transport 'rmq', where the broker's user counts", 'one');
@@ -158,7 +158,7 @@ function keyText(apiKey: unknown): string | undefined {
 
 function amqpUrl(option: string, text: string | undefined): URL {
   const url = text !== undefined && URL.canParse(text) ? new URL(text) : undefined;
-  // The value may hold a password, so the message does not repeat it.
+  // The value may contain a password, so the message does not repeat it.
   if (!url || !['amqp:', 'amqps:'].includes(url.protocol)) {
     throw invalid(option, 'amqp://user:password@host:port/vhost', text === undefined ? undefined : 'something else');
   }
@@ -174,6 +174,6 @@ function atLeast(least: number, option: string, value: number, atMost = Number.M
 function invalid(option: string, expected: string, got: unknown): BatchServiceError {
   return new BatchServiceError(
     'INVALID_OPTIONS',
-    `The Batch Service client cannot be made: ${option}: expected ${expected}; got ${String(got)}`,
+    `The Batch Service client cannot be created: ${option}: expected ${expected}; got ${String(got)}`,
   );
 }

@@ -5,16 +5,19 @@ import type { ConfirmChannel, Message } from 'amqplib';
 import { Subject } from 'rxjs';
 
 /**
- * Nest's client, which also tells which messages the broker could not put into any queue, and which gets over a channel
- * that the broker closed. Messages must be sent with `mandatory` and a `messageId` of their own.
+ * Nest's client, with two additions: it reports which messages the broker could not put into any queue, and it recovers
+ * from a channel that the broker closed. Messages must be sent with `mandatory` and their own `messageId`.
  */
 export class MandatoryClientRmq extends ClientRMQ {
-  /** The `messageId` of each message that came back. RabbitMQ returns a message before it confirms it. */
+  /** The `messageId` of each returned message. RabbitMQ returns a message before it confirms it. */
   readonly returned$ = new Subject<string>();
-  /** What is held back to be written together, and whether more was sent since. */
+  /** What is held back to be written together. `more`: whether more was sent since. */
   private held: { more: boolean } | undefined;
 
-  /** A channel that is lost while it is opened comes with the next connection; without a listener it would end the process. */
+  /**
+   * If a channel is lost while it is opened, the next connection opens it again. Without a listener the error would end
+   * the process.
+   */
   override createChannel(): Promise<void> {
     const opened = super.createChannel();
     const channel = this.channel as ChannelWrapper | null;
@@ -24,7 +27,7 @@ export class MandatoryClientRmq extends ClientRMQ {
 
   override async setupChannel(channel: ConfirmChannel, resolve: () => void): Promise<void> {
     channel.on('return', ({ properties }: Message) => this.returned$.next(String(properties.messageId)));
-    // The connection manager opens a channel only with a new connection: without one, every later call would time out.
+    // The connection manager opens a channel only with a new connection. Without one, every later call would time out.
     channel.on('error', (error: Error) => {
       this.logger.error(`The broker closed the channel: ${error.message}`);
       this.unwrap<AmqpConnectionManager>().reconnect();
@@ -43,8 +46,8 @@ export class MandatoryClientRmq extends ClientRMQ {
   }
 
   /**
-   * Lets all that is sent in this turn of the event loop go out in one write. By itself the library makes a write of each message: a
-   * system call here, another for the broker that reads it, and a wake-up between.
+   * Sends everything that is sent in this turn of the event loop in one write. By itself the library makes one write
+   * for each message: a system call here, another for the broker, and a wake-up in between.
    */
   private writeTogether(): void {
     const { connection } = this.unwrap<AmqpConnectionManager>();
@@ -58,13 +61,14 @@ export class MandatoryClientRmq extends ClientRMQ {
     const release = (): void => {
       stream.uncork();
       if (!held.more) return void (this.held = undefined);
-      // What was sent in the turn that ends now is written after this, so it is held until the end of the next.
+      // Data that was sent in the turn that ends now is written after this, so it is held until the end of the next
+      // turn.
       held.more = false;
       stream.cork();
       setImmediate(release);
     };
     stream.cork();
-    // The library writes in an immediate of its own, which may come after the first of these.
+    // The library writes in its own immediate, which may come after the first of these.
     setImmediate(() => setImmediate(release));
   }
 }

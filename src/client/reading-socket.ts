@@ -2,13 +2,13 @@ import type { Socket } from 'node:net';
 import { JsonSocket } from '@nestjs/microservices';
 
 /**
- * The frames of NestJS' TCP transport, but answers are read also while requests wait to be sent. NestJS' own socket stops reading then;
- * when both ends do, each waits for the other to read, and neither does until the connection is given up.
+ * The frames of NestJS' TCP transport, but answers are read even while requests wait to be sent. NestJS' own socket
+ * stops reading then. If both ends do so, each waits for the other to read, until the connection is given up.
  */
 export class ReadingSocket extends JsonSocket {
   constructor(socket: Socket) {
     super(socket);
-    // A request would wait for the acknowledgement of the one before: up to 40 ms.
+    // Otherwise a request would wait for the acknowledgement of the previous one: up to 40 ms.
     socket.setNoDelay(true);
   }
 

@@ -4,7 +4,7 @@ import { isTransient, retryAfterMs } from './client-errors.js';
 const FIRST_DELAY_MS = 250;
 const LONGEST_DELAY_MS = 5000;
 
-/** Milliseconds before retry number `retry` (from 0): doubling, with half of it left to `random` (0 to 1). */
+/** Milliseconds before retry number `retry` (from 0): doubling, with half of it drawn by `random` (0 to 1). */
 export function backOffMs(retry: number, random: number): number {
   const full = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** retry);
   return Math.round(full * (0.5 + 0.5 * random));
@@ -14,23 +14,23 @@ export interface RetryPolicy {
   retries: number;
   /** No retry begins after this time (`performance.now()`). */
   deadline?: number;
-  /** Where the service asks to wait for longer, the failure is the answer. */
+  /** If the service asks to wait longer than this, the failure is returned. */
   longestWaitMs?: number;
   /** Ends the pause between two attempts. */
   signal: AbortSignal;
 }
 
-/** Milliseconds before retry number `retry`: what the service asked for, and a little more by chance. */
+/** Milliseconds before retry number `retry`: the time that the service asked for, plus a small random part. */
 function pauseMs(retry: number, askedMs: number): number {
   const random = Math.random();
   return askedMs === 0 ? backOffMs(retry, random) : askedMs + backOffMs(retry, random) * random;
 }
 
 /**
- * Runs `attempt` until it succeeds, fails for good, or the policy is used up; with jitter, so that many callers that
- * failed together do not come back together.
+ * Runs `attempt` until it succeeds, fails for good, or the policy allows no more. The pauses have a random part, so
+ * that many callers that failed together do not come back together.
  *
- * @throws the failure of the last attempt.
+ * @throws the failure of the last attempt
  */
 export async function retrying<T>(
   { retries, deadline = Infinity, longestWaitMs = Infinity, signal }: RetryPolicy,
@@ -44,7 +44,7 @@ export async function retrying<T>(
       const pause = pauseMs(retry, askedMs);
       if (retry >= retries || !isTransient(error) || askedMs > longestWaitMs) throw error;
       if (performance.now() + pause > deadline) throw error;
-      // Once aborted, the next attempt says why.
+      // After an abort, the next attempt reports the reason.
       await delay(pause, undefined, { signal }).catch(() => undefined);
     }
   }

@@ -13,38 +13,37 @@ import type { ResolvedConnection } from './client-options.js';
 import { MandatoryClientRmq } from './mandatory-client-rmq.js';
 import { ReadingSocket } from './reading-socket.js';
 
-/** What a message is told on its way. */
+/** How a message is to be sent. */
 interface Envelope {
   messageId: string;
-  /** After this time it is not sent any more. */
+  /** After this time it is no longer sent. */
   timeoutMs: number;
-  /** Somebody waits for its answer, for so long; it is of no use later. */
+  /** True when somebody waits for its answer for this time. Later the answer is useless. */
   awaited: boolean;
 }
 
-/** A Nest transport and what RabbitMQ adds to it. */
+/** A Nest transport, and what RabbitMQ adds to it. */
 interface Wire {
   proxy: ClientTCP | MandatoryClientRmq;
-  /** The data as the transport takes it. */
+  /** The data in the form that the transport takes. */
   wrap(data: object, envelope: Envelope): unknown;
   /** Ids of messages that reached no queue. */
   returned$: Observable<string>;
 }
 
-/** Made once: whoever answers completes, and the stack of an error costs as much as all else in a call. */
+/** Created once: every answer completes, and creating a stack trace costs as much as the rest of a call. */
 const EMPTY_ANSWER = new Error('the answer has no value');
 
 /** A call that has no answer yet. */
 interface Call {
   fail: (error: BatchServiceError) => void;
-  /** What the transport does with it is over when the connection is lost. */
+  /** True when the transport has sent it, so that it fails if the connection is lost. */
   sent: boolean;
 }
 
 /**
- * The way to the service: connects with the first request, comes back by itself when the connection was lost. It promises
- * that every request ends, with its answer or a `BatchServiceError`, within its time. Whether to try again is the
- * caller's business.
+ * The connection to the service. It connects with the first request, and reconnects by itself. It promises that every
+ * request ends within its time, with its answer or a `BatchServiceError`. The caller decides whether to try again.
  */
 export class ServiceConnection {
   private readonly address: string;
@@ -57,9 +56,9 @@ export class ServiceConnection {
   constructor(connection: ResolvedConnection) {
     this.address = connection.address;
     this.wire = openWire(connection);
-    // One for each call that is to be repeated.
+    // Each call that is to be repeated adds a listener.
     setMaxListeners(0, this.closed);
-    // Nest's client leaves what was sent pending.
+    // Nest's client leaves sent requests pending when the connection is lost.
     (this.wire.proxy.status as Observable<string>).subscribe((status) => {
       this.lost = status === 'disconnected';
       if (this.lost) for (const call of this.calls.values()) if (call.sent) call.fail(this.lostError());
@@ -78,7 +77,7 @@ export class ServiceConnection {
     return this.exchange(pattern, data, envelope, (message) => this.wire.proxy.send<Answer>(pattern, message));
   }
 
-  /** Sends an event; with RabbitMQ, resolves when the broker has confirmed that it is in the queue. */
+  /** Sends an event. With RabbitMQ, resolves when the broker has confirmed that it is in the queue. */
   async emit(pattern: string, data: object, timeoutMs: number): Promise<void> {
     const envelope = { messageId: randomUUID(), timeoutMs, awaited: false };
     await this.exchange(pattern, data, envelope, (message) => this.wire.proxy.emit<unknown>(pattern, message));
@@ -87,7 +86,7 @@ export class ServiceConnection {
   async close(): Promise<void> {
     this.closing.abort();
     for (const { fail } of this.calls.values()) fail(this.closedError());
-    // A connection that is just being lost cannot be closed; there is nothing left to end then.
+    // A connection that is just being lost cannot be closed. Then there is nothing left to end.
     await Promise.resolve(this.wire.proxy.close()).catch(() => undefined);
   }
 
@@ -114,7 +113,7 @@ export class ServiceConnection {
           sending = send(this.wire.wrap(data, envelope)).subscribe({
             next: resolve,
             error: reject,
-            // After an answer this is too late to change anything.
+            // After an answer this has no effect.
             complete: () => reject(EMPTY_ANSWER),
           });
         };
@@ -132,8 +131,8 @@ export class ServiceConnection {
   private timeoutError(pattern: string, timeoutMs: number): BatchServiceTimeoutError {
     return new BatchServiceTimeoutError(
       'TIMEOUT',
-      `No answer to ${pattern} from ${this.address} within ${timeoutMs} ms: is a service with role api or all ` +
-        'running there? The request may still take effect',
+      `No answer to ${pattern} from ${this.address} within ${timeoutMs} ms: does a service with role api or all ` +
+        'run there? The request may still take effect',
       { pattern, timeoutMs },
     );
   }
@@ -180,7 +179,7 @@ function openWire({ wire }: ResolvedConnection): Wire {
   const proxy = new MandatoryClientRmq({
     urls: wire.urls,
     queue: wire.queue,
-    // The service declares its queue with arguments of its own; asserting it with others would close the channel.
+    // The service declares its queue with its own arguments. Declaring it with others would close the channel.
     noAssert: true,
     persistent: true,
     socketOptions: wire.socketOptions,
@@ -192,27 +191,28 @@ function openWire({ wire }: ResolvedConnection): Wire {
       // option: after that time nobody waits for the message any more.
       const sender = wire.userId === undefined ? {} : { userId: wire.userId };
       const options = { mandatory: true, persistent: true, messageId, timeout: timeoutMs, ...sender };
-      // The broker drops what nobody waits for any more, so that a service that comes back is not busy with the past.
+      // The broker drops requests that nobody waits for any more, so a service that comes back does not spend time on
+      // them.
       return new RmqRecord(data, awaited ? { ...options, expiration: expirationOf(timeoutMs) } : options);
     },
     returned$: proxy.returned$,
   };
 }
 
-/** RabbitMQ closes the channel for an expiration that is no whole number of milliseconds within 32 bits. */
+/** RabbitMQ closes the channel for an expiration that is not a whole number of milliseconds within 32 bits. */
 const LONGEST_EXPIRATION_MS = 2 ** 31 - 1;
 
 function expirationOf(timeoutMs: number): string {
   return String(Math.min(LONGEST_EXPIRATION_MS, Math.max(1, Math.ceil(timeoutMs))));
 }
 
-/** What came back in the `err` of an answer; undefined when it is none, but an error of the transport. */
+/** The refusal in the `err` of an answer. Undefined when the error comes from the transport. */
 function asRefusal(error: unknown, address: string): IServiceError | undefined {
   if (typeof error === 'string' && error.startsWith('There is no matching message handler')) {
     return {
       status: 'error',
       code: 'UNKNOWN_PATTERN',
-      message: `What answers at ${address} is not the Batch Service, or an older version of it`,
+      message: `The program that answers at ${address} is not the Batch Service, or is an older version of it`,
     };
   }
   if (typeof error !== 'object' || error === null || !('status' in error) || error.status !== 'error') return undefined;

@@ -8,31 +8,31 @@ import type { RmqSocketOptions, TlsOptions } from './client-options.js';
 
 export interface RmqSettledConsumerOptions {
   url?: string;
-  /** Several nodes of one cluster, tried in turn; instead of `url`. */
+  /** Several nodes of one cluster, which are tried in turn. Use instead of `url`. */
   urls?: string[];
-  /** A queue of the consumer's own; made when it is missing. All processes of one consumer share it. */
+  /** The consumer's own queue. It is created if it does not exist. All processes of one consumer share it. */
   queue: string;
-  /** The `source` of the operations; `*` for those of every source. */
+  /** The `source` of the operations. `*` for the operations of every source. */
   source: string;
-  /** Events that may be worked on at once, 1 to 65 535; default 20. */
+  /** The maximum number of events that are handled at the same time, 1 to 65 535. Default: 20. */
   prefetchCount?: number;
-  /** Further arguments of the queue, such as `x-dead-letter-exchange`. */
+  /** More arguments of the queue, such as `x-dead-letter-exchange`. */
   queueArguments?: Readonly<Record<string, unknown>>;
-  /** Certificates of `amqps:`. */
+  /** Certificates for `amqps:`. */
   tls?: TlsOptions;
   socketOptions?: RmqSocketOptions;
 }
 
-/** Where the service's `BATCH_NOTIFICATION_TCP_URL` points to: for a first look, without a broker. */
+/** The address that the service has in `BATCH_NOTIFICATION_TCP_URL`. For a first look, without a broker. */
 export interface TcpSettledConsumerOptions {
   host?: string;
   port: number;
 }
 
 /**
- * Options of the Nest microservice that receives a source's notifications: through a durable quorum queue that is bound
- * to the service's exchange, with acknowledgement by hand, which `@OnOperationsSettled()` does. They wait in the queue
- * while the consumer is down; so start it once before the first operation is created.
+ * Options of the Nest microservice that receives a source's notifications. They arrive through a durable quorum queue
+ * that is bound to the service's exchange. `@OnOperationsSettled()` acknowledges them. They wait in the queue while the
+ * consumer is down, so start the consumer once before the first operation is created.
  */
 export function settledConsumerOptions(options: RmqSettledConsumerOptions): RmqOptions;
 export function settledConsumerOptions(options: TcpSettledConsumerOptions): TcpOptions;
@@ -67,14 +67,16 @@ export function settledConsumerOptions(
 const FIRST_REDELIVERY_MS = 1000;
 const LONGEST_REDELIVERY_MS = 30_000;
 
-/** Milliseconds before an event whose handler failed goes back into the queue, by how often it was delivered before. */
+/**
+ * Milliseconds before an event whose handler failed goes back into the queue, by the number of its earlier deliveries.
+ */
 export function redeliveryDelayMs(deliveries: number): number {
   return Math.min(LONGEST_REDELIVERY_MS, FIRST_REDELIVERY_MS * 2 ** deliveries);
 }
 
 /**
- * Acknowledges a RabbitMQ event when its handler has succeeded, and gives it back to the queue, after a growing pause,
- * when it has failed. Other transports have nothing to acknowledge.
+ * Acknowledges a RabbitMQ event when its handler has succeeded. When the handler has failed, returns the event to the
+ * queue after a growing pause. Other transports have no acknowledgements.
  */
 @Injectable()
 export class SettledAcknowledgement implements NestInterceptor {
@@ -95,7 +97,7 @@ export class SettledAcknowledgement implements NestInterceptor {
   }
 }
 
-/** A channel that is gone has given its messages back to the queue: they come again, and nothing is to be done. */
+/** A closed channel has returned its messages to the queue. They come again, so nothing has to be done. */
 function onChannel(act: () => void): void {
   try {
     act();
@@ -105,9 +107,9 @@ function onChannel(act: () => void): void {
 }
 
 /**
- * The handler of the notifications, in a controller of a microservice with `settledConsumerOptions`. Its parameter is an
- * `IOperationsSettledEvent`; the event is acknowledged when the handler has resolved, and comes again when it has
- * thrown. One handler a microservice: a second one would acknowledge the same message again.
+ * Marks the handler of the notifications, in a controller of a microservice with `settledConsumerOptions`. Its
+ * parameter is an `IOperationsSettledEvent`. The event is acknowledged when the handler has resolved, and comes again
+ * when it has thrown. Use one handler in a microservice: a second one would acknowledge the same message again.
  */
 export function OnOperationsSettled(): MethodDecorator {
   return applyDecorators(EventPattern(SETTLED_PATTERN) as MethodDecorator, UseInterceptors(SettledAcknowledgement));

@@ -2,13 +2,13 @@ import type { IServiceError } from '../interfaces/error.js';
 import { MAX_OPERATIONS_PER_REQUEST } from '../interfaces/rpc.js';
 import type { IdentifiedRequest } from './client-errors.js';
 
-/** What becomes of a stretch of the list: sent as one request, or refused because it cannot be sent. */
+/** What happens to a part of the list: it is sent as one request, or refused because it cannot be sent. */
 export type Part = { send: IdentifiedRequest[] } | { refuse: IServiceError };
 
-// What stands around the operations in a message: pattern, ids of transport and request.
+// The bytes around the operations in a message: pattern, ids of transport and request.
 const ENVELOPE_BYTES = 512;
 
-/** Splits a list, in its order, into requests that the service takes. */
+/** Splits a list, in its order, into requests that the service accepts. */
 export function splitRequests(requests: readonly IdentifiedRequest[], maxBytes: number): Part[] {
   const parts: Part[] = [];
   let open: IdentifiedRequest[] | undefined;

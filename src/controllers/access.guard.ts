@@ -7,8 +7,8 @@ import { requirementOf } from './require-scope.js';
 import { OrderedRmqContext } from './rpc/ordered-rmq-context.js';
 
 /**
- * Lets a caller through whose key meets what `RequireScope` declares. An endpoint that declares nothing is closed to everybody.
- * Over RabbitMQ the users of the broker count: who may write to the queue may do everything.
+ * Accepts a caller whose key has what `RequireScope` declares. An endpoint that declares nothing is closed to
+ * everybody. Over RabbitMQ the broker's users count: a user who may write to the queue may do everything.
  */
 @Injectable()
 export class AccessGuard implements CanActivate {
@@ -31,7 +31,10 @@ export class AccessGuard implements CanActivate {
     return true;
   }
 
-  /** Callers of REST and TCP were identified before, see `identifyCallers` and `TcpServer`; one who was not has no key. */
+  /**
+   * Callers of REST and TCP were identified before, see `identifyCallers` and `TcpServer`. A caller that was not
+   * identified has no key.
+   */
   private async identify(carrier: object): Promise<Access> {
     return carrier instanceof OrderedRmqContext
       ? this.access.ofBrokerUser(carrier.user)

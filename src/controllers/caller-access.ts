@@ -4,17 +4,17 @@ import type { Access } from '../services/access/access.js';
 /** By the request of Express or the context of the message. */
 const granted = new WeakMap<object, Access>();
 
-/** Remembers what the caller of a request may do, for as long as the request lives. */
+/** Remembers what the caller of a request may do, as long as the request exists. */
 export function grantAccess(carrier: object, access: Access): void {
   granted.set(carrier, access);
 }
 
-/** @returns undefined when nobody has asked who the caller is */
+/** @returns undefined when the caller was not identified */
 export function grantedAccess(carrier: object): Access | undefined {
   return granted.get(carrier);
 }
 
-/** What stands for a request: Express' own, or the context of a message. */
+/** The object that represents a request: Express' own request, or the context of a message. */
 export function carrierOf(context: ExecutionContext): object {
   return context.getType() === 'http'
     ? context.switchToHttp().getRequest<object>()
@@ -24,7 +24,7 @@ export function carrierOf(context: ExecutionContext): object {
 /** The parameter of a handler that says what its caller may do. */
 export const CallerAccess = createParamDecorator((_: unknown, context: ExecutionContext): Access => {
   const access = grantedAccess(carrierOf(context));
-  // The guard is missing: rather nobody than everybody.
-  if (access === undefined) throw new Error(`${context.getClass().name} does not know who calls`);
+  // The guard is missing. Then it is safer to refuse everybody than to accept everybody.
+  if (access === undefined) throw new Error(`${context.getClass().name} does not know its caller`);
   return access;
 });

@@ -7,8 +7,8 @@ import { AccessGuard } from './access.guard.js';
 import { rateLimits } from './rate-limit.guard.js';
 
 /**
- * Who may call what, for every endpoint of HTTP, and what limits the messages of RPC, whose patterns name their guards themselves.
- * How often HTTP may be called is asked before bodies are read, see `limitRequests`.
+ * Checks who may call what, for every endpoint of HTTP, and limits the messages of RPC, whose patterns name their
+ * guards themselves. The limit of HTTP requests is checked before bodies are read, see `limitRequests`.
  */
 @Module({
   imports: [ThrottlerModule.forRootAsync({ inject: [SETTINGS, RateLimitStorage], useFactory: rateLimits })],

@@ -2,13 +2,13 @@ import type { Server, Socket } from 'node:net';
 
 export interface ConnectionLimits {
   total: number;
-  /** Infinity where a proxy stands in front: all its callers have its address. */
+  /** Infinity if a proxy is in front, because all its callers have its address. */
   perAddress: number;
 }
 
 /**
- * Bounds how many connections a server keeps, in all and from one address, so that nobody alone takes the places of all. More are closed
- * at once, before anything of them is read.
+ * Limits how many connections a server keeps, in total and from one address, so that a single caller cannot take all
+ * places. More connections are closed at once, before anything is read from them.
  */
 export function limitConnections(
   server: Server,
@@ -19,7 +19,7 @@ export function limitConnections(
   server.maxConnections = total;
   server.on('drop', () => onRefused(`there are ${total}`));
   server.on('connection', (socket: Socket) => {
-    // Undefined: it is gone already.
+    // Undefined: the connection has gone already.
     const address = socket.remoteAddress ?? '';
     const count = open.get(address) ?? 0;
     if (count >= perAddress) {

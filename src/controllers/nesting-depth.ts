@@ -1,6 +1,6 @@
 /**
- * Deeper JSON is refused: what walks it recursively, here or in PostgreSQL, would run out of stack. A value of an operation
- * may nest 100 levels by itself; the rest is for what stands around it.
+ * Deeper JSON is refused: code that walks it recursively, here or in PostgreSQL, would run out of stack. A value of an
+ * operation may nest 100 levels; the rest is for the structure around it.
  */
 export const MAX_NESTING = 128;
 
@@ -11,7 +11,10 @@ const CLOSE_ARRAY = 0x5d;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
-/** Whether JSON text (UTF-8) nests deeper than `limit`. Reads bytes, so it is safe before parsing; text that is no JSON may pass. */
+/**
+ * Whether JSON text (UTF-8) nests deeper than `limit`. It reads bytes, so it is safe before parsing. Text that is not
+ * JSON may pass.
+ */
 export function nestsDeeperThan(limit: number, text: Uint8Array): boolean {
   let depth = 0;
   for (let at = 0; at < text.length; at += 1) {

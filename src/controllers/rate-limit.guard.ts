@@ -5,7 +5,7 @@ import type { Settings } from '../services/config/settings.js';
 import { ServiceError } from '../services/errors/service-error.js';
 import { carrierOf, grantedAccess } from './caller-access.js';
 
-/** One limit for all that a key asks for, whichever endpoint or transport it uses. */
+/** One limit for all requests of a key, over all endpoints and transports. */
 export function rateLimits({ access }: Pick<Settings, 'access'>, storage: RateLimitStorage): ThrottlerModuleOptions {
   return {
     throttlers: [{ limit: access.rateLimit, ttl: access.rateLimitWindowMs }],
@@ -17,17 +17,20 @@ export function rateLimits({ access }: Pick<Settings, 'access'>, storage: RateLi
 }
 
 /**
- * Refuses the messages of an API key beyond its limit; REST's requests are counted before their bodies are read, see
- * `limitRequests`. Stands after `AccessGuard`; callers without a key are not limited.
+ * Refuses the messages of an API key beyond its limit. REST requests are counted before their bodies are read, see
+ * `limitRequests`. It comes after `AccessGuard`. Callers without a key are not limited here.
  */
 @Injectable()
 export class RateLimitGuard extends ThrottlerGuard {
-  /** Asked before each message: the way through the throttlers, which looks up what no handler declares, is for callers with a key. */
+  /**
+   * Checked before each message: only messages of callers with a key go through the throttlers, which look up options
+   * that no handler declares.
+   */
   override async canActivate(context: ExecutionContext): Promise<boolean> {
     return keyIdOf(context) === undefined || super.canActivate(context);
   }
 
-  /** A message has no headers that would tell how much is left. */
+  /** A message has no headers that could say how much is left. */
   protected override getRequestResponse(): { req: Record<string, unknown>; res: Record<string, unknown> } {
     return { req: {}, res: {} };
   }
@@ -40,18 +43,18 @@ export class RateLimitGuard extends ThrottlerGuard {
   }
 }
 
-/** Too many requests of one key. Nothing was begun. */
+/** One key sent too many requests. Nothing was begun. */
 export function rateLimited(exceeded: { limit: number; windowMs: number; retryAfterSeconds: number }): ServiceError {
   const { limit, windowMs, retryAfterSeconds } = exceeded;
   return new ServiceError(
     'RATE_LIMITED',
-    `The API key has made ${limit} requests within ${windowMs} ms, as many as BATCH_RATE_LIMIT allows; ` +
-      `send it again in ${retryAfterSeconds} s`,
+    `The API key has made ${limit} requests within ${windowMs} ms; BATCH_RATE_LIMIT allows no more. ` +
+      `Send the request again in ${retryAfterSeconds} s`,
     { limit, windowMs, retryAfterMs: retryAfterSeconds * 1000 },
   );
 }
 
-/** Undefined where the endpoint is open to all, or no keys are required. */
+/** Undefined if the endpoint is open to all, or no keys are required. */
 function keyIdOf(context: ExecutionContext): string | undefined {
   return grantedAccess(carrierOf(context))?.keyId;
 }

@@ -7,16 +7,16 @@ const REQUIREMENT = 'batch-service:requirement';
 
 /** In the description of the API: the scope that an operation needs. */
 export const SCOPE_EXTENSION = 'x-required-scope';
-/** In the description of the API: whether a key that is limited to targets will not do. */
+/** In the description of the API: whether a key that is limited to targets is refused. */
 export const EVERY_TARGET_EXTENSION = 'x-every-target';
 
-/** The names under which the description of the API has the two headers that carry a key. */
+/** The names of the two headers for a key in the description of the API. */
 export const SECURITY_SCHEMES = { bearer: 'bearer', header: 'apiKey' } as const;
 
 /**
- * The scope that a key needs for an endpoint or a message pattern. `everyTarget`: it tells of, or acts on, the tables of everybody,
- * so that a key limited to some targets will not do; always so for `admin`. Without this decorator, or `OpenToAll`, nobody is
- * let in.
+ * The scope that a key needs for an endpoint or a message pattern. `everyTarget`: the endpoint shows or changes the
+ * tables of all callers, so a key that is limited to some targets is refused; this is always so for `admin`. Without
+ * this decorator, or `OpenToAll`, every caller is refused.
  */
 export function RequireScope(scope: Scope, { everyTarget = scope === 'admin' } = {}): MethodDecorator & ClassDecorator {
   const requirement: Requirement = { scope, everyTarget };
@@ -29,12 +29,12 @@ export function RequireScope(scope: Scope, { everyTarget = scope === 'admin' } =
   );
 }
 
-/** For what needs no key anywhere. */
+/** For endpoints that never need a key. */
 export function OpenToAll(): MethodDecorator & ClassDecorator {
   return SetMetadata(REQUIREMENT, 'none');
 }
 
-/** What was declared for the handler, or else for its class; undefined where that was forgotten. */
+/** What was declared for the handler, or else for its class. Undefined if nothing was declared. */
 export function requirementOf(reflector: Reflector, context: ExecutionContext): Requirement | 'none' | undefined {
   return reflector.getAllAndOverride<Requirement | 'none' | undefined>(REQUIREMENT, [
     context.getHandler(),

@@ -6,23 +6,24 @@ import { ServiceError } from '../services/errors/service-error.js';
 import { currentRequestId } from '../services/observability/request-context.js';
 
 const logger = new Logger('Requests');
-/** One failure of the database may be that of many requests. */
+/** One failure of the database may be the failure of many requests. */
 const told = new WeakSet<object>();
 
 /**
- * What a caller is told of an error. A refusal is told as it is; a database that is out of reach is `SERVICE_UNAVAILABLE`;
- * anything else is our fault, logged here with its stack and told as `INTERNAL_ERROR` with the id to look for.
+ * What a caller gets for an error. A refusal is returned unchanged. A database that cannot be reached is
+ * `SERVICE_UNAVAILABLE`. Anything else is a fault of the service: it is logged here with its stack trace, and returned
+ * as `INTERNAL_ERROR` with the request id.
  */
 export function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
   const requestId = currentRequestId();
   const details = requestId === undefined ? undefined : { requestId };
-  if (error instanceof NoPlaceError) return overloaded('has as many requests at the database as it may');
+  if (error instanceof NoPlaceError) return overloaded('has the maximum number of requests at the database');
   if (isLockNotAvailable(error)) {
-    logger.warn(`A request could not have a lock in time: ${messageOf(error)}`);
+    logger.warn(`A request could not get a lock in time: ${messageOf(error)}`);
     return new ServiceError(
       'SERVICE_UNAVAILABLE',
-      'Another session has locked what the request needs; try again',
+      'Another session has locked data that the request needs; send the request again',
       details,
       {
         cause: error,
@@ -31,14 +32,19 @@ export function toServiceError(error: unknown): ServiceError {
   }
   if (mayPass(error)) {
     warnOnce(error, `A request could not be served: ${messageOf(error)}`);
-    return new ServiceError('SERVICE_UNAVAILABLE', 'The database is out of reach; try again', details, {
+    return new ServiceError('SERVICE_UNAVAILABLE', 'The database is out of reach; send the request again', details, {
       cause: error,
     });
   }
-  logger.error(error instanceof Error ? error : new Error(`Not an error was thrown: ${String(error)}`));
-  return new ServiceError('INTERNAL_ERROR', 'The service failed; the request id finds the cause in its log', details, {
-    cause: error,
-  });
+  logger.error(error instanceof Error ? error : new Error(`A value that is not an Error was thrown: ${String(error)}`));
+  return new ServiceError(
+    'INTERNAL_ERROR',
+    'The service failed; search its log for the request id to find the cause',
+    details,
+    {
+      cause: error,
+    },
+  );
 }
 
 function warnOnce(error: unknown, text: string): void {
@@ -49,7 +55,7 @@ function warnOnce(error: unknown, text: string): void {
   logger.warn(text);
 }
 
-/** Whatever the database says to a statement of the service's own, but that the statement itself is wrong. */
+/** Any error of the database for a statement of the service, except that the statement itself is wrong. */
 function mayPass(error: unknown): boolean {
   const kind = classifyFailure(error);
   return kind === 'transient' || kind === 'unknown';

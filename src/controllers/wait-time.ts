@@ -12,7 +12,7 @@ export function parseWaitTime(parameter: string, value: unknown): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_WAIT_MS) return value;
   throw new ServiceError(
     'INVALID_REQUEST',
-    `'${parameter}' is a whole number of milliseconds from 0 to ${MAX_WAIT_MS}`,
+    `'${parameter}' must be a whole number of milliseconds from 0 to ${MAX_WAIT_MS}`,
     {
       parameter,
     },

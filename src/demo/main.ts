@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { existsSync } from 'node:fs';
 import { styleText } from 'node:util';
-import { loadSettings } from '../services/config/settings.js';
+import { loadSettings } from '../services/config/load-settings.js';
 import { Cleanup } from './cleanup.js';
 import { grouped } from './numbers.js';
 import { readOptions, USAGE, type DemoOptions } from './options.js';

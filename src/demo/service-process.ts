@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { IChunk } from '../interfaces/chunk.js';
 import type { IBatchOperation, IPage } from '../interfaces/operation.js';
 import { NODE_FLAGS } from '../services/config/node-flags.js';
-import { environmentSchema } from '../services/config/settings.js';
+import { environmentSchema } from '../services/config/environment-schema.js';
 import { freePort } from './free-port.js';
 
 const MAIN = fileURLToPath(new URL('../../main.js', import.meta.url));

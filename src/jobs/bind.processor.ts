@@ -11,8 +11,8 @@ import { OperationFailedError } from './operation-failed.error.js';
 type Binding = BoundOperation | IOperationError;
 
 /**
- * Binds an operation to its table as it is now. It fails when table, columns or key have gone since it was accepted. All
- * operations of a chunk are bound to the same reading of the catalog: a plan with two versions of a table would be wrong.
+ * Binds an operation to its table as it is now. It fails when the table, columns or key no longer exist. All operations
+ * of a chunk are bound to the same reading of the catalog, because a plan with two versions of a table would be wrong.
  */
 export class BindProcessor implements ItemProcessor<ClaimedOperation, BoundOperation, SqlClient> {
   private tx: SqlClient | undefined;
@@ -31,7 +31,7 @@ export class BindProcessor implements ItemProcessor<ClaimedOperation, BoundOpera
     return this.begin(tx).then(() => this.bindingOf(operation));
   }
 
-  /** True when the tables were read from the catalog for this very chunk. */
+  /** True when the tables were read from the catalog for this chunk. */
   get knowsTables(): boolean {
     return this.hasReadAnew || this.catalog.isNewerThan(this.boundAt);
   }
@@ -45,7 +45,7 @@ export class BindProcessor implements ItemProcessor<ClaimedOperation, BoundOpera
     this.boundAt = performance.now();
     this.hasReadAnew = this.mustReadAnew;
     this.mustReadAnew = false;
-    // Others in this process use the catalog as well; what they have read since the last attempt is not new enough.
+    // Other code in this process also uses the catalog. What it has read since the last attempt may not be new enough.
     if (this.hasReadAnew) this.catalog.invalidate();
     this.bindings = await this.bindAll(this.reader.claim?.operations ?? []);
     this.tx = tx;
@@ -62,7 +62,7 @@ export class BindProcessor implements ItemProcessor<ClaimedOperation, BoundOpera
     const bindings = await this.bind(operations);
     const unfit = operations.filter((operation) => isUnfit(bindings.get(operation)!));
     if (unfit.length === 0) return bindings;
-    // It was accepted, so the table may be newer than what is remembered of it here.
+    // The operation was accepted, so the table may be newer than the remembered catalog.
     const changed = await this.catalog.forgetIfChanged(unfit.map(({ target }) => target));
     return changed ? this.bind(operations) : bindings;
   }
@@ -78,13 +78,13 @@ export class BindProcessor implements ItemProcessor<ClaimedOperation, BoundOpera
   }
 }
 
-/** As PostgreSQL would say it. */
+/** In PostgreSQL's words. */
 function gone({ code, message }: ServiceError): IOperationError {
   return { code, message, ...(code === 'UNKNOWN_TARGET' && { sqlState: '42P01' }) };
 }
 
 const isFailure = (binding: Binding): binding is IOperationError => 'code' in binding;
 
-/** There is a table, but the operation does not fit it. That there is none the catalog has looked up. */
+/** There is a table, but the operation does not fit it. For a missing table the catalog has been read already. */
 const isUnfit = (binding: Binding): boolean =>
   isFailure(binding) && binding.code !== 'UNKNOWN_TARGET' && binding.code !== 'TARGET_NOT_ALLOWED';

@@ -4,7 +4,9 @@ import type { ClaimedOperation } from '../services/queue/operation-record.js';
 import type { Scope } from '../services/queue/claim-scope.js';
 import type { Claim, ClaimService } from '../services/queue/claim.service.js';
 
-/** Reads the operations of one claim, made in the chunk's transaction: a rollback leaves them in the queue. */
+/**
+ * Reads the operations of one claim that is made in the chunk's transaction, so a rollback leaves them in the queue.
+ */
 export class ClaimReader implements ItemReader<ClaimedOperation, SqlClient> {
   private tx: SqlClient | undefined;
   private next = 0;
@@ -16,7 +18,7 @@ export class ClaimReader implements ItemReader<ClaimedOperation, SqlClient> {
     private readonly scope: () => Scope,
   ) {}
 
-  /** What was claimed before is settled, or back in the queue. */
+  /** Earlier claims are settled, or back in the queue. */
   forget(): void {
     this.claim = undefined;
   }

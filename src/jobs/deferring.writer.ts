@@ -15,25 +15,26 @@ import { UndecidedChunkError } from './undecided-chunk.error.js';
 type Operations = readonly BoundOperation[];
 type Written = WriteOutcome<number>;
 
-/** What is known about those that wait in the queue, from the claim on. */
+/** What is known about the operations that wait in the queue, from the claim on. */
 export interface WaitingQueue {
-  /** True when some wait in the lanes of the claim, and none of them comes back before `allowReleases`. */
+  /** True when some wait in the lanes of the claim. None of them comes back before `allowReleases`. */
   holdsReleases(): boolean;
   allowReleases(tx: SqlClient): Promise<void>;
 }
 
-/** Each round settles at least one operation more, so that a chunk of fewer operations needs no more rounds. */
+/** Each round settles at least one more operation, so a chunk with fewer operations needs no more rounds. */
 const MAX_ROUNDS = 10;
 
 const NOBODY: ReadonlyMap<BoundOperation, PutOff> = new Map();
 
 /**
- * Puts operations off: those that fail and may be tried again, and those that follow on the same row. It promises the result of
- * executing the operations one by one, each such operation left out. The writing is left to another writer.
+ * Defers operations: those that fail and may be tried again, and later ones on the same row. It promises the result of
+ * executing the operations one by one, with the deferred ones left out. Another writer does the writing.
  *
- * The chunk is executed as if nothing failed that may be tried again. Where something did, and what follows on its row has
- * taken effect, all of it is undone and executed once more without that, until those left out are just those that have to
- * wait. What comes before the first mistake of a round is right, and stays so; the round after it corrects that mistake.
+ * At first the chunk is executed as if no operation that may be tried again failed. If one did, and later operations on
+ * its row have taken effect, everything is undone and executed once more without those. This is repeated until exactly
+ * those are left out that have to wait. In each round everything before the first mistake is right and stays so; the
+ * next round corrects that mistake.
  */
 export class DeferringWriter implements ItemWriter<BoundOperation, number, SqlClient> {
   readonly reportsOutcomes = true;
@@ -112,7 +113,10 @@ export class DeferringWriter implements ItemWriter<BoundOperation, number, SqlCl
   }
 }
 
-/** True when all that had to be left out was left out, or failed and so left nothing behind, and nothing else was. */
+/**
+ * True when every operation that had to be left out was left out, or failed and so left nothing behind, and no other
+ * operation was left out.
+ */
 function isExact(
   held: ReadonlyMap<BoundOperation, number>,
   justified: ReadonlyMap<BoundOperation, number>,
@@ -155,7 +159,7 @@ function deferred(outcome: OperationDeferredError['outcome']): Written {
   return { written: false, error: new OperationDeferredError(outcome) };
 }
 
-/** All rounds together; the plan is that of the last. */
+/** All rounds together. The plan is that of the last one. */
 function inAll(before: ExecutionSummary, latest: ExecutionSummary): ExecutionSummary {
   if (before === NOTHING_EXECUTED) return latest;
   return { ...latest, statements: before.statements + latest.statements, fallback: true };

@@ -10,12 +10,14 @@ import { StaleCatalogError } from './stale-catalog.error.js';
 const FAILURE_BACK_OFF: BackOff = { initialMs: 500, multiplier: 2, maxMs: 5000, jitter: 0.5 };
 const STALE_RETRIES = 1;
 const NO_BACK_OFF: BackOff = { initialMs: 0, multiplier: 1, maxMs: 0, jitter: 0 };
-/** Another process may note that a lane stands still, or an operator may resume one. */
+/**
+ * Another process may record that a lane stands still, or an operator may resume one, so it checks at least this often.
+ */
 const LONGEST_DELAY_MS = 1000;
 
 /**
- * Tries the lanes that stand still, one operation at a time, each when its time has come. Beside the main job and not within
- * it: an operation that takes until its time-out must not hold up lanes that go on.
+ * Tries the lanes that stand still, one operation at a time, each when its time has come. It runs beside the main job
+ * and not in it: an operation that runs until its time-out must not delay lanes that work.
  */
 @Injectable()
 export class LaneRecoveryJob implements PollTask {
@@ -30,7 +32,7 @@ export class LaneRecoveryJob implements PollTask {
   ) {
     this.step = steps.create({
       scope: () => ({ limit: 1, maxLanes: 1, standing: 'faulty' }),
-      // Only to read the tables anew: each lane has its own time.
+      // Retries only to read the tables again, because each lane has its own time.
       retryPolicy: limitedRetry(STALE_RETRIES, (error) => error instanceof StaleCatalogError, NO_BACK_OFF),
       onRollback: (error, claimed) => this.putOff(error, claimed),
     });
@@ -45,12 +47,12 @@ export class LaneRecoveryJob implements PollTask {
     }
     const { operations, crowdedOut } = await this.step.execute(signal);
     if (operations.length > 0) await this.lanes.clearFaults(operations.map(({ lane }) => lane));
-    // Another worker tries it just now.
+    // Another worker is trying it now.
     return crowdedOut || operations.length === 0 ? LONGEST_DELAY_MS : 0;
   }
 
   afterFailure(error: unknown, failures: number): number {
-    // The lane has its own time by now; the next one may be due.
+    // The lane has its own time now. The next one may be due.
     if (this.hasPutOff) return 0;
     const delayMs = exponentialBackOff(FAILURE_BACK_OFF, failures - 1);
     this.logger.warn({ message: 'Lanes could not be tried', failures, delayMs, reason: (error as Error).message });
@@ -66,7 +68,7 @@ export class LaneRecoveryJob implements PollTask {
 
   private async putOff(error: unknown, [operation]: readonly ClaimedOperation[]): Promise<void> {
     if (operation === undefined || error instanceof StaleCatalogError) return;
-    // Also a lost connection: an operation that makes its backend crash comes to be parked as well.
+    // Also for a lost connection: an operation that makes its backend crash is finally parked too.
     await this.lanes.recordFault(toLaneFault(operation, error));
     this.hasPutOff = true;
   }

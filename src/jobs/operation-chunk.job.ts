@@ -15,16 +15,16 @@ import { StaleCatalogError } from './stale-catalog.error.js';
 const RETRY_LIMIT = 5;
 const RETRY_BACK_OFF: BackOff = { initialMs: 20, multiplier: 2, maxMs: 1000, jitter: 0.5 };
 const FAILURE_BACK_OFF: BackOff = { initialMs: 100, multiplier: 2, maxMs: 10_000, jitter: 0.5 };
-/** A server that comes back should be noticed soon; to look costs it next to nothing. */
+/** A server that comes back should be noticed soon, and checking costs almost nothing. */
 const CONNECTION_BACK_OFF: BackOff = { initialMs: 100, multiplier: 2, maxMs: 1000, jitter: 0.5 };
-/** Other workers have all lanes in which operations wait: any of these may be free the next moment. */
+/** Other workers hold all lanes in which operations wait. Each of these may become free at any moment. */
 const CROWDED_BACK_OFF: BackOff = { initialMs: 10, multiplier: 2, maxMs: 500, jitter: 0.5 };
 /** Scheduled operations are looked for at least this often while the queue is busy. */
 const RELEASE_INTERVAL_MS = 250;
-/** So many faults of the server in a row, each while a chunk was executed, may be the doing of an operation. */
+/** If so many faults of the server come in a row, each during a chunk, an operation may be the cause. */
 const MANY_LOSSES = 3;
 
-/** The main job: one chunk of operations from the queue into the target tables, at each call. */
+/** The main job: each call executes one chunk of operations from the queue on the target tables. */
 @Injectable()
 export class OperationChunkJob implements PollTask {
   private readonly logger = new Logger(OperationChunkJob.name);
@@ -51,7 +51,10 @@ export class OperationChunkJob implements PollTask {
     });
   }
 
-  /** Executes one chunk. Answers when to come again: at once while there is more, else when the next is due. */
+  /**
+   * Executes one chunk. Returns when to call it again: at once while there is more, or else when the next operation is
+   * due.
+   */
   async poll(signal: AbortSignal): Promise<number> {
     await this.lanes.beat();
     await this.releaseDue();
@@ -64,7 +67,7 @@ export class OperationChunkJob implements PollTask {
     return claim.crowdedOut ? exponentialBackOff(CROWDED_BACK_OFF, this.crowdedOut - 1) : this.idleDelay();
   }
 
-  /** For how many milliseconds every poll has met a bug of the service; 0 while polls succeed or meet anything else. */
+  /** For how many milliseconds every poll has met a bug of the service. 0 while polls succeed or meet other faults. */
   get failsByBugsForMs(): number {
     return this.failsByBugsSince === undefined ? 0 : performance.now() - this.failsByBugsSince;
   }
@@ -78,9 +81,9 @@ export class OperationChunkJob implements PollTask {
     return delayMs;
   }
 
-  /** The next chunk is smaller; of a single operation it is known that its lane cannot go on. */
+  /** The next chunk is smaller. When a single operation fails, it is known that its lane cannot go on. */
   private async narrowDown(error: unknown, claimed: readonly ClaimedOperation[]): Promise<void> {
-    // What is wrong with what is remembered is no reason to take fewer operations.
+    // If the remembered catalog is wrong, that is no reason to take fewer operations.
     if (error instanceof StaleCatalogError) return;
     if (isConnectionFault(error) && !this.isSuspicious(claimed)) return;
     const [first] = claimed;
@@ -89,7 +92,10 @@ export class OperationChunkJob implements PollTask {
     }
   }
 
-  /** An operation that makes its backend crash, or that asks for more than the server has, would be tried for ever. */
+  /**
+   * Otherwise an operation that makes its backend crash, or that needs more than the server has, would be tried for
+   * ever.
+   */
   private isSuspicious(claimed: readonly ClaimedOperation[]): boolean {
     if (claimed.length > 0) this.losses += 1;
     return claimed.length > 0 && this.losses >= MANY_LOSSES;
@@ -108,7 +114,7 @@ export class OperationChunkJob implements PollTask {
   }
 }
 
-/** Not what a statement of the service is wrong about, nor a bug: neither goes away within the second. */
+/** False for a wrong statement of the service and for a bug: neither goes away within a second. */
 function mayPass(error: unknown): boolean {
   const kind = classifyFailure(error);
   return kind === 'transient' || kind === 'unknown';

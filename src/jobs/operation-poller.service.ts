@@ -14,13 +14,13 @@ import { LanesService } from '../services/queue/lanes.service.js';
 import { LaneRecoveryJob } from './lane-recovery.job.js';
 import { OperationChunkJob } from './operation-chunk.job.js';
 
-/** Without a successful poll for this many intervals (and ten seconds) the worker does not do its work. */
+/** Without a successful poll for this many intervals (and ten seconds) the worker does not work. */
 const MISSED_INTERVALS = 3;
 const GRACE_MS = 10_000;
 
 /**
- * Runs the main job every interval, at once after a full chunk, or when operations were accepted, and beside it the job that
- * tries lanes which stand still.
+ * Runs the main job at every interval, at once after a full chunk, and when operations were accepted. It also runs the
+ * job that tries lanes which stand still.
  */
 @Injectable()
 export class OperationPollerService
@@ -56,11 +56,11 @@ export class OperationPollerService
     this.logger.log({ message: 'Poller started', intervalMs, limit, wakeUp });
   }
 
-  /** The running chunk is finished; whatever it has not begun stays pending. */
+  /** The running chunk is finished. Operations that are not begun stay pending. */
   async beforeApplicationShutdown(): Promise<void> {
     this.stopListening?.();
     await Promise.all([this.poller.stop(), this.recoveryPoller.stop()]);
-    // Who is not told so takes its leave for a lapse of a few seconds.
+    // If this fails, the other workers notice only some seconds later that this one has gone.
     await this.lanes
       .leave()
       .catch((error: Error) => this.logger.warn(`This worker could not sign off: ${error.message}`));
@@ -81,10 +81,10 @@ export class OperationPollerService
     );
   }
 
-  /** What is wrong may be in the memory of this process. */
+  /** The fault may be in the memory of this process. */
   private bugReason(timeoutMs: number): string | undefined {
     const { failsByBugsForMs } = this.job;
     if (failsByBugsForMs <= timeoutMs) return undefined;
-    return `every poll has met a bug of the service for ${Math.round(failsByBugsForMs / 1000)} s; the log has the stack`;
+    return `every poll has met a bug of the service for ${Math.round(failsByBugsForMs / 1000)} s; the log has the stack trace`;
   }
 }

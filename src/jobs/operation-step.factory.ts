@@ -42,20 +42,21 @@ export interface OperationStepOptions {
   /** What the next claim may take. */
   scope: () => Scope;
   retryPolicy: RetryPolicy;
-  /** Called after each failed attempt with what it had claimed. */
+  /** Called after each failed attempt, with the operations that it had claimed. */
   onRollback: (error: unknown, claimed: readonly ClaimedOperation[]) => Awaitable<void>;
 }
 
 /** Executes operations chunk by chunk. */
 export interface OperationStep {
-  /** Executes one chunk to its commit. Answers the claim it was made of. */
+  /** Executes one chunk to its commit. Returns the claim of which it was made. */
   execute(signal: AbortSignal): Promise<Claim>;
 }
 
 /**
- * Makes the chunk-oriented step of the service: operations from the queue into the target tables. Claiming, executing and
- * settling are one transaction, so that an operation takes effect exactly once whatever dies when. A transient fault undoes
- * the whole chunk and blames nobody; what the database refuses costs that operation only.
+ * Builds the chunk-oriented step of the service: operations from the queue into the target tables. Claiming, executing
+ * and settling are one transaction, so an operation takes effect exactly once, whichever process dies and when. A
+ * transient fault undoes the whole chunk and blames no operation. If the database refuses an operation, only that one
+ * fails.
  */
 @Injectable()
 export class OperationStepFactory {
@@ -75,10 +76,10 @@ export class OperationStepFactory {
     private readonly wakeUp: WakeUpService,
   ) {}
 
-  /** The most operations of a chunk. */
+  /** The maximum number of operations of a chunk. */
   get chunkLimit(): number {
     const { poller, execution } = this.settings;
-    // One by one, each operation leaves a savepoint behind.
+    // Executed one by one, each operation leaves a savepoint behind.
     return execution.mode === 'serial' ? Math.min(poller.limit, MAX_RELEASED_SAVEPOINTS) : poller.limit;
   }
 
@@ -121,7 +122,7 @@ export class OperationStepFactory {
         const claimed = reader.claim?.operations ?? [];
         reader.forget();
         settled = undefined;
-        // What is known of the tables may be the reason.
+        // What is remembered of the tables may be the reason.
         this.catalog.invalidate();
         if (error instanceof StaleCatalogError) processor.readAnew();
         this.bugs.report('chunk', error);
@@ -129,7 +130,7 @@ export class OperationStepFactory {
       },
       onRetry: (error, retries) => {
         this.metrics.recordChunkRetry();
-        this.logger.warn({ message: 'Chunk is tried again', retries: retries + 1, reason: (error as Error).message });
+        this.logger.warn({ message: 'Trying the chunk again', retries: retries + 1, reason: (error as Error).message });
       },
     });
 
@@ -170,12 +171,12 @@ export class OperationStepFactory {
   }
 }
 
-/** What the database refuses, and what is put off, is left out of the chunk; all else undoes it. */
+/** Refused and deferred operations are left out of the chunk. Any other error undoes the chunk. */
 function isVerdict(error: unknown): boolean {
   return error instanceof OperationFailedError || error instanceof OperationDeferredError;
 }
 
-/** Every operation of the chunk with what became of it. */
+/** Every operation of the chunk with its result. */
 function toSettledOperations({ written, skipped }: OperationChunk): SettledOperation[] {
   return [
     ...written.map(({ item, result }) => ({

@@ -14,12 +14,12 @@ import type { ChunkExecution, Outcome } from '../services/queue/operation-record
 import { OperationFailedError } from './operation-failed.error.js';
 import { StaleCatalogError } from './stale-catalog.error.js';
 
-/** What the chunk's row tells of an execution. */
+/** What the chunk's row says about an execution. */
 export type ExecutionSummary = Omit<ChunkExecution, 'worker' | 'startedAt'>;
 
 export const NOTHING_EXECUTED: ExecutionSummary = { groups: 0, statements: 0, fallback: false };
 
-/** Writes operations in as few statements as their plan allows, and tells the outcome of each. */
+/** Writes operations in as few statements as their plan allows, and reports the outcome of each. */
 export class OperationWriter implements ItemWriter<BoundOperation, number, SqlClient> {
   readonly reportsOutcomes = true;
   /** How the latest chunk was executed. */
@@ -30,7 +30,7 @@ export class OperationWriter implements ItemWriter<BoundOperation, number, SqlCl
     private readonly survey: SurveyService,
     private readonly executor: ExecutorService,
     private readonly bugs: Pick<BugsService, 'report'>,
-    /** True when the operations are bound to tables as they are now, and not as they were remembered. */
+    /** True when the operations are bound to the current tables, and not to remembered ones. */
     private readonly knowsTables: () => boolean,
   ) {}
 
@@ -48,7 +48,7 @@ export class OperationWriter implements ItemWriter<BoundOperation, number, SqlCl
       return await inSlices(planInSteps(operations, await this.survey.read(tx, operations)));
     } catch (error) {
       if (!this.bugs.report('plan', error)) throw error;
-      // A bug of survey or planner must not stop the lane: one by one is always right.
+      // A bug of survey or planner must not stop the lane. Executing one by one is always correct.
       return planSerially(operations);
     }
   }

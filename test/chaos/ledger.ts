@@ -57,6 +57,15 @@ export class Ledger {
     return count;
   }
 
+  /** Sources with an operation that was acknowledged after that time and is announced. */
+  announcedSince(at: number): Set<string> {
+    const sources = new Set<string>();
+    for (const { request, acknowledgedAt, announced } of this.byId.values()) {
+      if (announced !== undefined && acknowledgedAt !== undefined && acknowledgedAt > at) sources.add(request.source);
+    }
+    return sources;
+  }
+
   open(entry: LedgerEntry): void {
     this.byId.set(entry.request.id, entry);
   }

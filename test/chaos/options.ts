@@ -30,9 +30,11 @@ export const USAGE = `Kills processes, servers and connections of a whole servic
 out of order or not announced. PostgreSQL and RabbitMQ are its own.
 
 npm run chaos -- [options]
-  --quick           two minutes; with --negative half a minute, too short to be sure of catching all but acknowledge-early
+  --quick           two minutes; with --negative less than one, which surely catches acknowledge-early and overtake-events,
+                    and the others not always
   --kills N         kill -9 of a random process of the service (${POSITIVE.kills})
-  --restarts N      crashes of PostgreSQL (immediate mode), and kills of RabbitMQ: so many of each (${POSITIVE.restarts})
+  --restarts N      crashes of PostgreSQL (immediate mode), and kills of RabbitMQ: so many of each (${POSITIVE.restarts});
+                    every other crash, the first included, comes while everything else is up
   --cuts N          all connections to the broker are reset (${POSITIVE.cuts})
   --pauses N        a random process stands still for up to three seconds (${POSITIVE.pauses})
   --gap MS          between two faults, on average (${POSITIVE.gap})

@@ -43,7 +43,7 @@ function reportViolations({ verdict: { violations } }: ChaosResult): string {
 }
 
 /** Kinds that were violated. */
-export function violated({ verdict }: ChaosResult): ViolationKind[] {
+export function violated({ verdict }: Pick<ChaosResult, 'verdict'>): ViolationKind[] {
   return VIOLATION_KINDS.filter((kind) => verdict.violations.get(kind)!.length > 0);
 }
 

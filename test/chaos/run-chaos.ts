@@ -60,6 +60,8 @@ export interface ChaosResult {
 /** Load before the first fault and after the last one. */
 const QUIET_MS = 1500;
 const ACKNOWLEDGED_WITHIN_MS = 60_000;
+const EVENTS_ARRIVE_WITHIN_MS = 20_000;
+const LOOK_EVERY_MS = 50;
 
 /** One run: callers write while processes die; when everything has come to rest, what is there is held against what was acknowledged. */
 export async function runChaos(
@@ -82,7 +84,15 @@ export async function runChaos(
       onProgress({ faults: done, ofFaults: planned.length, handedOver: ledger.size });
     };
     const until = await underLoad(scene.load, signal, async () => {
-      await injectFaults(planned, { fleet, surroundings, timeline, random, onFault }, signal);
+      const target = {
+        fleet,
+        surroundings,
+        timeline,
+        random,
+        onFault,
+        eventsArrive: () => eventsArrive(scene, signal),
+      };
+      await injectFaults(planned, target, signal);
       await fleet.allUp();
     });
     await atRest(database, ledger, options.patienceMs, signal);
@@ -160,6 +170,20 @@ async function setTheScene(options: ChaosOptions, surroundings: Surroundings, ra
 async function seed(client: pg.Client, { keys }: Load): Promise<void> {
   await client.query(SEED_COUNTERS, [keys.counters]);
   await client.query(SEED_LATEST, [keys.latest]);
+}
+
+/** It gives up when a service that is broken takes too long. */
+async function eventsArrive(
+  { ledger, load: { publishers } }: Pick<Scene, 'ledger' | 'load'>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const since = Date.now();
+  while (!signal.aborted && Date.now() < since + EVENTS_ARRIVE_WITHIN_MS) {
+    const arrived = ledger.announcedSince(since);
+    if (publishers.every((source) => arrived.has(source))) return true;
+    await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
+  }
+  return false;
 }
 
 /** Answers when the callers stopped. */

@@ -39,7 +39,8 @@ export function withSabotage(
   return { ...options, forgetsIds: false, preload: join(import.meta.dirname, 'sabotage', module) };
 }
 
-export function isCaught(name: SabotageName, result: ChaosResult): boolean {
+/** A service that executes nothing says nothing of the protection: the sabotage has broken it. */
+export function isCaught(name: SabotageName, result: Pick<ChaosResult, 'verdict' | 'chunks'>): boolean {
   const shows: readonly ViolationKind[] = SABOTAGES[name].shows;
-  return violated(result).some((kind) => shows.includes(kind));
+  return result.chunks > 0 && violated(result).some((kind) => shows.includes(kind));
 }

@@ -1,10 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { access, chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { Readiness } from '../../src/services/health/health.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
@@ -124,7 +125,7 @@ describe('the service with nothing but Node', () => {
 
     api.signal('SIGINT');
     expect(await api.exited).toBe(0);
-    expect(api.output).toContain('left running');
+    expect(api.output).toContain('keeps running because another process uses it');
     expect(await query(environment.BATCH_EMBEDDED_DIR, 'select 1 as one')).toEqual([{ one: 1 }]);
 
     worker.signal('SIGTERM');
@@ -352,6 +353,20 @@ describe('the service on servers of its own', () => {
 
     expect(await service.exited).toBe(1);
     expect(linesOf(service).at(-1)).toMatchObject({ level: 'fatal', err: { message: 'boom' } });
+  });
+
+  it('logs the stack of a bug with files and lines of the source', async () => {
+    const service = await start(environment);
+    await service.up();
+    await database.client.query('alter view batch.batch_operations rename to elsewhere');
+    onTestFinished(async () => {
+      await database.client.query('alter view batch.elsewhere rename to batch_operations');
+    });
+
+    const response = await fetch(`http://127.0.0.1:${environment.HTTP_PORT}/api/v1/operations/${randomUUID()}`);
+
+    expect(response.status).toBe(500);
+    await service.said(/src\/services\/outcomes\/operations\.service\.ts:\d+:\d+/);
   });
 
   const linesOf = ({ output }: ServiceProcess): Record<string, unknown>[] =>

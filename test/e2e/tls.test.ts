@@ -13,7 +13,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, v
 import { RENEW_EVERY_MS } from '../../src/bootstrap/renew-certificates.js';
 import { startService } from '../../src/bootstrap/start-service.js';
 import { BatchServiceClient } from '../../src/client/index.js';
-import { loadSettings } from '../../src/services/config/settings.js';
+import { loadSettings } from '../../src/services/config/load-settings.js';
 import { createDataSource } from '../../src/services/database/data-source.js';
 import { RabbitmqConnection } from '../../src/services/rabbitmq/rabbitmq-connection.js';
 import { WakeUpService } from '../../src/services/wake-up/wake-up.service.js';

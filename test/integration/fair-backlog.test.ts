@@ -87,7 +87,7 @@ describe('one caller whose operations fill the queue', () => {
     const key = `key:${parseApiKey(a)!.id}`;
     expect(body.detail).toBe(
       `${body.details!.used} operations of ${key} wait, its share of the 400 that BATCH_MAX_BACKLOG allows ` +
-        '(BATCH_BACKLOG_SHARE); others still have room; nothing was stored, send it again in 60 s',
+        '(BATCH_BACKLOG_SHARE); others still have room; nothing was stored, send the request again in 60 s',
     );
     expect(body.details).toMatchObject({ backlog: 'pending', limit: LIMIT, owner: key });
     expect(retryAfter).toBe('60');

@@ -300,7 +300,7 @@ describe('errors over REST', () => {
     const { status, headers, body } = await send(method, path, method === 'GET' ? undefined : {});
     expect({ status, code: body.code }).toEqual({ status: 405, code: 'METHOD_NOT_ALLOWED' });
     expect(headers.get('allow')).toBe(allowed);
-    expect(body.detail).toBe(`${path} does not take ${method}, only ${allowed}`);
+    expect(body.detail).toBe(`${path} does not support ${method}, only ${allowed}`);
   });
 
   it('lead from the root to the documentation', async () => {

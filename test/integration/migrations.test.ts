@@ -102,7 +102,7 @@ describe('the migrations', () => {
 
     await eventually(() =>
       expect(log.join('\n')).toMatch(
-        /Migration AddFaultKind1764500000000 does not get its locks.*Locks are held by pid \d+ \(somebody, .*idle in transaction/,
+        /Migration AddFaultKind1764500000000 could not get its locks.*Locks are held by pid \d+ \(somebody, .*idle in transaction/,
       ),
     );
     await other.query('commit');

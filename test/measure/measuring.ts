@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import pg from 'pg';
-import { loadSettings, type Settings } from '../../src/services/config/settings.js';
+import { loadSettings } from '../../src/services/config/load-settings.js';
+import type { Settings } from '../../src/services/config/settings.js';
 import { migrate } from '../../src/services/database/migrate.js';
 import { startPostgres } from '../support/services/postgres.js';
 import {

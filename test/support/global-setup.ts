@@ -1,5 +1,5 @@
 import type { TestProject } from 'vitest/node';
-import { loadSettings } from '../../src/services/config/settings.js';
+import { loadSettings } from '../../src/services/config/load-settings.js';
 import { migrate } from '../../src/services/database/migrate.js';
 import { startServices, type ServiceConnections } from './services.js';
 import type { PostgresConnection } from './services/postgres.js';

@@ -1,7 +1,7 @@
 import { bindOperations, type TestOperation } from './bind-operations.js';
 import pg from 'pg';
 import { CatalogService } from '../../src/services/catalog/catalog.service.js';
-import { loadSettings } from '../../src/services/config/settings.js';
+import { loadSettings } from '../../src/services/config/load-settings.js';
 import { asSqlClient } from '../../src/services/database/as-sql-client.js';
 import type { DatabaseService } from '../../src/services/database/database.service.js';
 import type { SqlClient } from '../../src/services/database/sql.js';

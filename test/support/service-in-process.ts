@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { expect } from 'vitest';
 import { beginService, type RunningService } from '../../src/bootstrap/start-service.js';
 import { StartError } from '../../src/bootstrap/start-error.js';
-import { loadSettings } from '../../src/services/config/settings.js';
+import { loadSettings } from '../../src/services/config/load-settings.js';
 import { createLogger } from '../../src/services/observability/logger.js';
 import { eventually } from './eventually.js';
 import type { TestEnvironment } from './test-settings.js';

@@ -1,5 +1,7 @@
 import { inject } from 'vitest';
-import { loadSettings, type environmentSchema, type Settings } from '../../src/services/config/settings.js';
+import type { environmentSchema } from '../../src/services/config/environment-schema.js';
+import { loadSettings } from '../../src/services/config/load-settings.js';
+import type { Settings } from '../../src/services/config/settings.js';
 import { uniqueName } from './unique-name.js';
 
 /** Variables of the service by name; an empty string counts as absent. */

@@ -44,7 +44,7 @@ describe('why a start failed', () => {
 
     expect(explainStartFailure(error, testSettings())).toEqual(
       new StartError(
-        'Port 3001 is in use on 127.0.0.1: set BATCH_RPC_TCP_PORT to a free one, or stop what listens there',
+        'Port 3001 is in use on 127.0.0.1: set BATCH_RPC_TCP_PORT to a free one, or stop the program that listens there',
       ),
     );
   });

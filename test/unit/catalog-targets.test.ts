@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { TargetList } from '../../src/services/catalog/target-list.js';
 import { parseTargetName, tableId, tableSql } from '../../src/services/catalog/target-name.js';
 import { InvalidSettingsError } from '../../src/services/config/invalid-settings.error.js';
-import { loadSettings } from '../../src/services/config/settings.js';
+import { loadSettings } from '../../src/services/config/load-settings.js';
 
 describe('target names', () => {
   it.each([

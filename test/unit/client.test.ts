@@ -132,7 +132,7 @@ describe('what is no list of operations', () => {
     [[], 'a list'],
     ['orders', 'a value of type string'],
   ])('nor is %j an operation', async (given, kind) => {
-    const expected = { code: 'INVALID_REQUEST', message: `An operation is an object, got ${kind}` };
+    const expected = { code: 'INVALID_REQUEST', message: `An operation must be an object, got ${kind}` };
     await expect(client.createOperation(given as never)).rejects.toMatchObject(expected);
     await expect(client.emitOperation(given as never)).rejects.toMatchObject(expected);
     await expect(client.createOperations([given as never])).rejects.toMatchObject(expected);

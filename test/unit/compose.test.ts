@@ -5,7 +5,8 @@ import { parseEnv } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { NODE_FLAGS } from '../../src/services/config/node-flags.js';
-import { environmentSchema, loadSettings } from '../../src/services/config/settings.js';
+import { environmentSchema } from '../../src/services/config/environment-schema.js';
+import { loadSettings } from '../../src/services/config/load-settings.js';
 
 interface ComposeService {
   image?: string;

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { environmentSchema, loadSettings } from '../../src/services/config/settings.js';
+import { environmentSchema } from '../../src/services/config/environment-schema.js';
+import { loadSettings } from '../../src/services/config/load-settings.js';
 
 const lines = readFileSync(join(import.meta.dirname, '../../.env.example'), 'utf8').split('\n');
 const documented = parseEnv(lines.join('\n')) as Record<string, string>;

@@ -93,7 +93,7 @@ describe('what a request asks of the backlog', () => {
     expect(demandsOf([{ source: 'a' }, { source: 'b' }, { source: 'a' }, {}])).toEqual([
       ['pending', 'source a', 2],
       ['pending', 'source b', 1],
-      ['pending', 'callers of whom nothing is known', 1],
+      ['pending', 'unknown callers', 1],
     ]);
   });
 

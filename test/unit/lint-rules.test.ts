@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 const ROOT = resolve(import.meta.dirname, '../..');
 /** A file of no project: to read the whole of this one takes many seconds. */
 const ELSEWHERE = tmpdir();
-const RULES = ['batch/no-names-as-keys'];
+const RULES = ['batch/no-names-as-keys', 'regexp/no-super-linear-backtracking', 'regexp/no-super-linear-move'];
 
 /** The rules under test, as the project's configuration has them for the files of the service. */
 async function linter(): Promise<ESLint> {
@@ -54,6 +54,16 @@ describe('npm run lint', () => {
   });
 
   it.each([
+    ['regexp/no-super-linear-backtracking', 'const integer = /^0x(?:_?[0-9a-f]+)+$/;'],
+    ['regexp/no-super-linear-backtracking', "const integer = new RegExp('^0o(?:_?[0-7]+)+$', 'i');"],
+    ['regexp/no-super-linear-backtracking', 'const blanks = /^\\s+\\s*x/;'],
+    ['regexp/no-super-linear-move', 'const secret = /[a-z.]+@/;'],
+  ])('refuses an expression that takes more than linear time, by %s: %s', async (rule, code) => {
+    expect(await brokenBy(`${code}\nexport {};`)).toEqual([rule]);
+  });
+
+  it.each([
+    'export const integer = /^0x[0-9a-f]+(?:_[0-9a-f]+)*$/;',
     'export const first = (list: string[], index: number) => list[index];',
     'export const field = (point: { x: number; y: number }, axis: "x" | "y") => point[axis];',
     'export const pick = <K extends "x" | "y">(point: { x: number; y: number }, axis: K) => point[axis];',

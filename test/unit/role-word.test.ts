@@ -9,7 +9,9 @@ describe('the role on the command line', () => {
 
   it('is refused when it is none, with the one that was meant', () => {
     expect(() => roleWord(['wroker'])).toThrow('got "wroker"; did you mean "worker"?');
-    expect(() => roleWord(['boss'])).toThrow('The role on the command line is one of all, api, worker; got "boss"\n');
+    expect(() => roleWord(['boss'])).toThrow(
+      'The role on the command line must be one of all, api, worker; got "boss"\n',
+    );
   });
 
   it('is refused when there are two: one of them would not run', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidSettingsError } from '../../src/services/config/invalid-settings.error.js';
-import { environmentSchema, loadSettings } from '../../src/services/config/settings.js';
+import { environmentSchema } from '../../src/services/config/environment-schema.js';
+import { loadSettings } from '../../src/services/config/load-settings.js';
 
 function faultsOf(environment: NodeJS.ProcessEnv): readonly string[] {
   try {
@@ -211,7 +212,7 @@ describe('a variable that is no setting', () => {
 
   it('is refused when it begins with BATCH_, even empty: an old name must not be passed over', () => {
     expect(faultsOf({ BATCH_SOMETHING_ELSE: '' })).toEqual([
-      'BATCH_SOMETHING_ELSE: there is no such setting; remove it, or correct its name',
+      'BATCH_SOMETHING_ELSE: there is no such setting; remove it or correct its name',
     ]);
   });
 
@@ -279,7 +280,7 @@ describe('where the service listens', () => {
     const rpc = { ...keys, BATCH_RPC_TCP_HOST: '10.0.0.7' };
     expect(faultsOf(rpc)).toEqual([
       expect.stringMatching(
-        /^BATCH_RPC_TCP_HOST: .*not encrypted.*key can be read.*amqps:.*BATCH_ALLOW_OPEN_ACCESS=true$/,
+        /^BATCH_RPC_TCP_HOST: .*not encrypted.*can read API keys.*amqps:.*BATCH_ALLOW_OPEN_ACCESS=true$/,
       ),
     ]);
     expect(faultsOf({ ...rpc, BATCH_ALLOW_OPEN_ACCESS: 'true' })).toEqual([]);

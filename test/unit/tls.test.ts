@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describePlainText } from '../../src/bootstrap/describe-service.js';
 import { databaseUrl } from '../../src/bootstrap/embedded-database.js';
 import type { InvalidSettingsError } from '../../src/services/config/invalid-settings.error.js';
-import { loadSettings } from '../../src/services/config/settings.js';
+import { loadSettings } from '../../src/services/config/load-settings.js';
 import { CertificateError } from '../../src/services/tls/certificates.js';
 import { clientTls, databaseTls, redisTls } from '../../src/services/config/client-tls.js';
 import { brokerRefusal } from '../../src/services/tls/tls-refusal.js';
@@ -63,7 +63,7 @@ describe('the files of certificates', () => {
         ...full,
         DB_SSL_CA: await file('b', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'),
       }),
-      /^DB_SSL_CA: certificate 1 in .* is not readable$/,
+      /^DB_SSL_CA: certificate 1 in .* cannot be parsed$/,
     ],
     [
       'is the key',
@@ -92,7 +92,7 @@ describe('the files of certificates', () => {
         BATCH_HTTPS_CERT: one.cert,
         BATCH_HTTPS_KEY: await file('c', '-----BEGIN ENCRYPTED PRIVATE KEY-----\n'),
       }),
-      /^BATCH_HTTPS_KEY: the key in .* is encrypted; expected one without a passphrase/,
+      /^BATCH_HTTPS_KEY: the key in .* is encrypted; expected a key without a passphrase/,
     ],
   ])('are refused at the start, with the variable, when one %s', async (_what, environment, told) => {
     expect(faultsOf(await environment())).toEqual([expect.stringMatching(told)]);
@@ -108,16 +108,19 @@ describe('the files of certificates', () => {
     [() => ({ DB_SSL_CA: ca.cert }), /^DB_SSL_CA: nothing uses it: DB_SSL is disable; set DB_SSL=verify-full$/],
     [
       () => ({ DB_SSL: 'require', DB_SSL_CA: ca.cert }),
-      /^DB_SSL_CA: DB_SSL=require verifies nothing: set DB_SSL=verify-full$/,
+      /^DB_SSL_CA: DB_SSL=require does not verify the certificate: set DB_SSL=verify-full$/,
     ],
     [() => ({ DB_SSL: 'verify-ca' }), /^DB_SSL_CA: required with DB_SSL=verify-ca/],
-    [() => ({ DB_SSL: 'verify-full', DB_HOST: '' }), /^DB_SSL: the embedded PostgreSQL has no TLS: set DB_HOST$/],
+    [
+      () => ({ DB_SSL: 'verify-full', DB_HOST: '' }),
+      /^DB_SSL: the embedded PostgreSQL does not support TLS: set DB_HOST$/,
+    ],
     [
       () => ({ BATCH_SERVICE_RMQ_URL: 'amqp://broker', BATCH_RMQ_CA: ca.cert }),
       /^BATCH_RMQ_CA: .* does not begin with amqps:\/\/$/,
     ],
     [() => ({ REDIS_CA: ca.cert }), /^REDIS_CA: .*REDIS_URL does not begin with rediss:\/\/$/],
-    [() => ({ BATCH_HTTPS_CLIENT_CA: ca.cert }), /^BATCH_HTTPS_CLIENT_CA: without HTTPS no caller shows a certificate/],
+    [() => ({ BATCH_HTTPS_CLIENT_CA: ca.cert }), /^BATCH_HTTPS_CLIENT_CA: callers send certificates only over HTTPS/],
     [() => ({ DB_SSL: 'true' }), /^DB_SSL: expected disable, require, verify-ca or verify-full; got "true"/],
   ])('are refused where nothing would use them, or something is missing with them (%#)', (variables, told) => {
     expect(faultsOf(variables())).toEqual([expect.stringMatching(told)]);

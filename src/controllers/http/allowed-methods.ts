@@ -1,12 +1,14 @@
 import type { Request } from 'express';
 
-/** A path that Express knows, with its methods in small letters. */
+/** A path that Express knows, with its methods in lower case. */
 interface Layer {
   route?: { methods: Readonly<Record<string, boolean>> };
   match(path: string): boolean;
 }
 
-/** The methods that the path of this request takes, by the routes of the application; none: there is no such path. */
+/**
+ * The methods that the path of this request supports, by the routes of the application. Empty: there is no such path.
+ */
 export function allowedMethods({ app, path }: Request): string[] {
   const { stack } = app.router as unknown as { stack: readonly Layer[] };
   const taken = stack.flatMap((layer) => (layer.route !== undefined && layer.match(path) ? [layer.route.methods] : []));

@@ -4,23 +4,32 @@ import { ServiceError } from '../../services/errors/service-error.js';
 import type { MetricsService } from '../../services/observability/metrics.service.js';
 import { toProblem } from './filters/to-problem.js';
 
-/** How long a caller may take, in milliseconds. Node looks every 30 s. */
+/** How long a caller may take, in milliseconds. Node checks every 30 s. */
 export interface HttpPatience {
-  /** Till the headers are whole, from the first moment of a connection: one that says nothing is given up as well. */
+  /** Until the headers are complete, from the start of the connection. A silent connection is closed too. */
   headersMs: number;
-  /** Till the request is whole. */
+  /** Until the request is complete. */
   requestMs: number;
 }
 
-/** Node's own minute for headers and five for a request let a few slow callers use up the connections and the budget. */
+/**
+ * With Node's defaults of a minute for headers and five for a request, a few slow callers could use up the connections
+ * and the budget.
+ */
 const PATIENCE: HttpPatience = { headersMs: 20_000, requestMs: 60_000 };
-/** Longer than callers and proxies keep idle connections, as a rule a minute: or a request may meet one that is just being closed. */
+/**
+ * Longer than callers and proxies usually keep idle connections, which is a minute. Otherwise a request may meet a
+ * connection that is just being closed.
+ */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 const TLS_FAILURE = /^ERR_(?:SSL|TLS)_/;
 const PROBLEM_TYPE = 'application/problem+json';
 const EXPECTATION_FAILED = 417;
 
-/** Answers what Node refuses before the application sees it with a problem as well; by itself it sends a bare status. */
+/**
+ * Answers requests that Node refuses before the application sees them with a problem. By itself Node sends only a
+ * status.
+ */
 export function answerUnreadable(server: Server, metrics: MetricsService, patience: HttpPatience = PATIENCE): void {
   server.headersTimeout = patience.headersMs;
   server.requestTimeout = patience.requestMs;
@@ -31,7 +40,7 @@ export function answerUnreadable(server: Server, metrics: MetricsService, patien
     return JSON.stringify({ ...problem, status });
   };
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-    // Without TLS nothing can be said to a caller whose handshake failed.
+    // Without TLS no answer can be sent to a caller whose handshake failed.
     const unspeakable = error.code === 'ECONNRESET' || TLS_FAILURE.test(error.code ?? '');
     if (unspeakable || !socket.writable) return void socket.destroy();
     const status = statusOf(error);
@@ -49,7 +58,7 @@ export function answerUnreadable(server: Server, metrics: MetricsService, patien
   });
   server.on('checkExpectation', (_request, response: ServerResponse) => {
     response.writeHead(EXPECTATION_FAILED, { 'content-type': PROBLEM_TYPE, connection: 'close' });
-    response.end(refuse(EXPECTATION_FAILED, 'the header Expect takes 100-continue and nothing else'));
+    response.end(refuse(EXPECTATION_FAILED, 'the header Expect may only be 100-continue'));
   });
 }
 

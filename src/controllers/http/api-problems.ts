@@ -5,7 +5,7 @@ import { describeError } from '../../services/errors/error-catalog.js';
 import { ProblemDto } from './dto/problem.dto.js';
 import { problemType } from './filters/to-problem.js';
 
-/** What any request may meet that needs a key where keys are required. */
+/** Problems of any request that needs a key where keys are required. */
 const EVERYWHERE: readonly ErrorCode[] = [
   'API_KEY_REQUIRED',
   'INVALID_API_KEY',
@@ -18,7 +18,7 @@ const EVERYWHERE: readonly ErrorCode[] = [
   'INTERNAL_ERROR',
 ];
 
-/** What the intake refuses of one operation. */
+/** Problems for which intake refuses an operation. */
 export const OPERATION_REFUSALS: readonly ErrorCode[] = [
   'INVALID_REQUEST',
   'INVALID_ID',
@@ -39,7 +39,7 @@ export const OPERATION_REFUSALS: readonly ErrorCode[] = [
   'LANE_BUSY',
 ];
 
-/** An error as it is described: one example. */
+/** The description of an error: one example. */
 interface DescribedProblem {
   code: ErrorCode;
   status: number;
@@ -47,7 +47,7 @@ interface DescribedProblem {
   detail: string;
 }
 
-/** The one code that has a second status. */
+/** The only code that has a second status. */
 const UNSUPPORTED_MEDIA_TYPE: DescribedProblem = {
   code: 'MALFORMED_MESSAGE',
   status: 415,
@@ -55,7 +55,7 @@ const UNSUPPORTED_MEDIA_TYPE: DescribedProblem = {
   detail: 'Bodies are JSON; send the header Content-Type: application/json (it was text/plain)',
 };
 
-/** What a request with a body may meet before anybody looks into it. */
+/** Problems of a request with a body, before the body is examined. */
 export const BODY_REFUSALS: readonly (ErrorCode | DescribedProblem)[] = [
   'MALFORMED_MESSAGE',
   'PAYLOAD_TOO_LARGE',
@@ -67,7 +67,7 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   INVALID_ID: "The id of an operation is a UUID, got '4711'",
   UNKNOWN_TARGET: 'There is no table "public.ordres"',
   TARGET_NOT_ALLOWED:
-    'Operations on "batch.operations" are not allowed; BATCH_ALLOWED_TARGETS lists the tables that are',
+    'Operations on "batch.operations" are not allowed; BATCH_ALLOWED_TARGETS lists the allowed tables',
   SOURCE_NOT_ALLOWED: 'The API key does not allow operations of source "shop-a"; its sources are "shop-b"',
   UNKNOWN_COLUMN: 'public.orders has no column "totl"; did you mean "total"?',
   KEY_NOT_UNIQUE: '(status) is no primary key or unique constraint; the unique keys of public.orders are (id)',
@@ -80,21 +80,21 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   LANE_NOT_FOUND: 'Lane 17 does not stand still',
   NOTIFICATION_NOT_FOUND: 'No notification of chunk 1207 is parked',
   QUEUE_FULL:
-    '2000000 operations or more wait, as many as BATCH_MAX_BACKLOG allows; nothing was stored, send it again in 5 s',
+    '2000000 operations or more wait, as many as BATCH_MAX_BACKLOG allows; nothing was stored, send the request again in 5 s',
   OVERLOADED:
-    'The service is answering requests of 131000 KiB, BATCH_MAX_IN_FLIGHT_KB allows 131072; nothing was begun, send it again ' +
+    'The service is answering requests of 131000 KiB; BATCH_MAX_IN_FLIGHT_KB allows 131072; nothing was begun, send the request again ' +
     'in a second',
-  LANE_BUSY: 'A chunk that takes long, or another session, has lane 17; nothing was changed, send it again in a second',
+  LANE_BUSY: 'A long chunk or another session holds lane 17. Nothing was changed; send the request again in a second',
   API_KEY_REQUIRED:
-    'An API key is needed: in the header Authorization (Bearer) or X-API-Key over REST, in the field apiKey over TCP',
+    'An API key is required: send it in the header Authorization (Bearer) or X-API-Key over REST, in the field apiKey over TCP',
   INVALID_API_KEY: 'The API key is not valid',
   SCOPE_REQUIRED: 'This needs an API key of scope write',
   HOST_NOT_ALLOWED:
     'The service asks for no keys, so it answers only under localhost and the addresses of this machine, not under batch.example',
   RATE_LIMITED:
-    'The API key has made 10000 requests within 10000 ms, as many as BATCH_RATE_LIMIT allows; send it again in 4 s',
-  SERVICE_UNAVAILABLE: 'The database is out of reach; try again',
-  INTERNAL_ERROR: 'The service failed; the request id finds the cause in its log',
+    'The API key has made 10000 requests within 10000 ms; BATCH_RATE_LIMIT allows no more. Send the request again in 4 s',
+  SERVICE_UNAVAILABLE: 'The database is out of reach; send the request again',
+  INTERNAL_ERROR: 'The service failed; search its log for the request id to find the cause',
 };
 
 /** Describes the errors of an endpoint: one response for each status, one example for each code. */

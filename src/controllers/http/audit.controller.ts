@@ -10,7 +10,7 @@ import { AuditPageDto } from './dto/audit.dto.js';
 import { ListAuditQueryDto } from './dto/queries.dto.js';
 import { queryPipe } from './pipes/query.pipe.js';
 
-/** Who did what. */
+/** Shows who did what. */
 @ApiTags('audit')
 @Controller(`${API_PREFIX}/audit`)
 export class AuditController {
@@ -22,7 +22,7 @@ export class AuditController {
     summary: 'List who did what, newest first',
     description:
       'Cancels and retries of operations, resumed lanes, chunks that were announced again, parked messages that were sent again or ' +
-      'thrown away, and changes of API keys. Who created an operation stands in the operation.',
+      'deleted, and changes of API keys. The operation itself shows who created it.',
   })
   @ApiOkResponse({ type: AuditPageDto })
   @ApiProblems('INVALID_REQUEST')

@@ -3,8 +3,8 @@ import type { InFlightBudget } from '../../services/backpressure/in-flight-budge
 import { grantedAccess } from '../caller-access.js';
 
 /**
- * Middleware that refuses a body for which the process, or the share of its caller's key, has no room, before any of it is read.
- * What is taken is given back when the response is over, be it sent or cut off.
+ * Middleware that refuses a body before any of it is read if there is no room for it in the process, or in the share of
+ * its caller's key. What was taken is given back when the response has ended, complete or not.
  */
 export function boundInFlight(budget: InFlightBudget, maxKb: number) {
   return (request: Request, response: Response, next: NextFunction): void => {
@@ -19,7 +19,7 @@ export function boundInFlight(budget: InFlightBudget, maxKb: number) {
   };
 }
 
-/** At most. How much a body grows that is compressed, or comes in pieces, shows only when it is read. */
+/** An upper limit: the size of a body that is compressed, or comes in pieces, is known only after reading it. */
 function bodyBytes({ headers }: Request, limit: number): number {
   const { 'transfer-encoding': pieces, 'content-encoding': encoding = 'identity' } = headers;
   if (pieces !== undefined) return limit;

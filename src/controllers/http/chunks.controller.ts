@@ -50,9 +50,9 @@ export class ChunksController {
   @ApiOperation({
     summary: 'Announce a chunk again, to every source whose operations it settled',
     description:
-      'For a source whose queue was not bound at the time (`unrouted`), or whose consumer lost what it was told. It has ' +
-      'the same `message_id` as before. It is announced when `notifiedAt` is there again. Where nothing is ' +
-      'configured to announce to (`BATCH_SERVICE_RMQ_URL`), it is refused with `NOT_SUPPORTED`.',
+      'For a source whose queue was not bound at the time (`unrouted`), or whose consumer lost the notification. It has ' +
+      'the same `message_id` as before. It was announced when `notifiedAt` is present again. If no receiver is ' +
+      'configured (`BATCH_SERVICE_RMQ_URL`), the request is refused with `NOT_SUPPORTED`.',
   })
   @ApiParam(ID_PARAMETER)
   @ApiAcceptedResponse({ type: ChunkDetailDto, description: 'It will be announced as soon as a worker runs.' })

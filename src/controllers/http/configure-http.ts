@@ -27,7 +27,7 @@ import { limitRequests } from './limit-requests.js';
 import { refuseOtherHosts } from './refuse-other-hosts.js';
 import { refuseWhileStopping } from './refuse-while-stopping.js';
 
-/** More are closed at once: each takes memory and a file descriptor before it has shown a key. */
+/** More connections are closed at once: each takes memory and a file descriptor before it has shown a key. */
 export const MAX_CONNECTIONS = 4000;
 /** So that one machine cannot keep the others out. */
 export const MAX_CONNECTIONS_PER_ADDRESS = 1000;
@@ -35,12 +35,12 @@ export const MAX_CONNECTIONS_PER_ADDRESS = 1000;
 const logger = new Logger('HTTP');
 
 const JSON_TYPES = ['application/json', 'application/*+json'];
-/** What is for callers with a key, where keys are required. Everywhere else nothing of a body is read. */
+/** Paths for callers with a key, where keys are required. For all other paths bodies are not read. */
 const FOR_CALLERS = [`/${API_PREFIX}`, '/metrics'];
 
 /**
- * Sets up the REST side before the application is initialised: request ids, security headers, who calls and how often, bodies and
- * their limits, errors. In this order: who may not call, or not now, costs no memory.
+ * Sets up the REST side before the application is initialised: request ids, security headers, identity and rate of
+ * callers, bodies and their limits, errors. The order matters: a caller that may not call, or not now, costs no memory.
  */
 export function configureHttp(
   app: NestExpressApplication,
@@ -69,7 +69,7 @@ export function configureHttp(
   });
 }
 
-/** Of a proxy in front all connections come from one address. */
+/** If a proxy is in front, all connections come from one address. */
 function connectionLimits({ http }: Pick<Settings, 'http'>): ConnectionLimits {
   return {
     total: MAX_CONNECTIONS,
@@ -79,15 +79,18 @@ function connectionLimits({ http }: Pick<Settings, 'http'>): ConnectionLimits {
 
 function securityHeaders(): ReturnType<typeof helmet> {
   return helmet({
-    // Set by default, it breaks the documentation where the service is reached by plain HTTP.
+    // By default this is set, which breaks the documentation where the service is reached by plain HTTP.
     contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
   });
 }
 
-/** Without it a body of another type would be ignored, and the request refused for being empty. Only POST takes bodies. */
+/**
+ * Without this, a body of another type would be ignored, and the request refused for being empty. Only POST takes
+ * bodies.
+ */
 function refuseOtherContent(request: Request, _response: Response, next: NextFunction): void {
   if (request.method !== 'POST') return next();
-  // `null` and a length of 0: there is no body.
+  // `null` and a length of 0 mean that there is no body.
   if (request.is(JSON_TYPES) !== false || request.headers['content-length'] === '0') return next();
   const given = request.headers['content-type'] ?? 'none';
   next(
@@ -97,13 +100,16 @@ function refuseOtherContent(request: Request, _response: Response, next: NextFun
   );
 }
 
-/** The parser stands before every path; only of those who were identified, and have their part of the budget, it may read. */
+/**
+ * The parser is in front of every path. It may read only the bodies of callers that were identified and have their part
+ * of the budget.
+ */
 function isReadable(message: IncomingMessage): boolean {
   const request = message as Request;
   return grantedAccess(request) !== undefined && Boolean(request.is(JSON_TYPES));
 }
 
-/** What is no object is refused by the intake, with the same words as over RPC. */
+/** Reads bodies as JSON. Intake refuses a body that is not an object, with the same text as over RPC. */
 function readJsonBodies({ intake: { maxOperationKb } }: Pick<Settings, 'intake'>) {
   return (request: Request, _response: Response, next: NextFunction): void => {
     const body: unknown = request.body;
@@ -131,12 +137,12 @@ function charsetOf({ headers }: Request): string {
   return charset.toLowerCase();
 }
 
-/** The byte order mark, which some put before the text, and which JSON does not take. */
+/** Removes the byte order mark, which some programs put before the text, and which JSON does not allow. */
 const withoutMark = (body: Buffer): Buffer =>
   body.subarray(0, MARK.length).equals(MARK) ? body.subarray(MARK.length) : body;
 const MARK = Buffer.from('\uFEFF');
 
-/** Numbers are answered with all the digits that callers gave. */
+/** Numbers are answered with all the digits that callers sent. */
 function keepDigits(_request: Request, response: Response, next: NextFunction): void {
   response.json = (answer: unknown) => response.type('application/json').send(stringifyJson(answer));
   next();

@@ -5,7 +5,9 @@ interface Example {
   value: ICreateBatchOperationRequest;
 }
 
-/** One request of each kind, and the options that change what it does. They run as they stand on the tables of the README. */
+/**
+ * One request of each kind, and the options that change what it does. They run unchanged on the tables of the README.
+ */
 export const CREATE_EXAMPLES: Record<string, Example> = {
   insert: {
     summary: 'insert: a new customer',
@@ -31,7 +33,7 @@ export const CREATE_EXAMPLES: Record<string, Example> = {
     },
   },
   update: {
-    summary: 'update: the row has to exist',
+    summary: 'update: the row must exist',
     value: {
       operationType: 'update',
       target: 'customers',

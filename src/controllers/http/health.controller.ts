@@ -56,12 +56,11 @@ export class HealthController {
   @Get('live')
   @ApiOperation({
     summary: 'Does this process work, or must it be replaced?',
-    description:
-      'Asks nothing but the process itself, so that no restart is made for a database or broker that is down.',
+    description: 'Asks only the process itself, so that it is not restarted because a database or broker is down.',
   })
   @ApiOkResponse({ description: 'It is.', schema: { ...LIVENESS_SCHEMA, example: ALIVE } })
   @ApiServiceUnavailableResponse({
-    description: 'It is not: something in it stands still for longer than `BATCH_STUCK_TIMEOUT`.',
+    description: 'It must be replaced: a part of it has stood still for longer than `BATCH_STUCK_TIMEOUT`.',
     content: { 'application/json': { schema: { ...LIVENESS_SCHEMA, example: STUCK } } },
   })
   live(@Res({ passthrough: true }) response: Response): Liveness {
@@ -76,7 +75,7 @@ export class HealthController {
     description: 'Each part with its state; a part that is not up says why.',
   })
   @ApiOkResponse({
-    description: 'It can; a part that is degraded only makes it slower.',
+    description: 'It can. A degraded part only makes it slower.',
     schema: { ...READINESS_SCHEMA, example: READY },
   })
   @ApiServiceUnavailableResponse({

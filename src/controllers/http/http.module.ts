@@ -10,7 +10,7 @@ import { NotificationsController } from './notifications.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { StatsController } from './stats.controller.js';
 
-/** REST. Health and metrics, which a worker has as well, are in `ProbesModule`. */
+/** REST. `ProbesModule` has health and metrics, which a worker has too. */
 @Module({
   imports: [IntakeModule, ExplainModule, OutcomesModule, QueueModule],
   controllers: [

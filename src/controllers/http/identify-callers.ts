@@ -6,8 +6,8 @@ import { grantAccess } from '../caller-access.js';
 const BEARER = /^Bearer +(\S+) *$/i;
 
 /**
- * Middleware that refuses a caller without a valid key, where keys are required, before any of its body is read. One that goes on
- * loses its connection as well, and with it what it has not sent yet.
+ * Middleware that refuses a caller without a valid key, where keys are required, before any of its body is read. A
+ * caller that keeps sending loses its connection too.
  */
 export function identifyCallers(access: AccessService) {
   return (request: Request, response: Response, next: NextFunction): void => {

@@ -22,8 +22,8 @@ export class LanesController {
     summary: 'List the lanes that stand still',
     description:
       'Tables that may influence one another are in one lane, and their operations are executed in order. Where the first of ' +
-      'them meets a fault that says nothing about it (a lock that is held, a time-out), the lane stands still and is tried later ' +
-      'and later; after BATCH_CHUNK_RETRY_LIMIT tries it is parked. All other lanes go on.',
+      'them meets a fault that it did not cause (a lock, a time-out), the lane stands still and is tried again with growing ' +
+      'pauses. After BATCH_CHUNK_RETRY_LIMIT tries it is parked. All other lanes go on.',
   })
   @ApiOkResponse({ type: [LaneFaultDto] })
   @ApiProblems()
@@ -37,7 +37,7 @@ export class LanesController {
   @ApiOperation({
     summary: 'Try a lane at once',
     description:
-      'Also one that is parked, as if it had not failed before. To go on without the operation in the way, cancel it: ' +
+      'This also works for a parked lane, and counts its failures from 0 again. To go on without the operation in the way, cancel it: ' +
       '`DELETE operations/:id`.',
   })
   @ApiParam({ name: 'lane', schema: { type: 'integer', minimum: 0, maximum: 63 }, example: 17 })

@@ -5,8 +5,9 @@ import { grantedAccess } from '../caller-access.js';
 import { rateLimited } from '../rate-limit.guard.js';
 
 /**
- * Middleware that counts the requests of an API key and refuses those beyond its limit. It stands behind `identifyCallers` and
- * before the parser, so that what is malformed or leads nowhere counts as well, and nothing of a refused body is read.
+ * Middleware that counts the requests of an API key and refuses those beyond its limit. It comes after
+ * `identifyCallers` and before the parser, so malformed requests and unknown paths count too, and the body of a refused
+ * request is not read.
  */
 export function limitRequests(storage: RateLimitStorage, { access }: Pick<Settings, 'access'>) {
   const { rateLimit: limit, rateLimitWindowMs: windowMs } = access;

@@ -21,9 +21,9 @@ export class NotificationsController {
   @ApiOperation({
     summary: 'List the notifications that are parked',
     description:
-      'The broker refuses them while it takes others: they are too large for it as a rule. All others go on, later ones of the same ' +
-      'source as well. They are tried again after a minute, later and later, at least every hour. ' +
-      '`POST chunks/:id/announcements` has a chunk announced at once.',
+      'The broker refuses them while it accepts others, usually because they are too large. All others go on, also later ones of the same ' +
+      'source. They are tried again after a minute, then with growing pauses, at least every hour. ' +
+      '`POST chunks/:id/announcements` announces a chunk at once.',
   })
   @ApiOkResponse({ type: ParkedNotificationsDto })
   @ApiProblems()
@@ -34,8 +34,8 @@ export class NotificationsController {
   @Delete(':id')
   @RequireScope('admin')
   @ApiOperation({
-    summary: 'Give up what is parked of a chunk',
-    description: 'Its sources are not told of it. The operations stay as they are, and can be read.',
+    summary: 'Give up the parked notifications of a chunk',
+    description: 'Its sources are not notified of it. The operations do not change, and can be read.',
   })
   @ApiParam({ name: 'id', description: 'The number of the chunk: `chunkId`.', schema: { type: 'string' } })
   @ApiOkResponse({ type: SkippedNotificationsDto })

@@ -30,7 +30,7 @@ const ID_PARAMETER = {
   example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f',
 } as const;
 
-/** Operations over REST. What a request holds is checked at the intake, for RPC and REST alike. */
+/** Operations over REST. Intake checks the contents of a request, for RPC and REST alike. */
 @ApiTags('operations')
 @Controller(`${API_PREFIX}/operations`)
 export class OperationsController {
@@ -45,13 +45,13 @@ export class OperationsController {
   @ApiOperation({
     summary: 'Create an operation',
     description:
-      'Answered when the operation is durable. Sent again with the same id and body, it is the same operation.',
+      'The answer comes when the operation is durable. A request with the same id and body again is the same operation.',
   })
   @ApiBody({ type: CreateOperationDto, examples: CREATE_EXAMPLES })
   @ApiCreatedResponse({
     type: CreateOperationResultDto,
     description: 'The operation is stored.',
-    headers: { Location: { description: 'Where the operation is read.', schema: { type: 'string' } } },
+    headers: { Location: { description: 'Where to read the operation.', schema: { type: 'string' } } },
   })
   @ApiOkResponse({ type: CreateOperationResultDto, description: 'It existed already.' })
   @ApiProblems(...OPERATION_REFUSALS, ...BODY_REFUSALS)
@@ -71,7 +71,8 @@ export class OperationsController {
   @HttpCode(HttpStatus.OK)
   @ApiOperation({
     summary: 'Create many operations',
-    description: 'At most 10 000. Answered in their order; one bad entry spoils no other and is answered as its error.',
+    description:
+      'At most 10 000. The answers have the same order. A bad entry does not affect the others, and its answer is its error.',
   })
   @ApiBody({ type: CreateOperationsDto, examples: CREATE_MANY_EXAMPLES })
   @ApiOkResponse({ type: CreateOperationsResponseDto })
@@ -80,7 +81,8 @@ export class OperationsController {
     return this.intake.acceptMany(request, access);
   }
 
-  // It tells of the rows that operations would wait for, which may hold anything: who may write finds that out by writing.
+  // The answer shows values of the rows for which operations would wait. A caller that may write can find these out by
+  // writing, so it needs that scope.
   @Post('plan')
   @RequireScope('write')
   @HttpCode(HttpStatus.OK)
@@ -89,7 +91,7 @@ export class OperationsController {
     description:
       'At most as many as `BATCH_PLAN_OPERATION_LIMIT` allows. Nothing is executed, stored or locked: the answer shows the groups that these operations would make if ' +
       'they were alone in the queue and due, the SQL of each group, and why an operation could not join an earlier one. ' +
-      'An entry that would be refused is answered as its error.',
+      'The answer for an entry that would be refused is its error.',
   })
   @ApiBody({ type: PlanOperationsDto, examples: PLAN_EXAMPLES })
   @ApiOkResponse({ type: OperationsPlanDto, example: PLAN_ANSWER_EXAMPLE })
@@ -113,8 +115,8 @@ export class OperationsController {
   @Get(':id')
   @RequireScope('read')
   @ApiOperation({
-    summary: 'Read an operation and what became of it',
-    description: 'With `wait`, answered as soon as it is completed, failed or cancelled.',
+    summary: 'Read an operation and its result',
+    description: 'With `wait`, the answer comes as soon as it is completed, failed or cancelled.',
   })
   @ApiParam(ID_PARAMETER)
   @ApiOkResponse({ type: OperationDto })

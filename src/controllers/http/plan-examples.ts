@@ -1,9 +1,9 @@
 import type { IOperationsPlan, IPlanGroup, IPlanOperationsRequest } from '../../interfaces/plan.js';
 
-/** What is grouped, and what is not, on the tables of the README. */
+/** What is grouped and what is not, on the tables of the README. */
 export const PLAN_EXAMPLES: Record<'sameRow' | 'parentFirst', { summary: string; value: IPlanOperationsRequest }> = {
   sameRow: {
-    summary: 'What happens to one row keeps its order',
+    summary: 'Operations on one row keep their order',
     value: {
       operations: [
         { operationType: 'update', target: 'orders', key: { id: 4711 }, values: { status: 'paid' } },
@@ -13,7 +13,7 @@ export const PLAN_EXAMPLES: Record<'sameRow' | 'parentFirst', { summary: string;
     },
   },
   parentFirst: {
-    summary: 'A row comes after the one that it refers to',
+    summary: 'A row comes after the row to which it refers',
     value: {
       operations: [
         { operationType: 'insert', target: 'customers', values: { id: 42, name: 'Ada' } },

@@ -3,6 +3,6 @@ import { QueueMetricsModule } from '../../services/observability/queue-metrics.m
 import { HealthController } from './health.controller.js';
 import { MetricsController } from './metrics.controller.js';
 
-/** What machines ask a process about itself, in every role: `/health/*` and `/metrics`. */
+/** Endpoints in which machines ask a process about itself, in every role: `/health/*` and `/metrics`. */
 @Module({ imports: [QueueMetricsModule], controllers: [HealthController, MetricsController] })
 export class ProbesModule {}

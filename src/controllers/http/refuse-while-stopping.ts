@@ -2,11 +2,11 @@ import type { NextFunction, Request, Response } from 'express';
 import { ServiceError } from '../../services/errors/service-error.js';
 import type { DrainService } from '../../services/health/drain.service.js';
 
-/** Middleware that takes nothing new while the process stops; what was begun is answered. */
+/** Middleware that refuses new requests while the process stops. Requests that were begun are answered. */
 export function refuseWhileStopping(drain: DrainService) {
   return (_request: Request, response: Response, next: NextFunction): void => {
     if (!drain.begun) return next();
-    // The next request comes by a new connection, and so to another process.
+    // The next request uses a new connection, and so reaches another process.
     response.setHeader('connection', 'close');
     next(new ServiceError('SHUTTING_DOWN', 'The service is stopping; nothing was done, send the request again'));
   };

@@ -10,13 +10,13 @@ import { OperationsSettledMessageDto } from './dto/settled-message.dto.js';
 const DOCS_PATH = 'api/docs';
 
 const DESCRIPTION = `Takes single writes from many services and lands them in PostgreSQL as a few set-based statements: in
-order, exactly once, each caller told what became of its own.
+order, exactly once, and notifies each caller of the results.
 
 Errors are \`application/problem+json\` with a stable \`code\`; RPC answers the same codes as \`ServiceErrorDto\`. The outcome of
 operations is announced in the exchange \`${EVENTS_EXCHANGE}\`, routing key \`${settledRoutingKey('<source>')}\`, as
-\`OperationsSettledMessageDto\`. Every answer carries the header \`x-request-id\`; one sent with the request is kept, and names the request in the log.
-Where API keys are required, a request carries one as \`Authorization: Bearer bsk_…\` or \`X-API-Key: bsk_…\`; each endpoint tells the
-scope that it needs. A path that is not there is answered with 404 and \`ROUTE_NOT_FOUND\`; one that does not take the method with 405,
+\`OperationsSettledMessageDto\`. Every answer has the header \`x-request-id\`. If the request has one, it is used, and it identifies the request in the log.
+Where API keys are required, a request sends one as \`Authorization: Bearer bsk_…\` or \`X-API-Key: bsk_…\`. Each endpoint names the
+scope that it needs. The answer for an unknown path is 404 and \`ROUTE_NOT_FOUND\`; for a method that the path does not support it is 405,
 \`METHOD_NOT_ALLOWED\` and the header \`Allow\`.`;
 
 /** Serves `/api/docs` for people and `/api/docs-json` for programs. */
@@ -26,7 +26,7 @@ export function setUpSwagger(app: INestApplication): void {
     yamlDocumentUrl: `${DOCS_PATH}-yaml`,
     customSiteTitle: 'Batch Service',
   });
-  // Who opens the address in a browser is looking for it.
+  // A person who opens the address in a browser looks for the documentation.
   const adapter = app.getHttpAdapter();
   adapter.get('/', (_request: unknown, response: unknown) => {
     adapter.redirect(response, HttpStatus.FOUND, `/${DOCS_PATH}`);
@@ -41,9 +41,9 @@ export function describeApi(app: INestApplication): OpenAPIObject {
     .setLicense('MIT', 'https://opensource.org/license/mit')
     .addBearerAuth({ type: 'http', scheme: 'bearer', bearerFormat: 'bsk_<id>_<secret>' }, SECURITY_SCHEMES.bearer)
     .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' }, SECURITY_SCHEMES.header)
-    .addTag('operations', 'Single-row writes and what became of them')
+    .addTag('operations', 'Single-row writes and their results')
     .addTag('chunks', 'Committed transactions of the poller')
-    .addTag('lanes', 'Tables that wait for something')
+    .addTag('lanes', 'Lanes of tables that stand still')
     .addTag('stats', 'The queue now')
     .build();
   const extraModels = [ServiceErrorDto, OperationsSettledMessageDto];
@@ -64,7 +64,7 @@ type Described = NonNullable<OpenAPIObject['paths'][string]['get']>;
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
-/** People read descriptions, not extensions. What needs no key says so, too. */
+/** People read descriptions, not extensions. Endpoints that need no key say so too. */
 function tellScopes(document: OpenAPIObject): OpenAPIObject {
   for (const path of Object.values(document.paths)) {
     for (const operation of METHODS.flatMap((method) => path[method] ?? [])) tellScope(operation);

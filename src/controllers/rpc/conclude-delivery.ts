@@ -1,32 +1,35 @@
 import type { ErrorCode, IServiceError } from '../../interfaces/error.js';
 
 /**
- * What happens to a message of the queue after its handler:
- * `acknowledge`: it is done or its caller knows; `park`: it is kept for people; `retry`: it is executed again, at its place.
+ * What happens to a message of the queue after its handler. `acknowledge`: it is done, or its caller knows. `park`: it
+ * is kept for a person's decision. `retry`: it is executed again, at its place.
  */
 export type Conclusion = 'acknowledge' | 'park' | 'retry';
 
-/** No program sent these on purpose: kept even when the caller was told. */
+/** No program sends these on purpose, so they are kept even if the caller got an answer. */
 const UNREADABLE: readonly ErrorCode[] = ['MALFORMED_MESSAGE', 'UNKNOWN_PATTERN'];
 
-/** Refused before anything of it was begun, and only for now. The reason is the state of the service, never the message. */
+/** Refused before anything was begun, and only for now. The reason is the state of the service, never the message. */
 const NOT_BEGUN: readonly ErrorCode[] = ['SHUTTING_DOWN', 'QUEUE_FULL', 'OVERLOADED', 'LANE_BUSY'];
 
-/** Whether the next message would meet the same, until it has passed. */
+/** Whether the next message would meet the same error, until its reason has passed. */
 export function isPassing(error: IServiceError): boolean {
   const { code } = error;
   return code === 'SERVICE_UNAVAILABLE' || (NOT_BEGUN.includes(code) && !isForYears(error));
 }
 
-/** What is scheduled may wait for years. An event that waits for it would hold up all events behind it as long. */
+/**
+ * A scheduled operation may wait for years. An event that waits for room among them would delay all events behind it as
+ * long.
+ */
 function isForYears({ code, details }: IServiceError): boolean {
   return code === 'QUEUE_FULL' && (details as { backlog?: unknown } | undefined)?.backlog === 'scheduled';
 }
 
 /**
- * `answered`: the caller waits for an answer and gets it. Without one a refused message must not vanish silently.
- * `repeatable`: executed again, it takes effect once (see `identify`), or nothing of it was begun. `SERVICE_UNAVAILABLE` may be a
- * commit whose answer was lost, so what is not repeatable is left to people then.
+ * `answered`: the caller waits for an answer and gets it. Otherwise a refused message must not vanish silently.
+ * `repeatable`: executed again, it takes effect once (see `identify`), or nothing of it was begun.
+ * `SERVICE_UNAVAILABLE` may be a commit whose answer was lost, so a message that is not repeatable is then parked.
  */
 export function concludeDelivery(
   error: IServiceError | undefined,

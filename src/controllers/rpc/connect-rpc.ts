@@ -10,8 +10,8 @@ import { RabbitmqServer } from './rabbitmq.server.js';
 import { TcpServer } from './tcp.server.js';
 
 /**
- * Gives the message patterns of the application a transport: RabbitMQ where a broker is configured, else TCP. It serves after
- * `app.startAllMicroservices()` and drains in `app.close()`, before any connection to the database is closed.
+ * Gives the message patterns of the application a transport: RabbitMQ if a broker is configured, else TCP. It serves
+ * after `app.startAllMicroservices()` and drains in `app.close()`, before any connection to the database is closed.
  */
 export function connectRpc(app: INestApplication, settings: Settings): INestMicroservice {
   return app.connectMicroservice<MicroserviceOptions>({ strategy: createServer(app, settings) });

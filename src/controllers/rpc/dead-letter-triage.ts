@@ -8,7 +8,7 @@ import { deadLetterQueue } from '../../services/rabbitmq/topology.js';
 import { parkingRetryMs, triageDeadLetter } from './triage-dead-letter.js';
 import { whileOpen } from './while-open.js';
 
-/** Enough to keep the confirms busy; what it holds when it dies is looked through again. */
+/** Enough to keep the confirms busy. What it holds when the process dies is examined again. */
 const PREFETCH = 20;
 
 export interface DeadLetterTriageOptions {
@@ -20,18 +20,18 @@ export interface DeadLetterTriageOptions {
 }
 
 /**
- * Empties the queue of the dead letters: drops the requests that nobody waits for any more, and parks everything else for
- * people. It promises that a dead letter leaves the queue only when it is dropped or safely parked.
+ * Empties the queue of the dead letters: drops the requests that nobody waits for any more, and parks everything else
+ * for a person's decision. It promises that a dead letter leaves the queue only when it is dropped or safely parked.
  */
 export class DeadLetterTriage {
   private readonly logger = new Logger('Dead letters');
   private readonly closing = new AbortController();
-  /** The channel on which dead letters arrive; those of another one have returned to the queue. */
+  /** The channel on which dead letters arrive. Those of an earlier channel have returned to the queue. */
   private current: Channel | undefined;
 
   constructor(private readonly options: DeadLetterTriageOptions) {}
 
-  /** Runs on this connection until it ends. */
+  /** Runs on this connection until the connection ends. */
   async consume(model: ChannelModel, parking: Parking): Promise<void> {
     const channel = await model.createChannel();
     channel.on('error', (error) => this.logger.warn(`Channel closed: ${error.message}`));
@@ -47,12 +47,12 @@ export class DeadLetterTriage {
     });
   }
 
-  /** Begins nothing more. What is not parked yet returns to the queue with the end of the connection. */
+  /** Begins nothing more. What is not parked yet returns to the queue when the connection ends. */
   stop(): void {
     this.closing.abort();
   }
 
-  /** The way of a dead letter. Never rejects. */
+  /** Handles a dead letter. Never rejects. */
   private async look(channel: Channel, parking: Parking, message: ConsumeMessage): Promise<void> {
     if (this.closing.signal.aborted) return;
     const triage = triageDeadLetter(this.options.queue, message.properties);
@@ -67,7 +67,10 @@ export class DeadLetterTriage {
     }
   }
 
-  /** Not returned to the queue when it fails: there its deliveries may be limited, and it would be gone for good. */
+  /**
+   * If parking fails, the message is not returned to the queue: there its deliveries may be limited, and then it would
+   * be lost.
+   */
   private async park(channel: Channel, parking: Parking, message: ConsumeMessage, why: ParkingReason): Promise<void> {
     for (let failures = 1; this.current === channel && !this.closing.signal.aborted; failures += 1) {
       try {
@@ -79,7 +82,7 @@ export class DeadLetterTriage {
         });
         return whileOpen(() => channel.ack(message));
       } catch (error) {
-        this.logger.warn(`A dead letter could not be parked, it is tried again: ${(error as Error).message}`);
+        this.logger.warn(`A dead letter could not be parked; trying again: ${(error as Error).message}`);
         await delay(parkingRetryMs(failures), undefined, { signal: this.closing.signal }).catch(() => undefined);
       }
     }

@@ -3,16 +3,16 @@ import type { Steps } from '../../services/steps/steps.js';
 import { ExactJson, stringifyJson } from '../../services/values/exact-json.js';
 import { readBody } from '../read-body.js';
 
-/** It returns with the answer, whatever becomes of the request; a UUID has 36. */
+/** The id is sent back with every answer. A UUID has 36 characters. */
 const LONGEST_ID = 200;
 
-/** A request as it travels: `{ "pattern": "create_operation", "id": "…", "data": { … }, "apiKey": "…" }`. */
+/** A request as it is sent: `{ "pattern": "create_operation", "id": "…", "data": { … }, "apiKey": "…" }`. */
 export interface RpcPacket {
   pattern: string;
-  /** Absent in an event; otherwise as the caller wrote it: at most 200 characters, or so many of JSON. */
+  /** Absent in an event. Otherwise as the caller wrote it: at most 200 characters, also as JSON. */
   id: unknown;
   data: unknown;
-  /** Absent where none is required, and over RabbitMQ. */
+  /** Absent if none is required, and over RabbitMQ. */
   apiKey?: unknown;
 }
 
@@ -65,6 +65,6 @@ function parseId(id: unknown): unknown {
   if (length <= LONGEST_ID) return id;
   throw new ServiceError(
     'MALFORMED_MESSAGE',
-    `The "id" of the message has ${length} characters, at most ${LONGEST_ID} are taken`,
+    `The "id" of the message has ${length} characters; at most ${LONGEST_ID} are allowed`,
   );
 }

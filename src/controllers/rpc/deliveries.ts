@@ -2,21 +2,21 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 import { whileOpen } from './while-open.js';
 
 /**
- * What a channel has delivered and nobody was done with yet. Those that are done in one turn of the event loop are acknowledged
- * together, as one where none before them is still under way: to a quorum queue each acknowledgement is an entry of its log,
- * whether it stands for one message or for hundreds. Those behind one that is held for long are acknowledged one by one. It promises
- * that no message is acknowledged before it is done.
+ * The messages that a channel has delivered and that are not done. Those that are done in one turn of the event loop
+ * are acknowledged together, if no earlier message is still in progress. To a quorum queue each acknowledgement is an
+ * entry of its log, for one message or for hundreds. Messages after one that takes long are acknowledged one by one. It
+ * promises that no message is acknowledged before it is done.
  */
 export class Deliveries {
-  /** By tag. The broker counts tags upwards, so they are in its order. */
+  /** By tag. The broker counts tags upwards, so the messages are in its order. */
   private readonly underWay = new Map<number, ConsumeMessage>();
-  /** Of those under way, what is to be acknowledged. */
+  /** Messages in progress that are to be acknowledged. */
   private readonly done = new Set<number>();
   private scheduled = false;
 
   constructor(private readonly channel: Pick<Channel, 'ack' | 'nack'>) {}
 
-  /** To be called for every message of the channel as it arrives. */
+  /** Call this for every message of the channel as it arrives. */
   add(message: ConsumeMessage): void {
     this.underWay.set(message.fields.deliveryTag, message);
   }
@@ -29,7 +29,7 @@ export class Deliveries {
     process.nextTick(() => this.flush());
   }
 
-  /** Acknowledges at once what is done: to be called before the channel is closed. Repeatable. */
+  /** Acknowledges at once what is done. Call it before the channel is closed. May be repeated. */
   flush(): void {
     this.scheduled = false;
     const last = this.takeLeading();
@@ -37,13 +37,17 @@ export class Deliveries {
     for (const message of this.takeRest()) whileOpen(() => this.channel.ack(message));
   }
 
-  /** Gives the message to the broker as a dead letter. */
+  /** Returns the message to the broker as a dead letter. */
   reject(message: ConsumeMessage): void {
     this.underWay.delete(message.fields.deliveryTag);
     whileOpen(() => this.channel.nack(message, false, false));
   }
 
-  /** Takes those that are done and have none before them that is not. @returns the last of them */
+  /**
+   * Takes the messages that are done and have no unfinished message before them.
+   *
+   * @returns the last of them
+   */
   private takeLeading(): ConsumeMessage | undefined {
     let last: ConsumeMessage | undefined;
     for (const [tag, message] of this.underWay) {

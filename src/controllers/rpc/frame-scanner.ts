@@ -3,31 +3,31 @@ import { ServiceError } from '../../services/errors/service-error.js';
 import { tooLarge } from './decode-packet.js';
 
 export interface Scanned {
-  /** What can be read, in whole characters. */
+  /** The readable text, in complete characters. */
   text: string;
-  /** Why the stream cannot be read from there on. */
+  /** Why the rest of the stream cannot be read. */
   fault?: ServiceError;
 }
 
-/** A frame that is not whole. */
+/** An incomplete frame. */
 export interface UnreadFrame {
-  /** Which of the stream: 1 is the first. */
+  /** Its number in the stream: 1 is the first. */
   ordinal: number;
   /** UTF-16 units of its text that have arrived. */
   arrived: number;
 }
 
 /**
- * Looks over a stream of frames `<length>#<JSON>` before anybody waits for their rest. It promises that no byte is altered on
- * its way to text, and that a stream is refused at the first byte that can belong to no frame, or only to one that is too large.
- * What stands in the frames is left to others.
+ * Checks a stream of frames `<length>#<JSON>` before their rest has arrived. It promises that the conversion to text
+ * changes no byte. It promises that a stream is refused at the first byte that cannot belong to a frame, or that
+ * belongs to a frame which is too large. It does not check the contents of frames.
  */
 export class FrameScanner {
-  /** The beginning of a character whose rest is still to come. */
+  /** The beginning of a character whose rest has not arrived. */
   private rest: Buffer = Buffer.alloc(0);
-  /** The length that is being read; undefined before its first digit. */
+  /** The length that is being read. Undefined before its first digit. */
   private length: number | undefined;
-  /** UTF-16 units of the current frame, and how many of them are still to come. */
+  /** UTF-16 units of the current frame, and how many of them have not arrived. */
   private whole = 0;
   private missing = 0;
   /** Frames whose first digit has arrived. */
@@ -35,7 +35,7 @@ export class FrameScanner {
 
   constructor(private readonly maxKb: number) {}
 
-  /** Undefined: all that has arrived are whole frames. */
+  /** Undefined: only complete frames have arrived. */
   get unread(): UnreadFrame | undefined {
     if (this.missing > 0) return { ordinal: this.begun, arrived: this.whole - this.missing };
     return this.length === undefined ? undefined : { ordinal: this.begun, arrived: 0 };
@@ -62,7 +62,7 @@ export class FrameScanner {
     if (char >= '0' && char <= '9') {
       if (this.length === undefined) this.begun += 1;
       this.length = (this.length ?? 0) * 10 + Number(char);
-      // No UTF-16 unit takes less than a byte.
+      // A UTF-16 unit takes at least one byte.
       return this.length > this.maxKb * 1024 ? tooLarge(this.maxKb) : undefined;
     }
     if (char !== '#' || this.length === undefined) {
@@ -75,7 +75,7 @@ export class FrameScanner {
   }
 }
 
-/** `text`: all that stands before the first byte that is no UTF-8. `rest`: the bytes of a character that is not whole. */
+/** `text`: everything before the first byte that is not UTF-8. `rest`: the bytes of an incomplete character. */
 function decode(bytes: Buffer): { text: string; rest: Buffer; valid: boolean } {
   const end = endOfCharacters(bytes);
   const whole = bytes.subarray(0, end);
@@ -87,7 +87,7 @@ function decode(bytes: Buffer): { text: string; rest: Buffer; valid: boolean } {
 
 const LONGEST_CHARACTER = 4;
 
-/** Where a character begins that is not whole; the end of the bytes when there is none. */
+/** Where an incomplete character begins. The end of the bytes when there is none. */
 function endOfCharacters(bytes: Buffer): number {
   for (let back = 1; back <= Math.min(LONGEST_CHARACTER, bytes.length); back += 1) {
     const start = bytes.length - back;
@@ -97,7 +97,7 @@ function endOfCharacters(bytes: Buffer): number {
   return bytes.length;
 }
 
-/** Bytes of the character that begins with this one; undefined within a character. */
+/** The number of bytes of the character that begins with this one. Undefined within a character. */
 function characterLength(byte: number): number | undefined {
   if (byte < 0x80) return 1;
   if (byte < 0xc0) return undefined;
@@ -105,7 +105,7 @@ function characterLength(byte: number): number | undefined {
   return byte < 0xf0 ? 3 : 4;
 }
 
-/** Where two differ first: decoded and encoded again, only what is no UTF-8 has changed. */
+/** Where two differ first: after decoding and encoding, only invalid UTF-8 has changed. */
 function endOfAgreement(one: Buffer, other: Buffer): number {
   let at = 0;
   while (at < one.length && one[at] === other[at]) at += 1;

@@ -12,18 +12,22 @@ import { InFlight } from './in-flight.js';
 import type { Patience } from './patience.js';
 import { refusal } from './rpc-answer.js';
 
-/** A frame may stand in the buffer together with the beginning of the next one. */
+/** The buffer may contain a frame together with the beginning of the next one. */
 const READ_AHEAD = 128 * 1024;
-/** One that is larger is not read at once. */
+/** A larger frame is not read at once. */
 const LARGE_FRAME_BYTES = 32 * 1024;
-/** As long as the longest long poll. */
+/** The same as the longest long poll. */
 const LAST_ANSWERS_TIMEOUT_MS = 30_000;
-/** For a caller to take the last answer and go: one that stays is cut off, so that it does not keep its connection. */
+/**
+ * The time for a caller to read the last answer and close. After it the connection is cut, so that the caller does not
+ * keep it.
+ */
 const PARTING_MS = 5000;
 
 /**
- * Answers that a caller has not taken yet: with more, nothing further is read from it, and with the most it is cut off. NestJS stops
- * reading at 16 KiB already; a caller that is just sending requests does the same, and both wait for ever.
+ * Limits of the answers that a caller has not read yet: beyond the first, nothing more is read from it, and beyond the
+ * second its connection is cut. NestJS stops reading at 16 KiB already. If a caller does the same while it sends
+ * requests, both wait for ever.
  */
 const MANY_UNTAKEN_BYTES = 16 * 1024 * 1024;
 const MOST_UNTAKEN_BYTES = 128 * 1024 * 1024;
@@ -34,15 +38,15 @@ export interface SizedPacket extends RpcPacket {
 }
 
 /**
- * The frames of NestJS' TCP transport, `<length in UTF-16 units>#<JSON>`, with a limit on their size, on the time that one
- * may take to arrive, and on the memory of all that are not whole, see `FrameInArrival`. A caller whose frame is refused
- * is told why, without an `id` because none could be read, and its connection ends when what stood before is
- * answered: where its next frame begins is not known.
+ * The frames of NestJS' TCP transport, `<length in UTF-16 units>#<JSON>`, with a limit on their size, on the time in
+ * which one must arrive, and on the memory of all incomplete frames, see `FrameInArrival`. A caller whose frame is
+ * refused gets the reason, without an `id` because none could be read. Its connection ends when earlier requests are
+ * answered, because the beginning of its next frame is not known.
  */
 export class FramedSocket extends JsonSocket {
   /** The requests of this connection that are being answered. */
   readonly inFlight = new InFlight();
-  /** Where the caller is. Node forgets it when the connection closes. */
+  /** The caller's address. Node forgets it when the connection closes. */
   readonly address: string;
   private readonly scanner: FrameScanner;
   private readonly arrival: FrameInArrival;
@@ -50,13 +54,13 @@ export class FramedSocket extends JsonSocket {
   /** Frames are read one after another. */
   private reading = Promise.resolve();
   private unreadable = false;
-  /** How many reasons there are to take nothing from the connection now. */
+  /** The number of reasons to read nothing from the connection now. */
   private pauses = 0;
   private awaitsDrain = false;
 
   /**
-   * @param budget out of which frames are kept until they are whole
-   * @param onRefused is told of every refusal that no handler made.
+   * @param budget takes account of frames until they are complete
+   * @param onRefused is called for every refusal that no handler made
    */
   constructor(
     socket: Socket,
@@ -66,7 +70,7 @@ export class FramedSocket extends JsonSocket {
   ) {
     super(socket, { maxBufferSize: limits.maxBodyKb * 1024 + READ_AHEAD });
     this.address = socket.remoteAddress ?? '';
-    // An answer would wait for the acknowledgement of the one before: up to 40 ms.
+    // Otherwise an answer would wait for the acknowledgement of the previous one: up to 40 ms.
     socket.setNoDelay(true);
     this.scanner = new FrameScanner(limits.maxBodyKb);
     this.arrival = new FrameInArrival(budget, () => this.handleDataError(tooSlow()));
@@ -74,8 +78,8 @@ export class FramedSocket extends JsonSocket {
   }
 
   /**
-   * Gives up a caller that does not begin within `firstMs`, and closes the connection of one that has had nothing to say for `idleMs`.
-   * One whose request is being answered is waited for, and one whose frame is arriving has the time of a frame.
+   * Closes the connection of a caller that does not begin within `firstMs`, or that sends nothing for `idleMs`. It
+   * waits while a request is being answered. While a frame is arriving, the time limit of a frame applies.
    */
   endWhenSilent({ firstMs, idleMs }: Patience, onSilent: () => void): void {
     const { socket } = this;
@@ -90,15 +94,16 @@ export class FramedSocket extends JsonSocket {
         onSilent();
         return void socket.destroy();
       }
-      // Node tells of it once, until there is something again.
+      // Node reports it only once, until there is traffic again.
       if (this.inFlight.size > 0 || this.scanner.unread !== undefined) return void socket.setTimeout(idleMs);
-      // A request that is on its way now is not begun: its caller learns that the connection is closed, and nothing was done.
+      // A request that is on its way now is not begun: its caller sees that the connection is closed, and nothing was
+      // done.
       this.broken = true;
       this.part();
     });
   }
 
-  /** NestJS decodes leniently, waits half a minute for the rest of what is no frame, and half a minute anew after every byte. */
+  /** NestJS decodes leniently, and waits half a minute for the rest of invalid data, again after every byte. */
   protected override handleData(data: Buffer | string): void {
     if (this.broken) return;
     const { text, fault } = this.scanner.scan(Buffer.from(data));
@@ -110,7 +115,7 @@ export class FramedSocket extends JsonSocket {
 
   protected override emitMessage(text: string): void {
     const body = Buffer.from(text);
-    // What comes behind it would fill the memory meanwhile.
+    // Otherwise later frames would fill the memory meanwhile.
     const isLarge = body.length > LARGE_FRAME_BYTES;
     if (isLarge) this.pause();
     this.reading = this.reading.then(() => this.read(body)).finally(() => isLarge && this.resume());
@@ -161,7 +166,7 @@ export class FramedSocket extends JsonSocket {
     this.partWhenAnswered();
   }
 
-  /** Reads nothing more, and ends the connection when what stood before is answered. */
+  /** Reads nothing more, and ends the connection when earlier requests are answered. */
   finish(): void {
     if (this.broken) return;
     this.stopReading();
@@ -171,11 +176,11 @@ export class FramedSocket extends JsonSocket {
   private stopReading(): void {
     this.broken = true;
     this.arrival.count(undefined);
-    // NestJS' own, which it offers no way to empty: it would outlive what it is counted for.
+    // NestJS' own buffer, which cannot be emptied otherwise: it would stay in memory longer than it is counted.
     Reflect.set(this, 'buffer', '');
   }
 
-  /** Not as NestJS does it, which takes the caller's fault for an error of its own. */
+  /** Not as NestJS does it, which treats the caller's fault as its own error. */
   private partWhenAnswered(): void {
     void this.inFlight.drained(LAST_ANSWERS_TIMEOUT_MS).then(() => this.part());
   }
@@ -195,11 +200,11 @@ export class FramedSocket extends JsonSocket {
 }
 
 function tooSlow(): ServiceError {
-  return new ServiceError('MALFORMED_MESSAGE', `The frame was not whole after ${FRAME_TIMEOUT_MS / 1000} s`);
+  return new ServiceError('MALFORMED_MESSAGE', `The frame was not complete after ${FRAME_TIMEOUT_MS / 1000} s`);
 }
 
 function refusalOf(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
   const reason = error instanceof Error ? error.message : String(error);
-  return new ServiceError('MALFORMED_MESSAGE', `The frame is not readable; expected <length>#<JSON>: ${reason}`);
+  return new ServiceError('MALFORMED_MESSAGE', `The frame cannot be read; expected <length>#<JSON>: ${reason}`);
 }

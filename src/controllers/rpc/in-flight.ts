@@ -1,4 +1,4 @@
-/** Counts what is being worked on, so that a server can stop when all of it is answered. */
+/** Counts requests in progress, so that a server can stop when all of them are answered. */
 export class InFlight {
   private count = 0;
   private readonly waiting = new Set<() => void>();
@@ -17,7 +17,7 @@ export class InFlight {
     }
   }
 
-  /** Resolves when nothing is in flight, or after `timeoutMs`; false when something is left then. */
+  /** Resolves when nothing is in progress, or after `timeoutMs`. Returns false when something is left then. */
   async drained(timeoutMs: number): Promise<boolean> {
     if (this.count === 0) return true;
     return new Promise((resolve) => {

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { ConsumeMessage } from 'amqplib';
 
 /**
- * The same for every delivery of a message, as a UUID: half of the SHA-256 of its bytes, and of the properties that its sender gave
- * it to tell it apart. Messages that are alike in all of them are handled alike.
+ * A UUID that is the same for every delivery of a message: half of the SHA-256 of its bytes, and of the properties by
+ * which its sender identifies it. Messages that are equal in all of these are treated as the same message.
  */
 export function fingerprintOf({ content, properties }: Pick<ConsumeMessage, 'content' | 'properties'>): string {
   const { messageId, correlationId, replyTo, timestamp } = properties as unknown as Record<string, unknown>;

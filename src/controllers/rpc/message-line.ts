@@ -5,33 +5,36 @@ import { SubmissionPipeline, type PipelinePlace } from '../../services/intake/su
 import type { ExecutionGate, Leave } from './execution-gate.js';
 import type { Suspects } from './suspects.js';
 
-/** How often the first message is tried again: what waits behind it goes on so soon after the fault. */
+/**
+ * How often the first message is tried again. After the fault has ended, the messages behind it continue within this
+ * time.
+ */
 const RETRY_EVERY_MS = 500;
 
-/** What came of executing a message. */
+/** The result of executing a message. */
 export interface LineOutcome {
-  /** An event met a fault of the service that passes: what comes behind it waits. */
+  /** An event met a temporary fault of the service: later messages wait. */
   fault?: IServiceError;
-  /** It has to be executed again, before what comes behind it. */
+  /** It has to be executed again, before later messages. */
   again?: boolean;
 }
 
-/** A message that takes its turn in a line. */
+/** A message that waits for its turn. */
 export interface LineMessage {
   /** Who sent it, as the broker has checked it. Undefined: the message does not tell. */
   readonly sender: string | undefined;
-  /** It was delivered before: under this it is recorded when it is begun, and nothing of it is read before. */
+  /** Set if it was delivered before. It is recorded with this value before it is begun, and nothing of it is read before. */
   readonly fingerprint: string | undefined;
   /**
-   * `pipelined`: it creates operations, which the intake keeps in order; `alone`: another event, begun when what came before has
-   * ended; `unordered`: another request, begun at once.
+   * `pipelined`: it creates operations, whose order intake keeps. `alone`: another event, which begins when earlier
+   * messages have ended. `unordered`: another request, which begins at once.
    */
   readonly turn: 'pipelined' | 'alone' | 'unordered';
-  /** Reads it in steps, before it takes its place; absent where it is read in a moment, and where it was delivered before. Never rejects. */
+  /** Reads a large message in steps, before it takes its place. Absent in a small one, and if it was delivered before. Never rejects. */
   read?(): Promise<void>;
   /** Never rejects. */
   execute(place: PipelinePlace): Promise<LineOutcome>;
-  /** Answers instead of waiting; absent in an event. */
+  /** Answers instead of waiting. Absent in an event. */
   refuse?(refusal: IServiceError): void;
   /** Two processes have ended while they executed it. Resolves when it will not come again. */
   giveUp(): Promise<void>;
@@ -53,16 +56,16 @@ export interface LineSurroundings {
 }
 
 /**
- * What a line does next. `change`: it waits until something is different; `conclude`: the suspects that were begun last have ended;
- * `pause`: the first message is tried again later; `release`: nothing waits any more.
+ * What a line does next. `change`: it waits until something is different. `conclude`: the suspects that were begun last have ended.
+ * `pause`: the first message is tried again later. `release`: nothing waits any more.
  */
 type Step = 'change' | 'conclude' | 'pause' | 'release' | 'begin suspects' | 'begin';
 
 /**
  * The messages of one sender, in the order of their delivery. It promises that events, and requests that create operations, take
- * effect in that order. They are begun one after another without awaiting their ends; where an event meets a fault that passes, it and
- * all events behind it wait until it succeeds, however long that takes, and requests are answered with the fault at once. What was
- * delivered before is begun apart from everything else, also from other lines (see `Suspects`).
+ * effect in that order. Messages are begun one after another without awaiting their ends. If an event meets a temporary fault, it and
+ * all later events wait until it succeeds, however long that takes, and requests are answered with the fault at once. A message that
+ * was delivered before is begun apart from everything else, also from other lines (see `Suspects`).
  */
 export class MessageLine {
   private readonly logger = new Logger('RPC');
@@ -142,7 +145,7 @@ export class MessageLine {
     return head.suspect ? 'begin suspects' : 'begin';
   }
 
-  /** Waits for something, or begins something; then everything may be different. */
+  /** Waits for something, or begins something. After that everything may have changed. */
   private async take(step: Step): Promise<void> {
     switch (step) {
       case 'change':
@@ -201,12 +204,12 @@ export class MessageLine {
     this.underWay -= 1;
     leave();
     if (again === true) {
-      // It has ended well, so this attempt does not count: the next one is recorded anew.
+      // It has ended normally, so this attempt does not count. The next one is recorded again.
       entry.suspect = entry.message.fingerprint !== undefined;
       this.putBack(entry);
     }
     if (fault !== undefined) this.hold(fault);
-    // What was begun before the fault makes room: the next attempt need not wait.
+    // Room may be free when messages that were begun before the fault have ended, so the next attempt need not wait.
     else if (this.held !== undefined) this.held.retryAt = 0;
     this.goOn();
     return fault;
@@ -241,7 +244,7 @@ export class MessageLine {
     this.logger.log({ msg: `Events ${this.origin} go on after ${seconds} s`, waiting, ...this.label });
   }
 
-  /** Nothing that creates operations may overtake the events that wait. */
+  /** Messages that create operations must not overtake the events that wait. */
   private answerRequests(refusal: IServiceError): void {
     const requests = this.waiting.filter(({ message }) => message.refuse !== undefined);
     if (requests.length === 0) return;

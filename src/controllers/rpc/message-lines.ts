@@ -1,4 +1,4 @@
-import { ExecutionGate } from './execution-gate.js';
+import { ExecutionGate, type Leave } from './execution-gate.js';
 import { MessageLine, type LineMessage, type LineSurroundings } from './message-line.js';
 import { Suspects, type AttemptLog } from './suspects.js';
 
@@ -12,6 +12,7 @@ export class MessageLines {
   private readonly lines = new Map<string | undefined, MessageLine>();
   /** By sender, while large messages are read: what comes behind one waits for it. */
   private readonly reading = new Map<string | undefined, Promise<void>>();
+  private unread = 0;
   private readonly ending = new AbortController();
   private readonly surroundings: LineSurroundings;
 
@@ -21,7 +22,7 @@ export class MessageLines {
 
   /** How many messages wait for their turn. */
   get length(): number {
-    let length = 0;
+    let length = this.unread;
     for (const line of this.lines.values()) length += line.length;
     return length;
   }
@@ -41,10 +42,19 @@ export class MessageLines {
   }
 
   private async readAfter(before: Promise<void> | undefined, message: LineMessage): Promise<void> {
+    this.unread += 1;
     await before;
-    if (this.ending.signal.aborted) return;
-    await message.read?.();
+    await this.readApartFromSuspects(message);
+    this.unread -= 1;
     this.takePlace(message);
+  }
+
+  /** If the process ends while it reads, no suspect is blamed. */
+  private async readApartFromSuspects(message: LineMessage): Promise<void> {
+    if (message.read === undefined || this.ending.signal.aborted) return;
+    const leave = await new Promise<Leave>((resolve) => this.surroundings.gate.enter(resolve));
+    await message.read();
+    leave();
   }
 
   private takePlace(message: LineMessage): void {

@@ -19,7 +19,7 @@ import { DEFAULT_WAIT_MS, parseWaitTime } from '../wait-time.js';
 import { MessagePlace } from './ordered-rmq-context.js';
 import { RpcErrorFilter } from './rpc-error.filter.js';
 
-/** The message patterns of the service. What a request holds is checked where REST's is: at the intake. */
+/** The message patterns of the service. Intake checks the contents of a request, as for REST. */
 @Controller()
 @UseFilters(RpcErrorFilter)
 @UseGuards(AccessGuard, RateLimitGuard)

@@ -4,12 +4,15 @@ import type { PipelinePlace } from '../../services/intake/submission-pipeline.js
 
 type RmqContextArgs = ConstructorParameters<typeof RmqContext>[0];
 
-/** The context of a message over RabbitMQ, with its place among those that keep their order, and the user who sent it. */
+/**
+ * The context of a message over RabbitMQ, with its place among the messages that keep their order, and the user who
+ * sent it.
+ */
 export class OrderedRmqContext extends RmqContext {
   constructor(
     args: RmqContextArgs,
     readonly place: PipelinePlace,
-    /** Undefined: the message does not tell. */
+    /** Undefined: the message does not name the user. */
     readonly user: string | undefined,
   ) {
     super(args);
@@ -17,8 +20,8 @@ export class OrderedRmqContext extends RmqContext {
 }
 
 /**
- * The parameter of a handler that says where its message stands. Undefined over TCP, where the messages of a connection come one
- * after another and nothing is tried again.
+ * The parameter of a handler with the place of its message. Undefined over TCP, where the messages of a connection come
+ * one after another and nothing is tried again.
  */
 export const MessagePlace = createParamDecorator((_: unknown, context: ExecutionContext): PipelinePlace | undefined => {
   const carrier = context.switchToRpc().getContext<object>();

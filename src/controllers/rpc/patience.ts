@@ -1,8 +1,8 @@
-/** How long a connection may say nothing, in milliseconds. */
+/** How long a connection may be silent, in milliseconds. */
 export interface Patience {
-  /** Before the first byte: whoever connects has something to say. */
+  /** Before the first byte. */
   firstMs: number;
-  /** Between two requests, while none is being answered. A caller of ours connects again by itself. */
+  /** Between two requests, while none is being answered. The service's own client connects again by itself. */
   idleMs: number;
 }
 

@@ -20,7 +20,7 @@ export type RabbitmqServerSettings = Pick<Settings, 'intake' | 'shutdownTimeoutM
   rabbitmq: NonNullable<Settings['rabbitmq']>;
 };
 
-/** A broker that is gone without a word answers nothing. */
+/** A broker that disappeared silently answers nothing. */
 const BROKER_ANSWER_TIMEOUT_MS = 1000;
 
 /** Where messages come from: a channel, until it is closed. */
@@ -30,12 +30,13 @@ interface Source {
 }
 
 /**
- * Serves the message handlers from the RPC queue, in the wire format of NestJS' own RabbitMQ server. It promises that messages take
- * effect in the order of the queue, those of each sender (see `MessageLines`), that none is acknowledged before it is done (see `RpcMessage`), lost silently,
- * or ends the consumer, and that stopping answers what was begun. What the messages mean is left to the handlers.
+ * Serves the message handlers from the RPC queue, in the wire format of NestJS' own RabbitMQ server. It promises that the
+ * messages of a sender take effect in the order of the queue (see `MessageLines`), and that stopping answers what was
+ * begun. It promises that no message is acknowledged before it is done (see `RpcMessage`), is lost silently, or ends the
+ * consumer. The handlers decide what the messages mean.
  *
- * NestJS' own server is not used: it acknowledges nothing, waits for ever on a conflicting queue, stays deaf after a channel
- * was closed or its consumer cancelled, and does not drain.
+ * NestJS' own server is not used. It acknowledges nothing, waits for ever on a conflicting queue, receives nothing
+ * after a channel was closed or its consumer cancelled, and does not drain.
  */
 export class RabbitmqServer extends Server implements CustomTransportStrategy {
   override readonly transportId = Transport.RMQ;
@@ -69,8 +70,8 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
   }
 
   /**
-   * Begins nothing new, answers what was begun, and returns the rest to the queue. The consumer is not cancelled: the next one would
-   * have the messages that follow while the ones before them are still here.
+   * Begins nothing new, answers what was begun, and returns the rest to the queue. The consumer is not cancelled:
+   * otherwise the next consumer would get later messages while the earlier ones are still here.
    */
   async close(): Promise<void> {
     this.closing.abort();
@@ -80,10 +81,10 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
     await isDone(ended, shutdownTimeoutMs);
     if (this.inFlight.size > 0) {
       this.logger.warn(
-        `${this.inFlight.size} requests were not answered in time; those that do more than wait return to the queue`,
+        `${this.inFlight.size} requests were not answered in time; they return to the queue, except long polls`,
       );
     }
-    // On a lost connection the broker has taken all back.
+    // On a lost connection the broker has taken all messages back.
     if (this.source !== undefined) await leave(this.source.at);
     await this.connection.close();
   }
@@ -136,12 +137,12 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
     // The broker cancels a consumer when its queue is deleted.
     if (message === null) return this.resume('The consumer was cancelled');
     at.deliveries.add(message);
-    // Not begun, so another may have it.
+    // It is not begun, so another process may get it.
     if (this.closing.signal.aborted) return;
     lines.add(new RpcMessage(message, at));
   }
 
-  /** Without a consumer nothing arrives: everything is declared and opened anew. */
+  /** Without a consumer nothing arrives, so everything is declared and opened again. */
   private resume(reason: string): void {
     if (!this.closing.signal.aborted) this.connection.restart(reason);
   }
@@ -153,7 +154,7 @@ async function leave({ deliveries, channel }: MessageChannel): Promise<void> {
   await isDone(channel.close(), BROKER_ANSWER_TIMEOUT_MS);
 }
 
-/** Waits for it, but not for a broker or a database that is gone. */
+/** Waits for the work, but only for this time: a broker or a database may have gone. */
 async function isDone(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
   return withTimeout(work, timeoutMs).then(
     () => true,

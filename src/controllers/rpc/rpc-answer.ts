@@ -9,19 +9,19 @@ import { ServiceError } from '../../services/errors/service-error.js';
 import { stringifyJson } from '../../services/values/exact-json.js';
 import { toServiceError } from '../to-service-error.js';
 
-/** What a caller gets, in the form in which NestJS clients expect it. */
+/** What a caller gets, in the form that NestJS clients expect. */
 export interface RpcAnswer {
   response?: unknown;
   err?: IServiceError;
-  /** Always: an answer is one message. */
+  /** Always true: an answer is one message. */
   isDisposed: true;
 }
 
 const logger = new Logger('Requests');
 
 /**
- * Runs a handler to its end. Never rejects: a failure is an answer as well, and one line in the log, with the id of the request.
- * What a refusal says may quote the caller's values, so the log has the code only.
+ * Runs a handler to its end. Never rejects: a failure becomes an answer, and one line in the log with the id of the
+ * request. The text of a refusal may quote the caller's values, so the log has only the code.
  */
 export async function runHandler(
   handler: MessageHandler | undefined,
@@ -49,7 +49,7 @@ export function refusal(error: unknown): RpcAnswer {
   return { err: toServiceError(error).toAnswer(), isDisposed: true };
 }
 
-/** The answer as JSON, or a refusal where it cannot be written. */
+/** The answer as JSON, or a refusal if it cannot be written. */
 export function encodeAnswer(answer: RpcAnswer): Buffer {
   try {
     return Buffer.from(stringifyJson(answer));
@@ -69,7 +69,7 @@ function unknownPattern(pattern: string): ServiceError {
   );
 }
 
-/** What `RpcErrorFilter` has made. */
+/** The error that `RpcErrorFilter` has made. */
 function isServiceAnswer(error: unknown): error is IServiceError {
   return (
     typeof error === 'object' && error !== null && 'status' in error && error.status === 'error' && 'code' in error

@@ -36,12 +36,12 @@ export interface MessageChannel {
   deliveries: Deliveries;
   handlers: ReadonlyMap<string, MessageHandler>;
   limits: PacketLimits;
-  /** Under whom the service is connected. */
+  /** The user with which the service is connected. */
   user: string;
   replyQueues: ReplyQueues;
   budget: InFlightBudget;
   metrics: MetricsService;
-  /** What a stop waits for. */
+  /** A stop waits for these. */
   inFlight: InFlight;
   /** Resolves when the message is safely parked. */
   park(message: ConsumeMessage, why: ParkingReason): Promise<void>;
@@ -52,8 +52,9 @@ const NOTHING_TO_TELL: LineOutcome = {};
 const logger = new Logger('RPC');
 
 /**
- * A delivered message: how it is read, executed, answered and taken from the queue. It promises that it is acknowledged only after its
- * handler is through and its answer is on the way (but for those that only wait, see `isLongPoll`), and that it is not lost silently.
+ * A delivered message: how it is read, executed, answered and taken from the queue. It promises that it is not lost
+ * silently, and that it is acknowledged only after its handler has ended and its answer is on the way (except messages
+ * that only wait, see `isLongPoll`).
  */
 export class RpcMessage implements LineMessage {
   readonly sender: string | undefined;
@@ -70,7 +71,7 @@ export class RpcMessage implements LineMessage {
   ) {
     this.sender = senderOf(message.properties, at.user);
     this.replyTo = replyAddress(message, at.replyQueues);
-    // The broker says so itself; a header with the count may have been written by anybody.
+    // The broker itself says that it was redelivered. Anybody may have written a header with the count.
     this.fingerprint = message.fields.redelivered ? fingerprintOf(message) : undefined;
     const isLarge = this.fingerprint === undefined && message.content.length > LARGE_BYTES;
     this.read = isLarge ? () => this.readInSlices() : undefined;
@@ -80,7 +81,7 @@ export class RpcMessage implements LineMessage {
   get turn(): LineMessage['turn'] {
     if (isCreation(this.request)) return 'pipelined';
     if (this.replyTo !== undefined) return 'unordered';
-    // What cannot be read is over in a moment.
+    // A message that cannot be read is done in a moment.
     return this.request instanceof Error ? 'pipelined' : 'alone';
   }
 
@@ -103,7 +104,7 @@ export class RpcMessage implements LineMessage {
       return NOTHING_TO_TELL;
     }
     const answer = await this.answer(place);
-    // A channel that is closed has returned its messages; the redelivered one is answered then.
+    // A closed channel has returned its messages. The redelivered one will be answered.
     this.reply(answer);
     this.conclude(concludeDelivery(answer.err, { answered: true, repeatable: this.repeatable }), answer.err);
     return NOTHING_TO_TELL;
@@ -136,13 +137,13 @@ export class RpcMessage implements LineMessage {
     });
   }
 
-  /** Nobody would hear that an event is refused; how many there are at once is the prefetch's to say. */
+  /** Nobody would get the refusal of an event. The prefetch limits how many there are at once. */
   private takeBudget(): Release {
     const { length } = this.message.content;
     return this.replyTo === undefined ? this.at.budget.hold(length) : this.at.budget.take(length);
   }
 
-  /** Read when it is first asked for: reading may be what ends the process. */
+  /** Read when it is first needed, because reading may be what ends the process. */
   private get request(): Identified | Error {
     this.identified ??= runSteps(read(this.message, this.at));
     return this.identified;
@@ -187,22 +188,28 @@ export class RpcMessage implements LineMessage {
     }
   }
 
-  /** Acknowledged only when it is safely parked. Where that fails, the broker keeps it as a dead letter, to be parked later. */
+  /**
+   * Acknowledged only when it is safely parked. If parking fails, the broker keeps it as a dead letter, to be parked
+   * later.
+   */
   private async park(why: ParkingReason): Promise<void> {
     const { deliveries } = this.at;
     try {
       await this.at.park(this.message, why);
       deliveries.acknowledge(this.message);
     } catch (failure) {
-      logger.warn(`A message could not be parked, it becomes a dead letter: ${(failure as Error).message}`);
+      logger.warn(`A message could not be parked and becomes a dead letter: ${(failure as Error).message}`);
       deliveries.reject(this.message);
     }
   }
 
-  /** Nobody else hears of it. What a refusal says may quote the caller's values, so the log has the code only. */
+  /**
+   * Nobody else gets this information. The text of a refusal may quote the caller's values, so the log has only the
+   * code.
+   */
   private report(code: string, conclusion: Conclusion): void {
     logger.warn({
-      msg: `A message without a caller to answer was refused: ${code}`,
+      msg: `A message whose sender waits for no answer was refused: ${code}`,
       code,
       conclusion,
       messageId: this.message.properties.messageId as unknown,
@@ -229,16 +236,16 @@ function isCreation(request: Identified | Error): boolean {
 }
 
 /**
- * It waits for up to half a minute and changes nothing: acknowledged when it is begun, so that many who wait do not use up the
- * prefetch of those who write. If it is lost with this process, its caller asks again.
+ * It waits for up to half a minute and changes nothing. It is acknowledged when it is begun, so that many waiting
+ * callers do not use up the prefetch of those that write. If it is lost with this process, its caller asks again.
  */
 function isLongPoll(request: Identified | Error): boolean {
   return !(request instanceof Error) && request.packet.pattern === RPC_PATTERNS.waitForOperation;
 }
 
 /**
- * Why operations of a list were refused, others of which were stored: a refusal that passes before any other. Nobody reads the list of
- * results that an event has.
+ * Why operations of a list were refused while others were stored. A temporary refusal comes first. Nobody reads the
+ * list of results of an event.
  */
 function refusalWithin({ response }: RpcAnswer): IServiceError | undefined {
   const { results } = (response ?? {}) as Partial<ICreateBatchOperationsResponse>;
@@ -256,8 +263,8 @@ function requestIdOf({ properties }: ConsumeMessage, request: Identified | Error
 }
 
 /**
- * Where an answer goes; undefined where there is no address, one that cannot be written, or one that is not allowed: nobody would get
- * the answer.
+ * Where an answer goes. Undefined if there is no address, if it cannot be written, or if it is not allowed: then nobody
+ * would get the answer.
  */
 function replyAddress({ properties }: ConsumeMessage, replyQueues: ReplyQueues): string | undefined {
   const { replyTo, correlationId = '' } = properties as { replyTo?: unknown; correlationId?: string };
@@ -270,7 +277,7 @@ function assertReplyQueue({ replyTo }: { replyTo?: unknown }, replyQueues: Reply
   if (typeof replyTo !== 'string' || replyTo === '' || !isShort(replyTo) || isReplyQueue(replyTo, replyQueues)) return;
   throw new ServiceError(
     'REPLY_TO_NOT_ALLOWED',
-    `Answers are not sent to the queue ${shown(replyTo)}: reply_to is amq.rabbitmq.reply-to, the name of a queue that the broker has named ` +
-      '(amq.gen-…), or one that matches BATCH_RMQ_REPLY_TO',
+    `Answers are not sent to the queue ${shown(replyTo)}: reply_to must be amq.rabbitmq.reply-to, a queue whose name the broker has generated ` +
+      '(amq.gen-…), or a name that matches BATCH_RMQ_REPLY_TO',
   );
 }

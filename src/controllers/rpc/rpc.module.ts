@@ -5,7 +5,7 @@ import { OutcomesModule } from '../../services/outcomes/outcomes.module.js';
 import { RabbitmqModule } from '../../services/rabbitmq/rabbitmq.module.js';
 import { OperationsRpcController } from './operations.rpc.controller.js';
 
-/** The message patterns; `connectRpc` gives them a transport. */
+/** The message patterns. `connectRpc` gives them a transport. */
 @Module({
   imports: [IntakeModule, ExplainModule, OutcomesModule, RabbitmqModule],
   controllers: [OperationsRpcController],

@@ -10,13 +10,14 @@ export interface Identified {
   repeatable: boolean;
 }
 
-/** Of a version and variant that somebody makes: the nil UUID stands for no id. */
+/** A UUID that somebody has generated, by its version and variant. The nil UUID means that there is no id. */
 const MADE_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
 /**
- * Gives operations without an `id` one that is the same whenever their message is delivered again: the intake would make a new
- * one each time, and both operations would take effect. It comes from the AMQP property `message_id`, if that is a UUID; any
- * other text may be a counter that begins anew with its sender, and would make two operations one.
+ * Gives operations without an `id` an id that is the same whenever their message is delivered again. Otherwise intake
+ * would generate a new one each time, and the operation would take effect twice. The id comes from the AMQP property
+ * `message_id`, if that is a UUID. Any other text may be a counter that starts again with its sender, and would make
+ * two operations one.
  */
 export function* identify(packet: RpcPacket, messageId: unknown): Steps<Identified> {
   const source = typeof messageId === 'string' && MADE_UUID.test(messageId) ? messageId.toLowerCase() : undefined;
@@ -26,7 +27,7 @@ export function* identify(packet: RpcPacket, messageId: unknown): Steps<Identifi
     case RPC_PATTERNS.createOperations:
       return yield* identifyMany(packet, source);
     default:
-      // It makes no operation, so there is nothing that could be made twice.
+      // It creates no operation, so nothing could be created twice.
       return { packet, repeatable: true };
   }
 }
@@ -54,7 +55,7 @@ function lacksId(operation: unknown): operation is Record<string, unknown> {
   return isObject(operation) && operation.id === undefined;
 }
 
-/** What is none is refused by the intake, in its own words. */
+/** Intake refuses a value that is not an object, in its own words. */
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof ExactJson);
 }

@@ -1,35 +1,39 @@
 import { Logger } from '@nestjs/common';
 
-/** Begun so often, the second time with nothing else under way, and both times the process ended: it is not tried a third time. */
+/**
+ * The maximum number of attempts. The second one is made with nothing else in progress. If the process ends both times,
+ * there is no third attempt.
+ */
 const MOST_ATTEMPTS = 2;
-/** The record of so many costs as much as that of one. */
+/** Recording this many costs as much as recording one. */
 const AT_ONCE = 50;
 
-/** Where attempts are recorded: it has to outlive the process. */
+/** Where attempts are recorded. The record has to survive the process. */
 export interface AttemptLog {
-  /** How often each was begun without an end that is known. */
+  /** How often handling of each began without a known end. */
   count(fingerprints: readonly string[]): Promise<ReadonlyMap<string, number>>;
   begin(fingerprints: readonly string[]): Promise<void>;
   conclude(fingerprints: readonly string[]): Promise<void>;
 }
 
 /**
- * The messages of a channel that were delivered before. One of them may be what ended the process that had it, so each is recorded
- * before it is begun again: at first many together, then, what was begun without an end that is known, alone. It promises that a
- * message that ends its process is found in its fourth delivery, and that no other is taken for it.
+ * The messages of a channel that were delivered before. One of them may have ended its process, so each is recorded
+ * before it is begun again: at first many together, and then those that were begun without a known end alone. It
+ * promises that a message that ends its process is found in its fourth delivery, and that no other message is taken for
+ * it.
  */
 export class Suspects {
   private readonly logger = new Logger('RPC');
   private begun: readonly string[] = [];
-  /** Their attempts have ended, which could not be recorded yet. */
+  /** Attempts that have ended, but for which this could not be recorded yet. */
   private ended: readonly string[] = [];
 
   constructor(private readonly log: AttemptLog) {}
 
   /**
-   * @param fingerprints of those that come next, in their order
-   * @returns how many of them may be begun now; 0: the first may not be begun any more
-   * @throws what the database throws; none may be begun then
+   * @param fingerprints of the next messages, in their order
+   * @returns how many of them may be begun now; 0: the first one may not be begun any more
+   * @throws any error of the database; then none may be begun
    */
   async begin(fingerprints: readonly string[]): Promise<number> {
     if (this.ended.length > 0) {
@@ -45,14 +49,14 @@ export class Suspects {
     return count;
   }
 
-  /** Those that were begun last have come to an end. */
+  /** Call it when the messages that were begun last have ended. */
   async conclude(): Promise<void> {
     const begun = this.begun;
     this.begun = [];
     await this.forget(begun);
   }
 
-  /** A record that is left behind makes its message one that is begun alone, if it ever comes again. */
+  /** If a record is left behind, its message is begun alone if it ever comes again. */
   async forget(fingerprints: readonly string[]): Promise<void> {
     await this.log.conclude(fingerprints).catch((error: unknown) => {
       this.ended = [...this.ended, ...fingerprints];
@@ -62,8 +66,8 @@ export class Suspects {
 }
 
 /**
- * How many of the messages that come next may be begun together, by how often each was begun without an end that is known. 0: the
- * first may not be begun any more.
+ * How many of the next messages may be begun together, by how often each was begun without a known end. 0: the first
+ * one may not be begun any more.
  */
 export function chooseSuspects(attempts: readonly number[]): number {
   const [first = 0] = attempts;

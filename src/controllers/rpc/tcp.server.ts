@@ -22,27 +22,30 @@ import { withinBudget } from './within-budget.js';
 
 export type TcpServerSettings = Pick<Settings, 'rpcTcp' | 'intake' | 'access' | 'shutdownTimeoutMs'>;
 
-/** A peer that does not take its last answers is not waited for longer. */
+/** It waits no longer than this for a peer that does not read its last answers. */
 const FLUSH_TIMEOUT_MS = 1000;
 
-/** A calling process needs one. */
+/** A calling process needs one connection. */
 export const MAX_CONNECTIONS = 1000;
 /** So that one machine cannot keep the others out. */
 export const MAX_CONNECTIONS_PER_ADDRESS = 250;
 
-/** While a key is looked up, the request counts for all whose keys are: they cannot keep out those that are known. */
+/**
+ * While a key is looked up, the request counts for all such callers together. So they cannot keep out callers whose
+ * keys are known.
+ */
 const UNIDENTIFIED = Symbol('callers whose keys are looked up');
 
 /**
- * NestJS' TCP server with the answers of the RabbitMQ one, for use without a broker. It promises that every readable request
- * is answered, that what one connection sends harms no other, that callers without a valid key take neither room nor log from
- * the others, and that stopping answers what was begun before sockets close. An event that is refused can only be logged: TCP has no
- * queue to keep it in.
+ * NestJS' TCP server with the answers of the RabbitMQ one, for use without a broker. It promises that every readable
+ * request is answered, and that stopping answers what was begun before sockets close. What one connection sends does
+ * not harm others, and callers without a valid key take neither room nor log lines from others. A refused event can
+ * only be logged, because TCP has no queue to keep it in.
  */
 export class TcpServer extends ServerTCP {
   private readonly inFlight = new InFlight();
   private readonly strangers = new SparseLog(this.logger);
-  /** Connections on which a request was let in. */
+  /** Connections on which a request was accepted. */
   private readonly proven = new WeakSet<FramedSocket>();
   private closing = false;
   private closed: Promise<void> | undefined;
@@ -76,12 +79,12 @@ export class TcpServer extends ServerTCP {
       this.count(error);
     });
     framed.endWhenSilent(this.patience, () =>
-      this.strangers.log({ message: 'A connection was closed: its caller said nothing' }),
+      this.strangers.log({ message: 'A connection was closed: its caller sent nothing' }),
     );
     return framed;
   }
 
-  /** A caller that is gone before its answer is no failure of ours, though NestJS logs it as one. */
+  /** If a caller leaves before its answer, that is not a failure of the service, although NestJS logs it as one. */
   protected override handleError(error: string | Error): void {
     if (error instanceof InvalidTcpDataReceptionException) this.logger.debug?.('A connection of a caller broke');
     else this.logger.error(error);
@@ -114,7 +117,7 @@ export class TcpServer extends ServerTCP {
     });
   }
 
-  /** @throws ServiceError for a caller without a valid key, before its request takes any room of the others */
+  /** @throws ServiceError for a caller without a valid key, before its request takes any room from others */
   private async identify(socket: FramedSocket, context: KeyedTcpContext, bytes: number): Promise<void> {
     const release = this.settings.access.required ? this.budget.take(bytes, UNIDENTIFIED) : undefined;
     try {
@@ -125,7 +128,7 @@ export class TcpServer extends ServerTCP {
     this.proven.add(socket);
   }
 
-  /** What a refusal says may quote the caller's values, so the log has the code only. */
+  /** The text of a refusal may quote the caller's values, so the log has only the code. */
   private report(refused: IServiceError, { id }: SizedPacket, context: KeyedTcpContext): void {
     const { code } = refused;
     this.count(refused);
@@ -154,7 +157,7 @@ export class TcpServer extends ServerTCP {
     super.close();
   }
 
-  /** `super.close()` cuts sockets, and with them answers that are not sent yet. */
+  /** `super.close()` cuts sockets, and so loses answers that are not sent yet. */
   private async flushSockets(): Promise<void> {
     const ended = [...this.openSockets].map(async (socket) => {
       if (socket.destroyed) return;
@@ -170,7 +173,7 @@ function reply(socket: FramedSocket, id: unknown, answer: RpcAnswer): void {
   try {
     socket.sendMessage({ ...answer, id });
   } catch (error) {
-    // An answer that cannot be written as JSON; nothing of it was sent.
+    // An answer that cannot be written as JSON. Nothing of it was sent.
     socket.sendMessage({ ...refusal(error), id });
   }
 }

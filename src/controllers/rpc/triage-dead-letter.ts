@@ -1,13 +1,13 @@
 import type { MessageProperties } from 'amqplib';
 import type { ParkingReason } from '../../services/rabbitmq/parked-message.js';
 
-/** What happens to a dead letter: nobody needs it any more, or it waits for people. */
+/** What happens to a dead letter: nobody needs it any more, or it waits for a person's decision. */
 export type Triage = { kind: 'drop' } | { kind: 'park'; why: ParkingReason };
 
 /** By the reason that the broker gives. */
 const REASONS: ReadonlyMap<string, ParkingReason> = new Map([
   ['expired', { code: 'EXPIRED', reason: 'An event was not delivered before its expiration, or that of a policy' }],
-  ['rejected', { code: 'REJECTED', reason: 'The service refused it and could not park it itself; why, its log says' }],
+  ['rejected', { code: 'REJECTED', reason: 'The service refused it and could not park it itself; its log says why' }],
   [
     'delivery_limit',
     { code: 'DELIVERY_LIMIT', reason: 'It came back to the queue as often as the delivery limit allows' },
@@ -16,12 +16,12 @@ const REASONS: ReadonlyMap<string, ParkingReason> = new Map([
 ]);
 const UNKNOWN: ParkingReason = {
   code: 'DEAD_LETTERED',
-  reason: 'It came into the queue of the dead letters another way',
+  reason: 'It came into the queue of the dead letters in another way',
 };
 
 /**
- * Decides by what the broker wrote into `x-death` why it took the message out of `queue`. A request that expired there was sent
- * with the time that its caller waits: the caller has given up, and repeats it if it needs it.
+ * Decides by `x-death`, in which the broker wrote why it took the message out of `queue`. A request that expired there
+ * was sent with the time for which its caller waits: the caller has given up, and repeats it if necessary.
  */
 export function triageDeadLetter(queue: string, { headers, replyTo }: MessageProperties): Triage {
   const reason = lastDeathIn(queue, headers?.['x-death']);
@@ -29,7 +29,7 @@ export function triageDeadLetter(queue: string, { headers, replyTo }: MessagePro
   return { kind: 'park', why: REASONS.get(reason ?? '') ?? UNKNOWN };
 }
 
-/** The broker puts the latest first. A header of this name may also have been written by anybody. */
+/** The broker puts the latest entry first. Anybody may have written a header of this name. */
 function lastDeathIn(queue: string, deaths: unknown): string | undefined {
   if (!Array.isArray(deaths)) return undefined;
   for (const death of deaths as unknown[]) {
@@ -42,7 +42,7 @@ function lastDeathIn(queue: string, deaths: unknown): string | undefined {
 const FIRST_DELAY_MS = 250;
 const LAST_DELAY_MS = 15_000;
 
-/** Milliseconds before a dead letter that could not be parked is tried again, by how often it failed. */
+/** Milliseconds before a dead letter that could not be parked is tried again, by the number of failures. */
 export function parkingRetryMs(failures: number): number {
   return Math.min(LAST_DELAY_MS, FIRST_DELAY_MS * 2 ** (failures - 1));
 }

@@ -1,4 +1,4 @@
-/** On a closed channel amqplib throws; what is left to do there the broker has done. */
+/** On a closed channel amqplib throws. The broker has then done the rest itself. */
 export function whileOpen(work: () => void): void {
   try {
     work();

@@ -14,7 +14,7 @@ import { hashOf, openHash, sealingKey, type SealedHash, type SealingKey } from '
 import { describeUnreadable } from './unreadable-keys.js';
 
 const MAX_REMEMBERED = 10_000;
-/** Compared with the hash of a key that is unknown, which no hash equals but by a chance of 2^-256. */
+/** Compared with the hash of an unknown key. A real hash equals it only with a probability of 2^-256. */
 const NOBODY = Buffer.alloc(32);
 
 interface CredentialRow extends Omit<Credential, 'access' | 'secretHash'>, SealedHash {
@@ -24,14 +24,15 @@ interface CredentialRow extends Omit<Credential, 'access' | 'secretHash'>, Seale
 }
 
 /**
- * Tells from its API key what a caller may do. It promises that a key counts only while it is stored, not revoked and not expired
- * (a revocation within `REVOCATION_DELAY_MS`), and that neither time nor words tell an unknown key from a wrong secret. Who has
- * none is limited by address. Where settings require no keys, nobody is asked for one.
+ * Decides by the API key what a caller may do. It promises that a key is valid only while it is stored, not revoked and
+ * not expired (a revocation takes effect within `REVOCATION_DELAY_MS`). It promises that neither the time nor the text
+ * of an answer shows whether a key is unknown or its secret is wrong. Callers without a key are limited by address.
+ * Where settings require no keys, no caller needs one.
  */
 @Injectable()
 export class AccessService implements OnApplicationBootstrap {
   private readonly logger = new Logger(AccessService.name);
-  /** Both are valid while the secret is changed. */
+  /** Both are valid while the secret is being changed. */
   private readonly sealingKeys: readonly SealingKey[];
   private readonly credentials = new CredentialCache({
     load: (ids) => this.load(ids),
@@ -50,7 +51,7 @@ export class AccessService implements OnApplicationBootstrap {
     this.sealingKeys = [secret, previousSecret].filter((given) => given !== undefined).map(sealingKey);
   }
 
-  /** Tells of keys that nobody could be let in with, rather than that each of their owners asks why. */
+  /** Warns at boot of keys that cannot be used, so that their owners need not report it. */
   async onApplicationBootstrap(): Promise<void> {
     if (!this.settings.access.required) return;
     const versions = this.sealingKeys.map(({ version }) => version);
@@ -60,42 +61,43 @@ export class AccessService implements OnApplicationBootstrap {
 
   /**
    * @param given the key as the caller sent it; undefined: none
-   * @param address where the caller is
-   * @throws ServiceError API_KEY_REQUIRED, INVALID_API_KEY; RATE_LIMITED instead, when the address has had too many of both; what
-   * the database throws when it cannot be asked
+   * @param address the caller's address
+   * @throws ServiceError API_KEY_REQUIRED, INVALID_API_KEY; RATE_LIMITED instead, when the address has had too many of
+   * both; any error of the database when it cannot be asked
    */
   async identify(given: unknown, address: string): Promise<Access> {
     try {
       return await this.authenticate(given);
     } catch (error) {
-      // A key is looked at even beyond the limit: behind a proxy, callers with a key have the address of those without one.
+      // The key is checked even beyond the limit: behind a proxy, callers with a key have the same address as callers
+      // without.
       const waitMs = error instanceof ServiceError ? this.refusals.count(address) : undefined;
       if (waitMs === undefined) throw error;
       throw addressLimited(address, waitMs, this.settings.access);
     }
   }
 
-  /** `identify`, where nobody counts. */
+  /** Like `identify`, without counting refusals. */
   async authenticate(given: unknown): Promise<Access> {
     if (!this.settings.access.required) return FULL_ACCESS;
-    // Without one no key could be checked; the settings refuse it.
+    // Without a sealing key no API key could be checked. The settings refuse this.
     if (this.sealingKeys.length === 0)
       throw new Error('API keys are required, but API_KEY_ENCRYPTION_SECRET is not set');
     if (given === undefined) {
       throw new ServiceError(
         'API_KEY_REQUIRED',
-        'An API key is needed: in the header Authorization (Bearer) or X-API-Key over REST, in the field apiKey over TCP',
+        'An API key is required: send it in the header Authorization (Bearer) or X-API-Key over REST, in the field apiKey over TCP',
       );
     }
     const key = typeof given === 'string' ? parseApiKey(given) : undefined;
-    if (key === undefined) throw invalid('The API key does not have the form bsk_<id>_<secret>');
+    if (key === undefined) throw invalid('The API key must have the form bsk_<id>_<secret>');
     return this.verify(key);
   }
 
   /**
-   * Who may write to the queue may do everything.
+   * A caller that may write to the queue may do everything.
    *
-   * @param user of the broker, which has checked it; undefined: the message does not tell
+   * @param user the broker's user, which the broker has checked; undefined: the message does not name it
    * @throws ServiceError USER_ID_REQUIRED
    */
   ofBrokerUser(user: string | undefined): Access {
@@ -103,7 +105,7 @@ export class AccessService implements OnApplicationBootstrap {
     if (this.settings.rabbitmq?.requireUserId !== true) return FULL_ACCESS;
     throw new ServiceError(
       'USER_ID_REQUIRED',
-      'The message has no user_id, and BATCH_RMQ_REQUIRE_USER_ID=true asks for it: set the property to the user of your connection',
+      'The message has no user_id, but BATCH_RMQ_REQUIRE_USER_ID=true requires it: set the property user_id to the user of your connection',
     );
   }
 
@@ -123,7 +125,7 @@ export class AccessService implements OnApplicationBootstrap {
     const { rows } = await this.database.query<CredentialRow>(selectCredentials(ids));
     return rows.map(({ scopes, targets, sources, version, box, ...credential }) => ({
       ...credential,
-      // Of one that cannot be opened nobody knows the secret.
+      // If the box cannot be opened, the secret is unknown and no key matches.
       secretHash: openHash(this.sealingKeys, credential.id, { version, box }) ?? NOBODY,
       access: {
         keyId: credential.id,
@@ -140,8 +142,8 @@ function addressLimited(address: string, waitMs: number, access: Settings['acces
   const seconds = Math.max(1, Math.ceil(waitMs / 1000));
   return new ServiceError(
     'RATE_LIMITED',
-    `${address} has made ${limit} requests without a valid API key within ${windowMs} ms, as many as BATCH_KEYLESS_RATE_LIMIT ` +
-      `allows; send a valid key, or send it again in ${seconds} s`,
+    `${address} has made ${limit} requests without a valid API key within ${windowMs} ms; BATCH_KEYLESS_RATE_LIMIT allows ` +
+      `no more. Send a valid key, or send the request again in ${seconds} s`,
     { limit, windowMs, retryAfterMs: seconds * 1000 },
   );
 }

@@ -2,29 +2,35 @@ import type { TargetList } from '../catalog/target-list.js';
 import { parseTargetName } from '../catalog/target-name.js';
 import { ServiceError } from '../errors/service-error.js';
 
-/** `read`: look at operations and the service; `write`: create, cancel and retry operations; `admin`: everything. */
+/**
+ * `read`: see operations and the state of the service; `write`: create, cancel and retry operations; `admin`:
+ * everything.
+ */
 export const SCOPES = ['read', 'write', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** What a caller may do. */
 export interface Access {
-  /** Undefined: a caller who needs no key. */
+  /** Undefined for a caller that needs no key. */
   keyId: string | undefined;
   scopes: readonly Scope[];
-  /** Of the broker, which has checked it; undefined: the caller did not come that way, or did not tell it. */
+  /**
+   * The broker's user, which the broker has checked. Undefined: the caller did not come through the broker, or did not
+   * name it.
+   */
   user?: string;
-  /** The tables that the caller is limited to; undefined: all that the service allows. */
+  /** The tables to which the caller is limited. Undefined: all that the service allows. */
   targets: TargetList | undefined;
-  /** In whose name the caller may hand over operations; undefined: in any. */
+  /** The sources for which the caller may send operations. Undefined: any source. */
   sources: readonly string[] | undefined;
 }
 
-/** Of a caller where no keys are required. */
+/** The access of a caller where no keys are required. */
 export const FULL_ACCESS: Access = { keyId: undefined, scopes: ['admin'], targets: undefined, sources: undefined };
 
 /**
- * The caller as what he does keeps him (`created_by`, the audit): `key:<id>`, or `user:<name>` of the broker; undefined when nothing is
- * known of him.
+ * The caller as it is stored with its actions (`created_by`, the audit): `key:<id>`, or `user:<name>` for a user of the
+ * broker. Undefined when nothing is known of the caller.
  */
 export function callerName({ keyId, user }: Access): string | undefined {
   if (keyId !== undefined) return `key:${keyId}`;
@@ -34,7 +40,10 @@ export function callerName({ keyId, user }: Access): string | undefined {
 /** What a request needs. */
 export interface Requirement {
   scope: Scope;
-  /** It tells of, or acts on, the tables of everybody: not for a key that is limited to some. */
+  /**
+   * The request shows or changes the tables of all callers, so it is not allowed for a key that is limited to some
+   * tables.
+   */
   everyTarget: boolean;
 }
 
@@ -50,7 +59,7 @@ export function assertMeets({ scopes, targets }: Access, { scope, everyTarget }:
   }
 }
 
-/** @param target as a caller writes it, or a `Table.id`. What is no name belongs to nobody who is limited. */
+/** @param target as a caller writes it, or a `Table.id`. A limited caller cannot reach a text that is no name. */
 export function reaches({ targets }: Access, target: string): boolean {
   if (targets === undefined) return true;
   const name = parseTargetName(target);

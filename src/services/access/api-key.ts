@@ -2,17 +2,17 @@ import { randomBytes } from 'node:crypto';
 
 const FORM = /^bsk_([\w-]{16})_([\w-]{43})$/;
 
-/** An API key in its two parts; written `bsk_<id>_<secret>`. */
+/** An API key in its two parts. Its text is `bsk_<id>_<secret>`. */
 export interface ApiKey {
   /** Public, 16 characters. */
   id: string;
-  /** 32 random bytes, base64url. */
+  /** 32 random bytes in base64url. */
   secret: string;
 }
 
-/** From the system's random numbers. */
+/** Made from the system's random numbers. */
 export function generateApiKey(): ApiKey {
-  // Hexadecimal: it never begins with a dash, which a command line takes for an option.
+  // Hexadecimal, because it never begins with a dash, which a command line would take for an option.
   return { id: randomBytes(8).toString('hex'), secret: randomBytes(32).toString('base64url') };
 }
 
@@ -20,7 +20,7 @@ export function formatApiKey({ id, secret }: ApiKey): string {
   return `bsk_${id}_${secret}`;
 }
 
-/** @returns undefined when the text is no key */
+/** @returns undefined when the text is no API key */
 export function parseApiKey(text: string): ApiKey | undefined {
   const [, id, secret] = FORM.exec(text) ?? [];
   return id === undefined || secret === undefined ? undefined : { id, secret };

@@ -7,11 +7,11 @@ import { hashOf, openHash, sealHash, type SealedHash, type SealingKey } from './
 export interface ApiKeyRequest {
   name: string;
   scopes: readonly Scope[];
-  /** Written as in `BATCH_ALLOWED_TARGETS`; undefined: all that the service allows. */
+  /** Written as in `BATCH_ALLOWED_TARGETS`. Undefined: all that the service allows. */
   targets: readonly string[] | undefined;
-  /** In whose name operations may be handed over; undefined: in any. */
+  /** The sources for which operations may be sent. Undefined: any source. */
   sources: readonly string[] | undefined;
-  /** Undefined: never. */
+  /** Undefined: it never expires. */
   expiresInDays: number | undefined;
 }
 
@@ -25,20 +25,20 @@ export interface ApiKeyDescription {
   createdAt: Date;
   expiresAt: Date | null;
   revokedAt: Date | null;
-  /** Which secret of the service it is encrypted with, see `sealingKey`. */
+  /** The service's secret that it is encrypted with, see `sealingKey`. */
   secretVersion: string;
 }
 
 export interface Rotation {
-  /** Ids of the keys that are encrypted with the current secret now, and were not before. */
+  /** Ids of the keys that are now encrypted with the current secret, and were not before. */
   rotated: string[];
-  /** Ids of those that are encrypted with none of the secrets, and are not revoked. */
+  /** Ids of the keys that none of the secrets can decrypt, and that are not revoked. */
   unknown: string[];
 }
 
 /**
- * Makes, lists and revokes the keys of callers, and encrypts them anew. A key's secret is known to its owner only: what is stored is
- * its hash, encrypted.
+ * Creates, lists and revokes the API keys of callers, and encrypts them with a new secret. Only its owner knows the
+ * secret of a key: the service stores its hash, encrypted.
  */
 export class ApiKeysService {
   /** @param actor who does it, see `callerName` */
@@ -47,7 +47,7 @@ export class ApiKeysService {
     private readonly actor: string,
   ) {}
 
-  /** @returns the key's text, which nobody can tell again */
+  /** @returns the key's text, which cannot be shown again */
   async create(
     { name, scopes, targets, sources, expiresInDays }: ApiKeyRequest,
     sealingKey: SealingKey,
@@ -72,12 +72,12 @@ export class ApiKeysService {
     return (await this.database.query<ApiKeyDescription>(selectApiKeys())).rows;
   }
 
-  /** @returns undefined when there is no such key; `already`: it was revoked before */
+  /** @returns undefined when there is no such key; `already`: it had been revoked before */
   async revoke(id: string): Promise<{ name: string; already: boolean } | undefined> {
     return (await this.database.query<{ name: string; already: boolean }>(revokeApiKey(id, this.actor))).rows[0];
   }
 
-  /** Encrypts with the first of the keys, in one statement, what is encrypted with another of them. Repeatable. */
+  /** Encrypts with the first of the keys what is encrypted with another of them, in one statement. May be repeated. */
   async rotate(keys: readonly [SealingKey, ...SealingKey[]]): Promise<Rotation> {
     const [current] = keys;
     const { rows } = await this.database.query<SealedRow>(selectSealedOtherwise(current.version));

@@ -9,7 +9,7 @@ export interface NewApiKey {
   targets: readonly string[] | null;
   sources: readonly string[] | null;
   expiresInDays: number | null;
-  /** Who makes it, see `callerName`. */
+  /** Who creates it, see `callerName`. */
   actor: string;
 }
 
@@ -42,7 +42,7 @@ export function selectApiKeys(): SqlStatement {
   };
 }
 
-/** Answers one row where there is such a key; `already`: it was revoked before. */
+/** Returns one row if there is such a key. `already`: it had been revoked before. */
 export function revokeApiKey(id: string, actor: string): SqlStatement {
   return {
     text: `
@@ -61,7 +61,7 @@ export function revokeApiKey(id: string, actor: string): SqlStatement {
   };
 }
 
-/** What is needed to let the callers with these keys in. */
+/** The data that is needed to check these keys. */
 export function selectCredentials(ids: readonly string[]): SqlStatement {
   return {
     name: 'batch.select_credentials',
@@ -74,7 +74,7 @@ export function selectCredentials(ids: readonly string[]): SqlStatement {
   };
 }
 
-/** Every key that is not encrypted with this version, revoked ones too. */
+/** Every key that is not encrypted with this version, also revoked keys. */
 export function selectSealedOtherwise(version: string): SqlStatement {
   return {
     text: `
@@ -84,7 +84,10 @@ export function selectSealedOtherwise(version: string): SqlStatement {
   };
 }
 
-/** Only where what is stored is still what was opened: another `rotate` may have been quicker. Answers the ids. */
+/**
+ * Replaces only where the stored value is still the one that was opened: another `rotate` may have been faster. Returns
+ * the ids.
+ */
 export function replaceSealed(
   keys: readonly { id: string; before: SealedHash; after: SealedHash }[],
   actor: string,
@@ -112,7 +115,7 @@ export function replaceSealed(
   };
 }
 
-/** The keys that would let somebody in but for the secret that they are encrypted with, which is none of these. */
+/** The keys that would be valid if one of these secrets could decrypt them. */
 export function selectUnreadable(versions: readonly string[]): SqlStatement {
   return {
     text: `

@@ -1,6 +1,6 @@
 import type { Access } from './access.js';
 
-/** What is stored of a key. */
+/** What is stored of an API key. */
 export interface Credential {
   id: string;
   secretHash: Buffer;
@@ -10,11 +10,11 @@ export interface Credential {
 }
 
 export interface CredentialCacheOptions {
-  /** The credentials among these ids that there are. */
+  /** Returns the credentials that exist among these ids. */
   load: (ids: readonly string[]) => Promise<readonly Credential[]>;
-  /** How long what was read counts, ids that are unknown too. */
+  /** How long a credential that was read is used. The same holds for unknown ids. */
   ttlMs: number;
-  /** Entries at most, of credentials and of ids that are unknown, each; the oldest goes. */
+  /** The maximum number of credentials, and of unknown ids. Beyond it the oldest entry is removed. */
   limit: number;
   /** Milliseconds of a clock that never goes back. */
   now?: () => number;
@@ -26,8 +26,9 @@ interface Entry {
 }
 
 /**
- * Credentials as they were a moment ago. It promises one query at a time for all who ask meanwhile, so that callers with made-up
- * keys take no more than one connection from the others, a bounded memory, and no place of a credential that is remembered.
+ * Remembers credentials for a short time. It promises one query at a time for all callers that ask meanwhile, so
+ * callers with made-up keys use at most one connection. It promises bounded memory, and that unknown ids do not push
+ * out remembered credentials.
  */
 export class CredentialCache {
   private readonly known = new Map<string, Entry>();
@@ -45,7 +46,7 @@ export class CredentialCache {
     return this.known.size + this.unknown.size;
   }
 
-  /** @throws what `load` throws */
+  /** @throws any error that `load` throws */
   async find(id: string): Promise<Credential | undefined> {
     const entry = this.known.get(id) ?? this.unknown.get(id);
     if (entry !== undefined && entry.until > this.now()) return entry.credential;
@@ -55,7 +56,7 @@ export class CredentialCache {
   }
 
   private async loadNext(): Promise<Map<string, Credential>> {
-    // Its failure is told to those who asked for it.
+    // Callers that waited for this query get its failure.
     await this.running.catch(() => undefined);
     const ids = [...this.asked];
     this.asked = new Set();
@@ -66,7 +67,7 @@ export class CredentialCache {
   }
 
   private async load(ids: readonly string[]): Promise<Map<string, Credential>> {
-    // From before the query: a revocation that it does not see yet is seen in time.
+    // Counted from before the query, so that a revocation that the query did not see yet is seen in time.
     const until = this.now() + this.options.ttlMs;
     const found = new Map((await this.options.load(ids)).map((credential) => [credential.id, credential]));
     for (const id of ids) this.remember(id, { credential: found.get(id), until });

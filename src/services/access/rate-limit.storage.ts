@@ -9,15 +9,16 @@ import { redisReason } from '../tls/tls-refusal.js';
 
 type CountedRequest = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 
-/** A request waits no longer for Redis than this; then the process counts by itself. */
+/** A request waits this long for Redis. Then the process counts by itself. */
 const REDIS_ANSWER_MS = 200;
-/** A connection that is silent is given up: from then on nobody waits for it. */
+/** A connection that is silent for this time is given up. From then on no request waits for it. */
 const REDIS_SILENCE_MS = 1000;
 const MAX_RECONNECT_DELAY_MS = 2000;
 
 /**
- * Counts the requests of each API key: in Redis where there is Redis, for all processes together, else in this process. It promises
- * that Redis being away refuses and delays nobody: meanwhile each process counts by itself. What a limit is for is the guard's.
+ * Counts the requests of each API key: in Redis for all processes together, or without Redis in this process. It
+ * promises that a failing Redis neither refuses nor delays a request: meanwhile each process counts by itself. The
+ * guard decides what the counts mean.
  */
 @Injectable()
 export class RateLimitStorage implements ThrottlerStorage, OnApplicationShutdown {
@@ -31,7 +32,7 @@ export class RateLimitStorage implements ThrottlerStorage, OnApplicationShutdown
     const limits = { points: rateLimit, duration: Math.ceil(rateLimitWindowMs / 1000) };
     const memory = new RateLimiterMemory(limits);
     const { redis } = settings;
-    // Without a limit nothing is counted, so there is nothing to share.
+    // Without a limit nothing is counted, so nothing has to be shared.
     if (redis === undefined || !required || rateLimit === 0) {
       this.limiter = memory;
       return;
@@ -46,7 +47,7 @@ export class RateLimitStorage implements ThrottlerStorage, OnApplicationShutdown
     });
   }
 
-  /** Counts one request. The limit and the window are those of the settings; times are whole seconds. */
+  /** Counts one request. Limit and window come from the settings. Times are whole seconds. */
   async increment(key: string): Promise<CountedRequest> {
     const { counted, isBlocked } = await this.consume(key);
     const seconds = Math.max(1, Math.ceil(counted.msBeforeNext / 1000));
@@ -98,14 +99,14 @@ export class RateLimitStorage implements ThrottlerStorage, OnApplicationShutdown
     this.outage = true;
     const { url = '' } = this.settings.redis ?? {};
     this.logger.warn(
-      `Redis at ${redactUrl(url)} is out of reach (${redisReason(error, url)}): ` +
-        'each process limits the requests of an API key by itself until it is back',
+      `Redis at ${redactUrl(url)} is out of reach (${redisReason(error, url)}). ` +
+        'Until it is back, each process limits the requests of an API key by itself',
     );
   }
 
   private reportRecovery(): void {
     if (!this.outage) return;
     this.outage = false;
-    this.logger.log('Redis is back: the requests of an API key are limited over all processes again');
+    this.logger.log('Redis is back: the requests of an API key are limited for all processes together again');
   }
 }

@@ -1,11 +1,11 @@
 import { isIP } from 'node:net';
 
-/** More are counted together: memory stays bounded, whatever addresses there are. */
+/** Beyond this number, addresses are counted together, so that memory stays bounded. */
 const MOST_ADDRESSES = 10_000;
 const THE_OTHERS = '';
 
 export interface RefusalLimits {
-  /** Refusals that an address may have in each window; 0: any number. */
+  /** Refusals that an address may have in each window. 0: no limit. */
   limit: number;
   windowMs: number;
   /** Milliseconds of a clock that never goes back. */
@@ -13,8 +13,9 @@ export interface RefusalLimits {
 }
 
 /**
- * Counts, by the address of the caller, the requests that were refused because they came without a valid API key. It promises a bounded
- * memory, and that a request with a valid key is never counted: such a caller may share its address (a proxy's) with anybody.
+ * Counts, for each caller's address, the requests that were refused because they had no valid API key. It promises
+ * bounded memory, and that a request with a valid key is never counted: such a caller may share its address (a proxy's)
+ * with others.
  */
 export class RefusalsByAddress {
   private readonly counts = new Map<string, number>();
@@ -25,7 +26,9 @@ export class RefusalsByAddress {
     this.now = limits.now ?? (() => performance.now());
   }
 
-  /** @returns how many milliseconds the address has to wait, when this refusal is beyond its limit; else undefined */
+  /**
+   * @returns how many milliseconds the address has to wait when this refusal is beyond its limit; undefined otherwise
+   */
   count(address: string): number | undefined {
     const { limit, windowMs } = this.limits;
     if (limit === 0) return undefined;
@@ -45,7 +48,10 @@ export class RefusalsByAddress {
 const MAPPED_IPV4 = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i;
 const GROUPS = 8;
 
-/** What counts as one address: an IPv4 address, or a network of 64 bits, since that is what a caller with IPv6 has. */
+/**
+ * The unit that is counted: an IPv4 address, or a network of 64 bits, because a caller with IPv6 usually has such a
+ * network.
+ */
 function networkOf(address: string): string {
   const [, mapped] = MAPPED_IPV4.exec(address) ?? [];
   if (mapped !== undefined) return mapped;

@@ -1,2 +1,2 @@
-/** How long a key that is revoked may still be used; a busy caller costs one query in that time. */
+/** How long a revoked key may still be used. A busy caller costs one query in this time. */
 export const REVOCATION_DELAY_MS = 3000;

@@ -4,14 +4,14 @@ const CIPHER = 'aes-256-gcm';
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** What hashes are encrypted with: made from a secret of the service. */
+/** The key that encrypts hashes. It is derived from a secret of the service. */
 export interface SealingKey {
-  /** Tells which secret it was, and nothing about it: 16 hexadecimal digits. */
+  /** Identifies the secret and reveals nothing about it: 16 hexadecimal digits. */
   version: string;
   key: Buffer;
 }
 
-/** The hash of a key's secret as it is stored: of no use without the secret of the service. */
+/** The hash of a key's secret as it is stored. It is useless without the secret of the service. */
 export interface SealedHash {
   version: string;
   box: Buffer;
@@ -21,19 +21,19 @@ export function sealingKey(secret: string): SealingKey {
   return { version: derive(secret, 'version', 8).toString('hex'), key: derive(secret, 'encryption', 32) };
 }
 
-/** Of a secret that is random in itself, so a slow hash would add nothing. */
+/** The secret is random, so a slow hash would not make it safer. */
 export function hashOf(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
 }
 
-/** @param id of the API key: in the row of another one the hash cannot be opened */
+/** @param id the id of the API key; in the row of another key the hash cannot be opened */
 export function sealHash({ version, key }: SealingKey, id: string, hash: Buffer): SealedHash {
   const iv = randomBytes(IV_BYTES);
   const cipher = createCipheriv(CIPHER, key, iv, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(id));
   return { version, box: Buffer.concat([iv, cipher.update(hash), cipher.final(), cipher.getAuthTag()]) };
 }
 
-/** @returns undefined when it was sealed with none of the keys, or was altered since */
+/** @returns undefined when it was sealed with none of the keys, or was changed since */
 export function openHash(keys: readonly SealingKey[], id: string, { version, box }: SealedHash): Buffer | undefined {
   const sealedWith = keys.find((key) => key.version === version);
   if (sealedWith === undefined || box.length <= IV_BYTES + TAG_BYTES) return undefined;
@@ -44,7 +44,7 @@ export function openHash(keys: readonly SealingKey[], id: string, { version, box
   try {
     return Buffer.concat([decipher.update(box.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()]);
   } catch {
-    // The only thing that it can fail for: what stands there is not what was sealed.
+    // The only possible reason for a failure is that the stored text is not the sealed one.
     return undefined;
   }
 }

@@ -4,15 +4,15 @@ import type { Access } from './access.js';
 
 const SOURCE = /^[A-Za-z0-9_-]{1,100}$/;
 
-/** Whether the text may name the service that an operation comes from. */
+/** Whether the text may name the service from which an operation comes. */
 export function isSource(text: string): boolean {
   return SOURCE.test(text);
 }
 
 /**
- * The source of a caller's operation: the one that it names, or else the only one that the caller has.
+ * The source of a caller's operation: the named one, or else the only source that the caller has.
  *
- * @returns undefined: the operation has none
+ * @returns undefined when the operation has none
  */
 export function sourceFor({ sources }: Access, named: string | undefined): string | undefined | ServiceError {
   if (sources === undefined) return named;

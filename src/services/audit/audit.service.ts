@@ -18,7 +18,7 @@ interface AuditRow {
   details: Record<string, Json>;
 }
 
-/** Tells who did what. Entries are written by those who act, in the transaction of the act: see `insertAudit`. */
+/** Shows who did what. The code that acts writes the entries, in the transaction of the act: see `insertAudit`. */
 @Injectable()
 export class AuditService {
   constructor(private readonly database: DatabaseService) {}

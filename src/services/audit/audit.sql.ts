@@ -3,16 +3,16 @@ import type { Json } from '../../interfaces/json.js';
 import { encodeTexts } from '../database/encode-texts.js';
 import type { SqlStatement } from '../database/sql.js';
 
-/** What is to be kept of an act. */
+/** What is stored of an act. */
 export interface NewAuditEntry {
   act: AuditAct;
-  /** See `callerName`; undefined: nothing is known of the caller. */
+  /** See `callerName`. Undefined: nothing is known of the caller. */
   actor: string | undefined;
   subject: { kind: AuditSubject; id: string };
   details?: Readonly<Record<string, Json>>;
 }
 
-/** To be run in the transaction of the act: neither is without the other. */
+/** Run it in the transaction of the act, so that neither is stored without the other. */
 export function insertAudit(entries: readonly NewAuditEntry[]): SqlStatement {
   const texts = (of: (entry: NewAuditEntry) => string | undefined): string =>
     encodeTexts(entries.map((entry) => of(entry) ?? null));
@@ -34,12 +34,12 @@ export function insertAudit(entries: readonly NewAuditEntry[]): SqlStatement {
   };
 }
 
-/** As `jsonb` takes it. */
+/** In a form that `jsonb` accepts. */
 export function detailsText(details: Readonly<Record<string, Json>>): string {
   return JSON.stringify(details, (_, value: unknown) => (typeof value === 'string' ? storable(value) : value));
 }
 
-/** What was done to an operation, oldest first, as JSON; for a query of `v`, the operation. */
+/** What was done to an operation, oldest first, as JSON. For a query in which `v` is the operation. */
 export const ACTS_OF_OPERATION = `(
           select json_agg(json_build_object('at', a.at, 'act', a.act, 'by', a.actor) order by a.id) from batch.audit a
           where a.subject_kind = 'operation' and a.subject = v.id::text
@@ -58,7 +58,7 @@ export function selectAudit({ act, by, subject, id }: IAuditQuery, cursor: strin
   };
 }
 
-/** PostgreSQL keeps no NUL in a text, and no half of a character in its JSON. */
+/** PostgreSQL accepts no NUL in a text, and no half of a surrogate pair in its JSON. */
 function storable(text: string): string {
   return text.replaceAll('\0', '\ufffd').toWellFormed();
 }

@@ -5,9 +5,15 @@ import { PacedCount } from './paced-count.js';
 import { retryAfterMs } from './retry-after.js';
 import { Tally } from './tally.js';
 
-/** Full, it takes operations again from here on: callers are not let in one by one. */
+/**
+ * When the backlog was full, it takes operations again only below this mark. Otherwise callers would be let in one by
+ * one.
+ */
 const LOW_MARK = 0.95;
-/** Rows of what is scheduled are wider, and only who schedules something waits for their count. */
+/**
+ * Counting scheduled operations takes longer, because their rows are wider. Only callers that schedule something wait
+ * for it.
+ */
 const COUNT_TIMEOUT_MS: Readonly<Record<Backlog, number>> = { pending: 1000, scheduled: 5000 };
 const PARTIES_TIMEOUT_MS = 10_000;
 
@@ -17,7 +23,7 @@ export interface BacklogCount {
   settledPerSecond: number;
 }
 
-/** What each party had, and what this process has stored of it since that count began. */
+/** What each party had, and what this process has stored for it since that count began. */
 interface PartyCount {
   operations: ReadonlyMap<number, number>;
   since: Tally;
@@ -25,19 +31,19 @@ interface PartyCount {
 
 export interface BacklogLimitOptions {
   backlog: Backlog;
-  /** 0: any number. */
+  /** 0: no limit. */
   limit: number;
-  /** What one party may take of it, in percent. */
+  /** The share that one party may take of it, in percent. */
   share: number;
   count: () => Promise<BacklogCount>;
-  /** How many operations of each party wait. */
+  /** Counts how many operations of each party wait. */
   countParties: () => Promise<ReadonlyMap<number, number>>;
   onFailure: (error: unknown) => void;
 }
 
 /**
- * The limit of one backlog, and the shares of it. Parties are counted only while the backlog is so long that one of them may have its
- * share. Between two counts it adds what this process stores.
+ * The limit of one backlog, and the shares in it. Parties are counted only while the backlog is so long that one of
+ * them may have used up its share. Between two counts it adds what this process stores.
  */
 export class BacklogLimit {
   private stored = 0;
@@ -45,7 +51,7 @@ export class BacklogLimit {
   private readonly counts: PacedCount<BacklogCount & { storedBefore: number }>;
   private readonly entering = new Tally();
   private readonly parties: PacedCount<PartyCount>;
-  /** Since the last count of the parties began. */
+  /** What this process has stored since the last count of the parties began. */
   private storedSince = new Tally();
   private full = false;
   private readonly fullParties = new Set<number>();
@@ -69,12 +75,12 @@ export class BacklogLimit {
   conclude({ party, operations }: Demand, stored: number): void {
     this.entering.add(party, -operations);
     this.stored += stored;
-    // While nobody can have its share, nobody asks, and there may be any number of parties.
+    // While no party can have used up its share, parties are not counted, and there may be any number of them.
     if (!this.isCrowded()) return;
     for (const tally of new Set([this.storedSince, this.parties.value?.since])) tally?.add(party, stored);
   }
 
-  /** Waits for the counts that are due and on which a refusal hangs. */
+  /** Waits for the counts that are due, if a refusal depends on them. */
   async refresh(isRefused: () => boolean): Promise<void> {
     if (this.options.limit === 0) return;
     await this.counts.refresh(isRefused);
@@ -82,7 +88,7 @@ export class BacklogLimit {
     else this.forgetParties();
   }
 
-  /** Why the operations are refused; undefined when they are not. */
+  /** Why the operations are refused. Undefined when they are not. */
   refusalOf({ party, owner }: Demand): FullBacklog | undefined {
     const { backlog, limit } = this.options;
     const room = this.room();
@@ -134,7 +140,7 @@ export class BacklogLimit {
     this.storedSince = new Tally();
   }
 
-  /** What is scheduled goes when its time has come, however fast operations are settled. */
+  /** A scheduled operation leaves the backlog when its time has come, however fast operations are settled. */
   private retryAfterMs(excess: number): number {
     const rate = this.options.backlog === 'pending' ? (this.counts.value?.settledPerSecond ?? 0) : 0;
     return retryAfterMs(excess, rate);

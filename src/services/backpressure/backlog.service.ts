@@ -7,14 +7,15 @@ import { countBacklog, countParties, RATE_WINDOW_SECONDS, type BacklogRow, type 
 import { toDemands, type Backlog, type Demand } from './demand.js';
 import { queueFull, type FullBacklog } from './overload-errors.js';
 
-/** Operations on their way in. Call it once, with whether each of them was stored. */
+/** Ends the entry of operations. Call it once, and say for each of them whether it was stored. */
 export type Conclude = (stored: readonly boolean[]) => void;
 
 /**
- * Refuses operations while too many wait, and those of a party that has its share of what may wait. What waits is counted now and then,
- * only while operations come in; between two counts it adds what this process stores. It promises that nobody is refused on an old
- * count, nor where the count is not known, and that whoever comes later does not overtake who awaits a count. Other processes'
- * operations are seen with the next count, and the last request may go beyond a limit by its own operations.
+ * Refuses operations while too many wait, and operations of a party that has used up its share. What waits is counted
+ * at intervals, and only while operations come in. Between two counts it adds what this process stores. It promises
+ * that nobody is refused because of an old or missing count, and that a later caller does not overtake one that waits
+ * for a count. Operations of other processes are seen with the next count. The last request may exceed a limit by its
+ * own operations.
  */
 @Injectable()
 export class BacklogService {
@@ -89,7 +90,7 @@ export class BacklogService {
   }
 
   private warn(backlog: Backlog, error: unknown): void {
-    const message = 'The backlog could not be counted, so nothing is refused by this count';
+    const message = 'The backlog could not be counted, so its limit refuses nothing for now';
     this.logger.warn(`${message} (${backlog}): ${(error as Error).message}`);
   }
 }

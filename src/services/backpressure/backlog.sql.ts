@@ -9,7 +9,7 @@ export interface BacklogRow {
 
 export const RATE_WINDOW_SECONDS = 10;
 
-/** More parties than these have too little each to be refused for it. */
+/** If there are more parties than this, each has too little to be refused for it. */
 const MOST_PARTIES = 1000;
 
 const WAITING = `reason in ('retry', 'behind')`;
@@ -21,9 +21,9 @@ const COUNT_OF: Readonly<Record<Backlog, string>> = {
 };
 
 /**
- * What waits, exactly up to `limit`, beyond which nobody needs to know: counting stops there. The planner's own estimate (`reltuples`)
- * would be free, but is minutes old on a queue that fills in seconds. What is to be tried again, and what waits behind it, counts for
- * what is pending: it was, and will be.
+ * What waits, counted exactly up to `limit`. Larger numbers make no difference, so counting stops there. The planner's
+ * own estimate (`reltuples`) would cost nothing, but it is minutes old, while a queue may fill in seconds. Operations
+ * that wait for another try, and those behind them, count as pending: they were pending and will be again.
  */
 export function countBacklog(backlog: Backlog, limit: number): SqlStatement {
   return {
@@ -46,7 +46,7 @@ const ROWS_OF: Readonly<Record<Backlog, string>> = {
   scheduled: `select party from batch.delayed where reason = 'scheduled'`,
 };
 
-/** Who has most in a backlog. */
+/** The parties with the most operations in a backlog. */
 export function countParties(backlog: Backlog): SqlStatement {
   return {
     name: `batch.count_parties_of_${backlog}`,

@@ -2,7 +2,7 @@ import { Global, Module } from '@nestjs/common';
 import { BacklogService } from './backlog.service.js';
 import { InFlightBudget } from './in-flight-budget.js';
 
-/** What the process takes on at most: one backlog and one budget, for every transport. */
+/** Limits what the process accepts: one backlog and one budget for all transports. */
 @Global()
 @Module({ providers: [BacklogService, InFlightBudget], exports: [BacklogService, InFlightBudget] })
 export class BackpressureModule {}

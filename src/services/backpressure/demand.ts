@@ -1,10 +1,10 @@
 import { partyOf } from './party.js';
 
 export const BACKLOGS = ['pending', 'scheduled'] as const;
-/** What waits to be executed, and what waits for its `runAt`: each has a limit of its own. */
+/** What waits to be executed, and what waits for its `runAt`. Each has its own limit. */
 export type Backlog = (typeof BACKLOGS)[number];
 
-/** Operations of one request that want to wait in the same backlog, for the same party. */
+/** Operations of one request that are to wait in the same backlog, for the same party. */
 export interface Demand {
   backlog: Backlog;
   party: number;
@@ -14,11 +14,11 @@ export interface Demand {
 }
 
 /**
- * Groups the operations of a request by what they ask of the backlog, before anything of them is checked: what has no right form is
- * refused later, whatever it is counted for here. Pure.
+ * Groups the operations of a request by backlog and party, before anything of them is checked. An operation in a wrong
+ * form is refused later, whatever it is counted for here. Pure.
  *
  * @param createdBy see `callerName`
- * @returns the demands, and for each operation the one that it belongs to
+ * @returns the demands, and for each operation the demand to which it belongs
  */
 export function toDemands(
   requests: readonly unknown[],
@@ -57,5 +57,5 @@ function textOf(request: unknown, field: 'source' | 'runAt'): string | undefined
 
 function ownerName(createdBy: string | undefined, source: string | undefined): string {
   if (createdBy !== undefined) return createdBy;
-  return source === undefined ? 'callers of whom nothing is known' : `source ${source}`;
+  return source === undefined ? 'unknown callers' : `source ${source}`;
 }

@@ -3,21 +3,25 @@ import { SETTINGS, type Settings } from '../config/settings.js';
 import { MetricsService } from '../observability/metrics.service.js';
 import { overloaded } from './overload-errors.js';
 
-/** What a request costs besides its body: the smallest are bounded by their number. */
+/** What a request costs besides its body. It limits the number of the smallest requests. */
 const LEAST_BYTES = 2048;
-/** One party has at most this part of the budget: a single caller that sends slowly must not keep out all others. */
+/**
+ * One party has at most this part of the budget, because a single caller that sends slowly must not keep all others
+ * out.
+ */
 const SHARE = 1 / 4;
 
-/** Gives back what was taken. Repeatable: the second call does nothing. */
+/** Gives back what was taken. May be repeated: the second call does nothing. */
 export type Release = () => void;
 
-/** Who takes: the id of an API key, or what several callers of whom nothing is known have in common. */
+/** The party that takes: the id of an API key, or a common symbol for several unknown callers. */
 export type Party = string | symbol;
 
 /**
- * The bytes of request bodies that the process is answering, over every transport. It promises that they stay within the limit,
- * but for what could not be refused and for a single request that is larger than all of it, and that no party has more than a
- * quarter of the limit, or a single request. Who takes has to give back when the request is over, whatever became of it.
+ * The bytes of request bodies that the process is answering, over all transports. It promises that they stay within the
+ * limit, except for what could not be refused and for a single request that is larger than the limit. It promises that
+ * no party has more than a quarter of the limit, or a single request. The caller must give back what it took when the
+ * request is over, whatever its result.
  */
 @Injectable()
 export class InFlightBudget {
@@ -35,15 +39,15 @@ export class InFlightBudget {
   }
 
   /**
-   * @param party undefined: its share is all of it
+   * @param party undefined: its share is the whole budget
    * @throws ServiceError OVERLOADED
    */
   take(bytes: number, party?: Party): Release {
     const cost = Math.max(bytes, LEAST_BYTES);
-    // With nothing else in flight even the largest has its turn.
+    // When nothing else is in progress, even the largest request is accepted.
     if (this.taken > 0 && this.taken + cost > this.limit) {
       throw overloaded(
-        `is answering requests of ${Math.floor(this.taken / 1024)} KiB, BATCH_MAX_IN_FLIGHT_KB allows ` +
+        `is answering requests of ${Math.floor(this.taken / 1024)} KiB; BATCH_MAX_IN_FLIGHT_KB allows ` +
           `${this.limit / 1024}`,
       );
     }
@@ -51,7 +55,7 @@ export class InFlightBudget {
     return this.hold(cost, party);
   }
 
-  /** For what cannot be refused, because nobody would hear of it: it counts all the same. */
+  /** For requests that cannot be refused, because nobody would get the refusal. They count nevertheless. */
   hold(bytes: number, party?: Party): Release {
     const cost = Math.max(bytes, LEAST_BYTES);
     this.count(cost, party);
@@ -67,8 +71,8 @@ export class InFlightBudget {
     const share = this.limit * SHARE;
     if (taken === 0 || taken + cost <= share) return;
     throw overloaded(
-      `is answering requests of ${Math.floor(taken / 1024)} KiB of this API key, or of callers that are not identified yet; ` +
-        `these may take a quarter of BATCH_MAX_IN_FLIGHT_KB, ${Math.floor(share / 1024)} KiB`,
+      `is answering requests of ${Math.floor(taken / 1024)} KiB of this API key, or of callers without a checked key; ` +
+        `each of these may use a quarter of BATCH_MAX_IN_FLIGHT_KB, ${Math.floor(share / 1024)} KiB`,
     );
   }
 

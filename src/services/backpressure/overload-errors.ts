@@ -1,7 +1,7 @@
 import { ServiceError } from '../errors/service-error.js';
 import type { Backlog } from './demand.js';
 
-/** What is in flight is answered within moments, or its caller goes. */
+/** Requests in progress are answered within moments, or their callers give up. */
 const OVERLOADED_RETRY_MS = 1000;
 
 const WORDS: Readonly<Record<Backlog, { wait: string; setting: string }>> = {
@@ -9,16 +9,16 @@ const WORDS: Readonly<Record<Backlog, { wait: string; setting: string }>> = {
   scheduled: { wait: 'are scheduled', setting: 'BATCH_MAX_SCHEDULED' },
 };
 
-/** Why operations are refused for what waits. */
+/** Why operations are refused because of what waits. */
 export interface FullBacklog {
   backlog: Backlog;
   limit: number;
   retryAfterMs: number;
-  /** Whose share is used up, and by how many operations; undefined: it is the limit for all. */
+  /** The party that has used up its share, and with how many operations. Undefined: the limit for all is reached. */
   share?: { owner: string; used: number };
 }
 
-/** Too many operations wait. `details.retryAfterMs`: when to come back. Nothing was stored. */
+/** Too many operations wait. `details.retryAfterMs` says when to send the request again. Nothing was stored. */
 export function queueFull({ backlog, limit, retryAfterMs, share }: FullBacklog): ServiceError {
   const { wait, setting } = WORDS[backlog];
   const reason =
@@ -28,14 +28,14 @@ export function queueFull({ backlog, limit, retryAfterMs, share }: FullBacklog):
         'others still have room';
   return new ServiceError(
     'QUEUE_FULL',
-    `${reason}; nothing was stored, send it again in ${Math.ceil(retryAfterMs / 1000)} s`,
+    `${reason}; nothing was stored, send the request again in ${Math.ceil(retryAfterMs / 1000)} s`,
     { backlog, limit, ...share, retryAfterMs },
   );
 }
 
-/** This process has too much to do; `what` completes "The service …". Nothing was begun. */
+/** This process has too much to do. `what` completes "The service …". Nothing was begun. */
 export function overloaded(what: string): ServiceError {
-  return new ServiceError('OVERLOADED', `The service ${what}; nothing was begun, send it again in a second`, {
+  return new ServiceError('OVERLOADED', `The service ${what}; nothing was begun, send the request again in a second`, {
     retryAfterMs: OVERLOADED_RETRY_MS,
   });
 }

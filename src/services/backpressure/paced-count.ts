@@ -1,22 +1,25 @@
 import { withTimeout } from '../observability/with-timeout.js';
 
-/** A small queue is emptied within moments: a rarer look would leave the workers idle meanwhile. */
+/** A small queue is emptied within moments. Rarer counts would leave the workers idle meanwhile. */
 const SHORTEST_INTERVAL_MS = 100;
-/** Counting takes no more than a twentieth of a connection, however long the queue is. */
+/** Counting uses at most a twentieth of the time of one connection, however long the queue is. */
 const INTERVAL_PER_COUNT = 20;
 
 export interface PacedCountOptions<Value> {
   read: () => Promise<Value>;
-  /** A count that takes longer is given up, and not made again for as long. */
+  /** A count that takes longer is given up, and not repeated for the same time. */
   timeoutMs: number;
   onFailure: (error: unknown) => void;
 }
 
-/** A count that is made only while somebody asks, and not too often. It promises that nobody who needs it is answered by an old one. */
+/**
+ * A count that is made only while somebody asks for it, and not too often. It promises that nobody who needs a new
+ * count gets an old one.
+ */
 export class PacedCount<Value> {
   private latest: Value | undefined;
   private counting: Promise<void> | undefined;
-  /** Somebody waits for the count that is under way. */
+  /** True when a caller waits for the count in progress. */
   private awaited = false;
   private nextAt = 0;
 
@@ -31,7 +34,9 @@ export class PacedCount<Value> {
     this.latest = undefined;
   }
 
-  /** Waits for a count that is due, if `needed` says so by the last one; or if somebody who came before waits for it. */
+  /**
+   * Waits for a count that is due, if `needed` returns true for the last count, or if an earlier caller waits for it.
+   */
   async refresh(needed: () => boolean): Promise<void> {
     if (performance.now() >= this.nextAt) this.counting ??= this.count();
     if (this.counting === undefined || !(this.awaited || needed())) return;
@@ -39,7 +44,7 @@ export class PacedCount<Value> {
     await this.counting;
   }
 
-  /** Never rejects: without an answer of the database the count is not known. */
+  /** Never rejects: if the database does not answer, the count is not known. */
   private async count(): Promise<void> {
     const { read, timeoutMs, onFailure } = this.options;
     const startedAt = performance.now();

@@ -2,8 +2,8 @@ const SOONEST_MS = 1000;
 const LATEST_MS = 60_000;
 
 /**
- * How long until a queue has lost `excess` operations at the rate at which it was emptied lately: from a second to a minute.
- * Where nothing was settled there is no rate, and the longest time is the only honest one.
+ * How long it takes until a queue has lost `excess` operations at its recent rate: from a second to a minute. If
+ * nothing was settled, the rate is unknown, and the answer is the longest time.
  */
 export function retryAfterMs(excess: number, settledPerSecond: number): number {
   if (settledPerSecond <= 0) return LATEST_MS;

@@ -1,14 +1,14 @@
 import type { CascadeReach, ForeignKey, ReferentialAction } from './table.js';
 
-/** What has to be known of the foreign keys of a database. */
+/** What must be known of the foreign keys of a database. */
 export interface ForeignKeys {
   foreignKeysOf: (id: string) => readonly ForeignKey[];
   referencesTo: (id: string) => readonly ForeignKey[];
-  /** True when two rows that the foreign key sets to NULL may violate a unique key thereby. */
+  /** True when two rows that the foreign key sets to NULL may then violate a unique key. */
   nullsCollide: (key: ForeignKey) => boolean;
 }
 
-/** True when the action changes rows of the referencing table, rather than refuse what would need it. */
+/** True when the action changes rows of the referencing table instead of refusing the statement. */
 export function changesRows(action: ReferentialAction): boolean {
   return action !== 'no action' && action !== 'restrict';
 }
@@ -29,11 +29,13 @@ export function cascadeReach(id: string, foreignKeys: ForeignKeys): CascadeReach
   };
 }
 
-/** Foreign keys along which the delete of a row changes others. It goes on only from rows that are deleted in turn. */
+/**
+ * Foreign keys through which the delete of a row changes other rows. It continues only from rows that are deleted too.
+ */
 function carryingKeys(id: string, { referencesTo }: ForeignKeys): ForeignKey[] {
   const keys: ForeignKey[] = [];
   const deleted = new Set([id]);
-  // A Set iterates over what is added while it is walked, so this reaches the children of children too.
+  // A Set also iterates over elements that are added during the loop, so this reaches the children of children.
   for (const parent of deleted) {
     for (const key of referencesTo(parent)) {
       if (!changesRows(key.onDelete)) continue;
@@ -44,7 +46,7 @@ function carryingKeys(id: string, { referencesTo }: ForeignKeys): ForeignKey[] {
   return keys;
 }
 
-/** True when nothing else has a say in what becomes of the rows that the key reaches. */
+/** True when nothing else decides what happens to the rows that the key reaches. */
 function endsWell(key: ForeignKey, { referencesTo, nullsCollide }: ForeignKeys): boolean {
   const references = referencesTo(key.child);
   switch (key.onDelete) {
@@ -61,7 +63,7 @@ function endsWell(key: ForeignKey, { referencesTo, nullsCollide }: ForeignKeys):
   }
 }
 
-/** A row that is deleted gives up all it refers to; one that is set to NULL what it refers to by the same columns. */
+/** A deleted row gives up all its references. A row that is set to NULL gives up the references by the same columns. */
 function releasedBy(key: ForeignKey, { foreignKeysOf }: ForeignKeys): ForeignKey[] {
   return foreignKeysOf(key.child).filter(
     ({ childColumns }) => key.onDelete === 'cascade' || overlap(childColumns, key.childColumns),

@@ -22,11 +22,11 @@ export interface CatalogGraph {
   opaque(id: string): string | undefined;
   /** See `Table.lane`. */
   lane(id: string): number;
-  /** Why all tables share one lane; undefined when each has the lane of its foreign keys. */
+  /** Why all tables share one lane. Undefined when foreign keys decide the lane of each table. */
   tie: string | undefined;
 }
 
-/** @param isSerial tables whose operations are to run one by one, whatever the catalog says of them */
+/** @param isSerial says which tables' operations must run one by one, whatever the catalog says of the tables */
 export function toCatalogGraph(overview: OverviewRow, isSerial: (table: TargetName) => boolean): CatalogGraph {
   const relations = new Map<string, Relation>();
   const idOf = new Map<number, string>();
@@ -91,7 +91,7 @@ function serialHazards(relations: ReadonlyMap<string, Relation>, isSerial: (tabl
     .map(([table]) => ({ table, reason: 'is listed in BATCH_SERIAL_TARGETS', ties: false }));
 }
 
-/** Each partition with what it is a partition of, which may be a partition itself. */
+/** Each partition with its parent, which may be a partition itself. */
 function partitionsOf(
   { inheritance }: OverviewRow,
   relations: ReadonlyMap<string, Relation>,
@@ -106,7 +106,10 @@ function partitionsOf(
   return partitions;
 }
 
-/** Tables with a hazard of their own or of a partition, and those whose deletes or updates carry on into such a one. */
+/**
+ * Tables that have a hazard themselves or in a partition, and tables whose deletes or updates change rows of such a
+ * table.
+ */
 function opaqueTables(
   hazards: readonly Hazard[],
   partitions: ReadonlyMap<string, string>,
@@ -127,7 +130,7 @@ function opaqueTables(
     foreignKeys.filter((key) => changesRows(key.onDelete) || changesRows(key.onUpdate)),
     (key) => key.child,
   );
-  // A Map iterates over what is added while it is walked, so this reaches the parents of parents too.
+  // A Map also iterates over entries that are added during the loop, so this reaches the parents of parents.
   for (const [child, reason] of opaque) {
     for (const { parent, name } of writing.get(child) ?? []) {
       if (!opaque.has(parent)) opaque.set(parent, `the foreign key ${name} changes rows of ${child}, and ${reason}`);
@@ -137,15 +140,15 @@ function opaqueTables(
 }
 
 /**
- * A trigger, a rule or a user's function may read and write any table, and the catalog does not tell which. One of them
- * anywhere ties all tables together, since foreign keys no longer say what influences what.
+ * A trigger, a rule or a user's function may read and write any table, and the catalog does not say which. If there is
+ * one anywhere, all tables share one lane, because foreign keys no longer show what influences what.
  */
 function tieOf(hazards: readonly Hazard[]): string | undefined {
   const tying = hazards.find((hazard) => hazard.ties);
   return tying && `${tying.table} ${tying.reason}`;
 }
 
-/** Each linked table with the smallest name among those it is connected with. */
+/** Each linked table with the smallest name among the tables that are connected with it. */
 function components(links: readonly Link[]): Map<string, string> {
   const root = new Map<string, string>();
   const find = (id: string): string => {
@@ -165,7 +168,7 @@ function components(links: readonly Link[]): Map<string, string> {
   return new Map([...root.keys()].map((id) => [id, find(id)]));
 }
 
-/** Every process has to come to the same lane, so the hash depends on the name alone. */
+/** Every process must compute the same lane, so the hash depends only on the name. */
 function laneOf(id: string): number {
   return createHash('sha256').update(id).digest().readUInt32BE() % LANES;
 }

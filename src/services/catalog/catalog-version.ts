@@ -1,9 +1,9 @@
 import type { SqlStatement } from '../database/sql.js';
 
 /**
- * An expression that changes when something is made that may tie tables together or change how their rows behave: a constraint,
- * an index, a trigger, a rule, a policy. Object identifiers grow; the newest of each catalog is one step into its index. What is only
- * altered or dropped does not show.
+ * An expression that changes when an object is created that may put tables into one lane or change how their rows
+ * behave: a constraint, an index, a trigger, a rule, a policy. Object identifiers grow, so the newest of each catalog
+ * is found with one index access. The expression does not change when objects are only altered or dropped.
  */
 export const CATALOG_VERSION = `concat_ws('.',
           coalesce((select max(oid) from pg_catalog.pg_constraint), 0), coalesce((select max(indexrelid) from pg_catalog.pg_index), 0),
@@ -12,7 +12,10 @@ export const CATALOG_VERSION = `concat_ws('.',
 
 const CATALOGS = 5;
 
-/** Whether anything newer than this version belongs to a table that is not temporary: programs make and drop those all the time. */
+/**
+ * Whether anything newer than this version belongs to a table that is not temporary. Programs create and drop temporary
+ * tables all the time.
+ */
 export function changedSince(version: string): SqlStatement {
   const newest = version.split('.').map(Number);
   return {

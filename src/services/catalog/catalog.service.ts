@@ -26,23 +26,23 @@ const OTHER_KINDS: Readonly<Record<string, string>> = {
 };
 
 interface Snapshot {
-  /** When its reading began; milliseconds of the monotonic clock. */
+  /** When the reading began, in milliseconds of the monotonic clock. */
   takenAt: number;
   graph: CatalogGraph;
-  /** What was read of tables so far; undefined when a table is no longer as the graph has it. */
+  /** What was read of tables so far. Undefined when a table no longer agrees with the graph. */
   tables: Map<string, Promise<Table | undefined>>;
-  /** See `tableIds`; undefined until somebody asks. */
+  /** See `tableIds`. Undefined until the first request. */
   targets?: string[];
   /** `RELATION_MARK` of each of these tables. */
   marks: Map<string, string>;
 }
 
 /**
- * Answers what PostgreSQL's catalog says about the targets of operations, from memory as long as it may.
- * It promises that a table made a moment ago is found, that nothing is refused for a table as it was a moment ago by whoever calls
- * `forgetIfChanged` first, that any other change is seen after a minute at the latest, and that asking for what does not exist
- * costs the database next to nothing.
- * Whether an operation fits its table is left to intake; what to do with operations whose table has gone, to the executor.
+ * Answers from memory, as long as possible, what PostgreSQL's catalog says about the targets of operations. It promises
+ * that a table that was just created is found, that a caller of `forgetIfChanged` does not refuse anything because of
+ * an outdated table, that every other change is seen after a minute at the latest, and that questions about things that
+ * do not exist cost the database almost nothing. Intake decides whether an operation fits its table. The executor
+ * handles operations whose table has gone.
  */
 @Injectable()
 export class CatalogService {
@@ -65,8 +65,8 @@ export class CatalogService {
 
   /**
    * @param targets as callers write them: `table`, `schema.table`, or a `Table.id`
-   * @returns by the text given, the table or why it is none (`UNKNOWN_TARGET`, `TARGET_NOT_ALLOWED`)
-   * @throws what the database throws when it cannot be asked
+   * @returns for each given text, the table or the reason why it is none (`UNKNOWN_TARGET`, `TARGET_NOT_ALLOWED`)
+   * @throws any error of the database when it cannot be asked
    */
   async tables(targets: readonly string[]): Promise<Map<string, Table | ServiceError>> {
     const asked = [...new Set(targets)].map((target) => ({ target, id: this.permittedId(target) }));
@@ -87,7 +87,7 @@ export class CatalogService {
     return table;
   }
 
-  /** The tables (`Table.id`) that operations may name, as far as they are known at this moment. */
+  /** The tables (`Table.id`) that operations may name, as far as they are known now. */
   tableIds(): readonly string[] {
     const { snapshot } = this;
     if (snapshot === undefined) return [];
@@ -97,21 +97,22 @@ export class CatalogService {
     return snapshot.targets;
   }
 
-  /** The lane of each of these tables (`Table.id`), also of those that do not exist. */
+  /** The lane of each of these tables (`Table.id`), also of tables that do not exist. */
   async lanes(ids: readonly string[]): Promise<Map<string, number>> {
     const { graph } = await this.current();
     return new Map(ids.map((id) => [id, graph.lane(id)]));
   }
 
-  /** Forgets everything: to be called when the catalog proved stale. */
+  /** Forgets everything. Call it when the catalog proved stale. */
   invalidate(): void {
     this.snapshot = undefined;
     this.reading = undefined;
   }
 
   /**
-   * Forgets everything when one of these tables is no longer as it is remembered, or there is one that is not known: to be called
-   * before something is refused for their sake. Costs one small question, however large the catalog is.
+   * Forgets everything when one of these tables has changed since it was read, or when one exists that is not known.
+   * Call it before refusing something because of these tables. It costs one small question, however large the catalog
+   * is.
    *
    * @param ids of tables (`Table.id`)
    * @returns true when there is something new to read
@@ -125,7 +126,7 @@ export class CatalogService {
     return true;
   }
 
-  /** True when what is remembered was read after this moment, by `performance.now()`. */
+  /** True when the remembered catalog was read after this moment, by `performance.now()`. */
   isNewerThan(moment: number): boolean {
     return this.snapshot !== undefined && this.snapshot.takenAt >= moment;
   }
@@ -136,7 +137,7 @@ export class CatalogService {
     if (this.allowed.includes(name)) return tableId(name);
     return new ServiceError(
       'TARGET_NOT_ALLOWED',
-      `Operations on ${shown(target)} are not allowed; BATCH_ALLOWED_TARGETS lists the tables that are`,
+      `Operations on ${shown(target)} are not allowed; BATCH_ALLOWED_TARGETS lists the allowed tables`,
       { target },
     );
   }
@@ -148,7 +149,8 @@ export class CatalogService {
     const found = await this.read(snapshot, ids);
     const missing = ids.filter((id) => !found.has(id));
     if (missing.length === 0) return found;
-    // A table that the snapshot names, but that is no longer so, proves it stale. A name that it lacks proves nothing.
+    // If the snapshot names a table that has changed since, the snapshot is stale. If it lacks a name, that proves
+    // nothing.
     if (missing.some((id) => isTable(snapshot.graph, id))) this.invalidate();
     else if (snapshot.takenAt > askedAt || !(await this.forgetIfChanged(missing))) return found;
     return this.read(await this.current(), ids);
@@ -169,7 +171,7 @@ export class CatalogService {
   private startReading(): Promise<Snapshot> {
     const reading = takeSnapshot(this.database, this.serial)
       .then((snapshot) => {
-        // After an invalidation it is good enough for those who wait for it, but not to be kept.
+        // After an invalidation the snapshot is good enough for the callers that wait for it, but must not be kept.
         if (this.reading === reading) this.keep(snapshot);
         return snapshot;
       })
@@ -184,7 +186,7 @@ export class CatalogService {
     const { tie } = snapshot.graph;
     if (tie !== undefined && tie !== this.lastTie) {
       this.logger.log({
-        message: 'All tables share one lane, since one of them may influence any other',
+        message: 'All tables share one lane, because one of them may influence all others',
         because: tie,
       });
     }
@@ -192,7 +194,7 @@ export class CatalogService {
     this.warnOfUnknownTargets(snapshot.graph);
   }
 
-  /** A name that is spelled wrong in a setting for safety must not go unnoticed. */
+  /** A misspelt name in a setting for safety must not go unnoticed. */
   private warnOfUnknownTargets({ relations }: CatalogGraph): void {
     for (const id of this.serial.named.map(tableId)) {
       if (relations.has(id) || this.warned.has(id)) continue;
@@ -201,7 +203,10 @@ export class CatalogService {
     }
   }
 
-  /** Tables of one snapshot; each is read once, several together, concurrent callers share the reading. */
+  /**
+   * Reads tables of one snapshot. Each is read once, several are read together, and concurrent callers share the
+   * reading.
+   */
   private async read(snapshot: Snapshot, ids: readonly string[]): Promise<Map<string, Table>> {
     const missing = ids.filter((id) => !snapshot.tables.has(id) && isTable(snapshot.graph, id));
     if (missing.length > 0) readTables(this.database, snapshot, missing);
@@ -221,7 +226,7 @@ export class CatalogService {
   }
 }
 
-/** What was not read of a table yet cannot be out of date. */
+/** A table that was not read yet cannot be out of date. */
 function isAsRemembered({ graph, marks }: Snapshot, id: string, found: FoundRelation | undefined): boolean {
   return graph.relations.get(id)?.oid === found?.oid && (marks.get(id) ?? found?.mark) === found?.mark;
 }
@@ -245,7 +250,7 @@ function readTables(database: DatabaseService, snapshot: Snapshot, ids: readonly
   for (const id of ids) {
     const table = reading.then((read) => read.get(id));
     tables.set(id, table);
-    // A fault of the connection is told to those who wait, and not remembered.
+    // Callers that wait get a fault of the connection, but it is not remembered.
     table.catch(() => tables.delete(id));
   }
 }
@@ -269,7 +274,7 @@ function unknownTarget(target: string, other?: { reason: string; kind: string })
   const reason = other?.reason ?? `There is no table ${shown(target)}`;
   return new ServiceError(
     'UNKNOWN_TARGET',
-    `${reason}. Write table (in schema public) or schema.table, in the letters in which the table was created`,
+    `${reason}. Write table (in schema public) or schema.table, with upper and lower case as the table was created`,
     { target, ...(other && { kind: other.kind }) },
   );
 }

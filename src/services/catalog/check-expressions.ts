@@ -4,15 +4,18 @@ import { selectCheckExpressions, type CheckExpressionRow } from './tables.sql.js
 
 /** Callers and chunks wait for it, also those of other tables. */
 const LOCK_TIMEOUT_MS = 100;
-/** So many tables are read one by one at most, each of which may be locked. */
+/** At most this number of tables is read one by one, because each of them may be locked. */
 const MOST_ALONE = 10;
 
-/** What checks say, by their numbers. Those of a table that another session has locked are left out. */
+/**
+ * The expressions of checks, by the checks' numbers. Checks of a table that another session has locked are left out.
+ */
 export type CheckExpressions = ReadonlyMap<number, string>;
 
 /**
- * PostgreSQL reads the expression of a check only under a lock of its table, and whoever alters the table may have that for hours. So
- * nobody waits for it: what is not known of a check costs speed only, until the catalog is read the next time.
+ * PostgreSQL reads the expression of a check only under a lock of its table, and a session that alters the table may
+ * hold that for hours. So the wait is short. An unknown check only costs speed, until the catalog is read the next
+ * time.
  *
  * @param oids of tables
  */

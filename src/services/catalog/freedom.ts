@@ -3,7 +3,7 @@ import { isConvexCheck } from './is-convex-check.js';
 import type { Column, ColumnKind } from './table.js';
 import type { CheckRow, ColumnRow } from './tables.sql.js';
 
-/** Kinds whose order survives casts to one another. */
+/** Kinds whose order stays the same in casts from one to another. */
 const ORDERED: readonly ColumnKind[] = ['int2', 'int4', 'int8', 'numeric'];
 
 /** See `Column.freedom`. */
@@ -21,7 +21,7 @@ export function freedomOf(
     : 'tied';
 }
 
-/** A check that is not validated may be violated by rows that are there. */
+/** Existing rows may violate a check that is not validated. */
 function bounds({ oid, validated }: CheckRow, expressions: CheckExpressions, column: string): boolean {
   const expression = expressions.get(oid);
   return validated && expression !== undefined && isConvexCheck(expression, column);

@@ -1,4 +1,4 @@
-/** These stand for parts that are understood; no expression holds them. */
+/** These characters stand for parts that were recognised. No expression contains them. */
 const COLUMN = '\uE000';
 const CONSTANT = '\uE001';
 const COMPARISON = '\uE002';
@@ -6,15 +6,15 @@ const COMPARISON = '\uE002';
 const WORD = /\b[a-z_][a-z0-9_]*\b/g;
 const NUMBER = /(?<![\w.'])\d+(?:\.\d+)?(?![\w.'])/g;
 const TEXT = /'[-\w.+]+'::(?:smallint|integer|bigint|numeric)/g;
-/** Casts, which comparisons of different types and domains bring along, keep the order of values. */
+/** Comparisons of different types and domains bring casts along. These casts keep the order of values. */
 const CAST_COLUMN = /\(\uE000\)::(?:smallint|integer|bigint|numeric)(?!\()/g;
 const CAST_CONSTANT = /\(\uE001\)::(?:smallint|integer|bigint|numeric)(?!\()/g;
 const COMPARED = /\((?:\uE000 (?:<=|>=|<|>|=) \uE001|\uE001 (?:<=|>=|<|>|=) \uE000)\)/g;
 const CONJUNCTION = /\(\uE002(?: AND \uE002)+\)/g;
 
 /**
- * True for comparisons of a numeric column with constants, joined by AND: whatever lies between two values that pass
- * then passes as well. Anything else, be it convex or not, and what looks at any other column, is false.
+ * True for comparisons of a numeric column with constants, joined by AND: if two values pass, every value between them
+ * passes too. False for anything else, also for other convex checks, and for checks that look at another column.
  *
  * @param expression as `pg_get_expr` writes it, which puts every comparison in parentheses: `((n >= 0) AND (n <= 5))`
  * @param column of type smallint, integer, bigint or numeric, or a domain over these
@@ -34,7 +34,7 @@ export function isConvexCheck(expression: string, column: string): boolean {
   return after === COMPARISON;
 }
 
-/** PostgreSQL quotes a name that is more than small letters, digits and underscores, or a word of its own. */
+/** PostgreSQL quotes a name that is a keyword, or has other characters than small letters, digits and underscores. */
 function markColumn(expression: string, column: string): string {
   const marked = expression.replaceAll(`"${column.replaceAll('"', '""')}"`, COLUMN);
   return marked.replace(WORD, (word) => (word === column ? COLUMN : word));

@@ -13,7 +13,7 @@ export interface ForeignKeyRow {
   onDelete: ReferentialAction;
   onUpdate: ReferentialAction;
   sameTypes: boolean;
-  /** True when two rows that it sets to NULL on delete may violate a unique key thereby. */
+  /** True when two rows that it sets to NULL on delete may then violate a unique key. */
   nullsCollide: boolean;
 }
 
@@ -25,35 +25,42 @@ export interface HazardRow {
   ties: boolean;
 }
 
-/** The whole database in one row, so that all of it is of one moment. */
+/** The whole database in one row, so that all of it is read at the same moment. */
 export interface OverviewRow {
   relations: RelationRow[];
   foreignKeys: ForeignKeyRow[];
-  /** [child, parent] of inheritance and partitioning; of partitions where the parent is a partitioned table. */
+  /** [child, parent] of inheritance and partitioning. The child is a partition if the parent is a partitioned table. */
   inheritance: [number, number][];
-  /** For each sequence that several relations draw from, these. */
+  /** For each sequence that several relations draw from: these relations. */
   sharedSequences: number[][];
   hazards: HazardRow[];
 }
 
 /**
- * Names of all relations, all foreign keys, and what makes tables opaque. Columns are left to `selectTables`: a
- * database of ten thousand tables has far more of them than the service ever meets.
+ * Names of all relations, all foreign keys, and everything that makes tables opaque. `selectTables` reads columns: a
+ * database of ten thousand tables has far more columns than the service ever needs.
  */
 export function selectOverview(): SqlStatement {
   return { text: OVERVIEW };
 }
 
-// Foreign keys and inheritance are read for the system's schemas as well and dropped by the reader: joins with `relation`
-// here would be planned for three tables, whatever the catalog holds.
+// Foreign keys and inheritance are also read for the system's schemas, and the reader drops them. With a join with
+// `relation` here, PostgreSQL would plan for three tables, whatever the catalog contains.
+//
 // Disabled and replica-only triggers and rules do not fire for this service, hence tgenabled and ev_enabled.
-// What a partition has of its root (conparentid, an attached index, an inherited check) counts with the root; what it
-// has of its own decides about rows that are sent to the root. Triggers count on both: the root's may be disabled alone.
-// Row-level security does not apply to superusers, owners and whoever may bypass it.
-// conperiod (a foreign key that asks for a period to be covered, not for equality) came with PostgreSQL 18, indnullsnotdistinct
-// with 15; read through jsonb they are null before. That costs, so few indexes are.
-// A function that is neither built in nor an extension's may look at other tables, or write to them, unless it is immutable:
-// in a default, and in a check, though it should not there.
+//
+// What a partition has from its root (conparentid, an attached index, an inherited check) counts with the root. What
+// only the partition has also decides about rows that are sent to the root. Triggers count on both, because the root's
+// trigger may be disabled alone.
+//
+// Row-level security does not apply to superusers, owners and roles that may bypass it.
+//
+// conperiod (a foreign key that requires a covered period instead of equality) exists since PostgreSQL 18,
+// indnullsnotdistinct since 15. They are read through jsonb, which gives null for older versions. That is slow, so few
+// indexes are read so.
+//
+// A function that is neither built in nor part of an extension may read or write other tables, unless it is immutable.
+// This applies to defaults, and also to checks, which should not do so.
 const OVERVIEW = `
 with recursive relation as (
   select c.oid, n.nspname, c.relname, c.relkind, c.relrowsecurity, c.relispartition
@@ -66,7 +73,7 @@ with recursive relation as (
 target as (
   select * from relation where relkind in ('r', 'p') or (relkind = 'f' and relispartition)
 ),
--- Each domain with every type below it; the last one of a chain is no domain itself.
+-- Each domain with every type below it. The last type of a chain is not a domain.
 domain_base as (
   select t.oid, t.typbasetype as base
   from pg_catalog.pg_type t
@@ -174,7 +181,7 @@ user_function as (
       where e.classid = 'pg_catalog.pg_proc'::regclass and e.objid = p.oid and e.deptype = 'e'
     )
 ),
--- Called by name, or by an operator of a user's.
+-- Called by name, or through a user-defined operator.
 called as (
   select f.oid, f.proname, 'pg_catalog.pg_proc'::regclass as class
   from user_function f
@@ -288,7 +295,7 @@ hazard as (
   join target t on t.oid = i.indrelid and t.relispartition
   where i.indisunique and i.indpred is not null
   union all
-  -- Such an index refuses rows already, though it is no key yet.
+  -- Such an index refuses rows already, although it is not a key yet.
   select i.indrelid, format('has the unique index %I, which is not valid', i.index_name), false
   from unique_index i
   where i.indisunique and not i.indisvalid

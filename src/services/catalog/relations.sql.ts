@@ -10,9 +10,10 @@ export interface FoundRelation {
 }
 
 /**
- * An expression over the row `c` of `pg_class` that changes with whatever decides whether an operation fits the table: its name,
- * columns and their types, constraints, indexes. A row of the catalogs carries the number of the transaction that wrote it, and every
- * change writes a new one: with as many rows as before, the sum has grown. Writing to the table changes none of them.
+ * An expression over the row `c` of `pg_class` that changes with everything that decides whether an operation fits the
+ * table: its name, columns and their types, constraints, indexes. Each row of the catalogs has the number of the
+ * transaction that wrote it, and every change writes a new one. So if the number of rows is the same, the sum has
+ * grown. Writing to the table changes none of these rows.
  */
 export const RELATION_MARK = `concat_ws('.', c.xmin,
     (
@@ -32,7 +33,10 @@ export const RELATION_MARK = `concat_ws('.', c.xmin,
       where k.conrelid = c.oid
     ))`;
 
-/** Those of these names that there are, as `selectOverview` counts relations. A few steps into indexes for each. */
+/**
+ * The relations with these names that exist, as `selectOverview` counts relations. It takes a few index accesses for
+ * each.
+ */
 export function selectRelations(names: readonly TargetName[]): SqlStatement {
   return {
     name: 'batch.select_relations',

@@ -1,8 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** After a question comes a pause of so many times what it took. */
+/** After a question follows a pause of this many times its duration. */
 const PAUSE_FACTOR = 20;
-/** Milliseconds. The longest is for a database that answers slowly: whoever asks waits for it, and whoever is stored together with them. */
+/**
+ * Milliseconds. The longest pause is for a database that answers slowly: the caller waits for it, and so do the callers
+ * whose operations are stored together with its own.
+ */
 const SHORTEST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 25;
 
@@ -12,13 +15,13 @@ interface Question<Answer> {
 }
 
 /**
- * Asks about names, one question at a time for all who ask. Whoever asks gets an answer that began after they had asked, so it is
- * never out of date. It promises that names which somebody makes up cost next to nothing, however many there are: nothing is
- * remembered of them, and after each question comes a pause.
+ * Asks about names, one question at a time for all callers. Each caller gets an answer to a question that began after
+ * the caller had asked, so the answer is never out of date. It promises that made-up names cost almost nothing, however
+ * many there are: nothing is remembered of them, and after each question follows a pause.
  */
 export class SecondLook<Answer> {
   private next: Question<Answer> | undefined;
-  /** Settles with the question that was asked last. */
+  /** Settles with the latest question. */
   private asked: Promise<unknown> = Promise.resolve();
   /** In milliseconds of the monotonic clock. */
   private pausesUntil = -Infinity;

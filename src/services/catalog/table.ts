@@ -1,6 +1,6 @@
 /**
- * How values of a column are checked and compared outside the database. `other` means: only the database knows.
- * Domains appear as the type below them.
+ * How values of a column are checked and compared outside the database. `other` means that only the database knows. A
+ * domain has the kind of the type below it.
  */
 export type ColumnKind =
   | 'int2'
@@ -22,27 +22,28 @@ export type ColumnKind =
 export interface Column {
   name: string;
   /**
-   * The type to cast to, without length or precision: `varchar(3)[]` would truncate silently, so the column itself has
-   * to check. Domains are resolved for the same reason. Ready for use in SQL.
+   * The type for casts of written values, without length or precision: a cast to `varchar(3)[]` would truncate
+   * silently, so the column itself has to check. Domains are resolved for the same reason. Quoted for use in SQL.
    */
   type: string;
   kind: ColumnKind;
   /**
-   * The type with its length or precision, below domains, as values are stored: for casts of values that are compared, never of
-   * such that are written. Ready for use in SQL.
+   * The type below domains, with length or precision, as values are stored. It is for casts of values that are
+   * compared, never of values that are written. Quoted for use in SQL.
    */
   storedType: string;
   /**
-   * Names what equality means for the column's values: two columns of one family compare with one another, by the same type
-   * and collation. Integers of all sizes are one family.
+   * Names what equality means for the column's values: two columns of one family compare by the same type and
+   * collation. Integers of all sizes are one family.
    */
   family: string;
-  /** The type (and nondeterministic collation) by which values of the family are compared. Ready for use in SQL. */
+  /** The type (and nondeterministic collation) by which values of the family are compared. Quoted for use in SQL. */
   familyType: { type: string; collation: string | undefined };
   /**
-   * `free`: no constraint, index, generated column, partition key or policy looks at the column, but for NOT NULL. `bounded`:
-   * beside that, only validated checks that compare it with constants (`n >= 0 and n <= 5`), so that between two legal values
-   * all are legal. `tied`: anything else.
+   * - `free`: no constraint, index, generated column, partition key or policy looks at the column, except NOT NULL.
+   * - `bounded`: in addition, only validated checks that compare it with constants (`n >= 0 and n <= 5`), so that
+   *   between two legal values all values are legal.
+   * - `tied`: anything else.
    */
   freedom: 'free' | 'bounded' | 'tied';
   /** The p and s of `numeric(p, s)`. */
@@ -50,28 +51,29 @@ export interface Column {
   /** The n of `varchar(n)` and `char(n)`. */
   maxLength: number | undefined;
   notNull: boolean;
-  /** What an absent value becomes: `fresh` values (sequence, identity, random uuid) collide with no other row's. */
+  /** What an absent value becomes. `fresh` values (sequence, identity, random uuid) never equal another row's value. */
   default: 'none' | 'fresh' | 'other';
   /**
-   * The sequences that an absent value draws from, in the form of `Table.id`; `UNKNOWN_SEQUENCE` where the default finds
-   * them by itself. Whatever the default makes of their values, they are given out in the order of the inserts.
+   * The sequences from which an absent value is drawn, in the form of `Table.id`; `UNKNOWN_SEQUENCE` where the default
+   * finds them at run time. Their values are given out in the order of the inserts, whatever the default does with
+   * them.
    */
   sequences: readonly string[];
-  /** False for generated columns and `generated always as identity`: a value for them is refused. */
+  /** False for generated columns and `generated always as identity`, which refuse a given value. */
   writable: boolean;
   /** False under a nondeterministic collation (or citext): equal values need not look the same. */
   comparesAsText: boolean;
   /**
-   * The operator by which the type's unique indexes compare. A plain `=` between values of an extension's type would
-   * silently be another one wherever the extension's schema is not on the search path. Ready for use in SQL.
+   * The operator by which the type's unique indexes compare. If the extension's schema is not on the search path, a
+   * plain `=` between values of its type would silently be another operator. Quoted for use in SQL.
    */
   equals: string;
 }
 
-/** Any sequence, maybe: `lastval()`, or `nextval()` of a text. No sequence has this name, since it lacks the schema. */
+/** Perhaps any sequence: `lastval()`, or `nextval()` of a text. No sequence has this name, because it has no schema. */
 export const UNKNOWN_SEQUENCE = '*';
 
-/** A primary key, unique constraint or unique index over plain columns, for all rows. */
+/** A primary key, unique constraint or unique index over plain columns and for all rows. */
 export interface UniqueKey {
   name: string;
   columns: readonly string[];
@@ -81,14 +83,14 @@ export interface UniqueKey {
 }
 
 /**
- * What forbids two rows to go together beside the unique keys: a unique index over an expression or for some of the rows, an
- * exclusion constraint. No row can be named by it.
+ * What forbids two rows to exist together, besides the unique keys: a unique index over an expression or for some of
+ * the rows, or an exclusion constraint. It cannot be used to name a row.
  */
 export interface Watch {
   name: string;
-  /** Two rows with different values here go together. Undefined where only the database can compare. */
+  /** Two rows with different values here can exist together. Undefined where only the database can compare. */
   columns: readonly string[] | undefined;
-  /** A row that keeps these columns keeps its place. */
+  /** If these columns of a row stay the same, nothing changes for the watch. */
   depends: readonly string[];
   nullsNotDistinct: boolean;
 }
@@ -105,27 +107,30 @@ export interface ForeignKey {
   parentColumns: readonly string[];
   onDelete: ReferentialAction;
   onUpdate: ReferentialAction;
-  /** True when each column has the type and collation of the one it refers to (below domains), or both are integers. */
+  /**
+   * True when each column has the same type and collation as the column that it refers to (below domains), or both are
+   * integers.
+   */
   sameTypes: boolean;
 }
 
-/** The rows of other tables that go, or are changed, along with a deleted row. */
+/** The rows of other tables that are deleted or changed together with a deleted row. */
 export interface CascadeReach {
   /**
-   * True when deletes of different rows reach different rows, whatever order they come in, and no other constraint can refuse
-   * them on the way: each table is reached by one foreign key, none leads back, nothing but cascades refers to the tables
-   * reached. Only then is the rest of this meaningful.
+   * True when deletes of different rows reach different rows in any order, and no other constraint can refuse them:
+   * each table is reached by one foreign key, none leads back, and only cascades refer to the reached tables. The other
+   * fields are meaningful only then.
    */
   simple: boolean;
   /** `Table.id` of every table reached. */
   tables: readonly string[];
-  /** What the rows reached refer to beside that, and so release: parents as foreign keys name them. */
+  /** What else the reached rows refer to, and so release: parents as foreign keys name them. */
   releases: readonly { parent: string; parentColumns: readonly string[] }[];
 }
 
-/** What PostgreSQL's catalog says about a target. Immutable: a change of the table makes a new one. */
+/** What PostgreSQL's catalog says about a target. Immutable: a change of the table makes a new object. */
 export interface Table {
-  /** `schema.table`; a part that holds a dot or a quote stands in double quotes. Equal ids are equal tables. */
+  /** `schema.table`. A part that contains a dot or a quote is in double quotes. Equal ids are equal tables. */
   id: string;
   schema: string;
   name: string;
@@ -136,16 +141,16 @@ export interface Table {
   watches: readonly Watch[];
   /** Foreign keys of this table. */
   foreignKeys: readonly ForeignKey[];
-  /** Foreign keys of other tables (or of its own) that refer to this one. */
+  /** Foreign keys of other tables, or of this one, that refer to this table. */
   referencedBy: readonly ForeignKey[];
-  /** What else a delete of a row may change; undefined when it changes nothing else. */
+  /** What else a delete of a row may change. Undefined when it changes nothing else. */
   reach: CascadeReach | undefined;
   /**
-   * Why the effects of a statement on this table cannot be told from the catalog (a trigger, a rule, a
-   * function of a user's in a default, …): its operations run one by one, as barriers. Undefined for an ordinary table.
+   * Why the catalog cannot show the effects of a statement on this table (a trigger, a rule, a user's function in a
+   * default, …). Its operations then run one by one, as barriers. Undefined for an ordinary table.
    */
   opaque: string | undefined;
-  /** 0 to 63. Tables that may influence one another have the same lane; a lane is served by one chunk at a time. */
+  /** 0 to 63. Tables that may influence one another have the same lane. Only one chunk at a time works in a lane. */
   lane: number;
 }
 

@@ -4,7 +4,7 @@ import { RELATION_MARK } from './relations.sql.js';
 export interface ColumnRow {
   name: string;
   type: string;
-  /** Name of the base type when it is built in, else null. */
+  /** Name of the base type if it is built in, else null. */
   builtIn: string | null;
   isEnum: boolean;
   isArray: boolean;
@@ -15,18 +15,21 @@ export interface ColumnRow {
   identity: '' | 'a' | 'd';
   generated: string;
   default: string | null;
-  /** [schema, name] of the sequences that the default depends on, or that belongs to the identity. */
+  /** [schema, name] of the sequences on which the default depends, or of the identity's sequence. */
   sequences: [schema: string, name: string][];
-  /** The column's collation when it is a nondeterministic one, else null. */
+  /** The column's collation if it is a nondeterministic one, else null. */
   collation: [schema: string, name: string] | null;
-  /** [schema, name] of the operator by which the type's default btree indexes compare; null when it has none of its own. */
+  /**
+   * [schema, name] of the operator by which the type's default btree indexes compare. Null when it has no operator of
+   * its own.
+   */
   equality: [schema: string, name: string] | null;
-  /** True when anything but a check or NOT NULL looks at the column. */
+  /** True when anything except a check or NOT NULL looks at the column. */
   tied: boolean;
 }
 
 export interface CheckRow {
-  /** Empty for a check that looks at whole rows, or at nothing. */
+  /** Empty for a check that looks at whole rows, or at no column. */
   columns: string[];
   oid: number;
   validated: boolean;
@@ -34,7 +37,7 @@ export interface CheckRow {
 
 export interface CheckExpressionRow {
   oid: number;
-  /** As `pg_get_expr` writes it; null when the table has just gone. */
+  /** As `pg_get_expr` writes it. Null when the table was dropped a moment ago. */
   expression: string | null;
 }
 
@@ -65,14 +68,15 @@ export interface TableRow {
   checks: CheckRow[];
 }
 
-/** Columns, unique keys and checks of these tables; a table that is gone has no row. */
+/** Columns, unique keys and checks of these tables. A table that no longer exists has no row. */
 export function selectTables(oids: readonly number[]): SqlStatement {
   return { text: TABLES, values: [oids] };
 }
 
 /**
- * What the checks of these tables say. PostgreSQL locks each table for it, as it does for whoever reads its rows; a lock is waited for no
- * longer than `lockTimeoutMs`. The setting holds from its evaluation on, which comes before the join has a row to be told of.
+ * The expressions of the checks of these tables. For this PostgreSQL locks each table in the way that it does for a
+ * reader of its rows. It waits for a lock at most `lockTimeoutMs`. The setting takes effect when it is evaluated, which
+ * is before the join has its first row.
  */
 export function selectCheckExpressions(oids: readonly number[], lockTimeoutMs: number): SqlStatement {
   return {
@@ -85,16 +89,23 @@ export function selectCheckExpressions(oids: readonly number[], lockTimeoutMs: n
   };
 }
 
-// Nothing here takes a lock of the table: an ALTER that takes hours would hold up whoever asks for it, and for others with it. So a default
-// is read as one of no table, which it can be because it names no column; that of a generated column may, and is of no interest.
+// Nothing here takes a lock of the table: an ALTER that takes hours would delay the caller, and others with it. So a
+// default is read as the default of no table, which works because it names no column. The default of a generated column
+// may name columns, and is not needed.
+//
 // Strategy 3 of a btree operator class is its equality.
-// format_type(…, -1), not null: null prints bpchar as "character", which means character(1), and cuts off silently.
-// indimmediate is false for every deferrable constraint, initially immediate ones included.
-// indnullsnotdistinct came with PostgreSQL 15; read through jsonb it is null before.
-// What depends on a column ties it unless it is known to leave rows alone: what is not thought of here ties as well.
-// Only a partition key is a dependency the other way round, of the column on its table. Columns of partitions have the
-// names, but not the numbers, of those of their root.
-// Column number 0 is the whole row, which leaves no dependency on its columns.
+//
+// format_type(…, -1) and not null: null prints bpchar as "character", which means character(1), and truncates silently.
+//
+// indimmediate is false for every deferrable constraint, also for those that are initially immediate.
+// indnullsnotdistinct exists since PostgreSQL 15. It is read through jsonb, which gives null for older versions.
+//
+// Everything that depends on a column ties it, unless it is known to leave rows unchanged: this also covers kinds of
+// objects that are not listed here. Only a partition key is a dependency in the other direction, of the column on its
+// table.
+//
+// Columns of partitions have the same names as those of their root, but not the same numbers. Column number 0 is the
+// whole row, which has no dependency on its columns.
 const TABLES = `
 with recursive attribute as (
   select a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, a.attnotnull, a.attidentity, a.attgenerated,
@@ -232,7 +243,7 @@ table_column as (
     ),
     'tied',
       a.attrelid in (select tt.root from tied_table tt)
-      -- What does not fit into a page is refused.
+      -- A value that does not fit into a page is refused.
       or a.is_stored_plain
       or (a.attrelid, a.attname) in (select tn.root, tn.attname from tied_name tn)
       or (a.attrelid, a.attnum) in (
@@ -240,7 +251,7 @@ table_column as (
         from resolved level
         join pg_catalog.pg_constraint con on con.contypid = level.type and con.contype = 'c'
       )
-      -- Domains within a type of one's own (composite, range) or an array may have checks as well.
+      -- Domains inside a user-defined type (composite, range) or an array may have checks too.
       or (element.typtype not in ('b', 'e') and element.oid >= 16384)
   ) order by a.attnum) as columns
   from attribute a

@@ -4,39 +4,43 @@ import { parseTargetName, tableId, tableIdPrefix, type TargetName } from './targ
 const ANY = '*';
 
 interface Entry {
-  /** Undefined: any. */
+  /** Undefined: any schema. */
   schema?: string;
   name?: string;
 }
 
-/** Tables that the operator lists: `table`, `schema.table`, `schema.*` or `*`; none of the service or the system. */
+/**
+ * Tables that the operator lists: `table`, `schema.table`, `schema.*` or `*`. Tables of the service and the system are
+ * never included.
+ */
 export class TargetList {
   private constructor(private readonly entries: readonly Entry[]) {}
 
   /**
-   * Which tables operations may be sent to.
+   * The tables to which operations may be sent.
    *
-   * @throws InvalidSettingsError that lists every entry that cannot be meant.
+   * @throws InvalidSettingsError that lists every entry that is not valid
    */
   static allowed(entries: readonly string[]): TargetList {
     const variable = 'BATCH_ALLOWED_TARGETS';
-    if (entries.length === 0) throw new InvalidSettingsError([`${variable}: names no target; '*' allows every table`]);
+    if (entries.length === 0)
+      throw new InvalidSettingsError([`${variable}: must name at least one target; '*' allows every table`]);
     return TargetList.parse(variable, entries);
   }
 
   /**
-   * Which tables' operations run one by one, in order.
+   * The tables whose operations run one by one, in order.
    *
-   * @throws InvalidSettingsError that lists every entry that cannot be meant.
+   * @throws InvalidSettingsError that lists every entry that is not valid
    */
   static serial(entries: readonly string[]): TargetList {
     return TargetList.parse('BATCH_SERIAL_TARGETS', entries);
   }
 
   /**
-   * The tables that an API key is limited to.
+   * The tables to which an API key is limited.
    *
-   * @throws InvalidSettingsError that lists every entry that cannot be meant.
+   * @throws InvalidSettingsError that lists every entry that is not valid
    */
   static ofKey(entries: readonly string[]): TargetList {
     return TargetList.parse('--target', entries);
@@ -59,8 +63,8 @@ export class TargetList {
   }
 
   /**
-   * The same for the texts of `Table.id`: those that are on the list, and the beginnings of those that are. Reserved schemas are
-   * for the caller to leave out.
+   * The same for the texts of `Table.id`: the ids in the list, and the beginnings of the ids that the list allows. The
+   * caller has to leave out reserved schemas.
    */
   get patterns(): { ids: string[]; prefixes: string[] } {
     const prefixes = this.entries.flatMap(({ schema, name }) => {
@@ -75,7 +79,7 @@ export class TargetList {
   }
 }
 
-/** Schemas that are no target whatever the settings say: the service's own tables and the system catalogs. */
+/** Schemas that are never a target, whatever the settings say: the service's own tables and the system catalogs. */
 function isReservedSchema(schema: string): boolean {
   return schema === 'batch' || schema === 'information_schema' || schema.startsWith('pg_');
 }
@@ -84,14 +88,15 @@ function matches(entry: Entry, { schema, name }: TargetName): boolean {
   return (entry.schema ?? schema) === schema && (entry.name ?? name) === name;
 }
 
-/** @returns what is wrong with it when the text is no entry. */
+/** @returns the reason when the text is not a valid entry */
 function parseEntry(text: string): Entry | string {
   if (text === ANY) return {};
   const target = parseTargetName(text);
   if (target === undefined) return 'expected table, schema.table, schema.* or *';
-  if (isReservedSchema(target.schema)) return 'the schema is never a target';
+  if (isReservedSchema(target.schema)) return 'tables of this schema are never targets';
   if (text.endsWith(`.${ANY}`) && target.name === ANY && !target.schema.includes(ANY)) return { schema: target.schema };
-  // A star anywhere else is a pattern that is not understood; whoever has such a name may put it in double quotes.
-  if (!text.includes('"') && text.includes(ANY)) return 'the star stands alone or for all tables of a schema';
+  // A star anywhere else would be a pattern, which is not supported. A name with a star can be put in double quotes.
+  if (!text.includes('"') && text.includes(ANY))
+    return 'a star is allowed only alone (*) or for all tables of a schema (schema.*)';
   return target;
 }

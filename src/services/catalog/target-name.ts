@@ -1,4 +1,4 @@
-/** A table's name in its two parts, literally as PostgreSQL's catalog holds them. */
+/** A table's name in its two parts, exactly as in PostgreSQL's catalog. */
 export interface TargetName {
   schema: string;
   name: string;
@@ -9,10 +9,10 @@ const DEFAULT_SCHEMA = 'public';
 const TARGET = /^(?:"((?:[^"]|"")+)"|([^".]+))(?:\.(?:"((?:[^"]|"")+)"|([^".]+)))?$/u;
 
 /**
- * Reads `table` or `schema.table`. Names are case-sensitive and taken literally; a part that holds a dot or a quote
- * stands in double quotes, its own quotes doubled.
+ * Reads `table` or `schema.table`. Names are case-sensitive and literal. A part that contains a dot or a quote is in
+ * double quotes, with its own quotes doubled.
  *
- * @returns undefined when the text is no such name.
+ * @returns undefined when the text is no such name
  */
 export function parseTargetName(text: string): TargetName | undefined {
   if (!isStorable(text)) return undefined;
@@ -24,17 +24,17 @@ export function parseTargetName(text: string): TargetName | undefined {
   return second === undefined ? { schema: DEFAULT_SCHEMA, name: first } : { schema: first, name: second };
 }
 
-/** PostgreSQL's text holds neither NUL nor half a surrogate pair. */
+/** PostgreSQL's text can contain neither NUL nor half a surrogate pair. */
 export function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
 
-/** `Table.id`: one text for one table, read back by `parseTargetName`. */
+/** `Table.id`: one text for one table. `parseTargetName` reads it back. */
 export function tableId({ schema, name }: TargetName): string {
   return `${idPart(schema)}.${idPart(name)}`;
 }
 
-/** How the `tableId` of every table of the schema begins, and of no other. */
+/** The beginning of the `tableId` of every table of the schema, and of no other table. */
 export function tableIdPrefix(schema: string): string {
   return `${idPart(schema)}.`;
 }
@@ -44,7 +44,7 @@ export function tableSql({ schema, name }: TargetName): string {
   return `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
 }
 
-/** An identifier as PostgreSQL reads it literally, whatever it contains. */
+/** An identifier that PostgreSQL reads literally, whatever it contains. */
 export function quoteIdentifier(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
 }

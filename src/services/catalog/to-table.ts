@@ -23,14 +23,17 @@ const BUILT_IN_KINDS: Readonly<Record<string, ColumnKind>> = {
   jsonb: 'json',
 };
 const INTEGERS: readonly ColumnKind[] = ['int2', 'int4', 'int8'];
-/** `atttypmod` of varchar, bpchar and numeric counts these bytes in. */
+/** `atttypmod` of varchar, bpchar and numeric includes these bytes. */
 const TYPMOD_HEADER = 4;
 const SEQUENCE_DEFAULT = /^nextval\(\(?'(?:[^']|'')+'(?:::text\))?::regclass\)$/;
-/** Only a sequence that is named as such is among the dependencies of a default; one named by a text is looked up later. */
+/**
+ * The dependencies of a default contain only sequences that are named as such. A sequence that is named by a text is
+ * looked up at run time.
+ */
 const SEQUENCE_FOUND_LATER = /\blastval\(|\b(?:nextval|currval|setval)\((?!'(?:[^']|'')+'::regclass\b)/;
 const RANDOM_UUID_DEFAULT = /^(?:[\w$]+\.|"[^"]+"\.)?(?:gen_random_uuid|uuid_generate_v4|uuidv4|uuidv7)\(\)$/;
 
-/** @returns undefined when the row is of another moment than the graph: both have to be read again. */
+/** @returns undefined when the row and the graph are of different moments: both have to be read again */
 export function toTable(row: TableRow, graph: CatalogGraph, expressions: CheckExpressions): Table | undefined {
   const id = tableId(row);
   if (graph.relations.get(id)?.oid !== row.oid) return undefined;
@@ -51,7 +54,7 @@ export function toTable(row: TableRow, graph: CatalogGraph, expressions: CheckEx
   return hasColumnsOfItsKeys(table) ? table : undefined;
 }
 
-/** What looks at a generated column looks at whatever that is made of. */
+/** What depends on a generated column depends on the columns that it is computed from. */
 function toWatch({ depends, columns, ...watch }: WatchRow, all: readonly ColumnRow[]): Watch {
   const generated = all.some((column) => column.generated !== '' && depends.includes(column.name));
   return { ...watch, columns: columns ?? undefined, depends: generated ? all.map(({ name }) => name) : depends };
@@ -81,7 +84,7 @@ function toColumn(row: ColumnRow, checks: readonly CheckRow[], expressions: Chec
     default: defaultOf(row),
     sequences: sequencesOf(row),
     writable: row.generated === '' && row.identity !== 'a',
-    // How equal values of an extension's type or of an array look is not for the catalog to say: citext is one.
+    // The catalog does not say how equal values of an extension's type or of an array look. citext is such a type.
     comparesAsText: row.collation === null && kind !== 'other' && kind !== 'array',
     equals: equalsOf(row),
   };
@@ -93,7 +96,7 @@ function kindOf({ isEnum, isArray, builtIn }: ColumnRow): ColumnKind {
   return ownValue(BUILT_IN_KINDS, builtIn ?? '') ?? 'other';
 }
 
-/** Integers of all sizes compare as the greatest; collations that are deterministic all hold the same texts equal. */
+/** Integers of all sizes compare as the largest. All deterministic collations treat the same texts as equal. */
 function familyTypeOf(kind: ColumnKind, { type, collation }: ColumnRow): Column['familyType'] {
   return {
     type: INTEGERS.includes(kind) ? 'int8' : type,
@@ -130,7 +133,7 @@ function sequencesOf({ sequences, default: expression }: ColumnRow): string[] {
   return SEQUENCE_FOUND_LATER.test(expression ?? '') ? [...named, UNKNOWN_SEQUENCE] : named;
 }
 
-/** Types without an operator of their own (arrays, enums, ranges) share one of PostgreSQL's. */
+/** Types without their own operator (arrays, enums, ranges) share one of PostgreSQL's. */
 function equalsOf({ equality }: ColumnRow): string {
   if (equality === null) return '=';
   const [schema, operator] = equality;

@@ -5,21 +5,21 @@ import { givenKey, givenValue, keyValue, type BoundOperation } from '../planner/
 import { encodeValue } from './encode-value.js';
 import { quoteIdentifier } from '../catalog/target-name.js';
 
-/** A statement for a whole group, and how its result is to be read. */
+/** A statement for a whole group, and how to read its result. */
 export interface ComposedStatement extends SqlStatement {
   /**
-   * `every`: it changed one row for each operation, `rowCount` must say so.
-   * `ordinals`: each row returned has the `ord` (from 1) of an operation that changed a row.
+   * `every`: it changed one row for each operation, which `rowCount` must confirm. `ordinals`: each returned row has
+   * the `ord` (from 1) of an operation that changed a row.
    */
   answers: 'every' | 'ordinals';
 }
 
 /**
- * Composes the one statement that executes operations of the same signature: same kind, table and columns. Its text is the
- * same whatever their number, one array parameter a column. Values travel as text and are cast one by one, to the type
- * without its length, so that the column itself accepts or refuses them. Pure.
+ * Composes the one statement that executes operations of the same signature: same kind, table and columns. Its text is
+ * the same for any number of operations, with one array parameter a column. Values are sent as text and cast one by
+ * one, to the type without its length, so that the column itself accepts or refuses them. Pure.
  *
- * @param shape any operation of the signature; `operations` may be empty.
+ * @param shape any operation of the signature; `operations` may be empty
  */
 export function composeStatement(shape: BoundOperation, operations: readonly BoundOperation[]): ComposedStatement {
   const { kind } = shape;
@@ -52,11 +52,11 @@ select ${casts(valueColumns, 'v')} from ${source(valueColumns, 'v')} order by s.
 }
 
 /**
- * An insert cannot return which input a row came from. One alone needs no telling; the new rows of several are joined back
- * by the unique key that their values give (see `isTellable`).
+ * An insert cannot return the input from which a row came. For a single operation that is not needed. The new rows of
+ * several operations are joined to the input by the unique key that their values give (see `isTellable`).
  */
 function composeIgnore(shape: BoundOperation, operations: readonly BoundOperation[]): ComposedStatement {
-  // Without operations it stands for one: it shows whether they can be executed alone.
+  // Without operations the statement is that of a single one: it shows whether they can be executed alone.
   if (operations.length <= 1) {
     const insert = composeInsert(shape, operations);
     return { ...insert, text: `${insert.text} on conflict do nothing` };
@@ -69,17 +69,17 @@ select s.ord::int from s where exists (select from t where ${sameKey(shape)})`,
   };
 }
 
-/** The one row that `composeSalvage` answers. */
+/** The only row that `composeSalvage` returns. */
 export interface SalvageRow {
   /** How many rows were inserted. */
   inserted: number;
-  /** The `ord` (from 1) of the operations that they are recognized as. */
+  /** The `ord` (from 1) of the operations to which they belong. */
   ords: number[];
 }
 
 /**
- * Inserts the rows of plain inserts that conflict with no other row, and leaves the others out. Each has to give a unique key,
- * without NULL.
+ * Inserts the rows of plain inserts that conflict with no other row, and leaves the others out. Each has to give a
+ * unique key without NULL.
  */
 export function composeSalvage(shape: BoundOperation, operations: readonly BoundOperation[]): SqlStatement {
   return {
@@ -111,7 +111,7 @@ function sameKey(shape: BoundOperation): string {
 function composeUpsert(shape: BoundOperation, operations: readonly BoundOperation[]): ComposedStatement {
   const { table, keyColumns, valueColumns } = shape;
   const others = valueColumns.filter((column) => !keyColumns.includes(column));
-  // A row that consists of its key only is written all the same: it counts as affected, as in every other upsert.
+  // A row that consists only of its key is written too, so that it counts as affected, as in every other upsert.
   const assigned = others.length > 0 ? others : keyColumns;
   return {
     text: `insert into ${table.sql} (${names(valueColumns)})
@@ -153,7 +153,7 @@ where ${keyMatch(keyColumns)} returning s.ord::int`,
   };
 }
 
-/** The row holds the value as its column stores it: `1.001` in `numeric(6, 2)` as `1.00`. */
+/** The row has the value as its column stores it: `1.001` in `numeric(6, 2)` as `1.00`. */
 function matches(name: string, valueColumns: readonly Column[]): string {
   const index = valueColumns.findIndex((column) => column.name === name);
   const column = valueColumns[index]!;

@@ -4,7 +4,7 @@ import { integerText } from '../values/decimal-text.js';
 import { ExactJson, stringifyJson, type GivenValue } from '../values/exact-json.js';
 import { elementsOf, type GivenElements } from '../values/parse-json.js';
 
-/** The text from which PostgreSQL reads the value of a column; null for NULL. */
+/** The text from which PostgreSQL reads the value of a column. Null for NULL. */
 export function encodeValue(value: GivenValue | undefined, column: Column): string | null {
   if (value === null || value === undefined) return null;
   if (column.kind === 'json') return stringifyJson(value);
@@ -19,7 +19,7 @@ export function encodeValue(value: GivenValue | undefined, column: Column): stri
 const INTEGERS: ReadonlySet<string> = new Set(['int2', 'int4', 'int8']);
 const INTEGER_ARRAYS: ReadonlySet<string> = new Set(['smallint[]', 'integer[]', 'bigint[]']);
 
-/** Where PostgreSQL reads an integer it takes no 1.0 and no 1e2, which JSON holds equal to 1 and 100. */
+/** PostgreSQL reads neither 1.0 nor 1e2 as an integer, although in JSON they equal 1 and 100. */
 function encodeScalar(value: Exclude<GivenValue, null>, integer: boolean): string {
   if (value instanceof ExactJson) return (integer ? integerOf(value) : undefined) ?? value.text;
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
@@ -28,7 +28,7 @@ function encodeScalar(value: Exclude<GivenValue, null>, integer: boolean): strin
 const integerOf = ({ kind, text }: ExactJson): string | undefined =>
   kind === 'number' ? integerText(text) : undefined;
 
-/** An array literal: `{"a",NULL,{"nested"}}`. Elements of json arrays are JSON each, whatever they are. */
+/** An array literal: `{"a",NULL,{"nested"}}`. Each element of a json array is JSON, whatever it is. */
 function encodeArray(elements: GivenElements, column: Column, json: boolean): string {
   const encoded = elements.map((element) => {
     if (element === null) return 'NULL';

@@ -14,7 +14,7 @@ type Peer = keyof typeof VARIABLES;
 
 export type ServiceCertificates = Record<Peer, Certificates | undefined> & { faults: string[] };
 
-/** Reads the files that the variables name; what is wrong with them is told together with all other faults. */
+/** Reads the files that the variables name. Faults in them are reported together with all other faults. */
 export function readCertificates(given: Given): ServiceCertificates {
   const faults: string[] = [];
   const of = (peer: Peer): Certificates | undefined => {
@@ -32,28 +32,28 @@ export function readCertificates(given: Given): ServiceCertificates {
   return { database: of('database'), redis: of('redis'), rabbitmq: of('rabbitmq'), http: of('http'), faults };
 }
 
-/** Certificates that nothing would use: whoever gives them believes that they protect something. */
+/** Reports certificates that nothing would use, because whoever sets them believes that they protect something. */
 export function certificateFaults(given: Given): string[] {
   const { DB_SSL: mode = 'disable', DB_SSL_CA, DB_HOST } = given;
   const faults: string[] = [];
   if (mode === 'disable') faults.push(...unused(given, 'database', 'DB_SSL is disable; set DB_SSL=verify-full'));
   if (mode === 'require' && DB_SSL_CA !== undefined) {
-    faults.push('DB_SSL_CA: DB_SSL=require verifies nothing: set DB_SSL=verify-full');
+    faults.push('DB_SSL_CA: DB_SSL=require does not verify the certificate: set DB_SSL=verify-full');
   }
   if (mode === 'verify-ca' && DB_SSL_CA === undefined) {
     faults.push(
-      'DB_SSL_CA: required with DB_SSL=verify-ca, or whoever has a certificate of a public CA passes for the server',
+      'DB_SSL_CA: required with DB_SSL=verify-ca; without it any server with a certificate of a public CA is accepted',
     );
   }
   if (mode !== 'disable' && DB_HOST === undefined)
-    faults.push('DB_SSL: the embedded PostgreSQL has no TLS: set DB_HOST');
+    faults.push('DB_SSL: the embedded PostgreSQL does not support TLS: set DB_HOST');
   faults.push(
     ...unlessTls(given, 'redis', 'REDIS_URL', 'rediss:'),
     ...unlessTls(given, 'rabbitmq', 'BATCH_SERVICE_RMQ_URL', 'amqps:'),
   );
   if (given.BATCH_HTTPS_CLIENT_CA !== undefined && given.BATCH_HTTPS_CERT === undefined) {
     faults.push(
-      'BATCH_HTTPS_CLIENT_CA: without HTTPS no caller shows a certificate: set BATCH_HTTPS_CERT and BATCH_HTTPS_KEY',
+      'BATCH_HTTPS_CLIENT_CA: callers send certificates only over HTTPS: set BATCH_HTTPS_CERT and BATCH_HTTPS_KEY',
     );
   }
   return faults;

@@ -1,21 +1,21 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { Certificates } from '../tls/certificates.js';
 
-/** libpq's words, with libpq's meaning. */
+/** The words of libpq, with the same meaning. */
 export const DB_SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
 export type DatabaseSslMode = (typeof DB_SSL_MODES)[number];
 
 export type ClientTls = Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'rejectUnauthorized' | 'checkServerIdentity'>;
 
-/** Said in full: else NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would let everybody pass for the server. */
+/** Set explicitly. Otherwise NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would accept any server. */
 const VERIFIED = { rejectUnauthorized: true } as const;
 
-/** Of a connection whose URL says that it is encrypted: the certificate is verified, and that it is for this host. */
+/** For a connection whose URL says that it is encrypted: the certificate must be valid, and must be for this host. */
 export function clientTls(certificates: Certificates | undefined): ClientTls {
   return { ...VERIFIED, ...certificates?.options };
 }
 
-/** For ioredis, which by itself takes `REDISS:` for plain text. */
+/** For ioredis, which by itself treats `REDISS:` as plain text. */
 export function redisTls({ url, certificates }: { url: string; certificates: Certificates | undefined }): {
   tls?: ClientTls;
 } {
@@ -27,7 +27,7 @@ export interface DatabaseSsl {
   certificates: Certificates | undefined;
 }
 
-/** As libpq takes it in a URL: `sslmode=…`, and the paths of the files. */
+/** As libpq reads it from a URL: `sslmode=…`, and the paths of the files. */
 export function databaseUrlSearch({ mode, certificates }: DatabaseSsl): string {
   if (mode === 'disable') return '';
   const { ca, cert, key } = certificates?.paths ?? {};

@@ -1,7 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { SETTINGS, type Settings } from './settings.js';
 
-/** Makes the settings, read once by the process, available everywhere by `@Inject(SETTINGS)`. */
+/** Provides the settings, read once by the process, everywhere through `@Inject(SETTINGS)`. */
 @Module({})
 export class ConfigModule {
   static forSettings(settings: Settings): DynamicModule {

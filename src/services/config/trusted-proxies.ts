@@ -1,13 +1,16 @@
 import { isIP } from 'node:net';
 
-/** How many proxies stand in front, or their addresses, subnets and names of subnets. */
+/** The number of proxies in front, or their addresses, subnets and names of subnets. */
 export type TrustedProxies = number | string[];
 
 const MOST_HOPS = 10;
-/** As Express names them. */
+/** The names that Express uses. */
 const NAMED_SUBNETS = ['loopback', 'linklocal', 'uniquelocal'];
 
-/** Reads `1` or `10.0.0.0/8, loopback`. Whoever trusts every sender (`true`) is told any address: so that is not taken. */
+/**
+ * Reads `1` or `10.0.0.0/8, loopback`. `true` is not accepted: it trusts every sender, so any caller could pretend any
+ * address.
+ */
 export function trustedProxies(text: string): TrustedProxies | undefined {
   if (/^\d{1,2}$/.test(text)) return Number(text) >= 1 && Number(text) <= MOST_HOPS ? Number(text) : undefined;
   const proxies = text.split(',').map((entry) => entry.trim());

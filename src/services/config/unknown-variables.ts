@@ -1,19 +1,23 @@
 import { didYouMean, editsBetween, fold, nearestName } from '../errors/nearest-name.js';
 import { ownValue } from '../values/own-value.js';
 
-/** Names that begin so are the service's alone. */
+/** Only settings of the service have names that begin with this. */
 const OWN_PREFIX = 'BATCH_';
-/** Kubernetes and Docker tell every container of a service called `batch-…`: `BATCH_SERVICE_PORT_3000_TCP_ADDR` and the like. */
+/**
+ * Kubernetes and Docker set variables such as `BATCH_SERVICE_PORT_3000_TCP_ADDR` in every container of a service called
+ * `batch-…`.
+ */
 const SERVICE_LINK = /_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:ADDR|PORT|PROTO))?)$/;
 const LINKED_ADDRESS = /^(?:tcp|udp|sctp):\/\//;
-/** A long name may have one mistake more. */
+/** A long name may have one more mistake. */
 const LONG_NAME = 11;
 
 /**
- * What is wrong with the names of the environment's variables: one that begins with `BATCH_` and is no setting, and one that is nearly
- * the name of a setting which is not given. Other programs' variables are left alone.
+ * Reports wrong names of environment variables: a name that begins with `BATCH_` and is no setting, and a name that is
+ * almost that of a setting which is not given. Other programs' variables are ignored.
  *
- * @param given the variables with their values, empty ones too: a setting that is given, even empty, was not misspelt elsewhere
+ * @param given the variables with their values, also empty ones: a setting that is given, even empty, was not misspelt
+ * elsewhere
  */
 export function unknownVariableFaults(
   given: Readonly<Record<string, string | undefined>>,
@@ -24,12 +28,12 @@ export function unknownVariableFaults(
   return unknown.flatMap((name) => {
     if (name.startsWith(OWN_PREFIX)) {
       if (isServiceLink(name, ownValue(given, name) ?? '')) return [];
-      return [`${name}: there is no such setting${didYouMean(name, known) || '; remove it, or correct its name'}`];
+      return [`${name}: there is no such setting${didYouMean(name, known) || '; remove it or correct its name'}`];
     }
     const meant = nearestName(name, absent);
     if (meant === undefined || !isMisspelt(name, meant)) return [];
     return [
-      `${name}: there is no such setting; did you mean "${meant}"? If it belongs to another program, set ${meant} as well; it may be empty`,
+      `${name}: there is no such setting; did you mean "${meant}"? If it belongs to another program, set ${meant} too; it may be empty`,
     ];
   });
 }
@@ -38,7 +42,10 @@ function isServiceLink(name: string, value: string): boolean {
   return SERVICE_LINK.test(name) || (name.endsWith('_PORT') && LINKED_ADDRESS.test(value));
 }
 
-/** One mistake: a letter too many, too few or another, two that changed places; or the same letters in another spelling. */
+/**
+ * One mistake: one letter too many, too few or different, two letters in the wrong order; or the same letters in
+ * another spelling.
+ */
 function isMisspelt(name: string, meant: string): boolean {
   const edits = fold(name) === fold(meant) ? 0 : editsBetween(name, meant, 3);
   return edits <= 1 || (edits === 2 && (meant.length >= LONG_NAME || sorted(name) === sorted(meant)));

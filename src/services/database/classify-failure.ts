@@ -2,12 +2,13 @@ import { TransientError } from '../errors/transient-error.js';
 import { driverErrorOf, SQL_STATES, sqlStateOf } from './sql-state.js';
 
 /**
- * What a failure means. The only place that decides it; whoever has a narrower question asks one of the functions below.
+ * What a failure means. Only this file decides it. Code with a narrower question asks one of the functions below.
  *
  * - `transient`: it says nothing about any operation (the server, the connection, other transactions). Try again.
- * - `systemic`: the statement as such cannot run (no such column, no privilege). It holds for every row of the statement.
- * - `operation`: the fault of the row, or of code of the user's that runs for this row.
- * - `unknown`: PostgreSQL sent it, but its condition may be the fault of the row or of the server. Nobody is blamed without a proof.
+ * - `systemic`: the statement itself cannot run (no such column, no privilege). This is true for every row of the
+ *   statement.
+ * - `operation`: the fault of the row, or of the user's code that runs for this row.
+ * - `unknown`: PostgreSQL sent it, but the row or the server may be at fault. No operation is blamed without a proof.
  * - `bug`: PostgreSQL did not send it and the connection is not lost, so the service itself has failed.
  */
 export type FailureKind = 'transient' | 'systemic' | 'operation' | 'unknown' | 'bug';
@@ -15,8 +16,8 @@ export type FailureKind = 'transient' | 'systemic' | 'operation' | 'unknown' | '
 type SentKind = Exclude<FailureKind, 'bug'>;
 
 /**
- * Every class of https://www.postgresql.org/docs/current/errcodes-appendix.html. A class that is not listed is `unknown`: a
- * newer server, an extension, or a user's function may raise any five characters.
+ * Every class of https://www.postgresql.org/docs/current/errcodes-appendix.html. A class that is not listed is
+ * `unknown`: a newer server, an extension, or a user's function may raise any five characters.
  */
 export const SQL_STATE_CLASSES: ReadonlyMap<string, SentKind> = new Map([
   ['00', 'unknown'], // successful completion
@@ -33,12 +34,12 @@ export const SQL_STATE_CLASSES: ReadonlyMap<string, SentKind> = new Map([
   ['0Z', 'operation'], // diagnostics exception, in a function
   ['10', 'operation'], // XQuery error
   ['20', 'operation'], // case not found
-  ['21', 'systemic'], // cardinality violation: a statement that runs without rows is halved, down to the row
+  ['21', 'systemic'], // cardinality violation: a statement that runs without rows is halved until one row is left
   ['22', 'operation'], // data exception
   ['23', 'operation'], // integrity constraint violation
-  ['24', 'operation'], // invalid cursor state: the service has no cursors, so it is a function's
-  ['25', 'transient'], // invalid transaction state: read only, aborted, idle for too long, too long
-  ['26', 'transient'], // no such prepared statement: the one that should have prepared it failed
+  ['24', 'operation'], // invalid cursor state: the service has no cursors, so a user's function raised it
+  ['25', 'transient'], // invalid transaction state: read only, aborted, idle for too long, running for too long
+  ['26', 'transient'], // no such prepared statement: the statement that should have prepared it failed
   ['27', 'operation'], // triggered data change violation
   ['28', 'systemic'], // invalid authorization specification
   ['2B', 'operation'], // dependent objects still exist, in a function
@@ -54,21 +55,21 @@ export const SQL_STATE_CLASSES: ReadonlyMap<string, SentKind> = new Map([
   ['42', 'systemic'], // syntax error or access rule violation
   ['44', 'operation'], // WITH CHECK OPTION violation
   ['53', 'transient'], // insufficient resources: disk full, out of memory, too many connections
-  ['54', 'unknown'], // program limit exceeded: a row that is too large for its index, but also transaction ids that run out
+  ['54', 'unknown'], // program limit exceeded: a row is too large for its index, or transaction ids run out
   ['55', 'unknown'], // object not in prerequisite state
   ['57', 'transient'], // operator intervention: time-out, shutdown, crash
   ['58', 'transient'], // system error
   ['72', 'transient'], // snapshot too old, before PostgreSQL 17
   ['F0', 'transient'], // configuration file error
   ['HV', 'unknown'], // foreign data wrapper error
-  ['P0', 'operation'], // PL/pgSQL error: RAISE and ASSERT in functions of users
+  ['P0', 'operation'], // PL/pgSQL error: RAISE and ASSERT in users' functions
   ['XX', 'transient'], // internal error, data or index corrupted: never the fault of an operation
 ]);
 
 /** Conditions that mean something else than the rest of their class. */
 export const SQL_STATE_EXCEPTIONS: ReadonlyMap<string, SentKind> = new Map([
   ['25001', 'systemic'], // a command that cannot run in a transaction, in a function
-  ['42P05', 'transient'], // such a prepared statement exists: the one that should have removed it failed
+  ['42P05', 'transient'], // the prepared statement already exists: the statement that should have removed it failed
   ['54001', 'operation'], // statement too complex: values nested too deep, a trigger without end
   ['54011', 'systemic'], // too many columns
   ['54023', 'systemic'], // too many arguments
@@ -83,7 +84,7 @@ export const SQL_STATE_EXCEPTIONS: ReadonlyMap<string, SentKind> = new Map([
   ['HV014', 'transient'], // too many handles
 ]);
 
-/** As Node reports a connection that cannot be made or is lost. */
+/** The codes by which Node reports a connection that cannot be made or is lost. */
 const NETWORK_CODES: ReadonlySet<string> = new Set([
   'EADDRNOTAVAIL',
   'EAI_AGAIN',
@@ -107,15 +108,20 @@ const NETWORK_CODES: ReadonlySet<string> = new Set([
   'ERR_STREAM_WRITE_AFTER_END',
   'ETIMEDOUT',
 ]);
-/** What node-postgres says of a lost or closed connection, without a code of any kind. */
+/** The messages by which node-postgres reports a lost or closed connection. They have no code. */
 const DRIVER_MESSAGES =
   /^(Connection terminated|timeout e|Client (has encountered a connection error|was closed)|Cannot use a pool after|Query read timeout|Received unexpected \w+ message|There was an error establishing an SSL connection)/;
-/** Connection exception; insufficient resources; operator intervention (shutdown, crash, starting up), but not a cancelled query; a failover. */
+/**
+ * Connection exception; insufficient resources; operator intervention (shutdown, crash, starting up) except a cancelled
+ * query; failover.
+ */
 const SERVER_STATES = /^(08|53|57P|25006)/;
 
 const connectFailures = new WeakSet<Error>();
 
-/** To be told of what a connection met before it was ready: whatever its SQLSTATE, no operation is to blame for it. */
+/**
+ * Records an error that a connection met before it was ready. No operation is to blame for it, whatever its SQLSTATE.
+ */
 export function noteConnectFailure(error: Error): void {
   connectFailures.add(error);
 }
@@ -127,19 +133,19 @@ export function classifyFailure(error: unknown): FailureKind {
   return isLostConnection(driverErrorOf(error)) ? 'transient' : 'bug';
 }
 
-/** @param state five characters, as PostgreSQL sent them with a statement's failure */
+/** @param state five characters, as PostgreSQL sent them with a failed statement */
 export function classifySqlState(state: string): SentKind {
   return SQL_STATE_EXCEPTIONS.get(state) ?? SQL_STATE_CLASSES.get(state.slice(0, 2)) ?? 'unknown';
 }
 
 /**
- * True when the server could not be reached, lets nobody in just now, or ended the connection: no statement is to blame, and
- * waiting may cure it. A wrong password is none.
+ * True when the server could not be reached, does not accept connections now, or ended the connection. Then no
+ * statement is to blame, and waiting may help. A wrong password does not count.
  */
 export function isConnectionFault(error: unknown): boolean {
   const state = sqlStateOf(error);
   if (state === undefined) return isLostConnection(driverErrorOf(error));
-  // While a database does not allow connections.
+  // PostgreSQL sends it while a database does not allow connections.
   if (state === SQL_STATES.objectNotInPrerequisiteState) return isConnectFailure(error);
   return SERVER_STATES.test(state);
 }
@@ -149,14 +155,14 @@ export const isRolledBack = (error: unknown): boolean => sqlStateOf(error)?.star
 
 export const isLockNotAvailable = (error: unknown): boolean => sqlStateOf(error) === SQL_STATES.lockNotAvailable;
 
-/** True when a statement was cancelled, as a rule because it took longer than the time-out. */
+/** True when a statement was cancelled, usually because it took longer than the time-out. */
 export const isCanceled = (error: unknown): boolean => sqlStateOf(error) === SQL_STATES.queryCanceled;
 
 export const isUndefinedTable = (error: unknown): boolean => sqlStateOf(error) === SQL_STATES.undefinedTable;
 
 /**
- * True when a statement with this SQLSTATE may have been made for a table that has been altered since. Privileges are not
- * remembered, so a missing one is none.
+ * True when a statement with this SQLSTATE may have been built for a table that was altered since. The service does not
+ * remember privileges, so a missing privilege does not count.
  */
 export const mayBeStale = (state: string): boolean =>
   state !== SQL_STATES.insufficientPrivilege && (state.startsWith('42') || state.startsWith('0A'));

@@ -31,7 +31,7 @@ import { ServiceClient } from './service-client.js';
 
 export const SCHEMA = 'batch';
 
-/** What `createDataSource` needs of the settings. */
+/** The settings that `createDataSource` needs. */
 export type DatabaseSettings = Pick<Settings, 'database' | 'execution'>;
 
 function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourceOptions {
@@ -80,7 +80,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
     extra: {
       Client: ServiceClient,
       max: database.poolSize,
-      // Statements sent without awaiting the one before share a round trip.
+      // Statements that are sent without awaiting the previous one share a round trip.
       pipeline: true,
       connectionTimeoutMillis: 5000,
       keepAlive: true,
@@ -91,7 +91,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
   };
 }
 
-/** @param applicationName by which administrators know its sessions */
+/** @param applicationName the name by which administrators recognise its sessions */
 export function createDataSource(settings: DatabaseSettings, applicationName = 'batch-service'): DataSource {
   return new DataSource({ ...dataSourceOptions(settings), applicationName } as DataSourceOptions);
 }

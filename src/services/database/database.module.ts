@@ -6,7 +6,7 @@ import { DatabaseService } from './database.service.js';
 import { migrate } from './migrate.js';
 import { readSchemaState } from './schema-state.js';
 
-/** The one pool of the process. Migrations run at boot where the settings say so. */
+/** The only pool of the process. Migrations run at boot if the settings say so. */
 @Global()
 @Module({
   providers: [
@@ -25,7 +25,7 @@ import { readSchemaState } from './schema-state.js';
 })
 export class DatabaseModule {}
 
-/** A role without the right to migrate may run the service where there is nothing to migrate. */
+/** A role without the right to migrate may run the service when no migration is missing. */
 async function migrateWhereMissing(dataSource: DataSource, settings: Settings): Promise<void> {
   try {
     const { missing } = await readSchemaState(dataSource);

@@ -8,49 +8,50 @@ import type { SqlClient, SqlDatabase, SqlResult, SqlStatement } from './sql.js';
 import { sqlStateOf } from './sql-state.js';
 
 /**
- * Hands out connections and transactions of TypeORM's pool, with node-postgres' own queries: named statements, pipelining,
- * and results as the driver gives them. It promises that a transaction is committed or rolled back, and that a broken
- * connection never returns to the pool. What to run is left to others.
+ * Gives out connections and transactions of TypeORM's pool, with node-postgres' own queries: named statements,
+ * pipelining, and results as the driver returns them. It promises that a transaction is committed or rolled back, and
+ * that a broken connection never returns to the pool. It leaves to its callers what to run.
  */
 @Injectable()
 export class DatabaseService implements SqlDatabase, OnApplicationShutdown {
   private readonly logger = new Logger(DatabaseService.name);
   private readonly pool: Pool;
-  /** For whatever callers may ask for in any number. */
+  /** For requests of callers, of which there may be any number. */
   readonly requests: RequestConnections;
 
   constructor(private readonly dataSource: DataSource) {
     this.pool = (dataSource.driver as unknown as { master: Pool }).master;
     const { max, lock_timeout: lockTimeoutMs } = this.pool.options as { max: number; lock_timeout: number };
     this.requests = new RequestConnections(this, { poolSize: max, lockTimeoutMs });
-    // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+    // An idle connection that breaks is replaced at the next use. Without a listener its error would end the process.
     this.pool.on('error', (error) => this.logger.warn(`An idle database connection broke: ${error.message}`));
   }
 
-  /** One statement in a transaction of its own. */
+  /** Runs one statement in its own transaction. */
   async query<Row>(statement: SqlStatement): Promise<SqlResult<Row>> {
     return asSqlResult<Row>(await this.pool.query<QueryResultRow>(statement));
   }
 
   /**
-   * Runs `work` in one transaction (read committed) and commits. Any error, one of the commit included, rolls back.
+   * Runs `work` in one transaction (read committed) and commits. Any error rolls back, also an error of the commit.
    *
    * @throws CommitRefusedError when a failed statement was overlooked and PostgreSQL turned the commit into a rollback.
    */
   async transaction<T>(work: (tx: SqlClient) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
     let failure: Error | undefined;
-    // The pool listens for errors of idle connections only; one in use reports them through its queries as well.
+    // The pool listens only for errors of idle connections. A connection in use also reports them through its queries.
     const ignoreReportedError = (): void => undefined;
     client.on('error', ignoreReportedError);
     try {
-      // Travels with the first statement of `work`, which is not answered before it: nothing goes on outside a transaction.
+      // It travels with the first statement of `work`. That statement gets no answer before `begin` has succeeded, so
+      // nothing runs outside a transaction.
       const begun = client.query('begin');
       begun.catch(() => undefined);
       const result = await work(after(begun, asSqlClient(client)));
       await begun;
       const { command } = await client.query('commit');
-      // After an overlooked error COMMIT resolves, but with the tag ROLLBACK.
+      // After an overlooked error COMMIT succeeds, but with the tag ROLLBACK.
       if (command !== 'COMMIT') throw new CommitRefusedError();
       return result;
     } catch (error) {
@@ -67,14 +68,14 @@ export class DatabaseService implements SqlDatabase, OnApplicationShutdown {
   }
 }
 
-/** A transaction that should have been committed was rolled back by PostgreSQL. Nothing of it is stored. */
+/** PostgreSQL rolled back a transaction that should have been committed. Nothing of it is stored. */
 export class CommitRefusedError extends TransientError {
   constructor() {
     super('PostgreSQL answered COMMIT with ROLLBACK: a statement of the transaction had failed');
   }
 }
 
-/** Answers nothing before something else has succeeded. Costs no round trip where that was sent earlier. */
+/** A client that gives no answer before `begun` has succeeded. If `begun` was sent earlier, this costs no round trip. */
 function after(begun: Promise<unknown>, client: SqlClient): SqlClient {
   return {
     query: async <Row>(statement: SqlStatement) => {
@@ -84,13 +85,13 @@ function after(begun: Promise<unknown>, client: SqlClient): SqlClient {
   };
 }
 
-/** Answers an error when the connection must not be used again. */
+/** Returns an error when the connection must not be used again. */
 async function rollBack(client: PoolClient, cause: unknown): Promise<Error | undefined> {
   try {
     await client.query('rollback');
     return undefined;
   } catch (error) {
-    // The first error says more than a rollback on a dead connection.
+    // The first error says more than the failed rollback on a dead connection.
     return cause instanceof Error && sqlStateOf(cause) === undefined ? cause : (error as Error);
   }
 }

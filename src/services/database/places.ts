@@ -1,4 +1,4 @@
-/** No place was free in time. What needed it was not begun. */
+/** No place became free in time. The work that needed it was not begun. */
 export class NoPlaceError extends Error {
   constructor(places: number, waitedMs: number) {
     super(`none of ${places} places was free within ${waitedMs} ms`);
@@ -6,10 +6,13 @@ export class NoPlaceError extends Error {
   }
 }
 
-/** Lets only so much happen at a time. Who finds no place free waits for one, in order of arrival, but only for so long. */
+/**
+ * Limits how much happens at a time. A caller that finds no free place waits for one, in order of arrival, for a
+ * limited time.
+ */
 export class Places {
   private taken = 0;
-  /** Each takes the place that it is given. */
+  /** Each function takes the place that it is given. */
   private readonly waiting = new Set<() => void>();
 
   constructor(
@@ -17,7 +20,7 @@ export class Places {
     private readonly waitMs: number,
   ) {}
 
-  /** @throws NoPlaceError, and what `work` throws */
+  /** @throws NoPlaceError, and everything that `work` throws */
   async within<T>(work: () => Promise<T>): Promise<T> {
     await this.take();
     try {
@@ -51,7 +54,7 @@ export class Places {
       this.taken -= 1;
       return;
     }
-    // The place goes straight to the next: nobody who comes now may take it away.
+    // The place goes directly to the next waiter, so a caller that comes now cannot take it.
     this.waiting.delete(next);
     next();
   }

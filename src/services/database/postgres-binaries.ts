@@ -9,20 +9,22 @@ import type { ServerAccount } from './embedded-postgres-account.js';
 const run = promisify(execFile);
 
 export interface PostgresBinaries {
-  /** As `18`. */
+  /** For example `18`. */
   majorVersion: string;
   initdb: string;
   pgCtl: string;
 }
 
 /**
- * Makes the PostgreSQL that npm installed executable for `account` (undefined: for ourselves), and answers where it is.
+ * Makes the PostgreSQL that npm installed executable for `account` (undefined: for our own account), and returns where
+ * it is.
  *
- * It always runs from a copy in a cache: node_modules may lie under a home that the account may not enter, may lack the
- * links between libraries (npm packages cannot hold them, and install scripts may be off), and may be replaced by
- * `npm ci` under a running server. The copy is made once per version, and appears whole or not at all.
+ * It always runs from a copy in a cache, for three reasons. node_modules may be under a home folder that the account
+ * may not enter. It may lack the links between libraries, because npm packages cannot contain links and install scripts
+ * may be disabled. `npm ci` may replace it under a running server. The copy is made once per version, and appears
+ * complete or not at all.
  *
- * @throws Error that says for each place why it would not do.
+ * @throws Error that says for each place why it cannot be used
  */
 export async function providePostgresBinaries(account: ServerAccount | undefined): Promise<PostgresBinaries> {
   const source = await findInstalledPackage();
@@ -35,13 +37,13 @@ export async function providePostgresBinaries(account: ServerAccount | undefined
     }
   }
   throw new Error(
-    `The embedded PostgreSQL cannot be executed from any cache folder:\n  ${reasons.join('\n  ')}\n` +
-      'Set XDG_CACHE_HOME to a folder that can be written and executed from, or DB_HOST to a PostgreSQL of your own.',
+    `None of the cache folders can be used to execute the embedded PostgreSQL:\n  ${reasons.join('\n  ')}\n` +
+      'Set XDG_CACHE_HOME to a folder that allows writing and executing, or set DB_HOST to your own PostgreSQL.',
   );
 }
 
 interface InstalledPackage {
-  /** The folder that holds bin, lib and share. */
+  /** The folder that contains bin, lib and share. */
   native: string;
   version: string;
 }
@@ -52,12 +54,12 @@ async function findInstalledPackage(): Promise<InstalledPackage> {
   const ownRequire = createRequire(import.meta.url);
   let entry: string;
   try {
-    // It is a dependency of embedded-postgres, not ours, so look from there.
+    // The package is a dependency of embedded-postgres, not of this service, so it is resolved from there.
     entry = createRequire(ownRequire.resolve('embedded-postgres')).resolve(name);
   } catch (error) {
     throw new Error(
       `There is no embedded PostgreSQL for ${process.platform} on ${process.arch}: the package ${name} is not installed. ` +
-        'Install optional dependencies too, or set DB_HOST to a PostgreSQL of your own.',
+        'Install optional dependencies too, or set DB_HOST to your own PostgreSQL.',
       { cause: error },
     );
   }
@@ -72,7 +74,7 @@ function cacheCandidates(): string[] {
   const { XDG_CACHE_HOME: xdg } = process.env;
   return [
     ...(xdg ? [join(xdg, 'batch-service')] : []),
-    // The home of root is closed to the account that the server runs as.
+    // The account that the server runs as may not enter root's home.
     uid === 0 ? '/var/cache/batch-service' : join(homedir(), '.cache', 'batch-service'),
     join(tmpdir(), uid === undefined ? 'batch-service' : `batch-service-${uid}`),
   ];
@@ -87,12 +89,12 @@ async function provideIn(
   const home = join(cache, `postgres-${version}-${process.platform}-${process.arch}`);
   if (!(await exists(home))) await copyAtomically(native, home);
   const bin = (name: string): string => join(home, 'bin', process.platform === 'win32' ? `${name}.exe` : name);
-  // Tells a folder that may not be entered or executed from, and libraries that do not fit.
+  // Fails when the folder may not be entered or executed from, or when libraries do not fit.
   await run(bin('postgres'), ['--version'], { ...account, cwd: '/' });
   return { majorVersion: version.split('.')[0] ?? version, initdb: bin('initdb'), pgCtl: bin('pg_ctl') };
 }
 
-/** Programs are executed from here, so nobody else may write to it, or have put it there. */
+/** Programs are executed from this folder, so it must belong to us and nobody else may write to it. */
 async function makeOwnFolder(path: string): Promise<void> {
   await mkdir(path, { recursive: true });
   const { uid } = await lstat(path);
@@ -109,7 +111,7 @@ async function copyAtomically(native: string, home: string): Promise<void> {
     await rename(draft, home);
   } catch (error) {
     await rm(draft, { recursive: true, force: true });
-    // Another process was faster: its copy is as good.
+    // Another process was faster, and its copy is as good.
     if (!(await exists(home))) throw error;
   }
 }
@@ -122,7 +124,7 @@ interface LibraryLink {
 async function linkLibraries(home: string): Promise<void> {
   const list = await readFile(join(home, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   for (const { source, target } of JSON.parse(list) as LibraryLink[]) {
-    // Both are given relative to the package, as native/lib/libpq.so.5.
+    // Both paths are relative to the package, for example native/lib/libpq.so.5.
     const link = join(home, relative('native', target));
     await symlink(basename(source), link).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
@@ -130,7 +132,7 @@ async function linkLibraries(home: string): Promise<void> {
   }
 }
 
-/** Whatever umask the installation was made with, the account may read all and execute the programs. */
+/** Lets the account read all files and execute the programs, whatever umask the installation used. */
 async function makeReadable(home: string): Promise<void> {
   await chmod(home, 0o755);
   for (const entry of await readdir(home, { recursive: true, withFileTypes: true })) {

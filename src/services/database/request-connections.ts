@@ -2,13 +2,13 @@ import { Places } from './places.js';
 import { sendAlong } from './send-along.js';
 import type { SqlClient, SqlDatabase, SqlResult, SqlStatement } from './sql.js';
 
-/** Connections that requests leave to intake, chunks, notifications and probes; of a small pool half. */
+/** Connections that requests leave to intake, chunks, notifications and probes. In a small pool it is half of them. */
 const RESERVE = 4;
-/** As long as the pool itself waits for a connection. */
+/** The same time as the pool itself waits for a connection. */
 const CONNECTION_WAIT_MS = 5000;
-/** A request that waits longer is better told to come back. */
+/** It is better to refuse a request that waits longer, so that its caller sends it again later. */
 const LOCK_TIMEOUT_MS = 2000;
-/** Transactions that may be expected to wait for a lock, at a time. */
+/** How many transactions that probably wait for a lock may run at a time. */
 const LOCK_WAITS = 2;
 const LOCK_WAIT_PLACE_MS = 1000;
 
@@ -19,9 +19,9 @@ export interface RequestConnectionsOptions {
 }
 
 /**
- * The pool as requests of callers use it. It promises that requests, however many there are, leave some connections to everybody
- * else; that their transactions wait two seconds at most for a lock; and that no more than two of them wait for locks that
- * others may hold for long, where these use `lockingTransaction`.
+ * The pool for requests of callers. It promises three things. Requests, however many there are, leave some connections
+ * to all others. Their transactions wait at most two seconds for a lock. If transactions that may wait long for a lock
+ * use `lockingTransaction`, at most two of them wait at a time.
  */
 export class RequestConnections implements SqlDatabase {
   private readonly places: Places;
@@ -53,7 +53,11 @@ export class RequestConnections implements SqlDatabase {
     );
   }
 
-  /** A transaction that waits for a lock which others may hold for long. @throws NoPlaceError */
+  /**
+   * For a transaction that waits for a lock which others may hold for a long time.
+   *
+   * @throws NoPlaceError
+   */
   lockingTransaction<T>(work: (tx: SqlClient) => Promise<T>): Promise<T> {
     return this.lockWaits.within(() => this.transaction(work));
   }

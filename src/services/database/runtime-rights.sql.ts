@@ -2,15 +2,16 @@ import { quoteIdentifier } from '../catalog/target-name.js';
 import type { SqlStatement } from './sql.js';
 
 /**
- * What the service's statements do with each relation of schema `batch`; a right of its own is granted for each, and no other.
- * Rows that are locked by `for update` or `for share` need the right to update one of their columns.
+ * What the service's statements do with each relation of schema `batch`. For each of these it is granted one right, and
+ * no other rights. To lock rows with `for update` or `for share`, a role needs the right to update one of their
+ * columns.
  */
 export const RUNTIME_RIGHTS: Readonly<Record<string, readonly string[]>> = {
-  // `lane`: tables that are tied together share a lane.
+  // `lane`: tables that influence one another share a lane, so a table may move to another one.
   operations: ['select', 'insert', 'update (lane)', 'delete'],
   pending: ['select', 'insert', 'update (lane)', 'delete'],
   delayed: ['select', 'insert', 'update (lane)', 'delete'],
-  // `settled_at`: retention locks them.
+  // `settled_at`: retention locks the rows.
   outcomes: ['select', 'insert', 'update (settled_at)', 'delete'],
   chunks: ['select', 'insert', 'update (announce, notified_at, unrouted)', 'delete'],
   batch_operations: ['select'],
@@ -19,12 +20,12 @@ export const RUNTIME_RIGHTS: Readonly<Record<string, readonly string[]>> = {
   workers: ['select', 'insert', 'update (seen_at)', 'delete'],
   message_attempts: ['select', 'insert', 'update (attempts, last_at)', 'delete'],
   parked_notifications: ['select', 'insert', 'update', 'delete'],
-  // It only grows: the service can neither change nor delete what it has written.
+  // The table only grows: the service can neither change nor delete what it has written.
   audit: ['select', 'insert'],
-  // The command `keys`.
+  // Used by the command `keys`.
   api_keys: ['select', 'insert', 'update (revoked_at, secret_box, secret_version)'],
   migrations: ['select'],
-  // `usage`: nextval.
+  // `usage` allows nextval.
   reentries: ['select', 'usage'],
 };
 
@@ -32,8 +33,8 @@ export const RUNTIME_RIGHTS: Readonly<Record<string, readonly string[]>> = {
 const SEQUENCES: ReadonlySet<string> = new Set(['reentries']);
 
 /**
- * The rights of the role that runs the service, and none besides. In one transaction: a service that runs meanwhile sees the rights
- * of before, or those of after.
+ * Grants the role that runs the service these rights, and no others. It does so in one transaction: a service that runs
+ * meanwhile sees either the old rights or the new ones.
  */
 export function grantRuntimeRights(role: string): SqlStatement {
   const runtime = quoteIdentifier(role);
@@ -50,7 +51,7 @@ export function grantRuntimeRights(role: string): SqlStatement {
   };
 }
 
-/** Of the rights that the service needs those that the role of the session lacks, such as `insert on operations`. */
+/** The rights that the service needs and the session's role lacks, such as `insert on operations`. */
 export function selectMissingRights(): SqlStatement {
   const needed = Object.entries(RUNTIME_RIGHTS).flatMap(([name, rights]) =>
     rights.flatMap((right) => {

@@ -2,15 +2,15 @@ import type { DataSource } from 'typeorm';
 import { SCHEMA } from './data-source.js';
 import { isUndefinedTable } from './classify-failure.js';
 
-/** How the schema of a database differs from the one that this version was written for. */
+/** How the schema of a database differs from the schema that this version needs. */
 export interface SchemaState {
-  /** Migrations that it has not had, in their order. */
+  /** Migrations that this version knows and the database has not had, in order. */
   missing: string[];
-  /** Migrations that it has had and this version does not know: a newer one has made them. */
+  /** Migrations that the database has had and this version does not know. A newer version made them. */
   unknown: string[];
 }
 
-/** Changes nothing. */
+/** Reads the state and changes nothing. */
 export async function readSchemaState(dataSource: DataSource): Promise<SchemaState> {
   const known = dataSource.migrations.map(({ name, constructor }) => name ?? constructor.name);
   const applied = await appliedMigrations(dataSource);

@@ -1,6 +1,9 @@
 import type { SqlClient, SqlStatement } from './sql.js';
 
-/** A command that is not waited for: it travels with the next statement of the transaction, which fails when it does (25P02: what went wrong first is in the server's log). */
+/**
+ * Sends a command without waiting for it. It travels with the next statement of the transaction. If the command fails,
+ * that statement fails too (25P02), and the server's log shows the first error.
+ */
 export function sendAlong(tx: SqlClient, statement: SqlStatement): void {
   tx.query(statement).catch(() => undefined);
 }

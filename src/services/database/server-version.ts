@@ -1,7 +1,7 @@
 import type { DataSource } from 'typeorm';
 
 export interface ServerVersion {
-  /** As 14 of 14.9. */
+  /** For example 14 for 14.9. */
   major: number;
   /** As the server writes it. */
   text: string;

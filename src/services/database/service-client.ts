@@ -2,12 +2,12 @@ import pg from 'pg';
 import { noteConnectFailure } from './classify-failure.js';
 import { pinSession, type SessionTimeouts } from './session.sql.js';
 
-/** As node-postgres calls it: with an error, or with null and the client. */
+/** node-postgres calls it with an error, or with null and the client. */
 type Connected = (error: Error | null, client: pg.Client) => void;
 
 /**
- * A connection of the service. Its settings are those that the code relies on, whatever the role or the database would set. What it
- * meets before it is ready is told apart from what its statements meet.
+ * A connection of the service. It pins the settings that the code relies on, whatever the role or the database would
+ * set. Errors that it meets before it is ready are kept apart from errors of its statements.
  */
 export class ServiceClient extends pg.Client {
   private readonly timeouts: SessionTimeouts;
@@ -32,7 +32,7 @@ export class ServiceClient extends pg.Client {
   }
 
   private async open(): Promise<pg.Client> {
-    // A connection that breaks meanwhile reports it through the statement as well; nobody else listens yet.
+    // If the connection breaks meanwhile, the statement reports it too. Nobody else listens yet.
     const ignoreReportedError = (): void => undefined;
     this.on('error', ignoreReportedError);
     try {
@@ -43,7 +43,7 @@ export class ServiceClient extends pg.Client {
       noteConnectFailure(error as Error);
       throw error;
     } finally {
-      // After whoever connects has had the time to listen.
+      // By then the caller that connects has had time to listen.
       setImmediate(() => this.off('error', ignoreReportedError));
     }
   }
@@ -52,7 +52,7 @@ export class ServiceClient extends pg.Client {
     try {
       await this.query(pinSession(this.timeouts));
     } catch (error) {
-      // The pool forgets a client that did not connect. Its own failure to end says nothing more.
+      // The pool forgets a client that did not connect. A failure to end it says nothing new.
       void this.end().catch(() => undefined);
       throw error;
     }

@@ -1,21 +1,21 @@
 import type { SqlStatement } from './sql.js';
 
 export interface SessionTimeouts {
-  /** 0: none. */
+  /** 0: no limit. */
   statementTimeoutMs: number;
   lockTimeoutMs: number;
 }
 
 /**
- * What the code relies on. Roles, databases and servers may set each of these otherwise, and node-postgres asks for none of them.
- * TimeZone, IntervalStyle, the order of days and months, and search_path stay as they are set: triggers, defaults and values
- * without a time zone mean there what they mean to the other users of the tables.
+ * The settings that the code relies on. Roles, databases and servers may set each of these differently, and
+ * node-postgres sets none of them. TimeZone, IntervalStyle, the order of days and months, and search_path stay as they
+ * are: triggers, defaults and values without a time zone must mean the same here as for other users of the tables.
  */
 const PINNED: Readonly<Record<string, string>> = {
-  // A claim has to see what was committed before it took its lanes.
+  // A claim has to see everything that was committed before it took its lanes.
   default_transaction_isolation: 'read committed',
   default_transaction_read_only: 'off',
-  // Lists of values travel as arrays, in which NULL is no text.
+  // Lists of values are sent as arrays, in which an unquoted NULL must not be a text.
   array_nulls: 'on',
   transform_null_equals: 'off',
   standard_conforming_strings: 'on',
@@ -23,21 +23,21 @@ const PINNED: Readonly<Record<string, string>> = {
   // Values are read as text, compared, and written again.
   bytea_output: 'hex',
   extra_float_digits: '1',
-  // The driver reads no other. The order of days and months stays.
+  // The driver reads no other format. The order of days and months stays as it is.
   datestyle: 'ISO',
   row_security: 'on',
   // The index of waiting rows must find all of them.
   gin_fuzzy_search_limit: '0',
-  // Compiling a statement costs more than any of ours takes.
+  // Compiling a statement costs more than any statement of the service takes.
   jit: 'off',
   idle_session_timeout: '0',
-  // Since PostgreSQL 17.
+  // Exists since PostgreSQL 17.
   transaction_timeout: '0',
 };
 
 /**
- * Sets what the service relies on for the whole session. As a statement, not as parameters of the start alone: what is weaker than
- * `on` becomes `on`, and `remote_apply`, which is stronger, stays.
+ * Sets what the service relies on, for the whole session. This needs a statement and not only start parameters: a
+ * `synchronous_commit` weaker than `on` becomes `on`, and `remote_apply`, which is stronger, stays.
  */
 export function pinSession({ statementTimeoutMs, lockTimeoutMs }: SessionTimeouts): SqlStatement {
   const settings = {
@@ -47,7 +47,7 @@ export function pinSession({ statementTimeoutMs, lockTimeoutMs }: SessionTimeout
     idle_in_transaction_session_timeout: String(statementTimeoutMs),
   };
   return {
-    // Qualified: a search_path may put functions of users before those of PostgreSQL.
+    // The names are qualified, because a search_path may put users' functions before those of PostgreSQL.
     text: `
       select pg_catalog.set_config(name, value, false)
       from rows from (pg_catalog.unnest($1::text[]), pg_catalog.unnest($2::text[])) as pinned (name, value)
@@ -59,7 +59,7 @@ export function pinSession({ statementTimeoutMs, lockTimeoutMs }: SessionTimeout
   };
 }
 
-/** What the server and its tables are, as far as promises of the service depend on it. */
+/** Facts about the server and its tables on which promises of the service depend. */
 export interface DatabaseFacts {
   fsync: string;
   fullPageWrites: string;
@@ -68,7 +68,7 @@ export interface DatabaseFacts {
   inRecovery: boolean;
   /** Of the role that the session acts as. */
   superuser: boolean;
-  /** Tables that a crash of the server empties. */
+  /** Tables that are emptied by a crash of the server. */
   unlogged: { schema: string; name: string }[];
 }
 

@@ -1,7 +1,7 @@
 import pg from 'pg';
 
 /**
- * The conditions that the service asks for by name. What an error means for an operation says `classify-failure.ts`.
+ * The conditions that the service asks for by name. `classify-failure.ts` says what an error means for an operation.
  *
  * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
@@ -41,15 +41,17 @@ export interface DatabaseErrorFields {
   schema?: string;
 }
 
-/** Undefined for errors that PostgreSQL did not send: `EPIPE` has five capitals too. */
+/**
+ * Undefined for errors that PostgreSQL did not send. Not every code of five capitals is a SQLSTATE: `EPIPE` is Node's.
+ */
 export function sqlStateOf(error: unknown): string | undefined {
   const sent = driverErrorOf(error);
   return sent instanceof pg.DatabaseError ? sent.code : undefined;
 }
 
 /**
- * TypeORM puts an error of its own around what the driver throws. It is known by its field and not by its class: to load TypeORM takes
- * most of a second, and commands do without it.
+ * Unwraps the error that TypeORM puts around the driver's error. It is recognised by its field and not by its class,
+ * because loading TypeORM takes most of a second, and commands run without it.
  */
 export function driverErrorOf(error: unknown): unknown {
   return error instanceof Error && 'driverError' in error ? error.driverError : error;

@@ -7,22 +7,22 @@ export interface SqlStatement {
 
 export interface SqlResult<Row> {
   rows: Row[];
-  /** Rows returned or changed; null for commands without rows. */
+  /** The number of rows returned or changed. Null for commands without rows. */
   rowCount: number | null;
-  /** The command tag, e.g. `INSERT` or `COMMIT`. */
+  /** The command tag, for example `INSERT` or `COMMIT`. */
   command: string;
 }
 
 /**
- * One connection, or the pool. Statements sent without awaiting the one before travel in one round trip (pipeline mode);
- * each still gets its own result.
+ * One connection, or the pool. Statements that are sent without awaiting the previous one travel in one round trip
+ * (pipeline mode). Each still gets its own result.
  */
 export interface SqlClient {
   query<Row = Record<string, unknown>>(statement: SqlStatement): Promise<SqlResult<Row>>;
 }
 
-/** A database, or the part of one that its user may take up. */
+/** A database, or the part of its connections that one user of it may take. */
 export interface SqlDatabase extends SqlClient {
-  /** Runs `work` in one transaction and commits; any error rolls back. */
+  /** Runs `work` in one transaction and commits. Any error rolls back. */
   transaction<T>(work: (tx: SqlClient) => Promise<T>): Promise<T>;
 }

@@ -9,5 +9,5 @@ const BLAME = {
   bug: 'abort',
 } as const satisfies Record<FailureKind, Blame>;
 
-/** How an error of a statement is to be read by whoever isolates. */
+/** What an error of a statement means to code that isolates bad operations. */
 export const toBlame = (error: unknown): Blame => BLAME[classifyFailure(error)];

@@ -1,15 +1,18 @@
-/** Of what a caller is told about an error, in UTF-16 code units: a database quotes the values that it refuses, of whatever size. */
+/**
+ * The limit of an error's text that a caller gets, in UTF-16 code units. A database quotes the values that it refuses,
+ * and these may have any size.
+ */
 export const LONGEST_ERROR_TEXT = 2000;
 
 const HIDDEN = '***';
-/** What begins as a secret and is not known to have ended: its recognisable end may stand in what was cut off. */
+/** A secret that begins here and may end after the cut, where it would be recognised no more. */
 const UNFINISHED_CREDENTIALS = /(?<=:\/\/)([^\s:@/"']*):[^\s/"']*$/;
 const UNFINISHED_BEARER = /\b(Bearer +)[\w.~+/=-]*$/i;
 
 /**
- * The text, or its first `limit` UTF-16 code units and how many were cut off. No character is cut in two, and the mark has only
- * characters that every encoding of a database has: the text may be stored. Half a secret that a cut leaves is hidden, since
- * `redactSecrets` does not recognise it any more.
+ * The text, or its first `limit` UTF-16 code units and the number of those that were cut off. No character is cut in
+ * two. The mark has only characters that every database encoding has, because the text may be stored. A part of a
+ * secret at the cut is hidden, since `redactSecrets` no longer recognises it.
  */
 export function cutText(text: string, limit = LONGEST_ERROR_TEXT): string {
   if (text.length <= limit) return text;
@@ -21,7 +24,7 @@ export function cutText(text: string, limit = LONGEST_ERROR_TEXT): string {
   return `${kept}...[${text.length - end} more characters]`;
 }
 
-/** Half a character would be no character. */
+/** Half a surrogate pair is not a character. */
 function isHighSurrogate(unit: number): boolean {
   return unit >= 0xd800 && unit <= 0xdbff;
 }

@@ -6,7 +6,7 @@ export interface ErrorDescription {
   title: string;
 }
 
-/** Every code that a request may be refused with, over REST and RPC alike. Codes not listed answer 422. */
+/** Every code with which a request may be refused, over REST and RPC alike. Other codes are answered with 422. */
 const REFUSALS: Readonly<Record<(typeof REFUSAL_CODES)[number], ErrorDescription>> = {
   INVALID_REQUEST: { httpStatus: 400, title: 'The request does not have the expected form' },
   INVALID_ID: { httpStatus: 400, title: 'The id is not a UUID' },
@@ -34,12 +34,12 @@ const REFUSALS: Readonly<Record<(typeof REFUSAL_CODES)[number], ErrorDescription
   LANE_NOT_FOUND: { httpStatus: 404, title: 'The lane does not stand still' },
   NOTIFICATION_NOT_FOUND: { httpStatus: 404, title: 'No notification of the chunk is parked' },
   ROUTE_NOT_FOUND: { httpStatus: 404, title: 'There is no such path' },
-  METHOD_NOT_ALLOWED: { httpStatus: 405, title: 'The path does not take this method' },
+  METHOD_NOT_ALLOWED: { httpStatus: 405, title: 'The path does not support this method' },
   API_KEY_REQUIRED: { httpStatus: 401, title: 'An API key is needed' },
   INVALID_API_KEY: { httpStatus: 401, title: 'The API key is not valid' },
   SCOPE_REQUIRED: { httpStatus: 403, title: 'The API key does not allow this' },
   HOST_NOT_ALLOWED: { httpStatus: 403, title: 'The service is not asked under this host' },
-  USER_ID_REQUIRED: { httpStatus: 401, title: 'The message does not tell the user of the broker' },
+  USER_ID_REQUIRED: { httpStatus: 401, title: 'The message does not name its user of the broker' },
   REPLY_TO_NOT_ALLOWED: { httpStatus: 403, title: 'Answers are not sent to this queue' },
   RATE_LIMITED: { httpStatus: 429, title: 'Too many requests' },
   QUEUE_FULL: { httpStatus: 503, title: 'Too many operations wait' },
@@ -53,7 +53,7 @@ const REFUSALS: Readonly<Record<(typeof REFUSAL_CODES)[number], ErrorDescription
 export function describeError(code: ErrorCode): ErrorDescription {
   return code in REFUSALS
     ? REFUSALS[code as keyof typeof REFUSALS]
-    : { httpStatus: 422, title: 'The database refuses the operation' };
+    : { httpStatus: 422, title: 'The database refused the operation' };
 }
 
 export const ALL_ERROR_CODES: readonly ErrorCode[] = [...new Set<ErrorCode>([...REFUSAL_CODES, ...FAILURE_CODES])];

@@ -1,14 +1,17 @@
 const MAX_EDITS = 2;
-/** Longer than any name that anybody has: not worth the comparison. */
+/** Longer than any real name, so it is not compared. */
 const LONGEST_NAME = 200;
 
-/** The end of a message about an unknown name: `; did you mean "orders"?`, or nothing where no name is near. */
+/** The end of a message about an unknown name: `; did you mean "orders"?`, or an empty text when no name is similar. */
 export function didYouMean(wanted: string, names: Iterable<string>): string {
   const nearest = nearestName(wanted, names);
   return nearest === undefined ? '' : `; did you mean ${JSON.stringify(nearest)}?`;
 }
 
-/** The name that was probably meant: the same in another spelling (`customerId`, `customer_id`), or two edits away. */
+/**
+ * The name that was probably meant: the same in another spelling (`customerId`, `customer_id`), or at most two edits
+ * away.
+ */
 export function nearestName(wanted: string, names: Iterable<string>): string | undefined {
   if (wanted.length > LONGEST_NAME) return undefined;
   const folded = fold(wanted);
@@ -21,12 +24,12 @@ export function nearestName(wanted: string, names: Iterable<string>): string | u
   return nearest;
 }
 
-/** The name without what spellings differ in: upper case, hyphens, underscores. */
+/** The name without differences in spelling: upper case, hyphens, underscores. */
 export function fold(name: string): string {
   return name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, '');
 }
 
-/** Levenshtein's distance; `limit` or more is answered as `limit`. */
+/** Levenshtein's distance. `limit` or more is returned as `limit`. */
 export function editsBetween(one: string, other: string, limit: number): number {
   if (Math.abs(one.length - other.length) >= limit) return limit;
   const start = commonStart(one, other);

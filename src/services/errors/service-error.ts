@@ -7,8 +7,8 @@ const LONGEST_DETAIL = 500;
 type Details = Readonly<Record<string, Json>>;
 
 /**
- * An error that a caller is told as it is: a stable code, a message that names the thing and the cure. Message and details may quote what
- * the caller has sent, which may be a megabyte of a name, so both are cut.
+ * An error that a caller gets unchanged: a stable code, and a message that names the thing and the cure. Message and
+ * details may quote what the caller sent, perhaps a name of a megabyte, so both are cut.
  */
 export class ServiceError extends Error {
   readonly details: Details | undefined;
@@ -24,7 +24,7 @@ export class ServiceError extends Error {
     this.details = details && withShortTexts(details);
   }
 
-  /** The form in which RPC answers it. */
+  /** The form in which RPC returns it. */
   toAnswer(): IServiceError {
     return { status: 'error', code: this.code, message: this.message, ...(this.details && { details: this.details }) };
   }

@@ -7,10 +7,10 @@ import { PlanRun, type GroupExecution } from './plan-run.js';
 import { TargetWriter } from './target.writer.js';
 
 export interface Execution {
-  /** One for each operation, in the order given. */
+  /** One for each operation, in the given order. */
   outcomes: Outcome[];
   groups: number;
-  /** Statements sent to target tables, probes included. */
+  /** The number of statements that were sent to target tables, including trial runs. */
   statements: number;
   /** True when a group failed and its operations had to be isolated. */
   fallback: boolean;
@@ -19,20 +19,21 @@ export interface Execution {
 }
 
 /**
- * Executes a plan: as many groups as possible at once, or one after the other where one fails. It promises that an operation
- * is `failed` only by what running it alone, at its place, gave; whatever is nobody's fault is thrown, and then the
- * transaction has to be rolled back. Planning is left to the planner, claiming and settling to the queue.
+ * Executes a plan: as many groups as possible at once, or one after the other if one fails. It promises that an
+ * operation is `failed` only because of what running it alone, at its place, showed. A fault that no operation caused
+ * is thrown, and then the transaction must be rolled back. The planner plans, and the queue claims and settles.
  */
 @Injectable()
 export class ExecutorService {
-  /** Groups together where they can be. */
+  /** Executes several groups together where possible. */
   execute(tx: SqlClient, plan: Plan): Promise<Execution> {
     return this.run(new TargetWriter(tx), plan, (run) => run.quickly());
   }
 
   /**
-   * Every group by itself, in its own savepoint: with a plan of single operations, the measure of all others. No operation is
-   * executed twice, so the plan should have no more groups than `MAX_RELEASED_SAVEPOINTS` where others use the server.
+   * Executes every group alone, in its own savepoint. With a plan of single operations this is the reference for all
+   * other ways. No operation is executed twice, so where others use the server, the plan should have at most
+   * `MAX_RELEASED_SAVEPOINTS` groups.
    */
   executeOneByOne(tx: SqlClient, plan: Plan): Promise<Execution> {
     return this.run(new TargetWriter(tx, Infinity), plan, (run) => run.oneByOne());
@@ -40,7 +41,7 @@ export class ExecutorService {
 
   private async run(writer: TargetWriter, plan: Plan, work: (run: PlanRun) => Promise<void>): Promise<Execution> {
     const run = new PlanRun(writer, plan);
-    // A deferred constraint would speak up at the commit, where nobody can be blamed.
+    // Otherwise a deferred constraint would fail at the commit, where no operation can be blamed.
     writer.command('set constraints all immediate');
     await work(run);
     await writer.finish();

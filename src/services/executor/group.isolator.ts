@@ -12,13 +12,15 @@ import { toOutcome, toOutcomes } from './to-outcome.js';
 
 type Operations = readonly BoundOperation[];
 
-/** How the operations of one group are told apart: by statements of theirs in the transaction, and by what its errors say. */
+/** Tells the operations of one group apart: by executing parts of it in the transaction, and by what its errors say. */
 export class GroupIsolator implements IsolationPort<BoundOperation, Outcome> {
-  /** Foreign keys whose missing parents were asked for. What remains of them in other blocks is known by now. */
+  /** Foreign keys whose missing parents were asked for. For other blocks the answer is already known. */
   private readonly asked = new Set<string>();
 
   private salvaged = false;
-  /** Several inserts that ignore conflicts take another statement than one, which may need more privileges. */
+  /**
+   * Several inserts that ignore conflicts need another statement than a single one, and that may need more privileges.
+   */
   private onlyAlone = false;
 
   constructor(
@@ -61,7 +63,8 @@ export class GroupIsolator implements IsolationPort<BoundOperation, Outcome> {
   };
 
   private async land(operations: Operations): Promise<Outcome[]> {
-    // It conflicted with something, and now it does not: it drew another value, out of its order among those salvaged.
+    // It conflicted with something and now does not: it drew another value, out of its order among the salvaged
+    // operations.
     if (this.salvaged && drawsValues(this.shape))
       throw new LandingFailedError(operations, 'they draw values out of order');
     const sets = this.onlyAlone ? operations.map((operation) => [operation]) : [operations];

@@ -3,8 +3,8 @@ import { SQL_STATES, type DatabaseErrorFields } from '../database/sql-state.js';
 import { givenKey, givenValue, type BoundOperation } from '../planner/bound-operation.js';
 
 /**
- * True when the rows that conflict with nothing can be inserted in one statement that tells which they are: plain inserts,
- * each known by a key that it gives. A deferrable constraint cannot decide a conflict.
+ * True when one statement can insert the rows that have no conflict and return which ones they are. This needs plain
+ * inserts that each give a key. A deferrable constraint cannot decide a conflict.
  */
 export function isSalvageable(error: DatabaseErrorFields, operations: readonly BoundOperation[]): boolean {
   const [shape] = operations;

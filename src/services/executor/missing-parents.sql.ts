@@ -6,8 +6,8 @@ import type { SqlStatement } from '../database/sql.js';
 import { givenValue, type BoundOperation } from '../planner/bound-operation.js';
 
 /**
- * Which of the operations refer to a row that is not there, as `ord` from 1. Undefined where they do not tell what they will
- * refer to.
+ * The operations that refer to a row that does not exist, as `ord` from 1. Undefined where the operations do not show
+ * what they will refer to.
  */
 export function selectMissingParents(
   foreignKey: ForeignKey,

@@ -8,13 +8,15 @@ import { isRepeated, type TargetWriter } from './target.writer.js';
 import { toOutcome } from './to-outcome.js';
 
 export interface GroupExecution {
-  /** Statements sent to target tables for its operations, probes included. */
+  /** The number of statements that were sent to target tables for its operations, including trial runs. */
   statements: number;
-  /** True when it failed, so that its operations had to be told apart. False where each is executed alone from the start. */
+  /**
+   * True when it failed, so that its operations had to be told apart. False when each is executed alone from the start.
+   */
   isolated: boolean;
 }
 
-/** A group of the plan, or a part of one that had folds. */
+/** A group of the plan, or a part of a group that had folds. */
 interface Step {
   group: Group;
   execution: GroupExecution;
@@ -25,13 +27,13 @@ interface FailedStep extends FirstFailure {
   index: number;
 }
 
-/** Steps between two checkpoints: after a failure, those since the last one are sent again. */
+/** Steps between two checkpoints. After a failure, the steps since the last checkpoint are sent again. */
 const CHECKPOINT_INTERVAL = 16;
 const CHECKPOINT_INTERVAL_AFTER_FAILURE = 2;
 const SMALLEST_STRIDE = 2;
-/** A failure wastes what was sent after it. */
+/** A limit, because a failure wastes everything that was sent after it. */
 const LARGEST_STRIDE = 256;
-/** Where every fourth step fails, a savepoint for each costs less than going on from each failure. */
+/** If every fourth step fails, a savepoint for each step costs less than going on after each failure. */
 const DENSE_STRIDE = 4;
 const DENSE_FAILURES = 4;
 
@@ -51,9 +53,9 @@ export class PlanRun {
   }
 
   /**
-   * As many groups as possible in one round trip, without a savepoint for each. After a failure, what stood between the last
-   * checkpoint and the failed group is sent again, that group is isolated, and on it goes with the rest: as far as the next
-   * failure is to be expected.
+   * Sends as many groups as possible in one round trip, without a savepoint for each. After a failure, the groups
+   * between the last checkpoint and the failed group are sent again, and the failed group is isolated. Then it
+   * continues with the rest, up to where the next failure is expected.
    */
   async quickly(): Promise<void> {
     for (let next = 0, stride = LARGEST_STRIDE; next < this.steps.length;) {
@@ -71,13 +73,13 @@ export class PlanRun {
     }
   }
 
-  /** As far as the next failure is to be expected. */
+  /** Up to where the next failure is expected. */
   private strideAfter(next: number): number {
     if (this.failures === 0) return LARGEST_STRIDE;
     return Math.min(LARGEST_STRIDE, Math.max(SMALLEST_STRIDE, Math.floor(next / this.failures)));
   }
 
-  /** Group after group, each by itself. */
+  /** Sends one group after the other, each alone. */
   async oneByOne(): Promise<void> {
     for (const { group, execution } of this.steps) {
       for (const part of group.operations.some(isFold) ? unfold(group) : [group]) {
@@ -86,13 +88,13 @@ export class PlanRun {
     }
   }
 
-  /** Executes the steps, or those before the first that fails, and answers which that is. */
+  /** Executes the steps, or those before the first one that fails, and returns which one that is. */
   private async together(steps: readonly Step[], remaining: number): Promise<FailedStep | undefined> {
     const interval = this.checkpointInterval(remaining);
     const sentTimes = countSignatures(steps);
     this.writer.command('savepoint groups');
     const sent = steps.map(({ group, execution }, index) => {
-      // Its failure is the next step's.
+      // If the checkpoint fails, the next step fails too and reports it.
       if (index > 0 && index % interval === 0) void this.writer.checkpoint('groups');
       return this.writer.send(group.operations, execution, isRepeated(sentTimes.get(group.signature) ?? 0));
     });
@@ -111,9 +113,9 @@ export class PlanRun {
     return failed;
   }
 
-  /** Ends the savepoint of steps that were sent together; answers how many of them need not be sent again. */
+  /** Ends the savepoint of steps that were sent together. Returns how many of them need not be sent again. */
   private keep(succeeded: number, all: boolean, interval: number): number {
-    // A checkpoint stands before a step, so there is none after the last.
+    // A checkpoint comes before a step, so there is none after the last one.
     const lastBegun = all ? succeeded - 1 : succeeded;
     const checkpoints = Math.floor(lastBegun / interval);
     this.writer.countReleased(checkpoints);
@@ -132,7 +134,7 @@ export class PlanRun {
     return affordable < 1 ? Infinity : Math.max(wanted, Math.ceil(remaining / affordable));
   }
 
-  /** Answers how many steps that settles. */
+  /** Returns how many steps are settled by this. */
   private async resolve(at: number, failed: FailedStep): Promise<number> {
     const step = this.steps[at]!;
     this.failures += 1;
@@ -150,7 +152,7 @@ export class PlanRun {
     return this.failures >= DENSE_FAILURES && next < this.failures * DENSE_STRIDE;
   }
 
-  /** The steps from here that have one operation each, no more than may be released. */
+  /** The steps from here that have one operation each, at most as many as may be released. */
   private singlesFrom(next: number): Step[] {
     const some = this.steps.slice(next, next + this.writer.releasable);
     const other = some.findIndex(({ group }) => group.operations.length > 1 || group.operations.some(isFold));
@@ -173,7 +175,7 @@ export class PlanRun {
     }
   }
 
-  /** Executes a group without folds in a savepoint, or the parts of it that the database takes. */
+  /** Executes a group without folds in a savepoint, or those parts of it that the database accepts. */
   private async isolate({ group: { operations }, execution }: Step, failed?: FirstFailure): Promise<void> {
     const isolator = new GroupIsolator(this.writer, operations[0]!, execution);
     const outcomes = await isolate<BoundOperation, Outcome>(operations, isolator, failed);

@@ -12,7 +12,10 @@ export function rowsAffected(
   return answers === 'every' ? rowsOfEvery(operations, result) : rowsByOrdinal(operations, result);
 }
 
-/** Tables where a row may be suppressed (a trigger) or several are changed (inheritance) are opaque: one operation at a time. */
+/**
+ * Tables where a row may be suppressed (a trigger) or several rows are changed (inheritance) are opaque, so their
+ * operations run one at a time.
+ */
 function rowsOfEvery(operations: readonly BoundOperation[], { rowCount }: SqlResult<unknown>): number[] {
   if (operations.length === 1) return [rowCount ?? 0];
   if (rowCount !== operations.length) throw new UnexpectedRowsError(operations, `${rowCount} rows changed`);
@@ -29,8 +32,9 @@ function rowsByOrdinal(operations: readonly BoundOperation[], { rows }: SqlResul
 }
 
 /**
- * The catalog was wrong about a table. Nothing of the statement may stand, nor of what followed it in the same round trip: the
- * chunk is tried again, with a new reading of the catalog and fewer operations. One operation alone has any count.
+ * The catalog was wrong about a table. The result of the statement must not stay, nor that of later statements in the
+ * same round trip. The chunk is tried again, with a new reading of the catalog and fewer operations. A single operation
+ * may have any count.
  */
 export class UnexpectedRowsError extends TransientError {
   constructor(operations: readonly BoundOperation[], what: string) {

@@ -6,9 +6,9 @@ import { givenValue, keyValue, type BoundOperation } from '../planner/bound-oper
 import { hasAtMost } from '../values/text-length.js';
 
 /**
- * The operations that the database's error seems to name, by index: all that look alike in what it names. Texts of PostgreSQL
- * may be translated or shortened and values may be spelled differently, so it is a hint and nothing more: blame comes from
- * running an operation alone.
+ * The operations, by index, that the database's error seems to name: all whose named values look the same. PostgreSQL's
+ * texts may be translated or shortened, and values may be spelled differently, so this is only a hint. An operation is
+ * blamed only after running it alone.
  */
 export function suspectOperations(error: DatabaseErrorFields, operations: readonly BoundOperation[]): number[] {
   for (const find of [withNull, withKey, withRow, withLiteral, tooLong, outOfPrecision]) {
@@ -22,13 +22,13 @@ export function suspectOperations(error: DatabaseErrorFields, operations: readon
 type Matcher = (operation: BoundOperation) => boolean;
 type Finder = (error: DatabaseErrorFields, operations: readonly BoundOperation[]) => Matcher | undefined;
 
-/** The column is a field of its own. */
+/** The error has the column in a separate field. */
 const withNull: Finder = ({ code, column }) =>
   code === SQL_STATES.notNullViolation && column !== undefined
     ? (operation) => (givenText(operation, column) ?? null) === null
     : undefined;
 
-/** `Key (a, b)=(1, x) already exists.` Names may be quoted and values may hold `, `, so whole texts are compared. */
+/** `Key (a, b)=(1, x) already exists.` Names may be quoted and values may contain `, `, so whole texts are compared. */
 const withKey: Finder = ({ detail = '', constraint }, [first]) => {
   const named = keyIn(detail);
   if (named === undefined || first === undefined) return undefined;
@@ -74,7 +74,7 @@ const tooLong: Finder = ({ code }) =>
         )
     : undefined;
 
-/** Nor, here, which one has too many digits. */
+/** PostgreSQL does not say which value has too many digits. */
 const outOfPrecision: Finder = ({ code }) =>
   code === SQL_STATES.numberOutOfRange
     ? (operation) =>
@@ -98,7 +98,7 @@ function constraintColumns(table: Table, constraint: string | undefined): (reado
   ];
 }
 
-/** More are no key of PostgreSQL's: it has 32 columns at most. */
+/** A longer text is not a key of PostgreSQL, which has at most 32 columns. */
 const LONGEST_NAMES = 8192;
 
 /** The parts of `(names)=(values)`, from the first parenthesis to the last. */
@@ -122,19 +122,19 @@ const namesIn = (list: string): string[] =>
     name.startsWith('"') ? name.slice(1, -1).replaceAll('""', '"') : name,
   );
 
-/** Undefined when one of the values is. */
+/** Undefined when one of the values is undefined. */
 function listed(texts: readonly (string | null | undefined)[]): string | undefined {
   return texts.includes(undefined) ? undefined : texts.map((text) => text ?? 'null').join(', ');
 }
 
-/** PostgreSQL shortens the values of a failing row to so many bytes. */
+/** PostgreSQL shortens the values of a failing row to this many bytes. */
 const SHOWN_BYTES = 64;
-/** Types whose values are printed as they were sent, as a rule. */
+/** Types whose values are usually printed as they were sent. */
 const VERBATIM = new Set<Column['kind']>(['int2', 'int4', 'int8', 'uuid', 'text', 'varchar', 'date', 'enum']);
 
 /**
- * True when the values that the operation gives stand in the row, in the order of the columns; where a value is not known or
- * may be printed in another way, anything may stand.
+ * True when the row has the operation's values, in the order of the columns. A value that is not known, or may be
+ * printed differently, matches any text.
  */
 function isRow(operation: BoundOperation, row: string): boolean {
   let end = 0;
@@ -156,7 +156,7 @@ function isRow(operation: BoundOperation, row: string): boolean {
   return found;
 }
 
-/** As the row shows it; undefined when that cannot be told. */
+/** As the row shows it. Undefined when that is not known. */
 function storedText(operation: BoundOperation, column: Column): string | undefined {
   const { kind } = operation;
   const given = kind === 'increment' ? undefined : givenText(operation, column.name);
@@ -167,19 +167,20 @@ function storedText(operation: BoundOperation, column: Column): string | undefin
   const bytes = Buffer.from(text);
   if (bytes.length <= SHOWN_BYTES) return text;
   let end = SHOWN_BYTES;
-  // What is left of a character that was cut apart is not shown.
+  // The remainder of a character that was cut is not shown.
   while (isWithinCharacter(bytes[end]!)) end -= 1;
   return `${bytes.subarray(0, end).toString()}...`;
 }
 
-/** In UTF-8, all but the first byte of a character begin with the bits 10. */
+/** In UTF-8, all bytes of a character except the first begin with the bits 10. */
 const isWithinCharacter = (byte: number): boolean => (byte & 0xc0) === 0x80;
 
 const NUMERIC = new Set<Column['kind']>(['int2', 'int4', 'int8', 'numeric']);
 
 /**
- * A check names the row, not the column. Those are like it that give the same to all columns that a check may look at, or that
- * go beyond it where a single number is compared with constants.
+ * A check names the row and not the column. So other operations count as similar if they set all columns that the check
+ * may look at to the same values. If a single number is compared with constants, they also count if their value is
+ * further beyond it.
  */
 function alike(named: BoundOperation, operations: readonly BoundOperation[], constraint: string | undefined): Matcher {
   const { table, valueColumns } = named;
@@ -195,7 +196,7 @@ function alike(named: BoundOperation, operations: readonly BoundOperation[], con
   return (operation) => checked.every(({ name }) => givenText(operation, name) === givenText(named, name));
 }
 
-/** On the side of a number on which fewer are. */
+/** The operations on that side of a number on which there are fewer. */
 function beyond(named: BoundOperation, column: string, operations: readonly BoundOperation[]): Matcher {
   const valueOf = (operation: BoundOperation): number => Number(givenText(operation, column) ?? NaN);
   const limit = valueOf(named);
@@ -204,12 +205,12 @@ function beyond(named: BoundOperation, column: string, operations: readonly Boun
   return operations.filter(below).length < operations.filter(above).length ? below : above;
 }
 
-/** What the operation sets the column to. */
+/** The value to which the operation sets the column. */
 function givenText(operation: BoundOperation, name: string): string | null | undefined {
   return textOf(operation, name, givenValue(operation, name));
 }
 
-/** What the operation finds its row by. */
+/** The value by which the operation finds its row. */
 function keyText(operation: BoundOperation, name: string): string | null | undefined {
   return textOf(operation, name, keyValue(operation, name));
 }

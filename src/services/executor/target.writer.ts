@@ -6,31 +6,32 @@ import { TransientError } from '../errors/transient-error.js';
 import { preparedName } from './prepared-name.js';
 import { UnexpectedRowsError, rowsAffected } from './rows-affected.js';
 
-/** Counts statements sent to target tables. */
+/** Counts statements that are sent to target tables. */
 export interface StatementCounter {
   statements: number;
 }
 
-/** At least one; they share table, kind and columns. */
+/** At least one operation. They have the same table, kind and columns. */
 type Operations = readonly BoundOperation[];
 
 /**
- * PostgreSQL keeps 64 subtransactions of a transaction in shared memory. With more that have written, every other session has
- * to look them up on disk. Those that were rolled back do not count.
+ * PostgreSQL keeps 64 subtransactions of a transaction in shared memory. If more have written, every other session has
+ * to look them up on disk. Subtransactions that were rolled back do not count.
  */
 export const MAX_RELEASED_SAVEPOINTS = 48;
 
-/** A plan that is kept knows nothing of the number of rows. */
+/** A kept plan does not know the number of rows. */
 const MAX_PREPARED_ROWS = 64;
 
-/** Preparing pays from the third statement on, a new plan that is kept from the sixth. */
+/** Preparing pays from the third statement on. PostgreSQL keeps a plan from the sixth statement on. */
 export const isRepeated = (statements: number): boolean => statements >= 8;
 
 const MAX_TIMEOUTS = 2;
 
 /**
- * Sends statements for operations within one transaction, alone or behind savepoints. What needs no answer is not waited for:
- * it travels with the next statement, and its failure is told by `settle`, which comes before any judgement.
+ * Sends statements for operations within one transaction, alone or behind savepoints. It does not wait for statements
+ * whose answer is not needed: they travel with the next statement, and `settle`, which comes before any judgement,
+ * reports their failure.
  */
 export class TargetWriter {
   private released = 0;
@@ -44,20 +45,20 @@ export class TargetWriter {
   ) {}
 
   /**
-   * To be told of each statement that took too long. Answers true when that has happened too often: while one chunk looks for
-   * the slow operation by itself, all lanes that it holds wait; a smaller chunk finds it sooner.
+   * Call this for each statement that took too long. Returns true when that has happened too often: while one chunk
+   * searches for the slow operation, all its lanes wait. A smaller chunk finds it sooner.
    */
   losesPatience(): boolean {
     this.timeouts += 1;
     return this.timeouts > MAX_TIMEOUTS;
   }
 
-  /** How many more savepoints may be released that have written. */
+  /** How many more savepoints that have written may be released. */
   get releasable(): number {
     return this.maxReleased - this.released;
   }
 
-  /** A command that has to succeed, without waiting for it. */
+  /** Sends a command that has to succeed, without waiting for it. */
   command(text: string): void {
     this.watch(this.tx.query({ text }));
   }
@@ -73,8 +74,8 @@ export class TargetWriter {
   }
 
   /**
-   * Keeps what was written since the savepoint, and begins another of the same name. Sent without knowing whether the statement
-   * before has failed, and then it fails too. Answers its error.
+   * Keeps what was written since the savepoint, and begins another one of the same name. It is sent before it is known
+   * whether the previous statement has failed. If that failed, this fails too. Returns its error.
    */
   checkpoint(name: string): Promise<unknown> {
     return this.tx.query({ text: `release savepoint ${name}; savepoint ${name}` }).then(
@@ -83,12 +84,12 @@ export class TargetWriter {
     );
   }
 
-  /** To be told of checkpoints that succeeded. */
+  /** Call this with the number of checkpoints that succeeded. */
   countReleased(savepoints: number): void {
     this.released += savepoints;
   }
 
-  /** Throws what commands and landings sent so far have met. Costs no round trip after an answer that came later. */
+  /** Throws the errors of commands and landings that were sent so far. Costs no round trip after a later answer. */
   async settle(): Promise<void> {
     const { underway } = this;
     this.underway = [];
@@ -96,13 +97,16 @@ export class TargetWriter {
     for (const each of underway) await each;
   }
 
-  /** To be called last. Commands that nobody waits for may still be under way; the next statement tells. */
+  /**
+   * Call this last. Commands whose answer is not awaited may still be in progress. If they fail, the next statement
+   * fails too.
+   */
   async finish(): Promise<void> {
     if (this.landing) await this.settle();
   }
 
   /**
-   * The operations as one statement; answers the rows each of them changed.
+   * Sends the operations as one statement. Returns how many rows each of them changed.
    *
    * @param repeated true when many statements with the same text are sent
    */
@@ -113,7 +117,7 @@ export class TargetWriter {
     return rowsAffected(answers, operations, await this.tx.query<{ ord: number }>({ text, values, name }));
   }
 
-  /** All of them take effect, or none does and it throws. */
+  /** Either all operations take effect, or none does and it throws. */
   async attempt(operations: Operations, counter: StatementCounter): Promise<number[]> {
     if (this.releasable > 0) return this.protect(() => this.send(operations, counter));
     const [error] = await this.probe([operations], counter);
@@ -121,7 +125,7 @@ export class TargetWriter {
     return this.land(operations, counter);
   }
 
-  /** Throws when the statement cannot even run without rows. */
+  /** Throws when the statement cannot run even without rows. */
   async attemptNothing(shape: BoundOperation, counter: StatementCounter): Promise<void> {
     counter.statements += 1;
     const { text, values } = composeStatement(shape, []);
@@ -129,13 +133,16 @@ export class TargetWriter {
     if (error !== undefined) throw error as Error;
   }
 
-  /** What each of the sets meets as one statement of its own; no trace of any is left. */
+  /** Finds out what each of the sets would meet as its own statement, and leaves no trace of any. */
   async probe(sets: readonly Operations[], counter: StatementCounter): Promise<unknown[]> {
     const repeated = isRepeated(sets.length);
     return this.rehearse(sets.map((operations) => () => this.send(operations, counter, repeated)));
   }
 
-  /** Operations that have succeeded here before. No savepoint: should they fail now, the chunk has to be tried again. */
+  /**
+   * Executes operations that have succeeded here before, without a savepoint: if they fail now, the chunk has to be
+   * tried again.
+   */
   async land(operations: Operations, counter: StatementCounter): Promise<number[]> {
     try {
       return await this.send(operations, counter);
@@ -145,13 +152,13 @@ export class TargetWriter {
     }
   }
 
-  /** Lands without waiting; `keep` is called before `settle` returns. */
+  /** Lands without waiting. `keep` is called before `settle` returns. */
   landUnderway(operations: Operations, counter: StatementCounter, keep: (rows: readonly number[]) => void): void {
     this.landing = true;
     this.watch(this.land(operations, counter).then(keep));
   }
 
-  /** Inserts whatever conflicts with nothing; answers true for each operation whose row was inserted. */
+  /** Inserts all rows that conflict with nothing. Returns for each operation whether its row was inserted. */
   async salvage(operations: Operations, counter: StatementCounter): Promise<boolean[]> {
     return this.protect(async () => {
       counter.statements += 1;
@@ -159,7 +166,7 @@ export class TargetWriter {
       const { inserted, ords } = rows[0]!;
       const landed = operations.map(() => false);
       for (const ord of ords) landed[ord - 1] = true;
-      // A row that was inserted and not recognized would be charged with a conflict with itself.
+      // A row that was inserted but not recognised would seem to conflict with itself.
       if (landed.filter(Boolean).length !== inserted) {
         throw new UnexpectedRowsError(operations, `${inserted} rows inserted, ${ords.length} recognized`);
       }
@@ -167,7 +174,7 @@ export class TargetWriter {
     });
   }
 
-  /** A question about target tables that may fail: then the answer is `undefined`. */
+  /** Sends a question about target tables. If it fails, the answer is `undefined`. */
   async ask<Row>(statement: SqlStatement, counter: StatementCounter): Promise<Row[] | undefined> {
     counter.statements += 1;
     let answer: Row[] | undefined;
@@ -188,8 +195,8 @@ export class TargetWriter {
   }
 
   /**
-   * Operations one after the other, each behind a savepoint of its own, in one round trip: the checkpoint after an operation
-   * that failed fails too, and then `rollback to` finds the one before. Answers what each gave or threw.
+   * Sends operations one after the other in one round trip, each behind its own savepoint. The checkpoint after a
+   * failed operation fails too, and `rollback to` then finds the previous one. Returns what each returned or threw.
    */
   async oneAfterTheOther(sets: readonly [Operations, StatementCounter][]): Promise<PromiseSettledResult<number[]>[]> {
     this.command('savepoint single');
@@ -207,13 +214,13 @@ export class TargetWriter {
     results.forEach(({ status }, index) => {
       if (status === 'rejected') return;
       this.released += 1;
-      // The operation has succeeded, and was rolled back.
+      // The operation succeeded, but it was rolled back.
       if (errors[index] !== undefined) throw errors[index] as Error;
     });
     return results;
   }
 
-  /** Everything in one round trip. Answers what each threw. */
+  /** Runs everything in one round trip. Returns what each threw. */
   private async rehearse(works: readonly (() => Promise<unknown>)[]): Promise<unknown[]> {
     this.command('savepoint probe');
     const begun = works.map((work) => {
@@ -233,7 +240,7 @@ export class TargetWriter {
   }
 }
 
-/** What had succeeded a moment ago failed: another transaction has come in between. */
+/** Operations that had succeeded a moment ago have failed, because another transaction came in between. */
 export class LandingFailedError extends TransientError {
   constructor(operations: Operations, cause: unknown) {
     const { kind, table } = operations[0]!;

@@ -30,14 +30,17 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   '3F000': 'UNKNOWN_TARGET',
   P0001: 'REJECTED_BY_TRIGGER',
 };
-/** The detail is the whole row, in whatever language: columns that the caller neither sent nor may be allowed to see. */
+/**
+ * For these the detail shows the whole row: columns that the caller did not send and perhaps may not see. Its language
+ * varies, so it cannot be parsed.
+ */
 const SHOWS_ROW: ReadonlySet<string> = new Set([
   SQL_STATES.notNullViolation,
   SQL_STATES.checkViolation,
   SQL_STATES.withCheckOptionViolation,
 ]);
 
-/** The verdict that an error of the database is, for the operation that met it alone. */
+/** The verdict on an operation that met this database error alone. */
 export function toOperationError(error: DatabaseErrorFields, operation: BoundOperation): IOperationError {
   const detail = error.detail === undefined || SHOWS_ROW.has(error.code ?? '') ? '' : ` (${error.detail})`;
   return {
@@ -53,16 +56,16 @@ export function toOperationError(error: DatabaseErrorFields, operation: BoundOpe
 }
 
 /**
- * One SQLSTATE for both sides of a foreign key: the table's own constraint misses a parent, another's still refers. PostgreSQL
- * names the referring table in both cases (of a partitioned table, the partition). Where a table refers to itself it is both,
- * and what the operation sets tells.
+ * Both sides of a foreign key have the same SQLSTATE: the table's own constraint misses a parent, or another table's
+ * row still refers to this one. PostgreSQL names the referring table in both cases (or its partition). If a table
+ * refers to itself, it is both, and what the operation sets decides.
  */
 function foreignKeyCode(error: DatabaseErrorFields, { kind, table, valueColumns }: BoundOperation): ErrorCode {
   const own = table.foreignKeys.find(({ name }) => name === error.constraint);
   const namesTable = error.table === table.name && error.schema === table.schema;
   if (kind === 'delete' || (own === undefined && !namesTable)) return 'STILL_REFERENCED';
   if (kind === 'insert' || kind === 'ignore') return 'MISSING_PARENT';
-  // Its own constraint, but newer than what is known of the table.
+  // It is the table's own constraint, but newer than what is known of the table.
   if (own === undefined) return 'MISSING_PARENT';
   return valueColumns.some(({ name }) => own.childColumns.includes(name)) ? 'MISSING_PARENT' : 'STILL_REFERENCED';
 }

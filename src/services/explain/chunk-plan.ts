@@ -4,13 +4,13 @@ import type { ChunkPlan, ChunkPlanGroup } from '../queue/operation-record.js';
 import type { GroupExecution } from '../executor/plan-run.js';
 import { describePlan, type GroupDescription } from './describe-plan.js';
 
-/** A chunk of a thousand single operations has a thousand groups that look alike. */
+/** A limit, because a chunk of a thousand single operations has a thousand similar groups. */
 const MAX_GROUPS = 50;
-/** A table has up to 1600 columns, and each group and each statement names them. */
+/** A limit, because a table has up to 1600 columns, and each group and each statement names them. */
 const MAX_LENGTH = 64 * 1024;
 
 /**
- * What is kept of an executed plan: its first groups, each text once, operations by their ids. Pure.
+ * What is stored of an executed plan: its first groups, each text once, operations by their ids. Pure.
  *
  * @param executions of the groups, one for each
  */
@@ -49,7 +49,7 @@ function toKept(
   };
 }
 
-/** A kept plan as it is answered. Pure. */
+/** A stored plan as it is answered. Pure. */
 export function toAnsweredPlan({ sql, groups, ...plan }: ChunkPlan): IChunkPlan {
   return { ...plan, groups: groups.map((group) => ({ ...group, sql: sql[group.sql]! })) };
 }

@@ -4,29 +4,29 @@ import { isTellable, type BoundOperation } from '../planner/bound-operation.js';
 import { originalsOf, type Group, type Plan } from '../planner/plan.js';
 import { RULES } from '../planner/rules.js';
 
-/** A group for people. Operations are indexes into `Plan.operations`. */
+/** A group for human readers. Operations are indexes into `Plan.operations`. */
 export interface GroupDescription extends IGroup {
   operations: number[];
-  /** Those that became one row, each list in its order. */
+  /** The operations that became one row, each list in its order. */
   folded: number[][];
 }
 
 /**
- * Where operations cannot be told apart, there is nothing that one of them waits for, and so no rule of the planner: see
+ * If operations cannot be told apart, no operation waits for another, so no rule of the planner applies: see
  * `isTellable`.
  */
 const ALONE = {
   rule: 'no unique key',
   meaning:
-    "an insert with onConflict 'ignore' that gives no unique key in full is executed alone: among others, it could not be " +
-    'told whether its row was new',
+    "an insert with onConflict 'ignore' that does not give all columns of a unique key is executed alone: together with others it could not be " +
+    'seen whether its row was new',
 } as const;
 
-/** A value of any length may be part of a resource. */
+/** A limit, because a resource may contain a value of any length. */
 const MAX_RESOURCE_LENGTH = 200;
 
 /**
- * Describes the first groups of a plan, whether it was executed or not: the statement of each, and why it had to be one. Pure.
+ * Describes the first groups of a plan, executed or not: the statement of each, and why it had to be separate. Pure.
  */
 export function describePlan(plan: Plan, limit = Infinity): GroupDescription[] {
   const groups = plan.groups.slice(0, limit);
@@ -54,9 +54,9 @@ export function describePlan(plan: Plan, limit = Infinity): GroupDescription[] {
   });
 }
 
-/** Each once: a thousand groups that look alike share it. */
+/** Each text once: a thousand similar groups share it. */
 function textOf({ operations }: Group, known: Map<string, string>): string {
-  // Two rows show the text as well as a thousand, and one may have another.
+  // Two rows show the text as well as a thousand. A single row may have another text.
   const shown = operations.slice(0, 2);
   const name = `${shown.length} ${shown[0]!.signature}`;
   const text = known.get(name) ?? composeStatement(shown[0]!, shown).text;
@@ -65,8 +65,8 @@ function textOf({ operations }: Group, known: Map<string, string>): string {
 }
 
 /**
- * Why the operation that opened a group did not join the latest group of the same statement. A plan that groups nothing gives
- * no reasons.
+ * Why the operation that opened a group did not join the latest group of the same statement. A plan that groups nothing
+ * has no reasons.
  */
 function reasonFor(
   { operations, placements }: Plan,
@@ -77,7 +77,8 @@ function reasonFor(
   if (earlier === undefined) return undefined;
   const opener = members[group]![0]!;
   const wait = placements[opener]!.waitsFor;
-  // What it waits for explains it only if that comes no earlier than the group it might have joined.
+  // The operation that it waits for explains this only if that one is not in an earlier group than the group that it
+  // might have joined.
   if (wait !== undefined && placements[wait.operation]!.group >= earlier) {
     return { ...wait, meaning: RULES[wait.rule], resource: shorten(wait.resource) };
   }
@@ -98,6 +99,6 @@ const namesOf = (columns: BoundOperation['keyColumns']): string[] => columns.map
 
 export function shorten(resource: string): string {
   if (resource.length <= MAX_RESOURCE_LENGTH) return resource;
-  // By characters: half of a surrogate pair is no text.
+  // By characters, because half of a surrogate pair is not valid text.
   return `${[...resource.slice(0, MAX_RESOURCE_LENGTH)].slice(0, -1).join('')}…`;
 }

@@ -19,7 +19,7 @@ import { parseRow } from '../values/parse-json.js';
 import { describePlan, shorten, type GroupDescription } from './describe-plan.js';
 import { splitChunks, type Requested } from './split-chunks.js';
 
-/** A group for every operation, on wide tables, could make an answer that a broker does not carry. */
+/** On wide tables, a group for every operation could make an answer that is too large for a broker. */
 const MAX_SQL_LENGTH = 8 * 1024 * 1024;
 
 interface BoundRequest {
@@ -28,9 +28,9 @@ interface BoundRequest {
 }
 
 /**
- * Explains how operations would be grouped, and why not better, without executing them. It promises to check, read and plan as
- * intake and main job do, and to change, store and lock nothing. Why each group is one is told by `describePlan`, as it is
- * for chunks that were executed.
+ * Explains how operations would be grouped, and why not in fewer groups, without executing them. It promises to check,
+ * read and plan as intake and the main job do, and to change, store and lock nothing. `describePlan` gives the reason
+ * for each group, as it does for executed chunks.
  */
 @Injectable()
 export class ExplainService {
@@ -44,7 +44,7 @@ export class ExplainService {
 
   /**
    * @param request `{ operations: [...] }`, as for `IntakeService.acceptMany`
-   * @throws ServiceError INVALID_REQUEST, TOO_MANY_OPERATIONS; what the database throws when it cannot be asked
+   * @throws ServiceError INVALID_REQUEST, TOO_MANY_OPERATIONS; any error of the database when it cannot be asked
    */
   async explain(request: unknown, access: Access): Promise<IOperationsPlan> {
     const checked = await this.intake.check(request, access);
@@ -65,7 +65,10 @@ export class ExplainService {
     return inSlices(planInSteps(operations, await this.read(operations)));
   }
 
-  /** In a transaction that PostgreSQL itself keeps from changing or locking a row, and that is over before the plan is made. */
+  /**
+   * Reads in a transaction in which PostgreSQL itself prevents changing or locking a row, and which ends before the
+   * plan is made.
+   */
   private read(operations: readonly BoundOperation[]): Promise<Knowledge> {
     return this.database.requests.transaction(async (tx) => {
       const [, knowledge] = await Promise.all([
@@ -76,7 +79,7 @@ export class ExplainService {
     });
   }
 
-  /** All to the same reading of the catalog, like a chunk. */
+  /** All with the same reading of the catalog, as in a chunk. */
   private async bind(checked: readonly (NewOperation | ServiceError)[]): Promise<(BoundOperation | ServiceError)[]> {
     const tables = await this.catalog.tables(
       checked.flatMap((operation) => (operation instanceof ServiceError ? [] : [operation.target])),
@@ -98,7 +101,7 @@ class Explanation {
   private sqlLength = 0;
 
   constructor(bound: readonly (BoundOperation | ServiceError)[]) {
-    // Every place that is not an error is taken by the chunk that the operation belongs to.
+    // Every place without an error is filled by the chunk to which the operation belongs.
     this.operations = bound.map((each) => (each instanceof ServiceError ? { error: each.toAnswer() } : { group: -1 }));
   }
 
@@ -128,7 +131,7 @@ class Explanation {
     if (this.sqlLength <= MAX_SQL_LENGTH) return;
     throw new ServiceError(
       'TOO_MANY_OPERATIONS',
-      `The statements of these operations take more than ${MAX_SQL_LENGTH / 1024} KiB: ask for fewer at once`,
+      `The statements of these operations take more than ${MAX_SQL_LENGTH / 1024} KiB: send fewer operations at once`,
       { operations: this.operations.length },
     );
   }
@@ -159,7 +162,7 @@ function acceptedOf(
   );
 }
 
-/** As the queue would hand it out: JSON as it comes back from where it is kept. */
+/** As the queue would return it: JSON as it comes back from the database. */
 function toClaimed({ key, values, ...operation }: NewOperation, seq: number): ClaimedOperation {
   const { id, type, target, onConflict, conflictKey, mustExist, priority, lane } = operation;
   return {

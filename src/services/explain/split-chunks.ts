@@ -1,9 +1,9 @@
 import type { NewOperation } from '../queue/new-operation.js';
 
 export interface ChunkBounds {
-  /** The most operations of a chunk. */
+  /** The maximum number of operations of a chunk. */
   limit: number;
-  /** It goes no further than the operation that fills these. */
+  /** No operation follows the one that reaches this size. */
   maxKb: number;
 }
 
@@ -13,7 +13,10 @@ export interface Requested {
   operation: NewOperation;
 }
 
-/** The chunks in which the queue would hand out operations, were they alone in it and due: see `claimOperations`. Pure. */
+/**
+ * The chunks in which the queue would give out the operations if they were alone in it and due: see `claimOperations`.
+ * Pure.
+ */
 export function splitChunks(requested: readonly Requested[], { limit, maxKb }: ChunkBounds): Requested[][] {
   const chunks: Requested[][] = [];
   let open: Requested[] = [];
@@ -30,6 +33,6 @@ export function splitChunks(requested: readonly Requested[], { limit, maxKb }: C
   return chunks;
 }
 
-/** As the queue counts it: each operation as what it takes, rounded down, and one. */
+/** As the queue counts: the size of each operation, rounded down, plus one. */
 const sizeKb = ({ key, values }: NewOperation): number =>
   1 + Math.floor((Buffer.byteLength(key ?? '') + Buffer.byteLength(values ?? '')) / 1024);

@@ -3,20 +3,20 @@ import { classifyFailure } from '../database/classify-failure.js';
 import { MetricsService } from '../observability/metrics.service.js';
 import { HealthService, type HealthContributor } from './health.service.js';
 
-/** Where the service met an error of its own. */
+/** Where the service met its own error. */
 export type BugPlace = 'chunk' | 'plan' | 'intake';
 
-/** A lane that a bug stops is tried at least once an hour, so this is told for as long as it stands still. */
+/** A lane that a bug stops is tried at least once an hour, so this is reported as long as it stands still. */
 const TOLD_FOR_MS = 2 * 3_600_000;
 
 /**
- * Tells of errors of the service itself: with their stack in the log, counted, and in readiness for two hours after the last one.
- * What becomes of the work that met one is left to whoever did it.
+ * Reports errors of the service itself: with their stack in the log, in a metric, and in readiness for two hours after
+ * the last one. The code that met the error decides what happens to its work.
  */
 @Injectable()
 export class BugsService implements HealthContributor, OnModuleInit {
   readonly name = 'service';
-  /** The service goes on with everything else. */
+  /** The service continues with everything else. */
   readonly optional = true;
   private readonly logger = new Logger('Bugs');
   private readonly told = new WeakSet<object>();
@@ -31,7 +31,7 @@ export class BugsService implements HealthContributor, OnModuleInit {
     this.health.register(this);
   }
 
-  /** Answers true when the error is a bug. The same error is told once, however many ask. */
+  /** Returns true when the error is a bug. The same error is reported once, even if several callers report it. */
   report(place: BugPlace, error: unknown): boolean {
     if (classifyFailure(error) !== 'bug') return false;
     if (isObject(error) && this.told.has(error)) return true;
@@ -39,7 +39,7 @@ export class BugsService implements HealthContributor, OnModuleInit {
     this.latest = { place, error, at: performance.now() };
     this.metrics.recordBug(place);
     this.logger.error({
-      message: 'The service has met a bug of its own; no operation is blamed for it',
+      message: 'The service has met a bug of its own; no operation fails because of it',
       place,
       err: error,
     });
@@ -51,7 +51,7 @@ export class BugsService implements HealthContributor, OnModuleInit {
     const { place, error, at } = this.latest;
     const agoMs = performance.now() - at;
     if (agoMs > TOLD_FOR_MS) return undefined;
-    return `the service met a bug of its own ${Math.round(agoMs / 1000)} s ago (${place}: ${nameOf(error)}); its log has the stack`;
+    return `the service met a bug of its own ${Math.round(agoMs / 1000)} s ago (${place}: ${nameOf(error)}); its log has the stack trace`;
   }
 }
 

@@ -4,10 +4,10 @@ import { DatabaseService } from '../database/database.service.js';
 import { readSchemaState } from '../database/schema-state.js';
 import { HealthService } from './health.service.js';
 
-/** A schema changes when somebody migrates it, so it is not looked at with every probe. */
+/** A schema changes only when somebody migrates it, so it is not read with every probe. */
 const SCHEMA_REMEMBERED_FOR_MS = 2000;
 
-/** Ready means: the database answers, and has the schema that this version was written for. */
+/** Ready means: the database answers, and has the schema for which this version was written. */
 @Injectable()
 export class DatabaseHealth implements OnModuleInit {
   private asking: Promise<undefined> | undefined;
@@ -24,7 +24,10 @@ export class DatabaseHealth implements OnModuleInit {
     this.health.register({ name: 'migrations', check: () => this.checkSchema() });
   }
 
-  /** One question at a time: a database that says nothing would be given one connection of the pool after the other. */
+  /**
+   * One question at a time. Otherwise a database that does not answer would take one connection of the pool after the
+   * other.
+   */
   private checkConnection(): Promise<undefined> {
     this.asking ??= this.ask().finally(() => (this.asking = undefined));
     return this.asking;
@@ -36,11 +39,11 @@ export class DatabaseHealth implements OnModuleInit {
 
   private async checkSchema(): Promise<string | undefined> {
     if (performance.now() < this.schemaFitsUntil) return undefined;
-    // Where it does not answer at all, one question is enough.
+    // If it does not answer at all, one question is enough.
     await this.checkConnection();
     const { missing, unknown } = await readSchemaState(this.dataSource);
     if (missing.length > 0) return `not applied: ${missing.join(', ')}; run \`node dist/migrate.js\``;
-    if (unknown.length > 0) return `applied by a newer version: ${unknown.join(', ')}; run that version here as well`;
+    if (unknown.length > 0) return `applied by a newer version: ${unknown.join(', ')}; run that version here too`;
     this.schemaFitsUntil = performance.now() + SCHEMA_REMEMBERED_FOR_MS;
     return undefined;
   }

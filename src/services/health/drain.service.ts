@@ -1,7 +1,10 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { HealthService } from './health.service.js';
 
-/** Knows when the process has begun to stop. From then on it is not ready, so that whoever balances the load looks elsewhere. */
+/**
+ * Knows when the process has begun to stop. From then on it is not ready, so that load balancers choose other
+ * processes.
+ */
 @Injectable()
 export class DrainService implements OnModuleDestroy {
   private stopping = false;
@@ -12,7 +15,7 @@ export class DrainService implements OnModuleDestroy {
     return this.stopping;
   }
 
-  /** The first of all that happens at a shutdown. */
+  /** The first step of a shutdown. */
   onModuleDestroy(): void {
     this.stopping = true;
     this.health.register({ name: 'process', check: () => 'stopping' });

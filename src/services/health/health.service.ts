@@ -3,18 +3,21 @@ import { withTimeout } from '../observability/with-timeout.js';
 
 /** One part of the service. */
 export interface HealthContributor {
-  /** As it appears in the answer, e.g. `database`. */
+  /** Its name in the answer, for example `database`. */
   readonly name: string;
-  /** True for a part that the service can do without: it is then degraded, and ready all the same. */
+  /** True for a part that the service can work without. If it fails, the service is degraded but ready. */
   readonly optional?: boolean;
-  /** Answers undefined when the part is well, else the reason why it is not; throwing says the same. */
+  /** Returns undefined when the part works, or else the reason why it does not. Throwing means the same. */
   check(): Promise<string | undefined> | string | undefined;
 }
 
-/** Something in this process that may come to a halt for good. */
+/** A part of this process that may stop working for ever. */
 export interface LivenessContributor {
   readonly name: string;
-  /** Answers why only a new process would help; undefined while this one does. What others do or fail to do is no reason. */
+  /**
+   * Returns why only a new process would help. Undefined while this one works. Faults of other programs are not a
+   * reason.
+   */
   stuck(): string | undefined;
 }
 
@@ -32,23 +35,23 @@ export interface Readiness {
 export interface Liveness {
   status: 'alive' | 'stuck';
   uptimeSeconds: number;
-  /** What stands still, and why; absent while nothing does. */
+  /** What stands still, and why. Absent while everything works. */
   reasons?: Record<string, string>;
 }
 
-/** A part that says nothing for so long is down. */
+/** A part that does not answer within this time is down. */
 const CHECK_TIMEOUT_MS = 1000;
-/** However often it is probed, the parts are asked no more often. */
+/** Even with frequent probes, the parts are not asked more often than this. */
 const REMEMBERED_FOR_MS = 500;
 
-/** Asks the parts of the service how they are. Which parts there are, they say themselves, by `register`. */
+/** Asks the parts of the service how they are. The parts register themselves with `register`. */
 @Injectable()
 export class HealthService {
   private readonly contributors = new Map<string, HealthContributor>();
   private readonly livenessContributors = new Set<LivenessContributor>();
   private latest: { readiness: Promise<Readiness>; at: number } | undefined;
 
-  /** Answers a function that takes the part out again. */
+  /** Returns a function that removes the part again. */
   register(contributor: HealthContributor): () => void {
     this.contributors.set(contributor.name, contributor);
     this.latest = undefined;
@@ -62,7 +65,7 @@ export class HealthService {
     this.livenessContributors.add(contributor);
   }
 
-  /** Asks nobody outside of this process: that the database is gone is no reason to start the process anew. */
+  /** Asks nothing outside of this process: a database that does not answer is no reason to restart the process. */
   liveness(): Liveness {
     const reasons = new Map<string, string>();
     for (const part of this.livenessContributors) {
@@ -105,7 +108,7 @@ async function reasonOf(part: HealthContributor): Promise<string | undefined> {
   }
 }
 
-/** Node hides why a connection was refused in an AggregateError without a message. */
+/** Node hides the reason for a refused connection in an AggregateError without a message. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.message || ('code' in error && String(error.code)) || error.name;

@@ -3,7 +3,7 @@ import { SETTINGS, type Settings } from '../config/settings.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { HealthService } from './health.service.js';
 
-/** Shows whether Redis is there. Without it everything is done all the same, but later: a worker waits for its interval. */
+/** Shows whether Redis is there. Without it everything works, but later: a worker waits for its interval. */
 @Injectable()
 export class RedisHealth implements OnModuleInit {
   constructor(

@@ -57,7 +57,7 @@ async function requestAnnouncement(
 function notifierBusy(id: string, cause: unknown): ServiceError {
   return new ServiceError(
     'SERVICE_UNAVAILABLE',
-    `Notifications are just being sent, and may wait for the broker; nothing was changed for chunk ${id}, ask again in a second`,
+    `Notifications are being sent now and may wait for the broker. Nothing was changed for chunk ${id}; send the request again in a second`,
     { retryAfterMs: NOTIFIER_RETRY_MS },
     { cause },
   );
@@ -67,6 +67,6 @@ function notifierBusy(id: string, cause: unknown): ServiceError {
 function nowhereToAnnounce(): ServiceError {
   return new ServiceError(
     'NOT_SUPPORTED',
-    'There is nowhere to announce to; set BATCH_SERVICE_RMQ_URL for every process of the service',
+    'No receiver of notifications is configured; set BATCH_SERVICE_RMQ_URL for every process of the service',
   );
 }

@@ -5,10 +5,10 @@ import { HealthService, type HealthContributor } from '../health/health.service.
 import { selectParkedNotifications } from './notification.sql.js';
 import { NotifierService } from './notifier.service.js';
 
-/** A broker that was started anew is back before. */
+/** A restarted broker is back before this time has passed. */
 const TOLD_AFTER_MS = 30_000;
 
-/** Tells in readiness of notifications that are not sent. The process is ready all the same: everything else goes on. */
+/** Shows in readiness that notifications are not sent. The process stays ready, because everything else works. */
 @Injectable()
 export class NotificationHealth implements HealthContributor, OnModuleInit {
   readonly name = 'notifications';
@@ -26,17 +26,20 @@ export class NotificationHealth implements HealthContributor, OnModuleInit {
     if ((this.settings.rabbitmq ?? this.settings.notificationTcpUrl) !== undefined) this.health.register(this);
   }
 
-  /** One question at a time: a database that says nothing would be given one connection of the pool after the other. */
+  /**
+   * One question at a time. Otherwise a database that does not answer would take one connection of the pool after the
+   * other.
+   */
   check(): Promise<string | undefined> {
     this.asking ??= this.ask().finally(() => (this.asking = undefined));
     return this.asking;
   }
 
-  /** Names no source and quotes no reason: health is served without a key. */
+  /** Names no source and no reason, because health is served without a key. */
   private async ask(): Promise<string | undefined> {
     const { failingForMs } = this.notifier;
     if (failingForMs > TOLD_AFTER_MS) {
-      return `nothing could be announced for ${Math.round(failingForMs / 1000)} s; the log has the reason`;
+      return `nothing could be announced for ${Math.round(failingForMs / 1000)} s; the log says why`;
     }
     const { rows } = await this.database.query<{ chunkId: string; total: number }>(selectParkedNotifications(1));
     const [oldest] = rows;

@@ -10,7 +10,7 @@ import { RabbitmqPublisher } from './rabbitmq-publisher.service.js';
 import { SETTLED_PUBLISHER, type SettledPublisher } from './settled-publisher.js';
 import { TcpPublisher } from './tcp-publisher.service.js';
 
-/** For roles with a worker. Where neither a broker nor a TCP consumer is configured, no notifier runs. */
+/** For roles with a worker. If neither a broker nor a TCP consumer is configured, no notifier runs. */
 @Module({
   imports: [RabbitmqModule, WakeUpModule, ObservabilityModule],
   providers: [

@@ -2,13 +2,14 @@ import type { ErrorCode } from '../../interfaces/error.js';
 import { ANONYMOUS_SOURCE } from '../../interfaces/settled-event.js';
 import type { SqlStatement } from '../database/sql.js';
 
-/** Advisory lock of the one notifier of a database: `pg_try_advisory_xact_lock(class, id)`. */
+/** Advisory lock of the only notifier of a database: `pg_try_advisory_xact_lock(class, id)`. */
 const NOTIFIER_LOCK = [0x0b47c5, 1] as const;
 
 /**
- * Holds until the end of the transaction, so it goes with its connection when a notifier dies. The planner has to guess how
- * many operations a range holds and guesses high; compiling for them took six times as long as reading them, hence `jit`. The
- * commit does not wait for the disk: what a crash of the server undoes is announced again.
+ * The lock is held until the end of the transaction, so it is released with the connection when a notifier dies.
+ * PostgreSQL's planner has to guess how many operations a range contains, and its guess is too high. It then compiled
+ * the statement, which took six times as long as reading, hence `jit`. The commit does not wait for the disk: what a
+ * crash of the server undoes is announced again.
  */
 export function takeNotifierLock(): SqlStatement {
   return {
@@ -23,7 +24,7 @@ export interface UnannouncedChunk {
   id: string;
 }
 
-/** The oldest chunks that are not announced: at most `chunks`, and no further than the one that fills `operations`. */
+/** The oldest chunks that are not announced: at most `chunks`, and none after the chunk that reaches `operations`. */
 export function selectUnannouncedChunks(chunks: number, operations: number): SqlStatement {
   return {
     name: 'batch.select_unannounced_chunks',
@@ -45,7 +46,7 @@ export function selectUnannouncedChunks(chunks: number, operations: number): Sql
   };
 }
 
-/** One notification to be: a chunk and one of the sources whose operations it settled. */
+/** One notification to send: a chunk, and one of the sources whose operations it settled. */
 export interface SettledRow {
   chunkId: string;
   source: string;
@@ -55,18 +56,19 @@ export interface SettledRow {
 }
 
 /**
- * What these chunks settled, one row for each chunk and source, in the order of the chunks.
+ * What these chunks settled: one row for each chunk and source, in the order of the chunks.
  *
- * An outcome belongs to the chunk it names. An operation that was retried stays in the ranges of the chunk that failed it,
- * while its outcome names the later chunk (or none, when it was cancelled): the later one announces it, this one no longer.
- * Without an outcome it is an ordinary success, unless a retry has put it back into the queue.
+ * An outcome belongs to the chunk that it names. A retried operation stays in the ranges of the chunk in which it
+ * failed, while its outcome names the later chunk (or none, when it was cancelled). The later chunk announces it, the
+ * earlier one no longer does. An operation without an outcome is an ordinary success, unless a retry has put it back
+ * into the queue.
  *
- * Each `offset 0` keeps its subselect an index scan. Left to itself the planner joined every operation with every chunk:
+ * Each `offset 0` keeps its subselect an index scan. Without it the planner joined every operation with every chunk:
  * 9.6 s for 20 000 of 300 000 operations, against 0.05 s.
  */
 export function selectSettledOperations(chunkIds: readonly string[]): SqlStatement {
   return {
-    // Unnamed: how many operations these chunks hold decides the plan.
+    // Not a prepared statement, because the best plan depends on how many operations these chunks have.
     text: `
       select c.id::text as "chunkId", coalesce(o.source, $2::text) as source, c.settled_at as "settledAt",
         coalesce(json_agg(o.id order by o.seq) filter (where x.status is distinct from 'failed'), '[]') as completed,
@@ -105,13 +107,13 @@ export function selectSettledOperations(chunkIds: readonly string[]): SqlStateme
   };
 }
 
-/** What a chunk tells a source. */
+/** Identifies what a chunk reports to a source. */
 export interface NotificationKey {
   chunkId: string;
   source: string;
 }
 
-/** `unrouted`: those that no queue was bound for. */
+/** `unrouted`: the notifications for which no queue was bound. */
 export function markAnnounced(chunkIds: readonly string[], unrouted: readonly NotificationKey[]): SqlStatement {
   return {
     name: 'batch.mark_announced',
@@ -128,7 +130,7 @@ export function markAnnounced(chunkIds: readonly string[], unrouted: readonly No
   };
 }
 
-/** A parked notification was announced, and no queue was bound for it. */
+/** A parked notification was announced, but no queue was bound for it. */
 export function addUnrouted({ chunkId, source }: NotificationKey): SqlStatement {
   return {
     text: `
@@ -140,8 +142,8 @@ export function addUnrouted({ chunkId, source }: NotificationKey): SqlStatement 
 }
 
 /**
- * Waits for the round that is under way: it may have read the chunk, and would mark it as announced again. Held until the end of
- * the transaction, in which no other round begins.
+ * Waits for the running round. That round may have read the chunk, and would mark it as announced again. The lock is
+ * held until the end of the transaction, in which no other round begins.
  */
 export function awaitNotifierLock(): SqlStatement {
   return {
@@ -150,7 +152,10 @@ export function awaitNotifierLock(): SqlStatement {
   };
 }
 
-/** Also a chunk that was settled while there was nowhere to announce to, or of which something is parked. Under the notifier's lock. */
+/**
+ * This works also for a chunk that was settled when no receiver was configured, or of which something is parked. Needs
+ * the notifier's lock.
+ */
 export function announceAgain(chunkId: string): SqlStatement {
   return {
     text: `
@@ -184,7 +189,7 @@ export interface DueNotification extends NotificationKey {
   failures: number;
 }
 
-/** The parked notification that is tried next. One that fails again and again keeps no other waiting. */
+/** The parked notification that is tried next. One that fails again and again does not delay the others. */
 export function selectDueNotification(): SqlStatement {
   return {
     name: 'batch.select_due_notification',
@@ -198,7 +203,10 @@ export function selectDueNotification(): SqlStatement {
   };
 }
 
-/** It was refused again. No other one is tried before `pauseMs` either: each refusal costs the channel of the notifications. */
+/**
+ * It was refused again. No other parked notification is tried before `pauseMs` either, because each refusal costs the
+ * channel of the notifications.
+ */
 export function postponeNotification(
   { chunkId, source, reason }: Refused,
   retryMs: number,
@@ -216,7 +224,10 @@ export function postponeNotification(
   };
 }
 
-/** It is announced, or nothing is left of it. What it was refused for may be gone for the others too, so they are tried now. */
+/**
+ * It was announced, or nothing is left of it. Perhaps the reason for the refusal no longer applies to the others
+ * either, so they are tried now.
+ */
 export function unparkNotification({ chunkId, source }: NotificationKey): SqlStatement {
   return {
     text: `
@@ -227,7 +238,7 @@ export function unparkNotification({ chunkId, source }: NotificationKey): SqlSta
   };
 }
 
-/** The oldest `limit`, and how many there are of all. */
+/** The oldest `limit`, and the total number. */
 export function selectParkedNotifications(limit: number): SqlStatement {
   return {
     text: `

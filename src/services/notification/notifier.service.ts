@@ -27,25 +27,25 @@ import { notificationOf, SETTLED_PUBLISHER, type RefusedMessage, type SettledPub
 import { splitNotification } from './split-notification.js';
 import { UnroutedSources } from './unrouted-sources.js';
 
-/** A round holds its notifications in memory and a transaction open until they are confirmed. */
+/** A round holds its notifications in memory and keeps a transaction open until they are confirmed. */
 const CHUNKS_PER_ROUND = 100;
 const OPERATIONS_PER_ROUND = 20_000;
-/** Of the time to stop in; other parts stop after this one. */
+/** The share of the time for stopping. Other parts stop after this one. */
 const FLUSH_SHARE = 1 / 3;
 /**
- * Where nothing is taken for so long, what is refused is parked without another one that was taken: a source whose queue is full may
- * have more chunks than a round reads, and all others would wait behind them.
+ * If nothing was accepted for this time, refused messages are parked even if no other message was accepted: a source
+ * whose queue is full may have more chunks than a round reads, and all others would wait behind them.
  */
 const PATIENCE_MS = 10_000;
-/** A failure is told at first and then with every so many rounds: they follow each other within a second. */
+/** The first failure is logged, and then every thirtieth: rounds follow each other within a second. */
 const FAILURES_TOLD_EVERY = 30;
 
 /**
- * Tells the calling services what became of their operations: reads the chunks that are not announced, publishes one notification
- * for each source, and marks them once every message is confirmed. The database is the outbox, so whatever dies when,
- * each settled operation is announced at least once, in the order of the chunks. A notification that is refused while others are taken
- * is parked: all others go on, and it is tried again seldom. One notifier of a database works at a time; how messages travel is
- * left to the publisher.
+ * Tells the calling services what happened to their operations. It reads the chunks that are not announced, publishes
+ * one notification for each source, and marks the chunks when every message is confirmed. The database is the outbox:
+ * each settled operation is announced at least once, in the order of the chunks, whichever process dies and when. If a
+ * notification is refused while others are accepted, it is parked: all others go on, and it is tried again at long
+ * intervals. A database has one working notifier at a time. The publisher decides how messages travel.
  */
 @Injectable()
 export class NotifierService implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -53,9 +53,9 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
   private running: Promise<void> | undefined;
   private stopping = false;
   private failures = 0;
-  /** By `performance.now()`, when the first of these failures was. */
+  /** The time of the first of these failures, by `performance.now()`. */
   private failingSince: number | undefined;
-  /** The last round was refused as a whole. */
+  /** True when the last round was refused as a whole. */
   private refusing = false;
   private readonly unroutedSources = new UnroutedSources();
   private woken = false;
@@ -75,7 +75,10 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     await this.start();
   }
 
-  /** After the poller has stopped (`beforeApplicationShutdown`), so that its last chunk is announced as well. */
+  /**
+   * It runs after the poller has stopped (`beforeApplicationShutdown`), so that the poller's last chunk is announced
+   * too.
+   */
   async onApplicationShutdown(): Promise<void> {
     await this.stop();
   }
@@ -92,8 +95,8 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
   }
 
   /**
-   * Announces what is settled by now, if that succeeds at once, and stops: in a third of the time that the process has for it. What
-   * is not announced stays for the next start.
+   * Announces what is settled by now, if that works at once, and stops. It uses a third of the time that the process
+   * has for stopping. What is not announced stays for the next start.
    */
   async stop(): Promise<void> {
     const { publisher, running } = this;
@@ -101,7 +104,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     this.stopping = true;
     for (const unsubscribe of this.subscriptions.splice(0)) unsubscribe();
     this.wakeNow();
-    // A broker that says nothing holds a round up until its confirms are given up.
+    // A broker that does not answer delays a round until its confirms are given up.
     const cut = setTimeout(() => void publisher.stop(), this.flushMs);
     await running;
     clearTimeout(cut);
@@ -109,7 +112,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     await publisher.stop();
   }
 
-  /** For how many milliseconds nothing could be announced; 0 while that succeeds. */
+  /** For how many milliseconds nothing could be announced. 0 while announcing works. */
   get failingForMs(): number {
     return this.failingSince === undefined ? 0 : performance.now() - this.failingSince;
   }
@@ -141,7 +144,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
       return result;
     } catch (error) {
       if (this.failures % FAILURES_TOLD_EVERY === 0) {
-        this.logger.warn(`Settled operations are not announced yet, it is tried again: ${(error as Error).message}`);
+        this.logger.warn(`Could not announce settled operations; trying again: ${(error as Error).message}`);
       }
       this.failures += 1;
       this.failingSince ??= performance.now();
@@ -154,7 +157,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
    * earlier one. Between its statements it holds no snapshot, so waiting for the confirms keeps no dead rows alive.
    */
   private async announceOldest(tx: SqlClient, publisher: SettledPublisher): Promise<RoundResult> {
-    // Without an answer between them: chunks that are read without the lock are left alone.
+    // Both are sent together. Chunks that were read without the lock are not used.
     const [held, { rows: chunks }] = await Promise.all([
       holdsNotifierLock(tx),
       tx.query<UnannouncedChunk>(selectUnannouncedChunks(CHUNKS_PER_ROUND, OPERATIONS_PER_ROUND)),
@@ -177,11 +180,11 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     this.tellUnrouted(unrouted);
     this.tellParked(refused);
     this.logger.debug({ msg: 'Announced', chunks: chunks.length, messages: messages.length });
-    // There may be more: whether there is, the next round sees.
+    // There may be more. The next round will see.
     return 'full';
   }
 
-  /** One of them, when it is its time and nothing else is to be announced. */
+  /** Retries one of them, if it is due and there is nothing else to announce. */
   private async retryParked(tx: SqlClient, publisher: SettledPublisher): Promise<RoundResult> {
     const { rows } = await tx.query<DueNotification>(selectDueNotification());
     const [due] = rows;
@@ -195,7 +198,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     this.metrics.recordNotifications(takenOf(messages, refused).length);
     this.tellUnrouted(unrouted);
     this.logger.log({
-      msg: again === undefined ? 'A parked notification is announced' : 'A parked notification is refused again',
+      msg: again === undefined ? 'A parked notification was announced' : 'A parked notification was refused again',
       ...due,
     });
     return 'full';
@@ -210,7 +213,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     for (const { message, reason } of refused) {
       const { chunkId, source } = message.data;
       this.logger.error({
-        msg: `${source} is not told what became of its operations of chunk ${chunkId}: ${reason}. The notification is parked, all others go on`,
+        msg: `${source} was not notified of its operations of chunk ${chunkId}: ${reason}. The notification is parked; all others go on`,
         chunkId,
         source,
       });
@@ -223,14 +226,14 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     const sources = unrouted.map(({ data }) => data.source);
     for (const source of this.unroutedSources.toTell(sources, performance.now())) {
       this.logger.warn({
-        msg: `Nobody hears of the operations of ${source}: no queue is bound for ${settledRoutingKey(source)}`,
+        msg: `Nobody is notified of the operations of ${source}: no queue is bound to the exchange with routing key ${settledRoutingKey(source)}`,
         source,
       });
     }
   }
 
   private pause(delayMs: number): Promise<void> {
-    // A chunk that settled during the round may have been too late for it. A failed round keeps to its back-off.
+    // A chunk that settled during the round may have been too late for it. A failed round keeps its back-off.
     if (this.stopping || this.retry || delayMs === 0 || (this.woken && this.failures === 0)) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, delayMs);
@@ -242,7 +245,10 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     });
   }
 
-  /** The reason of the failure is gone, so its back-off ends; it is not forgotten, in case that was not the only one. */
+  /**
+   * The reason for the failure has gone, so its back-off ends. The failure is not forgotten, because there may be
+   * another reason.
+   */
   private retryNow(): void {
     this.retry = true;
     this.wake();

@@ -3,7 +3,7 @@ import type { IParkedNotifications, ISkippedNotifications } from '../../interfac
 import { DatabaseService } from '../database/database.service.js';
 import { listParked, skipParked } from './parked-notifications.js';
 
-/** What an operator sees of notifications that the broker refuses, and can do about it besides announcing the chunk again. */
+/** Shows operators the notifications that the broker refuses, and gives them up on request. */
 @Injectable()
 export class ParkedNotificationsService {
   private readonly logger = new Logger(ParkedNotificationsService.name);

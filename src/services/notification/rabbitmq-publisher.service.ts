@@ -21,17 +21,18 @@ import {
 
 const CONFIRM_TIMEOUT_MS = 15_000;
 
-/** A channel, and why the broker has closed it. */
+/** A channel, and why the broker closed it. */
 interface EventsChannel {
   channel: ConfirmChannel;
   closed?: Error;
 }
 
 /**
- * Publishes to the exchange `batch.events`: all messages first, then all confirms, which is twenty times faster than one by
- * one. A message that the broker refuses closes the channel, and takes with it what was sent behind; so what is not confirmed is
- * sent again one by one, until it is known which messages are refused. A notification that no queue is bound for is dropped by the
- * broker, as a topic exchange does; where it has a source, the broker tells so before it confirms.
+ * Publishes to the exchange `batch.events`: first all messages, then it awaits all confirms, which is twenty times
+ * faster than one by one. A message that the broker refuses closes the channel, and the messages sent after it are
+ * lost. So the unconfirmed messages are sent again one by one, until it is known which ones are refused. If no queue is
+ * bound for a notification, the broker drops it, as a topic exchange does. For a notification with a source, the broker
+ * reports this before it confirms.
  */
 export class RabbitmqPublisher implements SettledPublisher {
   private readonly connection: RabbitmqConnection;
@@ -39,7 +40,7 @@ export class RabbitmqPublisher implements SettledPublisher {
   private model: ChannelModel | undefined;
   private current: EventsChannel | undefined;
   private turnedAway = false;
-  /** The `messageId` of each message that came back since the last `publish`. */
+  /** The `messageId` of each message that was returned since the last `publish`. */
   private readonly returned = new Set<string>();
   private closing = new AbortController();
 
@@ -88,7 +89,7 @@ export class RabbitmqPublisher implements SettledPublisher {
     await this.openChannel(model);
   }
 
-  /** Declares the exchange as well: who deletes it closes the channel. */
+  /** Declares the exchange too, because deleting it closes the channel. */
   private async openChannel(model: ChannelModel): Promise<EventsChannel> {
     await declareEventsExchange(model);
     const channel = await model.createConfirmChannel();
@@ -106,7 +107,7 @@ export class RabbitmqPublisher implements SettledPublisher {
     if (this.closing.signal.aborted) throw new Error('notifications are stopped');
     const { connected, blocked } = this.connection;
     if (this.model === undefined || !connected) throw new Error('RabbitMQ is not connected');
-    // Published now, it would pile up in memory, and again with every attempt.
+    // A message that is published now would stay in memory, and one more with every attempt.
     if (blocked !== undefined) throw new Error(`RabbitMQ takes no messages: ${blocked}`);
     return this.model;
   }
@@ -115,7 +116,10 @@ export class RabbitmqPublisher implements SettledPublisher {
     return this.current ?? (await this.inTime(this.openChannel(model)));
   }
 
-  /** Only to who came in vain: a broker that ends the connection for what it is sent would else be sent it without end. */
+  /**
+   * Only after a `publish` failed because it was not ready. Otherwise, if a message made the broker end the connection,
+   * it would be sent again and again without a pause.
+   */
   private tellReady(): void {
     if (!this.turnedAway) return;
     this.turnedAway = false;
@@ -123,8 +127,8 @@ export class RabbitmqPublisher implements SettledPublisher {
   }
 
   /**
-   * Each waits for the confirm of the one before, so it is certain which one is refused. The other parts of a refused notification are
-   * not sent.
+   * Each message waits for the confirm of the previous one, so it is certain which one is refused. The other parts of a
+   * refused notification are not sent.
    */
   private async sendOneByOne(
     model: ChannelModel,
@@ -151,7 +155,7 @@ export class RabbitmqPublisher implements SettledPublisher {
     return [...refused.values()];
   }
 
-  /** Of each message why it is not confirmed; null: it is. */
+  /** For each message the reason why it is not confirmed. Null: it is confirmed. */
   private confirmed(sent: readonly Promise<Error | null>[]): Promise<(Error | null)[]> {
     return this.inTime(Promise.all(sent));
   }
@@ -168,7 +172,8 @@ export class RabbitmqPublisher implements SettledPublisher {
     try {
       return await Promise.race([answer, ended]);
     } catch (error) {
-      // Nobody knows how far it got. With a new connection nothing of this attempt arrives behind the next one.
+      // It is unknown which messages have arrived. With a new connection, no message of this attempt can arrive after
+      // the next attempt.
       this.connection.restart(`Notifications were not confirmed: ${(error as Error).message}`);
       throw error;
     } finally {
@@ -179,8 +184,8 @@ export class RabbitmqPublisher implements SettledPublisher {
 }
 
 /**
- * Resolves when the broker has taken charge of the message, or with the reason why that is not certain. Operations without a source
- * have nobody to be told, so it is no news that nobody is.
+ * Resolves when the broker has accepted the message, or with the reason why that is not certain. Operations without a
+ * source have no receiver, so an unrouted notification without a source is not reported.
  */
 function send(channel: ConfirmChannel, message: IOperationsSettledMessage): Promise<Error | null> {
   return new Promise((resolve) => {

@@ -2,7 +2,7 @@ import { settledEventKey, type IOperationsSettledMessage } from '../../interface
 
 export const SETTLED_PUBLISHER = Symbol('SETTLED_PUBLISHER');
 
-/** A message that the receiving side does not take, while it takes others. */
+/** A message that the receiving side does not accept, while it accepts others. */
 export interface RefusedMessage {
   message: IOperationsSettledMessage;
   /** In the words of the receiving side. */
@@ -10,9 +10,9 @@ export interface RefusedMessage {
 }
 
 export interface Published {
-  /** Those that have no receiver: they were dropped. */
+  /** The messages that had no receiver. They were dropped. */
   unrouted: readonly IOperationsSettledMessage[];
-  /** At most one of a notification; the parts behind it were not sent, or will be sent again. */
+  /** At most one message of each notification. The parts after it were not sent, or will be sent again. */
   refused: readonly RefusedMessage[];
 }
 
@@ -21,30 +21,30 @@ export interface SettledPublisher {
   start(): Promise<void>;
 
   /**
-   * Hands the messages over in this order and resolves when the receiving side has taken charge of every one of them, or has
-   * refused it. Where it may be the receiving side's own trouble, a message counts as refused only if another one was taken.
+   * Sends the messages in this order. Resolves when the receiving side has accepted or refused each of them. If the
+   * reason may be the receiving side's own trouble, a message counts as refused only if another message was accepted.
    *
-   * @param refusedBefore these messages were refused before: it is not waited for another one that is taken
-   * @throws when that is not certain for each of them; some may have arrived nevertheless.
+   * @param refusedBefore these messages were refused before, so no other message has to be accepted
+   * @throws when the result is not certain for each of them; some may have arrived nevertheless
    */
   publish(messages: readonly IOperationsSettledMessage[], refusedBefore?: boolean): Promise<Published>;
 
   /**
-   * `listener` is called when what `publish` was refused for is gone, as far as that is noticed without trying again.
-   * Answers a function that ends the subscription.
+   * `listener` is called when the reason for which `publish` failed has gone, as far as this is noticed without another
+   * try. Returns a function that ends the subscription.
    */
   onReady(listener: () => void): () => void;
 
-  /** Also while `publish` is under way, which fails then. */
+  /** May be called while `publish` runs, which then fails. */
   stop(): Promise<void>;
 }
 
-/** Tells a repeated message from a new one. */
+/** Identifies a message: a repeated one has the same id. */
 export function messageIdOf({ data }: IOperationsSettledMessage): string {
   return settledEventKey(data);
 }
 
-/** A chunk's notification for a source, of however many messages. */
+/** Identifies a chunk's notification for a source, which may have several messages. */
 export function notificationOf({ data }: IOperationsSettledMessage): string {
   return `${data.chunkId}:${data.source}`;
 }

@@ -7,13 +7,13 @@ import type { SettledRow } from './notification.sql.js';
 
 type Operations = Pick<IOperationsSettledEvent, 'completed' | 'failed'>;
 
-/** Digits of `part` and `parts`: no notification has more operations than a chunk, so no more parts. */
+/** The largest `part` and `parts`: a notification has no more operations than a chunk, so it has no more parts. */
 const LARGEST_NUMBER = 99_999;
 
 /**
- * The messages that tell of what a chunk settled for a source: one, or as many parts as it takes for each to be no larger than
- * `maxBytes` as JSON. The same row and limit give the same parts. An operation is in one part only; one that is larger than the limit
- * is a part of its own.
+ * The messages that report what a chunk settled for a source: one, or as many parts as are needed so that none is
+ * larger than `maxBytes` as JSON. The same row and limit give the same parts. Each operation is in one part. An
+ * operation that is larger than the limit gets its own part.
  */
 export function splitNotification(row: SettledRow, maxBytes: number): IOperationsSettledMessage[] {
   const room = maxBytes - sizeOf(toMessage(row, { completed: [], failed: [] }, LARGEST_NUMBER, LARGEST_NUMBER));
@@ -21,7 +21,7 @@ export function splitNotification(row: SettledRow, maxBytes: number): IOperation
   return parts.map((operations, index) => toMessage(row, operations, index + 1, parts.length));
 }
 
-/** In their order, completed ones first. */
+/** In their order, completed operations first. */
 function pack({ completed, failed }: SettledRow, room: number): Operations[] {
   let part: Operations = { completed: [], failed: [] };
   let left = room;

@@ -6,9 +6,9 @@ import type { Published, SettledPublisher } from './settled-publisher.js';
 const ANSWER_TIMEOUT_MS = 15_000;
 
 /**
- * Sends notifications straight to a NestJS TCP microservice, for local use without a broker. Each is sent as a request and
- * counts as delivered when the consumer has answered, which also an `@EventPattern` handler does: sent as an event it
- * would be lost with the connection. A handler that fails gets the message again.
+ * Sends notifications directly to a NestJS TCP microservice, for local use without a broker. Each is sent as a request
+ * and counts as delivered when the consumer has answered. An `@EventPattern` handler answers a request too, while an
+ * event would be lost with the connection. If a handler fails, it gets the message again.
  */
 export class TcpPublisher implements SettledPublisher {
   private readonly client: ClientProxy;
@@ -25,19 +25,22 @@ export class TcpPublisher implements SettledPublisher {
     });
   }
 
-  /** Connects with the first message: the consumer may come later. */
+  /** Connects with the first message, because the consumer may start later. */
   start(): Promise<void> {
     this.stopped = false;
     return Promise.resolve();
   }
 
-  /** One after the other, so that the consumer meets them in order. It receives those of every source. */
+  /**
+   * Sends one after the other, so that the consumer gets them in order. The consumer receives the notifications of
+   * every source.
+   */
   async publish(messages: readonly IOperationsSettledMessage[]): Promise<Published> {
     for (const message of messages) await this.send(message);
     return { unrouted: [], refused: [] };
   }
 
-  /** Never: it connects with a message, so there is nothing to be noticed in between. */
+  /** Never calls the listener: it connects only with a message, so it notices nothing in between. */
   onReady(): () => void {
     return () => undefined;
   }
@@ -54,12 +57,14 @@ export class TcpPublisher implements SettledPublisher {
         defaultValue: undefined,
       });
     } catch (error) {
-      throw new Error(`the consumer at ${this.url} did not take a notification: ${describe(error)}`, { cause: error });
+      throw new Error(`the consumer at ${this.url} did not accept a notification: ${describe(error)}`, {
+        cause: error,
+      });
     }
   }
 }
 
-/** NestJS answers a failed handler with an object or a text, not with an Error. */
+/** NestJS answers with an object or a text when a handler fails, not with an Error. */
 function describe(error: unknown): string {
   if (error instanceof Error) return error.message || ('code' in error && String(error.code)) || error.name;
   return typeof error === 'string' ? error : JSON.stringify(error);

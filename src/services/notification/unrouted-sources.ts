@@ -1,11 +1,11 @@
 const TOLD_EVERY_MS = 60_000;
 
-/** Remembers which sources were told of as without a queue, so that each is told of once a minute. */
+/** Remembers for which sources the missing queue was reported, so that each is reported once a minute. */
 export class UnroutedSources {
-  /** When each was told of, in milliseconds of the clock that `toTell` is given. */
+  /** When each source was reported, in milliseconds of the clock that `toTell` gets. */
   private readonly toldAt = new Map<string, number>();
 
-  /** Those of `sources` that were not told of within the last minute, each once. From now on they were. */
+  /** The `sources` that were not reported within the last minute, each once. They count as reported from now on. */
   toTell(sources: readonly string[], nowMs: number): string[] {
     for (const [source, toldAtMs] of this.toldAt) if (nowMs - toldAtMs >= TOLD_EVERY_MS) this.toldAt.delete(source);
     const news = [...new Set(sources)].filter((source) => !this.toldAt.has(source));

@@ -5,7 +5,7 @@ import { ownValue } from '../values/own-value.js';
 
 /** The longest text of a log line: its message, or a field. */
 export const LONGEST_LOGGED = 8192;
-/** Characters that all fields of a line have together, and what one field may hold. */
+/** The maximum number of characters of all fields of a line together. */
 const MOST_CHARACTERS = 32_768;
 const MOST_ENTRIES = 50;
 /** What an entry takes besides its texts. */
@@ -14,8 +14,9 @@ const DEEPEST = 6;
 const LONGEST_NAME = 200;
 
 /**
- * What is logged of an error. Others have fields that hold the data of callers: PostgreSQL's `detail` and `where` quote rows and
- * parameters, the driver's `client` is a connection with its password and statements, the client's `requests` are what was to be written.
+ * The fields of an error that are logged. Other fields contain the data of callers: PostgreSQL's `detail` and `where`
+ * quote rows and parameters, the driver's `client` is a connection with its password and statements, and the client's
+ * `requests` are the values to be written.
  */
 const ERROR_FIELDS = new Set([
   ...['type', 'message', 'stack', 'code'],
@@ -36,14 +37,15 @@ const SECRET_NAMES = new Set([
 ]);
 
 /**
- * The fields of a log line as they are written: texts are cut, long lists and objects shortened, what lies deep left out, and what is
- * named like a secret is hidden. So a line costs little to write and to look through, whatever a caller has sent.
+ * The fields of a log line as they are written: texts are cut, long lists and objects are shortened, deeply nested
+ * values are left out, and fields with the name of a secret are hidden. So a line costs little to write and to search,
+ * whatever a caller has sent.
  */
 export function boundedFields(fields: object): Record<string, unknown> {
   return new Copy().entriesOf(fields, 0);
 }
 
-/** One line's copy: all its parts share the characters that it may have. */
+/** The copy of one line. All its parts share its maximum number of characters. */
 class Copy {
   private left = MOST_CHARACTERS;
 
@@ -66,7 +68,7 @@ class Copy {
     return copy;
   }
 
-  /** @returns how many of the items there was room for. */
+  /** @returns for how many of the items there was room */
   private take<Item>(items: readonly Item[], copy: (item: Item) => void): number {
     let taken = 0;
     while (taken < items.length && taken < MOST_ENTRIES && this.left > 0) {
@@ -84,7 +86,7 @@ class Copy {
       case 'object':
         return value === null ? null : this.objectOf(value, depth);
       case 'bigint':
-        // To write a number of a million digits takes seconds.
+        // Writing a number of a million digits takes seconds.
         return BigInt.asIntN(128, value) === value ? String(value) : 'a number of more than 128 bits';
       default:
         return value;
@@ -113,7 +115,7 @@ function errorFields(error: Error): object {
   const logged = Object.entries(fields).filter(([name]) => ERROR_FIELDS.has(name));
   return {
     ...Object.fromEntries(logged),
-    // Pino's own copies of them have all fields.
+    // Pino's own copies of these errors contain all fields.
     ...(error instanceof AggregateError && { aggregateErrors: error.errors as unknown[] }),
   };
 }

@@ -9,9 +9,9 @@ import { currentRequestId } from './request-context.js';
 export type LogSettings = Pick<Settings, 'environment' | 'logLevel' | 'role'>;
 
 /**
- * The one logger of the process: JSON lines on stdout in production, readable ones elsewhere. A line that is logged on
- * behalf of a request carries its `requestId`. Texts and fields are cut before anything looks at them. Secret fields, API keys
- * and the passwords of URLs are hidden wherever they stand.
+ * The only logger of the process: JSON lines on stdout in production, readable lines elsewhere. A line that is logged
+ * for a request has its `requestId`. Texts and fields are cut before anything else processes them. Secret fields, API
+ * keys and the passwords of URLs are hidden wherever they occur.
  */
 export function createLogger(settings: LogSettings, destination: pino.DestinationStream = process.stdout): Logger {
   return pino(

@@ -4,7 +4,7 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 
 const CHUNK_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 const CHUNK_OPERATIONS = [1, 5, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10_000];
-/** What an operation without a failure is counted under, so that the label is never empty. */
+/** The label of an operation without a failure, so that the label is never empty. */
 const NO_CODE = 'none';
 
 export interface SettledChunk {
@@ -12,7 +12,7 @@ export interface SettledChunk {
   completed: number;
   /** Failed operations by code. */
   failedByCode: ReadonlyMap<string, number>;
-  /** SQL statements sent to the target tables. */
+  /** SQL statements that were sent to the target tables. */
   statements: number;
   /** True when bad operations had to be isolated. */
   fallback: boolean;
@@ -21,7 +21,7 @@ export interface SettledChunk {
 /** How a request came in. */
 export type Transport = 'rest' | 'rabbitmq' | 'tcp';
 
-/** What the queue holds now, read when somebody asks. */
+/** What the queue contains now. It is read at each scrape. */
 export interface QueueDepth {
   pending: number;
   scheduled: number;
@@ -37,8 +37,8 @@ export interface QueueDepth {
 }
 
 /**
- * Counts what the process did, and renders it for Prometheus. Each instance has a registry of its own. What the queue
- * holds is not counted but asked for, by the function given to `readQueueDepthBy`.
+ * Counts what the process did, and renders it for Prometheus. Each instance has its own registry. What the queue
+ * contains is not counted: the function that was given to `readQueueDepthBy` reads it.
  */
 @Injectable()
 export class MetricsService {
@@ -52,12 +52,12 @@ export class MetricsService {
   private readonly accepted = this.counter('batch_operations_accepted_total', 'Operations stored in the queue');
   private readonly refused = this.counter(
     'batch_operations_refused_total',
-    'Operations refused at the intake, by error code',
+    'Operations refused at intake, by error code',
     ['code'],
   );
   private readonly requestsRefused = this.counter(
     'batch_requests_refused_total',
-    'Requests and events answered with an error, whatever they asked for, by transport and error code',
+    'Requests and events that were answered with an error, by transport and error code',
     ['transport', 'code'],
   );
   private readonly settled = this.counter(
@@ -73,18 +73,18 @@ export class MetricsService {
   private readonly retries = this.counter('batch_chunk_retries_total', 'Chunks tried again after a transient fault');
   private readonly bugs = this.counter(
     'batch_bugs_total',
-    'Errors of the service itself, by what it was doing; no operation is blamed for them',
+    'Errors of the service itself, by what it was doing; no operation fails because of them',
     ['place'],
   );
   private readonly operationRetries = this.counter(
     'batch_operation_retries_total',
-    'Operations put off after a failure, to be tried again, by what they wait for',
+    'Operations deferred after a failure to be tried again, by what they wait for',
     ['reason'],
   );
   private readonly notifications = this.counter('batch_notifications_published_total', 'Notifications confirmed');
   private readonly unrouted = this.counter(
     'batch_notifications_unrouted_total',
-    'Notifications of a source that no queue was bound for',
+    'Notifications of a source for which no queue was bound',
   );
   private readonly expired = this.counter(
     'batch_requests_expired_total',
@@ -92,7 +92,7 @@ export class MetricsService {
   );
   private readonly parked = this.counter(
     'batch_messages_parked_total',
-    'Messages put into the queue <queue>.parked, for people, by code',
+    'Messages put into the queue <queue>.parked, where they wait for a decision, by code',
     ['code'],
   );
   private readonly deleted = this.counter(
@@ -111,15 +111,15 @@ export class MetricsService {
   private readonly workers = this.gauge('batch_workers', 'Workers that were seen in the last seconds');
   private readonly unannounced = this.gauge(
     'batch_notifications_unannounced',
-    'Chunks whose operations their callers were not told of yet',
+    'Chunks whose callers were not notified yet',
   );
   private readonly parkedNotifications = this.gauge(
     'batch_notifications_parked',
-    'Notifications that the broker refuses while it takes others; each is of one chunk for one source',
+    'Notifications that the broker refuses while it accepts others; each is for one chunk and one source',
   );
   private readonly backlog = this.gauge(
     'batch_backlog_operations',
-    'Operations that wait as the intake knows it, pending and scheduled, up to the limit and what was let in since; NaN: not known',
+    'Waiting operations as intake knows them, pending and scheduled, counted up to the limit, plus those accepted since; NaN: not known',
     ['backlog'],
   );
   private readonly inFlightBytes = this.gauge(
@@ -128,7 +128,7 @@ export class MetricsService {
   );
   private readonly waitingMessages = this.gauge(
     'batch_messages_waiting',
-    'Messages that this process has taken from the queue and not begun: events that wait for the end of a fault',
+    'Messages that this process took from the queue and has not begun: events that wait until a fault is over',
   );
 
   private readonly chunkDuration = new Histogram({
@@ -152,7 +152,7 @@ export class MetricsService {
     this.accepted.inc(count);
   }
 
-  /** Operations that the intake did not take; one request may carry many. */
+  /** Operations that intake refused. One request may contain many. */
   recordRefused(code: string, count = 1): void {
     this.refused.inc({ code }, count);
   }
@@ -206,12 +206,12 @@ export class MetricsService {
     this.parked.inc({ code });
   }
 
-  /** `kind`: `completed`, `failed` or `cancelled` for operations, `chunk`. */
+  /** `kind`: `completed`, `failed` or `cancelled` for operations, or `chunk`. */
   recordDeleted(kind: string, count: number): void {
     this.deleted.inc({ kind }, count);
   }
 
-  /** `read` is called at every `render`; what it says while it fails is "not known". */
+  /** `read` is called at every `render`. While it fails, its gauges are "not known". */
   readQueueDepthBy(read: () => Promise<QueueDepth>): void {
     this.readQueueDepth = read;
   }
@@ -228,7 +228,9 @@ export class MetricsService {
     this.readWaitingMessages = read;
   }
 
-  /** Prometheus' text format. Without an answer of the database the gauges of the queue are NaN, the rest is whole. */
+  /**
+   * Prometheus' text format. If the database does not answer, the gauges of the queue are NaN and the rest is complete.
+   */
   async render(): Promise<{ contentType: string; body: string }> {
     const depth = await this.readQueueDepth?.().catch(() => undefined);
     this.pending.set(depth?.pending ?? NaN);

@@ -2,7 +2,10 @@ import { inspect } from 'node:util';
 import type { LoggerService } from '@nestjs/common';
 import type { Level, Logger } from 'pino';
 
-/** What Nest tells at its start, forty lines of it, interests whoever looks for a mistake in the wiring. */
+/**
+ * The contexts of about forty lines that Nest logs at its start. They help only when searching for a mistake in the
+ * wiring.
+ */
 const WIRING = new Set([
   'NestFactory',
   'InstanceLoader',
@@ -13,8 +16,8 @@ const WIRING = new Set([
 ]);
 
 /**
- * Leads what is logged through Nest's `Logger` to pino. A message may be a text or an object of fields, with its text in
- * `message` or `msg`; further arguments are errors, stacks, objects of fields, and last the context, as Nest has it.
+ * Passes what is logged through Nest's `Logger` to pino. A message may be a text or an object of fields, with its text
+ * in `message` or `msg`. Further arguments are errors, stacks, objects of fields, and last the context, as in Nest.
  */
 export class NestLogger implements LoggerService {
   constructor(private readonly pino: Logger) {}
@@ -79,7 +82,7 @@ function logLine(parts: readonly unknown[]): LogLine {
   return { fields, text: texts.join(' ') };
 }
 
-/** As V8 writes its lines. An expression with `\s+` would look at a text of many line breaks again and again. */
+/** Searches for lines in V8's form. An expression with `\s+` would scan a text of many line breaks again and again. */
 function isStack(text: string): boolean {
   return text.includes('\n    at ');
 }

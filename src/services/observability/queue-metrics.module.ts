@@ -4,10 +4,10 @@ import { StatsService } from '../outcomes/stats.service.js';
 import { withTimeout } from './with-timeout.js';
 import { MetricsService } from './metrics.service.js';
 
-/** A scrape has to answer while the database does not. */
+/** A scrape has to be answered even if the database does not answer. */
 const STATS_TIMEOUT_MS = 2000;
 
-/** Shows the depth and lag of the queue among the metrics. */
+/** Adds the depth and lag of the queue to the metrics. */
 @Module({ imports: [OutcomesModule] })
 export class QueueMetricsModule implements OnModuleInit {
   constructor(

@@ -1,12 +1,12 @@
 import type { LoggerService } from '@nestjs/common';
 
-/** In each window. Enough to see what is going on. */
+/** In each window. This is enough to see what happens. */
 const MOST_LINES = 10;
 const WINDOW_MS = 10_000;
 
 /**
- * Lines that callers bring about of whom nothing is known. It promises that they cannot fill the log: so many a window are written, and
- * the first of the next window tells how many were left out.
+ * Log lines that unknown callers cause. It promises that they cannot fill the log: a limited number is written in each
+ * window, and the first line of the next window says how many were left out.
  */
 export class SparseLog {
   private windowEndsAt = -Infinity;

@@ -31,7 +31,7 @@ interface FailureRow {
   exampleMessage: string | null;
 }
 
-/** The history of what the poller committed. */
+/** The history of the chunks that were committed. */
 @Injectable()
 export class ChunksService {
   constructor(

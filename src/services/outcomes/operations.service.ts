@@ -13,12 +13,12 @@ import { selectOperation, selectPage } from './outcomes.sql.js';
 import { toOperation, type GivenOperation, type OperationRow } from './to-operation.js';
 
 const DEFAULT_LIMIT = 100;
-/** The most operations that a page walks in search of those that match. */
+/** The maximum number of operations that a page examines to find those that match. */
 const WINDOW = 10_000;
 
 /**
- * Tells callers what became of their operations, and takes their second thoughts: cancel, retry. To a caller who is limited to some
- * targets, operations on others do not exist.
+ * Tells callers what happened to their operations, and cancels or retries them. A caller that is limited to some
+ * targets does not see operations on others.
  */
 @Injectable()
 export class OperationsService {
@@ -41,7 +41,7 @@ export class OperationsService {
   }
 
   /**
-   * Answers the operation as soon as it is settled, and as it stands after `timeoutMs`.
+   * Returns the operation as soon as it is settled, or unchanged after `timeoutMs`.
    *
    * @throws ServiceError OPERATION_NOT_FOUND
    */
@@ -81,7 +81,9 @@ export class OperationsService {
     return this.get(id, access);
   }
 
-  /** The target of an operation never changes, so that what is true now holds for what is done then. */
+  /**
+   * The target of an operation never changes, so the result of this check is still true when the operation is changed.
+   */
   private async assertWithinReach(id: string, access: Access): Promise<void> {
     if (access.targets !== undefined) await this.get(id, access);
   }
@@ -91,7 +93,7 @@ type PageRow = { walked: number; floor: string | null } & ({ seq: null } | Opera
 
 const isSettled = ({ status }: GivenOperation): boolean => status !== 'pending' && status !== 'scheduled';
 
-/** Where a page came to that found too little: further down there may be more. */
+/** The place at which a page with too few results stopped. There may be more further down. */
 const endOfWindow = (row: PageRow | undefined): string | undefined =>
   row?.walked === WINDOW ? (row.floor ?? undefined) : undefined;
 
@@ -99,7 +101,7 @@ const endOfWindow = (row: PageRow | undefined): string | undefined =>
 function canonicalTarget(target: string): string {
   const name = parseTargetName(target);
   if (name !== undefined) return tableId(name);
-  throw new ServiceError('INVALID_REQUEST', 'target has to be a `table` (in schema `public`) or `schema.table`', {
+  throw new ServiceError('INVALID_REQUEST', 'target must be a `table` (in schema `public`) or `schema.table`', {
     parameter: 'target',
   });
 }

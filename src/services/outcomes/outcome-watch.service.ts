@@ -4,14 +4,17 @@ import { DatabaseService } from '../database/database.service.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { selectSettled } from './outcomes.sql.js';
 
-/** How often waiting operations are looked at when no signal comes, as from a worker in another process without Redis. */
+/**
+ * How often waiting operations are checked when no signal comes, for instance from a worker in another process without
+ * Redis.
+ */
 const CHECK_INTERVAL_MS = 200;
-/** Each costs a few kilobytes, and a part of the query for all of them. */
+/** Each caller costs a few kilobytes, and a part of the query for all of them. */
 const MAX_CALLERS = 10_000;
 
 /**
- * Waits for operations to be settled, for any number of callers at the cost of one query: at each signal that a chunk was
- * settled, and every now and then all the same. What became of them is left to the callers to read.
+ * Waits for operations to be settled, for any number of callers with one query: at each signal that a chunk was
+ * settled, and also at intervals. The callers then read what happened to their operations.
  */
 @Injectable()
 export class OutcomeWatchService implements OnModuleDestroy {
@@ -30,16 +33,14 @@ export class OutcomeWatchService implements OnModuleDestroy {
   ) {}
 
   /**
-   * Resolves when the operation is settled, or unknown, or after `timeoutMs`.
+   * Resolves when the operation is settled or unknown, or after `timeoutMs`.
    *
    * @throws ServiceError OVERLOADED
    */
   async settled(id: string, timeoutMs: number): Promise<void> {
     if (this.stopping) return;
     if (this.callers >= MAX_CALLERS) {
-      throw overloaded(
-        `has ${this.callers} callers that wait for the outcome of an operation, as many as it lets wait`,
-      );
+      throw overloaded(`has ${this.callers} callers that wait for the outcome of an operation, and accepts no more`);
     }
     await new Promise<void>((resolve) => {
       const done = (): void => {
@@ -52,7 +53,7 @@ export class OutcomeWatchService implements OnModuleDestroy {
     });
   }
 
-  /** Lets all who wait go, and who comes now: they answer the operation as it stands. */
+  /** Ends all waits, also those that begin now: the callers answer with the operation as it is. */
   onModuleDestroy(): void {
     this.stopping = true;
     for (const callbacks of [...this.waiting.values()]) for (const done of [...callbacks]) done();
@@ -64,7 +65,7 @@ export class OutcomeWatchService implements OnModuleDestroy {
     this.callers += 1;
     this.waiting.set(id, callbacks);
     this.stopListening ??= this.wakeUp.onChunkSettled(() => void this.check());
-    // It may have been settled between the caller's look and now.
+    // It may have been settled between the caller's check and now.
     void this.check();
   }
 
@@ -89,7 +90,7 @@ export class OutcomeWatchService implements OnModuleDestroy {
       const { rows } = await this.database.query<{ id: string }>(selectSettled([...this.waiting.keys()]));
       for (const { id } of rows) for (const done of [...(this.waiting.get(id) ?? [])]) done();
     } catch (error) {
-      this.logger.warn(`Waiting operations could not be looked at: ${(error as Error).message}`);
+      this.logger.warn(`Waiting operations could not be checked: ${(error as Error).message}`);
     } finally {
       this.checking = false;
       this.scheduleNext();

@@ -19,7 +19,7 @@ export function selectOperation(id: string): SqlStatement {
   };
 }
 
-/** The ids among these whose operations are settled (or unknown: nobody need wait for them). */
+/** The ids among these whose operations are settled, or unknown, for which nobody needs to wait. */
 export function selectSettled(ids: readonly string[]): SqlStatement {
   return {
     name: 'batch.select_settled',
@@ -35,7 +35,7 @@ export function selectSettled(ids: readonly string[]): SqlStatement {
   };
 }
 
-/** Where operations of a status are to be found, newest first, below a cursor. */
+/** Where operations of a status are, newest first, below a cursor. */
 const CANDIDATES = {
   pending: `select p.seq from (select distinct lane from batch.lanes) lane
         cross join generate_series(0, 9) priority cross join lateral (
@@ -48,15 +48,15 @@ const CANDIDATES = {
   completed: 'select seq from batch.operations where seq < $1::int8 order by seq desc limit $2::int',
 } as const;
 
-/** What of all operations is asked for. */
+/** The filters of the list of all operations. */
 export interface OperationFilter extends Pick<IListOperationsQuery, 'status' | 'target' | 'source'> {
-  /** Only these targets, or those that begin so; undefined: any. */
+  /** Only these targets, or targets that begin with these prefixes. Undefined: any. */
   reach: { ids: readonly string[]; prefixes: readonly string[] } | undefined;
 }
 
 /**
- * A page of operations below `cursor`, newest first. There is no index for targets and sources: instead of one, a page
- * walks at most `window` operations and says how far it came. Each row has `walked` and `floor`; a row without `seq`
+ * A page of operations below `cursor`, newest first. There is no index for targets and sources. Instead, a page
+ * examines at most `window` operations and says how far it came. Each row has `walked` and `floor`. A row without `seq`
  * stands for an empty page.
  */
 export function selectPage(query: OperationFilter, cursor: string, limit: number, window: number): SqlStatement {
@@ -104,7 +104,7 @@ export function selectChunks(cursor: string, limit: number): SqlStatement {
   };
 }
 
-/** Failures of a chunk by code, with the first operation of each as an example. */
+/** Failures of a chunk by code, with the first operation of each code as an example. */
 export function selectChunkFailures(id: string): SqlStatement {
   return {
     text: `

@@ -24,8 +24,8 @@ export class StatsService {
   }
 
   /**
-   * For metrics: one query at a time for all who scrape, and not out of the connections that requests may take. They are needed most
-   * when these are used up.
+   * For metrics: one query at a time for all scrapes, and not on the connections for requests. Metrics are needed most
+   * when these connections are used up.
    */
   sharedStats(): Promise<IStats> {
     this.latest ??= this.read(this.database).finally(() => (this.latest = undefined));

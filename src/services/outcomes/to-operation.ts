@@ -35,20 +35,20 @@ export interface OperationRow {
   retryOn: RetryReason[] | null;
   waitReason: keyof typeof WAITS_FOR | null;
   availableAt: Date | null;
-  /** Not in a list. */
+  /** Absent in a list. */
   audit?: { at: string; act: AuditAct; by: string | null }[] | null;
 }
 
 /** `batch.delayed.reason` in the words of the API. */
 const WAITS_FOR = { scheduled: 'run_at', retry: 'retry', behind: 'earlier_operation' } as const;
 
-/** As callers are told of it, with every digit that they gave: to be written by `stringifyJson`. */
+/** An operation as callers see it, with every digit that they sent. It must be written by `stringifyJson`. */
 export interface GivenOperation extends Omit<IBatchOperation, 'key' | 'values'> {
   key?: GivenRow;
   values?: GivenRow;
 }
 
-/** What callers see of an operation: nothing that they did not ask for and that did not happen. */
+/** What callers see of an operation. Fields that were not requested, and results that do not exist, are left out. */
 export function toOperation(row: OperationRow): GivenOperation {
   return {
     id: row.id,

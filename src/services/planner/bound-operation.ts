@@ -5,7 +5,7 @@ import { ownValue } from '../values/own-value.js';
 import type { ClaimedOperation } from '../queue/operation-record.js';
 import { shapeOf, type OperationShape } from './operation-shape.js';
 
-/** An operation together with the table it is meant for. */
+/** An operation together with its table. */
 export interface BoundOperation extends OperationShape {
   operation: ClaimedOperation;
 }
@@ -31,12 +31,12 @@ function valueIn(row: GivenRow | null, column: string): GivenValue | undefined {
   return row === null ? undefined : ownValue(row, column);
 }
 
-/** True when the new row leaves a column to a sequence. */
+/** True when a sequence gives a value of the new row. */
 export function drawsValues({ table, valueColumns }: BoundOperation): boolean {
   return [...table.columns.values()].some((column) => column.sequences.length > 0 && !valueColumns.includes(column));
 }
 
-/** The primary key, or else another unique key, that the values give in full. */
+/** The primary key, or else another unique key, if the values give all of its columns. */
 export function givenKey({ table, valueColumns }: BoundOperation): UniqueKey | undefined {
   const given = new Set(valueColumns.map(({ name }) => name));
   const usable = table.uniqueKeys.filter((key) => key.columns.every((name) => given.has(name)));
@@ -44,8 +44,8 @@ export function givenKey({ table, valueColumns }: BoundOperation): UniqueKey | u
 }
 
 /**
- * True when its outcome can be told from those of others in the same statement. An insert that ignores conflicts is known
- * by the key of its new row only, and NULL is found by no key.
+ * True when its outcome can be told apart from the outcomes of others in the same statement. An insert that ignores
+ * conflicts is recognised only by the key of its new row, and NULL is found by no key.
  */
 export function isTellable(operation: BoundOperation): boolean {
   if (operation.kind !== 'ignore') return true;

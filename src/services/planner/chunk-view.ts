@@ -9,13 +9,13 @@ import { PLAN_LIMITS, type PlanLimits } from './plan-limits.js';
 import type { Rule } from './rules.js';
 import { combine, FRESH, NULL, UNKNOWN, type Value } from './value.js';
 
-/** Operations, their tables and what is known of them, as the rules of the planner look at them. Pure. */
+/** Operations, their tables and what is known of them, in the form that the planner's rules need. Pure. */
 export class ChunkView {
   readonly tables: ReadonlyMap<string, Table>;
   readonly identityOf: (table: Table) => UniqueKey | undefined;
-  /** By table, the other tables of the chunk whose deletes may reach it. */
+  /** For each table, the other tables of the chunk whose deletes may reach it. */
   readonly cascadeSources: ReadonlyMap<string, readonly string[]>;
-  /** Tables that rows reached by a delete of the chunk refer to. */
+  /** Tables that are referred to by rows which a delete of the chunk reaches. */
   readonly releasedByCascade: ReadonlySet<string>;
 
   constructor(
@@ -37,7 +37,7 @@ export class ChunkView {
     return !this.without.has(rule);
   }
 
-  /** What a new row holds in these columns: what is given, else the default. */
+  /** What a new row has in these columns: the given value, or else the default. */
   insertedValues(operation: BoundOperation, columns: readonly string[]): Value[] {
     return columns.map((name) => {
       const column = operation.table.columns.get(name)!;
@@ -49,19 +49,19 @@ export class ChunkView {
     return combine(this.insertedValues(operation, columns), nullsNotDistinct);
   }
 
-  /** What the operation writes into the column; undefined when it leaves it alone. */
+  /** What the operation writes into the column. Undefined when it does not write it. */
   storedValue(operation: BoundOperation, column: Column): Value | undefined {
     const given = givenValue(operation, column.name);
     if (given === undefined) return undefined;
     return operation.kind === 'increment' ? UNKNOWN : this.valueOf(given, column, column.storedType);
   }
 
-  /** What the column of the row holds by which the operation finds it. */
+  /** The value of the column in the row that the operation names by it. */
   namedValue(operation: BoundOperation, name: string): Value {
     const value = keyValue(operation, name);
     if (value === undefined) return UNKNOWN;
     const column = operation.table.columns.get(name)!;
-    // An upsert looks for what it would write: the value as the column keeps it.
+    // An upsert looks for the value that it would write, as the column stores it.
     return this.valueOf(value, column, operation.kind === 'upsert' ? column.storedType : undefined);
   }
 
@@ -78,7 +78,7 @@ export class ChunkView {
     return this.asValue(comparableText, column);
   }
 
-  /** True when a value of the child compares with one of the parent as the same text. */
+  /** True when the child's and the parent's column compare values by the same texts. */
   comparesAlike({ child, childColumns, parent, parentColumns, sameTypes }: ForeignKey): boolean {
     const family = (table: string, name: string) => this.tables.get(table)?.columns.get(name)?.family;
     return (
@@ -86,7 +86,7 @@ export class ChunkView {
     );
   }
 
-  /** A value of a referring row, as one of the row referred to. */
+  /** A value of a referring row, as a value of the row that it refers to. */
   asParent(value: Value, { parent, parentColumns }: ForeignKey): Value {
     if (value.state !== 'known') return value;
     const drawn = parentColumns.some((name) => this.tables.get(parent)?.columns.get(name)?.default === 'fresh');
@@ -114,7 +114,7 @@ export class ChunkView {
     return rank === undefined ? undefined : `${family}#${rank}`;
   }
 
-  /** True when a sequence may give this very value from now on. */
+  /** True when a sequence may still give this value. */
   private isBeyond(text: string, column: Column): boolean {
     if (column.default !== 'fresh' || column.sequences.length === 0) return false;
     if (!/^i-?\d+$/.test(text)) return true;

@@ -5,8 +5,8 @@ import { hasAtMost } from '../values/text-length.js';
 import { isDate } from './legal-value.js';
 
 /**
- * A text that is the same for two values of a column exactly when PostgreSQL holds them equal; undefined when only the
- * database can tell (see `asksDatabase`) or the value will not be accepted. It begins with a letter.
+ * A text that is the same for two values of a column exactly when PostgreSQL treats them as equal. It begins with a
+ * letter. Undefined when only the database can tell (see `asksDatabase`), or when PostgreSQL will not accept the value.
  */
 export function comparable(value: GivenValue, column: Column): string | undefined {
   if (value instanceof ExactJson) return comparableNumber(value, column);
@@ -27,7 +27,7 @@ export function comparable(value: GivenValue, column: Column): string | undefine
     case 'text':
       return `t${text}`;
     case 'varchar':
-      // What is too long by blanks only is cut off without an error.
+      // If only blanks make it too long, PostgreSQL cuts them off without an error.
       return fits(text, column) ? `t${text}` : undefined;
     case 'bpchar':
       return fits(text, column) ? `c${withoutBlanks(text)}` : undefined;
@@ -49,7 +49,7 @@ function comparableNumber({ kind, text }: ExactJson, column: Column): string | u
   return integer === undefined ? undefined : comparable(integer, column);
 }
 
-/** With what PostgreSQL takes for blanks. */
+/** With the characters that PostgreSQL takes for blanks. */
 const INTEGER = /^[ \t\n\v\f\r]*[+-]?\d{1,20}[ \t\n\v\f\r]*$/;
 const UUID = /^(?:\{[0-9a-f]{4}(?:-?[0-9a-f]{4}){7}\}|[0-9a-f]{4}(?:-?[0-9a-f]{4}){7})$/i;
 const INTEGERS: ReadonlySet<string> = new Set(['int2', 'int4', 'int8']);
@@ -71,7 +71,7 @@ function fits(text: string, column: Column): boolean {
   return column.maxLength === undefined || hasAtMost(text, column.maxLength);
 }
 
-/** At the end. An expression would look at a run of blanks in the middle once from each of them. */
+/** Removes blanks at the end. An expression would scan a run of blanks in the middle once from each of its blanks. */
 function withoutBlanks(text: string): string {
   let end = text.length;
   while (text[end - 1] === ' ') end -= 1;

@@ -1,14 +1,14 @@
-/** The time that BigInt takes to read and write a number grows with the square of its length. */
+/** BigInt reads and writes a number in time that grows with the square of its length. */
 const MOST_CHARACTERS = 100;
 const DECIMAL = /^([+-]?)(\d+)(?:\.(\d+))?$/;
 
-/** A decimal number without exponent, exactly: `digits` divided by ten to the power of `scale`. */
+/** An exact decimal number without exponent: `digits` divided by ten to the power of `scale`. */
 export interface Decimal {
   digits: bigint;
   scale: number;
 }
 
-/** Undefined for what is written otherwise, or with more than 100 characters. */
+/** Undefined for texts in another form, or with more than 100 characters. */
 export function parseDecimal(text: string): Decimal | undefined {
   const match = text.length <= MOST_CHARACTERS ? DECIMAL.exec(text) : null;
   if (match === null) return undefined;

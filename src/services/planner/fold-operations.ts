@@ -10,10 +10,10 @@ import type { Rule } from './rules.js';
 type Applies = (rule: Rule) => boolean;
 
 /**
- * Two operations on one row, the second right after the first, as one: where that succeeds, both would have succeeded alone,
- * with the same row in the end. Undefined where this cannot be proved. Pure.
+ * Makes two operations on one row, of which the second directly follows the first, into one. Where the fold succeeds,
+ * both would have succeeded alone, with the same row at the end. Returns undefined where this cannot be proved. Pure.
  *
- * @param earlier may be a fold itself, which is then part of the new one
+ * @param earlier may be a fold itself, which becomes part of the new one
  * @param later of the same signature
  */
 export function foldOperations(
@@ -30,7 +30,10 @@ export function foldOperations(
   };
 }
 
-/** A list that grows by copying would take time with the square of its length on a hot row; the earlier fold is used up. */
+/**
+ * Appends to the earlier fold's list, which is not used again. Copying it each time would take time with the square of
+ * its length on a hot row.
+ */
 function appended(earlier: PlannedOperation, later: BoundOperation): BoundOperation[] {
   if (earlier.folded === undefined) return [earlier, later];
   earlier.folded.push(later);
@@ -38,7 +41,7 @@ function appended(earlier: PlannedOperation, later: BoundOperation): BoundOperat
 }
 
 function foldedValues(earlier: PlannedOperation, later: BoundOperation, applies: Applies): GivenRow | undefined {
-  // Another spelling might be refused.
+  // A different spelling might be refused.
   if (!spellsKeyAlike(earlier, later)) return undefined;
   switch (later.kind) {
     case 'update':
@@ -47,7 +50,7 @@ function foldedValues(earlier: PlannedOperation, later: BoundOperation, applies:
       return overwritesUpserted(earlier, later, applies) ? (later.operation.values ?? undefined) : undefined;
     case 'increment':
       return sums(earlier, later, applies);
-    // Only one of several inserts or deletes of a row does anything.
+    // Only one of several inserts or deletes of a row has an effect.
     case 'insert':
     case 'ignore':
     case 'delete':
@@ -63,7 +66,7 @@ const spellsKeyAlike = (earlier: BoundOperation, later: BoundOperation): boolean
       encodeValue(keyValue(earlier, column.name), column) === encodeValue(keyValue(later, column.name), column),
   );
 
-/** Nothing but their types could have refused the earlier values, and these accept them. */
+/** Only their types could have refused the earlier values, and the types accept them. */
 function overwrites(earlier: BoundOperation, columns: readonly Column[], applies: Applies): boolean {
   return columns.every(
     (column) =>
@@ -73,15 +76,18 @@ function overwrites(earlier: BoundOperation, columns: readonly Column[], applies
 }
 
 /**
- * Every upsert draws the values of the sequences that it leaves to them, so that folded ones would shift all that are drawn
- * after.
+ * Every upsert draws values from the sequences of columns that it does not give. A fold would draw fewer, and so shift
+ * all values that are drawn later.
  */
 function overwritesUpserted(earlier: BoundOperation, later: BoundOperation, applies: Applies): boolean {
   const others = later.valueColumns.filter((column) => !later.keyColumns.includes(column));
   return !drawsValues(later) && overwrites(earlier, others, applies);
 }
 
-/** With one sign, every state in between lies between the first and the last, and so within any range that holds both. */
+/**
+ * If all increments have one sign, every state in between lies between the first and the last one, and so within any
+ * range that contains both.
+ */
 function sums(earlier: BoundOperation, later: BoundOperation, applies: Applies): GivenRow | undefined {
   const values: [column: string, sum: GivenValue][] = [];
   for (const column of later.valueColumns) {
@@ -106,7 +112,8 @@ function isExact({ digits, scale }: Decimal, column: Column): boolean {
     case 'int2':
     case 'int4':
     case 'int8':
-      // What a type cannot hold is refused as such; a fold may hold more, and is refused with the whole of it.
+      // A value that the type cannot hold is refused. A fold's sum may be larger than that, and then the whole fold is
+      // refused.
       return scale === 0 && isLegal(digits.toString(), { ...column, notNull: false });
     case 'numeric':
       return column.precision === undefined || scale <= column.precision.scale;

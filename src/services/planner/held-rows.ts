@@ -1,21 +1,21 @@
 import { textOf, type Value } from './value.js';
 
-/** A row of a table, under all names that it may have. */
+/** A row of a table, with all names that it may have. */
 export interface HeldRow {
   readonly names: string[];
-  /** What it may hold, by the column's place among those that are followed. */
+  /** The values that it may hold. The index is the column's place among the followed columns. */
   readonly columns: (HeldValues | undefined)[];
-  /** True when it is known what the row held at first, or that there was none. */
+  /** True when it is known what the row held at first, or that it did not exist. */
   complete: boolean;
 }
 
 /** Different values, in the order in which they came. */
 class HeldValues {
   readonly list: Value[] = [];
-  /** Made where looking through the list would take long: few rows have more than a few values. */
+  /** Made when searching the list would take long. Few rows have more than a few values. */
   private texts: Set<string> | undefined;
 
-  /** Answers whether it is new. */
+  /** Returns whether the value is new. */
   add(value: Value): boolean {
     const text = textOf(value);
     if (this.has(text)) return false;
@@ -34,15 +34,18 @@ const FEW_VALUES = 8;
 
 export const heldAt = ({ columns }: HeldRow, place: number): readonly Value[] => columns[place]?.list ?? [];
 
-/** Answers whether the row may hold it only from now on. */
+/** Returns whether the row could not hold the value before. */
 export const addHeld = ({ columns }: HeldRow, place: number, value: Value): boolean =>
   (columns[place] ??= new HeldValues()).add(value);
 
-/** The rows of one table that operations name or that were read. Rows become one where two names may be those of one row. */
+/**
+ * The rows of one table that operations name or that were read. Two rows become one when their names may belong to one
+ * row.
+ */
 export class HeldRows {
   private readonly byName = new Map<string, HeldRow>();
 
-  /** Makes the row at the first time. */
+  /** Makes the row at the first call. */
   row(name: string): HeldRow {
     const known = this.byName.get(name);
     if (known !== undefined) return known;
@@ -51,7 +54,7 @@ export class HeldRows {
     return row;
   }
 
-  /** What the row has become by joining others. */
+  /** The row that it has become by joining others. */
   current(row: HeldRow): HeldRow {
     return this.row(row.names[0]!);
   }
@@ -61,8 +64,8 @@ export class HeldRows {
   }
 
   /**
-   * Makes the rows of two names one; undefined where they are one already. The smaller one is added to the larger one: with a
-   * chain of names from its end it would otherwise be the whole chain each time.
+   * Joins the rows of two names. Returns undefined where they are one row already. The smaller row is added to the
+   * larger one, because a chain of names that starts from its end would otherwise copy the whole chain each time.
    */
   join(one: string, other: string): HeldRow | undefined {
     const rows = [this.row(one), this.row(other)] as const;

@@ -1,10 +1,13 @@
 import { primaryKey, type Table, type UniqueKey } from '../catalog/table.js';
 import type { BoundOperation } from './bound-operation.js';
 
-/** The unique key by which the rows of a table are told apart in this chunk; undefined where the table has none. */
+/** The unique key that tells the rows of a table apart in this chunk. Undefined where the table has none. */
 export type Identity = (table: Table) => UniqueKey | undefined;
 
-/** The key that all operations of the chunk name a table's rows by, else its primary key, else any. */
+/**
+ * The key by which all operations of the chunk name a table's rows. If there is no such key: its primary key, or else
+ * any unique key.
+ */
 export function chooseIdentities(operations: readonly BoundOperation[]): Identity {
   const used = new Map<string, Set<UniqueKey>>();
   for (const operation of operations) {

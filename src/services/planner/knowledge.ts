@@ -2,22 +2,22 @@ import { encodeValue } from '../composer/encode-value.js';
 import { keyValue, type BoundOperation } from './bound-operation.js';
 
 /**
- * What the planner has to know beside the operations and their tables, read from the database before planning. All of it may
- * be missing: the plan is then right as well, with more groups.
+ * What the planner knows besides the operations and their tables. It is read from the database before planning. All of
+ * it may be missing: then the plan is correct as well, but has more groups.
  */
 export interface Knowledge {
-  /** By `Table.id`, what was found of the rows that operations name. A table that was not read is absent. */
+  /** By `Table.id`: what was found of the rows that operations name. A table that was not read is absent. */
   tables: ReadonlyMap<string, KnownRows>;
   /** By `Column.family`, for families whose equality only PostgreSQL knows: see `rankKey`. */
   ranks: ReadonlyMap<string, ReadonlyMap<string, number>>;
-  /** By sequence, in the form of `Table.id`: every value that will be drawn is greater. */
+  /** By sequence, in the form of `Table.id`: every value that the sequence will give is greater. */
   floors: ReadonlyMap<string, bigint>;
 }
 
 export interface KnownRows {
   /** The columns that were read: those of all unique and foreign keys. */
   columns: readonly string[];
-  /** By `searchName`, the `searchKey` of each operation whose row was looked for. */
+  /** By `searchName`: the `searchKey` of each operation whose row was looked for. */
   searched: ReadonlyMap<string, ReadonlySet<string>>;
   /** The rows found, as texts in the order of `columns`. */
   rows: readonly (readonly (string | null)[])[];
@@ -28,13 +28,14 @@ export const NOTHING_KNOWN: Knowledge = { tables: new Map(), ranks: new Map(), f
 /**
  * Values with equal ranks are equal for PostgreSQL.
  *
- * @param storedType of the column that keeps the value, and may round it; absent for a value that a row is searched by
+ * @param storedType the type of the column that stores the value, and may round it; absent for a value that a row is
+ * searched by
  */
 export const rankKey = (text: string, storedType = ''): string => `${storedType}\n${text}`;
 
 /**
- * The kind of search by which the row of an operation is found. An upsert looks for its key as the column keeps it, which may
- * round; all others for the very value.
+ * How the row of an operation is searched. An upsert searches for its key as the column stores it, which may round it.
+ * All others search for the exact value.
  */
 export const searchName = ({ kind, keyColumns }: BoundOperation): string =>
   JSON.stringify([kind === 'upsert', ...keyColumns.map(({ name }) => name)]);

@@ -13,7 +13,9 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const MAX_DIGITS = 1000;
 
 /**
- * True when PostgreSQL is known to accept the value for a column that nothing else looks at. False proves nothing. Pure.
+ * True when PostgreSQL is known to accept the value for a column that no constraint looks at. False proves nothing.
+ * Pure.
+ *
  * Source: https://www.postgresql.org/docs/current/datatype.html
  */
 export function isLegal(value: GivenValue, column: Column): boolean {
@@ -39,7 +41,7 @@ export function isLegal(value: GivenValue, column: Column): boolean {
     case 'date':
       return isDate(text);
     case 'json':
-      // Refused may be escapes, of NUL and of half a surrogate pair, and numbers beyond those of numeric.
+      // PostgreSQL may refuse escapes of NUL and of half a surrogate pair, and numbers that numeric cannot hold.
       return !text.includes('\\u') && !(value instanceof ExactJson);
     case 'other':
       return TIMESTAMP_TYPES.has(column.type) && isTimestamp(text);
@@ -64,7 +66,7 @@ function isNumeric(text: string, precision: Column['precision']): boolean {
   return digits < (precision === undefined ? MAX_DIGITS : precision.digits - precision.scale);
 }
 
-/** A day that there is, of the years 1 to 9999. */
+/** A day that exists, in the years 1 to 9999. */
 export function isDate(text: string): boolean {
   const match = DATE.exec(text);
   if (match === null || match[1] === '0000') return false;

@@ -4,21 +4,21 @@ import type { ChunkView } from './chunk-view.js';
 import { changes } from './identity.js';
 import { combine, UNKNOWN, type KnownValue, type Value } from './value.js';
 
-/** A row as the operations of a chunk name it: by its identity, or by the insert that draws one. */
+/** A row as the operations of a chunk name it: by its identity, or by the insert that draws its identity. */
 export interface RowName {
   text: string;
   /** Absent for a row whose identity is NULL. */
   identity?: KnownValue | { state: 'fresh' };
 }
 
-/** Of an operation whose row only the database can tell. */
+/** For an operation whose row only the database can tell. */
 export const ANY_ROW = 'any row';
 
 /**
- * The rows that an operation names by their identity, makes, or gives another name: none for one that finds its row by another
- * key. Pure.
+ * The rows that an operation names by their identity, creates, or renames. Empty for an operation that finds its row by
+ * another key. Pure.
  *
- * @param index of the operation among those on its table
+ * @param index of the operation among the operations on its table
  */
 export function nameRows(
   chunk: ChunkView,
@@ -56,7 +56,7 @@ function madeName(identity: Value, index: number): RowName | undefined {
   }
 }
 
-/** The name that an update gives to its row, if it is another one. */
+/** The new name that an update gives to its row. Undefined if the name stays. */
 function newName(
   chunk: ChunkView,
   { columns, nullsNotDistinct }: UniqueKey,

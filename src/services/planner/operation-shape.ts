@@ -2,30 +2,33 @@ import type { IOperationError } from '../../interfaces/operation.js';
 import { uniqueKeyOver, type Column, type Table, type UniqueKey } from '../catalog/table.js';
 import type { ClaimedOperation } from '../queue/operation-record.js';
 
-/** What one statement does; `ignore` is an insert that leaves existing rows alone. */
+/** What one statement does. `ignore` is an insert that leaves existing rows unchanged. */
 export type StatementKind = 'insert' | 'ignore' | 'upsert' | 'update' | 'increment' | 'delete';
 
-/** What operations have in common that one statement may execute: columns resolved, in the table's own order. */
+/** What operations have in common that one statement may execute. Columns are resolved, in the table's own order. */
 export interface OperationShape {
   kind: StatementKind;
   table: Table;
-  /** The columns that name the row: of `key`, or the conflict key of an upsert. Empty for inserts. */
+  /** The columns that name the row: those of `key`, or the conflict key of an upsert. Empty for inserts. */
   keyColumns: readonly Column[];
   /** The columns of `values`. */
   valueColumns: readonly Column[];
-  /** The unique key by which it finds its row; undefined for inserts. */
+  /** The unique key by which it finds its row. Undefined for inserts. */
   namingKey: UniqueKey | undefined;
   /** One text for one shape. */
   signature: string;
 }
 
-/** Columns may come in any order, each its own entry; nobody sends so many by accident. */
+/** A limit, because each order of the columns makes a new entry. Only a hostile caller sends so many. */
 const MAX_SHAPES_OF_A_TABLE = 1000;
 
-/** By what an operation says of itself. Operations come in few shapes, and to make one costs more than all else about binding. */
+/**
+ * By the names that the operation gives. Operations have few shapes, and making a shape costs more than all other work
+ * of binding.
+ */
 const shapes = new WeakMap<Table, Map<string, OperationShape | IOperationError>>();
 
-/** Resolves the columns of an operation, or says what PostgreSQL would, had it been asked. */
+/** Resolves the columns of an operation, or returns the error that PostgreSQL would return. */
 export function shapeOf(operation: ClaimedOperation, table: Table): OperationShape | IOperationError {
   const made = shapesOf(table);
   const name = nameOf(operation);
@@ -43,7 +46,7 @@ function shapesOf(table: Table): Map<string, OperationShape | IOperationError> {
   return made;
 }
 
-/** No column has a name with NUL in it. */
+/** NUL separates the names, because no column name contains NUL. */
 function nameOf({ type, onConflict, conflictKey, key, values }: ClaimedOperation): string {
   const named = type === 'upsert' ? conflictKey : key === null ? null : Object.keys(key);
   const given = values === null ? null : Object.keys(values);
@@ -57,7 +60,7 @@ function makeShape(operation: ClaimedOperation, table: Table): OperationShape | 
   if (missingColumn !== undefined) {
     return {
       code: 'UNKNOWN_COLUMN',
-      message: `Table ${table.id} has no column ${missingColumn} any more`,
+      message: `Table ${table.id} no longer has a column ${missingColumn}`,
       sqlState: '42703',
     };
   }
@@ -66,7 +69,7 @@ function makeShape(operation: ClaimedOperation, table: Table): OperationShape | 
     const key = keyNames.join(', ');
     return {
       code: 'KEY_NOT_UNIQUE',
-      message: `(${key}) is no primary key or unique constraint of ${table.id} any more`,
+      message: `(${key}) is no longer a primary key or unique constraint of ${table.id}`,
       ...(operation.type === 'upsert' && { sqlState: '42P10' }),
     };
   }

@@ -11,16 +11,17 @@ import type { Rule } from './rules.js';
 import { TokenList, type Reason, type Subject, type Token } from './tokens.js';
 
 export interface PlanOptions {
-  /** Rules to leave out: only for tests that show what each rule is for. */
+  /** Rules to leave out. Only for tests that show what each rule is for. */
   without?: ReadonlySet<Rule>;
   /** Only for tests, which would otherwise need thousands of operations. */
   limits?: PlanLimits;
 }
 
 /**
- * Puts operations into few groups with the effect of one by one: each goes into the first group of its signature that
- * lies after every group with an operation it conflicts with, or becomes one with the operation before it on its row. To find
- * the fewest possible groups is a shortest common supersequence, which is NP-hard; first fit comes close. Pure.
+ * Puts operations into few groups, with the same effect as executing them one by one. Each operation goes into the
+ * first group of its signature that is after every group with a conflicting operation, or is folded into the previous
+ * operation on its row. Finding the fewest possible groups is a shortest common supersequence problem, which is
+ * NP-hard; first fit comes close. Pure.
  */
 export function planOperations(
   operations: readonly BoundOperation[],
@@ -30,7 +31,7 @@ export function planOperations(
   return runSteps(planInSteps(operations, knowledge, options));
 }
 
-/** The same, a few operations at a time. Nothing that is given may change before it is done. */
+/** The same, a few operations at a time. The arguments must not change before it has finished. */
 export function planInSteps(
   operations: readonly BoundOperation[],
   knowledge: Knowledge = NOTHING_KNOWN,
@@ -39,7 +40,10 @@ export function planInSteps(
   return new Planning(new ChunkView(operations, knowledge, without, limits)).plan();
 }
 
-/** One operation a group, in the order given: for targets that defy planning, and as the measure of the plan above. */
+/**
+ * One operation a group, in the given order. Used for targets that cannot be planned, and as the reference for the plan
+ * above.
+ */
 export function planSerially(operations: readonly BoundOperation[]): Plan {
   return {
     operations,
@@ -60,7 +64,7 @@ interface Place {
 class Planning {
   private readonly groups: Group[] = [];
   private readonly groupsBySignature = new Map<string, number[]>();
-  /** Where the latest operation on a row is, and which that is. */
+  /** Where the latest operation on a row is, and which operation that is. */
   private readonly rows = new Map<Token, Place & { operation: number }>();
   private readonly resources: ChunkResources;
   private readonly applies = (rule: Rule): boolean => this.chunk.applies(rule);
@@ -88,10 +92,10 @@ class Planning {
       : { group: place.group, waitsFor: toWait(reason, operation) };
   }
 
-  /** Makes the operation one with the one before it on its row, unless something else has to come between them. */
+  /** Folds the operation into the previous one on its row, unless something else has to come between them. */
   private fold(operation: BoundOperation, { row, lowestBesideRow }: TokenList): Place | undefined {
     const latest = row === undefined ? undefined : this.rows.get(row);
-    // Another operation may have touched the row since, among others.
+    // An operation on several rows may have touched this row since.
     if (latest === undefined || latest.operation !== row?.operation || !this.applies('same row')) return undefined;
     const group = this.groups[latest.group]!;
     if (group.signature !== operation.signature || lowestBesideRow > latest.group) return undefined;
@@ -119,7 +123,7 @@ class Planning {
   }
 }
 
-/** Index of the first number that is at least `lowest` in an ascending list. */
+/** Index of the first number in an ascending list that is at least `lowest`. */
 function firstAtLeast(ascending: readonly number[], lowest: number): number {
   let low = 0;
   let high = ascending.length;
@@ -135,7 +139,7 @@ function toWait({ rule, subject, operation }: Reason, waiting: BoundOperation): 
   return { operation, rule, resource: describe(subject, waiting) };
 }
 
-/** The columns that two operations share, with their values where the later one gives them. */
+/** The columns that two operations share, with their values if the later operation gives them. */
 function describe({ table, columns }: Subject, operation: BoundOperation): string {
   if (columns.length === 0) return table;
   const values = columns.map((name) => givenValue(operation, name) ?? keyValue(operation, name));

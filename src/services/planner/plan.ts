@@ -4,24 +4,24 @@ import type { Rule } from './rules.js';
 /** One row of a group's statement. */
 export interface PlannedOperation extends BoundOperation {
   /**
-   * The operations that this one stands for, in their order: executed alone, one after the other, they have the same effect
-   * wherever this one succeeds. Where it fails, it says nothing about them. Absent when it stands for itself.
+   * The operations that this one stands for, in their order. Wherever this one succeeds, executing them one after the
+   * other has the same effect. If it fails, nothing follows for them. Absent when it stands for itself.
    */
   folded?: BoundOperation[];
 }
 
-/** Operations that one statement executes. They commute: no two of them touch what the other depends on. */
+/** Operations that one statement executes. They commute: none of them touches what another depends on. */
 export interface Group {
   /** Equal for operations that the same statement text can execute. */
   signature: string;
   operations: PlannedOperation[];
 }
 
-/** Where an operation went, and what kept it from going anywhere earlier. */
+/** Where an operation was put, and why it could not go to an earlier group. */
 export interface Placement {
   /** Index into `Plan.groups`. */
   group: number;
-  /** Absent when nothing before it mattered. */
+  /** Absent when no earlier operation mattered. */
   waitsFor?: Wait;
 }
 
@@ -29,11 +29,11 @@ export interface Wait {
   /** Index of the earlier operation, into `Plan.operations`. */
   operation: number;
   rule: Rule;
-  /** What both of them touch, in words. */
+  /** What both operations touch, in words. */
   resource: string;
 }
 
-/** Groups in the order of execution. Their effect equals that of the operations one by one, in the order given. */
+/** Groups in the order of execution. Their effect equals that of the operations one by one, in the given order. */
 export interface Plan {
   operations: readonly BoundOperation[];
   groups: Group[];
@@ -44,7 +44,9 @@ export interface Plan {
 /** The operations that a row of a group stands for. */
 export const originalsOf = (operation: PlannedOperation): readonly BoundOperation[] => operation.folded ?? [operation];
 
-/** The same operations without folds: the first of each fold in one group, the second of each in the next, and so on. */
+/**
+ * The same operations without folds: the first of each fold in one group, the second of each in the next, and so on.
+ */
 export function unfold({ signature, operations }: Group): Group[] {
   const groups: Group[] = [];
   for (const operation of operations) {

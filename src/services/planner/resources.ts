@@ -8,7 +8,7 @@ import { RowHistory } from './row-history.js';
 import { Barrier, Space, Token, type TokenList } from './tokens.js';
 import { UNKNOWN, type Value } from './value.js';
 
-/** What operations that refer to rows by these columns have in common with those that make and remove these rows. */
+/** Shared by operations that refer to rows by these columns and operations that create and remove these rows. */
 interface ParentSpaces {
   referred: Space;
   exists: Space;
@@ -49,7 +49,7 @@ export class ChunkResources {
     }
   }
 
-  /** Has to be done before anything is asked. */
+  /** Must run before any other method is called. */
   *follow(): Steps<void> {
     for (const history of this.histories.values()) yield* history.follow();
   }
@@ -66,7 +66,7 @@ export class ChunkResources {
       lane.close(found);
       return;
     }
-    // Which row it is matters to its own table only; what it refers to, and who refers to it, is looked at all the same.
+    // Only its own table needs to know which row it is. References in both directions are examined in every case.
     if (this.isTableBarrier(operation)) own.close(found);
     this.addRows(found, operation);
     this.addUniqueKeys(found, operation);
@@ -80,7 +80,9 @@ export class ChunkResources {
     return new Barrier(`${table}: too many rows that its operations may touch`, 'planning limit');
   }
 
-  /** What may reach other tables in a way that is not looked at here: it shares the lane with them at least. */
+  /**
+   * Operations that may reach other tables in a way that is not examined here. Those tables share the lane with them.
+   */
   private isLaneBarrier(operation: BoundOperation): boolean {
     const { kind, table } = operation;
     if (table.opaque !== undefined) return true;
@@ -95,7 +97,7 @@ export class ChunkResources {
     return this.histories.get(operation.table.id)?.rowsOf(operation) === ANY_ROW;
   }
 
-  /** The values of a sequence are given out in the order of the operations, whichever tables draw from it. */
+  /** The values of a sequence are given out in the order of the operations, even when several tables draw from it. */
   private addSequences(found: TokenList, { kind, table, valueColumns }: BoundOperation): void {
     if (kind !== 'insert' && kind !== 'ignore' && kind !== 'upsert') return;
     for (const column of table.columns.values()) {
@@ -110,7 +112,7 @@ export class ChunkResources {
     }
   }
 
-  /** Operations on one row keep their order, all others are free. */
+  /** Operations on one row keep their order. All others are free. */
   private addRows(found: TokenList, operation: BoundOperation): void {
     const { table } = operation;
     const identity = this.chunk.identityOf(table);
@@ -137,7 +139,7 @@ export class ChunkResources {
     return rows === undefined || rows === ANY_ROW ? [] : rows;
   }
 
-  /** The values of further unique keys that a row takes, and may give up. */
+  /** The values of other unique keys that a row takes, and may give up. */
   private addUniqueKeys(found: TokenList, operation: BoundOperation): void {
     const { table } = operation;
     for (const key of table.uniqueKeys) {
@@ -192,7 +194,10 @@ export class ChunkResources {
     return this.histories.get(operation.table.id)?.possible(operation, columns, nullsNotDistinct) ?? [UNKNOWN];
   }
 
-  /** A foreign key of the table: the parent has to exist when it is set, and may be removed when it is given up. */
+  /**
+   * A foreign key of the table: the parent has to exist when the reference is set, and may be removed when it is given
+   * up.
+   */
   private addReference(found: TokenList, operation: BoundOperation, foreignKey: ForeignKey): void {
     const { parent, parentColumns, childColumns } = foreignKey;
     if (!this.chunk.tables.has(parent)) return;
@@ -211,12 +216,12 @@ export class ChunkResources {
 
   private asParent(value: Value, foreignKey: ForeignKey): Value {
     if (value.state === 'null') return value;
-    // What a default draws here has nothing to do with what the parent's draws.
+    // The value that a default draws here is not related to the value that the parent's default draws.
     if (value.state === 'fresh' || !this.chunk.comparesAlike(foreignKey)) return UNKNOWN;
     return this.chunk.asParent(value, foreignKey);
   }
 
-  /** Columns that foreign keys refer to: rows come and go under those who refer. */
+  /** Columns that foreign keys refer to: rows that are created and removed may be referred to. */
   private addReferenced(found: TokenList, operation: BoundOperation): void {
     const { table } = operation;
     for (const columns of this.referencedColumns(table)) {
@@ -234,7 +239,7 @@ export class ChunkResources {
     }
   }
 
-  /** Each list of columns once that rows of this chunk may refer to. */
+  /** Each list of columns that rows of this chunk may refer to, once. */
   private referencedColumns(table: Table): readonly (readonly string[])[] {
     const referring = table.referencedBy.filter(
       ({ child }) => this.chunk.tables.has(child) || this.chunk.releasedByCascade.has(table.id),
@@ -270,7 +275,7 @@ export class ChunkResources {
     }
   }
 
-  /** After the deletes that may have reached the table, but for those from one other. */
+  /** After the deletes that may have reached the table, except those from the table `from`. */
   private addReached(found: TokenList, reached: string, from?: string): void {
     const sources = this.chunk.cascadeSources.get(reached) ?? [];
     for (const source of sources) {
@@ -281,10 +286,10 @@ export class ChunkResources {
   }
 }
 
-/** Beside the names of sequences, which all have a schema. */
+/** It cannot be the name of a sequence, because each of those has a schema. */
 const ANY_SEQUENCE = 'any';
 
-/** Makes what is asked for at the first time. */
+/** Creates a value at the first request, and returns the same one later. */
 class Memo<T> {
   private readonly made = new Map<string, T>();
 
@@ -318,7 +323,7 @@ function addFreed(found: TokenList, { taken, freed }: KeySpaces, values: readonl
   }
 }
 
-/** What a watch compares, where it compares columns. */
+/** The values that a watch compares, if it compares columns. */
 function watched({ columns }: Watch, values: readonly Value[]): readonly Value[] {
   return columns === undefined ? values.map(() => UNKNOWN) : values;
 }

@@ -10,26 +10,27 @@ import { RowSearch, type Searching, type Write } from './row-search.js';
 import { combinations, combine, textOf, UNKNOWN, type Value } from './value.js';
 
 /**
- * Which rows the operations on one table may touch, and what these rows may hold at any time during the chunk: what was read
- * of them, and whatever any operation of the chunk may write into them, in whatever order. Every operation might touch every
- * row, which to work out takes time with the square of their number: past the limits of the plan, an operation may touch any row
- * and a row may hold any value. Pure.
+ * Which rows the operations on one table may touch, and what these rows may hold at any time during the chunk: what was
+ * read of them, and everything that any operation of the chunk may write into them, in any order.
+ *
+ * If every operation may touch every row, working this out takes time with the square of their number. Past the limits
+ * of the plan, an operation may touch any row and a row may hold any value. Pure.
  */
 export class RowHistory {
-  /** True when the operations that find their row by another key have too many to follow. */
+  /** True when the operations that find their rows by another key may touch too many rows to follow. */
   exceedsLimits = false;
   private readonly rows = new HeldRows();
   private readonly names = new Map<string, RowName>();
   private readonly touched = new Map<BoundOperation, readonly RowName[] | typeof ANY_ROW>();
   private readonly known: KnownRows | undefined;
-  /** The columns that are followed, by their names; their order is the place of their values. */
+  /** The followed columns by name. `place` is the index of their values. */
   private readonly columns: ReadonlyMap<string, { column: Column; place: number }>;
-  /** True when nobody asks what rows hold, since all that matters is their names. */
+  /** True when only the names of rows matter, so that nobody asks what rows hold. */
   private readonly onlyNames: boolean;
-  /** False when some operation may change any row: then what was read says nothing. */
+  /** False when some operation may change any row. Then what was read says nothing. */
   private reliable: boolean;
 
-  /** @param operations all of the chunk on this table, which has an identity */
+  /** @param operations all operations of the chunk on this table, which has an identity */
   constructor(
     private readonly chunk: ChunkView,
     private readonly table: Table,
@@ -49,7 +50,7 @@ export class RowHistory {
     this.reliable = !disturbed;
   }
 
-  /** Has to be done before anything is asked. */
+  /** Must run before any other method is called. */
   *follow(): Steps<void> {
     this.addRowsRead();
     yield;
@@ -66,20 +67,23 @@ export class RowHistory {
     return this.touched.get(operation) ?? ANY_ROW;
   }
 
-  /** Every value that these columns of the operation's rows may hold before it, or after a part of it was set. */
+  /**
+   * Every value that these columns of the operation's rows may hold before it, or after an earlier part of it was
+   * written.
+   */
   possible(operation: BoundOperation, columns: readonly string[], nullsNotDistinct = false): readonly Value[] {
     const named = this.namedColumns(operation);
     const values = columns.map((name) => (named.has(name) ? this.chunk.namedValue(operation, name) : undefined));
     return this.overRows(operation, columns, values, nullsNotDistinct);
   }
 
-  /** Every value that these columns of the operation's rows may hold once it has written. */
+  /** Every value that these columns of the operation's rows may hold after it has written. */
   written(operation: BoundOperation, columns: readonly string[], nullsNotDistinct = false): readonly Value[] {
     const values = columns.map((name) => this.chunk.storedValue(operation, this.table.columns.get(name)!));
     return this.overRows(operation, columns, values, nullsNotDistinct);
   }
 
-  /** @param given of the columns whose values are known */
+  /** @param given the values of columns whose values are known */
   private overRows(
     operation: BoundOperation,
     columns: readonly string[],
@@ -106,7 +110,7 @@ export class RowHistory {
     return [...values.values()];
   }
 
-  /** What is too much to follow may be anything. */
+  /** If there are too many values to follow, the row may hold any value. */
   private pastLimit(values: readonly Value[]): readonly Value[] {
     return this.chunk.applies('planning limit') ? [UNKNOWN] : values;
   }
@@ -116,13 +120,13 @@ export class RowHistory {
     return this.held(row, column);
   }
 
-  /** Nothing is known of columns that no key has, which only conditions of the database look at. */
+  /** Nothing is known of columns outside all keys. Only conditions of the database look at those. */
   private held(row: HeldRow, column: string): readonly Value[] {
     const followed = this.columns.get(column);
     return followed === undefined ? [] : heldAt(row, followed.place);
   }
 
-  /** The columns by which the operation finds its row: there, the row holds what it names. */
+  /** The columns by which the operation finds its row. In these columns the row holds the named values. */
   private namedColumns(operation: BoundOperation): ReadonlySet<string> {
     return operation.kind === 'upsert' ? NO_COLUMNS : new Set(operation.keyColumns.map(({ name }) => name));
   }
@@ -149,7 +153,7 @@ export class RowHistory {
     }
   }
 
-  /** Rows that the operation names by their identity, or makes. */
+  /** Adds rows that the operation names by their identity, or creates. */
   private addDirect(operation: BoundOperation, index: number): void {
     const names = nameRows(this.chunk, this.identity, operation, index);
     if (names === ANY_ROW) {
@@ -171,7 +175,7 @@ export class RowHistory {
     }
   }
 
-  /** Adds what the operation may write into these rows, which become one where it changes names. */
+  /** Adds what the operation may write into these rows. If it changes names, the rows become one. */
   private write(operation: BoundOperation, names: readonly RowName[]): void {
     const [first, ...others] = names;
     if (first === undefined) return;
@@ -205,7 +209,7 @@ export class RowHistory {
     addHeld(row, this.columns.get(column)!.place, value);
   }
 
-  /** A name above the floor of its sequence may turn out to be that of any row made here. */
+  /** A name above the floor of its sequence may turn out to be the name of any row that is created here. */
   private joinDrawn(): void {
     const names = [...this.touched.values()].flatMap((each) => (each === ANY_ROW ? [] : each));
     const drawn = names.filter(({ identity }) => identity?.state === 'fresh');
@@ -214,7 +218,7 @@ export class RowHistory {
     for (const { text } of [...drawn, ...guessed]) this.rows.join(drawn[0]!.text, text);
   }
 
-  /** Operations that find their row by another key: every row that may hold it. */
+  /** Adds operations that find their row by another key: each may touch every row that may hold that key. */
   private *addNamedOtherwise(): Steps<void> {
     const otherwise = this.operations.filter((operation) => {
       const key = operation.namingKey;
@@ -252,7 +256,7 @@ export class RowHistory {
     return this.known?.searched.get(searchName(operation))?.has(searchKey(operation)) === true;
   }
 
-  /** Answers false when the operations may touch too many rows to name them all. */
+  /** Returns false when the operations may touch too many rows to name all of them. */
   private *search(searching: readonly Searching[]): Steps<boolean> {
     const { rowsFollowed, leastFollowed } = this.chunk.limits;
     let left = leastFollowed + rowsFollowed * this.operations.length;
@@ -268,7 +272,7 @@ export class RowHistory {
     return ended && left > 0;
   }
 
-  /** No more than so many. */
+  /** At most `limit` names. */
   private namesFound({ operation }: Searching, rows: ReadonlySet<HeldRow>, limit: number): readonly RowName[] {
     const before = this.touched.get(operation);
     const names = new Map((before === undefined || before === ANY_ROW ? [] : before).map((name) => [name.text, name]));
@@ -284,7 +288,7 @@ export class RowHistory {
 
 const NO_COLUMNS: ReadonlySet<string> = new Set();
 
-/** The columns on which anything depends that the planner looks at. */
+/** The columns that the planner examines, because a key or a dependency uses them. */
 export function relevantColumns(table: Table): ReadonlySet<string> {
   return new Set([
     ...table.uniqueKeys.flatMap(({ columns }) => columns),

@@ -4,27 +4,28 @@ import type { BoundOperation } from './bound-operation.js';
 import { addHeld, heldAt, type HeldRow, type HeldRows } from './held-rows.js';
 import { combinations, type Value } from './value.js';
 
-/** A value that an operation may write, with its column's place among those that are followed. */
+/** A value that an operation may write. `place` is its column's place among the followed columns. */
 export interface Write {
   place: number;
   value: Value;
 }
 
-/** An operation that finds its row by another key than the one that rows are told apart by. */
+/** An operation that finds its row by another key than the identity. */
 export interface Searching {
   operation: BoundOperation;
   key: UniqueKey;
   sought: Value;
   writes: readonly Write[];
-  /** A row that it names or makes as well. */
+  /** A row that it also names by its identity, or creates. */
   names: string | undefined;
-  /** It gives its row another name: all that it may find may be one row. */
+  /** It gives its row another name, so all rows that it may find may be one row. */
   renames: boolean;
 }
 
 /**
- * Finds the rows that may hold what operations search by. What they write may make further rows hold what others search by, and
- * so on: whenever a row comes to hold a value, it is shown to those that seek this very value, and to nobody else. Pure.
+ * Finds the rows that may hold what operations search by. What those operations write may make further rows hold what
+ * others search by, and so on. So whenever a row gets a new value, only the operations that seek this very value see
+ * it. Pure.
  */
 export class RowSearch {
   private readonly keys = new Map<UniqueKey, Seekers>();
@@ -33,8 +34,8 @@ export class RowSearch {
   private steps = 0;
 
   /**
-   * @param placesOf the places of a key's columns among those that are followed
-   * @param maxSteps the search is given up past so many
+   * @param placesOf the places of a key's columns among the followed columns
+   * @param maxSteps the search is given up after so many steps
    */
   constructor(
     private readonly rows: HeldRows,
@@ -50,7 +51,7 @@ export class RowSearch {
     }
   }
 
-  /** Answers false when it was given up: the rows are some of those that would have been found. */
+  /** Returns false when it was given up: then some rows may be missing. */
   *run(): Steps<boolean> {
     for (const row of this.rows.all()) {
       this.showAll(row, () => true);
@@ -82,7 +83,7 @@ export class RowSearch {
   private join(name: string, row: HeldRow): HeldRow {
     const joined = this.rows.join(name, row.names[0]!);
     if (joined === undefined) return row;
-    // Values of one column are known to those that seek them, values of several go together anew.
+    // Operations that search by one column know its values already. Values of several columns form new combinations.
     this.showAll(joined, ({ places }) => places.length > 1);
     return joined;
   }
@@ -93,7 +94,7 @@ export class RowSearch {
     }
   }
 
-  /** The row has come to hold a value. */
+  /** The row now may hold the value. */
   private show(row: HeldRow, place: number, value: Value): void {
     for (const seekers of this.keys.values()) {
       if (!seekers.places.includes(place)) continue;
@@ -115,7 +116,7 @@ export class RowSearch {
   }
 }
 
-/** Those that search by one key. */
+/** The operations that search by one key. */
 class Seekers {
   private readonly all: Searching[] = [];
   private readonly known = new Map<string, Searching[]>();
@@ -134,13 +135,13 @@ class Seekers {
     else same.push(searching);
   }
 
-  /** Once for each row: every further value of it would be shown to all again. */
+  /** Checked once for each row. Otherwise each further value of the row would be shown to all seekers again. */
   isNewToAll(row: HeldRow): boolean {
     const { size } = this.shownToAll;
     return this.shownToAll.add(row).size > size;
   }
 
-  /** Those that find a row that holds the value. */
+  /** The operations that find a row which holds the value. */
   of(value: Value): readonly Searching[] {
     switch (value.state) {
       case 'known':

@@ -1,28 +1,31 @@
 /**
- * The rules of the planner: each says which pairs of operations may not change places or share a statement, or when several
- * operations may become one. `docs/serial-truth.md` explains them. A plan made without one of them is wrong for some operations,
- * which is how the tests show that each is needed and tested (`npm run truth:mutants`).
+ * The rules of the planner. Each says which pairs of operations must keep their order or must not share a statement, or
+ * when several operations may become one. `docs/serial-truth.md` explains them. Without any one of them, a plan is
+ * wrong for some operations. The tests use this to show that each rule is needed and tested (`npm run truth:mutants`).
  */
 export const RULES = {
   'same row': 'operations on one row keep their order',
-  'unique value': 'who takes a unique value comes after whoever took it before',
-  'freed value': 'who takes a unique value comes after whoever may have freed it, who frees it after whoever wanted it',
+  'unique value': 'an operation that takes a unique value comes after earlier operations that took it',
+  'freed value':
+    'an operation that takes a unique value comes after those that may have freed it; one that frees it comes after those that wanted it',
   'missing parent':
-    'who refers to a row comes after whoever made or removed it, who makes or removes it after whoever referred',
+    'an operation that refers to a row comes after those that created or removed it; one that creates or removes it comes after those that referred to it',
   'released parent':
-    'who removes a row comes after whoever gave up referring to it, who gives it up after whoever tried',
-  'drawn value': 'an explicit value comes after, or before, those drawn from a sequence that may give the same',
+    'an operation that removes a row comes after those that gave up referring to it; one that gives it up comes after those that tried to remove it',
+  'drawn value': 'an explicit value keeps its order with the values of a sequence that may give the same value',
   'sequence order': 'values of a sequence are drawn in the order of the operations',
-  cascade: 'a delete that reaches rows of other tables keeps its place among the operations on these tables',
-  barrier: 'what only the database can tell is executed alone, with everything before it and everything after it',
-  'old values': 'what a row held before, as read under lock, and every value that the chunk gives it, may be freed',
+  cascade: 'a delete that reaches rows of other tables keeps its place among the operations on those tables',
+  barrier:
+    'where only the database can tell what an operation touches, it is executed alone, after all earlier and before all later operations',
+  'old values':
+    'an operation may free what its row held before the chunk, as read under lock, and every value that the chunk gives the row',
   'planning limit':
-    'an operation that may touch more rows than are followed may touch any, a row that may hold too many values may hold any',
-  equality: 'values are equal when PostgreSQL holds them equal, however they are written',
-  'fold: free columns': 'only columns without constraints, indexes and dependants are folded',
-  'fold: same sign': 'increments are folded when every state in between lies between the first and the last',
+    'an operation that may touch more rows than are followed counts as touching any row; a row that may hold too many values counts as holding any value',
+  equality: 'values are equal when PostgreSQL treats them as equal, even if they are written differently',
+  'fold: free columns': 'only columns without constraints, indexes and dependent objects are folded',
+  'fold: same sign': 'increments are folded when every intermediate value lies between the first and the last one',
   'fold: exact types': 'increments are folded for types whose sums are exact',
-  'fold: valid values': 'a value that is written over is folded away only when it is known to be legal',
+  'fold: valid values': 'an overwritten value is folded away only when it is known to be legal',
 } as const;
 
 export type Rule = keyof typeof RULES;

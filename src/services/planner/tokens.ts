@@ -2,22 +2,23 @@ import type { Rule } from './rules.js';
 import type { Value } from './value.js';
 
 /**
- * Something that operations may have in common: a row, a value, a table. An operation must come after every earlier one that
- * marked a token it needs: two operations whose order matters always share such a token, so they never share a statement.
+ * Something that several operations may touch: a row, a value, a table. An operation must come after every earlier
+ * operation that marked a token which it needs. Two operations whose order matters always share such a token, so they
+ * never share a statement.
  */
 export class Token {
-  /** Where the latest of those is that marked it; -1 before the first. */
+  /** The group of the latest operation that marked it. -1 before the first one. */
   group = -1;
   operation = -1;
 }
 
-/** What a token is about, for people. */
+/** What a token is about, in words. */
 export interface Subject {
   table: string;
   columns: readonly string[];
 }
 
-/** What decided about the place of an operation. */
+/** What decided the place of an operation. */
 export interface Reason {
   rule: Rule;
   subject: Subject;
@@ -25,20 +26,20 @@ export interface Reason {
   operation: number;
 }
 
-/** The tokens of one operation, and the first group that they leave open to it. */
+/** The tokens of one operation, and the first group that they allow for it. */
 export class TokenList {
-  /** The first group that comes after every conflict. */
+  /** The first group after all conflicts. */
   lowest = 0;
-  /** The same, if it were the only operation on its row. */
+  /** The same, if the operation were the only one on its row. */
   lowestBesideRow = 0;
   reason: Reason | undefined;
-  /** The token of the one row that the operation names, where it is one: the place of a fold. */
+  /** The token of the row that the operation names, if it names exactly one: the place where it may be folded. */
   row: Token | undefined;
   private readonly marked: Token[] = [];
 
   constructor(private readonly applies: (rule: Rule) => boolean) {}
 
-  /** It has to come after the latest that marked the token. */
+  /** The operation has to come after the latest operation that marked the token. */
   need(token: Token, rule: Rule, subject: Subject): void {
     const lowest = token.group + 1;
     if (lowest <= this.lowestBesideRow || !this.applies(rule)) return;
@@ -50,7 +51,9 @@ export class TokenList {
     if (token.group >= this.lowest && this.applies(rule)) this.raise(token.group + 1, token, rule, subject);
   }
 
-  /** It may share a statement with the latest that marked the token, but not come before it. */
+  /**
+   * The operation may share a statement with the latest operation that marked the token, but must not come before it.
+   */
   notBefore(token: Token, rule: Rule, subject: Subject): void {
     if (token.group <= this.lowestBesideRow || !this.applies(rule)) return;
     this.lowestBesideRow = token.group;
@@ -61,7 +64,7 @@ export class TokenList {
     this.marked.push(token);
   }
 
-  /** The operation has got its place. */
+  /** Records the place that the operation has got. */
   settle(group: number, operation: number): void {
     for (const token of this.marked) {
       if (token.group > group) continue;
@@ -95,7 +98,7 @@ export class Barrier {
     found.mark(this.any);
   }
 
-  /** After everything that has passed, and before everything that will. */
+  /** The operation comes after all earlier operations and before all later ones. */
   close(found: TokenList): void {
     found.need(this.any, this.rule, this.subject);
     found.mark(this.closed);
@@ -103,14 +106,14 @@ export class Barrier {
 }
 
 /**
- * The values of some columns as tokens: what one operation marks for a value, another meets that needs an equal value, or one
- * that may be equal.
+ * The values of some columns as tokens. If one operation marks a value, another operation that needs an equal value, or
+ * one that may be equal, finds the same token.
  */
 export class Space {
   private readonly values = new Map<string, Token>();
   private readonly any = new Token();
   private readonly unknown = new Token();
-  /** Values that sequences give, and known ones that they may give yet. */
+  /** Values that sequences give, and known values that they may still give. */
   private readonly drawn = new Token();
   private readonly beyond = new Token();
 
@@ -149,7 +152,7 @@ export class Space {
     }
   }
 
-  /** The one row of an operation: where it may be folded. */
+  /** The only row of an operation, where it may be folded. */
   useRow(found: TokenList, text: string, beyond: boolean): void {
     const token = this.token(text);
     found.row = token;

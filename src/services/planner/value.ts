@@ -1,7 +1,10 @@
 /**
- * What a row holds, or may hold, in some columns. `known`: equal texts are equal values; `beyond` when a sequence may draw the
- * very value during the chunk. `fresh`: drawn by the database, unlike every other row's. `null`: equal to nothing. `unknown`:
- * only the database can tell.
+ * What a row holds, or may hold, in some columns.
+ *
+ * - `known`: equal texts are equal values; `beyond` when a sequence may give this value during the chunk.
+ * - `fresh`: drawn by the database, and different from the values of all other rows.
+ * - `null`: equal to nothing.
+ * - `unknown`: only the database can tell.
  */
 export type Value = KnownValue | { state: 'null' | 'fresh' | 'unknown' };
 
@@ -15,7 +18,7 @@ export const NULL: Value = { state: 'null' };
 export const FRESH: Value = { state: 'fresh' };
 export const UNKNOWN: Value = { state: 'unknown' };
 
-/** As no value of a type looks: these begin with a letter. */
+/** No value looks like this, because all of them begin with a letter. */
 const NULL_TEXT = '-';
 
 /** Several columns as one value. With `nullsNotDistinct`, NULL is a value like others. */
@@ -38,7 +41,7 @@ export function combine(values: readonly Value[], nullsNotDistinct = false): Val
   return state === 'known' ? { state, text: listText(texts), beyond } : { state };
 }
 
-/** Past this many combinations the values of several columns together count as unknown. */
+/** If there are more combinations, the values of several columns together count as unknown. */
 const MAX_COMBINATIONS = 16;
 
 /** Every value that several columns together may have. */
@@ -50,10 +53,13 @@ export function combinations(columns: readonly (readonly Value[])[], nullsNotDis
   return lists.map((list) => combine(list, nullsNotDistinct));
 }
 
-/** Several values as one text. Each comes with its length, so that no two different lists look the same. */
+/** Several values as one text. Each has its length in front, so that no two different lists look the same. */
 function listText(texts: readonly string[]): string {
   return texts.length === 1 ? texts[0]! : texts.map((text) => `${text.length}:${text}`).join('');
 }
 
-/** Equal for values of one column that are the same to the planner. Known ones begin with a letter, or with the name of their family. */
+/**
+ * Equal for values of one column that are the same to the planner. Known values begin with a letter, or with the name
+ * of their family.
+ */
 export const textOf = (value: Value): string => (value.state === 'known' ? value.text : `:${value.state}`);

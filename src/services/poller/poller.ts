@@ -2,15 +2,15 @@ import { AsyncResource } from 'node:async_hooks';
 
 /** Work that is done again and again. */
 export interface PollTask {
-  /** Does what there is to do, and answers after how many milliseconds to come again. */
+  /** Does the pending work. Returns after how many milliseconds to call it again. */
   poll(signal: AbortSignal): Promise<number>;
-  /** Called when `poll` threw, with the number of failures in a row. Answers the delay. */
+  /** Called when `poll` threw, with the number of failures in a row. Returns the delay. */
   afterFailure(error: unknown, failures: number): number;
 }
 
 /**
- * Calls a task again and again, each time after the delay it asked for, or sooner when woken. It promises one call at a
- * time, and that `stop` resolves when the running one is done. It knows nothing of the work.
+ * Calls a task again and again, each time after the delay that it returned, or sooner when woken. It promises one call
+ * at a time, and that `stop` resolves when the running call has ended. It knows nothing about the work.
  */
 export class Poller {
   private timer: NodeJS.Timeout | undefined;
@@ -22,20 +22,20 @@ export class Poller {
   private failures = 0;
   private wokenDelay: number | undefined;
   private dueAt = Infinity;
-  /** A poll belongs to no request, not even to the one that woke it: its log lines must not carry a request's id. */
+  /** A poll belongs to no request, not even to the one that woke it, so its log lines must not have a request's id. */
   private readonly scope = new AsyncResource('Poller');
 
-  /** When the last call ended without an error, in milliseconds since the epoch; undefined before the first. */
+  /** When the last call ended without an error, in milliseconds since the epoch. Undefined before the first. */
   lastSuccessAt: number | undefined;
 
   constructor(private readonly task: PollTask) {}
 
-  /** How long the running call has taken by now, in milliseconds; undefined while none runs. */
+  /** How long the running call has taken so far, in milliseconds. Undefined while none runs. */
   get pollingForMs(): number | undefined {
     return this.pollingSince === undefined ? undefined : performance.now() - this.pollingSince;
   }
 
-  /** For how many milliseconds the next call should have begun; 0 while it is not due, or not to come. */
+  /** For how many milliseconds the next call has been overdue. 0 while it is not due, or will not come. */
   get overdueMs(): number {
     return this.stopped || this.pollingSince !== undefined ? 0 : Math.max(0, -this.dueInMs());
   }
@@ -47,14 +47,14 @@ export class Poller {
     this.schedule(delayMs);
   }
 
-  /** The next call begins in `delayMs` at the latest. After a failure the task's own delay stands. */
+  /** The next call begins in at most `delayMs`. After a failure the task's own delay stays. */
   wake(delayMs: number): void {
     if (this.stopped || this.failures > 0) return;
     if (this.pollingSince !== undefined) this.wokenDelay = Math.min(this.wokenDelay ?? Infinity, delayMs);
     else if (this.dueInMs() > delayMs) this.schedule(delayMs);
   }
 
-  /** Begins no further call, and resolves when the running one is done. */
+  /** Begins no further call. Resolves when the running one has ended. */
   async stop(): Promise<void> {
     this.stopped = true;
     this.unschedule();
@@ -72,7 +72,7 @@ export class Poller {
     const run = (): void => {
       this.running = this.scope.runInAsyncScope(() => this.run());
     };
-    // The shortest time-out is a millisecond, a tenth of a chunk.
+    // The shortest time-out is a millisecond, which is a tenth of a chunk's time.
     if (delayMs === 0) this.immediate = setImmediate(run);
     else this.timer = setTimeout(run, delayMs);
   }

@@ -1,6 +1,6 @@
 import type { Poller } from './poller.js';
 
-/** Why a poller no longer does its work, as far as the process itself can tell; undefined while it does. */
+/** Why a poller no longer works, as far as the process itself can see. Undefined while it works. */
 export function stuckReason({ pollingForMs, overdueMs }: Poller, timeoutMs: number): string | undefined {
   if (pollingForMs !== undefined && pollingForMs > timeoutMs) {
     return `a poll has been running for ${seconds(pollingForMs)}, longer than BATCH_STUCK_TIMEOUT allows`;

@@ -2,30 +2,33 @@ import { LANES } from '../catalog/table.js';
 
 export const PRIORITIES = 10;
 
-/** Where the rows of a lane and a priority are found in `ClaimHints.after`. */
+/** The index of a lane and priority in `ClaimHints.after`. */
 export const slotOf = (lane: number, priority: number): number => lane * PRIORITIES + priority;
 
 /** Where the next claim may begin. */
 export interface ClaimHints {
-  /** For each slot: rows at or below it are gone. 0: nothing is known. */
+  /** For each slot: rows up to this sequence number are gone. 0: nothing is known. */
   after: readonly number[];
-  /** The count of re-entries for which that holds. */
+  /** The number of re-entries for which the hints are valid. */
   reentries: string;
 }
 
 /** What one committed claim saw and took. */
 export interface ObservedClaim {
-  /** Every transaction below that may have put operations into the queue was finished when the claim's snapshot was taken. */
+  /**
+   * When the claim's snapshot was taken, every transaction below this number that may have put operations into the
+   * queue had ended.
+   */
   oldestWriter: bigint;
-  /** Of the claim's snapshot or a later one: every transaction at or above had not begun. */
+  /** From the claim's snapshot or a later one: every transaction from this number on had not begun. */
   snapshotXmax: bigint;
   /** How many operations had come back with an old sequence number, before and after the claim. */
   reentries: { before: string; after: string };
-  /** The lanes it held. */
+  /** The lanes that the claim held. */
   lanes: readonly number[];
-  /** The last sequence number taken of each slot. */
+  /** The last sequence number that was taken, for each slot. */
   last: ReadonlyMap<number, number>;
-  /** True when the limit cut the claim, so that rows below what was seen may still wait. */
+  /** True when the limit cut the claim, so that rows below the last one may still wait. */
   full: boolean;
 }
 
@@ -36,22 +39,23 @@ interface Candidate {
   claimedAt: number;
 }
 
-/** In case something was overlooked all the same, this is how soon it is seen. */
+/** If a row was overlooked in spite of everything, it is found after this time. */
 const SWEEP_INTERVAL_MS = 1000;
-/** A sweep over many dead rows is slow; it may take this share of the time at most. */
+/** A sweep over many dead rows is slow. It may take this share of the time at most. */
 const SWEEP_SHARE = 1 / 20;
-/** A candidate that waits longer is held up by a transaction that may have nothing to do with the queue. */
+/** A candidate that waits longer is delayed by a transaction that may have nothing to do with the queue. */
 const PATIENCE_MS = 250;
 
 /**
- * Tells claims where to begin, so that they need not walk the dead rows that a long transaction elsewhere keeps alive.
+ * Tells claims where to begin, so that they do not walk the dead rows that a long transaction elsewhere keeps alive.
  *
- * Sequence numbers commit out of order: a number below the last one claimed may still be in flight, and what its caller
- * hands over next must not overtake it. So a claim's position becomes a hint only when every transaction that may have put
- * operations into the queue at that time has ended, and a later claim of the same lane has taken what they left (intake
- * assigns its transaction id before it draws a sequence number). Retries and released operations come back below the hint, from any process: they draw from
- * `batch.reentries`, and a claim that finds its value changed begins at the start. What other workers take from a lane only
- * makes a hint too low.
+ * Sequence numbers do not commit in order: a number below the last claimed one may belong to an open transaction, and
+ * the next operation of its caller must not overtake it. So a claim's position becomes a hint only when two things are
+ * true: every transaction that may have put operations into the queue at that time has ended, and a later claim of the
+ * same lane has taken what they left. (Intake gets its transaction id before it draws a sequence number.) Any process
+ * may retry or release operations, which come back below the hint. For these it draws from `batch.reentries`, and a
+ * claim that finds this value changed begins at the start. If other workers take from a lane, a hint is only lower than
+ * it could be.
  */
 export class ClaimCursor {
   private after = noHints();
@@ -59,14 +63,14 @@ export class ClaimCursor {
   private reentries = '0';
   private nextSweepAt = 0;
 
-  /** The hints for a claim at `now` (milliseconds); none for a sweep. */
+  /** The hints for a claim at `now` (milliseconds). For a sweep: no hints. */
   hintsAt(now: number): ClaimHints {
     return { after: now >= this.nextSweepAt ? noHints() : this.after, reentries: this.reentries };
   }
 
   /**
-   * True when it pays to ask who really writes to the queue: the hints of these lanes wait for the oldest transaction of all,
-   * `xmin`, which has been running for a while.
+   * True when it is worth asking which transactions really write to the queue: the hints of these lanes wait for
+   * `xmin`, the oldest transaction of all, which has been running for a while.
    */
   isHeldUp(lanes: readonly number[], xmin: bigint, now: number): boolean {
     return lanes.some((lane) => {
@@ -75,7 +79,7 @@ export class ClaimCursor {
     });
   }
 
-  /** To be called after the commit of a claim made with `hintsAt(now)` that took `durationMs`. */
+  /** Call this after the commit of a claim that was made with `hintsAt(now)` and took `durationMs`. */
   committed(claim: ObservedClaim, now: number, durationMs: number): void {
     if (claim.lanes.length === 0) return;
     if (now >= this.nextSweepAt) {
@@ -93,7 +97,7 @@ export class ClaimCursor {
     }
   }
 
-  /** Forgets what it knows: the next claim begins at the start. */
+  /** Forgets everything: the next claim begins at the start. */
   private reset(): void {
     this.after = noHints();
     this.candidates.clear();
@@ -104,7 +108,7 @@ export class ClaimCursor {
     const candidates = this.candidates.get(lane) ?? [];
     while (candidates[0] && candidates[0].xmax <= claim.oldestWriter) {
       for (const [slot, last] of candidates.shift()!.last) {
-        // A claim that was cut may have left rows below the candidate; only what it walked over is gone.
+        // If the limit cut the claim, rows below the candidate may be left. Only the rows that it walked over are gone.
         const walked = claim.full ? (claim.last.get(slot) ?? 0) : Infinity;
         this.after[slot] = Math.max(this.after[slot] ?? 0, Math.min(last, walked));
       }

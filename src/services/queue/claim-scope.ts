@@ -1,22 +1,23 @@
 /** What a claim may take. */
 export interface Scope {
-  /** The most operations. */
+  /** The maximum number of operations. */
   limit: number;
-  /** The most lanes. */
+  /** The maximum number of lanes. */
   maxLanes: number;
-  /** `sound`: lanes that go on; `faulty`: one that stands still and may be tried again now. */
+  /** `sound`: lanes that work; `faulty`: a lane that stands still and may be tried again now. */
   standing: 'sound' | 'faulty';
 }
 
 const SHRINK_FACTOR = 8;
 const GROW_FACTOR = 4;
-/** The operations of a chunk are read from all of its lanes and sorted. */
+/** The operations of a chunk are read from all of its lanes and then sorted, so the number of lanes is limited. */
 export const MAX_LANES_PER_CHUNK = 8;
 
 /**
- * Keeps a fault that may pass (a lock that somebody holds, a time-out) from holding up everything. After each failure of a
- * chunk the next one is smaller and of one lane, until a single operation fails: then it is known whose lane cannot go on. That
- * lane is left to be tried by itself; order within it stands still, all others go on. Nobody is blamed.
+ * Prevents a temporary fault (a lock that somebody holds, a time-out) from stopping everything. After each failure of a
+ * chunk the next chunk is smaller and of one lane, until a single operation fails: then it is known which lane cannot
+ * go on. That lane is tried separately from then on. Its order is kept, so the lane stands still, while all other lanes
+ * go on. No operation is blamed.
  */
 export class ClaimScope {
   private limit: number;
@@ -30,14 +31,17 @@ export class ClaimScope {
     return { limit: this.limit, maxLanes, standing: 'sound' };
   }
 
-  /** A chunk was committed. */
+  /** Call this after a chunk was committed. */
   succeeded(): void {
     this.limit = Math.min(this.maxLimit, this.limit * GROW_FACTOR);
   }
 
-  /** A chunk of so many operations was rolled back by a fault of nobody's. Answers true when it is known whose lane it is. */
+  /**
+   * Call this after a chunk of so many operations was rolled back by a fault that no operation caused. Returns true
+   * when the lane that cannot go on is known.
+   */
   failed(operations: number): boolean {
-    // Without a claim it was the connection, or another fault that has to do with no lane.
+    // If nothing was claimed, the connection failed, or there was another fault that no lane caused.
     if (operations === 0) return false;
     if (operations === 1) {
       this.limit = this.maxLimit;

@@ -18,18 +18,18 @@ import { LanesService } from './lanes.service.js';
 import type { ClaimedOperation } from './operation-record.js';
 import { holdReleases } from './queue.sql.js';
 
-/** Operations claimed in an open transaction. To be handed to `committed` once that transaction is. */
+/** Operations that are claimed in an open transaction. Pass it to `committed` after that transaction has committed. */
 export interface Claim {
   operations: ClaimedOperation[];
-  /** True when more may wait: the limit cut the claim, or lanes were left to others. */
+  /** True when more may wait: the limit cut the claim, or other workers had lanes. */
   full: boolean;
-  /** True when operations wait, but only in lanes that other workers have. */
+  /** True when operations wait, but only in lanes that other workers hold. */
   crowdedOut: boolean;
   observed: ObservedClaim;
   claimedAt: number;
   /**
-   * True when operations wait in these lanes for another attempt, or behind one that does. Then none of them comes back before
-   * `allowReleases`, or the end of the transaction.
+   * True when operations in these lanes wait for another attempt, or behind such an operation. Then none of them comes
+   * back before `allowReleases`, or the end of the transaction.
    */
   holdsReleases: boolean;
 }
@@ -40,8 +40,9 @@ interface SnapshotRow {
 }
 
 /**
- * Takes operations out of the queue for a chunk. It promises that they come in the order of acceptance, that nobody else has
- * their lanes, and that dead rows, however many a long transaction elsewhere keeps alive, are not walked again and again.
+ * Takes operations out of the queue for a chunk. It promises that they come in the order of acceptance, that nobody
+ * else holds their lanes, and that it does not walk dead rows again and again, however many a long transaction
+ * elsewhere keeps alive.
  */
 @Injectable()
 export class ClaimService {
@@ -96,21 +97,22 @@ export class ClaimService {
     };
   }
 
-  /** To be called once it is known what waits on the rows of a claim that holds releases. */
+  /** For a claim with `holdsReleases`. Call it when it is known what waits on the rows of the claim. */
   async allowReleases(tx: SqlClient): Promise<void> {
     await tx.query({ text: 'rollback to savepoint held; release savepoint held' });
-    // It was set after the savepoint, so it went with it.
+    // This was set after the savepoint, so the rollback has undone it.
     sendAlong(tx, walkAsUsual());
   }
 
-  /** To be called after the commit of the transaction that made the claim. */
+  /** Call this after the commit of the transaction that made the claim. */
   committed(claim: Claim): void {
     this.cursor.committed(claim.observed, claim.claimedAt, Date.now() - claim.claimedAt);
   }
 
   /**
-   * Between the look at what is pending and that at what waits, nothing may move from the one to the other: it would be seen in
-   * neither, and what follows it would overtake. Going back to the savepoint gives the lock up; nothing else has happened by then.
+   * No operation may move between the reading of `delayed` and the reading of `pending`. It would be seen in neither,
+   * and the operations after it would overtake it. Rolling back to the savepoint releases the lock. Nothing else has
+   * happened by then.
    */
   private async withoutReleases<T>(tx: SqlClient, read: () => Promise<T>): Promise<T> {
     const [, , result] = await Promise.all([tx.query({ text: 'savepoint held' }), tx.query(holdReleases()), read()]);
@@ -142,7 +144,7 @@ function nothing(claimedAt: number, crowdedOut: boolean): Claim {
 
 const EPOCH = 1n << 32n;
 
-/** The transaction whose lower half this is and that is no younger than `limit`; without one, `limit`. */
+/** The transaction with this lower half that is not younger than `limit`. Without a lower half: `limit`. */
 function toWholeNumber(lowerHalf: string | null, limit: bigint): bigint {
   if (lowerHalf === null) return limit;
   const whole = limit - (limit % EPOCH) + BigInt(lowerHalf);

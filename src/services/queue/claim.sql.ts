@@ -8,17 +8,20 @@ import type { ClaimedOperation } from './operation-record.js';
 export const LANE_LOCK = 0x0b47c4;
 
 /**
- * Until the end of the claim: its statements walk the key of `pending` in order, and stop. Where the planner has no statistics
- * of the backlog, or old ones, it expects a handful of rows, and would read all that wait in order to sort them, or all
- * operations in order to join them. With nothing left to choose, a plan may be kept, whatever the table was like when it was made:
- * planning took a millisecond a chunk.
+ * Until the end of the claim its statements walk the key of `pending` in order, and stop early. If the planner has no
+ * statistics of the backlog, or old ones, it expects few rows. It would then read all waiting rows to sort them, or all
+ * operations to join them. As these settings leave it no choice, a plan can be kept, whatever the table was like when
+ * the plan was made. Planning took a millisecond a chunk.
  */
 export const walkInOrder = (): SqlStatement => setForClaim('walk_in_order', "'off'", "'force_generic_plan'");
 export const walkAsUsual = (): SqlStatement => setForClaim('walk_as_usual', 'null', 'null');
 
 const WALKS = ['enable_bitmapscan', 'enable_seqscan', 'enable_hashjoin', 'enable_mergejoin'];
 
-/** `null` is the default, as of the session. Set one by one they were ten of the 21 statements of a chunk. */
+/**
+ * `null` is the default value of the session. One statement sets all of them: set one by one, they were ten of the 21
+ * statements of a chunk.
+ */
 function setForClaim(name: string, walks: string, planCacheMode: string): SqlStatement {
   const settings = [...WALKS.map((setting) => [setting, walks]), ['plan_cache_mode', planCacheMode]];
   const calls = settings.map(([setting, value]) => `set_config('${setting}', ${value}, true)`);
@@ -27,11 +30,11 @@ function setForClaim(name: string, walks: string, planCacheMode: string): SqlSta
 
 /** What a claim sees before it takes operations. */
 export interface TakenLanes {
-  /** `CATALOG_VERSION`: with another one than expected no lane was taken. */
+  /** `CATALOG_VERSION`. If it differs from the expected one, no lane was taken. */
   version: string;
   reentries: string;
   xmin: string;
-  /** Lanes in which operations wait, whether free or not. */
+  /** The number of lanes in which operations wait, free or not. */
   busy: number;
   /** Taken until the end of the transaction. */
   lanes: number[];
@@ -40,7 +43,7 @@ export interface TakenLanes {
 /** Which lanes a claim may choose from. */
 const STANDING = {
   sound: 'not exists (select from batch.lane_faults f where f.lane = l.lane)',
-  // Due, or no longer held up by the operation that was in the way: that was cancelled.
+  // It is due, or the operation that was in the way has been cancelled.
   faulty: `exists (
             select from batch.lane_faults f
             left join batch.operations o on o.seq = f.seq
@@ -50,8 +53,8 @@ const STANDING = {
 } as const;
 
 /**
- * Takes free lanes until the end of the transaction: those whose first operation is the most urgent or else the oldest, no
- * more than `maxLanes` and a fair share among the workers.
+ * Takes free lanes until the end of the transaction: the lanes whose first operation is the most urgent, and among
+ * equally urgent ones the oldest. Takes at most `maxLanes`, and at most a fair share among the workers.
  */
 export function takeLanes(
   { standing, maxLanes }: Scope,
@@ -85,7 +88,7 @@ export function takeLanes(
         where ${STANDING[standing]}
       ),
       taken as materialized (
-        -- Behind the offset each lane is tried in this order, and none after the last that is needed.
+        -- The offset keeps this order: lanes are tried in it, and none after the last one that is needed.
         select lane from (select lane from head order by priority desc, seq offset 0) h
         where case when (select version from seen) = $3::text then pg_try_advisory_xact_lock($4::int, h.lane) else false end
         limit (select least($5::int, ceil(count(*)::float8 / $6::int)) from head)
@@ -97,20 +100,21 @@ export function takeLanes(
   };
 }
 
-/** A claimed operation, with what it writes as JSON text. */
+/** A claimed operation, with its key and values as JSON text. */
 export interface ClaimedRow extends Omit<ClaimedOperation, 'key' | 'values'> {
   key: string | null;
   values: string | null;
-  /** Whether the claim ended for its limits. */
+  /** Whether the claim ended because of its limits. */
   cut: boolean;
 }
 
 /**
- * The next operations of these lanes in the order of execution: higher priority first, then as accepted. At most `limit`,
- * and no further than the operation that fills `maxKb`. Where more wait, each lane has an equal part of those of one priority: however
- * many older ones wait in another lane, an operation need not wait for them. What is taken of a lane is its beginning.
+ * The next operations of these lanes in the order of execution: higher priority first, then as accepted. At most
+ * `limit` operations, and none after the operation that reaches `maxKb`. If more wait, each lane gets an equal part of
+ * the operations of one priority. So an operation does not wait for older ones in another lane, however many there are.
+ * The operations taken of a lane are its first ones.
  *
- * The hints count only as long as no operation has come back with an old sequence number.
+ * The hints are valid only as long as no operation has come back with an old sequence number.
  */
 export function claimOperations(
   lanes: readonly number[],
@@ -120,7 +124,7 @@ export function claimOperations(
 ): SqlStatement {
   return {
     name: 'batch.claim_operations',
-    // One short index walk for each lane and priority; where nothing waits it costs a single probe.
+    // One short index walk for each lane and priority. If nothing waits, it costs a single probe.
     text: `
       select o.seq::float8 as seq, o.id, o.type, o.target, o.key::text, o."values"::text, o.on_conflict as "onConflict",
         o.conflict_key as "conflictKey", o.must_exist as "mustExist", o.retry_limit as "retryLimit", o.retry_on as "retryOn",
@@ -149,7 +153,10 @@ export function claimOperations(
   };
 }
 
-/** The end of this statement's snapshot, and how many operations came back with an old sequence number: to be read right after a claim. */
+/**
+ * The end of this statement's snapshot, and how many operations have come back with an old sequence number. Read it
+ * directly after a claim.
+ */
 export function currentSnapshot(): SqlStatement {
   return {
     name: 'batch.current_snapshot',
@@ -159,8 +166,9 @@ export function currentSnapshot(): SqlStatement {
 }
 
 /**
- * The oldest transaction that may have put operations into the queue, as the lower half of its number; null when there is none.
- * Whoever inserts into `pending` has locked it before any sequence number was drawn. To be read before a claim.
+ * The oldest transaction that may have put operations into the queue, as the lower half of its number. Null when there
+ * is none. A transaction that inserts into `pending` locks the table before it draws any sequence number. Read this
+ * before a claim.
  */
 export function oldestWriter(): SqlStatement {
   return {
@@ -175,8 +183,8 @@ export function oldestWriter(): SqlStatement {
 }
 
 /**
- * Whether operations wait in these lanes for another attempt, or behind one that does. To be read before a claim: only who has
- * the lanes makes some wait.
+ * Whether operations in these lanes wait for another attempt, or behind such an operation. Read it before a claim: only
+ * the holder of the lanes makes operations wait.
  */
 export function findWaiting(lanes: readonly number[]): SqlStatement {
   return {

@@ -1,13 +1,15 @@
 import { ServiceError } from '../errors/service-error.js';
 
-/** Chunks take some hundredths of a second, moves of tables little more; whoever comes later meets another moment. */
+/**
+ * A chunk takes some hundredths of a second, and moving tables little more. After this pause the lane is probably free.
+ */
 const RETRY_MS = 1000;
 
-/** Somebody else has what the request needs of a lane. `what` is a sentence that says who; nothing was changed. */
+/** Somebody else holds the lane that the request needs. `what` is a sentence that says who. Nothing was changed. */
 export function laneBusy(what: string, cause?: unknown): ServiceError {
   return new ServiceError(
     'LANE_BUSY',
-    `${what}; nothing was changed, send it again in a second`,
+    `${what}. Nothing was changed; send the request again in a second`,
     { retryAfterMs: RETRY_MS },
     { cause },
   );

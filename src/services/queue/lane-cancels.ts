@@ -11,7 +11,7 @@ import { cancelPending, lockLane, tryLockLane, type QueuedRow } from './queue.sq
 /** An operation that is to be cancelled. */
 export interface Cancel extends QueuedRow {
   id: string;
-  /** Who cancels it, see `callerName`. */
+  /** The caller that cancels it, see `callerName`. */
   actor: string | undefined;
 }
 
@@ -21,21 +21,27 @@ type Rows = Map<number, Cancel>;
 /** Operations of one lane that are cancelled together. */
 interface Group {
   rows: Rows;
-  /** The sequence numbers of those that were. */
+  /** The sequence numbers of the operations that were cancelled. */
   cancelled: Promise<ReadonlySet<number>>;
 }
 
-/** Workers do not queue for a lane but look every 10 to 500 ms: without a pause callers could keep it from them for good. */
+/**
+ * Workers do not queue for a lane but look every 10 to 500 ms. Without a pause, callers could keep the lane from them
+ * for ever.
+ */
 const REST_MS = 50;
 
 /**
- * Cancels pending operations. A chunk decides about what it has claimed, so a cancel needs the lane as well: at once where it is
- * free, else by queueing for it. PostgreSQL then gives it the lane before the next chunk, so that it gets one which is never free.
- * It promises that all callers who cancel in one lane share one transaction; that whoever cannot have the lane within about three
- * seconds is told so; and that callers who cancel all the time leave the lane to chunks in between.
+ * Cancels pending operations. A chunk decides about the operations that it has claimed, so a cancel needs the lane too.
+ * It takes a free lane at once, and queues for a busy one. PostgreSQL then gives it the lane before the next chunk, so
+ * it also gets a lane that is never free.
+ *
+ * It promises that all callers who cancel in one lane share one transaction, that a caller who cannot get the lane
+ * within about three seconds gets an error, and that callers who cancel all the time leave the lane to chunks in
+ * between.
  */
 export class LaneCancels {
-  /** By lane: the group that may still be joined. */
+  /** By lane: the group that callers may still join. */
   private readonly open = new Map<number, Group>();
   /** By lane: resolves when the next group may begin. */
   private readonly turns = new Map<number, Promise<unknown>>();
@@ -43,8 +49,8 @@ export class LaneCancels {
   constructor(private readonly connections: RequestConnections) {}
 
   /**
-   * @returns false when the operation is not pending in this lane any more, or when another caller has just cancelled it
-   * @throws ServiceError LANE_BUSY; NoPlaceError; what the database throws
+   * @returns false when the operation is no longer pending in this lane, or when another caller has just cancelled it
+   * @throws ServiceError LANE_BUSY; NoPlaceError; any error of the database
    */
   async cancel(row: Cancel): Promise<boolean> {
     const group = this.open.get(row.lane) ?? this.begin(row.lane);
@@ -78,7 +84,7 @@ export class LaneCancels {
     }
   }
 
-  /** Undefined when somebody else has the lane. */
+  /** Undefined when somebody else holds the lane. */
   private cancelIfFree(lane: number, rows: Rows): Promise<ReadonlySet<number> | undefined> {
     return this.connections.transaction(async (tx) => {
       const { rows: locks } = await tx.query<{ held: boolean }>(tryLockLane(lane));
@@ -94,11 +100,11 @@ export class LaneCancels {
       });
     } catch (error) {
       if (!isLockNotAvailable(error) && !(error instanceof NoPlaceError)) throw error;
-      throw laneBusy(`A chunk that takes long, or another session, has lane ${lane}`, error);
+      throw laneBusy(`A long chunk or another session holds lane ${lane}`, error);
     }
   }
 
-  /** Who comes from now on is too late for this transaction. */
+  /** Callers that come from now on are too late for this transaction. */
   private async cancelRows(tx: SqlClient, lane: number, rows: Rows): Promise<ReadonlySet<number>> {
     this.close(lane, rows);
     const { rows: cancelled } = await tx.query<{ seq: string }>(cancelPending(lane, [...rows.values()]));

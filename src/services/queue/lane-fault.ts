@@ -3,7 +3,7 @@ import { classifyFailure, type FailureKind } from '../database/classify-failure.
 import { sqlStateOf } from '../database/sql-state.js';
 import { cutText } from '../errors/cut-text.js';
 
-/** What the first operation of a lane met, alone. */
+/** The error that the first operation of a lane met when it ran alone. */
 export interface LaneFault {
   lane: number;
   seq: number;
@@ -12,26 +12,27 @@ export interface LaneFault {
   sqlState: string | undefined;
 }
 
-/** When a lane is tried again that stands still. */
+/** When a lane that stands still is tried again. */
 export interface NextTry {
   delayMs: number;
-  /** Not before somebody resumes it. */
+  /** True when it is not tried before somebody resumes it. */
   parked: boolean;
 }
 
-/** @param error what a chunk of this operation alone has met */
+/** @param error what a chunk of only this operation met */
 export function toLaneFault({ lane, seq }: Pick<LaneFault, 'lane' | 'seq'>, error: unknown): LaneFault {
   const message = error instanceof Error ? error.message : String(error);
   return { lane, seq, kind: classifyFailure(error), message: cutText(message), sqlState: sqlStateOf(error) };
 }
 
 const BACK_OFF: BackOff = { initialMs: 1000, multiplier: 2, maxMs: 120_000, jitter: 0.2 };
-/** Only another version of the service cures a bug; a worker that starts tries such lanes at once. */
+/** Only another version of the service cures a bug. A worker that starts tries such lanes at once. */
 const BUG_BACK_OFF: BackOff = { initialMs: 60_000, multiplier: 2, maxMs: 3_600_000, jitter: 0.2 };
 
 /**
- * After how long a lane is tried again that has failed `failures` times in a row, and whether it has had its `tries`. A bug, or a
- * statement of the service that cannot run, is nothing that an operation does: its lane is never parked. `random` draws from 0 to 1.
+ * After how long a lane that has failed `failures` times in a row is tried again, and whether it has used up its
+ * `tries`. An operation cannot cause a bug, or a statement of the service that cannot run: then its lane is never
+ * parked. `random` draws from 0 to 1.
  */
 export function nextTry(
   kind: FailureKind,

@@ -19,7 +19,7 @@ interface FaultRow {
   parkedAt: Date | null;
 }
 
-/** What an operator sees of lanes that stand still, and can do about it. */
+/** Shows operators the lanes that stand still, and resumes them. */
 @Injectable()
 export class LaneFaultsService {
   private readonly logger = new Logger(LaneFaultsService.name);
@@ -34,8 +34,8 @@ export class LaneFaultsService {
   /**
    * Lets a lane be tried at once, as if it had not failed before.
    *
-   * @param actor who resumes it, see `callerName`
-   * @throws ServiceError LANE_NOT_FOUND when it does not stand still
+   * @param actor the caller that resumes it, see `callerName`
+   * @throws ServiceError LANE_NOT_FOUND when the lane does not stand still
    */
   async resume(lane: number, actor?: string): Promise<ILaneFault> {
     await this.database.requests.transaction(async (tx) => {
@@ -45,7 +45,7 @@ export class LaneFaultsService {
     });
     const fault = (await this.list()).find((found) => found.lane === lane);
     if (fault === undefined) throw new ServiceError('LANE_NOT_FOUND', `Lane ${lane} does not stand still`, { lane });
-    this.logger.log({ message: 'Lane is resumed', lane });
+    this.logger.log({ message: 'Lane was resumed', lane });
     return fault;
   }
 }

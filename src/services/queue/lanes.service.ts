@@ -31,15 +31,19 @@ import { takeLanes, type TakenLanes } from './claim.sql.js';
 import { holdReleases } from './queue.sql.js';
 
 const BEAT_INTERVAL_MS = 1000;
-/** A worker that was not seen for so long has no share. */
+/** A worker that was not seen for this time gets no share. */
 const LIVES_FOR_MS = 3000;
-/** What is altered or dropped does not show in the catalog's version. */
+/**
+ * The catalog's version does not change when objects are altered or dropped, so lanes are also compared at this
+ * interval.
+ */
 const COMPARE_INTERVAL_MS = 60_000;
 
 /**
- * Shares the lanes among the workers. It promises that tables which may influence one another are in one lane, for every process
- * alike, whatever is made of them meanwhile; that a lane has one chunk at a time; and that a worker takes its fair share of those
- * in which operations wait. A lane goes with the transaction that took it, so a worker that dies has none.
+ * Shares the lanes among the workers. It promises that tables which may influence one another are in the same lane for
+ * every process, also when tables change. It promises that a lane has one chunk at a time, and that a worker takes its
+ * fair share of the lanes in which operations wait. A lane is released with the transaction that took it, so a worker
+ * that dies holds none.
  */
 @Injectable()
 export class LanesService {
@@ -58,11 +62,11 @@ export class LanesService {
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {}
 
-  /** Gives each table a lane that operations name for the first time. */
+  /** Gives a lane to each table that operations name for the first time. */
   async register(operations: readonly Pick<NewOperation, 'target'>[]): Promise<void> {
     const unknown = new Set(operations.map(({ target }) => target).filter((target) => !this.registered.has(target)));
     if (unknown.size === 0) return;
-    // What is remembered may be older than what the workers have adapted to.
+    // The remembered catalog may be older than the one that the workers use.
     this.catalog.invalidate();
     await this.database.query(registerLanes(await this.catalog.lanes([...unknown])));
     for (const target of unknown) this.registered.add(target);
@@ -81,7 +85,7 @@ export class LanesService {
     return this.tryToTake(tx, scope, hints, taken.version);
   }
 
-  /** Tells the others that this worker lives. To be called often; asks the database once a second. */
+  /** Tells the other workers that this one is alive. Call it often: it asks the database only once a second. */
   async beat(): Promise<void> {
     if (performance.now() < this.nextBeatAt) return;
     this.nextBeatAt = performance.now() + BEAT_INTERVAL_MS;
@@ -89,41 +93,55 @@ export class LanesService {
     this.workers = rows[0]?.workers ?? 1;
   }
 
-  /** Leaves its share to the others. */
+  /** Leaves its share to the other workers. */
   async leave(): Promise<void> {
     await this.database.query(leave(this.id));
   }
 
-  /** The lane stands still from now on and is tried by itself, later and later, until it is parked (see `nextTry`). */
+  /**
+   * From now on the lane stands still and is tried separately, with growing pauses, until it is parked (see `nextTry`).
+   */
   async recordFault(fault: LaneFault): Promise<void> {
     await this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ failures: number }>(recordFault(fault, this.worker));
       const failures = rows[0]?.failures ?? 1;
       const { lane, kind, sqlState } = fault;
-      // What is an operation's may quote its values, which are for those with a key.
-      const reason = kind === 'operation' || kind === 'unknown' ? 'GET lanes tells it' : fault.message;
+      // An error of an operation may quote its values, which only callers with a key may see.
+      const reason = kind === 'operation' || kind === 'unknown' ? 'see GET lanes' : fault.message;
       const { delayMs, parked } = nextTry(kind, failures, this.settings.execution.laneTries);
       await tx.query(scheduleTry(lane, delayMs, parked));
       if (parked) {
-        this.logger.error({ message: 'Lane is parked until it is resumed', lane, failures, kind, reason, sqlState });
+        this.logger.error({
+          message: 'Lane was parked until somebody resumes it',
+          lane,
+          failures,
+          kind,
+          reason,
+          sqlState,
+        });
       } else {
         this.logger.warn({ message: 'Lane stands still', lane, failures, delayMs, kind, reason, sqlState });
       }
     });
   }
 
-  /** Lanes of which an operation was executed go on, unless it was another one that had overtaken the one in the way. */
+  /**
+   * A lane goes on when one of its operations was executed, unless that operation had only overtaken the one in the
+   * way.
+   */
   async clearFaults(lanes: readonly number[]): Promise<void> {
     const { rows } = await this.database.query<{ lane: number }>(clearFaults(lanes));
-    if (rows.length > 0) this.logger.log({ message: 'Lanes go on', lanes: rows.map(({ lane }) => lane) });
+    if (rows.length > 0) this.logger.log({ message: 'Lanes go on after a fault', lanes: rows.map(({ lane }) => lane) });
   }
 
-  /** Lanes that stand still because of a bug are tried now: to be called when a process starts, which may be a newer version. */
+  /**
+   * Tries lanes that stand still because of a bug. Call it when a process starts, because it may be a newer version.
+   */
   async retryBugs(): Promise<void> {
     await this.database.query(retryBugs());
   }
 
-  /** Milliseconds until the next lane that stands still is to be tried; undefined when none is. */
+  /** Milliseconds until the next lane that stands still is to be tried. Undefined when there is none. */
   async nextTryInMs(): Promise<number | undefined> {
     await this.database.query(clearIdleFaults());
     const { rows } = await this.database.query<{ dueInMs: number | null }>(nextTryOfLanes());
@@ -135,7 +153,7 @@ export class LanesService {
     return rows[0]!;
   }
 
-  /** Nothing is known for certain before the commit, so this has a transaction of its own. */
+  /** It has its own transaction, because nothing is certain before the commit. */
   private async adapt(known: string, version: string): Promise<void> {
     const { rows } = await this.database.query<{ changed: boolean }>(changedSince(known));
     if (rows[0]?.changed === true) {
@@ -146,14 +164,14 @@ export class LanesService {
     if (known === '') this.nextComparisonAt = performance.now() + COMPARE_INTERVAL_MS;
   }
 
-  /** Moves tables whose lane is another by now, with their operations. Nothing is executed meanwhile. */
+  /** Moves tables that belong to another lane now, together with their operations. Nothing is executed meanwhile. */
   private async moveTables(tx: SqlClient): Promise<void> {
     if ((await this.misplacedTables(tx)).size === 0) return;
     await tx.query(waitForLongMove());
     await tx.query(lockAllLanes());
-    // Released between the two moves, an operation would be overlooked by both.
+    // If an operation were released between the two moves, both would overlook it.
     await tx.query(holdReleases());
-    // Somebody else may have moved them meanwhile, knowing more.
+    // Another process may have moved them meanwhile, with newer knowledge.
     this.catalog.invalidate();
     await tx.query(moveTargets(await this.misplacedTables(tx)));
     await tx.query(moveWaiting('delayed'));
@@ -162,7 +180,7 @@ export class LanesService {
     this.logger.log({ message: 'Tables changed lanes', operations: moved.rows[0]?.moved });
   }
 
-  /** Those in another lane than they belong to, with the lane that they belong to. */
+  /** The tables that are in a wrong lane, with the lane to which they belong. */
   private async misplacedTables(tx: SqlClient): Promise<Map<string, number>> {
     const { rows } = await tx.query<{ target: string; lane: number }>(selectLanes());
     const lanes = await this.catalog.lanes(rows.map(({ target }) => target));

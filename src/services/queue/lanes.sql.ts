@@ -3,7 +3,7 @@ import type { SqlStatement } from '../database/sql.js';
 import { LANE_LOCK } from './claim.sql.js';
 import type { LaneFault } from './lane-fault.js';
 
-/** Puts tables into lanes that have none yet. */
+/** Puts tables that have no lane yet into lanes. */
 export function registerLanes(lanes: ReadonlyMap<string, number>): SqlStatement {
   return {
     text: `
@@ -17,7 +17,7 @@ export function selectLanes(): SqlStatement {
   return { text: 'select target, lane from batch.lanes' };
 }
 
-/** Waits for every chunk that runs, and keeps new ones from every lane until the end of the transaction. */
+/** Waits for every running chunk, and keeps new chunks out of every lane until the end of the transaction. */
 export function lockAllLanes(): SqlStatement {
   return {
     text: `select pg_advisory_xact_lock($1::int, lane) from generate_series(0, ${LANES - 1}) lane`,
@@ -25,14 +25,14 @@ export function lockAllLanes(): SqlStatement {
   };
 }
 
-/** Moving what waits takes as long as it takes: given up, it would have to begin anew each time. */
+/** Removes the time-out for a move. A long move that was given up would have to begin again each time. */
 export function waitForLongMove(): SqlStatement {
   return { text: 'set local statement_timeout = 0' };
 }
 
 /**
- * Puts tables into other lanes. Whoever stores operations for one of them waits for the end of the transaction, so that the
- * next three statements see all of its operations.
+ * Puts tables into other lanes. A transaction that stores operations for one of them waits for the end of this one, so
+ * the next three statements see all operations of the table.
  */
 export function moveTargets(lanes: ReadonlyMap<string, number>): SqlStatement {
   return {
@@ -43,7 +43,7 @@ export function moveTargets(lanes: ReadonlyMap<string, number>): SqlStatement {
   };
 }
 
-/** Puts what waits into the lane of its table. */
+/** Puts waiting operations into the lane of their table. */
 export function moveWaiting(place: 'pending' | 'delayed'): SqlStatement {
   return {
     text: `
@@ -53,7 +53,9 @@ export function moveWaiting(place: 'pending' | 'delayed'): SqlStatement {
   };
 }
 
-/** To be called last. Claims then begin at the start again: in its new lane an operation is behind their hints. */
+/**
+ * Call this last. It lets claims begin at the start again, because in its new lane an operation is behind their hints.
+ */
 export function moveOperations(): SqlStatement {
   return {
     text: `
@@ -68,7 +70,7 @@ export function moveOperations(): SqlStatement {
   };
 }
 
-/** Says that this worker lives, and answers how many do. */
+/** Records that this worker is alive, and returns how many workers are. */
 export function beat(id: string, name: string, livesForMs: number): SqlStatement {
   return {
     name: 'batch.beat',
@@ -86,7 +88,7 @@ export function leave(id: string): SqlStatement {
   return { text: 'delete from batch.workers where id = $1::uuid', values: [id] };
 }
 
-/** Notes that a lane stands still, or still does; answers how often it was tried. */
+/** Records that a lane stands still, or still does. Returns how often it was tried. */
 export function recordFault({ lane, seq, kind, message, sqlState }: LaneFault, worker: string): SqlStatement {
   return {
     text: `
@@ -100,7 +102,7 @@ export function recordFault({ lane, seq, kind, message, sqlState }: LaneFault, w
   };
 }
 
-/** When the lane is tried again; with `park`, not before somebody says so. */
+/** Sets when the lane is tried again. With `park`: not before somebody resumes it. */
 export function scheduleTry(lane: number, delayMs: number, park: boolean): SqlStatement {
   return {
     text: `
@@ -111,7 +113,7 @@ export function scheduleTry(lane: number, delayMs: number, park: boolean): SqlSt
   };
 }
 
-/** Faults of these lanes whose operation is not in the way any more; answers the lanes. */
+/** Deletes faults of these lanes whose operation is no longer in the way. Returns the lanes. */
 export function clearFaults(lanes: readonly number[]): SqlStatement {
   return {
     text: `
@@ -125,7 +127,7 @@ export function clearFaults(lanes: readonly number[]): SqlStatement {
   };
 }
 
-/** Faults of lanes in which nothing waits any more. */
+/** Deletes faults of lanes in which nothing waits any more. */
 export function clearIdleFaults(): SqlStatement {
   return {
     text: `delete from batch.lane_faults f where not exists (select from batch.pending p where p.lane = f.lane)`,
@@ -133,8 +135,8 @@ export function clearIdleFaults(): SqlStatement {
 }
 
 /**
- * Milliseconds until the next lane that stands still is tried again: at once when the operation in the way has gone, never when
- * it is parked. Null when there is none to try.
+ * Milliseconds until the next lane that stands still is tried again: 0 when the operation in the way has gone, never
+ * when the lane is parked. Null when there is none to try.
  */
 export function nextTryOfLanes(): SqlStatement {
   return {
@@ -161,7 +163,7 @@ export function selectFaults(): SqlStatement {
   };
 }
 
-/** Lets a lane be tried at once, as if it had not failed. Answers no row when it does not stand still. */
+/** Lets a lane be tried at once, as if it had not failed. Returns no row when it does not stand still. */
 export function resumeLane(lane: number): SqlStatement {
   return {
     text: `
@@ -170,7 +172,10 @@ export function resumeLane(lane: number): SqlStatement {
   };
 }
 
-/** Lanes that stand still because of a bug of the service are tried at once: a process that starts may be a newer version. */
+/**
+ * Lets lanes that stand still because of a bug of the service be tried at once: a process that starts may be a newer
+ * version.
+ */
 export function retryBugs(): SqlStatement {
   return { text: `update batch.lane_faults set next_try_at = now() where kind = 'bug'` };
 }

@@ -1,6 +1,6 @@
 import type { OperationStatus, OperationType, RetryReason } from '../../interfaces/operation.js';
 
-/** A checked operation on its way into the queue. JSON travels as text, so that it is written once. */
+/** A checked operation on its way into the queue. JSON is kept as text, so that it is written only once. */
 export interface NewOperation {
   id: string;
   type: OperationType;
@@ -12,21 +12,21 @@ export interface NewOperation {
   conflictKey: readonly string[] | null;
   mustExist: boolean;
   priority: number;
-  /** ISO 8601; null: at once. */
+  /** ISO 8601. Null: at once. */
   runAt: string | null;
   source: string | null;
-  /** Who handed it in, see `callerName`; null: nothing is known of the caller. */
+  /** The caller that sent it, see `callerName`. Null: nothing is known of the caller. */
   createdBy: string | null;
   /** Null: a failure is final. */
   retryLimit: number | null;
   retryOn: readonly RetryReason[] | null;
-  /** For a table that has none yet. */
+  /** The lane for a table that has none yet. */
   lane: number;
 }
 
 /**
- * What became of one `NewOperation`; `conflict`: the id belongs to an operation with another body; `busy`: it was not stored,
- * because its table was being moved to another lane all the time.
+ * What happened to one `NewOperation`. `conflict`: the id belongs to an operation with another body. `busy`: it was not
+ * stored, because its table was being moved to another lane all the time.
  */
 export type EnqueueResult =
   { outcome: 'created' | 'existing'; status: OperationStatus } | { outcome: 'conflict' } | { outcome: 'busy' };

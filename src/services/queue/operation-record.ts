@@ -17,26 +17,26 @@ export interface ClaimedOperation {
   mustExist: boolean;
   priority: number;
   lane: number;
-  /** Where its row in `pending` lies (`ctid`): for as long as the lane is taken, nobody moves it. */
+  /** Where its row is in `pending` (`ctid`). As long as the lane is taken, nobody moves the row. */
   place: string;
   /** Null when a failure is final. */
   retryLimit: number | null;
   retryOn: readonly RetryReason[] | null;
-  /** Verdicts so far: 0 unless it was retried. */
+  /** The number of verdicts so far: 0 unless it was retried. */
   attempts: number;
 }
 
-/** The verdict on one operation: what running it alone, at its place in the order, gives. */
+/** The verdict on one operation: the result of running it alone, at its place in the order. */
 export type Outcome = { status: 'completed'; rowsAffected: number } | { status: 'failed'; error: IOperationError };
 
-/** No verdict yet: the operation is tried again later, or waits behind one on the same row that is. */
+/** No verdict yet. The operation is tried again later, or waits behind an operation on the same row that is. */
 export interface DeferredOutcome {
   status: 'deferred';
   reason: 'retry' | 'behind';
   delayMs: number;
-  /** What its rows are known by, see `row-keys.reader.ts`. */
+  /** Identifies its rows, see `row-keys.reader.ts`. */
   rowKeys: readonly string[];
-  /** What it met; absent for what waits behind another. */
+  /** The error that it met. Absent for an operation that waits behind another. */
   error?: IOperationError;
 }
 
@@ -45,7 +45,7 @@ export interface SettledOperation {
   outcome: Outcome | DeferredOutcome;
 }
 
-/** What is kept of the plan of a chunk: as it is answered, but each statement once. */
+/** What is stored of the plan of a chunk: as it is answered, but each statement only once. */
 export interface ChunkPlan extends Omit<IChunkPlan, 'groups'> {
   sql: string[];
   groups: ChunkPlanGroup[];
@@ -63,7 +63,7 @@ export interface ChunkExecution {
   statements: number;
   fallback: boolean;
   startedAt: Date;
-  /** Absent when none was made. */
+  /** Absent when no plan was made. */
   plan?: ChunkPlan;
 }
 

@@ -10,25 +10,26 @@ const SIZE_KB = `least(32767, 1 + (octet_length(coalesce(o.key::text, '')) + oct
 
 const PARTY = partySql('o');
 
-/** What `insertOperations` answers, in one row. */
+/** What `insertOperations` returns, in one row. */
 export interface InsertedRow {
-  /** Those of the new operations whose time has not come. */
+  /** The ids of new operations whose time has not come. */
   scheduled: readonly string[];
-  /** The new ones, where not all were; null where all were. */
+  /** The ids of the new operations. Null when all of them were new. */
   ids: readonly string[] | null;
-  /** Targets whose operations were left out, because their tables are just being moved to another lane. */
+  /** Targets whose operations were left out, because their tables are being moved to another lane. */
   moving: readonly string[];
 }
 
 /**
- * Stores new operations, and those that are due in `pending`. Operations are left out whose target is not registered (see
- * `registerLanes`), or is just being moved to another lane: a move may take minutes, and nobody else's operations wait for it.
+ * Stores new operations, and puts those that are due into `pending`. It leaves out operations whose target is not
+ * registered (see `registerLanes`), or is being moved to another lane: a move may take minutes, and operations on other
+ * tables must not wait for it.
  */
 export function insertOperations(operations: readonly NewOperation[]): SqlStatement {
   const column = <K extends keyof NewOperation>(name: K) => operations.map((operation) => operation[name]);
   return {
     name: 'batch.insert_operations',
-    // The transaction id is drawn before any sequence number: the claim's hints rely on it (see claim-cursor.ts).
+    // The transaction id is drawn before any sequence number. The claim's hints rely on this (see claim-cursor.ts).
     text: `
       with transaction as materialized (select pg_current_xact_id()),
       input as (
@@ -38,7 +39,7 @@ export function insertOperations(operations: readonly NewOperation[]): SqlStatem
         ) with ordinality s(id, type, target, key, "values", on_conflict, conflict_key, must_exist, priority, run_at,
           source, retry_limit, retry_on, created_by, ord)
       ),
-      -- Locked, so that no operation comes into a lane that its table leaves meanwhile: see moveTargets.
+      -- Locked, so that no operation gets into a lane that its table leaves meanwhile: see moveTargets.
       l as materialized (
         select target, lane from batch.lanes where target = any($14::text[]) order by target for share skip locked
       ),
@@ -85,7 +86,7 @@ export function insertOperations(operations: readonly NewOperation[]): SqlStatem
   };
 }
 
-/** The operations that have these ids, as they were asked for. */
+/** The operations that have these ids, as they were requested. */
 export function selectRequests(ids: readonly string[]): SqlStatement {
   return {
     name: 'batch.select_requests',
@@ -98,17 +99,17 @@ export function selectRequests(ids: readonly string[]): SqlStatement {
   };
 }
 
-/** Waits for the chunk that has the lane, and keeps new ones off it until the end of this transaction. */
+/** Waits for the chunk that holds the lane, and keeps new chunks out of it until the end of this transaction. */
 export function lockLane(lane: number): SqlStatement {
   return { text: 'select pg_advisory_xact_lock($1::int, $2::int)', values: [LANE_LOCK, lane] };
 }
 
-/** As `lockLane`, where nobody has the lane or queues for it; `held` says so. */
+/** Like `lockLane`, but only if nobody holds the lane or queues for it. `held` says whether it worked. */
 export function tryLockLane(lane: number): SqlStatement {
   return { text: 'select pg_try_advisory_xact_lock($1::int, $2::int) as held', values: [LANE_LOCK, lane] };
 }
 
-/** Where an operation stands in `pending`. */
+/** Where an operation is in `pending`. */
 export interface QueuedRow {
   seq: number;
   priority: number;
@@ -143,9 +144,19 @@ export interface ChunkRow {
   plan?: ChunkPlan;
 }
 
+/** What `settleChunk` answers, in one row. */
+export interface SettledRow {
+  id: string;
+  durationMs: number;
+  /** How many pending rows went. */
+  gone: number;
+  /** True when they were the rows of these operations. */
+  same: boolean;
+}
+
 /**
- * Ends a chunk: its pending rows go, exceptional outcomes and one chunk row come. Answers how many rows went, and whether they
- * were those of these operations.
+ * Ends a chunk: deletes its pending rows, inserts the exceptional outcomes and one chunk row. Returns how many rows
+ * were deleted, and whether they were the rows of these operations.
  */
 export function settleChunk(
   pending: readonly Pick<ClaimedOperation, 'seq' | 'place'>[],
@@ -164,7 +175,7 @@ export function settleChunk(
         returning id, settled_at, duration_ms
       ),
       gone as (
-        -- Found by its place, a row costs a quarter of what it costs by its key.
+        -- Finding a row by its ctid costs a quarter of finding it by its key.
         delete from batch.pending where ctid = any($1::tid[]) returning seq
       ),
       exceptional as (
@@ -204,7 +215,7 @@ export function settleChunk(
   };
 }
 
-/** An operation that is tried again later, or waits behind one that is. */
+/** An operation that is tried again later, or waits behind such an operation. */
 export interface DeferredRow extends QueuedRow {
   reason: 'retry' | 'behind';
   /** Milliseconds from now. */
@@ -215,7 +226,7 @@ export interface DeferredRow extends QueuedRow {
   message: string | null;
 }
 
-/** Moves operations from `pending` to `delayed`. Answers one row for each that was there. */
+/** Moves operations from `pending` to `delayed`. Returns one row for each operation that was there. */
 export function deferOperations(rows: readonly DeferredRow[]): SqlStatement {
   const column = <K extends keyof DeferredRow>(name: K) => rows.map((row) => row[name]);
   return {
@@ -248,29 +259,33 @@ export function deferOperations(rows: readonly DeferredRow[]): SqlStatement {
   };
 }
 
-/** Class and number of the advisory lock of the one who releases: two would break the order of equal times. */
+/**
+ * Class and number of the advisory lock of the process that releases. Two at a time would break the order of equal
+ * times.
+ */
 const RELEASE_LOCK = [0x0b47c6, 1] as const;
 
-/** Lets nobody release operations until the end of the transaction; waits for who does just now. */
+/** Prevents all releases until the end of the transaction. Waits for a release that runs now. */
 export function holdReleases(): SqlStatement {
   return { text: 'select pg_advisory_xact_lock_shared($1::int, $2::int)', values: [...RELEASE_LOCK] };
 }
 
-/** What `releaseRetried` answers, in one row. */
+/** What `releaseRetried` returns, in one row. */
 export interface RetriedRow {
   /** True when scheduled operations are due. */
   scheduledAreDue: boolean;
 }
 
 /**
- * Moves operations to `pending` that are to be tried again now, or no longer wait behind one, the earliest first, at most `limit`.
- * There is always room for them: they count for what is pending anyway.
+ * Moves operations to `pending` that are to be tried again now, or no longer wait behind another one, the earliest
+ * first, at most `limit`. There is always room for them, because they count as pending already.
  *
- * An operation that waits behind another may come back before it: whoever claims it finds the other one still waiting, and puts it
- * off again. If both are back, their numbers decide. So neither the limit nor the times can change their order.
+ * An operation that waits behind another may come back before it. The chunk that claims it then finds the other one
+ * still waiting, and defers it again. If both are back, their numbers decide. So neither the limit nor the times can
+ * change their order.
  *
- * Locking the rows draws the transaction id before the sequence is drawn from: whoever sees the new value must not take this
- * transaction for ended.
+ * Locking the rows draws the transaction id before the sequence is drawn from: a process that sees the new value must
+ * not believe that this transaction has ended.
  */
 export function releaseRetried(limit: number): SqlStatement {
   return {
@@ -298,9 +313,9 @@ export function releaseRetried(limit: number): SqlStatement {
 }
 
 /**
- * Scheduled operations whose time has come, in the order in which they are released; none while somebody else releases some. About
- * `limit` of them, as many of each lane: a lane in which many are due is not in the way of the others. To be run in a transaction that
- * walks in order, and then releases them.
+ * Scheduled operations whose time has come, in the order in which they are released. No rows while another process
+ * releases some. Returns about `limit` operations, the same number of each lane, so that a lane with many due
+ * operations does not delay the others. Run it in a transaction that walks in order, and then release them there.
  */
 export function selectDue(limit: number): SqlStatement {
   const isDue = `d.reason = 'scheduled' and d.available_at <= now()`;
@@ -323,7 +338,10 @@ export function selectDue(limit: number): SqlStatement {
   };
 }
 
-/** Moves scheduled operations to `pending`: those that nobody has cancelled meanwhile. The transaction id is drawn first, as above. */
+/**
+ * Moves scheduled operations to `pending`, except those that were cancelled meanwhile. The transaction id is drawn
+ * first, as above.
+ */
 export function releaseScheduled(seqs: readonly number[]): SqlStatement {
   return {
     text: `
@@ -338,7 +356,10 @@ export function releaseScheduled(seqs: readonly number[]): SqlStatement {
   };
 }
 
-/** Milliseconds until the next operation comes back that is tried again, and until the next scheduled one is due; null: there is none. */
+/**
+ * Milliseconds until the next operation that is tried again comes back, and until the next scheduled one is due. Null:
+ * there is none.
+ */
 export interface NextDueRow {
   retriedInMs: number | null;
   scheduledInMs: number | null;
@@ -356,6 +377,15 @@ export function nextDueOperation(): SqlStatement {
   };
 }
 
+/** What `selectPlace` answers. */
+export interface PlaceRow {
+  target: string;
+  seq: string;
+  priority: number;
+  lane: number;
+  status: string;
+}
+
 export function selectPlace(id: string): SqlStatement {
   return {
     text: 'select seq, target, priority, lane, status from batch.batch_operations where id = $1::uuid',
@@ -364,8 +394,8 @@ export function selectPlace(id: string): SqlStatement {
 }
 
 /**
- * Takes operations out of `pending`, with their outcome. Answers those that were there. For whoever has the lane: a chunk that had
- * claimed one of them could not settle.
+ * Takes operations out of `pending` and stores their outcome. Returns those that were there. Only for the holder of the
+ * lane: otherwise a chunk that has claimed one of them could not settle.
  */
 export function cancelPending(lane: number, rows: readonly QueuedRow[]): SqlStatement {
   return {
@@ -384,10 +414,11 @@ export function cancelPending(lane: number, rows: readonly QueuedRow[]): SqlStat
 }
 
 /**
- * Takes an operation out of `delayed`, with its outcome. Answers no row when it was not there.
+ * Takes an operation out of `delayed` and stores its outcome. Returns no row when it was not there.
  *
- * It needs no lane. Nobody executes what lies here: whoever releases it locks its row first, so one of both comes too late. And a
- * chunk that still finds it here only puts off what follows on its row, which comes back by itself.
+ * It needs no lane. Nobody executes operations in `delayed`. A release locks the row first, so either the release or
+ * the cancel comes too late. A chunk that still finds it here only defers the operations behind it on its row, which
+ * come back by themselves.
  */
 export function cancelDelayed(seq: number): SqlStatement {
   return {
@@ -403,23 +434,23 @@ export function cancelDelayed(seq: number): SqlStatement {
   };
 }
 
-/** What `requeueOperation` answers, in one row. */
+/** What `requeueOperation` returns, in one row. */
 export interface RequeuedRow {
-  /** True when the operation's table is just being moved to another lane; then nothing was changed. */
+  /** True when the operation's table is being moved to another lane. Then nothing was changed. */
   moving: boolean;
   /** False when the operation had neither failed nor been cancelled. */
   requeued: boolean;
 }
 
 /**
- * Puts a failed or cancelled operation back where it belongs: into `pending`, or `delayed` when its time has not come. The delete
+ * Puts a failed or cancelled operation back into `pending`, or into `delayed` when its time has not come. The delete
  * draws the transaction id before the sequence is drawn from, as above.
  */
 export function requeueOperation(seq: number): SqlStatement {
   return {
     text: `
       with table_of as materialized (select target from batch.operations where seq = $1::int8),
-      -- It may be in another lane by now.
+      -- Its table may be in another lane by now.
       l as materialized (
         select target, lane from batch.lanes where target = (select target from table_of) for share skip locked
       ),

@@ -4,7 +4,7 @@ import { ExactJson } from '../values/exact-json.js';
 import { parseRow } from '../values/parse-json.js';
 import type { NewOperation } from './new-operation.js';
 
-/** A stored operation as the database gives it back: JSON as text, `runAt` a Date. */
+/** A stored operation as the database returns it: JSON as text, `runAt` as a Date. */
 export interface StoredRequest {
   type: string;
   target: string;
@@ -21,7 +21,7 @@ export interface StoredRequest {
   status: OperationStatus;
 }
 
-/** True when both ask for the same: the order of JSON keys and the spelling of a number or a time do not count. */
+/** True when both request the same. The order of JSON keys and the spelling of a number or a time do not matter. */
 export function sameRequest(request: NewOperation, other: NewOperation | StoredRequest): boolean {
   return canonical(request) === canonical(other);
 }
@@ -51,10 +51,10 @@ function sortKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortKeys);
   if (value === null || typeof value !== 'object') return value;
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  // In an object of its own, or an object would look like an array of pairs.
+  // It is put into its own object. Otherwise an object would look like an array of pairs.
   return { entries: entries.map(([key, inner]) => [key, sortKeys(inner)]) };
 }
 
-/** What else is exact is compared as it is written: the order of its names may be what it is about. */
+/** Other exact values are compared as they are written, because the order of their names may matter. */
 const canonicalExact = ({ kind, text }: ExactJson): unknown =>
   kind === 'number' ? { number: canonicalNumber(text) } : { exact: text };

@@ -1,4 +1,4 @@
-/** Sequence numbers as the text of an `int8multirange`, runs of neighbours joined: `{[1,4),[7,8)}`. */
+/** Sequence numbers as the text of an `int8multirange`, with neighbours joined: `{[1,4),[7,8)}`. */
 export function toMultirange(seqs: readonly number[]): string {
   const ranges: string[] = [];
   const sorted = [...seqs].sort((a, b) => a - b);

@@ -10,7 +10,7 @@ export interface DecidedOperation extends SettledOperation {
   outcome: Outcome;
 }
 
-/** An operation without one yet. */
+/** An operation without a verdict yet. */
 export interface DeferredOperation extends SettledOperation {
   outcome: DeferredOutcome;
 }
@@ -24,13 +24,13 @@ export function toDeferredRow({ operation, outcome }: DeferredOperation): Deferr
   const { reason, delayMs, rowKeys, error } = outcome;
   return {
     ...{ seq, priority, lane, reason, delayMs, rowKeys },
-    // Who waits behind another was not tried.
+    // An operation that waits behind another was not tried.
     attempts: Math.min(reason === 'retry' ? attempts + 1 : attempts, MAX_ATTEMPTS),
     ...errorColumns(error),
   };
 }
 
-/** What an ordinary success leaves out: one row changed at the first attempt. */
+/** True unless it is an ordinary success, which needs no row: one row changed at the first attempt. */
 export function isExceptional({ operation, outcome }: DecidedOperation): boolean {
   return outcome.status === 'failed' || outcome.rowsAffected !== 1 || operation.attempts > 0;
 }
@@ -50,8 +50,8 @@ export function toOutcomeRow({ operation, outcome }: DecidedOperation): OutcomeR
 }
 
 /**
- * Whoever has made the error may have quoted values of megabytes in it, and a trigger may name constraint and column as it likes. What is
- * stored here is what answers and notifications tell, so it is cut here, for all of them.
+ * An error may quote values of megabytes, and a trigger may set any names as constraint and column. Answers and
+ * notifications report what is stored here, so it is cut here, once for all of them.
  */
 function errorColumns(error: IOperationError | undefined): Pick<OutcomeRow, 'code' | 'message'> {
   return { code: error?.code ?? null, message: cutOrNull(error?.message) };

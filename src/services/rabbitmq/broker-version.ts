@@ -1,21 +1,21 @@
 import type { ServerProperties } from 'amqplib';
 
-/** The first with message TTL in quorum queues. */
+/** The first version with message TTL in quorum queues. */
 const FIRST_VERSION = [3, 10] as const;
 
-/** The broker is too old for what the service needs of it. */
+/** The broker is too old for the service. */
 export class UnsupportedBrokerError extends Error {
   constructor(version: string) {
     super(
       `RabbitMQ ${version} is too old: Batch Service needs 3.10 or newer (message TTL in quorum queues). ` +
-        'Upgrade it, or name another broker in BATCH_SERVICE_RMQ_URL.',
+        'Upgrade it, or set BATCH_SERVICE_RMQ_URL to another broker.',
     );
     this.name = 'UnsupportedBrokerError';
   }
 }
 
 /**
- * What says nothing of a RabbitMQ version passes: other brokers speak AMQP as well.
+ * A broker that reports no RabbitMQ version passes, because other brokers speak AMQP too.
  *
  * @throws UnsupportedBrokerError
  */

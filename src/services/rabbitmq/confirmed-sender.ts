@@ -2,20 +2,20 @@ import type { ChannelModel, ConfirmChannel, Options } from 'amqplib';
 
 const CONFIRM_TIMEOUT_MS = 15_000;
 
-/** A property of the message is one that AMQP cannot carry. Nothing was sent, and the channel is as good as before. */
+/** AMQP cannot carry a property of the message. Nothing was sent, and the channel can still be used. */
 export class UnencodableMessageError extends Error {
   constructor(cause: Error) {
-    super(`The message cannot be written: ${cause.message}`, { cause });
+    super(`The message cannot be encoded: ${cause.message}`, { cause });
     this.name = 'UnencodableMessageError';
   }
 }
 
 /**
- * Sends messages into one queue and tells of each when the broker has it for good: confirmed, and not returned because there
- * is no such queue. After a failure nobody knows what else of it arrived; close it and open another one.
+ * Sends messages into one queue and reports for each when the broker has stored it: confirmed, and not returned because
+ * there is no such queue. After a failure it is unknown which other messages arrived: close it and open another one.
  */
 export class ConfirmedSender {
-  /** Ends what waits for a confirm, with an error or without. */
+  /** Each ends one wait for a confirm, with or without an error. */
   private readonly waiting = new Set<(error: Error | null) => void>();
 
   private constructor(
@@ -25,7 +25,7 @@ export class ConfirmedSender {
   ) {
     channel.on('error', (error) => this.failAll(error));
     channel.on('close', () => this.failAll(new Error('the channel was closed')));
-    // It comes before the confirm. Which message it was does not matter: all of them go to this queue.
+    // It comes before the confirm. All messages go to the same queue, so it does not matter which one was returned.
     channel.on('return', () => this.failAll(new Error(`there is no queue '${queue}'`)));
   }
 
@@ -35,7 +35,7 @@ export class ConfirmedSender {
 
   /**
    * @throws UnencodableMessageError
-   * @throws any other error when it is not certain that the message is in the queue; it may be there nevertheless.
+   * @throws any other error when it is not certain that the message is in the queue; it may be there nevertheless
    */
   send(content: Buffer, options: Options.Publish): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -55,7 +55,7 @@ export class ConfirmedSender {
     });
   }
 
-  /** On a connection that is gone there is nothing left to close. */
+  /** If the connection has gone, there is nothing left to close. */
   async close(): Promise<void> {
     await this.channel.close().catch(() => undefined);
   }
@@ -65,7 +65,7 @@ export class ConfirmedSender {
   }
 }
 
-/** What the library has thrown instead of sending: of the channel where that is closed, else from encoding. */
+/** What the library threw instead of sending: an error of the closed channel, or else an error of encoding. */
 export function notSent(error: unknown): Error {
   const ofChannel = error instanceof Error && error.name === 'IllegalOperationError';
   return ofChannel ? error : new UnencodableMessageError(error as Error);

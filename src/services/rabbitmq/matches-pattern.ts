@@ -1,6 +1,6 @@
 /**
- * Whether a name matches a pattern, in which each `*` stands for any characters, or none. Each part between two stars is looked for
- * once, from where the one before it ended, so the time is at most the product of both lengths.
+ * Whether a name matches a pattern in which each `*` stands for any characters, or none. Each part between two stars is
+ * searched for once, from the end of the previous one, so the time is at most the product of both lengths.
  */
 export function matchesPattern(name: string, pattern: string): boolean {
   const [first = '', ...rest] = pattern.split('*');

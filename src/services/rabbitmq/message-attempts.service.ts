@@ -3,25 +3,28 @@ import { DatabaseService } from '../database/database.service.js';
 import { beginAttempts, concludeAttempts, selectAttempts, type AttemptsRow } from './message-attempts.sql.js';
 
 /**
- * Remembers how often each message that came back to the queue was begun by a process that did not bring it to an end. The record
- * outlives the processes, so the one message of which they die can be told from those that were only at hand.
+ * Remembers, for each message that came back to the queue, how often a process began to handle it without finishing.
+ * The record survives the processes. So the message that ends processes can be told apart from messages that were only
+ * being handled at the same time.
  */
 @Injectable()
 export class MessageAttemptsService {
   constructor(private readonly database: DatabaseService) {}
 
-  /** @returns how often each of these was begun without an end that is known; nothing of those that never were */
+  /**
+   * @returns how often handling of each of these began without a known end; no entry for a message that was never begun
+   */
   async count(fingerprints: readonly string[]): Promise<ReadonlyMap<string, number>> {
     const { rows } = await this.database.query<AttemptsRow>(selectAttempts(fingerprints));
     return new Map(rows.map(({ fingerprint, attempts }) => [fingerprint, attempts]));
   }
 
-  /** To be called before these are begun. */
+  /** Call this before these messages are handled. */
   async begin(fingerprints: readonly string[]): Promise<void> {
     await this.database.query(beginAttempts(fingerprints));
   }
 
-  /** To be called when these have come to an end, whatever it is. */
+  /** Call this when handling these messages has ended in any way. */
   async conclude(fingerprints: readonly string[]): Promise<void> {
     await this.database.query(concludeAttempts(fingerprints));
   }

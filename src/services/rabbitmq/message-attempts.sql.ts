@@ -1,6 +1,8 @@
 import type { SqlStatement } from '../database/sql.js';
 
-/** Records are for messages that come back within moments; an older one is of a message that came no more. */
+/**
+ * Records are for messages that come back within moments. An older record belongs to a message that did not come back.
+ */
 const KEPT_HOURS = 24;
 
 export interface AttemptsRow {
@@ -8,7 +10,7 @@ export interface AttemptsRow {
   attempts: number;
 }
 
-/** How often each of these was begun without an end that is known; no row for one that never was. */
+/** How often handling of each of these began without a known end. No row for a message that was never begun. */
 export function selectAttempts(fingerprints: readonly string[]): SqlStatement {
   return {
     name: 'batch.select_attempts',
@@ -18,8 +20,8 @@ export function selectAttempts(fingerprints: readonly string[]): SqlStatement {
 }
 
 /**
- * Counts one more attempt at each of these, and deletes records that are too old to be of use. Committed without waiting for
- * PostgreSQL's disk: what the record outlives is the death of a process of ours.
+ * Counts one more attempt at each of these, and deletes records that are too old to be useful. The commit does not wait
+ * for PostgreSQL's disk: the record has to survive only the death of a process of the service.
  */
 export function beginAttempts(fingerprints: readonly string[]): SqlStatement {
   return {
@@ -37,7 +39,7 @@ export function beginAttempts(fingerprints: readonly string[]): SqlStatement {
   };
 }
 
-/** These have come to an end, or were not begun. */
+/** Handling these messages has ended, or did not begin. */
 export function concludeAttempts(fingerprints: readonly string[]): SqlStatement {
   return {
     name: 'batch.conclude_attempts',

@@ -13,11 +13,11 @@ import {
 import { userOf } from './sender-of.js';
 import { parkedQueue } from './topology.js';
 
-/** A message that waits for people. */
+/** A message that waits for a person's decision. */
 export interface ParkedMessage {
-  /** Made when it was parked. */
+  /** Created when it was parked. */
   id: string;
-  /** Of its sender, where there is one. */
+  /** The sender's id, if it has one. */
   messageId?: string;
   code: string;
   reason: string;
@@ -27,22 +27,23 @@ export interface ParkedMessage {
 }
 
 export interface ParkedSelection {
-  /** The id of the message, or that of its parking; default: every message. */
+  /** The id of the message, or the id of its parking. Default: every message. */
   id?: string;
-  /** At most so many; default: any number. */
+  /** The maximum number of messages. Default: no limit. */
   limit?: number;
-  /** Ends the work after the messages that are under way. */
+  /** Ends the work after the messages in progress. */
   signal?: AbortSignal;
-  /** Told of the messages before anything is done with them: where it rejects, nothing is. */
+  /** Called with the messages before anything is done with them. If it rejects, nothing is done. */
   record?: (messages: readonly ParkedMessage[]) => Promise<void>;
 }
 
-/** Confirms and acknowledgements are awaited for so many together. */
+/** Confirms and acknowledgements are awaited for this many messages together. */
 const BATCH = 200;
 
 /**
- * Looks through the parked messages of a queue, sends them again, or throws them away. It promises that a message leaves the parking
- * only when the broker has it in its queue again. If the process dies in between, it is in both, and may be sent twice.
+ * Lists the parked messages of a queue, sends them again, or deletes them. It promises that a message leaves the queue
+ * of parked messages only when the broker has it in its own queue again. If the process dies in between, it is in both
+ * queues, and may be sent twice.
  */
 export class ParkedMessages {
   private constructor(
@@ -56,12 +57,12 @@ export class ParkedMessages {
       ...clientTls(certificates),
       clientProperties: { connection_name: 'batch-service dead-letters' },
     });
-    // What breaks shows in the calls.
+    // The calls report every failure.
     model.on('error', () => undefined);
     return new ParkedMessages(model, queue, userOf(url));
   }
 
-  /** The oldest `limit`, and how many there are. They stay where they are. */
+  /** The oldest `limit`, and the total number. The messages stay where they are. */
   async list(limit: number): Promise<{ total: number; messages: ParkedMessage[] }> {
     const messages: ParkedMessage[] = [];
     const total = await this.walk({ limit }, async (batch) => {
@@ -71,7 +72,10 @@ export class ParkedMessages {
     return { total, messages };
   }
 
-  /** Sends them into their queue as they were sent first, oldest first; `onMoved` is told of each that is there. */
+  /**
+   * Sends messages back into their queue as they were sent first, oldest first. `onMoved` is called for each message
+   * that is there.
+   */
   async replay(selection: ParkedSelection, onMoved: (message: ParkedMessage) => void): Promise<void> {
     const sender = await ConfirmedSender.open(this.model, this.queue);
     await this.walk(selection, async (batch) => {
@@ -98,8 +102,8 @@ export class ParkedMessages {
   }
 
   /**
-   * Gives what was parked when it began to `work`, batch by batch; answers how many that were. What is not removed returns to
-   * its place when the channel is closed, also when the process dies.
+   * Passes the messages that were parked at the beginning to `work`, in batches. Returns their number. A message that
+   * is not removed returns to its place when the channel is closed, also when the process dies.
    */
   private async walk(
     { id, limit = Infinity, signal }: ParkedSelection,
@@ -119,7 +123,7 @@ export class ParkedMessages {
       done += chosen.length;
       if (chosen.length > 0 && (await work(chosen)) === 'remove') for (const message of chosen) channel.ack(message);
     }
-    // The broker has the acknowledgements when it has closed the channel.
+    // When the broker has closed the channel, it has all acknowledgements.
     await channel.close();
     return messageCount;
   }

@@ -6,13 +6,13 @@ import { senderOf, userOf } from './sender-of.js';
 import { declareParkedQueue, parkedQueue } from './topology.js';
 
 /**
- * Puts messages that only people can help into the queue `<queue>.parked`. It promises that a message is safe there when `park`
- * resolves; the original is acknowledged after that, by the caller. If the process dies in between, the message is parked
- * twice, never lost.
+ * Puts messages that need a person's decision into the queue `<queue>.parked`. It promises that a message is stored
+ * there when `park` resolves. After that the caller acknowledges the original. If the process dies in between, the
+ * message is parked twice, never lost.
  */
 export class Parking {
   private readonly queue: string;
-  /** Under whom the service is connected. */
+  /** The user with which the service is connected. */
   private readonly user: string;
   private sender: Promise<ConfirmedSender> | undefined;
 
@@ -25,7 +25,7 @@ export class Parking {
     this.user = userOf(url);
   }
 
-  /** @throws when it is not certain that the message is parked. The next call begins with a new channel. */
+  /** @throws when it is not certain that the message is parked; the next call begins with a new channel */
   async park(message: Message, why: ParkingReason): Promise<void> {
     this.sender ??= this.open();
     const sender = this.sender;
@@ -38,7 +38,7 @@ export class Parking {
     this.metrics.recordMessageParked(why.code);
   }
 
-  /** Declares the queue as well: somebody may have deleted it. */
+  /** Declares the queue too, because somebody may have deleted it. */
   private async open(): Promise<ConfirmedSender> {
     await declareParkedQueue(this.model, this.queue);
     return ConfirmedSender.open(this.model, parkedQueue(this.queue));
@@ -48,13 +48,16 @@ export class Parking {
     if (this.sender === sender) this.sender = undefined;
     sender.then(
       (opened) => opened.close(),
-      // Told to the caller already.
+      // The caller has the error already.
       () => undefined,
     );
   }
 }
 
-/** Some of what can be read cannot be written again; the bytes of the message are worth more than its headers. */
+/**
+ * Some properties can be read but not written again. Then the message is parked without them, because its content is
+ * more important.
+ */
 async function send(sender: ConfirmedSender, { content, properties }: Message, why: ParkingReason): Promise<void> {
   const now = new Date();
   try {

@@ -12,43 +12,51 @@ import { dropUnreadableHeaders } from './unreadable-headers.js';
 
 export interface RabbitmqConnectionOptions {
   url: string;
-  /** Of `amqps:`. */
+  /** For `amqps:`. */
   certificates?: Certificates | undefined;
-  /** What the connection is for; shown in the log, in health and in RabbitMQ's management UI. */
+  /** The purpose of the connection. It appears in the log, in health and in RabbitMQ's management UI. */
   name: string;
-  /** Declares and opens what the connection is for. Runs after every connect; a failure is a failed connect. */
+  /**
+   * Declares and opens what the connection is for. It runs after every connect. If it fails, the connect has failed.
+   */
   setUp: (model: ChannelModel) => Promise<void>;
-  /** Told whenever messages can be sent that could not before: it is connected and set up, or no longer blocked. */
+  /** Called whenever messages can be sent again: it is connected and set up, or no longer blocked. */
   onUsable?: () => void;
-  /** How long `setUp` may take before it is begun anew; default 10 000. */
+  /** How long `setUp` may take before it is started again. Default: 10 000. */
   setUpTimeoutMs?: number;
 }
 
-/** An attempt costs little, and whoever calls or is to be notified waits for it: at most a second after the broker is back. */
+/**
+ * An attempt costs little, and callers and receivers wait for it. So the service connects at most a second after the
+ * broker is back.
+ */
 const RECOVERY = { initialDelay: 100, maxDelay: 1000, factor: 2, jitter: 0.2 };
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Nobody else has the messages of a process that says nothing any more before the broker gives it up: after two to three of these. */
+/**
+ * The messages of a silent process go to another process only when the broker gives the connection up, which is after
+ * two to three of these intervals.
+ */
 const HEARTBEAT_SECONDS = 5;
-/** A broker that is just starting may leave a declaration without an answer, and its heart beats all the same. */
+/** A broker that is just starting may not answer a declaration, although it still sends heartbeats. */
 const SET_UP_TIMEOUT_MS = 10_000;
-/** A broker that is gone without a word never answers the close, and the library waits for the answer without end. */
+/** A broker that disappeared silently never answers the close, and the library would wait for the answer for ever. */
 const CLOSE_TIMEOUT_MS = 1000;
-/** The first attempts are told, of those that follow each thirtieth. */
+/** The first attempts are logged, then every thirtieth. */
 const TOLD_ATTEMPTS = 5;
 const TOLD_EVERY = 30;
 
 /**
- * A connection to RabbitMQ that comes back by itself, with back-off, and sets up anew what runs on it. It promises that
- * `setUp` has run whenever it is connected, and that nothing the broker does ends the process. What goes through it is left to
- * its user, who calls `restart` when a channel died alone.
+ * A connection to RabbitMQ that reconnects by itself, with back-off, and runs `setUp` again. It promises that `setUp`
+ * has run whenever it is connected, and that nothing that the broker does ends the process. Its user decides what to
+ * send, and calls `restart` when a channel died alone.
  */
 export class RabbitmqConnection {
   private readonly logger: Logger;
   private recovering: RecoveringChannelModel | undefined;
   private current: ChannelModel | undefined;
-  /** The one that was opened last; perhaps it is still set up. */
+  /** The connection that was opened last. It may not be set up yet. */
   private latest: ChannelModel | undefined;
-  /** While it is set up: what died of it meanwhile. */
+  /** Set during `setUp`. `broken`: what failed meanwhile. */
   private settingUp: { broken?: string } | undefined;
   private blockedReason: string | undefined;
 
@@ -64,22 +72,24 @@ export class RabbitmqConnection {
     return this.current !== undefined;
   }
 
-  /** Why the broker takes no messages for the moment (memory or disk alarm); undefined when it does. */
+  /** Why the broker accepts no messages at the moment (memory or disk alarm). Undefined when it accepts them. */
   get blocked(): string | undefined {
     return this.blockedReason;
   }
 
   /**
-   * Connects. An unreachable broker is no failure: the service is of use without it, and the connection comes when the broker
-   * does.
+   * Connects. An unreachable broker is not a failure: the service is useful without it, and connects when the broker is
+   * there.
    *
-   * @throws what no waiting cures: a topology conflict, refused credentials, an unknown virtual host, too old a broker, certificates.
+   * @throws errors that waiting cannot cure: a topology conflict, refused credentials, an unknown virtual host, too old
+   * a broker, certificates
    */
   async open(): Promise<void> {
     const recovering = await connect(withHeartbeat(this.options.url), {
       ...clientTls(this.options.certificates),
       timeout: CONNECT_TIMEOUT_MS,
-      // What is sent would wait for the acknowledgement of what was sent before: up to 40 ms, for the operating system puts that off.
+      // Without this, the operating system delays what is sent until earlier data is acknowledged, which takes up to 40
+      // ms.
       noDelay: true,
       clientProperties: { connection_name: `batch-service ${this.options.name}` },
       recovery: { ...RECOVERY, waitForConnect: false, setup: (model: ChannelModel) => this.setUp(model) },
@@ -93,28 +103,29 @@ export class RabbitmqConnection {
   }
 
   /**
-   * Drops the connection, so that everything is set up anew: for a channel that was closed alone, or a consumer that was
-   * cancelled. Called during `setUp` it makes that attempt a failed one.
+   * Drops the connection, so that everything is set up again. For a channel that was closed alone, or a consumer that
+   * was cancelled. Called during `setUp`, it makes that attempt fail.
    */
   restart(reason: string): void {
     if (this.settingUp !== undefined) this.settingUp.broken ??= reason;
     const model = this.current;
-    // The end of a connection closes its channels first; a moment later it is known which of the two it was.
+    // When a connection ends, its channels close first. A moment later it is known whether the connection or only the
+    // channel ended.
     setImmediate(() => {
       if (model === undefined || this.current !== model) return;
-      this.logger.warn(`${reason}; connecting anew`);
+      this.logger.warn(`${reason}; connecting again`);
       void end(model);
     });
   }
 
-  /** Ends the connection, in a second at most: where the broker does not answer, it is broken off. */
+  /** Ends the connection within a second. If the broker does not answer, it is cut. */
   async close(): Promise<void> {
     const recovering = this.recovering;
     this.recovering = undefined;
     this.current = undefined;
     if (recovering === undefined) return;
     await withTimeout(recovering.close(), CLOSE_TIMEOUT_MS).catch((error: unknown) => {
-      this.logger.warn(`The connection was broken off: ${(error as Error).message}`);
+      this.logger.warn(`The connection was cut: ${(error as Error).message}`);
     });
     if (this.latest !== undefined) breakOff(this.latest);
   }
@@ -126,8 +137,9 @@ export class RabbitmqConnection {
     const closed = new Promise<never>((_resolve, reject) => (tellClosed = reject));
     closed.catch(() => undefined);
     model.once('close', () => {
-      tellClosed(new Error('The connection was closed while it was set up'));
-      // The library ends its half of it and leaves the rest to the other side, which may be gone, or read what is under way much later.
+      tellClosed(new Error('The connection was closed during its set-up'));
+      // The library ends its half of the connection and leaves the other half to the other side. That side may have
+      // gone, or may read pending data much later.
       setTimeout(() => breakOff(model), CLOSE_TIMEOUT_MS).unref();
     });
     model.on('error', () => undefined);
@@ -171,25 +183,25 @@ export class RabbitmqConnection {
       this.blockedReason = undefined;
       this.options.onUsable?.();
     });
-    // What matters of it comes as `disconnect`.
+    // The important part of it arrives as `disconnect`.
     recovering.on('error', () => undefined);
   }
 }
 
-/** Closes a connection, or breaks it off where the broker does not answer in time. */
+/** Closes a connection, or cuts it if the broker does not answer in time. */
 async function end(model: ChannelModel): Promise<void> {
-  // Why it was not closed does not matter: what follows ends it in any case.
+  // It does not matter why it was not closed: the code below ends it in any case.
   await withTimeout(model.close(), CLOSE_TIMEOUT_MS).catch(() => undefined);
   breakOff(model);
 }
 
 function breakOff({ connection }: ChannelModel): void {
   const { stream } = connection as unknown as { stream: Duplex };
-  // With an error, so that the library notices where it still waits for an answer.
-  if (!stream.destroyed) stream.destroy(new Error('The connection was broken off'));
+  // With an error, so that the library's pending calls end too.
+  if (!stream.destroyed) stream.destroy(new Error('The connection was cut'));
 }
 
-/** RabbitMQ's own 60 s would leave a connection whose network is gone unnoticed for two minutes. */
+/** With RabbitMQ's default of 60 s, nobody would notice for two minutes that the network of a connection has gone. */
 function withHeartbeat(address: string): string {
   const url = new URL(address);
   if (!url.searchParams.has('heartbeat')) url.searchParams.set('heartbeat', String(HEARTBEAT_SECONDS));
@@ -205,10 +217,13 @@ function firstAttempt(recovering: RecoveringChannelModel, url: string): Promise<
   });
 }
 
-/** Refused credentials, and a virtual host that is unknown or closed to this user: configuration, not weather. */
+/**
+ * Refused credentials, and a virtual host that is unknown or closed to this user. These come from wrong settings, so
+ * waiting does not help.
+ */
 const REFUSED = /ACCESS.REFUSED|NOT.ALLOWED|Expected ConnectionOpenOk; got <ConnectionClose/;
 
-/** They say themselves what is to be done. */
+/** These errors say what to do. */
 const saysItsCure = (error: Error): boolean =>
   error instanceof TopologyConflictError || error instanceof UnsupportedBrokerError;
 
@@ -222,7 +237,7 @@ function clarified(error: Error, url: string): Error {
   const refusal = brokerRefusal(error);
   if (refusal !== undefined) return new RefusedByBrokerError(`RabbitMQ at ${host} ${refusal}`, { cause: error });
   return new RefusedByBrokerError(
-    `RabbitMQ refuses the connection; check user, password and virtual host in BATCH_SERVICE_RMQ_URL: ${error.message}`,
+    `RabbitMQ refuses the connection. Check user, password and virtual host in BATCH_SERVICE_RMQ_URL: ${error.message}`,
     { cause: error },
   );
 }

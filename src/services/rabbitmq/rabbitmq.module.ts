@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { MessageAttemptsService } from './message-attempts.service.js';
 import { RabbitmqService } from './rabbitmq.service.js';
 
-/** Connections to the broker, where one is configured, and what is remembered of its messages. */
+/** Connections to the broker, if one is configured, and the records about its messages. */
 @Module({
   providers: [RabbitmqService, MessageAttemptsService],
   exports: [RabbitmqService, MessageAttemptsService],

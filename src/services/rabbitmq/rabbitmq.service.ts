@@ -3,7 +3,7 @@ import { SETTINGS, type Settings } from '../config/settings.js';
 import { HealthService } from '../health/health.service.js';
 import { RabbitmqConnection, type RabbitmqConnectionOptions } from './rabbitmq-connection.js';
 
-/** Hands out the connections of this process to RabbitMQ, and tells health how they are. */
+/** Creates the connections of this process to RabbitMQ, and reports their state to health. */
 @Injectable()
 export class RabbitmqService implements OnModuleInit, OnApplicationShutdown {
   private readonly connections = new Set<RabbitmqConnection>();
@@ -18,7 +18,7 @@ export class RabbitmqService implements OnModuleInit, OnApplicationShutdown {
     this.health.register({ name: 'rabbitmq', check: () => this.check() });
   }
 
-  /** A connection that is not open yet. Its user opens it, and closes it when its own work is drained. */
+  /** A connection that is not open yet. Its user opens it, and closes it when its own work is finished. */
   create(options: Omit<RabbitmqConnectionOptions, 'url' | 'certificates'>): RabbitmqConnection {
     if (this.settings.rabbitmq === undefined)
       throw new Error('No broker is configured: BATCH_SERVICE_RMQ_URL is not set');

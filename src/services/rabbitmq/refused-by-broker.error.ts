@@ -1,4 +1,4 @@
-/** What no waiting cures: a wrong password, a virtual host that is unknown, a certificate. */
+/** A refusal that waiting cannot cure: a wrong password, an unknown virtual host, a certificate. */
 export class RefusedByBrokerError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

@@ -1,14 +1,16 @@
 import type { MessageProperties } from 'amqplib';
 import { ownValue } from '../values/own-value.js';
 
-/** Who sent a message first that the service, or an operator with the service's own login, has sent again. */
+/**
+ * The header with the first sender of a message that the service, or an operator with the service's login, sent again.
+ */
 export const SENDER_HEADER = 'x-batch-user-id';
 
 /**
- * The user of the broker who sent a message. The broker has checked `user_id` against the connection; the header may have been
- * written by anybody, so it counts only in what was sent with the service's own login.
+ * The broker's user who sent a message. The broker has checked `user_id` against the connection. Anybody may have
+ * written the header, so it counts only in messages that were sent with the service's own login.
  *
- * @param serviceUser the user under whom the service is connected
+ * @param serviceUser the user with which the service is connected
  */
 export function senderOf(properties: MessageProperties, serviceUser: string): string | undefined {
   const { userId, headers } = properties as { userId?: unknown; headers?: Record<string, unknown> };
@@ -17,8 +19,8 @@ export function senderOf(properties: MessageProperties, serviceUser: string): st
   return typeof first === 'string' && first !== '' ? first : userId;
 }
 
-/** The user that a URL of a broker logs in as. */
+/** The user that a broker's URL logs in as. */
 export function userOf(url: string): string {
-  // As the library has it.
+  // As in the library.
   return decodeURIComponent(new URL(url).username) || 'guest';
 }

@@ -3,26 +3,27 @@ import type { Channel, ChannelModel } from 'amqplib';
 import { EVENTS_EXCHANGE } from '../../interfaces/settled-event.js';
 
 /**
- * After so many deliveries that came back a message is dead-lettered. The service finds a message that ends its process long before;
- * a lost connection counts as well, for every message that was at hand, so this may not be small.
+ * After this many returned deliveries a message is dead-lettered. The service finds a message that ends its process
+ * long before that. A lost connection counts as a delivery for every message in progress, so the limit must not be
+ * small.
  */
 const DELIVERY_LIMIT = 1000;
 
-/** RabbitMQ 4 drops a message after 20 deliveries where nothing is said, and each look at a parked one is a delivery. */
+/** Without a limit RabbitMQ 4 drops a message after 20 deliveries, and each look at a parked message is a delivery. */
 const PARKED_DELIVERY_LIMIT = 1_000_000;
 
-/** Where the broker sends what it takes out of a queue, and where it waits to be looked through. */
+/** Where the broker sends the messages that it takes out of a queue, and where they wait to be examined. */
 export const deadLetterExchange = (queue: string): string => `${queue}.dlx`;
 export const deadLetterQueue = (queue: string): string => `${queue}.dead`;
-/** What waits for people. */
+/** The queue of messages that wait for a person's decision. */
 export const parkedQueue = (queue: string): string => `${queue}.parked`;
 
-/** A queue or exchange exists already, but made otherwise. RabbitMQ cannot change it in place. */
+/** A queue or exchange exists already with other arguments. RabbitMQ cannot change it in place. */
 export class TopologyConflictError extends Error {
   constructor(kind: 'queue' | 'exchange', name: string, reason: string, options: ErrorOptions) {
     super(
-      `RabbitMQ has a ${kind} '${name}' with other arguments than Batch Service declares (${reason}). ` +
-        `Delete it once it is empty, or ${cure(kind)}.`,
+      `RabbitMQ has a ${kind} '${name}' with other arguments than Batch Service needs (${reason}). ` +
+        `Delete it when it is empty, or ${cure(kind)}.`,
       options,
     );
     this.name = 'TopologyConflictError';
@@ -30,10 +31,10 @@ export class TopologyConflictError extends Error {
 }
 
 /**
- * Declares what RPC needs: the durable quorum queue, where the broker sends what it takes out of it, and where messages wait for
- * people. Repeatable; RabbitMQ 3.10 and 4 accept the same arguments.
+ * Declares what RPC needs: the durable quorum queue, the place for messages that the broker takes out of it, and the
+ * queue of parked messages. May be repeated. RabbitMQ 3.10 and 4 accept the same arguments.
  *
- * @throws TopologyConflictError when something of the same name exists with other arguments.
+ * @throws TopologyConflictError when something of the same name exists with other arguments
  */
 export async function declareRpcTopology(model: ChannelModel, queue: string): Promise<void> {
   const dead = deadLetterQueue(queue);
@@ -46,12 +47,13 @@ export async function declareRpcTopology(model: ChannelModel, queue: string): Pr
     'x-queue-type': 'quorum',
     'x-dead-letter-exchange': exchange,
     'x-delivery-limit': DELIVERY_LIMIT,
-    // Of two processes that take from it each would have every other message of a publisher, and nobody could keep their order.
+    // If two processes consumed from it, each would get every other message of a publisher, and their order would be
+    // lost.
     'x-single-active-consumer': true,
   });
 }
 
-/** Declares where the messages of `queue` wait for people. Repeatable. */
+/** Declares the queue of parked messages of `queue`. May be repeated. */
 export async function declareParkedQueue(model: ChannelModel, queue: string): Promise<void> {
   await declareQueue(model, parkedQueue(queue), {
     'x-queue-type': 'quorum',
@@ -59,7 +61,7 @@ export async function declareParkedQueue(model: ChannelModel, queue: string): Pr
   });
 }
 
-/** Declares the exchange of the notifications. Repeatable. */
+/** Declares the exchange of the notifications. May be repeated. */
 export async function declareEventsExchange(model: ChannelModel): Promise<void> {
   await declareExchange(model, EVENTS_EXCHANGE, 'topic');
 }
@@ -90,13 +92,13 @@ async function declare(
   }
 }
 
-/** A refused declaration closes its channel, so each has one of its own. */
+/** A refused declaration closes its channel, so each declaration has its own channel. */
 async function withChannel(model: ChannelModel, work: (channel: Channel) => Promise<unknown>): Promise<void> {
   const channel = await model.createChannel();
-  // Told by the rejected call already; without a listener it would end the process.
+  // The rejected call reports it already. Without a listener it would end the process.
   channel.on('error', () => undefined);
   await work(channel);
-  // Where the connection ends meanwhile, the close is never answered.
+  // If the connection ends meanwhile, the close is never answered.
   const ended = once(channel, 'close');
   await Promise.race([channel.close(), ended]);
 }
@@ -116,5 +118,5 @@ function reasonOf(error: Error): string {
 function cure(kind: 'queue' | 'exchange'): string {
   return kind === 'queue'
     ? 'give the service another name in BATCH_SERVICE_RMQ_QUEUE'
-    : 'let the service have a virtual host of its own in BATCH_SERVICE_RMQ_URL';
+    : 'give the service its own virtual host in BATCH_SERVICE_RMQ_URL';
 }

@@ -1,7 +1,10 @@
 import type { ChannelModel } from 'amqplib';
 import { DROPPED_HEADERS_HEADER } from './parked-message.js';
 
-/** What the library's connection has and its types do not tell: bytes that were received and not read, and who reads the next frame. */
+/**
+ * Fields of the library's connection that its types do not declare: received bytes that were not read yet, and the
+ * function that reads the next frame.
+ */
 interface FrameReader {
   rest: Buffer;
   recvFrame(): unknown;
@@ -16,7 +19,7 @@ const CONTENT_TYPE_FLAG = 0x8000;
 const CONTENT_ENCODING_FLAG = 0x4000;
 const HEADERS_FLAG = 0x2000;
 
-/** The only header of a message whose own could not be read: true. */
+/** The only header of a message whose own headers could not be read. Its value is true. */
 const REPLACEMENT = Buffer.concat([
   Buffer.from([0, 0, 0, DROPPED_HEADERS_HEADER.length + 3, DROPPED_HEADERS_HEADER.length]),
   Buffer.from(DROPPED_HEADERS_HEADER),
@@ -24,8 +27,9 @@ const REPLACEMENT = Buffer.concat([
 ]);
 
 /**
- * Lets the connection take messages whose headers the library cannot read, as tables that nest deeper than its stack reaches: with a
- * single header in their place. Otherwise such a message ends every connection that it is delivered to, again and again.
+ * Lets the connection accept messages whose headers the library cannot read, such as tables that nest deeper than its
+ * stack allows. A single header replaces them. Otherwise such a message would end every connection to which it is
+ * delivered, again and again.
  */
 export function dropUnreadableHeaders({ connection }: Pick<ChannelModel, 'connection'>): void {
   const reader = connection as unknown as FrameReader;
@@ -43,14 +47,17 @@ export function dropUnreadableHeaders({ connection }: Pick<ChannelModel, 'connec
   };
 }
 
-/** What was received, with the replacement for the headers in its first frame; undefined where that has none. */
+/**
+ * The received bytes, with the replacement for the headers in the first frame. Undefined when that frame has no
+ * headers.
+ */
 export function withoutHeaders(received: Buffer): Buffer | undefined {
   if (received[0] !== HEADER_FRAME) return undefined;
   const flagsAt = FRAME_HEAD_BYTES + CONTENT_HEAD_BYTES;
   const flags = received.readUInt16BE(flagsAt);
   if ((flags & HEADERS_FLAG) === 0) return undefined;
   let tableAt = flagsAt + 2;
-  // Short texts before them.
+  // Short texts are in front of them.
   for (const flag of [CONTENT_TYPE_FLAG, CONTENT_ENCODING_FLAG]) {
     if ((flags & flag) !== 0) tableAt += 1 + received[tableAt]!;
   }

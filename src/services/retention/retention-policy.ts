@@ -1,11 +1,11 @@
 import type { Settings } from '../config/settings.js';
 
 const HOUR_MS = 3_600_000;
-/** What retention may take of the time, all workers together. */
+/** The share of the time that retention may take, for all workers together. */
 const SHARE = 0.1;
 const LARGEST_WINDOW = 512;
 
-/** What has been settled before goes; undefined: nothing of that kind ever does. */
+/** What was settled before these times is deleted. Undefined: nothing of that kind is ever deleted. */
 export interface Cutoffs {
   completed: Date | undefined;
   failed: Date | undefined;
@@ -17,16 +17,16 @@ export function cutoffsAt(now: Date, { completedHours, failedHours }: Settings['
     hours === 0 ? undefined : new Date(now.getTime() - hours * HOUR_MS);
   const completed = before(completedHours);
   const failed = before(failedHours);
-  // A chunk tells of both, so it is kept as long as either.
+  // A chunk describes both kinds, so it is kept as long as either of them.
   const chunk = completed && failed && (completed < failed ? completed : failed);
   return { completed, failed, chunk };
 }
 
-/** How far a walk has come, from the oldest on: everything up to this place was looked at. */
+/** How far a walk from the oldest on has come: everything up to this place was examined. */
 export interface Place {
-  /** As PostgreSQL writes it: a Date would lose its microseconds. */
+  /** As PostgreSQL writes it, because a Date would lose the microseconds. */
   settledAt: string;
-  /** What tells those of the same time apart: the id of a chunk, the sequence number of an operation. */
+  /** Separates entries of the same time: the id of a chunk, or the sequence number of an operation. */
   tie: string;
 }
 
@@ -35,7 +35,7 @@ export const BEGINNING: Place = { settledAt: '-infinity', tie: '0' };
 /** A walk between two of its steps. */
 export interface Walk {
   place: Place;
-  /** How many chunks the next step looks at. */
+  /** How many chunks the next step examines. */
   window: number;
 }
 
@@ -44,19 +44,19 @@ export const NEW_WALK: Walk = { place: BEGINNING, window: 1 };
 export interface StepResult {
   /** How many there were in the window. */
   walked: number;
-  /** The last of them; null when there was none. */
+  /** The last of them. Null when there was none. */
   last: Place | null;
-  /** Whether there was more to delete in the window than one transaction may. */
+  /** Whether the window contained more to delete than one transaction may delete. */
   cut: boolean;
 }
 
-/** Where the next step begins: behind the window, or at its beginning again with a smaller one. */
+/** Where the next step begins: after the window, or at its beginning again with a smaller window. */
 export function advance({ place, window }: Walk, { cut, last }: StepResult): Walk {
   if (cut) return { place, window: Math.max(1, Math.floor(window / 2)) };
   return { place: last ?? place, window: Math.min(LARGEST_WINDOW, window * 2) };
 }
 
-/** Whether a walk has looked at everything that is old enough by now. */
+/** Whether a walk has examined everything that is old enough now. */
 export function isAtEnd({ walked, cut }: StepResult, window: number): boolean {
   return !cut && walked < window;
 }

@@ -21,13 +21,13 @@ import {
   type Turn,
 } from './retention.sql.js';
 
-/** The most operations that one transaction deletes. */
+/** The maximum number of operations that one transaction deletes. */
 const OPERATIONS_PER_STEP = 2000;
 const INTERVAL_MS = 60_000;
-/** What was passed over, as a chunk that nobody had announced, is looked at again after so long. */
+/** What was skipped, such as a chunk that was not announced, is examined again after this time. */
 const WALK_AGAIN_MS = 6 * 3_600_000;
 
-/** In this order: a chunk goes after its operations. */
+/** In this order, because a chunk is deleted after its operations. */
 const KINDS = ['completed', 'failed', 'chunk'] as const;
 type Kind = (typeof KINDS)[number];
 
@@ -37,9 +37,9 @@ interface Step {
 }
 
 /**
- * Deletes what has been settled for longer than the settings say. It promises to touch nothing that waits, nothing that is
- * not announced and nothing younger; to be at it in one process at a time, in steps of some milliseconds; and to leave nine
- * tenths of the time to others. Whatever it was prevented from, it does later.
+ * Deletes what has been settled for longer than the settings say. It promises not to touch anything that waits, is not
+ * announced, or is younger. It works in one process at a time, in steps of some milliseconds, and leaves nine tenths of
+ * the time to others. What it cannot do now, it does later.
  */
 @Injectable()
 export class RetentionService implements PollTask, OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -56,7 +56,7 @@ export class RetentionService implements PollTask, OnApplicationBootstrap, Befor
   ) {}
 
   onApplicationBootstrap(): void {
-    // Workers that start at the same time should not meet every minute.
+    // Workers that start at the same time should not run at the same moment every minute.
     this.poller.start(Math.random() * INTERVAL_MS);
   }
 
@@ -64,7 +64,7 @@ export class RetentionService implements PollTask, OnApplicationBootstrap, Befor
     await this.poller.stop();
   }
 
-  /** One step. Answers when to make the next. */
+  /** Runs one step. Returns when to run the next one. */
   async poll(): Promise<number> {
     this.beginAnewWhenDue();
     const startedAt = performance.now();
@@ -79,11 +79,11 @@ export class RetentionService implements PollTask, OnApplicationBootstrap, Befor
   }
 
   afterFailure(error: unknown): number {
-    this.logger.warn(`Nothing old is deleted for the moment, it is tried again: ${(error as Error).message}`);
+    this.logger.warn(`Could not delete old data; trying again: ${(error as Error).message}`);
     return INTERVAL_MS;
   }
 
-  /** Nothing when another process is at it. */
+  /** Undefined when another process holds the lock. */
   private async step(kind: Kind): Promise<Step | undefined> {
     const walk = this.walks[kind];
     const done = await this.database.transaction(async (tx) => {
@@ -129,7 +129,7 @@ function newWalks(): Record<Kind, Walk> {
   return { completed: NEW_WALK, failed: NEW_WALK, chunk: NEW_WALK };
 }
 
-/** Nothing when that kind is kept for ever. */
+/** Undefined when that kind is kept for ever. */
 function statementOf(kind: Kind, { place, window }: Walk, cutoffs: Cutoffs): SqlStatement | undefined {
   const before = cutoffs[kind];
   if (before === undefined) return undefined;

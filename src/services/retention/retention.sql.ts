@@ -1,17 +1,17 @@
 import type { SqlStatement } from '../database/sql.js';
 import type { Place } from './retention-policy.js';
 
-/** Advisory lock of the one who deletes: `pg_try_advisory_xact_lock(class, id)`. */
+/** Advisory lock of the process that deletes: `pg_try_advisory_xact_lock(class, id)`. */
 const RETENTION_LOCK = [0x0b47c7, 1] as const;
 
 export interface Turn {
   held: boolean;
   now: Date;
-  /** Workers that live; each of them deletes. */
+  /** The number of live workers. Each of them deletes. */
   workers: number;
 }
 
-/** Takes the lock until the end of the transaction, if nobody has it. */
+/** Takes the lock until the end of the transaction, if nobody holds it. */
 export function takeTurn(): SqlStatement {
   return {
     name: 'batch.retention_turn',
@@ -33,7 +33,7 @@ export interface StepRow {
   chunks: number;
 }
 
-/** Callers are still to be told of the chunk `c`, or of a part of it. */
+/** Callers have not been notified of the chunk `c`, or of a part of it. */
 const UNANNOUNCED = `(c.announce and c.notified_at is null
           or exists (select from batch.parked_notifications n where n.chunk_id = c.id))`;
 
@@ -49,17 +49,19 @@ const LAST_OF = (tie: string): string =>
   `select settled_at::text as "settledAt", ${tie}::text as tie from walked order by settled_at desc, ${tie} desc limit 1`;
 
 /**
- * Deletes completed operations with their outcomes, at most `limit`, of the `window` oldest chunks behind `from` that were
- * settled before `before`.
+ * Deletes completed operations with their outcomes, at most `limit`, of the `window` oldest chunks after `from` that
+ * were settled before `before`.
  *
- * A chunk's ranges also hold operations that a retry has put back into the queue, or that a later chunk has settled: those are
- * not its own any more. What is announced is read from the operations, so all of them stay until their chunk is announced.
+ * A chunk's ranges may also contain operations that a retry has put back into the queue, or that a later chunk has
+ * settled. Those no longer belong to it. What is announced is read from the operations, so all of them stay until their
+ * chunk is announced.
  *
- * One statement, so all that is asked of an operation is seen at the same moment; and a completed operation stays one.
+ * It is one statement, so all conditions of an operation are seen at the same moment. A completed operation stays
+ * completed.
  */
 export function deleteCompleted(from: Place, before: Date, window: number, limit: number): SqlStatement {
   return {
-    // Unnamed: how many chunks there are decides the plan.
+    // Not a prepared statement, because the best plan depends on the number of chunks.
     text: `
       with walked as materialized (${CHUNKS_FROM('$4')}
       ),
@@ -95,10 +97,10 @@ export function deleteCompleted(from: Place, before: Date, window: number, limit
 }
 
 /**
- * Deletes failed and cancelled operations with their outcomes, among the `limit` oldest outcomes behind `from` that are older
- * than `before`.
+ * Deletes failed and cancelled operations with their outcomes, among the `limit` oldest outcomes after `from` that are
+ * older than `before`.
  *
- * Who retries an operation deletes its outcome first, so the lock on it decides: what is being retried is passed over.
+ * A retry deletes the outcome first, so the lock on it decides: an operation that is being retried is skipped.
  */
 export function deleteFailed(from: Place, before: Date, limit: number): SqlStatement {
   return {
@@ -133,7 +135,10 @@ export function deleteFailed(from: Place, before: Date, limit: number): SqlState
   };
 }
 
-/** Deletes chunks of which no operation is left, among the `window` oldest behind `from` that were settled before `before`. */
+/**
+ * Deletes chunks of which no operation is left, among the `window` oldest after `from` that were settled before
+ * `before`.
+ */
 export function deleteChunks(from: Place, before: Date, window: number): SqlStatement {
   return {
     text: `
@@ -161,7 +166,7 @@ export function deleteChunks(from: Place, before: Date, window: number): SqlStat
   };
 }
 
-/** Processes that went without signing off. */
+/** Deletes workers whose process ended without signing off. */
 export function deleteLostWorkers(): SqlStatement {
   return { text: `delete from batch.workers where seen_at < now() - interval '1 day'` };
 }

@@ -11,11 +11,12 @@ export interface PutOff {
 }
 
 /**
- * Which operations wait behind others, with milliseconds: those on the row of one that waits or is put off, those on the row of
- * such a one, and so on. Whoever is held back is not put off, whatever it met. Pure.
+ * Which operations wait behind others, and for how many milliseconds: those on the row of an operation that waits or is
+ * deferred, those on the row of such an operation, and so on. An operation that is held back is not deferred itself,
+ * whatever error it met. Pure.
  *
  * @param operations of a chunk, in the order of execution
- * @param queued those that wait in the queue
+ * @param queued the operations that wait in the queue
  */
 export function holdBack(
   operations: readonly BoundOperation[],

@@ -5,19 +5,19 @@ import { givenValue, keyValue, type BoundOperation } from '../planner/bound-oper
 
 /** A row as an operation names it: by the values of a unique key. */
 export interface NamedRow {
-  /** Names the table and the columns of the key: equal for all names that may be equal. */
+  /** Names the table and the columns of the key. Equal for all names that may be equal. */
   key: string;
-  /** In an order that depends on their names only. */
+  /** In an order that depends only on their names. */
   columns: readonly Column[];
-  /** True for values that the row is to have, which the columns may round; false for those that it is searched by. */
+  /** True for values that the row will have, which the columns may round. False for values by which it is searched. */
   stored: boolean;
   /** In the order of `columns`. */
   texts: readonly (string | null)[];
 }
 
 /**
- * The rows that an operation finds, makes, or gives another name, as far as the operation says so: by its key, and by every
- * unique key whose values it gives in full. A value that comes from a default, a sequence or an increment is no name. Pure.
+ * The rows that an operation finds, creates, or renames, as far as the operation says so: by its key, and by every
+ * unique key whose values it gives completely. A value from a default, a sequence or an increment is no name. Pure.
  */
 export function namedRows(operation: BoundOperation): NamedRow[] {
   const { kind, keyColumns, table } = operation;
@@ -42,7 +42,7 @@ function searchedName(operation: BoundOperation, keyColumns: readonly Column[]):
   return { key: nameOf(operation, columns), columns, stored: false, texts };
 }
 
-/** What an update makes of the unique keys that it changes. */
+/** The new values of the unique keys that an update changes. */
 function newNames(operation: BoundOperation): NamedRow[] {
   const { table, valueColumns } = operation;
   return table.uniqueKeys
@@ -52,7 +52,7 @@ function newNames(operation: BoundOperation): NamedRow[] {
     );
 }
 
-/** NULL that is set is not what the key says. */
+/** If NULL is set, the row no longer has the value of the key. */
 function keyValueUnlessSet(operation: BoundOperation, name: string): GivenValue | undefined {
   return givenValue(operation, name) === undefined ? keyValue(operation, name) : null;
 }

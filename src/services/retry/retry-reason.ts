@@ -10,22 +10,24 @@ const REASONS: Partial<Record<ErrorCode, RetryReason>> = {
   EXCLUSION_VIOLATION: 'conflict',
 };
 
-/** What may have passed when an operation is tried again that met this; undefined when nothing will. */
+/** What another attempt waits for after this error. Undefined when another attempt is useless. */
 export const retryReasonOf = (code: ErrorCode): RetryReason | undefined => REASONS[code];
 
-/** True when a failure of the operation need not be its last. */
+/** True when the operation may be tried again after a failure. */
 export function mayBeRetried({ retryLimit, attempts }: ClaimedOperation): boolean {
   return retryLimit !== null && attempts < retryLimit;
 }
 
-/** Why the operation is tried again after this failure; undefined when it stands. */
+/** Why the operation is tried again after this failure. Undefined when the failure is final. */
 export function reasonToRetry(operation: ClaimedOperation, code: ErrorCode): RetryReason | undefined {
   const reason = retryReasonOf(code);
   if (reason === undefined || !mayBeRetried(operation)) return undefined;
   return operation.retryOn?.includes(reason) === true ? reason : undefined;
 }
 
-/** True when operations of this kind may be what an operation waits for that met this failure: they do not wait behind it. */
+/**
+ * True when an operation that met this failure may be waiting for operations of this kind. These do not wait behind it.
+ */
 export function isWaitedFor(kind: StatementKind, code: ErrorCode | null): boolean {
   switch (code === null ? undefined : retryReasonOf(code)) {
     case 'missing_row':

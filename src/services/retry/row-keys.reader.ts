@@ -8,7 +8,7 @@ import type { BoundOperation } from '../planner/bound-operation.js';
 import { namedRows } from './named-rows.js';
 import { hashValues, type HashRow, type KeySource, type KeyValues } from './row-keys.sql.js';
 
-/** By operation, what its rows are known by: 64-bit numbers as texts, equal for equal values of the same unique key. */
+/** For each operation, the keys of its rows: 64-bit numbers as texts, equal for equal values of the same unique key. */
 export type RowKeys = ReadonlyMap<BoundOperation, readonly string[]>;
 
 interface Source extends KeySource {
@@ -16,9 +16,10 @@ interface Source extends KeySource {
 }
 
 /**
- * Asks PostgreSQL for the row keys of operations, by one statement. Operations on the same row share a key; that two rows do
- * is as likely as that two numbers of 64 bits are equal. A value that is none of its type names no row: its operation
- * fails. Of a type that cannot be hashed all values count as equal. The transaction stays usable.
+ * Asks PostgreSQL with one statement for the row keys of operations. Operations on the same row share a key. Two
+ * different rows share one only if two hashes of 64 bits are equal by chance. A value that is not valid for its type
+ * names no row, because its operation fails. If a type cannot be hashed, all its values count as equal. The transaction
+ * stays usable.
  */
 export async function readRowKeys(tx: SqlClient, operations: readonly BoundOperation[]): Promise<RowKeys> {
   const owners: BoundOperation[] = [];
@@ -50,7 +51,7 @@ async function hashAll(tx: SqlClient, sources: readonly Source[]): Promise<HashR
 }
 
 async function hashCarefully(tx: SqlClient, { rows: all, ...source }: Source): Promise<HashRow[]> {
-  // Whether a type can be hashed is only seen from a row.
+  // Only hashing a row shows whether a type can be hashed.
   const sample: KeyValues = { ord: -1, texts: [] };
   const hashes = await isolate<KeyValues, HashRow[]>(all, {
     attempt: async (rows) => {

@@ -9,7 +9,7 @@ export interface KeySource {
 }
 
 export interface KeyValues {
-  /** Comes back with the hash. */
+  /** Returned with the hash. */
   ord: number;
   /** In the order of `KeySource.columns`. */
   texts: readonly (string | null)[];
@@ -22,8 +22,8 @@ export interface HashRow {
 }
 
 /**
- * Hashes of values, equal for values that PostgreSQL holds equal: 1.0 = 1, 'A' = 'a' in citext, time zones, collations. Fails
- * when one of them is none of its type, or when a type cannot be hashed.
+ * Hashes of values. They are equal for values that PostgreSQL treats as equal: 1.0 = 1, 'A' = 'a' in citext, time
+ * zones, collations. Fails when a value is not valid for its type, or when a type cannot be hashed.
  */
 export function hashValues(sources: readonly (KeySource & { rows: readonly KeyValues[] })[]): SqlStatement {
   const values: unknown[] = [];
@@ -50,7 +50,7 @@ from unnest(${arrays.join(', ')}) s(${aliases.join(', ')})`;
   return { text: parts.join('\nunion all '), values };
 }
 
-/** By the type and collation by which the unique index compares. */
+/** With the type and collation by which the unique index compares. */
 function cast({ type, storedType, familyType }: Column, value: string, stored: boolean): string {
   const asKept = stored && storedType !== type ? `::${storedType}` : '';
   return `${value}${asKept}::${type}${familyType.collation === undefined ? '' : ` collate ${familyType.collation}`}`;

@@ -2,24 +2,24 @@ import type { ErrorCode } from '../../interfaces/error.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
 import { isWaitedFor } from './retry-reason.js';
 
-/** One or more alike that wait, as those see it that come later. */
+/** One or more similar operations that wait, as later operations see them. */
 export interface WaitingOnRow {
-  /** Of the earliest. */
+  /** The number of the earliest one. */
   seq: number;
   priority: number;
-  /** For its next attempt, or behind an operation that waits for one. */
+  /** It waits for its next attempt, or behind an operation that waits for one. */
   reason: 'retry' | 'behind';
-  /** What it met, if it waits for its next attempt. */
+  /** The error that it met, if it waits for its next attempt. */
   code: ErrorCode | null;
   /** Milliseconds until it comes back. */
   dueInMs: number;
 }
 
-/** Who waits on which row, and who therefore has to wait. Pure. */
+/** Which operations wait on which row, and which others therefore have to wait. Pure. */
 export class WaitingRows {
   private readonly byKey = new Map<string, WaitingOnRow[]>();
 
-  /** @param keys of its rows */
+  /** @param keys the keys of its rows */
   add(keys: readonly string[], waiting: WaitingOnRow): void {
     for (const key of keys) {
       const others = this.byKey.get(key);
@@ -29,10 +29,10 @@ export class WaitingRows {
   }
 
   /**
-   * Milliseconds until all come back that the operation has to wait for; undefined when it need not wait.
+   * Milliseconds until all operations that this one has to wait for have come back. Undefined when it need not wait.
    *
-   * Only what comes after another one in the order of claims waits behind it, so that both, when they are back, come in
-   * order. An operation with a higher priority overtakes, as it always does.
+   * An operation waits only behind those that come before it in the order of claims, so both come in order when they
+   * are back. An operation with a higher priority overtakes, as always.
    */
   delayOf({ operation: { seq, priority }, kind }: BoundOperation, keys: readonly string[]): number | undefined {
     let delayMs: number | undefined;
@@ -47,7 +47,10 @@ export class WaitingRows {
   }
 }
 
-/** True when whoever waits behind `other` waits behind this one, and as long: many may wait on one row. */
+/**
+ * True when every operation that waits behind `other` also waits behind this one, and as long. Many may wait on one
+ * row.
+ */
 function covers(one: WaitingOnRow, other: WaitingOnRow): boolean {
   return (
     one.reason === 'behind' &&

@@ -4,9 +4,11 @@ import type { WaitingOnRow } from './waiting-rows.js';
 export type WaitingRecord = WaitingOnRow & { key: string };
 
 /**
- * Those that wait for another attempt, or behind one that does, on rows with these keys; like ones together, by the earliest.
+ * The operations that wait for another attempt, or behind such an operation, on rows with these keys. Similar ones are
+ * grouped, with the number of the earliest.
  *
- * One look into the index for each key: for an overlap with all of them, many that wait would all be read and compared.
+ * It reads the index once for each key. With an overlap of all keys, PostgreSQL would read and compare many waiting
+ * operations.
  */
 export function selectWaiting(keys: readonly string[]): SqlStatement {
   return {

@@ -5,15 +5,16 @@ import { searchKey, searchName, searchTexts } from '../planner/knowledge.js';
 import { relevantColumns } from '../planner/row-history.js';
 import type { RowSearch } from './survey.sql.js';
 
-/** Rows to be read, and the keys to find them by. */
+/** Rows to be read, and the keys by which to find them. */
 export interface Search extends RowSearch {
-  /** By `searchKey`, texts in the order of `keyColumns`. */
+  /** By `searchKey`: texts in the order of `keyColumns`. */
   keys: Map<string, readonly (string | null)[]>;
 }
 
 /**
- * Finds out which rows have to be read before the chunk can be planned well: those that may give up a value which another
- * operation of the chunk takes, a reference to a row that another removes, or that are named in several ways. Pure.
+ * Finds out which rows have to be read before the chunk can be planned well: rows that may give up a value which
+ * another operation of the chunk takes, rows that may give up a reference to a row that another operation removes, and
+ * rows that are named in several ways. Pure.
  */
 export function chooseSearches(operations: readonly BoundOperation[]): Search[] {
   const chunk = new Needs(operations);

@@ -20,14 +20,17 @@ import {
 } from './survey.sql.js';
 
 export interface SurveyOptions {
-  /** False: only look, as for an explanation. Default true: rows that were read stay as they are until the transaction ends. */
+  /**
+   * False: only read, as for an explanation. Default true: rows that were read stay locked until the transaction ends.
+   */
   lock?: boolean;
 }
 
 /**
- * Reads what the planner has to know before anything is changed: rows that give up values or references, where sequences
- * stand, and which values PostgreSQL holds equal. It promises to leave the transaction usable, and to know nothing rather than
- * something wrong: what it may not read, or what is no value of its type, is left to the planner's caution.
+ * Reads what the planner has to know before anything is changed: rows that give up values or references, the last
+ * values of sequences, and which values PostgreSQL treats as equal. It promises to leave the transaction usable, and to
+ * return nothing rather than something wrong. What it may not read, or a value that is not valid for its type, stays
+ * unknown, and the planner then plans cautiously.
  */
 @Injectable()
 export class SurveyService {
@@ -43,7 +46,7 @@ export class SurveyService {
   }
 }
 
-/** The sequences that the inserts of a chunk draw keys from. */
+/** The sequences from which the inserts of a chunk draw keys. */
 function sequencesOf(operations: readonly BoundOperation[]): string[] {
   const sequences = new Set<string>();
   for (const { kind, table, valueColumns } of operations) {
@@ -65,7 +68,7 @@ class Survey {
     private readonly lock: boolean,
   ) {}
 
-  /** All at once; where something of it fails, one after the other. */
+  /** Reads everything at once. If a part fails, reads one part after the other. */
   async look(
     searches: readonly Search[],
     sequences: readonly string[],
@@ -85,7 +88,7 @@ class Survey {
     return { tables: toTables(searches, found), floors: await this.floorsCarefully(sequences) };
   }
 
-  /** Equal values of each family by number. A value that is none of its type has no number. */
+  /** Equal values of each family get the same number. A value that is not valid for its type gets no number. */
   async rank(families: readonly Family[]): Promise<Map<string, ReadonlyMap<string, number>>> {
     const ranks = new Map<string, ReadonlyMap<string, number>>();
     for (const family of families) ranks.set(family.name, await this.rankFamily(family));
@@ -100,7 +103,7 @@ class Survey {
     };
   }
 
-  /** Keys that are no values of their type, and tables that may not be read, count as not searched. */
+  /** Keys that are not valid for their types, and tables that may not be read, count as not searched. */
   private async searchCarefully(search: Search): Promise<Found> {
     const parts = await isolate<Key, Found>([...search.keys.values()], {
       attempt: async (keys) => {
@@ -158,18 +161,18 @@ class Survey {
   private async inSavepoint<T>(queries: readonly (() => Promise<T>)[]): Promise<T[]> {
     const sent = [this.tx.query({ text: 'savepoint survey' }), ...queries.map((query) => query())];
     const [begun, ...results] = await Promise.allSettled(sent);
-    // Without this savepoint, rolling back would find an older one and give up the locks taken since.
+    // Without this savepoint, the rollback would find an older one and release the locks that were taken since.
     if (begun?.status === 'rejected') throw begun.reason;
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) await this.tx.query({ text: 'rollback to savepoint survey' });
-    // Not awaited: it travels with the next statement, which fails when it does.
+    // Not awaited: it travels with the next statement, which fails if this fails.
     this.tx.query({ text: 'release savepoint survey' }).catch(() => undefined);
     if (failed !== undefined) throw failed.reason;
     return results.map((result) => (result as PromiseFulfilledResult<T>).value);
   }
 }
 
-/** What one search gave. */
+/** The result of one search. */
 interface Found {
   searched: readonly string[];
   rows: readonly (readonly (string | null)[])[];
@@ -191,7 +194,7 @@ function toTables(searches: readonly Search[], found: readonly Found[]): Map<str
   return tables;
 }
 
-/** Throws what says nothing about the values that were asked for. */
+/** Throws errors that say nothing about the requested values. */
 function refuseOthers(error: unknown): void {
   const kind = classifyFailure(error);
   if (kind === 'transient' || kind === 'bug') throw error;

@@ -8,9 +8,9 @@ export interface RowSearch {
   /** See `searchName`. */
   name: string;
   keyColumns: readonly Column[];
-  /** True when the row is searched by the value as the column keeps it. */
+  /** True when the row is searched by the value as the column stores it. */
   stored: boolean;
-  /** What is read of each row. */
+  /** The columns that are read of each row. */
   columns: readonly string[];
   /** The columns by which rows are locked in order. */
   order: readonly string[];
@@ -20,8 +20,8 @@ export interface RowSearch {
 export type SurveyedRow = Record<string, string | null>;
 
 /**
- * Reads the rows with these keys, and locks them in the order of one key: nobody changes them between plan and execution, and
- * chunks of several processes that meet on rows wait instead of deadlocking.
+ * Reads the rows with these keys, and locks them in the order of one key. Nobody changes them between planning and
+ * execution, and chunks of several processes that need the same rows wait instead of deadlocking.
  *
  * @param keys texts in the order of `keyColumns`
  */
@@ -52,8 +52,8 @@ export interface FloorRow {
 }
 
 /**
- * The values that ascending sequences will exceed. One that runs backwards, starts again, or hands out values that sessions
- * keep for later has no row.
+ * The values that ascending sequences will exceed. There is no row for a sequence that descends, starts again, or gives
+ * sessions values to keep for later.
  *
  * @param sequences ids with the name for use in SQL
  */
@@ -74,7 +74,10 @@ where s.seqincrement > 0 and not s.seqcycle and s.seqcache = 1`,
 /** A value of a family, as text. */
 export interface FamilyValue {
   text: string;
-  /** The type that it is cast to first, as the column does that keeps it; undefined for a value that a row is searched by. */
+  /**
+   * The type to which it is cast first, as the column that stores it does. Undefined for a value by which a row is
+   * searched.
+   */
   storedType: string | undefined;
 }
 
@@ -84,7 +87,7 @@ export interface RankRow {
   rank: number;
 }
 
-/** Gives equal values of a family equal ranks. Fails when one of them is none of its type. */
+/** Gives equal values of a family equal ranks. Fails when a value is not valid for its type. */
 export function rankValues({ type, collation }: Column['familyType'], values: readonly FamilyValue[]): SqlStatement {
   const byType = new Map<string, number[]>();
   for (const [ord, { storedType = type }] of values.entries()) {

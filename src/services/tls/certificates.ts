@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-/** Paths of PEM files: the CAs that are trusted, the certificate that is shown to the other side, and its key. */
+/** Paths of PEM files: the trusted CAs, the certificate that is sent to the other side, and its key. */
 export interface CertificateFiles {
   ca?: string | undefined;
   cert?: string | undefined;
@@ -15,7 +15,7 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g
 const PRIVATE_KEY = /-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----/;
 const PEM = '-----BEGIN ';
 
-/** What is wrong with the files, each fault with the name of its variable. */
+/** Faults of the files, each with the name of its variable. */
 export class CertificateError extends Error {
   constructor(readonly faults: readonly string[]) {
     super(faults.join('; '));
@@ -24,8 +24,9 @@ export class CertificateError extends Error {
 }
 
 /**
- * The certificates of a connection, out of files. `options` is what Node's TLS takes. A connection that is made after `renew` uses
- * the files' new content, also where the library that makes it has copied the options: the texts are replaced inside of their arrays.
+ * The certificates of a connection, from files. `options` is what Node's TLS takes. A connection that is made after
+ * `renew` uses the new content of the files, even if the library that makes it has copied the options, because the
+ * texts are replaced inside their arrays.
  */
 export class Certificates {
   readonly options: Partial<Record<keyof CertificateFiles, string[]>> = {};
@@ -40,7 +41,7 @@ export class Certificates {
   }
 
   /**
-   * Reads the files again. Files that cannot be used change nothing.
+   * Reads the files again. If they cannot be used, nothing changes.
    *
    * @returns whether anything is new
    * @throws CertificateError
@@ -80,7 +81,7 @@ function read(files: CertificateFiles, variables: CertificateVariables): Certifi
 }
 
 function readPem(path: string): string {
-  // What stands in the place of the path may be a key, so it is not repeated.
+  // The value may be a key instead of a path, so it is not repeated.
   if (path.includes(PEM)) throw new Error('expected the path of a PEM file; got the PEM text itself');
   try {
     return readFileSync(path, 'utf8');
@@ -101,7 +102,7 @@ function checkCertificates(path: string, text: string): void {
     try {
       new X509Certificate(certificate);
     } catch (error) {
-      throw new Error(`certificate ${index + 1} in ${path} is not readable`, { cause: error });
+      throw new Error(`certificate ${index + 1} in ${path} cannot be parsed`, { cause: error });
     }
   }
 }
@@ -109,7 +110,7 @@ function checkCertificates(path: string, text: string): void {
 function checkKey(path: string, text: string): void {
   if (/-----BEGIN ENCRYPTED|Proc-Type: 4,ENCRYPTED/.test(text)) {
     throw new Error(
-      `the key in ${path} is encrypted; expected one without a passphrase, which only this user may read`,
+      `the key in ${path} is encrypted; expected a key without a passphrase, in a file that only this user may read`,
     );
   }
   if (!PRIVATE_KEY.test(text)) {
@@ -118,7 +119,7 @@ function checkKey(path: string, text: string): void {
   try {
     createPrivateKey(text);
   } catch (error) {
-    throw new Error(`the private key in ${path} is not readable`, { cause: error });
+    throw new Error(`the private key in ${path} cannot be parsed`, { cause: error });
   }
 }
 
@@ -126,7 +127,7 @@ function pairFaults({ cert, key }: CertificateFiles, variables: CertificateVaria
   if (cert === undefined && key === undefined) return [];
   if (cert === undefined) return [`${variables.cert}: required with ${variables.key}`];
   if (key === undefined) return [`${variables.key}: required with ${variables.cert}`];
-  // The first certificate is the one that is shown; those after it lead to its CA.
+  // The first certificate is the one that is sent. The following ones lead to its CA.
   if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return [];
   return [`${variables.key}: this is not the key of the certificate in ${variables.cert}`];
 }

@@ -6,10 +6,10 @@ export type ServerTls = Pick<
   'ca' | 'cert' | 'key' | 'requestCert' | 'rejectUnauthorized' | 'handshakeTimeout'
 >;
 
-/** For a handshake; a caller that connects and says nothing is given up. */
+/** The limit for a handshake. A caller that connects and sends nothing is dropped. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** Of HTTPS. With a CA for the callers, only those are let in whose certificate it has signed. */
+/** For HTTPS. With a CA for callers, only callers with a certificate that it has signed are accepted. */
 export function serverTls({ options }: Certificates): ServerTls {
   const mutual = options.ca !== undefined;
   return { ...options, requestCert: mutual, rejectUnauthorized: mutual, handshakeTimeout: HANDSHAKE_TIMEOUT_MS };

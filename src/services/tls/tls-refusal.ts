@@ -1,6 +1,6 @@
-/** The settings that a refused connection may be cured by. */
+/** The settings that may cure a refused connection. */
 export interface TlsVariables {
-  /** Where the address stands. */
+  /** The variable that contains the address. */
   host: string;
   ca: string;
   cert: string;
@@ -20,7 +20,7 @@ const UNTRUSTED = new Set([
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
-/** The alerts by which the other side refuses our certificate, or that there is none. OpenSSL names them. */
+/** The alerts by which the other side refuses our certificate, or a missing one. OpenSSL names them. */
 const CERTIFICATE_ALERT =
   /alert (?:bad certificate|certificate (?:required|expired|revoked|unknown)|unknown ca|unsupported certificate|access denied)/i;
 const CERTIFICATE_ALERT_CODE =
@@ -30,8 +30,8 @@ const NO_TLS_CODES = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LE
 const OTHER_TLS_CODES = /^ERR_(?:SSL|TLS)_/;
 
 /**
- * Why TLS with a server failed, and which setting cures it, as half a sentence after the name of the server; undefined when it is
- * not for TLS that the connection failed. No waiting cures what is told.
+ * Why TLS with a server failed, and which setting cures it, as half a sentence after the name of the server. Undefined
+ * when TLS is not the reason. Waiting cures none of these faults.
  *
  * Source of the codes: https://nodejs.org/api/tls.html#x509-certificate-error-codes
  */
@@ -61,9 +61,9 @@ const BROKER = { host: 'BATCH_SERVICE_RMQ_URL', ca: 'BATCH_RMQ_CA', cert: 'BATCH
 const REDIS = { host: 'REDIS_URL', ca: 'REDIS_CA', cert: 'REDIS_CERT', key: 'REDIS_KEY' };
 const DATABASE = { host: 'DB_HOST', ca: 'DB_SSL_CA', cert: 'DB_SSL_CERT', key: 'DB_SSL_KEY' };
 
-/** Half a sentence after "RabbitMQ"; undefined when it is not for TLS that the connection failed. */
+/** Half a sentence after "RabbitMQ". Undefined when TLS is not the reason. */
 export const brokerRefusal = (error: unknown): string | undefined => tlsRefusal(error, BROKER);
-/** Half a sentence after the name of the server; undefined when it is not for TLS that the connection failed. */
+/** Half a sentence after the name of the server. Undefined when TLS is not the reason. */
 export const databaseRefusal = (error: unknown): string | undefined => tlsRefusal(error, DATABASE);
 /** Why Redis cannot be reached. */
 export function redisReason(error: Error, url: string): string {
@@ -76,8 +76,8 @@ export const brokerHint = (error: Error): string => resetHint(error, BROKER);
 export const databaseHint = (error: Error): string => resetHint(error, DATABASE);
 
 /**
- * The server's alert may be lost with the connection: in TLS 1.3 it looks at our certificate when we are sending already, and ends the
- * connection before we have read why.
+ * The server's alert may be lost with the connection. In TLS 1.3 the server checks our certificate when we are already
+ * sending, and ends the connection before we have read the reason.
  */
 function resetHint(error: Error, { cert, key }: TlsVariables): string {
   const reset = 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');

@@ -1,6 +1,6 @@
 import { readNumber, significant } from './number-text.js';
 
-/** More than any integer type holds; with more, a text is not worth being written out. */
+/** More digits than any integer type holds. A text with more is not worth writing out. */
 const MOST_INTEGER_DIGITS = 64;
 
 /** The value of a JSON number: `digits` without zeros at either end, times ten to the power of `exponent`. */
@@ -17,7 +17,10 @@ export function canonicalNumber(text: string): string {
   return digits === '' ? '0' : `${negative ? '-' : ''}${digits}e${exponent}`;
 }
 
-/** The digits of a JSON number that is whole, such as 1.0 or 1e2; undefined where it is not, or has more than 64. Pure. */
+/**
+ * The digits of a whole JSON number, such as 1.0 or 1e2. Undefined if it is not whole, or has more than 64 digits.
+ * Pure.
+ */
 export function integerText(text: string): string | undefined {
   const { negative, digits, exponent } = valueOf(text);
   if (digits === '') return '0';

@@ -1,8 +1,9 @@
 import type { Json } from '../../interfaces/json.js';
 
 /**
- * JSON that `JSON.parse` would alter: a number with more digits than a double has or with zeros at its end, an object whose names come
- * in an order that JavaScript does not keep, or come twice. It stays text, without white space between its tokens.
+ * JSON that `JSON.parse` would change: a number with more digits than a double has or with zeros at its end, or an
+ * object whose names come in an order that JavaScript does not keep, or come twice. It stays text, without white space
+ * between its tokens.
  */
 export class ExactJson {
   constructor(readonly text: string) {}
@@ -12,7 +13,7 @@ export class ExactJson {
     return this.text.startsWith('{') ? 'object' : 'number';
   }
 
-  /** `JSON.stringify` cannot write it. Called by mistake, it must not write something else. */
+  /** `JSON.stringify` cannot write it. If it is called by mistake, it must not write something else. */
   toJSON(): never {
     throw new NotWritableError();
   }
@@ -30,7 +31,7 @@ class NotWritableError extends Error {
   }
 }
 
-/** `JSON.stringify`, also for values that hold exact JSON. */
+/** Like `JSON.stringify`, also for values that contain exact JSON. */
 export function stringifyJson(value: unknown): string {
   try {
     return JSON.stringify(value);

@@ -1,5 +1,5 @@
 /**
- * A number as PostgreSQL reads it from a text: `-1_000.50e3`, `0x7f`. The digits are as they were written, with underscores and
+ * A number as PostgreSQL reads it from a text: `-1_000.50e3`, `0x7f`. The digits are unchanged, with underscores and
  * leading zeros.
  */
 export interface NumberText {
@@ -7,16 +7,16 @@ export interface NumberText {
   base: 2 | 8 | 10 | 16;
   whole: string;
   fraction: string;
-  /** Of ten; not finite where it has more digits than a number holds. */
+  /** The power of ten. Not finite if it has more digits than a number holds. */
   exponent: number;
   /** True without a point and without an exponent. */
   plain: boolean;
 }
 
 /**
- * Reads a number, with the white space that C's `isspace` knows around it. Other bases and underscores came with PostgreSQL 16:
- * an older server refuses them. Undefined where the text is no number. It reads each character once: an expression would
- * try again, or run out of stack, where a caller sends a text that is made for it. Pure.
+ * Reads a number, with surrounding white space as C's `isspace` defines it. PostgreSQL accepts other bases and
+ * underscores since version 16, and an older server refuses them. Undefined if the text is not a number. It reads each
+ * character once, because an expression would backtrack or run out of stack on a hostile text. Pure.
  */
 export function readNumber(text: string): NumberText | undefined {
   const end = endWithoutSpace(text);
@@ -27,7 +27,7 @@ export function readNumber(text: string): NumberText | undefined {
   return base === undefined ? readDecimal(text, first, end, negative) : readWhole(text, first + 2, end, negative, base);
 }
 
-/** Without underscores and leading zeros; empty for zero. */
+/** Without underscores and leading zeros. Empty for zero. */
 export function significant(digits: string): string {
   let start = 0;
   while (digits[start] === '0' || digits[start] === '_') start += 1;
@@ -47,7 +47,7 @@ function readWhole(
   negative: boolean,
   base: NumberText['base'],
 ): NumberText | undefined {
-  // 0x_7f is a number as well.
+  // 0x_7f is a number too.
   const first = text[start] === '_' ? start + 1 : start;
   if (endOfDigits(text, first, end, base) !== end || first === end) return undefined;
   return { negative, base, whole: text.slice(first, end), fraction: '', exponent: 0, plain: true };
@@ -71,7 +71,7 @@ function readDecimal(text: string, start: number, end: number, negative: boolean
   };
 }
 
-/** From `start` to the end; undefined where something else stands there. */
+/** From `start` to the end. Undefined if there is no exponent. */
 function readExponent(text: string, start: number, end: number): number | undefined {
   if (start === end) return 0;
   if (text[start] !== 'e' && text[start] !== 'E') return undefined;
@@ -80,7 +80,7 @@ function readExponent(text: string, start: number, end: number): number | undefi
   return Number(text.slice(start + 1, end).replaceAll('_', ''));
 }
 
-/** Where digits end that begin at `start`; single underscores may stand between them. */
+/** The end of the digits that begin at `start`. Single underscores may be between them. */
 function endOfDigits(text: string, start: number, end: number, base: NumberText['base']): number {
   let at = start;
   while (at < end && isDigit(text.charCodeAt(at), base)) {
@@ -103,7 +103,7 @@ function isDigit(code: number, base: NumberText['base']): boolean {
   return letter >= 0 && letter < base - 10;
 }
 
-/** JavaScript's own `trim` knows more. */
+/** JavaScript's own `trim` removes more characters. */
 const SPACE = ' \t\n\v\f\r';
 
 function skipSpace(text: string, end: number): number {

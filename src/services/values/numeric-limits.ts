@@ -1,25 +1,25 @@
 import { readNumber, significant, type NumberText } from './number-text.js';
 
 /**
- * What PostgreSQL's `numeric` holds, and with it `jsonb`.
- * Source: https://www.postgresql.org/docs/current/datatype-numeric.html
+ * The limits of PostgreSQL's `numeric`, and so of `jsonb`. Source:
+ * https://www.postgresql.org/docs/current/datatype-numeric.html
  */
 export const MAX_WHOLE_DIGITS = 131_072;
 export const MAX_FRACTION_DIGITS = 16_383;
 
-/** False for a number that no column of type `numeric` takes. Pure. */
+/** False for a number that no column of type `numeric` accepts. Pure. */
 export function fitsNumeric(number: NumberText): boolean {
   if (number.base !== 10) return wholeDigitsAtLeast(number) <= MAX_WHOLE_DIGITS;
   return wholeDigits(number) <= MAX_WHOLE_DIGITS && fractionDigits(number) <= MAX_FRACTION_DIGITS;
 }
 
-/** The same for the text of a number; a text that is none fits. */
+/** The same for the text of a number. A text that is not a number counts as fitting. */
 export function textFitsNumeric(text: string): boolean {
   const number = readNumber(text);
   return number === undefined || fitsNumeric(number);
 }
 
-/** Digits before the point, with the exponent carried out; negative where zeros follow the point. */
+/** The number of digits before the point, with the exponent applied. Negative if zeros follow the point. */
 function wholeDigits({ whole, fraction, exponent }: NumberText): number {
   const digits = significant(whole);
   if (digits !== '') return digits.length + exponent;
@@ -32,7 +32,7 @@ function fractionDigits({ fraction, exponent }: NumberText): number {
   return fraction.replaceAll('_', '').length - exponent;
 }
 
-/** Of a number in another base: to count them exactly takes time with the square of their number. */
+/** For a number in another base: counting its decimal digits exactly takes time with the square of their number. */
 function wholeDigitsAtLeast({ whole, base }: NumberText): number {
   return (significant(whole).length - 1) * Math.log10(base);
 }

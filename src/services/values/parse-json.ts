@@ -3,9 +3,10 @@ import { canonicalNumber } from './decimal-text.js';
 import { endOfNumber, endOfString, isNumberKept, roundTrips } from './round-trips.js';
 
 /**
- * Reads what callers send. `JSON.parse` reads it where it alters nothing; else the values of columns are kept as they are written, see
- * `ExactJson`. Those are the members of every `key` and `values`, and every `id`. Around them, an object that has a name twice is
- * `ExactJson` as a whole, and so is a number that no double is equal to. The text must not nest deeply. Pure.
+ * Reads what callers send. Uses `JSON.parse` where that changes nothing. Otherwise the values of columns are kept as
+ * they are written, see `ExactJson`. These are the members of every `key` and `values`, and every `id`. Around them, an
+ * object that has a name twice becomes `ExactJson` as a whole, and so does a number that no double equals. The text
+ * must not nest deeply. Pure.
  *
  * @throws SyntaxError
  */
@@ -19,14 +20,14 @@ export function parseRow(text: string): GivenRow {
   return roundTrips(text) ? (JSON.parse(text) as GivenRow) : (new Reader(text).row() as GivenRow);
 }
 
-/** The elements of an array that is kept as text; those of the arrays in it as well, unless these are values by themselves. */
+/** The elements of an array that is kept as text. If `nested`, elements that are arrays are split too. */
 export function elementsOf({ text }: ExactJson, nested: boolean): GivenElements {
   return new Reader(text).elements(nested);
 }
 
 export type GivenElements = readonly (GivenValue | GivenElements)[];
 
-/** Every string in the text, decoded, where it is written with a backslash. */
+/** Every string in the text that is written with a backslash, decoded. */
 export function* escapedStrings(text: string): Generator<string> {
   for (let start = text.indexOf('"'); start >= 0;) {
     const end = endOfString(text, start);
@@ -36,7 +37,7 @@ export function* escapedStrings(text: string): Generator<string> {
   }
 }
 
-/** How deep arrays and objects lie in one another. */
+/** The depth of nested arrays and objects. */
 export function depthOf(text: string): number {
   let depth = 0;
   let deepest = 0;
@@ -51,13 +52,13 @@ export function depthOf(text: string): number {
 
 const SPACE = ' \t\n\r';
 
-/** Text that is known to be JSON, read from left to right. */
+/** Reads text that is known to be JSON, from left to right. */
 class Reader {
   private at = 0;
 
   constructor(private readonly text: string) {}
 
-  /** What stands around rows. */
+  /** Reads what is around the rows. */
   envelope(): unknown {
     switch (this.next()) {
       case '{':
@@ -145,7 +146,7 @@ class Reader {
     return name;
   }
 
-  /** Goes behind the value that begins here. */
+  /** Moves to the end of the value that begins here. */
   private skip(): void {
     let depth = 0;
     do {
@@ -170,7 +171,7 @@ class Reader {
 
 const isNumberStart = (char: string): boolean => char === '-' || (char >= '0' && char <= '9');
 
-/** Most strings are what stands between their quotes: `JSON.parse` would cost several times as much. */
+/** Most strings are the text between their quotes. `JSON.parse` would cost several times as much. */
 const stringOf = (token: string): string => (token.includes('\\') ? (JSON.parse(token) as string) : token.slice(1, -1));
 
 /** Strings are written as `JSON.stringify` writes them. */

@@ -13,9 +13,9 @@ const LOWER_E = 0x65;
 const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
-/** A decimal number of so many digits is the same after it was a double. */
+/** A decimal number with this many digits is still the same after it was a double. */
 const EXACT_DIGITS = 15;
-/** Up to so many names are compared with each other: a set costs more. */
+/** Up to this number, names are compared with each other: a set costs more. */
 const FEW_NAMES = 32;
 
 /** FNV-1a */
@@ -23,16 +23,16 @@ const HASH_START = 0x811c9dc5;
 const HASH_PRIME = 0x01000193;
 
 /**
- * True when `JSON.parse` keeps every digit, every name, and the order of names, so that `JSON.stringify` writes the same tokens again.
- * False may be wrong, for names with equal hashes: then the slow way is taken in vain. It reads each character once. The text is JSON,
- * or the answer means nothing. Pure.
+ * True when `JSON.parse` keeps every digit, every name, and the order of names, so that `JSON.stringify` writes the
+ * same tokens again. False may be wrong if names have equal hashes: then the slow way is used without need. It reads
+ * each character once. If the text is not JSON, the result has no meaning. Pure.
  *
- * @param text decoded as UTF-8 or Latin-1: all that counts here is ASCII
+ * @param text decoded as UTF-8 or Latin-1, because only ASCII matters here
  */
 export function roundTrips(text: string): boolean {
   /** Hashes of the names of all open objects. */
   const names: number[] = [];
-  /** For each open array -1, for each open object where its names begin. */
+  /** For each open array -1, for each open object the place where its names begin. */
   const open: number[] = [];
   let isName = false;
   for (let at = 0; at < text.length; at += 1) {
@@ -66,7 +66,7 @@ export function roundTrips(text: string): boolean {
   return true;
 }
 
-/** Behind the string that begins at `start`. */
+/** The end of the string that begins at `start`. */
 export function endOfString(text: string, start: number): number {
   const end = text.indexOf('"', start + 1);
   if (end > 0 && text.charCodeAt(end - 1) !== BACKSLASH) return end + 1;
@@ -79,7 +79,7 @@ export function endOfString(text: string, start: number): number {
   return at;
 }
 
-/** Behind the number that begins at `start`. */
+/** The end of the number that begins at `start`. */
 export function endOfNumber(text: string, start: number): number {
   let at = start + 1;
   for (; at < text.length; at += 1) {
@@ -90,8 +90,8 @@ export function endOfNumber(text: string, start: number): number {
 }
 
 /**
- * Notes the hash of a name, and finds its last character. -1 where an object may hold the name in another place, or another spelling of
- * the same.
+ * Records the hash of a name, and finds its last character. Returns -1 if an object may have the name in another place,
+ * or in another spelling.
  */
 function readName(text: string, start: number, names: number[]): number {
   let hash = HASH_START;
@@ -105,7 +105,7 @@ function readName(text: string, start: number, names: number[]): number {
     hash = Math.imul(hash ^ code, HASH_PRIME);
   }
   if (isInteger && at > start + 1) return -1;
-  // 30 bits: of larger numbers each would be an object by itself.
+  // 30 bits, because JavaScript stores each larger number as a separate object.
   names.push(hash & 0x3fffffff);
   return at;
 }
@@ -118,7 +118,7 @@ function hasTwice(names: readonly number[], start: number): boolean {
   return false;
 }
 
-/** True when a number is written again as it stands there. */
+/** True when a number is written again as it is. */
 export function isNumberKept(text: string, start: number, end: number): boolean {
   const first = text.charCodeAt(start) === MINUS ? start + 1 : start;
   if (end - first <= EXACT_DIGITS) {
@@ -131,7 +131,7 @@ export function isNumberKept(text: string, start: number, end: number): boolean 
   return String(Number(token)) === token;
 }
 
-/** `end` without a point and without an exponent, -1 with an exponent. */
+/** `end` if there is neither a point nor an exponent, -1 if there is an exponent. */
 function pointOf(text: string, start: number, end: number): number {
   let point = end;
   for (let at = start; at < end; at += 1) {

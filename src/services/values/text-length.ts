@@ -1,4 +1,4 @@
-/** Whether a text has at most so many characters, as PostgreSQL counts them: a pair of surrogates is one. Pure. */
+/** Whether a text has at most so many characters, counted as in PostgreSQL: a pair of surrogates is one. Pure. */
 export function hasAtMost(text: string, characters: number): boolean {
   if (text.length <= characters) return true;
   let count = 0;

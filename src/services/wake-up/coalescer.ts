@@ -1,6 +1,6 @@
 /**
- * Runs an action at most once in `everyMs`: at once when the last run is long ago, else when the time is over, so that
- * the last request is always followed by a run.
+ * Runs an action at most once in `everyMs`: at once if the last run is long ago, or else when the time is over. So the
+ * last request is always followed by a run.
  */
 export class Coalescer {
   private timer: NodeJS.Timeout | undefined;

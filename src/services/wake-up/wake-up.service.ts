@@ -9,15 +9,15 @@ import { Coalescer } from './coalescer.js';
 
 type Signal = 'accepted' | 'settled';
 
-/** At most one message per channel in this time: a waker among thousands of operations a second needs no more. */
+/** At most one message for each channel in this time. With thousands of operations a second, more are not needed. */
 const PUBLISH_EVERY_MS = 5;
 const MAX_RECONNECT_DELAY_MS = 2000;
 const ANSWER_TIMEOUT_MS = 5000;
 
 /**
- * Tells waiting parts that there is work or an outcome: within the process by listeners, across processes through Redis
- * pub/sub where there is Redis. It promises speed only: a signal may be lost, and Redis may be down, without harm to
- * anything but the delay, which the poller's interval bounds. Whoever is woken looks into the database for what is true.
+ * Tells waiting parts that there is work or an outcome: within the process by listeners, and across processes through
+ * Redis pub/sub if there is Redis. It promises only speed: a signal may be lost and Redis may fail, which only causes a
+ * delay up to the poller's interval. A woken part reads the true state from the database.
  */
 @Injectable()
 export class WakeUpService implements OnModuleInit, OnApplicationShutdown {
@@ -29,7 +29,7 @@ export class WakeUpService implements OnModuleInit, OnApplicationShutdown {
   private publisher: Redis | undefined;
   private subscriber: Redis | undefined;
   private subscribed = false;
-  /** Tells the signals of this instance from those of others. */
+  /** Distinguishes the signals of this instance from those of others. */
   private readonly identity = uuid();
   private outage = false;
 
@@ -50,17 +50,17 @@ export class WakeUpService implements OnModuleInit, OnApplicationShutdown {
     if (this.publisher) this.publishSettled.request();
   }
 
-  /** Answers a function that ends the subscription. A listener may be called without need. */
+  /** Returns a function that ends the subscription. A listener may be called without need. */
   onOperationsAccepted(listener: () => void): () => void {
     return this.listen('accepted', listener);
   }
 
-  /** Answers a function that ends the subscription. A listener may be called without need. */
+  /** Returns a function that ends the subscription. A listener may be called without need. */
   onChunkSettled(listener: () => void): () => void {
     return this.listen('settled', listener);
   }
 
-  /** True while signals of other processes arrive; undefined where there is no Redis. */
+  /** True while signals of other processes arrive. Undefined if there is no Redis. */
   get connected(): boolean | undefined {
     return this.subscriber && this.subscribed;
   }
@@ -71,7 +71,7 @@ export class WakeUpService implements OnModuleInit, OnApplicationShutdown {
     this.publisher = this.connect(redis);
     this.subscriber = this.connect(redis);
     this.subscriber.on('message', (channel: string, sender: string) => this.receive(channel, sender));
-    // Also after a reconnection: what happened meanwhile was not heard.
+    // Also after a reconnection: what happened meanwhile was missed.
     this.subscriber.on('ready', () => void this.subscribe());
     this.subscriber.on('close', () => (this.subscribed = false));
   }
@@ -86,7 +86,7 @@ export class WakeUpService implements OnModuleInit, OnApplicationShutdown {
   }
 
   private listen(signal: Signal, listener: () => void): () => void {
-    // An object of its own, so that the same function may listen twice and each end its own.
+    // A separate object, so that the same function may subscribe twice and end each subscription alone.
     const entry = (): void => listener();
     this.listeners[signal].add(entry);
     return () => void this.listeners[signal].delete(entry);
@@ -101,13 +101,13 @@ export class WakeUpService implements OnModuleInit, OnApplicationShutdown {
       ...redisTls(redis),
       // Shown by CLIENT LIST.
       connectionName: `batch-service:${this.settings.database.name}`,
-      // A signal that cannot be sent now is worth nothing later.
+      // A signal that cannot be sent now is useless later.
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
       autoResubscribe: false,
       connectTimeout: ANSWER_TIMEOUT_MS,
-      // A connection that swallows commands without an answer would pile them up.
+      // Without this, commands would pile up on a connection that never answers.
       socketTimeout: ANSWER_TIMEOUT_MS,
       keepAlive: 10_000,
       retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_DELAY_MS),
@@ -127,7 +127,7 @@ export class WakeUpService implements OnModuleInit, OnApplicationShutdown {
       this.tell('accepted');
       this.tell('settled');
     } catch (error) {
-      // The connection went away again; the next `ready` tries anew.
+      // The connection was lost again. The next `ready` tries again.
       this.reportOutage(error as Error);
     }
   }
@@ -148,8 +148,8 @@ export class WakeUpService implements OnModuleInit, OnApplicationShutdown {
     this.outage = true;
     const { url = '' } = this.settings.redis ?? {};
     this.logger.warn(
-      `Redis at ${redactUrl(url)} is out of reach (${redisReason(error, url)}): ` +
-        'other processes are woken by their interval until it is back',
+      `Redis at ${redactUrl(url)} is out of reach (${redisReason(error, url)}). ` +
+        'Until it is back, other processes wake up at their interval',
     );
   }
 

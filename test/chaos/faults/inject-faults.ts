@@ -12,7 +12,9 @@ export interface FaultTarget {
   surroundings: Surroundings;
   timeline: Timeline;
   random: Random;
-  /** Told of each fault: `kill worker`, `kill starting api`, `crash PostgreSQL`. */
+  /** Waits until events take effect that were published after the call, some of each publisher. False: it has given up. */
+  eventsArrive: () => Promise<boolean>;
+  /** Told of each fault: `kill worker`, `kill starting api`, `crash PostgreSQL alone`. */
   onFault: (fault: string) => void;
 }
 
@@ -20,6 +22,10 @@ interface Server {
   stop(): Promise<void>;
   restart(): Promise<void>;
 }
+
+/** As they are counted. */
+export const CRASH = 'crash PostgreSQL';
+export const CRASH_ALONE = 'crash PostgreSQL alone';
 
 const UP_TIMEOUT_MS = 90_000;
 
@@ -29,7 +35,7 @@ export async function injectFaults(
   target: FaultTarget,
   signal: AbortSignal,
 ): Promise<void> {
-  const { fleet, surroundings, random, onFault } = target;
+  const { fleet, surroundings, random, eventsArrive, onFault } = target;
   const postgres = serverFaults(
     { stop: () => surroundings.postgres.crash(), restart: () => surroundings.postgres.restart() },
     { component: POSTGRES, incident: 'PostgreSQL crashed', timeline: target.timeline },
@@ -40,6 +46,20 @@ export async function injectFaults(
   );
   /** What takes its time, while the next faults happen. */
   const underWay: Promise<void>[] = [];
+  const allOver = async (): Promise<void> => {
+    await Promise.all([...underWay, postgres.over(), rabbitmq.over()]);
+  };
+  /** An outage of PostgreSQL shows nothing of events while RabbitMQ or the apis are away, and they come back slowly. */
+  const crashAlone = async (downMs: number): Promise<string> => {
+    await allOver();
+    await fleet.allUp();
+    const arrived = await eventsArrive();
+    await postgres.down(downMs);
+    await postgres.over();
+    // If none arrive, the judge finds what is missing.
+    await eventsArrive();
+    return arrived ? CRASH_ALONE : CRASH;
+  };
 
   const inject = async (fault: Fault): Promise<string> => {
     switch (fault.kind) {
@@ -52,8 +72,9 @@ export async function injectFaults(
         return `kill ${state}${victim.role}`;
       }
       case 'crash PostgreSQL':
+        if (fault.alone) return crashAlone(fault.downMs);
         await postgres.down(fault.downMs);
-        return fault.kind;
+        return CRASH;
       case 'kill RabbitMQ':
         await rabbitmq.down(fault.downMs);
         return fault.kind;
@@ -75,7 +96,7 @@ export async function injectFaults(
     if (signal.aborted) break;
     onFault(await inject(fault));
   }
-  await Promise.all([...underWay, postgres.over(), rabbitmq.over()]);
+  await allOver();
 }
 
 /** @throws while there are none */

@@ -19,6 +19,8 @@ export interface LoadOptions {
 export interface Load {
   /** Keys whose rows have to be there before the first operation. */
   keys: Readonly<Record<StreamKind, readonly string[]>>;
+  /** The sources of events. */
+  publishers: readonly string[];
   /** Writes until `stop`. Resolves when everything that was handed over is acknowledged, or after `giveUp`. */
   run(stop: AbortSignal, giveUp: AbortSignal): Promise<void>;
   close(): Promise<void>;
@@ -53,10 +55,12 @@ export function openLoad({ rpcUrl, queue, restUrls, ledger, random, forgetsIds }
         return { id: `${kind}/${key}`, ordered: kind !== 'counters', stream: openStream(kind, key, random) };
       }),
     );
+  const publishers: string[] = [];
   const writers = CREW.flatMap(({ mode, count, pauseMs, ways }) =>
     ways.flatMap((way) =>
       Array.from({ length: count }, (_, index) => {
         const source = `${way}-${mode}-${index + 1}`;
+        if (mode === 'emit') publishers.push(source);
         const streams = streamsOf(source);
         return new Writer({ source, mode, transport: transports[way], streams, ledger, random, pauseMs, forgetsIds });
       }),
@@ -64,6 +68,7 @@ export function openLoad({ rpcUrl, queue, restUrls, ledger, random, forgetsIds }
   );
   return {
     keys,
+    publishers,
     async run(stop, giveUp) {
       await Promise.all(writers.map((writer) => writer.run(stop, giveUp)));
     },

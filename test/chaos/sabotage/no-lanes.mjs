@@ -4,25 +4,34 @@ import { replaceMethod, serviceModule } from './service-module.mjs';
 
 const { default: pg } = await import(createRequire(process.argv[1]).resolve('pg'));
 const { OperationWriter } = await serviceModule('jobs/operation.writer.js');
+const { claimOperations, takeLanes } = await serviceModule('services/queue/claim.sql.js');
 
 const LANE_LOCK = /then pg_try_advisory_xact_lock\(\$4::int, h\.lane\)/;
-const CLAIM = /order by p\.seq limit \$4::int\n\s*\) p\n\s*order by/;
+const CLAIM =
+  /select (p\.seq, .*), row_number\(\) over \(order by p\.seq\) as nth\n([^]*?order by p\.seq limit \$4::int)\n/;
 
 // Every lane is free for everybody, and the rows of a claim are shared out by `skip locked`: each operation is still executed once, but
 // nothing keeps two workers from executing what belongs together at the same time.
-replaceMethod(pg.Client.prototype, 'query', function (query, statement, ...rest) {
-  const text = statement?.text;
-  if (typeof text !== 'string') return query(statement, ...rest);
-  if (LANE_LOCK.test(text)) {
-    return query({ ...statement, text: text.replace(LANE_LOCK, 'then true or $4::int is null') }, ...rest);
-  }
-  if (CLAIM.test(text)) {
-    const shared = text.replace(CLAIM, (found) =>
-      found.replace('limit $4::int', 'limit $4::int for update skip locked'),
+const withoutLanes = (text) =>
+  text
+    .replace(LANE_LOCK, 'then true or $4::int is null')
+    .replace(
+      CLAIM,
+      'select p.*, row_number() over (order by p.seq) as nth from (select $1\n$2 for update skip locked) p\n',
     );
-    return query({ ...statement, text: shared }, ...rest);
-  }
-  return query(statement, ...rest);
+
+const hints = { after: [], reentries: '0' };
+for (const { name, text } of [
+  takeLanes({ standing: 'sound', maxLanes: 1 }, hints, 1, ''),
+  takeLanes({ standing: 'faulty', maxLanes: 1 }, hints, 1, ''),
+  claimOperations([], hints, 1, 1),
+]) {
+  if (withoutLanes(text) === text) throw new Error(`There is nothing in ${name} to sabotage`);
+}
+
+replaceMethod(pg.Client.prototype, 'query', function (query, statement, ...rest) {
+  if (typeof statement?.text !== 'string') return query(statement, ...rest);
+  return query({ ...statement, text: withoutLanes(statement.text) }, ...rest);
 });
 
 // Chunks that take their time overlap more often.

@@ -19,6 +19,15 @@ describe('the plan of the faults', () => {
     expect(kinds).toHaveLength(32);
     expect([count('kill'), count('crash PostgreSQL'), count('kill RabbitMQ')]).toEqual([20, 3, 3]);
   });
+
+  it.each([1, 2, 3, 4])('of %i crashes of PostgreSQL has every other one alone, and lasting', (restarts) => {
+    const crashes = planFaults({ ...COUNTS, restarts }, 1000, seededRandom(1)).flatMap(({ fault }) =>
+      fault.kind === 'crash PostgreSQL' ? [fault] : [],
+    );
+    const alone = crashes.filter((crash) => crash.alone);
+    expect(alone).toHaveLength(Math.ceil(restarts / 2));
+    for (const { downMs } of alone) expect(downMs).toBeGreaterThanOrEqual(1000);
+  });
 });
 
 describe('the options of the fault bench', () => {
@@ -44,7 +53,11 @@ describe('the options of the fault bench', () => {
 });
 
 describe('a run without a violation', () => {
-  const GOOD = { lanes: 3, resent: 1, faults: { 'kill worker': 1 } };
+  const GOOD = {
+    lanes: 3,
+    resent: 1,
+    faults: { 'kill worker': 1, 'crash PostgreSQL': 1, 'crash PostgreSQL alone': 1 },
+  };
 
   it('shows enough when operations were in three lanes and some had to be sent again', () => {
     expect(weaknessesOf(GOOD)).toEqual([]);
@@ -54,6 +67,7 @@ describe('a run without a violation', () => {
   it.each([
     [{ lanes: 2 }, 'operations were in 2 lanes, not in 3 at least'],
     [{ resent: 0 }, 'no operation was sent again, so no fault met a request'],
+    [{ faults: { 'crash PostgreSQL': 1 } }, 'no crash of PostgreSQL met events under way'],
   ])('shows too little with %o', (given, weakness) => {
     expect(weaknessesOf({ ...GOOD, ...given })).toEqual([weakness]);
   });

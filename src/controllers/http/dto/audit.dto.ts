@@ -27,6 +27,6 @@ export class AuditPageDto implements IPage<IAuditEntry> {
   @ApiProperty({ type: [AuditEntryDto], description: 'Newest first.' })
   items!: AuditEntryDto[];
 
-  @ApiPropertyOptional({ description: 'For the next page; absent on the last one.', example: '4711' })
+  @ApiPropertyOptional({ description: 'For the next page. Absent on the last one.', example: '4711' })
   nextCursor?: string;
 }

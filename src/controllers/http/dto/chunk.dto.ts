@@ -21,7 +21,7 @@ export class ChunkDto implements IChunk {
   failed!: number;
 
   @ApiProperty({
-    description: 'Operations that it took and that are to be tried again later; not among `operations`.',
+    description: 'Operations that it took and that will be tried again later. They are not counted in `operations`.',
     example: 0,
   })
   deferred!: number;
@@ -29,7 +29,10 @@ export class ChunkDto implements IChunk {
   @ApiProperty({ description: 'Set-based groups in the plan.', example: 5 })
   groups!: number;
 
-  @ApiProperty({ description: 'SQL statements sent to the target tables, those of isolation included.', example: 61 })
+  @ApiProperty({
+    description: 'SQL statements that were sent to the target tables, including those of isolation.',
+    example: 61,
+  })
   statements!: number;
 
   @ApiProperty({ description: 'True when the fast path failed and bad operations were isolated.', example: true })
@@ -47,14 +50,14 @@ export class ChunkDto implements IChunk {
   @ApiPropertyOptional({
     format: 'date-time',
     description:
-      'When its settled operations were announced; absent while they wait or when there is nowhere to announce to.',
+      'When its settled operations were announced. Absent while they wait, or when no receiver is configured.',
     example: '2026-01-01T08:00:01.300Z',
   })
   notifiedAt?: string;
 
   @ApiPropertyOptional({
     type: [String],
-    description: 'Sources that no queue was bound for when it was announced.',
+    description: 'Sources for which no queue was bound when it was announced.',
     example: ['checkout'],
   })
   unrouted?: string[];
@@ -62,7 +65,7 @@ export class ChunkDto implements IChunk {
   @ApiPropertyOptional({
     type: [String],
     description:
-      'Sources that are not told of it yet, because the broker refuses the notification: see `GET notifications`.',
+      'Sources that were not notified yet, because the broker refuses the notification: see `GET notifications`.',
     example: ['checkout'],
   })
   parked?: string[];
@@ -108,13 +111,13 @@ export class ChunkGroupReasonDto implements IPlanReason<string> {
 }
 
 export class ChunkGroupDto extends GroupDto implements IChunkGroup {
-  @ApiProperty({ description: 'How many operations it held.', example: 640 })
+  @ApiProperty({ description: 'How many operations it had.', example: 640 })
   operations!: number;
 
-  @ApiProperty({ description: 'How many of them were made one with another on the same row.', example: 0 })
+  @ApiProperty({ description: 'How many of them were combined with another operation on the same row.', example: 0 })
   folded!: number;
 
-  @ApiProperty({ description: 'Statements sent for it, those of isolation included.', example: 1 })
+  @ApiProperty({ description: 'Statements that were sent for it, including those of isolation.', example: 1 })
   statements!: number;
 
   @ApiProperty({
@@ -126,7 +129,7 @@ export class ChunkGroupDto extends GroupDto implements IChunkGroup {
   @ApiPropertyOptional({
     type: ChunkGroupReasonDto,
     description:
-      'Why the operation that opened the group could not join the group of the same statement before it; absent for the first.',
+      'Why the operation that opened the group could not join the previous group of the same statement. Absent for the first one.',
   })
   because?: ChunkGroupReasonDto;
 }
@@ -142,7 +145,7 @@ export class ChunkPlanDto implements IChunkPlan {
   @ApiProperty({ type: [ChunkGroupDto], description: 'The first 50 at most, in the order of execution.' })
   groups!: ChunkGroupDto[];
 
-  @ApiPropertyOptional({ description: 'How many there were more.', example: 12 })
+  @ApiPropertyOptional({ description: 'How many more groups there were.', example: 12 })
   omittedGroups?: number;
 }
 
@@ -152,7 +155,7 @@ export class ChunkDetailDto extends ChunkDto implements IChunkDetail {
 
   @ApiPropertyOptional({
     type: ChunkPlanDto,
-    description: 'How its operations were grouped; absent for chunks of versions that did not keep it.',
+    description: 'How its operations were grouped. Absent for chunks of versions that did not store it.',
   })
   plan?: ChunkPlanDto;
 }

@@ -23,7 +23,7 @@ export class RetryRequestDto implements IRetryRequest {
   limit!: number;
 
   @ApiProperty({
-    description: 'The failures after which it is tried again; one at least.',
+    description: 'The failures after which it is tried again; at least one.',
     minItems: 1,
     enum: RETRY_REASONS,
     isArray: true,
@@ -35,7 +35,8 @@ export class RetryRequestDto implements IRetryRequest {
 export class CreateOperationDto implements ICreateBatchOperationRequest {
   @ApiPropertyOptional({
     format: 'uuid',
-    description: 'The idempotency key: the same id twice is one operation. Made (version 7) when absent.',
+    description:
+      'The idempotency key: two requests with the same id are one operation. Generated (version 7) when absent.',
     example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f',
   })
   id?: string;
@@ -81,7 +82,8 @@ export class CreateOperationDto implements ICreateBatchOperationRequest {
 
   @ApiPropertyOptional({
     default: false,
-    description: 'update, increment, delete: no such row is then a failure (`ROW_NOT_FOUND`), else `rowsAffected` 0.',
+    description:
+      'update, increment, delete: if true, a missing row is a failure (`ROW_NOT_FOUND`); otherwise it gives `rowsAffected` 0.',
     example: true,
   })
   mustExist?: boolean;
@@ -91,14 +93,14 @@ export class CreateOperationDto implements ICreateBatchOperationRequest {
     minimum: 0,
     maximum: 9,
     default: 0,
-    description: 'Higher first. Order is kept among operations of one priority.',
+    description: 'Operations with a higher priority come first. Operations of one priority keep their order.',
     example: 0,
   })
   priority?: number;
 
   @ApiPropertyOptional({
     format: 'date-time',
-    description: 'Not before this time, which is at most 10 years ahead; with its zone.',
+    description: 'The operation is not executed before this time. With a time zone, and at most 10 years ahead.',
     example: '2030-01-01T08:00:00Z',
   })
   runAt?: string;
@@ -106,13 +108,13 @@ export class CreateOperationDto implements ICreateBatchOperationRequest {
   @ApiPropertyOptional({
     type: RetryRequestDto,
     description:
-      'What may pass later is tried again, with exponential back-off; what follows on the same row waits behind it.',
+      'Tries the operation again, with exponential back-off, after failures that may pass. Later operations on the same row wait behind it.',
   })
   retry?: RetryRequestDto;
 
   @ApiPropertyOptional({
     pattern: '^[A-Za-z0-9_-]{1,100}$',
-    description: 'The calling service: routes its notifications.',
+    description: 'The name of the calling service. Its notifications are routed by it.',
     example: 'checkout',
   })
   source?: string;

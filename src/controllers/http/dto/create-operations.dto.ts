@@ -20,7 +20,7 @@ export class PlanOperationsDto {
   operations!: CreateOperationDto[];
 }
 
-/** How one refused entry is answered here, and every refused request over RPC. */
+/** The error of one refused entry, and of every refused request over RPC. */
 export class ServiceErrorDto implements IServiceError {
   @ApiProperty({ enum: ['error'], example: 'error' })
   status!: 'error';
@@ -43,7 +43,7 @@ export class RefusedEntryDto {
 @ApiExtraModels(CreateOperationResultDto, RefusedEntryDto)
 export class CreateOperationsResponseDto implements ICreateBatchOperationsResponse {
   @ApiProperty({
-    description: 'In the order of the request. One bad entry spoils no other.',
+    description: 'In the order of the request. A bad entry does not affect the others.',
     type: 'array',
     items: { oneOf: [{ $ref: getSchemaPath(CreateOperationResultDto) }, { $ref: getSchemaPath(RefusedEntryDto) }] },
   })

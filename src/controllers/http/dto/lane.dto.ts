@@ -21,20 +21,20 @@ export class LaneFaultDto implements ILaneFault {
   @ApiProperty({
     enum: FAULT_KINDS,
     description:
-      'What kind of failure it met last. transient: of the server, the connection or other transactions; systemic: a ' +
+      'The kind of the last failure. transient: of the server, the connection or other transactions; systemic: a ' +
       'statement of the service itself cannot run; operation: it fails when its chunk is committed; unknown: its SQLSTATE ' +
       'does not say; bug: an error of the service itself.',
     example: 'transient',
   })
   kind!: FaultKind;
 
-  @ApiProperty({ description: 'What it met last.', example: 'canceling statement due to lock timeout' })
+  @ApiProperty({ description: 'The last failure.', example: 'canceling statement due to lock timeout' })
   message!: string;
 
   @ApiPropertyOptional({ description: "Five characters, see PostgreSQL's appendix A.", example: '55P03' })
   sqlState?: string;
 
-  @ApiProperty({ description: 'Host and process that met it last.', example: 'worker-1:4242' })
+  @ApiProperty({ description: 'Host and process that met the last failure.', example: 'worker-1:4242' })
   worker!: string;
 
   @ApiProperty({ format: 'date-time', example: '2026-01-01T08:00:00.000Z' })
@@ -49,7 +49,7 @@ export class LaneFaultDto implements ILaneFault {
 
   @ApiPropertyOptional({
     format: 'date-time',
-    description: 'Parked: not tried any more until the lane is resumed or the operation cancelled.',
+    description: 'When it was parked. A parked lane is not tried until it is resumed or the operation is cancelled.',
     example: '2026-01-01T08:30:00.000Z',
   })
   parkedAt?: string;

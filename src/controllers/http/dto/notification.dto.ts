@@ -26,7 +26,7 @@ export class ParkedNotificationDto implements IParkedNotification {
 
   @ApiProperty({
     format: 'date-time',
-    description: 'Not before then it is tried again.',
+    description: 'It is not tried again before this time.',
     example: '2026-01-01T08:04:00.000Z',
   })
   nextTryAt!: string;
@@ -36,7 +36,7 @@ export class ParkedNotificationsDto implements IParkedNotifications {
   @ApiProperty({ description: 'How many there are.', example: 1 })
   total!: number;
 
-  @ApiProperty({ type: [ParkedNotificationDto], description: 'Those of the oldest chunks first, at most 1000.' })
+  @ApiProperty({ type: [ParkedNotificationDto], description: 'At most 1000, those of the oldest chunks first.' })
   items!: ParkedNotificationDto[];
 }
 
@@ -44,6 +44,6 @@ export class SkippedNotificationsDto implements ISkippedNotifications {
   @ApiProperty({ example: '1207' })
   chunkId!: string;
 
-  @ApiProperty({ type: [String], description: 'These sources are not told of the chunk.', example: ['checkout'] })
+  @ApiProperty({ type: [String], description: 'These sources are not notified of the chunk.', example: ['checkout'] })
   sources!: string[];
 }

@@ -87,7 +87,7 @@ export class OperationDto implements IBatchOperation {
 
   @ApiPropertyOptional({
     description:
-      'Who handed it in: `key:<id of an API key>`, or `user:<user of the broker>`. Absent when nothing was known of the caller.',
+      'Who created it: `key:<id of an API key>`, or `user:<user of the broker>`. Absent when nothing was known of the caller.',
     example: 'key:1f0c9a7e5b2d4c68',
   })
   createdBy?: string;
@@ -99,15 +99,15 @@ export class OperationDto implements IBatchOperation {
   })
   status!: OperationStatus;
 
-  @ApiPropertyOptional({ description: 'Rows that the operation changed, once it is completed.', example: 1 })
+  @ApiPropertyOptional({ description: 'Rows that the operation changed. Present when it is completed.', example: 1 })
   rowsAffected?: number;
 
-  @ApiProperty({ description: 'How often it was executed to a verdict.', example: 1 })
+  @ApiProperty({ description: 'How often it was executed with a definite result.', example: 1 })
   attempts!: number;
 
   @ApiPropertyOptional({
     format: 'date-time',
-    description: 'While it is scheduled: not before this time.',
+    description: 'While it is scheduled: it is not executed before this time.',
     example: '2026-01-01T08:00:04.000Z',
   })
   nextAttemptAt?: string;
@@ -115,14 +115,14 @@ export class OperationDto implements IBatchOperation {
   @ApiPropertyOptional({
     enum: ['run_at', 'retry', 'earlier_operation'],
     description:
-      'While it is scheduled: for its `runAt`, for its next attempt, or behind an earlier operation on the same row.',
+      'While it is scheduled: it waits for its `runAt`, for its next attempt, or behind an earlier operation on the same row.',
     example: 'retry',
   })
   waitsFor?: 'run_at' | 'retry' | 'earlier_operation';
 
   @ApiPropertyOptional({
     type: OperationErrorDto,
-    description: 'Why it failed; while it waits for its next attempt, what it met last.',
+    description: 'Why it failed. While it waits for its next attempt: its last failure.',
   })
   error?: OperationErrorDto;
 
@@ -137,13 +137,13 @@ export class OperationDto implements IBatchOperation {
 
   @ApiPropertyOptional({
     type: [OperationActDto],
-    description: 'What was done to it, oldest first. Absent in a list, and where nothing was.',
+    description: 'What was done to it, oldest first. Absent in a list, and if nothing was done.',
   })
   audit?: OperationActDto[];
 }
 
 export class OperationPageDto implements IPage<IBatchOperation> {
-  @ApiProperty({ type: [OperationDto], description: 'Newest first. May hold fewer than `limit`.' })
+  @ApiProperty({ type: [OperationDto], description: 'Newest first. May have fewer than `limit` items.' })
   items!: OperationDto[];
 
   @ApiPropertyOptional({ description: 'For the next page; absent on the last one.', example: 'MTIwNw' })

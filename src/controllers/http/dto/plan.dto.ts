@@ -18,7 +18,7 @@ export class PlanWaitDto implements IPlanWait {
   @ApiProperty({ description: 'A rule of the planner, see `docs/serial-truth.md`.', example: 'same row' })
   rule!: string;
 
-  @ApiProperty({ description: 'What both of them touch.', example: 'public.orders (id) = (4711)' })
+  @ApiProperty({ description: 'What both operations touch.', example: 'public.orders (id) = (4711)' })
   resource!: string;
 }
 
@@ -27,7 +27,7 @@ export class PlanReasonDto extends PlanWaitDto implements IPlanReason {
   meaning!: string;
 }
 
-/** What the groups of a plan and those of a chunk have in common. */
+/** Fields that the groups of a plan and those of a chunk share. */
 export class GroupDto implements Omit<IGroup, 'because'> {
   @ApiProperty({
     enum: GROUP_KINDS,
@@ -55,7 +55,7 @@ export class GroupDto implements Omit<IGroup, 'because'> {
   sql!: string;
 
   @ApiPropertyOptional({
-    description: 'Why operations on this table are executed one by one; absent for ordinary tables.',
+    description: 'Why operations on this table are executed one by one. Absent for ordinary tables.',
     example: 'has the trigger orders_audit',
   })
   opaque?: string;
@@ -71,7 +71,7 @@ export class PlanGroupDto extends GroupDto implements IPlanGroup {
   @ApiProperty({
     type: 'array',
     items: { type: 'array', items: { type: 'integer' } },
-    description: 'Those among them that become one row of the statement.',
+    description: 'Operations among them that become one row of the statement.',
     example: [],
   })
   folded!: number[][];
@@ -79,7 +79,7 @@ export class PlanGroupDto extends GroupDto implements IPlanGroup {
   @ApiPropertyOptional({
     type: PlanReasonDto,
     description:
-      'Why the operation that opened the group could not join the group of the same statement before it; absent for the first.',
+      'Why the operation that opened the group could not join the previous group of the same statement. Absent for the first one.',
   })
   because?: PlanReasonDto;
 }
@@ -90,7 +90,7 @@ export class PlannedEntryDto {
 
   @ApiPropertyOptional({
     type: PlanWaitDto,
-    description: 'The last of those before it that have to be executed first; absent when none has to.',
+    description: 'The last earlier operation that has to be executed before this one. Absent when there is none.',
   })
   waitsFor?: PlanWaitDto;
 }
@@ -105,12 +105,13 @@ export class OperationsPlanDto implements IOperationsPlan {
   mode!: 'grouped' | 'serial';
 
   @ApiProperty({
-    description: 'Transactions: what does not fit into one (`BATCH_PROCESS_OPERATION_LIMIT`) is planned as several.',
+    description:
+      'Transactions. Operations that do not fit into one (`BATCH_PROCESS_OPERATION_LIMIT`) are planned as several.',
     example: 1,
   })
   chunks!: number;
 
-  @ApiProperty({ description: 'Statements that change the tables when none fails: one a group.', example: 2 })
+  @ApiProperty({ description: 'Statements that change the tables if none fails: one for each group.', example: 2 })
   statements!: number;
 
   @ApiProperty({

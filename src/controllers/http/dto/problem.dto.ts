@@ -3,7 +3,7 @@ import type { ErrorCode } from '../../../interfaces/error.js';
 import type { Json } from '../../../interfaces/json.js';
 import { ALL_ERROR_CODES } from '../../../services/errors/error-catalog.js';
 
-/** An error over REST, after RFC 9457. `code` and `details` are those that RPC answers. */
+/** An error over REST, as in RFC 9457. `code` and `details` are the same as over RPC. */
 export class ProblemDto {
   @ApiProperty({ description: 'Names the kind of problem.', example: 'urn:batch-service:problem:UNKNOWN_COLUMN' })
   type!: string;
@@ -26,11 +26,11 @@ export class ProblemDto {
   @ApiPropertyOptional({ type: 'object', additionalProperties: true, example: { column: 'totl' } })
   details?: Readonly<Record<string, Json>>;
 
-  @ApiProperty({ description: 'The path that was asked for.', example: '/api/v1/operations' })
+  @ApiProperty({ description: 'The path of the request.', example: '/api/v1/operations' })
   instance!: string;
 
   @ApiPropertyOptional({
-    description: 'Finds the request in the log.',
+    description: 'Identifies the request in the log.',
     example: '0198f2a0-4c2d-7aaa-8bbb-0c1d2e3f4a5b',
   })
   requestId?: string;

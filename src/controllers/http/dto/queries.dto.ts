@@ -15,14 +15,14 @@ const MAX_LIMIT = 1000;
 const LIMIT = { message: `limit must be a whole number from 1 to ${MAX_LIMIT}` };
 const WAIT = { message: `wait must be a whole number of milliseconds from 0 to ${MAX_WAIT_MS}` };
 
-// A parameter has no example that would be sent as it stands: in the documentation's form it would find nothing.
+// Parameters have no example: the documentation's form would send it, and find nothing.
 export class PageQueryDto {
   @ApiPropertyOptional({
     type: 'integer',
     minimum: 1,
     maximum: MAX_LIMIT,
     default: 100,
-    description: 'How many a page holds at most.',
+    description: 'The maximum number of items of a page.',
   })
   @IsOptional()
   @Type(() => Number)
@@ -31,7 +31,7 @@ export class PageQueryDto {
   @Max(MAX_LIMIT, LIMIT)
   limit?: number;
 
-  @ApiPropertyOptional({ description: '`nextCursor` of the page before; absent for the first page.' })
+  @ApiPropertyOptional({ description: '`nextCursor` of the previous page. Absent for the first page.' })
   @IsOptional()
   @IsString()
   @MaxLength(200)
@@ -86,7 +86,7 @@ export class WaitQueryDto {
     minimum: 0,
     maximum: MAX_WAIT_MS,
     default: 0,
-    description: 'Milliseconds to wait for the operation to become final; it is answered as it stands after that.',
+    description: 'How many milliseconds to wait until the operation is final. After this time it is answered as it is.',
   })
   @IsOptional()
   @Type(() => Number)

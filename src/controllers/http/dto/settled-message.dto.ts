@@ -36,7 +36,7 @@ export class OperationsSettledDto implements IOperationsSettledEvent {
   @ApiProperty({
     type: 'integer',
     minimum: 1,
-    description: 'How many parts it has. More than 1 where it would be larger than BATCH_NOTIFICATION_MAX_KB.',
+    description: 'How many parts it has. More than 1 if it would be larger than BATCH_NOTIFICATION_MAX_KB.',
     example: 1,
   })
   parts!: number;

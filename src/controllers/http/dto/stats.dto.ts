@@ -34,7 +34,7 @@ export class StatsDto implements IStats {
   @ApiProperty({ description: 'Workers that were seen in the last seconds.', example: 2 })
   workers!: number;
 
-  @ApiProperty({ description: 'Failed operations that are kept.', example: 12 })
+  @ApiProperty({ description: 'Failed operations that are still stored.', example: 12 })
   failed!: number;
 
   @ApiProperty({ type: LastMinuteDto, description: 'Chunks and operations settled in the last minute.' })

@@ -10,12 +10,12 @@ import { allowedMethods } from '../allowed-methods.js';
 import { toProblem, type Problem } from './to-problem.js';
 
 const RETRY_AFTER_SECONDS = 2;
-/** The service works as it should. */
+/** For these codes the service works as it should. */
 const NO_FAULT: readonly ErrorCode[] = ['QUEUE_FULL', 'OVERLOADED', 'LANE_BUSY', 'SHUTTING_DOWN'];
 
 /**
- * Answers every error of the REST side as `application/problem+json`, counts it, and leaves a line in the log that has its request id;
- * not one for each request of callers whom nobody knows.
+ * Answers every error of the REST side as `application/problem+json`, counts it, and writes a log line with its request
+ * id. Requests of unknown callers do not get a line each.
  */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
@@ -35,20 +35,20 @@ export class ProblemFilter implements ExceptionFilter {
     const requestId = currentRequestId() ?? response.getHeader(REQUEST_ID_HEADER)?.toString();
     this.log(problem, { method: request.method, path: instance, requestId }, grantedAccess(request) !== undefined);
     this.metrics.recordRequestRefused('rest', problem.code);
-    // Half an answer cannot be taken back; the caller sees the connection end.
+    // An answer that was half sent cannot be taken back. The caller sees the connection end.
     if (response.headersSent) return void response.destroy();
     const retryAfter = retryAfterSeconds(problem);
     if (retryAfter !== undefined) response.setHeader('Retry-After', retryAfter);
     if (allowed.length > 0) response.setHeader('Allow', allowed.join(', '));
     if (problem.status === 401) response.setHeader('WWW-Authenticate', 'Bearer');
-    // As bytes, so that Express leaves the content type as it is.
+    // As bytes, so that Express does not change the content type.
     response
       .status(problem.status)
       .type('application/problem+json')
       .send(Buffer.from(JSON.stringify({ ...problem, instance, requestId })));
   }
 
-  /** What a refusal says may quote the caller's values, so the log has the code only. */
+  /** The text of a refusal may quote the caller's values, so the log has only the code. */
   private log(
     { status, code }: Problem,
     request: { method: string; path: string; requestId?: string },
@@ -63,12 +63,12 @@ export class ProblemFilter implements ExceptionFilter {
 }
 
 function methodNotAllowed({ method, path }: Request, allowed: string[]): ServiceError {
-  return new ServiceError('METHOD_NOT_ALLOWED', `${path} does not take ${method}, only ${allowed.join(', ')}`, {
+  return new ServiceError('METHOD_NOT_ALLOWED', `${path} does not support ${method}, only ${allowed.join(', ')}`, {
     allowed,
   });
 }
 
-/** As `details.retryAfterMs` says, where somebody knows. */
+/** The value of `details.retryAfterMs`, if it is known. */
 function retryAfterSeconds({ status, details }: Problem): number | undefined {
   const asked = details?.retryAfterMs;
   if (typeof asked === 'number') return Math.ceil(asked / 1000);

@@ -6,7 +6,7 @@ import { ServiceError } from '../../../services/errors/service-error.js';
 import { ownValue } from '../../../services/values/own-value.js';
 import { toServiceError } from '../../to-service-error.js';
 
-/** A problem after RFC 9457, but for what only the request knows. */
+/** A problem as in RFC 9457, without the fields that only the request knows. */
 export interface Problem {
   type: string;
   title: string;
@@ -16,10 +16,10 @@ export interface Problem {
   details?: Readonly<Record<string, Json>>;
 }
 
-/** How an error is told over REST. What nobody expected is logged on the way, see `toServiceError`. */
+/** How an error is reported over REST. An unexpected error is logged here, see `toServiceError`. */
 export function toProblem(error: unknown): Problem {
   if (!(error instanceof HttpException)) return problemOf(toServiceError(error));
-  // The body parser wraps what its check of the body throws.
+  // The body parser wraps the error that the check of the body throws.
   if (error.cause instanceof ServiceError) return problemOf(error.cause);
   const status = error.getStatus();
   const refusal = refusalOf(error, status);
@@ -42,7 +42,7 @@ export function problemType(code: ErrorCode): string {
   return `urn:batch-service:problem:${code}`;
 }
 
-/** What NestJS, Express and the body parser refuse; undefined where the fault is ours. */
+/** What NestJS, Express and the body parser refuse. Undefined if the fault is ours. */
 function refusalOf(error: HttpException, status: number): ServiceError | undefined {
   switch (status) {
     case 404:

@@ -9,7 +9,7 @@ const LARGEST_BIGINT = 2n ** 63n - 1n;
 export class ChunkIdPipe implements PipeTransform<string, string> {
   transform(value: string): string {
     if (/^\d{1,19}$/.test(value) && BigInt(value) <= LARGEST_BIGINT) return value;
-    throw new ServiceError('INVALID_REQUEST', `The id of a chunk is a number, got '${cutText(value, 100)}'`, {
+    throw new ServiceError('INVALID_REQUEST', `The id of a chunk must be a number, got '${cutText(value, 100)}'`, {
       parameter: 'id',
     });
   }

@@ -10,7 +10,7 @@ export class LanePipe implements PipeTransform<string, number> {
     if (/^\d{1,2}$/.test(value) && Number(value) < LANES) return Number(value);
     throw new ServiceError(
       'INVALID_REQUEST',
-      `A lane is a number from 0 to ${LANES - 1}, got '${cutText(value, 100)}'`,
+      `A lane must be a number from 0 to ${LANES - 1}, got '${cutText(value, 100)}'`,
       { parameter: 'lane' },
     );
   }

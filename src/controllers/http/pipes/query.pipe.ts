@@ -4,13 +4,16 @@ import { shown } from '../../../services/catalog/shown.js';
 import { didYouMean } from '../../../services/errors/nearest-name.js';
 import { ServiceError } from '../../../services/errors/service-error.js';
 
-/** Reads a query string into its DTO. What does not fit, and what is not known, is `INVALID_REQUEST` with the parameter. */
+/**
+ * Reads a query string into its DTO. A wrong value and an unknown parameter are `INVALID_REQUEST`, with the name of the
+ * parameter.
+ */
 export const queryPipe = new ValidationPipe({
   transform: true,
   whitelist: true,
   forbidNonWhitelisted: true,
   stopAtFirstError: true,
-  // Its class tells the parameters that there are.
+  // The class of the target knows the existing parameters.
   validationError: { target: true },
   exceptionFactory: (faults: ValidationError[]) => invalidQuery(faults),
 });

@@ -1,0 +1,176 @@
+import { z } from 'zod';
+import { DB_SSL_MODES } from './client-tls.js';
+import { listOf } from './list-of.js';
+import { trustedProxies } from './trusted-proxies.js';
+
+export const ROLES = ['all', 'api', 'worker'] as const;
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+
+/** What a variable takes, as a refusal says it. */
+interface Expectation {
+  expected: string;
+  /** All allowed values of a variable that takes only a few words. */
+  words?: readonly string[] | undefined;
+}
+
+const expectations = z.registry<Expectation>();
+
+/**
+ * Every environment variable that the service reads, with its default. Durations are milliseconds, sizes KiB.
+ * `.env.example` documents the same variables, and a test compares the two.
+ */
+export const environmentSchema = z.object({
+  NODE_ENV: oneOf(['development', 'production', 'test'], 'development'),
+  LOG_LEVEL: oneOf(LOG_LEVELS, 'info'),
+
+  DB_HOST: z.string().optional(),
+  DB_PORT: port(5432),
+  DB_NAME: z.string().default('batch_service'),
+  DB_USERNAME: z.string().default('postgres'),
+  DB_PASSWORD: z.string().default(''),
+  DB_SSL: oneOf(DB_SSL_MODES, 'disable'),
+  DB_SSL_CA: z.string().optional(),
+  DB_SSL_CERT: z.string().optional(),
+  DB_SSL_KEY: z.string().optional(),
+  DB_POOL_SIZE: count(10, 3, 500),
+  DB_WAIT_TIMEOUT: count(30_000, 0, 600_000),
+  BATCH_RUN_MIGRATIONS: optionalFlag(),
+  DB_MIGRATION_USERNAME: z.string().optional(),
+  DB_MIGRATION_PASSWORD: z.string().optional(),
+  DB_MIGRATION_WAIT_TIMEOUT: count(600_000, 0, 86_400_000),
+  BATCH_EMBEDDED_DIR: z.string().default('.data/postgres'),
+
+  REDIS_URL: url('redis:', 'rediss:'),
+  REDIS_CA: z.string().optional(),
+  REDIS_CERT: z.string().optional(),
+  REDIS_KEY: z.string().optional(),
+
+  BATCH_SERVICE_RMQ_URL: url('amqp:', 'amqps:'),
+  BATCH_SERVICE_RMQ_QUEUE: expecting(
+    'a name of 1 to 200 characters',
+    z.string().min(1).max(200).default('batch_service'),
+  ),
+  BATCH_RMQ_PREFETCH: count(1000, 1, 65_535),
+  BATCH_RMQ_REQUIRE_USER_ID: flag(false),
+  BATCH_RMQ_REPLY_TO: expecting(
+    'names of at most 20 queues, separated by commas, each of 1 to 255 bytes, in which * stands for any characters',
+    z
+      .string()
+      .default('')
+      .refine((text) => listOf(text).length <= 20 && listOf(text).every((name) => Buffer.byteLength(name) <= 255)),
+  ),
+  BATCH_RMQ_CA: z.string().optional(),
+  BATCH_RMQ_CERT: z.string().optional(),
+  BATCH_RMQ_KEY: z.string().optional(),
+  BATCH_RPC_TCP_HOST: z.string().default('127.0.0.1'),
+  BATCH_RPC_TCP_PORT: port(3001),
+  BATCH_NOTIFICATION_TCP_URL: url('tcp:'),
+  BATCH_NOTIFICATION_MAX_KB: count(1024, 64, 131_072),
+
+  BATCH_ROLE: oneOf(ROLES, 'all'),
+  HTTP_HOST: z.string().optional(),
+  HTTP_PORT: port(3000),
+  BATCH_HTTPS_CERT: z.string().optional(),
+  BATCH_HTTPS_KEY: z.string().optional(),
+  BATCH_HTTPS_CLIENT_CA: z.string().optional(),
+  BATCH_WORKER_HEALTH_PORT: expecting('a whole number from 1 to 65535', whole(1, 65_535).optional()),
+
+  BATCH_PROCESS_OPERATION_INTERVAL: count(5000, 10, 3_600_000),
+  BATCH_PROCESS_OPERATION_LIMIT: count(1000, 1, 10_000),
+  BATCH_CHUNK_MAX_KB: count(16_384, 64, 262_144),
+  BATCH_EXECUTION_MODE: oneOf(['grouped', 'serial'], 'grouped'),
+  BATCH_SERIAL_TARGETS: z.string().default(''),
+  BATCH_STATEMENT_TIMEOUT: count(60_000, 100, 3_600_000),
+  BATCH_LOCK_TIMEOUT: count(10_000, 10, 3_600_000),
+  BATCH_CHUNK_RETRY_LIMIT: count(20, 1, 10_000),
+  BATCH_OPERATION_RETRY_DELAY: count(1000, 1, 3_600_000),
+  BATCH_STUCK_TIMEOUT: count(600_000, 1000, 86_400_000),
+  BATCH_WAKE_UP: flag(true),
+  BATCH_WAKE_UP_DELAY: count(10, 0, 60_000),
+
+  BATCH_ALLOWED_TARGETS: z.string().default('public.*'),
+  BATCH_MAX_BODY_KB: count(16_384, 1, 131_072),
+  BATCH_MAX_OPERATION_KB: count(1024, 1, 16_384),
+  BATCH_PLAN_OPERATION_LIMIT: count(1000, 1, 10_000),
+
+  BATCH_MAX_BACKLOG: count(2_000_000, 0, 1_000_000_000),
+  BATCH_MAX_SCHEDULED: count(2_000_000, 0, 1_000_000_000),
+  BATCH_BACKLOG_SHARE: count(80, 1, 100),
+  BATCH_MAX_IN_FLIGHT_KB: count(131_072, 1024, 16_777_216),
+
+  BATCH_REQUIRE_API_KEY: optionalFlag(),
+  BATCH_ALLOW_OPEN_ACCESS: flag(false),
+  BATCH_TRUST_PROXY: expecting(
+    'a number of proxies from 1 to 10, or the addresses of proxies, such as 10.0.0.0/8, loopback',
+    z
+      .string()
+      .transform((text, context) => trustedProxies(text) ?? (context.addIssue('none'), z.NEVER))
+      .optional(),
+  ),
+  API_KEY_ENCRYPTION_SECRET: secret(),
+  API_KEY_ENCRYPTION_SECRET_PREVIOUS: secret(),
+  BATCH_RATE_LIMIT: count(10_000, 0, 100_000_000),
+  BATCH_RATE_LIMIT_WINDOW: count(10_000, 1000, 3_600_000),
+  BATCH_KEYLESS_RATE_LIMIT: count(100, 0, 100_000_000),
+
+  BATCH_RETENTION_COMPLETED_HOURS: count(168, 0, 87_600),
+  BATCH_RETENTION_FAILED_HOURS: count(720, 0, 87_600),
+
+  BATCH_SHUTDOWN_TIMEOUT: count(30_000, 100, 600_000),
+  BATCH_HANG_TIMEOUT: count(10_000, 0, 3_600_000),
+});
+
+export type Environment = z.infer<typeof environmentSchema>;
+
+/** @param name a variable that can have a wrong value */
+export function expectationOf(name: string): Expectation {
+  return expectations.get(environmentSchema.shape[name as keyof Environment])!;
+}
+
+function expecting<Type extends z.ZodType>(expected: string, type: Type, words?: readonly string[]): Type {
+  expectations.add(type, { expected, words });
+  return type;
+}
+
+function count(fallback: number, min: number, max: number) {
+  return expecting(`a whole number from ${min} to ${max}`, whole(min, max).default(fallback));
+}
+
+function port(fallback: number) {
+  return count(fallback, 1, 65_535);
+}
+
+function whole(min: number, max: number) {
+  return z.coerce.number().int().min(min).max(max);
+}
+
+function oneOf<const Words extends readonly string[]>(words: Words, fallback: Words[number]) {
+  const expected = `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+  return expecting(expected, z.enum(words).default(fallback as never), words);
+}
+
+function flag(fallback: boolean) {
+  return expecting('true or false', boolean().default(fallback));
+}
+
+function optionalFlag() {
+  return expecting('true or false', boolean().optional());
+}
+
+function boolean() {
+  return z.enum(['true', 'false']).transform((text) => text === 'true');
+}
+
+function secret() {
+  return expecting('a random text of at least 32 characters', z.string().min(32).optional());
+}
+
+function url(...protocols: string[]) {
+  return expecting(
+    `a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+    z
+      .string()
+      .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol))
+      .optional(),
+  );
+}

@@ -1,0 +1,47 @@
+import { TargetList } from '../catalog/target-list.js';
+import { certificateFaults, readCertificates } from './certificate-settings.js';
+import { conflictFaults } from './conflicting-variables.js';
+import { environmentSchema } from './environment-schema.js';
+import { InvalidSettingsError } from './invalid-settings.error.js';
+import { listOf } from './list-of.js';
+import { listenerFaults } from './open-access.js';
+import { parseEnvironment } from './parse-environment.js';
+import { toSettings, type Settings } from './settings.js';
+import { unknownVariableFaults } from './unknown-variables.js';
+
+/**
+ * Reads the environment once. An empty variable counts as absent, because compose files and CI systems set empty ones.
+ *
+ * @throws InvalidSettingsError that lists every fault.
+ */
+export function loadSettings(variables: NodeJS.ProcessEnv): Settings {
+  const given = Object.fromEntries(
+    Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const { environment, faults: wrongValues } = parseEnvironment(given);
+  const certificates = readCertificates(given);
+  const settings = environment && toSettings(environment, certificates);
+  const faults = [
+    ...unknownVariableFaults(variables, Object.keys(environmentSchema.shape)),
+    ...wrongValues,
+    ...targetFaults(given.BATCH_ALLOWED_TARGETS, (entries) => TargetList.allowed(entries)),
+    ...targetFaults(given.BATCH_SERIAL_TARGETS, (entries) => TargetList.serial(entries)),
+    ...conflictFaults(given),
+    ...certificates.faults,
+    ...certificateFaults(given),
+    ...(settings === undefined ? [] : listenerFaults(settings)),
+  ];
+  if (settings === undefined || faults.length > 0) throw new InvalidSettingsError(faults);
+  return settings;
+}
+
+function targetFaults(text: string | undefined, parse: (entries: readonly string[]) => TargetList): readonly string[] {
+  if (text === undefined) return [];
+  try {
+    parse(listOf(text));
+    return [];
+  } catch (error) {
+    if (error instanceof InvalidSettingsError) return error.faults;
+    throw error;
+  }
+}

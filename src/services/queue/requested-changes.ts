@@ -1,0 +1,94 @@
+import { insertAudit } from '../audit/audit.sql.js';
+import { isLockNotAvailable } from '../database/classify-failure.js';
+import type { RequestConnections } from '../database/request-connections.js';
+import type { SqlClient } from '../database/sql.js';
+import { ServiceError } from '../errors/service-error.js';
+import { actOn } from './act-on.js';
+import { laneBusy } from './lane-busy.js';
+import { LaneCancels } from './lane-cancels.js';
+import type { LanesService } from './lanes.service.js';
+import { cancelDelayed, requeueOperation, selectPlace, type PlaceRow, type RequeuedRow } from './queue.sql.js';
+
+const CANCEL_TRIES = 4;
+
+/**
+ * Cancels and retries single operations when callers ask for it. It promises that a change and its entry in the audit are stored
+ * together, or neither of them. `LaneCancels` cancels pending operations, because a cancel then needs the lane.
+ */
+export class RequestedChanges {
+  private readonly laneCancels: LaneCancels;
+
+  constructor(
+    private readonly connections: RequestConnections,
+    private readonly lanes: LanesService,
+  ) {
+    this.laneCancels = new LaneCancels(connections);
+  }
+
+  async cancel(id: string, actor: string | undefined): Promise<void> {
+    for (let tries = 0; tries < CANCEL_TRIES; tries += 1) {
+      const place = await findPlace(this.connections, id);
+      // False: since the look it was released, deferred, settled or moved to another lane.
+      if (await this.cancelAt(id, place, actor)) return;
+    }
+    throw laneBusy(`Operation ${id} changed its place each time that the service tried to cancel it`);
+  }
+
+  async retry(id: string, actor: string | undefined): Promise<void> {
+    const place = await findPlace(this.connections, id);
+    // Versions without the register of lanes accepted operations too.
+    await this.lanes.register([place]);
+    await this.changeRow(id, async (tx) => {
+      const { rows } = await tx.query<RequeuedRow>(requeueOperation(Number(place.seq)));
+      const { moving, requeued } = rows[0]!;
+      if (requeued) return void (await tx.query(insertAudit([actOn('retry', id, actor)])));
+      if (moving) throw laneBusy(`The table of operation ${id} is being moved to another lane`);
+      const { status } = await findPlace(tx, id);
+      throw new ServiceError(
+        'NOT_RETRYABLE',
+        `Operation ${id} is ${status}; only a failed or cancelled operation can be retried`,
+        { status },
+      );
+    });
+  }
+
+  /** False when the operation has left that place. */
+  private async cancelAt(
+    id: string,
+    { status, seq, priority, lane }: PlaceRow,
+    actor: string | undefined,
+  ): Promise<boolean> {
+    switch (status) {
+      case 'pending':
+        return this.laneCancels.cancel({ id, actor, seq: Number(seq), priority, lane });
+      case 'scheduled':
+        return this.changeRow(id, async (tx) => {
+          const { rows } = await tx.query(cancelDelayed(Number(seq)));
+          if (rows.length > 0) await tx.query(insertAudit([actOn('cancel', id, actor)]));
+          return rows.length > 0;
+        });
+      default:
+        throw new ServiceError(
+          'NOT_CANCELLABLE',
+          `Operation ${id} is ${status}; only a waiting operation can be cancelled`,
+          { status },
+        );
+    }
+  }
+
+  /** Other sessions lock the row of an operation for moments only, except while its table is being moved to another lane. */
+  private async changeRow<T>(id: string, work: (tx: SqlClient) => Promise<T>): Promise<T> {
+    try {
+      return await this.connections.transaction(work);
+    } catch (error) {
+      if (!isLockNotAvailable(error)) throw error;
+      throw laneBusy(`Operation ${id} is being moved to another lane, or another session has locked it`, error);
+    }
+  }
+}
+
+async function findPlace(tx: SqlClient, id: string): Promise<PlaceRow> {
+  const { rows } = await tx.query<PlaceRow>(selectPlace(id));
+  if (rows[0] === undefined) throw new ServiceError('OPERATION_NOT_FOUND', `There is no operation ${id}`, { id });
+  return rows[0];
+}

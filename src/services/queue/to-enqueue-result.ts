@@ -1,0 +1,45 @@
+import type { EnqueueResult, NewOperation } from './new-operation.js';
+import { sameRequest, type StoredRequest } from './same-request.js';
+
+/** What became of operations of which no id comes twice. */
+export interface StoredOperations {
+  /** The state of each new operation, by id. */
+  created: ReadonlyMap<string, 'scheduled' | 'pending'>;
+  /** Requests that were stored earlier, by id. */
+  existing: ReadonlyMap<string, StoredRequest>;
+  /** Targets that are being moved to another lane. Their new operations are not stored. */
+  moving: readonly string[];
+}
+
+/** Where an id comes twice, the first operation counts. */
+export function firstById(operations: readonly NewOperation[]): Map<string, NewOperation> {
+  const first = new Map<string, NewOperation>();
+  for (const operation of operations) if (!first.has(operation.id)) first.set(operation.id, operation);
+  return first;
+}
+
+/** @param first see `firstById` */
+export function toEnqueueResult(
+  operation: NewOperation,
+  first: ReadonlyMap<string, NewOperation>,
+  { created, existing, moving }: StoredOperations,
+): EnqueueResult {
+  const { id, target } = operation;
+  const status = created.get(id);
+  const original = first.get(id)!;
+  if (status !== undefined)
+    return original === operation ? { outcome: 'created', status } : toRepeat(operation, original, status);
+  const stored = existing.get(id);
+  if (stored !== undefined) return toRepeat(operation, stored, stored.status);
+  if (moving.includes(target)) return { outcome: 'busy' };
+  throw new Error(`Operation ${id} was neither stored nor found`);
+}
+
+/** The same request twice is one operation. */
+function toRepeat(
+  operation: NewOperation,
+  original: NewOperation | StoredRequest,
+  status: StoredRequest['status'],
+): EnqueueResult {
+  return sameRequest(operation, original) ? { outcome: 'existing', status } : { outcome: 'conflict' };
+}
