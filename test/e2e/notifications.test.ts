@@ -90,7 +90,9 @@ describe('npm run notifications', () => {
       await notifier.query(takeNotifierLock());
       expect(await run(['announce', chunkId])).toEqual({
         status: 1,
-        output: expect.stringContaining(`nothing was changed for chunk ${chunkId}, ask again in a second`) as string,
+        output: expect.stringContaining(
+          `Nothing was changed for chunk ${chunkId}; send the request again in a second`,
+        ) as string,
       });
     } finally {
       notifier.release(true);
