@@ -170,7 +170,7 @@ describe('IntakeService', () => {
     expect(idsOf(rows)).toEqual(operations.map((_, i) => i));
     expect(results).toEqual(rows.map(({ id }) => ({ id, status: 'pending', created: true })));
     // 2000 operations a statement.
-    expect(counting.inserts).toBe(5);
+    expect(counting.inserts).toBe(10);
   });
 
   it('lets one bad operation spoil no other', async () => {

@@ -80,14 +80,18 @@ describe('GroupCommit', () => {
       },
       { items: 3, bytes: 100 },
     );
+    const order = {};
     await Promise.all([
-      group.submit(items(1, 2, 3, 4)),
-      group.submit([
-        { item: 5, bytes: 60 },
-        { item: 6, bytes: 60 },
-        { item: 7, bytes: 5000 },
-        { item: 8, bytes: 1 },
-      ]),
+      group.submit(items(1, 2, 3, 4), order),
+      group.submit(
+        [
+          { item: 5, bytes: 60 },
+          { item: 6, bytes: 60 },
+          { item: 7, bytes: 5000 },
+          { item: 8, bytes: 1 },
+        ],
+        order,
+      ),
     ]);
     expect(groups).toEqual([[1, 2, 3], [4, 5], [6], [7], [8]]);
   });
@@ -107,7 +111,7 @@ describe('GroupCommit', () => {
     expect(groups).toEqual([[1, 10], [2, 3], [4, 5], [6]]);
   });
 
-  it('takes no longer for a caller with one item while others have thousands', async () => {
+  it('takes little of others who have thousands, into the flush of a caller with one item', async () => {
     const { groups, commit, turn, open } = gatedCommit();
     const group = new GroupCommit<number, number>(commit, LIMITS);
     const many = Array.from({ length: 1000 }, (_, n) => n + 1);
@@ -118,15 +122,71 @@ describe('GroupCommit', () => {
     open();
     await turn();
     expect(groups[1]).toContain(-1);
-    expect(groups[1]).toHaveLength(100);
+    // A fifth of a whole flush of each.
+    expect(groups[1]).toHaveLength(41);
     open();
     expect(await single).toEqual([-10]);
-    for (let flush = 0; flush < 30; flush += 1) {
+    for (let flush = 0; flush < 60; flush += 1) {
       open();
       await turn();
     }
     const expected = many.map((item) => item * 10);
     expect(await Promise.all(waiting)).toEqual([expected, expected]);
+  });
+
+  describe('while a flush takes long', () => {
+    const LONG_MS = 25;
+    const slow = {};
+    /** A flush of 1 and 2 that does not end. */
+    async function duringLongFlush() {
+      const gated = gatedCommit();
+      const group = new GroupCommit<number, number>(gated.commit, LIMITS);
+      const first = group.submit(items(1, 2), slow);
+      await gated.turn();
+      await new Promise((resolve) => setTimeout(resolve, LONG_MS));
+      return { ...gated, group, first };
+    }
+
+    it('stores what is of other orders beside it, and nothing of the same', async () => {
+      const { groups, open, turn, group, first } = await duringLongFlush();
+      const same = group.submit(items(3), slow);
+      const other = group.submit(items(4), {});
+      await turn();
+      expect(groups).toEqual([[1, 2], [4]]);
+      const another = group.submit(items(5), {});
+      await turn();
+      expect(groups).toEqual([[1, 2], [4]]);
+      for (let flush = 0; flush < 8; flush += 1) {
+        open();
+        await turn();
+      }
+      expect(await Promise.all([first, same, other, another])).toEqual([[10, 20], [30], [40], [50]]);
+    });
+
+    it('keeps the order of what is stored beside it when it ends first', async () => {
+      const groups: number[][] = [];
+      const ends: (() => void)[] = [];
+      const group = new GroupCommit<number, number>((taken) => {
+        groups.push(taken);
+        return new Promise((resolve) => ends.push(() => resolve(taken)));
+      }, LIMITS);
+      const settle = () => new Promise((resolve) => setTimeout(resolve, LONG_MS));
+      const order = {};
+      const answers = [group.submit(items(1), slow)];
+      await settle();
+      answers.push(group.submit(items(2), order));
+      await settle();
+      expect(groups).toEqual([[1], [2]]);
+      answers.push(group.submit(items(3), order));
+      ends[0]!();
+      await settle();
+      expect(groups).toEqual([[1], [2]]);
+      ends[1]!();
+      await settle();
+      expect(groups).toEqual([[1], [2], [3]]);
+      ends[2]!();
+      expect(await Promise.all(answers)).toEqual([[1], [2], [3]]);
+    });
   });
 
   it('starts anew when nothing was left', async () => {

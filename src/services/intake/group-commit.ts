@@ -9,6 +9,11 @@ export interface FlushLimits {
 /** What may wait for its flush. A submission beyond it is taken where nothing else waits. */
 export type WaitingLimits = FlushLimits;
 
+/** An order that shares a flush with others gets one of so many parts, and one more where there is room. */
+const SHARED_PARTS = 10;
+/** A flush that takes longer is long: whoever is not in it does not wait for its end. An ordinary one takes 2 to 10 ms. */
+const LONG_MS = 20;
+
 /** Each flush begins as soon as the one before has ended. */
 const NEVER_GATHER: GatherLimits = { callers: Infinity, items: 0, bytes: 0, ms: 0 };
 
@@ -37,9 +42,9 @@ interface Group<Item, Answer> {
 /**
  * Lets many callers share one write. What gathers while a flush is under way goes into the next one, so the groups grow
  * with the load by themselves; with many callers a flush waits a moment for those who were just answered (see `Gathering`).
- * Items of one order are committed in the order in which they were handed over: there is one flush at a time, since two at once
- * could overtake each other in the database. Where more waits than a flush may take, each order gets an equal part of it first: a
- * caller with one item does not wait for the ten thousand of another.
+ * Items of one order are committed in the order in which they were handed over: two flushes at once could overtake each other in
+ * the database, so there is a second one beside a flush that takes long, and only for other orders. If more waits than a flush may take, each order gets an equal part of it, and
+ * a small one: a caller with one item waits for few of the ten thousand of another.
  */
 export class GroupCommit<Item, Answer> {
   private readonly gathering: Gathering;
@@ -47,6 +52,10 @@ export class GroupCommit<Item, Answer> {
   private waitingItems = 0;
   private waitingBytes = 0;
   private flushing: Promise<void> | undefined;
+  /** The orders of the flushes that are under way. */
+  private readonly busy = new Set<unknown>();
+  private isLong = false;
+  private beside: Promise<void> | undefined;
 
   /**
    * @param commit answers its items in order; it must not reject.
@@ -81,6 +90,7 @@ export class GroupCommit<Item, Answer> {
     for (const { bytes } of items) this.waitingBytes += bytes;
     this.gathering.update(this.present);
     this.flushing ??= this.flushAll();
+    if (this.isLong) this.flushBeside();
     return submitted;
   }
 
@@ -93,15 +103,44 @@ export class GroupCommit<Item, Answer> {
     await new Promise(setImmediate);
     while (this.waiting.length > 0) {
       await this.gathering.end();
-      await this.flush();
+      if (this.free.length === 0) await this.beside;
+      else await this.flush();
     }
     this.flushing = undefined;
   }
 
+  /** What waits, and is of no order that a flush is under way for. */
+  private get free(): Waiting<Item, Answer>[] {
+    return this.busy.size === 0 ? this.waiting : this.waiting.filter((each) => !this.busy.has(orderOf(each)));
+  }
+
   private async flush(): Promise<void> {
     const startedAt = performance.now();
-    const { items, parts } = this.takeGroup();
+    const flushed = this.commitGroup(this.takeGroup());
+    const long = setTimeout(() => this.flushBeside(), LONG_MS);
+    const answered = await flushed;
+    clearTimeout(long);
+    this.isLong = false;
+    this.gathering.update(this.present);
+    this.gathering.begin(answered + this.waiting.length, performance.now() - startedAt);
+  }
+
+  /** While the flush that is under way takes long: what it has nothing of, again and again. */
+  private flushBeside(): void {
+    this.isLong = true;
+    if (this.beside !== undefined || this.free.length === 0) return;
+    this.beside = this.commitGroup(this.takeGroup()).then(() => {
+      this.beside = undefined;
+      if (this.isLong) this.flushBeside();
+    });
+  }
+
+  /** @returns how many submissions were answered */
+  private async commitGroup({ items, parts }: Group<Item, Answer>): Promise<number> {
+    const orders = parts.map(({ submission }) => orderOf(submission));
+    for (const order of orders) this.busy.add(order);
     const answers = await this.commit(items);
+    for (const order of orders) this.busy.delete(order);
     let answered = 0;
     let next = 0;
     for (const { submission, count } of parts) {
@@ -111,19 +150,21 @@ export class GroupCommit<Item, Answer> {
       submission.resolve(submission.answers);
       answered += 1;
     }
-    this.gathering.update(this.present);
-    this.gathering.begin(answered + this.waiting.length, performance.now() - startedAt);
+    return answered;
   }
 
   private takeGroup(): Group<Item, Answer> {
     const group: Group<Item, Answer> = { items: [], bytes: 0, parts: [] };
     const { items, bytes } = this.limits;
     const fitsWhole = this.waitingItems <= items && this.waitingBytes <= bytes;
-    const queues = fitsWhole ? [this.waiting] : byOrder(this.waiting);
-    // Those who have much in hand take what the others leave.
-    const share = { items: Math.ceil(items / queues.length), bytes: bytes / queues.length };
+    const { free } = this;
+    const queues = fitsWhole ? [free] : byOrder(free);
+    const partOf = (parts: number): FlushLimits => ({ items: Math.ceil(items / parts), bytes: bytes / parts });
+    // An order that has much waiting gets little of a shared flush, or the flush would take long for all of them.
+    const most = queues.length === 1 ? this.limits : partOf(SHARED_PARTS);
+    const share = partOf(Math.max(queues.length, SHARED_PARTS));
     for (const queue of queues) take(queue, group, share, this.limits);
-    for (const queue of queues) take(queue, group, this.limits, this.limits);
+    for (const queue of queues) take(queue, group, most, this.limits);
     this.waiting = this.waiting.filter((submission) => submission.taken < submission.items.length);
     this.waitingItems -= group.items.length;
     this.waitingBytes -= group.bytes;
@@ -131,11 +172,16 @@ export class GroupCommit<Item, Answer> {
   }
 }
 
-/** The submissions of each order; one without an order stands alone. */
+/** One without an order stands alone. */
+function orderOf<Item, Answer>(submission: Waiting<Item, Answer>): unknown {
+  return submission.order ?? submission;
+}
+
+/** The submissions of each order. */
 function byOrder<Item, Answer>(waiting: readonly Waiting<Item, Answer>[]): Waiting<Item, Answer>[][] {
   const queues = new Map<unknown, Waiting<Item, Answer>[]>();
   for (const submission of waiting) {
-    const { order = submission } = submission;
+    const order = orderOf(submission);
     const queue = queues.get(order);
     if (queue === undefined) queues.set(order, [submission]);
     else queue.push(submission);

@@ -54,7 +54,7 @@ type Check = (submission: Submission, table: Table) => NewOperation | ServiceErr
 const WITHOUT_KEY = 'callers without a key';
 
 /** A statement of this many operations still takes well under a tenth of a second. */
-const FLUSH_LIMITS = { items: 2000, bytes: 2 * 1024 * 1024 };
+const FLUSH_LIMITS = { items: 1000, bytes: 1024 * 1024 };
 /** A few seconds of work: who would wait behind more is better told to come back. */
 const WAITING_LIMITS = { items: 50_000, bytes: 80 * 1024 * 1024 };
 
