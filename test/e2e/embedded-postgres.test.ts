@@ -132,7 +132,7 @@ describe('the embedded PostgreSQL', () => {
     await one.stop();
 
     expect(await runs(directory)).toBe(false);
-    expect(log.filter((line) => line.includes('is stopped'))).toHaveLength(1);
+    expect(log.filter((line) => line.includes('has been stopped'))).toHaveLength(1);
   });
 
   it('starts again after its server was killed', async () => {
@@ -141,7 +141,7 @@ describe('the embedded PostgreSQL', () => {
     await query(before, 'create table kept (id int)');
 
     process.kill(await postmasterPid(directory), 'SIGKILL');
-    await eventually(() => expect(log.join()).toContain('went away'));
+    await eventually(() => expect(log.join()).toContain('has stopped unexpectedly'));
     await before.stop();
     const after = await eventually(() => start(directory));
 
@@ -208,7 +208,7 @@ describe('the embedded PostgreSQL', () => {
     const directory = await madeDirectory();
     await writeFile(join(directory, 'data/PG_VERSION'), '12\n');
 
-    await expect(start(directory)).rejects.toThrow(/written by PostgreSQL 12, the embedded one is 18.*DB_HOST/);
+    await expect(start(directory)).rejects.toThrow(/written by PostgreSQL 12, but the embedded one is 18.*DB_HOST/);
   });
 
   it("says what the server's log says when it cannot start", async () => {

@@ -280,7 +280,7 @@ describe('where the service listens', () => {
     const rpc = { ...keys, BATCH_RPC_TCP_HOST: '10.0.0.7' };
     expect(faultsOf(rpc)).toEqual([
       expect.stringMatching(
-        /^BATCH_RPC_TCP_HOST: .*not encrypted.*can read API keys.*amqps:.*BATCH_ALLOW_OPEN_ACCESS=true$/,
+        /^BATCH_RPC_TCP_HOST: .*not encrypted: an API key can be read on its way.*amqps:.*BATCH_ALLOW_OPEN_ACCESS=true$/,
       ),
     ]);
     expect(faultsOf({ ...rpc, BATCH_ALLOW_OPEN_ACCESS: 'true' })).toEqual([]);

@@ -90,7 +90,7 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   INVALID_API_KEY: 'The API key is not valid',
   SCOPE_REQUIRED: 'This needs an API key of scope write',
   HOST_NOT_ALLOWED:
-    'The service asks for no keys, so it answers only under localhost and the addresses of this machine, not under batch.example',
+    'The service asks for no keys, so it does not answer under the domain name batch.example, but under localhost and addresses',
   RATE_LIMITED:
     'The API key has made 10000 requests within 10000 ms; BATCH_RATE_LIMIT allows no more. Send the request again in 4 s',
   SERVICE_UNAVAILABLE: 'The database is out of reach; send the request again',

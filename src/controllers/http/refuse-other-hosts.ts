@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { NextFunction, Request, Response } from 'express';
 import { isLoopback } from '../../services/config/open-access.js';
 import type { Settings } from '../../services/config/settings.js';
@@ -15,15 +16,21 @@ export function refuseOtherHosts({ access, http }: Pick<Settings, 'access' | 'ht
   const guarded = !access.required && !access.allowOpen && isLoopback(http.host);
   return ({ headers: { host } }: Request, _response: Response, next: NextFunction): void => {
     // Every browser names a host.
-    if (!guarded || host === undefined || isLoopback(withoutPort(host))) return next();
+    if (!guarded || host === undefined || !isDomainName(withoutPort(host))) return next();
     next(
       new ServiceError(
         'HOST_NOT_ALLOWED',
-        `The service asks for no keys, so it answers only under localhost and the addresses of this machine, not under ${cutText(host, SHOWN_HOST)}; ` +
+        `The service asks for no keys, so it does not answer under the domain name ${cutText(host, SHOWN_HOST)}, but under localhost and addresses; ` +
           'set BATCH_REQUIRE_API_KEY=true, or BATCH_ALLOW_OPEN_ACCESS=true where a proxy protects it',
       ),
     );
   };
+}
+
+/** Only such a name can be a page's: the internet gives an address neither to a name without a dot nor to `localhost`. */
+function isDomainName(host: string): boolean {
+  const name = host.replace(/\.$/, '');
+  return name.includes('.') && isIP(name) === 0 && !name.startsWith('[') && !name.toLowerCase().endsWith('.localhost');
 }
 
 function withoutPort(host: string): string {

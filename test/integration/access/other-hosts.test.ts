@@ -52,7 +52,7 @@ describe('a service without keys, which listens on this machine only', () => {
       'evil.example:3000',
       '127.0.0.1.evil.example',
       'localhost.evil.example:80',
-      'x',
+      'evil.example.',
     ]) {
       expect({ host, ...(await ask(service, host)) }).toEqual({ host, ...REFUSED });
       expect({ host, ...(await ask(service, host, { method: 'POST' })) }).toEqual({ host, ...REFUSED });
@@ -73,6 +73,10 @@ describe('a service without keys, which listens on this machine only', () => {
       '127.0.0.2',
       '[::1]',
       '[::1]:3000',
+      // No page on the internet can have these.
+      'api:3000',
+      '10.0.0.7',
+      'shop.localhost:3000',
     ]) {
       expect({ host, ...(await ask(service, host)) }).toEqual({ host, status: 200, code: undefined });
     }
