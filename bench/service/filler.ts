@@ -26,13 +26,7 @@ export async function openFiller(environment: TestEnvironment): Promise<Filler> 
   wakeUp.onModuleInit();
   return {
     async fill(operations) {
-      const lanes = new Map<string, number>();
-      for (const target of new Set(operations.map((operation) => operation.target))) {
-        lanes.set(target, (await worker.catalog.table(target)).lane);
-      }
-      const all = operations.map((operation) =>
-        newOperation({ ...operation, id: uuid(), lane: lanes.get(operation.target)! }),
-      );
+      const all = operations.map((operation) => newOperation({ ...operation, id: uuid() }));
       for (const some of inChunks(all, ENQUEUED_AT_ONCE)) await worker.queue.enqueue(some);
     },
     wakeWorkers: () => wakeUp.operationsAccepted(),

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { LANES } from '../../src/services/catalog/table.js';
+import { LANES } from '../../src/services/queue/assign-lanes.js';
 import { LANE_LOCK } from '../../src/services/queue/claim.sql.js';
 
 /** Keeps every worker from executing anything until it is released. */

@@ -814,7 +814,7 @@ describe('CatalogService', () => {
         expect(await opaqueOf(service, 'p')).toContain('shop."Odd.t" is listed in BATCH_SERIAL_TARGETS');
         expect(await opaqueOf(service, 'other')).toBeUndefined();
         expect(await opaqueOf(service, 'shop.v')).toBeUndefined();
-        expect((await service.table('shop.v')).lane).toBe((await catalog.table('shop.v')).lane);
+        expect((await service.table('shop.v')).group).toBe((await catalog.table('shop.v')).group);
         expect(await opaqueOf(catalog, 'p')).toBeUndefined();
       });
 
@@ -879,8 +879,8 @@ describe('CatalogService', () => {
     });
   });
 
-  describe('lanes', () => {
-    const laneOf = async (target: string) => (await catalog.table(target)).lane;
+  describe('groups', () => {
+    const groupOf = async (target: string) => (await catalog.table(target)).group;
 
     it('are shared by what foreign keys, inheritance and partitions connect, however far', async () => {
       await run(`
@@ -891,20 +891,17 @@ describe('CatalogService', () => {
         create table shop.part partition of shop.c default;
         create table d (id int primary key references shop.part);
         create table heir () inherits (d)`);
-      const lanes = await Promise.all(['a', 'b', 'shop.c', 'shop.part', 'd', 'heir'].map(laneOf));
-      expect(new Set(lanes).size).toBe(1);
+      const groups = await Promise.all(['a', 'b', 'shop.c', 'shop.part', 'd', 'heir'].map(groupOf));
+      expect(new Set(groups).size).toBe(1);
     });
 
-    it('spread unconnected tables, and are the same in every process', async () => {
+    it('hold unconnected tables apart, and are the same in every process', async () => {
       const names = Array.from({ length: 40 }, (_, i) => `t${i}`);
       await run(names.map((name) => `create table ${name} (a int)`).join(';'));
-      const lanes = await Promise.all(names.map(laneOf));
-      expect(new Set(lanes).size).toBeGreaterThan(20);
-      expect(lanes.every((lane) => Number.isInteger(lane) && lane >= 0 && lane < 64)).toBe(true);
+      const groups = await Promise.all(names.map(groupOf));
+      expect(new Set(groups).size).toBe(40);
       const other = new CatalogService(counting, settingsWith({ BATCH_ALLOWED_TARGETS: '*' }));
-      expect(await Promise.all(names.map(async (name) => (await other.table(name)).lane))).toEqual(lanes);
-      // Fixed for ever: lanes are stored with the operations.
-      expect(await laneOf('t0')).toBe(60);
+      expect(await Promise.all(names.map(async (name) => (await other.table(name)).group))).toEqual(groups);
     });
 
     it('are shared by tables that draw from one sequence, by default, domain or identity', async () => {
@@ -918,9 +915,9 @@ describe('CatalogService', () => {
         create table e (id int generated always as identity, other int default nextval('s'));
         create table f (id int default nextval('e_id_seq'));
         ${names.map((name) => `create table ${name} (id serial)`).join(';')}`);
-      const lanes = await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map(laneOf));
-      expect(new Set(lanes).size).toBe(1);
-      expect(new Set(await Promise.all(names.map(laneOf))).size).toBeGreaterThan(6);
+      const groups = await Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map(groupOf));
+      expect(new Set(groups).size).toBe(1);
+      expect(new Set(await Promise.all(names.map(groupOf))).size).toBe(12);
     });
 
     it('fall together when a trigger anywhere may tie any tables', async () => {
@@ -928,7 +925,7 @@ describe('CatalogService', () => {
         create table a (x int); create table b (x int); create schema shop; create table shop.c (x int);
         create function f() returns trigger language plpgsql as 'begin return new; end';
         create trigger audit after insert on shop.c execute function f()`);
-      expect(await Promise.all(['a', 'b', 'shop.c'].map(laneOf))).toEqual([0, 0, 0]);
+      expect(new Set(await Promise.all(['a', 'b', 'shop.c'].map(groupOf))).size).toBe(1);
       expect((await catalog.table('a')).opaque).toBeUndefined();
     });
   });

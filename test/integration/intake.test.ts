@@ -118,7 +118,7 @@ describe('IntakeService', () => {
     const { rows } = await database.client.query(
       'select o.*, key::text as key, "values"::text as values, p.lane as pending_lane from batch.operations o join batch.pending p using (seq)',
     );
-    const { lane } = await catalog.table('items');
+    const [{ lane }] = (await run(`select lane from batch.lanes where target = 'public.items'`)).rows;
     expect(rows).toHaveLength(1);
     expect(rows[0]).toMatchObject({
       id,

@@ -374,7 +374,7 @@ describe('the queue', () => {
     try {
       await database.client.query('create table aside (id int primary key)');
       const older = Array.from({ length: 50 }, (_, id) => insertItem(id));
-      const single = newOperation({ type: 'insert', target: 'public.aside', values: '{"id":1}', lane: 1 });
+      const single = newOperation({ type: 'insert', target: 'public.aside', values: '{"id":1}' });
       const urgent = insertItem(100, { priority: 1 });
       await many.queue.enqueue([...older, single, urgent]);
       // Alone it takes all lanes.

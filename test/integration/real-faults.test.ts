@@ -204,11 +204,11 @@ describe('a chunk that meets a real fault', () => {
     it('lets one that is too slow by itself wait with its lane, and goes on with the others', async () => {
       const hurried = await openWatchedWorker(database, saboteur, { BATCH_STATEMENT_TIMEOUT: STATEMENT_TIMEOUT_MS });
       await intake.queue.enqueue([
-        toNewOperation(asleep(1, 0), 3),
-        toNewOperation(asleep(2, 1.2), 3),
-        toNewOperation(asleep(3, 0), 3),
-        toNewOperation(insert('owner', { id: 100 }), 4),
-        toNewOperation(insert('owner', { id: 1 }), 4),
+        toNewOperation(asleep(1, 0)),
+        toNewOperation(asleep(2, 1.2)),
+        toNewOperation(asleep(3, 0)),
+        toNewOperation(insert('owner', { id: 100 })),
+        toNewOperation(insert('owner', { id: 1 })),
       ]);
       await hurried.job.poll(FOREVER).catch(() => undefined);
       await hurried.job.poll(FOREVER).catch(() => undefined);

@@ -173,7 +173,7 @@ describe('several workers', () => {
 
   describe('when tables are tied together while operations wait', () => {
     afterAll(async () => {
-      await database.client.query('drop table if exists later_child, later_parent');
+      await database.client.query('drop table if exists later_child, later_parent, later_other');
     });
 
     const lanesOf = async (): Promise<number[]> =>
@@ -182,6 +182,12 @@ describe('several workers', () => {
           `select distinct p.lane from batch.pending p join batch.operations o using (seq) where o.target like '%later%'`,
         )
       ).rows.map(({ lane }) => lane);
+    const lanesOfTables = async (): Promise<number> =>
+      (
+        await database.client.query(
+          `select distinct lane from batch.lanes where target in ('public.later_parent', 'public.later_child')`,
+        )
+      ).rowCount ?? 0;
     const operations = (): NewOperation[] => [
       insert('later_child', { id: 1, parent_id: 1 }),
       insert('later_parent', { id: 1 }),
@@ -193,15 +199,8 @@ describe('several workers', () => {
         drop table if exists later_child, later_parent; delete from batch.lanes where target like '%later%';
         create table later_parent (id int primary key); create table later_child (id int primary key, parent_id int)`);
       const workers = (await open(2)) as [TestWorker, TestWorker];
-      const [{ lane: parent }, { lane: child }] = await Promise.all([
-        workers[0].catalog.table('later_parent'),
-        workers[0].catalog.table('later_child'),
-      ]);
-      expect(parent).not.toBe(child);
       for (const worker of workers) await worker.job.poll(FOREVER);
-      await workers[0].queue.enqueue(
-        operations().map((operation) => ({ ...operation, lane: operation.target.includes('child') ? child : parent })),
-      );
+      await workers[0].queue.enqueue(operations());
       expect(await lanesOf()).toHaveLength(2);
       await database.client.query(
         'alter table later_child add constraint tied foreign key (parent_id) references later_parent',
@@ -241,10 +240,7 @@ describe('several workers', () => {
         'completed 1',
       ]);
       // What somebody hands over who has not noticed yet goes into the common lane.
-      await one.queue.enqueue([
-        { ...insert('later_child', { id: 3, parent_id: 1 }), lane: 63 },
-        insert('later_parent', { id: 2 }),
-      ]);
+      await one.queue.enqueue([insert('later_child', { id: 3, parent_id: 1 }), insert('later_parent', { id: 2 })]);
       expect(await lanesOf()).toHaveLength(1);
       await drainTogether([one, other], database);
       await close([one, other]);
@@ -326,6 +322,61 @@ describe('several workers', () => {
       expect(rows).toHaveLength(1);
       await drainTogether([worker], database);
       await close([api, worker]);
+    });
+
+    it('tables of a group that two processes name for the first time at one moment get one lane', async () => {
+      const [one, other] = (await open(2)) as [TestWorker, TestWorker];
+      for (let round = 0; round < 10; round += 1) {
+        await database.client.query(`
+          drop table if exists later_child, later_parent, later_other; delete from batch.lanes where target like '%later%';
+          create table later_other (id int primary key); create table later_parent (id int primary key);
+          create table later_child (id int primary key, parent_id int references later_parent)`);
+        const names = ['public.later_other', 'public.later_parent', 'public.later_child'];
+        for (const worker of [one, other]) worker.lanes.forget(names);
+        // The first names one more table, so the two would choose different lanes.
+        const answers = await Promise.all([
+          one.queue.enqueue([insert('later_other', { id: 1 }), insert('later_parent', { id: 1 })]),
+          other.queue.enqueue([insert('later_child', { id: 1, parent_id: 1 })]),
+        ]);
+        expect(answers.flat().map(({ outcome }) => outcome)).toEqual(['created', 'created', 'created']);
+        const { rows } = await database.client.query(
+          `select count(*)::int as tables, count(distinct lane)::int as lanes from batch.lanes
+            where target in ('public.later_parent', 'public.later_child')`,
+        );
+        expect(rows).toEqual([{ tables: 2, lanes: 1 }]);
+      }
+      await close([one, other]);
+    });
+
+    it('a table that is named for the first time during a move is stored with the next try', async () => {
+      const [one, other] = await tie();
+      await database.client.query(
+        `create table if not exists later_other (id int primary key); delete from batch.lanes where target like '%later_other%'`,
+      );
+      const { moving, goOn } = await holdUpMove(one);
+      const late = insert('later_other', { id: 1 });
+      expect(await other.queue.enqueue([insert('note', { id: 1 }), late])).toEqual([
+        { outcome: 'created', status: 'pending' },
+        { outcome: 'busy' },
+      ]);
+      await goOn();
+      await moving;
+      expect(await other.queue.enqueue([late])).toEqual([{ outcome: 'created', status: 'pending' }]);
+      await drainTogether([one, other], database);
+      expect((await database.client.query('select 1 from later_other')).rowCount).toBe(1);
+      await close([one, other]);
+    });
+
+    it('go apart again when they are tied no longer', async () => {
+      const [one, other] = await tie();
+      await one.job.poll(FOREVER);
+      expect(await lanesOfTables()).toBe(1);
+      await database.client.query('alter table later_child drop constraint tied');
+      await close([one, other]);
+      const [later] = (await open(1)) as [TestWorker];
+      await later.job.poll(FOREVER);
+      expect(await lanesOfTables()).toBe(2);
+      await close([later]);
     });
 
     it('an operation is cancelled in the lane that it was moved to meanwhile', async () => {

@@ -85,12 +85,11 @@ class Filler {
 
   async add(count: number): Promise<void> {
     const worker = await openWorkerWith(this.database.settings());
-    const { lane } = await worker.catalog.table('item');
     for (let added = 0; added < count; added += 5000) {
       const operations = Array.from({ length: Math.min(5000, count - added) }, () => {
         this.next += 1;
         const values = JSON.stringify({ id: this.next, a: `row ${this.next}`, b: this.next, c: `${this.next}.5` });
-        return newOperation({ id: uuid(), type: 'insert', target: 'public.item', values, lane });
+        return newOperation({ id: uuid(), type: 'insert', target: 'public.item', values });
       });
       await worker.queue.enqueue(operations);
       this.ids.push(operations[0]!.id);

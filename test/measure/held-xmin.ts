@@ -36,10 +36,7 @@ class Queue {
   fed = 0;
   private next = 0;
 
-  constructor(
-    private readonly worker: TestWorker,
-    private readonly lane: number,
-  ) {}
+  constructor(private readonly worker: TestWorker) {}
 
   execute(): void {
     this.loops.push(
@@ -69,7 +66,6 @@ class Queue {
           type: 'insert',
           target: 'public.item',
           values: JSON.stringify({ id: (this.next += 1), n: 1 }),
-          lane: this.lane,
         }),
       ),
     );
@@ -107,7 +103,7 @@ async function empty({ client }: MeasuringDatabase): Promise<void> {
 async function capacity(database: MeasuringDatabase): Promise<number> {
   await empty(database);
   const worker = await openWorkerWith(database.settings());
-  const queue = new Queue(worker, (await worker.catalog.table('item')).lane);
+  const queue = new Queue(worker);
   const rates: number[] = [];
   for (let round = 0; round < 3; round += 1) {
     for (let at = 0; at < 30_000; at += 5000) await queue.add(5000);
@@ -131,7 +127,7 @@ async function run(database: MeasuringDatabase, { name, hints }: Run, perSecond:
     };
   }
   const worker = await openWorkerWith(database.settings());
-  const queue = new Queue(worker, (await worker.catalog.table('item')).lane);
+  const queue = new Queue(worker);
   const holders = HOLDERS.map(() => new pg.Client(clientOptions(database.connection)));
   for (const holder of holders) await holder.connect();
   try {

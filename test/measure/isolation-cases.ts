@@ -82,7 +82,7 @@ export function bind(table: Table, operation: Bindable): BoundOperation {
       mustExist: false,
       place: '(0,1)',
       priority: 0,
-      lane: table.lane,
+      lane: 0,
       attempts: 0,
       retryLimit: null,
       retryOn: null,

@@ -13,10 +13,9 @@ const OPERATIONS = numberOption('operations', 40_000);
 const REPETITIONS = numberOption('repetitions', 3);
 const WORKERS = [1, 2, 4];
 
-/** Enough that four of them have a lane of their own. */
-const CANDIDATES = Array.from({ length: 12 }, (_, index) => `t${index + 1}`);
+const TABLES = ['t1', 't2', 't3', 't4'];
 const slowOf = (table: string): string => `slow_${table}`;
-const DDL = CANDIDATES.flatMap((table) => [
+const DDL = TABLES.flatMap((table) => [
   `create table ${table} (id int primary key, a text, b int, c numeric)`,
   // A chunk of 250 rows takes as long as that, for no work of this machine: every fourth number is a lane's.
   `create table ${slowOf(table)} (id int primary key check ((id - 1) / 4 % 250 <> 0 or pg_sleep(0.2) is not null))`,
@@ -33,34 +32,23 @@ interface Load {
 
 const wide = (id: number): object => ({ id, a: `row ${id}`, b: id, c: `${id}.5` });
 
-/** The first four that have a lane of their own. */
-async function tablesOfFourLanes(database: MeasuringDatabase, tables: readonly string[]): Promise<string[]> {
-  const worker = await openWorkerWith(database.settings());
-  const byLane = new Map<number, string>();
-  for (const table of tables) {
-    const { lane } = await worker.catalog.table(table);
-    if (!byLane.has(lane)) byLane.set(lane, table);
-  }
-  await worker.close();
-  if (byLane.size < 4) throw new Error('No four tables have lanes of their own');
-  return [...byLane.values()].slice(0, 4);
-}
-
-async function loads(database: MeasuringDatabase): Promise<Load[]> {
-  const tables = await tablesOfFourLanes(database, CANDIDATES);
-  const slow = await tablesOfFourLanes(database, CANDIDATES.map(slowOf));
-  return [
-    { name: 'one lane', tables: tables.slice(0, 1), operations: OPERATIONS, limit: 1000, values: wide },
-    { name: 'four lanes', tables, operations: OPERATIONS, limit: 1000, values: wide },
-    { name: 'four lanes, slow', tables: slow, operations: 24_000, limit: 250, values: (id) => ({ id }) },
-  ];
-}
+const LOADS: readonly Load[] = [
+  { name: 'one lane', tables: TABLES.slice(0, 1), operations: OPERATIONS, limit: 1000, values: wide },
+  { name: 'four lanes', tables: TABLES, operations: OPERATIONS, limit: 1000, values: wide },
+  {
+    name: 'four lanes, slow',
+    tables: TABLES.map(slowOf),
+    operations: 24_000,
+    limit: 250,
+    values: (id) => ({ id }),
+  },
+];
 
 /** Operations in a second, from the moment when the lanes are let go to the last commit. */
 async function drain(database: MeasuringDatabase, load: Load, workers: number): Promise<number> {
   const { client } = database;
   await client.query(
-    `truncate ${[...CANDIDATES, ...CANDIDATES.map(slowOf)].join(', ')}, batch.operations, batch.pending, batch.chunks, batch.workers`,
+    `truncate ${[...TABLES, ...TABLES.map(slowOf)].join(', ')}, batch.operations, batch.pending, batch.chunks, batch.workers`,
   );
   const environment = database.environment({
     BATCH_ROLE: 'worker',
@@ -92,15 +80,11 @@ async function drain(database: MeasuringDatabase, load: Load, workers: number): 
 
 async function fill(database: MeasuringDatabase, { tables, operations, values }: Load): Promise<void> {
   const filler = await openWorkerWith(database.settings());
-  const lanes = await Promise.all(tables.map(async (table) => (await filler.catalog.table(table)).lane));
-  if (new Set(lanes).size !== tables.length)
-    throw new Error(`Not all of ${tables.join(', ')} have a lane of their own`);
   const all = Array.from({ length: operations }, (_, index) =>
     newOperation({
       type: 'insert',
       target: `public.${tables[index % tables.length]}`,
       values: JSON.stringify(values(index + 1)),
-      lane: lanes[index % lanes.length]!,
     }),
   );
   for (let at = 0; at < all.length; at += 5000) await filler.queue.enqueue(all.slice(at, at + 5000));
@@ -108,10 +92,9 @@ async function fill(database: MeasuringDatabase, { tables, operations, values }:
 }
 
 async function main(database: MeasuringDatabase): Promise<void> {
-  const all = await loads(database);
   const figures = new Map<string, number[]>();
   for (let repetition = 0; repetition < REPETITIONS; repetition += 1) {
-    for (const load of all) {
+    for (const load of LOADS) {
       for (const workers of WORKERS) {
         const key = `${load.name}, ${workers}`;
         figures.set(key, [...(figures.get(key) ?? []), await drain(database, load, workers)]);
@@ -119,7 +102,7 @@ async function main(database: MeasuringDatabase): Promise<void> {
     }
   }
   say('\nload               workers   operations/s, median (min–max)     × one worker');
-  for (const { name } of all) {
+  for (const { name } of LOADS) {
     const alone = median(figures.get(`${name}, 1`)!);
     for (const workers of WORKERS) {
       const rates = figures.get(`${name}, ${workers}`)!;

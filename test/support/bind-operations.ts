@@ -32,7 +32,7 @@ export async function bindOperations(
         mustExist: operation.mustExist ?? false,
         place: '(0,1)',
         priority: 0,
-        lane: table.lane,
+        lane: 0,
         attempts: 0,
         retryLimit: null,
         retryOn: null,

@@ -60,7 +60,7 @@ export function table(name: string, columns: Column[], overrides: Partial<Table>
     referencedBy: [],
     reach: undefined,
     opaque: undefined,
-    lane: 1,
+    group: 'public.tied',
     ...overrides,
   };
 }

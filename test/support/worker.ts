@@ -93,7 +93,6 @@ export function newOperation(overrides: Partial<NewOperation> & Pick<NewOperatio
     createdBy: null,
     retryLimit: null,
     retryOn: null,
-    lane: 0,
     ...overrides,
   };
 }

@@ -16,7 +16,7 @@ function insertInto(target: Table, id: number | null, kind: 'insert' | 'ignore' 
   const values = Object.fromEntries([...target.columns.keys()].map((name) => [name, name === 'id' ? id : 'x']));
   const { key: _key, values: _values, ...operation } = newOperation({ type: 'insert', target: target.id });
   return {
-    operation: { ...operation, seq: id ?? 0, place: '(0,1)', key: null, values, attempts: 0 },
+    operation: { ...operation, seq: id ?? 0, place: '(0,1)', key: null, values, lane: 0, attempts: 0 },
     kind,
     table: target,
     keyColumns: [],

@@ -30,7 +30,6 @@ const ORDERS: Table = table(
       uniqueKey(['rank'], { deferrable: true }),
       uniqueKey(['serial']),
     ],
-    lane: 17,
   },
 );
 
@@ -50,7 +49,6 @@ describe('checkOperation', () => {
         values: '{"id":1,"note":null}',
         onConflict: 'error',
         conflictKey: null,
-        lane: 17,
         target: 'public.orders',
       },
     ],

@@ -131,7 +131,7 @@ describe('planning', () => {
         column('code', 'int4'),
         column('n', 'int8', { default: 'fresh', sequences: ['public.s'] }),
       ],
-      { referencedBy: [reference], lane: 2 },
+      { referencedBy: [reference], group: 'public.ref' },
     );
     const cascading = () => upsert(referred, { id: 1, code: 1 });
     expect(sizes([insert(NUMBERED, { a: 1 }), cascading(), insert(NUMBERED, { a: 2 })])).toEqual([1, 1, 1]);

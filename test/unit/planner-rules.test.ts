@@ -313,13 +313,16 @@ describe('rows that are named in several ways', () => {
     );
   });
 
-  it('hold unknown values where something in their lane may reach them', () => {
+  it('hold unknown values where something in their group may reach them', () => {
     const operations = [...FREEING.slice(0, 1), remove(UNIQUE, 1), insert(UNIQUE, { id: 2, email: 'y' })];
     const knowledge = knowing(operations, [[UNIQUE, { id: 1, email: 'x' }]]);
     expect(shape(operations, knowledge)).toBe('0 2 | 1');
     const disturbed = [...operations, insert(OPAQUE, { id: 1 })];
     expect(shape(disturbed, knowing(disturbed, [[UNIQUE, { id: 1, email: 'x' }]]))).toBe('0 | 1 | 2 | 3');
-    const elsewhere = table('elsewhere', [column('id', 'int4')], { opaque: 'has a trigger', lane: 2 });
+    const elsewhere = table('elsewhere', [column('id', 'int4')], {
+      opaque: 'has a trigger',
+      group: 'public.elsewhere',
+    });
     const undisturbed = [...operations, insert(elsewhere, { id: 1 })];
     expect(shape(undisturbed, knowing(undisturbed, [[UNIQUE, { id: 1, email: 'x' }]]))).toBe('0 2 | 1 | 3');
   });

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { cascadeReach, changesRows, type ForeignKeys } from './cascade-reach.js';
-import { LANES, type CascadeReach, type ForeignKey } from './table.js';
+import type { CascadeReach, ForeignKey } from './table.js';
 import { tableId, type TargetName } from './target-name.js';
 import type { HazardRow, OverviewRow } from './overview.sql.js';
 
@@ -20,9 +19,9 @@ export interface CatalogGraph {
   reach(id: string): CascadeReach | undefined;
   /** See `Table.opaque`. */
   opaque(id: string): string | undefined;
-  /** See `Table.lane`. */
-  lane(id: string): number;
-  /** Why all tables share one lane. Undefined when foreign keys decide the lane of each table. */
+  /** See `Table.group`. It is the same in every process, also for a table that does not exist. */
+  group(id: string): string;
+  /** Why all tables are one group. Undefined when foreign keys decide the group of each table. */
   tie: string | undefined;
 }
 
@@ -50,10 +49,13 @@ export function toCatalogGraph(overview: OverviewRow, isSerial: (table: TargetNa
     referencesTo: keys.referencesTo,
     reach: (id) => cascadeReach(id, keys),
     opaque: (id) => opaque.get(id),
-    lane: (id) => (tie === undefined ? laneOf(smallest.get(id) ?? id) : 0),
+    group: (id) => (tie === undefined ? (smallest.get(id) ?? id) : ALL_TABLES),
     tie,
   };
 }
+
+/** The group of every table when all are tied. No table has this name, because it has no schema. */
+const ALL_TABLES = '*';
 
 type Link = readonly [string, string];
 type Hazard = Omit<HazardRow, 'table'> & { table: string };
@@ -141,7 +143,7 @@ function opaqueTables(
 
 /**
  * A trigger, a rule or a user's function may read and write any table, and the catalog does not say which. If there is
- * one anywhere, all tables share one lane, because foreign keys no longer show what influences what.
+ * one anywhere, all tables are one group, because foreign keys no longer show what influences what.
  */
 function tieOf(hazards: readonly Hazard[]): string | undefined {
   const tying = hazards.find((hazard) => hazard.ties);
@@ -166,11 +168,6 @@ function components(links: readonly Link[]): Map<string, string> {
     root.set(b, a < b ? a : b);
   }
   return new Map([...root.keys()].map((id) => [id, find(id)]));
-}
-
-/** Every process must compute the same lane, so the hash depends only on the name. */
-function laneOf(id: string): number {
-  return createHash('sha256').update(id).digest().readUInt32BE() % LANES;
 }
 
 function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {

@@ -97,10 +97,10 @@ export class CatalogService {
     return snapshot.targets;
   }
 
-  /** The lane of each of these tables (`Table.id`), also of tables that do not exist. */
-  async lanes(ids: readonly string[]): Promise<Map<string, number>> {
+  /** `Table.group` of each of these tables (`Table.id`), also of tables that do not exist. */
+  async groups(ids: readonly string[]): Promise<Map<string, string>> {
     const { graph } = await this.current();
-    return new Map(ids.map((id) => [id, graph.lane(id)]));
+    return new Map(ids.map((id) => [id, graph.group(id)]));
   }
 
   /** Forgets everything. Call it when the catalog proved stale. */

@@ -150,11 +150,9 @@ export interface Table {
    * default, …). Its operations then run one by one, as barriers. Undefined for an ordinary table.
    */
   opaque: string | undefined;
-  /** 0 to 63. Tables that may influence one another have the same lane. Only one chunk at a time works in a lane. */
-  lane: number;
+  /** The name of the tables to which it is tied. Tables that may influence one another have the same group. */
+  group: string;
 }
-
-export const LANES = 64;
 
 export function primaryKey(table: Table): UniqueKey | undefined {
   return table.uniqueKeys.find((key) => key.primary);

@@ -49,7 +49,7 @@ export function toTable(row: TableRow, graph: CatalogGraph, expressions: CheckEx
     referencedBy: graph.referencesTo(id),
     reach: graph.reach(id),
     opaque: graph.opaque(id),
-    lane: graph.lane(id),
+    group: graph.group(id),
   };
   return hasColumnsOfItsKeys(table) ? table : undefined;
 }

@@ -164,7 +164,7 @@ function acceptedOf(
 
 /** As the queue would return it: JSON as it comes back from the database. */
 function toClaimed({ key, values, ...operation }: NewOperation, seq: number): ClaimedOperation {
-  const { id, type, target, onConflict, conflictKey, mustExist, priority, lane } = operation;
+  const { id, type, target, onConflict, conflictKey, mustExist, priority } = operation;
   return {
     seq,
     id,
@@ -176,7 +176,7 @@ function toClaimed({ key, values, ...operation }: NewOperation, seq: number): Cl
     conflictKey,
     mustExist,
     priority,
-    lane,
+    lane: 0,
     retryLimit: null,
     retryOn: null,
     attempts: 0,

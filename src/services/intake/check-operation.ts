@@ -78,7 +78,6 @@ function check(request: ParsedRequest, table: Table): NewOperation {
     createdBy: request.createdBy ?? null,
     retryLimit: request.retry?.limit ?? null,
     retryOn: request.retry?.on ?? null,
-    lane: table.lane,
   };
 }
 

@@ -25,7 +25,7 @@ interface KeySpaces {
 /** Finds out what each operation of a chunk reads and changes, as tokens. Pure. */
 export class ChunkResources {
   private readonly histories = new Map<string, RowHistory>();
-  private readonly lanes = new Map<number, Barrier>();
+  private readonly groups = new Map<string, Barrier>();
   private readonly barriers = new Memo((table) => this.barrierOf(table));
   private readonly sequences = new Memo(() => new Token());
   private readonly reaches = new Memo(() => new Token());
@@ -34,7 +34,7 @@ export class ChunkResources {
   private readonly parents = new Map<string, ParentSpaces>();
 
   constructor(private readonly chunk: ChunkView) {
-    const disturbed = new Set(chunk.operations.filter((op) => this.isLaneBarrier(op)).map(({ table }) => table.lane));
+    const disturbed = new Set(chunk.operations.filter((op) => this.isGroupBarrier(op)).map(({ table }) => table.group));
     const operations = new Map<string, BoundOperation[]>();
     for (const operation of chunk.operations) {
       const { id } = operation.table;
@@ -45,7 +45,7 @@ export class ChunkResources {
     for (const [id, table] of chunk.tables) {
       const identity = chunk.identityOf(table);
       if (identity === undefined || table.opaque !== undefined) continue;
-      this.histories.set(id, new RowHistory(chunk, table, identity, operations.get(id)!, disturbed.has(table.lane)));
+      this.histories.set(id, new RowHistory(chunk, table, identity, operations.get(id)!, disturbed.has(table.group)));
     }
   }
 
@@ -57,13 +57,13 @@ export class ChunkResources {
   /** The tokens of an operation on an ordinary table, or of a barrier. */
   addTo(found: TokenList, operation: BoundOperation): void {
     const { table } = operation;
-    const lane = memo(this.lanes, table.lane, () => new Barrier(`tables tied to ${table.id}`));
+    const group = memo(this.groups, table.group, () => new Barrier(`tables tied to ${table.id}`));
     const own = this.barriers.get(table.id);
-    lane.pass(found);
+    group.pass(found);
     own.pass(found);
     this.addSequences(found, operation);
-    if (this.isLaneBarrier(operation)) {
-      lane.close(found);
+    if (this.isGroupBarrier(operation)) {
+      group.close(found);
       return;
     }
     // Only its own table needs to know which row it is. References in both directions are examined in every case.
@@ -81,9 +81,9 @@ export class ChunkResources {
   }
 
   /**
-   * Operations that may reach other tables in a way that is not examined here. Those tables share the lane with them.
+   * Operations that may reach other tables in a way that is not examined here. Those tables are in the same group.
    */
-  private isLaneBarrier(operation: BoundOperation): boolean {
+  private isGroupBarrier(operation: BoundOperation): boolean {
     const { kind, table } = operation;
     if (table.opaque !== undefined) return true;
     if (kind === 'delete') return table.reach?.simple === false;

@@ -80,7 +80,7 @@ export class TokenList {
   }
 }
 
-/** Everything on one table, or in one lane. */
+/** Everything on one table, or on the tables of one group. */
 export class Barrier {
   private readonly any = new Token();
   private readonly closed = new Token();

@@ -1,4 +1,4 @@
-import { LANES } from '../catalog/table.js';
+import { LANES } from './assign-lanes.js';
 
 export const PRIORITIES = 10;
 

@@ -6,6 +6,7 @@ import { changedSince } from '../catalog/catalog-version.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import type { SqlClient } from '../database/sql.js';
+import { assignLanes, spreadLanes, type LaneMap } from './assign-lanes.js';
 import type { ClaimHints } from './claim-cursor.js';
 import type { Scope } from './claim-scope.js';
 import { nextTry, type LaneFault } from './lane-fault.js';
@@ -15,6 +16,7 @@ import {
   clearIdleFaults,
   leave,
   lockAllLanes,
+  lockRegister,
   moveOperations,
   moveTargets,
   moveWaiting,
@@ -24,6 +26,7 @@ import {
   retryBugs,
   scheduleTry,
   selectLanes,
+  tryLockRegister,
   waitForLongMove,
 } from './lanes.sql.js';
 import type { NewOperation } from './new-operation.js';
@@ -62,18 +65,29 @@ export class LanesService {
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {}
 
-  /** Gives a lane to each table that operations name for the first time. */
+  /**
+   * Gives a lane to each table that operations name for the first time. It gives none while another process does so or
+   * moves tables, because that process may move the tables of the same group. Operations without a lane are not stored.
+   */
   async register(operations: readonly Pick<NewOperation, 'target'>[]): Promise<void> {
     const unknown = new Set(operations.map(({ target }) => target).filter((target) => !this.registered.has(target)));
     if (unknown.size === 0) return;
-    // The remembered catalog may be older than the one that the workers use.
-    this.catalog.invalidate();
-    await this.database.query(registerLanes(await this.catalog.lanes([...unknown])));
-    for (const target of unknown) this.registered.add(target);
+    const registered = await this.database.transaction(async (tx) => {
+      const { rows } = await tx.query<{ held: boolean }>(tryLockRegister());
+      if (rows[0]?.held !== true) return [];
+      const assigned = await readLanes(tx);
+      // The remembered catalog may be older than the one that the workers use.
+      this.catalog.invalidate();
+      const lanes = assignLanes(await this.catalog.groups([...assigned.keys(), ...unknown]), assigned);
+      await tx.query(registerLanes(new Map([...lanes].filter(([target]) => !assigned.has(target)))));
+      return unknown;
+    });
+    for (const target of registered) this.registered.add(target);
   }
 
-  forget(): void {
-    this.registered.clear();
+  /** These tables are registered again before operations on them are stored. */
+  forget(targets: readonly string[]): void {
+    for (const target of targets) this.registered.delete(target);
   }
 
   /** Takes free lanes until the end of `tx`. */
@@ -166,12 +180,14 @@ export class LanesService {
 
   /** Moves tables that belong to another lane now, together with their operations. Nothing is executed meanwhile. */
   private async moveTables(tx: SqlClient): Promise<void> {
+    // A table that is being registered would be overlooked.
+    await tx.query(lockRegister());
     if ((await this.misplacedTables(tx)).size === 0) return;
     await tx.query(waitForLongMove());
     await tx.query(lockAllLanes());
     // If an operation were released between the two moves, both would overlook it.
     await tx.query(holdReleases());
-    // Another process may have moved them meanwhile, with newer knowledge.
+    // Tables may have been tied meanwhile.
     this.catalog.invalidate();
     await tx.query(moveTargets(await this.misplacedTables(tx)));
     await tx.query(moveWaiting('delayed'));
@@ -181,10 +197,14 @@ export class LanesService {
   }
 
   /** The tables that are in a wrong lane, with the lane to which they belong. */
-  private async misplacedTables(tx: SqlClient): Promise<Map<string, number>> {
-    const { rows } = await tx.query<{ target: string; lane: number }>(selectLanes());
-    const lanes = await this.catalog.lanes(rows.map(({ target }) => target));
-    const misplaced = rows.filter(({ target, lane }) => lanes.get(target) !== lane);
-    return new Map(misplaced.map(({ target }) => [target, lanes.get(target)!]));
+  private async misplacedTables(tx: SqlClient): Promise<LaneMap> {
+    const assigned = await readLanes(tx);
+    const lanes = spreadLanes(await this.catalog.groups([...assigned.keys()]), assigned);
+    return new Map([...lanes].filter(([target, lane]) => assigned.get(target) !== lane));
   }
+}
+
+async function readLanes(tx: SqlClient): Promise<LaneMap> {
+  const { rows } = await tx.query<{ target: string; lane: number }>(selectLanes());
+  return new Map(rows.map(({ target, lane }) => [target, lane]));
 }

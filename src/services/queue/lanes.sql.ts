@@ -1,10 +1,23 @@
-import { LANES } from '../catalog/table.js';
+import { LANES, type LaneMap } from './assign-lanes.js';
 import type { SqlStatement } from '../database/sql.js';
 import { LANE_LOCK } from './claim.sql.js';
 import type { LaneFault } from './lane-fault.js';
 
+/** The register of lanes is locked like a lane. None has this number. */
+const REGISTER = -1;
+
+/** Keeps others from changing the register of lanes until the end of the transaction. Waits for one that does. */
+export function lockRegister(): SqlStatement {
+  return { text: 'select pg_advisory_xact_lock($1::int, $2::int)', values: [LANE_LOCK, REGISTER] };
+}
+
+/** Like `lockRegister`, but only if nobody holds the lock. `held` says whether it worked. */
+export function tryLockRegister(): SqlStatement {
+  return { text: 'select pg_try_advisory_xact_lock($1::int, $2::int) as held', values: [LANE_LOCK, REGISTER] };
+}
+
 /** Puts tables that have no lane yet into lanes. */
-export function registerLanes(lanes: ReadonlyMap<string, number>): SqlStatement {
+export function registerLanes(lanes: LaneMap): SqlStatement {
   return {
     text: `
       insert into batch.lanes (target, lane) select * from unnest($1::text[], $2::int2[]) l order by 1
@@ -34,7 +47,7 @@ export function waitForLongMove(): SqlStatement {
  * Puts tables into other lanes. A transaction that stores operations for one of them waits for the end of this one, so
  * the next three statements see all operations of the table.
  */
-export function moveTargets(lanes: ReadonlyMap<string, number>): SqlStatement {
+export function moveTargets(lanes: LaneMap): SqlStatement {
   return {
     text: `
       update batch.lanes l set lane = m.lane from unnest($1::text[], $2::int2[]) m(target, lane)

@@ -20,13 +20,11 @@ export interface NewOperation {
   /** Null: a failure is final. */
   retryLimit: number | null;
   retryOn: readonly RetryReason[] | null;
-  /** The lane for a table that has none yet. */
-  lane: number;
 }
 
 /**
  * What happened to one `NewOperation`. `conflict`: the id belongs to an operation with another body. `busy`: it was not
- * stored, because its table was being moved to another lane all the time.
+ * stored, because its table was being moved to another lane all the time, or could not get its first one.
  */
 export type EnqueueResult =
   { outcome: 'created' | 'existing'; status: OperationStatus } | { outcome: 'conflict' } | { outcome: 'busy' };

@@ -152,14 +152,11 @@ export class QueueService {
       const { moving } = inserted;
       const waitMs = MOVE_WAITS_MS[tries];
       if (left.length === 0 || waitMs === undefined) return { created, existing, moving };
-      if (left.every(({ target }) => moving.includes(target))) {
-        await wait(waitMs);
-      } else if (tries === 0) {
-        // Retention has deleted the stored operation since the insert, or somebody has emptied the register of lanes.
-        this.lanes.forget();
-      } else {
-        return { created, existing, moving };
-      }
+      // A table without a lane is registered again: somebody may have emptied the register.
+      this.lanes.forget(moving);
+      if (left.every(({ target }) => moving.includes(target))) await wait(waitMs);
+      // Else retention has deleted the stored operation since the insert.
+      else if (tries > 0) return { created, existing, moving };
     }
   }
 

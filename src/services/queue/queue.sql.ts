@@ -1,6 +1,6 @@
 import { encodeTexts } from '../database/encode-texts.js';
 import type { SqlStatement } from '../database/sql.js';
-import { LANES } from '../catalog/table.js';
+import { LANES } from './assign-lanes.js';
 import { partySql } from '../backpressure/party.js';
 import { LANE_LOCK } from './claim.sql.js';
 import type { NewOperation } from './new-operation.js';
@@ -16,7 +16,7 @@ export interface InsertedRow {
   scheduled: readonly string[];
   /** The ids of the new operations. Null when all of them were new. */
   ids: readonly string[] | null;
-  /** Targets whose operations were left out, because their tables are being moved to another lane. */
+  /** Targets whose operations were left out, because their tables have no lane or are being moved to another one. */
   moving: readonly string[];
 }
 
@@ -64,7 +64,7 @@ export function insertOperations(operations: readonly NewOperation[]): SqlStatem
       )
       select coalesce(array_agg(id) filter (where run_at > now()), '{}') as scheduled,
         case when count(*) < cardinality($1::uuid[]) then coalesce(array_agg(id), '{}') end as ids,
-        array(select target from batch.lanes where target = any($14::text[]) and target not in (select target from l)) as moving
+        array(select target from unnest($14::text[]) t(target) where target not in (select target from l)) as moving
       from o`,
     values: [
       encodeTexts(column('id')),
@@ -436,7 +436,7 @@ export function cancelDelayed(seq: number): SqlStatement {
 
 /** What `requeueOperation` returns, in one row. */
 export interface RequeuedRow {
-  /** True when the operation's table is being moved to another lane. Then nothing was changed. */
+  /** True when the operation's table has no lane or is being moved to another one. Then nothing was changed. */
   moving: boolean;
   /** False when the operation had neither failed nor been cancelled. */
   requeued: boolean;
@@ -471,7 +471,7 @@ export function requeueOperation(seq: number): SqlStatement {
         insert into batch.delayed (seq, available_at, priority, lane, attempts, size_kb, party)
         select o.seq, o.run_at, o.priority, o.lane, o.attempts, ${SIZE_KB}, ${PARTY} from o where o.run_at > now()
       )
-      select exists (select from batch.lanes join table_of using (target)) and not exists (select from l) as moving,
+      select not exists (select from l) as moving,
         exists (select from o) as requeued`,
     values: [seq],
   };

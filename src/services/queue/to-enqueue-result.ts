@@ -7,7 +7,7 @@ export interface StoredOperations {
   created: ReadonlyMap<string, 'scheduled' | 'pending'>;
   /** Requests that were stored earlier, by id. */
   existing: ReadonlyMap<string, StoredRequest>;
-  /** Targets that are being moved to another lane. Their new operations are not stored. */
+  /** See `InsertedRow`. */
   moving: readonly string[];
 }
 

@@ -10,7 +10,7 @@ const FOREVER = new AbortController().signal;
 const MAX_POLLS = 40;
 
 /** As intake stores it. Tables are in `public`. */
-export function toNewOperation(operation: TestOperation, lane = 0): NewOperation {
+export function toNewOperation(operation: TestOperation): NewOperation {
   const { operationType, target, key, values, onConflict, conflictKey, mustExist } = operation;
   return newOperation({
     type: operationType,
@@ -20,7 +20,6 @@ export function toNewOperation(operation: TestOperation, lane = 0): NewOperation
     onConflict: onConflict ?? (operationType === 'insert' ? 'error' : null),
     conflictKey: conflictKey ?? null,
     mustExist: mustExist ?? false,
-    lane,
   });
 }
 

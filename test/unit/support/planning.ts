@@ -41,7 +41,7 @@ export function operation(
     mustExist: false,
     place: '(0,1)',
     priority: 0,
-    lane: on.lane,
+    lane: 0,
     attempts: 0,
     retryLimit: null,
     retryOn: null,

@@ -1,5 +1,5 @@
 import { Injectable, type PipeTransform } from '@nestjs/common';
-import { LANES } from '../../../services/catalog/table.js';
+import { LANES } from '../../../services/queue/assign-lanes.js';
 import { cutText } from '../../../services/errors/cut-text.js';
 import { ServiceError } from '../../../services/errors/service-error.js';
 
