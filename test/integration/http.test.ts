@@ -140,6 +140,28 @@ describe('operations over REST', () => {
     expect(second.body).not.toHaveProperty('nextCursor');
   });
 
+  it('are listed in pages of a bounded size, however many are asked for', async () => {
+    const source = `lister-${randomUUID()}`;
+    const operations = Array.from({ length: 45 }, (_, n) => ({
+      ...insert(randomUUID(), { id: n, note: 'x'.repeat(60_000) }),
+      source,
+    }));
+    for (const operation of operations) expect((await post('operations', operation)).status).toBe(201);
+    const sizes: number[] = [];
+    const listed: string[] = [];
+    for (let cursor: unknown = ''; cursor !== undefined;) {
+      const after = cursor === '' ? '' : `&cursor=${String(cursor)}`;
+      const { body } = await get(`operations?source=${source}&limit=40${after}`);
+      const items = body.items as IBatchOperation[];
+      sizes.push(items.length);
+      listed.push(...items.map(({ id }) => id));
+      cursor = body.nextCursor;
+    }
+    // 18 of them have a MiB.
+    expect(sizes).toEqual([18, 18, 9]);
+    expect(listed).toEqual(operations.map((operation) => (operation as { id: string }).id).reverse());
+  });
+
   it('come with the state of the queue', async () => {
     const { status, body } = await get('stats');
     expect(status).toBe(200);

@@ -57,7 +57,7 @@ export function configureHttp(
   app.use(`/${API_PREFIX}`, refuseOtherContent);
   app.use(FOR_CALLERS, boundInFlight(app.get(InFlightBudget), settings.intake.maxBodyKb));
   app.useBodyParser('raw', { limit: settings.intake.maxBodyKb * 1024, type: isReadable });
-  app.use(readJsonBodies(settings));
+  app.use(readJsonBody);
   app.use(`/${API_PREFIX}`, keepDigits);
   const metrics = app.get(MetricsService);
   app.useGlobalFilters(new ProblemFilter(metrics));
@@ -110,19 +110,17 @@ function isReadable(message: IncomingMessage): boolean {
 }
 
 /** Reads bodies as JSON. Intake refuses a body that is not an object, with the same text as over RPC. */
-function readJsonBodies({ intake: { maxOperationKb } }: Pick<Settings, 'intake'>) {
-  return (request: Request, _response: Response, next: NextFunction): void => {
-    const body: unknown = request.body;
-    if (!Buffer.isBuffer(body)) return next();
-    const charset = charsetOf(request);
-    if (charset !== 'utf-8') return next(otherCharset(charset));
-    const done = (value: unknown): void => {
-      request.body = value;
-      next();
-    };
-    if (body.length === 0) return done({});
-    inSlices(readBody(withoutMark(body), { called: 'body', maxOperationKb })).then(done, next);
+function readJsonBody(request: Request, _response: Response, next: NextFunction): void {
+  const body: unknown = request.body;
+  if (!Buffer.isBuffer(body)) return next();
+  const charset = charsetOf(request);
+  if (charset !== 'utf-8') return next(otherCharset(charset));
+  const done = (value: unknown): void => {
+    request.body = value;
+    next();
   };
+  if (body.length === 0) return done({});
+  inSlices(readBody(withoutMark(body), 'body')).then(done, next);
 }
 
 function otherCharset(charset: string): Error {

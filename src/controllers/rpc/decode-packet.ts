@@ -18,7 +18,6 @@ export interface RpcPacket {
 
 export interface PacketLimits {
   maxBodyKb: number;
-  maxOperationKb: number;
 }
 
 /**
@@ -26,9 +25,9 @@ export interface PacketLimits {
  *
  * @throws ServiceError `PAYLOAD_TOO_LARGE` before anything is parsed, `MALFORMED_MESSAGE`
  */
-export function* decodePacket(body: Buffer, { maxBodyKb, maxOperationKb }: PacketLimits): Steps<RpcPacket> {
+export function* decodePacket(body: Buffer, { maxBodyKb }: PacketLimits): Steps<RpcPacket> {
   if (body.length > maxBodyKb * 1024) throw tooLarge(maxBodyKb, body.length);
-  return toPacket(yield* readBody(body, { called: 'message', maxOperationKb }));
+  return toPacket(yield* readBody(body, 'message'));
 }
 
 export function tooLarge(limitKb: number, bytes?: number): ServiceError {

@@ -1,7 +1,8 @@
 import type { Column } from '../catalog/table.js';
-import { encodeTexts } from '../database/encode-texts.js';
+import { encodeTexts, joinJsonTexts, jsonTexts } from '../database/encode-texts.js';
 import type { SqlStatement } from '../database/sql.js';
 import { givenKey, givenValue, keyValue, type BoundOperation } from '../planner/bound-operation.js';
+import type { GivenValue } from '../values/exact-json.js';
 import { encodeValue } from './encode-value.js';
 import { quoteIdentifier } from '../catalog/target-name.js';
 
@@ -174,9 +175,11 @@ const cast = (column: Column, alias: string): string => `s.${alias}::${column.ty
 const casts = (columns: readonly Column[], prefix: string): string =>
   columns.map((column, index) => cast(column, `${prefix}${index}`)).join(', ');
 
-/** One text array a column, numbered `k0…` for the first `keys` columns and `v0…` for the others, and the ordinal. */
+/** One array of texts a column, numbered `k0…` for the first `keys` columns and `v0…` for the others, and the ordinal. */
 function source(columns: readonly Column[], prefix: 'k' | 'v', keys = 0): string {
-  const parameters = columns.map((_, index) => `$${index + 1}::text[]`);
+  const parameters = columns.map(({ kind }, index) =>
+    kind === 'json' ? jsonTexts(`$${index + 1}`) : `$${index + 1}::text[]`,
+  );
   const aliases = columns.map((_, index) =>
     prefix === 'k' && index >= keys ? `v${index - keys}` : `${prefix}${index}`,
   );
@@ -185,10 +188,22 @@ function source(columns: readonly Column[], prefix: 'k' | 'v', keys = 0): string
 
 const valueArrays = (shape: BoundOperation, operations: readonly BoundOperation[]): unknown[] =>
   shape.valueColumns.map((column) =>
-    encodeTexts(operations.map((operation) => encodeValue(givenValue(operation, column.name), column))),
+    encodeValues(
+      column,
+      operations.map((operation) => givenValue(operation, column.name)),
+    ),
   );
 
 const keyArrays = (shape: BoundOperation, operations: readonly BoundOperation[]): unknown[] =>
   shape.keyColumns.map((column) =>
-    encodeTexts(operations.map((operation) => encodeValue(keyValue(operation, column.name), column))),
+    encodeValues(
+      column,
+      operations.map((operation) => keyValue(operation, column.name)),
+    ),
   );
+
+/** What `source` reads. */
+function encodeValues(column: Column, values: readonly (GivenValue | undefined)[]): string {
+  const texts = values.map((value) => encodeValue(value, column));
+  return column.kind === 'json' ? joinJsonTexts(texts) : encodeTexts(texts);
+}

@@ -17,3 +17,15 @@ export const quoteElement = (text: string): string =>
   NEEDS_ESCAPE.test(text) ? `"${text.replace(/[\\"]/g, '\\$&')}"` : `"${text}"`;
 
 const NEEDS_ESCAPE = /[\\"]/;
+
+/** A control character, which JSON text never contains, and a word that is no JSON. */
+const SEPARATOR = 0x1f;
+const NO_JSON = 'NULL';
+
+/** Encodes JSON texts for `jsonTexts`. In an array literal each of their many quotes would have to be escaped. */
+export const joinJsonTexts = (texts: readonly (string | null)[]): string =>
+  texts.map((text) => text ?? NO_JSON).join(String.fromCharCode(SEPARATOR));
+
+/** SQL for the `text[]` that a parameter of `joinJsonTexts` stands for, such as `$1`. */
+export const jsonTexts = (parameter: string): string =>
+  `string_to_array(${parameter}::text, chr(${SEPARATOR}), '${NO_JSON}')`;

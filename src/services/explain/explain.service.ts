@@ -15,7 +15,7 @@ import type { NewOperation } from '../queue/new-operation.js';
 import type { ClaimedOperation } from '../queue/operation-record.js';
 import { SurveyService } from '../survey/survey.service.js';
 import { inSlices } from '../steps/in-slices.js';
-import { parseRow } from '../values/parse-json.js';
+import { parseStoredRow } from '../values/parse-json.js';
 import { describePlan, shorten, type GroupDescription } from './describe-plan.js';
 import { splitChunks, type Requested } from './split-chunks.js';
 
@@ -170,8 +170,8 @@ function toClaimed({ key, values, ...operation }: NewOperation, seq: number): Cl
     id,
     type,
     target,
-    key: key === null ? null : parseRow(key),
-    values: values === null ? null : parseRow(values),
+    key: key === null ? null : parseStoredRow(key),
+    values: values === null ? null : parseStoredRow(values),
     onConflict,
     conflictKey,
     mustExist,

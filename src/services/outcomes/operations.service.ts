@@ -15,6 +15,8 @@ import { toOperation, type GivenOperation, type OperationRow } from './to-operat
 const DEFAULT_LIMIT = 100;
 /** The maximum number of operations that a page examines to find those that match. */
 const WINDOW = 10_000;
+/** So much of a page is written in a few milliseconds. */
+const PAGE_BYTES = 1024 * 1024;
 
 /**
  * Tells callers what happened to their operations, and cancels or retries them. A caller that is limited to some
@@ -54,13 +56,14 @@ export class OperationsService {
 
   /** @throws ServiceError INVALID_REQUEST */
   async list(query: IListOperationsQuery, access: Access): Promise<IPage<GivenOperation>> {
-    const limit = query.limit ?? DEFAULT_LIMIT;
+    const limits = { operations: query.limit ?? DEFAULT_LIMIT, bytes: PAGE_BYTES, window: WINDOW };
     const cursor = checkCursor(query.cursor) ?? FIRST_PAGE;
     const target = query.target === undefined ? undefined : canonicalTarget(query.target);
     const filter = { ...query, target, reach: access.targets?.patterns };
-    const { rows } = await this.database.requests.query<PageRow>(selectPage(filter, cursor, limit, WINDOW));
+    const { rows } = await this.database.requests.query<PageRow>(selectPage(filter, cursor, limits));
     const found = rows.filter((row): row is PageRow & OperationRow => row.seq !== null);
-    const nextCursor = found.length === limit ? found.at(-1)?.seq : endOfWindow(rows[0]);
+    const isCut = found.length === limits.operations || found.length < (rows[0]?.matched ?? 0);
+    const nextCursor = isCut ? found.at(-1)?.seq : endOfWindow(rows[0]);
     return { items: found.map(toOperation), ...(nextCursor !== undefined && { nextCursor }) };
   }
 
@@ -89,7 +92,7 @@ export class OperationsService {
   }
 }
 
-type PageRow = { walked: number; floor: string | null } & ({ seq: null } | OperationRow);
+type PageRow = { walked: number; floor: string | null; matched: number } & ({ seq: null } | OperationRow);
 
 const isSettled = ({ status }: GivenOperation): boolean => status !== 'pending' && status !== 'scheduled';
 

@@ -54,12 +54,21 @@ export interface OperationFilter extends Pick<IListOperationsQuery, 'status' | '
   reach: { ids: readonly string[]; prefixes: readonly string[] } | undefined;
 }
 
+/** What a page holds at most. */
+export interface PageLimits {
+  operations: number;
+  /** Of keys and values. The operation that reaches the limit is the last one of the page. */
+  bytes: number;
+  /** Operations that are examined: there is no index for targets and sources. */
+  window: number;
+}
+
 /**
- * A page of operations below `cursor`, newest first. There is no index for targets and sources. Instead, a page
- * examines at most `window` operations and says how far it came. Each row has `walked` and `floor`. A row without `seq`
- * stands for an empty page.
+ * A page of operations below `cursor`, newest first. Each row says how far the page came: `walked` operations down to
+ * `floor` were examined, and `matched` of them belong to the page, of which some may be left out for their size. A row
+ * without `seq` stands for an empty page.
  */
-export function selectPage(query: OperationFilter, cursor: string, limit: number, window: number): SqlStatement {
+export function selectPage(query: OperationFilter, cursor: string, limits: PageLimits): SqlStatement {
   return {
     text: `
       with candidates as materialized (${CANDIDATES[query.status ?? 'completed']}),
@@ -71,19 +80,26 @@ export function selectPage(query: OperationFilter, cursor: string, limit: number
           and ($7::text[] is null or v.target = any($7)
             or exists (select from unnest($8::text[]) prefix where starts_with(v.target, prefix)))
         order by v.seq desc limit $6::int
-      )
-      select w.walked, w.floor, page.*
-      from (select count(*)::int as walked, min(seq) as floor from candidates) w left join page on true
-      order by page.seq desc`,
+      ),
+      sized as (
+        select page.*, coalesce(octet_length(key), 0) + coalesce(octet_length("values"), 0) as bytes from page
+      ),
+      summed as (select sized.*, sum(bytes) over (order by seq desc) - bytes as "bytesBefore" from sized)
+      select w.walked, w.floor, w.matched, summed.*
+      from (
+        select count(*)::int as walked, min(seq) as floor, (select count(*)::int from page) as matched from candidates
+      ) w left join summed on "bytesBefore" < $9::int
+      order by summed.seq desc`,
     values: [
       cursor,
-      window,
+      limits.window,
       query.status ?? null,
       query.target ?? null,
       query.source ?? null,
-      limit,
+      limits.operations,
       query.reach?.ids ?? null,
       query.reach?.prefixes ?? null,
+      limits.bytes,
     ],
   };
 }

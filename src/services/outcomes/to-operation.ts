@@ -1,8 +1,7 @@
 import type { AuditAct, IOperationAct } from '../../interfaces/audit.js';
 import type { ErrorCode } from '../../interfaces/error.js';
 import type { IBatchOperation, OperationStatus, OperationType, RetryReason } from '../../interfaces/operation.js';
-import type { GivenRow } from '../values/exact-json.js';
-import { parseRow } from '../values/parse-json.js';
+import { ExactJson } from '../values/exact-json.js';
 
 /** A row of the view `batch.batch_operations`. */
 export interface OperationRow {
@@ -42,10 +41,10 @@ export interface OperationRow {
 /** `batch.delayed.reason` in the words of the API. */
 const WAITS_FOR = { scheduled: 'run_at', retry: 'retry', behind: 'earlier_operation' } as const;
 
-/** An operation as callers see it, with every digit that they sent. It must be written by `stringifyJson`. */
+/** An operation as callers see it: its rows are the text that is stored. It must be written by `stringifyJson`. */
 export interface GivenOperation extends Omit<IBatchOperation, 'key' | 'values'> {
-  key?: GivenRow;
-  values?: GivenRow;
+  key?: ExactJson;
+  values?: ExactJson;
 }
 
 /** What callers see of an operation. Fields that were not requested, and results that do not exist, are left out. */
@@ -54,8 +53,8 @@ export function toOperation(row: OperationRow): GivenOperation {
     id: row.id,
     operationType: row.operationType,
     target: row.target,
-    ...(row.key !== null && { key: parseRow(row.key) }),
-    ...(row.values !== null && { values: parseRow(row.values) }),
+    ...(row.key !== null && { key: new ExactJson(row.key) }),
+    ...(row.values !== null && { values: new ExactJson(row.values) }),
     ...(row.onConflict !== null && { onConflict: row.onConflict }),
     ...(row.conflictKey !== null && { conflictKey: row.conflictKey }),
     ...(row.mustExist && { mustExist: true }),

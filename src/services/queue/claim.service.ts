@@ -4,7 +4,9 @@ import { sendAlong } from '../database/send-along.js';
 import type { SqlClient } from '../database/sql.js';
 import { ClaimCursor, slotOf, type ObservedClaim } from './claim-cursor.js';
 import type { Scope } from './claim-scope.js';
-import { parseRow } from '../values/parse-json.js';
+import { inSlices } from '../steps/in-slices.js';
+import { mapInSteps } from '../steps/steps.js';
+import { parseStoredRow } from '../values/parse-json.js';
 import {
   claimOperations,
   currentSnapshot,
@@ -75,7 +77,7 @@ export class ClaimService {
     const holdsReleases = waiting.rows[0]!.waiting;
     const [claimed, after] = holdsReleases ? await this.withoutReleases(tx, read) : first;
     sendAlong(tx, walkAsUsual());
-    const operations = claimed.rows.map(toOperation);
+    const operations = await inSlices(mapInSteps(claimed.rows, toOperation));
     const full = claimed.rows.some(({ cut }) => cut);
     const snapshotXmax = BigInt(after.rows[0]!.xmax);
     return {
@@ -121,7 +123,11 @@ export class ClaimService {
 }
 
 function toOperation({ key, values, ...row }: ClaimedRow): ClaimedOperation {
-  return { ...row, key: key === null ? null : parseRow(key), values: values === null ? null : parseRow(values) };
+  return {
+    ...row,
+    key: key === null ? null : parseStoredRow(key),
+    values: values === null ? null : parseStoredRow(values),
+  };
 }
 
 function nothing(claimedAt: number, crowdedOut: boolean): Claim {

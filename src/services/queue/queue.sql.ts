@@ -1,4 +1,4 @@
-import { encodeTexts } from '../database/encode-texts.js';
+import { encodeTexts, joinJsonTexts, jsonTexts } from '../database/encode-texts.js';
 import type { SqlStatement } from '../database/sql.js';
 import { LANES } from './assign-lanes.js';
 import { partySql } from '../backpressure/party.js';
@@ -34,7 +34,7 @@ export function insertOperations(operations: readonly NewOperation[]): SqlStatem
       with transaction as materialized (select pg_current_xact_id()),
       input as (
         select s.* from transaction, unnest(
-          $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[],
+          $1::uuid[], $2::text[], $3::text[], ${jsonTexts('$4')}, ${jsonTexts('$5')}, $6::text[], $7::text[], $8::boolean[],
           $9::int2[], $10::timestamptz[], $11::text[], $12::int2[], $13::text[], $15::text[]
         ) with ordinality s(id, type, target, key, "values", on_conflict, conflict_key, must_exist, priority, run_at,
           source, retry_limit, retry_on, created_by, ord)
@@ -70,8 +70,8 @@ export function insertOperations(operations: readonly NewOperation[]): SqlStatem
       encodeTexts(column('id')),
       encodeTexts(column('type')),
       encodeTexts(column('target')),
-      encodeTexts(column('key')),
-      encodeTexts(column('values')),
+      joinJsonTexts(column('key')),
+      joinJsonTexts(column('values')),
       encodeTexts(column('onConflict')),
       encodeTexts(operations.map(({ conflictKey }) => (conflictKey === null ? null : JSON.stringify(conflictKey)))),
       column('mustExist'),

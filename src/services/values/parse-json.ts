@@ -20,6 +20,14 @@ export function parseRow(text: string): GivenRow {
   return roundTrips(text) ? (JSON.parse(text) as GivenRow) : (new Reader(text).row() as GivenRow);
 }
 
+/** Like `parseRow`, but a large array or object stays text: whoever executes an operation does not look into it. */
+export function parseStoredRow(text: string): GivenRow {
+  return text.length <= LARGE ? parseRow(text) : (new Reader(text, LARGE).row() as GivenRow);
+}
+
+/** In characters: parsing as many takes about a millisecond. */
+const LARGE = 32 * 1024;
+
 /** The elements of an array that is kept as text. If `nested`, elements that are arrays are split too. */
 export function elementsOf({ text }: ExactJson, nested: boolean): GivenElements {
   return new Reader(text).elements(nested);
@@ -56,7 +64,11 @@ const SPACE = ' \t\n\r';
 class Reader {
   private at = 0;
 
-  constructor(private readonly text: string) {}
+  /** @param largest an array or object that is the value of a column is parsed only up to this length */
+  constructor(
+    private readonly text: string,
+    private readonly largest = Infinity,
+  ) {}
 
   /** Reads what is around the rows. */
   envelope(): unknown {
@@ -88,6 +100,7 @@ class Reader {
     const start = this.at;
     this.skip();
     const text = this.text.slice(start, this.at);
+    if (text.length > this.largest) return new ExactJson(text);
     return roundTrips(text) ? (JSON.parse(text) as GivenValue) : new ExactJson(withoutSpace(text));
   }
 
@@ -174,8 +187,8 @@ const isNumberStart = (char: string): boolean => char === '-' || (char >= '0' &&
 /** Most strings are the text between their quotes. `JSON.parse` would cost several times as much. */
 const stringOf = (token: string): string => (token.includes('\\') ? (JSON.parse(token) as string) : token.slice(1, -1));
 
-/** Strings are written as `JSON.stringify` writes them. */
-function withoutSpace(text: string): string {
+/** The tokens of JSON without white space between them. Strings are written as `JSON.stringify` writes them. */
+export function withoutSpace(text: string): string {
   if (!/[\s\\]/.test(text)) return text;
   const parts: string[] = [];
   for (let at = 0; at < text.length;) {

@@ -1,6 +1,6 @@
 import type { Steps } from '../steps/steps.js';
-import { ExactJson, type GivenRow } from './exact-json.js';
-import { parseJson } from './parse-json.js';
+import { ExactJson } from './exact-json.js';
+import { parseJson, withoutSpace } from './parse-json.js';
 import { endOfString } from './round-trips.js';
 
 /** Text of this length is read at once: it takes less than a millisecond. */
@@ -8,20 +8,16 @@ const AT_ONCE = 32 * 1024;
 /** The members of one object that are read. No request and no table has so many names: what has more is refused for the first ones. */
 const MOST_MEMBERS = 2000;
 
-export interface ReadOptions {
-  /** Bytes. A value of a column that takes more when it is stored is not parsed: it becomes `ExactJson`, to be refused for its size. */
-  largestValue: number;
-}
-
 /**
- * `parseJson`, in steps of less than a millisecond, but for a single value of a column, which is read at once. Pure.
+ * `parseJson`, in steps of less than a millisecond, but for a single string or number. A large array or object that is the value of a
+ * column is checked and stays text, as `ExactJson`: nobody looks into it before PostgreSQL does. Pure.
  *
  * @throws SyntaxError
  */
-export function* readJson(text: string, options: ReadOptions): Steps<unknown> {
+export function* readJson(text: string): Steps<unknown> {
   if (text.length <= AT_ONCE) return parseJson(text);
   const large = yield* findLarge(text);
-  return yield* new LargeReader(text, large, options).document();
+  return yield* new LargeReader(text, large).document();
 }
 
 /** Where each array and object that is too large to be read at once begins → where it ends. */
@@ -64,7 +60,6 @@ class LargeReader {
   constructor(
     private readonly text: string,
     private readonly large: Extents,
-    private readonly options: ReadOptions,
   ) {}
 
   *document(): Steps<unknown> {
@@ -153,21 +148,57 @@ class LargeReader {
       const isRow = (name === 'key' || name === 'values') && this.text[this.at] === '{';
       if (isRow || (name !== 'key' && name !== 'values')) return yield* this.container(isRow ? 'row' : 'envelope');
     }
-    const [start, end] = [this.at, this.large.get(this.at)!];
-    this.at = end;
-    if (storedBytesAtLeast(this.text, start, end) > this.options.largestValue) {
-      return new ExactJson(this.text.slice(start, end));
+    return new ExactJson(yield* this.compact());
+  }
+
+  /** The text of an array or object, without white space. */
+  private *compact(): Steps<string> {
+    const [open, end] = this.text[this.at] === '[' ? ['[', ']'] : ['{', '}'];
+    const parts: string[] = [];
+    let run: Run | undefined;
+    const read = (): void => {
+      if (run === undefined) return;
+      parsePart(this.text, run, open, end, JSON.parse);
+      parts.push(withoutSpace(this.text.slice(run.start, run.end)));
+      run = undefined;
+    };
+    this.at += 1;
+    for (this.skipSpace(); this.text[this.at] !== end; this.next(end)) {
+      const start = this.at;
+      const name = open === '{' ? this.skipName() : undefined;
+      if (this.large.has(this.at)) {
+        read();
+        yield;
+        const before = name === undefined ? '' : `${JSON.stringify(this.parseName(name))}:`;
+        parts.push(before + (yield* this.compact()));
+        continue;
+      }
+      this.skipValue();
+      run = { start: run?.start ?? start, end: this.at };
+      if (run.end - run.start < AT_ONCE) continue;
+      read();
+      yield;
     }
-    const row = parsePart(this.text, { start, end }, '{"values":{"":', '}}') as { values: GivenRow };
-    return row.values[''];
+    read();
+    this.at += 1;
+    return `${open}${parts.join(',')}${end}`;
   }
 
   /** Goes behind the name and the colon. */
   private name(): string {
+    return this.parseName(this.skipName());
+  }
+
+  private parseName(name: Run): string {
+    return parsePart(this.text, name, '', '') as string;
+  }
+
+  /** Goes behind the name and the colon. What it goes over is read afterwards. */
+  private skipName(): Run {
     if (this.text[this.at] !== '"') throw unexpected(this.text, this.at);
     const start = this.at;
     this.at = endOfString(this.text, start);
-    const name = parsePart(this.text, { start, end: this.at }, '', '') as string;
+    const name = { start, end: this.at };
     this.skipSpace();
     if (this.text[this.at] !== ':') throw unexpected(this.text, this.at);
     this.at += 1;
@@ -220,10 +251,16 @@ function readMembers(text: string, run: Run, place: Place): object {
   return (parsePart(text, run, '{"values":{', '}}') as { values: object }).values;
 }
 
-/** `parseJson` of a part, in what has to stand around it. An error tells where the part begins. */
-function parsePart(text: string, { start, end }: Run, before: string, after: string): unknown {
+/** Parses a part, in what has to stand around it. An error tells where the part begins. */
+function parsePart(
+  text: string,
+  { start, end }: Run,
+  before: string,
+  after: string,
+  parse: (text: string) => unknown = parseJson,
+): unknown {
   try {
-    return parseJson(`${before}${text.slice(start, end)}${after}`);
+    return parse(`${before}${text.slice(start, end)}${after}`);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw new SyntaxError(`${error.message}, counted from position ${start - before.length}`, { cause: error });
@@ -233,15 +270,4 @@ function parsePart(text: string, { start, end }: Run, before: string, after: str
 function unexpected(text: string, at: number): SyntaxError {
   if (at >= text.length) return new SyntaxError('Unexpected end of JSON input');
   return new SyntaxError(`Unexpected token ${JSON.stringify(text[at])} at position ${at}`);
-}
-
-/** At most five of the six characters of an escape are saved. */
-function storedBytesAtLeast(text: string, start: number, end: number): number {
-  let spared = 0;
-  for (let at = start; at < end; at += 1) {
-    const char = text[at]!;
-    if (char === '\\') spared += 5;
-    else if (char <= ' ') spared += 1;
-  }
-  return end - start - spared;
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { decodePacket, type RpcPacket } from '../../../src/controllers/rpc/decode-packet.js';
 import { runSteps } from '../../../src/services/steps/steps.js';
 
-const decode = (body: Buffer): RpcPacket => runSteps(decodePacket(body, { maxBodyKb: 1, maxOperationKb: 1 }));
+const decode = (body: Buffer): RpcPacket => runSteps(decodePacket(body, { maxBodyKb: 1 }));
 
 describe('decodePacket', () => {
   it('reads every character as it was sent', () => {

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalNumber, integerText } from '../../../src/services/values/decimal-text.js';
 import { ExactJson, stringifyJson } from '../../../src/services/values/exact-json.js';
-import { parseJson, parseRow } from '../../../src/services/values/parse-json.js';
+import { parseJson, parseRow, parseStoredRow } from '../../../src/services/values/parse-json.js';
 import { roundTrips } from '../../../src/services/values/round-trips.js';
 
 const digits = fc.stringMatching(/^\d{1,25}$/);
@@ -174,6 +174,30 @@ describe('JSON that callers send', () => {
     const { values } = parseJson('{"values":{"__proto__":1.0}}') as { values: object };
     expect(Object.keys(values)).toEqual(['__proto__']);
     expect(Object.getPrototypeOf(values)).toBe(Object.prototype);
+  });
+});
+
+describe('a stored row', () => {
+  const LONG = 'x'.repeat(40_000);
+  const small = '{"a":1.50,"b":[1,2],"c":"\\u0000"}';
+
+  it('is written as it was stored, with large arrays and objects as text', () => {
+    fc.assert(
+      fc.property(row, (text) => {
+        const stored = stringifyJson(parseRow(`{"large":[${text},"${LONG}"],"text":"${LONG}","row":${text}}`));
+        const read = parseStoredRow(stored);
+        expect(stringifyJson(read)).toBe(stored);
+        expect(read['large']).toBeInstanceOf(ExactJson);
+        expect(read['text']).toBe(LONG);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('is that of parseRow where nothing in it is large', () => {
+    expect(parseStoredRow(small)).toStrictEqual(parseRow(small));
+    const wide = `{${Array.from({ length: 3000 }, (_, n) => `"n${n}":["${n}",1.0]`).join(',')}}`;
+    expect(parseStoredRow(wide)).toStrictEqual(parseRow(wide));
   });
 });
 
