@@ -143,7 +143,8 @@ describe('operations over REST', () => {
   it('are listed in pages of a bounded size, however many are asked for', async () => {
     const source = `lister-${randomUUID()}`;
     const operations = Array.from({ length: 45 }, (_, n) => ({
-      ...insert(randomUUID(), { id: n, note: 'x'.repeat(60_000) }),
+      ...insert('', { id: n, note: 'x'.repeat(60_000) }),
+      id: randomUUID(),
       source,
     }));
     for (const operation of operations) expect((await post('operations', operation)).status).toBe(201);
@@ -159,7 +160,7 @@ describe('operations over REST', () => {
     }
     // 18 of them have a MiB.
     expect(sizes).toEqual([18, 18, 9]);
-    expect(listed).toEqual(operations.map((operation) => (operation as { id: string }).id).reverse());
+    expect(listed).toEqual(operations.map((operation) => operation.id).reverse());
   });
 
   it('come with the state of the queue', async () => {

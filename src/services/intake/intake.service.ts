@@ -38,10 +38,16 @@ const UNAVAILABLE: readonly ErrorCode[] = ['SERVICE_UNAVAILABLE', 'LANE_BUSY'];
 
 type Answer = ICreateBatchOperationResult | ServiceError;
 
-/** An operation on its way in, with what it shares with the others of its request. */
+/** An operation of the right form, with what it shares with the others of its request. */
 interface Submission {
   operation: ParsedRequest;
   hints: NearestNames;
+}
+
+/** An operation that is to be stored, or to be answered in its order. */
+interface CheckedSubmission {
+  id: string;
+  checked: NewOperation | ServiceError;
   /** Undefined: of a request that is bound to no order. */
   place: PipelinePlace | undefined;
 }
@@ -80,7 +86,7 @@ const GATHER_LIMITS = { callers: 5, items: 100, bytes: 128 * 1024, ms: 10 };
 @Injectable()
 export class IntakeService implements BeforeApplicationShutdown {
   private readonly logger = new Logger(IntakeService.name);
-  private readonly group = new GroupCommit<Submission, Answer>(
+  private readonly group = new GroupCommit<CheckedSubmission, Answer>(
     (submissions) => this.flush(submissions),
     FLUSH_LIMITS,
     WAITING_LIMITS,
@@ -161,9 +167,11 @@ export class IntakeService implements BeforeApplicationShutdown {
       const conclude = await this.enter(requests, access);
       let answers: Answer[] = [];
       try {
-        const { parsed, submissions } = await this.parse(requests, access, place);
+        const { parsed, submissions } = await this.parse(requests, access);
+        // Not together with others' operations: what takes long for one request is nothing for the others to wait for.
+        const checked = await this.checkSafely(submissions);
         await turn.begun;
-        const stored = this.store(submissions, order);
+        const stored = this.store(submissions, checked, order, place);
         turn.end();
         place?.submitted();
         answers = interleave(parsed, await stored);
@@ -187,8 +195,16 @@ export class IntakeService implements BeforeApplicationShutdown {
     }
   }
 
-  private store(submissions: readonly Submission[], order: unknown): Promise<Answer[]> {
-    const items = submissions.map((item) => ({ item, bytes: item.operation.bytes }));
+  private store(
+    submissions: readonly Submission[],
+    checked: readonly (NewOperation | ServiceError)[],
+    order: unknown,
+    place: PipelinePlace | undefined,
+  ): Promise<Answer[]> {
+    const items = submissions.map(({ operation: { id, bytes } }, index) => ({
+      item: { id, checked: checked[index]!, place },
+      bytes,
+    }));
     if (this.group.hasRoomFor(items)) return this.group.submit(items, order);
     const error = overloaded('has as many operations at hand as it can store at once');
     this.metrics.recordRefused(error.code, submissions.length);
@@ -199,18 +215,17 @@ export class IntakeService implements BeforeApplicationShutdown {
   private async parse(
     requests: readonly unknown[],
     access: Access,
-    place?: PipelinePlace,
   ): Promise<{ parsed: (ParsedRequest | ServiceError)[]; submissions: Submission[] }> {
     const createdBy = callerName(access);
     const context = { maxOperationKb: this.settings.intake.maxOperationKb, now: new Date(), createdBy };
     const parsed = await inSlices(mapInSteps(requests, (request) => allowed(parseRequest(request, context), access)));
     // Of the request and not of the flush: which hints a caller gets must not depend on what others send meanwhile.
     const hints = new NearestNames(() => this.catalog.tableIds().filter((id) => reaches(access, id)));
-    return { parsed, submissions: parsed.filter(isAccepted).map((operation) => ({ operation, hints, place })) };
+    return { parsed, submissions: parsed.filter(isAccepted).map((operation) => ({ operation, hints })) };
   }
 
   /** One group of operations on its way into the queue. Never rejects: a fault is the answer to each of its callers. */
-  private async flush(submissions: readonly Submission[]): Promise<Answer[]> {
+  private async flush(submissions: readonly CheckedSubmission[]): Promise<Answer[]> {
     const refusals = submissions.map(({ place }) => place?.begin());
     const begun = submissions.filter((_, index) => refusals[index] === undefined);
     if (begun.length === submissions.length) return this.storeGroup(submissions);
@@ -218,27 +233,37 @@ export class IntakeService implements BeforeApplicationShutdown {
     return interleave(refusals, answers, (refusal) => refusal === undefined) as Answer[];
   }
 
-  private async storeGroup(submissions: readonly Submission[]): Promise<Answer[]> {
+  private async storeGroup(submissions: readonly CheckedSubmission[]): Promise<Answer[]> {
     const startedAt = performance.now();
     try {
-      const checked = await this.checkAll(submissions);
+      const checked = submissions.map((submission) => submission.checked);
       const results = await this.enqueue(checked.filter(isAccepted));
-      const answers = interleave(checked, results).map((result, index) =>
-        toAnswer(submissions[index]!.operation.id, result),
-      );
+      const answers = interleave(checked, results).map((result, index) => toAnswer(submissions[index]!.id, result));
       // Before the next group is begun: nothing of its order may overtake what is handed over again.
       answers.forEach((answer, index) => isUnavailable(answer) && submissions[index]!.place?.fail(answer));
       this.concludeFlush(answers, startedAt);
       return answers;
     } catch (error) {
-      const isBug = this.bugs.report('intake', error);
-      this.logger.error({ message: 'Operations could not be stored', operations: submissions.length }, error);
-      return submissions.map(({ operation: { id }, place }) => {
-        if (isBug) return failedByBug(id, error);
-        const refusal = unavailable(id, error);
-        place?.fail(refusal);
-        return refusal;
-      });
+      const failures = this.failAll(submissions, 'Operations could not be stored', error);
+      failures.forEach((failure, index) => isUnavailable(failure) && submissions[index]!.place?.fail(failure));
+      return failures;
+    }
+  }
+
+  /** Why none of them has a result, for a reason that is none of theirs. */
+  private failAll(submissions: readonly { id: string }[], message: string, error: unknown): ServiceError[] {
+    const isBug = this.bugs.report('intake', error);
+    this.logger.error({ message, operations: submissions.length }, error);
+    return submissions.map(({ id }) => (isBug ? failedByBug(id, error) : unavailable(id, error)));
+  }
+
+  /** Never rejects: a fault is the answer to each, and is told in its order. */
+  private async checkSafely(submissions: readonly Submission[]): Promise<(NewOperation | ServiceError)[]> {
+    try {
+      return await this.checkAll(submissions);
+    } catch (error) {
+      const operations = submissions.map(({ operation }) => operation);
+      return this.failAll(operations, 'Operations could not be checked', error);
     }
   }
 
@@ -274,13 +299,13 @@ export class IntakeService implements BeforeApplicationShutdown {
     return inSlices(
       mapInSteps(submissions, (submission) => {
         const table = tables.get(submission.operation.target)!;
-        return table instanceof ServiceError ? table : this.checkSafely(submission, table, check);
+        return table instanceof ServiceError ? table : this.checkOne(submission, table, check);
       }),
     );
   }
 
   /** A bug that the values of one request bring about is no reason to answer nobody else. */
-  private checkSafely(submission: Submission, table: Table, check: Check): NewOperation | ServiceError {
+  private checkOne(submission: Submission, table: Table, check: Check): NewOperation | ServiceError {
     try {
       return check(submission, table);
     } catch (error) {
