@@ -66,23 +66,26 @@ export class LanesService {
   ) {}
 
   /**
-   * Gives a lane to each table that operations name for the first time. It gives none while another process does so or
-   * moves tables, because that process may move the tables of the same group. Operations without a lane are not stored.
+   * Gives a lane to each table that operations name for the first time. It gives none while somebody else does so or
+   * moves tables, because the tables of the same group may be among them. Operations without a lane are not stored.
+   *
+   * @returns true when all tables have a lane
    */
-  async register(operations: readonly Pick<NewOperation, 'target'>[]): Promise<void> {
+  async register(operations: readonly Pick<NewOperation, 'target'>[]): Promise<boolean> {
     const unknown = new Set(operations.map(({ target }) => target).filter((target) => !this.registered.has(target)));
-    if (unknown.size === 0) return;
-    const registered = await this.database.transaction(async (tx) => {
+    if (unknown.size === 0) return true;
+    const hasRegistered = await this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ held: boolean }>(tryLockRegister());
-      if (rows[0]?.held !== true) return [];
+      if (rows[0]?.held !== true) return false;
       const assigned = await readLanes(tx);
       // The remembered catalog may be older than the one that the workers use.
       this.catalog.invalidate();
       const lanes = assignLanes(await this.catalog.groups([...assigned.keys(), ...unknown]), assigned);
       await tx.query(registerLanes(new Map([...lanes].filter(([target]) => !assigned.has(target)))));
-      return unknown;
+      return true;
     });
-    for (const target of registered) this.registered.add(target);
+    if (hasRegistered) for (const target of unknown) this.registered.add(target);
+    return hasRegistered;
   }
 
   /** These tables are registered again before operations on them are stored. */

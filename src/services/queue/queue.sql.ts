@@ -471,7 +471,7 @@ export function requeueOperation(seq: number): SqlStatement {
         insert into batch.delayed (seq, available_at, priority, lane, attempts, size_kb, party)
         select o.seq, o.run_at, o.priority, o.lane, o.attempts, ${SIZE_KB}, ${PARTY} from o where o.run_at > now()
       )
-      select not exists (select from l) as moving,
+      select exists (select from table_of) and not exists (select from l) as moving,
         exists (select from o) as requeued`,
     values: [seq],
   };

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { insertAudit } from '../audit/audit.sql.js';
 import { isLockNotAvailable } from '../database/classify-failure.js';
 import type { RequestConnections } from '../database/request-connections.js';
@@ -9,6 +10,7 @@ import { LaneCancels } from './lane-cancels.js';
 import type { LanesService } from './lanes.service.js';
 import { cancelDelayed, requeueOperation, selectPlace, type PlaceRow, type RequeuedRow } from './queue.sql.js';
 
+const REGISTER_WAITS_MS = [10, 40, 150];
 const CANCEL_TRIES = 4;
 
 /**
@@ -37,7 +39,7 @@ export class RequestedChanges {
   async retry(id: string, actor: string | undefined): Promise<void> {
     const place = await findPlace(this.connections, id);
     // Versions without the register of lanes accepted operations too.
-    await this.lanes.register([place]);
+    await this.register(place);
     await this.changeRow(id, async (tx) => {
       const { rows } = await tx.query<RequeuedRow>(requeueOperation(Number(place.seq)));
       const { moving, requeued } = rows[0]!;
@@ -50,6 +52,14 @@ export class RequestedChanges {
         { status },
       );
     });
+  }
+
+  /** Somebody else may be giving lanes to tables at this moment. */
+  private async register(place: PlaceRow): Promise<void> {
+    for (const waitMs of REGISTER_WAITS_MS) {
+      if (await this.lanes.register([place])) return;
+      await wait(waitMs);
+    }
   }
 
   /** False when the operation has left that place. */

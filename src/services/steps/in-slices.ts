@@ -1,7 +1,7 @@
 import type { Steps } from './steps.js';
 
 /** So long nobody else is answered. */
-const SLICE_MS = 2;
+const SLICE_MS = 1;
 
 interface Task {
   /** Does the next steps, for a slice at most. True when nothing is left to do. */
@@ -12,7 +12,7 @@ interface Task {
 const tasks: Task[] = [];
 
 /**
- * The work in slices of 2 ms, one of all such works at a time and each in turn. Between two slices the event loop serves everybody
+ * The work in slices of a millisecond, one of all such works at a time and each in turn. Between two slices the event loop serves everybody
  * else, health checks among them.
  */
 export function inSlices<T>(steps: Steps<T>): Promise<T> {
