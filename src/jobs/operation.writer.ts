@@ -45,7 +45,9 @@ export class OperationWriter implements ItemWriter<BoundOperation, number, SqlCl
   private async plan(tx: SqlClient, operations: readonly BoundOperation[]): Promise<Plan> {
     if (this.mode === 'serial') return planSerially(operations);
     try {
-      return await inSlices(planInSteps(operations, await this.survey.read(tx, operations)));
+      return await inSlices(planInSteps(operations, await this.survey.read(tx, operations)), {
+        holdsTransaction: true,
+      });
     } catch (error) {
       if (!this.bugs.report('plan', error)) throw error;
       // A bug of survey or planner must not stop the lane. Executing one by one is always correct.

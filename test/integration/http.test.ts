@@ -150,13 +150,13 @@ describe('operations over REST', () => {
     for (const operation of operations) expect((await post('operations', operation)).status).toBe(201);
     const sizes: number[] = [];
     const listed: string[] = [];
-    for (let cursor: unknown = ''; cursor !== undefined;) {
-      const after = cursor === '' ? '' : `&cursor=${String(cursor)}`;
+    for (let cursor: string | undefined = ''; cursor !== undefined;) {
+      const after: string = cursor === '' ? '' : `&cursor=${cursor}`;
       const { body } = await get(`operations?source=${source}&limit=40${after}`);
       const items = body.items as IBatchOperation[];
       sizes.push(items.length);
       listed.push(...items.map(({ id }) => id));
-      cursor = body.nextCursor;
+      cursor = body.nextCursor as string | undefined;
     }
     // 18 of them have a MiB.
     expect(sizes).toEqual([18, 18, 9]);

@@ -11,6 +11,7 @@ import { createDataSource } from '../../src/services/database/data-source.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
 import { BugsService } from '../../src/services/health/bugs.service.js';
 import { HealthService } from '../../src/services/health/health.service.js';
+import { SubmissionPipeline } from '../../src/services/intake/submission-pipeline.js';
 import { IntakeService } from '../../src/services/intake/intake.service.js';
 import { MetricsService } from '../../src/services/observability/metrics.service.js';
 import { LanesService } from '../../src/services/queue/lanes.service.js';
@@ -100,7 +101,10 @@ describe('IntakeService', () => {
     );
     counting.inserts = 0;
   });
-  afterEach(() => vi.useRealTimers());
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
 
   it('stores what was asked, as it was asked', async () => {
     const id = randomUUID();
@@ -163,6 +167,20 @@ describe('IntakeService', () => {
     await Promise.all(calls);
     expect(counting.inserts).toBeGreaterThan(1);
     expect(idsOf(await stored())).toEqual(Array.from({ length: next }, (_, i) => i));
+  });
+
+  it('begins nothing that comes behind a request which could not be checked, although both share a flush', async () => {
+    await catalog.table('items');
+    const unreachable = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+    vi.spyOn(catalog, 'tables').mockRejectedValueOnce(unreachable);
+    const pipeline = new SubmissionPipeline();
+    const [first, second] = await Promise.allSettled(
+      [insert(1), insert(2)].map((each) => intake.accept(each, FULL_ACCESS, pipeline.place({ retried: true }))),
+    );
+    expect(first).toMatchObject({ status: 'rejected', reason: { code: 'SERVICE_UNAVAILABLE' } });
+    expect(second).toMatchObject({ status: 'rejected', reason: { code: 'SERVICE_UNAVAILABLE' } });
+    expect(pipeline.aborted).toBe(true);
+    expect(await stored()).toEqual([]);
   });
 
   it('takes the most that a request may carry, in order and in few statements', async () => {

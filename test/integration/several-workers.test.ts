@@ -367,6 +367,26 @@ describe('several workers', () => {
       await close([one, other]);
     });
 
+    it('what is tied to a table without a lane waits together with it, and nothing else does', async () => {
+      await database.client.query(`
+        drop table if exists later_child, later_parent; delete from batch.lanes where target like '%later%';
+        create table later_parent (id int primary key);
+        create table later_child (id int primary key, parent_id int references later_parent)`);
+      const [worker] = (await open(1)) as [TestWorker];
+      await worker.lanes.register([insert('later_child', {}), insert('note', {})]);
+      const holder = await database.client.connect();
+      await holder.query('select pg_advisory_lock($1, -1)', [LANE_LOCK]);
+      const tied = [insert('later_parent', { id: 1 }), insert('later_child', { id: 1, parent_id: 1 })];
+      const answers = await worker.queue.enqueue([...tied, insert('note', { id: 1 })]);
+      expect(answers.map(({ outcome }) => outcome)).toEqual(['busy', 'busy', 'created']);
+      await holder.query('select pg_advisory_unlock_all()');
+      holder.release();
+      expect((await worker.queue.enqueue(tied)).map(({ outcome }) => outcome)).toEqual(['created', 'created']);
+      await drainTogether([worker], database);
+      expect((await verdicts(database)).every((verdict) => verdict.startsWith('completed'))).toBe(true);
+      await close([worker]);
+    });
+
     it('go apart again when they are tied no longer', async () => {
       const [one, other] = await tie();
       await one.job.poll(FOREVER);

@@ -19,7 +19,7 @@ export interface CatalogGraph {
   reach(id: string): CascadeReach | undefined;
   /** See `Table.opaque`. */
   opaque(id: string): string | undefined;
-  /** See `Table.group`. It is the same in every process, also for a table that does not exist. */
+  /** See `Table.group`. It is the same in every process. */
   group(id: string): string;
   /** Why all tables are one group. Undefined when foreign keys decide the group of each table. */
   tie: string | undefined;

@@ -10,6 +10,10 @@ export const CATALOG_VERSION = `concat_ws('.',
           coalesce((select max(oid) from pg_catalog.pg_trigger), 0), coalesce((select max(oid) from pg_catalog.pg_rewrite), 0),
           coalesce((select max(oid) from pg_catalog.pg_policy), 0))`;
 
+export function selectVersion(): SqlStatement {
+  return { text: `select ${CATALOG_VERSION} as version` };
+}
+
 const CATALOGS = 5;
 
 /**

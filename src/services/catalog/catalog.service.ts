@@ -97,10 +97,10 @@ export class CatalogService {
     return snapshot.targets;
   }
 
-  /** `Table.group` of each of these tables (`Table.id`), also of tables that do not exist. */
+  /** `Table.group` of those tables (`Table.id`) that exist. */
   async groups(ids: readonly string[]): Promise<Map<string, string>> {
     const { graph } = await this.current();
-    return new Map(ids.map((id) => [id, graph.group(id)]));
+    return new Map(ids.filter((id) => graph.relations.has(id)).map((id) => [id, graph.group(id)]));
   }
 
   /** Forgets everything. Call it when the catalog proved stale. */

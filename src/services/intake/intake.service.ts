@@ -228,7 +228,12 @@ export class IntakeService implements BeforeApplicationShutdown {
 
   /** One group of operations on its way into the queue. Never rejects: a fault is the answer to each of its callers. */
   private async flush(submissions: readonly CheckedSubmission[]): Promise<Answer[]> {
-    const refusals = submissions.map(({ place }) => place?.begin());
+    const refusals = submissions.map(({ place, checked }) => {
+      const refusal = place?.begin();
+      // Nothing that comes after it may be begun.
+      if (refusal === undefined && isUnavailable(checked)) place?.fail(checked);
+      return refusal;
+    });
     const begun = submissions.filter((_, index) => refusals[index] === undefined);
     if (begun.length === submissions.length) return this.storeGroup(submissions);
     const answers = begun.length === 0 ? [] : await this.storeGroup(begun);
@@ -463,7 +468,7 @@ function isCreated(answer: Answer): boolean {
 }
 
 /** For a reason that says nothing about the operation. */
-function isUnavailable(answer: Answer): answer is ServiceError {
+function isUnavailable(answer: unknown): answer is ServiceError {
   return answer instanceof ServiceError && UNAVAILABLE.includes(answer.code);
 }
 

@@ -7,7 +7,7 @@ export type LaneMap = ReadonlyMap<string, number>;
  * Gives a lane to each table. The tables of a group share the lane in which most of them are. A group without a lane gets the one
  * with the fewest groups, because operations of one lane wait for one another even when their tables have nothing in common.
  *
- * @param groups `Table.group` of each table, also of all that are in a lane
+ * @param groups `Table.group` of each table that counts. A table that was dropped keeps its lane and is not among them
  */
 export function assignLanes(groups: ReadonlyMap<string, string>, assigned: LaneMap): LaneMap {
   const lanes = lanesOfGroups(groups, assigned);

@@ -77,7 +77,7 @@ export class ClaimService {
     const holdsReleases = waiting.rows[0]!.waiting;
     const [claimed, after] = holdsReleases ? await this.withoutReleases(tx, read) : first;
     sendAlong(tx, walkAsUsual());
-    const operations = await inSlices(mapInSteps(claimed.rows, toOperation));
+    const operations = await inSlices(mapInSteps(claimed.rows, toOperation), { holdsTransaction: true });
     const full = claimed.rows.some(({ cut }) => cut);
     const snapshotXmax = BigInt(after.rows[0]!.xmax);
     return {

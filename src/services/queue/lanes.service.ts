@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { v7 as uuid } from 'uuid';
 import { CatalogService } from '../catalog/catalog.service.js';
-import { changedSince } from '../catalog/catalog-version.js';
+import { changedSince, selectVersion } from '../catalog/catalog-version.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import type { SqlClient } from '../database/sql.js';
@@ -67,25 +67,23 @@ export class LanesService {
 
   /**
    * Gives a lane to each table that operations name for the first time. It gives none while somebody else does so or
-   * moves tables, because the tables of the same group may be among them. Operations without a lane are not stored.
+   * moves tables, because the tables of the same group may be among them.
    *
-   * @returns true when all tables have a lane
+   * @returns the targets of operations that must not be stored yet: those without a lane, and those that are tied to them
    */
-  async register(operations: readonly Pick<NewOperation, 'target'>[]): Promise<boolean> {
-    const unknown = new Set(operations.map(({ target }) => target).filter((target) => !this.registered.has(target)));
-    if (unknown.size === 0) return true;
-    const hasRegistered = await this.database.transaction(async (tx) => {
-      const { rows } = await tx.query<{ held: boolean }>(tryLockRegister());
-      if (rows[0]?.held !== true) return false;
-      const assigned = await readLanes(tx);
-      // The remembered catalog may be older than the one that the workers use.
-      this.catalog.invalidate();
-      const lanes = assignLanes(await this.catalog.groups([...assigned.keys(), ...unknown]), assigned);
-      await tx.query(registerLanes(new Map([...lanes].filter(([target]) => !assigned.has(target)))));
-      return true;
-    });
-    if (hasRegistered) for (const target of unknown) this.registered.add(target);
-    return hasRegistered;
+  async register(operations: readonly Pick<NewOperation, 'target'>[]): Promise<ReadonlySet<string>> {
+    const targets = new Set(operations.map(({ target }) => target));
+    const unknown = [...targets].filter((target) => !this.registered.has(target));
+    if (unknown.length === 0) return NONE;
+    const assigned = await readLanes(this.database);
+    const missing = unknown.filter((target) => !assigned.has(target));
+    const groups = missing.length === 0 ? undefined : await this.tryToRegister(missing, assigned);
+    if (groups === undefined) {
+      for (const target of unknown) this.registered.add(target);
+      return NONE;
+    }
+    const withheld = new Set(missing.map((target) => groups.get(target)));
+    return new Set([...targets].filter((target) => withheld.has(groups.get(target))));
   }
 
   /** These tables are registered again before operations on them are stored. */
@@ -181,6 +179,29 @@ export class LanesService {
     if (known === '') this.nextComparisonAt = performance.now() + COMPARE_INTERVAL_MS;
   }
 
+  /**
+   * @param assigned the lanes of all other tables, as far as is known
+   * @returns undefined when all have a lane now, else the groups of all these tables
+   */
+  private async tryToRegister(tables: readonly string[], assigned: LaneMap): Promise<Groups | undefined> {
+    const version = await readVersion(this.database);
+    // The remembered catalog may be older than the one that the workers use.
+    this.catalog.invalidate();
+    const groups = new Map(await this.catalog.groups([...assigned.keys(), ...tables]));
+    // One that was dropped a moment ago.
+    for (const table of tables) if (!groups.has(table)) groups.set(table, table);
+    const isDone = await this.database.transaction(async (tx) => {
+      const { rows } = await tx.query<{ held: boolean }>(tryLockRegister());
+      if (rows[0]?.held !== true) return false;
+      const now = await readLanes(tx);
+      // Others may have registered tables since, or tied some.
+      if (now.size !== assigned.size || (await readVersion(tx)) !== version) return false;
+      await tx.query(registerLanes(new Map([...assignLanes(groups, now)].filter(([table]) => !now.has(table)))));
+      return true;
+    });
+    return isDone ? undefined : groups;
+  }
+
   /** Moves tables that belong to another lane now, together with their operations. Nothing is executed meanwhile. */
   private async moveTables(tx: SqlClient): Promise<void> {
     // A table that is being registered would be overlooked.
@@ -205,6 +226,15 @@ export class LanesService {
     const lanes = spreadLanes(await this.catalog.groups([...assigned.keys()]), assigned);
     return new Map([...lanes].filter(([target, lane]) => assigned.get(target) !== lane));
   }
+}
+
+type Groups = ReadonlyMap<string, string>;
+
+const NONE: ReadonlySet<string> = new Set();
+
+async function readVersion(tx: SqlClient): Promise<string> {
+  const { rows } = await tx.query<{ version: string }>(selectVersion());
+  return rows[0]!.version;
 }
 
 async function readLanes(tx: SqlClient): Promise<LaneMap> {

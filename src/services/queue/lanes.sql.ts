@@ -27,7 +27,7 @@ export function registerLanes(lanes: LaneMap): SqlStatement {
 }
 
 export function selectLanes(): SqlStatement {
-  return { text: 'select target, lane from batch.lanes' };
+  return { text: 'select target, lane from batch.lanes order by target' };
 }
 
 /** Waits for every running chunk, and keeps new chunks out of every lane until the end of the transaction. */

@@ -29,6 +29,7 @@ import { countFailures, isDecided, isDeferred, isExceptional, toDeferredRow, toO
 
 const INSERT_RETRIES = 5;
 const INSERT_BACK_OFF: BackOff = { initialMs: 5, multiplier: 2, maxMs: 200, jitter: 1 };
+const NOTHING_INSERTED: InsertedRow = { ids: [], scheduled: [], moving: [] };
 /** Most moves take some milliseconds. Operations on other tables wait behind these meanwhile, so the waits are short. */
 const MOVE_WAITS_MS = [10, 40, 150, 300];
 
@@ -141,15 +142,16 @@ export class QueueService {
     const existing = new Map<string, StoredRequest>();
     let left = operations;
     for (let tries = 0; ; tries += 1) {
-      await this.lanes.register(left);
-      const inserted = await this.insert(left);
-      for (const id of inserted.ids ?? left.map((operation) => operation.id)) created.set(id, 'pending');
+      const withheld = await this.lanes.register(left);
+      const ready = withheld.size === 0 ? left : left.filter(({ target }) => !withheld.has(target));
+      const inserted = ready.length === 0 ? NOTHING_INSERTED : await this.insert(ready);
+      for (const id of inserted.ids ?? ready.map((operation) => operation.id)) created.set(id, 'pending');
       for (const id of inserted.scheduled) created.set(id, 'scheduled');
       const repeated = left.filter(({ id }) => !created.has(id));
       for (const row of await this.findRequests(repeated)) existing.set(row.id, row);
       left = repeated.filter(({ id }) => !existing.has(id));
 
-      const { moving } = inserted;
+      const moving = [...inserted.moving, ...withheld];
       const waitMs = MOVE_WAITS_MS[tries];
       if (left.length === 0 || waitMs === undefined) return { created, existing, moving };
       // A table without a lane is registered again: somebody may have emptied the register.

@@ -57,9 +57,10 @@ export class RequestedChanges {
   /** Somebody else may be giving lanes to tables at this moment. */
   private async register(place: PlaceRow): Promise<void> {
     for (const waitMs of REGISTER_WAITS_MS) {
-      if (await this.lanes.register([place])) return;
+      if ((await this.lanes.register([place])).size === 0) return;
       await wait(waitMs);
     }
+    await this.lanes.register([place]);
   }
 
   /** False when the operation has left that place. */

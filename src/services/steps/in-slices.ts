@@ -9,13 +9,20 @@ interface Task {
 }
 
 /** What is under way. The first one has the next slice. */
-const tasks: Task[] = [];
+type Queue = Task[];
+
+const ordinary: Queue = [];
+/** Of those who hold a transaction open meanwhile. They do not wait for all the ordinary ones. */
+const urgent: Queue = [];
 
 /**
- * The work in slices of a millisecond, one of all such works at a time and each in turn. Between two slices the event loop serves everybody
- * else, health checks among them.
+ * The work in slices of a millisecond, one of all such works at a time and each in turn. Between two slices the event loop
+ * serves everybody else, health checks among them.
+ *
+ * @param holdsTransaction such works have a slice of their own
  */
-export function inSlices<T>(steps: Steps<T>): Promise<T> {
+export function inSlices<T>(steps: Steps<T>, { holdsTransaction = false } = {}): Promise<T> {
+  const queue = holdsTransaction ? urgent : ordinary;
   return new Promise((resolve, reject) => {
     const advance = (end: number): boolean => {
       try {
@@ -25,18 +32,18 @@ export function inSlices<T>(steps: Steps<T>): Promise<T> {
         } while (performance.now() < end);
         return false;
       } catch (error) {
-        reject(error as Error);
+        reject(error);
         return true;
       }
     };
     if (advance(performance.now() + SLICE_MS)) return;
-    tasks.push({ advance });
-    if (tasks.length === 1) setImmediate(runSlice);
+    queue.push({ advance });
+    if (queue.length === 1) setImmediate(runSlice, queue);
   });
 }
 
-function runSlice(): void {
-  const task = tasks.shift()!;
-  if (!task.advance(performance.now() + SLICE_MS)) tasks.push(task);
-  if (tasks.length > 0) setImmediate(runSlice);
+function runSlice(queue: Queue): void {
+  const task = queue.shift()!;
+  if (!task.advance(performance.now() + SLICE_MS)) queue.push(task);
+  if (queue.length > 0) setImmediate(runSlice, queue);
 }

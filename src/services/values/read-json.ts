@@ -50,6 +50,9 @@ interface Run {
   end: number;
 }
 
+/** With the white space behind it, which may be as long as the text. */
+const isLong = (run: Run | undefined, end: number): boolean => run !== undefined && end - run.start >= AT_ONCE;
+
 /** What stands around a value: a row is the object of `key` or `values`, its members are values of columns. */
 type Place = 'envelope' | 'row';
 
@@ -87,6 +90,10 @@ class LargeReader {
     this.at += 1;
     for (this.skipSpace(); this.text[this.at] !== ']'; this.next(']')) {
       const start = this.at;
+      if (isLong(run, start)) {
+        read();
+        yield;
+      }
       if (this.large.has(start)) {
         read();
         yield;
@@ -120,6 +127,10 @@ class LargeReader {
     this.at += 1;
     for (this.skipSpace(); this.text[this.at] !== '}'; this.next('}')) {
       const nameAt = this.at;
+      if (isLong(run, nameAt)) {
+        read();
+        yield;
+      }
       const name = this.name();
       const isRead = (members += 1) <= MOST_MEMBERS;
       const valueAt = this.at;
@@ -148,29 +159,40 @@ class LargeReader {
       const isRow = (name === 'key' || name === 'values') && this.text[this.at] === '{';
       if (isRow || (name !== 'key' && name !== 'values')) return yield* this.container(isRow ? 'row' : 'envelope');
     }
-    return new ExactJson(yield* this.compact());
+    const parts: string[] = [];
+    yield* this.compact(parts);
+    return new ExactJson(parts.join(''));
   }
 
-  /** The text of an array or object, without white space. */
-  private *compact(): Steps<string> {
+  /** Adds the text of an array or object, without white space. */
+  private *compact(parts: string[]): Steps<void> {
     const [open, end] = this.text[this.at] === '[' ? ['[', ']'] : ['{', '}'];
-    const parts: string[] = [];
+    let separator = '';
+    const add = (part: string): void => {
+      parts.push(separator, part);
+      separator = ',';
+    };
     let run: Run | undefined;
     const read = (): void => {
       if (run === undefined) return;
       parsePart(this.text, run, open, end, JSON.parse);
-      parts.push(withoutSpace(this.text.slice(run.start, run.end)));
+      add(withoutSpace(this.text.slice(run.start, run.end)));
       run = undefined;
     };
+    parts.push(open);
     this.at += 1;
     for (this.skipSpace(); this.text[this.at] !== end; this.next(end)) {
       const start = this.at;
+      if (isLong(run, start)) {
+        read();
+        yield;
+      }
       const name = open === '{' ? this.skipName() : undefined;
       if (this.large.has(this.at)) {
         read();
         yield;
-        const before = name === undefined ? '' : `${JSON.stringify(this.parseName(name))}:`;
-        parts.push(before + (yield* this.compact()));
+        add(name === undefined ? '' : `${JSON.stringify(this.parseName(name))}:`);
+        yield* this.compact(parts);
         continue;
       }
       this.skipValue();
@@ -181,7 +203,7 @@ class LargeReader {
     }
     read();
     this.at += 1;
-    return `${open}${parts.join(',')}${end}`;
+    parts.push(end);
   }
 
   /** Goes behind the name and the colon. */
@@ -239,11 +261,15 @@ class LargeReader {
   }
 
   private skipSpace(): void {
-    while (SPACE.includes(this.text[this.at] ?? '-')) this.at += 1;
+    if (!SPACE.includes(this.text[this.at] ?? '-')) return;
+    SPACES.lastIndex = this.at;
+    SPACES.test(this.text);
+    this.at = SPACES.lastIndex;
   }
 }
 
 const SPACE = ' \t\n\r';
+const SPACES = /[ \t\n\r]*/y;
 const ENDS_WORD = `${SPACE},:{}[]"`;
 
 function readMembers(text: string, run: Run, place: Place): object {

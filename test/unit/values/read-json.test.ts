@@ -64,7 +64,7 @@ function comparable(value: unknown): unknown {
     .sort(([one], [other]) => (String(one) < String(other) ? -1 : 1));
 }
 
-const inEnvelope = (name: string, value: unknown): unknown => (name === 'id' ? column(value) : comparable(value));
+const inEnvelope = (member: string, value: unknown): unknown => (member === 'id' ? column(value) : comparable(value));
 
 function row(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || value instanceof ExactJson)
@@ -140,6 +140,31 @@ describe('large JSON that is read in steps', () => {
       for (const reading = readJson(text); reading.next().done !== true;) steps += 1;
       expect(steps).toBeGreaterThan(text.length / (64 * 1024));
     }
+  });
+
+  it('reads blanks of any length', () => {
+    const blank = ' '.repeat(100_000);
+    expect(read(`{"operations":[1,${blank}2${blank}],${blank}"a":${blank}{}}`)).toEqual({ operations: [1, 2], a: {} });
+    expect(read(`{"values":{"a":[${blank}],"b":{"c":[${blank}],"d":{${blank}}}}}`)).toEqual({
+      values: { a: new ExactJson('[]'), b: new ExactJson('{"c":[],"d":{}}') },
+    });
+  });
+
+  it('takes no longer for deep values than for flat ones', () => {
+    const big = `[${'1234567,'.repeat(500_000)}1]`;
+    const deep = `${'[1,'.repeat(90)}${big}${']'.repeat(90)}`;
+    const longestStep = (value: string): number => {
+      let longest = 0;
+      for (const reading = readJson(`{"values":{"a":${value}}}`); ;) {
+        const startedAt = performance.now();
+        const { done } = reading.next();
+        longest = Math.max(longest, performance.now() - startedAt);
+        if (done === true) return longest;
+      }
+    };
+    longestStep(big);
+    // Joined anew at each level, it is 90 times as long.
+    expect(longestStep(deep)).toBeLessThan(10 * longestStep(big) + 20);
   });
 
   it('leaves a large array or object of a column as it is written, without spaces', () => {
