@@ -32,7 +32,7 @@ export function inSlices<T>(steps: Steps<T>, { holdsTransaction = false } = {}):
         } while (performance.now() < end);
         return false;
       } catch (error) {
-        reject(error);
+        reject(error instanceof Error ? error : new Error(String(error)));
         return true;
       }
     };
