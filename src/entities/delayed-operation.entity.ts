@@ -41,7 +41,7 @@ export class DelayedOperationEntity {
   @Column({ name: 'row_keys', type: 'bigint', array: true, nullable: true })
   rowKeys!: string[] | null;
 
-  /** What it met at its last attempt. */
+  /** The failure of its last attempt. */
   @Column({ type: 'text', nullable: true })
   code!: string | null;
 

@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** A lane that stands still: its first operation met a fault that says nothing about it, alone and several times. */
+/** A lane that stands still: its first operation failed alone and several times, for a reason that is not its own fault. */
 @Entity({
   schema: 'batch',
   name: 'lane_faults',
@@ -17,7 +17,7 @@ export class LaneFaultEntity {
   @Column({ type: 'integer' })
   failures!: number;
 
-  /** What kind of failure it met last: transient, systemic, operation, unknown or bug. */
+  /** The kind of its last failure: transient, systemic, operation, unknown or bug. */
   @Column({ type: 'text', default: 'transient' })
   kind!: string;
 

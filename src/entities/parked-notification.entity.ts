@@ -13,7 +13,7 @@ export class ParkedNotificationEntity {
   @PrimaryColumn({ type: 'text', primaryKeyConstraintName: 'parked_notifications_pkey' })
   source!: string;
 
-  /** In the words of the broker. */
+  /** The reason, as the broker gave it. */
   @Column({ type: 'text' })
   reason!: string;
 

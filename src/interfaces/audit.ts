@@ -1,6 +1,6 @@
 import type { Json } from './json.js';
 
-/** What somebody did by hand, or had a program do: everything that changes what is to be done, but the operations themselves. */
+/** An act of a person or a program that changes what the service has to do, such as a cancel. New operations are not among them. */
 export const AUDIT_ACTS = [
   'cancel',
   'retry',

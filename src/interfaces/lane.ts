@@ -1,5 +1,5 @@
 /**
- * What a failure is that no operation is blamed for. `transient`: of the server, the connection, or other transactions;
+ * The kind of a failure for which no operation is blamed. `transient`: of the server, the connection, or other transactions;
  * `systemic`: a statement of the service itself cannot run (a missing privilege, for example); `operation`: the operation fails, but
  * only when its chunk is committed; `unknown`: an error whose SQLSTATE does not say; `bug`: an error of the service itself.
  */
@@ -7,7 +7,7 @@ export const FAULT_KINDS = ['transient', 'systemic', 'operation', 'unknown', 'bu
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
-/** A lane that stands still: its first operation met a fault that says nothing about it. Times are ISO 8601 in UTC. */
+/** A lane that stands still: its first operation failed for a reason that is not its own fault. Times are ISO 8601 in UTC. */
 export interface ILaneFault {
   /** 0 to 63. */
   lane: number;
@@ -17,11 +17,11 @@ export interface ILaneFault {
   operationId: string;
   /** How often it was tried. */
   failures: number;
-  /** What kind of failure it met last. Only `transient`, `operation` and `unknown` are ever parked. */
+  /** The kind of its last failure. Only `transient`, `operation` and `unknown` are ever parked. */
   kind: FaultKind;
-  /** What it met last. */
+  /** The message of its last failure. */
   message: string;
-  /** Five characters, see PostgreSQL's appendix A; absent for faults that PostgreSQL did not tell. */
+  /** Five characters, see PostgreSQL's appendix A; absent when the failure did not come from PostgreSQL. */
   sqlState?: string;
   /** Host and process that met it last. */
   worker: string;

@@ -1,13 +1,13 @@
-/** What a chunk has to tell a source, and the broker refuses while it takes others. Times are ISO 8601 in UTC. */
+/** A notification of a chunk that the broker refuses, although it accepts others. Times are ISO 8601 in UTC. */
 export interface IParkedNotification {
   chunkId: string;
   source: string;
-  /** In the words of the broker. */
+  /** The reason, as the broker gave it. */
   reason: string;
   /** How often it was refused. */
   failures: number;
   parkedAt: string;
-  /** Not before then it is tried again. */
+  /** It is not tried again before this time. */
   nextTryAt: string;
 }
 
@@ -18,7 +18,7 @@ export interface IParkedNotifications {
   items: IParkedNotification[];
 }
 
-/** What was given up: these sources are not told of the chunk. */
+/** Sources that are not told of the chunk, because their notification was discarded. */
 export interface ISkippedNotifications {
   chunkId: string;
   sources: string[];

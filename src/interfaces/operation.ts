@@ -41,14 +41,14 @@ export interface ICreateBatchOperationRequest {
   onConflict?: 'error' | 'ignore';
   /** upsert: the columns of the unique constraint that decides; default: the primary key. */
   conflictKey?: string[];
-  /** update, increment, delete: no such row is then a failure (`ROW_NOT_FOUND`), else `rowsAffected` 0. */
+  /** update, increment, delete: a row that does not exist is then a failure (`ROW_NOT_FOUND`), otherwise `rowsAffected` is 0. */
   mustExist?: boolean;
   /** 0 to 9, higher first, default 0. Order is kept among operations of one priority. */
   priority?: number;
   /** ISO 8601 with zone. Not before this time. */
   runAt?: string;
   /**
-   * What may pass later is tried again, with exponential back-off. While it waits it is `scheduled`, and what follows on the
+   * A failure that may pass is followed by another attempt, with exponential back-off. While it waits it is `scheduled`, and what follows on the
    * same row waits behind it.
    */
   retry?: IRetryRequest;
@@ -99,7 +99,7 @@ export interface IBatchOperation {
   nextAttemptAt?: string;
   /** While it is scheduled: for its `runAt`, for its next attempt, or behind an earlier operation on the same row. */
   waitsFor?: 'run_at' | 'retry' | 'earlier_operation';
-  /** Why it failed; while it waits for its next attempt, what it met last. */
+  /** Why it failed. While it waits for its next attempt: its last failure. */
   error?: IOperationError;
   /** The chunk that settled it. */
   chunkId?: string;

@@ -42,9 +42,10 @@ interface Group<Item, Answer> {
 /**
  * Lets many callers share one write. What gathers while a flush is under way goes into the next one, so the groups grow
  * with the load by themselves; with many callers a flush waits a moment for those who were just answered (see `Gathering`).
- * Items of one order are committed in the order in which they were handed over: two flushes at once could overtake each other in
- * the database, so there is a second one beside a flush that takes long, and only for other orders. If more waits than a flush may take, each order gets an equal part of it, and
- * a small one: a caller with one item waits for few of the ten thousand of another.
+ * Items of one order are committed in the order in which they were handed over. Two flushes at once could overtake each
+ * other in the database. So a second flush begins only beside one that takes long, and only for other orders. If more waits
+ * than a flush may take, each order gets an equal and small part of it: a caller with one item waits for few of the ten
+ * thousand of another.
  */
 export class GroupCommit<Item, Answer> {
   private readonly gathering: Gathering;

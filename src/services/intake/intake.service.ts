@@ -63,6 +63,7 @@ const WITHOUT_KEY = 'callers without a key';
 const FLUSH_LIMITS = { items: 1000, bytes: 1024 * 1024 };
 /** Their tables are looked up at once, which takes some milliseconds where none of them exists. */
 const CHECKED_AT_ONCE = 500;
+const LOG_INTERVAL_MS = 1000;
 /** A few seconds of work: who would wait behind more is better told to come back. */
 const WAITING_LIMITS = { items: 50_000, bytes: 80 * 1024 * 1024 };
 
@@ -96,6 +97,8 @@ export class IntakeService implements BeforeApplicationShutdown {
   );
   private readonly turns = new Turns();
   private readonly underWay = new Set<Promise<Answer[]>>();
+  /** When a request that could not be checked is logged again, in milliseconds of the monotonic clock. */
+  private nextCheckFailureAt = 0;
 
   constructor(
     private readonly catalog: CatalogService,
@@ -251,17 +254,24 @@ export class IntakeService implements BeforeApplicationShutdown {
       this.concludeFlush(answers, startedAt);
       return answers;
     } catch (error) {
-      const failures = this.failAll(submissions, 'Operations could not be stored', error);
+      this.logger.error({ message: 'Operations could not be stored', operations: submissions.length }, error);
+      const failures = this.failAll(submissions, error);
       failures.forEach((failure, index) => isUnavailable(failure) && submissions[index]!.place?.fail(failure));
       return failures;
     }
   }
 
   /** Why none of them has a result, for a reason that is none of theirs. */
-  private failAll(submissions: readonly { id: string }[], message: string, error: unknown): ServiceError[] {
+  private failAll(submissions: readonly { id: string }[], error: unknown): ServiceError[] {
     const isBug = this.bugs.report('intake', error);
-    this.logger.error({ message, operations: submissions.length }, error);
     return submissions.map(({ id }) => (isBug ? failedByBug(id, error) : unavailable(id, error)));
+  }
+
+  /** All requests meet it that come while the database cannot be asked for the tables. */
+  private logCheckFailure(error: unknown): void {
+    if (performance.now() < this.nextCheckFailureAt) return;
+    this.nextCheckFailureAt = performance.now() + LOG_INTERVAL_MS;
+    this.logger.error({ message: 'Operations could not be checked' }, error);
   }
 
   /** Never rejects: a fault is the answer to each, and is told in its order. */
@@ -269,8 +279,11 @@ export class IntakeService implements BeforeApplicationShutdown {
     try {
       return await this.checkAll(submissions);
     } catch (error) {
-      const operations = submissions.map(({ operation }) => operation);
-      return this.failAll(operations, 'Operations could not be checked', error);
+      this.logCheckFailure(error);
+      return this.failAll(
+        submissions.map(({ operation }) => operation),
+        error,
+      );
     }
   }
 
