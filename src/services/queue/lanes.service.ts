@@ -191,11 +191,14 @@ export class LanesService {
     // One that was dropped a moment ago.
     for (const table of tables) if (!groups.has(table)) groups.set(table, table);
     const isDone = await this.database.transaction(async (tx) => {
-      const { rows } = await tx.query<{ held: boolean }>(tryLockRegister());
-      if (rows[0]?.held !== true) return false;
-      const now = await readLanes(tx);
+      const [lock, now, versionNow] = await Promise.all([
+        tx.query<{ held: boolean }>(tryLockRegister()),
+        readLanes(tx),
+        readVersion(tx),
+      ]);
+      if (lock.rows[0]?.held !== true) return false;
       // Others may have registered tables since, or tied some.
-      if (now.size !== assigned.size || (await readVersion(tx)) !== version) return false;
+      if (now.size !== assigned.size || versionNow !== version) return false;
       await tx.query(registerLanes(new Map([...assignLanes(groups, now)].filter(([table]) => !now.has(table)))));
       return true;
     });
