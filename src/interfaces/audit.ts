@@ -1,6 +1,6 @@
 import type { Json } from './json.js';
 
-/** An act of a person or a program that changes what the service has to do, such as a cancel. New operations are not among them. */
+/** An act of a person or a program that changes what the service has to do, such as a cancel. A new operation is none. */
 export const AUDIT_ACTS = [
   'cancel',
   'retry',

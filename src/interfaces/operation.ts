@@ -48,8 +48,8 @@ export interface ICreateBatchOperationRequest {
   /** ISO 8601 with zone. Not before this time. */
   runAt?: string;
   /**
-   * A failure that may pass is followed by another attempt, with exponential back-off. While it waits it is `scheduled`, and what follows on the
-   * same row waits behind it.
+   * A failure that may pass is followed by another attempt, with exponential back-off. While the operation waits it is
+   * `scheduled`, and what follows on the same row waits behind it.
    */
   retry?: IRetryRequest;
   /** The calling service, `[A-Za-z0-9_-]{1,100}`: routes its notifications. */

@@ -387,6 +387,26 @@ describe('several workers', () => {
       await close([worker]);
     });
 
+    it('a table gets its lane also while programs make temporary tables all the time', async () => {
+      const [worker] = (await open(1)) as [TestWorker];
+      await database.client.query(`
+        drop table if exists later_other; delete from batch.lanes where target like '%later%';
+        create table later_other (id int primary key)`);
+      const program = await database.client.connect();
+      let isRunning = true;
+      const makeTables = async (): Promise<void> => {
+        for (let n = 0; isRunning; n += 1) await program.query(`create temporary table t${n} (id int primary key)`);
+      };
+      const running = makeTables();
+      const answers = await worker.queue.enqueue([insert('later_other', { id: 1 })]);
+      isRunning = false;
+      await running;
+      // With its tables.
+      program.release(true);
+      expect(answers.map(({ outcome }) => outcome)).toEqual(['created']);
+      await close([worker]);
+    });
+
     it('go apart again when they are tied no longer', async () => {
       const [one, other] = await tie();
       await one.job.poll(FOREVER);

@@ -184,21 +184,21 @@ export class LanesService {
    * @returns undefined when all have a lane now, else the groups of all these tables
    */
   private async tryToRegister(tables: readonly string[], assigned: LaneMap): Promise<Groups | undefined> {
-    const version = await readVersion(this.database);
+    const { rows } = await this.database.query<{ version: string }>(selectVersion());
     // The remembered catalog may be older than the one that the workers use.
     this.catalog.invalidate();
     const groups = new Map(await this.catalog.groups([...assigned.keys(), ...tables]));
     // One that was dropped a moment ago.
     for (const table of tables) if (!groups.has(table)) groups.set(table, table);
     const isDone = await this.database.transaction(async (tx) => {
-      const [lock, now, versionNow] = await Promise.all([
+      const [lock, now, tied] = await Promise.all([
         tx.query<{ held: boolean }>(tryLockRegister()),
         readLanes(tx),
-        readVersion(tx),
+        tx.query<{ changed: boolean }>(changedSince(rows[0]!.version)),
       ]);
       if (lock.rows[0]?.held !== true) return false;
       // Others may have registered tables since, or tied some.
-      if (now.size !== assigned.size || versionNow !== version) return false;
+      if (now.size !== assigned.size || tied.rows[0]?.changed !== false) return false;
       await tx.query(registerLanes(new Map([...assignLanes(groups, now)].filter(([table]) => !now.has(table)))));
       return true;
     });
@@ -234,11 +234,6 @@ export class LanesService {
 type Groups = ReadonlyMap<string, string>;
 
 const NONE: ReadonlySet<string> = new Set();
-
-async function readVersion(tx: SqlClient): Promise<string> {
-  const { rows } = await tx.query<{ version: string }>(selectVersion());
-  return rows[0]!.version;
-}
 
 async function readLanes(tx: SqlClient): Promise<LaneMap> {
   const { rows } = await tx.query<{ target: string; lane: number }>(selectLanes());
