@@ -97,6 +97,12 @@ describe('what a request asks of the backlog', () => {
     ]);
   });
 
+  it('is that of unknown callers, where the source cannot be one', () => {
+    expect(demandsOf([{ source: 'a'.repeat(10_000_000) }, { source: 'a b' }])).toEqual([
+      ['pending', 'unknown callers', 2],
+    ]);
+  });
+
   it('is counted apart for what is scheduled', () => {
     const requests = [{ runAt: '2031-01-01T00:00:00Z' }, { runAt: '2029-01-01T00:00:00Z' }, {}];
     expect(demandsOf(requests, 'key:k')).toEqual([

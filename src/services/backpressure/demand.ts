@@ -1,3 +1,4 @@
+import { isSource } from '../access/sources.js';
 import { partyOf } from './party.js';
 
 export const BACKLOGS = ['pending', 'scheduled'] as const;
@@ -28,7 +29,7 @@ export function toDemands(
   const demands = new Map<string, Demand>();
   const demandOf = requests.map((request) => {
     const backlog = isScheduled(request, now) ? 'scheduled' : 'pending';
-    const source = createdBy === undefined ? textOf(request, 'source') : undefined;
+    const source = createdBy === undefined ? sourceOf(request) : undefined;
     const id = `${backlog} ${source ?? ''}`;
     const known = demands.get(id);
     const demand = known ?? {
@@ -47,6 +48,12 @@ export function toDemands(
 function isScheduled(request: unknown, now: number): boolean {
   const runAt = textOf(request, 'runAt');
   return runAt !== undefined && Date.parse(runAt) > now;
+}
+
+/** One in a wrong form may be megabytes long, and its operation is refused anyway. */
+function sourceOf(request: unknown): string | undefined {
+  const source = textOf(request, 'source');
+  return source !== undefined && isSource(source) ? source : undefined;
 }
 
 function textOf(request: unknown, field: 'source' | 'runAt'): string | undefined {

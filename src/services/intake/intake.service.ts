@@ -7,13 +7,11 @@ import {
   type ICreateBatchOperationEntry,
   type ICreateBatchOperationsResponse,
 } from '../../interfaces/rpc.js';
-import { callerName, reaches, type Access } from '../access/access.js';
-import { sourceFor } from '../access/sources.js';
+import { callerName, type Access } from '../access/access.js';
 import { BacklogService, type Conclude } from '../backpressure/backlog.service.js';
 import { overloaded } from '../backpressure/overload-errors.js';
 import { CatalogService } from '../catalog/catalog.service.js';
 import { shown } from '../catalog/shown.js';
-import type { Table } from '../catalog/table.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { classifyFailure, type FailureKind } from '../database/classify-failure.js';
 import { ServiceError } from '../errors/service-error.js';
@@ -22,27 +20,19 @@ import { MetricsService } from '../observability/metrics.service.js';
 import type { EnqueueResult, NewOperation } from '../queue/new-operation.js';
 import { laneBusy } from '../queue/lane-busy.js';
 import { QueueService } from '../queue/queue.service.js';
-import { inSlices } from '../steps/in-slices.js';
-import { mapInSteps } from '../steps/steps.js';
+import { ExactJson } from '../values/exact-json.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { isPlainObject } from './check-json.js';
-import { checkOperation } from './check-operation.js';
 import { GroupCommit } from './group-commit.js';
-import { NearestNames } from './nearest-names.js';
-import { parseRequest, type ParsedRequest } from './parse-request.js';
-import { ExactJson } from '../values/exact-json.js';
+import { failedByBug, failuresOf, notStorable, unavailable } from './intake-errors.js';
+import { interleave, isAccepted } from './interleave.js';
+import { OperationChecks, type Submission } from './operation-checks.js';
 import type { PipelinePlace } from './submission-pipeline.js';
 import { Turns } from './turns.js';
 
 const UNAVAILABLE: readonly ErrorCode[] = ['SERVICE_UNAVAILABLE', 'LANE_BUSY'];
 
 type Answer = ICreateBatchOperationResult | ServiceError;
-
-/** An operation of the right form, with what it shares with the others of its request. */
-interface Submission {
-  operation: ParsedRequest;
-  hints: NearestNames;
-}
 
 /** An operation that is to be stored, or to be answered in its order. */
 interface CheckedSubmission {
@@ -52,18 +42,11 @@ interface CheckedSubmission {
   place: PipelinePlace | undefined;
 }
 
-/** By the text that callers name them by. */
-type Tables = ReadonlyMap<string, Table | ServiceError>;
-type Check = (submission: Submission, table: Table) => NewOperation | ServiceError;
-
 /** The order of all callers without a key. */
 const WITHOUT_KEY = 'callers without a key';
 
 /** A statement of this many operations still takes well under a tenth of a second. */
 const FLUSH_LIMITS = { items: 1000, bytes: 1024 * 1024 };
-/** Their tables are looked up at once, which takes some milliseconds where none of them exists. */
-const CHECKED_AT_ONCE = 500;
-const LOG_INTERVAL_MS = 1000;
 /** A few seconds of work: who would wait behind more is better told to come back. */
 const WAITING_LIMITS = { items: 50_000, bytes: 80 * 1024 * 1024 };
 
@@ -95,20 +78,21 @@ export class IntakeService implements BeforeApplicationShutdown {
     WAITING_LIMITS,
     GATHER_LIMITS,
   );
+  private readonly checks: OperationChecks;
   private readonly turns = new Turns();
   private readonly underWay = new Set<Promise<Answer[]>>();
-  /** When a request that could not be checked is logged again, in milliseconds of the monotonic clock. */
-  private nextCheckFailureAt = 0;
 
   constructor(
-    private readonly catalog: CatalogService,
+    catalog: CatalogService,
     private readonly queue: QueueService,
     private readonly wakeUp: WakeUpService,
     private readonly metrics: MetricsService,
     private readonly backlog: BacklogService,
     private readonly bugs: BugsService,
     @Inject(SETTINGS) private readonly settings: Settings,
-  ) {}
+  ) {
+    this.checks = new OperationChecks(catalog, bugs, settings);
+  }
 
   /**
    * @param request an `ICreateBatchOperationRequest`, as it came in
@@ -148,8 +132,8 @@ export class IntakeService implements BeforeApplicationShutdown {
       this.settings.intake.planLimit,
       'for a plan (BATCH_PLAN_OPERATION_LIMIT) ',
     );
-    const { parsed, submissions } = await this.parse(operations, access);
-    return interleave(parsed, await this.checkAll(submissions));
+    const { parsed, submissions } = await this.checks.parse(operations, access);
+    return interleave(parsed, await this.checks.checkAll(submissions));
   }
 
   /** The transports have drained what was in flight or still do; this makes sure of what nobody waits for. */
@@ -172,9 +156,9 @@ export class IntakeService implements BeforeApplicationShutdown {
       const conclude = await this.enter(requests, access);
       let answers: Answer[] = [];
       try {
-        const { parsed, submissions } = await this.parse(requests, access);
+        const { parsed, submissions } = await this.checks.parse(requests, access);
         // Not together with others' operations: what takes long for one request is nothing for the others to wait for.
-        const checked = await this.checkSafely(submissions);
+        const checked = await this.checks.checkSafely(submissions);
         await turn.begun;
         const stored = this.store(submissions, checked, order, place);
         turn.end();
@@ -216,19 +200,6 @@ export class IntakeService implements BeforeApplicationShutdown {
     throw error;
   }
 
-  /** @returns each request, and a submission for each that has the right form */
-  private async parse(
-    requests: readonly unknown[],
-    access: Access,
-  ): Promise<{ parsed: (ParsedRequest | ServiceError)[]; submissions: Submission[] }> {
-    const createdBy = callerName(access);
-    const context = { maxOperationKb: this.settings.intake.maxOperationKb, now: new Date(), createdBy };
-    const parsed = await inSlices(mapInSteps(requests, (request) => allowed(parseRequest(request, context), access)));
-    // Of the request and not of the flush: which hints a caller gets must not depend on what others send meanwhile.
-    const hints = new NearestNames(() => this.catalog.tableIds().filter((id) => reaches(access, id)));
-    return { parsed, submissions: parsed.filter(isAccepted).map((operation) => ({ operation, hints })) };
-  }
-
   /** One group of operations on its way into the queue. Never rejects: a fault is the answer to each of its callers. */
   private async flush(submissions: readonly CheckedSubmission[]): Promise<Answer[]> {
     const refusals = submissions.map(({ place, checked }) => {
@@ -255,91 +226,9 @@ export class IntakeService implements BeforeApplicationShutdown {
       return answers;
     } catch (error) {
       this.logger.error({ message: 'Operations could not be stored', operations: submissions.length }, error);
-      const failures = this.failAll(submissions, error);
+      const failures = failuresOf(submissions, error, this.bugs.report('intake', error));
       failures.forEach((failure, index) => isUnavailable(failure) && submissions[index]!.place?.fail(failure));
       return failures;
-    }
-  }
-
-  /** Why none of them has a result, for a reason that is none of theirs. */
-  private failAll(submissions: readonly { id: string }[], error: unknown): ServiceError[] {
-    const isBug = this.bugs.report('intake', error);
-    return submissions.map(({ id }) => (isBug ? failedByBug(id, error) : unavailable(id, error)));
-  }
-
-  /** All requests meet it that come while the database cannot be asked for the tables. */
-  private logCheckFailure(error: unknown): void {
-    if (performance.now() < this.nextCheckFailureAt) return;
-    this.nextCheckFailureAt = performance.now() + LOG_INTERVAL_MS;
-    this.logger.error({ message: 'Operations could not be checked' }, error);
-  }
-
-  /** Never rejects: a fault is the answer to each, and is told in its order. */
-  private async checkSafely(submissions: readonly Submission[]): Promise<(NewOperation | ServiceError)[]> {
-    try {
-      return await this.checkAll(submissions);
-    } catch (error) {
-      this.logCheckFailure(error);
-      return this.failAll(
-        submissions.map(({ operation }) => operation),
-        error,
-      );
-    }
-  }
-
-  private async checkAll(submissions: readonly Submission[]): Promise<(NewOperation | ServiceError)[]> {
-    const checked: (NewOperation | ServiceError)[] = [];
-    for (let at = 0; at < submissions.length; at += CHECKED_AT_ONCE) {
-      if (at > 0) await new Promise(setImmediate);
-      checked.push(...(await this.checkTogether(submissions.slice(at, at + CHECKED_AT_ONCE))));
-    }
-    return checked;
-  }
-
-  private async checkTogether(submissions: readonly Submission[]): Promise<(NewOperation | ServiceError)[]> {
-    const tables = await this.tablesOf(submissions);
-    const checked = await this.checkAgainst(tables, submissions, ({ operation }, table) =>
-      checkOperation(operation, table),
-    );
-    const refused = submissions.filter((_, index) => checked[index] instanceof ServiceError);
-    if (refused.length === 0) return checked;
-    // The table may have been altered since it was read: nobody is refused for what was true a moment ago. That there is no such
-    // table was looked up already.
-    const found = refused.map(({ operation }) => tables.get(operation.target)!).filter((table) => isAccepted(table));
-    const changed = found.length > 0 && (await this.catalog.forgetIfChanged(found.map(({ id }) => id)));
-    const again = await this.checkAgainst(
-      changed ? await this.tablesOf(refused) : tables,
-      refused,
-      ({ operation, hints }, table) => checkOperation(operation, table, hints),
-    );
-    const told = again.map((refusal, index) => withNearestTable(refusal, refused[index]!));
-    return interleave(checked, told, (operation) => operation instanceof ServiceError);
-  }
-
-  private tablesOf(submissions: readonly Submission[]): Promise<Tables> {
-    return this.catalog.tables(submissions.map(({ operation }) => operation.target));
-  }
-
-  private checkAgainst(
-    tables: Tables,
-    submissions: readonly Submission[],
-    check: Check,
-  ): Promise<(NewOperation | ServiceError)[]> {
-    return inSlices(
-      mapInSteps(submissions, (submission) => {
-        const table = tables.get(submission.operation.target)!;
-        return table instanceof ServiceError ? table : this.checkOne(submission, table, check);
-      }),
-    );
-  }
-
-  /** A bug that the values of one request bring about is no reason to answer nobody else. */
-  private checkOne(submission: Submission, table: Table, check: Check): NewOperation | ServiceError {
-    try {
-      return check(submission, table);
-    } catch (error) {
-      this.bugs.report('intake', error);
-      return failedByBug(submission.operation.id, error);
     }
   }
 
@@ -407,58 +296,6 @@ function operationsOf(request: unknown, limit = MAX_OPERATIONS_PER_REQUEST, purp
   return request.operations;
 }
 
-/** Before the catalog is asked: whether a table exists is not told to those who may not use it. */
-function allowed(request: ParsedRequest | ServiceError, access: Access): ParsedRequest | ServiceError {
-  if (request instanceof ServiceError) return request;
-  const { target } = request;
-  if (!reaches(access, target)) {
-    return new ServiceError('TARGET_NOT_ALLOWED', `The API key does not allow operations on ${shown(target)}`, {
-      target,
-    });
-  }
-  const source = sourceFor(access, request.source);
-  if (source instanceof ServiceError) return source;
-  return source === request.source ? request : { ...request, source };
-}
-
-function withNearestTable<T>(
-  refusal: T | ServiceError,
-  { operation: { target }, hints }: Submission,
-): T | ServiceError {
-  if (!(refusal instanceof ServiceError) || refusal.code !== 'UNKNOWN_TARGET') return refusal;
-  // It exists, and is no table.
-  if (refusal.details?.kind !== undefined) return refusal;
-  const nearest = hints.table(target);
-  if (nearest === undefined) return refusal;
-  return new ServiceError('UNKNOWN_TARGET', `There is no table ${shown(target)}; did you mean ${shown(nearest)}?`, {
-    ...refusal.details,
-    nearest,
-  });
-}
-
-function isAccepted<T>(item: T | ServiceError): item is T {
-  return !(item instanceof ServiceError);
-}
-
-/** Puts `results` in the places of the items they belong to; by default of those that are no errors. */
-function interleave<Item, Result>(
-  items: readonly (Item | ServiceError)[],
-  results: readonly Result[],
-): (Result | ServiceError)[];
-function interleave<Item, Result>(
-  items: readonly Item[],
-  results: readonly Result[],
-  replaced: (item: Item) => boolean,
-): (Item | Result)[];
-function interleave(
-  items: readonly unknown[],
-  results: readonly unknown[],
-  replaced: (item: unknown) => boolean = isAccepted,
-): unknown[] {
-  let next = 0;
-  return items.map((item) => (replaced(item) ? results[next++] : item));
-}
-
 function toAnswer(id: string, result: EnqueueResult | ServiceError): Answer {
   if (result instanceof ServiceError) return result;
   if (result.outcome === 'conflict') {
@@ -468,7 +305,8 @@ function toAnswer(id: string, result: EnqueueResult | ServiceError): Answer {
       { id },
     );
   }
-  if (result.outcome === 'busy') return laneBusy(`The table of operation ${id} is being moved to another lane`);
+  if (result.outcome === 'busy')
+    return laneBusy(`The table of operation ${id} has no lane yet, or is being moved to another one`);
   return { id, status: result.status, created: result.outcome === 'created' };
 }
 
@@ -483,27 +321,4 @@ function isCreated(answer: Answer): boolean {
 /** For a reason that says nothing about the operation. */
 function isUnavailable(answer: unknown): answer is ServiceError {
   return answer instanceof ServiceError && UNAVAILABLE.includes(answer.code);
-}
-
-function unavailable(id: string, cause: unknown): ServiceError {
-  return new ServiceError(
-    'SERVICE_UNAVAILABLE',
-    'The database did not confirm the operation: it may be stored or not. Send it again with the same id, it takes effect once',
-    { id },
-    { cause },
-  );
-}
-
-function failedByBug(id: string, cause: unknown): ServiceError {
-  return new ServiceError(
-    'INTERNAL_ERROR',
-    'The service itself failed on this operation: it may be stored or not. Its log has the cause; sent again with the same id, it takes effect once',
-    { id },
-    { cause },
-  );
-}
-
-function notStorable(cause: unknown): ServiceError {
-  const reason = cause instanceof Error ? cause.message : 'unknown reason';
-  return new ServiceError('INVALID_VALUE', `PostgreSQL cannot store the request: ${reason}`, undefined, { cause });
 }

@@ -44,7 +44,7 @@ export class RequestedChanges {
       const { rows } = await tx.query<RequeuedRow>(requeueOperation(Number(place.seq)));
       const { moving, requeued } = rows[0]!;
       if (requeued) return void (await tx.query(insertAudit([actOn('retry', id, actor)])));
-      if (moving) throw laneBusy(`The table of operation ${id} is being moved to another lane`);
+      if (moving) throw laneBusy(`The table of operation ${id} has no lane yet, or is being moved to another one`);
       const { status } = await findPlace(tx, id);
       throw new ServiceError(
         'NOT_RETRYABLE',

@@ -1,0 +1,29 @@
+import { ServiceError } from '../errors/service-error.js';
+
+/** Why none of them has a result, for a reason that is none of theirs. */
+export function failuresOf(operations: readonly { id: string }[], cause: unknown, isBug: boolean): ServiceError[] {
+  return operations.map(({ id }) => (isBug ? failedByBug(id, cause) : unavailable(id, cause)));
+}
+
+export function unavailable(id: string, cause: unknown): ServiceError {
+  return new ServiceError(
+    'SERVICE_UNAVAILABLE',
+    'The database did not confirm the operation: it may be stored or not. Send it again with the same id, it takes effect once',
+    { id },
+    { cause },
+  );
+}
+
+export function failedByBug(id: string, cause: unknown): ServiceError {
+  return new ServiceError(
+    'INTERNAL_ERROR',
+    'The service itself failed on this operation: it may be stored or not. Its log has the cause; sent again with the same id, it takes effect once',
+    { id },
+    { cause },
+  );
+}
+
+export function notStorable(cause: unknown): ServiceError {
+  const reason = cause instanceof Error ? cause.message : 'unknown reason';
+  return new ServiceError('INVALID_VALUE', `PostgreSQL cannot store the request: ${reason}`, undefined, { cause });
+}
