@@ -1,5 +1,5 @@
-// Compiles only when a source is newer than the last build: the compiler takes seconds to find out that nothing changed, and whoever
-// types `npm run keys` or `npm run sql` waits for it.
+// Compiles only if a source is newer than the last build. The compiler takes seconds to find out that nothing changed, and somebody who
+// types `npm run keys` or `npm run sql` would wait for it.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';

@@ -1,5 +1,5 @@
-// Writes each program that the compiler left in `dist/modules` to `dist`, with all that it loads in a few files beside it: two thirds of a start went into
-// finding and reading some thousand files. The modules stay: `batch-service/client` is one of them.
+// Bundles each program of `dist/modules` into `dist`, with all that it loads in a few files beside it. Without bundles, two thirds of a
+// start went into finding and reading some thousand files. The modules stay, because `batch-service/client` is one of them.
 import { Buffer } from 'node:buffer';
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
@@ -52,6 +52,6 @@ const { metafile } = await build({
   logLevel: 'warning',
 });
 
-// Those of the last build. Not all of them before this one: a process that has just been started may be reading.
+// Removes only what this build did not write, and only now: a process that has just been started may still be reading.
 const written = new Set(Object.keys(metafile.outputs).map((path) => relative(join(dist, CHUNKS), join(root, path))));
 for (const file of readdirSync(join(dist, CHUNKS))) if (!written.has(file)) rmSync(join(dist, CHUNKS, file));

@@ -21,16 +21,16 @@ import { QueueModule } from './services/queue/queue.module.js';
 import { RetentionModule } from './services/retention/retention.module.js';
 import { WakeUpModule } from './services/wake-up/wake-up.module.js';
 
-/** What every part stands on. */
+/** Every part uses these. */
 const FOUNDATION = [DatabaseModule, ObservabilityModule, HealthModule, WakeUpModule, BackpressureModule, AccessModule];
 
-/** Takes operations in and answers for them. */
+/** Takes operations in, and answers callers. */
 const API = [HttpModule, RpcModule, IntakeModule, CatalogModule, QueueModule, ExplainModule, OutcomesModule];
 
 /** Applies operations, tells their callers, and deletes what is old. */
 const WORKER = [CatalogModule, QueueModule, JobsModule, ExecutorModule, NotificationModule, RetentionModule];
 
-/** The whole service, or its half. The modules stand in the order in which an operation meets them. */
+/** The whole service, or the part of one role. The modules are in the order in which an operation passes them. */
 @Module({})
 export class AppModule {
   static forRole(settings: Settings): DynamicModule {

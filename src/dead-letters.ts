@@ -20,12 +20,12 @@ import { parkedQueue } from './services/rabbitmq/topology.js';
 import { brokerRefusal } from './services/tls/tls-refusal.js';
 
 // `node dist/dead-letters.js list | replay | discard`: what to do with the messages that the service could not execute and left
-// to people. May be interrupted at any time: a message leaves the parking only when it is in its queue again.
+// to people. It may be interrupted at any time: a message leaves the parking queue only when it is in its own queue again.
 
 const LISTED = 100;
 const SHOWN_BODY = 200;
 const LONGEST_LINE = 2000;
-/** More than is shown: a secret is recognised only when it is whole. */
+/** Longer than what is shown, because a secret is recognised only when it is whole. */
 const READ_BODY = 2000;
 const HELP = ['help', '--help', '-h'];
 
@@ -72,7 +72,7 @@ async function run({ name, selection }: DeadLettersCommand, settings: Settings, 
   }
 }
 
-/** Before a message is moved the audit says so: who did it must not depend on what becomes of this process. */
+/** The audit is written before a message is moved. So it is complete even if this process ends in between. */
 function recorded(
   settings: Settings,
   act: 'replay' | 'discard',
@@ -107,7 +107,7 @@ async function move(
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort());
   let count = 0;
-  // Whoever reads along may go; what was asked for is done all the same.
+  // The reader of the output may go. The work is done all the same.
   let unheard: unknown;
   const tell = (text: string): Promise<void> => say(text).catch((error: unknown) => void (unheard ??= error));
   try {

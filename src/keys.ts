@@ -14,8 +14,8 @@ import { asSqlClient } from './services/database/as-sql-client.js';
 import { isUndefinedTable } from './services/database/classify-failure.js';
 import { sqlStateOf } from './services/database/sql-state.js';
 
-// `node dist/keys.js create|list|revoke|rotate`: the keys of the callers of REST and of RPC over TCP. What a program may want is on stdout
-// (a new key, the list as JSON, one key a line), what is for people on stderr.
+// `node dist/keys.js create|list|revoke|rotate`: the keys of the callers of REST and of RPC over TCP. Output for
+// programs is on stdout (a new key; the list as JSON, one key a line). Output for people is on stderr.
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -65,7 +65,7 @@ async function create(key: ApiKeyRequest, keys: ApiKeysService, { access }: Sett
   if (!access.required) explain('With these settings the service asks for no key: see BATCH_REQUIRE_API_KEY.');
 }
 
-/** A key that nobody has must not let anybody in. */
+/** If the new key could not be handed over, it is revoked: nobody has it. */
 async function handOver(text: string, keys: ApiKeysService): Promise<void> {
   try {
     await say(text);
@@ -73,11 +73,11 @@ async function handOver(text: string, keys: ApiKeysService): Promise<void> {
     const id = parseApiKey(text)?.id ?? '';
     explain(`The key ${id} could not be handed over: ${(error as Error).message}`);
     await keys.revoke(id);
-    throw new StartError('It is revoked, since nobody has it.', { cause: error });
+    throw new StartError('It was revoked, because nobody has it.', { cause: error });
   }
 }
 
-/** What the keys are encrypted with can be told only where the secrets are known. */
+/** Which secret a key is encrypted with can be told only if the secrets are set. */
 async function list(keys: ApiKeysService, { access }: Settings): Promise<void> {
   const all = await keys.list();
   for (const key of all) await say(JSON.stringify(key));
@@ -96,13 +96,13 @@ async function list(keys: ApiKeysService, { access }: Settings): Promise<void> {
 
 async function revoke(id: string, keys: ApiKeysService): Promise<void> {
   const revoked = await keys.revoke(id);
-  // What was given may be a whole key, which is not for a terminal.
+  // The text that was given may be a whole key, which must not be shown on a terminal.
   if (revoked === undefined) throw new StartError('There is no key with this id; `list` tells the ids');
   if (revoked.already) explain(`The key of ${revoked.name} was revoked before.`);
   else explain(`The key of ${revoked.name} is revoked; no process takes it after ${REVOCATION_DELAY_MS / 1000} s.`);
 }
 
-/** Repeatable. Callers notice nothing, as long as every process knows both secrets. */
+/** It may be repeated. Callers notice nothing as long as every process knows both secrets. */
 async function rotate(keys: ApiKeysService, { access }: Settings): Promise<void> {
   const { rotated, unknown } = await keys.rotate(sealingKeysOf(access));
   explain(`${rotated.length} keys are encrypted anew; API_KEY_ENCRYPTION_SECRET alone opens them.`);

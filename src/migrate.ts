@@ -6,7 +6,7 @@ import { StartError } from './bootstrap/start-error.js';
 import { migrate, withMigrationCredentials } from './services/database/migrate.js';
 import { createLogger } from './services/observability/logger.js';
 
-// Runs the migrations that are missing, and ends: with 0, or with 1 and the reason. May run in several places at once.
+// Runs the migrations that are missing. Ends with 0, or with 1 and the reason. It may run in several places at once.
 const given = readSettings();
 const logger = createLogger(given);
 try {

@@ -41,7 +41,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** As requests of callers use the database: nothing waits long for a lock. */
+/** It uses the database as callers' requests do: nothing waits long for a lock. */
 function requestsOn(client: pg.Client, { execution }: Settings): RequestConnections {
   const sql = asSqlClient(client);
   const transaction = async <T>(work: (tx: SqlClient) => Promise<T>): Promise<T> => {

@@ -1,6 +1,6 @@
 /**
- * How a failed attempt is to be read. `abort`: nobody's fault here; `all`: maybe true of every item; `many`: maybe of nothing
- * but their number; `unproven`: maybe the fault of one of them, maybe of nobody; `item`: the fault of at least one of them.
+ * What a failed attempt says about its items. `abort`: no item is to blame. `all`: each item may fail so. `many`: there may only be
+ * too many items. `unproven`: one item may be to blame, or none. `item`: at least one item is to blame.
  */
 export type Blame = 'abort' | 'all' | 'many' | 'unproven' | 'item';
 
@@ -15,18 +15,18 @@ export interface IsolationPort<T, R> {
   failure(item: T, error: unknown): R;
   /** The indexes of the items that the error seems to name. Only a hint: nothing is blamed for it. */
   suspects?(error: unknown, items: readonly T[]): readonly number[] | Promise<readonly number[]>;
-  /** Absent where an effect cannot be looked at and taken back. */
+  /** Absent where an effect cannot be tried and undone. */
   rehearsal?: Rehearsal<T, R>;
 }
 
 export interface Rehearsal<T, R> {
-  /** Executes each set as one, by itself, and takes it back. Answers what each threw, `undefined` for success. */
+  /** Executes each set as one, by itself, and undoes it. Answers what each threw, `undefined` for success. */
   probe(sets: readonly (readonly T[])[]): Promise<readonly unknown[]>;
-  /** Executes items that a probe has shown to be good. What it throws is nobody's fault. */
+  /** Executes items that a probe has shown to be good. If it throws, no item is to blame. */
   land(items: readonly T[]): Promise<readonly R[]>;
   /**
-   * Lands whatever it can of items that failed with this error: the result of each that landed, `undefined` for the others.
-   * Answers `undefined` where there is no such way, and throws, with no effect, where another error stands in it.
+   * Lands what it can of items that failed together with this error. Answers the result of each item that landed, and `undefined`
+   * for the others. Answers `undefined` alone if it knows no way for this error. If another error occurs, it throws and has no effect.
    */
   salvage?(items: readonly T[], error: unknown): Promise<readonly (R | undefined)[] | undefined>;
 }
@@ -42,13 +42,13 @@ const DENSE_SAMPLE = 64;
 /** While no more failures than these are to be expected, attempting the rest once more is cheaper than probing it in blocks. */
 const FEW_FAILURES = 4;
 const MAX_HINTED_ATTEMPTS = 6;
-/** So few are cheap enough to be executed twice, in a probe and at the end, which takes no attempt. */
+/** So few items are executed twice, in a probe and at the end. That is cheaper than another attempt. */
 const FEW_ITEMS = 64;
 /** Items of one round; it grows, so that the density of failures is known before most of the blocks are cut. */
 const FIRST_WINDOW = 128;
 const WINDOW_GROWTH = 8;
 const MAX_WINDOW = 1024;
-/** Smaller blocks save no probes: about every second of them fails. */
+/** Smaller blocks save no probes, because about every second block fails. */
 const SMALLEST_BLOCK = 3;
 
 /**
@@ -329,7 +329,7 @@ class Isolation<T, R> {
       await this.port.attempt([]);
       return { sound: true };
     } catch (error) {
-      // Maybe nobody's fault: then it does not hold for the items.
+      // Perhaps no item is to blame. Then the error says nothing about the items.
       if (this.blame([], error) === 'unproven') throw error;
       return { sound: false, error };
     }

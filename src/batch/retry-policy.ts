@@ -11,11 +11,11 @@ export interface BackOff {
   initialMs: number;
   multiplier: number;
   maxMs: number;
-  /** 0 to 1: the share of the wait that is drawn at random, so that competitors do not meet again. */
+  /** 0 to 1: the share of the wait that is random, so that competitors do not meet again. */
   jitter: number;
 }
 
-/** Exponential back-off: pure but for `random`, which draws from 0 to 1. */
+/** Exponential back-off. It is pure, except for `random`, which returns a number from 0 to 1. */
 export function exponentialBackOff(backOff: BackOff, retries: number, random: () => number = Math.random): number {
   const full = Math.min(backOff.maxMs, backOff.initialMs * backOff.multiplier ** retries);
   return Math.round(full * (1 - backOff.jitter * random()));

@@ -8,9 +8,9 @@ export interface DeadLettersCommand {
 
 export const DEAD_LETTERS_USAGE = `Usage: npm run --silent dead-letters -- <command>
   list    [--limit <n>]              the oldest parked messages (100)
-  replay  [--limit <n>] [--id <id>]  sends them again: all, so many of the oldest, or one
-  discard --id <id> | --all          throws one or all of them away
-<id> is the id of the message, or that of its parking; list shows both.
+  replay  [--limit <n>] [--id <id>]  sends them again: all, the <n> oldest, or one
+  discard --id <id> | --all          deletes one of them, or all
+<id> is the id of the message, or the id of its parking; list shows both.
 `;
 
 /** Undefined: the command line asks for nothing that there is. */

@@ -2,9 +2,9 @@ export type NotificationsCommand = { name: 'help' } | { name: 'list' } | { name:
 
 export const NOTIFICATIONS_USAGE = `Usage: npm run --silent notifications -- <command>
   list              the parked notifications: chunk, source, how often refused, since when, why
-  announce <chunk>  has a chunk announced again, to every source, by the next round of a running worker
-  skip <chunk>      gives up what is parked of a chunk: its sources are not told of it
-<chunk> is the number of the chunk; list tells it.
+  announce <chunk>  announces a chunk again, to each of its sources; a running worker does it in its next round
+  skip <chunk>      deletes the parked notifications of a chunk: its sources are never told of it
+<chunk> is the number of the chunk; list shows it.
 `;
 
 /** Undefined: the command line asks for nothing that there is. */

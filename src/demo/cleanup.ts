@@ -1,4 +1,4 @@
-/** What is to be undone in the end, the latest first. */
+/** Steps that undo what was set up. The last one set up is undone first. */
 export class Cleanup {
   private readonly steps: { what: string; undo: () => Promise<unknown> }[] = [];
 
@@ -6,7 +6,7 @@ export class Cleanup {
     this.steps.push({ what, undo });
   }
 
-  /** Does every step, whatever becomes of the others. Answers what went wrong. */
+  /** Does every step, even if others fail. Returns the errors. */
   async run(): Promise<string[]> {
     const faults: string[] = [];
     for (const { what, undo } of this.steps.splice(0).reverse()) {

@@ -5,7 +5,7 @@ const EXAMPLES = 10;
 export interface TableComparison {
   table: string;
   rows: number;
-  /** Rows that one side has and the other has not; a few of them. */
+  /** A few of the rows that only one side has. */
   differences: string[];
 }
 

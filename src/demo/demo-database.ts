@@ -10,14 +10,14 @@ export interface DemoDatabase {
   connection: pg.ClientConfig;
   /** For the service. */
   environment: Record<string, string>;
-  /** For people: what it is, and where. */
+  /** Says in words what it is and where. */
   description: string;
 }
 
 export interface DatabasePlace {
-  /** Of the database that is made for the demo and dropped after it. */
+  /** Name of the database that is made for the demo and dropped after it. */
   name: string;
-  /** Of an embedded server. */
+  /** Data folder of an embedded server. */
   directory: string;
 }
 
@@ -45,7 +45,7 @@ export async function openDatabase(
 /** Runs `work` on a connection of its own. */
 export async function connected<T>(config: pg.ClientConfig, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client(config);
-  // What breaks shows in the queries.
+  // An error of the connection is seen by the query that it ends.
   client.on('error', () => undefined);
   await client.connect();
   try {
@@ -100,7 +100,7 @@ async function describe({ connection, where }: Server, name: string, ssl: Databa
   };
 }
 
-/** @throws when it is in use, or somebody else's */
+/** @throws when it is in use, or was not made by the demo */
 async function dropDatabase(client: pg.Client, name: string): Promise<void> {
   const { rows } = await client.query<{ mark: string | null }>(
     `select shobj_description(oid, 'pg_database') as mark from pg_database where datname = $1`,

@@ -36,7 +36,7 @@ async function overTcp(): Promise<DemoTransport> {
 
 type Broker = NonNullable<Settings['rabbitmq']>;
 
-/** The broker may be shared, and the exchange of the notifications is: so the source is this run's alone as well. */
+/** Other programs may use the same broker and exchange. So each run has a source of its own. */
 async function overRabbitmq({ url, certificates }: Broker, cleanup: Cleanup): Promise<DemoTransport> {
   const tls = certificates?.options;
   const source = `demo-${randomBytes(4).toString('hex')}`;

@@ -9,12 +9,12 @@ import type { WorkItem } from './work-item.js';
 
 const OPERATIONS_PER_CALL = 1000;
 
-/** What the service said to a create. */
+/** The service's answer to a create. */
 export type Answer = { accepted: string } | { refused: ErrorCode; message: string };
 
 /**
- * Hands the operations over, as a caller does that cares for their order: what depends on something is sent only after
- * the answer to that. Answers each, in the order of `inOrder(workload)`.
+ * Hands the operations over as a caller does who needs their order: an operation is sent after the answers to those that it depends
+ * on. Returns an answer for each, in the order of `inOrder(workload)`.
  */
 export async function handOver(
   client: BatchServiceClient,

@@ -9,7 +9,7 @@ import { showProgress } from './progress.js';
 import { runDemo } from './run-demo.js';
 import { summarise, type Paint } from './summary.js';
 
-/** A Ctrl-C under `npm run` comes twice, from the terminal and from npm. */
+/** Under `npm run`, a Ctrl-C arrives twice: from the terminal and from npm. */
 const SAME_KEYSTROKE_MS = 500;
 
 class Interrupted extends Error {}

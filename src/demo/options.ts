@@ -4,9 +4,9 @@ import { parseArgs } from 'node:util';
 export interface DemoOptions {
   operations: number;
   seed: number;
-  /** Of the database that is made and dropped. */
+  /** Name of the database that is made and dropped. */
   database: string;
-  /** For the data of an embedded PostgreSQL and the log of the service. */
+  /** Folder for the data of an embedded PostgreSQL and the log of the service. */
   directory: string;
 }
 

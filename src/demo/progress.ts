@@ -9,11 +9,11 @@ export type Bar = (value: number) => void;
 
 export interface Progress {
   bar(label: string, total: number): Bar;
-  /** Leaves what is shown, and the terminal as it was. May be called again. */
+  /** Keeps what is shown, and sets the terminal back. May be called again. */
   stop(): void;
 }
 
-/** Bars at a terminal; elsewhere a line now and then. */
+/** Shows bars on a terminal, and elsewhere a line from time to time. */
 export function showProgress(stream: NodeJS.WriteStream): Progress {
   return stream.isTTY ? bars(stream) : lines((line) => stream.write(`${line}\n`));
 }
@@ -27,7 +27,7 @@ function bars(stream: NodeJS.WriteStream): Progress {
     barsize: 40,
     hideCursor: true,
     stopOnComplete: false,
-    // The demo has its own ideas of what a signal is for.
+    // The demo handles signals itself.
     gracefulExit: false,
   });
   return {

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { ICreateBatchOperationRequest, JsonRow } from '../client/index.js';
 
-/** What a program sees that writes its rows itself. */
+/** The outcome of a write that a program does itself. */
 export interface RowOutcome {
   ok: boolean;
   rowsAffected: number;
@@ -18,8 +18,8 @@ const PRIMARY_KEYS: ReadonlyMap<string, string[]> = new Map([
 ]);
 
 /**
- * Executes an operation alone, in a transaction of its own, as a program without the service would. It is the measure that
- * the service is checked against, and therefore written without any of the service's code.
+ * Executes an operation alone, in a transaction of its own, as a program without the service would. The demo checks the service against
+ * it, so it uses none of the service's code.
  */
 export async function executeAlone(client: pg.ClientBase, request: ICreateBatchOperationRequest): Promise<RowOutcome> {
   try {
@@ -33,7 +33,7 @@ export async function executeAlone(client: pg.ClientBase, request: ICreateBatchO
   }
 }
 
-/** One parameterised statement. Names are the demo's own, so they need no quotes. */
+/** One parameterised statement. All names are the demo's own, so they need no quotes. */
 export function toSql(request: ICreateBatchOperationRequest): pg.QueryConfig {
   const { operationType, target, key = {}, values = {} } = request;
   switch (operationType) {

@@ -107,7 +107,7 @@ async function runThroughService(context: DemoContext, database: DemoDatabase, w
 
 type Answered = Pick<Batched, 'answers' | 'verdicts' | 'repeated' | 'endToEndMs'>;
 
-/** What another service does: hands its operations over and waits to be told of every one. */
+/** Acts as another service: hands operations over and waits until each is announced. */
 async function runShop(shop: INestMicroservice, workload: Workload, context: DemoContext): Promise<Answered> {
   const { progress, abort } = context;
   const client = shop.get(BatchServiceClient, { strict: false });
@@ -124,7 +124,7 @@ async function runShop(shop: INestMicroservice, workload: Workload, context: Dem
   const startedAt = performance.now();
   const answers = await handOver(client, workload, (count) => enqueued((handedOver += count))).catch(
     (error: unknown) => {
-      // A client that was closed says so, but not why.
+      // The error of a closed client does not say why it was closed.
       abort.signal.throwIfAborted();
       throw error;
     },

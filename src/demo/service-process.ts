@@ -15,7 +15,7 @@ const STOP_TIMEOUT_MS = 40_000;
 const READY_INTERVAL_MS = 50;
 const LOG_LINES = 15;
 
-/** The service, in a process of its own as in real life. */
+/** The service in a process of its own, as in production. */
 export class ServiceProcess {
   private readonly exited: Promise<number | string>;
   private stopping = false;
@@ -23,7 +23,7 @@ export class ServiceProcess {
   private constructor(
     private readonly child: ChildProcess,
     private readonly logFile: string,
-    /** Of its REST API. */
+    /** Address of its REST API. */
     readonly url: string,
   ) {
     this.exited = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string);
@@ -33,7 +33,7 @@ export class ServiceProcess {
     return this.child.pid!;
   }
 
-  /** @param environment database and transport; of the rest it has the defaults, whatever `.env` says. */
+  /** @param environment database and transport; all else has its default, whatever `.env` says */
   static async start(environment: Record<string, string>, logFile: string): Promise<ServiceProcess> {
     const port = String(await freePort());
     const log = openSync(logFile, 'w');
@@ -47,14 +47,14 @@ export class ServiceProcess {
         ...environment,
       },
       stdio: ['ignore', log, log],
-      // A Ctrl-C is for the demo, which then stops the service.
+      // Ctrl-C goes to the demo only, which then stops the service.
       detached: true,
     });
     closeSync(log);
     return new ServiceProcess(child, logFile, `http://127.0.0.1:${port}`);
   }
 
-  /** Tells when it ends before it was stopped. */
+  /** Is called if it ends before it was stopped. */
   onCrash(listener: (error: Error) => void): void {
     void this.exited.then((status) => {
       if (!this.stopping) listener(new Error(`The service ended with ${status}. Its last words:\n${this.lastWords()}`));
@@ -117,7 +117,7 @@ export class ServiceProcess {
   }
 }
 
-/** An empty variable counts as absent, and keeps the one in `.env` out. */
+/** An empty variable counts as absent, and overrides the one in `.env`. */
 function withoutOwn(variables: object): Record<string, string> {
   return Object.fromEntries(Object.keys(variables).map((name) => [name, '']));
 }

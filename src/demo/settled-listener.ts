@@ -2,7 +2,7 @@ import { Controller, Injectable } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
 import { OnOperationsSettled, settledEventKey, type ErrorCode, type IOperationsSettledEvent } from '../client/index.js';
 
-/** Without any news for so long, none is to come. */
+/** After so long without news, none is expected any more. */
 const SILENCE_MS = 60_000;
 
 export type Verdict = { status: 'completed' } | { status: 'failed'; code: ErrorCode; message: string };
@@ -11,7 +11,7 @@ export type Verdict = { status: 'completed' } | { status: 'failed'; code: ErrorC
 @Injectable()
 export class Announcements {
   readonly verdicts = new Map<string, Verdict>();
-  /** Notifications that came again, which they may. */
+  /** Notifications that came again, which is allowed. */
   repeated = 0;
   /** When the latest came, by `performance.now()`. */
   latestAt = 0;
@@ -35,7 +35,7 @@ export class Announcements {
     this.listeners.add(listener);
   }
 
-  /** Resolves when all of these were announced, and also when there is silence instead: then some are missing. */
+  /** Resolves when all of these were announced, or when nothing has come for long: then some are missing. */
   async waitFor(ids: readonly string[], signal: AbortSignal, silenceMs = SILENCE_MS): Promise<void> {
     while (!signal.aborted && !ids.every((id) => this.verdicts.has(id))) {
       if (!(await this.changed(signal, silenceMs))) return;

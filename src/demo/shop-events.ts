@@ -2,7 +2,7 @@ import type { ICreateBatchOperationRequest } from '../client/index.js';
 import type { Article, Customer, Order, Shop } from './shop.js';
 import { good, type WorkItem } from './work-item.js';
 
-/** Something that happens in a shop: the writes that it causes, in their order. None when it cannot happen just now. */
+/** An event in a shop: the writes that it causes, in order. Returns none if it cannot happen now. */
 export type ShopEvent = (shop: Shop) => WorkItem[];
 
 const COUNTRIES = ['NL', 'BE', 'DE', 'FR'];
@@ -96,7 +96,7 @@ export function cancel(shop: Shop): WorkItem[] {
   return [...advance(order, 'cancelled'), ...returned];
 }
 
-/** Another quantity of something that was ordered: an upsert, since the shop does not care whether it is there already. */
+/** A new quantity of an ordered article. It is an upsert, because the row may exist or not. */
 export function changeQuantity(shop: Shop): WorkItem[] {
   const order = shop.anyOrder('new');
   const item = order?.items[0];
@@ -137,7 +137,7 @@ export function changeEmail(shop: Shop): WorkItem[] {
   return [good({ operationType: 'update', target: 'customers', key: { id }, values: { email } })];
 }
 
-/** Two customers from another system, one of whom is known: left alone, which is what `ignore` is for. */
+/** Two customers from another system. One of them exists already and stays as it is: `ignore` is for that. */
 export function importCustomers(shop: Shop): WorkItem[] {
   const known = shop.random.pick(shop.customers);
   const unknown = shop.stranger();
@@ -145,7 +145,7 @@ export function importCustomers(shop: Shop): WorkItem[] {
   return [known, unknown].map((customer) => good({ ...insertCustomer(customer), onConflict: 'ignore' }));
 }
 
-/** An update that finds no row and does not mind. */
+/** An update that may find no row. */
 export function lateUpdate(shop: Shop): WorkItem[] {
   return [good({ ...setStatus(shop.newOrderId(), 'shipped'), mustExist: false })];
 }
@@ -172,7 +172,7 @@ function moveStock(article: Article, difference: number): WorkItem {
   return good(changeStock(article, difference));
 }
 
-/** One to three different ones. */
+/** One to three different articles. */
 function someArticles({ random, articles }: Shop): Article[] {
   return [...new Set(Array.from({ length: random.integer(1, 3) }, () => random.pickPopular(articles)))];
 }

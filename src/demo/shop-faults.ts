@@ -5,7 +5,7 @@ import { failing, refused, type WorkItem } from './work-item.js';
 /** A write that cannot succeed, by a caller's mistake. The shop has customers, articles and orders. */
 export type Fault = (shop: Shop) => WorkItem;
 
-/** Only the database can tell: these are accepted, and fail. */
+/** Only the database finds these faults: the operations are accepted, and fail later. */
 export const FAILURES: readonly Fault[] = [
   // The e-mail address belongs to somebody else.
   (shop) =>
@@ -18,7 +18,7 @@ export const FAILURES: readonly Fault[] = [
   (shop) => failing('MISSING_PARENT', insertOrder(shop.newOrderId(), -1, '19.90')),
   (shop) => failing('MISSING_PARENT', insertItem(shop.newOrderId(), shop.random.pick(shop.articles).sku, 1)),
   (shop) => failing('STILL_REFERENCED', deleteCustomer(shop.random.pick(shop.orders).customer.id)),
-  // More than there is.
+  // It takes more than is in stock.
   (shop) => failing('CHECK_VIOLATION', changeStock(shop.random.pick(shop.articles), -1_000_000)),
   (shop) => failing('CHECK_VIOLATION', insertOrder(shop.newOrderId(), shop.random.pick(shop.customers).id, '-5.00')),
   // Every customer has points already, and a smallint ends at 32767.
@@ -32,7 +32,7 @@ export const FAILURES: readonly Fault[] = [
   (shop) => failing('ROW_NOT_FOUND', setStatus(shop.newOrderId(), 'paid')),
 ];
 
-/** The service can tell: these are refused at once, and nothing is stored. */
+/** The service finds these faults: the operations are refused at once, and nothing is stored. */
 export const REFUSALS: readonly Fault[] = [
   unknownColumn,
   (shop) => refused('UNKNOWN_TARGET', { ...insertCustomer(shop.stranger()), target: 'clients' }),

@@ -5,7 +5,7 @@ import { BatchServiceClientModule } from '../client/index.js';
 import type { DemoTransport } from './demo-transport.js';
 import { Announcements, SettledListener } from './settled-listener.js';
 
-/** All that another service needs: the client to hand operations over, and a listener to be told of them. */
+/** All that another service needs: the client to hand operations over, and a listener for notifications. */
 @Module({ controllers: [SettledListener], providers: [Announcements] })
 export class ShopModule {
   static with({ client }: DemoTransport): DynamicModule {

@@ -45,7 +45,7 @@ const LAST_NAMES = [
   'Jansen',
 ];
 
-/** What the shop knows of its own rows: enough to tell a good operation from a bad one. */
+/** What the shop knows of its rows, so that it can make good operations and bad ones. */
 export class Shop {
   readonly customers: Customer[] = [];
   readonly articles: Article[] = [];
@@ -55,7 +55,7 @@ export class Shop {
 
   constructor(readonly random: Random) {}
 
-  /** Somebody who is no customer yet. */
+  /** A new customer. */
   stranger(): Customer {
     const id = ++this.lastCustomerId;
     const name = `${this.random.pick(FIRST_NAMES)} ${this.random.pick(LAST_NAMES)}`;
@@ -71,7 +71,7 @@ export class Shop {
     return orders.length === 0 ? undefined : this.random.pick(orders);
   }
 
-  /** Takes the cancelled orders out. */
+  /** Removes the cancelled orders. */
   removeCancelled(): Order[] {
     const cancelled = this.orders.filter(({ status }) => status === 'cancelled');
     const others = this.orders.filter(({ status }) => status !== 'cancelled');

@@ -13,7 +13,7 @@ export interface DemoResult {
   /** From the first call to the last notification. */
   endToEndMs: number;
   rowByRowMs: number;
-  /** What is not as it should be; empty in a good run. */
+  /** Everything that is wrong; empty in a good run. */
   differences: string[];
 }
 
@@ -21,7 +21,7 @@ export type Paint = (style: 'bold' | 'green' | 'red' | 'dim', text: string) => s
 
 const SHOWN_DIFFERENCES = 10;
 
-/** The result, for people, in a screenful of lines. Pure. */
+/** The result for people, on one screen. Pure. */
 export function summarise(result: DemoResult, paint: Paint, width: number): string[] {
   return [...outcomes(result, paint, width), '', ...speed(result, paint), '', ...verdict(result, paint)];
 }

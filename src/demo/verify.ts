@@ -4,19 +4,19 @@ import type { RowOutcome } from './row-by-row.js';
 import type { Verdict } from './settled-listener.js';
 import type { WorkItem } from './work-item.js';
 
-/** All that is known of one operation of the demo. */
+/** Everything known about one operation of the demo. */
 export interface Story {
   item: WorkItem;
   answer: Answer;
   /** What the shop was told. */
   announced?: Verdict;
-  /** What the service says when it is asked. */
+  /** The service's answer to a query. */
   operation?: IBatchOperation;
-  /** What became of it when it was executed alone; not when it was refused. */
+  /** The outcome when it was executed alone. Undefined when it was refused. */
   alone?: RowOutcome;
 }
 
-/** Everything about an operation that is not as it should be, a sentence each. Pure. */
+/** Everything that is wrong with an operation, one sentence each. Pure. */
 export function differencesOf({ item, answer, announced, operation, alone }: Story): string[] {
   const { expected } = item;
   if ('refused' in answer) {
@@ -65,7 +65,7 @@ function outcomeOf({ status, rowsAffected, error }: IBatchOperation): RowOutcome
   });
 }
 
-/** In one order of fields, so that equal outcomes look the same. */
+/** With its fields in one order, so that equal outcomes have the same text. */
 function outcomeAlone({ ok, rowsAffected, sqlState, constraint, column }: RowOutcome): RowOutcome {
   return { ok, rowsAffected, sqlState, constraint, column };
 }

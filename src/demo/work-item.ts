@@ -1,11 +1,11 @@
 import type { ErrorCode, ICreateBatchOperationRequest } from '../client/index.js';
 
-/** What is to become of an operation. */
+/** The expected outcome of an operation. */
 export type Expectation =
   | { status: 'completed' }
   /** Stored, and then refused by the database. */
   | { status: 'failed'; code: ErrorCode }
-  /** Not even stored. */
+  /** Refused at once, not stored. */
   | { status: 'refused'; code: ErrorCode };
 
 /** An operation of the demo. */

@@ -24,15 +24,15 @@ import { failing, good, type WorkItem } from './work-item.js';
 
 /** The operations of the demo, in the order in which they are to take effect. */
 export interface Workload {
-  /** Streams that have nothing to do with one another: handed over side by side. */
+  /** Streams that do not depend on one another. They are handed over at the same time. */
   opening: WorkItem[][];
-  /** Each may depend on any before it: handed over in order. */
+  /** Each may depend on those before it. They are handed over in order. */
   traffic: WorkItem[];
-  /** Each touches a row of its own: handed over all at once, in single calls. */
+  /** Each has a row of its own. They are handed over all at once, in single calls. */
   singles: WorkItem[];
 }
 
-/** How often what happens, in relation to the others. */
+/** How often each event happens, relative to the others. */
 const EVENTS: readonly [number, ShopEvent][] = [
   [30, placeOrder],
   [20, pay],
@@ -51,7 +51,7 @@ const EVENTS: readonly [number, ShopEvent][] = [
   [2, oneOf(REFUSALS)],
 ];
 const WEIGHT = EVENTS.reduce((sum, [weight]) => sum + weight, 0);
-/** Faults need orders to be about. */
+/** Faults come later, because they need orders. */
 const FIRST_ORDERS = 5;
 
 /** A day of a web shop, in `count` operations (100 at least). The same for the same seed. Pure. */

@@ -112,7 +112,7 @@ describe('the command keys', () => {
       processes.push(command);
       command.child.stdout?.destroy();
       expect(await command.exited).toBe(1);
-      expect(command.output).toMatch(/could not be handed over.*\n.*is revoked/);
+      expect(command.output).toMatch(/could not be handed over.*\n.*was revoked/);
       expect(command.output).not.toMatch(/\n\s+at /);
       const { rows } = await database.client.query<{ revoked: boolean }>(
         'select revoked_at is not null as revoked from batch.api_keys where name = $1',

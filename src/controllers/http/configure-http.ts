@@ -47,6 +47,8 @@ export function configureHttp(
   settings: Pick<Settings, 'intake' | 'access' | 'http'>,
 ): void {
   app.disable('x-powered-by');
+  // Answers change all the time; hashing one of a megabyte takes longer than sending it.
+  app.disable('etag');
   if (settings.http.trustProxy !== undefined) app.set('trust proxy', settings.http.trustProxy);
   app.use(requestIdMiddleware);
   app.use(securityHeaders());
