@@ -1,12 +1,12 @@
 // `npm run pack:client`: makes batch-service-<version>.tgz, which another service installs to have `batch-service/client`.
-// It holds the client, the batch engine and the types of both, and asks for none of the server's packages: an
-// application must have one copy of NestJS, its own, so that is a peer.
+// It holds the client and its types, and needs none of the server's packages. NestJS is a peer dependency, because an application
+// must have one copy of it.
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
-const PARTS = ['client', 'batch', 'interfaces'];
+const PARTS = ['client', 'interfaces'];
 const DOCUMENTS = [
   ...['client', 'wire-format', 'access', 'retry', 'overload', 'rabbitmq'].map((name) => `docs/${name}.md`),
   ...['LICENSE', 'CHANGELOG.md'],
@@ -54,7 +54,7 @@ try {
   rmSync(stage, { recursive: true });
 }
 
-/** What is about the server only stays a name: a link to it would lead nowhere. */
+/** Names of pages about the server stay as text, because a link to them would lead nowhere. */
 function unlinkWhatIsMissing(document) {
   const text = readFileSync(document, 'utf8');
   const present = (path) => existsSync(join(dirname(document), path));

@@ -1,230 +1,112 @@
+import { Logger } from '@nestjs/common';
 import { setTimeout as wait } from 'node:timers/promises';
-import { isolate } from './isolate.js';
-import type { Awaitable, ItemContext, ItemProcessor, ItemReader, ItemWriter, WriteOutcome } from './item.js';
+import type { Awaitable } from './awaitable.js';
+import type { ChunkContext, ChunkHandler, ReadChunk, WrittenChunk } from './chunk-handler.js';
+import type { ChunkListener } from './chunk-listener.js';
 import { neverRetry, type RetryPolicy } from './retry-policy.js';
-import { neverSkip, type SkipPolicy } from './skip-policy.js';
+import { StepExecution } from './step-execution.js';
 import type { TransactionManager } from './transaction-manager.js';
 
-/** Counters of a step. A counter moves only with the commit that makes it true; only `rollbackCount` counts what was undone. */
-export interface StepContribution {
-  readCount: number;
-  writeCount: number;
-  filterCount: number;
-  commitCount: number;
-  rollbackCount: number;
-  readSkipCount: number;
-  processSkipCount: number;
-  writeSkipCount: number;
-}
-
-/** An item that was left out because the skip policy allows it. */
-export type SkippedItem<I, O> =
-  | { phase: 'read'; error: unknown }
-  | { phase: 'process'; item: I; error: unknown }
-  | { phase: 'write'; item: O; error: unknown };
-
-/** One chunk, as it is about to be committed. */
-export interface Chunk<I, O, R> {
-  items: readonly I[];
-  written: readonly { item: O; result: R }[];
-  skipped: readonly SkippedItem<I, O>[];
-  filtered: number;
-  /** False when the reader came to its end. */
-  more: boolean;
-}
-
-export interface ChunkStepOptions<I, O, R, Tx> {
+export interface ChunkStepDefinition<Read extends ReadChunk, Processed, Written extends WrittenChunk, Tx> {
+  /** Names the step in the log. */
   name: string;
-  /** The most items of one transaction. */
+  /** The maximum number of items of one transaction. */
   chunkSize: number;
-  reader: ItemReader<I, Tx>;
-  processor: ItemProcessor<I, O, Tx>;
-  writer: ItemWriter<O, R, Tx>;
+  handler: ChunkHandler<Read, Processed, Written, Tx>;
   transactionManager: TransactionManager<Tx>;
-  /** Default: nothing is skipped. */
-  skipPolicy?: SkipPolicy;
   /** Default: nothing is retried. */
   retryPolicy?: RetryPolicy;
   /**
-   * True when the reader takes its items within the chunk's transaction, so that a rollback puts them back and a retry
-   * reads them again. Otherwise the items of a failed chunk are kept and written again.
+   * True when the handler takes its items within the chunk's transaction, so that a rollback puts them back and a retry
+   * reads them again. Otherwise what a failed attempt has read is kept for the next attempt.
    */
   readerIsTransactionalQueue?: boolean;
-  /** Records the chunk in its own transaction, as its last act before the commit. Not called for an empty chunk. */
-  saveChunk?: (chunk: Chunk<I, O, R>, context: ItemContext<Tx>) => Promise<void>;
-  /** Called after each failed attempt, the last one included. */
-  onRollback?: (error: unknown) => Awaitable<void>;
-  /** Called after a failed attempt, before the wait for the next one. */
-  onRetry?: (error: unknown, retries: number) => void;
+  listeners?: readonly ChunkListener<Read, Written>[];
+}
+
+/** A chunk that is committed. */
+export interface CommittedChunk<Read, Written> {
+  read: Read;
+  written: Written;
 }
 
 /**
- * The chunk-oriented step: reads up to `chunkSize` items, processes each, writes them together, and commits, in one
- * transaction. It promises that what is committed was read, written and recorded together, and that one bad item costs
- * only itself where the skip policy allows it. Where items come from and go to is left to reader and writer.
+ * The chunk-oriented step: reads up to `chunkSize` items, processes them, writes them, and commits, in one transaction.
+ * It promises that what is committed was read, processed and written together, and that it counts only what is committed.
+ * What a chunk is, and what becomes of a bad item, is left to the handler.
  */
-export class ChunkStep<I, O, R, Tx> {
-  readonly contribution: StepContribution = {
-    readCount: 0,
-    writeCount: 0,
-    filterCount: 0,
-    commitCount: 0,
-    rollbackCount: 0,
-    readSkipCount: 0,
-    processSkipCount: 0,
-    writeSkipCount: 0,
-  };
-  /** What a failed attempt had read from a reader that cannot give it again. */
-  private buffered: ReadItems<I> | undefined;
+export class ChunkStep<Read extends ReadChunk, Processed, Written extends WrittenChunk, Tx> {
+  private readonly logger = new Logger('ChunkStep');
 
-  constructor(private readonly options: ChunkStepOptions<I, O, R, Tx>) {}
+  constructor(private readonly definition: ChunkStepDefinition<Read, Processed, Written, Tx>) {}
 
-  /** Executes chunk after chunk until the reader comes to its end. */
-  async execute(signal?: AbortSignal): Promise<StepContribution> {
+  /** Executes chunk after chunk until the input comes to its end, or the signal is aborted. */
+  async execute(execution = new StepExecution(), signal?: AbortSignal): Promise<StepExecution> {
     let more = true;
-    while (more && signal?.aborted !== true) ({ more } = await this.executeChunk(signal));
-    return this.contribution;
+    while (more && signal?.aborted !== true) ({ more } = (await this.executeChunk(execution, signal)).read);
+    return execution;
   }
 
   /** Executes one chunk to its commit; in a new transaction for each retry. */
-  async executeChunk(signal?: AbortSignal): Promise<Chunk<I, O, R>> {
-    const { transactionManager, retryPolicy = neverRetry, onRollback, onRetry } = this.options;
-    for (let retries = 0; ; retries += 1) {
-      try {
-        const chunk = await transactionManager.transaction((tx) => this.attempt({ tx }));
-        this.buffered = undefined;
-        this.count(chunk);
-        return chunk;
-      } catch (error) {
-        this.contribution.rollbackCount += 1;
-        await onRollback?.(error);
-        if (!retryPolicy.canRetry(error, retries)) throw error;
-        onRetry?.(error, retries);
-        await wait(retryPolicy.backOffMs(retries), undefined, { signal }).catch(() => undefined);
-        if (signal?.aborted === true) throw error;
-      }
-    }
-  }
-
-  private async attempt(context: ItemContext<Tx>): Promise<Chunk<I, O, R>> {
-    const read = this.buffered ?? (await this.read(context));
-    if (this.options.readerIsTransactionalQueue !== true) this.buffered = read;
-    const processed = await this.process(read, context);
-    const chunk = await this.write(processed, context);
-    if (chunk.items.length > 0 || chunk.skipped.length > 0) await this.options.saveChunk?.(chunk, context);
+  async executeChunk(execution: StepExecution, signal?: AbortSignal): Promise<CommittedChunk<Read, Written>> {
+    const chunk = await this.commitChunk(execution, signal);
+    execution.committed(chunk.written.contribution);
+    for (const listener of this.listeners) await listener.afterChunk?.(chunk.read, chunk.written);
     return chunk;
   }
 
-  private async read(context: ItemContext<Tx>): Promise<ReadItems<I>> {
-    const items: I[] = [];
-    const skipped: SkippedItem<I, never>[] = [];
-    while (items.length < this.options.chunkSize) {
+  private async commitChunk(execution: StepExecution, signal?: AbortSignal): Promise<CommittedChunk<Read, Written>> {
+    const { retryPolicy = neverRetry, readerIsTransactionalQueue = false } = this.definition;
+    const attempt: Attempt<Read> = { read: undefined, previousError: undefined };
+    for (let retries = 0; ; retries += 1) {
       try {
-        const read = this.options.reader.read(context);
-        // To wait for what is there already costs more than many an item takes to be read.
-        const item = isThenable(read) ? await read : read;
-        if (item === null) return { items, skipped, more: false };
-        items.push(item);
+        return await this.attempt(attempt, execution);
       } catch (error) {
-        this.skipOrThrow(error, skipped.length);
-        skipped.push({ phase: 'read', error });
+        execution.rolledBack();
+        const { read } = attempt;
+        await this.tell('onChunkError', (listener) => listener.onChunkError?.(error, read));
+        if (!retryPolicy.canRetry(error, retries)) throw error;
+        await this.tell('onChunkRetry', (listener) => listener.onChunkRetry?.(error, retries + 1));
+        await wait(retryPolicy.backOffMs(retries), undefined, { signal }).catch(() => undefined);
+        if (signal?.aborted === true) throw error;
+        attempt.previousError = error;
+        if (readerIsTransactionalQueue) attempt.read = undefined;
       }
     }
-    return { items, skipped, more: true };
   }
 
-  private async process(read: ReadItems<I>, context: ItemContext<Tx>): Promise<ProcessedItems<I, O>> {
-    const outputs: O[] = [];
-    const skipped: SkippedItem<I, never>[] = [...read.skipped];
-    let filtered = 0;
-    for (const item of read.items) {
-      try {
-        const processed = this.options.processor.process(item, context);
-        const output = isThenable(processed) ? await processed : processed;
-        if (output === null) filtered += 1;
-        else outputs.push(output);
-      } catch (error) {
-        this.skipOrThrow(error, skipped.length);
-        skipped.push({ phase: 'process', item, error });
-      }
-    }
-    return { ...read, outputs, skipped, filtered };
-  }
-
-  private async write(processed: ProcessedItems<I, O>, context: ItemContext<Tx>): Promise<Chunk<I, O, R>> {
-    const { items, outputs, filtered, more } = processed;
-    const skipped: SkippedItem<I, O>[] = [...processed.skipped];
-    const written: { item: O; result: R }[] = [];
-    const outcomes = outputs.length === 0 ? [] : await this.writeOutcomes(outputs, context);
-    outcomes.forEach((outcome, index) => {
-      const item = outputs[index]!;
-      if (outcome.written) {
-        written.push({ item, result: outcome.result });
-        return;
-      }
-      this.skipOrThrow(outcome.error, skipped.length);
-      skipped.push({ phase: 'write', item, error: outcome.error });
-    });
-    return { items, written, skipped, filtered, more };
-  }
-
-  private async writeOutcomes(outputs: readonly O[], context: ItemContext<Tx>): Promise<readonly WriteOutcome<R>[]> {
-    const { writer, transactionManager, skipPolicy } = this.options;
-    // No scan where nothing may be skipped, or where the writer isolates by itself.
-    if (skipPolicy === undefined || writer.reportsOutcomes === true)
-      return reported(outputs, await writer.write(outputs, context));
-    return isolate<O, WriteOutcome<R>>(outputs, {
-      attempt: (items) =>
-        transactionManager.savepoint(context.tx, async () => reported(items, await writer.write(items, context))),
-      blame: (error) => (this.isSkippable(error) ? 'item' : 'abort'),
-      failure: (_, error) => ({ written: false, error }),
+  private attempt(attempt: Attempt<Read>, execution: StepExecution): Promise<CommittedChunk<Read, Written>> {
+    const { handler, chunkSize, transactionManager } = this.definition;
+    const { previousError } = attempt;
+    return transactionManager.transaction(async (tx) => {
+      const context: ChunkContext<Tx> = { tx, execution, previousError };
+      const read = (attempt.read ??= await handler.read(chunkSize, context));
+      const processed = await handler.process(read, context);
+      return { read, written: await handler.write(processed, context) };
     });
   }
 
-  private isSkippable(error: unknown): boolean {
-    return (this.options.skipPolicy ?? neverSkip).shouldSkip(error, 0);
+  private get listeners(): readonly ChunkListener<Read, Written>[] {
+    return [...(this.definition.listeners ?? [])].reverse();
   }
 
-  private skipOrThrow(error: unknown, skippedInChunk: number): void {
-    const { readSkipCount, processSkipCount, writeSkipCount } = this.contribution;
-    const skipCount = readSkipCount + processSkipCount + writeSkipCount + skippedInChunk;
-    if (!(this.options.skipPolicy ?? neverSkip).shouldSkip(error, skipCount)) throw error;
-  }
-
-  private count(chunk: Chunk<I, O, R>): void {
-    const skips = (phase: SkippedItem<I, O>['phase']) => chunk.skipped.filter((item) => item.phase === phase).length;
-    this.contribution.readCount += chunk.items.length;
-    this.contribution.writeCount += chunk.written.length;
-    this.contribution.filterCount += chunk.filtered;
-    this.contribution.readSkipCount += skips('read');
-    this.contribution.processSkipCount += skips('process');
-    this.contribution.writeSkipCount += skips('write');
-    // An empty last chunk is no commit to speak of.
-    if (chunk.items.length > 0) this.contribution.commitCount += 1;
+  /** The error that the listeners are told of is the one that counts. Their own errors are only logged. */
+  private async tell(
+    what: keyof ChunkListener<Read, Written>,
+    call: (listener: ChunkListener<Read, Written>) => Awaitable<void> | undefined,
+  ): Promise<void> {
+    for (const listener of this.listeners) {
+      try {
+        await call(listener);
+      } catch (error) {
+        this.logger.error({ message: `${what} of a listener of step ${this.definition.name} failed`, err: error });
+      }
+    }
   }
 }
 
-interface ReadItems<I> {
-  items: readonly I[];
-  skipped: readonly SkippedItem<I, never>[];
-  more: boolean;
-}
-
-interface ProcessedItems<I, O> extends ReadItems<I> {
-  outputs: readonly O[];
-  filtered: number;
-}
-
-/** Promises of other libraries are no instances of ours. */
-function isThenable<T>(value: Awaitable<T>): value is Promise<T> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
-}
-
-/** A plain writer that did not throw has written everything. */
-function reported<T, R>(items: readonly T[], outcomes: readonly WriteOutcome<R>[] | void): readonly WriteOutcome<R>[] {
-  if (outcomes === undefined) return items.map(() => ({ written: true, result: undefined as R }));
-  if (outcomes.length !== items.length) {
-    throw new Error(`The writer was given ${items.length} items and answered ${outcomes.length} outcomes`);
-  }
-  return outcomes;
+interface Attempt<Read> {
+  /** What the attempt has read, or was given by the one before it. */
+  read: Read | undefined;
+  previousError: unknown;
 }

@@ -1,6 +1,11 @@
+export type * from './awaitable.js';
+export type * from './chunk-handler.js';
+export type * from './chunk-listener.js';
 export * from './chunk-step.js';
 export * from './isolate.js';
 export type * from './item.js';
+export * from './item-chunk-handler.js';
 export * from './retry-policy.js';
 export * from './skip-policy.js';
+export * from './step-execution.js';
 export type * from './transaction-manager.js';

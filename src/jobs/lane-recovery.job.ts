@@ -34,7 +34,7 @@ export class LaneRecoveryJob implements PollTask {
       scope: () => ({ limit: 1, maxLanes: 1, standing: 'faulty' }),
       // Retries only to read the tables again, because each lane has its own time.
       retryPolicy: limitedRetry(STALE_RETRIES, (error) => error instanceof StaleCatalogError, NO_BACK_OFF),
-      onRollback: (error, claimed) => this.putOff(error, claimed),
+      listener: { onChunkError: (error, read) => this.putOff(error, read?.claim.operations ?? []) },
     });
   }
 

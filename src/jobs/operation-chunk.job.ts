@@ -47,7 +47,7 @@ export class OperationChunkJob implements PollTask {
     this.step = steps.create({
       scope: () => this.scope.current,
       retryPolicy: limitedRetry(RETRY_LIMIT, mayPass, RETRY_BACK_OFF),
-      onRollback: (error, claimed) => this.narrowDown(error, claimed),
+      listener: { onChunkError: (error, read) => this.narrowDown(error, read?.claim.operations ?? []) },
     });
   }
 

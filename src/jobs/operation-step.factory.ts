@@ -1,49 +1,34 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { ChunkStep, type Chunk, type SkippedItem } from '../batch/chunk-step.js';
-import type { Awaitable, ItemContext } from '../batch/item.js';
+import type { ChunkListener } from '../batch/chunk-listener.js';
+import { ChunkStep } from '../batch/chunk-step.js';
 import type { RetryPolicy } from '../batch/retry-policy.js';
-import { limitedSkip } from '../batch/skip-policy.js';
+import { StepExecution } from '../batch/step-execution.js';
+import { MAX_RELEASED_SAVEPOINTS } from '../batch/transaction-manager.js';
 import type { RetryReason } from '../interfaces/operation.js';
 import { CatalogService } from '../services/catalog/catalog.service.js';
 import { SETTINGS, type Settings } from '../services/config/settings.js';
 import { DatabaseService } from '../services/database/database.service.js';
-import type { SqlClient } from '../services/database/sql.js';
-import { BugsService } from '../services/health/bugs.service.js';
 import { ExecutorService } from '../services/executor/executor.service.js';
-import { MAX_RELEASED_SAVEPOINTS } from '../services/executor/target.writer.js';
+import { BugsService } from '../services/health/bugs.service.js';
 import { MetricsService } from '../services/observability/metrics.service.js';
-import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { Scope } from '../services/queue/claim-scope.js';
-import { LanesService } from '../services/queue/lanes.service.js';
-import type {
-  ClaimedOperation,
-  DeferredOutcome,
-  Outcome,
-  SettledChunk,
-  SettledOperation,
-} from '../services/queue/operation-record.js';
 import { ClaimService, type Claim } from '../services/queue/claim.service.js';
+import { LanesService } from '../services/queue/lanes.service.js';
+import type { SettledChunk, SettledOperation } from '../services/queue/operation-record.js';
 import { QueueService } from '../services/queue/queue.service.js';
 import { retryReasonOf } from '../services/retry/retry-reason.js';
 import { SurveyService } from '../services/survey/survey.service.js';
 import { WakeUpService } from '../services/wake-up/wake-up.service.js';
-import { BindProcessor } from './bind.processor.js';
-import { ClaimReader } from './claim.reader.js';
-import { DeferringWriter } from './deferring.writer.js';
-import { OperationDeferredError } from './operation-deferred.error.js';
-import { OperationFailedError } from './operation-failed.error.js';
-import { NOTHING_EXECUTED, OperationWriter } from './operation.writer.js';
-import { StaleCatalogError } from './stale-catalog.error.js';
+import { OperationChunkHandler, type ClaimedChunk, type SettledOperations } from './operation-chunk.handler.js';
+import { OperationRunner } from './operation-runner.js';
 import { SqlTransactionManager } from './sql-transaction-manager.js';
-
-type OperationChunk = Chunk<ClaimedOperation, BoundOperation, number>;
 
 export interface OperationStepOptions {
   /** What the next claim may take. */
   scope: () => Scope;
   retryPolicy: RetryPolicy;
-  /** Called after each failed attempt, with the operations that it had claimed. */
-  onRollback: (error: unknown, claimed: readonly ClaimedOperation[]) => Awaitable<void>;
+  /** Told of each chunk, after the service has noted what became of it. */
+  listener: ChunkListener<ClaimedChunk, SettledOperations>;
 }
 
 /** Executes operations chunk by chunk. */
@@ -53,28 +38,29 @@ export interface OperationStep {
 }
 
 /**
- * Builds the chunk-oriented step of the service: operations from the queue into the target tables. Claiming, executing
- * and settling are one transaction, so an operation takes effect exactly once, whichever process dies and when. A
- * transient fault undoes the whole chunk and blames no operation. If the database refuses an operation, only that one
- * fails.
+ * Builds the chunk-oriented step of the service: operations from the queue into the target tables. A transient fault undoes the
+ * whole chunk and blames no operation. If the database refuses an operation, only that one fails.
  */
 @Injectable()
 export class OperationStepFactory {
   private readonly logger = new Logger('OperationChunk');
+  private readonly runner: OperationRunner;
 
   constructor(
     @Inject(SETTINGS) private readonly settings: Settings,
     private readonly database: DatabaseService,
     private readonly catalog: CatalogService,
-    private readonly survey: SurveyService,
-    private readonly executor: ExecutorService,
+    survey: SurveyService,
+    executor: ExecutorService,
     private readonly queue: QueueService,
     private readonly claims: ClaimService,
     private readonly lanes: LanesService,
     private readonly metrics: MetricsService,
     private readonly bugs: BugsService,
     private readonly wakeUp: WakeUpService,
-  ) {}
+  ) {
+    this.runner = new OperationRunner(settings.execution.mode, survey, executor, bugs);
+  }
 
   /** The maximum number of operations of a chunk. */
   get chunkLimit(): number {
@@ -83,77 +69,44 @@ export class OperationStepFactory {
     return execution.mode === 'serial' ? Math.min(poller.limit, MAX_RELEASED_SAVEPOINTS) : poller.limit;
   }
 
-  create({ scope, retryPolicy, onRollback }: OperationStepOptions): OperationStep {
-    const reader = new ClaimReader(this.claims, scope);
-    const processor = new BindProcessor(this.catalog, reader);
-    const { mode, operationRetryDelayMs } = this.settings.execution;
-    const writer = new DeferringWriter(
-      new OperationWriter(mode, this.survey, this.executor, this.bugs, () => processor.knowsTables),
-      {
-        holdsReleases: () => reader.claim?.holdsReleases ?? false,
-        allowReleases: (tx) => this.claims.allowReleases(tx),
-      },
-      operationRetryDelayMs,
-    );
-    let startedAt = new Date();
-    let settled: SettledChunk | undefined;
-    let retried: RetryReason[] = [];
-
-    const settle = async (chunk: OperationChunk, { tx }: ItemContext<SqlClient>): Promise<void> => {
-      const executed = chunk.written.length > 0 || chunk.skipped.some(({ phase }) => phase === 'write');
-      const execution = executed ? writer.execution : NOTHING_EXECUTED;
-      const { worker } = this.lanes;
-      const operations = toSettledOperations(chunk);
-      settled = await this.queue.settle(tx, { worker, startedAt, ...execution }, operations);
-      retried = operations.flatMap(reasonToComeAgain);
-    };
-    const step = new ChunkStep<ClaimedOperation, BoundOperation, number, SqlClient>({
+  create({ scope, retryPolicy, listener }: OperationStepOptions): OperationStep {
+    const { claims, catalog, runner, queue, lanes } = this;
+    const { operationRetryDelayMs } = this.settings.execution;
+    const step = new ChunkStep({
       name: 'operations',
       chunkSize: this.chunkLimit,
-      reader,
-      processor,
-      writer,
+      handler: new OperationChunkHandler(claims, catalog, runner, queue, lanes, scope, operationRetryDelayMs),
       transactionManager: new SqlTransactionManager(this.database),
       readerIsTransactionalQueue: true,
-      skipPolicy: limitedSkip(Infinity, isVerdict),
       retryPolicy,
-      saveChunk: settle,
-      onRollback: async (error) => {
-        const claimed = reader.claim?.operations ?? [];
-        reader.forget();
-        settled = undefined;
+      // The last one is told first.
+      listeners: [listener, this.bookkeeper()],
+    });
+    return {
+      execute: async (signal) => (await step.executeChunk(new StepExecution(), signal)).read.claim,
+    };
+  }
+
+  private bookkeeper(): ChunkListener<ClaimedChunk, SettledOperations> {
+    return {
+      afterChunk: ({ claim }, { operations, settled }) => {
+        this.claims.committed(claim);
+        if (settled !== undefined) this.noteSettled(settled);
+        for (const reason of operations.flatMap(reasonToComeAgain)) this.metrics.recordOperationRetry(reason);
+      },
+      onChunkError: (error) => {
         // What is remembered of the tables may be the reason.
         this.catalog.invalidate();
-        if (error instanceof StaleCatalogError) processor.readAnew();
         this.bugs.report('chunk', error);
-        await onRollback(error, claimed);
       },
-      onRetry: (error, retries) => {
+      onChunkRetry: (error, retries) => {
         this.metrics.recordChunkRetry();
-        this.logger.warn({ message: 'Trying the chunk again', retries: retries + 1, reason: (error as Error).message });
-      },
-    });
-
-    return {
-      execute: async (signal) => {
-        startedAt = new Date();
-        settled = undefined;
-        retried = [];
-        reader.forget();
-        await step.executeChunk(signal);
-        const { claim } = reader;
-        if (claim === undefined) throw new Error('A chunk was executed without a claim');
-        this.afterCommit(claim, settled);
-        for (const reason of retried) this.metrics.recordOperationRetry(reason);
-        return claim;
+        this.logger.warn({ message: 'Trying the chunk again', retries, reason: (error as Error).message });
       },
     };
   }
 
-  /** Only after the commit: a listener must never see what rolls back. */
-  private afterCommit(claim: Claim, settled: SettledChunk | undefined): void {
-    this.claims.committed(claim);
-    if (settled === undefined) return;
+  private noteSettled(settled: SettledChunk): void {
     this.metrics.recordChunk(settled);
     this.wakeUp.chunkSettled();
     const { id, completed, deferred, groups, statements, fallback, durationMs, failedByCode } = settled;
@@ -171,43 +124,8 @@ export class OperationStepFactory {
   }
 }
 
-/** Refused and deferred operations are left out of the chunk. Any other error undoes the chunk. */
-function isVerdict(error: unknown): boolean {
-  return error instanceof OperationFailedError || error instanceof OperationDeferredError;
-}
-
-/** Every operation of the chunk with its result. */
-function toSettledOperations({ written, skipped }: OperationChunk): SettledOperation[] {
-  return [
-    ...written.map(({ item, result }) => ({
-      operation: item.operation,
-      outcome: { status: 'completed', rowsAffected: result } satisfies Outcome,
-    })),
-    ...skipped.map((item) => ({ operation: operationOf(item), outcome: outcomeOf(item.error) })),
-  ];
-}
-
 function reasonToComeAgain({ outcome }: SettledOperation): RetryReason[] {
   if (outcome.status !== 'deferred' || outcome.error === undefined) return [];
   const reason = retryReasonOf(outcome.error.code);
   return reason === undefined ? [] : [reason];
-}
-
-function operationOf(skipped: SkippedItem<ClaimedOperation, BoundOperation>): ClaimedOperation {
-  switch (skipped.phase) {
-    case 'process':
-      return skipped.item;
-    case 'write':
-      return skipped.item.operation;
-    case 'read':
-      throw new Error('A claim has no single operation that could fail to be read', { cause: skipped.error });
-    default:
-      return skipped satisfies never;
-  }
-}
-
-function outcomeOf(error: unknown): Outcome | DeferredOutcome {
-  if (error instanceof OperationDeferredError) return error.outcome;
-  if (!(error instanceof OperationFailedError)) throw error;
-  return { status: 'failed', error: error.operationError };
 }

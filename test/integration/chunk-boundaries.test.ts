@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OperationFailedError } from '../../src/jobs/operation-failed.error.js';
-import { OperationWriter } from '../../src/jobs/operation.writer.js';
+import { OperationRunner } from '../../src/jobs/operation-runner.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import { SurveyService } from '../../src/services/survey/survey.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -10,6 +9,7 @@ import { casesOf, setUpOf } from '../truth/case.js';
 import { furnish } from '../truth/database.js';
 import { profileNamed } from '../truth/profiles/profiles.js';
 import { ChunkSession, THROW_BUGS } from './support/chunk-session.js';
+import { outcomeText } from './support/outcome-text.js';
 
 const RUNS = 40;
 const PROFILES = ['unique-inserts-deletes', 'unique-updates', 'few-rows', 'references'].map(profileNamed);
@@ -49,11 +49,11 @@ describe('the same operations', () => {
     const bound = await session.bind(operations);
     return session.inTransaction(async () => {
       if (setUp !== '') await session.client.query(setUp);
-      const writer = new OperationWriter('grouped', new SurveyService(), new ExecutorService(), THROW_BUGS, () => true);
+      const runner = new OperationRunner('grouped', new SurveyService(), new ExecutorService(), THROW_BUGS);
       const outcomes: string[] = [];
       for (let next = 0; next < bound.length; next += chunkSize) {
-        const written = await writer.write(bound.slice(next, next + chunkSize), { tx: session.tx });
-        outcomes.push(...written.map((each) => (each.written ? `ok ${each.result}` : failureOf(each.error))));
+        const chunk = await runner.run(session.tx, bound.slice(next, next + chunkSize));
+        outcomes.push(...chunk.outcomes.map(outcomeText));
       }
       const { rows } = await session.client.query<{ rows: string }>(dump);
       return { outcomes, rows: rows[0]!.rows };
@@ -103,10 +103,4 @@ describe('the same operations', () => {
 function mergedRanks(lengths: readonly number[], turns: readonly number[]): number[] {
   const next = lengths.map((_, index) => lengths.slice(0, index).reduce((sum, length) => sum + length, 0));
   return turns.map((list) => next[list]!++);
-}
-
-function failureOf(error: unknown): string {
-  if (!(error instanceof OperationFailedError)) throw error;
-  const { code, sqlState, constraint, column } = error.operationError;
-  return [code, sqlState, constraint, column].filter((part) => part !== undefined).join(' ');
 }

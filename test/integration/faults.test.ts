@@ -1,15 +1,14 @@
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { OperationFailedError } from '../../src/jobs/operation-failed.error.js';
-import { OperationWriter } from '../../src/jobs/operation.writer.js';
+import { OperationRunner } from '../../src/jobs/operation-runner.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
 import { sqlStateOf } from '../../src/services/database/sql-state.js';
 import { SurveyService } from '../../src/services/survey/survey.service.js';
-import type { WriteOutcome } from '../../src/batch/item.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { Saboteur, type Fault } from '../support/saboteur.js';
 import { ChunkSession, THROW_BUGS } from './support/chunk-session.js';
+import { outcomeText } from './support/outcome-text.js';
 import { openWorker, type TestWorker } from '../support/worker.js';
 import { DDL, FAULT_CASES, MIXED, ROWS, type FaultCase } from './support/fault-cases.js';
 import {
@@ -84,11 +83,11 @@ describe('a fault at any statement of a chunk', () => {
       await client.query('begin');
       if (alteration !== undefined) await client.query(alteration);
       saboteur.arm(fault, at);
-      const writer = new OperationWriter(mode, new SurveyService(), new ExecutorService(), THROW_BUGS, () => true);
-      const outcomes = await writer.write(bound, { tx }).finally(() => saboteur.disarm());
+      const runner = new OperationRunner(mode, new SurveyService(), new ExecutorService(), THROW_BUGS);
+      const { outcomes } = await runner.run(tx, bound).finally(() => saboteur.disarm());
       // What was sent last and not waited for may have failed: PostgreSQL would not commit it.
       const tables = await dump(client);
-      return { outcomes: outcomes.map(toText), tables };
+      return { outcomes: outcomes.map(outcomeText), tables };
     } finally {
       await client.query('rollback').catch(connect);
     }
@@ -249,13 +248,6 @@ async function dump(client: pg.Client): Promise<string[]> {
   const parts = TABLES.map((table) => `select '${table} ' || t::text as row from ${table} t`);
   const { rows } = await client.query<{ row: string }>(`${parts.join(' union all ')} order by 1`);
   return rows.map(({ row }) => row);
-}
-
-function toText(outcome: WriteOutcome<number>): string {
-  if (outcome.written) return `ok ${outcome.result}`;
-  if (!(outcome.error instanceof OperationFailedError)) throw outcome.error;
-  const { code, sqlState, constraint, column } = outcome.error.operationError;
-  return [code, sqlState, constraint, column].filter((part) => part !== undefined).join(' ');
 }
 
 function differenceOf(found: Result, expected: Result): string | undefined {

@@ -1,3 +1,4 @@
+import { MAX_RELEASED_SAVEPOINTS } from '../../batch/transaction-manager.js';
 import { classifyFailure } from '../database/classify-failure.js';
 import type { SqlClient, SqlStatement } from '../database/sql.js';
 import { composeSalvage, composeStatement, type SalvageRow } from '../composer/compose-statement.js';
@@ -13,12 +14,6 @@ export interface StatementCounter {
 
 /** At least one operation. They have the same table, kind and columns. */
 type Operations = readonly BoundOperation[];
-
-/**
- * PostgreSQL keeps 64 subtransactions of a transaction in shared memory. If more have written, every other session has
- * to look them up on disk. Subtransactions that were rolled back do not count.
- */
-export const MAX_RELEASED_SAVEPOINTS = 48;
 
 /** A kept plan does not know the number of rows. */
 const MAX_PREPARED_ROWS = 64;

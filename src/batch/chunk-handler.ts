@@ -1,0 +1,37 @@
+import type { StepContribution, StepExecution } from './step-execution.js';
+
+/** What a handler gets for one attempt at a chunk. */
+export interface ChunkContext<Tx> {
+  /**
+   * The chunk's transaction. Work done through it is committed with the chunk, or not at all. Node cannot bind a transaction to a
+   * thread, so it is passed on.
+   */
+  readonly tx: Tx;
+  /** What the chunks before this one have counted. */
+  readonly execution: Readonly<StepExecution>;
+  /** What the previous attempt at this chunk threw. Undefined at the first attempt. */
+  readonly previousError: unknown;
+}
+
+/** What was read for one chunk. */
+export interface ReadChunk {
+  /** False when the input has come to its end. */
+  readonly more: boolean;
+}
+
+/** What became of one chunk. */
+export interface WrittenChunk {
+  readonly contribution: StepContribution;
+}
+
+/**
+ * The work of a chunk-oriented step on one chunk. Each method gets what the one before it answered. All three run in the
+ * transaction of the chunk. What they throw undoes the chunk. `ItemChunkHandler` does this work with an item reader, an
+ * item processor and an item writer.
+ */
+export interface ChunkHandler<Read extends ReadChunk, Processed, Written extends WrittenChunk, Tx> {
+  /** @param limit the maximum number of items */
+  read(limit: number, context: ChunkContext<Tx>): Promise<Read>;
+  process(read: Read, context: ChunkContext<Tx>): Promise<Processed>;
+  write(processed: Processed, context: ChunkContext<Tx>): Promise<Written>;
+}

@@ -1,0 +1,51 @@
+import type { Settings } from '../services/config/settings.js';
+import type { SqlClient } from '../services/database/sql.js';
+import type { ExecutorService } from '../services/executor/executor.service.js';
+import { toChunkPlan } from '../services/explain/chunk-plan.js';
+import type { BugsService } from '../services/health/bugs.service.js';
+import type { BoundOperation } from '../services/planner/bound-operation.js';
+import type { Plan } from '../services/planner/plan.js';
+import { planInSteps, planSerially } from '../services/planner/plan-operations.js';
+import type { ChunkExecution, Outcome } from '../services/queue/operation-record.js';
+import { inSlices } from '../services/steps/in-slices.js';
+import type { SurveyService } from '../services/survey/survey.service.js';
+
+/** What the chunk's row says about an execution. */
+export type ExecutionSummary = Omit<ChunkExecution, 'worker' | 'startedAt'>;
+
+export const NOTHING_EXECUTED: ExecutionSummary = { groups: 0, statements: 0, fallback: false };
+
+export interface Run {
+  /** One for each operation, in the given order. */
+  outcomes: readonly Outcome[];
+  summary: ExecutionSummary;
+}
+
+/** Plans operations and executes the plan: in as few statements as it allows, or one by one in mode `serial`. */
+export class OperationRunner {
+  constructor(
+    private readonly mode: Settings['execution']['mode'],
+    private readonly survey: SurveyService,
+    private readonly executor: ExecutorService,
+    private readonly bugs: Pick<BugsService, 'report'>,
+  ) {}
+
+  async run(tx: SqlClient, operations: readonly BoundOperation[]): Promise<Run> {
+    const plan = await this.plan(tx, operations);
+    const { outcomes, groups, statements, fallback, perGroup } =
+      this.mode === 'serial' ? await this.executor.executeOneByOne(tx, plan) : await this.executor.execute(tx, plan);
+    return { outcomes, summary: { groups, statements, fallback, plan: toChunkPlan(plan, this.mode, perGroup) } };
+  }
+
+  private async plan(tx: SqlClient, operations: readonly BoundOperation[]): Promise<Plan> {
+    if (this.mode === 'serial') return planSerially(operations);
+    try {
+      const knowledge = await this.survey.read(tx, operations);
+      return await inSlices(planInSteps(operations, knowledge), { holdsTransaction: true });
+    } catch (error) {
+      if (!this.bugs.report('plan', error)) throw error;
+      // A bug of survey or planner must not stop the lane. Executing one by one is always correct.
+      return planSerially(operations);
+    }
+  }
+}

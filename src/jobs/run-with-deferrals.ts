@@ -1,0 +1,144 @@
+import { sendAlong } from '../services/database/send-along.js';
+import type { SqlClient } from '../services/database/sql.js';
+import type { BoundOperation } from '../services/planner/bound-operation.js';
+import type { DeferredOutcome, Outcome } from '../services/queue/operation-record.js';
+import { holdBack, type PutOff } from '../services/retry/hold-back.js';
+import { nextAttemptInMs } from '../services/retry/next-attempt.js';
+import { mayBeRetried, reasonToRetry } from '../services/retry/retry-reason.js';
+import { readRowKeys, type RowKeys } from '../services/retry/row-keys.reader.js';
+import { selectWaiting, type WaitingRecord } from '../services/retry/waiting.sql.js';
+import { NOTHING_EXECUTED, type ExecutionSummary, type Run } from './operation-runner.js';
+import { UndecidedChunkError } from './undecided-chunk.error.js';
+
+type Operations = readonly BoundOperation[];
+
+export interface DeferralOptions {
+  tx: SqlClient;
+  /** Executes operations within `tx`. */
+  run: (operations: Operations) => Promise<Run>;
+  /**
+   * Present when operations wait in the lanes of the claim. None of them comes back before this is called; it is called when it
+   * is known which of them wait on the rows of the chunk.
+   */
+  allowReleases: (() => Promise<void>) | undefined;
+  /** Before the first retry. */
+  initialDelayMs: number;
+}
+
+export interface DeferredRun {
+  /** One for each operation, in the given order. */
+  outcomes: readonly (Outcome | DeferredOutcome)[];
+  /** Of all rounds together. The plan is that of the last one. */
+  summary: ExecutionSummary;
+}
+
+/** Each round settles at least one more operation, so a chunk with fewer operations needs no more rounds. */
+const MAX_ROUNDS = 10;
+
+const NOBODY: ReadonlyMap<BoundOperation, PutOff> = new Map();
+
+/**
+ * Runs operations and defers some: those that fail and may be tried again, and later ones on the same row. It promises the
+ * result of executing the operations one by one, with the deferred ones left out.
+ *
+ * At first the chunk is executed as if no operation that may be tried again failed. If one did, and later operations on
+ * its row have taken effect, everything is undone and executed once more without those. This is repeated until exactly
+ * those are left out that have to wait. In each round everything before the first mistake is right and stays so; the
+ * next round corrects that mistake.
+ */
+export function runWithDeferrals(operations: Operations, options: DeferralOptions): Promise<DeferredRun> {
+  const mayFailAgain = operations.some(({ operation }) => mayBeRetried(operation));
+  if (!mayFailAgain && options.allowReleases === undefined) return options.run(operations);
+  return runInRounds(operations, options, mayFailAgain);
+}
+
+async function runInRounds(
+  operations: Operations,
+  { tx, run, allowReleases, initialDelayMs }: DeferralOptions,
+  mayFailAgain: boolean,
+): Promise<DeferredRun> {
+  let keys: RowKeys = new Map();
+  let queued: readonly WaitingRecord[] = [];
+  if (allowReleases !== undefined) {
+    keys = await readRowKeys(tx, operations);
+    queued = await waitingOn(tx, keys);
+    await allowReleases();
+  }
+  let held = holdBack(operations, keys, queued, NOBODY);
+  let summary = NOTHING_EXECUTED;
+  if (mayFailAgain) sendAlong(tx, { text: 'savepoint round' });
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    if (round > 0) await tx.query({ text: 'rollback to savepoint round' });
+    const rest = operations.filter((operation) => !held.has(operation));
+    const ran = rest.length === 0 ? undefined : await run(rest);
+    if (ran !== undefined) summary = inAll(summary, ran.summary);
+    const outcomes = new Map(rest.map((operation, index) => [operation, ran!.outcomes[index]!]));
+    const putOff = findPutOff(outcomes, initialDelayMs);
+    if (putOff.size > 0 && keys.size === 0) keys = await readRowKeys(tx, operations);
+    const justified = holdBack(operations, keys, queued, putOff);
+    if (isExact(held, justified, outcomes)) {
+      if (mayFailAgain) sendAlong(tx, { text: 'release savepoint round' });
+      return { outcomes: conclude(operations, outcomes, putOff, justified, keys), summary };
+    }
+    held = justified;
+  }
+  throw new UndecidedChunkError(operations.length, MAX_ROUNDS);
+}
+
+/** The operations that failed and are tried again. */
+function findPutOff(
+  outcomes: ReadonlyMap<BoundOperation, Outcome>,
+  initialDelayMs: number,
+): Map<BoundOperation, PutOff> {
+  const putOff = new Map<BoundOperation, PutOff>();
+  for (const [bound, outcome] of outcomes) {
+    const { operation } = bound;
+    if (outcome.status !== 'failed' || reasonToRetry(operation, outcome.error.code) === undefined) continue;
+    const delayMs = nextAttemptInMs(operation.attempts, initialDelayMs);
+    putOff.set(bound, { code: outcome.error.code, delayMs });
+  }
+  return putOff;
+}
+
+/**
+ * True when every operation that had to be left out was left out, or failed and so left nothing behind, and no other
+ * operation was left out.
+ */
+function isExact(
+  held: ReadonlyMap<BoundOperation, number>,
+  justified: ReadonlyMap<BoundOperation, number>,
+  outcomes: ReadonlyMap<BoundOperation, Outcome>,
+): boolean {
+  const leftNothing = (operation: BoundOperation): boolean => outcomes.get(operation)!.status === 'failed';
+  const leftOut = [...justified.keys()].every((operation) => held.has(operation) || leftNothing(operation));
+  return leftOut && [...held.keys()].every((operation) => justified.has(operation));
+}
+
+function conclude(
+  operations: Operations,
+  outcomes: ReadonlyMap<BoundOperation, Outcome>,
+  putOff: ReadonlyMap<BoundOperation, PutOff>,
+  held: ReadonlyMap<BoundOperation, number>,
+  keys: RowKeys,
+): (Outcome | DeferredOutcome)[] {
+  return operations.map((bound) => {
+    const rowKeys = keys.get(bound) ?? [];
+    const waitMs = held.get(bound);
+    if (waitMs !== undefined) return { status: 'deferred', reason: 'behind', delayMs: waitMs, rowKeys };
+    const outcome = outcomes.get(bound)!;
+    const failed = putOff.get(bound);
+    if (failed === undefined || outcome.status !== 'failed') return outcome;
+    return { status: 'deferred', reason: 'retry', delayMs: failed.delayMs, rowKeys, error: outcome.error };
+  });
+}
+
+async function waitingOn(tx: SqlClient, keys: RowKeys): Promise<WaitingRecord[]> {
+  const all = new Set([...keys.values()].flat());
+  return all.size === 0 ? [] : (await tx.query<WaitingRecord>(selectWaiting([...all]))).rows;
+}
+
+/** All rounds together. The plan is that of the last one. */
+function inAll(before: ExecutionSummary, latest: ExecutionSummary): ExecutionSummary {
+  if (before === NOTHING_EXECUTED) return latest;
+  return { ...latest, statements: before.statements + latest.statements, fallback: true };
+}

@@ -1,0 +1,8 @@
+import type { Outcome } from '../../../src/services/queue/operation-record.js';
+
+/** What two executions of the same operation have to agree on. */
+export function outcomeText(outcome: Outcome): string {
+  if (outcome.status === 'completed') return `ok ${outcome.rowsAffected}`;
+  const { code, sqlState, constraint, column } = outcome.error;
+  return [code, sqlState, constraint, column].filter((part) => part !== undefined).join(' ');
+}
