@@ -299,10 +299,6 @@ describe('parked messages', () => {
     parked = keep(await ParkedMessages.open(url, queue));
   });
 
-  /** What was looked at returns to the queue a moment after its channel is closed. */
-  const allReturned = (count: number): Promise<void> =>
-    eventually(async () => expect(await waiting(`${queue}.parked`)).toBe(count));
-
   /** It returns to its place. */
   async function firstOf(name: string): Promise<ConsumeMessage> {
     const connection = await connect(url);
@@ -334,9 +330,11 @@ describe('parked messages', () => {
         { messageId: 'm-1' },
       ],
     });
-    await allReturned(5);
     expect((await parked.list(100)).messages.map(numberOf)).toEqual([0, 1, 2, 3, 4]);
-    await allReturned(5);
+  });
+
+  it('are back when the answer is there: whoever looks next finds them', async () => {
+    for (let time = 0; time < 50; time += 1) expect((await parked.list(100)).messages).toHaveLength(5);
   });
 
   it('are sent again as they were sent first, and executed', async () => {
@@ -354,15 +352,10 @@ describe('parked messages', () => {
 
   it('are sent again so many as one likes, or one by its id', async () => {
     const { messages } = await parked.list(100);
-    await allReturned(5);
     expect(await replay({ limit: 2 })).toEqual([0, 1]);
-    await allReturned(3);
     expect(await replay({ id: 'm-3' })).toEqual([3]);
-    await allReturned(2);
     expect(await replay({ id: messages[4]?.id ?? '' })).toEqual([4]);
-    await allReturned(1);
     expect((await parked.list(100)).messages.map(numberOf)).toEqual([2]);
-    await allReturned(1);
     expect(await replay({ id: 'nobody' })).toEqual([]);
     expect(await waiting(queue)).toBe(4);
   });
@@ -394,9 +387,7 @@ describe('parked messages', () => {
     const discarded: number[] = [];
     await parked.discard({ id: 'm-1' }, (message) => discarded.push(numberOf(message)));
     expect(discarded).toEqual([1]);
-    await allReturned(4);
     expect((await parked.list(100)).messages.map(numberOf)).toEqual([0, 2, 3, 4]);
-    await allReturned(4);
     await parked.discard({}, (message) => discarded.push(numberOf(message)));
     expect(discarded).toEqual([1, 0, 2, 3, 4]);
     expect(await parked.list(100)).toEqual({ total: 0, messages: [] });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type Channel, type ChannelModel, type GetMessage } from 'amqplib';
 import type { Certificates } from '../tls/certificates.js';
 import { clientTls } from '../config/client-tls.js';
@@ -39,6 +40,10 @@ export interface ParkedSelection {
 
 /** Confirms and acknowledgements are awaited for this many messages together. */
 const BATCH = 200;
+
+/** For as long, the return of messages that were only looked at is awaited. As a rule it takes a few milliseconds. */
+const RETURN_TIMEOUT_MS = 2000;
+const RETURN_POLL_MS = 5;
 
 /**
  * Lists the parked messages of a queue, sends them again, or deletes them. It promises that a message leaves the queue
@@ -114,6 +119,7 @@ export class ParkedMessages {
     const { messageCount } = await channel.checkQueue(parkedQueue(this.queue));
     let seen = 0;
     let done = 0;
+    let removed = 0;
     while (seen < messageCount && done < limit && signal?.aborted !== true) {
       const wanted = id === undefined ? limit - done : BATCH;
       const taken = await this.take(channel, Math.min(BATCH, messageCount - seen, wanted));
@@ -121,11 +127,27 @@ export class ParkedMessages {
       seen += taken.length;
       const chosen = taken.filter((message) => isNamed(message, id)).slice(0, limit - done);
       done += chosen.length;
-      if (chosen.length > 0 && (await work(chosen)) === 'remove') for (const message of chosen) channel.ack(message);
+      if (chosen.length === 0 || (await work(chosen)) === 'keep') continue;
+      for (const message of chosen) channel.ack(message);
+      removed += chosen.length;
     }
     // When the broker has closed the channel, it has all acknowledgements.
     await channel.close();
+    if (removed < seen) await this.untilReturned(messageCount - removed);
     return messageCount;
+  }
+
+  /** A quorum queue takes messages back a moment after the channel is closed. Whoever looks next must find them. */
+  private async untilReturned(expected: number): Promise<void> {
+    const channel = await this.model.createChannel();
+    channel.on('error', () => undefined);
+    const deadline = performance.now() + RETURN_TIMEOUT_MS;
+    while ((await channel.checkQueue(parkedQueue(this.queue))).messageCount < expected) {
+      // Somebody else may have removed some.
+      if (performance.now() >= deadline) break;
+      await delay(RETURN_POLL_MS);
+    }
+    await channel.close();
   }
 
   private async take(channel: Channel, count: number): Promise<GetMessage[]> {
