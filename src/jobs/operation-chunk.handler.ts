@@ -1,14 +1,14 @@
 import type { ChunkContext, ChunkHandler, ReadChunk, WrittenChunk } from '../batch/chunk-handler.js';
 import type { CatalogService } from '../services/catalog/catalog.service.js';
-import { mayBeStale } from '../services/database/classify-failure.js';
 import type { SqlClient } from '../services/database/sql.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { Scope } from '../services/queue/claim-scope.js';
-import type { Claim, ClaimService } from '../services/queue/claim.service.js';
+import { leaving, type Claim, type ClaimService } from '../services/queue/claim.service.js';
 import type { LanesService } from '../services/queue/lanes.service.js';
-import type { Outcome, SettledChunk, SettledOperation } from '../services/queue/operation-record.js';
+import type { ClaimedOperation, SettledChunk, SettledOperation } from '../services/queue/operation-record.js';
 import type { QueueService } from '../services/queue/queue.service.js';
 import { bindOperations, type BoundOperations } from './bind-operations.js';
+import { metStaleTable } from './met-stale-table.js';
 import { NOTHING_EXECUTED, type OperationRunner, type Run } from './operation-runner.js';
 import { runWithDeferrals, type DeferredRun } from './run-with-deferrals.js';
 import { StaleCatalogError } from './stale-catalog.error.js';
@@ -22,7 +22,9 @@ export interface BoundChunk extends BoundOperations {
 }
 
 export interface SettledOperations extends WrittenChunk {
-  /** Every operation of the claim with its outcome. */
+  /** The claim, without what the execution has left in the queue. */
+  claim: Claim;
+  /** Every operation of the claim with its outcome, but for those that were left. */
   operations: readonly SettledOperation[];
   /** Undefined when no operation has a verdict. */
   settled: SettledChunk | undefined;
@@ -63,11 +65,17 @@ export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundCh
   async write(chunk: BoundChunk, { tx }: ChunkContext<SqlClient>): Promise<SettledOperations> {
     const { claim, bound, refused } = chunk;
     const { outcomes, summary } = bound.length === 0 ? NOTHING_RUN : await this.run(tx, chunk);
-    const executed = bound.map(({ operation }, index) => ({ operation, outcome: outcomes[index]! }));
+    const executed: SettledOperation[] = [];
+    const left: ClaimedOperation[] = [];
+    bound.forEach(({ operation }, index) => {
+      const outcome = outcomes[index]!;
+      if (outcome.status === 'left') left.push(operation);
+      else executed.push({ operation, outcome });
+    });
     const operations = [...executed, ...refused];
     const execution = { worker: this.lanes.worker, startedAt: new Date(claim.claimedAt), ...summary };
     const settled = operations.length === 0 ? undefined : await this.queue.settle(tx, execution, operations);
-    return { operations, settled, contribution: toContribution(executed, refused) };
+    return { claim: leaving(claim, left), operations, settled, contribution: toContribution(executed, refused) };
   }
 
   private run(tx: SqlClient, { claim, bound, tablesAreCurrent }: BoundChunk): Promise<DeferredRun> {
@@ -81,13 +89,9 @@ export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundCh
 
   private async runOnce(tx: SqlClient, operations: readonly BoundOperation[], tablesAreCurrent: boolean): Promise<Run> {
     const run = await this.runner.run(tx, operations);
-    if (!tablesAreCurrent && run.outcomes.some(isMaybeStale)) throw new StaleCatalogError();
+    if (!tablesAreCurrent && (await metStaleTable(tx, operations, run.outcomes))) throw new StaleCatalogError();
     return run;
   }
-}
-
-function isMaybeStale(outcome: Outcome): boolean {
-  return outcome.status === 'failed' && outcome.error.sqlState !== undefined && mayBeStale(outcome.error.sqlState);
 }
 
 /** An operation without a success counts as skipped, also when it is only deferred. */

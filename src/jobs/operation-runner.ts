@@ -6,7 +6,7 @@ import type { BugsService } from '../services/health/bugs.service.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { Plan } from '../services/planner/plan.js';
 import { planInSteps, planSerially } from '../services/planner/plan-operations.js';
-import type { ChunkExecution, Outcome } from '../services/queue/operation-record.js';
+import type { ChunkExecution, LeftOutcome, Outcome } from '../services/queue/operation-record.js';
 import { inSlices } from '../services/steps/in-slices.js';
 import type { SurveyService } from '../services/survey/survey.service.js';
 
@@ -17,7 +17,7 @@ export const NOTHING_EXECUTED: ExecutionSummary = { groups: 0, statements: 0, fa
 
 export interface Run {
   /** One for each operation, in the given order. */
-  outcomes: readonly Outcome[];
+  outcomes: readonly (Outcome | LeftOutcome)[];
   summary: ExecutionSummary;
 }
 

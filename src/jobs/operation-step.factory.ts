@@ -33,7 +33,7 @@ export interface OperationStepOptions {
 
 /** Executes operations chunk by chunk. */
 export interface OperationStep {
-  /** Executes one chunk to its commit. Returns the claim of which it was made. */
+  /** Executes one chunk to its commit. Returns the claim of which it was made. `full` when some of it was left. */
   execute(signal: AbortSignal): Promise<Claim>;
 }
 
@@ -83,13 +83,13 @@ export class OperationStepFactory {
       listeners: [listener, this.bookkeeper()],
     });
     return {
-      execute: async (signal) => (await step.executeChunk(new StepExecution(), signal)).read.claim,
+      execute: async (signal) => (await step.executeChunk(new StepExecution(), signal)).written.claim,
     };
   }
 
   private bookkeeper(): ChunkListener<ClaimedChunk, SettledOperations> {
     return {
-      afterChunk: ({ claim }, { operations, settled }) => {
+      afterChunk: (_, { claim, operations, settled }) => {
         this.claims.committed(claim);
         if (settled !== undefined) this.noteSettled(settled);
         for (const reason of operations.flatMap(reasonToComeAgain)) this.metrics.recordOperationRetry(reason);

@@ -1,7 +1,7 @@
 import { sendAlong } from '../services/database/send-along.js';
 import type { SqlClient } from '../services/database/sql.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
-import type { DeferredOutcome, Outcome } from '../services/queue/operation-record.js';
+import type { DeferredOutcome, LeftOutcome, Outcome } from '../services/queue/operation-record.js';
 import { holdBack, type PutOff } from '../services/retry/hold-back.js';
 import { nextAttemptInMs } from '../services/retry/next-attempt.js';
 import { mayBeRetried, reasonToRetry } from '../services/retry/retry-reason.js';
@@ -27,7 +27,7 @@ export interface DeferralOptions {
 
 export interface DeferredRun {
   /** One for each operation, in the given order. */
-  outcomes: readonly (Outcome | DeferredOutcome)[];
+  outcomes: readonly (Outcome | DeferredOutcome | LeftOutcome)[];
   /** Of all rounds together. The plan is that of the last one. */
   summary: ExecutionSummary;
 }
@@ -87,7 +87,7 @@ async function runInRounds(
 
 /** The operations that failed and are tried again. */
 function findPutOff(
-  outcomes: ReadonlyMap<BoundOperation, Outcome>,
+  outcomes: ReadonlyMap<BoundOperation, Outcome | LeftOutcome>,
   initialDelayMs: number,
 ): Map<BoundOperation, PutOff> {
   const putOff = new Map<BoundOperation, PutOff>();
@@ -101,26 +101,26 @@ function findPutOff(
 }
 
 /**
- * True when every operation that had to be left out was left out, or failed and so left nothing behind, and no other
+ * True when every operation that had to be left out was left out, or has no effect, and no other
  * operation was left out.
  */
 function isExact(
   held: ReadonlyMap<BoundOperation, number>,
   justified: ReadonlyMap<BoundOperation, number>,
-  outcomes: ReadonlyMap<BoundOperation, Outcome>,
+  outcomes: ReadonlyMap<BoundOperation, Outcome | LeftOutcome>,
 ): boolean {
-  const leftNothing = (operation: BoundOperation): boolean => outcomes.get(operation)!.status === 'failed';
-  const leftOut = [...justified.keys()].every((operation) => held.has(operation) || leftNothing(operation));
+  const hasEffect = (operation: BoundOperation): boolean => outcomes.get(operation)!.status === 'completed';
+  const leftOut = [...justified.keys()].every((operation) => held.has(operation) || !hasEffect(operation));
   return leftOut && [...held.keys()].every((operation) => justified.has(operation));
 }
 
 function conclude(
   operations: Operations,
-  outcomes: ReadonlyMap<BoundOperation, Outcome>,
+  outcomes: ReadonlyMap<BoundOperation, Outcome | LeftOutcome>,
   putOff: ReadonlyMap<BoundOperation, PutOff>,
   held: ReadonlyMap<BoundOperation, number>,
   keys: RowKeys,
-): (Outcome | DeferredOutcome)[] {
+): (Outcome | DeferredOutcome | LeftOutcome)[] {
   return operations.map((bound) => {
     const rowKeys = keys.get(bound) ?? [];
     const waitMs = held.get(bound);

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OperationRunner } from '../../src/jobs/operation-runner.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import { SurveyService } from '../../src/services/survey/survey.service.js';
+import { createFunctions } from '../support/create-functions.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import type { TestOperation } from '../support/serial-oracle.js';
 import { casesOf, setUpOf } from '../truth/case.js';
@@ -23,6 +24,7 @@ describe('the same operations', () => {
   beforeAll(async () => {
     database = await createTestDatabase({ migrated: false });
     await furnish(database.connection);
+    await createFunctions(database.client);
     await database.client.query(`alter database ${database.name} set search_path = public, shared`);
     session = await ChunkSession.open(database);
     await session.client.query(PROFILES.map(({ ddl }) => ddl).join('\n'));

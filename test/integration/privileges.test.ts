@@ -17,6 +17,7 @@ describe('a service whose role may not do everything', () => {
       grant usage on schema batch, public to ${role};
       grant all on all tables in schema batch to ${role};
       grant all on all sequences in schema batch to ${role};
+      grant execute on all functions in schema batch to ${role};
       create table free (id int primary key, a int);
       create table closed (id int primary key, email text unique);
       create table journal (id int primary key, line text);

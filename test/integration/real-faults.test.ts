@@ -33,11 +33,11 @@ const POINTS = [
     hold: `select from person where id = 2 for update`,
     atWork: /for update of t/,
   },
-  { point: 'a group', hold: `update counter set free = free where id = 1`, atWork: /^update "public"."counter"/ },
+  { point: 'a group', hold: `update counter set free = free where id = 1`, atWork: /execute_plan/ },
   {
-    point: 'isolation',
+    point: 'another group',
     hold: `insert into person (id, email) values (99, 'wanted')`,
-    atWork: /^savepoint probe/,
+    atWork: /execute_plan/,
   },
 ] as const;
 

@@ -3,6 +3,7 @@ import type { JsonRow } from '../../src/interfaces/json.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import { planOperations } from '../../src/services/planner/plan-operations.js';
 import { SurveyService } from '../../src/services/survey/survey.service.js';
+import { createFunctions } from '../support/create-functions.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import type { TestOperation } from '../support/serial-oracle.js';
 import { ChunkSession } from './support/chunk-session.js';
@@ -192,6 +193,7 @@ describe(`${OPERATIONS} operations in one plan`, () => {
   beforeAll(async () => {
     database = await createTestDatabase({ migrated: false });
     await database.client.query(DDL);
+    await createFunctions(database.client);
     session = await ChunkSession.open(database);
   });
   afterAll(async () => {

@@ -1,5 +1,5 @@
-import { composeStatement } from '../../src/services/composer/compose-statement.js';
 import type { SqlClient } from '../../src/services/database/sql.js';
+import { statementOf } from '../support/execute-alone.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import type { Plan } from '../../src/services/planner/plan.js';
 
@@ -23,7 +23,7 @@ export const savepointsAwaited: Execute = async (tx, { operations }) => {
   for (const operation of operations) {
     await tx.query({ text: 'savepoint one' });
     try {
-      await tx.query(composeStatement(operation, [operation]));
+      await tx.query(statementOf(operation));
       await tx.query({ text: 'release savepoint one' });
     } catch {
       failed += 1;
@@ -38,7 +38,7 @@ export const savepointsPipelined: Execute = async (tx, { operations }) => {
   const commands: Promise<unknown>[] = [];
   const sent = operations.map((operation) => {
     commands.push(tx.query({ text: 'savepoint one' }));
-    const done = tx.query(composeStatement(operation, [operation]));
+    const done = tx.query(statementOf(operation));
     commands.push(tx.query({ text: 'rollback to savepoint one; release savepoint one' }));
     return done;
   });

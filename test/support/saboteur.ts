@@ -16,12 +16,16 @@ export class Saboteur {
   /** SQLSTATEs that were answered since `arm`; of a broken connection, its message. */
   readonly met: string[] = [];
   private readonly watched = new WeakSet<ClientBase>();
-  private strikesAt = -1;
+  private strikesAt: number | ((sent: readonly string[]) => boolean) = -1;
   private fault: Fault | undefined;
   private counting = false;
 
-  /** Counts from 0 again. Without a fault it only looks. */
-  arm(fault?: Fault, at = -1): void {
+  /**
+   * Counts from 0 again. Without a fault it only looks.
+   *
+   * @param at the number of a statement, or what says of the statements so far that the last one is it
+   */
+  arm(fault?: Fault, at: number | ((sent: readonly string[]) => boolean) = -1): void {
     this.sent.length = 0;
     this.met.length = 0;
     this.fault = fault;
@@ -45,11 +49,15 @@ export class Saboteur {
     client.query = watched as ClientBase['query'];
   }
 
+  private strikes(at: number): boolean {
+    return typeof this.strikesAt === 'number' ? at === this.strikesAt : this.strikesAt(this.sent);
+  }
+
   private async send(client: ClientBase, send: Send, statement: QueryConfig | string): Promise<QueryResult> {
     const at = this.sent.push(typeof statement === 'string' ? statement : statement.text) - 1;
     try {
       // Answers have to reach their callers in the order in which they come, so nothing more may stand in between.
-      return await (at === this.strikesAt && this.fault !== undefined
+      return await (this.strikes(at) && this.fault !== undefined
         ? strike(this.fault, client, send, statement)
         : send(statement));
     } catch (error) {

@@ -12,8 +12,10 @@ import type { Plan } from '../../src/services/planner/plan.js';
 import type { PlanLimits } from '../../src/services/planner/plan-limits.js';
 import { planOperations, planSerially } from '../../src/services/planner/plan-operations.js';
 import type { Rule } from '../../src/services/planner/rules.js';
-import type { Outcome } from '../../src/services/queue/operation-record.js';
+import type { LeftOutcome, Outcome } from '../../src/services/queue/operation-record.js';
 import { SurveyService } from '../../src/services/survey/survey.service.js';
+import { createFunctions } from './create-functions.js';
+import { executeAlone } from './execute-alone.js';
 import { clientOptions, databaseEnvironment, type DatabaseConnection } from './test-databases.js';
 
 export type { TestOperation };
@@ -41,7 +43,7 @@ export interface Run {
   verdicts: string[];
   /** Rows of each table, in the order of their text. */
   dump: Record<string, string[]>;
-  execution: Execution;
+  execution: Pick<Execution, 'outcomes' | 'groups' | 'fallback'>;
   plan: Plan;
 }
 
@@ -62,6 +64,8 @@ export class GroupedRunError extends Error {
 }
 
 const STATEMENT_TIMEOUT_MS = 20_000;
+/** Also where the service would leave some operations to the next chunk. */
+const TO_THE_END = { blocks: 1_000_000, budgetMs: STATEMENT_TIMEOUT_MS };
 
 /**
  * Executes operations twice from the same state: as the service does, and one by one, each in its own savepoint. Both run
@@ -101,6 +105,7 @@ export class SerialOracle {
     client.on('error', () => undefined);
     await client.connect();
     await client.query(ddl);
+    await createFunctions(client);
     const settings = loadSettings({ ...databaseEnvironment(connection), NODE_ENV: 'test', LOG_LEVEL: 'silent' });
     const catalog = new CatalogService(asSqlClient(client) as DatabaseService, settings);
     const tables = await relationNames(client, 'r');
@@ -140,7 +145,11 @@ export class SerialOracle {
       await this.client.query('rollback to savepoint start');
       // What a sequence gave is not taken back.
       if (this.resetText !== '') await this.client.query(this.resetText);
-      const serial = await this.run(planSerially(bound), (plan) => this.executor.executeOneByOne(this.tx, plan));
+      const serial = await this.run(planSerially(bound), async () => ({
+        outcomes: await executeAlone(this.tx, bound),
+        groups: bound.length,
+        fallback: false,
+      }));
       if (grouped.status === 'rejected') throw new GroupedRunError(grouped.reason, serial);
       return { grouped: grouped.value, serial };
     } finally {
@@ -154,14 +163,15 @@ export class SerialOracle {
   ): Promise<Run> {
     const knowledge: Knowledge = informed ? await this.survey.read(this.tx, operations) : NOTHING_KNOWN;
     const plan = planOperations(operations, knowledge, { without, limits });
-    return this.run(plan, () => this.executor.execute(this.tx, plan));
+    return this.run(plan, () => this.executor.execute(this.tx, plan, TO_THE_END));
   }
 
-  private async run(plan: Plan, execute: (plan: Plan) => Promise<Execution>): Promise<Run> {
-    const execution = await execute(plan);
+  private async run(plan: Plan, execute: () => Promise<Run['execution']>): Promise<Run> {
+    const execution = await execute();
+    const { outcomes } = execution;
     return {
-      outcomes: execution.outcomes.map(toText),
-      verdicts: execution.outcomes.map(toVerdict),
+      outcomes: outcomes.map(toText),
+      verdicts: outcomes.map(toVerdict),
       dump: await this.dump(),
       execution,
       plan,
@@ -201,14 +211,15 @@ function dumpOf(tables: readonly string[], views: readonly string[]): string {
 
 const shortName = (table: string): string => table.replace(/^public\./, '');
 
-function toText(outcome: Outcome): string {
+function toText(outcome: Outcome | LeftOutcome): string {
+  if (outcome.status === 'left') return 'left';
   if (outcome.status === 'completed') return `ok ${outcome.rowsAffected}`;
   const { sqlState, code, constraint } = outcome.error;
   return [sqlState ?? code, constraint].filter((part) => part !== undefined).join(' ');
 }
 
-function toVerdict(outcome: Outcome): string {
-  if (outcome.status === 'completed') return toText(outcome);
+function toVerdict(outcome: Outcome | LeftOutcome): string {
+  if (outcome.status !== 'failed') return toText(outcome);
   const { code, column } = outcome.error;
   return [toText(outcome), code, column].filter((part) => part !== undefined).join(' ');
 }

@@ -31,9 +31,12 @@ const UPDATE: Omit<IPlanGroup, 'operations'> = {
   valueColumns: ['status'],
   folded: [],
   sql:
-    'update "public"."orders" t set "status" = s.v0::text\n' +
-    'from unnest($1::text[], $2::text[]) with ordinality s(k0, v0, ord)\n' +
-    'where t."id" = s.k0::integer returning s.ord::int',
+    'with changed as (\n' +
+    '  update "public"."orders" t set "status" = s.item[2]::text\n' +
+    '  from (select i::text[] as item, ord from unnest($1::text[]) with ordinality u(i, ord) offset 0) s\n' +
+    '  where t."id" = s.item[1]::integer returning s.ord\n' +
+    ')\n' +
+    'select array_agg(ord::int order by ord) from changed',
 };
 
 const WAITS_FOR = { rule: 'same row', resource: 'public.orders (id) = (4711)' };
@@ -59,9 +62,12 @@ export const PLAN_ANSWER_EXAMPLE: IOperationsPlan = {
       operations: [1],
       folded: [],
       sql:
-        'delete from "public"."orders" t\n' +
-        'using unnest($1::text[]) with ordinality s(k0, ord)\n' +
-        'where t."id" = s.k0::integer returning s.ord::int',
+        'with changed as (\n' +
+        '  delete from "public"."orders" t\n' +
+        '  using (select i::text[] as item, ord from unnest($1::text[]) with ordinality u(i, ord) offset 0) s\n' +
+        '  where t."id" = s.item[1]::integer returning s.ord\n' +
+        ')\n' +
+        'select array_agg(ord::int order by ord) from changed',
     },
     {
       ...UPDATE,

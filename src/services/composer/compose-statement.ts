@@ -1,209 +1,152 @@
 import type { Column } from '../catalog/table.js';
-import { encodeTexts, joinJsonTexts, jsonTexts } from '../database/encode-texts.js';
-import type { SqlStatement } from '../database/sql.js';
-import { givenKey, givenValue, keyValue, type BoundOperation } from '../planner/bound-operation.js';
-import type { GivenValue } from '../values/exact-json.js';
-import { encodeValue } from './encode-value.js';
 import { quoteIdentifier } from '../catalog/target-name.js';
+import { givenKey, type OperationShape } from '../planner/operation-shape.js';
 
-/** A statement for a whole group, and how to read its result. */
-export interface ComposedStatement extends SqlStatement {
+/** A statement for operations of the same signature, and how to read its result. Its rows are its parameters: see `encodeRow`. */
+export interface ComposedStatement {
+  text: string;
   /**
-   * `every`: it changed one row for each operation, which `rowCount` must confirm. `ordinals`: each returned row has
-   * the `ord` (from 1) of an operation that changed a row.
+   * `every`: it changes one row for each operation, which the number of changed rows must confirm. `ordinals`: it returns one array
+   * of the `ord` (from 1) of the operations that changed a row, in ascending order, one for each row.
    */
   answers: 'every' | 'ordinals';
+  /** The statement for one operation, or for none, where it is another. Its number of changed rows is that of the operation. */
+  lone?: string;
 }
 
 /**
  * Composes the one statement that executes operations of the same signature: same kind, table and columns. Its text is
- * the same for any number of operations, with one array parameter a column. Values are sent as text and cast one by
- * one, to the type without its length, so that the column itself accepts or refuses them. Pure.
+ * the same for any number of operations. Values are sent as text and cast one by one, to the type without its length, so
+ * that the column itself accepts or refuses them. Pure.
  *
- * @param shape any operation of the signature; `operations` may be empty
+ * @param shape any operation of the signature
  */
-export function composeStatement(shape: BoundOperation, operations: readonly BoundOperation[]): ComposedStatement {
+export function composeStatement(shape: OperationShape): ComposedStatement {
   const { kind } = shape;
   switch (kind) {
     case 'insert':
-      return composeInsert(shape, operations);
+      return { text: insertText(shape), answers: 'every' };
     case 'ignore':
-      return composeIgnore(shape, operations);
+      return composeIgnore(shape);
     case 'upsert':
-      return composeUpsert(shape, operations);
+      return composeUpsert(shape);
     case 'update':
-      return composeUpdate(shape, operations, (name, value) => `${name} = ${value}`);
+      return composeUpdate(shape, (name, value) => `${name} = ${value}`);
     case 'increment':
-      return composeUpdate(shape, operations, (name, value) => `${name} = t.${name} + ${value}`);
+      return composeUpdate(shape, (name, value) => `${name} = t.${name} + ${value}`);
     case 'delete':
-      return composeDelete(shape, operations);
+      return composeDelete(shape);
     default:
       return kind satisfies never;
   }
 }
 
-function composeInsert(shape: BoundOperation, operations: readonly BoundOperation[]): ComposedStatement {
+/** True when its rows begin with the columns of the key. The key of an upsert is among its values. */
+export const isKeyed = ({ kind }: OperationShape): boolean =>
+  kind === 'update' || kind === 'increment' || kind === 'delete';
+
+/** The columns of a row in the order in which its statement reads them. */
+function sentColumns(shape: OperationShape): readonly Column[] {
+  const keyed = isKeyed(shape) ? shape.keyColumns : [];
+  return shape.kind === 'delete' ? keyed : [...keyed, ...shape.valueColumns];
+}
+
+function insertText(shape: OperationShape): string {
   const { table, valueColumns } = shape;
-  return {
-    text: `insert into ${table.sql} (${names(valueColumns)})
-select ${casts(valueColumns, 'v')} from ${source(valueColumns, 'v')} order by s.ord`,
-    values: valueArrays(shape, operations),
-    answers: 'every',
-  };
+  return `insert into ${table.sql} (${names(valueColumns)})
+select ${given(shape).join(', ')} from ${source(shape)} order by s.ord`;
 }
 
 /**
  * An insert cannot return the input from which a row came. For a single operation that is not needed. The new rows of
  * several operations are joined to the input by the unique key that their values give (see `isTellable`).
  */
-function composeIgnore(shape: BoundOperation, operations: readonly BoundOperation[]): ComposedStatement {
-  // Without operations the statement is that of a single one: it shows whether they can be executed alone.
-  if (operations.length <= 1) {
-    const insert = composeInsert(shape, operations);
-    return { ...insert, text: `${insert.text} on conflict do nothing` };
-  }
-  return {
-    text: `${insertNew(shape)}
-select s.ord::int from s where exists (select from t where ${sameKey(shape)})`,
-    values: valueArrays(shape, operations),
-    answers: 'ordinals',
-  };
-}
-
-/** The only row that `composeSalvage` returns. */
-export interface SalvageRow {
-  /** How many rows were inserted. */
-  inserted: number;
-  /** The `ord` (from 1) of the operations to which they belong. */
-  ords: number[];
-}
-
-/**
- * Inserts the rows of plain inserts that conflict with no other row, and leaves the others out. Each has to give a
- * unique key without NULL.
- */
-export function composeSalvage(shape: BoundOperation, operations: readonly BoundOperation[]): SqlStatement {
-  return {
-    text: `${insertNew(shape)}
-select
-  (select count(*)::int from t) as inserted,
-  array(select s.ord::int from s where exists (select from t where ${sameKey(shape)})) as ords`,
-    values: valueArrays(shape, operations),
-  };
-}
-
-function insertNew(shape: BoundOperation): string {
+function composeIgnore(shape: OperationShape): ComposedStatement {
   const { table, valueColumns } = shape;
   const key = givenKey(shape);
-  return `with s as materialized (select * from ${source(valueColumns, 'v')}),
+  const sameKey = key?.columns.map((name) => matches(name, shape)).join(' and ') ?? 'true';
+  return {
+    text: `with s as materialized (select * from ${source(shape)}),
 t as (
   insert into ${table.sql} (${names(valueColumns)})
-  select ${casts(valueColumns, 'v')} from s order by s.ord
+  select ${given(shape).join(', ')} from s order by s.ord
   on conflict do nothing
   returning ${key === undefined ? '1' : key.columns.map(quoteIdentifier).join(', ')}
-)`;
+)
+select array_agg(s.ord::int order by s.ord) from s where exists (select from t where ${sameKey})`,
+    answers: 'ordinals',
+    lone: `${insertText(shape)} on conflict do nothing`,
+  };
 }
 
-function sameKey(shape: BoundOperation): string {
-  const key = givenKey(shape);
-  return key === undefined ? 'true' : key.columns.map((name) => matches(name, shape.valueColumns)).join(' and ');
-}
-
-function composeUpsert(shape: BoundOperation, operations: readonly BoundOperation[]): ComposedStatement {
-  const { table, keyColumns, valueColumns } = shape;
+function composeUpsert(shape: OperationShape): ComposedStatement {
+  const { keyColumns, valueColumns } = shape;
   const others = valueColumns.filter((column) => !keyColumns.includes(column));
   // A row that consists only of its key is written too, so that it counts as affected, as in every other upsert.
   const assigned = others.length > 0 ? others : keyColumns;
   return {
-    text: `insert into ${table.sql} (${names(valueColumns)})
-select ${casts(valueColumns, 'v')} from ${source(valueColumns, 'v')} order by s.ord
+    text: `${insertText(shape)}
 on conflict (${names(keyColumns)}) do update set ${assigned
       .map(({ name }) => `${quoteIdentifier(name)} = excluded.${quoteIdentifier(name)}`)
       .join(', ')}`,
-    values: valueArrays(shape, operations),
     answers: 'every',
   };
 }
 
-function composeUpdate(
-  shape: BoundOperation,
-  operations: readonly BoundOperation[],
-  assign: (column: string, value: string) => string,
-): ComposedStatement {
+function composeUpdate(shape: OperationShape, assign: (column: string, value: string) => string): ComposedStatement {
   const { table, keyColumns, valueColumns } = shape;
-  const assignments = valueColumns.map((column, index) =>
-    assign(quoteIdentifier(column.name), cast(column, `v${index}`)),
-  );
-  return {
-    text: `update ${table.sql} t set ${assignments.join(', ')}
-from ${source([...keyColumns, ...valueColumns], 'k', keyColumns.length)}
-where ${keyMatch(keyColumns)} returning s.ord::int`,
-    values: [...keyArrays(shape, operations), ...valueArrays(shape, operations)],
-    answers: 'ordinals',
-  };
+  const values = given(shape).slice(keyColumns.length);
+  const assignments = valueColumns.map(({ name }, index) => assign(quoteIdentifier(name), values[index]!));
+  return changing(`update ${table.sql} t set ${assignments.join(', ')}
+  from ${source(shape)}
+  where ${keyMatch(shape)}`);
 }
 
-function composeDelete(shape: BoundOperation, operations: readonly BoundOperation[]): ComposedStatement {
-  const { table, keyColumns } = shape;
-  return {
-    text: `delete from ${table.sql} t
-using ${source(keyColumns, 'k', keyColumns.length)}
-where ${keyMatch(keyColumns)} returning s.ord::int`,
-    values: keyArrays(shape, operations),
-    answers: 'ordinals',
-  };
+function composeDelete(shape: OperationShape): ComposedStatement {
+  return changing(`delete from ${shape.table.sql} t
+  using ${source(shape)}
+  where ${keyMatch(shape)}`);
 }
+
+const changing = (statement: string): ComposedStatement => ({
+  text: `with changed as (
+  ${statement} returning s.ord
+)
+select array_agg(ord::int order by ord) from changed`,
+  answers: 'ordinals',
+});
 
 /** The row has the value as its column stores it: `1.001` in `numeric(6, 2)` as `1.00`. */
-function matches(name: string, valueColumns: readonly Column[]): string {
-  const index = valueColumns.findIndex((column) => column.name === name);
-  const column = valueColumns[index]!;
+function matches(name: string, shape: OperationShape): string {
+  const index = shape.valueColumns.findIndex((column) => column.name === name);
+  const column = shape.valueColumns[index]!;
   const stored = column.storedType === column.type ? '' : `::${column.storedType}`;
-  return `${equality(column, `v${index}`)}${stored}`;
+  return `${equality(column, given(shape)[index]!)}${stored}`;
 }
 
-const keyMatch = (keyColumns: readonly Column[]): string =>
-  keyColumns.map((column, index) => equality(column, `k${index}`)).join(' and ');
+function keyMatch(shape: OperationShape): string {
+  const values = given(shape);
+  return shape.keyColumns.map((column, index) => equality(column, values[index]!)).join(' and ');
+}
 
-const equality = (column: Column, alias: string): string =>
-  `t.${quoteIdentifier(column.name)} ${column.equals} ${cast(column, alias)}`;
+const equality = (column: Column, value: string): string =>
+  `t.${quoteIdentifier(column.name)} ${column.equals} ${value}`;
 
 const names = (columns: readonly Column[]): string => columns.map(({ name }) => quoteIdentifier(name)).join(', ');
 
-const cast = (column: Column, alias: string): string => `s.${alias}::${column.type}`;
-
-const casts = (columns: readonly Column[], prefix: string): string =>
-  columns.map((column, index) => cast(column, `${prefix}${index}`)).join(', ');
-
-/** One array of texts a column, numbered `k0…` for the first `keys` columns and `v0…` for the others, and the ordinal. */
-function source(columns: readonly Column[], prefix: 'k' | 'v', keys = 0): string {
-  const parameters = columns.map(({ kind }, index) =>
-    kind === 'json' ? jsonTexts(`$${index + 1}`) : `$${index + 1}::text[]`,
+/** The value of each sent column, in the column's type. */
+function given(shape: OperationShape): string[] {
+  let texts = 0;
+  let documents = 0;
+  return sentColumns(shape).map(({ kind, type }) =>
+    kind === 'json' ? `nullif((s.document->${documents++})::text, 'null')::${type}` : `s.item[${++texts}]::${type}`,
   );
-  const aliases = columns.map((_, index) =>
-    prefix === 'k' && index >= keys ? `v${index - keys}` : `${prefix}${index}`,
-  );
-  return `unnest(${parameters.join(', ')}) with ordinality s(${aliases.join(', ')}, ord)`;
 }
 
-const valueArrays = (shape: BoundOperation, operations: readonly BoundOperation[]): unknown[] =>
-  shape.valueColumns.map((column) =>
-    encodeValues(
-      column,
-      operations.map((operation) => givenValue(operation, column.name)),
-    ),
-  );
-
-const keyArrays = (shape: BoundOperation, operations: readonly BoundOperation[]): unknown[] =>
-  shape.keyColumns.map((column) =>
-    encodeValues(
-      column,
-      operations.map((operation) => keyValue(operation, column.name)),
-    ),
-  );
-
-/** What `source` reads. */
-function encodeValues(column: Column, values: readonly (GivenValue | undefined)[]): string {
-  const texts = values.map((value) => encodeValue(value, column));
-  return column.kind === 'json' ? joinJsonTexts(texts) : encodeTexts(texts);
+/** The rows: `item` has the texts of a row, `document` its JSON values, `ord` counts from 1. */
+function source(shape: OperationShape): string {
+  // Without the offset PostgreSQL would read the text of a row anew for each of its columns.
+  return sentColumns(shape).some(({ kind }) => kind === 'json')
+    ? `(select i::text[] as item, d::json as document, ord from unnest($1::text[], $2::text[]) with ordinality u(i, d, ord) offset 0) s`
+    : `(select i::text[] as item, ord from unnest($1::text[]) with ordinality u(i, ord) offset 0) s`;
 }

@@ -13,6 +13,7 @@ import {
   tryMigrationLock,
   type SessionRow,
 } from './migrations.sql.js';
+import { createFunction, functionsNamed, selectOutdatedFunctions } from './functions.sql.js';
 import { grantRuntimeRights } from './runtime-rights.sql.js';
 import type { SqlStatement } from './sql.js';
 
@@ -89,6 +90,7 @@ class MigrationRun {
       await this.apply('the creation of schema batch', () => this.createSchema());
       const pending = await this.executor.getPendingMigrations();
       for (const migration of pending) await this.applyMigration(migration);
+      await this.createFunctions();
       await this.grantRights();
       return pending.map(({ name }) => name);
     } finally {
@@ -123,6 +125,16 @@ class MigrationRun {
     const transactional = migration.instance?.transaction !== false;
     const execute = async (): Promise<void> => void (await this.executor.executeMigration(migration));
     await this.apply(`migration ${migration.name}`, () => (transactional ? this.transaction(execute) : execute()));
+  }
+
+  private async createFunctions(): Promise<void> {
+    const outdated = await this.query<{ name: string }>(selectOutdatedFunctions());
+    for (const outdatedFunction of functionsNamed(outdated.map(({ name }) => name))) {
+      this.log(`Creating function batch.${outdatedFunction.name}, version ${outdatedFunction.version}`);
+      await this.apply(`the creation of function ${outdatedFunction.name}`, () =>
+        this.transaction(async () => void (await this.query(createFunction(outdatedFunction)))),
+      );
+    }
   }
 
   /** Needed if one role migrates and another role runs the service. */

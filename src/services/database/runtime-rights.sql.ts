@@ -1,4 +1,5 @@
 import { quoteIdentifier } from '../catalog/target-name.js';
+import { DATABASE_FUNCTIONS } from '../../entities/functions/database-functions.js';
 import type { SqlStatement } from './sql.js';
 
 /**
@@ -47,6 +48,7 @@ export function grantRuntimeRights(role: string): SqlStatement {
       `revoke all on all tables in schema batch from ${runtime}`,
       `revoke all on all sequences in schema batch from ${runtime}`,
       ...grants,
+      ...DATABASE_FUNCTIONS.map(({ name }) => `grant execute on function batch.${name} to ${runtime}`),
     ].join(';\n'),
   };
 }
@@ -69,12 +71,20 @@ export function selectMissingRights(): SqlStatement {
         when given.sequence then has_sequence_privilege('batch.' || quote_ident(n.name), n.verb)
         when n.column is not null then has_column_privilege('batch.' || quote_ident(n.name), n.column, n.verb)
         else has_table_privilege('batch.' || quote_ident(n.name), n.verb)
-      end, false)`,
+      end, false)
+      union all
+      select 'execute on function ' || f.name
+      from unnest($5::text[]) f(name)
+      where not exists (
+        select from pg_proc p
+        where p.pronamespace = to_regnamespace('batch') and p.proname = f.name and has_function_privilege(p.oid, 'execute')
+      )`,
     values: [
       needed.map(({ name }) => name),
       needed.map(({ verb }) => verb),
       needed.map(({ column }) => column),
       needed.map(({ name }) => SEQUENCES.has(name)),
+      DATABASE_FUNCTIONS.map(({ name }) => name),
     ],
   };
 }

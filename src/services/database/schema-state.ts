@@ -1,10 +1,11 @@
 import type { DataSource } from 'typeorm';
 import { SCHEMA } from './data-source.js';
+import { selectOutdatedFunctions } from './functions.sql.js';
 import { isUndefinedTable } from './classify-failure.js';
 
 /** How the schema of a database differs from the schema that this version needs. */
 export interface SchemaState {
-  /** Migrations that this version knows and the database has not had, in order. */
+  /** Migrations that this version knows and the database has not had, in order, and functions that it lacks or has in an older version. */
   missing: string[];
   /** Migrations that the database has had and this version does not know. A newer version made them. */
   unknown: string[];
@@ -15,9 +16,15 @@ export async function readSchemaState(dataSource: DataSource): Promise<SchemaSta
   const known = dataSource.migrations.map(({ name, constructor }) => name ?? constructor.name);
   const applied = await appliedMigrations(dataSource);
   return {
-    missing: known.filter((name) => !applied.includes(name)),
+    missing: [...known.filter((name) => !applied.includes(name)), ...(await outdatedFunctions(dataSource))],
     unknown: applied.filter((name) => !known.includes(name)),
   };
+}
+
+async function outdatedFunctions(dataSource: DataSource): Promise<string[]> {
+  const { text, values } = selectOutdatedFunctions();
+  const rows = await dataSource.query<{ name: string }[]>(text, values);
+  return rows.map(({ name }) => `function ${SCHEMA}.${name}`);
 }
 
 async function appliedMigrations(dataSource: DataSource): Promise<string[]> {

@@ -24,6 +24,7 @@ export const SQL_STATES = {
   duplicateTable: '42P07',
   duplicateObject: '42710',
   invalidColumnReference: '42P10',
+  exclusionViolation: '23P01',
   withCheckOptionViolation: '44000',
   objectNotInPrerequisiteState: '55000',
   lockNotAvailable: '55P03',

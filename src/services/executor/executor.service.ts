@@ -1,16 +1,28 @@
 import { Injectable } from '@nestjs/common';
+import { sendAlong } from '../database/send-along.js';
+import { sqlStateOf } from '../database/sql-state.js';
 import type { SqlClient } from '../database/sql.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
-import type { Plan } from '../planner/plan.js';
-import type { Outcome } from '../queue/operation-record.js';
-import { PlanRun, type GroupExecution } from './plan-run.js';
-import { TargetWriter } from './target.writer.js';
+import { originalsOf, unfold, type Plan } from '../planner/plan.js';
+import type { LeftOutcome, Outcome } from '../queue/operation-record.js';
+import { inSlices } from '../steps/in-slices.js';
+import { composeCall, UNEXPECTED_ROWS, type CallLimits, type PlanAnswer, type Step } from './plan-call.js';
+import { toOperationError } from './to-operation-error.js';
+import { toOutcome } from './to-outcome.js';
+import { UnexpectedRowsError } from './unexpected-rows.error.js';
+
+/** What became of a group. */
+export interface GroupExecution {
+  /** The number of statements that were sent to target tables for its operations, including those that were undone. */
+  statements: number;
+  /** True when one of its statements failed, so that its operations had to be told apart. False when it is a single operation. */
+  isolated: boolean;
+}
 
 export interface Execution {
   /** One for each operation, in the given order. */
-  outcomes: Outcome[];
+  outcomes: (Outcome | LeftOutcome)[];
   groups: number;
-  /** The number of statements that were sent to target tables, including trial runs. */
   statements: number;
   /** True when a group failed and its operations had to be isolated. */
   fallback: boolean;
@@ -18,46 +30,93 @@ export interface Execution {
   perGroup: GroupExecution[];
 }
 
+export type ExecutionLimits = Omit<CallLimits, 'oneByOne'>;
+
+export const LIMITS: ExecutionLimits = { blocks: 500, budgetMs: 15_000 };
+
+const LEFT: LeftOutcome = { status: 'left' };
+
+/** A step and its group, an index into `Plan.groups`. */
+interface GroupStep extends Step {
+  group: number;
+}
+
 /**
- * Executes a plan: as many groups as possible at once, or one after the other if one fails. It promises that an
- * operation is `failed` only because of what running it alone, at its place, showed. A fault that no operation caused
- * is thrown, and then the transaction must be rolled back. The planner plans, and the queue claims and settles.
+ * Executes a plan inside PostgreSQL, in one call (`batch.execute_plan`). It promises that an operation is `failed` only because of
+ * what running it alone, at its place, showed. A fault that no operation caused is thrown, and then the transaction must be rolled
+ * back. When a limit is reached, the rest of the plan is left: what was executed is the result of executing it one by one.
  */
 @Injectable()
 export class ExecutorService {
   /** Executes several groups together where possible. */
-  execute(tx: SqlClient, plan: Plan): Promise<Execution> {
-    return this.run(new TargetWriter(tx), plan, (run) => run.quickly());
+  execute(tx: SqlClient, plan: Plan, limits = LIMITS): Promise<Execution> {
+    return this.run(tx, plan, { ...limits, oneByOne: false });
   }
 
-  /**
-   * Executes every group alone, in its own savepoint. With a plan of single operations this is the reference for all
-   * other ways. No operation is executed twice, so where others use the server, the plan should have at most
-   * `MAX_RELEASED_SAVEPOINTS` groups.
-   */
-  executeOneByOne(tx: SqlClient, plan: Plan): Promise<Execution> {
-    return this.run(new TargetWriter(tx, Infinity), plan, (run) => run.oneByOne());
+  /** Executes every operation alone, in its own subtransaction. No operation is executed twice. */
+  executeOneByOne(tx: SqlClient, plan: Plan, limits = LIMITS): Promise<Execution> {
+    return this.run(tx, plan, { ...limits, oneByOne: true });
   }
 
-  private async run(writer: TargetWriter, plan: Plan, work: (run: PlanRun) => Promise<void>): Promise<Execution> {
-    const run = new PlanRun(writer, plan);
+  private async run(tx: SqlClient, plan: Plan, limits: CallLimits): Promise<Execution> {
     // Otherwise a deferred constraint would fail at the commit, where no operation can be blamed.
-    writer.command('set constraints all immediate');
-    await work(run);
-    await writer.finish();
-    const { outcomes, perGroup } = run;
+    sendAlong(tx, { text: 'set constraints all immediate' });
+    const outcomes = new Map<BoundOperation, Outcome>();
+    const perGroup = plan.groups.map((): GroupExecution => ({ statements: 0, isolated: false }));
+    let steps = plan.groups.map(({ signature, operations }, group): GroupStep => ({ signature, operations, group }));
+    while (steps.length > 0) {
+      const answer = await this.call(tx, steps, limits);
+      steps.forEach(({ group }, index) => {
+        perGroup[group]!.statements += answer.sent[index]!;
+        perGroup[group]!.isolated ||= answer.isolated[index]!;
+      });
+      keepVerdicts(outcomes, steps, answer);
+      if (answer.stoppedBy !== 'fold') break;
+      // A row that stands for several operations was refused. Those to come may be refused as well.
+      steps = stepsAfter(steps, answer.executed).flatMap(({ group, ...step }) =>
+        unfold(step).map((part) => ({ ...part, group })),
+      );
+    }
     return {
-      outcomes: plan.operations.map((operation) => outcomeOf(outcomes, operation)),
+      outcomes: plan.operations.map((operation) => outcomes.get(operation) ?? LEFT),
       groups: plan.groups.length,
       statements: perGroup.reduce((sum, { statements }) => sum + statements, 0),
       fallback: perGroup.some(({ isolated }) => isolated),
       perGroup,
     };
   }
+
+  private async call(tx: SqlClient, steps: readonly Step[], limits: CallLimits): Promise<PlanAnswer> {
+    const statement = await inSlices(composeCall(steps, limits), { holdsTransaction: true });
+    try {
+      return (await tx.query<{ answer: PlanAnswer }>(statement)).rows[0]!.answer;
+    } catch (error) {
+      throw sqlStateOf(error) === UNEXPECTED_ROWS ? new UnexpectedRowsError(error as Error) : error;
+    }
+  }
 }
 
-function outcomeOf(outcomes: ReadonlyMap<BoundOperation, Outcome>, operation: BoundOperation): Outcome {
-  const outcome = outcomes.get(operation);
-  if (outcome === undefined) throw new Error(`The plan has no group with operation ${operation.operation.id}`);
-  return outcome;
+function keepVerdicts(outcomes: Map<BoundOperation, Outcome>, steps: readonly Step[], answer: PlanAnswer): void {
+  const { executed, otherRows, otherChanges, failures } = answer;
+  const rows = steps.flatMap(({ operations }) => operations).slice(0, executed);
+  const changes = new Map(otherRows.map((row, index) => [row, otherChanges[index]!]));
+  for (const { from, to, error } of failures) {
+    for (const row of rows.slice(from - 1, to)) {
+      outcomes.set(row, { status: 'failed', error: toOperationError(error, row) });
+    }
+  }
+  rows.forEach((row, index) => {
+    if (outcomes.has(row)) return;
+    for (const original of originalsOf(row)) outcomes.set(original, toOutcome(original, changes.get(index + 1) ?? 1));
+  });
+}
+
+/** The steps without the first `executed` rows. */
+function stepsAfter(steps: readonly GroupStep[], executed: number): GroupStep[] {
+  let before = 0;
+  return steps.flatMap((step) => {
+    const operations = step.operations.slice(Math.max(0, executed - before));
+    before += step.operations.length;
+    return operations.length === 0 ? [] : [{ ...step, operations }];
+  });
 }

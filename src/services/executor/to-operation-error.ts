@@ -3,6 +3,7 @@ import type { IOperationError } from '../../interfaces/operation.js';
 import { SQL_STATES, type DatabaseErrorFields } from '../database/sql-state.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
 import { stringifyJson } from '../values/exact-json.js';
+import { cutText, LONGEST_ERROR_TEXT } from '../errors/cut-text.js';
 import { ownValue } from '../values/own-value.js';
 
 /** Source: https://www.postgresql.org/docs/current/errcodes-appendix.html */
@@ -41,14 +42,17 @@ const SHOWS_ROW: ReadonlySet<string> = new Set([
 ]);
 
 /** The verdict on an operation that met this database error alone. */
-export function toOperationError(error: DatabaseErrorFields, operation: BoundOperation): IOperationError {
+export function toOperationError(
+  error: DatabaseErrorFields & { unsent?: number },
+  operation: BoundOperation,
+): IOperationError {
   const detail = error.detail === undefined || SHOWS_ROW.has(error.code ?? '') ? '' : ` (${error.detail})`;
   return {
     code:
       error.code === SQL_STATES.foreignKeyViolation
         ? foreignKeyCode(error, operation)
         : (ownValue(CODES, error.code ?? '') ?? 'DATABASE_ERROR'),
-    message: `${error.message}${detail}`,
+    message: cutText(`${error.message}${detail}`, LONGEST_ERROR_TEXT, error.unsent),
     ...(error.constraint !== undefined && { constraint: error.constraint }),
     ...(error.column !== undefined && { column: error.column }),
     ...(error.code !== undefined && { sqlState: error.code }),

@@ -7,6 +7,3 @@ export function toOutcome(operation: BoundOperation, rowsAffected: number): Outc
   if (rowsAffected === 0 && operation.operation.mustExist) return { status: 'failed', error: rowNotFound(operation) };
   return { status: 'completed', rowsAffected };
 }
-
-export const toOutcomes = (operations: readonly BoundOperation[], rows: readonly number[]): Outcome[] =>
-  operations.map((operation, index) => toOutcome(operation, rows[index]!));

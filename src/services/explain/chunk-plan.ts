@@ -1,7 +1,7 @@
 import type { IChunkPlan } from '../../interfaces/chunk.js';
 import type { Plan } from '../planner/plan.js';
 import type { ChunkPlan, ChunkPlanGroup } from '../queue/operation-record.js';
-import type { GroupExecution } from '../executor/plan-run.js';
+import type { GroupExecution } from '../executor/executor.service.js';
 import { describePlan, type GroupDescription } from './describe-plan.js';
 
 /** A limit, because a chunk of a thousand single operations has a thousand similar groups. */

@@ -59,9 +59,14 @@ function textOf({ operations }: Group, known: Map<string, string>): string {
   // Two rows show the text as well as a thousand. A single row may have another text.
   const shown = operations.slice(0, 2);
   const name = `${shown.length} ${shown[0]!.signature}`;
-  const text = known.get(name) ?? composeStatement(shown[0]!, shown).text;
+  const text = known.get(name) ?? textFor(shown);
   known.set(name, text);
   return text;
+}
+
+function textFor(shown: readonly BoundOperation[]): string {
+  const { text, lone } = composeStatement(shown[0]!);
+  return shown.length === 1 ? (lone ?? text) : text;
 }
 
 /**

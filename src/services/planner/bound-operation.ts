@@ -1,9 +1,9 @@
 import type { IOperationError } from '../../interfaces/operation.js';
-import type { Table, UniqueKey } from '../catalog/table.js';
+import type { Table } from '../catalog/table.js';
 import type { GivenRow, GivenValue } from '../values/exact-json.js';
 import { ownValue } from '../values/own-value.js';
 import type { ClaimedOperation } from '../queue/operation-record.js';
-import { shapeOf, type OperationShape } from './operation-shape.js';
+import { givenKey, shapeOf, type OperationShape } from './operation-shape.js';
 
 /** An operation together with its table. */
 export interface BoundOperation extends OperationShape {
@@ -34,13 +34,6 @@ function valueIn(row: GivenRow | null, column: string): GivenValue | undefined {
 /** True when a sequence gives a value of the new row. */
 export function drawsValues({ table, valueColumns }: BoundOperation): boolean {
   return [...table.columns.values()].some((column) => column.sequences.length > 0 && !valueColumns.includes(column));
-}
-
-/** The primary key, or else another unique key, if the values give all of its columns. */
-export function givenKey({ table, valueColumns }: BoundOperation): UniqueKey | undefined {
-  const given = new Set(valueColumns.map(({ name }) => name));
-  const usable = table.uniqueKeys.filter((key) => key.columns.every((name) => given.has(name)));
-  return usable.find((key) => key.primary) ?? usable[0];
 }
 
 /**

@@ -87,3 +87,10 @@ function inTableOrder(table: Table, names: readonly string[]): Column[] {
 }
 
 const namesOf = (columns: readonly Column[]): string => columns.map(({ name }) => JSON.stringify(name)).join(',');
+
+/** The primary key, or else another unique key, if the values give all of its columns. */
+export function givenKey({ table, valueColumns }: OperationShape): UniqueKey | undefined {
+  const given = new Set(valueColumns.map(({ name }) => name));
+  const usable = table.uniqueKeys.filter((key) => key.columns.every((name) => given.has(name)));
+  return usable.find((key) => key.primary) ?? usable[0];
+}

@@ -47,7 +47,10 @@ export const originalsOf = (operation: PlannedOperation): readonly BoundOperatio
 /**
  * The same operations without folds: the first of each fold in one group, the second of each in the next, and so on.
  */
-export function unfold({ signature, operations }: Group): Group[] {
+export function unfold({
+  signature,
+  operations,
+}: Readonly<Pick<Group, 'signature'>> & { operations: readonly PlannedOperation[] }): Group[] {
   const groups: Group[] = [];
   for (const operation of operations) {
     originalsOf(operation).forEach((original, depth) => {

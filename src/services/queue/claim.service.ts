@@ -122,6 +122,17 @@ export class ClaimService {
   }
 }
 
+/** The claim when these of its operations stay in the queue: the next claim begins with them. */
+export function leaving(claim: Claim, left: readonly ClaimedOperation[]): Claim {
+  if (left.length === 0) return claim;
+  const last = new Map(claim.observed.last);
+  for (const { lane, priority, seq } of left) {
+    const slot = slotOf(lane, priority);
+    last.set(slot, Math.min(last.get(slot)!, seq - 1));
+  }
+  return { ...claim, full: true, observed: { ...claim.observed, last, full: true } };
+}
+
 function toOperation({ key, values, ...row }: ClaimedRow): ClaimedOperation {
   return {
     ...row,

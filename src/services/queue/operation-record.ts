@@ -40,6 +40,11 @@ export interface DeferredOutcome {
   error?: IOperationError;
 }
 
+/** No verdict: the chunk was ended before it. It stays in the queue, at its place. */
+export interface LeftOutcome {
+  status: 'left';
+}
+
 export interface SettledOperation {
   operation: ClaimedOperation;
   outcome: Outcome | DeferredOutcome;

@@ -12,7 +12,7 @@ export function recordSql({ app }: TestApp): ReadonlySet<string> {
     watched.add(client);
     const send = client.query.bind(client) as (...args: unknown[]) => unknown;
     const watching = (...args: unknown[]): unknown => {
-      texts.add(textOf(args[0]));
+      for (const text of textsOf(args[0])) texts.add(text);
       return send(...args);
     };
     client.query = watching as ClientBase['query'];
@@ -20,6 +20,15 @@ export function recordSql({ app }: TestApp): ReadonlySet<string> {
   return texts;
 }
 
-function textOf(statement: unknown): string {
-  return typeof statement === 'string' ? statement : String((statement as { text?: unknown }).text);
+/** The statements on target tables are parameters of the function that executes plans: its first two. */
+function textsOf(statement: unknown): string[] {
+  if (typeof statement === 'string') return [statement];
+  const { text, values = [] } = statement as { text?: unknown; values?: unknown[] };
+  return /execute_plan/.test(String(text)) ? [String(text), ...unquoted(values.slice(0, 2))] : [String(text)];
 }
+
+/** Elements of `text[]` as PostgreSQL reads them. */
+const unquoted = (arrays: readonly unknown[]): string[] =>
+  arrays.flatMap((array) =>
+    [...String(array).matchAll(/"((?:[^"\\]|\\.)*)"/gs)].map(([, element = '']) => element.replace(/\\(.)/gs, '$1')),
+  );

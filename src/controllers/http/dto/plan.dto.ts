@@ -46,11 +46,15 @@ export class GroupDto implements Omit<IGroup, 'because'> {
   valueColumns!: string[];
 
   @ApiProperty({
-    description: 'The statement; its parameters are arrays, one for each column.',
+    description:
+      'The statement. Its parameter is an array with a text for each row; the text is an array with the values of the row.',
     example:
-      'update "public"."orders" t set "status" = s.v0::text\n' +
-      'from unnest($1::text[], $2::text[]) with ordinality s(k0, v0, ord)\n' +
-      'where t."id" = s.k0::integer returning s.ord::int',
+      'with changed as (\n' +
+      '  update "public"."orders" t set "status" = s.item[2]::text\n' +
+      '  from (select i::text[] as item, ord from unnest($1::text[]) with ordinality u(i, ord) offset 0) s\n' +
+      '  where t."id" = s.item[1]::integer returning s.ord\n' +
+      ')\n' +
+      'select array_agg(ord::int order by ord) from changed',
   })
   sql!: string;
 

@@ -1,0 +1,9 @@
+/** A function of schema `batch`. Migrations install it, and install it anew when the database has an older version. */
+export interface DatabaseFunction {
+  /** It is unique in the schema. */
+  name: string;
+  /** A greater number for each change. A process works with this version and with later ones. */
+  version: number;
+  /** `create or replace function`. The arguments and the result of a function never change: a function with others has another name. */
+  sql: string;
+}

@@ -1,0 +1,99 @@
+import { composeStatement } from '../composer/compose-statement.js';
+import { encodeRow } from '../composer/encode-row.js';
+import { SQL_STATE_CLASSES, SQL_STATE_EXCEPTIONS } from '../database/classify-failure.js';
+import { encodeTexts, joinJsonTexts, jsonTexts } from '../database/encode-texts.js';
+import type { DatabaseErrorFields } from '../database/sql-state.js';
+import type { SqlStatement } from '../database/sql.js';
+import type { PlannedOperation } from '../planner/plan.js';
+import type { Steps } from '../steps/steps.js';
+
+/** What one call of `batch.execute_plan` may do. */
+export interface CallLimits {
+  /** The maximum number of subtransactions that stay. Many in one transaction slow down other sessions of the server. */
+  blocks: number;
+  /** For so long statements are begun. In milliseconds. */
+  budgetMs: number;
+  /** True when each row is executed alone from the start. */
+  oneByOne: boolean;
+}
+
+/** Operations that one statement executes, in the order of execution. */
+export interface Step {
+  signature: string;
+  /** At least one. */
+  operations: readonly PlannedOperation[];
+}
+
+/** What a row was refused with. Its texts are cut, because a database quotes values of any size. */
+export interface RowError extends DatabaseErrorFields {
+  /** The number of characters that are missing at the ends of `message` and `detail`. */
+  unsent: number;
+}
+
+/** Rows are counted from 1, through all steps. */
+export interface PlanAnswer {
+  /** Rows up to this one have a verdict. */
+  executed: number;
+  /**
+   * Null when every row has a verdict. `fold`: the next row stands for several operations and was refused. `blocks`, `budget`: a
+   * limit was reached.
+   */
+  stoppedBy: 'blocks' | 'budget' | 'fold' | null;
+  /** The subtransactions that stay. */
+  blocks: number;
+  /** For each step: the number of statements that were sent, including those that were undone. */
+  sent: number[];
+  /** For each step: whether one of its statements failed, so that its operations had to be told apart. */
+  isolated: boolean[];
+  /** The rows whose statement did not change one row for each, and what they changed. */
+  otherRows: number[];
+  otherChanges: number[];
+  /** Rows that were refused, each alone, or all from one row to another because their statement cannot run. */
+  failures: { from: number; to: number; error: RowError }[];
+}
+
+const KINDS = JSON.stringify(Object.fromEntries([...SQL_STATE_CLASSES, ...SQL_STATE_EXCEPTIONS]));
+
+/** The SQLSTATE by which the function says that a statement changed another number of rows than it must. */
+export const UNEXPECTED_ROWS = 'BS001';
+
+/** Composes the call that executes steps, one row at a time. */
+export function* composeCall(steps: readonly Step[], { blocks, budgetMs, oneByOne }: CallLimits): Steps<SqlStatement> {
+  const signatures = new Map<string, number>();
+  const statements: ReturnType<typeof composeStatement>[] = [];
+  const items: string[] = [];
+  const documents: (string | null)[] = [];
+  const texts: number[] = [];
+  for (const { signature, operations } of steps) {
+    let text = signatures.get(signature);
+    if (text === undefined) {
+      text = statements.push(composeStatement(operations[0]!));
+      signatures.set(signature, text);
+    }
+    texts.push(text);
+    for (const operation of operations) {
+      const { item, document } = encodeRow(operation);
+      items.push(item);
+      documents.push(document);
+      yield;
+    }
+  }
+  return {
+    name: 'batch.execute_plan',
+    text: `select batch.execute_plan($1, $2, $3, $4, $5, $6, $7, ${jsonTexts('$8')}, $9, $10, $11, $12) as answer`,
+    values: [
+      encodeTexts(statements.map(({ text }) => text)),
+      encodeTexts(statements.map(({ lone }) => lone ?? null)),
+      statements.map(({ answers }) => answers === 'ordinals'),
+      texts,
+      steps.map(({ operations }) => operations.length),
+      steps.map(({ operations }) => operations.some(({ folded }) => folded !== undefined)),
+      encodeTexts(items),
+      documents.some((document) => document !== null) ? joinJsonTexts(documents) : null,
+      KINDS,
+      oneByOne,
+      blocks,
+      `${budgetMs} ms`,
+    ],
+  };
+}

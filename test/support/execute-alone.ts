@@ -1,0 +1,43 @@
+import { composeStatement } from '../../src/services/composer/compose-statement.js';
+import { encodeRow } from '../../src/services/composer/encode-row.js';
+import { classifyFailure } from '../../src/services/database/classify-failure.js';
+import type { DatabaseErrorFields } from '../../src/services/database/sql-state.js';
+import type { SqlClient, SqlResult, SqlStatement } from '../../src/services/database/sql.js';
+import { toOperationError } from '../../src/services/executor/to-operation-error.js';
+import { toOutcome } from '../../src/services/executor/to-outcome.js';
+import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
+import type { Outcome } from '../../src/services/queue/operation-record.js';
+
+/** The statement of one operation. */
+export function statementOf(operation: BoundOperation): SqlStatement {
+  const { text, lone = text } = composeStatement(operation);
+  const { item, document } = encodeRow(operation);
+  return { text: lone, values: lone.includes('$2') ? [[item], [document]] : [[item]] };
+}
+
+/**
+ * The reference for every other way of executing: one operation after the other, each as a statement of its own behind a savepoint,
+ * from Node.
+ */
+export async function executeAlone(tx: SqlClient, operations: readonly BoundOperation[]): Promise<Outcome[]> {
+  await tx.query({ text: 'set constraints all immediate' });
+  const outcomes: Outcome[] = [];
+  for (const operation of operations) {
+    await tx.query({ text: 'savepoint alone' });
+    try {
+      const result = await tx.query<{ array_agg: number[] | null }>(statementOf(operation));
+      outcomes.push(toOutcome(operation, rowsChanged(operation, result)));
+    } catch (error) {
+      if (['transient', 'bug'].includes(classifyFailure(error))) throw error;
+      await tx.query({ text: 'rollback to savepoint alone' });
+      outcomes.push({ status: 'failed', error: toOperationError(error as DatabaseErrorFields, operation) });
+    }
+    await tx.query({ text: 'release savepoint alone' });
+  }
+  return outcomes;
+}
+
+function rowsChanged(operation: BoundOperation, { rows, rowCount }: SqlResult<{ array_agg: number[] | null }>): number {
+  const { answers, lone } = composeStatement(operation);
+  return answers === 'ordinals' && lone === undefined ? (rows[0]!.array_agg?.length ?? 0) : rowCount!;
+}
