@@ -1,6 +1,6 @@
 import type { Settings } from '../services/config/settings.js';
 import type { SqlClient } from '../services/database/sql.js';
-import type { ExecutorService } from '../services/executor/executor.service.js';
+import type { ExecutionLimits, ExecutorService } from '../services/executor/executor.service.js';
 import { toChunkPlan } from '../services/explain/chunk-plan.js';
 import type { BugsService } from '../services/health/bugs.service.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
@@ -28,12 +28,15 @@ export class OperationRunner {
     private readonly survey: SurveyService,
     private readonly executor: ExecutorService,
     private readonly bugs: Pick<BugsService, 'report'>,
+    private readonly limits?: ExecutionLimits,
   ) {}
 
   async run(tx: SqlClient, operations: readonly BoundOperation[]): Promise<Run> {
     const plan = await this.plan(tx, operations);
     const { outcomes, groups, statements, fallback, perGroup } =
-      this.mode === 'serial' ? await this.executor.executeOneByOne(tx, plan) : await this.executor.execute(tx, plan);
+      this.mode === 'serial'
+        ? await this.executor.executeOneByOne(tx, plan, this.limits)
+        : await this.executor.execute(tx, plan, this.limits);
     return { outcomes, summary: { groups, statements, fallback, plan: toChunkPlan(plan, this.mode, perGroup) } };
   }
 

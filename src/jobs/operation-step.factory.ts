@@ -3,7 +3,6 @@ import type { ChunkListener } from '../batch/chunk-listener.js';
 import { ChunkStep } from '../batch/chunk-step.js';
 import type { RetryPolicy } from '../batch/retry-policy.js';
 import { StepExecution } from '../batch/step-execution.js';
-import { MAX_RELEASED_SAVEPOINTS } from '../batch/transaction-manager.js';
 import type { RetryReason } from '../interfaces/operation.js';
 import { CatalogService } from '../services/catalog/catalog.service.js';
 import { SETTINGS, type Settings } from '../services/config/settings.js';
@@ -59,14 +58,16 @@ export class OperationStepFactory {
     private readonly bugs: BugsService,
     private readonly wakeUp: WakeUpService,
   ) {
-    this.runner = new OperationRunner(settings.execution.mode, survey, executor, bugs);
+    const { mode, maxSubtransactions, statementTimeoutMs } = settings.execution;
+    const limits = { blocks: maxSubtransactions, budgetMs: statementTimeoutMs / 4 };
+    this.runner = new OperationRunner(mode, survey, executor, bugs, limits);
   }
 
   /** The maximum number of operations of a chunk. */
   get chunkLimit(): number {
     const { poller, execution } = this.settings;
-    // Executed one by one, each operation leaves a savepoint behind.
-    return execution.mode === 'serial' ? Math.min(poller.limit, MAX_RELEASED_SAVEPOINTS) : poller.limit;
+    // Executed one by one, each operation leaves a subtransaction behind.
+    return execution.mode === 'serial' ? Math.min(poller.limit, execution.maxSubtransactions) : poller.limit;
   }
 
   create({ scope, retryPolicy, listener }: OperationStepOptions): OperationStep {

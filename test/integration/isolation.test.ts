@@ -475,6 +475,45 @@ describe('a long chain of operations on one row', () => {
   });
 });
 
+describe('a statement that sessions keep prepared, because it is repeated', () => {
+  const chain = async (): Promise<Plan> => {
+    const counter = await catalog.table('counter');
+    return singly(upTo(40).map((id) => bind(counter, { type: 'insert', values: { id, n: id % 20 } })));
+  };
+  const prepared = async (): Promise<number | null> =>
+    (
+      await connection.query(
+        `select from pg_prepared_statements where name ^@ 'batch.target.' and statement ~ 'into "public"."counter" ."id", "n"'
+           and statement !~ 'on conflict'`,
+      )
+    ).rowCount;
+
+  it('survives a change of its table', async () => {
+    const before = await run(await chain(), { dump: 'counter' });
+    expect(failures(before.outcomes)).toHaveLength(18);
+    expect(await prepared()).toBe(1);
+    await connection.query('alter table counter alter m type bigint, add extra text');
+    catalog.invalidate();
+    const after = await run(await chain(), { dump: 'counter' });
+    expect(after.outcomes).toEqual(before.outcomes);
+    expect(await prepared()).toBe(1);
+    await connection.query('alter table counter drop extra, alter m type int');
+    catalog.invalidate();
+  });
+
+  it('is prepared again by a session that has forgotten it', async () => {
+    const before = await run(await chain(), { dump: 'counter' });
+    // Not what the driver has prepared: it would not know.
+    const { rows: names } = await connection.query<{ name: string }>(
+      `select format('%I', name) as name from pg_prepared_statements where name ^@ 'batch.target.'`,
+    );
+    for (const { name } of names) await connection.query(`deallocate ${name}`);
+    const after = await run(await chain(), { dump: 'counter' });
+    expect(after.outcomes).toEqual(before.outcomes);
+    expect(await prepared()).toBe(1);
+  });
+});
+
 describe('an error that is nobody’s fault', () => {
   /** The n-th row that is written raises it, counted without regard to what is undone; once, or from then on. */
   const raising = (sqlState: string, at: number, { always = false } = {}): string => `

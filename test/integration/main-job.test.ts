@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startCountingProxy } from '../../bench/counting/counting-proxy.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { newOperation, openWorker, type TestWorker } from '../support/worker.js';
 
@@ -135,8 +136,11 @@ describe('the main job', () => {
   });
 
   it('executes a clean chunk of one kind by one statement', async () => {
+    // A worker in which much was refused lately uses smaller ones.
+    const fresh = await openWorker(database);
     await worker.queue.enqueue(Array.from({ length: 500 }, (_, id) => insertItem({ id, name: `item ${id}` })));
-    await worker.job.poll(IDLE);
+    await fresh.job.poll(IDLE);
+    await fresh.close();
     const { rows } = await database.client.query('select * from batch.chunks');
     expect(rows).toMatchObject([
       { operations: 500, completed: 500, failed: 0, groups: 1, statements: 1, fallback: false },
@@ -288,8 +292,11 @@ describe('the main job', () => {
     await database.client.query('drop table rounded, maybe');
   });
 
-  it('takes no more operations in serial mode than savepoints are good for, and executes none twice', async () => {
-    const serial = await openWorker(database, { BATCH_EXECUTION_MODE: 'serial' });
+  it('takes no more operations in serial mode than subtransactions may stay, and executes none twice', async () => {
+    const serial = await openWorker(database, {
+      BATCH_EXECUTION_MODE: 'serial',
+      BATCH_CHUNK_MAX_SUBTRANSACTIONS: '48',
+    });
     await worker.queue.enqueue(Array.from({ length: 60 }, (_, id) => insertItem({ id, name: 'a' })));
     await serial.job.poll(IDLE);
     await serial.job.poll(IDLE);
@@ -382,6 +389,63 @@ describe('the main job', () => {
     }
     expect((await outcomes()).get(bad.id)).toMatchObject({ status: 'failed', sql_state: '42883' });
     await database.client.query('drop table broken; drop function misses()');
+  });
+
+  it('ends a chunk early rather than leave many subtransactions, and goes on with the rest at its place', async () => {
+    const careful = await openWorker(database, { BATCH_CHUNK_MAX_SUBTRANSACTIONS: '10' });
+    // Every third is refused, and every row is updated after it was inserted.
+    const operations = Array.from({ length: 90 }, (_, id) => [
+      insertItem({ id, name: 'a', qty: id % 3 === 0 ? -1 : 1 }),
+      newOperation({
+        type: 'update',
+        target: 'public.item',
+        key: JSON.stringify({ id }),
+        values: '{"name":"b"}',
+        mustExist: true,
+      }),
+    ]).flat();
+    await careful.queue.enqueue(operations);
+    let polls = 1;
+    // 0: more waits, so the poller comes again at once.
+    while ((await careful.job.poll(IDLE)) === 0) polls += 1;
+    expect(polls).toBeGreaterThan(3);
+    expect((await database.client.query('select from batch.pending')).rowCount).toBe(0);
+    const settled = await outcomes();
+    const verdicts = operations.map(({ id }) => settled.get(id)!.code ?? settled.get(id)!.status);
+    expect(verdicts).toEqual(
+      Array.from({ length: 90 }, (_, id) =>
+        id % 3 === 0 ? ['CHECK_VIOLATION', 'ROW_NOT_FOUND'] : ['completed', 'completed'],
+      ).flat(),
+    );
+    const { rows } = await database.client.query(
+      `select count(*)::int as chunks, count(*) filter (where completed > 30)::int as large from batch.chunks`,
+    );
+    expect(rows).toEqual([{ chunks: polls, large: expect.any(Number) as number }]);
+    await careful.close();
+  });
+
+  it('takes few round trips, and no more of them when many operations are refused', async () => {
+    const proxy = await startCountingProxy(database.connection);
+    const environment = { ...database.environment, DB_HOST: proxy.host, DB_PORT: String(proxy.port) };
+    const distant = await openWorker({ environment });
+    const chunk = (bad: boolean) =>
+      Array.from({ length: 200 }, (_, id) => insertItem({ id, name: 'a', qty: bad && id % 7 === 3 ? -1 : 1 }));
+    try {
+      const trips: number[] = [];
+      // The first chunk of a process also reads the catalog.
+      for (const bad of [false, false, true, true]) {
+        await database.client.query('truncate item');
+        await worker.queue.enqueue(chunk(bad));
+        proxy.reset();
+        await distant.job.poll(IDLE);
+        trips.push(proxy.counted().roundTrips);
+        expect((await database.client.query('select from item')).rowCount).toBe(bad ? 171 : 200);
+      }
+      expect(Math.max(...trips.slice(1))).toBeLessThanOrEqual(8);
+    } finally {
+      await distant.close();
+      await proxy.close();
+    }
   });
 
   it('takes no more than a chunk may hold in bytes', async () => {

@@ -20,12 +20,15 @@ export function statementOf(operation: BoundOperation): SqlStatement {
  * from Node.
  */
 export async function executeAlone(tx: SqlClient, operations: readonly BoundOperation[]): Promise<Outcome[]> {
-  await tx.query({ text: 'set constraints all immediate' });
+  const deferred = await initiallyDeferred(tx);
   const outcomes: Outcome[] = [];
   for (const operation of operations) {
     await tx.query({ text: 'savepoint alone' });
     try {
       const result = await tx.query<{ array_agg: number[] | null }>(statementOf(operation));
+      // Where the operation's own transaction would end.
+      await tx.query({ text: 'set constraints all immediate' });
+      for (const name of deferred) await tx.query({ text: `set constraints ${name} deferred` });
       outcomes.push(toOutcome(operation, rowsChanged(operation, result)));
     } catch (error) {
       if (['transient', 'bug'].includes(classifyFailure(error))) throw error;
@@ -35,6 +38,14 @@ export async function executeAlone(tx: SqlClient, operations: readonly BoundOper
     await tx.query({ text: 'release savepoint alone' });
   }
   return outcomes;
+}
+
+async function initiallyDeferred(tx: SqlClient): Promise<string[]> {
+  const { rows } = await tx.query<{ name: string }>({
+    text: `select format('%I.%I', n.nspname, c.conname) as name
+      from pg_constraint c join pg_namespace n on n.oid = c.connamespace where c.condeferred`,
+  });
+  return rows.map(({ name }) => name);
 }
 
 function rowsChanged(operation: BoundOperation, { rows, rowCount }: SqlResult<{ array_agg: number[] | null }>): number {

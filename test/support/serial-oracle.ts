@@ -8,7 +8,7 @@ import type { SqlClient } from '../../src/services/database/sql.js';
 import { ExecutorService, type Execution } from '../../src/services/executor/executor.service.js';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
 import { NOTHING_KNOWN, type Knowledge } from '../../src/services/planner/knowledge.js';
-import type { Plan } from '../../src/services/planner/plan.js';
+import { originalsOf, unfold, type Plan, type PlannedOperation } from '../../src/services/planner/plan.js';
 import type { PlanLimits } from '../../src/services/planner/plan-limits.js';
 import { planOperations, planSerially } from '../../src/services/planner/plan-operations.js';
 import type { Rule } from '../../src/services/planner/rules.js';
@@ -163,7 +163,27 @@ export class SerialOracle {
   ): Promise<Run> {
     const knowledge: Knowledge = informed ? await this.survey.read(this.tx, operations) : NOTHING_KNOWN;
     const plan = planOperations(operations, knowledge, { without, limits });
-    return this.run(plan, () => this.executor.execute(this.tx, plan, TO_THE_END));
+    return this.run(plan, () => this.executeToTheEnd(plan));
+  }
+
+  /** What is left because of the transaction is executed in another call, as the service does in another chunk. */
+  private async executeToTheEnd(plan: Plan): Promise<Run['execution']> {
+    const outcomes = new Map<BoundOperation, Outcome>();
+    let fallback = false;
+    for (let { groups } = plan; groups.length > 0;) {
+      const operations = groups.flatMap((group) => group.operations.flatMap(originalsOf));
+      const part = await this.executor.execute(this.tx, { ...plan, operations, groups }, TO_THE_END);
+      fallback ||= part.fallback;
+      part.outcomes.forEach((outcome, index) => {
+        if (outcome.status !== 'left') outcomes.set(operations[index]!, outcome);
+      });
+      const isLeft = (row: PlannedOperation): boolean => originalsOf(row).some((each) => !outcomes.has(each));
+      groups = groups
+        .flatMap((group) => (group.operations.some(isLeft) ? unfold(group) : []))
+        .map((group) => ({ ...group, operations: group.operations.filter(isLeft) }))
+        .filter(({ operations: rows }) => rows.length > 0);
+    }
+    return { outcomes: plan.operations.map((each) => outcomes.get(each)!), groups: plan.groups.length, fallback };
   }
 
   private async run(plan: Plan, execute: () => Promise<Run['execution']>): Promise<Run> {

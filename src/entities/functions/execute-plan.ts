@@ -17,10 +17,10 @@ export const EXECUTE_PLAN: DatabaseFunction = {
   version: 1,
   sql: `
 create or replace function batch.execute_plan(
-  texts text[], lone_texts text[], answers_ordinals boolean[],
+  texts text[], lone_texts text[], answers_ordinals boolean[], names text[], bounds jsonb,
   groups int[], sizes int[], folded boolean[],
   items text[], documents text[],
-  kinds jsonb, one_by_one boolean, most_blocks int, budget interval
+  kinds jsonb, one_by_one boolean, most_blocks int, budget interval, expected_share float8
 ) returns json language plpgsql as $function$
 declare
   total int := coalesce(cardinality(items), 0);
@@ -28,11 +28,15 @@ declare
   ends int[] := '{}';
   largest int := 0;
   deadline timestamptz := clock_timestamp() + budget;
-  -- The next row, its group, and how many rows the next block has, and the one after it where that is known.
+  -- The next row, and its group or one before it.
   next_row int := 1;
   next_group int := 1;
-  block_size int := case when one_by_one then 1 else total end;
-  size_after int;
+  -- Rows up to this one have succeeded together, before they were undone.
+  good_until int := 0;
+  -- Of the rows up to this one, at least one is bad.
+  bad_until int := 0;
+  -- How many of a hundred rows are refused, as far as is known.
+  share float8;
   block_end int;
   blocks int := 0;
   -- The statement under way: its first row, how many rows, its group and its text.
@@ -41,6 +45,9 @@ declare
   this_group int;
   this_text int;
   lone boolean;
+  this_name text;
+  command text;
+  prepared text[];
   part text[];
   part_documents text[];
   ordinals int[];
@@ -55,6 +62,13 @@ declare
   -- What became of the groups.
   sent int[] := array_fill(0, array[cardinality(groups)]);
   isolated boolean[] := array_fill(false, array[cardinality(groups)]);
+  -- Groups of tied tables of which operations that are bound to their transaction have taken effect.
+  tainted text[] := '{}';
+  block_tainted text[];
+  bound jsonb;
+  -- Constraints that are initially deferred. Where another constraint of the schema has the same name and cannot be deferred, it
+  -- cannot be named alone: then it is checked at once.
+  deferred text;
   -- For each text: whether it runs without rows. Null where that was not asked.
   sound boolean[] := array_fill(null::boolean, array[cardinality(texts)]);
   -- The row that failed alone for a reason that may not be its own, and is tried again.
@@ -78,13 +92,32 @@ begin
     largest := greatest(largest, i);
   end loop;
   select array_agg(n order by n) into all_ordinals from generate_series(1, largest) n;
+  select string_agg(format('%I.%I', n.nspname, c.conname), ', ') into deferred
+  from pg_constraint c join pg_namespace n on n.oid = c.connamespace
+  where c.condeferred and not exists (
+    select from pg_constraint o where o.connamespace = c.connamespace and o.conname = c.conname and not o.condeferrable
+  );
 
   while next_row <= total loop
     if blocks >= most_blocks then stopped_by := 'blocks'; exit; end if;
-    if clock_timestamp() > deadline then stopped_by := 'budget'; exit; end if;
-    block_end := least(next_row + block_size - 1, total);
+    -- Not before something was executed: the next call would get no further.
+    if next_row > 1 and clock_timestamp() > deadline then stopped_by := 'budget'; exit; end if;
+    share := (refused + 100 * expected_share) / (next_row + 100);
+    if one_by_one then block_end := next_row;
+    elsif next_row <= good_until then block_end := good_until;
+    elsif next_row <= bad_until then block_end := next_row + (bad_until - next_row) / 2;
+    elsif share = 0 then block_end := total;
+    else
+      -- Such a block succeeds every second time.
+      block_end := least(total, next_row - 1 + greatest(1, floor(0.7 / share))::int);
+      -- In a block of one group nothing that has succeeded is undone. It takes more blocks.
+      if cardinality(groups) - next_group < (most_blocks - blocks) / 2 then
+        block_end := least(block_end, ends[case when next_row > ends[next_group] then next_group + 1 else next_group end]);
+      end if;
+    end if;
     block_rows := '{}';
     block_changes := '{}';
+    block_tainted := '{}';
     first_row := next_row;
     this_group := next_group;
     begin
@@ -100,14 +133,36 @@ begin
         end loop;
         sent[this_group] := sent[this_group] + 1;
         lone := size = 1 and lone_texts[this_text] is not null;
+        -- Rows of a failed statement are told apart by many small ones. Parsing and planning each would cost as much as all the rest.
+        this_name := case when size <= 64 and (bad_until > 0 or refused > 0) then names[this_text] || case when lone then '.1' else '' end end;
+        command := case when lone then lone_texts[this_text] else texts[this_text] end;
+        if this_name is not null then
+          prepared := coalesce(prepared, array(select p.name from pg_prepared_statements p where p.name like 'batch.target.%'));
+          if this_name <> all (prepared) then
+            if lone or not answers_ordinals[this_text] then
+              -- A prepared statement that is executed from here does not tell how many rows it changed.
+              command := format('with changed as (%s returning 1) select count(*) from changed', command);
+            end if;
+            execute format('prepare %I(text[], text[]) as %s', this_name, command);
+            prepared := array_append(prepared, this_name);
+          end if;
+          command := format('execute %I(%L, %L)', this_name, part, part_documents);
+        end if;
+        -- A deferred constraint is checked when its statement ends, with all that triggers and cascades have done. At the commit nobody
+        -- could be blamed.
+        if deferred is not null then execute format('set constraints %s deferred', deferred); end if;
         if answers_ordinals[this_text] and not lone then
-          execute texts[this_text] into ordinals using part, part_documents;
+          execute command into ordinals using part, part_documents;
           changed := coalesce(cardinality(ordinals), 0);
+        elsif this_name is not null then
+          execute command into changed;
         else
-          ordinals := null;
-          execute case when lone then lone_texts[this_text] else texts[this_text] end using part, part_documents;
+          execute command using part, part_documents;
           get diagnostics changed = row_count;
         end if;
+        if deferred is not null then execute format('set constraints %s immediate', deferred); end if;
+        bound := bounds->(this_text - 1);
+        if jsonb_typeof(bound) = 'object' then block_tainted := array_append(block_tainted, bound->>'group'); end if;
         if size = 1 then
           if changed <> 1 then
             block_rows := array_append(block_rows, first_row);
@@ -135,10 +190,9 @@ begin
       blocks := blocks + 1;
       other_rows := other_rows || block_rows;
       other_changes := other_changes || block_changes;
+      tainted := tainted || block_tainted;
       next_row := first_row;
       next_group := this_group;
-      block_size := case when one_by_one then 1 else coalesce(size_after, least(block_size * 2, total)) end;
-      size_after := null;
     exception when assert_failure or others then
       get stacked diagnostics
         state = returned_sqlstate, said = message_text, detail = pg_exception_detail, of_constraint = constraint_name,
@@ -150,12 +204,12 @@ begin
         -- A row that stands for several operations has no verdict: the caller comes again with these operations themselves.
         stopped_by := 'fold';
         total := first_row - 1;
-        block_size := greatest(1, first_row - next_row);
+        good_until := total;
         continue;
       end if;
       if first_row > next_row then
-        block_size := first_row - next_row;
-        size_after := greatest(1, size / 4);
+        good_until := first_row - 1;
+        bad_until := good_until + size;
         continue;
       end if;
       failure := jsonb_strip_nulls(jsonb_build_object(
@@ -184,21 +238,31 @@ begin
         end;
       end if;
       next_group := this_group;
+      bound := bounds->(this_text - 1);
+      if size = 1 and jsonb_typeof(bound) = 'object' and bound->>'group' = any (tainted) and (
+        state in ('23505', '23P01') and bound->'keys' ? of_constraint
+        or (bound->>'opaque')::boolean and (
+          state in ('42P07', '42710')
+          or state in ('23505', '23P01') and (of_schema, of_table) is distinct from (bound->>'schema', bound->>'table'))
+      ) then
+        -- Something that lives as long as the transaction, such as now(), may be the reason. The next chunk begins with this row.
+        stopped_by := 'transaction';
+        total := next_row - 1;
+        continue;
+      end if;
       if size > 1 and kind = 'systemic' and not sound[this_text] then
         failures := array_append(failures, jsonb_build_object('from', next_row, 'to', ends[this_group], 'error', failure));
         next_row := ends[this_group] + 1;
-        block_size := total;
       elsif size > 1 then
-        block_size := greatest(1, size / 4);
+        bad_until := next_row + size - 1;
       elsif kind = 'unknown' and doubted_row <> next_row then
         doubted_row := next_row;
-        block_size := 1;
+        bad_until := next_row;
       else
         failures := array_append(failures, jsonb_build_object('from', next_row, 'to', next_row, 'error', failure));
         next_row := next_row + 1;
-        -- Half of the rows that came on average to a refused one.
         refused := refused + 1;
-        block_size := case when one_by_one then 1 else greatest(1, next_row / refused / 2) end;
+        bad_until := 0;
       end if;
     end;
   end loop;

@@ -75,6 +75,8 @@ export function toSettings(env: Environment, certificates: ServiceCertificates) 
       serialTargets: listOf(env.BATCH_SERIAL_TARGETS),
       statementTimeoutMs: env.BATCH_STATEMENT_TIMEOUT,
       lockTimeoutMs: env.BATCH_LOCK_TIMEOUT,
+      /** So many subtransactions of one chunk may stay. */
+      maxSubtransactions: env.BATCH_CHUNK_MAX_SUBTRANSACTIONS,
       /** A lane whose first operation fails is parked after so many tries, when nobody knows whose fault it is. */
       laneTries: env.BATCH_CHUNK_RETRY_LIMIT,
       /** The pause before an operation's first retry. Each further pause is twice as long. */

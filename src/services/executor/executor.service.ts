@@ -6,9 +6,10 @@ import type { BoundOperation } from '../planner/bound-operation.js';
 import { originalsOf, unfold, type Plan } from '../planner/plan.js';
 import type { LeftOutcome, Outcome } from '../queue/operation-record.js';
 import { inSlices } from '../steps/in-slices.js';
-import { composeCall, UNEXPECTED_ROWS, type CallLimits, type PlanAnswer, type Step } from './plan-call.js';
+import { composeCall, UNEXPECTED_ROWS, type CallOptions, type PlanAnswer, type Step } from './plan-call.js';
 import { toOperationError } from './to-operation-error.js';
 import { toOutcome } from './to-outcome.js';
+import { RefusedShare } from './refused-share.js';
 import { UnexpectedRowsError } from './unexpected-rows.error.js';
 
 /** What became of a group. */
@@ -30,7 +31,7 @@ export interface Execution {
   perGroup: GroupExecution[];
 }
 
-export type ExecutionLimits = Omit<CallLimits, 'oneByOne'>;
+export type ExecutionLimits = Pick<CallOptions, 'blocks' | 'budgetMs'>;
 
 export const LIMITS: ExecutionLimits = { blocks: 500, budgetMs: 15_000 };
 
@@ -48,6 +49,8 @@ interface GroupStep extends Step {
  */
 @Injectable()
 export class ExecutorService {
+  private readonly refused = new RefusedShare();
+
   /** Executes several groups together where possible. */
   execute(tx: SqlClient, plan: Plan, limits = LIMITS): Promise<Execution> {
     return this.run(tx, plan, { ...limits, oneByOne: false });
@@ -58,14 +61,15 @@ export class ExecutorService {
     return this.run(tx, plan, { ...limits, oneByOne: true });
   }
 
-  private async run(tx: SqlClient, plan: Plan, limits: CallLimits): Promise<Execution> {
+  private async run(tx: SqlClient, plan: Plan, limits: ExecutionLimits & { oneByOne: boolean }): Promise<Execution> {
     // Otherwise a deferred constraint would fail at the commit, where no operation can be blamed.
     sendAlong(tx, { text: 'set constraints all immediate' });
     const outcomes = new Map<BoundOperation, Outcome>();
     const perGroup = plan.groups.map((): GroupExecution => ({ statements: 0, isolated: false }));
     let steps = plan.groups.map(({ signature, operations }, group): GroupStep => ({ signature, operations, group }));
     while (steps.length > 0) {
-      const answer = await this.call(tx, steps, limits);
+      const answer = await this.call(tx, steps, { ...limits, expectedShare: this.refused.share });
+      this.refused.note(answer);
       steps.forEach(({ group }, index) => {
         perGroup[group]!.statements += answer.sent[index]!;
         perGroup[group]!.isolated ||= answer.isolated[index]!;
@@ -86,8 +90,8 @@ export class ExecutorService {
     };
   }
 
-  private async call(tx: SqlClient, steps: readonly Step[], limits: CallLimits): Promise<PlanAnswer> {
-    const statement = await inSlices(composeCall(steps, limits), { holdsTransaction: true });
+  private async call(tx: SqlClient, steps: readonly Step[], options: CallOptions): Promise<PlanAnswer> {
+    const statement = await inSlices(composeCall(steps, options), { holdsTransaction: true });
     try {
       return (await tx.query<{ answer: PlanAnswer }>(statement)).rows[0]!.answer;
     } catch (error) {

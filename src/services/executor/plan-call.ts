@@ -1,20 +1,24 @@
-import { composeStatement } from '../composer/compose-statement.js';
+import { composeStatement, type ComposedStatement } from '../composer/compose-statement.js';
 import { encodeRow } from '../composer/encode-row.js';
 import { SQL_STATE_CLASSES, SQL_STATE_EXCEPTIONS } from '../database/classify-failure.js';
 import { encodeTexts, joinJsonTexts, jsonTexts } from '../database/encode-texts.js';
 import type { DatabaseErrorFields } from '../database/sql-state.js';
 import type { SqlStatement } from '../database/sql.js';
 import type { PlannedOperation } from '../planner/plan.js';
+import { preparedName } from './prepared-name.js';
+import { transactionBoundOf, type TransactionBound } from './transaction-bound.js';
 import type { Steps } from '../steps/steps.js';
 
-/** What one call of `batch.execute_plan` may do. */
-export interface CallLimits {
+/** How one call of `batch.execute_plan` goes. */
+export interface CallOptions {
   /** The maximum number of subtransactions that stay. Many in one transaction slow down other sessions of the server. */
   blocks: number;
   /** For so long statements are begun. In milliseconds. */
   budgetMs: number;
   /** True when each row is executed alone from the start. */
   oneByOne: boolean;
+  /** The share of rows that will be refused, from 0 to 1, as far as is known. Only the size of the first blocks depends on it. */
+  expectedShare: number;
 }
 
 /** Operations that one statement executes, in the order of execution. */
@@ -36,9 +40,9 @@ export interface PlanAnswer {
   executed: number;
   /**
    * Null when every row has a verdict. `fold`: the next row stands for several operations and was refused. `blocks`, `budget`: a
-   * limit was reached.
+   * limit was reached. `transaction`: the next row may have been refused because of what lives as long as the transaction.
    */
-  stoppedBy: 'blocks' | 'budget' | 'fold' | null;
+  stoppedBy: 'blocks' | 'budget' | 'fold' | 'transaction' | null;
   /** The subtransactions that stay. */
   blocks: number;
   /** For each step: the number of statements that were sent, including those that were undone. */
@@ -58,16 +62,25 @@ const KINDS = JSON.stringify(Object.fromEntries([...SQL_STATE_CLASSES, ...SQL_ST
 export const UNEXPECTED_ROWS = 'BS001';
 
 /** Composes the call that executes steps, one row at a time. */
-export function* composeCall(steps: readonly Step[], { blocks, budgetMs, oneByOne }: CallLimits): Steps<SqlStatement> {
+export function* composeCall(
+  steps: readonly Step[],
+  { blocks, budgetMs, oneByOne, expectedShare }: CallOptions,
+): Steps<SqlStatement> {
   const signatures = new Map<string, number>();
-  const statements: ReturnType<typeof composeStatement>[] = [];
+  const statements: (ComposedStatement & { name: string | null; bound: TransactionBound | null })[] = [];
   const items: string[] = [];
   const documents: (string | null)[] = [];
   const texts: number[] = [];
   for (const { signature, operations } of steps) {
     let text = signatures.get(signature);
     if (text === undefined) {
-      text = statements.push(composeStatement(operations[0]!));
+      const shape = operations[0]!;
+      const composed = composeStatement(shape);
+      text = statements.push({
+        ...composed,
+        name: preparedName(composed.text, shape),
+        bound: transactionBoundOf(shape),
+      });
       signatures.set(signature, text);
     }
     texts.push(text);
@@ -80,11 +93,13 @@ export function* composeCall(steps: readonly Step[], { blocks, budgetMs, oneByOn
   }
   return {
     name: 'batch.execute_plan',
-    text: `select batch.execute_plan($1, $2, $3, $4, $5, $6, $7, ${jsonTexts('$8')}, $9, $10, $11, $12) as answer`,
+    text: `select batch.execute_plan($1, $2, $3, $4, $5, $6, $7, $8, $9, ${jsonTexts('$10')}, $11, $12, $13, $14, $15) as answer`,
     values: [
       encodeTexts(statements.map(({ text }) => text)),
       encodeTexts(statements.map(({ lone }) => lone ?? null)),
       statements.map(({ answers }) => answers === 'ordinals'),
+      encodeTexts(statements.map(({ name }) => name)),
+      JSON.stringify(statements.map(({ bound }) => bound)),
       texts,
       steps.map(({ operations }) => operations.length),
       steps.map(({ operations }) => operations.some(({ folded }) => folded !== undefined)),
@@ -94,6 +109,7 @@ export function* composeCall(steps: readonly Step[], { blocks, budgetMs, oneByOn
       oneByOne,
       blocks,
       `${budgetMs} ms`,
+      expectedShare,
     ],
   };
 }

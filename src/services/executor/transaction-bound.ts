@@ -1,0 +1,33 @@
+import type { OperationShape } from '../planner/operation-shape.js';
+
+/**
+ * By what an operation may fail only because another one has taken effect in the same transaction: `now()` is the same for both, and
+ * a temporary table of the first one is still there.
+ */
+export interface TransactionBound {
+  /** See `Table.group`. Other groups have nothing to do with it. */
+  group: string;
+  /** Of its table. */
+  schema: string;
+  table: string;
+  /** Unique keys and exclusions with a column that the operation leaves to its default. */
+  keys: string[];
+  /** True when triggers or rules act on the table, which may do anything. */
+  opaque: boolean;
+}
+
+/** Null for operations that nothing binds to their transaction. Pure. */
+export function transactionBoundOf({ kind, table, valueColumns }: OperationShape): TransactionBound | null {
+  const inserts = kind === 'insert' || kind === 'ignore' || kind === 'upsert';
+  const given = new Set(valueColumns.map(({ name }) => name));
+  const isLeft = (name: string): boolean => !given.has(name) && table.columns.get(name)?.default === 'other';
+  const keys = inserts
+    ? [
+        ...table.uniqueKeys.filter(({ columns }) => columns.some(isLeft)),
+        ...table.watches.filter(({ depends }) => depends.some(isLeft)),
+      ]
+    : [];
+  const opaque = table.opaque !== undefined;
+  if (keys.length === 0 && !opaque) return null;
+  return { group: table.group, schema: table.schema, table: table.name, keys: keys.map(({ name }) => name), opaque };
+}
