@@ -3,7 +3,7 @@ import { Cleanup } from '../../src/demo/cleanup.js';
 import { databaseEnvironment } from '../../test/support/test-databases.js';
 import type { TestEnvironment } from '../../test/support/test-settings.js';
 import type { Runner, Stage } from '../contest/contest.js';
-import { changesRows } from '../counting/transaction.js';
+import { executesChunk } from '../counting/transaction.js';
 import { openFiller, type QueuedOperation } from './filler.js';
 import { holdLanes, type LaneHold } from './lane-hold.js';
 import { awaitSettled } from './rpc/await-settled.js';
@@ -62,7 +62,7 @@ export async function openDrain(stage: Stage, work: Work, settings: TestEnvironm
         return secondsOfChunks(admin);
       },
       // A chunk does; what the worker asks by the clock, or in order to find more, does not.
-      isWork: changesRows,
+      isWork: executesChunk,
       async verify() {
         await verifySettled(admin, operations);
         await work.verify();

@@ -545,6 +545,14 @@ describe('an error that is nobody’s fault', () => {
     }
   });
 
+  it('may come when rows that had succeeded are executed again', async () => {
+    const groups = [operations().slice(0, 5), inserts(target, [{ id: 9000, n: -1 }])];
+    const setUp = `set local statement_timeout = '5s'; ${raising('23514', 8, { always: true })}`;
+    const { outcomes } = await run(planOf(groups), { setUp });
+    expect(outcomes.at(-1)).toMatch(/^23514/);
+    expect(outcomes).not.toContain('left');
+  });
+
   it('would be seen if it were blamed on an operation', async () => {
     const expected = await runSerially(operations());
     const blamed: number[] = [];

@@ -5,7 +5,10 @@ import { newOperation, openWorker, type TestWorker } from '../support/worker.js'
 import { EMPTY_QUEUE, verdicts } from './support/queue-session.js';
 
 const FOREVER = new AbortController().signal;
-const TABLES = ['event', 'doc', 'doc_history', 'scratched', 'c', 'm', 'p', 'kid', 'two', 'par'];
+const TABLES = [
+  ...['event', 'daily', 'coded', 'doc', 'doc_history', 'scratched', 'c', 'm', 'p', 'kid', 'two', 'careless', 'par'],
+  ...['ruled', 'ruled_log', 'counter'],
+];
 
 /** Many operations are one transaction, and each has to end as if it were a transaction of its own. */
 describe('operations of one chunk', () => {
@@ -16,6 +19,14 @@ describe('operations of one chunk', () => {
     worker = await openWorker(database);
     await database.client.query(`
       create table event (dev int, at timestamptz default now(), n int, unique (dev, at));
+      create table daily (dev int, at timestamptz default now(), primary key (dev, at)) partition by range (at);
+      create table daily_all partition of daily default;
+      create table coded (tenant text default 'main', code int, unique (tenant, code));
+      create table counter (id int primary key, n int check (n <= 1));
+      create table ruled (id int primary key, a int);
+      create table ruled_log (id int);
+      create rule also as on update to ruled do also insert into ruled_log values (new.id);
+      create rule never as on delete to ruled do instead nothing;
       create table doc (id int primary key, body text);
       create table doc_history (id int, at timestamptz default now(), primary key (id, at));
       create function keep() returns trigger language plpgsql as $$ begin
@@ -38,7 +49,10 @@ describe('operations of one chunk', () => {
         id int primary key,
         late int constraint a_late references par deferrable initially deferred,
         now int constraint b_now references par
-      );`);
+      );
+      create table careless (id int primary key, par int references par deferrable initially immediate);
+      create function defer() returns trigger language plpgsql as $$ begin set constraints all deferred; return new; end $$;
+      create trigger defer before insert on careless for each row execute function defer();`);
   });
   beforeEach(() => database.client.query(`${EMPTY_QUEUE} ${TABLES.map((table) => `delete from ${table};`).join(' ')}`));
   afterAll(async () => {
@@ -90,6 +104,49 @@ describe('operations of one chunk', () => {
     const refused = 'failed 0 UNIQUE_VIOLATION 23505 event_dev_at_key';
     expect(found).toEqual([DONE, refused, refused]);
     expect(chunks).toBe(1);
+  });
+
+  it('may be ignored for now() in a unique key only when they are alone', async () => {
+    const ignoring = (n: number) => ({ ...insert('event', { dev: 1, n }), onConflict: 'ignore' as const });
+    expect((await execute(ignoring(1), ignoring(2))).found).toEqual([DONE, DONE]);
+  });
+
+  it('may have the same now() in the key of a partitioned table', async () => {
+    expect((await execute(insert('daily', { dev: 1 }), insert('daily', { dev: 1 }))).found).toEqual([DONE, DONE]);
+  });
+
+  it('may have the same now() where folded operations were taken apart between them', async () => {
+    const increment = () =>
+      newOperation({ type: 'increment', target: 'public.counter', key: '{"id":1}', values: '{"n":1}' });
+    await database.client.query('insert into counter values (1, 0)');
+    const event = (n: number) => insert('event', { dev: 1, n });
+    const { found } = await execute(event(1), increment(), increment(), event(2));
+    expect(found).toEqual([DONE, DONE, 'failed 0 CHECK_VIOLATION 23514 counter_n_check', DONE]);
+  });
+
+  it('are refused at once by a key with a constant as default', async () => {
+    const { found, chunks } = await execute(...times(6, (n) => insert('coded', { code: n % 2 })));
+    const refused = 'failed 0 UNIQUE_VIOLATION 23505 coded_tenant_code_key';
+    expect(found).toEqual([DONE, DONE, refused, refused, refused, refused]);
+    expect(chunks).toBe(1);
+  });
+
+  it('may meet the rules of a table', async () => {
+    await database.client.query('insert into ruled values (1, 0)');
+    const { found } = await execute(update('ruled', 1, { a: 1 }), update('ruled', 1, { a: 2 }), remove('ruled', 1));
+    expect(found).toEqual([DONE, DONE, 'completed 0']);
+    expect((await database.client.query('select a from ruled')).rows).toEqual([{ a: 2 }]);
+    expect((await database.client.query('select from ruled_log')).rowCount).toBe(2);
+  });
+
+  it('are refused by a constraint that a trigger has deferred', async () => {
+    await database.client.query('insert into par values (1)');
+    const { found } = await execute(
+      insert('careless', { id: 1, par: 1 }),
+      insert('careless', { id: 2, par: 9 }),
+      insert('careless', { id: 3, par: 1 }),
+    );
+    expect(found).toEqual([DONE, 'failed 0 MISSING_PARENT 23503 careless_par_fkey', DONE]);
   });
 
   it('may be written to a history by a trigger, with now() as its key', async () => {

@@ -18,6 +18,8 @@ describe('a service whose role may not do everything', () => {
       grant all on all tables in schema batch to ${role};
       grant all on all sequences in schema batch to ${role};
       grant execute on all functions in schema batch to ${role};
+      create schema hidden;
+      create table hidden.late (id int primary key deferrable initially deferred, a int unique deferrable);
       create table free (id int primary key, a int);
       create table closed (id int primary key, email text unique);
       create table journal (id int primary key, line text);

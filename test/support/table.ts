@@ -14,6 +14,7 @@ export function column(name: string, kind: ColumnKind, overrides: Partial<Column
     maxLength: undefined,
     notNull: false,
     default: 'none',
+    defaultOfTransaction: false,
     sequences: [],
     writable: true,
     comparesAsText: !['numeric', 'float', 'json', 'array', 'other'].includes(kind),

@@ -31,12 +31,9 @@ const UPDATE: Omit<IPlanGroup, 'operations'> = {
   valueColumns: ['status'],
   folded: [],
   sql:
-    'with changed as (\n' +
-    '  update "public"."orders" t set "status" = s.item[2]::text\n' +
+    'update "public"."orders" t set "status" = s.item[2]::text\n' +
     '  from (select i::text[] as item, ord from unnest($1::text[]) with ordinality u(i, ord) offset 0) s\n' +
-    '  where t."id" = s.item[1]::integer returning s.ord\n' +
-    ')\n' +
-    'select array_agg(ord::int order by ord) from changed',
+    '  where t."id" = s.item[1]::integer',
 };
 
 const WAITS_FOR = { rule: 'same row', resource: 'public.orders (id) = (4711)' };
@@ -62,12 +59,9 @@ export const PLAN_ANSWER_EXAMPLE: IOperationsPlan = {
       operations: [1],
       folded: [],
       sql:
-        'with changed as (\n' +
-        '  delete from "public"."orders" t\n' +
+        'delete from "public"."orders" t\n' +
         '  using (select i::text[] as item, ord from unnest($1::text[]) with ordinality u(i, ord) offset 0) s\n' +
-        '  where t."id" = s.item[1]::integer returning s.ord\n' +
-        ')\n' +
-        'select array_agg(ord::int order by ord) from changed',
+        '  where t."id" = s.item[1]::integer',
     },
     {
       ...UPDATE,

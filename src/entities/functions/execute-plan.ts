@@ -20,7 +20,8 @@ create or replace function batch.execute_plan(
   texts text[], lone_texts text[], answers_ordinals boolean[], names text[], bounds jsonb,
   groups int[], sizes int[], folded boolean[],
   items text[], documents text[],
-  kinds jsonb, one_by_one boolean, most_blocks int, budget interval, expected_share float8
+  kinds jsonb, one_by_one boolean, most_blocks int, budget interval, expected_share float8,
+  blocks int, tainted text[]
 ) returns json language plpgsql as $function$
 declare
   total int := coalesce(cardinality(items), 0);
@@ -38,7 +39,6 @@ declare
   -- How many of a hundred rows are refused, as far as is known.
   share float8;
   block_end int;
-  blocks int := 0;
   -- The statement under way: its first row, how many rows, its group and its text.
   first_row int;
   size int;
@@ -62,12 +62,10 @@ declare
   -- What became of the groups.
   sent int[] := array_fill(0, array[cardinality(groups)]);
   isolated boolean[] := array_fill(false, array[cardinality(groups)]);
-  -- Groups of tied tables of which operations that are bound to their transaction have taken effect.
-  tainted text[] := '{}';
   block_tainted text[];
   bound jsonb;
-  -- Constraints that are initially deferred. Where another constraint of the schema has the same name and cannot be deferred, it
-  -- cannot be named alone: then it is checked at once.
+  -- What is deferred while a statement runs: the constraints that are initially deferred, or all where no other can be deferred.
+  -- Where another constraint of the schema has the same name and cannot be deferred, it cannot be named alone: it is checked at once.
   deferred text;
   -- For each text: whether it runs without rows. Null where that was not asked.
   sound boolean[] := array_fill(null::boolean, array[cardinality(texts)]);
@@ -92,11 +90,12 @@ begin
     largest := greatest(largest, i);
   end loop;
   select array_agg(n order by n) into all_ordinals from generate_series(1, largest) n;
-  select string_agg(format('%I.%I', n.nspname, c.conname), ', ') into deferred
+  select case when bool_and(c.condeferred) then 'all' else string_agg(format('%I.%I', n.nspname, c.conname), ', ') filter (
+    where c.condeferred and has_schema_privilege(n.oid, 'usage') and not exists (
+      select from pg_constraint o where o.connamespace = c.connamespace and o.conname = c.conname and not o.condeferrable
+    )) end into deferred
   from pg_constraint c join pg_namespace n on n.oid = c.connamespace
-  where c.condeferred and not exists (
-    select from pg_constraint o where o.connamespace = c.connamespace and o.conname = c.conname and not o.condeferrable
-  );
+  where c.condeferrable and not pg_is_other_temp_schema(n.oid);
 
   while next_row <= total loop
     if blocks >= most_blocks then stopped_by := 'blocks'; exit; end if;
@@ -160,9 +159,16 @@ begin
           execute command using part, part_documents;
           get diagnostics changed = row_count;
         end if;
-        if deferred is not null then execute format('set constraints %s immediate', deferred); end if;
-        bound := bounds->(this_text - 1);
-        if jsonb_typeof(bound) = 'object' then block_tainted := array_append(block_tainted, bound->>'group'); end if;
+        bound := nullif(bounds->(this_text - 1), 'null');
+        -- A trigger may have deferred any.
+        if deferred is not null or (bound->>'opaque')::boolean then set constraints all immediate; end if;
+        if size = 1 and changed = 0 and lone and jsonb_array_length(bound->'keys') > 0 and bound->>'group' = any (tainted || block_tainted) then
+          -- It was ignored, and alone it may not have been.
+          stopped_by := 'transaction';
+          total := first_row - 1;
+          exit;
+        end if;
+        if bound is not null then block_tainted := array_append(block_tainted, bound->>'group'); end if;
         if size = 1 then
           if changed <> 1 then
             block_rows := array_append(block_rows, first_row);
@@ -212,6 +218,7 @@ begin
         bad_until := good_until + size;
         continue;
       end if;
+      good_until := 0;
       failure := jsonb_strip_nulls(jsonb_build_object(
         'code', state, 'message', left(said, 4000), 'detail', nullif(left(detail, 4000), ''),
         'unsent', greatest(length(said) - 4000, 0) + greatest(length(detail) - 4000, 0), 'constraint', nullif(left(of_constraint, 2000), ''),
@@ -238,12 +245,18 @@ begin
         end;
       end if;
       next_group := this_group;
-      bound := bounds->(this_text - 1);
-      if size = 1 and jsonb_typeof(bound) = 'object' and bound->>'group' = any (tainted) and (
-        state in ('23505', '23P01') and bound->'keys' ? of_constraint
+      bound := nullif(bounds->(this_text - 1), 'null');
+      -- The index and the table that a partition names are its own.
+      if size = 1 and bound is not null and bound->>'group' = any (tainted) and (
+        state in ('23505', '23P01') and (bound->'keys' ? of_constraint or exists (
+          select from pg_partition_ancestors(to_regclass(format('%I.%I', of_schema, of_constraint))) a join pg_class c on c.oid = a.relid
+          where bound->'keys' ? c.relname))
         or (bound->>'opaque')::boolean and (
           state in ('42P07', '42710')
-          or state in ('23505', '23P01') and (of_schema, of_table) is distinct from (bound->>'schema', bound->>'table'))
+          or state in ('23505', '23P01') and (of_schema, of_table) is distinct from (bound->>'schema', bound->>'table')
+            and not exists (
+              select from pg_partition_ancestors(to_regclass(format('%I.%I', of_schema, of_table))) a
+              where a.relid = to_regclass(format('%I.%I', bound->>'schema', bound->>'table'))))
       ) then
         -- Something that lives as long as the transaction, such as now(), may be the reason. The next chunk begins with this row.
         stopped_by := 'transaction';
@@ -268,7 +281,7 @@ begin
   end loop;
 
   return json_build_object(
-    'executed', next_row - 1, 'stoppedBy', stopped_by, 'blocks', blocks, 'sent', sent, 'isolated', isolated,
+    'executed', next_row - 1, 'stoppedBy', stopped_by, 'blocks', blocks, 'tainted', tainted, 'sent', sent, 'isolated', isolated,
     'otherRows', other_rows, 'otherChanges', other_changes, 'failures', to_json(failures));
 end
 $function$`,

@@ -53,6 +53,8 @@ export interface Column {
   notNull: boolean;
   /** What an absent value becomes. `fresh` values (sequence, identity, random uuid) never equal another row's value. */
   default: 'none' | 'fresh' | 'other';
+  /** True when an absent value may be the same for all rows of a transaction, because its default is made of `now()` or the like. */
+  defaultOfTransaction: boolean;
   /**
    * The sequences from which an absent value is drawn, in the form of `Table.id`; `UNKNOWN_SEQUENCE` where the default
    * finds them at run time. Their values are given out in the order of the inserts, whatever the default does with

@@ -32,6 +32,8 @@ const SEQUENCE_DEFAULT = /^nextval\(\(?'(?:[^']|'')+'(?:::text\))?::regclass\)$/
  */
 const SEQUENCE_FOUND_LATER = /\blastval\(|\b(?:nextval|currval|setval)\((?!'(?:[^']|'')+'::regclass\b)/;
 const RANDOM_UUID_DEFAULT = /^(?:[\w$]+\.|"[^"]+"\.)?(?:gen_random_uuid|uuid_generate_v4|uuidv4|uuidv7)\(\)$/;
+const TRANSACTION_DEFAULT =
+  /\b(?:now|transaction_timestamp|pg_current_xact_id|txid_current)\(|\bCURRENT_(?:TIMESTAMP|TIME|DATE)\b|\bLOCALTIME(?:STAMP)?\b/i;
 
 /** @returns undefined when the row and the graph are of different moments: both have to be read again */
 export function toTable(row: TableRow, graph: CatalogGraph, expressions: CheckExpressions): Table | undefined {
@@ -82,6 +84,7 @@ function toColumn(row: ColumnRow, checks: readonly CheckRow[], expressions: Chec
     maxLength: maxLengthOf(kind, row.typmod),
     notNull: row.notNull,
     default: defaultOf(row),
+    defaultOfTransaction: row.generated === '' && TRANSACTION_DEFAULT.test(row.default ?? ''),
     sequences: sequencesOf(row),
     writable: row.generated === '' && row.identity !== 'a',
     // The catalog does not say how equal values of an extension's type or of an array look. citext is such a type.

@@ -67,9 +67,11 @@ export class ExecutorService {
     const outcomes = new Map<BoundOperation, Outcome>();
     const perGroup = plan.groups.map((): GroupExecution => ({ statements: 0, isolated: false }));
     let steps = plan.groups.map(({ signature, operations }, group): GroupStep => ({ signature, operations, group }));
+    let before: CallOptions['before'] = { blocks: 0, tainted: [] };
     while (steps.length > 0) {
-      const answer = await this.call(tx, steps, { ...limits, expectedShare: this.refused.share });
+      const answer = await this.call(tx, steps, { ...limits, expectedShare: this.refused.share, before });
       this.refused.note(answer);
+      before = answer;
       steps.forEach(({ group }, index) => {
         perGroup[group]!.statements += answer.sent[index]!;
         perGroup[group]!.isolated ||= answer.isolated[index]!;

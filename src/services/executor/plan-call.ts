@@ -19,6 +19,8 @@ export interface CallOptions {
   oneByOne: boolean;
   /** The share of rows that will be refused, from 0 to 1, as far as is known. Only the size of the first blocks depends on it. */
   expectedShare: number;
+  /** What earlier calls in the transaction have left: `PlanAnswer.blocks` and `tainted`. */
+  before: Pick<PlanAnswer, 'blocks' | 'tainted'>;
 }
 
 /** Operations that one statement executes, in the order of execution. */
@@ -43,8 +45,10 @@ export interface PlanAnswer {
    * limit was reached. `transaction`: the next row may have been refused because of what lives as long as the transaction.
    */
   stoppedBy: 'blocks' | 'budget' | 'fold' | 'transaction' | null;
-  /** The subtransactions that stay. */
+  /** The subtransactions that stay, those of earlier calls in the transaction included. */
   blocks: number;
+  /** `TransactionBound.group` of the operations that have taken effect in the transaction. */
+  tainted: string[];
   /** For each step: the number of statements that were sent, including those that were undone. */
   sent: number[];
   /** For each step: whether one of its statements failed, so that its operations had to be told apart. */
@@ -64,7 +68,7 @@ export const UNEXPECTED_ROWS = 'BS001';
 /** Composes the call that executes steps, one row at a time. */
 export function* composeCall(
   steps: readonly Step[],
-  { blocks, budgetMs, oneByOne, expectedShare }: CallOptions,
+  { blocks, budgetMs, oneByOne, expectedShare, before }: CallOptions,
 ): Steps<SqlStatement> {
   const signatures = new Map<string, number>();
   const statements: (ComposedStatement & { name: string | null; bound: TransactionBound | null })[] = [];
@@ -93,7 +97,7 @@ export function* composeCall(
   }
   return {
     name: 'batch.execute_plan',
-    text: `select batch.execute_plan($1, $2, $3, $4, $5, $6, $7, $8, $9, ${jsonTexts('$10')}, $11, $12, $13, $14, $15) as answer`,
+    text: `select batch.execute_plan($1, $2, $3, $4, $5, $6, $7, $8, $9, ${jsonTexts('$10')}, $11, $12, $13, $14, $15, $16, $17) as answer`,
     values: [
       encodeTexts(statements.map(({ text }) => text)),
       encodeTexts(statements.map(({ lone }) => lone ?? null)),
@@ -110,6 +114,8 @@ export function* composeCall(
       blocks,
       `${budgetMs} ms`,
       expectedShare,
+      before.blocks,
+      before.tainted,
     ],
   };
 }

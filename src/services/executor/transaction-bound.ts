@@ -10,7 +10,7 @@ export interface TransactionBound {
   /** Of its table. */
   schema: string;
   table: string;
-  /** Unique keys and exclusions with a column that the operation leaves to its default. */
+  /** Unique keys and exclusions with a column that the operation leaves to a default of the transaction, such as `now()`. */
   keys: string[];
   /** True when triggers or rules act on the table, which may do anything. */
   opaque: boolean;
@@ -18,16 +18,20 @@ export interface TransactionBound {
 
 /** Null for operations that nothing binds to their transaction. Pure. */
 export function transactionBoundOf({ kind, table, valueColumns }: OperationShape): TransactionBound | null {
+  const opaque = table.opaque !== undefined;
   const inserts = kind === 'insert' || kind === 'ignore' || kind === 'upsert';
   const given = new Set(valueColumns.map(({ name }) => name));
-  const isLeft = (name: string): boolean => !given.has(name) && table.columns.get(name)?.default === 'other';
+  const isLeft = (name: string): boolean => {
+    const column = table.columns.get(name);
+    if (column === undefined || given.has(name)) return false;
+    return column.defaultOfTransaction || (opaque && column.default === 'other');
+  };
   const keys = inserts
     ? [
         ...table.uniqueKeys.filter(({ columns }) => columns.some(isLeft)),
         ...table.watches.filter(({ depends }) => depends.some(isLeft)),
       ]
     : [];
-  const opaque = table.opaque !== undefined;
   if (keys.length === 0 && !opaque) return null;
   return { group: table.group, schema: table.schema, table: table.name, keys: keys.map(({ name }) => name), opaque };
 }

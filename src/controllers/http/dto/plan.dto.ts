@@ -49,12 +49,9 @@ export class GroupDto implements Omit<IGroup, 'because'> {
     description:
       'The statement. Its parameter is an array with a text for each row; the text is an array with the values of the row.',
     example:
-      'with changed as (\n' +
-      '  update "public"."orders" t set "status" = s.item[2]::text\n' +
+      'update "public"."orders" t set "status" = s.item[2]::text\n' +
       '  from (select i::text[] as item, ord from unnest($1::text[]) with ordinality u(i, ord) offset 0) s\n' +
-      '  where t."id" = s.item[1]::integer returning s.ord\n' +
-      ')\n' +
-      'select array_agg(ord::int order by ord) from changed',
+      '  where t."id" = s.item[1]::integer',
   })
   sql!: string;
 
