@@ -17,14 +17,24 @@ export interface EncodedRow {
 export function encodeRow(operation: BoundOperation): EncodedRow {
   const texts: (string | null)[] = [];
   const documents: string[] = [];
-  const add = (column: Column, value: GivenValue | undefined): void => {
-    const text = encodeValue(value, column);
-    if (column.kind === 'json') documents.push(text ?? 'null');
-    else texts.push(text);
-  };
-  if (isKeyed(operation)) for (const column of operation.keyColumns) add(column, keyValue(operation, column.name));
+  if (isKeyed(operation)) {
+    for (const column of operation.keyColumns) encodeInto(texts, documents, column, keyValue(operation, column.name));
+  }
   if (operation.kind !== 'delete') {
-    for (const column of operation.valueColumns) add(column, givenValue(operation, column.name));
+    for (const column of operation.valueColumns) {
+      encodeInto(texts, documents, column, givenValue(operation, column.name));
+    }
   }
   return { item: encodeTexts(texts), document: documents.length === 0 ? null : `[${documents.join(',')}]` };
+}
+
+function encodeInto(
+  texts: (string | null)[],
+  documents: string[],
+  column: Column,
+  value: GivenValue | undefined,
+): void {
+  const text = encodeValue(value, column);
+  if (column.kind === 'json') documents.push(text ?? 'null');
+  else texts.push(text);
 }
