@@ -132,13 +132,14 @@ describe('what one channel published in order', () => {
     const stored = async (): Promise<number> => (await storedValues()).length;
     // Nobody executes anything: the queue is full, and then has room from time to time.
     const makeRoom = async (): Promise<void> => {
-      await eventually(async () => expect(await stored()).toBeGreaterThanOrEqual(20));
+      // What is stored while the queue is counted may count twice for a moment, so an event may be held back a little before 20.
+      await eventually(async () => expect(await stored()).toBeGreaterThanOrEqual(15));
       await eventually(
         async () => {
           await database.client.query('delete from batch.pending');
           expect(await stored()).toBe(120);
         },
-        { timeoutMs: 20_000, intervalMs: 150 },
+        { timeoutMs: 40_000, intervalMs: 150 },
       );
     };
     await Promise.all([publish(), makeRoom()]);

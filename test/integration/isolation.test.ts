@@ -217,6 +217,19 @@ describe('a group of inserts with bad rows', () => {
     expect(execution.statements).toBe(2);
   });
 
+  it('keeps control characters, also those that separate rows on the way', async () => {
+    const values = ['a\u001eb', '\u001f', 'c\u001e', '"\\{}', 'NULL', ''].map((email, id) => ({
+      id: id + 1,
+      email,
+      n: 1,
+    }));
+    const { outcomes, dump } = await expectSameAsSerial(planOf([inserts(target, values)]), {
+      dump: '(select id, email from target where id < 10)',
+    });
+    expect(failures(outcomes)).toEqual([]);
+    expect(dump).toContain('(1,a\u001eb)');
+  });
+
   it('is not charged when it takes too long', async () => {
     const slow = await catalog.table('slow');
     const operations = inserts(slow, upTo(200).map((id) => ({ id }))); // prettier-ignore

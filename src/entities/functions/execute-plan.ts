@@ -1,13 +1,22 @@
 import type { DatabaseFunction } from './database-function.js';
 
 /**
- * Executes a plan, and tells apart what the database refuses, in one call. `services/executor/plan-call.ts` describes its arguments
- * and its answer.
+ * Executes a plan, and tells apart what the database refuses, in one call. `PlanAnswer` in `services/executor/plan-call.ts` is its
+ * answer. Its arguments:
+ *
+ * - For each distinct statement: `texts`; `lone_texts`, its form for one row, where it is another; `answers_ordinals`, see
+ *   `ComposedStatement`; `names`, under which the session may keep it prepared; `bounds`, see `TransactionBound`.
+ * - For each group, in the order of execution: `groups`, the number of its statement; `sizes`, how many rows it has; `folded`,
+ *   whether one of them stands for several operations.
+ * - For each row: `items` and `documents`, see `EncodedRow`.
+ * - `kinds`: what a SQLSTATE, or its class, means. `one_by_one`: each row is executed alone. `most_blocks`, `budget`: its limits.
+ *   `expected_share`: the share of rows that will be refused. `blocks`, `tainted`: what an earlier call in the transaction has left.
  *
  * The rows of all groups are one sequence, in the order of execution. A block is a part of that sequence. It takes effect as a whole,
- * or not at all: it is a subtransaction. The first block is everything. After a failure, what comes before the failed statement is a
- * block, since it is known to be good. Then the blocks shrink, down to a single row, and grow again after each success. So a row is
- * refused only if it failed alone, at its place, after everything before it had taken effect.
+ * or not at all: it is a subtransaction. If nothing is expected to be refused, the first block is everything. After a failure, what
+ * comes before the failed statement is a block, since it is known to be good. The rows of the failed statement are halved, down to a
+ * single one. Later blocks are as large as the share of refused rows lets expect. So a row is refused only if it failed alone, at its
+ * place, after everything before it had taken effect.
  *
  * What says nothing about a row is raised: transient failures by their class, and all that no handler catches, such as a cancelled
  * statement.

@@ -87,7 +87,7 @@ export const FAULT_CASES: readonly FaultCase[] = [
       upsert('tag', { name: 'beta', n: 5 }, 'name'),
       upsert('tag', { name: 'BETA', n: 6 }, 'name'),
       ...ids(1, 3).flatMap((id) => ids(1, 3).map((free) => increment('counter', { id }, { free }))),
-      // More groups than stand between two checkpoints, and enough alike to be prepared.
+      // Many groups that are alike.
       ...ids(1, 20).map((n) => update('counter', { id: 4 }, { n: 2 * n })),
     ],
     sends: [/^savepoint survey$/, /for update of t/, /dense_rank/, /execute_plan/],
