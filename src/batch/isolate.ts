@@ -10,7 +10,7 @@ export interface IsolationPort<T, R> {
    * no items it shows whether items can be executed at all.
    */
   attempt(items: readonly T[]): Promise<readonly R[]>;
-  blame(error: unknown, items: readonly T[]): Blame;
+  blame(error: unknown): Blame;
   /** The result of an item that failed alone. */
   failure(item: T, error: unknown): R;
 }
@@ -69,7 +69,7 @@ class Isolation<T, R> {
   }
 
   private async afterFailure(at: readonly number[], error: unknown): Promise<void> {
-    const blame = this.blame(at, error);
+    const blame = this.blame(error);
     if (at.length === 1) return this.failAlone(at[0]!, blame, error);
     if (blame === 'all' && !(await this.isSound())) return this.failAll(at);
     const middle = Math.ceil(at.length / 2);
@@ -81,8 +81,8 @@ class Isolation<T, R> {
     return this.tried >= DENSE_SAMPLE && this.failed > this.tried * DENSE_SHARE;
   }
 
-  private blame(at: readonly number[], error: unknown): Blame {
-    const blame = this.port.blame(error, this.pick(at));
+  private blame(error: unknown): Blame {
+    const blame = this.port.blame(error);
     if (blame === 'abort') throw error;
     return blame;
   }
@@ -96,10 +96,10 @@ class Isolation<T, R> {
     if (blame !== 'unproven') return this.fail(index, error);
     const again = await this.tryOut([index]);
     if (again === undefined) throw error;
-    if (this.blame([index], again.error) === 'unproven') {
+    if (this.blame(again.error) === 'unproven') {
       const without = await this.tryOut([]);
       if (without !== undefined) {
-        this.blame([], without.error);
+        this.blame(without.error);
         throw again.error;
       }
     }
@@ -127,7 +127,7 @@ class Isolation<T, R> {
       return { sound: true };
     } catch (error) {
       // Perhaps no item is to blame. Then the error says nothing about the items.
-      if (this.blame([], error) === 'unproven') throw error;
+      if (this.blame(error) === 'unproven') throw error;
       return { sound: false, error };
     }
   }

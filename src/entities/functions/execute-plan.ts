@@ -45,7 +45,7 @@ declare
   good_until int := 0;
   -- Of the rows up to this one, at least one is bad.
   bad_until int := 0;
-  -- How many of a hundred rows are refused, as far as is known.
+  -- The share of rows that are refused, as far as is known. What was expected counts as much as a hundred rows.
   share float8;
   block_end int;
   -- The statement under way: its first row, how many rows, its group and its text.
@@ -84,6 +84,7 @@ declare
   failures jsonb[] := '{}';
   failure jsonb;
   state text;
+  probe_state text;
   kind text;
   said text;
   detail text;
@@ -228,10 +229,6 @@ begin
         continue;
       end if;
       good_until := 0;
-      failure := jsonb_strip_nulls(jsonb_build_object(
-        'code', state, 'message', left(said, 4000), 'detail', nullif(left(detail, 4000), ''),
-        'unsent', greatest(length(said) - 4000, 0) + greatest(length(detail) - 4000, 0), 'constraint', nullif(left(of_constraint, 2000), ''),
-        'column', nullif(left(of_column, 2000), ''), 'table', nullif(of_table, ''), 'schema', nullif(of_schema, '')));
       if kind = 'unknown' and size = 1 or kind = 'systemic' and size > 1 and sound[this_text] is null then
         -- The statement without rows tells whether a row is to blame. It leaves no trace.
         sent[this_group] := sent[this_group] + 1;
@@ -239,20 +236,21 @@ begin
           execute coalesce(lone_texts[this_text], texts[this_text]) using '{}'::text[], '{}'::text[];
           raise exception using errcode = 'BS002';
         exception when assert_failure or others then
-          get stacked diagnostics
-            state = returned_sqlstate, said = message_text, detail = pg_exception_detail, of_constraint = constraint_name,
-            of_column = column_name, of_table = table_name, of_schema = schema_name;
-          sound[this_text] := state = 'BS002';
-          if state <> 'BS002' then
+          get stacked diagnostics probe_state = returned_sqlstate;
+          sound[this_text] := probe_state = 'BS002';
+          if not sound[this_text] then
+            get stacked diagnostics
+              state = returned_sqlstate, said = message_text, detail = pg_exception_detail, of_constraint = constraint_name,
+              of_column = column_name, of_table = table_name, of_schema = schema_name;
             kind := coalesce(kinds->>state, kinds->>left(state, 2), 'unknown');
             if kind in ('transient', 'unknown') then raise; end if;
-            failure := jsonb_strip_nulls(jsonb_build_object(
-              'code', state, 'message', left(said, 4000), 'detail', nullif(left(detail, 4000), ''),
-              'unsent', greatest(length(said) - 4000, 0) + greatest(length(detail) - 4000, 0), 'constraint', nullif(left(of_constraint, 2000), ''),
-              'column', nullif(left(of_column, 2000), ''), 'table', nullif(of_table, ''), 'schema', nullif(of_schema, '')));
           end if;
         end;
       end if;
+      failure := jsonb_strip_nulls(jsonb_build_object(
+        'code', state, 'message', left(said, 4000), 'detail', nullif(left(detail, 4000), ''),
+        'unsent', greatest(length(said) - 4000, 0) + greatest(length(detail) - 4000, 0), 'constraint', nullif(left(of_constraint, 2000), ''),
+        'column', nullif(left(of_column, 2000), ''), 'table', nullif(of_table, ''), 'schema', nullif(of_schema, '')));
       next_group := this_group;
       bound := nullif(bounds->(this_text - 1), 'null');
       -- The index and the table that a partition names are its own.
