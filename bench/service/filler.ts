@@ -1,13 +1,12 @@
 import { v7 as uuid } from 'uuid';
 import { loadSettings } from '../../src/services/config/load-settings.js';
-import type { NewOperation } from '../../src/services/queue/new-operation.js';
 import { WakeUpService } from '../../src/services/wake-up/wake-up.service.js';
 import type { TestEnvironment } from '../../test/support/test-settings.js';
-import { newOperation, openWorkerWith } from '../../test/support/worker.js';
+import { newOperation, openWorkerWith, type Requested } from '../../test/support/worker.js';
 import { inChunks } from '../rows/items.js';
 
 /** An operation without what the queue gives it. */
-export type QueuedOperation = Pick<NewOperation, 'type' | 'target'> & Partial<NewOperation>;
+export type QueuedOperation = Requested;
 
 /** Fills the queue as intake does, without RPC; tells workers that there is something in it. */
 export interface Filler {

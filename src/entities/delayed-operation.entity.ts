@@ -32,6 +32,10 @@ export class DelayedOperationEntity {
   @Column({ type: 'int', default: 0 })
   party!: number;
 
+  /** As in `operations`. */
+  @Column({ type: 'int' })
+  shape!: number;
+
   /** `scheduled`: for its `runAt`; `retry`: it failed and is tried again; `behind`: for an earlier one on the same row. */
   @Column({ type: 'text', default: 'scheduled' })
   reason!: string;

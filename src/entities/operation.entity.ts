@@ -1,6 +1,5 @@
 import { Check, Column, Entity, PrimaryGeneratedColumn, Unique } from 'typeorm';
-import type { JsonRow } from '../interfaces/json.js';
-import type { OperationType } from '../interfaces/operation.js';
+import type { Json } from '../interfaces/json.js';
 
 /** What was asked. Written once; only its lane follows when tables are tied together. */
 @Entity({
@@ -9,7 +8,6 @@ import type { OperationType } from '../interfaces/operation.js';
   comment: 'What was asked. Written once; the other tables say what became of it.',
 })
 @Unique('operations_id_key', ['id'])
-@Check('operations_type_check', `type in ('insert', 'upsert', 'update', 'increment', 'delete')`)
 @Check('operations_priority_check', 'priority between 0 and 9')
 export class OperationEntity {
   @PrimaryGeneratedColumn('identity', {
@@ -22,26 +20,13 @@ export class OperationEntity {
   @Column({ type: 'uuid' })
   id!: string;
 
-  @Column({ type: 'text' })
-  type!: OperationType;
+  /** `shapes.id` */
+  @Column({ type: 'int' })
+  shape!: number;
 
-  @Column({ type: 'text' })
-  target!: string;
-
-  @Column({ type: 'json', nullable: true })
-  key!: JsonRow | null;
-
-  @Column({ type: 'json', nullable: true })
-  values!: JsonRow | null;
-
-  @Column({ name: 'on_conflict', type: 'text', nullable: true })
-  onConflict!: 'error' | 'ignore' | null;
-
-  @Column({ name: 'conflict_key', type: 'text', array: true, nullable: true })
-  conflictKey!: string[] | null;
-
-  @Column({ name: 'must_exist', type: 'boolean', default: false })
-  mustExist!: boolean;
+  /** One value for each column of the shape, its key columns first. */
+  @Column({ type: 'jsonb' })
+  values!: Json[];
 
   @Column({ type: 'smallint', default: 0 })
   priority!: number;

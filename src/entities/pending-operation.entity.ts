@@ -23,4 +23,8 @@ export class PendingOperationEntity {
   /** Whose share of the backlog it takes, see `services/backpressure/party.ts`. */
   @Column({ type: 'int', default: 0 })
   party!: number;
+
+  /** As in `operations`: what a claim has to know of an operation without reading it. */
+  @Column({ type: 'int' })
+  shape!: number;
 }

@@ -37,12 +37,12 @@ describe('the limit of the backlog', () => {
 
   const fill = async (pending: number, delayed = 0, reason = 'retry'): Promise<void> => {
     await database.client.query(
-      'insert into batch.pending (lane, priority, seq) select 1, 0, n from generate_series(1, $1::int) n',
+      'insert into batch.pending (lane, priority, seq, shape) select 1, 0, n, 1 from generate_series(1, $1::int) n',
       [pending],
     );
     await database.client.query(
-      `insert into batch.delayed (seq, available_at, priority, lane, reason)
-       select 1000000 + n, now() + interval '1 day', 0, 1, $2 from generate_series(1, $1::int) n`,
+      `insert into batch.delayed (seq, available_at, priority, lane, shape, reason)
+       select 1000000 + n, now() + interval '1 day', 0, 1, 1, $2 from generate_series(1, $1::int) n`,
       [delayed, reason],
     );
   };
@@ -91,7 +91,7 @@ describe('the limit of the backlog', () => {
     await outcomeOf();
     await eventually(async () => expect(await gauge('pending')).toBe('99'));
     expect(await outcomeOf()).toBeUndefined();
-    await database.client.query('insert into batch.pending (lane, priority, seq) values (1, 1, 1)');
+    await database.client.query('insert into batch.pending (lane, priority, seq, shape) values (1, 1, 1, 1)');
     await refused();
   });
 

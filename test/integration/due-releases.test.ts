@@ -3,7 +3,7 @@ import type { NewOperation } from '../../src/services/queue/new-operation.js';
 import { partyOf } from '../../src/services/backpressure/party.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
-import { newOperation, openWorker, type TestWorker } from '../support/worker.js';
+import { newOperation, type Requested, openWorker, type TestWorker } from '../support/worker.js';
 
 const LIMIT = 100;
 const FOREVER = new AbortController().signal;
@@ -32,7 +32,7 @@ const pendingOf = async (createdBy: string): Promise<number> =>
   )[0]!.n;
 
 let nextId = 0;
-const insert = (createdBy: string, target = 'item', more: Partial<NewOperation> = {}): NewOperation => {
+const insert = (createdBy: string, target = 'item', more: Partial<Requested> = {}): NewOperation => {
   nextId += 1;
   return newOperation({
     type: 'insert',
@@ -76,9 +76,7 @@ describe('scheduled operations that come due', () => {
       await worker.job.poll(FOREVER);
     }
     const executed = await rows<{ id: number }>('select id from item order by ctid');
-    expect(executed.map(({ id }) => id)).toEqual(
-      operations.map(({ values }) => (JSON.parse(values!) as { id: number }).id),
-    );
+    expect(executed.map(({ id }) => id)).toEqual(operations.map(({ row }) => (JSON.parse(row) as [number])[0]));
   });
 
   it('come back by themselves, without a call each moment', async () => {

@@ -74,7 +74,7 @@ describe('what one channel published in order', () => {
 
   const storedValues = async (): Promise<number[]> => {
     const { rows } = await database.client.query<{ value: number }>(
-      `select (values ->> 'value')::int as value from batch.operations order by seq`,
+      `select (values ->> 'value')::int as value from batch.batch_operations order by seq`,
     );
     return rows.map(({ value }) => value);
   };

@@ -13,6 +13,7 @@ import { IntakeService } from '../../src/services/intake/intake.service.js';
 import { MetricsService } from '../../src/services/observability/metrics.service.js';
 import { LaneFaultsService } from '../../src/services/queue/lane-faults.service.js';
 import { LanesService } from '../../src/services/queue/lanes.service.js';
+import { ShapesService } from '../../src/services/queue/shapes.service.js';
 import { QueueService } from '../../src/services/queue/queue.service.js';
 import { WakeUpService } from '../../src/services/wake-up/wake-up.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -120,7 +121,7 @@ describe('an operation that makes the service itself fail', () => {
     await database.client.query(`
       create table note (id int primary key);
       create table bystander (id int primary key);
-      alter table batch.operations drop constraint operations_type_check`);
+      alter table batch.shapes drop constraint shapes_type_check`);
   });
   afterEach(async () => {
     for (const worker of workers.splice(0)) await worker.close();
@@ -141,8 +142,23 @@ describe('an operation that makes the service itself fail', () => {
     const [first, poisoned, last] = operations.map((operation) => toNewOperation(operation));
     const others = [1, 2, 3].map((id) => toNewOperation(insert('bystander', { id })));
     await worker.queue.enqueue([first!, others[0]!, poisoned!, others[1]!, last!, others[2]!]);
-    await database.client.query(`update batch.operations set type = 'merge' where id = $1`, [poisoned!.id]);
+    await setType('merge', poisoned!.id);
     return poisoned!.id;
+  }
+
+  async function setType(type: string, id: string): Promise<void> {
+    const { rows } = await database.client.query<{ id: number }>(
+      `insert into batch.shapes (hash, type, target, key_columns, value_columns, documents, by_column, on_conflict, must_exist)
+       select gen_random_uuid(), $1, target, key_columns, value_columns, documents, by_column, on_conflict, must_exist
+       from batch.shapes where id = (select shape from batch.operations where id = $2)
+       returning id`,
+      [type, id],
+    );
+    await database.client.query(
+      `with o as (update batch.operations set shape = $1 where id = $2 returning seq)
+       update batch.pending p set shape = $1 from o where p.seq = o.seq`,
+      [rows[0]!.id, id],
+    );
   }
 
   async function pollOften(worker: TestWorker, recoveries = 0): Promise<void> {
@@ -196,7 +212,7 @@ describe('an operation that makes the service itself fail', () => {
     await unchanged.recovery.poll(FOREVER);
     expect((await faults(worker))[0]?.failures).toBe(2);
 
-    await database.client.query(`update batch.operations set type = 'insert' where id = $1`, [id]);
+    await setType('insert', id);
     const cured = await open();
     await drain(database, cured);
     expect(await verdicts(database)).toEqual(Array(6).fill(DONE));
@@ -245,7 +261,7 @@ describe('an operation at the intake', () => {
     metrics = new MetricsService();
     intake = new IntakeService(
       catalog,
-      new QueueService(service, new LanesService(service, catalog, settings), settings),
+      new QueueService(service, new LanesService(service, catalog, settings), new ShapesService(service), settings),
       new WakeUpService(settings),
       metrics,
       new BacklogService(service, metrics, settings),

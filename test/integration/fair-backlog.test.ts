@@ -127,7 +127,7 @@ describe('one caller whose operations fill the queue', () => {
 
   it('is told so when the limit of all is reached, and not its share', async () => {
     await service.database.client.query(
-      'insert into batch.pending (lane, priority, seq, party) select 1, 0, -n, n from generate_series(1, 400) n',
+      'insert into batch.pending (lane, priority, seq, shape, party) select 1, 0, -n, 1, n from generate_series(1, 400) n',
     );
     const { body } = await fill(b);
     expect(body.detail).toContain('400 operations or more wait, as many as BATCH_MAX_BACKLOG allows');

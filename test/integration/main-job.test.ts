@@ -152,7 +152,12 @@ describe('the main job', () => {
       newOperation({ type: 'update', target: 'public.item', key: '{"id":7}', values: '{"qty":1}', ...overrides });
     const optional = change({});
     const required = change({ mustExist: true });
-    const ignored = { ...insertItem({ id: 8, name: 'b' }), onConflict: 'ignore' as const };
+    const ignored = newOperation({
+      type: 'insert',
+      target: 'public.item',
+      values: '{"id":8,"name":"b"}',
+      onConflict: 'ignore',
+    });
     await worker.queue.enqueue([optional, required, insertItem({ id: 8, name: 'a' }), ignored]);
     await worker.job.poll(IDLE);
     const found = await outcomes();
@@ -349,10 +354,10 @@ describe('the main job', () => {
       await late.query('begin');
       await late.query(`
         with o as (
-          insert into batch.operations (id, type, target, values, on_conflict, lane)
-          select gen_random_uuid(), 'insert', target, '{"id":1,"name":"late"}', 'error', lane
-          from batch.lanes where target = 'public.item' returning seq, lane
-        ) insert into batch.pending (seq, priority, lane) select seq, 0, lane from o`);
+          insert into batch.operations (id, shape, values, lane)
+          select gen_random_uuid(), shape, '[1, "late"]', lane from batch.operations order by seq limit 1
+          returning seq, lane, shape
+        ) insert into batch.pending (seq, priority, lane, shape) select seq, 0, lane, shape from o`);
       await worker.queue.enqueue([insertItem({ id: 2, name: 'later' })]);
       await worker.job.poll(IDLE);
       await worker.job.poll(IDLE);

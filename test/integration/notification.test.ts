@@ -161,9 +161,10 @@ describe('notifications through RabbitMQ', () => {
     await database.client.query('delete from batch.outcomes where seq = any($1::int8[])', [
       seqs([retried, settledAgain, cancelled]),
     ]);
-    await database.client.query(`insert into batch.pending (seq, priority, lane, attempts) values ($1, 0, 0, 1)`, [
-      retried.seq,
-    ]);
+    await database.client.query(
+      `insert into batch.pending (seq, priority, lane, shape, attempts) values ($1, 0, 0, 1, 1)`,
+      [retried.seq],
+    );
     await database.client.query(
       `insert into batch.outcomes (seq, status, rows_affected, attempts) values ($1, 'cancelled', 0, 1)`,
       [cancelled.seq],

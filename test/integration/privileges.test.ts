@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { NewOperation } from '../../src/services/queue/new-operation.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { uniqueName } from '../support/unique-name.js';
-import { newOperation, openWorker, type TestWorker } from '../support/worker.js';
+import { newOperation, type Requested, openWorker, type TestWorker } from '../support/worker.js';
 
 const IDLE = new AbortController().signal;
 
@@ -38,9 +38,9 @@ describe('a service whose role may not do everything', () => {
     await database?.drop();
   });
 
-  const write = (type: NewOperation['type'], target: string, values: object): NewOperation =>
+  const write = (type: Requested['type'], target: string, values: object): NewOperation =>
     newOperation({ type, target: `public.${target}`, values: JSON.stringify(values) });
-  const onRow = (type: NewOperation['type'], target: string, id: number, more: Partial<NewOperation> = {}) =>
+  const onRow = (type: Requested['type'], target: string, id: number, more: Partial<Requested> = {}) =>
     newOperation({ type, target: `public.${target}`, key: JSON.stringify({ id }), ...more });
 
   /** In one chunk; each as `rows affected` or `code SQLSTATE`. */

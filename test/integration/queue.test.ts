@@ -53,8 +53,8 @@ describe('the queue', () => {
 
     it('knows an operation by its id, however its JSON is ordered', async () => {
       const first = insertItem(1);
-      const again = { ...first, values: '{"name":"a","id":1}' };
-      const other = { ...first, values: '{"id":2,"name":"a"}' };
+      const again = insertItem(1, { id: first.id, values: '{"name":"a","id":1}' });
+      const other = insertItem(1, { id: first.id, values: '{"id":2,"name":"a"}' });
       expect(await worker.queue.enqueue([first])).toEqual([{ outcome: 'created', status: 'pending' }]);
       expect(await worker.queue.enqueue([again, other])).toEqual([
         { outcome: 'existing', status: 'pending' },
@@ -72,7 +72,8 @@ describe('the queue', () => {
     ])('tells $first from $second', async ({ first, second }) => {
       const operation = insertItem(1, { values: JSON.stringify(first) });
       await worker.queue.enqueue([operation]);
-      const repeated = await worker.queue.enqueue([{ ...operation, values: JSON.stringify(second) }]);
+      const { shape, row } = insertItem(1, { values: JSON.stringify(second) });
+      const repeated = await worker.queue.enqueue([{ ...operation, shape, row }]);
       expect(repeated).toEqual([{ outcome: 'conflict' }]);
     });
 

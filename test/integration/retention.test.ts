@@ -133,8 +133,8 @@ describe('retention', () => {
           with put_off as (
             delete from batch.pending where seq = (select max(seq) from batch.pending) returning *
           )
-          insert into batch.delayed (seq, available_at, priority, lane, attempts, reason)
-          select seq, '2099-01-01', priority, lane, attempts + 1, 'retry' from put_off`);
+          insert into batch.delayed (seq, available_at, priority, lane, shape, attempts, reason)
+          select seq, '2099-01-01', priority, lane, shape, attempts + 1, 'retry' from put_off`);
       }
       const chunks = await query<{ id: string }>('select id from batch.chunks order by id');
       const announced = [pick(chunks)?.id, pick(chunks)?.id];
@@ -365,7 +365,7 @@ describe('retention', () => {
   });
 });
 
-const rowOf = ({ values }: NewOperation): number => (JSON.parse(values!) as { id: number }).id;
+const rowOf = ({ row }: NewOperation): number => (JSON.parse(row) as [number])[0];
 
 /** False when the operation was no longer there, or not in a state for it. */
 async function succeeds(request: Promise<unknown>): Promise<boolean> {

@@ -3,7 +3,7 @@ import type { NewOperation } from '../../src/services/queue/new-operation.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { OWN_LOCKS } from '../support/own-locks.js';
-import { newOperation, openWorker, type TestWorker } from '../support/worker.js';
+import { newOperation, type Requested, openWorker, type TestWorker } from '../support/worker.js';
 import { comeBack, drain, fates, ledgerFaults } from './support/queue-session.js';
 
 const FOREVER = new AbortController().signal;
@@ -14,13 +14,13 @@ interface Row {
   [column: string]: unknown;
 }
 
-const on = (retryOn: NonNullable<NewOperation['retryOn']>, retryLimit = 3): Partial<NewOperation> => ({
+const on = (retryOn: NonNullable<NewOperation['retryOn']>, retryLimit = 3): Partial<Requested> => ({
   retryLimit,
   retryOn,
 });
-const insert = (table: string, values: Row, more: Partial<NewOperation> = {}): NewOperation =>
+const insert = (table: string, values: Row, more: Partial<Requested> = {}): NewOperation =>
   newOperation({ type: 'insert', target: `public.${table}`, values: JSON.stringify(values), ...more });
-const upsert = (table: string, values: Row, more: Partial<NewOperation> = {}): NewOperation =>
+const upsert = (table: string, values: Row, more: Partial<Requested> = {}): NewOperation =>
   newOperation({
     type: 'upsert',
     target: `public.${table}`,
@@ -28,13 +28,13 @@ const upsert = (table: string, values: Row, more: Partial<NewOperation> = {}): N
     conflictKey: ['id'],
     ...more,
   });
-const update = (table: string, key: Row, values: Row, more: Partial<NewOperation> = {}): NewOperation =>
+const update = (table: string, key: Row, values: Row, more: Partial<Requested> = {}): NewOperation =>
   newOperation({
     ...{ type: 'update', target: `public.${table}` },
     ...{ key: JSON.stringify(key), values: JSON.stringify(values) },
     ...more,
   });
-const remove = (table: string, key: Row, more: Partial<NewOperation> = {}): NewOperation =>
+const remove = (table: string, key: Row, more: Partial<Requested> = {}): NewOperation =>
   newOperation({ type: 'delete', target: `public.${table}`, key: JSON.stringify(key), ...more });
 
 describe('operations that may be tried again', () => {

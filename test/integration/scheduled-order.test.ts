@@ -52,8 +52,8 @@ const probe = (): Promise<unknown> =>
 async function fillScheduled(): Promise<void> {
   const { client } = service.database;
   await client.query(
-    `insert into batch.delayed (seq, available_at, priority, lane, reason)
-     select 1000000 + n, now() + interval '1 year', 0, 1, 'scheduled' from generate_series(1, $1::int) n`,
+    `insert into batch.delayed (seq, available_at, priority, lane, shape, reason)
+     select 1000000 + n, now() + interval '1 year', 0, 1, 1, 'scheduled' from generate_series(1, $1::int) n`,
     [LIMIT],
   );
   await eventually(() => expect(probe()).rejects.toMatchObject({ code: 'QUEUE_FULL' }));
@@ -97,7 +97,7 @@ describe('what one caller sends without waiting', () => {
       { status: 'pending' },
     ]);
     const { rows: stored } = await client.query<{ last: string }>(
-      `select "values"->>'last' as last from batch.operations where target = 'public.steps' order by seq`,
+      `select "values"->>'last' as last from batch.batch_operations where target = 'public.steps' order by seq`,
     );
     expect(stored.map(({ last }) => last)).toEqual(['scheduled', 'listed', 'single']);
     await eventually(

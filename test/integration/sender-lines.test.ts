@@ -45,7 +45,7 @@ describe('senders over RabbitMQ', () => {
   /** What was stored of a source, in the order of execution. */
   const stored = async (source: string): Promise<number[]> => {
     const { rows } = await service.database.client.query<{ value: number }>(
-      `select (values ->> 'value')::int as value from batch.operations where source = $1 order by seq`,
+      `select (values ->> 'value')::int as value from batch.batch_operations where source = $1 order by seq`,
       [source],
     );
     return rows.map(({ value }) => value);

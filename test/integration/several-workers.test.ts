@@ -179,7 +179,7 @@ describe('several workers', () => {
     const lanesOf = async (): Promise<number[]> =>
       (
         await database.client.query<{ lane: number }>(
-          `select distinct p.lane from batch.pending p join batch.operations o using (seq) where o.target like '%later%'`,
+          `select distinct p.lane from batch.pending p join batch.shapes s on s.id = p.shape where s.target like '%later%'`,
         )
       ).rows.map(({ lane }) => lane);
     const lanesOfTables = async (): Promise<number> =>
@@ -213,7 +213,7 @@ describe('several workers', () => {
       const blocker = await database.client.connect();
       await blocker.query('begin');
       await blocker.query(
-        `select from batch.pending where seq in (select seq from batch.operations where target like '%later%') for update`,
+        `select from batch.pending where shape in (select id from batch.shapes where target like '%later%') for update`,
       );
       const moving = job.poll(FOREVER).finally(() => blocker.query('rollback'));
       moving.catch(() => undefined);
@@ -267,7 +267,7 @@ describe('several workers', () => {
     it('whoever stores operations meanwhile is told to come back, and puts them into the new lane then', async () => {
       const [one, other] = await tie();
       // It has stored some before.
-      await other.lanes.register(operations());
+      await other.lanes.register(operations().map(({ shape }) => shape));
       const { moving, goOn } = await holdUpMove(one);
       const late = insert('later_parent', { id: 9 });
       expect(await other.queue.enqueue([late])).toEqual([{ outcome: 'busy' }]);
@@ -280,7 +280,7 @@ describe('several workers', () => {
       await moving;
       expect(await stored).toEqual({ outcome: 'created', status: 'pending' });
       const { rows } = await database.client.query(
-        `select distinct o.lane from batch.operations o where target like '%later%'`,
+        `select distinct o.lane from batch.batch_operations o where target like '%later%'`,
       );
       expect(rows).toHaveLength(1);
       await drainTogether([one, other], database);
@@ -373,7 +373,7 @@ describe('several workers', () => {
         create table later_parent (id int primary key);
         create table later_child (id int primary key, parent_id int references later_parent)`);
       const [worker] = (await open(1)) as [TestWorker];
-      await worker.lanes.register([insert('later_child', {}), insert('note', {})]);
+      await worker.lanes.register([insert('later_child', {}).shape, insert('note', {}).shape]);
       const holder = await database.client.connect();
       await holder.query('select pg_advisory_lock($1, -1)', [LANE_LOCK]);
       const tied = [insert('later_parent', { id: 1 }), insert('later_child', { id: 1, parent_id: 1 })];

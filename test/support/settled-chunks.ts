@@ -12,8 +12,12 @@ export async function storeOperations(
   source: string | null,
 ): Promise<StoredOperation[]> {
   const { rows } = await database.client.query<StoredOperation>(
-    `insert into batch.operations (id, type, target, source, lane)
-     select gen_random_uuid(), 'insert', 'public.orders', $2, 0 from generate_series(1, $1)
+    `with shape as (
+       insert into batch.shapes (hash, type, target, documents, by_column, must_exist)
+       values (gen_random_uuid(), 'insert', 'public.orders', '{}', false, false) returning id
+     )
+     insert into batch.operations (id, shape, values, source, lane)
+     select gen_random_uuid(), shape.id, '[null, null]', $2, 0 from shape, generate_series(1, $1)
      returning id, seq::text`,
     [count, source],
   );

@@ -8,6 +8,9 @@ import type { Settings } from '../../src/services/config/settings.js';
 import { createDataSource } from '../../src/services/database/data-source.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
 import { BugsService } from '../../src/services/health/bugs.service.js';
+import { ServiceError } from '../../src/services/errors/service-error.js';
+import { checkOperation } from '../../src/services/intake/check-operation.js';
+import { parseRequest } from '../../src/services/intake/parse-request.js';
 import { HealthService } from '../../src/services/health/health.service.js';
 import { SurveyService } from '../../src/services/survey/survey.service.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
@@ -16,6 +19,11 @@ import { ClaimService } from '../../src/services/queue/claim.service.js';
 import { LanesService } from '../../src/services/queue/lanes.service.js';
 import type { NewOperation } from '../../src/services/queue/new-operation.js';
 import { QueueService } from '../../src/services/queue/queue.service.js';
+import { nameShape, objectShape, type Shape } from '../../src/services/queue/shape.js';
+import { ShapesService } from '../../src/services/queue/shapes.service.js';
+import { objectRowText, rowValueText } from '../../src/services/queue/stored-row.js';
+import { ExactJson, type GivenRow } from '../../src/services/values/exact-json.js';
+import { parseStoredRow } from '../../src/services/values/parse-json.js';
 import { WakeUpService } from '../../src/services/wake-up/wake-up.service.js';
 import { testSettings, type TestEnvironment } from './test-settings.js';
 import type { TestDatabase } from './database.js';
@@ -48,8 +56,9 @@ export async function openWorkerWith(settings: Settings): Promise<TestWorker> {
   const database = new DatabaseService(dataSource);
   const catalog = new CatalogService(database, settings);
   const lanes = new LanesService(database, catalog, settings);
-  const queue = new QueueService(database, lanes, settings);
-  const claims = new ClaimService(lanes, settings);
+  const shapes = new ShapesService(database);
+  const queue = new QueueService(database, lanes, shapes, settings);
+  const claims = new ClaimService(lanes, shapes, settings);
   const metrics = new MetricsService();
   const wakeUp = new WakeUpService(settings);
   const health = new HealthService();
@@ -78,21 +87,66 @@ export async function openWorkerWith(settings: Settings): Promise<TestWorker> {
   return { database, queue, claims, lanes, catalog, job, recovery, metrics, health, close };
 }
 
-/** A checked operation as intake makes it. */
-export function newOperation(overrides: Partial<NewOperation> & Pick<NewOperation, 'type' | 'target'>): NewOperation {
+/** A request as intake checks and stores it, for a table that exists. */
+export async function checkedOperation(
+  { catalog }: Pick<TestWorker, 'catalog'>,
+  request: unknown,
+): Promise<NewOperation> {
+  const parsedRequest = parseRequest(request, { maxOperationKb: 1024, now: new Date() });
+  if (parsedRequest instanceof ServiceError) throw parsedRequest;
+  const checked = checkOperation(parsedRequest, await catalog.table(parsedRequest.target));
+  if (checked instanceof ServiceError) throw checked;
+  return checked;
+}
+
+/** A checked operation, with its key and its values as texts of JSON objects. */
+export interface Requested
+  extends
+    Partial<Omit<NewOperation, 'shape' | 'row'>>,
+    Pick<Shape, 'type' | 'target'>,
+    Partial<Pick<Shape, 'onConflict' | 'conflictKey' | 'mustExist'>> {
+  key?: string | null;
+  values?: string | null;
+}
+
+/** As intake makes it, but that it knows of no table: columns come in the order of the request. */
+export function newOperation(requested: Requested): NewOperation {
+  const { type, target, key, values, onConflict, conflictKey, mustExist, ...rest } = requested;
+  const keyRow = parsed(key);
+  const valuesRow = parsed(values);
+  const cells = [...Object.values(keyRow ?? {}), ...Object.values(valuesRow ?? {})];
+  const documents = cells.map((value) => typeof value === 'object' && value !== null && !isExactNumber(value));
+  const texts = cells.map((value, place) => rowValueText(value, documents[place] === true ? 'document' : 'other'));
+  const shape = nameShape({
+    type,
+    target,
+    keyColumns: keyRow && Object.keys(keyRow),
+    valueColumns: valuesRow && Object.keys(valuesRow),
+    documents: documents.flatMap((document, place) => (document ? [place] : [])),
+    byColumn: true,
+    onConflict: onConflict ?? (type === 'insert' ? 'error' : null),
+    conflictKey: conflictKey ?? null,
+    mustExist: mustExist ?? false,
+  });
+  // Half a surrogate pair, which intake refuses, is no `jsonb`.
+  const stored =
+    texts.includes(undefined) || /\\ud[89a-f]/i.test(texts.join(''))
+      ? { shape: objectShape(shape), row: objectRowText({ key: keyRow, values: valuesRow }) }
+      : { shape, row: `[${texts.join(',')}]` };
   return {
     id: uuid(),
-    key: null,
-    values: null,
-    onConflict: overrides.type === 'insert' ? 'error' : null,
-    conflictKey: null,
-    mustExist: false,
+    ...stored,
     priority: 0,
     runAt: null,
     source: null,
     createdBy: null,
     retryLimit: null,
     retryOn: null,
-    ...overrides,
+    ...rest,
   };
 }
+
+const parsed = (json: string | null | undefined): GivenRow | null =>
+  json === null || json === undefined ? null : parseStoredRow(json);
+
+const isExactNumber = (value: unknown): boolean => value instanceof ExactJson && value.kind === 'number';

@@ -5,18 +5,17 @@ import { describePlan, shorten } from '../../src/services/explain/describe-plan.
 import { splitChunks } from '../../src/services/explain/split-chunks.js';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
 import type { Plan } from '../../src/services/planner/plan.js';
-import type { NewOperation } from '../../src/services/queue/new-operation.js';
 import { insert } from './support/planning.js';
 import { column, table } from '../support/table.js';
-import { newOperation } from '../support/worker.js';
+import { newOperation, type Requested } from '../support/worker.js';
 
 const orders = table('orders', [column('id', 'int4'), column('status', 'text')]);
 
 function insertInto(target: Table, id: number | null, kind: 'insert' | 'ignore' = 'insert'): BoundOperation {
   const values = Object.fromEntries([...target.columns.keys()].map((name) => [name, name === 'id' ? id : 'x']));
-  const { key: _key, values: _values, ...operation } = newOperation({ type: 'insert', target: target.id });
+  const { shape, ...operation } = newOperation({ type: 'insert', target: target.id });
   return {
-    operation: { ...operation, seq: id ?? 0, place: '(0,1)', key: null, values, lane: 0, attempts: 0 },
+    operation: { ...operation, ...shape, seq: id ?? 0, place: '(0,1)', key: null, values, lane: 0, attempts: 0 },
     kind,
     table: target,
     keyColumns: [],
@@ -135,21 +134,33 @@ describe('what is kept of the plan of a chunk', () => {
 });
 
 describe('the chunks of a list of operations', () => {
-  const requested = (...operations: Partial<NewOperation>[]) =>
+  const requested = (...operations: Partial<Requested>[]) =>
     operations.map((operation, index) => ({
       index,
       operation: newOperation({ type: 'delete', target: 'public.orders', ...operation }),
     }));
-  const placesOf = (operations: Partial<NewOperation>[], limit: number, maxKb = 1000): number[][] =>
+  const placesOf = (operations: Partial<Requested>[], limit: number, maxKb = 1000): number[][] =>
     splitChunks(requested(...operations), { limit, maxKb }).map((chunk) => chunk.map(({ index }) => index));
 
-  it.each<[what: string, operations: Partial<NewOperation>[], limit: number, maxKb: number, chunks: number[][]]>([
+  it.each<[what: string, operations: Partial<Requested>[], limit: number, maxKb: number, chunks: number[][]]>([
     ['nothing', [], 2, 10, []],
     ['as many as a chunk takes', [{}, {}], 2, 10, [[0, 1]]],
     ['one more', [{}, {}, {}], 2, 10, [[0, 1], [2]]],
     ['priorities', [{}, { priority: 1 }, { priority: 9 }, { priority: 1 }], 3, 10, [[2, 1, 3], [0]]],
-    ['sizes, the operation that fills a chunk included', [{}, { values: 'x'.repeat(3000) }, {}], 9, 3, [[0, 1], [2]]],
-    ['an operation that is larger than a chunk', [{ key: 'ä'.repeat(5000) }, {}], 9, 3, [[0], [1]]],
+    [
+      'sizes, the operation that fills a chunk included',
+      [{}, { values: JSON.stringify({ a: 'x'.repeat(3000) }) }, {}],
+      9,
+      3,
+      [[0, 1], [2]],
+    ],
+    [
+      'an operation that is larger than a chunk',
+      [{ key: JSON.stringify({ a: 'ä'.repeat(5000) }) }, {}],
+      9,
+      3,
+      [[0], [1]],
+    ],
   ])('are right for %s', (_what, operations, limit, maxKb, chunks) => {
     expect(placesOf(operations, limit, maxKb)).toEqual(chunks);
   });

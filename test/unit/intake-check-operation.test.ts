@@ -40,44 +40,50 @@ const check = (request: Omit<ICreateBatchOperationRequest, 'target'>, target = O
 };
 
 describe('checkOperation', () => {
-  it.each<[string, Omit<ICreateBatchOperationRequest, 'target'>, Partial<NewOperation>]>([
+  it.each<[string, Omit<ICreateBatchOperationRequest, 'target'>, object]>([
     [
       'an insert',
       { operationType: 'insert', values: { id: 1, note: null } },
       {
-        key: null,
-        values: '{"id":1,"note":null}',
-        onConflict: 'error',
-        conflictKey: null,
-        target: 'public.orders',
+        shape: {
+          keyColumns: null,
+          valueColumns: ['id', 'note'],
+          onConflict: 'error',
+          conflictKey: null,
+          target: 'public.orders',
+        },
+        row: '[1,null]',
       },
     ],
     [
       'an upsert by the primary key',
       { operationType: 'upsert', values: { id: 1, note: 'x' } },
-      { conflictKey: ['id'], onConflict: null },
+      { shape: { conflictKey: ['id'], onConflict: null } },
     ],
     [
       'an upsert by another key, in any order',
       { operationType: 'upsert', values: { number: 'a', shop: 1 }, conflictKey: ['number', 'shop'] },
-      { conflictKey: ['number', 'shop'] },
+      { shape: { conflictKey: ['number', 'shop'], valueColumns: ['shop', 'number'] }, row: '[1,"a"]' },
     ],
     [
       'an update that changes its own key',
       { operationType: 'update', key: { id: '1' }, values: { id: 2 }, mustExist: true },
-      { key: '{"id":"1"}', values: '{"id":2}', onConflict: null, mustExist: true },
+      { shape: { keyColumns: ['id'], valueColumns: ['id'], onConflict: null, mustExist: true }, row: '["1",2]' },
     ],
     [
       'a key that the database generates',
       { operationType: 'delete', key: { serial: 1 } },
-      { key: '{"serial":1}', values: null },
+      { shape: { keyColumns: ['serial'], valueColumns: null }, row: '[1]' },
     ],
-    ['a key under a deferrable constraint', { operationType: 'delete', key: { rank: 1 } }, { key: '{"rank":1}' }],
+    ['a key under a deferrable constraint', { operationType: 'delete', key: { rank: 1 } }, { row: '[1]' }],
     ['a key of two columns in any order', { operationType: 'delete', key: { number: 'a', shop: 1 } }, {}],
     [
       'an increment of all numeric types',
       { operationType: 'increment', key: { id: 1 }, values: { amount: '0.01', count: -1, weight: 0.5, shop: 1 } },
-      { values: '{"amount":"0.01","count":-1,"weight":0.5,"shop":1}' },
+      {
+        shape: { keyColumns: ['id'], valueColumns: ['shop', 'amount', 'count', 'weight'] },
+        row: '[1,1,"0.01",-1,0.5]',
+      },
     ],
   ])('takes %s', (_, request, expected) => {
     expect(check(request)).toMatchObject(expected);
@@ -86,7 +92,7 @@ describe('checkOperation', () => {
   it('takes an insert that ignores conflicts, where every constraint is checked at once', () => {
     const immediate = { ...ORDERS, uniqueKeys: ORDERS.uniqueKeys.filter(({ deferrable }) => !deferrable) };
     const request = { operationType: 'insert', values: { id: 1 }, onConflict: 'ignore' } as const;
-    expect(check(request, immediate)).toMatchObject({ onConflict: 'ignore' });
+    expect(check(request, immediate)).toMatchObject({ shape: { onConflict: 'ignore' } });
   });
 
   it.each<[string, Omit<ICreateBatchOperationRequest, 'target'>, string, string]>([

@@ -17,6 +17,7 @@ import { AddFaultKind1764500000000 } from '../../entities/migrations/17645000000
 import { AddKeySources1764600000000 } from '../../entities/migrations/1764600000000-add-key-sources.js';
 import { EncryptApiKeys1764600100000 } from '../../entities/migrations/1764600100000-encrypt-api-keys.js';
 import { AddAudit1764600200000 } from '../../entities/migrations/1764600200000-add-audit.js';
+import { AddShapes1764700000000 } from '../../entities/migrations/1764700000000-add-shapes.js';
 import { LaneFaultEntity } from '../../entities/lane-fault.entity.js';
 import { LaneEntity } from '../../entities/lane.entity.js';
 import { MessageAttemptEntity } from '../../entities/message-attempt.entity.js';
@@ -24,6 +25,7 @@ import { OperationEntity } from '../../entities/operation.entity.js';
 import { OutcomeEntity } from '../../entities/outcome.entity.js';
 import { ParkedNotificationEntity } from '../../entities/parked-notification.entity.js';
 import { PendingOperationEntity } from '../../entities/pending-operation.entity.js';
+import { ShapeEntity } from '../../entities/shape.entity.js';
 import { WorkerEntity } from '../../entities/worker.entity.js';
 import type { Settings } from '../config/settings.js';
 import { databaseTls } from '../config/client-tls.js';
@@ -45,6 +47,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
     ssl: databaseTls(database.ssl),
     schema: SCHEMA,
     entities: [
+      ShapeEntity,
       OperationEntity,
       PendingOperationEntity,
       DelayedOperationEntity,
@@ -73,6 +76,7 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
       AddKeySources1764600000000,
       EncryptApiKeys1764600100000,
       AddAudit1764600200000,
+      AddShapes1764700000000,
     ],
     migrationsTableName: 'migrations',
     synchronize: false,

@@ -8,6 +8,8 @@ import type { SqlStatement } from './sql.js';
  * columns.
  */
 export const RUNTIME_RIGHTS: Readonly<Record<string, readonly string[]>> = {
+  // `hash`: intake locks the rows that it uses.
+  shapes: ['select', 'insert', 'update (hash)', 'delete'],
   // `lane`: tables that influence one another share a lane, so a table may move to another one.
   operations: ['select', 'insert', 'update (lane)', 'delete'],
   pending: ['select', 'insert', 'update (lane)', 'delete'],

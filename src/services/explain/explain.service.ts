@@ -13,9 +13,9 @@ import type { Plan } from '../planner/plan.js';
 import { planInSteps, planSerially } from '../planner/plan-operations.js';
 import type { NewOperation } from '../queue/new-operation.js';
 import type { ClaimedOperation } from '../queue/operation-record.js';
+import { readRow } from '../queue/stored-row.js';
 import { SurveyService } from '../survey/survey.service.js';
 import { inSlices } from '../steps/in-slices.js';
-import { parseStoredRow } from '../values/parse-json.js';
 import { describePlan, shorten, type GroupDescription } from './describe-plan.js';
 import { splitChunks, type Requested } from './split-chunks.js';
 
@@ -82,11 +82,11 @@ export class ExplainService {
   /** All with the same reading of the catalog, as in a chunk. */
   private async bind(checked: readonly (NewOperation | ServiceError)[]): Promise<(BoundOperation | ServiceError)[]> {
     const tables = await this.catalog.tables(
-      checked.flatMap((operation) => (operation instanceof ServiceError ? [] : [operation.target])),
+      checked.flatMap((operation) => (operation instanceof ServiceError ? [] : [operation.shape.target])),
     );
     return checked.map((operation, index) => {
       if (operation instanceof ServiceError) return operation;
-      const table = tables.get(operation.target)!;
+      const table = tables.get(operation.shape.target)!;
       if (table instanceof ServiceError) return table;
       const bound = bindOperation(toClaimed(operation, index), table);
       return isFailure(bound) ? new ServiceError(bound.code, bound.message, { target: table.id }) : bound;
@@ -162,20 +162,12 @@ function acceptedOf(
   );
 }
 
-/** As the queue would return it: JSON as it comes back from the database. */
-function toClaimed({ key, values, ...operation }: NewOperation, seq: number): ClaimedOperation {
-  const { id, type, target, onConflict, conflictKey, mustExist, priority } = operation;
+/** As the queue would return it. */
+function toClaimed({ id, shape, row, priority }: NewOperation, seq: number): ClaimedOperation {
+  const { type, target, onConflict, conflictKey, mustExist } = shape;
   return {
-    seq,
-    id,
-    type,
-    target,
-    key: key === null ? null : parseStoredRow(key),
-    values: values === null ? null : parseStoredRow(values),
-    onConflict,
-    conflictKey,
-    mustExist,
-    priority,
+    ...{ seq, id, type, target, onConflict, conflictKey, mustExist, priority },
+    ...readRow(shape, row),
     lane: 0,
     retryLimit: null,
     retryOn: null,

@@ -33,6 +33,5 @@ export function splitChunks(requested: readonly Requested[], { limit, maxKb }: C
   return chunks;
 }
 
-/** As the queue counts: the size of each operation, rounded down, plus one. */
-const sizeKb = ({ key, values }: NewOperation): number =>
-  1 + Math.floor((Buffer.byteLength(key ?? '') + Buffer.byteLength(values ?? '')) / 1024);
+/** Nearly as the queue counts: the size of each row, rounded down, plus one. */
+const sizeKb = ({ row }: NewOperation): number => 1 + Math.floor(Buffer.byteLength(row) / 1024);

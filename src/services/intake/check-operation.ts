@@ -8,6 +8,7 @@ import { ownValue } from '../values/own-value.js';
 import { checkValue } from './check-value.js';
 import type { NearestNames } from './nearest-names.js';
 import type { ParsedRequest } from './parse-request.js';
+import { shapeRequest } from './shape-request.js';
 
 /**
  * Checks a request against its table, as far as the catalog tells: columns, key, and values that can never fit.
@@ -65,13 +66,7 @@ function check(request: ParsedRequest, table: Table): NewOperation {
   }
   return {
     id: request.id,
-    type: request.operationType,
-    target: table.id,
-    key: request.keyText,
-    values: request.valuesText,
-    onConflict: request.operationType === 'insert' ? (request.onConflict ?? 'error') : null,
-    conflictKey,
-    mustExist: request.mustExist,
+    ...shapeRequest(request, table, conflictKey),
     priority: request.priority,
     runAt: request.runAt ?? null,
     source: request.source ?? null,

@@ -21,10 +21,7 @@ export interface ParsedRequest extends Omit<ICreateBatchOperationRequest, 'key' 
   values?: GivenRow;
   priority: number;
   mustExist: boolean;
-  /** `key` and `values` as they are stored. */
-  keyText: string | null;
-  valuesText: string | null;
-  /** Bytes of both. */
+  /** Bytes of key and values as JSON. */
   bytes: number;
   /** See `callerName`. */
   createdBy: string | undefined;
@@ -83,9 +80,7 @@ function parse(request: unknown, { maxOperationKb, now, createdBy }: ParseContex
   const most = maxOperationKb * 1024;
   const key = parseRow('key', request.key, most);
   const values = parseRow('values', request.values, most);
-  const keyText = key === undefined ? null : stringifyJson(key);
-  const valuesText = values === undefined ? null : stringifyJson(values);
-  const bytes = Buffer.byteLength(keyText ?? '') + Buffer.byteLength(valuesText ?? '');
+  const bytes = bytesOf(key) + bytesOf(values);
   if (bytes > most) throw tooLarge(bytes, most);
   const mustExist = parseMustExist(request.mustExist);
   return {
@@ -101,12 +96,12 @@ function parse(request: unknown, { maxOperationKb, now, createdBy }: ParseContex
     runAt: parseRunAt(request.runAt, now),
     retry: parseRetry(request.retry, mustExist),
     source: parseSource(request.source),
-    keyText,
-    valuesText,
     bytes,
     createdBy,
   };
 }
+
+const bytesOf = (row: GivenRow | undefined): number => (row === undefined ? 0 : Buffer.byteLength(stringifyJson(row)));
 
 function parseOperationType(value: unknown): OperationType {
   const type = OPERATION_TYPES.find((known) => known === value);

@@ -2,6 +2,7 @@ import type { AuditAct, IOperationAct } from '../../interfaces/audit.js';
 import type { ErrorCode } from '../../interfaces/error.js';
 import type { IBatchOperation, OperationStatus, OperationType, RetryReason } from '../../interfaces/operation.js';
 import { ExactJson } from '../values/exact-json.js';
+import { withoutSpace } from '../values/parse-json.js';
 
 /** A row of the view `batch.batch_operations`. */
 export interface OperationRow {
@@ -53,8 +54,8 @@ export function toOperation(row: OperationRow): GivenOperation {
     id: row.id,
     operationType: row.operationType,
     target: row.target,
-    ...(row.key !== null && { key: new ExactJson(row.key) }),
-    ...(row.values !== null && { values: new ExactJson(row.values) }),
+    ...(row.key !== null && { key: new ExactJson(withoutSpace(row.key)) }),
+    ...(row.values !== null && { values: new ExactJson(withoutSpace(row.values)) }),
     ...(row.onConflict !== null && { onConflict: row.onConflict }),
     ...(row.conflictKey !== null && { conflictKey: row.conflictKey }),
     ...(row.mustExist && { mustExist: true }),

@@ -6,7 +6,6 @@ import { ClaimCursor, slotOf, type ObservedClaim } from './claim-cursor.js';
 import type { Scope } from './claim-scope.js';
 import { inSlices } from '../steps/in-slices.js';
 import { mapInSteps } from '../steps/steps.js';
-import { parseStoredRow } from '../values/parse-json.js';
 import {
   claimOperations,
   currentSnapshot,
@@ -19,6 +18,9 @@ import {
 import { LanesService } from './lanes.service.js';
 import type { ClaimedOperation } from './operation-record.js';
 import { holdReleases } from './queue.sql.js';
+import type { StoredShape } from './shape.js';
+import { ShapesService } from './shapes.service.js';
+import { readRow } from './stored-row.js';
 
 /** Operations that are claimed in an open transaction. Pass it to `committed` after that transaction has committed. */
 export interface Claim {
@@ -52,6 +54,7 @@ export class ClaimService {
 
   constructor(
     private readonly lanes: LanesService,
+    private readonly shapes: ShapesService,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {}
 
@@ -77,7 +80,14 @@ export class ClaimService {
     const holdsReleases = waiting.rows[0]!.waiting;
     const [claimed, after] = holdsReleases ? await this.withoutReleases(tx, read) : first;
     sendAlong(tx, walkAsUsual());
-    const operations = await inSlices(mapInSteps(claimed.rows, toOperation), { holdsTransaction: true });
+    const shapes = await this.shapes.find(
+      tx,
+      claimed.rows.map(({ shape }) => shape),
+    );
+    const operations = await inSlices(
+      mapInSteps(claimed.rows, (row) => toOperation(row, shapes)),
+      { holdsTransaction: true },
+    );
     const full = claimed.rows.some(({ cut }) => cut);
     const snapshotXmax = BigInt(after.rows[0]!.xmax);
     return {
@@ -133,12 +143,12 @@ export function leaving(claim: Claim, left: readonly ClaimedOperation[]): Claim 
   return { ...claim, full: true, observed: { ...claim.observed, last, full: true } };
 }
 
-function toOperation({ key, values, ...row }: ClaimedRow): ClaimedOperation {
-  return {
-    ...row,
-    key: key === null ? null : parseStoredRow(key),
-    values: values === null ? null : parseStoredRow(values),
-  };
+function toOperation({ shape, row, ...rest }: ClaimedRow, shapes: ReadonlyMap<number, StoredShape>): ClaimedOperation {
+  const storedAs = shapes.get(shape);
+  if (storedAs === undefined)
+    throw new Error(`Operation ${rest.id} has the shape ${shape}, which is not in batch.shapes`);
+  const { type, target, onConflict, conflictKey, mustExist } = storedAs;
+  return { ...rest, type, target, onConflict, conflictKey, mustExist, storedAs, ...readRow(storedAs, row) };
 }
 
 function nothing(claimedAt: number, crowdedOut: boolean): Claim {

@@ -3,6 +3,7 @@ import type { SqlStatement } from '../database/sql.js';
 import { PRIORITIES, type ClaimHints } from './claim-cursor.js';
 import type { Scope } from './claim-scope.js';
 import type { ClaimedOperation } from './operation-record.js';
+import type { Shape } from './shape.js';
 
 /** Class of the advisory locks of lanes: `pg_advisory_xact_lock(LANE_LOCK, lane)`. */
 export const LANE_LOCK = 0x0b47c4;
@@ -100,10 +101,10 @@ export function takeLanes(
   };
 }
 
-/** A claimed operation, with its key and values as JSON text. */
-export interface ClaimedRow extends Omit<ClaimedOperation, 'key' | 'values'> {
-  key: string | null;
-  values: string | null;
+/** A claimed operation, with its shape and its row. */
+export interface ClaimedRow extends Omit<ClaimedOperation, keyof Shape | 'key' | 'values'> {
+  shape: number;
+  row: string;
   /** Whether the claim ended because of its limits. */
   cut: boolean;
 }
@@ -126,8 +127,7 @@ export function claimOperations(
     name: 'batch.claim_operations',
     // One short index walk for each lane and priority. If nothing waits, it costs a single probe.
     text: `
-      select o.seq::float8 as seq, o.id, o.type, o.target, o.key::text, o."values"::text, o.on_conflict as "onConflict",
-        o.conflict_key as "conflictKey", o.must_exist as "mustExist", o.retry_limit as "retryLimit", o.retry_on as "retryOn",
+      select o.seq::float8 as seq, o.id, o.shape, o."values"::text as row, o.retry_limit as "retryLimit", o.retry_on as "retryOn",
         p.priority, p.lane, p.attempts, p.place::text as place, p.taken >= $4::int or p.kb >= $5::int as cut
       from (
         select p.*, sum(p.size_kb) over (order by p.priority desc, p.nth, p.lane) as kb, count(*) over () as taken

@@ -29,7 +29,7 @@ import {
   tryLockRegister,
   waitForLongMove,
 } from './lanes.sql.js';
-import type { NewOperation } from './new-operation.js';
+import type { Shape } from './shape.js';
 import { takeLanes, type TakenLanes } from './claim.sql.js';
 import { holdReleases } from './queue.sql.js';
 
@@ -71,7 +71,7 @@ export class LanesService {
    *
    * @returns the targets of operations that must not be stored yet: those without a lane, and those that are tied to them
    */
-  async register(operations: readonly Pick<NewOperation, 'target'>[]): Promise<ReadonlySet<string>> {
+  async register(operations: readonly Pick<Shape, 'target'>[]): Promise<ReadonlySet<string>> {
     const targets = new Set(operations.map(({ target }) => target));
     const unknown = [...targets].filter((target) => !this.registered.has(target));
     if (unknown.length === 0) return NONE;

@@ -61,8 +61,8 @@ export function moveWaiting(place: 'pending' | 'delayed'): SqlStatement {
   return {
     text: `
       update batch.${place} w set lane = l.lane
-      from batch.operations o join batch.lanes l on l.target = o.target
-      where o.seq = w.seq and w.lane <> l.lane`,
+      from batch.shapes s join batch.lanes l using (target)
+      where s.id = w.shape and w.lane <> l.lane`,
   };
 }
 
@@ -74,8 +74,8 @@ export function moveOperations(): SqlStatement {
     text: `
       with moved as (
         update batch.operations o set lane = l.lane
-        from batch.lanes l
-        where l.target = o.target and o.lane <> l.lane
+        from batch.shapes s join batch.lanes l using (target)
+        where s.id = o.shape and o.lane <> l.lane
           and o.seq in (select seq from batch.pending union all select seq from batch.delayed)
         returning 1
       )

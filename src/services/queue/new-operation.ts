@@ -1,16 +1,12 @@
-import type { OperationStatus, OperationType, RetryReason } from '../../interfaces/operation.js';
+import type { OperationStatus, RetryReason } from '../../interfaces/operation.js';
+import type { NamedShape } from './shape.js';
 
-/** A checked operation on its way into the queue. JSON is kept as text, so that it is written only once. */
+/** A checked operation on its way into the queue. */
 export interface NewOperation {
   id: string;
-  type: OperationType;
-  /** `Table.id` */
-  target: string;
-  key: string | null;
-  values: string | null;
-  onConflict: 'error' | 'ignore' | null;
-  conflictKey: readonly string[] | null;
-  mustExist: boolean;
+  shape: NamedShape;
+  /** The text of its row, see `stored-row.ts`. JSON is kept as text, so that it is written only once. */
+  row: string;
   priority: number;
   /** ISO 8601. Null: at once. */
   runAt: string | null;

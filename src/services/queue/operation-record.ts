@@ -1,20 +1,17 @@
-import type { IOperationError, OperationType, RetryReason } from '../../interfaces/operation.js';
+import type { IOperationError, RetryReason } from '../../interfaces/operation.js';
 import type { IChunkGroup, IChunkPlan } from '../../interfaces/chunk.js';
 import type { GivenRow } from '../values/exact-json.js';
+import type { Shape, StoredShape } from './shape.js';
 
 /** A pending operation as a chunk claims it. */
-export interface ClaimedOperation {
+export interface ClaimedOperation extends Pick<Shape, 'type' | 'target' | 'onConflict' | 'conflictKey' | 'mustExist'> {
   /** Its place in the order of acceptance. */
   seq: number;
   id: string;
-  type: OperationType;
-  /** `Table.id` */
-  target: string;
+  /** The shape of its row in `batch.operations`. Absent for an operation that is not stored. */
+  storedAs?: StoredShape;
   key: GivenRow | null;
   values: GivenRow | null;
-  onConflict: 'error' | 'ignore' | null;
-  conflictKey: readonly string[] | null;
-  mustExist: boolean;
   priority: number;
   lane: number;
   /** Where its row is in `pending` (`ctid`). As long as the lane is taken, nobody moves the row. */

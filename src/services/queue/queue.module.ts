@@ -4,10 +4,11 @@ import { ClaimService } from './claim.service.js';
 import { LaneFaultsService } from './lane-faults.service.js';
 import { LanesService } from './lanes.service.js';
 import { QueueService } from './queue.service.js';
+import { ShapesService } from './shapes.service.js';
 
 @Module({
   imports: [CatalogModule],
-  providers: [QueueService, ClaimService, LanesService, LaneFaultsService],
+  providers: [QueueService, ClaimService, LanesService, LaneFaultsService, ShapesService],
   exports: [QueueService, ClaimService, LanesService, LaneFaultsService],
 })
 export class QueueModule {}

@@ -19,17 +19,24 @@ import {
   type NextDueRow,
   type RetriedRow,
   type SettledRow,
+  type ShapedOperation,
 } from './queue.sql.js';
 import { RequestedChanges } from './requested-changes.js';
+import { ShapesService } from './shapes.service.js';
+import { objectShape } from './shape.js';
+import { objectRowText, readRow } from './stored-row.js';
 import type { StoredRequest } from './same-request.js';
 import { RELEASE_LIMIT, ScheduledReleases } from './scheduled-releases.js';
 import { firstById, toEnqueueResult, type StoredOperations } from './to-enqueue-result.js';
 import { toMultirange } from './to-multirange.js';
 import { countFailures, isDecided, isDeferred, isExceptional, toDeferredRow, toOutcomeRow } from './to-settlement.js';
 
+/** What an insert left out counts as moving, whatever the reason: it is tried again. */
+type Inserted = Omit<InsertedRow, 'missing'>;
+
 const INSERT_RETRIES = 5;
 const INSERT_BACK_OFF: BackOff = { initialMs: 5, multiplier: 2, maxMs: 200, jitter: 1 };
-const NOTHING_INSERTED: InsertedRow = { ids: [], scheduled: [], moving: [] };
+const NOTHING_INSERTED: Inserted = { ids: [], scheduled: [], moving: [] };
 /** Most moves take some milliseconds. Operations on other tables wait behind these meanwhile, so the waits are short. */
 const MOVE_WAITS_MS = [10, 40, 150, 300];
 
@@ -48,6 +55,7 @@ export class QueueService {
   constructor(
     private readonly database: DatabaseService,
     private readonly lanes: LanesService,
+    private readonly shapes: ShapesService,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {
     this.scheduled = new ScheduledReleases(database, settings.intake);
@@ -142,8 +150,8 @@ export class QueueService {
     const existing = new Map<string, StoredRequest>();
     let left = operations;
     for (let tries = 0; ; tries += 1) {
-      const withheld = await this.lanes.register(left);
-      const ready = withheld.size === 0 ? left : left.filter(({ target }) => !withheld.has(target));
+      const withheld = await this.lanes.register(left.map(({ shape }) => shape));
+      const ready = withheld.size === 0 ? left : left.filter(({ shape }) => !withheld.has(shape.target));
       const inserted = ready.length === 0 ? NOTHING_INSERTED : await this.insert(ready);
       for (const id of inserted.ids ?? ready.map((operation) => operation.id)) created.set(id, 'pending');
       for (const id of inserted.scheduled) created.set(id, 'scheduled');
@@ -156,23 +164,44 @@ export class QueueService {
       if (left.length === 0 || waitMs === undefined) return { created, existing, moving };
       // A table without a lane is registered again: somebody may have emptied the register.
       this.lanes.forget(moving);
-      if (left.every(({ target }) => moving.includes(target))) await wait(waitMs);
+      if (left.every(({ shape }) => moving.includes(shape.target))) await wait(waitMs);
       // Else retention has deleted the stored operation since the insert.
       else if (tries > 0) return { created, existing, moving };
     }
   }
 
   /** Two processes that store the same ids in different orders may deadlock. PostgreSQL then stores nothing, so it is safe to try again. */
-  private async insert(operations: readonly NewOperation[]): Promise<InsertedRow> {
+  private async insert(operations: readonly NewOperation[]): Promise<Inserted> {
     for (let retries = 0; ; retries += 1) {
       try {
-        const { rows } = await this.database.query<InsertedRow>(insertOperations(operations));
-        return rows[0]!;
+        const shaped = await this.withShapes(operations);
+        const targets = new Set(operations.map(({ shape }) => shape.target));
+        const { rows } = await this.database.query<InsertedRow>(insertOperations(shaped, [...targets]));
+        const { missing, moving, ...inserted } = rows[0]!;
+        this.shapes.forget(missing);
+        const ofMissing = operations.filter((_, index) => missing.includes(shaped[index]!.shape));
+        return { ...inserted, moving: [...moving, ...ofMissing.map(({ shape }) => shape.target)] };
       } catch (error) {
         if (!isRolledBack(error) || retries >= INSERT_RETRIES) throw error;
         await wait(exponentialBackOff(INSERT_BACK_OFF, retries));
       }
     }
+  }
+
+  /** Where there are too many shapes, an operation keeps the names of its columns in its own row. */
+  private async withShapes(operations: readonly NewOperation[]): Promise<ShapedOperation[]> {
+    const ids = await this.shapes.register(operations.map(({ shape }) => shape));
+    const shaped = operations.map((operation) => {
+      if (ids.has(operation.shape.name)) return operation;
+      const row = objectRowText(readRow(operation.shape, operation.row));
+      return { ...operation, shape: objectShape(operation.shape), row };
+    });
+    const added = shaped.flatMap(({ shape }) => (ids.has(shape.name) ? [] : [shape]));
+    const others = added.length === 0 ? ids : await this.shapes.register(added);
+    return shaped.map((operation) => {
+      const { name } = operation.shape;
+      return { ...operation, shape: (ids.get(name) ?? others.get(name))! };
+    });
   }
 
   private async findRequests(operations: readonly NewOperation[]): Promise<(StoredRequest & { id: string })[]> {

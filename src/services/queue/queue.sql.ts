@@ -6,9 +6,16 @@ import { LANE_LOCK } from './claim.sql.js';
 import type { NewOperation } from './new-operation.js';
 import type { ChunkPlan, ClaimedOperation } from './operation-record.js';
 
-const SIZE_KB = `least(32767, 1 + (octet_length(coalesce(o.key::text, '')) + octet_length(coalesce(o."values"::text, ''))) / 1024)::int2`;
+/** Of values that were stored a moment ago, and are not compressed yet. */
+const SIZE_KB = `least(32767, 1 + pg_column_size(o."values") / 1024)::int2`;
+const STORED_SIZE_KB = `least(32767, 1 + octet_length(o."values"::text) / 1024)::int2`;
 
 const PARTY = partySql('o');
+
+/** A new operation with the id of its shape. */
+export interface ShapedOperation extends Omit<NewOperation, 'shape'> {
+  shape: number;
+}
 
 /** What `insertOperations` returns, in one row. */
 export interface InsertedRow {
@@ -18,6 +25,8 @@ export interface InsertedRow {
   ids: readonly string[] | null;
   /** Targets whose operations were left out, because their tables have no lane or are being moved to another one. */
   moving: readonly string[];
+  /** Shapes whose operations were left out, because retention has just deleted them. */
+  missing: readonly number[];
 }
 
 /**
@@ -25,8 +34,9 @@ export interface InsertedRow {
  * registered (see `registerLanes`), or is being moved to another lane: a move may take minutes, and operations on other
  * tables must not wait for it.
  */
-export function insertOperations(operations: readonly NewOperation[]): SqlStatement {
-  const column = <K extends keyof NewOperation>(name: K) => operations.map((operation) => operation[name]);
+export function insertOperations(operations: readonly ShapedOperation[], targets: readonly string[]): SqlStatement {
+  const column = <K extends keyof ShapedOperation>(name: K) => operations.map((operation) => operation[name]);
+  const shapes = column('shape');
   return {
     name: 'batch.insert_operations',
     // The transaction id is drawn before any sequence number. The claim's hints rely on this (see claim-cursor.ts).
@@ -34,54 +44,50 @@ export function insertOperations(operations: readonly NewOperation[]): SqlStatem
       with transaction as materialized (select pg_current_xact_id()),
       input as (
         select s.* from transaction, unnest(
-          $1::uuid[], $2::text[], $3::text[], ${jsonTexts('$4')}, ${jsonTexts('$5')}, $6::text[], $7::text[], $8::boolean[],
-          $9::int2[], $10::timestamptz[], $11::text[], $12::int2[], $13::text[], $15::text[]
-        ) with ordinality s(id, type, target, key, "values", on_conflict, conflict_key, must_exist, priority, run_at,
-          source, retry_limit, retry_on, created_by, ord)
+          $1::uuid[], $2::int4[], ${jsonTexts('$3')}, $4::int2[], $5::timestamptz[], $6::text[], $7::int2[], $8::text[], $9::text[]
+        ) with ordinality s(id, shape, "values", priority, run_at, source, retry_limit, retry_on, created_by, ord)
       ),
       -- Locked, so that no operation gets into a lane that its table leaves meanwhile: see moveTargets.
       l as materialized (
-        select target, lane from batch.lanes where target = any($14::text[]) order by target for share skip locked
+        select target, lane from batch.lanes where target = any($10::text[]) order by target for share skip locked
+      ),
+      -- Locked, so that retention does not delete the shape of an operation that it does not see yet.
+      k as materialized (
+        select id, target from batch.shapes where id = any($11::int4[]) order by id for key share skip locked
       ),
       o as (
-        insert into batch.operations (id, type, target, key, "values", on_conflict, conflict_key, must_exist, priority,
-          run_at, source, retry_limit, retry_on, created_by, lane)
-        select id, type, target, key::json, "values"::json, on_conflict,
-          case when conflict_key is not null then array(select json_array_elements_text(conflict_key::json)) end,
-          must_exist, priority, run_at, source, retry_limit,
+        insert into batch.operations (id, shape, "values", priority, run_at, source, retry_limit, retry_on, created_by, lane)
+        select input.id, input.shape, "values"::jsonb, priority, run_at, source, retry_limit,
           case when retry_on is not null then string_to_array(retry_on, ' ') end, created_by, l.lane
-        from input join l using (target) order by ord
+        from input join k on k.id = input.shape join l using (target) order by ord
         on conflict (id) do nothing
-        returning seq, id, key, "values", priority, run_at, lane, created_by, source
+        returning seq, id, shape, "values", priority, run_at, lane, created_by, source
       ),
       queued as (
-        insert into batch.pending (seq, priority, lane, size_kb, party)
-        select seq, priority, lane, ${SIZE_KB}, ${PARTY} from o where run_at is null or run_at <= now()
+        insert into batch.pending (seq, priority, lane, shape, size_kb, party)
+        select seq, priority, lane, shape, ${SIZE_KB}, ${PARTY} from o where run_at is null or run_at <= now()
       ),
       delayed as (
-        insert into batch.delayed (seq, available_at, priority, lane, size_kb, party)
-        select seq, run_at, priority, lane, ${SIZE_KB}, ${PARTY} from o where run_at > now()
+        insert into batch.delayed (seq, available_at, priority, lane, shape, size_kb, party)
+        select seq, run_at, priority, lane, shape, ${SIZE_KB}, ${PARTY} from o where run_at > now()
       )
       select coalesce(array_agg(id) filter (where run_at > now()), '{}') as scheduled,
         case when count(*) < cardinality($1::uuid[]) then coalesce(array_agg(id), '{}') end as ids,
-        array(select target from unnest($14::text[]) t(target) where target not in (select target from l)) as moving
+        array(select target from unnest($10::text[]) t(target) where target not in (select target from l)) as moving,
+        array(select id from unnest($11::int4[]) s(id) where id not in (select id from k)) as missing
       from o`,
     values: [
       encodeTexts(column('id')),
-      encodeTexts(column('type')),
-      encodeTexts(column('target')),
-      joinJsonTexts(column('key')),
-      joinJsonTexts(column('values')),
-      encodeTexts(column('onConflict')),
-      encodeTexts(operations.map(({ conflictKey }) => (conflictKey === null ? null : JSON.stringify(conflictKey)))),
-      column('mustExist'),
+      shapes,
+      joinJsonTexts(column('row')),
       column('priority'),
       encodeTexts(column('runAt')),
       encodeTexts(column('source')),
       column('retryLimit'),
       encodeTexts(operations.map(({ retryOn }) => retryOn?.join(' ') ?? null)),
-      [...new Set(column('target'))],
       encodeTexts(column('createdBy')),
+      targets,
+      [...new Set(shapes)],
     ],
   };
 }
@@ -238,10 +244,10 @@ export function deferOperations(rows: readonly DeferredRow[]): SqlStatement {
       ),
       gone as (
         delete from batch.pending p using deferred d
-        where p.lane = d.lane and p.priority = d.priority and p.seq = d.seq returning p.seq, p.size_kb, p.party
+        where p.lane = d.lane and p.priority = d.priority and p.seq = d.seq returning p.seq, p.shape, p.size_kb, p.party
       )
-      insert into batch.delayed (seq, available_at, priority, lane, attempts, size_kb, party, reason, row_keys, code, message)
-      select d.seq, clock_timestamp() + d.delay_ms * interval '1 ms', d.priority, d.lane, d.attempts, gone.size_kb, gone.party, d.reason,
+      insert into batch.delayed (seq, available_at, priority, lane, attempts, shape, size_kb, party, reason, row_keys, code, message)
+      select d.seq, clock_timestamp() + d.delay_ms * interval '1 ms', d.priority, d.lane, d.attempts, gone.shape, gone.size_kb, gone.party, d.reason,
         d.row_keys::int8[], d.code, d.message
       from deferred d join gone using (seq)
       returning 1`,
@@ -302,8 +308,8 @@ export function releaseRetried(limit: number): SqlStatement {
         delete from batch.delayed d using due, reentry where d.seq = due.seq returning d.*
       ),
       queued as (
-        insert into batch.pending (seq, priority, lane, attempts, size_kb, party)
-        select seq, priority, lane, attempts, size_kb, party from gone
+        insert into batch.pending (seq, priority, lane, attempts, shape, size_kb, party)
+        select seq, priority, lane, attempts, shape, size_kb, party from gone
       )
       select coalesce((
         select available_at <= now() from batch.delayed where reason = 'scheduled' order by available_at, seq limit 1
@@ -350,8 +356,8 @@ export function releaseScheduled(seqs: readonly number[]): SqlStatement {
       gone as (
         delete from batch.delayed d using unnest($1::int8[]) due(seq), reentry where d.seq = due.seq returning d.*
       )
-      insert into batch.pending (seq, priority, lane, attempts, size_kb, party)
-      select seq, priority, lane, attempts, size_kb, party from gone`,
+      insert into batch.pending (seq, priority, lane, attempts, shape, size_kb, party)
+      select seq, priority, lane, attempts, shape, size_kb, party from gone`,
     values: [seqs],
   };
 }
@@ -449,7 +455,9 @@ export interface RequeuedRow {
 export function requeueOperation(seq: number): SqlStatement {
   return {
     text: `
-      with table_of as materialized (select target from batch.operations where seq = $1::int8),
+      with table_of as materialized (
+        select s.target from batch.operations o join batch.shapes s on s.id = o.shape where o.seq = $1::int8
+      ),
       -- Its table may be in another lane by now.
       l as materialized (
         select target, lane from batch.lanes where target = (select target from table_of) for share skip locked
@@ -460,16 +468,16 @@ export function requeueOperation(seq: number): SqlStatement {
       ),
       reentry as materialized (select seq, attempts, nextval('batch.reentries') from undone),
       o as (
-        update batch.operations o set lane = l.lane from reentry, l where o.seq = reentry.seq and l.target = o.target
+        update batch.operations o set lane = l.lane from reentry, l where o.seq = reentry.seq
         returning o.*, reentry.attempts
       ),
       queued as (
-        insert into batch.pending (seq, priority, lane, attempts, size_kb, party)
-        select o.seq, o.priority, o.lane, o.attempts, ${SIZE_KB}, ${PARTY} from o where o.run_at is null or o.run_at <= now()
+        insert into batch.pending (seq, priority, lane, attempts, shape, size_kb, party)
+        select o.seq, o.priority, o.lane, o.attempts, o.shape, ${STORED_SIZE_KB}, ${PARTY} from o where o.run_at is null or o.run_at <= now()
       ),
       delayed as (
-        insert into batch.delayed (seq, available_at, priority, lane, attempts, size_kb, party)
-        select o.seq, o.run_at, o.priority, o.lane, o.attempts, ${SIZE_KB}, ${PARTY} from o where o.run_at > now()
+        insert into batch.delayed (seq, available_at, priority, lane, attempts, shape, size_kb, party)
+        select o.seq, o.run_at, o.priority, o.lane, o.attempts, o.shape, ${STORED_SIZE_KB}, ${PARTY} from o where o.run_at > now()
       )
       select exists (select from table_of) and not exists (select from l) as moving,
         exists (select from o) as requeued`,

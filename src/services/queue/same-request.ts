@@ -1,8 +1,9 @@
 import type { OperationStatus, RetryReason } from '../../interfaces/operation.js';
 import { canonicalNumber } from '../values/decimal-text.js';
-import { ExactJson } from '../values/exact-json.js';
+import { ExactJson, stringifyJson, type GivenRow } from '../values/exact-json.js';
 import { parseRow } from '../values/parse-json.js';
 import type { NewOperation } from './new-operation.js';
+import { readRow, type KeyAndValues } from './stored-row.js';
 
 /** A stored operation as the database returns it: JSON as text, `runAt` as a Date. */
 export interface StoredRequest {
@@ -21,29 +22,58 @@ export interface StoredRequest {
   status: OperationStatus;
 }
 
+type Comparable = Omit<StoredRequest, 'status' | 'key' | 'values' | 'runAt'> &
+  KeyAndValues & { runAt: Date | string | null };
+
 /** True when both request the same. The order of JSON keys and the spelling of a number or a time do not matter. */
 export function sameRequest(request: NewOperation, other: NewOperation | StoredRequest): boolean {
   return canonical(request) === canonical(other);
 }
 
 function canonical(request: NewOperation | StoredRequest): string {
+  const {
+    type,
+    target,
+    key,
+    values,
+    onConflict,
+    conflictKey,
+    mustExist,
+    priority,
+    runAt,
+    source,
+    retryLimit,
+    retryOn,
+  } = comparable(request);
   return JSON.stringify([
-    request.type,
-    request.target,
-    sortKeys(parsed(request.key)),
-    sortKeys(parsed(request.values)),
-    request.onConflict,
-    request.conflictKey,
-    request.mustExist,
-    request.priority,
-    request.runAt === null ? null : new Date(request.runAt).getTime(),
-    request.source,
-    request.retryLimit,
-    request.retryOn && [...request.retryOn].sort(),
+    type,
+    target,
+    sortKeys(key),
+    sortKeys(values),
+    onConflict,
+    conflictKey,
+    mustExist,
+    priority,
+    runAt === null ? null : new Date(runAt).getTime(),
+    source,
+    retryLimit,
+    retryOn && [...retryOn].sort(),
   ]);
 }
 
-const parsed = (json: string | null): unknown => (json === null ? null : parseRow(json));
+function comparable(request: NewOperation | StoredRequest): Comparable {
+  if (!('shape' in request)) return { ...request, key: parsed(request.key), values: parsed(request.values) };
+  const { key, values } = readRow(request.shape, request.row);
+  // Large documents are still text. Comparing them as texts would make the order of their names matter.
+  return {
+    ...request,
+    ...request.shape,
+    key: key && parsed(stringifyJson(key)),
+    values: values && parsed(stringifyJson(values)),
+  };
+}
+
+const parsed = (json: string | null): GivenRow | null => (json === null ? null : parseRow(json));
 
 function sortKeys(value: unknown): unknown {
   if (typeof value === 'number') return { number: canonicalNumber(String(value)) };

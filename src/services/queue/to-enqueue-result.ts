@@ -24,14 +24,14 @@ export function toEnqueueResult(
   first: ReadonlyMap<string, NewOperation>,
   { created, existing, moving }: StoredOperations,
 ): EnqueueResult {
-  const { id, target } = operation;
+  const { id, shape } = operation;
   const status = created.get(id);
   const original = first.get(id)!;
   if (status !== undefined)
     return original === operation ? { outcome: 'created', status } : toRepeat(operation, original, status);
   const stored = existing.get(id);
   if (stored !== undefined) return toRepeat(operation, stored, stored.status);
-  if (moving.includes(target)) return { outcome: 'busy' };
+  if (moving.includes(shape.target)) return { outcome: 'busy' };
   throw new Error(`Operation ${id} was neither stored nor found`);
 }
 

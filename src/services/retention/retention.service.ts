@@ -9,6 +9,7 @@ import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import type { SqlStatement } from '../database/sql.js';
 import { MetricsService } from '../observability/metrics.service.js';
+import { MAX_SHAPES } from '../queue/shape.js';
 import { Poller, type PollTask } from '../poller/poller.js';
 import { advance, cutoffsAt, isAtEnd, NEW_WALK, pauseAfter, type Cutoffs, type Walk } from './retention-policy.js';
 import {
@@ -16,6 +17,8 @@ import {
   deleteCompleted,
   deleteFailed,
   deleteLostWorkers,
+  deleteUnusedShapes,
+  lockUnusedShapes,
   takeTurn,
   type StepRow,
   type Turn,
@@ -74,6 +77,7 @@ export class RetentionService implements PollTask, OnApplicationBootstrap, Befor
       if (step.more) return pauseAfter(performance.now() - startedAt, step.workers);
     }
     await this.database.query(deleteLostWorkers());
+    await this.deleteShapes();
     this.tellDeleted();
     return INTERVAL_MS;
   }
@@ -102,6 +106,14 @@ export class RetentionService implements PollTask, OnApplicationBootstrap, Befor
     const result = { walked: row.walked, last, cut: row.completed === OPERATIONS_PER_STEP };
     this.walks[kind] = advance(walk, result);
     return { more: !isAtEnd(result, window), workers };
+  }
+
+  /** Few shapes are left alone: finding out whether one is used takes a look at all operations. */
+  private async deleteShapes(): Promise<void> {
+    await this.database.transaction(async (tx) => {
+      const { rows } = await tx.query<{ id: number }>(lockUnusedShapes(MAX_SHAPES / 2));
+      if (rows.length > 0) await tx.query(deleteUnusedShapes(rows.map(({ id }) => id)));
+    });
   }
 
   private beginAnewWhenDue(): void {

@@ -166,6 +166,31 @@ export function deleteChunks(from: Place, before: Date, window: number): SqlStat
   };
 }
 
+/**
+ * Locks shapes that no operation has, if there are more than `most`. Intake then uses none of them: it locks the shapes of the
+ * operations that it stores, and a shape that somebody else has locked counts as missing.
+ */
+export function lockUnusedShapes(most: number): SqlStatement {
+  return {
+    text: `
+      select s.id from batch.shapes s
+      where (select count(*) from batch.shapes) > $1::int
+        and not exists (select from batch.operations o where o.shape = s.id)
+      for update of s skip locked`,
+    values: [most],
+  };
+}
+
+/** Deletes those of the locked shapes that no operation has: by now all operations are seen that were stored before the lock. */
+export function deleteUnusedShapes(locked: readonly number[]): SqlStatement {
+  return {
+    text: `
+      delete from batch.shapes s
+      where s.id = any($1::int4[]) and not exists (select from batch.operations o where o.shape = s.id)`,
+    values: [locked],
+  };
+}
+
 /** Deletes workers whose process ended without signing off. */
 export function deleteLostWorkers(): SqlStatement {
   return { text: `delete from batch.workers where seen_at < now() - interval '1 day'` };

@@ -25,6 +25,16 @@ export function parseStoredRow(text: string): GivenRow {
   return text.length <= LARGE ? parseRow(text) : (new Reader(text, LARGE).row() as GivenRow);
 }
 
+/** Reads a JSON array of values, each of which stays as it is written where `JSON.parse` would change it. */
+export function parseStoredValues(text: string): GivenValue[] {
+  return roundTrips(text) ? (JSON.parse(text) as GivenValue[]) : (new Reader(text).elements(false) as GivenValue[]);
+}
+
+/** Reads one value, with the exception of `parseStoredRow`. */
+export function parseStoredValue(text: string): GivenValue {
+  return text.length <= LARGE && roundTrips(text) ? (JSON.parse(text) as GivenValue) : new Reader(text, LARGE).only();
+}
+
 /** In characters: parsing as many takes about a millisecond. */
 const LARGE = 32 * 1024;
 
@@ -87,6 +97,10 @@ class Reader {
 
   row(): GivenRow | GivenValue {
     return this.next() === '{' ? (this.object(() => this.value()) as GivenRow | ExactJson) : this.value();
+  }
+
+  only(): GivenValue {
+    return this.value();
   }
 
   elements(nested: boolean): GivenElements {

@@ -23,9 +23,9 @@ export async function truthOf(client: pg.Pool, acknowledged: readonly string[]):
     lost += rows[0]!.lost;
   }
   const { rows } = await client.query<Record<'a' | 'b' | 'c' | 'd' | 'failed', number>>(
-    `select (select count(*)::int from batch.operations where type = 'insert') as a,
+    `select (select count(*)::int from batch.operations o join batch.shapes s on s.id = o.shape where s.type = 'insert') as a,
        (select count(*)::int from ledger) as b,
-       (select count(*)::int from batch.operations where type = 'increment') as c,
+       (select count(*)::int from batch.operations o join batch.shapes s on s.id = o.shape where s.type = 'increment') as c,
        (select sum(n)::int from counters) as d,
        (select count(*)::int from batch.outcomes where status = 'failed') as failed`,
   );

@@ -2,15 +2,23 @@ import { describe, expect, it } from 'vitest';
 import type { EnqueueResult, NewOperation } from '../../../src/services/queue/new-operation.js';
 import type { StoredRequest } from '../../../src/services/queue/same-request.js';
 import { firstById, toEnqueueResult, type StoredOperations } from '../../../src/services/queue/to-enqueue-result.js';
+import { readRow } from '../../../src/services/queue/stored-row.js';
+import { stringifyJson } from '../../../src/services/values/exact-json.js';
 import { newOperation } from '../../support/worker.js';
 
 const insert = (id: string, values: string, target = 'public.items'): NewOperation =>
   newOperation({ id, type: 'insert', target, values });
 const request = (operation: NewOperation, status: StoredRequest['status']): StoredRequest => ({
   ...operation,
+  ...operation.shape,
+  ...textsOf(operation),
   runAt: null,
   status,
 });
+const textsOf = ({ shape, row }: NewOperation): Pick<StoredRequest, 'key' | 'values'> => {
+  const { key, values } = readRow(shape, row);
+  return { key: key && stringifyJson(key), values: values && stringifyJson(values) };
+};
 const resultsOf = (operations: readonly NewOperation[], stored: Partial<StoredOperations>): EnqueueResult[] => {
   const all = { created: new Map(), existing: new Map(), moving: [], ...stored };
   return operations.map((operation) => toEnqueueResult(operation, firstById(operations), all));

@@ -1,0 +1,81 @@
+import { Injectable } from '@nestjs/common';
+import { DatabaseService } from '../database/database.service.js';
+import type { SqlClient } from '../database/sql.js';
+import { MAX_SHAPES, type NamedShape, type StoredShape } from './shape.js';
+import { registerShapes, selectShapes, type RegisteredRow } from './shapes.sql.js';
+
+const REGISTER_TRIES = 3;
+/** A shape that found no room is not tried again for so long. */
+const FULL_FOR_MS = 60_000;
+const MAX_REMEMBERED = 2 * MAX_SHAPES;
+
+/** Remembers the shapes of operations. It promises that an id always means the same shape. */
+@Injectable()
+export class ShapesService {
+  private readonly ids = new Map<string, number>();
+  private readonly shapes = new Map<number, StoredShape>();
+  private full = new Set<string>();
+  private fullSince = 0;
+
+  constructor(private readonly database: DatabaseService) {}
+
+  /**
+   * The ids of these shapes, by name. A shape by column is missing when there are too many shapes already.
+   *
+   * @param limit of shapes by column
+   */
+  async register(shapes: readonly NamedShape[], limit = MAX_SHAPES): Promise<ReadonlyMap<string, number>> {
+    const found = new Map<string, number>();
+    const unknown = new Map<string, NamedShape>();
+    for (const shape of shapes) {
+      const id = this.ids.get(shape.name);
+      if (id !== undefined) found.set(shape.name, id);
+      else if (!this.isFull(shape.name)) unknown.set(shape.name, shape);
+    }
+    // Another process may be storing the same shape: it is seen the next time.
+    for (let tries = 0; unknown.size > 0 && tries < REGISTER_TRIES; tries += 1) {
+      const { rows } = await this.database.query<RegisteredRow>(registerShapes([...unknown.values()], limit));
+      for (const { name, id } of rows) {
+        if (id === null) continue;
+        found.set(name, id);
+        this.remember(unknown.get(name)!, id);
+        unknown.delete(name);
+      }
+    }
+    for (const { name, byColumn } of unknown.values()) {
+      if (!byColumn) throw new Error(`The shape ${name} could not be stored`);
+      this.full.add(name);
+    }
+    return found;
+  }
+
+  /** The shapes with these ids, as far as they exist. */
+  async find(tx: SqlClient, ids: Iterable<number>): Promise<ReadonlyMap<number, StoredShape>> {
+    const wanted = new Set(ids);
+    if (this.shapes.size + wanted.size > MAX_REMEMBERED) this.shapes.clear();
+    const unknown = [...wanted].filter((id) => !this.shapes.has(id));
+    if (unknown.length > 0) {
+      const { rows } = await tx.query<StoredShape>(selectShapes(unknown));
+      for (const shape of rows) this.shapes.set(shape.id, shape);
+    }
+    return this.shapes;
+  }
+
+  /** They are registered again when they are needed. */
+  forget(ids: readonly number[]): void {
+    for (const id of ids) this.shapes.delete(id);
+    for (const [name, id] of this.ids) if (ids.includes(id)) this.ids.delete(name);
+  }
+
+  private remember({ name }: NamedShape, id: number): void {
+    if (this.ids.size >= MAX_REMEMBERED) this.ids.clear();
+    this.ids.set(name, id);
+  }
+
+  private isFull(name: string): boolean {
+    if (performance.now() - this.fullSince < FULL_FOR_MS && this.full.size < MAX_REMEMBERED) return this.full.has(name);
+    this.full = new Set();
+    this.fullSince = performance.now();
+    return false;
+  }
+}

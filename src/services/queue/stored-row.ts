@@ -1,0 +1,66 @@
+import { ExactJson, stringifyJson, type GivenRow, type GivenValue } from '../values/exact-json.js';
+import { parseStoredRow, parseStoredValue, parseStoredValues } from '../values/parse-json.js';
+import type { Shape } from './shape.js';
+
+/** The key and the values of an operation. */
+export interface KeyAndValues {
+  key: GivenRow | null;
+  values: GivenRow | null;
+}
+
+/** JSON numbers that `jsonb` gives back as they were written. `numeric` has more digits, but nobody sends as many. */
+const PLAIN_NUMBER = /^-?(?:0|[1-9]\d{0,130})(?:\.\d{1,130})?$/;
+const NEGATIVE_ZERO = /^-0(?:\.0+)?$/;
+
+/**
+ * The text of one value of a row, from which `jsonb ->>` gives what PostgreSQL has to read for the column, and which shows the value
+ * as it was sent. Undefined when there is no such text: an array is read from other text than it is shown as.
+ *
+ * @param kind `document`: the column holds JSON; `integer`: PostgreSQL reads no fraction there
+ */
+export function rowValueText(value: GivenValue, kind: 'document' | 'integer' | 'other'): string | undefined {
+  if (value === null) return 'null';
+  if (kind === 'document') return JSON.stringify(stringifyJson(value));
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value);
+    case 'boolean':
+      return String(value);
+    case 'number':
+      return numberText(String(value), kind);
+    default:
+      return value instanceof ExactJson && value.kind === 'number' ? numberText(value.text, kind) : undefined;
+  }
+}
+
+function numberText(text: string, kind: 'integer' | 'other'): string | undefined {
+  if (!PLAIN_NUMBER.test(text) || NEGATIVE_ZERO.test(text)) return undefined;
+  return kind === 'integer' && text.includes('.') ? undefined : text;
+}
+
+/** The row of an operation whose shape is not by column. */
+export function objectRowText({ key, values }: KeyAndValues): string {
+  return JSON.stringify([key && stringifyJson(key), values && stringifyJson(values)]);
+}
+
+/** @param row the text of the row, as it was made above or as PostgreSQL shows it */
+export function readRow(shape: Shape, row: string): KeyAndValues {
+  const cells = parseStoredValues(row);
+  if (!shape.byColumn) {
+    const [key, values] = cells as (string | null)[];
+    return { key: objectOf(key), values: objectOf(values) };
+  }
+  for (const place of shape.documents) {
+    const text = cells[place];
+    if (typeof text === 'string') cells[place] = parseStoredValue(text);
+  }
+  const keys = shape.keyColumns?.length ?? 0;
+  return { key: named(shape.keyColumns, cells, 0), values: named(shape.valueColumns, cells, keys) };
+}
+
+const objectOf = (text: string | null | undefined): GivenRow | null =>
+  text === null || text === undefined ? null : parseStoredRow(text);
+
+function named(columns: readonly string[] | null, cells: readonly GivenValue[], first: number): GivenRow | null {
+  return columns === null ? null : Object.fromEntries(columns.map((name, index) => [name, cells[first + index]!]));
+}
