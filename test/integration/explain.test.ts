@@ -113,7 +113,7 @@ describe('the plan of operations', () => {
       sql: expect.stringMatching(/update "public"\."orders" t set "status" = /) as string,
     });
     // It is the very text: PostgreSQL takes it.
-    await service.database.client.query(`explain ${group!.sql}`, [['{1,paid}']]);
+    await service.database.client.query(`explain ${group!.sql}`, [[0], ['["1","paid"]']]);
   });
 
   it('tells that a second operation on a row waits for the first, and names rule and row', async () => {

@@ -11,8 +11,7 @@ import type { Outcome } from '../../src/services/queue/operation-record.js';
 /** The statement of one operation. */
 export function statementOf(operation: BoundOperation): SqlStatement {
   const { text, lone = text } = composeStatement(operation);
-  const { item, document } = encodeRow(operation);
-  return { text: lone, values: lone.includes('$2') ? [[item], [document]] : [[item]] };
+  return { text: lone, values: [[0], [encodeRow(operation)]] };
 }
 
 /**

@@ -22,6 +22,7 @@ function insertInto(target: Table, id: number | null, kind: 'insert' | 'ignore' 
     valueColumns: [...target.columns.values()],
     namingKey: undefined,
     signature: `${kind} ${target.id}`,
+    readsStoredRow: false,
   };
 }
 

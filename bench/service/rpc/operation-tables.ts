@@ -30,7 +30,7 @@ export async function verifyWaiting(admin: pg.Pool, requests: readonly object[])
   await verifyPayloads(
     admin,
     `select jsonb_build_object('operationType', type, 'target', target, 'values', "values") as payload
-     from batch.operations join batch.pending using (seq)`,
+     from batch.batch_operations where status = 'pending'`,
     requests,
   );
 }

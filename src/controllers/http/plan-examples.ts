@@ -31,9 +31,9 @@ const UPDATE: Omit<IPlanGroup, 'operations'> = {
   valueColumns: ['status'],
   folded: [],
   sql:
-    'update "public"."orders" t set "status" = s.item[2]::text\n' +
-    '  from (select i::text[] as item, ord from unnest($1::text[]) with ordinality u(i, ord) offset 0) s\n' +
-    '  where t."id" = s.item[1]::integer',
+    'update "public"."orders" t set "status" = (s.cells->>1)::text\n' +
+    '  from batch.operation_rows($1, $2) s\n' +
+    '  where t."id" = (s.cells->>0)::integer',
 };
 
 const WAITS_FOR = { rule: 'same row', resource: 'public.orders (id) = (4711)' };
@@ -60,8 +60,8 @@ export const PLAN_ANSWER_EXAMPLE: IOperationsPlan = {
       folded: [],
       sql:
         'delete from "public"."orders" t\n' +
-        '  using (select i::text[] as item, ord from unnest($1::text[]) with ordinality u(i, ord) offset 0) s\n' +
-        '  where t."id" = s.item[1]::integer',
+        '  using batch.operation_rows($1, $2) s\n' +
+        '  where t."id" = (s.cells->>0)::integer',
     },
     {
       ...UPDATE,

@@ -8,7 +8,7 @@ import type { DatabaseFunction } from './database-function.js';
  *   `ComposedStatement`; `names`, under which the session may keep it prepared; `bounds`, see `TransactionBound`.
  * - For each group, in the order of execution: `groups`, the number of its statement; `sizes`, how many rows it has; `folded`,
  *   whether one of them stands for several operations.
- * - For each row: `items` and `documents`, see `EncodedRow`.
+ * - For each row: `seqs`, the number of its operation; `given`, the row itself where the stored one is not meant, see `encodeRow`.
  * - `kinds`: what a SQLSTATE, or its class, means. `one_by_one`: each row is executed alone. `most_blocks`, `budget`: its limits.
  *   `expected_share`: the share of rows that will be refused. `blocks`, `tainted`: what an earlier call in the transaction has left.
  *
@@ -23,17 +23,17 @@ import type { DatabaseFunction } from './database-function.js';
  */
 export const EXECUTE_PLAN: DatabaseFunction = {
   name: 'execute_plan',
-  version: 1,
+  version: 2,
   sql: `
 create or replace function batch.execute_plan(
   texts text[], lone_texts text[], answers_ordinals boolean[], names text[], bounds jsonb,
   groups int[], sizes int[], folded boolean[],
-  items text[], documents text[],
+  seqs int8[], given jsonb[],
   kinds jsonb, one_by_one boolean, most_blocks int, budget interval, expected_share float8,
   blocks int, tainted text[]
 ) returns json language plpgsql as $function$
 declare
-  total int := coalesce(cardinality(items), 0);
+  total int := coalesce(cardinality(seqs), 0);
   -- The last row of each group.
   ends int[] := '{}';
   largest int := 0;
@@ -57,8 +57,9 @@ declare
   this_name text;
   command text;
   prepared text[];
-  part text[];
-  part_documents text[];
+  part int8[];
+  part_given jsonb[];
+  walk text := current_setting('enable_seqscan');
   ordinals int[];
   all_ordinals int[];
   counts int[];
@@ -134,16 +135,14 @@ begin
         while first_row > ends[this_group] loop this_group := this_group + 1; end loop;
         size := least(block_end, ends[this_group]) - first_row + 1;
         this_text := groups[this_group];
-        part := '{}';
-        part_documents := '{}';
-        for i in first_row .. first_row + size - 1 loop
-          part := array_append(part, items[i]);
-          part_documents := array_append(part_documents, documents[i]);
-        end loop;
+        part := seqs[first_row:first_row + size - 1];
+        if given is not null then
+          part_given := '{}';
+          for i in first_row .. first_row + size - 1 loop part_given := array_append(part_given, given[i]); end loop;
+        end if;
         sent[this_group] := sent[this_group] + 1;
         lone := size = 1 and lone_texts[this_text] is not null;
-        -- Rows of a failed statement are told apart by many small ones. Parsing and planning each would cost as much as all the rest.
-        this_name := case when size <= 64 and (bad_until > 0 or refused > 0) then names[this_text] || case when lone then '.1' else '' end end;
+        this_name := names[this_text] || case when lone then '.1' else '' end;
         command := case when lone then lone_texts[this_text] else texts[this_text] end;
         if this_name is not null then
           prepared := coalesce(prepared, array(select p.name from pg_prepared_statements p where p.name like 'batch.target.%'));
@@ -152,21 +151,23 @@ begin
               -- A prepared statement that is executed from here does not tell how many rows it changed.
               command := format('with changed as (%s returning 1) select count(*) from changed', command);
             end if;
-            execute format('prepare %I(text[], text[]) as %s', this_name, command);
+            execute format('prepare %I(int8[], jsonb[]) as %s', this_name, command);
             prepared := array_append(prepared, this_name);
           end if;
-          command := format('execute %I(%L, %L)', this_name, part, part_documents);
+          command := format('execute %I(%L, %L)', this_name, part, part_given);
         end if;
+        -- A plan that is kept was perhaps made when few operations were stored. It has to find each by its number all the same.
+        perform set_config('enable_seqscan', case when this_name is null then walk else 'off' end, true);
         -- A deferred constraint is checked when its statement ends, with all that triggers and cascades have done. At the commit nobody
         -- could be blamed.
         if deferred is not null then execute format('set constraints %s deferred', deferred); end if;
         if answers_ordinals[this_text] and not lone then
-          execute command into ordinals using part, part_documents;
+          execute command into ordinals using part, part_given;
           changed := coalesce(cardinality(ordinals), 0);
         elsif this_name is not null then
           execute command into changed;
         else
-          execute command using part, part_documents;
+          execute command using part, part_given;
           get diagnostics changed = row_count;
         end if;
         bound := nullif(bounds->(this_text - 1), 'null');
@@ -233,7 +234,7 @@ begin
         -- The statement without rows tells whether a row is to blame. It leaves no trace.
         sent[this_group] := sent[this_group] + 1;
         begin
-          execute coalesce(lone_texts[this_text], texts[this_text]) using '{}'::text[], '{}'::text[];
+          execute coalesce(lone_texts[this_text], texts[this_text]) using '{}'::int8[], '{}'::jsonb[];
           raise exception using errcode = 'BS002';
         exception when assert_failure or others then
           get stacked diagnostics probe_state = returned_sqlstate;
@@ -287,6 +288,13 @@ begin
     end;
   end loop;
 
+  perform set_config('enable_seqscan', walk, true);
+  -- A statement does not say that it found no operation with a number.
+  foreach i in array other_rows loop
+    if (given is null or given[i] is null) and not exists (select from batch.operations o where o.seq = seqs[i]) then
+      raise exception 'operation % is not in batch.operations', seqs[i] using errcode = 'BS001';
+    end if;
+  end loop;
   return json_build_object(
     'executed', next_row - 1, 'stoppedBy', stopped_by, 'blocks', blocks, 'tainted', tainted, 'sent', sent, 'isolated', isolated,
     'otherRows', other_rows, 'otherChanges', other_changes, 'failures', to_json(failures));

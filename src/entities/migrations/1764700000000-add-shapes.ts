@@ -59,6 +59,8 @@ const object = (columns: string, first: string, text: string): string => `case
 const SHAPE_COLUMNS = 'type, target, on_conflict, conflict_key, must_exist';
 
 const UP = [
+  // Its arguments are others now.
+  'drop function if exists batch.execute_plan',
   `create table batch.shapes (
     id int generated always as identity constraint shapes_pkey primary key,
     hash uuid not null,
@@ -105,6 +107,7 @@ const UP = [
 ];
 
 const DOWN = [
+  'drop function if exists batch.execute_plan, batch.operation_rows',
   `alter table batch.operations add column type text, add column target text, add column key json, add column plain json,
     add column on_conflict text, add column conflict_key text[], add column must_exist boolean not null default false`,
   `update batch.operations o set type = v.type, target = v.target, key = v.key, plain = v."values", on_conflict = v.on_conflict,

@@ -1,8 +1,11 @@
 import type { Column } from '../catalog/table.js';
 import { quoteIdentifier } from '../catalog/target-name.js';
-import { givenKey, type OperationShape } from '../planner/operation-shape.js';
+import { givenKey, sentColumns, type OperationShape } from '../planner/operation-shape.js';
 
-/** A statement for operations of the same signature, and how to read its result. Its rows are its parameters: see `encodeRow`. */
+/**
+ * A statement for operations of the same signature, and how to read its result. Its parameters are the sequence numbers of stored
+ * operations, and rows that are given instead of theirs, or null: see `encodeRow`.
+ */
 export interface ComposedStatement {
   text: string;
   /**
@@ -41,20 +44,10 @@ export function composeStatement(shape: OperationShape): ComposedStatement {
   }
 }
 
-/** True when its rows begin with the columns of the key. The key of an upsert is among its values. */
-export const isKeyed = ({ kind }: OperationShape): boolean =>
-  kind === 'update' || kind === 'increment' || kind === 'delete';
-
-/** The columns of a row in the order in which its statement reads them. */
-function sentColumns(shape: OperationShape): readonly Column[] {
-  const keyed = isKeyed(shape) ? shape.keyColumns : [];
-  return shape.kind === 'delete' ? keyed : [...keyed, ...shape.valueColumns];
-}
-
 function insertText(shape: OperationShape): string {
   const { table, valueColumns } = shape;
   return `insert into ${table.sql} (${names(valueColumns)})
-select ${given(shape).join(', ')} from ${source(shape)} order by s.ord`;
+select ${given(shape).join(', ')} from ${SOURCE} order by s.ord`;
 }
 
 /**
@@ -66,7 +59,7 @@ function composeIgnore(shape: OperationShape): ComposedStatement {
   const key = givenKey(shape);
   const sameKey = key?.columns.map((name) => matches(name, shape)).join(' and ') ?? 'true';
   return {
-    text: `with s as materialized (select * from ${source(shape)}),
+    text: `with s as materialized (select * from ${SOURCE}),
 t as (
   insert into ${table.sql} (${names(valueColumns)})
   select ${given(shape).join(', ')} from s order by s.ord
@@ -98,13 +91,13 @@ function composeUpdate(shape: OperationShape, assign: (column: string, value: st
   const values = given(shape).slice(keyColumns.length);
   const assignments = valueColumns.map(({ name }, index) => assign(quoteIdentifier(name), values[index]!));
   return changing(`update ${table.sql} t set ${assignments.join(', ')}
-  from ${source(shape)}
+  from ${SOURCE}
   where ${keyMatch(shape)}`);
 }
 
 function composeDelete(shape: OperationShape): ComposedStatement {
   return changing(`delete from ${shape.table.sql} t
-  using ${source(shape)}
+  using ${SOURCE}
   where ${keyMatch(shape)}`);
 }
 
@@ -137,18 +130,8 @@ const equality = (column: Column, value: string): string =>
 const names = (columns: readonly Column[]): string => columns.map(({ name }) => quoteIdentifier(name)).join(', ');
 
 /** The value of each sent column, in the column's type. */
-function given(shape: OperationShape): string[] {
-  let texts = 0;
-  let documents = 0;
-  return sentColumns(shape).map(({ kind, type }) =>
-    kind === 'json' ? `nullif((s.document->${documents++})::text, 'null')::${type}` : `s.item[${++texts}]::${type}`,
-  );
-}
+const given = (shape: OperationShape): string[] =>
+  sentColumns(shape).map(({ type }, place) => `(s.cells->>${place})::${type}`);
 
-/** The rows: `item` has the texts of a row, `document` its JSON values, `ord` counts from 1. */
-function source(shape: OperationShape): string {
-  // Without the offset PostgreSQL would read the text of a row anew for each of its columns.
-  return sentColumns(shape).some(({ kind }) => kind === 'json')
-    ? `(select i::text[] as item, d::json as document, ord from unnest($1::text[], $2::text[]) with ordinality u(i, d, ord) offset 0) s`
-    : `(select i::text[] as item, ord from unnest($1::text[]) with ordinality u(i, ord) offset 0) s`;
-}
+/** See `operation-rows.ts`. */
+const SOURCE = 'batch.operation_rows($1, $2) s';

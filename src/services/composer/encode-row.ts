@@ -1,40 +1,20 @@
 import type { Column } from '../catalog/table.js';
-import { encodeTexts } from '../database/encode-texts.js';
+import { isKeyed } from '../planner/operation-shape.js';
 import { givenValue, keyValue, type BoundOperation } from '../planner/bound-operation.js';
-import type { GivenValue } from '../values/exact-json.js';
-import { isKeyed } from './compose-statement.js';
 import { encodeValue } from './encode-value.js';
 
-/** The values of one operation, as its statement reads them. */
-export interface EncodedRow {
-  /** The texts of all columns but those of JSON, as a PostgreSQL array. */
-  item: string;
-  /** The values of the JSON columns as a JSON array. Null where there is none. In `item`, each of their many quotes would be escaped. */
-  document: string | null;
-}
-
-/** Encodes the values of an operation in the order in which its statement reads them. Pure. */
-export function encodeRow(operation: BoundOperation): EncodedRow {
-  const texts: (string | null)[] = [];
-  const documents: string[] = [];
+/** The row of an operation as its statement reads it: a JSON array of texts, and null for NULL. Pure. */
+export function encodeRow(operation: BoundOperation): string {
+  const cells: (string | null)[] = [];
   if (isKeyed(operation)) {
-    for (const column of operation.keyColumns) encodeInto(texts, documents, column, keyValue(operation, column.name));
+    for (const column of operation.keyColumns) cells.push(cellOf(operation, column, keyValue));
   }
   if (operation.kind !== 'delete') {
-    for (const column of operation.valueColumns) {
-      encodeInto(texts, documents, column, givenValue(operation, column.name));
-    }
+    for (const column of operation.valueColumns) cells.push(cellOf(operation, column, givenValue));
   }
-  return { item: encodeTexts(texts), document: documents.length === 0 ? null : `[${documents.join(',')}]` };
+  return JSON.stringify(cells);
 }
 
-function encodeInto(
-  texts: (string | null)[],
-  documents: string[],
-  column: Column,
-  value: GivenValue | undefined,
-): void {
-  const text = encodeValue(value, column);
-  if (column.kind === 'json') documents.push(text ?? 'null');
-  else texts.push(text);
-}
+/** Half a surrogate pair, which intake refuses, would make the rows of others unreadable too. */
+const cellOf = (operation: BoundOperation, column: Column, valueOf: typeof givenValue): string | null =>
+  encodeValue(valueOf(operation, column.name), column)?.toWellFormed() ?? null;

@@ -65,15 +65,6 @@ const KINDS = JSON.stringify(Object.fromEntries([...SQL_STATE_CLASSES, ...SQL_ST
 /** The SQLSTATE by which the function says that a statement changed another number of rows than it must. */
 export const UNEXPECTED_ROWS = 'BS001';
 
-/** A control character that texts of callers hardly ever contain. */
-const SEPARATOR = 0x1e;
-
-/** As elements of an array, each of their many quotes would have to be escaped. Undefined when one of them contains the separator. */
-function joinTexts(texts: readonly string[]): string | undefined {
-  const separator = String.fromCharCode(SEPARATOR);
-  return texts.some((text) => text.includes(separator)) ? undefined : texts.join(separator);
-}
-
 /** Composes the call that executes steps, one row at a time. */
 export function* composeCall(
   steps: readonly Step[],
@@ -81,8 +72,8 @@ export function* composeCall(
 ): Steps<SqlStatement> {
   const signatures = new Map<string, number>();
   const statements: (ComposedStatement & { name: string | null; bound: TransactionBound | null })[] = [];
-  const items: string[] = [];
-  const documents: (string | null)[] = [];
+  const seqs: number[] = [];
+  const given: (string | null)[] = [];
   const texts: number[] = [];
   for (const { signature, operations } of steps) {
     let text = signatures.get(signature);
@@ -98,16 +89,14 @@ export function* composeCall(
     }
     texts.push(text);
     for (const operation of operations) {
-      const { item, document } = encodeRow(operation);
-      items.push(item);
-      documents.push(document);
+      seqs.push(operation.operation.seq);
+      given.push(operation.readsStoredRow ? null : encodeRow(operation));
       yield;
     }
   }
-  const joined = joinTexts(items);
   return {
-    name: `batch.execute_plan.${joined === undefined ? 'encoded' : 'joined'}`,
-    text: `select batch.execute_plan($1, $2, $3, $4, $5, $6, $7, $8, ${joined === undefined ? '$9' : `string_to_array($9, chr(${SEPARATOR}))`}, ${jsonTexts('$10')}, $11, $12, $13, $14, $15, $16, $17) as answer`,
+    name: 'batch.execute_plan',
+    text: `select batch.execute_plan($1, $2, $3, $4, $5, $6, $7, $8, $9, ${jsonTexts('$10')}::jsonb[], $11, $12, $13, $14, $15, $16, $17) as answer`,
     values: [
       encodeTexts(statements.map(({ text }) => text)),
       encodeTexts(statements.map(({ lone }) => lone ?? null)),
@@ -117,8 +106,8 @@ export function* composeCall(
       texts,
       steps.map(({ operations }) => operations.length),
       steps.map(({ operations }) => operations.some(({ folded }) => folded !== undefined)),
-      joined ?? encodeTexts(items),
-      documents.some((document) => document !== null) ? joinJsonTexts(documents) : null,
+      seqs,
+      given.some((row) => row !== null) ? joinJsonTexts(given) : null,
       KINDS,
       oneByOne,
       blocks,

@@ -11,8 +11,9 @@ const names = new Map<string, string>();
  * Null when there are too many names already, or when a rule or trigger of the table may not go with it. The same text always has
  * the same name.
  */
-export function preparedName(text: string, { table }: Pick<BoundOperation, 'table'>): string | null {
-  if (table.opaque !== undefined) return null;
+export function preparedName(text: string, { table, kind }: Pick<BoundOperation, 'table' | 'kind'>): string | null {
+  // One plan for all sizes would compare each new row with each given one.
+  if (table.opaque !== undefined || kind === 'ignore') return null;
   const known = names.get(text);
   if (known !== undefined || names.size >= MAX_PREPARED) return known ?? null;
   const name = `batch.target.${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;

@@ -14,8 +14,8 @@ export interface BoundOperation extends OperationShape {
 export function bindOperation(operation: ClaimedOperation, table: Table): BoundOperation | IOperationError {
   const shape = shapeOf(operation, table);
   if ('code' in shape) return shape;
-  const { kind, keyColumns, valueColumns, namingKey, signature } = shape;
-  return { operation, kind, table, keyColumns, valueColumns, namingKey, signature };
+  const { kind, keyColumns, valueColumns, namingKey, signature, readsStoredRow } = shape;
+  return { operation, kind, table, keyColumns, valueColumns, namingKey, signature, readsStoredRow };
 }
 
 /** The value that names the row in this column. */

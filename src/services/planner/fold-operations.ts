@@ -26,6 +26,7 @@ export function foldOperations(
   return {
     ...later,
     operation: { ...later.operation, values },
+    readsStoredRow: false,
     folded: appended(earlier, later),
   };
 }

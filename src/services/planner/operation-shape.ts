@@ -1,6 +1,7 @@
 import type { IOperationError } from '../../interfaces/operation.js';
 import { uniqueKeyOver, type Column, type Table, type UniqueKey } from '../catalog/table.js';
 import type { ClaimedOperation } from '../queue/operation-record.js';
+import type { Shape } from '../queue/shape.js';
 
 /** What one statement does. `ignore` is an insert that leaves existing rows unchanged. */
 export type StatementKind = 'insert' | 'ignore' | 'upsert' | 'update' | 'increment' | 'delete';
@@ -17,21 +18,24 @@ export interface OperationShape {
   namingKey: UniqueKey | undefined;
   /** One text for one shape. */
   signature: string;
+  /** True when the statement may read the row where it is stored. False: a row for it has to be made. */
+  readsStoredRow: boolean;
 }
 
 /** A limit, because each order of the columns makes a new entry. Only a hostile caller sends so many. */
 const MAX_SHAPES_OF_A_TABLE = 1000;
 
 /**
- * By the names that the operation gives. Operations have few shapes, and making a shape costs more than all other work
- * of binding.
+ * By the stored shape, or else by the names that the operation gives. Operations have few shapes, and making one costs more than all
+ * other work of binding.
  */
-const shapes = new WeakMap<Table, Map<string, OperationShape | IOperationError>>();
+const shapes = new WeakMap<Table, Shapes>();
 
 /** Resolves the columns of an operation, or returns the error that PostgreSQL would return. */
 export function shapeOf(operation: ClaimedOperation, table: Table): OperationShape | IOperationError {
+  const { storedAs } = operation;
   const made = shapesOf(table);
-  const name = nameOf(operation);
+  const name = storedAs?.byColumn === true ? storedAs : nameOf(operation);
   const known = made.get(name);
   if (known !== undefined) return known;
   if (made.size >= MAX_SHAPES_OF_A_TABLE) made.clear();
@@ -40,8 +44,10 @@ export function shapeOf(operation: ClaimedOperation, table: Table): OperationSha
   return shape;
 }
 
-function shapesOf(table: Table): Map<string, OperationShape | IOperationError> {
-  const made = shapes.get(table) ?? new Map<string, OperationShape | IOperationError>();
+type Shapes = Map<Shape | string, OperationShape | IOperationError>;
+
+function shapesOf(table: Table): Shapes {
+  const made = shapes.get(table) ?? new Map<Shape | string, OperationShape | IOperationError>();
   shapes.set(table, made);
   return made;
 }
@@ -73,11 +79,27 @@ function makeShape(operation: ClaimedOperation, table: Table): OperationShape | 
       ...(operation.type === 'upsert' && { sqlState: '42P10' }),
     };
   }
-  const kind = operation.type === 'insert' && operation.onConflict === 'ignore' ? 'ignore' : operation.type;
+  const kind: StatementKind =
+    operation.type === 'insert' && operation.onConflict === 'ignore' ? 'ignore' : operation.type;
   const keyColumns = inTableOrder(table, keyNames);
   const valueColumns = inTableOrder(table, valueNames);
   const signature = `${kind} ${table.id} (${namesOf(keyColumns)}) (${namesOf(valueColumns)})`;
-  return { kind, table, keyColumns, valueColumns, namingKey, signature };
+  const shape = { kind, table, keyColumns, valueColumns, namingKey, signature };
+  return { ...shape, readsStoredRow: operation.storedAs !== undefined && isStoredFor(operation.storedAs, shape) };
+}
+
+/** True when the values of the row are those that the statement reads, in its order and in the form of its columns. */
+function isStoredFor(
+  { byColumn, keyColumns, valueColumns, documents }: Shape,
+  shape: Omit<OperationShape, 'readsStoredRow'>,
+): boolean {
+  const sent = sentColumns(shape);
+  const stored = [...(keyColumns ?? []), ...(valueColumns ?? [])];
+  return (
+    byColumn &&
+    stored.length === sent.length &&
+    sent.every(({ name, kind }, place) => name === stored[place] && (kind === 'json') === documents.includes(place))
+  );
 }
 
 function inTableOrder(table: Table, names: readonly string[]): Column[] {
@@ -89,8 +111,21 @@ function inTableOrder(table: Table, names: readonly string[]): Column[] {
 const namesOf = (columns: readonly Column[]): string => columns.map(({ name }) => JSON.stringify(name)).join(',');
 
 /** The primary key, or else another unique key, if the values give all of its columns. */
-export function givenKey({ table, valueColumns }: OperationShape): UniqueKey | undefined {
+export function givenKey({
+  table,
+  valueColumns,
+}: Pick<OperationShape, 'table' | 'valueColumns'>): UniqueKey | undefined {
   const given = new Set(valueColumns.map(({ name }) => name));
   const usable = table.uniqueKeys.filter((key) => key.columns.every((name) => given.has(name)));
   return usable.find((key) => key.primary) ?? usable[0];
+}
+
+/** True when its rows begin with the columns of the key. The key of an upsert is among its values. */
+export const isKeyed = ({ kind }: Pick<OperationShape, 'kind'>): boolean =>
+  kind === 'update' || kind === 'increment' || kind === 'delete';
+
+/** The columns of a row in the order in which its statement reads them: as `Shape` has them. */
+export function sentColumns(shape: Pick<OperationShape, 'kind' | 'keyColumns' | 'valueColumns'>): readonly Column[] {
+  const keyed = isKeyed(shape) ? shape.keyColumns : [];
+  return shape.kind === 'delete' ? keyed : [...keyed, ...shape.valueColumns];
 }

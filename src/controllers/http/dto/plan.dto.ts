@@ -49,9 +49,9 @@ export class GroupDto implements Omit<IGroup, 'because'> {
     description:
       'The statement. Its parameter is an array with a text for each row; the text is an array with the values of the row.',
     example:
-      'update "public"."orders" t set "status" = s.item[2]::text\n' +
-      '  from (select i::text[] as item, ord from unnest($1::text[]) with ordinality u(i, ord) offset 0) s\n' +
-      '  where t."id" = s.item[1]::integer',
+      'update "public"."orders" t set "status" = (s.cells->>1)::text\n' +
+      '  from batch.operation_rows($1, $2) s\n' +
+      '  where t."id" = (s.cells->>0)::integer',
   })
   sql!: string;
 
