@@ -1,60 +1,128 @@
 import type { IOperationError } from '../interfaces/operation.js';
 import type { CatalogService } from '../services/catalog/catalog.service.js';
+import type { Table } from '../services/catalog/table.js';
 import { ServiceError } from '../services/errors/service-error.js';
 import { bindOperation, type BoundOperation } from '../services/planner/bound-operation.js';
-import type { ClaimedOperation, SettledOperation } from '../services/queue/operation-record.js';
+import { shapeOf, type OperationShape } from '../services/planner/operation-shape.js';
+import { unreadGroups } from '../services/planner/unread-groups.js';
+import {
+  withContents,
+  type ClaimedOperation,
+  type ClaimedPlace,
+  type OperationContents,
+  type SettledOperation,
+} from '../services/queue/operation-record.js';
 
 /** The operations of a chunk with their tables. */
 export interface BoundOperations {
+  /** Operations that may be executed by their shapes. Their keys and values were not read. */
+  unread: BoundOperation[];
   bound: BoundOperation[];
+  /** All operations that were read. */
+  read: ClaimedOperation[];
   /** Those whose table, columns or key no longer exist. */
   refused: SettledOperation[];
   /** True when the tables were read from the catalog for this chunk, and are not only remembered. */
   tablesAreCurrent: boolean;
 }
 
+export interface BindOptions {
+  catalog: CatalogService;
+  /** Reads what operations ask for. */
+  read: (places: readonly ClaimedPlace[]) => Promise<ClaimedOperation[]>;
+  /** True when the tables have to be read for this chunk. */
+  anew: boolean;
+  /** False when every operation has to be read. */
+  mayLeaveUnread: boolean;
+}
+
 type Binding = BoundOperation | IOperationError;
+type Tables = ReadonlyMap<string, Table | ServiceError>;
 
 /**
- * Binds operations to their tables as they are now. All operations of a chunk are bound to the same reading of the catalog,
- * because a plan with two versions of a table would be wrong.
- *
- * @param anew true when the tables have to be read for this chunk
+ * Binds operations to their tables as they are now, and reads those that cannot be executed by their shapes alone. All operations of
+ * a chunk are bound to the same reading of the catalog, because a plan with two versions of a table would be wrong.
  */
 export async function bindOperations(
-  operations: readonly ClaimedOperation[],
-  catalog: CatalogService,
-  anew: boolean,
+  places: readonly ClaimedPlace[],
+  { catalog, read, anew, mayLeaveUnread }: BindOptions,
 ): Promise<BoundOperations> {
   const startedAt = performance.now();
   // Other code in this process also uses the catalog. What it has read since the last attempt may not be new enough.
   if (anew) catalog.invalidate();
-  const bindings = await bindAll(operations, catalog);
+  const bindOnce = async (): Promise<BoundPlace[]> => {
+    const tables = await catalog.tables(places.map(({ storedAs }) => storedAs.target));
+    const unread = mayLeaveUnread ? unreadGroupsOf(places, tables) : NO_GROUPS;
+    const operations = await readOthers(places, read, (place) => unread.has(groupOf(place, tables) ?? ''));
+    return operations.map(({ operation, isRead }) => ({ operation, isRead, binding: bind(operation, tables) }));
+  };
+  let all = await bindOnce();
+  const unfit = all.filter(({ binding }) => isUnfit(binding));
+  // The operation was accepted, so the table may be newer than the remembered catalog.
+  const changed = unfit.length > 0 && (await catalog.forgetIfChanged(unfit.map(({ operation }) => operation.target)));
+  if (changed) all = await bindOnce();
+  const unread: BoundOperation[] = [];
   const bound: BoundOperation[] = [];
   const refused: SettledOperation[] = [];
-  bindings.forEach((binding, index) => {
-    if (isFailure(binding))
-      refused.push({ operation: operations[index]!, outcome: { status: 'failed', error: binding } });
-    else bound.push(binding);
-  });
-  return { bound, refused, tablesAreCurrent: anew || catalog.isNewerThan(startedAt) };
+  const readOperations = all.filter(({ isRead }) => isRead).map(({ operation }) => operation);
+  for (const { operation, isRead, binding } of all) {
+    if (isFailure(binding)) refused.push({ operation, outcome: { status: 'failed', error: binding } });
+    else if (isRead) bound.push(binding);
+    else unread.push(binding);
+  }
+  return { unread, bound, read: readOperations, refused, tablesAreCurrent: anew || catalog.isNewerThan(startedAt) };
 }
 
-async function bindAll(operations: readonly ClaimedOperation[], catalog: CatalogService): Promise<Binding[]> {
-  const bindings = await bindOnce(operations, catalog);
-  const unfit = operations.filter((_, index) => isUnfit(bindings[index]!));
-  if (unfit.length === 0) return bindings;
-  // The operation was accepted, so the table may be newer than the remembered catalog.
-  const changed = await catalog.forgetIfChanged(unfit.map(({ target }) => target));
-  return changed ? bindOnce(operations, catalog) : bindings;
+interface ReadPlace {
+  operation: ClaimedOperation;
+  /** False: its contents are missing. */
+  isRead: boolean;
 }
 
-async function bindOnce(operations: readonly ClaimedOperation[], catalog: CatalogService): Promise<Binding[]> {
-  const tables = await catalog.tables(operations.map(({ target }) => target));
-  return operations.map((operation) => {
-    const table = tables.get(operation.target)!;
-    return table instanceof ServiceError ? gone(table) : bindOperation(operation, table);
-  });
+interface BoundPlace extends ReadPlace {
+  binding: Binding;
+}
+
+const NO_GROUPS: ReadonlySet<string> = new Set();
+
+function groupOf({ storedAs }: ClaimedPlace, tables: Tables): string | undefined {
+  const table = tables.get(storedAs.target)!;
+  return table instanceof ServiceError ? undefined : table.group;
+}
+
+function unreadGroupsOf(places: readonly ClaimedPlace[], tables: Tables): ReadonlySet<string> {
+  const kinds = new Map(places.map((place) => [place.storedAs, place]));
+  const shapes: OperationShape[] = [];
+  const unknown = new Set<string>();
+  for (const place of kinds.values()) {
+    const table = tables.get(place.storedAs.target)!;
+    if (table instanceof ServiceError) continue;
+    const shape = place.storedAs.byColumn ? shapeOf(toUnread(place), table) : undefined;
+    if (shape === undefined || 'code' in shape) unknown.add(table.group);
+    else shapes.push(shape);
+  }
+  return new Set([...unreadGroups(shapes)].filter((group) => !unknown.has(group)));
+}
+
+async function readOthers(
+  places: readonly ClaimedPlace[],
+  read: BindOptions['read'],
+  isUnread: (place: ClaimedPlace) => boolean,
+): Promise<ReadPlace[]> {
+  const contents = await read(places.filter((place) => !isUnread(place)));
+  let next = 0;
+  return places.map((place) =>
+    isUnread(place) ? { operation: toUnread(place), isRead: false } : { operation: contents[next++]!, isRead: true },
+  );
+}
+
+const NOT_READ: OperationContents = { id: '', key: null, values: null, retryLimit: null, retryOn: null };
+
+const toUnread = (place: ClaimedPlace): ClaimedOperation => withContents(place, NOT_READ);
+
+function bind(operation: ClaimedOperation, tables: Tables): Binding {
+  const table = tables.get(operation.target)!;
+  return table instanceof ServiceError ? gone(table) : bindOperation(operation, table);
 }
 
 /** In PostgreSQL's words. */

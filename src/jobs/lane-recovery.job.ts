@@ -3,7 +3,7 @@ import { exponentialBackOff, limitedRetry, type BackOff } from '../batch/retry-p
 import type { PollTask } from '../services/poller/poller.js';
 import { toLaneFault } from '../services/queue/lane-fault.js';
 import { LanesService } from '../services/queue/lanes.service.js';
-import type { ClaimedOperation } from '../services/queue/operation-record.js';
+import type { ClaimedPlace } from '../services/queue/operation-record.js';
 import { OperationStepFactory, type OperationStep } from './operation-step.factory.js';
 import { StaleCatalogError } from './stale-catalog.error.js';
 
@@ -66,7 +66,7 @@ export class LaneRecoveryJob implements PollTask {
     this.hasRetriedBugs = true;
   }
 
-  private async putOff(error: unknown, [operation]: readonly ClaimedOperation[]): Promise<void> {
+  private async putOff(error: unknown, [operation]: readonly ClaimedPlace[]): Promise<void> {
     if (operation === undefined || error instanceof StaleCatalogError) return;
     // Also for a lost connection: an operation that makes its backend crash is finally parked too.
     await this.lanes.recordFault(toLaneFault(operation, error));

@@ -5,11 +5,16 @@ import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { Scope } from '../services/queue/claim-scope.js';
 import { leaving, type Claim, type ClaimService } from '../services/queue/claim.service.js';
 import type { LanesService } from '../services/queue/lanes.service.js';
-import type { ClaimedOperation, SettledChunk, SettledOperation } from '../services/queue/operation-record.js';
+import type {
+  ClaimedOperation,
+  ClaimedPlace,
+  SettledChunk,
+  SettledOperation,
+} from '../services/queue/operation-record.js';
 import type { QueueService } from '../services/queue/queue.service.js';
 import { bindOperations, type BoundOperations } from './bind-operations.js';
 import { metStaleTable } from './met-stale-table.js';
-import { NOTHING_EXECUTED, type OperationRunner, type Run } from './operation-runner.js';
+import { inAll, NOTHING_EXECUTED, type OperationRunner, type Run } from './operation-runner.js';
 import { runWithDeferrals, type DeferredRun } from './run-with-deferrals.js';
 import { StaleCatalogError } from './stale-catalog.error.js';
 
@@ -28,6 +33,17 @@ export interface SettledOperations extends WrittenChunk {
   operations: readonly SettledOperation[];
   /** Undefined when no operation has a verdict. */
   settled: SettledChunk | undefined;
+}
+
+interface ExecutedOperation {
+  operation: SettledOperation['operation'];
+  outcome: DeferredRun['outcomes'][number];
+}
+
+interface UnreadRun extends Pick<DeferredRun, 'summary'> {
+  landed: ExecutedOperation[];
+  /** What is still to be executed. */
+  rest: BoundChunk;
 }
 
 const NOTHING_RUN: DeferredRun = { outcomes: [], summary: NOTHING_EXECUTED };
@@ -55,27 +71,52 @@ export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundCh
     return { claim, more: claim.full };
   }
 
-  async process({ claim }: ClaimedChunk, { previousError }: ChunkContext<SqlClient>): Promise<BoundChunk> {
+  async process({ claim }: ClaimedChunk, { tx, previousError }: ChunkContext<SqlClient>): Promise<BoundChunk> {
     const { operations } = claim;
-    if (operations.length === 0) return { claim, bound: [], refused: [], tablesAreCurrent: true };
+    if (operations.length === 0) return { claim, unread: [], bound: [], read: [], refused: [], tablesAreCurrent: true };
     const anew = previousError instanceof StaleCatalogError;
-    return { claim, ...(await bindOperations(operations, this.catalog, anew)) };
+    const read = (places: readonly ClaimedPlace[]) => this.claims.read(tx, places);
+    const mayLeaveUnread = !claim.holdsReleases && this.runner.mayLeaveUnread;
+    return { claim, ...(await bindOperations(operations, { catalog: this.catalog, read, anew, mayLeaveUnread })) };
   }
 
   async write(chunk: BoundChunk, { tx }: ChunkContext<SqlClient>): Promise<SettledOperations> {
-    const { claim, bound, refused } = chunk;
-    const { outcomes, summary } = bound.length === 0 ? NOTHING_RUN : await this.run(tx, chunk);
-    const executed: SettledOperation[] = [];
-    const left: ClaimedOperation[] = [];
-    bound.forEach(({ operation }, index) => {
-      const outcome = outcomes[index]!;
-      if (outcome.status === 'left') left.push(operation);
-      else executed.push({ operation, outcome });
-    });
+    const { claim } = chunk;
+    const { rest, ...first } = await this.runUnread(tx, chunk);
+    const second = rest.bound.length === 0 ? NOTHING_RUN : await this.run(tx, rest);
+    const all = [...first.landed, ...outcomesOf(rest.bound, second)];
+    const executed = all.filter((each): each is SettledOperation => each.outcome.status !== 'left');
+    const left = all.flatMap(({ operation, outcome }) => (outcome.status === 'left' ? [operation] : []));
+    const { refused } = rest;
     const operations = [...executed, ...refused];
+    const summary = inAll(first.summary, second.summary);
     const execution = { worker: this.lanes.worker, startedAt: new Date(claim.claimedAt), ...summary };
     const settled = operations.length === 0 ? undefined : await this.queue.settle(tx, execution, operations);
     return { claim: leaving(claim, left), operations, settled, contribution: toContribution(executed, refused) };
+  }
+
+  /** Executes what was left unread. Where that fails, all of it is undone, and becomes a part of the rest. */
+  private async runUnread(tx: SqlClient, chunk: BoundChunk): Promise<UnreadRun> {
+    const { claim, unread, read } = chunk;
+    if (unread.length === 0) return { landed: [], summary: NOTHING_EXECUTED, rest: chunk };
+    const seqs = new Set(unread.map(({ operation }) => operation.seq));
+    const places = claim.operations.filter(({ seq }) => seqs.has(seq));
+    let reading: Promise<ClaimedOperation[]> = Promise.resolve([]);
+    const run = await this.runner.runUnread(tx, unread, () => {
+      reading = this.claims.readIfUndone(tx, places);
+      // It fails with the run, which tells why.
+      reading.catch(() => undefined);
+    });
+    const undone = await reading;
+    if (undone.length === 0) return { landed: outcomesOf(unread, run), summary: run.summary, rest: chunk };
+    const known = new Map([...read, ...undone].map((operation) => [operation.seq, operation]));
+    const rest = await bindOperations(claim.operations, {
+      catalog: this.catalog,
+      read: (some) => Promise.resolve(some.map(({ seq }) => known.get(seq)!)),
+      anew: false,
+      mayLeaveUnread: false,
+    });
+    return { landed: [], summary: run.summary, rest: { claim, ...rest } };
   }
 
   private run(tx: SqlClient, { claim, bound, tablesAreCurrent }: BoundChunk): Promise<DeferredRun> {
@@ -92,6 +133,13 @@ export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundCh
     if (!tablesAreCurrent && (await metStaleTable(tx, operations, run.outcomes))) throw new StaleCatalogError();
     return run;
   }
+}
+
+function outcomesOf(
+  operations: readonly BoundOperation[],
+  { outcomes }: Pick<DeferredRun, 'outcomes'>,
+): ExecutedOperation[] {
+  return operations.map(({ operation }, index) => ({ operation, outcome: outcomes[index]! }));
 }
 
 /** An operation without a success counts as skipped, also when it is only deferred. */

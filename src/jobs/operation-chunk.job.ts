@@ -7,7 +7,7 @@ import type { PollTask } from '../services/poller/poller.js';
 import { ClaimScope } from '../services/queue/claim-scope.js';
 import { toLaneFault } from '../services/queue/lane-fault.js';
 import { LanesService } from '../services/queue/lanes.service.js';
-import type { ClaimedOperation } from '../services/queue/operation-record.js';
+import type { ClaimedPlace } from '../services/queue/operation-record.js';
 import { QueueService } from '../services/queue/queue.service.js';
 import { OperationStepFactory, type OperationStep } from './operation-step.factory.js';
 import { StaleCatalogError } from './stale-catalog.error.js';
@@ -82,7 +82,7 @@ export class OperationChunkJob implements PollTask {
   }
 
   /** The next chunk is smaller. When a single operation fails, it is known that its lane cannot go on. */
-  private async narrowDown(error: unknown, claimed: readonly ClaimedOperation[]): Promise<void> {
+  private async narrowDown(error: unknown, claimed: readonly ClaimedPlace[]): Promise<void> {
     // If the remembered catalog is wrong, that is no reason to take fewer operations.
     if (error instanceof StaleCatalogError) return;
     if (isConnectionFault(error) && !this.isSuspicious(claimed)) return;
@@ -96,7 +96,7 @@ export class OperationChunkJob implements PollTask {
    * Otherwise an operation that makes its backend crash, or that needs more than the server has, would be tried for
    * ever.
    */
-  private isSuspicious(claimed: readonly ClaimedOperation[]): boolean {
+  private isSuspicious(claimed: readonly ClaimedPlace[]): boolean {
     if (claimed.length > 0) this.losses += 1;
     return claimed.length > 0 && this.losses >= MANY_LOSSES;
   }

@@ -1,11 +1,11 @@
 import type { Settings } from '../services/config/settings.js';
 import type { SqlClient } from '../services/database/sql.js';
 import type { ExecutionLimits, ExecutorService } from '../services/executor/executor.service.js';
-import { toChunkPlan } from '../services/explain/chunk-plan.js';
+import { joinPlans, toChunkPlan } from '../services/explain/chunk-plan.js';
 import type { BugsService } from '../services/health/bugs.service.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { Plan } from '../services/planner/plan.js';
-import { planInSteps, planSerially } from '../services/planner/plan-operations.js';
+import { planByShape, planInSteps, planSerially } from '../services/planner/plan-operations.js';
 import type { ChunkExecution, LeftOutcome, Outcome } from '../services/queue/operation-record.js';
 import { inSlices } from '../services/steps/in-slices.js';
 import type { SurveyService } from '../services/survey/survey.service.js';
@@ -19,6 +19,17 @@ export interface Run {
   /** One for each operation, in the given order. */
   outcomes: readonly (Outcome | LeftOutcome)[];
   summary: ExecutionSummary;
+}
+
+/** What was executed one after the other, for the same chunk. */
+export function inAll(one: ExecutionSummary, other: ExecutionSummary): ExecutionSummary {
+  const plan = one.plan && other.plan ? joinPlans(one.plan, other.plan) : (one.plan ?? other.plan);
+  return {
+    groups: one.groups + other.groups,
+    statements: one.statements + other.statements,
+    fallback: one.fallback || other.fallback,
+    ...(plan !== undefined && { plan }),
+  };
 }
 
 /** Plans operations and executes the plan: in as few statements as it allows, or one by one in mode `serial`. */
@@ -38,6 +49,20 @@ export class OperationRunner {
         ? await this.executor.executeOneByOne(tx, plan, this.limits)
         : await this.executor.execute(tx, plan, this.limits);
     return { outcomes, summary: { groups, statements, fallback, plan: toChunkPlan(plan, this.mode, perGroup) } };
+  }
+
+  /** True when operations may be run by `runUnread`. */
+  get mayLeaveUnread(): boolean {
+    return this.mode === 'grouped' && this.executor.expectsSuccess;
+  }
+
+  /** Executes operations that were not read: all of them, or none, and then all are left. */
+  async runUnread(tx: SqlClient, operations: readonly BoundOperation[], sent?: () => void): Promise<Run> {
+    const plan = planByShape(operations);
+    const { outcomes, statements, perGroup } = await this.executor.executeAsOne(tx, plan, this.limits, sent);
+    if (outcomes[0]!.status === 'left') return { outcomes, summary: { groups: 0, statements, fallback: true } };
+    const summary = { groups: plan.groups.length, statements, fallback: false };
+    return { outcomes, summary: { ...summary, plan: toChunkPlan(plan, this.mode, perGroup) } };
   }
 
   private async plan(tx: SqlClient, operations: readonly BoundOperation[]): Promise<Plan> {

@@ -71,7 +71,7 @@ async function runInRounds(
     if (round > 0) await tx.query({ text: 'rollback to savepoint round' });
     const rest = operations.filter((operation) => !held.has(operation));
     const ran = rest.length === 0 ? undefined : await run(rest);
-    if (ran !== undefined) summary = inAll(summary, ran.summary);
+    if (ran !== undefined) summary = ofRounds(summary, ran.summary);
     const outcomes = new Map(rest.map((operation, index) => [operation, ran!.outcomes[index]!]));
     const putOff = findPutOff(outcomes, initialDelayMs);
     if (putOff.size > 0 && keys.size === 0) keys = await readRowKeys(tx, operations);
@@ -138,7 +138,7 @@ async function waitingOn(tx: SqlClient, keys: RowKeys): Promise<WaitingRecord[]>
 }
 
 /** All rounds together. The plan is that of the last one. */
-function inAll(before: ExecutionSummary, latest: ExecutionSummary): ExecutionSummary {
+function ofRounds(before: ExecutionSummary, latest: ExecutionSummary): ExecutionSummary {
   if (before === NOTHING_EXECUTED) return latest;
   return { ...latest, statements: before.statements + latest.statements, fallback: true };
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { v7 as uuid } from 'uuid';
 import { claimOperations, walkInOrder } from '../../src/services/queue/claim.sql.js';
-import type { ClaimedOperation } from '../../src/services/queue/operation-record.js';
+import type { ClaimedPlace } from '../../src/services/queue/operation-record.js';
 import { lockLane } from '../../src/services/queue/queue.sql.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { newOperation, openWorker, type TestWorker } from '../support/worker.js';
@@ -327,12 +327,7 @@ describe('the queue', () => {
     await worker.queue.enqueue([insertItem(1), insertItem(2), insertItem(3), insertItem(4)]);
     const claimed = worker.database.transaction(async (tx) => {
       const { operations } = await worker.claims.claim(tx, { limit: 4, maxLanes: 1, standing: 'sound' });
-      const [first, second, third, fourth] = operations as [
-        ClaimedOperation,
-        ClaimedOperation,
-        ClaimedOperation,
-        ClaimedOperation,
-      ];
+      const [first, second, third, fourth] = operations as [ClaimedPlace, ClaimedPlace, ClaimedPlace, ClaimedPlace];
       // The numbers of the first and the last have the sum of the other two.
       const moved = [
         { ...first, place: second.place },

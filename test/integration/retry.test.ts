@@ -291,7 +291,7 @@ describe('operations that may be tried again', () => {
     const waiting = () => rows('select attempts from batch.delayed');
     await worker.database.transaction(async (tx) => {
       const claim = await worker.claims.claim(tx, { limit: 10, maxLanes: 8, standing: 'sound' });
-      expect(claim).toMatchObject({ holdsReleases: true, operations: [{ type: 'update' }] });
+      expect(claim).toMatchObject({ holdsReleases: true, operations: [{ storedAs: { type: 'update' } }] });
       await other.queue.releaseDue();
       expect(await waiting()).toEqual([[1]]);
       await worker.claims.allowReleases(tx);

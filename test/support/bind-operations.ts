@@ -1,6 +1,9 @@
 import type { ICreateBatchOperationRequest } from '../../src/interfaces/operation.js';
 import type { CatalogService } from '../../src/services/catalog/catalog.service.js';
-import { primaryKey } from '../../src/services/catalog/table.js';
+import { primaryKey, type Table } from '../../src/services/catalog/table.js';
+import { shapeRequest } from '../../src/services/intake/shape-request.js';
+import type { StoredShape } from '../../src/services/queue/shape.js';
+import { readRow } from '../../src/services/queue/stored-row.js';
 import type { GivenRow } from '../../src/services/values/exact-json.js';
 import { bindOperation, type BoundOperation } from '../../src/services/planner/bound-operation.js';
 
@@ -10,25 +13,60 @@ export type TestOperation = Pick<
   'operationType' | 'target' | 'onConflict' | 'conflictKey' | 'mustExist'
 > & { key?: GivenRow; values?: GivenRow };
 
-/** Operations in this order, bound to their tables as a chunk binds what it has claimed. */
+/** An operation as intake stores it. */
+export interface StoredOperation {
+  seq: number;
+  storedAs: StoredShape;
+  row: string;
+}
+
+/** How operations are stored: intake's way, but in tests of what finds its mistakes. */
+export type ShapeOperation = typeof shapeRequest;
+
+/** Operations in this order, as intake stores them, numbered from 1. */
+export async function storeOperations(
+  catalog: CatalogService,
+  operations: readonly TestOperation[],
+  shapeOperation: ShapeOperation = shapeRequest,
+): Promise<StoredOperation[]> {
+  const ids = new Map<string, StoredShape>();
+  const stored: StoredOperation[] = [];
+  for (const [index, operation] of operations.entries()) {
+    const table = await catalog.table(operation.target);
+    const request = { ...operation, ...NOTHING_MORE, mustExist: operation.mustExist ?? false };
+    const { shape, row } = shapeOperation(request, table, conflictKeyOf(operation, table));
+    const storedAs = ids.get(shape.name) ?? { ...shape, id: ids.size };
+    ids.set(shape.name, storedAs);
+    stored.push({ seq: index + 1, storedAs, row });
+  }
+  return stored;
+}
+
+/**
+ * Operations in this order, bound to their tables as a chunk binds what it has claimed.
+ *
+ * @param stored of each operation; absent when they are stored nowhere
+ */
 export async function bindOperations(
   catalog: CatalogService,
   operations: readonly TestOperation[],
+  stored?: readonly StoredOperation[],
 ): Promise<BoundOperation[]> {
   const bound: BoundOperation[] = [];
   for (const [index, operation] of operations.entries()) {
     const table = await catalog.table(operation.target);
+    const { key = null, values = null } = operation;
+    const read = stored && readRow(stored[index]!.storedAs, stored[index]!.row);
     const result = bindOperation(
       {
         seq: index + 1,
         id: `00000000-0000-7000-8000-${String(index).padStart(12, '0')}`,
         type: operation.operationType,
         target: table.id,
-        key: operation.key ?? null,
-        values: operation.values ?? null,
+        ...(read ?? { key, values }),
+        ...(stored && { storedAs: stored[index]!.storedAs }),
         onConflict: operation.onConflict ?? null,
-        conflictKey:
-          operation.conflictKey ?? (operation.operationType === 'upsert' ? [...primaryKey(table)!.columns] : null),
+        conflictKey: conflictKeyOf(operation, table),
         mustExist: operation.mustExist ?? false,
         place: '(0,1)',
         priority: 0,
@@ -44,3 +82,8 @@ export async function bindOperations(
   }
   return bound;
 }
+
+const NOTHING_MORE = { id: '', priority: 0, bytes: 0, createdBy: undefined };
+
+const conflictKeyOf = ({ conflictKey, operationType }: TestOperation, table: Table): readonly string[] | null =>
+  conflictKey ?? (operationType === 'upsert' ? primaryKey(table)!.columns : null);

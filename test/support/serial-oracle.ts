@@ -1,4 +1,4 @@
-import { bindOperations, type TestOperation } from './bind-operations.js';
+import { bindOperations, storeOperations, type ShapeOperation, type TestOperation } from './bind-operations.js';
 import pg from 'pg';
 import { CatalogService } from '../../src/services/catalog/catalog.service.js';
 import { loadSettings } from '../../src/services/config/load-settings.js';
@@ -10,8 +10,9 @@ import type { BoundOperation } from '../../src/services/planner/bound-operation.
 import { NOTHING_KNOWN, type Knowledge } from '../../src/services/planner/knowledge.js';
 import { originalsOf, unfold, type Plan, type PlannedOperation } from '../../src/services/planner/plan.js';
 import type { PlanLimits } from '../../src/services/planner/plan-limits.js';
-import { planOperations, planSerially } from '../../src/services/planner/plan-operations.js';
+import { planByShape, planOperations, planSerially } from '../../src/services/planner/plan-operations.js';
 import type { Rule } from '../../src/services/planner/rules.js';
+import { unreadGroups } from '../../src/services/planner/unread-groups.js';
 import type { LeftOutcome, Outcome } from '../../src/services/queue/operation-record.js';
 import { SurveyService } from '../../src/services/survey/survey.service.js';
 import { createFunctions } from './create-functions.js';
@@ -34,6 +35,10 @@ export interface Planning {
   informed?: boolean;
   /** What the planner follows at most. */
   limits?: PlanLimits;
+  /** The groups of tables whose operations are executed unread. */
+  unread?: typeof unreadGroups;
+  /** How operations are stored. */
+  shapeOperation?: ShapeOperation;
 }
 
 export interface Run {
@@ -134,6 +139,8 @@ export class SerialOracle {
    */
   async compare(operations: readonly TestOperation[], setUp = '', planning: Planning = {}): Promise<Comparison> {
     const bound = await bindOperations(this.catalog, operations);
+    const stored = await storeOperations(this.catalog, operations, planning.shapeOperation);
+    const claimed = await bindOperations(this.catalog, operations, stored);
     try {
       await Promise.all(
         // Before the survey, which looks where sequences stand.
@@ -141,7 +148,11 @@ export class SerialOracle {
           .filter((text) => text !== '')
           .map((text) => this.client.query(text)),
       );
-      const [grouped] = await Promise.allSettled([this.runGrouped(bound, planning)]);
+      await this.client.query(
+        'insert into batch.operations select * from unnest($1::int8[], $2::text[]::jsonb[]) o(seq, "values")',
+        [stored.map(({ seq }) => seq), stored.map(({ row }) => row)],
+      );
+      const [grouped] = await Promise.allSettled([this.runGrouped(claimed, planning)]);
       await this.client.query('rollback to savepoint start');
       // What a sequence gave is not taken back.
       if (this.resetText !== '') await this.client.query(this.resetText);
@@ -157,7 +168,27 @@ export class SerialOracle {
     }
   }
 
-  private async runGrouped(
+  private async runGrouped(operations: readonly BoundOperation[], planning: Planning): Promise<Run> {
+    const { unread = unreadGroups } = planning;
+    const groups = unread(operations);
+    const first = operations.filter(({ table }) => groups.has(table.group));
+    if (first.length === 0) return this.runPlanned(operations, planning);
+    const plan = planByShape(first);
+    const execution = await this.executor.executeAsOne(this.tx, plan, TO_THE_END);
+    if (execution.outcomes[0]!.status === 'left') return this.runPlanned(operations, planning);
+    const others = operations.filter(({ table }) => !groups.has(table.group));
+    const rest = await this.runPlanned(others, planning);
+    const outcomes = new Map(first.map((operation, index) => [operation, execution.outcomes[index]!]));
+    others.forEach((operation, index) => outcomes.set(operation, rest.execution.outcomes[index]!));
+    const all = { ...plan, operations, groups: [...plan.groups, ...rest.plan.groups] };
+    return this.run(all, async () => ({
+      outcomes: operations.map((operation) => outcomes.get(operation)!),
+      groups: all.groups.length,
+      fallback: rest.execution.fallback,
+    }));
+  }
+
+  private async runPlanned(
     operations: readonly BoundOperation[],
     { without, limits, informed = true }: Planning,
   ): Promise<Run> {

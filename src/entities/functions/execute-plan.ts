@@ -9,7 +9,8 @@ import type { DatabaseFunction } from './database-function.js';
  * - For each group, in the order of execution: `groups`, the number of its statement; `sizes`, how many rows it has; `folded`,
  *   whether one of them stands for several operations.
  * - For each row: `seqs`, the number of its operation; `given`, the row itself where the stored one is not meant, see `encodeRow`.
- * - `kinds`: what a SQLSTATE, or its class, means. `one_by_one`: each row is executed alone. `most_blocks`, `budget`: its limits.
+ * - `kinds`: what a SQLSTATE, or its class, means. `one_by_one`: each row is executed alone. `as_one`: all rows take effect, or none
+ *   does, and none has a verdict then. `most_blocks`, `budget`: its limits.
  *   `expected_share`: the share of rows that will be refused. `blocks`, `tainted`: what an earlier call in the transaction has left.
  *
  * The rows of all groups are one sequence, in the order of execution. A block is a part of that sequence. It takes effect as a whole,
@@ -29,7 +30,7 @@ create or replace function batch.execute_plan(
   texts text[], lone_texts text[], answers_ordinals boolean[], names text[], bounds jsonb,
   groups int[], sizes int[], folded boolean[],
   seqs int8[], given jsonb[],
-  kinds jsonb, one_by_one boolean, most_blocks int, budget interval, expected_share float8,
+  kinds jsonb, one_by_one boolean, as_one boolean, most_blocks int, budget interval, expected_share float8,
   blocks int, tainted text[]
 ) returns json language plpgsql as $function$
 declare
@@ -113,7 +114,8 @@ begin
     -- Not before something was executed: the next call would get no further.
     if next_row > 1 and clock_timestamp() > deadline then stopped_by := 'budget'; exit; end if;
     share := (refused + 100 * expected_share) / (next_row + 100);
-    if one_by_one then block_end := next_row;
+    if as_one then block_end := total;
+    elsif one_by_one then block_end := next_row;
     elsif next_row <= good_until then block_end := good_until;
     elsif next_row <= bad_until then block_end := next_row + (bad_until - next_row) / 2;
     elsif share = 0 then block_end := total;
@@ -202,7 +204,7 @@ begin
           raise exception '% rows changed % rows', size, changed using errcode = 'BS001';
         end if;
         first_row := first_row + size;
-        exit when clock_timestamp() > deadline;
+        exit when clock_timestamp() > deadline and not as_one;
       end loop;
       blocks := blocks + 1;
       other_rows := other_rows || block_rows;
@@ -216,6 +218,13 @@ begin
         of_column = column_name, of_table = table_name, of_schema = schema_name;
       kind := case when state = 'BS001' then 'transient' else coalesce(kinds->>state, kinds->>left(state, 2), 'unknown') end;
       if kind = 'transient' then raise; end if;
+      if as_one then
+        stopped_by := 'as_one';
+        total := 0;
+        -- Tells statements that were sent behind this one: see selectContents.
+        perform set_config('batch.undone', 'on', true);
+        continue;
+      end if;
       isolated[this_group] := isolated[this_group] or not one_by_one and (sizes[this_group] > 1 or folded[this_group]);
       if folded[this_group] then
         -- A row that stands for several operations has no verdict: the caller comes again with these operations themselves.

@@ -53,15 +53,36 @@ export class ExecutorService {
 
   /** Executes several groups together where possible. */
   execute(tx: SqlClient, plan: Plan, limits = LIMITS): Promise<Execution> {
-    return this.run(tx, plan, { ...limits, oneByOne: false });
+    return this.run(tx, plan, { ...limits, mode: 'grouped' });
+  }
+
+  /** True when nothing has been refused lately, so that a plan will probably succeed as a whole. */
+  get expectsSuccess(): boolean {
+    return this.refused.share === 0;
+  }
+
+  /**
+   * Executes all groups, or none: then every operation is left.
+   *
+   * @param sent called when the plan was sent, so that other statements can share its round trip
+   */
+  async executeAsOne(tx: SqlClient, plan: Plan, limits = LIMITS, sent?: () => void): Promise<Execution> {
+    const execution = await this.run(tx, plan, { ...limits, mode: 'asOne' }, sent);
+    if (execution.outcomes[0]?.status === 'left') this.refused.expectSome();
+    return execution;
   }
 
   /** Executes every operation alone, in its own subtransaction. No operation is executed twice. */
   executeOneByOne(tx: SqlClient, plan: Plan, limits = LIMITS): Promise<Execution> {
-    return this.run(tx, plan, { ...limits, oneByOne: true });
+    return this.run(tx, plan, { ...limits, mode: 'oneByOne' });
   }
 
-  private async run(tx: SqlClient, plan: Plan, limits: ExecutionLimits & { oneByOne: boolean }): Promise<Execution> {
+  private async run(
+    tx: SqlClient,
+    plan: Plan,
+    limits: ExecutionLimits & Pick<CallOptions, 'mode'>,
+    sent?: () => void,
+  ): Promise<Execution> {
     // Otherwise a deferred constraint would fail at the commit, where no operation can be blamed.
     sendAlong(tx, { text: 'set constraints all immediate' });
     const outcomes = new Map<BoundOperation, Outcome>();
@@ -69,7 +90,7 @@ export class ExecutorService {
     let steps = plan.groups.map(({ signature, operations }, group): GroupStep => ({ signature, operations, group }));
     let before: CallOptions['before'] = { blocks: 0, tainted: [] };
     while (steps.length > 0) {
-      const answer = await this.call(tx, steps, { ...limits, expectedShare: this.refused.share, before });
+      const answer = await this.call(tx, steps, { ...limits, expectedShare: this.refused.share, before }, sent);
       this.refused.note(answer);
       before = answer;
       steps.forEach(({ group }, index) => {
@@ -92,10 +113,17 @@ export class ExecutorService {
     };
   }
 
-  private async call(tx: SqlClient, steps: readonly Step[], options: CallOptions): Promise<PlanAnswer> {
+  private async call(
+    tx: SqlClient,
+    steps: readonly Step[],
+    options: CallOptions,
+    sent?: () => void,
+  ): Promise<PlanAnswer> {
     const statement = await inSlices(composeCall(steps, options), { holdsTransaction: true });
+    const answer = tx.query<{ answer: PlanAnswer }>(statement);
+    sent?.();
     try {
-      return (await tx.query<{ answer: PlanAnswer }>(statement)).rows[0]!.answer;
+      return (await answer).rows[0]!.answer;
     } catch (error) {
       throw sqlStateOf(error) === UNEXPECTED_ROWS ? new UnexpectedRowsError(error as Error) : error;
     }

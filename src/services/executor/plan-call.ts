@@ -15,8 +15,10 @@ export interface CallOptions {
   blocks: number;
   /** For so long statements are begun. In milliseconds. */
   budgetMs: number;
-  /** True when each row is executed alone from the start. */
-  oneByOne: boolean;
+  /**
+   * `oneByOne`: each row is executed alone from the start. `asOne`: all rows take effect, or none does, and none has a verdict then.
+   */
+  mode: 'grouped' | 'oneByOne' | 'asOne';
   /** The share of rows that will be refused, from 0 to 1, as far as is known. Only the size of the first blocks depends on it. */
   expectedShare: number;
   /** What earlier calls in the transaction have left: `PlanAnswer.blocks` and `tainted`. */
@@ -42,9 +44,9 @@ export interface PlanAnswer {
   executed: number;
   /**
    * Null when every row has a verdict. `fold`: the next row stands for several operations and was refused. `blocks`, `budget`: a
-   * limit was reached. `transaction`: the next row may have been refused because of what lives as long as the transaction.
+   * limit was reached. `transaction`: the next row may have been refused because of what lives as long as the transaction. `as_one`: see `CallOptions.mode`.
    */
-  stoppedBy: 'blocks' | 'budget' | 'fold' | 'transaction' | null;
+  stoppedBy: 'blocks' | 'budget' | 'fold' | 'transaction' | 'as_one' | null;
   /** The subtransactions that stay, those of earlier calls in the transaction included. */
   blocks: number;
   /** `TransactionBound.group` of the operations that have taken effect in the transaction. */
@@ -68,7 +70,7 @@ export const UNEXPECTED_ROWS = 'BS001';
 /** Composes the call that executes steps, one row at a time. */
 export function* composeCall(
   steps: readonly Step[],
-  { blocks, budgetMs, oneByOne, expectedShare, before }: CallOptions,
+  { blocks, budgetMs, mode, expectedShare, before }: CallOptions,
 ): Steps<SqlStatement> {
   const signatures = new Map<string, number>();
   const statements: (ComposedStatement & { name: string | null; bound: TransactionBound | null })[] = [];
@@ -96,7 +98,7 @@ export function* composeCall(
   }
   return {
     name: 'batch.execute_plan',
-    text: `select batch.execute_plan($1, $2, $3, $4, $5, $6, $7, $8, $9, ${jsonTexts('$10')}::jsonb[], $11, $12, $13, $14, $15, $16, $17) as answer`,
+    text: `select batch.execute_plan($1, $2, $3, $4, $5, $6, $7, $8, $9, ${jsonTexts('$10')}::jsonb[], $11, $12, $13, $14, $15, $16, $17, $18) as answer`,
     values: [
       encodeTexts(statements.map(({ text }) => text)),
       encodeTexts(statements.map(({ lone }) => lone ?? null)),
@@ -109,7 +111,8 @@ export function* composeCall(
       seqs,
       given.some((row) => row !== null) ? joinJsonTexts(given) : null,
       KINDS,
-      oneByOne,
+      mode === 'oneByOne',
+      mode === 'asOne',
       blocks,
       `${budgetMs} ms`,
       expectedShare,

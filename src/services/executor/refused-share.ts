@@ -10,6 +10,11 @@ export class RefusedShare {
   /** From 0 to 1. */
   share = 0;
 
+  /** Some of the rows of a plan were refused. It is not known how many. */
+  expectSome(): void {
+    this.share = Math.max(this.share, 2 * SMALLEST_SHARE);
+  }
+
   note({ executed, failures }: Pick<PlanAnswer, 'executed' | 'failures'>): void {
     if (executed === 0) return;
     const latest = failures.filter(({ from, to }) => from === to).length / executed;

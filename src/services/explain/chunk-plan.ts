@@ -30,6 +30,19 @@ export function toChunkPlan(plan: Plan, mode: ChunkPlan['mode'], executions: rea
   return { mode, sql, groups, ...(omitted > 0 && { omittedGroups: omitted }) };
 }
 
+/** The plans of two parts of a chunk, of which the first was executed first. Pure. */
+export function joinPlans(one: ChunkPlan, other: ChunkPlan): ChunkPlan {
+  const rest = MAX_GROUPS - one.groups.length;
+  const groups = other.groups.slice(0, rest).map((group) => ({ ...group, sql: group.sql + one.sql.length }));
+  const omitted = (one.omittedGroups ?? 0) + (other.omittedGroups ?? 0) + other.groups.length - groups.length;
+  return {
+    mode: one.mode,
+    sql: [...one.sql, ...other.sql],
+    groups: [...one.groups, ...groups],
+    ...(omitted > 0 && { omittedGroups: omitted }),
+  };
+}
+
 function toKept(
   { operations: members, folded, because, ...group }: GroupDescription,
   text: number,

@@ -60,8 +60,10 @@ function nameOf({ type, onConflict, conflictKey, key, values }: ClaimedOperation
 }
 
 function makeShape(operation: ClaimedOperation, table: Table): OperationShape | IOperationError {
-  const keyNames = operation.type === 'upsert' ? (operation.conflictKey ?? []) : Object.keys(operation.key ?? {});
-  const valueNames = Object.keys(operation.values ?? {});
+  const { storedAs } = operation;
+  const names = storedAs?.byColumn === true ? storedAs : namesIn(operation);
+  const keyNames = operation.type === 'upsert' ? (operation.conflictKey ?? []) : (names.keyColumns ?? []);
+  const valueNames = names.valueColumns ?? [];
   const missingColumn = [...keyNames, ...valueNames].find((name) => !table.columns.has(name));
   if (missingColumn !== undefined) {
     return {
@@ -100,6 +102,10 @@ function isStoredFor(
     stored.length === sent.length &&
     sent.every(({ name, kind }, place) => name === stored[place] && (kind === 'json') === documents.includes(place))
   );
+}
+
+function namesIn({ key, values }: ClaimedOperation): Pick<Shape, 'keyColumns' | 'valueColumns'> {
+  return { keyColumns: key && Object.keys(key), valueColumns: values && Object.keys(values) };
 }
 
 function inTableOrder(table: Table, names: readonly string[]): Column[] {

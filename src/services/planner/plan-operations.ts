@@ -52,6 +52,19 @@ export function planSerially(operations: readonly BoundOperation[]): Plan {
   };
 }
 
+/** One group for each signature. Only for operations of which all succeed, or none takes effect: see `unreadGroups`. */
+export function planByShape(operations: readonly BoundOperation[]): Plan {
+  const groups = new Map<string, Group & { index: number }>();
+  const placements = operations.map((operation): Placement => {
+    const { signature } = operation;
+    const group = groups.get(signature) ?? { signature, operations: [], index: groups.size };
+    groups.set(signature, group);
+    group.operations.push(operation);
+    return { group: group.index };
+  });
+  return { operations, groups: [...groups.values()], placements };
+}
+
 const NO_RULES: ReadonlySet<Rule> = new Set();
 
 /** Where an operation is. */

@@ -1,4 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
+import type { RetryReason } from '../../interfaces/operation.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { sendAlong } from '../database/send-along.js';
 import type { SqlClient } from '../database/sql.js';
@@ -13,18 +14,20 @@ import {
   oldestWriter,
   walkAsUsual,
   walkInOrder,
+  ROW_SEPARATOR,
+  selectContents,
   type ClaimedRow,
+  type ContentsRow,
 } from './claim.sql.js';
 import { LanesService } from './lanes.service.js';
-import type { ClaimedOperation } from './operation-record.js';
+import { withContents, type ClaimedOperation, type ClaimedPlace } from './operation-record.js';
 import { holdReleases } from './queue.sql.js';
-import type { StoredShape } from './shape.js';
 import { ShapesService } from './shapes.service.js';
 import { readRow } from './stored-row.js';
 
 /** Operations that are claimed in an open transaction. Pass it to `committed` after that transaction has committed. */
 export interface Claim {
-  operations: ClaimedOperation[];
+  operations: ClaimedPlace[];
   /** True when more may wait: the limit cut the claim, or other workers had lanes. */
   full: boolean;
   /** True when operations wait, but only in lanes that other workers hold. */
@@ -80,15 +83,9 @@ export class ClaimService {
     const holdsReleases = waiting.rows[0]!.waiting;
     const [claimed, after] = holdsReleases ? await this.withoutReleases(tx, read) : first;
     sendAlong(tx, walkAsUsual());
-    const shapes = await this.shapes.find(
-      tx,
-      claimed.rows.map(({ shape }) => shape),
-    );
-    const operations = await inSlices(
-      mapInSteps(claimed.rows, (row) => toOperation(row, shapes)),
-      { holdsTransaction: true },
-    );
-    const full = claimed.rows.some(({ cut }) => cut);
+    const { cut, ...columns } = claimed.rows[0]!;
+    const operations = await this.toPlaces(tx, columns);
+    const full = cut === true;
     const snapshotXmax = BigInt(after.rows[0]!.xmax);
     return {
       operations,
@@ -107,6 +104,69 @@ export class ClaimService {
         full,
       },
     };
+  }
+
+  /** Reads what claimed operations ask for. Returns them in the given order. */
+  async read(tx: SqlClient, places: readonly ClaimedPlace[]): Promise<ClaimedOperation[]> {
+    return places.length === 0 ? [] : this.toOperations(places, await this.selectContents(tx, places, true));
+  }
+
+  /**
+   * The same, but only if a call of the executor before it has undone all operations. Otherwise it returns none. Call it without
+   * waiting for the executor.
+   */
+  async readIfUndone(tx: SqlClient, places: readonly ClaimedPlace[]): Promise<ClaimedOperation[]> {
+    const contents = await this.selectContents(tx, places, false);
+    return contents.ids === null ? [] : this.toOperations(places, contents);
+  }
+
+  private async selectContents(tx: SqlClient, places: readonly ClaimedPlace[], always: boolean): Promise<ContentsRow> {
+    const seqs = places.map(({ seq }) => seq);
+    sendAlong(tx, walkInOrder());
+    const reading = tx.query<ContentsRow>(selectContents(seqs, always));
+    sendAlong(tx, walkAsUsual());
+    return (await reading).rows[0]!;
+  }
+
+  private async toOperations(
+    places: readonly ClaimedPlace[],
+    { ids, rows, retryLimits, retryOn }: ContentsRow,
+  ): Promise<ClaimedOperation[]> {
+    const allIds = elementsOf(ids);
+    const allRows = rows === null ? [] : rows.split(ROW_SEPARATOR);
+    if (allRows.length !== places.length) {
+      throw new Error(`Of ${places.length} claimed operations, ${allRows.length} are in batch.operations`);
+    }
+    return inSlices(
+      mapInSteps(places, (place, index) => {
+        const { key, values } = readRow(place.storedAs, allRows[index]!);
+        const reasons = retryOn?.[index]?.split(' ') as RetryReason[] | undefined;
+        return withContents(place, {
+          id: allIds[index]!,
+          key,
+          values,
+          retryLimit: retryLimits?.[index] ?? null,
+          retryOn: reasons ?? null,
+        });
+      }),
+      { holdsTransaction: true },
+    );
+  }
+
+  private async toPlaces(tx: SqlClient, claimed: Omit<ClaimedRow, 'cut'>): Promise<ClaimedPlace[]> {
+    const shapeIds = elementsOf(claimed.shapes).map(Number);
+    const shapes = await this.shapes.find(tx, shapeIds);
+    const [seqs, priorities, lanes, attempts] = [claimed.seqs, claimed.priorities, claimed.lanes, claimed.attempts].map(
+      (array) => elementsOf(array).map(Number),
+    ) as [number[], number[], number[], number[]];
+    return placesOf(claimed.places).map((place, index) => {
+      const storedAs = shapes.get(shapeIds[index]!);
+      const seq = seqs[index]!;
+      if (storedAs === undefined) {
+        throw new Error(`Operation ${seq} has the shape ${shapeIds[index]}, which is not in batch.shapes`);
+      }
+      return { seq, priority: priorities[index]!, lane: lanes[index]!, attempts: attempts[index]!, place, storedAs };
+    });
   }
 
   /** For a claim with `holdsReleases`. Call it when it is known what waits on the rows of the claim. */
@@ -133,7 +193,7 @@ export class ClaimService {
 }
 
 /** The claim when these of its operations stay in the queue: the next claim begins with them. */
-export function leaving(claim: Claim, left: readonly ClaimedOperation[]): Claim {
+export function leaving(claim: Claim, left: readonly Pick<ClaimedPlace, 'lane' | 'priority' | 'seq'>[]): Claim {
   if (left.length === 0) return claim;
   const last = new Map(claim.observed.last);
   for (const { lane, priority, seq } of left) {
@@ -143,13 +203,11 @@ export function leaving(claim: Claim, left: readonly ClaimedOperation[]): Claim 
   return { ...claim, full: true, observed: { ...claim.observed, last, full: true } };
 }
 
-function toOperation({ shape, row, ...rest }: ClaimedRow, shapes: ReadonlyMap<number, StoredShape>): ClaimedOperation {
-  const storedAs = shapes.get(shape);
-  if (storedAs === undefined)
-    throw new Error(`Operation ${rest.id} has the shape ${shape}, which is not in batch.shapes`);
-  const { type, target, onConflict, conflictKey, mustExist } = storedAs;
-  return { ...rest, type, target, onConflict, conflictKey, mustExist, storedAs, ...readRow(storedAs, row) };
-}
+/** The elements of an array of numbers or ids, as PostgreSQL writes it. */
+const elementsOf = (array: string | null): string[] => (array === null ? [] : array.slice(1, -1).split(','));
+
+/** The elements of an array of places: `{"(0,1)","(0,2)"}`. */
+const placesOf = (array: string | null): string[] => (array === null ? [] : array.slice(2, -2).split('","'));
 
 function nothing(claimedAt: number, crowdedOut: boolean): Claim {
   return {

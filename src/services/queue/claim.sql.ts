@@ -2,8 +2,6 @@ import { CATALOG_VERSION } from '../catalog/catalog-version.js';
 import type { SqlStatement } from '../database/sql.js';
 import { PRIORITIES, type ClaimHints } from './claim-cursor.js';
 import type { Scope } from './claim-scope.js';
-import type { ClaimedOperation } from './operation-record.js';
-import type { Shape } from './shape.js';
 
 /** Class of the advisory locks of lanes: `pg_advisory_xact_lock(LANE_LOCK, lane)`. */
 export const LANE_LOCK = 0x0b47c4;
@@ -101,12 +99,16 @@ export function takeLanes(
   };
 }
 
-/** A claimed operation, with its shape and its row. */
-export interface ClaimedRow extends Omit<ClaimedOperation, keyof Shape | 'key' | 'values'> {
-  shape: number;
-  row: string;
+/** The claimed operations, in one row. Each text is an array with one element for each operation, in the order of execution. */
+export interface ClaimedRow {
+  seqs: string | null;
+  priorities: string | null;
+  lanes: string | null;
+  attempts: string | null;
+  places: string | null;
+  shapes: string | null;
   /** Whether the claim ended because of its limits. */
-  cut: boolean;
+  cut: boolean | null;
 }
 
 /**
@@ -127,9 +129,12 @@ export function claimOperations(
     name: 'batch.claim_operations',
     // One short index walk for each lane and priority. If nothing waits, it costs a single probe.
     text: `
-      select o.seq::float8 as seq, o.id, o.shape, o."values"::text as row, o.retry_limit as "retryLimit", o.retry_on as "retryOn",
-        p.priority, p.lane, p.attempts, p.place::text as place, p.taken >= $4::int or p.kb >= $5::int as cut
+      select array_agg(p.seq)::text as seqs, array_agg(p.priority)::text as priorities, array_agg(p.lane)::text as lanes,
+        array_agg(p.attempts)::text as attempts, array_agg(p.place)::text as places, array_agg(p.shape)::text as shapes,
+        bool_or(p.taken >= $4::int or p.kb >= $5::int) as cut
       from (
+        select p.*
+        from (
         select p.*, sum(p.size_kb) over (order by p.priority desc, p.nth, p.lane) as kb, count(*) over () as taken
         from (
           select p.*
@@ -137,7 +142,7 @@ export function claimOperations(
           cross join unnest($3::int2[]) l(lane)
           cross join generate_series(0, ${PRIORITIES - 1}) q(priority)
           cross join lateral (
-            select p.seq, p.priority, p.lane, p.attempts, p.size_kb, p.ctid as place, row_number() over (order by p.seq) as nth
+            select p.seq, p.priority, p.lane, p.attempts, p.shape, p.size_kb, p.ctid as place, row_number() over (order by p.seq) as nth
             from batch.pending p
             where p.lane = l.lane and p.priority = q.priority::int2
               and p.seq > case when r.last_value = $2::int8 then ($1::int8[])[l.lane * ${PRIORITIES} + q.priority + 1] else 0 end
@@ -145,10 +150,10 @@ export function claimOperations(
           ) p
           order by p.priority desc, p.nth, p.lane limit $4::int
         ) p
-      ) p
-      join batch.operations o on o.seq = p.seq
-      where p.kb - p.size_kb < $5::int
-      order by p.priority desc, p.seq`,
+        ) p
+        where p.kb - p.size_kb < $5::int
+        order by p.priority desc, p.seq
+      ) p`,
     values: [after, reentries, lanes, limit, maxKb],
   };
 }
@@ -192,5 +197,41 @@ export function findWaiting(lanes: readonly number[]): SqlStatement {
     text: `
       select exists (select from batch.delayed where lane = any($1::int2[]) and reason in ('retry', 'behind')) as waiting`,
     values: [lanes],
+  };
+}
+
+/** What operations ask for, in one row, in the given order. Null where nothing was read. */
+export interface ContentsRow {
+  /** An array of ids. */
+  ids: string | null;
+  /** Rows as JSON, joined by `ROW_SEPARATOR`. */
+  rows: string | null;
+  /** Of each operation. Null where none of them is to be tried again after a failure. */
+  retryLimits: (number | null)[] | null;
+  retryOn: (string | null)[] | null;
+}
+
+/** A control character, which JSON text never contains. */
+export const ROW_SEPARATOR = '\u001f';
+
+/**
+ * Reads the contents of stored operations.
+ *
+ * @param always false: only if a call of `batch.execute_plan` before it, in the same transaction, has undone all of its rows. So the
+ * statement can be sent before the answer of that call is there.
+ */
+export function selectContents(seqs: readonly number[], always: boolean): SqlStatement {
+  return {
+    name: 'batch.select_contents',
+    text: `
+      select array_agg(o.id)::text as ids, string_agg(o."values"::text, chr(31)) as rows,
+        case when bool_or(o.retry_limit is not null) then array_agg(o.retry_limit) end as "retryLimits",
+        case when bool_or(o.retry_on is not null) then array_agg(array_to_string(o.retry_on, ' ')) end as "retryOn"
+      from (
+        select o.* from unnest($1::int8[]) with ordinality g(seq, ord) join batch.operations o using (seq)
+        where $2::boolean or current_setting('batch.undone', true) = 'on'
+        order by g.ord
+      ) o`,
+    values: [seqs, always],
   };
 }

@@ -1,26 +1,61 @@
 import type { IOperationError, RetryReason } from '../../interfaces/operation.js';
 import type { IChunkGroup, IChunkPlan } from '../../interfaces/chunk.js';
-import type { GivenRow } from '../values/exact-json.js';
 import type { Shape, StoredShape } from './shape.js';
+import type { KeyAndValues } from './stored-row.js';
 
-/** A pending operation as a chunk claims it. */
-export interface ClaimedOperation extends Pick<Shape, 'type' | 'target' | 'onConflict' | 'conflictKey' | 'mustExist'> {
+/** A pending operation as a chunk claims it: what `pending` says of it. */
+export interface ClaimedPlace {
   /** Its place in the order of acceptance. */
   seq: number;
-  id: string;
-  /** The shape of its row in `batch.operations`. Absent for an operation that is not stored. */
-  storedAs?: StoredShape;
-  key: GivenRow | null;
-  values: GivenRow | null;
   priority: number;
   lane: number;
   /** Where its row is in `pending` (`ctid`). As long as the lane is taken, nobody moves the row. */
   place: string;
+  /** The number of verdicts so far: 0 unless it was retried. */
+  attempts: number;
+  /** The shape of its row in `batch.operations`. */
+  storedAs: StoredShape;
+}
+
+/** What an operation asks for beyond its shape. */
+export interface OperationContents extends KeyAndValues {
+  id: string;
   /** Null when a failure is final. */
   retryLimit: number | null;
   retryOn: readonly RetryReason[] | null;
-  /** The number of verdicts so far: 0 unless it was retried. */
-  attempts: number;
+}
+
+/** A claimed operation with what it asks for. */
+export interface ClaimedOperation
+  extends
+    Omit<ClaimedPlace, 'storedAs'>,
+    OperationContents,
+    Pick<Shape, 'type' | 'target' | 'onConflict' | 'conflictKey' | 'mustExist'> {
+  /** Absent for an operation that is not stored. */
+  storedAs?: StoredShape;
+}
+
+/** One literal for all of them: a spread would take microseconds. */
+export function withContents(place: ClaimedPlace, contents: OperationContents): ClaimedOperation {
+  const { storedAs } = place;
+  return {
+    seq: place.seq,
+    priority: place.priority,
+    lane: place.lane,
+    place: place.place,
+    attempts: place.attempts,
+    storedAs,
+    type: storedAs.type,
+    target: storedAs.target,
+    onConflict: storedAs.onConflict,
+    conflictKey: storedAs.conflictKey,
+    mustExist: storedAs.mustExist,
+    id: contents.id,
+    key: contents.key,
+    values: contents.values,
+    retryLimit: contents.retryLimit,
+    retryOn: contents.retryOn,
+  };
 }
 
 /** The verdict on one operation: the result of running it alone, at its place in the order. */
@@ -43,7 +78,7 @@ export interface LeftOutcome {
 }
 
 export interface SettledOperation {
-  operation: ClaimedOperation;
+  operation: Omit<ClaimedPlace, 'storedAs'>;
   outcome: Outcome | DeferredOutcome;
 }
 

@@ -4,7 +4,7 @@ import { LANES } from './assign-lanes.js';
 import { partySql } from '../backpressure/party.js';
 import { LANE_LOCK } from './claim.sql.js';
 import type { NewOperation } from './new-operation.js';
-import type { ChunkPlan, ClaimedOperation } from './operation-record.js';
+import type { ChunkPlan, ClaimedPlace } from './operation-record.js';
 
 /** Of values that were stored a moment ago, and are not compressed yet. */
 const SIZE_KB = `least(32767, 1 + pg_column_size(o."values") / 1024)::int2`;
@@ -165,7 +165,7 @@ export interface SettledRow {
  * were deleted, and whether they were the rows of these operations.
  */
 export function settleChunk(
-  pending: readonly Pick<ClaimedOperation, 'seq' | 'place'>[],
+  pending: readonly Pick<ClaimedPlace, 'seq' | 'place'>[],
   outcomes: readonly OutcomeRow[],
   chunk: ChunkRow,
 ): SqlStatement {

@@ -62,5 +62,15 @@ const objectOf = (text: string | null | undefined): GivenRow | null =>
   text === null || text === undefined ? null : parseStoredRow(text);
 
 function named(columns: readonly string[] | null, cells: readonly GivenValue[], first: number): GivenRow | null {
-  return columns === null ? null : Object.fromEntries(columns.map((name, index) => [name, cells[first + index]!]));
+  if (columns === null) return null;
+  // An assignment to this name would not make a column.
+  if (columns.includes('__proto__')) {
+    return Object.fromEntries(columns.map((name, index) => [name, cells[first + index]!]));
+  }
+  const row: Record<string, GivenValue> = {};
+  for (let index = 0; index < columns.length; index += 1) {
+    // eslint-disable-next-line batch/no-names-as-keys -- the name above is excluded, and Object.fromEntries takes three times as long
+    row[columns[index]!] = cells[first + index]!;
+  }
+  return row;
 }
