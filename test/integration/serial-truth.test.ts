@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Rule } from '../../src/services/planner/rules.js';
+import { shapeRequest } from '../../src/services/intake/shape-request.js';
+import type { unreadGroups } from '../../src/services/planner/unread-groups.js';
+import type { ShapeOperation } from '../support/bind-operations.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { furnish, withProfile } from '../truth/database.js';
 import { huntMutant } from '../truth/hunt-mutant.js';
 import { profileNamed, PROFILES } from '../truth/profiles/profiles.js';
-import { runProfile, type ProfileResult, type ProfileRun } from '../truth/run-profile.js';
+import { runProfile, type Mutation, type ProfileResult, type ProfileRun } from '../truth/run-profile.js';
 
 /**
  * What every test run has of `npm run truth`. Another seed or more sequences:
@@ -68,4 +71,59 @@ describe('a planner that lacks a rule', () => {
     expect(again.divergence).toEqual(divergence);
     expect(divergence!.described).toMatch(/^Operations:$/m);
   }, 120_000);
+});
+
+describe('a mistake before the planner', () => {
+  const everyGroup: typeof unreadGroups = (shapes) => new Set([...shapes].map(({ table }) => table.group));
+  const onlyInserts: typeof unreadGroups = (shapes) => {
+    const all = [...shapes];
+    return all.every(({ kind }) => kind === 'insert') ? everyGroup(all) : new Set();
+  };
+  const alteredRow =
+    (alter: (text: string) => string): ShapeOperation =>
+    (request, table, conflictKey) => {
+      const { shape, row } = shapeRequest(request, table, conflictKey);
+      return { shape, row: alter(row) };
+    };
+
+  it.each<[what: string, profile: string, mutation: Mutation]>([
+    ['executes updates and deletes unread', 'few-rows', { unread: everyGroup }],
+    ['executes upserts unread', 'identity', { unread: everyGroup }],
+    ['executes inserts unread that refer to one another', 'unread-references', { unread: onlyInserts }],
+    ['draws values of a sequence in another order', 'unread-sequences', { unread: onlyInserts }],
+    [
+      'stores numbers as JavaScript writes them',
+      'unread-inserts',
+      {
+        shapeOperation: alteredRow((row) => JSON.stringify(JSON.parse(row))),
+      },
+    ],
+    [
+      'stores documents as JavaScript writes them',
+      'unread-inserts',
+      {
+        shapeOperation: alteredRow((row) =>
+          JSON.stringify(
+            (JSON.parse(row) as unknown[]).map((cell) =>
+              typeof cell === 'string' && cell.startsWith('{"') ? JSON.stringify(JSON.parse(cell)) : cell,
+            ),
+          ),
+        ),
+      },
+    ],
+    [
+      'loses the order of the columns',
+      'unread-inserts',
+      {
+        shapeOperation: alteredRow((row) => JSON.stringify((JSON.parse(row) as unknown[]).toReversed())),
+      },
+    ],
+  ])(
+    'is found out: one that %s',
+    async (_what, profile, mutation) => {
+      const { divergence } = await run(profile, { operations: 8000, mutation, shrinkingMs: 0 });
+      expect(divergence).toBeDefined();
+    },
+    120_000,
+  );
 });

@@ -149,7 +149,8 @@ export class SerialOracle {
           .map((text) => this.client.query(text)),
       );
       await this.client.query(
-        'insert into batch.operations select * from unnest($1::int8[], $2::text[]::jsonb[]) o(seq, "values")',
+        `insert into batch.operations (seq, id, shape, "values", lane) overriding system value
+         select seq, gen_random_uuid(), 0, "values", 0 from unnest($1::int8[], $2::text[]::jsonb[]) o(seq, "values")`,
         [stored.map(({ seq }) => seq), stored.map(({ row }) => row)],
       );
       const [grouped] = await Promise.allSettled([this.runGrouped(claimed, planning)]);

@@ -3,13 +3,22 @@ import fc from 'fast-check';
 import type { Rule } from '../../src/services/planner/rules.js';
 import { classifyFailure } from '../../src/services/database/classify-failure.js';
 import { sqlStateOf } from '../../src/services/database/sql-state.js';
-import { GroupedRunError, type Comparison, type Run, type SerialOracle } from '../support/serial-oracle.js';
+import {
+  GroupedRunError,
+  type Comparison,
+  type Planning,
+  type Run,
+  type SerialOracle,
+} from '../support/serial-oracle.js';
 import { casesOf, setUpOf, type TruthCase } from './case.js';
 import { differenceOf, mayHaveDrawnAgain } from './compare.js';
 import type { Length, Profile } from './profile.js';
 import { minimize } from './minimize.js';
 import { describeCase, summarizeCase } from './report-case.js';
 import { add, count, EMPTY, type Tally } from './tally.js';
+
+/** A mistake in what comes before the planner. */
+export type Mutation = Pick<Planning, 'unread' | 'shapeOperation'>;
 
 export interface ProfileRun {
   seed: number;
@@ -21,6 +30,8 @@ export interface ProfileRun {
   /** Where fast-check found something before, to be shown again. */
   path?: string;
   without?: ReadonlySet<Rule>;
+  /** What is wrong on purpose. */
+  mutation?: Mutation;
   /** How long to look for a smaller case. */
   shrinkingMs?: number;
 }
@@ -67,7 +78,7 @@ export async function runProfile(
   const property = fc.asyncProperty(casesOf(profile, run.length), async (sample) => {
     if (shrinkingSince === undefined) fc.pre(tally.operations < run.operations);
     else if (performance.now() - shrinkingSince > shrinkingMs) return;
-    const { comparison, difference, passedOver } = await tryCase(oracle, profile, sample, run.without);
+    const { comparison, difference, passedOver } = await tryCase(oracle, profile, sample, run.without, run.mutation);
     if (shrinkingSince === undefined && comparison !== undefined) {
       tally = add(tally, count(comparison, passedOver));
       onProgress(comparison.serial.outcomes.length);
@@ -87,9 +98,9 @@ export async function runProfile(
   if (details.counterexample === null) return { tally };
   const [shrunk] = details.counterexample;
   const fails = async (smaller: TruthCase): Promise<boolean> =>
-    (await tryCase(oracle, profile, smaller, run.without)).difference !== undefined;
+    (await tryCase(oracle, profile, smaller, run.without, run.mutation)).difference !== undefined;
   const smallest = await minimize(shrunk, fails);
-  const { comparison, difference } = await tryCase(oracle, profile, smallest, run.without);
+  const { comparison, difference } = await tryCase(oracle, profile, smallest, run.without, run.mutation);
   return {
     tally,
     divergence: {
@@ -107,10 +118,14 @@ export async function tryCase(
   profile: Profile,
   { start, operations, informed }: TruthCase,
   without?: ReadonlySet<Rule>,
+  mutation?: Mutation,
 ): Promise<Trial> {
   const isPassedOver = (serial: Run): boolean => profile.draws === true && mayHaveDrawnAgain(serial);
   try {
-    const comparison = await oracle.compare(operations, setUpOf(start), { without, informed, limits: profile.limits });
+    const comparison = await oracle.compare(operations, setUpOf(start), {
+      ...{ without, informed, limits: profile.limits },
+      ...mutation,
+    });
     const passedOver = isPassedOver(comparison.serial);
     return { comparison, difference: passedOver ? undefined : differenceOf(comparison), passedOver };
   } catch (error) {

@@ -107,7 +107,7 @@ const UP = [
 ];
 
 const DOWN = [
-  'drop function if exists batch.execute_plan, batch.operation_rows',
+  'drop function if exists batch.execute_plan, batch.operation_contents, batch.operation_rows',
   `alter table batch.operations add column type text, add column target text, add column key json, add column plain json,
     add column on_conflict text, add column conflict_key text[], add column must_exist boolean not null default false`,
   `update batch.operations o set type = v.type, target = v.target, key = v.key, plain = v."values", on_conflict = v.on_conflict,

@@ -12,7 +12,6 @@ import {
   currentSnapshot,
   findWaiting,
   oldestWriter,
-  walkAsUsual,
   walkInOrder,
   ROW_SEPARATOR,
   selectContents,
@@ -82,7 +81,6 @@ export class ClaimService {
     ]);
     const holdsReleases = waiting.rows[0]!.waiting;
     const [claimed, after] = holdsReleases ? await this.withoutReleases(tx, read) : first;
-    sendAlong(tx, walkAsUsual());
     const { cut, ...columns } = claimed.rows[0]!;
     const operations = await this.toPlaces(tx, columns);
     const full = cut === true;
@@ -122,10 +120,7 @@ export class ClaimService {
 
   private async selectContents(tx: SqlClient, places: readonly ClaimedPlace[], always: boolean): Promise<ContentsRow> {
     const seqs = places.map(({ seq }) => seq);
-    sendAlong(tx, walkInOrder());
-    const reading = tx.query<ContentsRow>(selectContents(seqs, always));
-    sendAlong(tx, walkAsUsual());
-    return (await reading).rows[0]!;
+    return (await tx.query<ContentsRow>(selectContents(seqs, always))).rows[0]!;
   }
 
   private async toOperations(
@@ -171,9 +166,8 @@ export class ClaimService {
 
   /** For a claim with `holdsReleases`. Call it when it is known what waits on the rows of the claim. */
   async allowReleases(tx: SqlClient): Promise<void> {
+    // It also takes back how the claim walks, which was set after the savepoint.
     await tx.query({ text: 'rollback to savepoint held; release savepoint held' });
-    // This was set after the savepoint, so the rollback has undone it.
-    sendAlong(tx, walkAsUsual());
   }
 
   /** Call this after the commit of the transaction that made the claim. */
@@ -187,7 +181,12 @@ export class ClaimService {
    * happened by then.
    */
   private async withoutReleases<T>(tx: SqlClient, read: () => Promise<T>): Promise<T> {
-    const [, , result] = await Promise.all([tx.query({ text: 'savepoint held' }), tx.query(holdReleases()), read()]);
+    const [, , , result] = await Promise.all([
+      tx.query({ text: 'savepoint held' }),
+      tx.query(holdReleases()),
+      tx.query(walkInOrder()),
+      read(),
+    ]);
     return result;
   }
 }

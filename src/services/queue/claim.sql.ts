@@ -12,8 +12,10 @@ export const LANE_LOCK = 0x0b47c4;
  * operations to join them. As these settings leave it no choice, a plan can be kept, whatever the table was like when
  * the plan was made. Planning took a millisecond a chunk.
  */
-export const walkInOrder = (): SqlStatement => setForClaim('walk_in_order', "'off'", "'force_generic_plan'");
-export const walkAsUsual = (): SqlStatement => setForClaim('walk_as_usual', 'null', 'null');
+export const walkInOrder = (): SqlStatement => ({
+  name: 'batch.walk_in_order',
+  text: `select ${settingsOf("'off'", "'force_generic_plan'")}`,
+});
 
 const WALKS = ['enable_bitmapscan', 'enable_seqscan', 'enable_hashjoin', 'enable_mergejoin'];
 
@@ -21,11 +23,12 @@ const WALKS = ['enable_bitmapscan', 'enable_seqscan', 'enable_hashjoin', 'enable
  * `null` is the default value of the session. One statement sets all of them: set one by one, they were ten of the 21
  * statements of a chunk.
  */
-function setForClaim(name: string, walks: string, planCacheMode: string): SqlStatement {
+function settingsOf(walks: string, planCacheMode: string): string {
   const settings = [...WALKS.map((setting) => [setting, walks]), ['plan_cache_mode', planCacheMode]];
-  const calls = settings.map(([setting, value]) => `set_config('${setting}', ${value}, true)`);
-  return { name: `batch.${name}`, text: `select ${calls.join(', ')}` };
+  return settings.map(([setting, value]) => `set_config('${setting}', ${value}, true)`).join(', ');
 }
+
+const AS_USUAL = settingsOf('null', 'null');
 
 /** What a claim sees before it takes operations. */
 export interface TakenLanes {
@@ -160,13 +163,14 @@ export function claimOperations(
 
 /**
  * The end of this statement's snapshot, and how many operations have come back with an old sequence number. Read it
- * directly after a claim.
+ * directly after a claim. What comes after it does not walk in order any more.
  */
 export function currentSnapshot(): SqlStatement {
   return {
     name: 'batch.current_snapshot',
     text: `
-      select pg_snapshot_xmax(pg_current_snapshot())::text as xmax, r.last_value as reentries from batch.reentries r`,
+      select pg_snapshot_xmax(pg_current_snapshot())::text as xmax, r.last_value as reentries, ${AS_USUAL}
+      from batch.reentries r`,
   };
 }
 
@@ -224,14 +228,8 @@ export function selectContents(seqs: readonly number[], always: boolean): SqlSta
   return {
     name: 'batch.select_contents',
     text: `
-      select array_agg(o.id)::text as ids, string_agg(o."values"::text, chr(31)) as rows,
-        case when bool_or(o.retry_limit is not null) then array_agg(o.retry_limit) end as "retryLimits",
-        case when bool_or(o.retry_on is not null) then array_agg(array_to_string(o.retry_on, ' ')) end as "retryOn"
-      from (
-        select o.* from unnest($1::int8[]) with ordinality g(seq, ord) join batch.operations o using (seq)
-        where $2::boolean or current_setting('batch.undone', true) = 'on'
-        order by g.ord
-      ) o`,
+      select ids, "rows", retry_limits as "retryLimits", retry_on as "retryOn"
+      from batch.operation_contents($1::int8[], $2::boolean)`,
     values: [seqs, always],
   };
 }

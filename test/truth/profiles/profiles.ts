@@ -2,6 +2,7 @@ import { mixed, type Profile } from '../profile.js';
 import { BARRIER_PROFILES } from './barriers.js';
 import { CASCADE_PROFILES } from './cascades.js';
 import { EQUALITY_PROFILES } from './equality.js';
+import { INSERT_PROFILES } from './inserts.js';
 import { FOLDING_PROFILES } from './folding.js';
 import { LIMIT_PROFILES } from './limits.js';
 import { REFERENCE_PROFILES } from './references.js';
@@ -20,6 +21,7 @@ const CONCENTRATED: readonly Profile[] = [
   ...SEQUENCE_PROFILES,
   ...EQUALITY_PROFILES,
   ...BARRIER_PROFILES,
+  ...INSERT_PROFILES,
 ];
 
 /** A trigger anywhere ties all tables together, hence two of them. */
