@@ -1,5 +1,6 @@
 import { applyRace } from './contest/apply.race.js';
 import type { Figure } from './contest/contest.js';
+import { messyRaces } from './contest/messy.race.js';
 import { mixedRace } from './contest/mixed.race.js';
 import { enqueueFigures } from './service/enqueue.figures.js';
 import { latencyStudy } from './service/latency.study.js';
@@ -16,7 +17,7 @@ export interface ListedFigure {
 
 /** All that `npm run bench` can measure, in the order in which it does. */
 export const FIGURES: readonly ListedFigure[] = [
-  ...needing(['redis'], [applyRace, mixedRace]),
+  ...needing(['redis'], [applyRace, mixedRace, ...messyRaces]),
   ...needing([], [isolationStudy, backlogStudy]),
   ...needing(['rabbitmq', 'redis'], [...enqueueFigures, latencyStudy, memoryStudy]),
 ];

@@ -71,6 +71,8 @@ interface Listed {
 export interface Race extends Listed {
   kind: 'race';
   contestants: readonly Contestant[];
+  /** At most so many, where other races have more. */
+  operations?: number;
   /** Whose statements a quick run counts, too: that takes processes and a run of its own. Default: nobody's. */
   countedInQuick?: readonly Contestant[];
 }

@@ -21,7 +21,14 @@ interface Entrant {
  *
  * @throws InvalidRunError when a contestant cannot take part, or has not done its work; the signal's reason when it is given
  */
-export async function runRace(race: Race, venue: Venue, scale: Scale, signal: AbortSignal): Promise<RaceResult> {
+export async function runRace(
+  race: Race,
+  venue: Venue,
+  allOperations: Scale,
+  signal: AbortSignal,
+): Promise<RaceResult> {
+  const operations = Math.min(race.operations ?? Infinity, allOperations.operations);
+  const scale = { ...allOperations, operations };
   const samples = await timeAll(race, venue, scale, signal);
   const cells: CellResult[] = [];
   for (const contestant of race.contestants) {

@@ -13,6 +13,8 @@ import { startService } from './rpc/start-service.js';
 /** What the service is to do, and how it is known to be done. */
 export interface Work {
   operations: readonly QueuedOperation[];
+  /** How many of them fail; default none. */
+  failed?: number;
   /** Puts the target tables into the state before. */
   empty(): Promise<void>;
   /** @throws when they are not in the state after */
@@ -64,7 +66,7 @@ export async function openDrain(stage: Stage, work: Work, settings: TestEnvironm
       // A chunk does; what the worker asks by the clock, or in order to find more, does not.
       isWork: executesChunk,
       async verify() {
-        await verifySettled(admin, operations);
+        await verifySettled(admin, operations, work.failed);
         await work.verify();
       },
       async close() {

@@ -10,6 +10,10 @@ export function plotReport(report: BenchReport): Map<string, string> {
   const { figures } = report;
   const plots: [string, Plot | undefined][] = [
     ['apply.svg', throughputPlot('Applying what waits', races(figures, ['apply', 'mixed']))],
+    [
+      'messy.svg',
+      throughputPlot('Data as people have it', races(figures, ['messy-2', 'messy-12', 'messy-1ms', 'messy-10ms'])),
+    ],
     ['cost.svg', costPlot(races(figures, ['apply'])[0])],
     [
       'enqueue.svg',

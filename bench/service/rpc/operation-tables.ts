@@ -35,15 +35,17 @@ export async function verifyWaiting(admin: pg.Pool, requests: readonly object[])
   );
 }
 
-/** @throws unless every operation was executed and none failed */
-export async function verifySettled(admin: pg.Pool, operations: number): Promise<void> {
+/** @throws unless every operation was executed and so many failed */
+export async function verifySettled(admin: pg.Pool, operations: number, failed = 0): Promise<void> {
   const { rows } = await admin.query<{ completed: number; waiting: number }>(
     `select (select coalesce(sum(completed), 0)::int from batch.chunks) as completed,
        (select count(*)::int from batch.pending) + (select count(*)::int from batch.delayed) as waiting`,
   );
   const { completed, waiting } = rows[0]!;
-  if (completed === operations && waiting === 0) return;
-  throw new Error(`${completed} of ${operations} operations were completed, and ${waiting} still wait`);
+  if (completed === operations - failed && waiting === 0) return;
+  throw new Error(
+    `${completed} of ${operations} operations were completed, of which ${failed} are refused, and ${waiting} still wait`,
+  );
 }
 
 /** Operations that were executed since the queue was emptied. */
