@@ -167,6 +167,75 @@ describe('a group of inserts with bad rows', () => {
     expect(client.roundTrips).toBe(1);
   });
 
+  it.each<Fault>(['duplicate key', 'foreign key', 'check', 'bad literal'])(
+    'finds a bad row by the value that its error shows: %s',
+    async (fault) => {
+      const { outcomes, execution } = await run(planOf([inserts(target, rows(1000, 20, fault))]));
+      expect(failures(outcomes)).toHaveLength(20);
+      // For each bad row: one that fails, those before it, and the row itself. The rest begins with a small block.
+      expect(execution.statements).toBeLessThanOrEqual(4 * 20 + 10);
+    },
+  );
+
+  it('executes alone what looks bad, once something was refused', async () => {
+    const executor = new ExecutorService();
+    const plan = planOf([inserts(target, rows(1000, 100, 'bad literal'))]);
+    const execute = () => inTransaction((client) => executor.execute(client, plan), {});
+    expect((await execute()).execution.statements).toBeGreaterThan(200);
+    const { outcomes, dump, execution } = await execute();
+    expect(failures(outcomes)).toHaveLength(100);
+    expect(dump).toHaveLength(1900);
+    expect(execution.statements).toBeLessThanOrEqual(30 + 100);
+  });
+
+  it('is not misled by values that look bad and are good, nor by errors that show the value of another row', async () => {
+    const executor = new ExecutorService();
+    const values = rows(120, 8, 'duplicate key').map((row, index) => ({
+      ...row,
+      // A day that PostgreSQL reads and the service does not, and one that it refuses.
+      day: index % 10 === 3 ? 'Jan 5 2024' : index % 10 === 7 ? 'no day' : '2024-01-15',
+      // The number of another row is what errors of this one show first.
+      low: index % 4,
+    }));
+    const plan = planOf([inserts(target, values)]);
+    const serial = await runSerially(plan.operations);
+    for (let time = 0; time < 3; time += 1) {
+      const grouped = await inTransaction((client) => executor.execute(client, plan), {});
+      expect(grouped.outcomes).toEqual(serial.outcomes);
+      expect(grouped.dump).toEqual(serial.dump);
+    }
+  });
+
+  it('aborts when an operation has no stored row, which no statement says', async () => {
+    const table = await catalog.table('counter');
+    const missing = (type: 'update' | 'delete' | 'insert'): BoundOperation => ({
+      ...bind(table, { type, key: type === 'insert' ? null : { id: 1 }, values: type === 'delete' ? null : { n: 1 } }),
+      readsStoredRow: true,
+    });
+    for (const type of ['update', 'delete', 'insert'] as const) {
+      for (const groups of [[[missing(type)]], [[missing(type), missing(type)]]]) {
+        await expect(run(planOf(groups), { dump: 'counter' })).rejects.toThrow(/not in batch.operations|rows changed/);
+      }
+    }
+  });
+
+  it('lands as one or not at all where nothing may be told apart, whatever the limits', async () => {
+    const asOne = (values: readonly JsonRow[]) =>
+      inTransaction(
+        (client) =>
+          new ExecutorService().executeAsOne(client, planOf([inserts(target, values)]), { blocks: 1, budgetMs: 0 }),
+        {},
+      );
+    const good = await asOne(rows(200, 0, 'check'));
+    expect(good.outcomes).toEqual(Array(200).fill('ok 1'));
+    for (const fault of faults) {
+      const { outcomes, dump, execution } = await asOne(rows(200, 1, fault));
+      expect(outcomes).toEqual(Array(200).fill('left'));
+      expect(dump).toHaveLength(1000);
+      expect(execution.fallback).toBe(false);
+    }
+  });
+
   it.each(faults.flatMap((fault) => [1, 8, 60, 120].map((bad) => ({ fault, bad }))))(
     'ends like one by one with $bad of 120 bad ($fault)',
     async ({ fault, bad }) => {

@@ -9,6 +9,7 @@ import type { DatabaseFunction } from './database-function.js';
  * - For each group, in the order of execution: `groups`, the number of its statement; `sizes`, how many rows it has; `folded`,
  *   whether one of them stands for several operations.
  * - For each row: `seqs`, the number of its operation; `given`, the row itself where the stored one is not meant, see `encodeRow`.
+ * - `suspects`: rows that will probably be refused, in ascending order. Each of them is a block by itself.
  * - `kinds`: what a SQLSTATE, or its class, means. `one_by_one`: each row is executed alone. `as_one`: all rows take effect, or none
  *   does, and none has a verdict then. `most_blocks`, `budget`: its limits.
  *   `expected_share`: the share of rows that will be refused. `blocks`, `tainted`: what an earlier call in the transaction has left.
@@ -30,7 +31,7 @@ create or replace function batch.execute_plan(
   texts text[], lone_texts text[], answers_ordinals boolean[], names text[], bounds jsonb,
   groups int[], sizes int[], folded boolean[],
   seqs int8[], given jsonb[],
-  kinds jsonb, one_by_one boolean, as_one boolean, most_blocks int, budget interval, expected_share float8,
+  suspects int[], kinds jsonb, one_by_one boolean, as_one boolean, most_blocks int, budget interval, expected_share float8,
   blocks int, tainted text[]
 ) returns json language plpgsql as $function$
 declare
@@ -82,7 +83,13 @@ declare
   sound boolean[] := array_fill(null::boolean, array[cardinality(texts)]);
   -- The row that failed alone for a reason that may not be its own, and is tried again.
   doubted_row int := 0;
+  -- How many rows were refused that nothing had pointed at.
   refused int := 0;
+  next_suspect int;
+  suspects_passed int := 0;
+  -- The row that an error points at.
+  named_row int := 0;
+  named_value text;
   failures jsonb[] := '{}';
   failure jsonb;
   state text;
@@ -127,6 +134,9 @@ begin
         block_end := least(block_end, ends[case when next_row > ends[next_group] then next_group + 1 else next_group end]);
       end if;
     end if;
+    while suspects[suspects_passed + 1] < next_row loop suspects_passed := suspects_passed + 1; end loop;
+    next_suspect := least(suspects[suspects_passed + 1], case when named_row >= next_row then named_row end);
+    if next_suspect <= block_end and not as_one then block_end := greatest(next_row, next_suspect - 1); end if;
     block_rows := '{}';
     block_changes := '{}';
     block_tainted := '{}';
@@ -285,13 +295,21 @@ begin
         next_row := ends[this_group] + 1;
       elsif size > 1 then
         bad_until := next_row + size - 1;
+        -- An error often shows a value of the row: Key (a)=(7), Failing row contains (7, …), invalid input: "7". It is only a hint.
+        named_value := coalesce(
+          substring(detail from '\\)=\\((.*)\\)'), split_part(substring(detail from '\\((.*)\\)'), ', ', 1), substring(said from '"([^"]*)"$'));
+        if named_value <> '' then
+          select next_row - 1 + min(r.ord)::int into named_row from batch.operation_rows(part, part_given) r
+          where exists (select from jsonb_array_elements_text(r.cells) c where c = named_value);
+          named_row := coalesce(named_row, 0);
+        end if;
       elsif kind = 'unknown' and doubted_row <> next_row then
         doubted_row := next_row;
         bad_until := next_row;
       else
         failures := array_append(failures, jsonb_build_object('from', next_row, 'to', next_row, 'error', failure));
+        if suspects[suspects_passed + 1] is distinct from next_row then refused := refused + 1; end if;
         next_row := next_row + 1;
-        refused := refused + 1;
         bad_until := 0;
       end if;
     end;
@@ -306,7 +324,7 @@ begin
   end loop;
   return json_build_object(
     'executed', next_row - 1, 'stoppedBy', stopped_by, 'blocks', blocks, 'tainted', tainted, 'sent', sent, 'isolated', isolated,
-    'otherRows', other_rows, 'otherChanges', other_changes, 'failures', to_json(failures));
+    'unexpected', refused, 'otherRows', other_rows, 'otherChanges', other_changes, 'failures', to_json(failures));
 end
 $function$`,
 };

@@ -6,9 +6,11 @@ import type { BoundOperation } from '../planner/bound-operation.js';
 import { originalsOf, unfold, type Plan } from '../planner/plan.js';
 import type { LeftOutcome, Outcome } from '../queue/operation-record.js';
 import { inSlices } from '../steps/in-slices.js';
-import { composeCall, UNEXPECTED_ROWS, type CallOptions, type PlanAnswer, type Step } from './plan-call.js';
+import { composeCall, UNEXPECTED_ROWS, type CallOptions, type PlanAnswer } from './plan-call.js';
+import type { Step } from './step.js';
 import { toOperationError } from './to-operation-error.js';
 import { toOutcome } from './to-outcome.js';
+import { suspectsLast } from './suspects.js';
 import { RefusedShare } from './refused-share.js';
 import { UnexpectedRowsError } from './unexpected-rows.error.js';
 
@@ -49,7 +51,9 @@ interface GroupStep extends Step {
  */
 @Injectable()
 export class ExecutorService {
+  /** Of all rows, and of those that did not look bad. */
   private readonly refused = new RefusedShare();
+  private readonly unexpected = new RefusedShare();
 
   /** Executes several groups together where possible. */
   execute(tx: SqlClient, plan: Plan, limits = LIMITS): Promise<Execution> {
@@ -87,11 +91,19 @@ export class ExecutorService {
     sendAlong(tx, { text: 'set constraints all immediate' });
     const outcomes = new Map<BoundOperation, Outcome>();
     const perGroup = plan.groups.map((): GroupExecution => ({ statements: 0, isolated: false }));
+    const suspects = !this.expectsSuccess && limits.mode === 'grouped';
     let steps = plan.groups.map(({ signature, operations }, group): GroupStep => ({ signature, operations, group }));
+    if (suspects) steps = steps.map(suspectsLast);
     let before: CallOptions['before'] = { blocks: 0, tainted: [] };
     while (steps.length > 0) {
-      const answer = await this.call(tx, steps, { ...limits, expectedShare: this.refused.share, before }, sent);
-      this.refused.note(answer);
+      const answer = await this.call(
+        tx,
+        steps,
+        { ...limits, expectedShare: this.unexpected.share, suspects, before },
+        sent,
+      );
+      this.refused.note(answer.failures.filter(({ from, to }) => from === to).length, answer.executed);
+      this.unexpected.note(answer.unexpected, answer.executed);
       before = answer;
       steps.forEach(({ group }, index) => {
         perGroup[group]!.statements += answer.sent[index]!;

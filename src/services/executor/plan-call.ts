@@ -4,9 +4,10 @@ import { SQL_STATE_CLASSES, SQL_STATE_EXCEPTIONS } from '../database/classify-fa
 import { encodeTexts, joinJsonTexts, jsonTexts } from '../database/encode-texts.js';
 import type { DatabaseErrorFields } from '../database/sql-state.js';
 import type { SqlStatement } from '../database/sql.js';
-import type { PlannedOperation } from '../planner/plan.js';
 import { preparedName } from './prepared-name.js';
 import { transactionBoundOf, type TransactionBound } from './transaction-bound.js';
+import type { Step } from './step.js';
+import { suspectsOf } from './suspects.js';
 import type { Steps } from '../steps/steps.js';
 
 /** How one call of `batch.execute_plan` goes. */
@@ -19,17 +20,15 @@ export interface CallOptions {
    * `oneByOne`: each row is executed alone from the start. `asOne`: all rows take effect, or none does, and none has a verdict then.
    */
   mode: 'grouped' | 'oneByOne' | 'asOne';
-  /** The share of rows that will be refused, from 0 to 1, as far as is known. Only the size of the first blocks depends on it. */
+  /**
+   * The share of rows that will be refused, from 0 to 1, without those that look bad, as far as is known. Only the size of the first
+   * blocks depends on it.
+   */
   expectedShare: number;
+  /** True when rows that look bad are executed alone. */
+  suspects: boolean;
   /** What earlier calls in the transaction have left: `PlanAnswer.blocks` and `tainted`. */
   before: Pick<PlanAnswer, 'blocks' | 'tainted'>;
-}
-
-/** Operations that one statement executes, in the order of execution. */
-export interface Step {
-  signature: string;
-  /** At least one. */
-  operations: readonly PlannedOperation[];
 }
 
 /** What a row was refused with. Its texts are cut, because a database quotes values of any size. */
@@ -58,6 +57,8 @@ export interface PlanAnswer {
   /** The rows whose statement did not change one row for each, and what they changed. */
   otherRows: number[];
   otherChanges: number[];
+  /** How many rows were refused that did not look bad. */
+  unexpected: number;
   /** Rows that were refused, each alone, or all from one row to another because their statement cannot run. */
   failures: { from: number; to: number; error: RowError }[];
 }
@@ -70,14 +71,17 @@ export const UNEXPECTED_ROWS = 'BS001';
 /** Composes the call that executes steps, one row at a time. */
 export function* composeCall(
   steps: readonly Step[],
-  { blocks, budgetMs, mode, expectedShare, before }: CallOptions,
+  { blocks, budgetMs, mode, expectedShare, suspects: looksForSuspects, before }: CallOptions,
 ): Steps<SqlStatement> {
   const signatures = new Map<string, number>();
   const statements: (ComposedStatement & { name: string | null; bound: TransactionBound | null })[] = [];
   const seqs: number[] = [];
   const given: (string | null)[] = [];
   const texts: number[] = [];
-  for (const { signature, operations } of steps) {
+  const suspects: number[] = [];
+  for (const step of steps) {
+    const { signature, operations } = step;
+    const suspected = looksForSuspects ? suspectsOf(step) : undefined;
     let text = signatures.get(signature);
     if (text === undefined) {
       const shape = operations[0]!;
@@ -93,12 +97,13 @@ export function* composeCall(
     for (const operation of operations) {
       seqs.push(operation.operation.seq);
       given.push(operation.readsStoredRow ? null : encodeRow(operation));
+      if (suspected?.has(operation) === true) suspects.push(seqs.length);
       yield;
     }
   }
   return {
     name: 'batch.execute_plan',
-    text: `select batch.execute_plan($1, $2, $3, $4, $5, $6, $7, $8, $9, ${jsonTexts('$10')}::jsonb[], $11, $12, $13, $14, $15, $16, $17, $18) as answer`,
+    text: `select batch.execute_plan($1, $2, $3, $4, $5, $6, $7, $8, $9, ${jsonTexts('$10')}::jsonb[], $11, $12, $13, $14, $15, $16, $17, $18, $19) as answer`,
     values: [
       encodeTexts(statements.map(({ text }) => text)),
       encodeTexts(statements.map(({ lone }) => lone ?? null)),
@@ -110,6 +115,7 @@ export function* composeCall(
       steps.map(({ operations }) => operations.some(({ folded }) => folded !== undefined)),
       seqs,
       given.some((row) => row !== null) ? joinJsonTexts(given) : null,
+      suspects,
       KINDS,
       mode === 'oneByOne',
       mode === 'asOne',

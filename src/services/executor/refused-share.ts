@@ -1,5 +1,3 @@
-import type { PlanAnswer } from './plan-call.js';
-
 /** Older executions count half as much with each new one. */
 const WEIGHT = 0.5;
 /** Less than this is nothing: a plan is then tried as a whole. */
@@ -15,10 +13,9 @@ export class RefusedShare {
     this.share = Math.max(this.share, 2 * SMALLEST_SHARE);
   }
 
-  note({ executed, failures }: Pick<PlanAnswer, 'executed' | 'failures'>): void {
+  note(refused: number, executed: number): void {
     if (executed === 0) return;
-    const latest = failures.filter(({ from, to }) => from === to).length / executed;
-    const share = this.share * (1 - WEIGHT) + latest * WEIGHT;
+    const share = this.share * (1 - WEIGHT) + (refused / executed) * WEIGHT;
     this.share = share < SMALLEST_SHARE ? 0 : share;
   }
 }

@@ -1,0 +1,8 @@
+import type { PlannedOperation } from '../planner/plan.js';
+
+/** Operations that one statement executes, in the order of execution. */
+export interface Step {
+  signature: string;
+  /** At least one. */
+  operations: readonly PlannedOperation[];
+}
