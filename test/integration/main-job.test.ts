@@ -1,7 +1,9 @@
+import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { startCountingProxy } from '../../bench/counting/counting-proxy.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { newOperation, openWorker, type TestWorker } from '../support/worker.js';
+import { checkedOperation, newOperation, openWorker, type TestWorker } from '../support/worker.js';
+import { EMPTY_QUEUE } from './support/queue-session.js';
 
 const IDLE = new AbortController().signal;
 
@@ -166,6 +168,44 @@ describe('the main job', () => {
     expect(found.get(ignored.id)).toMatchObject({ status: 'completed', rows_affected: 0 });
   });
 
+  it('fails a change with an invalid value, whether or not there is a row for it', async () => {
+    const change = (id: number, values: string, more: object = {}) =>
+      newOperation({ type: 'update', target: 'public.item', key: JSON.stringify({ id }), values, ...more });
+    const invalid = [
+      change(7, '{"qty":"many"}'),
+      change(8, '{"qty":"many"}', { mustExist: true }),
+      change(9, '{"qty":"many"}', { type: 'increment' }),
+    ];
+    const valid = [1, 2, 3].map((id) => change(id, '{"qty":1}'));
+    for (const operations of [[...invalid, ...valid], invalid.slice(0, 1)]) {
+      await database.client.query(EMPTY_QUEUE);
+      await worker.queue.enqueue(operations);
+      await worker.job.poll(IDLE);
+      const found = await outcomes();
+      for (const { id } of operations.filter((operation) => invalid.includes(operation))) {
+        expect(found.get(id)).toMatchObject({ status: 'failed', code: 'INVALID_VALUE', sql_state: '22P02' });
+      }
+      for (const { id } of operations.filter((operation) => valid.includes(operation))) {
+        expect(found.get(id)).toMatchObject({ status: 'completed', rows_affected: 0 });
+      }
+    }
+  });
+
+  it('executes operations on tables whose names need quotes', async () => {
+    for (const name of ['orders.2026', 'the "best"', 'a b']) {
+      await database.client.query(`create table ${pg.escapeIdentifier(name)} (id int primary key)`);
+      const target = /[".]/.test(name) ? `public.${pg.escapeIdentifier(name)}` : name;
+      const operation = await checkedOperation(worker, { operationType: 'insert', target, values: { id: 1 } });
+      await worker.queue.enqueue([operation]);
+      await worker.job.poll(IDLE);
+      expect((await outcomes()).get(operation.id)).toMatchObject({ status: 'completed', rows_affected: 1 });
+      await database.client.query(`drop table ${pg.escapeIdentifier(name)}`);
+    }
+    await expect(worker.catalog.table('public.orders.2026')).rejects.toThrow(
+      /neither table nor schema\.table; .* double quotes/,
+    );
+  });
+
   it('fails operations on a table that has gone since, and lands the others', async () => {
     await database.client.query('create table doomed (id int primary key)');
     const lost = newOperation({ type: 'insert', target: 'public.doomed', values: '{"id":1}' });
@@ -277,6 +317,27 @@ describe('the main job', () => {
     expect((await database.client.query('select id from doc order by 1')).rows).toEqual([{ id: 2 }, { id: 3 }]);
     expect((await outcomes()).get(bad.id)).toMatchObject({ status: 'failed', sql_state: '42601' });
     await database.client.query('drop table doc');
+  });
+
+  it.each([
+    ['has few values left', 'maxvalue 8'],
+    ['begins again at its end', 'maxvalue 8 cycle'],
+  ])('draws no value twice from a sequence that %s', async (_what, options) => {
+    await database.client.query(
+      `create table ticket (no int generated always as identity (${options}) unique, id int primary key, n int check (n > 0))`,
+    );
+    const operations = [1, 1, -1, 1, -1, 1, 1, 1, 1].map((n, index) =>
+      newOperation({ type: 'insert', target: 'public.ticket', values: JSON.stringify({ id: index, n }) }),
+    );
+    await worker.queue.enqueue(operations);
+    await worker.job.poll(IDLE);
+    const found = await outcomes();
+    const failed = operations.flatMap(({ id }, index) => (found.get(id)?.status === 'failed' ? [index] : []));
+    // Each operation draws one value, those that fail included.
+    expect(failed).toEqual([2, 4, 8]);
+    const { rows } = await database.client.query<{ no: number }>('select no from ticket order by id');
+    expect(rows.map(({ no }) => no)).toEqual([1, 2, 4, 6, 7, 8]);
+    await database.client.query('drop table ticket');
   });
 
   it('answers that an ignored insert did insert, also where its key looks otherwise in the table', async () => {

@@ -31,9 +31,9 @@ const UPDATE: Omit<IPlanGroup, 'operations'> = {
   valueColumns: ['status'],
   folded: [],
   sql:
-    'update "public"."orders" t set "status" = (s.cells->>1)::text\n' +
-    '  from batch.operation_rows($1, $2) s\n' +
-    '  where t."id" = (s.cells->>0)::integer',
+    'update "public"."orders" t set "status" = s.c1\n' +
+    '  from (select s.ord, (s.cells->>0)::integer as c0, (s.cells->>1)::text as c1 from batch.operation_rows($1, $2) s offset 0) s\n' +
+    '  where t."id" = s.c0',
 };
 
 const WAITS_FOR = { rule: 'same row', resource: 'public.orders (id) = (4711)' };

@@ -133,7 +133,7 @@ export class CatalogService {
 
   private permittedId(target: string): string | ServiceError {
     const name = parseTargetName(target);
-    if (name === undefined) return unknownTarget(target);
+    if (name === undefined) return unreadableTarget(target);
     if (this.allowed.includes(name)) return tableId(name);
     return new ServiceError(
       'TARGET_NOT_ALLOWED',
@@ -268,6 +268,11 @@ async function readAll(
     checked.map(({ oid }) => oid),
   );
   return new Map(rows.map((row) => [tableId(row), toTable(row, graph, expressions)]));
+}
+
+function unreadableTarget(target: string): ServiceError {
+  const how = 'a name with a dot or a double quote is written in double quotes, such as public."orders.2026"';
+  return new ServiceError('UNKNOWN_TARGET', `${shown(target)} is neither table nor schema.table; ${how}`, { target });
 }
 
 function unknownTarget(target: string, other?: { reason: string; kind: string }): ServiceError {

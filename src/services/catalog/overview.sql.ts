@@ -44,6 +44,9 @@ export function selectOverview(): SqlStatement {
   return { text: OVERVIEW };
 }
 
+/** A sequence with fewer values left is near its end. A chunk in which much fails draws some times as many as it has operations. */
+const VALUES_LEFT = 20_000;
+
 // Foreign keys and inheritance are also read for the system's schemas, and the reader drops them. With a join with
 // `relation` here, PostgreSQL would plan for three tables, whatever the catalog contains.
 //
@@ -243,6 +246,20 @@ hazard as (
   from checked_type c
   join pg_catalog.pg_type t on c.oid in (t.oid, t.typelem)
   join pg_catalog.pg_attribute a on a.atttypid = t.oid and not a.attisdropped
+  union all
+  -- What is undone and executed again draws other values. There may be none left, or one that is taken.
+  select u.oid, format('draws from the sequence %I, which %s', s.relname,
+    case when q.seqcycle then 'begins again at its end' else 'is near its end' end), false
+  from sequence_use u
+  join pg_catalog.pg_class s on s.oid = u.sequence
+  join pg_catalog.pg_sequence q on q.seqrelid = u.sequence
+  cross join lateral (
+    select coalesce(
+      case when has_sequence_privilege(u.sequence, 'usage, select') then pg_sequence_last_value(u.sequence) end, q.seqstart
+    )::numeric as value
+  ) last
+  where q.seqcycle
+    or case when q.seqincrement > 0 then q.seqmax - last.value else last.value - q.seqmin end / abs(q.seqincrement) < ${VALUES_LEFT}
   union all
   select t.oid, 'is a foreign table', false
   from target t

@@ -88,11 +88,15 @@ on conflict (${names(keyColumns)}) do update set ${assigned
 
 function composeUpdate(shape: OperationShape, assign: (column: string, value: string) => string): ComposedStatement {
   const { table, keyColumns, valueColumns } = shape;
-  const values = given(shape).slice(keyColumns.length);
-  const assignments = valueColumns.map(({ name }, index) => assign(quoteIdentifier(name), values[index]!));
+  const cast = given(shape).map((value, place) => `${value} as c${place}`);
+  const assignments = valueColumns.map(({ name }, index) =>
+    assign(quoteIdentifier(name), `s.c${keyColumns.length + index}`),
+  );
+  const match = keyColumns.map((column, place) => equality(column, `s.c${place}`)).join(' and ');
+  // With the offset, each value is cast, also where there is no row for it: an invalid value is invalid whatever rows there are.
   return changing(`update ${table.sql} t set ${assignments.join(', ')}
-  from ${SOURCE}
-  where ${keyMatch(shape)}`);
+  from (select s.ord, ${cast.join(', ')} from ${SOURCE} offset 0) s
+  where ${match}`);
 }
 
 function composeDelete(shape: OperationShape): ComposedStatement {

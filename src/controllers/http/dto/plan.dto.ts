@@ -49,9 +49,9 @@ export class GroupDto implements Omit<IGroup, 'because'> {
     description:
       'The statement. Its parameter is an array with a text for each row; the text is an array with the values of the row.',
     example:
-      'update "public"."orders" t set "status" = (s.cells->>1)::text\n' +
-      '  from batch.operation_rows($1, $2) s\n' +
-      '  where t."id" = (s.cells->>0)::integer',
+      'update "public"."orders" t set "status" = s.c1\n' +
+      '  from (select s.ord, (s.cells->>0)::integer as c0, (s.cells->>1)::text as c1 from batch.operation_rows($1, $2) s offset 0) s\n' +
+      '  where t."id" = s.c0',
   })
   sql!: string;
 
