@@ -159,14 +159,18 @@ describe('the shapes of operations', () => {
         await insert('{"id":1,"name":"a","amount":1}'),
         await insert('{"id":2,"flag":true,"amount":2.50}'),
         await insert('{"id":3,"bytes":"\\\\x00","amount":3}'),
+        await checkedOperation(worker, {
+          ...{ operationType: 'upsert', target: 'thing', conflictKey: ['name', 'flag'] },
+          values: { id: 4, name: 'x', flag: true, amount: 4 },
+        }),
       ];
       expect(await another.queue.enqueue(operations)).toMatchObject(operations.map(() => ({ outcome: 'created' })));
       expect(await another.queue.enqueue(operations)).toMatchObject(operations.map(() => ({ outcome: 'existing' })));
       // Without columns they have one shape.
-      expect((await count('batch.shapes')) - before).toBeLessThanOrEqual(1);
+      expect((await count('batch.shapes')) - before).toBeLessThanOrEqual(2);
       expect(stringifyJson(await shown(operations[1]!.id))).toContain('2.50');
       await drain(database, another);
-      expect(await verdicts(database)).toEqual(['completed 1', 'completed 1', 'completed 1']);
+      expect(await verdicts(database)).toEqual(Array(4).fill('completed 1'));
       await another.close();
     });
 

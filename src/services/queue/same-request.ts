@@ -25,7 +25,7 @@ export interface StoredRequest {
 type Comparable = Omit<StoredRequest, 'status' | 'key' | 'values' | 'runAt'> &
   KeyAndValues & { runAt: Date | string | null };
 
-/** True when both request the same. The order of JSON keys and the spelling of a number or a time do not matter. */
+/** True when both request the same. The order of JSON keys and of the conflict key, and the spelling of a number or a time do not matter. */
 export function sameRequest(request: NewOperation, other: NewOperation | StoredRequest): boolean {
   return canonical(request) === canonical(other);
 }
@@ -51,7 +51,7 @@ function canonical(request: NewOperation | StoredRequest): string {
     sortKeys(key),
     sortKeys(values),
     onConflict,
-    conflictKey,
+    conflictKey && [...conflictKey].sort(),
     mustExist,
     priority,
     runAt === null ? null : new Date(runAt).getTime(),
