@@ -191,6 +191,26 @@ describe('the main job', () => {
     }
   });
 
+  it('fails a change with an invalid value also where PostgreSQL would not look at it, because the table is empty', async () => {
+    await database.client.query('create table dated (d date primary key, v int, at timestamptz)');
+    await database.client.query('vacuum analyze dated');
+    const change = (type: 'update' | 'delete' | 'increment', d: string, values?: string) =>
+      newOperation({ type, target: 'public.dated', key: JSON.stringify({ d }), values });
+    const invalid = [
+      ...['2020-01-05', '2020-01-07'].map((d) => change('update', d, '{"at":"bad"}')),
+      ...['nonsense', 'no day'].map((d) => change('delete', d)),
+      ...['nonsense', 'no day'].map((d) => change('increment', d, '{"v":1}')),
+    ];
+    for (const operations of [invalid, ...invalid.map((each) => [each])]) {
+      await database.client.query(EMPTY_QUEUE);
+      await worker.queue.enqueue(operations);
+      await worker.job.poll(IDLE);
+      const found = await outcomes();
+      expect(operations.map(({ id }) => found.get(id)?.sql_state)).toEqual(operations.map(() => '22007'));
+    }
+    await database.client.query('drop table dated');
+  });
+
   it('executes operations on tables whose names need quotes', async () => {
     for (const name of ['orders.2026', 'the "best"', 'a b']) {
       await database.client.query(`create table ${pg.escapeIdentifier(name)} (id int primary key)`);

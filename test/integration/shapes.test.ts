@@ -183,7 +183,10 @@ describe('the shapes of operations', () => {
       await retention.poll();
       expect(await count(`batch.shapes where target = 'filler'`)).toBe(MAX_SHAPES / 4);
       await fill(MAX_SHAPES / 2);
+      // It looks once an hour.
       await retention.poll();
+      expect(await count(`batch.shapes where target = 'filler'`)).toBe((MAX_SHAPES * 3) / 4);
+      await new RetentionService(testSettings(), worker.database, metrics).poll();
       expect(await count('batch.shapes')).toBe(1);
       await drain(database, worker);
       expect(await verdicts(database)).toEqual(['completed 1']);

@@ -4,6 +4,6 @@ export interface DatabaseFunction {
   name: string;
   /** A greater number for each change. A process works with this version and with later ones. */
   version: number;
-  /** `create or replace function`. The arguments and the result of a function never change: a function with others has another name. */
+  /** `create or replace function`. Where its arguments or its result change, a migration drops the function before. */
   sql: string;
 }

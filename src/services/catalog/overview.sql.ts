@@ -255,7 +255,7 @@ hazard as (
   join pg_catalog.pg_sequence q on q.seqrelid = u.sequence
   cross join lateral (
     select coalesce(
-      case when has_sequence_privilege(u.sequence, 'usage, select') then pg_sequence_last_value(u.sequence) end, q.seqstart
+      case when has_sequence_privilege(u.sequence, 'usage, select') and not pg_is_other_temp_schema(s.relnamespace) then pg_sequence_last_value(u.sequence) end, q.seqstart
     )::numeric as value
   ) last
   where q.seqcycle

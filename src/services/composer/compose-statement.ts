@@ -19,8 +19,8 @@ export interface ComposedStatement {
 
 /**
  * Composes the one statement that executes operations of the same signature: same kind, table and columns. Its text is
- * the same for any number of operations. Values are sent as text and cast one by one, to the type without its length, so
- * that the column itself accepts or refuses them. Pure.
+ * the same for any number of operations. Values are cast one by one, to the type without its length, so that the column
+ * itself accepts or refuses them. Pure.
  *
  * @param shape any operation of the signature
  */
@@ -88,32 +88,39 @@ on conflict (${names(keyColumns)}) do update set ${assigned
 
 function composeUpdate(shape: OperationShape, assign: (column: string, value: string) => string): ComposedStatement {
   const { table, keyColumns, valueColumns } = shape;
-  const cast = given(shape).map((value, place) => `${value} as c${place}`);
   const assignments = valueColumns.map(({ name }, index) =>
     assign(quoteIdentifier(name), `s.c${keyColumns.length + index}`),
   );
-  const match = keyColumns.map((column, place) => equality(column, `s.c${place}`)).join(' and ');
-  // With the offset, each value is cast, also where there is no row for it: an invalid value is invalid whatever rows there are.
-  return changing(`update ${table.sql} t set ${assignments.join(', ')}
-  from (select s.ord, ${cast.join(', ')} from ${SOURCE} offset 0) s
-  where ${match}`);
+  return changing(shape, (rows) => `update ${table.sql} t set ${assignments.join(', ')} from ${rows}`);
 }
 
-function composeDelete(shape: OperationShape): ComposedStatement {
-  return changing(`delete from ${shape.table.sql} t
-  using ${SOURCE}
-  where ${keyMatch(shape)}`);
-}
+const composeDelete = (shape: OperationShape): ComposedStatement =>
+  changing(shape, (rows) => `delete from ${shape.table.sql} t using ${rows}`);
 
-/** With a rule on the table, PostgreSQL takes only the lone form. */
-const changing = (statement: string): ComposedStatement => ({
-  text: `with changed as (
-  ${statement} returning s.ord
+/**
+ * A statement that finds its rows by key. Before it looks for any, all values are cast, whatever plan PostgreSQL chooses: a value that
+ * is none of its column's type is an error, also where there is no row for it. With a rule on the table, PostgreSQL takes only the lone
+ * form, which has no `with`.
+ *
+ * @param statement up to its condition, with rows that have the values as `s.c0`, `s.c1`, …, those of the key first
+ */
+function changing(shape: OperationShape, statement: (rows: string) => string): ComposedStatement {
+  const cast = given(shape).map((value, place) => `${value} as c${place}`);
+  const rows = `select s.ord, ${cast.join(', ')} from ${SOURCE}`;
+  const match = shape.keyColumns.map((column, place) => equality(column, `s.c${place}`)).join(' and ');
+  const all = `(${cast.map((_, place) => `s.c${place}`).join(', ')})`;
+  return {
+    text: `with s as materialized (${rows}),
+changed as (
+  ${statement('s')}
+  where ${match} and (select count(*) from s) >= 0 returning s.ord
 )
 select array_agg(ord::int order by ord) from changed`,
-  answers: 'ordinals',
-  lone: statement,
-});
+    answers: 'ordinals',
+    lone: `${statement(`(${rows}) s`)}
+  where ${match} and (select count(${all}) from (${rows} offset 0) s) >= 0`,
+  };
+}
 
 /** The row has the value as its column stores it: `1.001` in `numeric(6, 2)` as `1.00`. */
 function matches(name: string, shape: OperationShape): string {
@@ -121,11 +128,6 @@ function matches(name: string, shape: OperationShape): string {
   const column = shape.valueColumns[index]!;
   const stored = column.storedType === column.type ? '' : `::${column.storedType}`;
   return `${equality(column, given(shape)[index]!)}${stored}`;
-}
-
-function keyMatch(shape: OperationShape): string {
-  const values = given(shape);
-  return shape.keyColumns.map((column, index) => equality(column, values[index]!)).join(' and ');
 }
 
 const equality = (column: Column, value: string): string =>

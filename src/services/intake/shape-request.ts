@@ -21,6 +21,8 @@ interface PlannedShape {
 const INTEGERS: ReadonlySet<ColumnKind> = new Set(['int2', 'int4', 'int8']);
 /** A limit, because each order of the columns makes a new entry. Only a hostile caller sends so many. */
 const MAX_SHAPES_OF_A_TABLE = 1000;
+/** Planning a shape of hundreds of columns each time costs little beside writing its row. */
+const MAX_NAME_LENGTH = 2000;
 
 /** By the names that a request gives. Requests have few shapes, and making one costs more than writing the row. */
 const planned = new WeakMap<Table, Map<string, PlannedShape>>();
@@ -56,7 +58,7 @@ function plannedShape(request: ParsedRequest, table: Table, conflictKey: readonl
   if (made !== undefined) return made;
   if (known.size >= MAX_SHAPES_OF_A_TABLE) known.clear();
   const shape = planShape(request, table, conflictKey);
-  known.set(name, shape);
+  if (name.length <= MAX_NAME_LENGTH) known.set(name, shape);
   return shape;
 }
 

@@ -1,6 +1,10 @@
 import { UNKNOWN_SEQUENCE } from '../catalog/table.js';
 import type { OperationShape } from './operation-shape.js';
 
+/** With more, they could take so long that nothing of them is executed before the time-out. A plan may end early. */
+const MAX_STATEMENTS = 50;
+const NONE: ReadonlySet<string> = new Set();
+
 /**
  * The groups of tables (`Table.group`) whose operations may be executed by shape, without a look at their values: inserts that refer
  * to no row of the chunk. If all of their statements succeed, one by one succeeds too, with the same rows. All that is checked, checks
@@ -11,6 +15,7 @@ import type { OperationShape } from './operation-shape.js';
 export function unreadGroups(shapes: Iterable<OperationShape>): ReadonlySet<string> {
   const all = new Map<string, OperationShape>();
   for (const shape of shapes) all.set(shape.signature + (shape.readsStoredRow ? '' : ' given'), shape);
+  if (all.size > MAX_STATEMENTS) return NONE;
   const tables = new Set([...all.values()].map(({ table }) => table.id));
   const shared = sharedSequences([...all.values()]);
   const groups = new Set([...all.values()].map(({ table }) => table.group));

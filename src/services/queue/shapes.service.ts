@@ -8,12 +8,16 @@ const REGISTER_TRIES = 3;
 /** A shape that found no room is not tried again for so long. */
 const FULL_FOR_MS = 60_000;
 const MAX_REMEMBERED = 2 * MAX_SHAPES;
+/** A table of hundreds of columns has names of kilobytes. */
+const MAX_CHARACTERS = 8_000_000;
 
 /** Remembers the shapes of operations. It promises that an id always means the same shape. */
 @Injectable()
 export class ShapesService {
   private readonly ids = new Map<string, number>();
   private readonly shapes = new Map<number, StoredShape>();
+  /** Of the names in `ids`. */
+  private characters = 0;
   private full = new Set<string>();
   private fullSince = 0;
 
@@ -44,21 +48,29 @@ export class ShapesService {
     }
     for (const { name, byColumn } of unknown.values()) {
       if (!byColumn) throw new Error(`The shape ${name} could not be stored`);
-      this.full.add(name);
+      // The name of a wide table is tried again each time: it would take much to remember.
+      if (name.length <= 1000) this.full.add(name);
     }
     return found;
   }
 
   /** The shapes with these ids, as far as they exist. */
   async find(tx: SqlClient, ids: Iterable<number>): Promise<ReadonlyMap<number, StoredShape>> {
-    const wanted = new Set(ids);
-    if (this.shapes.size + wanted.size > MAX_REMEMBERED) this.shapes.clear();
-    const unknown = [...wanted].filter((id) => !this.shapes.has(id));
-    if (unknown.length > 0) {
-      const { rows } = await tx.query<StoredShape>(selectShapes(unknown));
-      for (const shape of rows) this.shapes.set(shape.id, shape);
+    const found = new Map<number, StoredShape>();
+    const unknown: number[] = [];
+    for (const id of new Set(ids)) {
+      const shape = this.shapes.get(id);
+      if (shape === undefined) unknown.push(id);
+      else found.set(id, shape);
     }
-    return this.shapes;
+    if (unknown.length === 0) return found;
+    const { rows } = await tx.query<StoredShape>(selectShapes(unknown));
+    if (this.shapes.size + rows.length > MAX_REMEMBERED) this.shapes.clear();
+    for (const shape of rows) {
+      found.set(shape.id, shape);
+      this.shapes.set(shape.id, shape);
+    }
+    return found;
   }
 
   /** They are registered again when they are needed. */
@@ -68,7 +80,11 @@ export class ShapesService {
   }
 
   private remember({ name }: NamedShape, id: number): void {
-    if (this.ids.size >= MAX_REMEMBERED) this.ids.clear();
+    this.characters += name.length;
+    if (this.ids.size >= MAX_REMEMBERED || this.characters > MAX_CHARACTERS) {
+      this.ids.clear();
+      this.characters = name.length;
+    }
     this.ids.set(name, id);
   }
 

@@ -36,7 +36,7 @@ export function registerShapes(shapes: readonly NamedShape[], limit: number): Sq
           ${texts('shape->4')}::smallint[], (shape->>5)::boolean, shape->>6, ${texts('shape->7')}, (shape->>8)::boolean
         from given g
         where not exists (select from batch.shapes s where s.hash = g.hash)
-          and (not (shape->>5)::boolean or (select count(*) from batch.shapes) < $2::int)
+          and (not (shape->>5)::boolean or (select count(*) from batch.shapes where by_column) < $2::int)
         on conflict (hash) do nothing
         returning id, hash
       )

@@ -28,6 +28,8 @@ import {
 const OPERATIONS_PER_STEP = 2000;
 const INTERVAL_MS = 60_000;
 /** What was skipped, such as a chunk that was not announced, is examined again after this time. */
+/** Unused shapes are looked for so often: it takes a look at all operations. */
+const SHAPES_INTERVAL_MS = 3_600_000;
 const WALK_AGAIN_MS = 6 * 3_600_000;
 
 /** In this order, because a chunk is deleted after its operations. */
@@ -50,6 +52,7 @@ export class RetentionService implements PollTask, OnApplicationBootstrap, Befor
   private readonly poller = new Poller(this);
   private walks = newWalks();
   private walkAgainAt = 0;
+  private nextShapesAt = 0;
   private deleted = new Map<string, number>();
 
   constructor(
@@ -77,8 +80,8 @@ export class RetentionService implements PollTask, OnApplicationBootstrap, Befor
       if (step.more) return pauseAfter(performance.now() - startedAt, step.workers);
     }
     await this.database.query(deleteLostWorkers());
-    await this.deleteShapes();
     this.tellDeleted();
+    await this.deleteShapes();
     return INTERVAL_MS;
   }
 
@@ -110,7 +113,11 @@ export class RetentionService implements PollTask, OnApplicationBootstrap, Befor
 
   /** Few shapes are left alone: finding out whether one is used takes a look at all operations. */
   private async deleteShapes(): Promise<void> {
+    if (performance.now() < this.nextShapesAt) return;
     await this.database.transaction(async (tx) => {
+      const { rows: turns } = await tx.query<Turn>(takeTurn());
+      if (!turns[0]!.held) return;
+      this.nextShapesAt = performance.now() + SHAPES_INTERVAL_MS;
       const { rows } = await tx.query<{ id: number }>(lockUnusedShapes(MAX_SHAPES / 2));
       if (rows.length > 0) await tx.query(deleteUnusedShapes(rows.map(({ id }) => id)));
     });

@@ -47,11 +47,10 @@ export class GroupDto implements Omit<IGroup, 'because'> {
 
   @ApiProperty({
     description:
-      'The statement. Its parameter is an array with a text for each row; the text is an array with the values of the row.',
+      'The statement. Its parameters are the sequence numbers of stored operations, and rows that are given in place of theirs.',
     example:
-      'update "public"."orders" t set "status" = s.c1\n' +
-      '  from (select s.ord, (s.cells->>0)::integer as c0, (s.cells->>1)::text as c1 from batch.operation_rows($1, $2) s offset 0) s\n' +
-      '  where t."id" = s.c0',
+      'update "public"."orders" t set "status" = s.c1 from (select s.ord, (s.cells->>0)::integer as c0, (s.cells->>1)::text as c1 from batch.operation_rows($1, $2) s) s\n' +
+      '  where t."id" = s.c0 and (select count((s.c0, s.c1)) from (select s.ord, (s.cells->>0)::integer as c0, (s.cells->>1)::text as c1 from batch.operation_rows($1, $2) s offset 0) s) >= 0',
   })
   sql!: string;
 
