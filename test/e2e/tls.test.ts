@@ -425,6 +425,7 @@ describe('TLS', () => {
 
     async function subjectOf(port: string): Promise<string | undefined> {
       const socket = connectTls({ host: 'localhost', port: Number(port), ca: await ca.read() });
+      socket.on('error', () => undefined);
       await once(socket, 'secureConnect');
       const { subject } = socket.getPeerCertificate();
       socket.destroy();
