@@ -1,9 +1,8 @@
 import type { Contestant } from '../contest/contest.js';
-import type { MessyOperation } from '../rows/messy-operations.js';
 import { makeMessyTables } from '../rows/messy-tables.js';
 import { delayed } from '../stage/delaying-proxy.js';
 import { openDrain } from './drain.js';
-import type { QueuedOperation } from './filler.js';
+import { toQueued } from './to-queued.js';
 
 /** Operations of every kind, some of which are refused, waiting in the queue. */
 export const serviceMessy = (bad: number, delayMs: number): Contestant => ({
@@ -29,20 +28,3 @@ export const serviceMessy = (bad: number, delayMs: number): Contestant => ({
     };
   },
 });
-
-function toQueued({ kind, table, row }: MessyOperation): QueuedOperation {
-  const target = `public.${table}`;
-  const { id, ...others } = row;
-  const key = JSON.stringify({ id });
-  switch (kind) {
-    case 'insert':
-      return { type: kind, target, values: JSON.stringify(row) };
-    case 'upsert':
-      return { type: kind, target, values: JSON.stringify(row), conflictKey: ['id'] };
-    case 'update':
-    case 'increment':
-      return { type: kind, target, key, values: JSON.stringify(others) };
-    case 'delete':
-      return { type: kind, target, key };
-  }
-}

@@ -1,8 +1,7 @@
 import type { Contestant } from '../contest/contest.js';
-import type { MixedOperation } from '../rows/mixed-operations.js';
 import { makeMixedTables } from '../rows/mixed-tables.js';
 import { openDrain } from './drain.js';
-import type { QueuedOperation } from './filler.js';
+import { toQueued } from './to-queued.js';
 
 /** Operations of every kind on several tables, waiting in the queue in no order that would suit it. */
 export const serviceMixed: Contestant = {
@@ -16,20 +15,3 @@ export const serviceMixed: Contestant = {
     });
   },
 };
-
-function toQueued({ kind, table, row }: MixedOperation): QueuedOperation {
-  const target = `public.${table}`;
-  const { id, ...others } = row;
-  const key = JSON.stringify({ id });
-  switch (kind) {
-    case 'insert':
-      return { type: kind, target, values: JSON.stringify(row) };
-    case 'upsert':
-      return { type: kind, target, values: JSON.stringify(row), conflictKey: ['id'] };
-    case 'update':
-    case 'increment':
-      return { type: kind, target, key, values: JSON.stringify(others) };
-    case 'delete':
-      return { type: kind, target, key };
-  }
-}

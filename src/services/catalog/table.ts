@@ -19,6 +19,8 @@ export type ColumnKind =
   | 'array'
   | 'other';
 
+export const INTEGER_KINDS: ReadonlySet<ColumnKind> = new Set(['int2', 'int4', 'int8']);
+
 export interface Column {
   name: string;
   /**

@@ -1,4 +1,4 @@
-import type { Column } from '../catalog/table.js';
+import { INTEGER_KINDS, type Column } from '../catalog/table.js';
 import { quoteElement } from '../database/encode-texts.js';
 import { integerText } from '../values/decimal-text.js';
 import { ExactJson, stringifyJson, type GivenValue } from '../values/exact-json.js';
@@ -13,10 +13,9 @@ export function encodeValue(value: GivenValue | undefined, column: Column): stri
     if (Array.isArray(value)) return encodeArray(value as GivenElements, column, json);
     if (isExactArray(value)) return encodeArray(elementsOf(value, !json), column, json);
   }
-  return encodeScalar(value, INTEGERS.has(column.kind));
+  return encodeScalar(value, INTEGER_KINDS.has(column.kind));
 }
 
-const INTEGERS: ReadonlySet<string> = new Set(['int2', 'int4', 'int8']);
 const INTEGER_ARRAYS: ReadonlySet<string> = new Set(['smallint[]', 'integer[]', 'bigint[]']);
 
 /** PostgreSQL reads neither 1.0 nor 1e2 as an integer, although in JSON they equal 1 and 100. */

@@ -26,6 +26,9 @@ const NO_JSON = 'NULL';
 export const joinJsonTexts = (texts: readonly (string | null)[]): string =>
   texts.map((text) => text ?? NO_JSON).join(String.fromCharCode(SEPARATOR));
 
+/** The texts that `joinJsonTexts`, or `batch.operation_contents`, has joined. None of them is null. */
+export const splitJsonTexts = (joined: string): string[] => joined.split(String.fromCharCode(SEPARATOR));
+
 /** SQL for the `text[]` that a parameter of `joinJsonTexts` stands for, such as `$1`. */
 export const jsonTexts = (parameter: string): string =>
   `string_to_array(${parameter}::text, chr(${SEPARATOR}), '${NO_JSON}')`;

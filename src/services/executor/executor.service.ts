@@ -10,7 +10,7 @@ import { composeCall, UNEXPECTED_ROWS, type CallOptions, type PlanAnswer } from 
 import type { Step } from './step.js';
 import { toOperationError } from './to-operation-error.js';
 import { toOutcome } from './to-outcome.js';
-import { suspectsLast } from './suspects.js';
+import { withSuspects } from './suspects.js';
 import { RefusedShare } from './refused-share.js';
 import { UnexpectedRowsError } from './unexpected-rows.error.js';
 
@@ -91,17 +91,11 @@ export class ExecutorService {
     sendAlong(tx, { text: 'set constraints all immediate' });
     const outcomes = new Map<BoundOperation, Outcome>();
     const perGroup = plan.groups.map((): GroupExecution => ({ statements: 0, isolated: false }));
-    const suspects = !this.expectsSuccess && limits.mode === 'grouped';
     let steps = plan.groups.map(({ signature, operations }, group): GroupStep => ({ signature, operations, group }));
-    if (suspects) steps = steps.map(suspectsLast);
+    if (!this.expectsSuccess && limits.mode === 'grouped') steps = steps.map(withSuspects);
     let before: CallOptions['before'] = { blocks: 0, tainted: [] };
     while (steps.length > 0) {
-      const answer = await this.call(
-        tx,
-        steps,
-        { ...limits, expectedShare: this.unexpected.share, suspects, before },
-        sent,
-      );
+      const answer = await this.call(tx, steps, { ...limits, expectedShare: this.unexpected.share, before }, sent);
       this.refused.note(answer.failures.filter(({ from, to }) => from === to).length, answer.executed);
       this.unexpected.note(answer.unexpected, answer.executed);
       before = answer;
@@ -112,8 +106,8 @@ export class ExecutorService {
       keepVerdicts(outcomes, steps, answer);
       if (answer.stoppedBy !== 'fold') break;
       // A row that stands for several operations was refused. Those to come may be refused as well.
-      steps = stepsAfter(steps, answer.executed).flatMap(({ group, ...step }) =>
-        unfold(step).map((part) => ({ ...part, group })),
+      steps = stepsAfter(steps, answer.executed).flatMap(({ group, suspects, ...step }) =>
+        unfold(step).map((part) => ({ ...part, group, ...(suspects && { suspects }) })),
       );
     }
     return {

@@ -7,7 +7,6 @@ import type { SqlStatement } from '../database/sql.js';
 import { preparedName } from './prepared-name.js';
 import { transactionBoundOf, type TransactionBound } from './transaction-bound.js';
 import type { Step } from './step.js';
-import { suspectsOf } from './suspects.js';
 import type { Steps } from '../steps/steps.js';
 
 /** How one call of `batch.execute_plan` goes. */
@@ -25,8 +24,6 @@ export interface CallOptions {
    * blocks depends on it.
    */
   expectedShare: number;
-  /** True when rows that look bad are executed alone. */
-  suspects: boolean;
   /** What earlier calls in the transaction have left: `PlanAnswer.blocks` and `tainted`. */
   before: Pick<PlanAnswer, 'blocks' | 'tainted'>;
 }
@@ -43,7 +40,8 @@ export interface PlanAnswer {
   executed: number;
   /**
    * Null when every row has a verdict. `fold`: the next row stands for several operations and was refused. `blocks`, `budget`: a
-   * limit was reached. `transaction`: the next row may have been refused because of what lives as long as the transaction. `as_one`: see `CallOptions.mode`.
+   * limit was reached. `transaction`: the next row may have been refused because of what lives as long as the transaction. `as_one`: see
+   * `CallOptions.mode`.
    */
   stoppedBy: 'blocks' | 'budget' | 'fold' | 'transaction' | 'as_one' | null;
   /** The subtransactions that stay, those of earlier calls in the transaction included. */
@@ -71,7 +69,7 @@ export const UNEXPECTED_ROWS = 'BS001';
 /** Composes the call that executes steps, one row at a time. */
 export function* composeCall(
   steps: readonly Step[],
-  { blocks, budgetMs, mode, expectedShare, suspects: looksForSuspects, before }: CallOptions,
+  { blocks, budgetMs, mode, expectedShare, before }: CallOptions,
 ): Steps<SqlStatement> {
   const signatures = new Map<string, number>();
   const statements: (ComposedStatement & { name: string | null; bound: TransactionBound | null })[] = [];
@@ -79,9 +77,7 @@ export function* composeCall(
   const given: (string | null)[] = [];
   const texts: number[] = [];
   const suspects: number[] = [];
-  for (const step of steps) {
-    const { signature, operations } = step;
-    const suspected = looksForSuspects ? suspectsOf(step) : undefined;
+  for (const { signature, operations, suspects: suspected } of steps) {
     let text = signatures.get(signature);
     if (text === undefined) {
       const shape = operations[0]!;

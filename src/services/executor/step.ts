@@ -5,4 +5,6 @@ export interface Step {
   signature: string;
   /** At least one. */
   operations: readonly PlannedOperation[];
+  /** Rows that look bad, see `withSuspects`. They are executed alone. Absent where nobody has looked. */
+  suspects?: ReadonlySet<PlannedOperation>;
 }

@@ -1,4 +1,5 @@
-import type { ColumnKind, Table } from '../catalog/table.js';
+import { INTEGER_KINDS, type Column, type Table } from '../catalog/table.js';
+import { inTableOrder } from '../planner/operation-shape.js';
 import { nameShape, objectShape, type NamedShape } from '../queue/shape.js';
 import { objectRowText, rowValueText } from '../queue/stored-row.js';
 import type { GivenRow } from '../values/exact-json.js';
@@ -18,7 +19,6 @@ interface PlannedShape {
   columns: readonly { name: string; inKey: boolean; kind: 'document' | 'integer' | 'other' }[];
 }
 
-const INTEGERS: ReadonlySet<ColumnKind> = new Set(['int2', 'int4', 'int8']);
 /** A limit, because each order of the columns makes a new entry. Only a hostile caller sends so many. */
 const MAX_SHAPES_OF_A_TABLE = 1000;
 /** Planning a shape of hundreds of columns each time costs little beside writing its row. */
@@ -76,17 +76,17 @@ function planShape(
   table: Table,
   conflictKey: readonly string[] | null,
 ): PlannedShape {
-  const keyColumns = key === undefined ? null : inTableOrder(table, Object.keys(key));
-  const valueColumns = values === undefined ? null : inTableOrder(table, Object.keys(values));
+  const keyColumns = inTableOrder(table, Object.keys(key ?? {}));
+  const valueColumns = inTableOrder(table, Object.keys(values ?? {}));
   const columns = [
-    ...(keyColumns ?? []).map((name) => ({ name, inKey: true, kind: kindOf(table, name) })),
-    ...(valueColumns ?? []).map((name) => ({ name, inKey: false, kind: kindOf(table, name) })),
+    ...keyColumns.map((column) => ({ name: column.name, inKey: true, kind: kindOf(column) })),
+    ...valueColumns.map((column) => ({ name: column.name, inKey: false, kind: kindOf(column) })),
   ];
   const shape = nameShape({
     type: operationType,
     target: table.id,
-    keyColumns,
-    valueColumns,
+    keyColumns: key === undefined ? null : keyColumns.map(({ name }) => name),
+    valueColumns: values === undefined ? null : valueColumns.map(({ name }) => name),
     documents: columns.flatMap(({ kind }, place) => (kind === 'document' ? [place] : [])),
     byColumn: true,
     onConflict: operationType === 'insert' ? (onConflict ?? 'error') : null,
@@ -96,13 +96,7 @@ function planShape(
   return { shape, objects: objectShape(shape), columns };
 }
 
-function inTableOrder(table: Table, names: readonly string[]): string[] {
-  const wanted = new Set(names);
-  return [...table.columns.keys()].filter((name) => wanted.has(name));
-}
-
-function kindOf(table: Table, name: string): 'document' | 'integer' | 'other' {
-  const { kind } = table.columns.get(name)!;
+function kindOf({ kind }: Column): 'document' | 'integer' | 'other' {
   if (kind === 'json') return 'document';
-  return INTEGERS.has(kind) ? 'integer' : 'other';
+  return INTEGER_KINDS.has(kind) ? 'integer' : 'other';
 }

@@ -1,4 +1,4 @@
-import type { Column } from '../catalog/table.js';
+import { INTEGER_KINDS, type Column } from '../catalog/table.js';
 import { integerText } from '../values/decimal-text.js';
 import { ExactJson, type GivenValue } from '../values/exact-json.js';
 import { hasAtMost } from '../values/text-length.js';
@@ -11,7 +11,7 @@ import { isDate } from './legal-value.js';
 export function comparable(value: GivenValue, column: Column): string | undefined {
   if (value instanceof ExactJson) return comparableNumber(value, column);
   if (value === null || typeof value === 'object' || asksDatabase(column)) return undefined;
-  if (Number.isSafeInteger(value) && INTEGERS.has(column.kind)) return `i${String(value)}`;
+  if (Number.isSafeInteger(value) && INTEGER_KINDS.has(column.kind)) return `i${String(value)}`;
   const text = String(value);
   switch (column.kind) {
     case 'int2':
@@ -45,14 +45,13 @@ export function comparable(value: GivenValue, column: Column): string | undefine
 
 /** 1.0 is written to an integer column as 1. */
 function comparableNumber({ kind, text }: ExactJson, column: Column): string | undefined {
-  const integer = kind === 'number' && INTEGERS.has(column.kind) ? integerText(text) : undefined;
+  const integer = kind === 'number' && INTEGER_KINDS.has(column.kind) ? integerText(text) : undefined;
   return integer === undefined ? undefined : comparable(integer, column);
 }
 
 /** With the characters that PostgreSQL takes for blanks. */
 const INTEGER = /^[ \t\n\v\f\r]*[+-]?\d{1,20}[ \t\n\v\f\r]*$/;
 const UUID = /^(?:\{[0-9a-f]{4}(?:-?[0-9a-f]{4}){7}\}|[0-9a-f]{4}(?:-?[0-9a-f]{4}){7})$/i;
-const INTEGERS: ReadonlySet<string> = new Set(['int2', 'int4', 'int8']);
 const ONLY_DATABASE_KNOWS: ReadonlySet<string> = new Set(['enum', 'numeric', 'float', 'json', 'array', 'other']);
 
 /** True when only PostgreSQL knows which values of the column are equal: 1.0 = 1, time zones, citext, collations. */

@@ -5,7 +5,10 @@ import { ExactJson, type GivenValue } from '../values/exact-json.js';
 import { hasAtMost } from '../values/text-length.js';
 
 const INTEGER_BITS = { int2: 16, int4: 32, int8: 64 } as const;
-const TIMESTAMP_TYPES: ReadonlySet<string> = new Set(['timestamp with time zone', 'timestamp without time zone']);
+export const TIMESTAMP_TYPES: ReadonlySet<string> = new Set([
+  'timestamp with time zone',
+  'timestamp without time zone',
+]);
 const PLAIN_DECIMAL = /^[+-]?(\d+)(?:\.\d+)?$/;
 const DATE = /^(\d{4})-(\d{2})-(\d{2})$/;
 const TIME = /^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)?$/;

@@ -108,7 +108,8 @@ function namesIn({ key, values }: ClaimedOperation): Pick<Shape, 'keyColumns' | 
   return { keyColumns: key && Object.keys(key), valueColumns: values && Object.keys(values) };
 }
 
-function inTableOrder(table: Table, names: readonly string[]): Column[] {
+/** The columns of these names. */
+export function inTableOrder(table: Table, names: readonly string[]): Column[] {
   if (names.length === 0) return [];
   const wanted = new Set(names);
   return [...table.columns.values()].filter((column) => wanted.has(column.name));

@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { RetryReason } from '../../interfaces/operation.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
+import { splitJsonTexts } from '../database/encode-texts.js';
 import { sendAlong } from '../database/send-along.js';
 import type { SqlClient } from '../database/sql.js';
 import { ClaimCursor, slotOf, type ObservedClaim } from './claim-cursor.js';
@@ -13,7 +14,6 @@ import {
   findWaiting,
   oldestWriter,
   walkInOrder,
-  ROW_SEPARATOR,
   selectContents,
   type ClaimedRow,
   type ContentsRow,
@@ -128,7 +128,7 @@ export class ClaimService {
     { ids, rows, retryLimits, retryOn }: ContentsRow,
   ): Promise<ClaimedOperation[]> {
     const allIds = elementsOf(ids);
-    const allRows = rows === null ? [] : rows.split(ROW_SEPARATOR);
+    const allRows = rows === null ? [] : splitJsonTexts(rows);
     if (allRows.length !== places.length) {
       throw new Error(`Of ${places.length} claimed operations, ${allRows.length} are in batch.operations`);
     }

@@ -208,15 +208,12 @@ export function findWaiting(lanes: readonly number[]): SqlStatement {
 export interface ContentsRow {
   /** An array of ids. */
   ids: string | null;
-  /** Rows as JSON, joined by `ROW_SEPARATOR`. */
+  /** Rows as JSON, joined as by `joinJsonTexts`. */
   rows: string | null;
   /** Of each operation. Null where none of them is to be tried again after a failure. */
   retryLimits: (number | null)[] | null;
   retryOn: (string | null)[] | null;
 }
-
-/** A control character, which JSON text never contains. */
-export const ROW_SEPARATOR = '\u001f';
 
 /**
  * Reads the contents of stored operations.

@@ -19,7 +19,6 @@ import {
   type NextDueRow,
   type RetriedRow,
   type SettledRow,
-  type ShapedOperation,
 } from './queue.sql.js';
 import { RequestedChanges } from './requested-changes.js';
 import { ShapesService } from './shapes.service.js';
@@ -174,12 +173,11 @@ export class QueueService {
   private async insert(operations: readonly NewOperation[]): Promise<Inserted> {
     for (let retries = 0; ; retries += 1) {
       try {
-        const shaped = await this.withShapes(operations);
-        const targets = new Set(operations.map(({ shape }) => shape.target));
-        const { rows } = await this.database.query<InsertedRow>(insertOperations(shaped, [...targets]));
+        const { shaped, shapes } = await this.withShapes(operations);
+        const { rows } = await this.database.query<InsertedRow>(insertOperations(shaped, shapes));
         const { missing, moving, ...inserted } = rows[0]!;
         this.shapes.forget(missing);
-        const ofMissing = operations.filter((_, index) => missing.includes(shaped[index]!.shape));
+        const ofMissing = shaped.filter((_, index) => missing.includes(shapes[index]!));
         return { ...inserted, moving: [...moving, ...ofMissing.map(({ shape }) => shape.target)] };
       } catch (error) {
         if (!isRolledBack(error) || retries >= INSERT_RETRIES) throw error;
@@ -188,20 +186,20 @@ export class QueueService {
     }
   }
 
-  /** Where there are too many shapes, an operation keeps the names of its columns in its own row. */
-  private async withShapes(operations: readonly NewOperation[]): Promise<ShapedOperation[]> {
+  /** Each operation, and the id of its shape. Where there are too many shapes, an operation keeps the names of its columns in its row. */
+  private async withShapes(
+    operations: readonly NewOperation[],
+  ): Promise<{ shaped: readonly NewOperation[]; shapes: number[] }> {
     const ids = await this.shapes.register(operations.map(({ shape }) => shape));
-    const shaped = operations.map((operation) => {
-      if (ids.has(operation.shape.name)) return operation;
-      const row = objectRowText(readRow(operation.shape, operation.row));
-      return { ...operation, shape: objectShape(operation.shape), row };
-    });
-    const added = shaped.flatMap(({ shape }) => (ids.has(shape.name) ? [] : [shape]));
-    const others = added.length === 0 ? ids : await this.shapes.register(added);
-    return shaped.map((operation) => {
-      const { name } = operation.shape;
-      return { ...operation, shape: (ids.get(name) ?? others.get(name))! };
-    });
+    const shapes = operations.map(({ shape }) => ids.get(shape.name)!);
+    if (operations.every(({ shape }) => ids.has(shape.name))) return { shaped: operations, shapes };
+    return this.withShapes(
+      operations.map((operation) => {
+        const { shape, row } = operation;
+        if (ids.has(shape.name)) return operation;
+        return { ...operation, shape: objectShape(shape), row: objectRowText(readRow(shape, row)) };
+      }),
+    );
   }
 
   private async findRequests(operations: readonly NewOperation[]): Promise<(StoredRequest & { id: string })[]> {

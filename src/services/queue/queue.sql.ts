@@ -12,11 +12,6 @@ const STORED_SIZE_KB = `least(32767, 1 + octet_length(o."values"::text) / 1024):
 
 const PARTY = partySql('o');
 
-/** A new operation with the id of its shape. */
-export interface ShapedOperation extends Omit<NewOperation, 'shape'> {
-  shape: number;
-}
-
 /** What `insertOperations` returns, in one row. */
 export interface InsertedRow {
   /** The ids of new operations whose time has not come. */
@@ -33,10 +28,12 @@ export interface InsertedRow {
  * Stores new operations, and puts those that are due into `pending`. It leaves out operations whose target is not
  * registered (see `registerLanes`), or is being moved to another lane: a move may take minutes, and operations on other
  * tables must not wait for it.
+ *
+ * @param shapes the id of the shape of each operation
  */
-export function insertOperations(operations: readonly ShapedOperation[], targets: readonly string[]): SqlStatement {
-  const column = <K extends keyof ShapedOperation>(name: K) => operations.map((operation) => operation[name]);
-  const shapes = column('shape');
+export function insertOperations(operations: readonly NewOperation[], shapes: readonly number[]): SqlStatement {
+  const column = <K extends keyof NewOperation>(name: K) => operations.map((operation) => operation[name]);
+  const targets = new Set(operations.map(({ shape }) => shape.target));
   return {
     name: 'batch.insert_operations',
     // The transaction id is drawn before any sequence number. The claim's hints rely on this (see claim-cursor.ts).
@@ -86,7 +83,7 @@ export function insertOperations(operations: readonly ShapedOperation[], targets
       column('retryLimit'),
       encodeTexts(operations.map(({ retryOn }) => retryOn?.join(' ') ?? null)),
       encodeTexts(column('createdBy')),
-      targets,
+      [...targets],
       [...new Set(shapes)],
     ],
   };

@@ -23,12 +23,8 @@ export class ShapesService {
 
   constructor(private readonly database: DatabaseService) {}
 
-  /**
-   * The ids of these shapes, by name. A shape by column is missing when there are too many shapes already.
-   *
-   * @param limit of shapes by column
-   */
-  async register(shapes: readonly NamedShape[], limit = MAX_SHAPES): Promise<ReadonlyMap<string, number>> {
+  /** The ids of these shapes, by name. A shape by column is missing when there are too many shapes already. */
+  async register(shapes: readonly NamedShape[]): Promise<ReadonlyMap<string, number>> {
     const found = new Map<string, number>();
     const unknown = new Map<string, NamedShape>();
     for (const shape of shapes) {
@@ -38,7 +34,7 @@ export class ShapesService {
     }
     // Another process may be storing the same shape: it is seen the next time.
     for (let tries = 0; unknown.size > 0 && tries < REGISTER_TRIES; tries += 1) {
-      const { rows } = await this.database.query<RegisteredRow>(registerShapes([...unknown.values()], limit));
+      const { rows } = await this.database.query<RegisteredRow>(registerShapes([...unknown.values()], MAX_SHAPES));
       for (const { name, id } of rows) {
         if (id === null) continue;
         found.set(name, id);
