@@ -99,6 +99,19 @@ const EXAMPLES: {
     groups: 1,
   },
   {
+    name: 'a renamed row that was not read may hold a unique value under its new name',
+    start: `insert into t (id, email) values (1, 'x')`,
+    operations: [
+      update(1, { id: 2 }),
+      upsert({ id: 3, email: null }),
+      upsert({ id: 3, email: 'x' }),
+      upsert({ id: 2, email: null }),
+    ],
+    outcomes: ['ok 1', 'ok 1', '23505 t_email_key', 'ok 1'],
+    rows: ['(2,,7,,)', '(3,,7,,)'],
+    groups: 4,
+  },
+  {
     name: '4: increments of one row add up',
     start: `insert into t (id, n) values (1, 0)`,
     operations: [increment(1, { n: 1 }), increment(1, { n: 2 })],

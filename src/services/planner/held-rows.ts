@@ -5,8 +5,8 @@ export interface HeldRow {
   readonly names: string[];
   /** The values that it may hold. The index is the column's place among the followed columns. */
   readonly columns: (HeldValues | undefined)[];
-  /** True when it is known what the row held at first, or that it did not exist. */
-  complete: boolean;
+  /** How many of its names it is not known for what the row held at first, or that it did not exist. */
+  unknownNames: number;
 }
 
 /** Different values, in the order in which they came. */
@@ -43,15 +43,23 @@ export const addHeld = ({ columns }: HeldRow, place: number, value: Value): bool
  * row.
  */
 export class HeldRows {
+  private readonly knownNames = new Set<string>();
   private readonly byName = new Map<string, HeldRow>();
 
   /** Makes the row at the first call. */
   row(name: string): HeldRow {
     const known = this.byName.get(name);
     if (known !== undefined) return known;
-    const row: HeldRow = { names: [name], columns: [], complete: false };
+    const row: HeldRow = { names: [name], columns: [], unknownNames: 1 };
     this.byName.set(name, row);
     return row;
+  }
+
+  /** What the row of this name held at first is known. That says nothing of the other names that it may have. */
+  know(name: string): void {
+    if (this.knownNames.has(name)) return;
+    this.knownNames.add(name);
+    this.row(name).unknownNames -= 1;
   }
 
   /** The row that it has become by joining others. */
@@ -71,7 +79,7 @@ export class HeldRows {
     const rows = [this.row(one), this.row(other)] as const;
     if (rows[0] === rows[1]) return undefined;
     const [kept, dropped] = sizeOf(rows[0]) < sizeOf(rows[1]) ? [rows[1], rows[0]] : rows;
-    kept.complete &&= dropped.complete;
+    kept.unknownNames += dropped.unknownNames;
     for (const [place, values] of dropped.columns.entries()) {
       for (const value of values?.list ?? []) addHeld(kept, place, value);
     }

@@ -116,7 +116,7 @@ export class RowHistory {
   }
 
   private valuesOf(row: HeldRow, column: string): readonly Value[] {
-    if (!row.complete && !this.identity.columns.includes(column)) return [UNKNOWN];
+    if (row.unknownNames > 0 && !this.identity.columns.includes(column)) return [UNKNOWN];
     return this.held(row, column);
   }
 
@@ -147,7 +147,7 @@ export class RowHistory {
       if (identity.state === 'unknown') this.reliable = false;
       this.names.set(name.text, name);
       const row = this.rows.row(name.text);
-      row.complete = true;
+      this.rows.know(name.text);
       if (!this.chunk.applies('old values')) continue;
       for (const [index, column] of columns.entries()) this.add(row, column, values[index]!);
     }
@@ -169,9 +169,9 @@ export class RowHistory {
   private addName(name: RowName, operation: BoundOperation): void {
     const { text, identity } = name;
     this.names.set(text, name);
-    const row = this.rows.row(text);
+    this.rows.row(text);
     if (identity?.state !== 'known' || (operation.namingKey === this.identity && this.wasSearched(operation))) {
-      row.complete = true;
+      this.rows.know(text);
     }
   }
 
