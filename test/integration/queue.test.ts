@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { v7 as uuid } from 'uuid';
-import { claimOperations, walkInOrder } from '../../src/services/queue/claim.sql.js';
+import { claimOperations } from '../../src/services/queue/claim.sql.js';
+import { walkInOrder } from '../../src/services/database/walk-in-order.js';
 import type { ClaimedPlace } from '../../src/services/queue/operation-record.js';
 import { lockLane } from '../../src/services/queue/queue.sql.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';

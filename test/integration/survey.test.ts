@@ -159,8 +159,8 @@ describe('the survey', () => {
       expect([...knowledge.tables.keys()].sort()).toEqual(['public.account', 'public.child']);
       expect(knowledge.floors.size).toBe(1);
       expect(reads).toHaveLength(4);
-      // The savepoint and all reads were sent before the first answer came.
-      expect(ended).toBe(1 + reads.length);
+      // The savepoint, the settings and all reads were sent before the first answer came.
+      expect(ended).toBe(2 + reads.length);
     });
   });
 

@@ -2,9 +2,10 @@ import { composeStatement, type ComposedStatement } from '../composer/compose-st
 import { encodeRow } from '../composer/encode-row.js';
 import { SQL_STATE_CLASSES, SQL_STATE_EXCEPTIONS } from '../database/classify-failure.js';
 import { encodeTexts, joinJsonTexts, jsonTexts } from '../database/encode-texts.js';
+import { PreparedNames } from '../database/prepared-names.js';
 import type { DatabaseErrorFields } from '../database/sql-state.js';
 import type { SqlStatement } from '../database/sql.js';
-import { preparedName } from './prepared-name.js';
+import type { PlannedOperation } from '../planner/plan.js';
 import { transactionBoundOf, type TransactionBound } from './transaction-bound.js';
 import type { Step } from './step.js';
 import type { Steps } from '../steps/steps.js';
@@ -61,6 +62,14 @@ export interface PlanAnswer {
   failures: { from: number; to: number; error: RowError }[];
 }
 
+const preparedNames = new PreparedNames('batch.target', 200);
+
+/**
+ * Not where a rule or trigger of the table may not go with it. Nor where one plan for all sizes would compare each new row with each
+ * given one.
+ */
+const mayBePrepared = ({ table, kind }: PlannedOperation): boolean => table.opaque === undefined && kind !== 'ignore';
+
 const KINDS = JSON.stringify(Object.fromEntries([...SQL_STATE_CLASSES, ...SQL_STATE_EXCEPTIONS]));
 
 /** The SQLSTATE by which the function says that a statement changed another number of rows than it must. */
@@ -84,7 +93,7 @@ export function* composeCall(
       const composed = composeStatement(shape);
       text = statements.push({
         ...composed,
-        name: preparedName(composed.text, shape),
+        name: mayBePrepared(shape) ? (preparedNames.nameOf(composed.text) ?? null) : null,
         bound: transactionBoundOf(shape),
       });
       signatures.set(signature, text);

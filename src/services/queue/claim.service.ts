@@ -4,6 +4,7 @@ import { SETTINGS, type Settings } from '../config/settings.js';
 import { splitJsonTexts } from '../database/encode-texts.js';
 import { sendAlong } from '../database/send-along.js';
 import type { SqlClient } from '../database/sql.js';
+import { walkInOrder } from '../database/walk-in-order.js';
 import { ClaimCursor, slotOf, type ObservedClaim } from './claim-cursor.js';
 import type { Scope } from './claim-scope.js';
 import { inSlices } from '../steps/in-slices.js';
@@ -13,7 +14,6 @@ import {
   currentSnapshot,
   findWaiting,
   oldestWriter,
-  walkInOrder,
   selectContents,
   type ClaimedRow,
   type ContentsRow,

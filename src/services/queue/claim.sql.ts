@@ -1,34 +1,11 @@
 import { CATALOG_VERSION } from '../catalog/catalog-version.js';
 import type { SqlStatement } from '../database/sql.js';
+import { AS_USUAL } from '../database/walk-in-order.js';
 import { PRIORITIES, type ClaimHints } from './claim-cursor.js';
 import type { Scope } from './claim-scope.js';
 
 /** Class of the advisory locks of lanes: `pg_advisory_xact_lock(LANE_LOCK, lane)`. */
 export const LANE_LOCK = 0x0b47c4;
-
-/**
- * Until the end of the claim its statements walk the key of `pending` in order, and stop early. If the planner has no
- * statistics of the backlog, or old ones, it expects few rows. It would then read all waiting rows to sort them, or all
- * operations to join them. As these settings leave it no choice, a plan can be kept, whatever the table was like when
- * the plan was made. Planning took a millisecond a chunk.
- */
-export const walkInOrder = (): SqlStatement => ({
-  name: 'batch.walk_in_order',
-  text: `select ${settingsOf("'off'", "'force_generic_plan'")}`,
-});
-
-const WALKS = ['enable_bitmapscan', 'enable_seqscan', 'enable_hashjoin', 'enable_mergejoin'];
-
-/**
- * `null` is the default value of the session. One statement sets all of them: set one by one, they were ten of the 21
- * statements of a chunk.
- */
-function settingsOf(walks: string, planCacheMode: string): string {
-  const settings = [...WALKS.map((setting) => [setting, walks]), ['plan_cache_mode', planCacheMode]];
-  return settings.map(([setting, value]) => `set_config('${setting}', ${value}, true)`).join(', ');
-}
-
-const AS_USUAL = settingsOf('null', 'null');
 
 /** What a claim sees before it takes operations. */
 export interface TakenLanes {

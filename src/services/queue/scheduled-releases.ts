@@ -3,7 +3,7 @@ import { chooseReleases, isCrowded, type DueOperation, type Room } from '../back
 import type { Settings } from '../config/settings.js';
 import { sendAlong } from '../database/send-along.js';
 import type { SqlDatabase } from '../database/sql.js';
-import { walkInOrder } from './claim.sql.js';
+import { walkInOrder } from '../database/walk-in-order.js';
 import { releaseScheduled, selectDue } from './queue.sql.js';
 
 export const RELEASE_LIMIT = 10_000;

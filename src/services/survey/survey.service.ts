@@ -2,9 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { isolate } from '../../batch/isolate.js';
 import { parseTargetName, tableSql } from '../catalog/target-name.js';
 import { UNKNOWN_SEQUENCE } from '../catalog/table.js';
+import { sendAlong } from '../database/send-along.js';
 import type { SqlClient } from '../database/sql.js';
 import { classifyFailure } from '../database/classify-failure.js';
 import { toBlame } from '../database/to-blame.js';
+import { walkAsUsual, walkInOrder } from '../database/walk-in-order.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
 import { NOTHING_KNOWN, rankKey, type KnownRows, type Knowledge } from '../planner/knowledge.js';
 import { chooseSearches, type Search } from './choose-searches.js';
@@ -159,14 +161,16 @@ class Survey {
 
   /** Sends all of them in one round trip. If one fails, the transaction is as before, and the first error is thrown. */
   private async inSavepoint<T>(queries: readonly (() => Promise<T>)[]): Promise<T[]> {
-    const sent = [this.tx.query({ text: 'savepoint survey' }), ...queries.map((query) => query())];
-    const [begun, ...results] = await Promise.allSettled(sent);
+    const beginning = this.tx.query({ text: 'savepoint survey' });
+    // Rows are found by their keys, also where the table was empty when the search was planned.
+    sendAlong(this.tx, walkInOrder());
+    const [begun, ...results] = await Promise.allSettled([beginning, ...queries.map((query) => query())]);
     // Without this savepoint, the rollback would find an older one and release the locks that were taken since.
     if (begun?.status === 'rejected') throw begun.reason;
     const failed = results.find((result) => result.status === 'rejected');
     if (failed !== undefined) await this.tx.query({ text: 'rollback to savepoint survey' });
-    // Not awaited: it travels with the next statement, which fails if this fails.
-    this.tx.query({ text: 'release savepoint survey' }).catch(() => undefined);
+    sendAlong(this.tx, { text: 'release savepoint survey' });
+    sendAlong(this.tx, walkAsUsual());
     if (failed !== undefined) throw failed.reason;
     return results.map((result) => (result as PromiseFulfilledResult<T>).value);
   }

@@ -1,5 +1,6 @@
 import type { Column, Table } from '../catalog/table.js';
 import { quoteIdentifier } from '../catalog/target-name.js';
+import { PreparedNames } from '../database/prepared-names.js';
 import type { SqlStatement } from '../database/sql.js';
 
 /** Rows of a table that some operations name in one way. */
@@ -15,6 +16,8 @@ export interface RowSearch {
   /** The columns by which rows are locked in order. */
   order: readonly string[];
 }
+
+const preparedNames = new PreparedNames('batch.survey', 100);
 
 /** Values of the columns `c0`, `c1`, … as texts. */
 export type SurveyedRow = Record<string, string | null>;
@@ -33,14 +36,18 @@ export function selectRows(
   const parameters = keyColumns.map((_, index) => `$${index + 1}::text[]`);
   const aliases = keyColumns.map((_, index) => `k${index}`);
   const matches = keyColumns.map(
-    ({ name, equals, type, storedType }, index) =>
-      `t.${quoteIdentifier(name)} ${equals} s.k${index}::${stored ? storedType : type}`,
+    (column, index) =>
+      `t.${quoteIdentifier(column.name)} ${column.equals} s.k${index}::${stored ? column.storedType : column.type}`,
   );
-  return {
-    text: `select ${columns.map((name, index) => `t.${quoteIdentifier(name)}::text as c${index}`).join(', ')}
+  const text = `select ${columns.map((column, index) => `t.${quoteIdentifier(column)}::text as c${index}`).join(', ')}
 from unnest(${parameters.join(', ')}) s(${aliases.join(', ')})
 join ${table.sql} t on ${matches.join(' and ')}
-order by ${order.map((name) => `t.${quoteIdentifier(name)}`).join(', ')}${lock ? '\nfor update of t' : ''}`,
+order by ${order.map((column) => `t.${quoteIdentifier(column)}`).join(', ')}${lock ? '\nfor update of t' : ''}`;
+  const name = preparedNames.nameOf(text);
+  return {
+    // Two searches of a table may have the same text, and statements that are sent together must not share a name.
+    name: name === undefined || !stored ? name : `${name}.stored`,
+    text,
     values: keyColumns.map((_, index) => keys.map((key) => key[index] ?? null)),
   };
 }

@@ -9,7 +9,7 @@ import type { BoundOperation } from '../../../src/services/planner/bound-operati
 import type { TestOperation } from '../../support/serial-oracle.js';
 import { clientOptions, databaseEnvironment, type DatabaseConnection } from '../../support/test-databases.js';
 
-const COMMAND = /^(begin|commit|rollback|savepoint|release|set )/;
+const COMMAND = /^(begin|commit|rollback|savepoint|release|set |select set_config)/;
 
 /** For a writer outside of the service: its bugs are thrown. */
 export const THROW_BUGS = { report: () => false };

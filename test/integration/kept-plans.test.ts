@@ -1,0 +1,79 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ExecutorService } from '../../src/services/executor/executor.service.js';
+import { planOperations } from '../../src/services/planner/plan-operations.js';
+import { SurveyService } from '../../src/services/survey/survey.service.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import type { TestOperation } from '../support/serial-oracle.js';
+import { ChunkSession } from './support/chunk-session.js';
+
+const ROWS = 20_000;
+
+/** Sessions keep plans of statements on target tables. A plan must fit every size of a chunk, and a table that grows. */
+describe('plans that sessions keep', () => {
+  const executor = new ExecutorService();
+  const survey = new SurveyService();
+  let database: TestDatabase;
+  let session: ChunkSession;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    await database.client.query(`
+      create table owner (id int primary key);
+      create table thing (id int primary key, code text unique, owner_id int references owner, n int);
+      insert into owner values (1), (2);
+      insert into thing values (1, 'a', 1, 1);
+      analyze owner, thing`);
+    session = await ChunkSession.open(database);
+  });
+  afterAll(async () => {
+    await session.close();
+    await database.drop();
+  });
+
+  const update = (id: number): TestOperation => ({
+    operationType: 'update',
+    target: 'thing',
+    key: { id },
+    values: { code: `c${id}`, n: id },
+  });
+  const remove = (id: number): TestOperation => ({ operationType: 'delete', target: 'thing', key: { id } });
+  const chunk = (size: number): TestOperation[] => [
+    ...Array.from({ length: size }, (_, index) => update(index + 1)),
+    ...Array.from({ length: size }, (_, index) => remove(ROWS - index)),
+  ];
+
+  async function run(operations: readonly TestOperation[]): Promise<void> {
+    const bound = await session.bind(operations);
+    const knowledge = await survey.read(session.tx, bound);
+    expect(knowledge.tables.size).toBe(1);
+    const { outcomes } = await executor.execute(session.tx, planOperations(bound, knowledge));
+    expect(outcomes.every(({ status }) => status === 'completed')).toBe(true);
+  }
+
+  it('are made a few times only, whatever the sizes of the groups', async () => {
+    for (let size = 1; size <= 12; size += 1) {
+      await session.inTransaction(() => run(chunk(size)));
+      await session.inTransaction(() => run(chunk(1)));
+    }
+    const { rows } = await session.client.query<{ custom: number; generic: number }>(
+      `select custom_plans::int as custom, generic_plans::int as generic
+       from pg_prepared_statements where name like any (array['batch.target.%', 'batch.survey.%']) and statement ~ 'thing'
+       order by name`,
+    );
+    const repeated = rows.filter(({ custom, generic }) => custom + generic > 8);
+    expect(repeated.length).toBeGreaterThanOrEqual(3);
+    expect(repeated.filter(({ custom }) => custom > 5)).toEqual([]);
+  });
+
+  it('find rows by their keys, also when the table was nearly empty at first', async () => {
+    for (let size = 1; size <= 8; size += 1) await session.inTransaction(() => run(chunk(size)));
+    await session.inTransaction(async () => {
+      await session.client.query(`insert into thing select n, 'x' || n, 1, n from generate_series(2, ${ROWS}) n`);
+      await run(chunk(50));
+      const { rows } = await session.client.query<{ read: number }>(
+        `select seq_tup_read::int as read from pg_stat_xact_user_tables where relname = 'thing'`,
+      );
+      expect(rows).toEqual([{ read: 0 }]);
+    });
+  });
+});
