@@ -286,12 +286,13 @@ describe('rows that are named in several ways', () => {
     expect(shape(operations)).toBe('0 1 | 2');
   });
 
-  it('keep the old and the new name when an update renames them', () => {
+  it('may be any row for an update that renames one: nothing passes it', () => {
     const rename = (from: number, to: number) => update(UNIQUE, from, { id: to });
-    expect(shape([update(UNIQUE, 9, { a: 1 }), rename(1, 2), update(UNIQUE, 2, { a: 1 })])).toBe('0 | 1 | 2');
-    expect(shape([update(UNIQUE, 9, { a: 1 }), rename(1, 2), update(UNIQUE, 1, { a: 1 })])).toBe('0 | 1 | 2');
-    expect(shape([update(UNIQUE, 9, { a: 1 }), rename(1, 2), update(UNIQUE, 3, { a: 1 })])).toBe('0 2 | 1');
-    expect(shape([rename(1, 2), rename(2, 3), rename(5, 6)])).toBe('0 2 | 1');
+    for (const id of [1, 2, 3]) {
+      expect(shape([update(UNIQUE, 9, { a: 1 }), rename(1, 2), update(UNIQUE, id, { a: 1 })])).toBe('0 | 1 | 2');
+    }
+    expect(shape([rename(1, 2), rename(2, 3), rename(5, 6)])).toBe('0 | 1 | 2');
+    expect(shape([rename(1, 1), rename(2, 2), rename(1, 1)])).toBe('0 1 | 2');
   });
 
   it('may be any row where that was not read: nothing passes then', () => {

@@ -2,7 +2,7 @@ import { mapInSteps, type Steps } from '../steps/steps.js';
 import type { Column, Table, UniqueKey } from '../catalog/table.js';
 import type { BoundOperation } from './bound-operation.js';
 import type { ChunkView } from './chunk-view.js';
-import { addHeld, heldAt, HeldRows, type HeldRow } from './held-rows.js';
+import { addHeld, heldAt, type HeldRow } from './held-rows.js';
 import { changes } from './identity.js';
 import { searchKey, searchName, type KnownRows } from './knowledge.js';
 import { ANY_ROW, nameRows, type RowName } from './name-rows.js';
@@ -19,7 +19,7 @@ import { combinations, combine, textOf, UNKNOWN, type Value } from './value.js';
 export class RowHistory {
   /** True when the operations that find their rows by another key may touch too many rows to follow. */
   exceedsLimits = false;
-  private readonly rows = new HeldRows();
+  private readonly rows = new Map<string, HeldRow>();
   private readonly names = new Map<string, RowName>();
   private readonly touched = new Map<BoundOperation, readonly RowName[] | typeof ANY_ROW>();
   private readonly known: KnownRows | undefined;
@@ -58,7 +58,7 @@ export class RowHistory {
       this.addDirect(operation, index);
       yield;
     }
-    this.joinDrawn();
+    if (this.mayDrawNamedRow()) this.reliable = false;
     yield* this.addNamedOtherwise();
   }
 
@@ -94,7 +94,7 @@ export class RowHistory {
     const names = this.rowsOf(operation);
     if (names === ANY_ROW || !this.reliable) return [UNKNOWN];
     const values = new Map<string, Value>();
-    for (const row of new Set(names.map(({ text }) => this.rows.row(text)))) {
+    for (const row of new Set(names.map(({ text }) => this.row(text)))) {
       const held = columns.map((name, index) => {
         const value = given[index];
         return value === undefined ? this.valuesOf(row, name) : [value];
@@ -116,7 +116,7 @@ export class RowHistory {
   }
 
   private valuesOf(row: HeldRow, column: string): readonly Value[] {
-    if (row.unknownNames > 0 && !this.identity.columns.includes(column)) return [UNKNOWN];
+    if (!row.isKnown && !this.identity.columns.includes(column)) return [UNKNOWN];
     return this.held(row, column);
   }
 
@@ -146,8 +146,8 @@ export class RowHistory {
         identity.state === 'known' ? { text: identity.text, identity } : { text: `read ${JSON.stringify(texts)}` };
       if (identity.state === 'unknown') this.reliable = false;
       this.names.set(name.text, name);
-      const row = this.rows.row(name.text);
-      this.rows.know(name.text);
+      const row = this.row(name.text);
+      row.isKnown = true;
       if (!this.chunk.applies('old values')) continue;
       for (const [index, column] of columns.entries()) this.add(row, column, values[index]!);
     }
@@ -169,22 +169,18 @@ export class RowHistory {
   private addName(name: RowName, operation: BoundOperation): void {
     const { text, identity } = name;
     this.names.set(text, name);
-    this.rows.row(text);
+    const row = this.row(text);
     if (identity?.state !== 'known' || (operation.namingKey === this.identity && this.wasSearched(operation))) {
-      this.rows.know(text);
+      row.isKnown = true;
     }
   }
 
-  /** Adds what the operation may write into these rows. If it changes names, the rows become one. */
+  /** Adds what the operation may write into these rows. */
   private write(operation: BoundOperation, names: readonly RowName[]): void {
-    const [first, ...others] = names;
-    if (first === undefined) return;
-    if (changes(operation, this.identity.columns)) {
-      for (const { text } of others) this.rows.join(first.text, text);
-    }
+    if (names.length === 0) return;
     const writes = this.writesOf(operation);
     for (const { text, identity } of names) {
-      const row = this.rows.row(text);
+      const row = this.row(text);
       for (const { place, value } of writes) addHeld(row, place, value);
       if (identity?.state === 'known') this.addIdentity(row, operation);
     }
@@ -210,12 +206,21 @@ export class RowHistory {
   }
 
   /** A name above the floor of its sequence may turn out to be the name of any row that is created here. */
-  private joinDrawn(): void {
+  private mayDrawNamedRow(): boolean {
     const names = [...this.touched.values()].flatMap((each) => (each === ANY_ROW ? [] : each));
-    const drawn = names.filter(({ identity }) => identity?.state === 'fresh');
-    const guessed = names.filter(({ identity }) => identity?.state === 'known' && identity.beyond);
-    if (drawn.length === 0 || guessed.length === 0) return;
-    for (const { text } of [...drawn, ...guessed]) this.rows.join(drawn[0]!.text, text);
+    return (
+      names.some(({ identity }) => identity?.state === 'fresh') &&
+      names.some(({ identity }) => identity?.state === 'known' && identity.beyond)
+    );
+  }
+
+  /** Makes the row at the first call. */
+  private row(name: string): HeldRow {
+    const known = this.rows.get(name);
+    if (known !== undefined) return known;
+    const row: HeldRow = { name, columns: [], isKnown: false };
+    this.rows.set(name, row);
+    return row;
   }
 
   /** Adds operations that find their row by another key: each may touch every row that may hold that key. */
@@ -237,15 +242,7 @@ export class RowHistory {
 
   private toSearching(operation: BoundOperation): Searching {
     const key = operation.namingKey!;
-    const names = this.touched.get(operation);
-    return {
-      operation,
-      key,
-      sought: this.chunk.named(operation, key.columns),
-      writes: this.writesOf(operation),
-      names: names === undefined || names === ANY_ROW ? undefined : names[0]?.text,
-      renames: changes(operation, this.identity.columns),
-    };
+    return { operation, key, sought: this.chunk.named(operation, key.columns), writes: this.writesOf(operation) };
   }
 
   private isFindable({ operation, sought }: Searching): boolean {
@@ -261,7 +258,7 @@ export class RowHistory {
     const { rowsFollowed, leastFollowed } = this.chunk.limits;
     let left = leastFollowed + rowsFollowed * this.operations.length;
     const placesOf = ({ columns }: UniqueKey): number[] => columns.map((name) => this.columns.get(name)!.place);
-    const search = new RowSearch(this.rows, searching, placesOf, left);
+    const search = new RowSearch(this.rows.values(), searching, placesOf, left);
     const ended = yield* search.run();
     for (const each of searching) {
       const names = this.namesFound(each, search.rowsOf(each), left);
@@ -276,11 +273,9 @@ export class RowHistory {
   private namesFound({ operation }: Searching, rows: ReadonlySet<HeldRow>, limit: number): readonly RowName[] {
     const before = this.touched.get(operation);
     const names = new Map((before === undefined || before === ANY_ROW ? [] : before).map((name) => [name.text, name]));
-    for (const row of rows) {
-      for (const text of row.names) {
-        if (names.size >= limit) return [...names.values()];
-        if (!names.has(text)) names.set(text, this.names.get(text)!);
-      }
+    for (const { name } of rows) {
+      if (names.size >= limit) break;
+      if (!names.has(name)) names.set(name, this.names.get(name)!);
     }
     return [...names.values()];
   }

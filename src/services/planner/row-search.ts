@@ -1,7 +1,7 @@
 import type { UniqueKey } from '../catalog/table.js';
 import type { Steps } from '../steps/steps.js';
 import type { BoundOperation } from './bound-operation.js';
-import { addHeld, heldAt, type HeldRow, type HeldRows } from './held-rows.js';
+import { addHeld, heldAt, type HeldRow } from './held-rows.js';
 import { combinations, type Value } from './value.js';
 
 /** A value that an operation may write. `place` is its column's place among the followed columns. */
@@ -16,10 +16,6 @@ export interface Searching {
   key: UniqueKey;
   sought: Value;
   writes: readonly Write[];
-  /** A row that it also names by its identity, or creates. */
-  names: string | undefined;
-  /** It gives its row another name, so all rows that it may find may be one row. */
-  renames: boolean;
 }
 
 /**
@@ -38,7 +34,7 @@ export class RowSearch {
    * @param maxSteps the search is given up after so many steps
    */
   constructor(
-    private readonly rows: HeldRows,
+    private readonly rows: Iterable<HeldRow>,
     searching: readonly Searching[],
     private readonly placesOf: (key: UniqueKey) => readonly number[],
     private readonly maxSteps: number,
@@ -53,44 +49,33 @@ export class RowSearch {
 
   /** Returns false when it was given up: then some rows may be missing. */
   *run(): Steps<boolean> {
-    for (const row of this.rows.all()) {
-      this.showAll(row, () => true);
+    for (const row of this.rows) {
+      this.showAll(row);
       yield;
     }
     for (let next = this.waiting.pop(); next !== undefined && this.steps <= this.maxSteps; next = this.waiting.pop()) {
-      this.touch(next.searching, this.rows.current(next.row));
+      this.touch(next.searching, next.row);
       yield;
     }
     return this.steps <= this.maxSteps;
   }
 
   rowsOf(searching: Searching): ReadonlySet<HeldRow> {
-    return new Set([...this.found.get(searching)!].map((row) => this.rows.current(row)));
+    return this.found.get(searching)!;
   }
 
   private touch(searching: Searching, row: HeldRow): void {
     const found = this.found.get(searching)!;
     if (found.has(row)) return;
-    const before = searching.names ?? found.values().next().value?.names[0];
     found.add(row);
-    let touched = row;
-    if (searching.renames && before !== undefined) touched = this.join(before, row);
     for (const { place, value } of searching.writes) {
-      if (addHeld(touched, place, value)) this.show(touched, place, value);
+      if (addHeld(row, place, value)) this.show(row, place, value);
     }
   }
 
-  private join(name: string, row: HeldRow): HeldRow {
-    const joined = this.rows.join(name, row.names[0]!);
-    if (joined === undefined) return row;
-    // Operations that search by one column know its values already. Values of several columns form new combinations.
-    this.showAll(joined, ({ places }) => places.length > 1);
-    return joined;
-  }
-
-  private showAll(row: HeldRow, isMeant: (seekers: Seekers) => boolean): void {
+  private showAll(row: HeldRow): void {
     for (const seekers of this.keys.values()) {
-      if (isMeant(seekers)) this.showValues(row, seekers, combinations(seekers.places.map((at) => heldAt(row, at))));
+      this.showValues(row, seekers, combinations(seekers.places.map((at) => heldAt(row, at))));
     }
   }
 
