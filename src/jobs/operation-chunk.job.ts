@@ -61,7 +61,7 @@ export class OperationChunkJob implements PollTask {
     const claim = await this.step.execute(signal);
     this.losses = 0;
     this.failsByBugsSince = undefined;
-    if (claim.operations.length > 0) this.scope.succeeded();
+    if (claim.operations.length > 0) this.scope.succeeded(claim.operations.length, claim.left);
     this.crowdedOut = claim.crowdedOut ? this.crowdedOut + 1 : 0;
     if (claim.full) return 0;
     return claim.crowdedOut ? exponentialBackOff(CROWDED_BACK_OFF, this.crowdedOut - 1) : this.idleDelay();

@@ -73,7 +73,7 @@ describe('a planner that lacks a rule', () => {
   }, 120_000);
 });
 
-describe('a mistake before the planner', () => {
+describe('a mistake before or after the planner', () => {
   const everyGroup: typeof unreadGroups = (shapes) => new Set([...shapes].map(({ table }) => table.group));
   const onlyInserts: typeof unreadGroups = (shapes) => {
     const all = [...shapes];
@@ -118,6 +118,9 @@ describe('a mistake before the planner', () => {
         shapeOperation: alteredRow((row) => JSON.stringify((JSON.parse(row) as unknown[]).toReversed())),
       },
     ],
+    ['ends a chunk early among inserts that were not read', 'unread-inserts', { unreadEndsEarly: true }],
+    ['loses the first operation that it left', 'few-rows', { leave: (left) => left.slice(1) }],
+    ['executes what it left in another order', 'few-rows', { leave: (left) => left.toReversed() }],
   ])(
     'is found out: one that %s',
     async (_what, profile, mutation) => {

@@ -8,7 +8,7 @@ import type { SqlClient } from '../../src/services/database/sql.js';
 import { ExecutorService, type Execution } from '../../src/services/executor/executor.service.js';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
 import { NOTHING_KNOWN, type Knowledge } from '../../src/services/planner/knowledge.js';
-import { originalsOf, unfold, type Plan, type PlannedOperation } from '../../src/services/planner/plan.js';
+import type { Plan } from '../../src/services/planner/plan.js';
 import type { PlanLimits } from '../../src/services/planner/plan-limits.js';
 import { planByShape, planOperations, planSerially } from '../../src/services/planner/plan-operations.js';
 import type { Rule } from '../../src/services/planner/rules.js';
@@ -35,6 +35,12 @@ export interface Planning {
   informed?: boolean;
   /** What the planner follows at most. */
   limits?: PlanLimits;
+  /** The chunk ends early when it has made so many subtransactions. The rest is a chunk of its own, as in the service. */
+  blocks?: number;
+  /** Wrong on purpose: what is executed unread may end early, too. */
+  unreadEndsEarly?: boolean;
+  /** Wrong on purpose: what the chunk that ended early has left, of what was left. */
+  leave?: (left: readonly BoundOperation[]) => readonly BoundOperation[];
   /** The groups of tables whose operations are executed unread. */
   unread?: typeof unreadGroups;
   /** How operations are stored. */
@@ -69,8 +75,10 @@ export class GroupedRunError extends Error {
 }
 
 const STATEMENT_TIMEOUT_MS = 20_000;
-/** Also where the service would leave some operations to the next chunk. */
-const TO_THE_END = { blocks: 1_000_000, budgetMs: STATEMENT_TIMEOUT_MS };
+/** Only where something is wrong on purpose. */
+const NOT_EXECUTED: LeftOutcome = { status: 'left' };
+const MANY_BLOCKS = 1_000_000;
+const ALL = (left: readonly BoundOperation[]): readonly BoundOperation[] => left;
 
 /**
  * Executes operations twice from the same state: as the service does, and one by one, each in its own savepoint. Both run
@@ -175,9 +183,15 @@ export class SerialOracle {
     const first = operations.filter(({ table }) => groups.has(table.group));
     if (first.length === 0) return this.runPlanned(operations, planning);
     const plan = planByShape(first);
-    const execution = await this.executor.executeAsOne(this.tx, plan, TO_THE_END);
-    if (execution.outcomes[0]!.status === 'left') return this.runPlanned(operations, planning);
-    const others = operations.filter(({ table }) => !groups.has(table.group));
+    const { blocks = MANY_BLOCKS, unreadEndsEarly = false } = planning;
+    const limits = { blocks, budgetMs: STATEMENT_TIMEOUT_MS };
+    const execution = unreadEndsEarly
+      ? await this.executor.execute(this.tx, plan, limits)
+      : await this.executor.executeAsOne(this.tx, plan, limits);
+    const isLeft = execution.outcomes.map(({ status }) => status === 'left');
+    if (isLeft[0]) return this.runPlanned(operations, planning);
+    const left = new Set(first.filter((_, index) => isLeft[index]));
+    const others = operations.filter((operation) => !groups.has(operation.table.group) || left.has(operation));
     const rest = await this.runPlanned(others, planning);
     const outcomes = new Map(first.map((operation, index) => [operation, execution.outcomes[index]!]));
     others.forEach((operation, index) => outcomes.set(operation, rest.execution.outcomes[index]!));
@@ -189,33 +203,33 @@ export class SerialOracle {
     }));
   }
 
+  /** What is left, because of the transaction or a limit, is a chunk of its own. */
   private async runPlanned(
     operations: readonly BoundOperation[],
-    { without, limits, informed = true }: Planning,
+    { without, limits, informed = true, blocks = MANY_BLOCKS, leave = ALL }: Planning,
   ): Promise<Run> {
-    const knowledge: Knowledge = informed ? await this.survey.read(this.tx, operations) : NOTHING_KNOWN;
-    const plan = planOperations(operations, knowledge, { without, limits });
-    return this.run(plan, () => this.executeToTheEnd(plan));
-  }
-
-  /** What is left because of the transaction is executed in another call, as the service does in another chunk. */
-  private async executeToTheEnd(plan: Plan): Promise<Run['execution']> {
     const outcomes = new Map<BoundOperation, Outcome>();
+    const plans: Plan[] = [];
     let fallback = false;
-    for (let { groups } = plan; groups.length > 0;) {
-      const operations = groups.flatMap((group) => group.operations.flatMap(originalsOf));
-      const part = await this.executor.execute(this.tx, { ...plan, operations, groups }, TO_THE_END);
+    for (let rest = operations; rest.length > 0;) {
+      const knowledge: Knowledge = informed ? await this.survey.read(this.tx, rest) : NOTHING_KNOWN;
+      const plan = planOperations(rest, knowledge, { without, limits });
+      const part = await this.executor.execute(this.tx, plan, { blocks, budgetMs: STATEMENT_TIMEOUT_MS });
+      plans.push(plan);
       fallback ||= part.fallback;
       part.outcomes.forEach((outcome, index) => {
-        if (outcome.status !== 'left') outcomes.set(operations[index]!, outcome);
+        if (outcome.status !== 'left') outcomes.set(rest[index]!, outcome);
       });
-      const isLeft = (row: PlannedOperation): boolean => originalsOf(row).some((each) => !outcomes.has(each));
-      groups = groups
-        .flatMap((group) => (group.operations.some(isLeft) ? unfold(group) : []))
-        .map((group) => ({ ...group, operations: group.operations.filter(isLeft) }))
-        .filter(({ operations: rows }) => rows.length > 0);
+      const left = leave(rest.filter((_, index) => part.outcomes[index]!.status === 'left'));
+      if (left.length === rest.length) throw new Error('The chunk has executed nothing');
+      rest = left;
     }
-    return { outcomes: plan.operations.map((each) => outcomes.get(each)!), groups: plan.groups.length, fallback };
+    const groups = plans.flatMap((plan) => plan.groups);
+    return this.run({ operations, groups, placements: plans[0]?.placements ?? [] }, async () => ({
+      outcomes: operations.map((each) => outcomes.get(each) ?? NOT_EXECUTED),
+      groups: groups.length,
+      fallback,
+    }));
   }
 
   private async run(plan: Plan, execute: () => Promise<Run['execution']>): Promise<Run> {

@@ -10,6 +10,8 @@ export interface TruthCase {
   operations: readonly TestOperation[];
   /** False: the planner has to do without having read anything. */
   informed: boolean;
+  /** The subtransactions after which a chunk ends early. Absent: it never does. */
+  blocks?: number;
 }
 
 const DEFAULT_LENGTH: Length = { min: 2, max: 40 };
@@ -18,6 +20,10 @@ const START_ROWS = { few: { maxLength: 6 }, many: { minLength: 8, maxLength: 20 
 const FEW_HABITS = { least: 2, most: 4 };
 /** One case in so many is planned without knowledge. */
 const BLIND_EVERY = 6;
+
+/** One case in so many is executed in chunks that end early. */
+const SHORT_EVERY = 4;
+const FEW_BLOCKS = 3;
 
 /** The cases of a profile. */
 export function casesOf(profile: Profile, given?: Length): fc.Arbitrary<TruthCase> {
@@ -68,6 +74,7 @@ function sequence(
       .map((rows) => rows.toSorted((a, b) => order.get(a.target)! - order.get(b.target)!)),
     operations: fc.array(fc.oneof(...habits), { minLength: min, maxLength: max }),
     informed: fc.nat({ max: BLIND_EVERY - 1 }).map((number) => number !== 1),
+    blocks: fc.nat({ max: SHORT_EVERY - 1 }).map((number) => (number === 1 ? FEW_BLOCKS : undefined)),
   });
 }
 

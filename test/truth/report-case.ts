@@ -5,7 +5,7 @@ import { insertOf, type TruthCase } from './case.js';
 
 /** A case as somebody reads it who has to understand it. */
 export function describeCase(
-  { start, operations, informed }: TruthCase,
+  { start, operations, informed, blocks }: TruthCase,
   comparison?: Comparison,
   difference = '',
 ): string {
@@ -17,6 +17,7 @@ export function describeCase(
       operations.map((operation, index) => `${index + 1}. ${describeOperation(operation)}`),
     ),
     ...(informed ? [] : section('Knowledge', ['none'])),
+    ...(blocks === undefined ? [] : section('Chunks', [`end early after ${blocks} subtransactions`])),
     ...(comparison === undefined ? [] : describeRuns(comparison)),
   ].join('\n');
 }

@@ -18,7 +18,7 @@ import { describeCase, summarizeCase } from './report-case.js';
 import { add, count, EMPTY, type Tally } from './tally.js';
 
 /** A mistake in what comes before the planner. */
-export type Mutation = Pick<Planning, 'unread' | 'shapeOperation'>;
+export type Mutation = Pick<Planning, 'unread' | 'shapeOperation' | 'unreadEndsEarly' | 'leave'>;
 
 export interface ProfileRun {
   seed: number;
@@ -116,14 +116,14 @@ export async function runProfile(
 export async function tryCase(
   oracle: SerialOracle,
   profile: Profile,
-  { start, operations, informed }: TruthCase,
+  { start, operations, informed, blocks }: TruthCase,
   without?: ReadonlySet<Rule>,
   mutation?: Mutation,
 ): Promise<Trial> {
   const isPassedOver = (serial: Run): boolean => profile.draws === true && mayHaveDrawnAgain(serial);
   try {
     const comparison = await oracle.compare(operations, setUpOf(start), {
-      ...{ without, informed, limits: profile.limits },
+      ...{ without, informed, blocks, limits: profile.limits },
       ...mutation,
     });
     const passedOver = isPassedOver(comparison.serial);

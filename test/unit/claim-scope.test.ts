@@ -25,10 +25,31 @@ describe('what a claim may take', () => {
   it('grows back to its limit by chunks that succeed', () => {
     const scope = new ClaimScope(1000);
     scope.failed(1000);
-    scope.succeeded();
+    scope.succeeded(125, 0);
     expect(scope.current.limit).toBe(500);
-    scope.succeeded();
+    scope.succeeded(500, 0);
     expect(scope.current).toEqual({ limit: 1000, maxLanes: MAX_LANES_PER_CHUNK, standing: 'sound' });
+  });
+
+  it('follows what chunks execute before they end early, and grows while they execute everything', () => {
+    const scope = new ClaimScope(5000);
+    scope.succeeded(5000, 3400);
+    expect(scope.current).toEqual({ limit: 1600, maxLanes: MAX_LANES_PER_CHUNK, standing: 'sound' });
+    scope.succeeded(1600, 0);
+    expect(scope.current.limit).toBe(1800);
+    // A smaller chunk, because no more operations waited.
+    scope.succeeded(10, 0);
+    expect(scope.current.limit).toBe(1800);
+    scope.succeeded(1800, 1799);
+    expect(scope.current.limit).toBe(100);
+    for (let chunk = 0; chunk < 40; chunk += 1) scope.succeeded(scope.current.limit, 0);
+    expect(scope.current.limit).toBe(5000);
+  });
+
+  it('is not less than its limit when that is small', () => {
+    const scope = new ClaimScope(40);
+    scope.succeeded(40, 39);
+    expect(scope.current.limit).toBe(40);
   });
 
   it('is not changed by a fault before anything was claimed, like a lost connection', () => {

@@ -10,6 +10,10 @@ export interface Scope {
 
 const SHRINK_FACTOR = 8;
 const GROW_FACTOR = 4;
+/** A chunk that ends early has read and planned what it left in vain. So few are not worth it to claim even fewer. */
+const LEAST_FOLLOWED = 100;
+/** After a chunk that executed all of its claim, the next one is so much larger. */
+const GROWTH = 1 / 8;
 /** The operations of a chunk are read from all of its lanes and then sorted, so the number of lanes is limited. */
 export const MAX_LANES_PER_CHUNK = 8;
 
@@ -18,22 +22,37 @@ export const MAX_LANES_PER_CHUNK = 8;
  * chunk the next chunk is smaller and of one lane, until a single operation fails: then it is known which lane cannot
  * go on. That lane is tried separately from then on. Its order is kept, so the lane stands still, while all other lanes
  * go on. No operation is blamed.
+ *
+ * A chunk that ends early, because many of its operations are refused or slow, executes a part of its claim. The next claim is as large
+ * as that part. So a limit of thousands costs nothing where the data do not allow chunks of that size.
  */
 export class ClaimScope {
+  /** As far as faults allow. */
   private limit: number;
+  /** As far as chunks come. */
+  private executable: number;
 
   constructor(private readonly maxLimit: number) {
     this.limit = maxLimit;
+    this.executable = maxLimit;
   }
 
   get current(): Scope {
     const maxLanes = this.limit < this.maxLimit ? 1 : MAX_LANES_PER_CHUNK;
-    return { limit: this.limit, maxLanes, standing: 'sound' };
+    return { limit: Math.min(this.limit, this.executable), maxLanes, standing: 'sound' };
   }
 
-  /** Call this after a chunk was committed. */
-  succeeded(): void {
+  /**
+   * Call this after a chunk was committed.
+   *
+   * @param operations the number of those that were claimed
+   * @param left the number of those that the chunk has left in the queue
+   */
+  succeeded(operations: number, left: number): void {
     this.limit = Math.min(this.maxLimit, this.limit * GROW_FACTOR);
+    const executed = operations - left;
+    const reached = left > 0 ? executed : Math.max(this.executable, executed + Math.ceil(executed * GROWTH));
+    this.executable = Math.min(this.maxLimit, Math.max(LEAST_FOLLOWED, reached));
   }
 
   /**

@@ -27,6 +27,8 @@ import { readRow } from './stored-row.js';
 /** Operations that are claimed in an open transaction. Pass it to `committed` after that transaction has committed. */
 export interface Claim {
   operations: ClaimedPlace[];
+  /** The number of those that the chunk has left in the queue. */
+  left: number;
   /** True when more may wait: the limit cut the claim, or other workers had lanes. */
   full: boolean;
   /** True when operations wait, but only in lanes that other workers hold. */
@@ -87,6 +89,7 @@ export class ClaimService {
     const snapshotXmax = BigInt(after.rows[0]!.xmax);
     return {
       operations,
+      left: 0,
       full: full || taken.busy > taken.lanes.length,
       crowdedOut: false,
       claimedAt,
@@ -199,7 +202,7 @@ export function leaving(claim: Claim, left: readonly Pick<ClaimedPlace, 'lane' |
     const slot = slotOf(lane, priority);
     last.set(slot, Math.min(last.get(slot)!, seq - 1));
   }
-  return { ...claim, full: true, observed: { ...claim.observed, last, full: true } };
+  return { ...claim, left: left.length, full: true, observed: { ...claim.observed, last, full: true } };
 }
 
 /** The elements of an array of numbers or ids, as PostgreSQL writes it. */
@@ -211,6 +214,7 @@ const placesOf = (array: string | null): string[] => (array === null ? [] : arra
 function nothing(claimedAt: number, crowdedOut: boolean): Claim {
   return {
     operations: [],
+    left: 0,
     full: false,
     crowdedOut,
     claimedAt,
