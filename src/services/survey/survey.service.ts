@@ -161,17 +161,22 @@ class Survey {
 
   /** Sends all of them in one round trip. If one fails, the transaction is as before, and the first error is thrown. */
   private async inSavepoint<T>(queries: readonly (() => Promise<T>)[]): Promise<T[]> {
-    const beginning = this.tx.query({ text: 'savepoint survey' });
+    const begun = this.tx.query({ text: 'savepoint survey' });
     // Rows are found by their keys, also where the table was empty when the search was planned.
     sendAlong(this.tx, walkInOrder());
-    const [begun, ...results] = await Promise.allSettled([beginning, ...queries.map((query) => query())]);
-    // Without this savepoint, the rollback would find an older one and release the locks that were taken since.
-    if (begun?.status === 'rejected') throw begun.reason;
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined) await this.tx.query({ text: 'rollback to savepoint survey' });
+    const sent = queries.map((query) => query());
+    // If one of them fails, these two fail as well, and the savepoint is still there.
     sendAlong(this.tx, { text: 'release savepoint survey' });
     sendAlong(this.tx, walkAsUsual());
-    if (failed !== undefined) throw failed.reason;
+    const [beginning, ...results] = await Promise.allSettled([begun, ...sent]);
+    // Without this savepoint, the rollback would find an older one and release the locks that were taken since.
+    if (beginning.status === 'rejected') throw beginning.reason;
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) {
+      await this.tx.query({ text: 'rollback to savepoint survey' });
+      sendAlong(this.tx, { text: 'release savepoint survey' });
+      throw failed.reason;
+    }
     return results.map((result) => (result as PromiseFulfilledResult<T>).value);
   }
 }
