@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startCountingProxy } from '../../bench/counting/counting-proxy.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { checkedOperation, newOperation, openWorker, type TestWorker } from '../support/worker.js';
@@ -491,10 +491,13 @@ describe('the main job', () => {
       }),
     ]).flat();
     await careful.queue.enqueue(operations);
+    const claim = vi.spyOn(careful.claims, 'claim');
     let polls = 1;
     // 0: more waits, so the poller comes again at once.
     while ((await careful.job.poll(IDLE)) === 0) polls += 1;
     expect(polls).toBeGreaterThan(3);
+    // What it left was read and planned in vain, so the next claim is smaller.
+    expect(claim.mock.calls.slice(0, 2).map(([, { limit }]) => limit)).toEqual([1000, 100]);
     expect((await database.client.query('select from batch.pending')).rowCount).toBe(0);
     const settled = await outcomes();
     const verdicts = operations.map(({ id }) => settled.get(id)!.code ?? settled.get(id)!.status);

@@ -118,7 +118,11 @@ describe('a mistake before or after the planner', () => {
         shapeOperation: alteredRow((row) => JSON.stringify((JSON.parse(row) as unknown[]).toReversed())),
       },
     ],
-    ['ends a chunk early among inserts that were not read', 'unread-inserts', { unreadEndsEarly: true }],
+    [
+      'tells inserts apart that were not read, and ends the chunk among them',
+      'unread-inserts',
+      { unreadEndsEarly: true },
+    ],
     ['loses the first operation that it left', 'few-rows', { leave: (left) => left.slice(1) }],
     ['executes what it left in another order', 'few-rows', { leave: (left) => left.toReversed() }],
   ])(

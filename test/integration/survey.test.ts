@@ -164,6 +164,31 @@ describe('the survey', () => {
     });
   });
 
+  it.each([
+    ['has read', 'account', { id: 1 }],
+    ['has failed to read, in the end one key at a time', 'account', { id: '99999999999' }],
+  ])('leaves the settings of the transaction as they were: when it %s', async (_how, table, key) => {
+    const settings = async () =>
+      (
+        await session.client.query<{ name: string; setting: string }>(
+          `select name, setting from pg_settings where name ~ '^enable_' or name = 'plan_cache_mode' order by name`,
+        )
+      ).rows;
+    const bound = await session.bind([
+      update(table, { id: 2 }, { email: 'x' }),
+      update(table, key, { email: 'y' }),
+      insert(table, { id: 30, email: 'row 1' }),
+    ]);
+    await session.inTransaction(async () => {
+      await session.client.query('set local enable_sort = off');
+      const before = await settings();
+      await survey.read(session.tx, bound);
+      expect(session.sent.some((text) => text.includes('enable_seqscan'))).toBe(true);
+      expect(session.sent.includes('rollback to savepoint survey')).toBe(key.id !== 1);
+      expect(await settings()).toEqual(before);
+    });
+  });
+
   describe('locks', () => {
     const chunk = [9, 5, 1].map((id) => remove('account', { id }));
     const taking = [...chunk, insert('account', { id: 30, email: 'x' })];

@@ -55,6 +55,7 @@ export interface Run {
   /** Rows of each table, in the order of their text. */
   dump: Record<string, string[]>;
   execution: Pick<Execution, 'outcomes' | 'groups' | 'fallback'>;
+  /** Of the first chunk. */
   plan: Plan;
 }
 
@@ -224,10 +225,10 @@ export class SerialOracle {
       if (left.length === rest.length) throw new Error('The chunk has executed nothing');
       rest = left;
     }
-    const groups = plans.flatMap((plan) => plan.groups);
-    return this.run({ operations, groups, placements: plans[0]?.placements ?? [] }, async () => ({
+    const first = plans[0] ?? { operations, groups: [], placements: [] };
+    return this.run(first, async () => ({
       outcomes: operations.map((each) => outcomes.get(each) ?? NOT_EXECUTED),
-      groups: groups.length,
+      groups: first.groups.length,
       fallback,
     }));
   }

@@ -17,7 +17,7 @@ import { minimize } from './minimize.js';
 import { describeCase, summarizeCase } from './report-case.js';
 import { add, count, EMPTY, type Tally } from './tally.js';
 
-/** A mistake in what comes before the planner. */
+/** A mistake in what comes before or after the planner. */
 export type Mutation = Pick<Planning, 'unread' | 'shapeOperation' | 'unreadEndsEarly' | 'leave'>;
 
 export interface ProfileRun {

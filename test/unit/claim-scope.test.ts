@@ -33,15 +33,17 @@ describe('what a claim may take', () => {
 
   it('follows what chunks execute before they end early, and grows while they execute everything', () => {
     const scope = new ClaimScope(5000);
-    scope.succeeded(5000, 3400);
-    expect(scope.current).toEqual({ limit: 1600, maxLanes: MAX_LANES_PER_CHUNK, standing: 'sound' });
-    scope.succeeded(1600, 0);
-    expect(scope.current.limit).toBe(1800);
+    scope.succeeded(5000, 1800);
+    expect(scope.current).toEqual({ limit: 3200, maxLanes: MAX_LANES_PER_CHUNK, standing: 'sound' });
+    scope.succeeded(3200, 0);
+    expect(scope.current.limit).toBe(3600);
     // A smaller chunk, because no more operations waited.
     scope.succeeded(10, 0);
-    expect(scope.current.limit).toBe(1800);
-    scope.succeeded(1800, 1799);
-    expect(scope.current.limit).toBe(100);
+    expect(scope.current.limit).toBe(3600);
+    for (const limit of [1800, 900, 450, 225, 113, 100, 100]) {
+      scope.succeeded(scope.current.limit, scope.current.limit - 1);
+      expect(scope.current.limit).toBe(limit);
+    }
     for (let chunk = 0; chunk < 40; chunk += 1) scope.succeeded(scope.current.limit, 0);
     expect(scope.current.limit).toBe(5000);
   });

@@ -71,7 +71,11 @@ interface Example {
 }
 
 const FREEING = [insert(UNIQUE, { id: 9, email: 'z' }), remove(UNIQUE, 1), insert(UNIQUE, { id: 2, email: 'x' })];
-const RENAMING = [update(UNIQUE, 1, { a: 1 }), update(UNIQUE, { email: 'x' }, { b: 1 }), update(UNIQUE, 2, { a: 1 })];
+const BY_TWO_KEYS = [
+  update(UNIQUE, 1, { a: 1 }),
+  update(UNIQUE, { email: 'x' }, { b: 1 }),
+  update(UNIQUE, 2, { a: 1 }),
+];
 const RELEASING = [remove(PARENT, 9), update(CHILD, 1, { parent_id: null }), remove(PARENT, 1)];
 
 /** For each rule a smallest chunk where it decides which groups there are. */
@@ -146,8 +150,8 @@ const EXAMPLES: Record<Rule, Example> = {
     waitsFor: { operation: 1, resource: 'public.uniq (email) = ("x")' },
   },
   'planning limit': {
-    operations: RENAMING,
-    knowledge: knowing(RENAMING, [
+    operations: BY_TWO_KEYS,
+    knowledge: knowing(BY_TWO_KEYS, [
       [UNIQUE, { id: 1, email: 'x' }],
       [UNIQUE, { id: 2, email: 'y' }],
     ]),

@@ -32,7 +32,7 @@ const UPDATE: Omit<IPlanGroup, 'operations'> = {
   folded: [],
   sql:
     'update "public"."orders" t set "status" = s.c1 from (select s.ord, (s.cells->>0)::integer as c0, (s.cells->>1)::text as c1 from batch.operation_rows($1, $2) s) s\n' +
-    '  where t."id" = s.c0 and (select count((s.c0, s.c1)) from (select s.ord, (s.cells->>0)::integer as c0, (s.cells->>1)::text as c1 from batch.operation_rows($1, $2) s offset 0) s) >= 0',
+    '  where t."id" = any (array[s.c0]) and (select count((s.c0, s.c1)) from (select s.ord, (s.cells->>0)::integer as c0, (s.cells->>1)::text as c1 from batch.operation_rows($1, $2) s offset 0) s) >= 0',
 };
 
 const WAITS_FOR = { rule: 'same row', resource: 'public.orders (id) = (4711)' };
@@ -59,7 +59,7 @@ export const PLAN_ANSWER_EXAMPLE: IOperationsPlan = {
       folded: [],
       sql:
         'delete from "public"."orders" t using (select s.ord, (s.cells->>0)::integer as c0 from batch.operation_rows($1, $2) s) s\n' +
-        '  where t."id" = s.c0 and (select count((s.c0)) from (select s.ord, (s.cells->>0)::integer as c0 from batch.operation_rows($1, $2) s offset 0) s) >= 0',
+        '  where t."id" = any (array[s.c0]) and (select count((s.c0)) from (select s.ord, (s.cells->>0)::integer as c0 from batch.operation_rows($1, $2) s offset 0) s) >= 0',
     },
     {
       ...UPDATE,

@@ -25,7 +25,7 @@ import type { DatabaseFunction } from './database-function.js';
  */
 export const EXECUTE_PLAN: DatabaseFunction = {
   name: 'execute_plan',
-  version: 2,
+  version: 3,
   sql: `
 create or replace function batch.execute_plan(
   texts text[], lone_texts text[], answers_ordinals boolean[], names text[], bounds jsonb,
@@ -315,13 +315,14 @@ begin
     end;
   end loop;
 
-  perform set_config('enable_seqscan', walk, true);
   -- A statement does not say that it found no operation with a number.
+  perform set_config('enable_seqscan', 'off', true);
   foreach i in array other_rows loop
     if (given is null or given[i] is null) and not exists (select from batch.operations o where o.seq = seqs[i]) then
       raise exception 'operation % is not in batch.operations', seqs[i] using errcode = 'BS001';
     end if;
   end loop;
+  perform set_config('enable_seqscan', walk, true);
   return json_build_object(
     'executed', next_row - 1, 'stoppedBy', stopped_by, 'blocks', blocks, 'tainted', tainted, 'sent', sent, 'isolated', isolated,
     'unexpected', refused, 'otherRows', other_rows, 'otherChanges', other_changes, 'failures', to_json(failures));

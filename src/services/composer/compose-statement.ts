@@ -1,5 +1,6 @@
 import type { Column } from '../catalog/table.js';
 import { quoteIdentifier } from '../catalog/target-name.js';
+import { equality, foundBy } from './key-condition.js';
 import { givenKey, sentColumns, type OperationShape } from '../planner/operation-shape.js';
 
 /**
@@ -107,7 +108,7 @@ const composeDelete = (shape: OperationShape): ComposedStatement =>
 function changing(shape: OperationShape, statement: (rows: string) => string): ComposedStatement {
   const cast = given(shape).map((value, place) => `${value} as c${place}`);
   const rows = `select s.ord, ${cast.join(', ')} from ${SOURCE}`;
-  const match = shape.keyColumns.map((column, place) => equality(column, `s.c${place}`)).join(' and ');
+  const match = shape.keyColumns.map((column, place) => foundBy(column, `s.c${place}`)).join(' and ');
   const all = `(${cast.map((_, place) => `s.c${place}`).join(', ')})`;
   return {
     text: `with s as materialized (${rows}),
@@ -129,9 +130,6 @@ function matches(name: string, shape: OperationShape): string {
   const stored = column.storedType === column.type ? '' : `::${column.storedType}`;
   return `${equality(column, given(shape)[index]!)}${stored}`;
 }
-
-const equality = (column: Column, value: string): string =>
-  `t.${quoteIdentifier(column.name)} ${column.equals} ${value}`;
 
 const names = (columns: readonly Column[]): string => columns.map(({ name }) => quoteIdentifier(name)).join(', ');
 

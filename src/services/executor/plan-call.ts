@@ -65,8 +65,8 @@ export interface PlanAnswer {
 const preparedNames = new PreparedNames('batch.target', 200);
 
 /**
- * Not where a rule or trigger of the table may not go with it. Nor where one plan for all sizes would compare each new row with each
- * given one.
+ * Not where a rule or trigger of the table may not go with it. Nor with kind `ignore`, which joins its new rows with the given ones: no
+ * index is there to be walked, and how to join depends on how many rows the table has.
  */
 const mayBePrepared = ({ table, kind }: PlannedOperation): boolean => table.opaque === undefined && kind !== 'ignore';
 

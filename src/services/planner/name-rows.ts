@@ -54,7 +54,7 @@ function madeName(identity: Value, index: number): RowName | undefined {
   }
 }
 
-/** True when the row may have another identity afterwards. Few operations do that, and following the names of rows would be long. */
+/** True when the row may have another identity afterwards. Few operations do that, and to follow it would need much code. */
 function renames(chunk: ChunkView, { columns }: UniqueKey, operation: BoundOperation): boolean {
   if (!changes(operation, columns)) return false;
   const keeps = (name: string): boolean => {

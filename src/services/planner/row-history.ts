@@ -94,7 +94,8 @@ export class RowHistory {
     const names = this.rowsOf(operation);
     if (names === ANY_ROW || !this.reliable) return [UNKNOWN];
     const values = new Map<string, Value>();
-    for (const row of new Set(names.map(({ text }) => this.row(text)))) {
+    for (const { text: rowName } of names) {
+      const row = this.row(rowName);
       const held = columns.map((name, index) => {
         const value = given[index];
         return value === undefined ? this.valuesOf(row, name) : [value];

@@ -16,7 +16,7 @@ export const RULES = {
   'sequence order': 'values of a sequence are drawn in the order of the operations',
   cascade: 'a delete that reaches rows of other tables keeps its place among the operations on those tables',
   barrier:
-    'where only the database can tell what an operation touches, it is executed alone, after all earlier and before all later operations',
+    'where only the database can tell what an operation touches, or where it gives its row another main key, it is executed alone, after all earlier and before all later operations',
   'old values':
     'an operation may free what its row held before the chunk, as read under lock, and every value that the chunk gives the row',
   'planning limit':

@@ -10,9 +10,9 @@ export interface Scope {
 
 const SHRINK_FACTOR = 8;
 const GROW_FACTOR = 4;
-/** A chunk that ends early has read and planned what it left in vain. So few are not worth it to claim even fewer. */
-const LEAST_FOLLOWED = 100;
-/** After a chunk that executed all of its claim, the next one is so much larger. */
+/** Chunks that end early make no claim smaller than this. */
+const LEAST_CLAIM = 100;
+/** How much larger a claim may be than the one before it, when all of that was executed. */
 const GROWTH = 1 / 8;
 /** The operations of a chunk are read from all of its lanes and then sorted, so the number of lanes is limited. */
 export const MAX_LANES_PER_CHUNK = 8;
@@ -24,7 +24,7 @@ export const MAX_LANES_PER_CHUNK = 8;
  * go on. No operation is blamed.
  *
  * A chunk that ends early, because many of its operations are refused or slow, executes a part of its claim. The next claim is as large
- * as that part. So a limit of thousands costs nothing where the data do not allow chunks of that size.
+ * as that part, or half as large as this one. So a limit of thousands costs nothing where the data do not allow chunks of that size.
  */
 export class ClaimScope {
   /** As far as faults allow. */
@@ -50,9 +50,12 @@ export class ClaimScope {
    */
   succeeded(operations: number, left: number): void {
     this.limit = Math.min(this.maxLimit, this.limit * GROW_FACTOR);
-    const executed = operations - left;
-    const reached = left > 0 ? executed : Math.max(this.executable, executed + Math.ceil(executed * GROWTH));
-    this.executable = Math.min(this.maxLimit, Math.max(LEAST_FOLLOWED, reached));
+    // One chunk may end early by chance, because of a lock that it waited for.
+    const reached =
+      left > 0
+        ? Math.max(operations - left, Math.ceil(operations / 2))
+        : Math.max(this.executable, Math.ceil(operations * (1 + GROWTH)));
+    this.executable = Math.min(this.maxLimit, Math.max(LEAST_CLAIM, reached));
   }
 
   /**

@@ -155,7 +155,7 @@ class Survey {
 
   private async rankAll(type: Family['type'], values: readonly FamilyValue[]): Promise<ReadonlyMap<string, number>> {
     if (values.length === 0) return new Map();
-    const [ranked] = await this.inSavepoint([() => this.tx.query<RankRow>(rankValues(type, values))]);
+    const [ranked] = await this.inSavepoint([async () => this.tx.query<RankRow>(rankValues(type, values))]);
     return new Map(ranked!.rows.map(({ ord, rank }) => [rankKey(values[ord]!.text, values[ord]!.storedType), rank]));
   }
 

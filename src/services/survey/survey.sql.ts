@@ -1,5 +1,6 @@
 import type { Column, Table } from '../catalog/table.js';
 import { quoteIdentifier } from '../catalog/target-name.js';
+import { foundBy } from '../composer/key-condition.js';
 import { PreparedNames } from '../database/prepared-names.js';
 import type { SqlStatement } from '../database/sql.js';
 
@@ -23,7 +24,8 @@ const preparedNames = new PreparedNames('batch.survey', 100);
 export type SurveyedRow = Record<string, string | null>;
 
 /**
- * Reads the rows with these keys, and locks them in the order of one key. Nobody changes them between planning and
+ * Reads the rows with these keys, and locks them in the order of one key, as text: no index has that order, so none is walked for it.
+ * Nobody changes them between planning and
  * execution, and chunks of several processes that need the same rows wait instead of deadlocking.
  *
  * @param keys texts in the order of `keyColumns`
@@ -35,18 +37,16 @@ export function selectRows(
 ): SqlStatement {
   const parameters = keyColumns.map((_, index) => `$${index + 1}::text[]`);
   const aliases = keyColumns.map((_, index) => `k${index}`);
-  const matches = keyColumns.map(
-    (column, index) =>
-      `t.${quoteIdentifier(column.name)} ${column.equals} s.k${index}::${stored ? column.storedType : column.type}`,
+  const matches = keyColumns.map((column, index) =>
+    foundBy(column, `s.k${index}::${stored ? column.storedType : column.type}`),
   );
   const text = `select ${columns.map((column, index) => `t.${quoteIdentifier(column)}::text as c${index}`).join(', ')}
 from unnest(${parameters.join(', ')}) s(${aliases.join(', ')})
 join ${table.sql} t on ${matches.join(' and ')}
-order by ${order.map((column) => `t.${quoteIdentifier(column)}`).join(', ')}${lock ? '\nfor update of t' : ''}`;
-  const name = preparedNames.nameOf(text);
+order by ${order.map((column) => `t.${quoteIdentifier(column)}::text collate "C"`).join(', ')}${lock ? '\nfor update of t' : ''}`;
   return {
-    // Two searches of a table may have the same text, and statements that are sent together must not share a name.
-    name: name === undefined || !stored ? name : `${name}.stored`,
+    // An explanation, which does not lock, is rare.
+    name: lock ? preparedNames.nameOf(text) : undefined,
     text,
     values: keyColumns.map((_, index) => keys.map((key) => key[index] ?? null)),
   };

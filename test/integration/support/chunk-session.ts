@@ -1,4 +1,4 @@
-import { bindOperations } from '../../support/bind-operations.js';
+import { bindOperations, storeOperations } from '../../support/bind-operations.js';
 import pg from 'pg';
 import { CatalogService } from '../../../src/services/catalog/catalog.service.js';
 import { loadSettings } from '../../../src/services/config/load-settings.js';
@@ -69,6 +69,17 @@ export class ChunkSession {
 
   bind(operations: readonly TestOperation[]): Promise<BoundOperation[]> {
     return bindOperations(this.catalog, operations);
+  }
+
+  /** The same for operations that are in the queue, within the transaction. */
+  async bindStored(operations: readonly TestOperation[]): Promise<BoundOperation[]> {
+    const stored = await storeOperations(this.catalog, operations);
+    await this.client.query(
+      `insert into batch.operations (seq, id, shape, "values", lane) overriding system value
+       select seq, gen_random_uuid(), 0, "values", 0 from unnest($1::int8[], $2::text[]::jsonb[]) o(seq, "values")`,
+      [stored.map(({ seq }) => seq), stored.map(({ row }) => row)],
+    );
+    return bindOperations(this.catalog, operations, stored);
   }
 
   private async send<Row>(inner: SqlClient, statement: SqlStatement): Promise<SqlResult<Row>> {

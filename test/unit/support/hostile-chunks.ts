@@ -43,15 +43,19 @@ export interface HostileChunk {
   knowledge: Knowledge;
 }
 
+/** So that the id is the key by which rows are told apart. */
+const BY_ID = update(ACCOUNT, -1, { n: 1 });
+
 /** What callers may send to make planning long, as functions of the number of operations. */
 export const HOSTILE_CHUNKS: Readonly<Record<string, (size: number) => HostileChunk>> = {
-  'a chain of renames by another key': (size) => chunk(times(size, renamed), times(size, account)),
-  'the same chain from its end': (size) => chunk(times(size, renamed).reverse(), times(size, account)),
-  'a chain of renames of one row': (size) => chunk(times(size, renamed), [account(0)]),
-  'a chain of renames of one row from its end': (size) => chunk(times(size, renamed).reverse(), [account(0)]),
-  'renames to and fro': (size) =>
+  'an email that is handed on from row to row': (size) =>
+    chunk([...times(size, handedOn), BY_ID], times(size, account)),
+  'the same from its end, by email': (size) => chunk([...times(size, handedOn).reverse(), BY_ID], times(size, account)),
+  'one row with ever another email, found by it': (size) => chunk([...times(size, handedOn), BY_ID], [account(0)]),
+  'the same row from the end': (size) => chunk([...times(size, handedOn).reverse(), BY_ID], [account(0)]),
+  'emails to and fro': (size) =>
     chunk(
-      times(size, (i) => update(ACCOUNT, { email: email(i % 100) }, { email: email((i * 7) % 100) })),
+      [...times(size, (i) => update(ACCOUNT, { email: email(i % 100) }, { email: email((i * 7) % 100) })), BY_ID],
       times(100, account),
     ),
   'all set what all search by': (size) =>
@@ -159,8 +163,8 @@ type Step = (index: number, size: number) => BoundOperation;
 
 /** What hostile chunks are made of, each for the operation with this index of so many. */
 const STEPS: readonly Step[] = [
-  renamed,
-  (i, size) => renamed(size - i),
+  handedOn,
+  (i, size) => handedOn(size - i),
   (i) => update(ACCOUNT, i, { id: i + 1 }),
   (i, size) => update(ACCOUNT, size - i, { id: size - i + 1, a: i }),
   (i) => update(ACCOUNT, { email: email(i) }, { id: i + 1 }),
@@ -190,7 +194,7 @@ function email(index: number): string {
   return `e${index}`;
 }
 const account = (id: number): JsonRow => ({ id, email: email(id), a: id, b: id, parent_id: null });
-function renamed(index: number): BoundOperation {
+function handedOn(index: number): BoundOperation {
   return update(ACCOUNT, { email: email(index) }, { email: email(index + 1) });
 }
 
