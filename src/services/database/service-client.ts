@@ -37,24 +37,16 @@ export class ServiceClient extends pg.Client {
     this.on('error', ignoreReportedError);
     try {
       await super.connect();
-      await this.pin();
+      await this.query(pinSession(this.timeouts));
       return this;
     } catch (error) {
       noteConnectFailure(error as Error);
+      // Neither the driver nor the pool does that, and an open socket keeps a command from ending. A failure to end says nothing new.
+      void this.end().catch(() => undefined);
       throw error;
     } finally {
       // By then the caller that connects has had time to listen.
       setImmediate(() => this.off('error', ignoreReportedError));
-    }
-  }
-
-  private async pin(): Promise<void> {
-    try {
-      await this.query(pinSession(this.timeouts));
-    } catch (error) {
-      // The pool forgets a client that did not connect. A failure to end it says nothing new.
-      void this.end().catch(() => undefined);
-      throw error;
     }
   }
 }
