@@ -5,6 +5,7 @@ import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes, type RateLimiterAb
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { redactUrl } from '../observability/redact-url.js';
 import { redisTls } from '../config/client-tls.js';
+import { ignoreLateErrors } from '../tls/ignore-late-errors.js';
 import { redisReason } from '../tls/tls-refusal.js';
 
 type CountedRequest = Awaited<ReturnType<ThrottlerStorage['increment']>>;
@@ -87,6 +88,7 @@ export class RateLimitStorage implements ThrottlerStorage, OnApplicationShutdown
       retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_DELAY_MS),
     });
     client.on('error', (error: Error) => this.reportOutage(error));
+    ignoreLateErrors(client);
     client.on('close', () => {
       if (this.redis) this.reportOutage(new Error('the connection was lost'));
     });

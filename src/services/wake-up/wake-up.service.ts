@@ -4,6 +4,7 @@ import { v7 as uuid } from 'uuid';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { redactUrl } from '../observability/redact-url.js';
 import { redisTls } from '../config/client-tls.js';
+import { ignoreLateErrors } from '../tls/ignore-late-errors.js';
 import { redisReason } from '../tls/tls-refusal.js';
 import { Coalescer } from './coalescer.js';
 
@@ -113,6 +114,7 @@ export class WakeUpService implements OnModuleInit, OnApplicationShutdown {
       retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_DELAY_MS),
     });
     client.on('error', (error: Error) => this.reportOutage(error));
+    ignoreLateErrors(client);
     client.on('close', () => {
       if (this.publisher) this.reportOutage(new Error('the connection was lost'));
     });

@@ -16,6 +16,7 @@ import {
   USERNAME,
 } from '../../../src/services/database/embedded-postgres-cluster.js';
 import { providePostgresBinaries } from '../../../src/services/database/postgres-binaries.js';
+import { ignoreLateErrors } from '../../../src/services/tls/ignore-late-errors.js';
 import { freePort } from '../free-port.js';
 import { privateFolder, startPrivateProcess } from '../services/private-process.js';
 import { uniqueName } from '../unique-name.js';
@@ -69,6 +70,7 @@ export async function startTlsPostgres(ca: TestCa, certificate: TestCertificate)
   const database = uniqueName('tls');
   const connection = { host: 'localhost', port, user: USERNAME, password, ssl: { ca: await ca.read() } };
   const admin = new pg.Client({ ...connection, database: 'postgres' });
+  admin.on('error', () => undefined);
   await admin.connect();
   await admin.query(`create database ${database}`);
   await admin.query(`create role ${CERTIFIED} login superuser password '${password}'`);
@@ -126,6 +128,7 @@ export async function startTlsRedis(ca: TestCa, certificate: TestCertificate): P
       retryStrategy: null,
     });
     client.on('error', () => undefined);
+    ignoreLateErrors(client);
     return client;
   };
   const files = ['--tls-cert-file', certificate.cert, '--tls-key-file', certificate.key, '--tls-ca-cert-file', ca.cert];
