@@ -315,8 +315,9 @@ begin
     end;
   end loop;
 
-  -- A statement does not say that it found no operation with a number.
+  -- The session also keeps the plan of the following query, which was perhaps made when few operations were stored.
   perform set_config('enable_seqscan', 'off', true);
+  -- A statement does not say that it found no operation with a number.
   foreach i in array other_rows loop
     if (given is null or given[i] is null) and not exists (select from batch.operations o where o.seq = seqs[i]) then
       raise exception 'operation % is not in batch.operations', seqs[i] using errcode = 'BS001';

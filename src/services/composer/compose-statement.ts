@@ -1,7 +1,7 @@
 import type { Column } from '../catalog/table.js';
 import { quoteIdentifier } from '../catalog/target-name.js';
-import { equality, foundBy } from './key-condition.js';
 import { givenKey, sentColumns, type OperationShape } from '../planner/operation-shape.js';
+import { equality, foundBy } from './key-condition.js';
 
 /**
  * A statement for operations of the same signature, and how to read its result. Its parameters are the sequence numbers of stored

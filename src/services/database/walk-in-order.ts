@@ -4,8 +4,8 @@ const WALKS = ['enable_bitmapscan', 'enable_seqscan', 'enable_hashjoin', 'enable
 
 /**
  * Until `walkAsUsual`, or the end of the transaction, statements walk an index in order. If PostgreSQL has no statistics of a table, or
- * old ones, it expects few rows, and would read all rows to sort or to join them. As these settings leave it no choice, a plan can be
- * kept, whatever the table was like when the plan was made. Planning took a millisecond a chunk.
+ * old ones, it expects few rows, and would read all rows to sort or to join them. With these settings it reads indexes, so a plan can be
+ * kept. Planning took a millisecond a chunk. They do not keep it from walking a whole index: for that, see `foundBy`.
  */
 export const walkInOrder = (): SqlStatement => ({
   name: 'batch.walk_in_order',
