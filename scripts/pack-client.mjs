@@ -8,7 +8,7 @@ import { dirname, join, resolve } from 'node:path';
 
 const PARTS = ['client', 'interfaces'];
 const DOCUMENTS = [
-  ...['client', 'wire-format', 'access', 'retry', 'overload', 'rabbitmq'].map((name) => `docs/${name}.md`),
+  ...['client', 'sql', 'wire-format', 'access', 'retry', 'overload', 'rabbitmq'].map((name) => `docs/${name}.md`),
   ...['LICENSE', 'CHANGELOG.md'],
 ];
 const OWN = ['uuid'];

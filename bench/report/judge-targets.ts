@@ -62,6 +62,7 @@ const TARGETS: readonly Target[] = [
     value: (measured) => measured.countedPerThousand('messy-12', SERVICE, ({ roundTrips }) => roundTrips),
   },
   throughput(3, 'enqueue', 1, 'pg-boss', 'enqueue, 1000 a call'),
+  throughput(3, 'enqueue', 1.5, 'pg-boss', 'enqueue in SQL, 1000 a call', 'Batch Service, in SQL'),
   throughput(4, 'enqueue-single', 0.6, 'empty echo', 'enqueue, one a call, 64 in flight'),
   throughput(
     4,

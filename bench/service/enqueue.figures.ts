@@ -3,16 +3,17 @@ import { emptyEcho } from '../controls/echo.js';
 import { endToEnd } from './end-to-end.js';
 import { nestCaller, publishedCaller, type OpenCaller } from './rpc/callers.js';
 import { pgBossEnqueue } from './rpc/enqueue-pg-boss.js';
+import { sqlEnqueue } from './rpc/enqueue-sql.js';
 import { bulkEnqueue, singleEnqueue } from './rpc/enqueue-service.js';
 import { CALLS_IN_FLIGHT, OPERATIONS_PER_CALL } from './rpc/item-requests.js';
 
-/** What goes in through RabbitMQ. But for the last race no worker executes it meanwhile. */
+/** What goes in through RabbitMQ, or in SQL. But for the last race no worker executes it meanwhile. */
 export const enqueueFigures: Figure[] = [
   {
     kind: 'race',
     name: 'enqueue',
-    title: `Bulk enqueue: ${OPERATIONS_PER_CALL} operations a call, ${CALLS_IN_FLIGHT} calls in flight, durable before the answer; the service by RPC over RabbitMQ`,
-    contestants: [pgBossEnqueue, bulkEnqueue],
+    title: `Bulk enqueue: ${OPERATIONS_PER_CALL} operations a call, ${CALLS_IN_FLIGHT} calls in flight, durable before the answer; the service by RPC over RabbitMQ, and in SQL`,
+    contestants: [pgBossEnqueue, bulkEnqueue, sqlEnqueue],
     quickLacks: 'statements',
   },
   // NestJS' own client is what the echo is called with; the published one does more for its callers.

@@ -4,6 +4,7 @@ export {
   InjectBatchServiceClient,
   type BatchServiceClientModuleExtras,
 } from './batch-service-client.module.js';
+export { createOperationsInTransaction, type QueryInTransaction } from './create-operations-in-transaction.js';
 export { BatchServiceClient, type OperationOptions, type WaitOptions } from './batch-service.client.js';
 export type {
   BatchServiceClientOptions,

@@ -6,6 +6,9 @@ import {
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import { SETTINGS, type Settings } from '../services/config/settings.js';
+import { NOTIFY_CHANNEL } from '../entities/functions/create-operations.js';
+import { DatabaseService } from '../services/database/database.service.js';
+import type { Listener } from '../services/database/listener.js';
 import { HealthService, type HealthContributor, type LivenessContributor } from '../services/health/health.service.js';
 import { Poller } from '../services/poller/poller.js';
 import { stuckReason } from '../services/poller/stuck-reason.js';
@@ -31,12 +34,14 @@ export class OperationPollerService
   private readonly poller: Poller;
   private readonly recoveryPoller: Poller;
   private stopListening: (() => void) | undefined;
+  private listener: Listener | undefined;
   private startedAt = 0;
 
   constructor(
     private readonly job: OperationChunkJob,
     recovery: LaneRecoveryJob,
     private readonly lanes: LanesService,
+    private readonly database: DatabaseService,
     @Inject(SETTINGS) private readonly settings: Settings,
     private readonly wakeUp: WakeUpService,
     private readonly health: HealthService,
@@ -50,7 +55,11 @@ export class OperationPollerService
     this.startedAt = Date.now();
     this.health.register(this);
     this.health.registerLiveness(this);
-    if (wakeUp) this.stopListening = this.wakeUp.onOperationsAccepted(() => this.poller.wake(wakeUpDelayMs));
+    if (wakeUp) {
+      const wake = (): void => this.poller.wake(wakeUpDelayMs);
+      this.stopListening = this.wakeUp.onOperationsAccepted(wake);
+      this.listener = this.database.listen(NOTIFY_CHANNEL, wake);
+    }
     this.poller.start();
     this.recoveryPoller.start();
     this.logger.log({ message: 'Poller started', intervalMs, limit, wakeUp });
@@ -59,6 +68,7 @@ export class OperationPollerService
   /** The running chunk is finished. Operations that are not begun stay pending. */
   async beforeApplicationShutdown(): Promise<void> {
     this.stopListening?.();
+    await this.listener?.stop();
     await Promise.all([this.poller.stop(), this.recoveryPoller.stop()]);
     // If this fails, the other workers notice only some seconds later that this one has gone.
     await this.lanes

@@ -222,8 +222,16 @@ describe('an operation that makes the service itself fail', () => {
   it('is a reason to start the process anew when every poll has met one for BATCH_STUCK_TIMEOUT', async () => {
     const worker = await open();
     const settings = testSettings({ ...database.environment, REDIS_URL: '', BATCH_STUCK_TIMEOUT: '1000' });
-    const { job, recovery, lanes, health } = worker;
-    const poller = new OperationPollerService(job, recovery, lanes, settings, new WakeUpService(settings), health);
+    const { job, recovery, lanes, health, database: ofWorker } = worker;
+    const poller = new OperationPollerService(
+      job,
+      recovery,
+      lanes,
+      ofWorker,
+      settings,
+      new WakeUpService(settings),
+      health,
+    );
     job.afterFailure(new TypeError('x is not a function'), 1);
     job.afterFailure(new TypeError('x is not a function'), 2);
     expect(poller.stuck()).toBeUndefined();

@@ -3,6 +3,7 @@ import type { Pool, PoolClient, QueryResultRow } from 'pg';
 import { DataSource } from 'typeorm';
 import { TransientError } from '../errors/transient-error.js';
 import { asSqlClient, asSqlResult } from './as-sql-client.js';
+import { Listener } from './listener.js';
 import { RequestConnections } from './request-connections.js';
 import type { SqlClient, SqlDatabase, SqlResult, SqlStatement } from './sql.js';
 import { sqlStateOf } from './sql-state.js';
@@ -25,6 +26,11 @@ export class DatabaseService implements SqlDatabase, OnApplicationShutdown {
     this.requests = new RequestConnections(this, { poolSize: max, lockTimeoutMs });
     // An idle connection that breaks is replaced at the next use. Without a listener its error would end the process.
     this.pool.on('error', (error) => this.logger.warn(`An idle database connection broke: ${error.message}`));
+  }
+
+  /** Calls `heard` when a transaction commits that has notified this channel, and sometimes without need. */
+  listen(channel: string, heard: () => void): Listener {
+    return new Listener(this.pool.options, channel, heard);
   }
 
   /** Runs one statement in its own transaction. */

@@ -1,3 +1,4 @@
+import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
 import { CATALOG_VERSION } from '../catalog/catalog-version.js';
 import type { SqlStatement } from '../database/sql.js';
 import { AS_USUAL } from '../database/walk-in-order.js';
@@ -13,6 +14,8 @@ export interface TakenLanes {
   version: string;
   reentries: string;
   xmin: string;
+  /** Operations wait whose table has no lane yet. Then no lane was taken. */
+  entered: boolean;
   /** The number of lanes in which operations wait, free or not. */
   busy: number;
   /** Taken until the end of the transaction. */
@@ -34,18 +37,23 @@ const STANDING = {
 /**
  * Takes free lanes until the end of the transaction: the lanes whose first operation is the most urgent, and among
  * equally urgent ones the oldest. Takes at most `maxLanes`, and at most a fair share among the workers.
+ *
+ * @param closed lanes that it does not take
  */
 export function takeLanes(
   { standing, maxLanes }: Scope,
   { after, reentries }: ClaimHints,
   workers: number,
   version: string,
+  closed: readonly number[],
 ): SqlStatement {
   return {
     name: `batch.take_${standing}_lanes`,
     text: `
       with seen as materialized (
         select (${CATALOG_VERSION}) as version, r.last_value as reentries,
+          exists (select from batch.pending where lane = ${ENTRANCE_LANE})
+            or exists (select from batch.delayed where lane = ${ENTRANCE_LANE}) as entered,
           pg_snapshot_xmin(pg_current_snapshot())::text as xmin
         from batch.reentries r
       ),
@@ -64,18 +72,18 @@ export function takeLanes(
           ) p
           order by p.priority desc limit 1
         ) first
-        where ${STANDING[standing]}
+        where ${STANDING[standing]} and l.lane <> all($7::int2[])
       ),
       taken as materialized (
         -- The offset keeps this order: lanes are tried in it, and none after the last one that is needed.
         select lane from (select lane from head order by priority desc, seq offset 0) h
-        where case when (select version from seen) = $3::text then pg_try_advisory_xact_lock($4::int, h.lane) else false end
+        where case when (select version = $3::text and not entered from seen) then pg_try_advisory_xact_lock($4::int, h.lane) else false end
         limit (select least($5::int, ceil(count(*)::float8 / $6::int)) from head)
       )
-      select seen.version, seen.reentries, seen.xmin, (select count(*)::int from head) as busy,
+      select seen.version, seen.entered, seen.reentries, seen.xmin, (select count(*)::int from head) as busy,
         array(select lane from taken) as lanes
       from seen`,
-    values: [after, reentries, version, LANE_LOCK, maxLanes, workers],
+    values: [after, reentries, version, LANE_LOCK, maxLanes, workers, closed],
   };
 }
 
@@ -96,6 +104,8 @@ export interface ClaimedRow {
  * `limit` operations, and none after the operation that reaches `maxKb`. If more wait, each lane gets an equal part of
  * the operations of one priority. So an operation does not wait for older ones in another lane, however many there are.
  * The operations taken of a lane are its first ones.
+ *
+ * It takes nothing while operations wait whose table has no lane yet: they may belong before the others.
  *
  * The hints are valid only as long as no operation has come back with an old sequence number.
  */
@@ -118,7 +128,7 @@ export function claimOperations(
         select p.*, sum(p.size_kb) over (order by p.priority desc, p.nth, p.lane) as kb, count(*) over () as taken
         from (
           select p.*
-          from batch.reentries r
+          from (select last_value from batch.reentries where not exists (select from batch.pending where lane = ${ENTRANCE_LANE})) r
           cross join unnest($3::int2[]) l(lane)
           cross join generate_series(0, ${PRIORITIES - 1}) q(priority)
           cross join lateral (

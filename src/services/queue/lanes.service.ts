@@ -4,6 +4,7 @@ import { v7 as uuid } from 'uuid';
 import { CatalogService } from '../catalog/catalog.service.js';
 import { changedSince, selectVersion } from '../catalog/catalog-version.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
+import { isLockNotAvailable } from '../database/classify-failure.js';
 import { DatabaseService } from '../database/database.service.js';
 import type { SqlClient } from '../database/sql.js';
 import { assignLanes, spreadLanes, type LaneMap } from './assign-lanes.js';
@@ -12,8 +13,10 @@ import type { Scope } from './claim-scope.js';
 import { nextTry, type LaneFault } from './lane-fault.js';
 import {
   beat,
+  boundLockTimeout,
   clearFaults,
   clearIdleFaults,
+  countFree,
   leave,
   lockAllLanes,
   lockRegister,
@@ -25,6 +28,7 @@ import {
   registerLanes,
   retryBugs,
   scheduleTry,
+  selectEntered,
   selectLanes,
   tryLockRegister,
   waitForLongMove,
@@ -41,6 +45,9 @@ const LIVES_FOR_MS = 3000;
  * interval.
  */
 const COMPARE_INTERVAL_MS = 60_000;
+/** A move that meets a table that a caller holds is tried again after this time, and waits so long for such a caller. */
+const HELD_PAUSE_MS = 500;
+const HELD_WAIT_MS = 100;
 
 /**
  * Shares the lanes among the workers. It promises that tables which may influence one another are in the same lane for
@@ -55,6 +62,8 @@ export class LanesService {
   private readonly id = uuid();
   private readonly registered = new Set<string>();
   private version = '';
+  /** Tables of these lanes are to be moved, as soon as nobody holds them. Nothing is executed there before. */
+  private closed: readonly number[] = [];
   private nextComparisonAt = 0;
   private workers = 1;
   private nextBeatAt = 0;
@@ -95,8 +104,8 @@ export class LanesService {
   async take(tx: SqlClient, scope: Scope, hints: ClaimHints): Promise<TakenLanes> {
     const known = performance.now() < this.nextComparisonAt ? this.version : '';
     const taken = await this.tryToTake(tx, scope, hints, known);
-    if (taken.version === known) return taken;
-    await this.adapt(known, taken.version);
+    if (taken.version === known && !taken.entered) return taken;
+    await this.adapt(known, taken);
     return this.tryToTake(tx, scope, hints, taken.version);
   }
 
@@ -164,19 +173,20 @@ export class LanesService {
   }
 
   private async tryToTake(tx: SqlClient, scope: Scope, hints: ClaimHints, version: string): Promise<TakenLanes> {
-    const { rows } = await tx.query<TakenLanes>(takeLanes(scope, hints, this.workers, version));
+    const { rows } = await tx.query<TakenLanes>(takeLanes(scope, hints, this.workers, version, this.closed));
     return rows[0]!;
   }
 
-  /** It has its own transaction, because nothing is certain before the commit. */
-  private async adapt(known: string, version: string): Promise<void> {
+  /** It has its own transactions, because nothing is certain before the commit. */
+  private async adapt(known: string, { version, entered }: TakenLanes): Promise<void> {
     const { rows } = await this.database.query<{ changed: boolean }>(changedSince(known));
-    if (rows[0]?.changed === true) {
-      this.catalog.invalidate();
-      await this.database.transaction((tx) => this.moveTables(tx));
-    }
+    const changed = rows[0]?.changed === true;
+    if (changed || entered) this.catalog.invalidate();
+    if (entered) await this.database.transaction((tx) => this.letIn(tx));
+    if (changed) this.closed = await this.moveTables();
     this.version = version;
-    if (known === '') this.nextComparisonAt = performance.now() + COMPARE_INTERVAL_MS;
+    if (this.closed.length > 0) this.nextComparisonAt = performance.now() + HELD_PAUSE_MS;
+    else if (known === '') this.nextComparisonAt = performance.now() + COMPARE_INTERVAL_MS;
   }
 
   /**
@@ -205,29 +215,72 @@ export class LanesService {
     return isDone ? undefined : groups;
   }
 
-  /** Moves tables that belong to another lane now, together with their operations. Nothing is executed meanwhile. */
-  private async moveTables(tx: SqlClient): Promise<void> {
+  /** Gives lanes to tables whose operations were stored in SQL before they had one, and puts these operations there. */
+  private async letIn(tx: SqlClient): Promise<void> {
+    await tx.query(lockRegister());
+    await tx.query(lockAllLanes());
+    // If an operation were released between the two moves, both would overlook it.
+    await tx.query(holdReleases());
+    const { rows } = await tx.query<{ target: string }>(selectEntered());
+    const assigned = await readLanes(tx);
+    const groups = new Map(await this.catalog.groups([...assigned.keys(), ...rows.map(({ target }) => target)]));
+    // One that was dropped a moment ago.
+    for (const { target } of rows) if (!groups.has(target)) groups.set(target, target);
+    const missing = [...assignLanes(groups, assigned)].filter(([target]) => !assigned.has(target));
+    await tx.query(registerLanes(new Map(missing)));
+    await this.moveAll(tx);
+  }
+
+  /**
+   * Moves tables that belong to another lane now, together with their operations. Nothing is executed meanwhile. So it does not wait
+   * for callers that hold one of the tables in an open transaction.
+   *
+   * @returns the lanes in which nothing may be executed before the move, which has to be tried again
+   */
+  private async moveTables(): Promise<number[]> {
+    const { lanes, concerned } = await this.misplacedTables(this.database);
+    if (lanes.size === 0) return [];
+    const { rows } = await this.database.query<{ free: number }>(countFree([...lanes.keys()]));
+    if (rows[0]!.free < lanes.size) return concerned;
+    try {
+      await this.database.transaction((tx) => this.moveNow(tx));
+      return [];
+    } catch (error) {
+      if (isLockNotAvailable(error)) return concerned;
+      throw error;
+    }
+  }
+
+  private async moveNow(tx: SqlClient): Promise<void> {
     // A table that is being registered would be overlooked.
     await tx.query(lockRegister());
-    if ((await this.misplacedTables(tx)).size === 0) return;
     await tx.query(waitForLongMove());
     await tx.query(lockAllLanes());
     // If an operation were released between the two moves, both would overlook it.
     await tx.query(holdReleases());
     // Tables may have been tied meanwhile.
     this.catalog.invalidate();
-    await tx.query(moveTargets(await this.misplacedTables(tx)));
+    const { lanes } = await this.misplacedTables(tx);
+    await tx.query(boundLockTimeout(HELD_WAIT_MS));
+    await tx.query(moveTargets(lanes));
+    await tx.query(boundLockTimeout());
+    await this.moveAll(tx);
+  }
+
+  private async moveAll(tx: SqlClient): Promise<void> {
     await tx.query(moveWaiting('delayed'));
     await tx.query(moveWaiting('pending'));
     const moved = await tx.query<{ moved: number }>(moveOperations());
     this.logger.log({ message: 'Tables changed lanes', operations: moved.rows[0]?.moved });
   }
 
-  /** The tables that are in a wrong lane, with the lane to which they belong. */
-  private async misplacedTables(tx: SqlClient): Promise<LaneMap> {
+  /** The tables that are in a wrong lane, with the lane to which they belong, and all lanes that they are in or belong to. */
+  private async misplacedTables(tx: SqlClient): Promise<{ lanes: LaneMap; concerned: number[] }> {
     const assigned = await readLanes(tx);
     const lanes = spreadLanes(await this.catalog.groups([...assigned.keys()]), assigned);
-    return new Map([...lanes].filter(([target, lane]) => assigned.get(target) !== lane));
+    const misplaced = [...lanes].filter(([target, lane]) => assigned.get(target) !== lane);
+    const concerned = new Set(misplaced.flatMap(([target, lane]) => [assigned.get(target)!, lane]));
+    return { lanes: new Map(misplaced), concerned: [...concerned] };
   }
 }
 

@@ -1,5 +1,6 @@
-import { LANES, type LaneMap } from './assign-lanes.js';
+import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
 import type { SqlStatement } from '../database/sql.js';
+import type { LaneMap } from './assign-lanes.js';
 import { LANE_LOCK } from './claim.sql.js';
 import type { LaneFault } from './lane-fault.js';
 
@@ -14,6 +15,18 @@ export function lockRegister(): SqlStatement {
 /** Like `lockRegister`, but only if nobody holds the lock. `held` says whether it worked. */
 export function tryLockRegister(): SqlStatement {
   return { text: 'select pg_try_advisory_xact_lock($1::int, $2::int) as held', values: [LANE_LOCK, REGISTER] };
+}
+
+/** The tables of operations that were stored before their table had a lane: see `batch.create_operations`. */
+export function selectEntered(): SqlStatement {
+  return {
+    text: `
+      select distinct s.target
+      from (
+        select shape from batch.pending where lane = ${ENTRANCE_LANE} union all select shape from batch.delayed where lane = ${ENTRANCE_LANE}
+      ) w
+      join batch.shapes s on s.id = w.shape`,
+  };
 }
 
 /** Puts tables that have no lane yet into lanes. */
@@ -33,9 +46,24 @@ export function selectLanes(): SqlStatement {
 /** Waits for every running chunk, and keeps new chunks out of every lane until the end of the transaction. */
 export function lockAllLanes(): SqlStatement {
   return {
-    text: `select pg_advisory_xact_lock($1::int, lane) from generate_series(0, ${LANES - 1}) lane`,
+    text: `select pg_advisory_xact_lock($1::int, lane) from generate_series(0, ${ENTRANCE_LANE}) lane`,
     values: [LANE_LOCK],
   };
+}
+
+/** How many of these tables nobody holds. Callers in SQL hold the tables of their operations until their transactions end. */
+export function countFree(targets: readonly string[]): SqlStatement {
+  return {
+    text: `
+      select count(*)::int as free
+      from (select from batch.lanes where target = any($1::text[]) order by target for update skip locked) l`,
+    values: [targets],
+  };
+}
+
+/** For the next statements a lock that somebody holds is an error after this time. Undefined: after the usual one. */
+export function boundLockTimeout(ms?: number): SqlStatement {
+  return { text: `set local lock_timeout to ${ms ?? 'default'}` };
 }
 
 /** Removes the time-out for a move. A long move that was given up would have to begin again each time. */

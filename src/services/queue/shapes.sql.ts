@@ -19,7 +19,13 @@ export interface RegisteredRow {
   id: StoredShape['id'] | null;
 }
 
-/** Stores shapes that are new, by column only as long as there are fewer than `limit`. Returns one row for each. */
+/** Class of the advisory locks of shapes that are being stored. `batch.register_shape` takes them as well. */
+const SHAPE_LOCK = 739_526;
+
+/**
+ * Stores shapes that are new, by column only as long as there are fewer than `limit`. Returns one row for each. A caller in SQL may be
+ * storing the same shape, and may not commit for long. Then a second one is stored.
+ */
 export function registerShapes(shapes: readonly NamedShape[], limit: number): SqlStatement {
   const texts = (column: string): string =>
     `case when jsonb_typeof(${column}) = 'array' then array(select jsonb_array_elements_text(${column})) end`;
@@ -29,19 +35,26 @@ export function registerShapes(shapes: readonly NamedShape[], limit: number): Sq
       with given as materialized (
         select name, name::jsonb as shape, md5((name::jsonb)::text)::uuid as hash from unnest($1::text[]) n(name)
       ),
+      missing as materialized (
+        select g.*, case
+            when total.shapes >= $2::int or pg_try_advisory_xact_lock(${SHAPE_LOCK}, hashtext(g.shape::text)) then g.hash
+            else gen_random_uuid()
+          end as stored_as
+        from given g cross join (select count(*) as shapes, count(*) filter (where by_column) as by_column from batch.shapes) total
+        where not exists (select from batch.shapes s where s.hash = g.hash)
+          and (not (g.shape->>5)::boolean or total.by_column < $2::int)
+      ),
       made as (
         insert into batch.shapes (hash, type, target, key_columns, value_columns, documents, by_column, on_conflict, conflict_key,
           must_exist)
-        select hash, shape->>0, shape->>1, ${texts('shape->2')}, ${texts('shape->3')},
+        select stored_as, shape->>0, shape->>1, ${texts('shape->2')}, ${texts('shape->3')},
           ${texts('shape->4')}::smallint[], (shape->>5)::boolean, shape->>6, ${texts('shape->7')}, (shape->>8)::boolean
-        from given g
-        where not exists (select from batch.shapes s where s.hash = g.hash)
-          and (not (shape->>5)::boolean or (select count(*) from batch.shapes where by_column) < $2::int)
+        from missing
         on conflict (hash) do nothing
         returning id, hash
       )
-      select g.name, coalesce(m.id, s.id) as id
-      from given g left join made m using (hash) left join batch.shapes s using (hash)`,
+      select g.name, coalesce(made.id, s.id) as id
+      from given g left join missing m using (name) left join made on made.hash = m.stored_as left join batch.shapes s on s.hash = g.hash`,
     values: [encodeTexts(shapes.map(({ name }) => name)), limit],
   };
 }

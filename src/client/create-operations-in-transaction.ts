@@ -1,0 +1,65 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { ICreateBatchOperationRequest, ICreateBatchOperationResult } from '../interfaces/operation.js';
+import type { JsonRow } from '../interfaces/json.js';
+import { BatchServiceRefusalError } from './client-errors.js';
+import { REFUSAL_CODES } from '../interfaces/error.js';
+
+/**
+ * Runs one statement in the transaction of the caller, on the database of the service. It resolves to the rows, or to an object with
+ * `rows`:
+ *
+ * - node-postgres: `(text, values) => client.query(text, values)`
+ * - TypeORM: `(text, values) => manager.query(text, values)`
+ * - Prisma: `(text, values) => tx.$queryRawUnsafe(text, ...values)`
+ */
+export type QueryInTransaction = (text: string, values: unknown[]) => PromiseLike<unknown>;
+
+/** SQLSTATE of a refusal. Its detail is JSON. */
+const REFUSED = 'BS100';
+const TEXT = 'select id, status, created from batch.create_operations($1::jsonb)';
+
+/**
+ * Creates operations within a transaction of the caller, on the database of the service: they exist when it commits, and never
+ * otherwise. They keep their order, also with those of earlier calls in the transaction. At most 10 000 at a time.
+ *
+ * The role of the connection needs the right to use schema `batch` and to execute `batch.create_operations`, and may create only
+ * what it may do to the tables itself. The operations have its name as their source.
+ *
+ * @returns one result for each operation, in order
+ * @throws BatchServiceRefusalError with `details.operation`, the place of the refused operation in the list. As after every failed
+ * statement, PostgreSQL then takes nothing more in this transaction. Other errors of the database are thrown as they are.
+ */
+export async function createOperationsInTransaction(
+  query: QueryInTransaction,
+  requests: readonly ICreateBatchOperationRequest[],
+): Promise<ICreateBatchOperationResult[]> {
+  const identified = requests.map((request) => ({ ...request, id: request.id ?? uuidv7() }));
+  try {
+    const answer = await query(TEXT, [JSON.stringify(identified)]);
+    const rows = Array.isArray(answer) ? answer : (answer as { rows: unknown }).rows;
+    return (rows as ICreateBatchOperationResult[]).map(({ id, status, created }) => ({ id, status, created }));
+  } catch (error) {
+    throw toRefusal(error) ?? error;
+  }
+}
+
+interface DatabaseFailure {
+  code?: unknown;
+  message?: unknown;
+  detail?: unknown;
+}
+
+/** Libraries put the error of the database into their own, each in its way. */
+function toRefusal(error: unknown): BatchServiceRefusalError | undefined {
+  const { driverError, meta, cause } = Object(error) as { driverError?: unknown; meta?: unknown; cause?: unknown };
+  const failures = [error, driverError, meta, cause].map((each) => Object(each) as DatabaseFailure);
+  const refused = failures.find(({ code }) => code === REFUSED);
+  if (refused === undefined) return undefined;
+  const said = String(refused.message);
+  const code = REFUSAL_CODES.find((known) => said.includes(`${known}: `));
+  if (code === undefined) return undefined;
+  const message = said.slice(said.indexOf(`${code}: `) + code.length + 2);
+  // Prisma leaves it out.
+  const details = typeof refused.detail === 'string' ? (JSON.parse(refused.detail) as JsonRow) : {};
+  return new BatchServiceRefusalError(code, message, details, { cause: error });
+}

@@ -1,0 +1,174 @@
+import type { DatabaseFunction } from './database-function.js';
+
+/** The lane of operations whose table has no lane yet. Before anything else is executed, a worker gives it one. */
+export const ENTRANCE_LANE = 64;
+
+/** Workers hear on it that operations were stored in SQL. */
+export const NOTIFY_CHANNEL = 'batch_operations';
+
+/**
+ * Takes operations in within the transaction of its caller: they exist when that transaction commits. Each is an object like an
+ * `ICreateBatchOperationRequest`. Returns one row for each, in order.
+ *
+ * It checks the form of each operation, its table, columns and key, the kinds of its values, and that the calling role may itself do
+ * to the table what the operation asks for. Whether PostgreSQL takes a value is seen when the operation is executed. A refusal is an
+ * error with SQLSTATE BS100, see `batch.refuse`.
+ *
+ * It runs with the rights of its owner, so a caller needs no right to a table of schema `batch`.
+ */
+export const CREATE_OPERATIONS: DatabaseFunction = {
+  name: 'create_operations',
+  version: 1,
+  sql: String.raw`
+create or replace function batch.create_operations(requests jsonb)
+returns table (id uuid, status text, created boolean)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $function$
+#variable_conflict use_column
+declare
+  -- The role that acts: a session may have taken on one of its roles by SET ROLE.
+  caller name := coalesce(nullif(current_setting('role'), 'none'), session_user);
+  own_source text := case when caller ~ '^[A-Za-z0-9_-]{1,100}$' then caller end;
+  -- See partyOf.
+  party int4 := ('x' || left(encode(sha256(convert_to('role:' || caller, 'UTF8')), 'hex'), 8))::bit(32)::int4;
+  total int := case when jsonb_typeof(requests) = 'array' then jsonb_array_length(requests) end;
+  ids uuid[];
+  -- Of each operation what it has in common with others of its shape. Most operations of a call have the same as its first one.
+  signatures text[];
+  first jsonb := requests->0;
+  first_signature text;
+  first_rest jsonb;
+  first_key text[];
+  first_values text[];
+  -- Of each signature that occurs.
+  kind record;
+  kind_signatures text[] := '{}';
+  kind_shapes int[] := '{}';
+  kind_targets text[] := '{}';
+  kind_lanes int2[];
+  cells text := '';
+  shape jsonb;
+  -- Of each operation the place of its signature in these.
+  kinds int[];
+  command text;
+  new_ids uuid[];
+  scheduled_ids uuid[];
+  faulty int;
+begin
+  if total is null then
+    perform batch.refuse('INVALID_REQUEST', 'The operations are a JSON array of objects', null, null, null);
+  elsif total > 10000 then
+    perform batch.refuse('TOO_MANY_OPERATIONS', format('One call takes 10000 operations at most, not %s: make several', total), null, null, null);
+  elsif total = 0 then
+    return;
+  end if;
+
+  first_signature := batch.check_request(first, own_source, 0);
+  first_rest := first - '{id,key,values}'::text[];
+  first_key := case when first ? 'key' then array(select jsonb_object_keys(first->'key')) end;
+  first_values := case when first ? 'values' then array(select jsonb_object_keys(first->'values')) end;
+  select array_agg(case
+      when n = 1 then first_signature
+      when coalesce(jsonb_typeof(r) = 'object' and r - '{id,key,values}'::text[] = first_rest
+        and (not r ? 'id' or r->>'id' ~ '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$')
+        and case when first_values is null then not r ? 'values'
+          else jsonb_typeof(r->'values') = 'object' and (r->'values') ?& first_values and (r->'values') - first_values = '{}' end
+        and case when first_key is null then not r ? 'key'
+          else jsonb_typeof(r->'key') = 'object' and (r->'key') ?& first_key and (r->'key') - first_key = '{}' end
+        and pg_column_size(r) < 1048576, false)
+      then first_signature
+      else batch.check_request(r, own_source, n::int - 1)
+    end order by n)
+  into signatures from jsonb_array_elements(requests) with ordinality e(r, n);
+
+  for kind in select s as signature, min(n)::int as n from unnest(signatures) with ordinality u(s, n) group by s order by min(n) loop
+    shape := batch.register_shape(kind.signature::jsonb, caller, kind.n - 1);
+    kind_signatures := kind_signatures || kind.signature;
+    kind_shapes := kind_shapes || (shape->'shape')::int;
+    kind_targets := kind_targets || (shape->>'target');
+    cells := cells || format(' when %s then %s', cardinality(kind_signatures), shape->>'cells');
+  end loop;
+  select array_agg(array_position(kind_signatures, s) order by n) into kinds from unnest(signatures) with ordinality u(s, n)
+  where cardinality(kind_signatures) > 1;
+  kinds := coalesce(kinds, array_fill(1, array[total]));
+  -- Locked, so that no operation gets into a lane that its table leaves meanwhile: see moveTargets.
+  perform from batch.lanes l where l.target = any (kind_targets) order by l.target for share;
+  kind_lanes := array(
+    select coalesce((select l.lane from batch.lanes l where l.target = t), ${ENTRANCE_LANE}) from unnest(kind_targets) with ordinality u(t, n) order by n);
+  select array_agg(coalesce((r->>'id')::uuid, gen_random_uuid()) order by n) into ids from jsonb_array_elements(requests) with ordinality e(r, n);
+
+  -- The transaction id is drawn before any sequence number. The claim's hints rely on this (see claim-cursor.ts).
+  perform pg_current_xact_id();
+  command := format($command$
+    with o as (
+      insert into batch.operations as o (id, shape, "values", priority, run_at, source, retry_limit, retry_on, created_by, lane)
+      select id, ($4::int[])[kind], case kind %s end,
+        coalesce((r->'priority')::numeric::int2, 0), date_trunc('milliseconds', (r->>'runAt')::timestamptz), $6,
+        (r->'retry'->'limit')::numeric::int2,
+        case when r ? 'retry' then array(select x from unnest('{missing_parent,missing_row,conflict}'::text[]) x where r->'retry'->'on' ? x) end,
+        $7, ($5::int2[])[kind]
+      from (
+        -- As a query of its own, it takes each part once.
+        select n, r, id, kind, r->'key' as k, r->'values' as v
+        from rows from (jsonb_array_elements($1), unnest($2::uuid[]), unnest($3::int[])) with ordinality e(r, id, kind, n)
+        order by n offset 0
+      ) e
+      on conflict (id) do nothing
+      returning o.seq, o.id, o.shape, o.priority, o.run_at, o.lane, least(32767, 1 + pg_column_size(o."values") / 1024)::int2 as size_kb
+    ),
+    queued as (
+      insert into batch.pending (seq, priority, lane, shape, size_kb, party)
+      select seq, priority, lane, shape, size_kb, $8 from o where run_at is null or run_at <= now()
+    ),
+    delayed as (
+      insert into batch.delayed (seq, available_at, priority, lane, shape, size_kb, party)
+      select seq, run_at, priority, lane, shape, size_kb, $8 from o where run_at > now()
+    )
+    select case when count(*) < cardinality($2) then coalesce(array_agg(id), '{}') end, array_agg(id) filter (where run_at > now()) from o
+  $command$, cells);
+  execute command into new_ids, scheduled_ids
+  using requests, ids, kinds, kind_shapes, kind_lanes, own_source, 'role:' || caller, party;
+  -- PostgreSQL sends it when the transaction commits, and once for several calls.
+  perform pg_notify('${NOTIFY_CHANNEL}', '');
+
+  if new_ids is null then
+    return query
+      select i, case when i = any (scheduled_ids) then 'scheduled' else 'pending' end, true from unnest(ids) with ordinality u(i, n) order by n;
+    return;
+  end if;
+  -- The same request twice is one operation.
+  select min(g.n)::int into faulty
+  from rows from (jsonb_array_elements(requests), unnest(ids), unnest(kinds)) with ordinality g(r, id, kind, n)
+  left join batch.batch_operations v using (id)
+  where (v.type, v.target, v.key::jsonb, v."values"::jsonb, v.on_conflict, (select array_agg(c order by c) from unnest(v.conflict_key) c),
+      v.must_exist, v.priority, v.run_at, v.source, v.retry_limit, (select array_agg(x order by x) from unnest(v.retry_on) x))
+    is distinct from (r->>'operationType', kind_targets[g.kind], r->'key', r->'values',
+      case when r->>'operationType' = 'insert' then coalesce(r->>'onConflict', 'error') end,
+      (select array_agg(c order by c) from batch.shapes s, unnest(s.conflict_key) c where s.id = kind_shapes[g.kind]),
+      r->'mustExist' is not distinct from 'true', coalesce((r->'priority')::numeric::int2, 0),
+      date_trunc('milliseconds', (r->>'runAt')::timestamptz), own_source, (r->'retry'->'limit')::numeric::int2,
+      (select array_agg(x order by x) from jsonb_array_elements_text(r->'retry'->'on') x));
+  if faulty is not null then
+    perform batch.refuse('IDEMPOTENCY_CONFLICT', format(
+      'The id %s belongs to an operation with another body: use a new id, or repeat the first request as it was', ids[faulty]),
+      faulty - 1, 'id', ids[faulty]::text);
+  end if;
+  return query
+    select v.id, v.status, v.id = any (new_ids) and g.nth = 1
+    from (select i, n, row_number() over (partition by i order by n) as nth from unnest(ids) with ordinality u(i, n)) g
+    join batch.batch_operations v on v.id = g.i
+    order by g.n;
+end
+$function$`,
+};
+
+/** The same for one operation. */
+export const CREATE_OPERATION: DatabaseFunction = {
+  name: 'create_operation',
+  version: 1,
+  sql: `
+create or replace function batch.create_operation(request jsonb)
+returns table (id uuid, status text, created boolean)
+language sql volatile security definer set search_path = pg_catalog, pg_temp as $function$
+  select * from batch.create_operations(jsonb_build_array(request))
+$function$`,
+};
