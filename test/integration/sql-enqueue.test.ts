@@ -2,6 +2,7 @@ import pg from 'pg';
 import { v7 as uuid } from 'uuid';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { NOTIFY_CHANNEL } from '../../src/entities/functions/create-operations.js';
+import type { SqlClient } from '../../src/services/database/sql.js';
 import { asAdministrator, clientOptions } from '../support/test-databases.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
@@ -473,6 +474,18 @@ describe('operations that are created in SQL', () => {
       expect(seen).toEqual(Array(3).fill({ status: 'completed', lane: 0 }));
     });
 
+    it('also if they are committed while a claim goes on', async () => {
+      await worker.queue.enqueue([newOperation({ type: 'insert', target: 'public.apart', values: '{"id":9}' })]);
+      await worker.database.transaction(async (tx) => {
+        const query: SqlClient['query'] = async (statement) => {
+          if (statement.name === 'batch.claim_operations') await create(database.client, insert(1));
+          return tx.query(statement);
+        };
+        const claim = await worker.claims.claim({ query }, { standing: 'sound', maxLanes: 8, limit: 1000 });
+        expect(claim.operations).toEqual([]);
+      });
+    });
+
     it('also when they are scheduled for a table that has no lane', async () => {
       await create(database.client, { ...insert(1), runAt: new Date(Date.now() + 300).toISOString() });
       await drain(database, worker);
@@ -517,7 +530,10 @@ describe('operations that are created in SQL', () => {
         // Now they are tied.
         await database.client.query('alter table two add constraint tied foreign key (id) references one not valid');
         await create(database.client, one(2), { operationType: 'insert', target: 'apart', values: { id: 2 } });
+        const startedAt = performance.now();
         for (let polls = 0; polls < 3; polls += 1) await worker.job.poll(FOREVER);
+        // Otherwise the move waits for the caller, until its lock times out after ten seconds.
+        expect(performance.now() - startedAt).toBeLessThan(3000);
         expect(await rows('apart')).toHaveLength(2);
         expect(await rows('one')).toHaveLength(2);
         await idle.query('commit');

@@ -31,6 +31,8 @@ export interface TestAppOptions {
   logger?: LoggerService | false;
 }
 
+const ABANDONED_AFTER_MS = 10_000;
+
 /**
  * The whole service in this process, as `main.ts` starts it, on a database and a queue of its own. Without a broker
  * (`BATCH_SERVICE_RMQ_URL: ''`) RPC listens on a free TCP port, which `settings.rpcTcp` names.
@@ -45,7 +47,10 @@ export async function startTestApp(environment: TestEnvironment = {}, options: T
   });
   const app = await start(settings, options.logger ?? false);
   const close = async (): Promise<void> => {
+    // A long answer that a test has not read keeps its connection busy, until the garbage collector finds the answer.
+    const abandon = setTimeout(() => app.getHttpServer().closeAllConnections(), ABANDONED_AFTER_MS);
     await app.close();
+    clearTimeout(abandon);
     await removeQueue(settings);
     if (options.database === undefined) await database.drop();
   };

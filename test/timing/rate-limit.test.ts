@@ -71,6 +71,7 @@ describe('the limit of an API key in one process', () => {
     });
     expect(response.status).toBe(200);
     expect(response.headers.get('x-ratelimit-remaining')).toBe('4');
+    await response.json();
   });
 
   it('counts what is malformed and what leads nowhere', async () => {

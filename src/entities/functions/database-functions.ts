@@ -1,20 +1,23 @@
 import { CHECK_REQUEST } from './check-request.js';
-import { REFUSE } from './refuse.js';
 import { CREATE_OPERATION, CREATE_OPERATIONS } from './create-operations.js';
 import type { DatabaseFunction } from './database-function.js';
 import { EXECUTE_PLAN } from './execute-plan.js';
 import { OPERATION_CONTENTS } from './operation-contents.js';
 import { OPERATION_ROWS } from './operation-rows.js';
+import { REFUSE } from './refuse.js';
 import { REGISTER_SHAPE } from './register-shape.js';
 
-/** All functions of schema `batch` that the service and callers in SQL use. */
-export const DATABASE_FUNCTIONS: readonly DatabaseFunction[] = [
-  OPERATION_ROWS,
-  OPERATION_CONTENTS,
-  EXECUTE_PLAN,
+/** The functions of schema `batch` that the service calls. */
+export const SERVICE_FUNCTIONS: readonly DatabaseFunction[] = [OPERATION_ROWS, OPERATION_CONTENTS, EXECUTE_PLAN];
+
+/** Those for callers in SQL, and what these need. */
+const CALLER_FUNCTIONS: readonly DatabaseFunction[] = [
   REFUSE,
   CHECK_REQUEST,
   REGISTER_SHAPE,
   CREATE_OPERATIONS,
   CREATE_OPERATION,
 ];
+
+/** All functions of schema `batch`. */
+export const DATABASE_FUNCTIONS: readonly DatabaseFunction[] = [...SERVICE_FUNCTIONS, ...CALLER_FUNCTIONS];

@@ -1,5 +1,5 @@
 import { quoteIdentifier } from '../catalog/target-name.js';
-import { DATABASE_FUNCTIONS } from '../../entities/functions/database-functions.js';
+import { SERVICE_FUNCTIONS } from '../../entities/functions/database-functions.js';
 import type { SqlStatement } from './sql.js';
 
 /**
@@ -50,7 +50,7 @@ export function grantRuntimeRights(role: string): SqlStatement {
       `revoke all on all tables in schema batch from ${runtime}`,
       `revoke all on all sequences in schema batch from ${runtime}`,
       ...grants,
-      ...DATABASE_FUNCTIONS.map(({ name }) => `grant execute on function batch.${name} to ${runtime}`),
+      ...SERVICE_FUNCTIONS.map(({ name }) => `grant execute on function batch.${name} to ${runtime}`),
     ].join(';\n'),
   };
 }
@@ -86,7 +86,7 @@ export function selectMissingRights(): SqlStatement {
       needed.map(({ verb }) => verb),
       needed.map(({ column }) => column),
       needed.map(({ name }) => SEQUENCES.has(name)),
-      DATABASE_FUNCTIONS.map(({ name }) => name),
+      SERVICE_FUNCTIONS.map(({ name }) => name),
     ],
   };
 }
