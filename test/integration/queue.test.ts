@@ -3,7 +3,7 @@ import { v7 as uuid } from 'uuid';
 import { claimOperations } from '../../src/services/queue/claim.sql.js';
 import { walkInOrder } from '../../src/services/database/walk-in-order.js';
 import type { ClaimedPlace } from '../../src/services/queue/operation-record.js';
-import { lockLane } from '../../src/services/queue/queue.sql.js';
+import { lockLane } from '../../src/services/queue/requested-changes.sql.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { newOperation, openWorker, type TestWorker } from '../support/worker.js';
 

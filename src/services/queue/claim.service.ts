@@ -20,7 +20,7 @@ import {
 } from './claim.sql.js';
 import { LanesService } from './lanes.service.js';
 import { withContents, type ClaimedOperation, type ClaimedPlace } from './operation-record.js';
-import { holdReleases } from './queue.sql.js';
+import { holdReleases } from './releases.sql.js';
 import { ShapesService } from './shapes.service.js';
 import { readRow } from './stored-row.js';
 

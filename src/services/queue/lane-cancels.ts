@@ -6,7 +6,8 @@ import type { SqlClient } from '../database/sql.js';
 import { isLockNotAvailable } from '../database/classify-failure.js';
 import { actOn } from './act-on.js';
 import { laneBusy } from './lane-busy.js';
-import { cancelPending, lockLane, tryLockLane, type QueuedRow } from './queue.sql.js';
+import { cancelPending, lockLane, tryLockLane } from './requested-changes.sql.js';
+import type { QueuedRow } from './settle.sql.js';
 
 /** An operation that is to be cancelled. */
 export interface Cancel extends QueuedRow {

@@ -35,7 +35,7 @@ import {
 } from './lanes.sql.js';
 import type { Shape } from './shape.js';
 import { takeLanes, type TakenLanes } from './claim.sql.js';
-import { holdReleases } from './queue.sql.js';
+import { holdReleases } from './releases.sql.js';
 
 const BEAT_INTERVAL_MS = 1000;
 /** A worker that was not seen for this time gets no share. */

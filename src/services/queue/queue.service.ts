@@ -8,18 +8,9 @@ import type { SqlClient } from '../database/sql.js';
 import { LanesService } from './lanes.service.js';
 import type { EnqueueResult, NewOperation } from './new-operation.js';
 import type { ChunkExecution, SettledChunk, SettledOperation } from './operation-record.js';
-import {
-  deferOperations,
-  insertOperations,
-  nextDueOperation,
-  releaseRetried,
-  selectRequests,
-  settleChunk,
-  type InsertedRow,
-  type NextDueRow,
-  type RetriedRow,
-  type SettledRow,
-} from './queue.sql.js';
+import { insertOperations, selectRequests, type InsertedRow } from './enqueue.sql.js';
+import { nextDueOperation, releaseRetried, type NextDueRow, type RetriedRow } from './releases.sql.js';
+import { deferOperations, settleChunk, type SettledRow } from './settle.sql.js';
 import { RequestedChanges } from './requested-changes.js';
 import { ShapesService } from './shapes.service.js';
 import { objectShape } from './shape.js';

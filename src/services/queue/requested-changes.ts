@@ -8,7 +8,13 @@ import { actOn } from './act-on.js';
 import { laneBusy } from './lane-busy.js';
 import { LaneCancels } from './lane-cancels.js';
 import type { LanesService } from './lanes.service.js';
-import { cancelDelayed, requeueOperation, selectPlace, type PlaceRow, type RequeuedRow } from './queue.sql.js';
+import {
+  cancelDelayed,
+  requeueOperation,
+  selectPlace,
+  type PlaceRow,
+  type RequeuedRow,
+} from './requested-changes.sql.js';
 
 const REGISTER_WAITS_MS = [10, 40, 150];
 const CANCEL_TRIES = 4;

@@ -4,7 +4,7 @@ import type { Settings } from '../config/settings.js';
 import { sendAlong } from '../database/send-along.js';
 import type { SqlDatabase } from '../database/sql.js';
 import { walkInOrder } from '../database/walk-in-order.js';
-import { releaseScheduled, selectDue } from './queue.sql.js';
+import { releaseScheduled, selectDue } from './releases.sql.js';
 
 export const RELEASE_LIMIT = 10_000;
 const UNLIMITED = Number.MAX_SAFE_INTEGER;

@@ -1,7 +1,7 @@
 import type { IOperationError } from '../../interfaces/operation.js';
 import { cutText } from '../errors/cut-text.js';
 import type { DeferredOutcome, Outcome, SettledOperation } from './operation-record.js';
-import type { DeferredRow, OutcomeRow } from './queue.sql.js';
+import type { DeferredRow, OutcomeRow } from './settle.sql.js';
 
 const MAX_ATTEMPTS = 32_767;
 

@@ -1,0 +1,120 @@
+import type { SqlStatement } from '../database/sql.js';
+import { LANES } from './assign-lanes.js';
+
+/**
+ * Class and number of the advisory lock of the process that releases. Two at a time would break the order of equal
+ * times.
+ */
+const RELEASE_LOCK = [0x0b47c6, 1] as const;
+
+/** Prevents all releases until the end of the transaction. Waits for a release that runs now. */
+export function holdReleases(): SqlStatement {
+  return { text: 'select pg_advisory_xact_lock_shared($1::int, $2::int)', values: [...RELEASE_LOCK] };
+}
+
+/** What `releaseRetried` returns, in one row. */
+export interface RetriedRow {
+  /** True when scheduled operations are due. */
+  scheduledAreDue: boolean;
+}
+
+/**
+ * Moves operations to `pending` that are to be tried again now, or no longer wait behind another one, the earliest
+ * first, at most `limit`. There is always room for them, because they count as pending already.
+ *
+ * An operation that waits behind another may come back before it. The chunk that claims it then finds the other one
+ * still waiting, and defers it again. If both are back, their numbers decide. So neither the limit nor the times can
+ * change their order.
+ *
+ * Locking the rows draws the transaction id before the sequence is drawn from: a process that sees the new value must
+ * not believe that this transaction has ended.
+ */
+export function releaseRetried(limit: number): SqlStatement {
+  return {
+    name: 'batch.release_retried',
+    text: `
+      with due as materialized (
+        select seq from batch.delayed
+        where reason in ('retry', 'behind') and available_at <= now() and pg_try_advisory_xact_lock($2::int, $3::int)
+        order by available_at, seq limit $1::int
+        for update
+      ),
+      reentry as materialized (select nextval('batch.reentries') from (select from due limit 1) any_due),
+      gone as (
+        delete from batch.delayed d using due, reentry where d.seq = due.seq returning d.*
+      ),
+      queued as (
+        insert into batch.pending (seq, priority, lane, attempts, shape, size_kb, party)
+        select seq, priority, lane, attempts, shape, size_kb, party from gone
+      )
+      select coalesce((
+        select available_at <= now() from batch.delayed where reason = 'scheduled' order by available_at, seq limit 1
+      ), false) as "scheduledAreDue"`,
+    values: [limit, ...RELEASE_LOCK],
+  };
+}
+
+/**
+ * Scheduled operations whose time has come, in the order in which they are released. No rows while another process
+ * releases some. Returns about `limit` operations, the same number of each lane, so that a lane with many due
+ * operations does not delay the others. Run it in a transaction that walks in order, and then release them there.
+ */
+export function selectDue(limit: number): SqlStatement {
+  const isDue = `d.reason = 'scheduled' and d.available_at <= now()`;
+  return {
+    text: `
+      with lane as materialized (
+        select lane from generate_series(0, ${LANES - 1}) lane
+        where pg_try_advisory_xact_lock($2::int, $3::int)
+          and exists (select from batch.delayed d where d.lane = lane.lane and ${isDue})
+      )
+      select d.seq::float8 as seq, d.lane, d.party
+      from lane cross join lateral (
+        select seq, lane, party, available_at from batch.delayed d
+        where d.lane = lane.lane and ${isDue}
+        order by available_at, seq
+        limit (select ceil($1::float8 / greatest(1, count(*)))::int8 from lane)
+      ) d
+      order by d.available_at, d.seq`,
+    values: [limit, ...RELEASE_LOCK],
+  };
+}
+
+/**
+ * Moves scheduled operations to `pending`, except those that were cancelled meanwhile. The transaction id is drawn
+ * first, as above.
+ */
+export function releaseScheduled(seqs: readonly number[]): SqlStatement {
+  return {
+    text: `
+      with transaction as materialized (select pg_current_xact_id()),
+      reentry as materialized (select nextval('batch.reentries') from transaction),
+      gone as (
+        delete from batch.delayed d using unnest($1::int8[]) due(seq), reentry where d.seq = due.seq returning d.*
+      )
+      insert into batch.pending (seq, priority, lane, attempts, shape, size_kb, party)
+      select seq, priority, lane, attempts, shape, size_kb, party from gone`,
+    values: [seqs],
+  };
+}
+
+/**
+ * Milliseconds until the next operation that is tried again comes back, and until the next scheduled one is due. Null:
+ * there is none.
+ */
+export interface NextDueRow {
+  retriedInMs: number | null;
+  scheduledInMs: number | null;
+}
+
+export function nextDueOperation(): SqlStatement {
+  const next = (reasons: string): string => `(
+        select greatest(0, ceil(extract(epoch from available_at - now()) * 1000))::float8
+        from batch.delayed where reason ${reasons} order by available_at, seq limit 1
+      )`;
+  return {
+    name: 'batch.next_due_operation',
+    text: `
+      select ${next(`in ('retry', 'behind')`)} as "retriedInMs", ${next(`= 'scheduled'`)} as "scheduledInMs"`,
+  };
+}

@@ -1,0 +1,120 @@
+import { partySql } from '../backpressure/party.js';
+import type { SqlStatement } from '../database/sql.js';
+import { LANE_LOCK } from './claim.sql.js';
+import type { QueuedRow } from './settle.sql.js';
+
+const STORED_SIZE_KB = `least(32767, 1 + octet_length(o."values"::text) / 1024)::int2`;
+
+const PARTY = partySql('o');
+
+/** Waits for the chunk that holds the lane, and keeps new chunks out of it until the end of this transaction. */
+export function lockLane(lane: number): SqlStatement {
+  return { text: 'select pg_advisory_xact_lock($1::int, $2::int)', values: [LANE_LOCK, lane] };
+}
+
+/** Like `lockLane`, but only if nobody holds the lane or queues for it. `held` says whether it worked. */
+export function tryLockLane(lane: number): SqlStatement {
+  return { text: 'select pg_try_advisory_xact_lock($1::int, $2::int) as held', values: [LANE_LOCK, lane] };
+}
+
+/** What `selectPlace` answers. */
+export interface PlaceRow {
+  target: string;
+  seq: string;
+  priority: number;
+  lane: number;
+  status: string;
+}
+
+export function selectPlace(id: string): SqlStatement {
+  return {
+    text: 'select seq, target, priority, lane, status from batch.batch_operations where id = $1::uuid',
+    values: [id],
+  };
+}
+
+/**
+ * Takes operations out of `pending` and stores their outcome. Returns those that were there. Only for the holder of the
+ * lane: otherwise a chunk that has claimed one of them could not settle.
+ */
+export function cancelPending(lane: number, rows: readonly QueuedRow[]): SqlStatement {
+  return {
+    name: 'batch.cancel_pending',
+    text: `
+      with removed as (
+        delete from batch.pending p using unnest($2::int2[], $3::int8[]) c(priority, seq)
+        where p.lane = $1::int2 and p.priority = c.priority and p.seq = c.seq
+        returning p.seq, p.attempts
+      )
+      insert into batch.outcomes (seq, status, rows_affected, attempts)
+      select seq, 'cancelled', 0, attempts from removed
+      returning seq`,
+    values: [lane, rows.map(({ priority }) => priority), rows.map(({ seq }) => seq)],
+  };
+}
+
+/**
+ * Takes an operation out of `delayed` and stores its outcome. Returns no row when it was not there.
+ *
+ * It needs no lane. Nobody executes operations in `delayed`. A release locks the row first, so either the release or
+ * the cancel comes too late. A chunk that still finds it here only defers the operations behind it on its row, which
+ * come back by themselves.
+ */
+export function cancelDelayed(seq: number): SqlStatement {
+  return {
+    name: 'batch.cancel_delayed',
+    text: `
+      with removed as (
+        delete from batch.delayed where seq = $1::int8 returning seq, attempts
+      )
+      insert into batch.outcomes (seq, status, rows_affected, attempts)
+      select seq, 'cancelled', 0, attempts from removed
+      returning seq`,
+    values: [seq],
+  };
+}
+
+/** What `requeueOperation` returns, in one row. */
+export interface RequeuedRow {
+  /** True when the operation's table has no lane or is being moved to another one. Then nothing was changed. */
+  moving: boolean;
+  /** False when the operation had neither failed nor been cancelled. */
+  requeued: boolean;
+}
+
+/**
+ * Puts a failed or cancelled operation back into `pending`, or into `delayed` when its time has not come. The delete
+ * draws the transaction id before the sequence is drawn from, as in `releaseRetried`.
+ */
+export function requeueOperation(seq: number): SqlStatement {
+  return {
+    text: `
+      with table_of as materialized (
+        select s.target from batch.operations o join batch.shapes s on s.id = o.shape where o.seq = $1::int8
+      ),
+      -- Its table may be in another lane by now.
+      l as materialized (
+        select target, lane from batch.lanes where target = (select target from table_of) for share skip locked
+      ),
+      undone as materialized (
+        delete from batch.outcomes where seq = $1::int8 and status in ('failed', 'cancelled') and exists (select from l)
+        returning seq, attempts
+      ),
+      reentry as materialized (select seq, attempts, nextval('batch.reentries') from undone),
+      o as (
+        update batch.operations o set lane = l.lane from reentry, l where o.seq = reentry.seq
+        returning o.*, reentry.attempts
+      ),
+      queued as (
+        insert into batch.pending (seq, priority, lane, attempts, shape, size_kb, party)
+        select o.seq, o.priority, o.lane, o.attempts, o.shape, ${STORED_SIZE_KB}, ${PARTY} from o where o.run_at is null or o.run_at <= now()
+      ),
+      delayed as (
+        insert into batch.delayed (seq, available_at, priority, lane, attempts, shape, size_kb, party)
+        select o.seq, o.run_at, o.priority, o.lane, o.attempts, o.shape, ${STORED_SIZE_KB}, ${PARTY} from o where o.run_at > now()
+      )
+      select exists (select from table_of) and not exists (select from l) as moving,
+        exists (select from o) as requeued`,
+    values: [seq],
+  };
+}

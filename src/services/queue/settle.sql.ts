@@ -1,0 +1,153 @@
+import { encodeTexts } from '../database/encode-texts.js';
+import type { SqlStatement } from '../database/sql.js';
+import type { ChunkPlan, ClaimedPlace } from './operation-record.js';
+
+/** Where an operation is in `pending`. */
+export interface QueuedRow {
+  seq: number;
+  priority: number;
+  lane: number;
+}
+
+/** One row for an outcome that is not an ordinary success. */
+export interface OutcomeRow {
+  seq: number;
+  status: 'completed' | 'failed';
+  rowsAffected: number;
+  attempts: number;
+  code: string | null;
+  message: string | null;
+  constraint: string | null;
+  column: string | null;
+  sqlState: string | null;
+}
+
+export interface ChunkRow {
+  seqs: string;
+  worker: string;
+  operations: number;
+  completed: number;
+  failed: number;
+  deferred: number;
+  groups: number;
+  statements: number;
+  fallback: boolean;
+  announce: boolean;
+  startedAt: Date;
+  plan?: ChunkPlan;
+}
+
+/** What `settleChunk` answers, in one row. */
+export interface SettledRow {
+  id: string;
+  durationMs: number;
+  /** How many pending rows went. */
+  gone: number;
+  /** True when they were the rows of these operations. */
+  same: boolean;
+}
+
+/**
+ * Ends a chunk: deletes its pending rows, inserts the exceptional outcomes and one chunk row. Returns how many rows
+ * were deleted, and whether they were the rows of these operations.
+ */
+export function settleChunk(
+  pending: readonly Pick<ClaimedPlace, 'seq' | 'place'>[],
+  outcomes: readonly OutcomeRow[],
+  chunk: ChunkRow,
+): SqlStatement {
+  const outcome = <K extends keyof OutcomeRow>(name: K) => outcomes.map((row) => row[name]);
+  return {
+    name: 'batch.settle_chunk',
+    text: `
+      with chunk as (
+        insert into batch.chunks (seqs, worker, operations, completed, failed, groups, statements, fallback, announce,
+          started_at, settled_at, duration_ms, plan, deferred)
+        values ($11::int8multirange, $12, $13, $14, $15, $16, $17, $18, $19, $20, clock_timestamp(),
+          extract(epoch from clock_timestamp() - $20::timestamptz) * 1000, $21::json, $22)
+        returning id, settled_at, duration_ms
+      ),
+      gone as (
+        -- Finding a row by its ctid costs a quarter of finding it by its key.
+        delete from batch.pending where ctid = any($1::tid[]) returning seq
+      ),
+      exceptional as (
+        insert into batch.outcomes (seq, status, rows_affected, attempts, code, message, constraint_name, column_name,
+          sql_state, chunk_id, settled_at)
+        select s.*, chunk.id, chunk.settled_at
+        from chunk, unnest($2::int8[], $3::text[], $4::int4[], $5::int2[], $6::text[], $7::text[], $8::text[],
+          $9::text[], $10::text[]) s
+      )
+      select id, duration_ms as "durationMs", gone, same
+      from chunk, (select count(*)::int as gone, array_agg(seq order by seq) = $23::int8[] as same from gone) gone`,
+    values: [
+      encodeTexts(pending.map(({ place }) => place)),
+      outcome('seq'),
+      outcome('status'),
+      outcome('rowsAffected'),
+      outcome('attempts'),
+      outcome('code'),
+      outcome('message'),
+      outcome('constraint'),
+      outcome('column'),
+      outcome('sqlState'),
+      chunk.seqs,
+      chunk.worker,
+      chunk.operations,
+      chunk.completed,
+      chunk.failed,
+      chunk.groups,
+      chunk.statements,
+      chunk.fallback,
+      chunk.announce,
+      chunk.startedAt,
+      chunk.plan === undefined ? null : JSON.stringify(chunk.plan),
+      chunk.deferred,
+      pending.map(({ seq }) => seq).sort((a, b) => a - b),
+    ],
+  };
+}
+
+/** An operation that is tried again later, or waits behind such an operation. */
+export interface DeferredRow extends QueuedRow {
+  reason: 'retry' | 'behind';
+  /** Milliseconds from now. */
+  delayMs: number;
+  attempts: number;
+  rowKeys: readonly string[];
+  code: string | null;
+  message: string | null;
+}
+
+/** Moves operations from `pending` to `delayed`. Returns one row for each operation that was there. */
+export function deferOperations(rows: readonly DeferredRow[]): SqlStatement {
+  const column = <K extends keyof DeferredRow>(name: K) => rows.map((row) => row[name]);
+  return {
+    name: 'batch.defer_operations',
+    text: `
+      with deferred as (
+        select * from unnest($1::int8[], $2::int2[], $3::int2[], $4::text[], $5::float8[], $6::int2[], $7::text[], $8::text[],
+          $9::text[]) d(seq, priority, lane, reason, delay_ms, attempts, row_keys, code, message)
+      ),
+      gone as (
+        delete from batch.pending p using deferred d
+        where p.lane = d.lane and p.priority = d.priority and p.seq = d.seq returning p.seq, p.shape, p.size_kb, p.party
+      )
+      insert into batch.delayed (seq, available_at, priority, lane, attempts, shape, size_kb, party, reason, row_keys, code, message)
+      select d.seq, clock_timestamp() + d.delay_ms * interval '1 ms', d.priority, d.lane, d.attempts, gone.shape, gone.size_kb, gone.party, d.reason,
+        d.row_keys::int8[], d.code, d.message
+      from deferred d join gone using (seq)
+      returning 1`,
+    values: [
+      column('seq'),
+      column('priority'),
+      column('lane'),
+      column('reason'),
+      column('delayMs'),
+      column('attempts'),
+      rows.map(({ rowKeys }) => `{${rowKeys.join(',')}}`),
+      column('code'),
+      column('message'),
+    ],
+  };
+}
