@@ -20,7 +20,7 @@ const TEXT = 'select id, status, created from batch.create_operations($1::jsonb)
 
 /**
  * Creates operations within a transaction of the caller, on the database of the service: they exist when it commits, and never
- * otherwise. They keep their order, also with those of earlier calls in the transaction. At most 10 000 at a time.
+ * otherwise. Those that may influence one another keep their order, also with those of earlier calls. At most 10 000 at a time.
  *
  * The role of the connection needs the right to use schema `batch` and to execute `batch.create_operations`, and may create only
  * what it may do to the tables itself. The operations have its name as their source.
@@ -33,13 +33,22 @@ export async function createOperationsInTransaction(
   query: QueryInTransaction,
   requests: readonly ICreateBatchOperationRequest[],
 ): Promise<ICreateBatchOperationResult[]> {
-  const identified = requests.map((request) => ({ ...request, id: request.id ?? uuidv7() }));
+  const text = toJson(requests.map((request) => ({ ...request, id: request.id ?? uuidv7() })));
   try {
-    const answer = await query(TEXT, [JSON.stringify(identified)]);
+    const answer = await query(TEXT, [text]);
     const rows = Array.isArray(answer) ? answer : (answer as { rows: unknown }).rows;
     return (rows as ICreateBatchOperationResult[]).map(({ id, status, created }) => ({ id, status, created }));
   } catch (error) {
     throw toRefusal(error) ?? error;
+  }
+}
+
+function toJson(requests: readonly ICreateBatchOperationRequest[]): string {
+  try {
+    return JSON.stringify(requests);
+  } catch (cause) {
+    const message = `The operations cannot be written as JSON: ${String(cause)}. Send integers beyond 2^53 as strings`;
+    throw new BatchServiceRefusalError('INVALID_REQUEST', message, undefined, { cause });
   }
 }
 
@@ -55,11 +64,10 @@ function toRefusal(error: unknown): BatchServiceRefusalError | undefined {
   const failures = [error, driverError, meta, cause].map((each) => Object(each) as DatabaseFailure);
   const refused = failures.find(({ code }) => code === REFUSED);
   if (refused === undefined) return undefined;
-  const said = String(refused.message);
-  const code = REFUSAL_CODES.find((known) => said.includes(`${known}: `));
+  const said = String(refused.message).replace(/^ERROR: */, '');
+  const code = REFUSAL_CODES.find((known) => said.startsWith(`${known}: `));
   if (code === undefined) return undefined;
-  const message = said.slice(said.indexOf(`${code}: `) + code.length + 2);
   // Prisma leaves it out.
   const details = typeof refused.detail === 'string' ? (JSON.parse(refused.detail) as JsonRow) : {};
-  return new BatchServiceRefusalError(code, message, details, { cause: error });
+  return new BatchServiceRefusalError(code, said.slice(code.length + 2), details, { cause: error });
 }

@@ -110,7 +110,7 @@ export class OperationChunkJob implements PollTask {
   private async idleDelay(): Promise<number> {
     const dueInMs = await this.queue.nextDueInMs();
     this.nextReleaseAt = 0;
-    return Math.min(this.settings.poller.intervalMs, dueInMs ?? Infinity);
+    return Math.min(this.settings.poller.intervalMs, dueInMs ?? Infinity, this.lanes.putOffMs ?? Infinity);
   }
 }
 

@@ -68,7 +68,7 @@ export class OperationPollerService
   /** The running chunk is finished. Operations that are not begun stay pending. */
   async beforeApplicationShutdown(): Promise<void> {
     this.stopListening?.();
-    await this.listener?.stop();
+    this.listener?.stop();
     await Promise.all([this.poller.stop(), this.recoveryPoller.stop()]);
     // If this fails, the other workers notice only some seconds later that this one has gone.
     await this.lanes

@@ -59,7 +59,9 @@ describe('operations that are created in SQL', () => {
       create table items (id int primary key, order_id int not null references orders);
       create table apart (id int primary key);
       create table deferred (id int primary key deferrable initially deferred, n int unique);
-      create table "odd.name" (id int primary key, "__proto__" text, "A ""B""" int);
+      create table "odd.name" (id int primary key, "__proto__" text, "A ""B""" int, "a'b" text, "c\\d" text, "50%s %% %1$s" int,
+        "on conflict (id) do nothing" text, "$command$" text);
+      create table wide (id int primary key, ${Array.from({ length: 250 }, (_, n) => `c${n} int`).join(', ')});
       create view shown as select * from orders;
       grant usage on schema batch to ${CALLER};
       grant execute on function batch.create_operation, batch.create_operations to ${CALLER}`);
@@ -177,6 +179,38 @@ describe('operations that are created in SQL', () => {
       });
     });
 
+    it('whatever their columns are called, with all settings of strings, and however many there are', async () => {
+      const odd = {
+        ['__proto__']: 'x',
+        'A "B"': 1,
+        "a'b": 'b',
+        'c\\d': 'd',
+        '50%s %% %1$s': 2,
+        'on conflict (id) do nothing': 'e',
+        $command$: 'f',
+      };
+      const request = (id: number): object => ({
+        operationType: 'insert',
+        target: '"odd.name"',
+        values: { id, ...odd },
+      });
+      const client = await open();
+      await database.client.query('truncate "odd.name"');
+      await client.query('set standard_conforming_strings = off');
+      await create(client, request(1), { ...insert(1), runAt: '2020-01-01T00:00:00Z' });
+      await create(client, ...Array.from({ length: 150 }, (_, index) => request(2 + index)));
+      const cells = Object.fromEntries(Array.from({ length: 250 }, (_, n) => [`c${n}`, n]));
+      await create(client, { operationType: 'insert', target: 'wide', values: { id: 1, ...cells } });
+      await create(client, { operationType: 'update', target: 'wide', key: { id: 1 }, values: { ...cells, c249: 7 } });
+      await drain(database, worker);
+      const all = await rows('"odd.name"');
+      expect(all).toHaveLength(151);
+      for (const [index, row] of all.entries()) expect(row).toEqual({ id: index + 1, ...odd });
+      expect(await rows('wide')).toEqual([{ id: 1, ...cells, c249: 7 }]);
+      const wrong = { operationType: 'insert', target: '"odd.name"', values: { id: 1, "a'b": 1 } };
+      await expect(create(client, wrong)).rejects.toThrow(`Column "a'b" of`);
+    });
+
     it('and fail alone when PostgreSQL refuses a value', async () => {
       await create(
         database.client,
@@ -227,6 +261,7 @@ describe('operations that are created in SQL', () => {
       ['INVALID_REQUEST', { ...insert(1), runAt: 'tomorrow' }],
       ['INVALID_REQUEST', { ...insert(1), runAt: '2026-02-31T00:00:00Z' }],
       ['INVALID_REQUEST', { ...insert(1), runAt: '2100-01-01T00:00:00Z' }],
+      ['INVALID_REQUEST', { ...insert(1), runAt: '2100-01-01T00:00:00+16:00' }],
       ['INVALID_REQUEST', { ...insert(1), retry: { limit: 0, on: ['conflict'] } }],
       ['INVALID_REQUEST', { ...insert(1), retry: { limit: 1, on: ['missing_row'] } }],
       ['INVALID_REQUEST', { ...insert(1), retry: { limit: 1, on: [] } }],
@@ -316,6 +351,19 @@ describe('operations that are created in SQL', () => {
       expect(await create(database.client, same)).toEqual([{ id, status: 'completed', created: false }]);
     });
 
+    it('are told apart in a large call of which some exist', async () => {
+      const ids = Array.from({ length: 200 }, () => uuid());
+      const request = (index: number): object => ({ ...insert(index), id: ids[index] });
+      await create(database.client, request(5), request(150));
+      const created = await create(database.client, ...ids.map((_, index) => request(index)));
+      expect(created.map(({ id }) => id)).toEqual(ids);
+      expect(created.flatMap(({ created: isNew }, index) => (isNew ? [] : [index]))).toEqual([5, 150]);
+      expect((await database.client.query('select from batch.pending')).rowCount).toBe(200);
+      const other = { ...insert(7, { note: 'other' }), id: ids[7] };
+      const repeated = create(database.client, ...ids.map((_, index) => (index === 7 ? other : request(index))));
+      await expect(repeated).rejects.toMatchObject({ detail: expect.stringContaining('"operation": 7') as string });
+    });
+
     it.each([
       { values: { id: 1, note: 'other' } },
       { priority: 1 },
@@ -382,6 +430,22 @@ describe('operations that are created in SQL', () => {
       );
       const { rows: seen } = await database.client.query('select created_by, source from batch.batch_operations');
       expect(seen).toEqual([{ created_by: `role:${CALLER}`, source: CALLER }]);
+    });
+
+    it('are none where another role runs code of the owner of a table', async () => {
+      await database.client.query(`create schema mine authorization ${CALLER}`);
+      const client = await open(CALLER);
+      await client.query(`
+        create table mine.bait (id int);
+        insert into mine.bait values (1);
+        create function mine.f(int) returns int immutable language sql as 'select $1';
+        create index on mine.bait (mine.f(id));
+        create or replace function mine.f(int) returns int immutable language plpgsql as $$ begin
+          perform batch.create_operation('{"operationType":"delete","target":"apart","key":{"id":1}}');
+          return 1;
+        end $$`);
+      await expect(database.client.query('reindex table mine.bait')).rejects.toThrow('security-restricted operation');
+      await database.client.query('drop schema mine cascade');
     });
 
     it('do not pass the row security of the table', async () => {
@@ -503,13 +567,15 @@ describe('operations that are created in SQL', () => {
       await idle.query('begin');
       // The first ones of their shapes and of their tables.
       await create(idle, insert(1), { operationType: 'insert', target: 'apart', values: { id: 1 } });
-      await create(database.client, insert(2), { operationType: 'insert', target: 'apart', values: { id: 2 } });
+      for (let id = 10; id < 30; id += 1) await create(database.client, insert(id));
       await worker.queue.enqueue([await checkedOperation(worker, insert(3))]);
       await drain(database, worker);
-      expect(await rows()).toMatchObject([{ id: 2 }, { id: 3 }]);
+      expect(await rows()).toHaveLength(21);
+      // That of the open transaction is not to be seen. All others share one.
+      expect((await database.client.query('select from batch.shapes')).rowCount).toBe(1);
       await idle.query('commit');
       await drain(database, worker);
-      expect(await rows()).toHaveLength(3);
+      expect(await rows()).toHaveLength(22);
     });
 
     it('delay a move of its tables, and nothing in other lanes', async () => {
@@ -566,5 +632,29 @@ describe('operations that are created in SQL', () => {
     expect(heard).toBe(0);
     await client.query('commit');
     await eventually(() => expect(heard).toBe(1));
+    await client.query('set batch.notify = off');
+    await create(client, insert(3));
+    await client.query('reset batch.notify');
+    await create(client, { ...insert(4), runAt: '2030-01-01T00:00:00Z' });
+    await create(client, insert(5));
+    await eventually(() => expect(heard).toBe(2));
+  });
+
+  it('wake a worker again whose connection was broken, or answers no more', async () => {
+    let heard = 0;
+    const listener = worker.database.listen(NOTIFY_CHANNEL, () => (heard += 1));
+    try {
+      await eventually(() => expect(heard).toBe(1));
+      await create(database.client, insert(1));
+      await eventually(() => expect(heard).toBe(2));
+      const listening = `query like 'listen%' and datname = current_database()`;
+      await database.client.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${listening}`);
+      // It calls after each connect: something may have been missed.
+      await eventually(() => expect(heard).toBe(3));
+      await create(database.client, insert(2));
+      await eventually(() => expect(heard).toBe(4));
+    } finally {
+      listener.stop();
+    }
   });
 });

@@ -11,7 +11,7 @@ export const CHECK_REQUEST: DatabaseFunction = {
   version: 1,
   sql: String.raw`
 create or replace function batch.check_request(request jsonb, own_source text, operation int) returns text
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $function$
+language plpgsql volatile set search_path = pg_catalog, pg_temp set standard_conforming_strings = on as $function$
 declare
   type text := request->>'operationType';
   field text;
@@ -61,7 +61,7 @@ begin
   if field is null and request ? 'runAt' then
     begin
       run_at := (request->>'runAt')::timestamptz;
-    exception when datetime_field_overflow or invalid_datetime_format then
+    exception when datetime_field_overflow or invalid_datetime_format or invalid_time_zone_displacement_value then
     end;
     if run_at is null or run_at not between 'epoch' and now() + interval '10 years' then field := 'runAt'; end if;
   end if;

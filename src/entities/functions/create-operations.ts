@@ -22,7 +22,7 @@ export const CREATE_OPERATIONS: DatabaseFunction = {
   sql: String.raw`
 create or replace function batch.create_operations(requests jsonb)
 returns table (id uuid, status text, created boolean)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $function$
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set standard_conforming_strings = on set plan_cache_mode = force_generic_plan as $function$
 #variable_conflict use_column
 declare
   -- The role that acts: a session may have taken on one of its roles by SET ROLE.
@@ -51,10 +51,13 @@ declare
   kinds int[];
   command text;
   is_stored boolean;
+  any_pending boolean;
   new_ids uuid[];
   scheduled_ids uuid[];
   faulty int;
 begin
+  -- It fails where PostgreSQL runs code of a table's owner on behalf of another role, as in maintenance: the caller cannot be told there.
+  execute 'unlisten batch_none';
   if total is null then
     perform batch.refuse('INVALID_REQUEST', 'The operations are a JSON array of objects', null, null, null);
   elsif total > 10000 then
@@ -98,7 +101,7 @@ begin
 
   -- The transaction id is drawn before any sequence number. The claim's hints rely on this (see claim-cursor.ts).
   perform pg_current_xact_id();
-  command := format($command$
+  command := $command$
     with o as (
       insert into batch.operations as o (id, shape, "values", priority, run_at, source, retry_limit, retry_on, created_by, lane)
       select id, ($4::int[])[kind], case kind %s end,
@@ -112,7 +115,7 @@ begin
         from rows from (jsonb_array_elements($1), unnest($2::uuid[]), unnest($3::int[])) with ordinality e(r, id, kind, n)
         order by n offset 0
       ) e
-      on conflict (id) do nothing
+      %s
       returning o.seq, o.id, o.shape, o.priority, o.run_at, o.lane, least(32767, 1 + pg_column_size(o."values") / 1024)::int2 as size_kb
     ),
     queued as (
@@ -123,24 +126,26 @@ begin
       insert into batch.delayed (seq, available_at, priority, lane, shape, size_kb, party)
       select seq, run_at, priority, lane, shape, size_kb, $8 from o where run_at > now()
     )
-    select case when count(*) < cardinality($2) then coalesce(array_agg(id), '{}') end, array_agg(id) filter (where run_at > now()) from o
-  $command$, cells);
+    select case when count(*) < cardinality($2) then coalesce(array_agg(id), '{}') end, array_agg(id) filter (where run_at > now()),
+      bool_or(run_at is null or run_at <= now())
+    from o
+  $command$;
   is_stored := false;
   if total >= 100 then
     begin
       -- Without looking for conflicts it takes three quarters of the time. A subtransaction for each small call would be dear for others.
-      execute replace(command, 'on conflict (id) do nothing', '') into new_ids, scheduled_ids
+      execute format(command, cells, '') into new_ids, scheduled_ids, any_pending
       using requests, ids, kinds, kind_shapes, kind_lanes, own_source, 'role:' || caller, party;
       is_stored := true;
     exception when unique_violation then null;
     end;
   end if;
   if not is_stored then
-    execute command into new_ids, scheduled_ids
+    execute format(command, cells, 'on conflict (id) do nothing') into new_ids, scheduled_ids, any_pending
     using requests, ids, kinds, kind_shapes, kind_lanes, own_source, 'role:' || caller, party;
   end if;
   -- PostgreSQL sends it when the transaction commits, and once for several calls.
-  perform pg_notify('${NOTIFY_CHANNEL}', '');
+  perform pg_notify('${NOTIFY_CHANNEL}', '') where any_pending and coalesce(current_setting('batch.notify', true), '') <> 'off';
 
   if new_ids is null then
     return query

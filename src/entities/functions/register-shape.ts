@@ -12,7 +12,7 @@ export const REGISTER_SHAPE: DatabaseFunction = {
   version: 1,
   sql: String.raw`
 create or replace function batch.register_shape(parts jsonb, caller name, operation int) returns jsonb
-language plpgsql volatile set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $function$
+language plpgsql volatile set search_path = pg_catalog, pg_temp set standard_conforming_strings = on set plan_cache_mode = force_generic_plan as $function$
 #variable_conflict use_column
 declare
   kind text := parts->>0;
@@ -31,6 +31,8 @@ declare
   value_columns text[];
   stored_by_column boolean;
   fields jsonb;
+  -- A shape is stored under one of these, usually the first.
+  hashes uuid[];
   shape_id int;
   is_full boolean;
   cells text;
@@ -172,7 +174,8 @@ begin
       case when kind = 'insert' then coalesce(parts->>4, 'error') end,
       case when kind <> 'upsert' then null when stored_by_column then naming else array(select c from unnest(naming) c order by c collate "C") end,
       parts->6 = 'true');
-    select s.id into shape_id from batch.shapes s where s.hash = md5(fields::text)::uuid for key share;
+    hashes := array(select md5(fields::text || n)::uuid from unnest('{"",1,2,3,4,5,6,7}'::text[]) n);
+    select s.id into shape_id from batch.shapes s where s.hash = any (hashes) order by s.id limit 1 for key share;
     exit when found;
     select count(*) >= 4096 into is_full from batch.shapes;
     if is_full and stored_by_column then
@@ -181,7 +184,7 @@ begin
     end if;
     -- Another caller that stores the same shape may not commit for long. Who does not want to wait for it stores a second one.
     insert into batch.shapes as s (hash, type, target, key_columns, value_columns, documents, by_column, on_conflict, conflict_key, must_exist)
-    select case when is_full or pg_try_advisory_xact_lock(739526, hashtext(fields::text)) then md5(fields::text)::uuid else gen_random_uuid() end,
+    select coalesce((select hash from unnest(hashes) hash where pg_try_advisory_xact_lock(739526, hashtext(hash::text)) limit 1), hashes[1]),
       kind, relation.target,
       case when fields->2 <> 'null' then key_columns end, case when fields->3 <> 'null' then value_columns end,
       array(select d::text::smallint from jsonb_array_elements(fields->4) d), stored_by_column, fields->>6,

@@ -1,9 +1,13 @@
+import type { Socket } from 'node:net';
 import type { ClientConfig } from 'pg';
 import { exponentialBackOff, type BackOff } from '../../batch/retry-policy.js';
 import { quoteIdentifier } from '../catalog/target-name.js';
 import { ServiceClient } from './service-client.js';
 
 const RECONNECT: BackOff = { initialMs: 100, multiplier: 2, maxMs: 5000, jitter: 0.5 };
+
+const CHECK_EVERY_MS = 30_000;
+const ANSWER_TIMEOUT_MS = 5000;
 
 /**
  * Hears what transactions tell by NOTIFY when they commit, on a connection of its own that it opens again when it breaks. It promises
@@ -13,6 +17,7 @@ const RECONNECT: BackOff = { initialMs: 100, multiplier: 2, maxMs: 5000, jitter:
 export class Listener {
   private client: ServiceClient | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private probe: NodeJS.Timeout | undefined;
   private stopped = false;
   private failures = 0;
 
@@ -24,10 +29,11 @@ export class Listener {
     void this.connect();
   }
 
-  async stop(): Promise<void> {
+  stop(): void {
     this.stopped = true;
     clearTimeout(this.timer);
-    await this.client?.end().catch(() => undefined);
+    clearInterval(this.probe);
+    abandon(this.client);
   }
 
   private async connect(): Promise<void> {
@@ -42,14 +48,24 @@ export class Listener {
       await client.query(`listen ${quoteIdentifier(this.channel)}`);
       this.failures = 0;
       this.heard();
+      this.probe = setInterval(() => void this.check(client), CHECK_EVERY_MS);
+      this.probe.unref();
     } catch {
       // The poller meets the same fault, and tells it.
-      await client.end().catch(() => undefined);
+      abandon(client);
       this.reconnect();
     }
   }
 
+  /** A connection that was dropped silently would be noticed only after hours. */
+  private async check(client: ServiceClient): Promise<void> {
+    const timer = setTimeout(() => abandon(client), ANSWER_TIMEOUT_MS);
+    await client.query('select').catch(() => abandon(client));
+    clearTimeout(timer);
+  }
+
   private reconnect(): void {
+    clearInterval(this.probe);
     if (this.stopped || this.timer !== undefined) return;
     this.timer = setTimeout(
       () => {
@@ -61,4 +77,9 @@ export class Listener {
     this.timer.unref();
     this.failures += 1;
   }
+}
+
+/** Without a goodbye, for which a dead connection would be waited for. */
+function abandon(client: ServiceClient | undefined): void {
+  (client as unknown as { connection?: { stream: Socket } } | undefined)?.connection?.stream.destroy();
 }

@@ -53,7 +53,7 @@ export function takeLanes(
       with seen as materialized (
         select (${CATALOG_VERSION}) as version, r.last_value as reentries,
           exists (select from batch.pending where lane = ${ENTRANCE_LANE})
-            or exists (select from batch.delayed where lane = ${ENTRANCE_LANE}) as entered,
+            or exists (select from batch.delayed where lane = ${ENTRANCE_LANE} and reason = 'scheduled') as entered,
           pg_snapshot_xmin(pg_current_snapshot())::text as xmin
         from batch.reentries r
       ),

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { v7 as uuid } from 'uuid';
+import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
 import { CatalogService } from '../catalog/catalog.service.js';
 import { changedSince, selectVersion } from '../catalog/catalog-version.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
@@ -36,6 +37,7 @@ import {
 import type { Shape } from './shape.js';
 import { takeLanes, type TakenLanes } from './claim.sql.js';
 import { holdReleases } from './releases.sql.js';
+import { lockLane } from './requested-changes.sql.js';
 
 const BEAT_INTERVAL_MS = 1000;
 /** A worker that was not seen for this time gets no share. */
@@ -62,8 +64,7 @@ export class LanesService {
   private readonly id = uuid();
   private readonly registered = new Set<string>();
   private version = '';
-  /** Tables of these lanes are to be moved, as soon as nobody holds them. Nothing is executed there before. */
-  private closed: readonly number[] = [];
+  private putOff: PutOffMove | undefined;
   private nextComparisonAt = 0;
   private workers = 1;
   private nextBeatAt = 0;
@@ -102,11 +103,17 @@ export class LanesService {
 
   /** Takes free lanes until the end of `tx`. */
   async take(tx: SqlClient, scope: Scope, hints: ClaimHints): Promise<TakenLanes> {
+    if (this.putOffMs === 0) await this.tryPutOffMove();
     const known = performance.now() < this.nextComparisonAt ? this.version : '';
     const taken = await this.tryToTake(tx, scope, hints, known);
     if (taken.version === known && !taken.entered) return taken;
     await this.adapt(known, taken);
     return this.tryToTake(tx, scope, hints, taken.version);
+  }
+
+  /** Milliseconds until a move that was put off is tried again. Undefined when there is none. */
+  get putOffMs(): number | undefined {
+    return this.putOff && Math.max(0, this.putOff.tryAt - performance.now());
   }
 
   /** Tells the other workers that this one is alive. Call it often: it asks the database only once a second. */
@@ -173,7 +180,9 @@ export class LanesService {
   }
 
   private async tryToTake(tx: SqlClient, scope: Scope, hints: ClaimHints, version: string): Promise<TakenLanes> {
-    const { rows } = await tx.query<TakenLanes>(takeLanes(scope, hints, this.workers, version, this.closed));
+    const { rows } = await tx.query<TakenLanes>(
+      takeLanes(scope, hints, this.workers, version, this.putOff?.closed ?? []),
+    );
     return rows[0]!;
   }
 
@@ -183,10 +192,9 @@ export class LanesService {
     const changed = rows[0]?.changed === true;
     if (changed || entered) this.catalog.invalidate();
     if (entered) await this.database.transaction((tx) => this.letIn(tx));
-    if (changed) this.closed = await this.moveTables();
+    if (changed) await this.moveTables();
     this.version = version;
-    if (this.closed.length > 0) this.nextComparisonAt = performance.now() + HELD_PAUSE_MS;
-    else if (known === '') this.nextComparisonAt = performance.now() + COMPARE_INTERVAL_MS;
+    if (known === '') this.nextComparisonAt = performance.now() + COMPARE_INTERVAL_MS;
   }
 
   /**
@@ -218,7 +226,9 @@ export class LanesService {
   /** Gives lanes to tables whose operations were stored in SQL before they had one, and puts these operations there. */
   private async letIn(tx: SqlClient): Promise<void> {
     await tx.query(lockRegister());
-    await tx.query(lockAllLanes());
+    await tx.query(waitForLongMove());
+    // Nothing is executed there, but operations may be cancelled.
+    await tx.query(lockLane(ENTRANCE_LANE));
     // If an operation were released between the two moves, both would overlook it.
     await tx.query(holdReleases());
     const { rows } = await tx.query<{ target: string }>(selectEntered());
@@ -228,27 +238,39 @@ export class LanesService {
     for (const { target } of rows) if (!groups.has(target)) groups.set(target, target);
     const missing = [...assignLanes(groups, assigned)].filter(([target]) => !assigned.has(target));
     await tx.query(registerLanes(new Map(missing)));
-    await this.moveAll(tx);
+    await this.moveAll(tx, ENTRANCE_LANE);
   }
 
   /**
    * Moves tables that belong to another lane now, together with their operations. Nothing is executed meanwhile. So it does not wait
-   * for callers that hold one of the tables in an open transaction.
-   *
-   * @returns the lanes in which nothing may be executed before the move, which has to be tried again
+   * for callers that hold one of the tables in an open transaction: it is put off then.
    */
-  private async moveTables(): Promise<number[]> {
-    const { lanes, concerned } = await this.misplacedTables(this.database);
-    if (lanes.size === 0) return [];
-    const { rows } = await this.database.query<{ free: number }>(countFree([...lanes.keys()]));
-    if (rows[0]!.free < lanes.size) return concerned;
+  private async moveTables(): Promise<void> {
+    const { lanes, tied } = await this.misplacedTables(this.database);
+    const putOff = { targets: [...lanes.keys()], closed: tied, tryAt: performance.now() + HELD_PAUSE_MS };
+    this.putOff = undefined;
+    if (lanes.size === 0) return;
+    if (!(await this.areFree(putOff.targets))) return void (this.putOff = putOff);
     try {
       await this.database.transaction((tx) => this.moveNow(tx));
-      return [];
     } catch (error) {
-      if (isLockNotAvailable(error)) return concerned;
-      throw error;
+      if (!isLockNotAvailable(error)) throw error;
+      this.putOff = putOff;
     }
+  }
+
+  private async tryPutOffMove(): Promise<void> {
+    const putOff = this.putOff!;
+    putOff.tryAt = performance.now() + HELD_PAUSE_MS;
+    if (!(await this.areFree(putOff.targets))) return;
+    this.catalog.invalidate();
+    await this.moveTables();
+  }
+
+  /** Whether nobody holds these tables. */
+  private async areFree(targets: readonly string[]): Promise<boolean> {
+    const { rows } = await this.database.query<{ free: number }>(countFree(targets));
+    return rows[0]!.free === targets.length;
   }
 
   private async moveNow(tx: SqlClient): Promise<void> {
@@ -267,21 +289,38 @@ export class LanesService {
     await this.moveAll(tx);
   }
 
-  private async moveAll(tx: SqlClient): Promise<void> {
-    await tx.query(moveWaiting('delayed'));
-    await tx.query(moveWaiting('pending'));
-    const moved = await tx.query<{ moved: number }>(moveOperations());
+  /** @param from only operations of this lane */
+  private async moveAll(tx: SqlClient, from?: number): Promise<void> {
+    await tx.query(moveWaiting('delayed', from));
+    await tx.query(moveWaiting('pending', from));
+    const moved = await tx.query<{ moved: number }>(moveOperations(from));
     this.logger.log({ message: 'Tables changed lanes', operations: moved.rows[0]?.moved });
   }
 
-  /** The tables that are in a wrong lane, with the lane to which they belong, and all lanes that they are in or belong to. */
-  private async misplacedTables(tx: SqlClient): Promise<{ lanes: LaneMap; concerned: number[] }> {
+  /**
+   * The tables that are in a wrong lane, with the lane to which they belong, and the lanes of those that are tied to tables in other
+   * lanes: only there the order could be lost.
+   */
+  private async misplacedTables(tx: SqlClient): Promise<{ lanes: LaneMap; tied: number[] }> {
     const assigned = await readLanes(tx);
-    const lanes = spreadLanes(await this.catalog.groups([...assigned.keys()]), assigned);
-    const misplaced = [...lanes].filter(([target, lane]) => assigned.get(target) !== lane);
-    const concerned = new Set(misplaced.flatMap(([target, lane]) => [assigned.get(target)!, lane]));
-    return { lanes: new Map(misplaced), concerned: [...concerned] };
+    const groups = await this.catalog.groups([...assigned.keys()]);
+    const lanes = new Map([...spreadLanes(groups, assigned)].filter(([target, lane]) => assigned.get(target) !== lane));
+    const lanesOfGroups = new Map<string, Set<number>>();
+    for (const [target, group] of groups) {
+      lanesOfGroups.set(group, (lanesOfGroups.get(group) ?? new Set()).add(assigned.get(target)!));
+    }
+    const tied = [...lanesOfGroups.values()].filter(({ size }) => size > 1).flatMap((of) => [...of]);
+    return { lanes, tied };
   }
+}
+
+/** A move of tables that a caller holds in an open transaction. */
+interface PutOffMove {
+  targets: readonly string[];
+  /** Nothing is executed in these lanes before it. */
+  closed: readonly number[];
+  /** When it is tried again, in milliseconds of the monotonic clock. */
+  tryAt: number;
 }
 
 type Groups = ReadonlyMap<string, string>;

@@ -23,7 +23,7 @@ export function selectEntered(): SqlStatement {
     text: `
       select distinct s.target
       from (
-        select shape from batch.pending where lane = ${ENTRANCE_LANE} union all select shape from batch.delayed where lane = ${ENTRANCE_LANE}
+        select shape from batch.pending where lane = ${ENTRANCE_LANE} union all select shape from batch.delayed where lane = ${ENTRANCE_LANE} and reason = 'scheduled'
       ) w
       join batch.shapes s on s.id = w.shape`,
   };
@@ -84,26 +84,26 @@ export function moveTargets(lanes: LaneMap): SqlStatement {
   };
 }
 
-/** Puts waiting operations into the lane of their table. */
-export function moveWaiting(place: 'pending' | 'delayed'): SqlStatement {
+/** Puts waiting operations into the lane of their table. With `from`: only those that are in this lane. */
+export function moveWaiting(place: 'pending' | 'delayed', from?: number): SqlStatement {
   return {
     text: `
       update batch.${place} w set lane = l.lane
       from batch.shapes s join batch.lanes l using (target)
-      where s.id = w.shape and w.lane <> l.lane`,
+      where s.id = w.shape and w.lane <> l.lane${from === undefined ? '' : ` and w.lane = ${from}`}`,
   };
 }
 
 /**
  * Call this last. It lets claims begin at the start again, because in its new lane an operation is behind their hints.
  */
-export function moveOperations(): SqlStatement {
+export function moveOperations(from?: number): SqlStatement {
   return {
     text: `
       with moved as (
         update batch.operations o set lane = l.lane
         from batch.shapes s join batch.lanes l using (target)
-        where s.id = o.shape and o.lane <> l.lane
+        where s.id = o.shape and o.lane <> l.lane${from === undefined ? '' : ` and o.lane = ${from}`}
           and o.seq in (select seq from batch.pending union all select seq from batch.delayed)
         returning 1
       )

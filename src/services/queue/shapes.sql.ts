@@ -24,7 +24,7 @@ const SHAPE_LOCK = 739_526;
 
 /**
  * Stores shapes that are new, by column only as long as there are fewer than `limit`. Returns one row for each. A caller in SQL may be
- * storing the same shape, and may not commit for long. Then a second one is stored.
+ * storing the same shape, and may not commit for long. Then it is stored under another one of its eight hashes.
  */
 export function registerShapes(shapes: readonly NamedShape[], limit: number): SqlStatement {
   const texts = (column: string): string =>
@@ -33,16 +33,18 @@ export function registerShapes(shapes: readonly NamedShape[], limit: number): Sq
     name: 'batch.register_shapes',
     text: `
       with given as materialized (
-        select name, name::jsonb as shape, md5((name::jsonb)::text)::uuid as hash from unnest($1::text[]) n(name)
+        select name, name::jsonb as shape, array(
+            select md5((name::jsonb)::text || n)::uuid from unnest('{"",1,2,3,4,5,6,7}'::text[]) n
+          ) as hashes
+        from unnest($1::text[]) n(name)
       ),
       missing as materialized (
-        select g.*, case
-            when total.shapes >= $2::int or pg_try_advisory_xact_lock(${SHAPE_LOCK}, hashtext(g.shape::text)) then g.hash
-            else gen_random_uuid()
-          end as stored_as
-        from given g cross join (select count(*) as shapes, count(*) filter (where by_column) as by_column from batch.shapes) total
-        where not exists (select from batch.shapes s where s.hash = g.hash)
-          and (not (g.shape->>5)::boolean or total.by_column < $2::int)
+        select g.*, coalesce(
+            (select hash from unnest(g.hashes) hash where pg_try_advisory_xact_lock(${SHAPE_LOCK}, hashtext(hash::text)) limit 1), g.hashes[1]
+          ) as stored_as
+        from given g
+        where not exists (select from batch.shapes s where s.hash = any (g.hashes))
+          and (not (g.shape->>5)::boolean or (select count(*) from batch.shapes where by_column) < $2::int)
       ),
       made as (
         insert into batch.shapes (hash, type, target, key_columns, value_columns, documents, by_column, on_conflict, conflict_key,
@@ -53,8 +55,8 @@ export function registerShapes(shapes: readonly NamedShape[], limit: number): Sq
         on conflict (hash) do nothing
         returning id, hash
       )
-      select g.name, coalesce(made.id, s.id) as id
-      from given g left join missing m using (name) left join made on made.hash = m.stored_as left join batch.shapes s on s.hash = g.hash`,
+      select g.name, coalesce(made.id, (select min(s.id) from batch.shapes s where s.hash = any (g.hashes))) as id
+      from given g left join missing m using (name) left join made on made.hash = m.stored_as`,
     values: [encodeTexts(shapes.map(({ name }) => name)), limit],
   };
 }
