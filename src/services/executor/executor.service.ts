@@ -3,6 +3,7 @@ import { sendAlong } from '../database/send-along.js';
 import { sqlStateOf } from '../database/sql-state.js';
 import type { SqlClient } from '../database/sql.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
+import { PreparedNames } from '../database/prepared-names.js';
 import { originalsOf, unfold, type Plan } from '../planner/plan.js';
 import type { LeftOutcome, Outcome } from '../queue/operation-record.js';
 import { inSlices } from '../steps/in-slices.js';
@@ -51,6 +52,7 @@ interface GroupStep extends Step {
  */
 @Injectable()
 export class ExecutorService {
+  private readonly names = new PreparedNames('batch.target', 200);
   /** Of all rows, and of those that did not look bad. */
   private readonly refused = new RefusedShare();
   private readonly unexpected = new RefusedShare();
@@ -125,7 +127,7 @@ export class ExecutorService {
     options: CallOptions,
     sent?: () => void,
   ): Promise<PlanAnswer> {
-    const statement = await inSlices(composeCall(steps, options), { holdsTransaction: true });
+    const statement = await inSlices(composeCall(steps, this.names, options), { holdsTransaction: true });
     const answer = tx.query<{ answer: PlanAnswer }>(statement);
     sent?.();
     try {

@@ -2,7 +2,7 @@ import { composeStatement, type ComposedStatement } from '../composer/compose-st
 import { encodeRow } from '../composer/encode-row.js';
 import { SQL_STATE_CLASSES, SQL_STATE_EXCEPTIONS } from '../database/classify-failure.js';
 import { encodeTexts, joinJsonTexts, jsonTexts } from '../database/encode-texts.js';
-import { PreparedNames } from '../database/prepared-names.js';
+import type { PreparedNames } from '../database/prepared-names.js';
 import type { DatabaseErrorFields } from '../database/sql-state.js';
 import type { SqlStatement } from '../database/sql.js';
 import type { PlannedOperation } from '../planner/plan.js';
@@ -62,8 +62,6 @@ export interface PlanAnswer {
   failures: { from: number; to: number; error: RowError }[];
 }
 
-const preparedNames = new PreparedNames('batch.target', 200);
-
 /**
  * Not where a rule or trigger of the table may not go with it. Nor with kind `ignore`, which joins its new rows with the given ones: no
  * index is there to be walked, and how to join depends on how many rows the table has.
@@ -75,9 +73,14 @@ const KINDS = JSON.stringify(Object.fromEntries([...SQL_STATE_CLASSES, ...SQL_ST
 /** The SQLSTATE by which the function says that a statement changed another number of rows than it must. */
 export const UNEXPECTED_ROWS = 'BS001';
 
-/** Composes the call that executes steps, one row at a time. */
+/**
+ * Composes the call that executes steps, one row at a time.
+ *
+ * @param names of the statements that sessions keep
+ */
 export function* composeCall(
   steps: readonly Step[],
+  names: PreparedNames,
   { blocks, budgetMs, mode, expectedShare, before }: CallOptions,
 ): Steps<SqlStatement> {
   const signatures = new Map<string, number>();
@@ -93,7 +96,7 @@ export function* composeCall(
       const composed = composeStatement(shape);
       text = statements.push({
         ...composed,
-        name: mayBePrepared(shape) ? (preparedNames.nameOf(composed.text) ?? null) : null,
+        name: mayBePrepared(shape) ? (names.nameOf(composed.text) ?? null) : null,
         bound: transactionBoundOf(shape),
       });
       signatures.set(signature, text);
