@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { MetricsService } from '../../src/services/observability/metrics.service.js';
 import { selectOperation } from '../../src/services/outcomes/outcomes.sql.js';
 import { toOperation, type OperationRow } from '../../src/services/outcomes/to-operation.js';
-import { MAX_SHAPES } from '../../src/services/queue/shape.js';
+import { MAX_SHAPES } from '../../src/entities/functions/register-shape.js';
 import { RetentionService } from '../../src/services/retention/retention.service.js';
 import { stringifyJson } from '../../src/services/values/exact-json.js';
 import { parseJson } from '../../src/services/values/parse-json.js';

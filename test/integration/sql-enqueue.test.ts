@@ -602,7 +602,15 @@ describe('operations that are created in SQL', () => {
         expect(performance.now() - startedAt).toBeLessThan(3000);
         expect(await rows('apart')).toHaveLength(2);
         expect(await rows('one')).toHaveLength(2);
+        await database.client.query(`
+          create function refuse_move() returns trigger language plpgsql as $$ begin raise 'not now'; end $$;
+          create trigger refuse_move before update on batch.lanes for each row execute function refuse_move()`);
         await idle.query('commit');
+        await eventually(() => expect(worker.job.poll(FOREVER)).rejects.toThrow('not now'));
+        // A move that fails opens nothing.
+        for (let polls = 0; polls < 3; polls += 1) await worker.job.poll(FOREVER).catch(() => undefined);
+        expect(await rows('one')).toHaveLength(2);
+        await database.client.query('drop function refuse_move cascade');
         await eventually(async () => {
           await worker.job.poll(FOREVER);
           expect(await rows('one')).toHaveLength(3);

@@ -1,4 +1,7 @@
+import { OPERATION_TYPES, RETRY_REASONS } from '../../interfaces/operation.js';
 import type { DatabaseFunction } from './database-function.js';
+
+const TYPES = OPERATION_TYPES.join(', ');
 
 /**
  * Refuses a request that is not of the right form, by the rules of `parseRequest`. Returns what it has in common with others of its
@@ -21,9 +24,9 @@ begin
   if jsonb_typeof(request) <> 'object' then
     perform batch.refuse('INVALID_REQUEST', 'An operation is an object', operation, null, null);
   elsif not request ? 'operationType' then
-    perform batch.refuse('INVALID_REQUEST', 'operationType is missing; it is one of insert, upsert, update, increment, delete', operation, 'field', 'operationType');
-  elsif type is null or type not in ('insert', 'upsert', 'update', 'increment', 'delete') then
-    perform batch.refuse('UNKNOWN_OPERATION_TYPE', 'operationType is one of insert, upsert, update, increment, delete', operation, 'field', 'operationType');
+    perform batch.refuse('INVALID_REQUEST', 'operationType is missing; it is one of ${TYPES}', operation, 'field', 'operationType');
+  elsif type is null or type <> all (string_to_array('${TYPES}', ', ')) then
+    perform batch.refuse('UNKNOWN_OPERATION_TYPE', 'operationType is one of ${TYPES}', operation, 'field', 'operationType');
   end if;
   for field in select jsonb_object_keys(request) loop
     if field not in ('id', 'operationType', 'target', 'key', 'values', 'onConflict', 'conflictKey', 'mustExist', 'priority', 'runAt', 'retry', 'source') then
@@ -54,7 +57,7 @@ begin
     ('retry', request ? 'retry' and (jsonb_typeof(retry) <> 'object' or retry - '{limit,on}'::text[] <> '{}'
       or jsonb_typeof(retry->'limit') is distinct from 'number' or retry->>'limit' !~ '^([1-9]\d?|100)(\.0+)?$'
       or jsonb_typeof(retry->'on') is distinct from 'array' or retry->'on' = '[]'
-      or not retry->'on' <@ '["missing_parent", "missing_row", "conflict"]'
+      or not retry->'on' <@ '${JSON.stringify(RETRY_REASONS)}'
       or retry->'on' ? 'missing_row' and request->'mustExist' is distinct from 'true'))
   ) f(field, is_wrong)
   where f.is_wrong limit 1;

@@ -1,3 +1,5 @@
+import { RETRY_REASONS } from '../../interfaces/operation.js';
+import { MAX_OPERATIONS_PER_REQUEST } from '../../interfaces/rpc.js';
 import type { DatabaseFunction } from './database-function.js';
 
 /** The lane of operations whose table has no lane yet. Before anything else is executed, a worker gives it one. */
@@ -60,8 +62,8 @@ begin
   execute 'unlisten batch_none';
   if total is null then
     perform batch.refuse('INVALID_REQUEST', 'The operations are a JSON array of objects', null, null, null);
-  elsif total > 10000 then
-    perform batch.refuse('TOO_MANY_OPERATIONS', format('One call takes 10000 operations at most, not %s: make several', total), null, null, null);
+  elsif total > ${MAX_OPERATIONS_PER_REQUEST} then
+    perform batch.refuse('TOO_MANY_OPERATIONS', format('One call takes ${MAX_OPERATIONS_PER_REQUEST} operations at most, not %s: make several', total), null, null, null);
   elsif total = 0 then
     return;
   end if;
@@ -70,6 +72,7 @@ begin
   first_rest := first - '{id,key,values}'::text[];
   first_key := case when first ? 'key' then array(select jsonb_object_keys(first->'key')) end;
   first_values := case when first ? 'values' then array(select jsonb_object_keys(first->'values')) end;
+  -- An aggregate takes the rows of a function in their order.
   select array_agg(case
       when n = 1 then first_signature
       when coalesce(jsonb_typeof(r) = 'object' and r - '{id,key,values}'::text[] = first_rest
@@ -107,7 +110,7 @@ begin
       select id, ($4::int[])[kind], case kind %s end,
         coalesce((r->'priority')::numeric::int2, 0), date_trunc('milliseconds', (r->>'runAt')::timestamptz), $6,
         (r->'retry'->'limit')::numeric::int2,
-        case when r ? 'retry' then array(select x from unnest('{missing_parent,missing_row,conflict}'::text[]) x where r->'retry'->'on' ? x) end,
+        case when r ? 'retry' then array(select x from unnest('{${RETRY_REASONS.join(',')}}'::text[]) x where r->'retry'->'on' ? x) end,
         $7, ($5::int2[])[kind]
       from (
         -- As a query of its own, it takes each part once.

@@ -1,6 +1,15 @@
 import type { DatabaseFunction } from './database-function.js';
 
 /**
+ * The maximum number of shapes by column. A caller can make a new one of each set of columns. When there are so many, the rows of
+ * other operations are stored with the names of their columns. Retention deletes unused ones when there are half as many.
+ */
+export const MAX_SHAPES = 4096;
+
+/** Class of the advisory locks of shapes that are being stored. */
+export const SHAPE_LOCK = 739_526;
+
+/**
  * Checks what operations of one kind have in common against their table, as `checkOperation` does, and that the role may itself do
  * to the table what they ask for. Stores their shape, if it is new.
  *
@@ -177,14 +186,14 @@ begin
     hashes := array(select md5(fields::text || n)::uuid from unnest('{"",1,2,3,4,5,6,7}'::text[]) n);
     select s.id into shape_id from batch.shapes s where s.hash = any (hashes) order by s.id limit 1 for key share;
     exit when found;
-    select count(*) >= 4096 into is_full from batch.shapes;
+    select count(*) >= ${MAX_SHAPES} into is_full from batch.shapes s where s.by_column;
     if is_full and stored_by_column then
       stored_by_column := false;
       continue;
     end if;
     -- Another caller that stores the same shape may not commit for long. Who does not want to wait for it stores a second one.
     insert into batch.shapes as s (hash, type, target, key_columns, value_columns, documents, by_column, on_conflict, conflict_key, must_exist)
-    select coalesce((select hash from unnest(hashes) hash where pg_try_advisory_xact_lock(739526, hashtext(hash::text)) limit 1), hashes[1]),
+    select coalesce((select hash from unnest(hashes) hash where pg_try_advisory_xact_lock(${SHAPE_LOCK}, hashtext(hash::text)) limit 1), hashes[1]),
       kind, relation.target,
       case when fields->2 <> 'null' then key_columns end, case when fields->3 <> 'null' then value_columns end,
       array(select d::text::smallint from jsonb_array_elements(fields->4) d), stored_by_column, fields->>6,

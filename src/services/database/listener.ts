@@ -42,7 +42,7 @@ export class Listener {
     client.on('notification', () => this.heard());
     // What ends the connection is followed by `end`.
     client.on('error', () => undefined);
-    client.once('end', () => this.reconnect());
+    client.once('end', () => this.reconnect(client));
     try {
       await client.connect();
       await client.query(`listen ${quoteIdentifier(this.channel)}`);
@@ -53,7 +53,7 @@ export class Listener {
     } catch {
       // The poller meets the same fault, and tells it.
       abandon(client);
-      this.reconnect();
+      this.reconnect(client);
     }
   }
 
@@ -64,16 +64,12 @@ export class Listener {
     clearTimeout(timer);
   }
 
-  private reconnect(): void {
+  /** Once for each client: it may both fail and end. */
+  private reconnect(client: ServiceClient): void {
+    if (this.stopped || this.client !== client) return;
+    this.client = undefined;
     clearInterval(this.probe);
-    if (this.stopped || this.timer !== undefined) return;
-    this.timer = setTimeout(
-      () => {
-        this.timer = undefined;
-        void this.connect();
-      },
-      exponentialBackOff(RECONNECT, this.failures),
-    );
+    this.timer = setTimeout(() => void this.connect(), exponentialBackOff(RECONNECT, this.failures));
     this.timer.unref();
     this.failures += 1;
   }

@@ -248,14 +248,14 @@ export class LanesService {
   private async moveTables(): Promise<void> {
     const { lanes, tied } = await this.misplacedTables(this.database);
     const putOff = { targets: [...lanes.keys()], closed: tied, tryAt: performance.now() + HELD_PAUSE_MS };
-    this.putOff = undefined;
-    if (lanes.size === 0) return;
-    if (!(await this.areFree(putOff.targets))) return void (this.putOff = putOff);
+    // Before anything else, and until it is done: a move that fails leaves the lanes closed.
+    this.putOff = lanes.size === 0 ? undefined : putOff;
+    if (lanes.size === 0 || !(await this.areFree(putOff.targets))) return;
     try {
       await this.database.transaction((tx) => this.moveNow(tx));
+      this.putOff = undefined;
     } catch (error) {
       if (!isLockNotAvailable(error)) throw error;
-      this.putOff = putOff;
     }
   }
 

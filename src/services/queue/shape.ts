@@ -21,12 +21,6 @@ export interface Shape {
   mustExist: boolean;
 }
 
-/**
- * The maximum number of shapes by column. A caller can make a new one of each set of columns. When there are so many, the rows of
- * other operations are stored with the names of their columns. Retention deletes unused ones when there are half as many.
- */
-export const MAX_SHAPES = 4096;
-
 /** A shape with a text that is the same for equal shapes only. */
 export interface NamedShape extends Shape {
   name: string;

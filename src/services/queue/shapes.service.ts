@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DatabaseService } from '../database/database.service.js';
 import type { SqlClient } from '../database/sql.js';
-import { MAX_SHAPES, type NamedShape, type StoredShape } from './shape.js';
+import { MAX_SHAPES } from '../../entities/functions/register-shape.js';
+import type { NamedShape, StoredShape } from './shape.js';
 import { registerShapes, selectShapes, type RegisteredRow } from './shapes.sql.js';
 
 const REGISTER_TRIES = 3;

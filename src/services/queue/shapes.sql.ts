@@ -1,3 +1,4 @@
+import { SHAPE_LOCK } from '../../entities/functions/register-shape.js';
 import { encodeTexts } from '../database/encode-texts.js';
 import type { SqlStatement } from '../database/sql.js';
 import type { NamedShape, StoredShape } from './shape.js';
@@ -18,9 +19,6 @@ export interface RegisteredRow {
   /** Null when it was not stored: there are `limit` shapes by column already, or another process is storing it now. */
   id: StoredShape['id'] | null;
 }
-
-/** Class of the advisory locks of shapes that are being stored. `batch.register_shape` takes them as well. */
-const SHAPE_LOCK = 739_526;
 
 /**
  * Stores shapes that are new, by column only as long as there are fewer than `limit`. Returns one row for each. A caller in SQL may be

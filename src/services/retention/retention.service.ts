@@ -9,7 +9,7 @@ import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import type { SqlStatement } from '../database/sql.js';
 import { MetricsService } from '../observability/metrics.service.js';
-import { MAX_SHAPES } from '../queue/shape.js';
+import { MAX_SHAPES } from '../../entities/functions/register-shape.js';
 import { Poller, type PollTask } from '../poller/poller.js';
 import { advance, cutoffsAt, isAtEnd, NEW_WALK, pauseAfter, type Cutoffs, type Walk } from './retention-policy.js';
 import {
