@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Rule } from '../../src/services/planner/rules.js';
-import { shapeRequest } from '../../src/services/intake/shape-request.js';
 import type { unreadGroups } from '../../src/services/planner/unread-groups.js';
-import type { ShapeOperation } from '../support/bind-operations.js';
+import { shapeRequest, type ShapeOperation } from '../support/bind-operations.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { furnish, withProfile } from '../truth/database.js';
 import { huntMutant } from '../truth/hunt-mutant.js';

@@ -1,7 +1,8 @@
 import type { ICreateBatchOperationRequest } from '../../src/interfaces/operation.js';
 import type { CatalogService } from '../../src/services/catalog/catalog.service.js';
 import { primaryKey, type Table } from '../../src/services/catalog/table.js';
-import { shapeRequest } from '../../src/services/intake/shape-request.js';
+import type { ParsedRequest } from '../../src/services/intake/parse-request.js';
+import { learnShape, shapeRow, type ShapedRequest } from '../../src/services/intake/shape-request.js';
 import type { StoredShape } from '../../src/services/queue/shape.js';
 import { readRow } from '../../src/services/queue/stored-row.js';
 import type { GivenRow } from '../../src/services/values/exact-json.js';
@@ -21,7 +22,18 @@ export interface StoredOperation {
 }
 
 /** How operations are stored: intake's way, but in tests of what finds its mistakes. */
-export type ShapeOperation = typeof shapeRequest;
+export type ShapeOperation = (
+  request: ParsedRequest,
+  table: Table,
+  conflictKey: readonly string[] | null,
+) => ShapedRequest;
+
+/** Intake's way. */
+export const shapeRequest: ShapeOperation = (request, table, conflictKey) => {
+  const shaped = shapeRow(request, learnShape(request, table, conflictKey));
+  if (shaped === undefined) throw new Error(`Intake refuses a value: ${JSON.stringify(request)}`);
+  return shaped;
+};
 
 /** Operations in this order, as intake stores them, numbered from 1. */
 export async function storeOperations(
@@ -83,7 +95,7 @@ export async function bindOperations(
   return bound;
 }
 
-const NOTHING_MORE = { id: '', priority: 0, bytes: 0, createdBy: undefined };
+const NOTHING_MORE = { id: '', priority: 0, createdBy: undefined };
 
 const conflictKeyOf = ({ conflictKey, operationType }: TestOperation, table: Table): readonly string[] | null =>
   conflictKey ?? (operationType === 'upsert' ? primaryKey(table)!.columns : null);

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ICreateBatchOperationRequest } from '../../src/interfaces/operation.js';
 import type { ColumnKind, Table } from '../../src/services/catalog/table.js';
@@ -32,6 +33,8 @@ const ORDERS: Table = table(
     ],
   },
 );
+
+const ID = '018f6f4e-7c1a-7cc0-9d3b-2f6c5a1e8b4d';
 
 const check = (request: Omit<ICreateBatchOperationRequest, 'target'>, target = ORDERS): NewOperation | ServiceError => {
   const parsed = parseRequest({ target: 'orders', ...request }, { maxOperationKb: 64, now: new Date() });
@@ -266,5 +269,49 @@ describe('checkOperation', () => {
     const error = checkOperation(parsed, ORDERS, new NearestNames()) as ServiceError;
     expect(error.code).toBe('UNKNOWN_COLUMN');
     expect(error.message.length).toBeLessThan(300);
+  });
+
+  it('decides the same whether a request with the same names came before or not', () => {
+    const odd = fc.constantFrom(null, 'a', 1.5, 70_000, { a: 1 }, [1], true);
+    const usual = { id: fc.constant(1), shop: fc.constant(2), number: fc.constant('n'), amount: fc.constant('7') };
+    const strange = { count: odd, rank: fc.constant(3), serial: fc.constant(4), nowhere: odd, note: odd, weight: odd };
+    const row = fc.oneof(
+      { weight: 4, arbitrary: fc.record(usual, { requiredKeys: ['id'] }) },
+      { weight: 2, arbitrary: fc.record({ shop: usual.shop, number: fc.constantFrom('n', null, 3) }) },
+      { weight: 1, arbitrary: fc.record({ ...usual, ...strange }, { requiredKeys: [] }) },
+    );
+    const key = fc.oneof(fc.record({ id: usual.id }), row);
+    const of = <T extends object>(operationType: string, fields: T) =>
+      fc.record({ operationType: fc.constant(operationType), ...fields });
+    const mustExist = fc.constantFrom(undefined, true);
+    const conflictKey = fc.constantFrom(undefined, ['id'], ['shop', 'number'], ['number', 'shop'], ['rank']);
+    const requests = fc.oneof(
+      of('insert', { values: row, onConflict: fc.constantFrom(undefined, 'error') }),
+      of('upsert', { values: row, conflictKey }),
+      of('update', { key, values: row, mustExist }),
+      of('increment', { key, values: fc.oneof(fc.record({ amount: usual.amount }), row) }),
+      of('delete', { key, mustExist }),
+    );
+    const kinds = new Set<string>();
+    fc.assert(
+      fc.property(fc.array(requests, { maxLength: 20 }), (list) => {
+        const known: Table = { ...ORDERS };
+        for (const request of [...list, ...list]) {
+          const parsed = parseRequest(
+            { target: 'orders', id: ID, ...request },
+            { maxOperationKb: 64, now: new Date() },
+          );
+          if (parsed instanceof ServiceError) continue;
+          const first = checkOperation(parsed, { ...ORDERS });
+          kinds.add(first instanceof ServiceError ? first.code : `${request.operationType} accepted`);
+          expect(checkOperation(parsed, known)).toEqual(first);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+    for (const type of ['insert', 'upsert', 'update', 'increment', 'delete'])
+      expect(kinds).toContain(`${type} accepted`);
+    for (const code of ['INVALID_VALUE', 'KEY_REQUIRED', 'KEY_NOT_UNIQUE', 'UNKNOWN_COLUMN', 'COLUMN_NOT_WRITABLE'])
+      expect(kinds).toContain(code);
   });
 });

@@ -2,16 +2,21 @@ import { describe, expect, it } from 'vitest';
 import { GroupCommit } from '../../src/services/intake/group-commit.js';
 
 const LIMITS = { items: 100, bytes: 1000 };
-const items = (...values: number[]) => values.map((item) => ({ item, bytes: 10 }));
+interface Item {
+  value: number;
+  bytes: number;
+}
+const items = (...values: number[]): Item[] => values.map((value) => ({ value, bytes: 10 }));
+const valuesOf = (group: readonly Item[]): number[] => group.map(({ value }) => value);
 
 /** A commit that waits until it is let go. */
 function gatedCommit() {
   const groups: number[][] = [];
   const gates: (() => void)[] = [];
-  const commit = async (group: number[]) => {
-    groups.push(group);
+  const commit = async (group: Item[]) => {
+    groups.push(valuesOf(group));
     await new Promise<void>((open) => gates.push(open));
-    return group.map((item) => item * 10);
+    return group.map(({ value }) => value * 10);
   };
   const turn = () => new Promise((resolve) => setImmediate(resolve));
   return { groups, commit, turn, open: () => gates.shift()?.() };
@@ -20,9 +25,9 @@ function gatedCommit() {
 describe('GroupCommit', () => {
   it('commits together what arrives in the same turn, and answers each caller its own', async () => {
     const groups: number[][] = [];
-    const group = new GroupCommit<number, number>((taken) => {
-      groups.push(taken);
-      return Promise.resolve(taken.map((item) => item * 10));
+    const group = new GroupCommit<Item, number>((taken) => {
+      groups.push(valuesOf(taken));
+      return Promise.resolve(taken.map(({ value }) => value * 10));
     }, LIMITS);
     const answers = await Promise.all([group.submit(items(1)), group.submit(items(2, 3)), group.submit(items(4))]);
     expect(answers).toEqual([[10], [20, 30], [40]]);
@@ -31,7 +36,7 @@ describe('GroupCommit', () => {
 
   it('has one flush at a time, and gathers meanwhile', async () => {
     const { groups, commit, turn, open } = gatedCommit();
-    const group = new GroupCommit<number, number>(commit, LIMITS);
+    const group = new GroupCommit<Item, number>(commit, LIMITS);
     const first = group.submit(items(1));
     await turn();
     await turn();
@@ -49,16 +54,16 @@ describe('GroupCommit', () => {
 
   it('lets callers who come back one by one share the next flush', async () => {
     const groups: number[][] = [];
-    const commit = (group: number[]) => {
-      groups.push(group);
-      return Promise.resolve(group);
+    const commit = (group: Item[]) => {
+      groups.push(valuesOf(group));
+      return Promise.resolve(valuesOf(group));
     };
     const patient = { callers: 2, items: 100, bytes: 1000, ms: 60_000 };
-    const slow = async (group: number[]) => {
+    const slow = async (group: Item[]) => {
       await new Promise((resolve) => setTimeout(resolve, 20));
       return commit(group);
     };
-    const group = new GroupCommit<number, number>(slow, LIMITS, undefined, patient);
+    const group = new GroupCommit<Item, number>(slow, LIMITS, undefined, patient);
     const callAgain = async (caller: number) => {
       await group.submit(items(caller));
       for (let turn = 0; turn < caller; turn += 1) await new Promise(setImmediate);
@@ -73,10 +78,10 @@ describe('GroupCommit', () => {
 
   it('cuts at the number of items and at their size, but never below one item', async () => {
     const groups: number[][] = [];
-    const group = new GroupCommit<number, number>(
+    const group = new GroupCommit<Item, number>(
       (taken) => {
-        groups.push(taken);
-        return Promise.resolve(taken);
+        groups.push(valuesOf(taken));
+        return Promise.resolve(valuesOf(taken));
       },
       { items: 3, bytes: 100 },
     );
@@ -85,10 +90,10 @@ describe('GroupCommit', () => {
       group.submit(items(1, 2, 3, 4), order),
       group.submit(
         [
-          { item: 5, bytes: 60 },
-          { item: 6, bytes: 60 },
-          { item: 7, bytes: 5000 },
-          { item: 8, bytes: 1 },
+          { value: 5, bytes: 60 },
+          { value: 6, bytes: 60 },
+          { value: 7, bytes: 5000 },
+          { value: 8, bytes: 1 },
         ],
         order,
       ),
@@ -98,10 +103,10 @@ describe('GroupCommit', () => {
 
   it('keeps what has the same order in order, however little of it a flush takes', async () => {
     const groups: number[][] = [];
-    const group = new GroupCommit<number, number>(
+    const group = new GroupCommit<Item, number>(
       (taken) => {
-        groups.push(taken);
-        return Promise.resolve(taken);
+        groups.push(valuesOf(taken));
+        return Promise.resolve(valuesOf(taken));
       },
       { items: 2, bytes: 1000 },
     );
@@ -113,7 +118,7 @@ describe('GroupCommit', () => {
 
   it('takes little of others who have thousands, into the flush of a caller with one item', async () => {
     const { groups, commit, turn, open } = gatedCommit();
-    const group = new GroupCommit<number, number>(commit, LIMITS);
+    const group = new GroupCommit<Item, number>(commit, LIMITS);
     const many = Array.from({ length: 1000 }, (_, n) => n + 1);
     const waiting = [group.submit(items(...many)), group.submit(items(...many))];
     await turn();
@@ -140,7 +145,7 @@ describe('GroupCommit', () => {
     /** A flush of 1 and 2 that does not end. */
     async function duringLongFlush() {
       const gated = gatedCommit();
-      const group = new GroupCommit<number, number>(gated.commit, LIMITS);
+      const group = new GroupCommit<Item, number>(gated.commit, LIMITS);
       const first = group.submit(items(1, 2), slow);
       await gated.turn();
       await new Promise((resolve) => setTimeout(resolve, LONG_MS));
@@ -166,9 +171,9 @@ describe('GroupCommit', () => {
     it('keeps the order of what is stored beside it when it ends first', async () => {
       const groups: number[][] = [];
       const ends: (() => void)[] = [];
-      const group = new GroupCommit<number, number>((taken) => {
-        groups.push(taken);
-        return new Promise((resolve) => ends.push(() => resolve(taken)));
+      const group = new GroupCommit<Item, number>((taken) => {
+        groups.push(valuesOf(taken));
+        return new Promise((resolve) => ends.push(() => resolve(valuesOf(taken))));
       }, LIMITS);
       const settle = () => new Promise((resolve) => setTimeout(resolve, LONG_MS));
       const order = {};
@@ -191,7 +196,7 @@ describe('GroupCommit', () => {
 
   it('starts anew when nothing was left', async () => {
     const { groups, commit, turn, open } = gatedCommit();
-    const group = new GroupCommit<number, number>(commit, { items: 1, bytes: 100 });
+    const group = new GroupCommit<Item, number>(commit, { items: 1, bytes: 100 });
     const submitted = group.submit(items(1, 2));
     for (let flush = 0; flush < 2; flush += 1) {
       await turn();
@@ -209,7 +214,7 @@ describe('GroupCommit', () => {
 
   it('has room for so many items and bytes, and for anything while nothing waits', async () => {
     const { commit, turn, open } = gatedCommit();
-    const group = new GroupCommit<number, number>(commit, LIMITS, { items: 3, bytes: 50 });
+    const group = new GroupCommit<Item, number>(commit, LIMITS, { items: 3, bytes: 50 });
     expect(group.hasRoomFor(items(1, 2, 3, 4))).toBe(true);
     expect(group.hasRoomFor([{ bytes: 51 }])).toBe(true);
     const submitted = group.submit(items(1, 2));
@@ -226,7 +231,7 @@ describe('GroupCommit', () => {
   });
 
   it('answers nothing for nothing', async () => {
-    const group = new GroupCommit<number, number>(() => Promise.reject(new Error('not to be called')), LIMITS);
+    const group = new GroupCommit<Item, number>(() => Promise.reject(new Error('not to be called')), LIMITS);
     expect(await group.submit([])).toEqual([]);
   });
 });

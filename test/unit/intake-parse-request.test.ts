@@ -26,7 +26,7 @@ describe('parseRequest', () => {
     expect(parsed).toMatchObject({ operationType: 'insert', target: 't', priority: 0, mustExist: false });
     expect(parsed.id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-/);
     expect(parsed.runAt).toBeUndefined();
-    expect([parsed.key, parsed.values, parsed.bytes]).toEqual([undefined, { a: 1 }, 7]);
+    expect([parsed.key, parsed.values]).toEqual([undefined, { a: 1 }]);
     expect(accepted(INSERT).id).not.toBe(parsed.id);
   });
 

@@ -8,7 +8,7 @@ import { ownValue } from '../values/own-value.js';
 import { checkValue } from './check-value.js';
 import type { NearestNames } from './nearest-names.js';
 import type { ParsedRequest } from './parse-request.js';
-import { shapeRequest } from './shape-request.js';
+import { knownShape, learnShape, shapeRow, type ShapedRequest } from './shape-request.js';
 
 /**
  * Checks a request against its table, as far as the catalog tells: columns, key, and values that can never fit.
@@ -21,12 +21,30 @@ export function checkOperation(
   table: Table,
   hints?: NearestNames,
 ): NewOperation | ServiceError {
+  const known = knownShape(request, table);
+  const shaped = known && shapeRow(request, known);
+  if (shaped !== undefined) return toNewOperation(request, shaped);
   try {
-    return check(request, table);
+    const learned = learnShape(request, table, check(request, table));
+    return toNewOperation(request, shapeRow(request, learned)!);
   } catch (error) {
     if (error instanceof ServiceError) return hints === undefined ? error : withHint(error, table, hints);
     throw error;
   }
+}
+
+function toNewOperation(request: ParsedRequest, { shape, row }: ShapedRequest): NewOperation {
+  return {
+    id: request.id,
+    shape,
+    row,
+    priority: request.priority,
+    runAt: request.runAt ?? null,
+    source: request.source ?? null,
+    createdBy: request.createdBy ?? null,
+    retryLimit: request.retry?.limit ?? null,
+    retryOn: request.retry?.on ?? null,
+  };
 }
 
 function withHint(error: ServiceError, table: Table, hints: NearestNames): ServiceError {
@@ -39,41 +57,30 @@ function withHint(error: ServiceError, table: Table, hints: NearestNames): Servi
 
 const INCREMENTABLE: readonly ColumnKind[] = ['int2', 'int4', 'int8', 'numeric', 'float'];
 
-function check(request: ParsedRequest, table: Table): NewOperation {
-  let conflictKey: readonly string[] | null = null;
+/** @returns the conflict key of an upsert */
+function check(request: ParsedRequest, table: Table): readonly string[] | null {
   switch (request.operationType) {
     case 'insert':
       checkValues(request, table);
       if (request.onConflict === 'ignore') checkIgnorable(table);
-      break;
+      return null;
     case 'upsert':
       checkValues(request, table);
-      conflictKey = checkConflictKey(request, table);
-      break;
+      return checkConflictKey(request, table);
     case 'update':
       checkKey(request, table);
       checkValues(request, table);
-      break;
+      return null;
     case 'increment':
       checkKey(request, table);
       checkIncrements(request, table);
-      break;
+      return null;
     case 'delete':
       checkKey(request, table);
-      break;
+      return null;
     default:
-      request.operationType satisfies never;
+      return request.operationType satisfies never;
   }
-  return {
-    id: request.id,
-    ...shapeRequest(request, table, conflictKey),
-    priority: request.priority,
-    runAt: request.runAt ?? null,
-    source: request.source ?? null,
-    createdBy: request.createdBy ?? null,
-    retryLimit: request.retry?.limit ?? null,
-    retryOn: request.retry?.on ?? null,
-  };
 }
 
 function checkKey({ operationType, key }: ParsedRequest, table: Table): void {

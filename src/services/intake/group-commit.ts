@@ -20,15 +20,15 @@ const NEVER_GATHER: GatherLimits = { callers: Infinity, items: 0, bytes: 0, ms: 
 /** Items that were handed over together; a flush may take a part of them. */
 interface Waiting<Item, Answer> {
   order: unknown;
-  items: readonly Sized<Item>[];
+  items: readonly Item[];
   /** How many of them a flush has taken. */
   taken: number;
   answers: Answer[];
   resolve: (answers: Answer[]) => void;
 }
 
-interface Sized<Item> {
-  item: Item;
+/** What an item takes in memory and in its statement, roughly. */
+export interface Sized {
   bytes: number;
 }
 
@@ -47,7 +47,7 @@ interface Group<Item, Answer> {
  * than a flush may take, each order gets an equal and small part of it: a caller with one item waits for few of the ten
  * thousand of another.
  */
-export class GroupCommit<Item, Answer> {
+export class GroupCommit<Item extends Sized, Answer> {
   private readonly gathering: Gathering;
   private waiting: Waiting<Item, Answer>[] = [];
   private waitingItems = 0;
@@ -71,7 +71,7 @@ export class GroupCommit<Item, Answer> {
   }
 
   /** Whether these may wait as well. */
-  hasRoomFor(items: readonly { bytes: number }[]): boolean {
+  hasRoomFor(items: readonly Sized[]): boolean {
     if (this.waitingItems === 0) return true;
     const bytes = items.reduce((sum, item) => sum + item.bytes, this.waitingBytes);
     return this.waitingItems + items.length <= this.waitingLimits.items && bytes <= this.waitingLimits.bytes;
@@ -82,7 +82,7 @@ export class GroupCommit<Item, Answer> {
    *
    * @param order what is handed over with the same one is committed in the order of the calls; undefined: with nothing else
    */
-  submit(items: readonly Sized<Item>[], order?: unknown): Promise<Answer[]> {
+  submit(items: readonly Item[], order?: unknown): Promise<Answer[]> {
     if (items.length === 0) return Promise.resolve([]);
     const submitted = new Promise<Answer[]>((resolve) => {
       this.waiting.push({ order, items, taken: 0, answers: [], resolve });
@@ -191,7 +191,7 @@ function byOrder<Item, Answer>(waiting: readonly Waiting<Item, Answer>[]): Waiti
 }
 
 /** Takes of a queue from its beginning, as far as its share and the limits of the group go. */
-function take<Item, Answer>(
+function take<Item extends Sized, Answer>(
   queue: readonly Waiting<Item, Answer>[],
   group: Group<Item, Answer>,
   share: FlushLimits,
@@ -205,7 +205,7 @@ function take<Item, Answer>(
     const { items, taken } = submission;
     for (let next = items[taken]; next !== undefined; next = items[submission.taken]) {
       if (group.items.length > 0 && (left.items < 1 || left.bytes < next.bytes)) break;
-      group.items.push(next.item);
+      group.items.push(next);
       group.bytes += next.bytes;
       left.items -= 1;
       left.bytes -= next.bytes;

@@ -1,8 +1,8 @@
 import { ServiceError } from '../errors/service-error.js';
 
-/** Why none of them has a result, for a reason that is none of theirs. */
-export function failuresOf(operations: readonly { id: string }[], cause: unknown, isBug: boolean): ServiceError[] {
-  return operations.map(({ id }) => (isBug ? failedByBug(id, cause) : unavailable(id, cause)));
+/** Why an operation has no result, for a reason that is not its own. */
+export function failureOf(id: string, cause: unknown, isBug: boolean): ServiceError {
+  return isBug ? failedByBug(id, cause) : unavailable(id, cause);
 }
 
 export function unavailable(id: string, cause: unknown): ServiceError {

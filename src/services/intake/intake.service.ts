@@ -24,9 +24,9 @@ import { ExactJson } from '../values/exact-json.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { isPlainObject } from './check-json.js';
 import { GroupCommit } from './group-commit.js';
-import { failedByBug, failuresOf, notStorable, unavailable } from './intake-errors.js';
+import { failedByBug, failureOf, notStorable, unavailable } from './intake-errors.js';
 import { interleave, isAccepted } from './interleave.js';
-import { OperationChecks, type Submission } from './operation-checks.js';
+import { OperationChecks } from './operation-checks.js';
 import type { PipelinePlace } from './submission-pipeline.js';
 import { Turns } from './turns.js';
 
@@ -36,8 +36,8 @@ type Answer = ICreateBatchOperationResult | ServiceError;
 
 /** An operation that is to be stored, or to be answered in its order. */
 interface CheckedSubmission {
-  id: string;
   checked: NewOperation | ServiceError;
+  bytes: number;
   /** Undefined: of a request that is bound to no order. */
   place: PipelinePlace | undefined;
 }
@@ -132,8 +132,7 @@ export class IntakeService implements BeforeApplicationShutdown {
       this.settings.intake.planLimit,
       'for a plan (BATCH_PLAN_OPERATION_LIMIT) ',
     );
-    const { parsed, submissions } = await this.checks.parse(operations, access);
-    return interleave(parsed, await this.checks.checkAll(submissions));
+    return this.checks.check(operations, access);
   }
 
   /** The transports have drained what was in flight or still do; this makes sure of what nobody waits for. */
@@ -156,14 +155,13 @@ export class IntakeService implements BeforeApplicationShutdown {
       const conclude = await this.enter(requests, access);
       let answers: Answer[] = [];
       try {
-        const { parsed, submissions } = await this.checks.parse(requests, access);
         // Not together with others' operations: what takes long for one request is nothing for the others to wait for.
-        const checked = await this.checks.checkSafely(submissions);
+        const checked = await this.checks.checkSafely(requests, access);
         await turn.begun;
-        const stored = this.store(submissions, checked, order, place);
+        const stored = this.store(checked, order, place);
         turn.end();
         place?.submitted();
-        answers = interleave(parsed, await stored);
+        answers = await stored;
         for (const answer of answers) if (answer instanceof ServiceError) this.metrics.recordRefused(answer.code);
         return answers;
       } finally {
@@ -185,18 +183,14 @@ export class IntakeService implements BeforeApplicationShutdown {
   }
 
   private store(
-    submissions: readonly Submission[],
     checked: readonly (NewOperation | ServiceError)[],
     order: unknown,
     place: PipelinePlace | undefined,
   ): Promise<Answer[]> {
-    const items = submissions.map(({ operation: { id, bytes } }, index) => ({
-      item: { id, checked: checked[index]!, place },
-      bytes,
-    }));
+    const items = checked.map((each) => ({ checked: each, bytes: isAccepted(each) ? each.row.length : 0, place }));
     if (this.group.hasRoomFor(items)) return this.group.submit(items, order);
     const error = overloaded('has as many operations at hand as it can store at once');
-    this.metrics.recordRefused(error.code, submissions.length);
+    this.metrics.recordRefused(error.code, checked.length);
     throw error;
   }
 
@@ -206,7 +200,8 @@ export class IntakeService implements BeforeApplicationShutdown {
       const refusal = place?.begin();
       // Nothing that comes after it may be begun.
       if (refusal === undefined && isUnavailable(checked)) place?.fail(checked);
-      return refusal;
+      // What is wrong with an operation is told whether it is its turn or not.
+      return refusal === undefined || isAccepted(checked) ? refusal : checked;
     });
     const begun = submissions.filter((_, index) => refusals[index] === undefined);
     if (begun.length === submissions.length) return this.storeGroup(submissions);
@@ -218,15 +213,20 @@ export class IntakeService implements BeforeApplicationShutdown {
     const startedAt = performance.now();
     try {
       const checked = submissions.map((submission) => submission.checked);
-      const results = await this.enqueue(checked.filter(isAccepted));
-      const answers = interleave(checked, results).map((result, index) => toAnswer(submissions[index]!.id, result));
+      const operations = checked.filter(isAccepted);
+      const results = await this.enqueue(operations);
+      const stored = results.map((result, index) => toAnswer(operations[index]!.id, result));
+      const answers = stored.length === checked.length ? stored : interleave(checked, stored);
       // Before the next group is begun: nothing of its order may overtake what is handed over again.
       answers.forEach((answer, index) => isUnavailable(answer) && submissions[index]!.place?.fail(answer));
       this.concludeFlush(answers, startedAt);
       return answers;
     } catch (error) {
       this.logger.error({ message: 'Operations could not be stored', operations: submissions.length }, error);
-      const failures = failuresOf(submissions, error, this.bugs.report('intake', error));
+      const isBug = this.bugs.report('intake', error);
+      const failures = submissions.map(({ checked }) =>
+        isAccepted(checked) ? failureOf(checked.id, error, isBug) : checked,
+      );
       failures.forEach((failure, index) => isUnavailable(failure) && submissions[index]!.place?.fail(failure));
       return failures;
     }

@@ -11,26 +11,28 @@ import type { NewOperation } from '../queue/new-operation.js';
 import { inSlices } from '../steps/in-slices.js';
 import { mapInSteps } from '../steps/steps.js';
 import { checkOperation } from './check-operation.js';
-import { failedByBug, failuresOf } from './intake-errors.js';
-import { interleave, isAccepted } from './interleave.js';
+import { failedByBug, failureOf } from './intake-errors.js';
+import { isAccepted } from './interleave.js';
 import { NearestNames } from './nearest-names.js';
-import { parseRequest, type ParsedRequest } from './parse-request.js';
-
-/** An operation of the right form, with what it shares with the others of its request. */
-export interface Submission {
-  operation: ParsedRequest;
-  hints: NearestNames;
-}
+import { parseRequest, type ParseContext, type ParsedRequest } from './parse-request.js';
 
 /** By the text that callers name them by. */
 type Tables = ReadonlyMap<string, Table | ServiceError>;
-type Check = (submission: Submission, table: Table) => NewOperation | ServiceError;
+
+/** The requests of one call, and what they share. */
+interface Call {
+  access: Access;
+  context: ParseContext;
+  hints: NearestNames;
+}
+
+type Checked = NewOperation | ServiceError;
 
 /** Their tables are looked up at once, which takes some milliseconds where none of them exists. */
 const CHECKED_AT_ONCE = 500;
 const LOG_INTERVAL_MS = 1000;
 
-/** Checks the operations of one request, in slices: their form, what their caller may do, and that they fit their tables. */
+/** Checks the operations of one call, in slices: their form, what their caller may do, and that they fit their tables. */
 export class OperationChecks {
   private readonly logger = new Logger(OperationChecks.name);
   /** When a request that could not be checked is logged again, in milliseconds of the monotonic clock. */
@@ -42,87 +44,94 @@ export class OperationChecks {
     private readonly settings: Pick<Settings, 'intake'>,
   ) {}
 
-  /** @returns each request, and a submission for each that has the right form */
-  async parse(
-    requests: readonly unknown[],
-    access: Access,
-  ): Promise<{ parsed: (ParsedRequest | ServiceError)[]; submissions: Submission[] }> {
-    const createdBy = callerName(access);
-    const context = { maxOperationKb: this.settings.intake.maxOperationKb, now: new Date(), createdBy };
-    const parsed = await inSlices(mapInSteps(requests, (request) => allowed(parseRequest(request, context), access)));
-    // Of the request and not of the flush: which hints a caller gets must not depend on what others send meanwhile.
-    const hints = new NearestNames(() => this.catalog.tableIds().filter((id) => reaches(access, id)));
-    return { parsed, submissions: parsed.filter(isAccepted).map((operation) => ({ operation, hints })) };
-  }
-
-  /** Never rejects: a fault is the answer to each, and is told in its order. */
-  async checkSafely(submissions: readonly Submission[]): Promise<(NewOperation | ServiceError)[]> {
-    try {
-      return await this.checkAll(submissions);
-    } catch (error) {
-      this.logCheckFailure(error);
-      return failuresOf(
-        submissions.map(({ operation }) => operation),
-        error,
-        this.bugs.report('intake', error),
-      );
-    }
+  /** Never rejects: when the tables cannot be read, that is the answer to each operation of the right form. */
+  async checkSafely(requests: readonly unknown[], access: Access): Promise<Checked[]> {
+    let fault: { error: unknown; isBug: boolean } | undefined;
+    return this.checkInParts(requests, access, async (parsed, call) => {
+      try {
+        if (fault === undefined) return await this.checkTogether(parsed, call);
+      } catch (error) {
+        this.logCheckFailure(error);
+        fault = { error, isBug: this.bugs.report('intake', error) };
+      }
+      const { error, isBug } = fault;
+      return parsed.map((each) => (isAccepted(each) ? failureOf(each.id, error, isBug) : each));
+    });
   }
 
   /** @throws any error of the database */
-  async checkAll(submissions: readonly Submission[]): Promise<(NewOperation | ServiceError)[]> {
-    const checked: (NewOperation | ServiceError)[] = [];
-    for (let at = 0; at < submissions.length; at += CHECKED_AT_ONCE) {
+  async check(requests: readonly unknown[], access: Access): Promise<Checked[]> {
+    return this.checkInParts(requests, access, (parsed, call) => this.checkTogether(parsed, call));
+  }
+
+  /** Part by part, so that little of what is made on the way is kept while the rest is checked. */
+  private async checkInParts(
+    requests: readonly unknown[],
+    access: Access,
+    check: (parsed: readonly (ParsedRequest | ServiceError)[], call: Call) => Promise<Checked[]>,
+  ): Promise<Checked[]> {
+    const { maxOperationKb } = this.settings.intake;
+    const call: Call = {
+      access,
+      context: { maxOperationKb, now: new Date(), createdBy: callerName(access) },
+      // Of the call and not of the flush: which hints a caller gets must not depend on what others send meanwhile.
+      hints: new NearestNames(() => this.catalog.tableIds().filter((id) => reaches(access, id))),
+    };
+    const checked: Checked[] = [];
+    for (let at = 0; at < requests.length; at += CHECKED_AT_ONCE) {
       if (at > 0) await new Promise(setImmediate);
-      checked.push(...(await this.checkTogether(submissions.slice(at, at + CHECKED_AT_ONCE))));
+      const part = requests.slice(at, at + CHECKED_AT_ONCE);
+      const parsed = await inSlices(
+        mapInSteps(part, (request) => allowed(parseRequest(request, call.context), access)),
+      );
+      for (const each of await check(parsed, call)) checked.push(each);
     }
     return checked;
   }
 
-  private async checkTogether(submissions: readonly Submission[]): Promise<(NewOperation | ServiceError)[]> {
-    const tables = await this.tablesOf(submissions);
-    const checked = await this.checkAgainst(tables, submissions, ({ operation }, table) =>
-      checkOperation(operation, table),
-    );
-    const refused = submissions.filter((_, index) => checked[index] instanceof ServiceError);
+  private async checkTogether(parsed: readonly (ParsedRequest | ServiceError)[], { hints }: Call): Promise<Checked[]> {
+    const tables = await this.tablesOf(parsed.filter(isAccepted));
+    const checked = await this.checkAgainst(tables, parsed);
+    const refused = parsed.filter((each, index) => isAccepted(each) && !isAccepted(checked[index]!)) as ParsedRequest[];
     if (refused.length === 0) return checked;
     // The table may have been altered since it was read: nobody is refused for what was true a moment ago. That there is no such
     // table was looked up already.
-    const found = refused.map(({ operation }) => tables.get(operation.target)!).filter((table) => isAccepted(table));
+    const found = refused.map(({ target }) => tables.get(target)!).filter(isAccepted);
     const changed = found.length > 0 && (await this.catalog.forgetIfChanged(found.map(({ id }) => id)));
-    const again = await this.checkAgainst(
-      changed ? await this.tablesOf(refused) : tables,
-      refused,
-      ({ operation, hints }, table) => checkOperation(operation, table, hints),
-    );
-    const told = again.map((refusal, index) => withNearestTable(refusal, refused[index]!));
-    return interleave(checked, told, (operation) => operation instanceof ServiceError);
+    const again = await this.checkAgainst(changed ? await this.tablesOf(refused) : tables, refused, hints);
+    const told = again.map((refusal, index) => withNearestTable(refusal, refused[index]!.target, hints));
+    let next = 0;
+    return parsed.map((each, index) => {
+      const isRefused = isAccepted(each) && !isAccepted(checked[index]!);
+      return isRefused ? told[next++]! : checked[index]!;
+    });
   }
 
-  private tablesOf(submissions: readonly Submission[]): Promise<Tables> {
-    return this.catalog.tables(submissions.map(({ operation }) => operation.target));
+  private tablesOf(parsed: readonly ParsedRequest[]): Promise<Tables> {
+    return this.catalog.tables(parsed.map(({ target }) => target));
   }
 
   private checkAgainst(
     tables: Tables,
-    submissions: readonly Submission[],
-    check: Check,
-  ): Promise<(NewOperation | ServiceError)[]> {
+    parsed: readonly (ParsedRequest | ServiceError)[],
+    hints?: NearestNames,
+  ): Promise<Checked[]> {
     return inSlices(
-      mapInSteps(submissions, (submission) => {
-        const table = tables.get(submission.operation.target)!;
-        return table instanceof ServiceError ? table : this.checkOne(submission, table, check);
+      mapInSteps(parsed, (request) => {
+        if (!isAccepted(request)) return request;
+        const table = tables.get(request.target)!;
+        return isAccepted(table) ? this.checkOne(request, table, hints) : table;
       }),
     );
   }
 
   /** A bug that the values of one request bring about is no reason to answer nobody else. */
-  private checkOne(submission: Submission, table: Table, check: Check): NewOperation | ServiceError {
+  private checkOne(request: ParsedRequest, table: Table, hints?: NearestNames): Checked {
     try {
-      return check(submission, table);
+      return checkOperation(request, table, hints);
     } catch (error) {
       this.bugs.report('intake', error);
-      return failedByBug(submission.operation.id, error);
+      return failedByBug(request.id, error);
     }
   }
 
@@ -148,11 +157,8 @@ function allowed(request: ParsedRequest | ServiceError, access: Access): ParsedR
   return source === request.source ? request : { ...request, source };
 }
 
-function withNearestTable<T>(
-  refusal: T | ServiceError,
-  { operation: { target }, hints }: Submission,
-): T | ServiceError {
-  if (!(refusal instanceof ServiceError) || refusal.code !== 'UNKNOWN_TARGET') return refusal;
+function withNearestTable(refusal: Checked, target: string, hints: NearestNames): Checked {
+  if (isAccepted(refusal) || refusal.code !== 'UNKNOWN_TARGET') return refusal;
   // It exists, and is no table.
   if (refusal.details?.kind !== undefined) return refusal;
   const nearest = hints.table(target);
