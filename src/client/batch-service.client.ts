@@ -1,5 +1,4 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
-import { v7 as uuidv7 } from 'uuid';
 import type { ErrorCode, IServiceError } from '../interfaces/error.js';
 import type { JsonRow } from '../interfaces/json.js';
 import type {
@@ -30,9 +29,10 @@ import {
   type CallOptions,
   type ResolvedOptions,
 } from './client-options.js';
+import { makeId } from './make-id.js';
 import { retrying } from './retrying.js';
 import { ServiceConnection } from './service-connection.js';
-import { measure, splitRequests } from './split-requests.js';
+import { splitRequests, write, WrittenList } from './split-requests.js';
 
 /** The options that the short forms (`insert`, `upsert`, …) accept. */
 export type OperationOptions = Omit<ICreateBatchOperationRequest, 'operationType' | 'target' | 'key' | 'values'>;
@@ -78,10 +78,7 @@ export class BatchServiceClient implements OnApplicationShutdown {
     options?: CallOptions,
   ): Promise<ICreateBatchOperationResult> {
     const identified = this.identify(request);
-    return withRequests([identified], () => {
-      this.assertSendable(identified);
-      return this.call(RPC_PATTERNS.createOperation, identified, options);
-    });
+    return withRequests([identified], () => this.call(RPC_PATTERNS.createOperation, this.write(identified), options));
   }
 
   /**
@@ -119,8 +116,9 @@ export class BatchServiceClient implements OnApplicationShutdown {
     const parts = splitRequests(this.identifyAll('planOperations', requests), maxRequestBytes);
     for (const part of parts) if ('refuse' in part) throw BatchServiceRefusalError.of(part.refuse);
     if (parts.length > 1) throw BatchServiceRefusalError.of(notOneRequest(requests.length, maxRequestBytes));
-    const operations = parts.flatMap((part) => ('send' in part ? part.send : []));
-    return this.call(RPC_PATTERNS.planOperations, { operations }, options);
+    const [part] = parts;
+    const { json } = part !== undefined && 'send' in part ? part.send : new WrittenList();
+    return this.call(RPC_PATTERNS.planOperations, json, options);
   }
 
   /**
@@ -130,10 +128,8 @@ export class BatchServiceClient implements OnApplicationShutdown {
   async emitOperation(request: ICreateBatchOperationRequest, options?: CallOptions): Promise<string> {
     const identified = this.identify(request);
     return withRequests([identified], async () => {
-      this.assertSendable(identified);
-      await this.attempts(options, (timeoutMs) =>
-        this.connection.emit(RPC_PATTERNS.createOperation, identified, timeoutMs),
-      );
+      const json = this.write(identified);
+      await this.attempts(options, (timeoutMs) => this.connection.emit(RPC_PATTERNS.createOperation, json, timeoutMs));
       return identified.id;
     });
   }
@@ -172,7 +168,7 @@ export class BatchServiceClient implements OnApplicationShutdown {
 
   /** @throws BatchServiceRefusalError `OPERATION_NOT_FOUND` */
   getOperation(id: string, options?: CallOptions): Promise<IBatchOperation> {
-    return this.call(RPC_PATTERNS.getOperation, { id }, options);
+    return this.call(RPC_PATTERNS.getOperation, JSON.stringify({ id }), options);
   }
 
   /**
@@ -268,23 +264,23 @@ export class BatchServiceClient implements OnApplicationShutdown {
       throw new BatchServiceRefusalError('INVALID_REQUEST', `An operation must be an object, got ${kindOf(request)}`);
     }
     const source = request.source ?? this.options.source;
-    return { ...request, id: request.id ?? uuidv7(), ...(source !== undefined && { source }) };
+    const identified: IdentifiedRequest = { ...request, id: request.id ?? makeId() };
+    if (source !== undefined) identified.source = source;
+    return identified;
   }
 
-  private assertSendable(request: IdentifiedRequest): void {
-    const bytes = measure(request, this.options.maxRequestBytes);
-    if (typeof bytes !== 'number') throw BatchServiceRefusalError.of(bytes);
+  private write(request: IdentifiedRequest): string {
+    const written = write(request, this.options.maxRequestBytes);
+    if ('code' in written) throw BatchServiceRefusalError.of(written);
+    return written.json;
   }
 
   private async createPart(
-    operations: IdentifiedRequest[],
+    operations: WrittenList,
     options: CallOptions | undefined,
   ): Promise<ICreateBatchOperationEntry[]> {
-    const { results } = await this.call<ICreateBatchOperationsResponse>(
-      RPC_PATTERNS.createOperations,
-      { operations },
-      options,
-    );
+    const { createOperations } = RPC_PATTERNS;
+    const { results } = await this.call<ICreateBatchOperationsResponse>(createOperations, operations.json, options);
     return results;
   }
 
@@ -295,7 +291,7 @@ export class BatchServiceClient implements OnApplicationShutdown {
       const timeoutMs = Math.min(remaining, LONG_POLL_MS);
       const answerWithinMs = Math.min(timeoutMs + this.options.call.timeoutMs, remaining + WAIT_GRACE_MS);
       const request: IWaitForOperationRequest = { id, timeoutMs };
-      return this.connection.request(RPC_PATTERNS.waitForOperation, request, answerWithinMs);
+      return this.connection.request(RPC_PATTERNS.waitForOperation, JSON.stringify(request), answerWithinMs);
     };
     return retrying({ retries: Infinity, deadline, signal: this.connection.closed }, attempt);
   }
@@ -315,7 +311,7 @@ export class BatchServiceClient implements OnApplicationShutdown {
     try {
       return await this.attempts(options, (timeoutMs) => {
         attempt += 1;
-        return this.connection.request<IBatchOperation>(pattern, { id }, timeoutMs);
+        return this.connection.request<IBatchOperation>(pattern, JSON.stringify({ id }), timeoutMs);
       });
     } catch (error) {
       // An earlier attempt whose answer was lost may have done what is refused now.
@@ -326,8 +322,8 @@ export class BatchServiceClient implements OnApplicationShutdown {
     }
   }
 
-  private call<Answer>(pattern: string, data: object, options: CallOptions | undefined): Promise<Answer> {
-    return this.attempts(options, (timeoutMs) => this.connection.request<Answer>(pattern, data, timeoutMs));
+  private call<Answer>(pattern: string, json: string, options: CallOptions | undefined): Promise<Answer> {
+    return this.attempts(options, (timeoutMs) => this.connection.request<Answer>(pattern, json, timeoutMs));
   }
 
   private attempts<T>(options: CallOptions = {}, attempt: (timeoutMs: number) => Promise<T>): Promise<T> {

@@ -4,9 +4,15 @@ import type { AmqpConnectionManager, ChannelWrapper } from 'amqp-connection-mana
 import type { ConfirmChannel, Message } from 'amqplib';
 import { Subject } from 'rxjs';
 
+type SendOptions = Parameters<ChannelWrapper['sendToQueue']>[2] & {
+  /** The `data` of the packet, as JSON. */
+  written?: string;
+};
+
 /**
- * Nest's client, with two additions: it reports which messages the broker could not put into any queue, and it recovers
- * from a channel that the broker closed. Messages must be sent with `mandatory` and their own `messageId`.
+ * Nest's client, with three additions: it reports which messages the broker could not put into any queue, it recovers
+ * from a channel that the broker closed, and it takes data that is written as JSON already (the option `written`).
+ * Messages must be sent with `mandatory` and their own `messageId`.
  */
 export class MandatoryClientRmq extends ClientRMQ {
   /** The `messageId` of each returned message. RabbitMQ returns a message before it confirms it. */
@@ -20,8 +26,11 @@ export class MandatoryClientRmq extends ClientRMQ {
    */
   override createChannel(): Promise<void> {
     const opened = super.createChannel();
-    const channel = this.channel as ChannelWrapper | null;
-    channel?.on('error', (error: Error) => this.logger.error(`The channel was not opened: ${error.message}`));
+    const channel = this.channel as ChannelWrapper;
+    channel.on('error', (error: Error) => this.logger.error(`The channel was not opened: ${error.message}`));
+    const send = channel.sendToQueue.bind(channel);
+    channel.sendToQueue = (queue, packet: Buffer, options?: SendOptions, done?) =>
+      send(queue, options?.written === undefined ? packet : withData(packet, options.written), options, done);
     return opened;
   }
 
@@ -72,3 +81,7 @@ export class MandatoryClientRmq extends ClientRMQ {
     setImmediate(() => setImmediate(release));
   }
 }
+
+/** @param packet a JSON object without `data` */
+const withData = (packet: Buffer, data: string): Buffer =>
+  Buffer.from(`${packet.toString('utf8', 0, packet.length - 1)},"data":${data}}`);

@@ -25,8 +25,8 @@ interface Envelope {
 /** A Nest transport, and what RabbitMQ adds to it. */
 interface Wire {
   proxy: ClientTCP | MandatoryClientRmq;
-  /** The data in the form that the transport takes. */
-  wrap(data: object, envelope: Envelope): unknown;
+  /** The data, which is given as JSON, in the form that the transport takes. */
+  wrap(json: string, envelope: Envelope): unknown;
   /** Ids of messages that reached no queue. */
   returned$: Observable<string>;
 }
@@ -71,16 +71,20 @@ export class ServiceConnection {
     return this.closing.signal;
   }
 
-  /** Sends a request and waits for its answer. */
-  request<Answer>(pattern: string, data: object, timeoutMs: number): Promise<Answer> {
+  /**
+   * Sends a request and waits for its answer.
+   *
+   * @param json the data
+   */
+  request<Answer>(pattern: string, json: string, timeoutMs: number): Promise<Answer> {
     const envelope = { messageId: randomUUID(), timeoutMs, awaited: true };
-    return this.exchange(pattern, data, envelope, (message) => this.wire.proxy.send<Answer>(pattern, message));
+    return this.exchange(pattern, json, envelope, (message) => this.wire.proxy.send<Answer>(pattern, message));
   }
 
   /** Sends an event. With RabbitMQ, resolves when the broker has confirmed that it is in the queue. */
-  async emit(pattern: string, data: object, timeoutMs: number): Promise<void> {
+  async emit(pattern: string, json: string, timeoutMs: number): Promise<void> {
     const envelope = { messageId: randomUUID(), timeoutMs, awaited: false };
-    await this.exchange(pattern, data, envelope, (message) => this.wire.proxy.emit<unknown>(pattern, message));
+    await this.exchange(pattern, json, envelope, (message) => this.wire.proxy.emit<unknown>(pattern, message));
   }
 
   async close(): Promise<void> {
@@ -92,7 +96,7 @@ export class ServiceConnection {
 
   private async exchange<T>(
     pattern: string,
-    data: object,
+    json: string,
     envelope: Envelope,
     send: (message: unknown) => Observable<T>,
   ): Promise<T> {
@@ -110,7 +114,7 @@ export class ServiceConnection {
           if (this.calls.get(messageId) !== call) return;
           if (this.lost) return reject(this.lostError());
           call.sent = true;
-          sending = send(this.wire.wrap(data, envelope)).subscribe({
+          sending = send(this.wire.wrap(json, envelope)).subscribe({
             next: resolve,
             error: reject,
             // After an answer this has no effect.
@@ -174,7 +178,7 @@ function openWire({ wire }: ResolvedConnection): Wire {
     const { host, port, apiKey } = wire;
     const serializer = { serialize: (packet: object) => ({ ...packet, apiKey }) };
     const proxy = new ClientTCP({ host, port, serializer, socketClass: ReadingSocket });
-    return { proxy, wrap: (data) => data, returned$: NEVER };
+    return { proxy, wrap: (json) => JSON.parse(json) as unknown, returned$: NEVER };
   }
   const proxy = new MandatoryClientRmq({
     urls: wire.urls,
@@ -186,14 +190,14 @@ function openWire({ wire }: ResolvedConnection): Wire {
   });
   return {
     proxy,
-    wrap(data, { messageId, timeoutMs, awaited }) {
+    wrap(json, { messageId, timeoutMs, awaited }) {
       // The connection manager keeps what it could not send, and sends it after the reconnect. `timeout` is its own
       // option: after that time nobody waits for the message any more.
       const sender = wire.userId === undefined ? {} : { userId: wire.userId };
-      const options = { mandatory: true, persistent: true, messageId, timeout: timeoutMs, ...sender };
+      const options = { mandatory: true, messageId, timeout: timeoutMs, written: json, ...sender };
       // The broker drops requests that nobody waits for any more, so a service that comes back does not spend time on
       // them.
-      return new RmqRecord(data, awaited ? { ...options, expiration: expirationOf(timeoutMs) } : options);
+      return new RmqRecord(undefined, awaited ? { ...options, expiration: expirationOf(timeoutMs) } : options);
     },
     returned$: proxy.returned$,
   };
