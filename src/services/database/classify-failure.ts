@@ -153,6 +153,8 @@ export function isConnectionFault(error: unknown): boolean {
 /** True for a deadlock or a serialization failure: nothing of the transaction is stored. */
 export const isRolledBack = (error: unknown): boolean => sqlStateOf(error)?.startsWith('40') ?? false;
 
+export const isUniqueViolation = (error: unknown): boolean => sqlStateOf(error) === SQL_STATES.uniqueViolation;
+
 export const isLockNotAvailable = (error: unknown): boolean => sqlStateOf(error) === SQL_STATES.lockNotAvailable;
 
 /** True when a statement was cancelled, usually because it took longer than the time-out. */

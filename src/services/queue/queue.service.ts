@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
 import { exponentialBackOff, type BackOff } from '../../batch/retry-policy.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
-import { isRolledBack } from '../database/classify-failure.js';
+import { isRolledBack, isUniqueViolation } from '../database/classify-failure.js';
 import { DatabaseService } from '../database/database.service.js';
 import type { SqlClient } from '../database/sql.js';
 import { LanesService } from './lanes.service.js';
@@ -26,6 +26,8 @@ type Inserted = Omit<InsertedRow, 'missing'>;
 
 const INSERT_RETRIES = 5;
 const INSERT_BACK_OFF: BackOff = { initialMs: 5, multiplier: 2, maxMs: 200, jitter: 1 };
+/** A repeated id is seldom alone: they come from a caller who sends again, or from a broker that delivers again. */
+const REPEATS_FOR_MS = 10_000;
 const NOTHING_INSERTED: Inserted = { ids: [], scheduled: [], moving: [] };
 /** Most moves take some milliseconds. Operations on other tables wait behind these meanwhile, so the waits are short. */
 const MOVE_WAITS_MS = [10, 40, 150, 300];
@@ -41,6 +43,8 @@ export class QueueService {
   private readonly changes: RequestedChanges;
   /** When scheduled operations may be released again, in milliseconds of the monotonic clock. */
   private nextReleaseAt = 0;
+  /** Until then ids are expected to be stored already, in milliseconds of the monotonic clock. */
+  private repeatsUntil = 0;
 
   constructor(
     private readonly database: DatabaseService,
@@ -160,17 +164,25 @@ export class QueueService {
     }
   }
 
-  /** Two processes that store the same ids in different orders may deadlock. PostgreSQL then stores nothing, so it is safe to try again. */
+  /**
+   * Two processes that store the same ids in different orders may deadlock, and an id may be stored already. PostgreSQL then stores
+   * nothing, so it is safe to try again.
+   */
   private async insert(operations: readonly NewOperation[]): Promise<Inserted> {
     for (let retries = 0; ; retries += 1) {
+      const repeats = performance.now() < this.repeatsUntil;
       try {
         const { shaped, shapes } = await this.withShapes(operations);
-        const { rows } = await this.database.query<InsertedRow>(insertOperations(shaped, shapes));
+        const { rows } = await this.database.query<InsertedRow>(insertOperations(shaped, shapes, { repeats }));
         const { missing, moving, ...inserted } = rows[0]!;
         this.shapes.forget(missing);
         const ofMissing = shaped.filter((_, index) => missing.includes(shapes[index]!));
         return { ...inserted, moving: [...moving, ...ofMissing.map(({ shape }) => shape.target)] };
       } catch (error) {
+        if (!repeats && isUniqueViolation(error)) {
+          this.repeatsUntil = performance.now() + REPEATS_FOR_MS;
+          continue;
+        }
         if (!isRolledBack(error) || retries >= INSERT_RETRIES) throw error;
         await wait(exponentialBackOff(INSERT_BACK_OFF, retries));
       }
