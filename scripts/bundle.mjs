@@ -1,7 +1,7 @@
 // Bundles each program of `dist/modules` into `dist`, with all that it loads in a few files beside it. Without bundles, two thirds of a
 // start went into finding and reading some thousand files. The modules stay, because `batch-service/client` is one of them.
 import { Buffer } from 'node:buffer';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
 
@@ -51,6 +51,16 @@ const { metafile } = await build({
   metafile: true,
   logLevel: 'warning',
 });
+
+// esbuild names each function again whenever it is made, closures of every request among them. Nearly all have their name already.
+const NAME = '__defProp(target, "name", { value, configurable: true })';
+const helpers = Object.keys(metafile.outputs).filter(
+  (path) => path.endsWith('.js') && readFileSync(path, 'utf8').includes(NAME),
+);
+if (helpers.length !== 1) throw new Error(`The helper __name of esbuild is in ${helpers.length} files instead of one`);
+for (const path of helpers) {
+  writeFileSync(path, readFileSync(path, 'utf8').replace(NAME, `target.name === value ? target : ${NAME}`));
+}
 
 // Removes only what this build did not write, and only now: a process that has just been started may still be reading.
 const written = new Set(Object.keys(metafile.outputs).map((path) => relative(join(dist, CHUNKS), join(root, path))));
