@@ -63,7 +63,7 @@ describe('a planner that lacks a rule', () => {
   );
 
   it('is shown by a case that can be replayed by its path', async () => {
-    const without = new Set<Rule>(['same row']);
+    const without: readonly Rule[] = ['same row'];
     const { divergence } = await run('few-rows', { without, operations: 6000 });
     const path = divergence!.path.replace(/^1\//, '');
     const again = await run('few-rows', { without, operations: 1, path });

@@ -9,12 +9,11 @@ import { ExecutorService, type Execution } from '../../src/services/executor/exe
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
 import { NOTHING_KNOWN, type Knowledge } from '../../src/services/planner/knowledge.js';
 import type { Plan } from '../../src/services/planner/plan.js';
-import type { PlanLimits } from '../../src/services/planner/plan-limits.js';
 import { planByShape, planOperations, planSerially } from '../../src/services/planner/plan-operations.js';
-import type { Rule } from '../../src/services/planner/rules.js';
 import { unreadGroups } from '../../src/services/planner/unread-groups.js';
 import type { LeftOutcome, Outcome } from '../../src/services/queue/operation-record.js';
 import { SurveyService } from '../../src/services/survey/survey.service.js';
+import type { Planner } from './altered-planner.js';
 import { createFunctions } from './create-functions.js';
 import { executeAlone } from './execute-alone.js';
 import { clientOptions, databaseEnvironment, type DatabaseConnection } from './test-databases.js';
@@ -29,12 +28,10 @@ export interface OracleOptions {
 }
 
 export interface Planning {
-  /** Rules that the planner leaves out. */
-  without?: ReadonlySet<Rule>;
+  /** By default the service's own. */
+  planner?: Planner;
   /** False: the planner has to do without having read anything. */
   informed?: boolean;
-  /** What the planner follows at most. */
-  limits?: PlanLimits;
   /** The chunk ends early when it has made so many subtransactions. The rest is a chunk of its own, as in the service. */
   blocks?: number;
   /** Wrong on purpose: what is executed unread may end early, too. */
@@ -207,14 +204,14 @@ export class SerialOracle {
   /** What is left, because of the transaction or a limit, is a chunk of its own. */
   private async runPlanned(
     operations: readonly BoundOperation[],
-    { without, limits, informed = true, blocks = MANY_BLOCKS, leave = ALL }: Planning,
+    { planner = planOperations, informed = true, blocks = MANY_BLOCKS, leave = ALL }: Planning,
   ): Promise<Run> {
     const outcomes = new Map<BoundOperation, Outcome>();
     const plans: Plan[] = [];
     let fallback = false;
     for (let rest = operations; rest.length > 0;) {
       const knowledge: Knowledge = informed ? await this.survey.read(this.tx, rest) : NOTHING_KNOWN;
-      const plan = planOperations(rest, knowledge, { without, limits });
+      const plan = planner(rest, knowledge);
       const part = await this.executor.execute(this.tx, plan, { blocks, budgetMs: STATEMENT_TIMEOUT_MS });
       plans.push(plan);
       fallback ||= part.fallback;

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { Rule } from '../../src/services/planner/rules.js';
 import { stringifyJson } from '../../src/services/values/exact-json.js';
+import { alteredPlanner } from '../support/altered-planner.js';
 import type { SerialOracle } from '../support/serial-oracle.js';
 import { casesOf } from './case.js';
 import type { Profile } from './profile.js';
@@ -36,14 +37,14 @@ export async function huntMutant(
   hunt: Hunt,
   onProgress: (operations: number) => void = () => undefined,
 ): Promise<HuntResult> {
-  const without = new Set([rule]);
+  const planner = await alteredPlanner({ without: [rule], limits: profile.limits });
   const wrong = new Set<string>();
   let sequences = 0;
   let operations = 0;
   let first: number | undefined;
   const property = fc.asyncProperty(casesOf(profile), async (sample) => {
     fc.pre(operations < hunt.operations && wrong.size < hunt.kills);
-    const { difference } = await tryCase(oracle, profile, sample, without);
+    const { difference } = await tryCase(oracle, profile, sample, planner);
     if (difference !== undefined) {
       wrong.add(stringifyJson(sample));
       first ??= sequences;
@@ -54,7 +55,7 @@ export async function huntMutant(
   });
   const seed = seedOf(hunt.seed, profile.name, SHARE);
   await fc.check(property, { seed, numRuns: hunt.operations, maxSkipsPerRun: 0 });
-  const described = first === undefined ? undefined : await shrink(oracle, profile, hunt.seed, first, without);
+  const described = first === undefined ? undefined : await shrink(oracle, profile, hunt.seed, first, rule);
   return { profile: profile.name, sequences, operations, kills: wrong.size, first: described };
 }
 
@@ -63,14 +64,14 @@ async function shrink(
   profile: Profile,
   seed: number,
   index: number,
-  without: ReadonlySet<Rule>,
+  rule: Rule,
 ): Promise<string | undefined> {
   const { divergence } = await runProfile(oracle, profile, {
     seed,
     share: SHARE,
     operations: 1,
     path: String(index),
-    without,
+    without: [rule],
     shrinkingMs: SHRINKING_MS,
   });
   return divergence && `${divergence.summary}: ${divergence.difference}`;

@@ -49,25 +49,20 @@ function tasksOf({ operations, profiles, workers, seed, length, replay, without 
     return profiles.map((profile) => ({
       kind: 'profile',
       profile,
-      without,
-      run: { seed, share, path, length, operations: 1 },
+      run: { seed, share, path, length, operations: 1, without },
     }));
   }
   const each = Math.ceil(operations / profiles.length / workers);
   return profiles.flatMap((profile) =>
     Array.from({ length: workers }, (_, index): ProfileTask => {
-      return { kind: 'profile', profile, without, run: { seed, share: index + 1, length, operations: each } };
+      return { kind: 'profile', profile, run: { seed, share: index + 1, length, operations: each, without } };
     }),
   );
 }
 
-function sayDivergence(
-  progress: Progress,
-  { profile, run, without }: ProfileTask,
-  { divergence }: ProfileResult,
-): void {
+function sayDivergence(progress: Progress, { profile, run }: ProfileTask, { divergence }: ProfileResult): void {
   if (divergence === undefined) return;
-  const { length } = run;
+  const { length, without = [] } = run;
   const again = [
     `--seed ${run.seed} --profile ${profile} --path ${divergence.path}`,
     ...(length === undefined ? [] : [`--length ${length.min}-${length.max}`]),

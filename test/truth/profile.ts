@@ -1,5 +1,5 @@
-import type { PlanLimits } from '../../src/services/planner/plan-limits.js';
 import type { Rule } from '../../src/services/planner/rules.js';
+import type { PlanLimits } from '../support/altered-planner.js';
 import type { TargetShape } from './shape.js';
 
 /** Of sequences, in operations. */
@@ -28,7 +28,7 @@ export interface Profile {
    */
   draws?: boolean;
   /** What the planner follows at most; by default what it follows in the service. */
-  limits?: PlanLimits;
+  limits?: Partial<PlanLimits>;
   expected?: Partial<Expectation>;
 }
 

@@ -10,6 +10,7 @@ import {
   type Run,
   type SerialOracle,
 } from '../support/serial-oracle.js';
+import { alteredPlanner, type Planner } from '../support/altered-planner.js';
 import { casesOf, setUpOf, type TruthCase } from './case.js';
 import { differenceOf, mayHaveDrawnAgain } from './compare.js';
 import type { Length, Profile } from './profile.js';
@@ -29,7 +30,8 @@ export interface ProfileRun {
   length?: Length;
   /** Where fast-check found something before, to be shown again. */
   path?: string;
-  without?: ReadonlySet<Rule>;
+  /** Rules that the planner lacks. */
+  without?: readonly Rule[];
   /** What is wrong on purpose. */
   mutation?: Mutation;
   /** How long to look for a smaller case. */
@@ -72,13 +74,14 @@ export async function runProfile(
   run: ProfileRun,
   onProgress: (operations: number) => void = () => undefined,
 ): Promise<ProfileResult> {
-  const { shrinkingMs = SHRINKING_MS } = run;
+  const { shrinkingMs = SHRINKING_MS, mutation } = run;
+  const planner = await alteredPlanner({ without: run.without, limits: profile.limits });
   let tally: Tally = EMPTY;
   let shrinkingSince: number | undefined;
   const property = fc.asyncProperty(casesOf(profile, run.length), async (sample) => {
     if (shrinkingSince === undefined) fc.pre(tally.operations < run.operations);
     else if (performance.now() - shrinkingSince > shrinkingMs) return;
-    const { comparison, difference, passedOver } = await tryCase(oracle, profile, sample, run.without, run.mutation);
+    const { comparison, difference, passedOver } = await tryCase(oracle, profile, sample, planner, mutation);
     if (shrinkingSince === undefined && comparison !== undefined) {
       tally = add(tally, count(comparison, passedOver));
       onProgress(comparison.serial.outcomes.length);
@@ -98,9 +101,9 @@ export async function runProfile(
   if (details.counterexample === null) return { tally };
   const [shrunk] = details.counterexample;
   const fails = async (smaller: TruthCase): Promise<boolean> =>
-    (await tryCase(oracle, profile, smaller, run.without, run.mutation)).difference !== undefined;
+    (await tryCase(oracle, profile, smaller, planner, mutation)).difference !== undefined;
   const smallest = await minimize(shrunk, fails);
-  const { comparison, difference } = await tryCase(oracle, profile, smallest, run.without, run.mutation);
+  const { comparison, difference } = await tryCase(oracle, profile, smallest, planner, mutation);
   return {
     tally,
     divergence: {
@@ -117,13 +120,13 @@ export async function tryCase(
   oracle: SerialOracle,
   profile: Profile,
   { start, operations, informed, blocks }: TruthCase,
-  without?: ReadonlySet<Rule>,
+  planner: Planner,
   mutation?: Mutation,
 ): Promise<Trial> {
   const isPassedOver = (serial: Run): boolean => profile.draws === true && mayHaveDrawnAgain(serial);
   try {
     const comparison = await oracle.compare(operations, setUpOf(start), {
-      ...{ without, informed, blocks, limits: profile.limits },
+      ...{ planner, informed, blocks },
       ...mutation,
     });
     const passedOver = isPassedOver(comparison.serial);

@@ -9,8 +9,7 @@ export type Task = ProfileTask | MutantTask;
 export interface ProfileTask {
   kind: 'profile';
   profile: string;
-  run: Omit<ProfileRun, 'without'>;
-  without: readonly Rule[];
+  run: ProfileRun;
 }
 
 /** Hunts in one profile after the other; `hunt.operations` are for all of them. */

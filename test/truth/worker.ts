@@ -36,13 +36,11 @@ async function serve(opening: Promise<DatabaseConnection>, task: Task): Promise<
 
 function runTask(
   connection: DatabaseConnection,
-  { profile, run, without }: ProfileTask,
+  { profile, run }: ProfileTask,
   onProgress: (n: number) => void,
 ): Promise<ProfileResult> {
   const chosen = profileNamed(profile);
-  return withProfile(connection, chosen, (oracle) =>
-    runProfile(oracle, chosen, { ...run, without: new Set(without) }, onProgress),
-  );
+  return withProfile(connection, chosen, (oracle) => runProfile(oracle, chosen, run, onProgress));
 }
 
 async function huntTask(

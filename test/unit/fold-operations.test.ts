@@ -25,10 +25,7 @@ const ON = table('folded', [
 const fold = (...operations: BoundOperation[]): PlannedOperation | undefined =>
   operations
     .slice(1)
-    .reduce<PlannedOperation | undefined>(
-      (earlier, later) => earlier && foldOperations(earlier, later, () => true),
-      operations[0],
-    );
+    .reduce<PlannedOperation | undefined>((earlier, later) => earlier && foldOperations(earlier, later), operations[0]);
 const folded = (...operations: BoundOperation[]) => fold(...operations)?.operation.values;
 
 describe('increments', () => {

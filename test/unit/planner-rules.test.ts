@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
 import { NOTHING_KNOWN, type Knowledge } from '../../src/services/planner/knowledge.js';
 import { unfold, type Wait } from '../../src/services/planner/plan.js';
-import type { PlanLimits } from '../../src/services/planner/plan-limits.js';
 import { planOperations } from '../../src/services/planner/plan-operations.js';
 import { RULES, type Rule } from '../../src/services/planner/rules.js';
+import { alteredPlanner, plannerWith, type PlanLimits } from '../support/altered-planner.js';
 import { column, foreignKey, table, uniqueKey } from '../support/table.js';
 import { increment, insert, knowing, ranked, remove, shape, shapeOf, update, upsert } from './support/planning.js';
 
@@ -63,7 +63,7 @@ const floor = (value: bigint): Partial<Knowledge> => ({ floors: new Map([['publi
 interface Example {
   operations: BoundOperation[];
   knowledge?: Knowledge;
-  limits?: PlanLimits;
+  limits?: Partial<PlanLimits>;
   planned: string;
   withoutTheRule: string;
   /** What the last operation waits for. */
@@ -155,7 +155,7 @@ const EXAMPLES: Record<Rule, Example> = {
       [UNIQUE, { id: 1, email: 'x' }],
       [UNIQUE, { id: 2, email: 'y' }],
     ]),
-    limits: { valuesFollowed: 32, rowsFollowed: 0, leastFollowed: 0 },
+    limits: { rowsFollowed: 0, leastFollowed: 0 },
     planned: '0 | 1 | 2',
     withoutTheRule: '0 2 | 1',
     waitsFor: { operation: 1, resource: 'public.uniq: too many rows that its operations may touch' },
@@ -203,16 +203,27 @@ const TOLD_AS: Partial<Record<Rule, Rule>> = {
 };
 
 describe('each rule of the planner', () => {
-  it.each(Object.keys(RULES) as Rule[])('%s: decides the groups of its example', (rule) => {
+  it.each(Object.keys(RULES) as Rule[])('%s: decides the groups of its example', async (rule) => {
     const { operations, knowledge, limits, planned, withoutTheRule } = EXAMPLES[rule];
-    expect(shapeOf(planOperations(operations, knowledge, { limits }))).toBe(planned);
-    expect(shapeOf(planOperations(operations, knowledge, { limits, without: new Set([rule]) }))).toBe(withoutTheRule);
+    const plan = await alteredPlanner({ limits });
+    const mutant = await alteredPlanner({ limits, without: [rule] });
+    expect(shapeOf(plan(operations, knowledge))).toBe(planned);
+    expect(shapeOf(mutant(operations, knowledge))).toBe(withoutTheRule);
   });
 
-  it.each(Object.keys(RULES) as Rule[])('%s: is told as what the last operation waits for', (rule) => {
+  it.each(Object.keys(RULES) as Rule[])('%s: is told as what the last operation waits for', async (rule) => {
     const { operations, knowledge, limits, waitsFor } = EXAMPLES[rule];
-    const placement = planOperations(operations, knowledge, { limits }).placements.at(-1);
+    const plan = await alteredPlanner({ limits });
+    const placement = plan(operations, knowledge).placements.at(-1);
     expect(placement?.waitsFor).toEqual({ ...waitsFor, rule: TOLD_AS[rule] ?? rule });
+  });
+});
+
+describe('a planner without a rule', () => {
+  it('is not made when the text of the rule is not found', async () => {
+    const gone = { file: 'tokens.ts', text: 'text that is gone', by: '' };
+    await expect(plannerWith([gone])).rejects.toThrow('tokens.ts does not have once: text that is gone');
+    await expect(plannerWith([{ ...gone, file: 'gone.ts' }])).rejects.toThrow("Not among the planner's files: gone.ts");
   });
 });
 

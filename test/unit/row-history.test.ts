@@ -22,7 +22,7 @@ const USER = table(
 );
 
 function historyOf(operations: BoundOperation[], knowledge: Knowledge = NOTHING_KNOWN, disturbed = false): RowHistory {
-  const chunk = new ChunkView(operations, knowledge, new Set());
+  const chunk = new ChunkView(operations, knowledge);
   const history = new RowHistory(chunk, USER, chunk.identityOf(USER)!, operations, disturbed);
   runSteps(history.follow());
   return history;

@@ -5,8 +5,6 @@ import { givenValue, keyValue, type BoundOperation } from './bound-operation.js'
 import { asksDatabase, comparable } from './comparable.js';
 import { chooseIdentities } from './identity.js';
 import { rankKey, type Knowledge } from './knowledge.js';
-import { PLAN_LIMITS, type PlanLimits } from './plan-limits.js';
-import type { Rule } from './rules.js';
 import { combine, FRESH, NULL, UNKNOWN, type Value } from './value.js';
 
 /** Operations, their tables and what is known of them, in the form that the planner's rules need. Pure. */
@@ -21,8 +19,6 @@ export class ChunkView {
   constructor(
     readonly operations: readonly BoundOperation[],
     readonly knowledge: Knowledge,
-    private readonly without: ReadonlySet<Rule>,
-    readonly limits: PlanLimits = PLAN_LIMITS,
   ) {
     this.tables = new Map(operations.map(({ table }) => [table.id, table]));
     this.identityOf = chooseIdentities(operations);
@@ -31,10 +27,6 @@ export class ChunkView {
     this.releasedByCascade = new Set(
       [...deletedFrom].flatMap(({ reach }) => (reach?.releases ?? []).map((r) => r.parent)),
     );
-  }
-
-  applies(rule: Rule): boolean {
-    return !this.without.has(rule);
   }
 
   /** What a new row has in these columns: the given value, or else the default. */
@@ -109,7 +101,6 @@ export class ChunkView {
   }
 
   private rankedText(text: string, { family }: Column, storedType: string | undefined): string | undefined {
-    if (!this.applies('equality')) return `${family}#${text}`;
     const rank = this.knowledge.ranks.get(family)?.get(rankKey(text, storedType));
     return rank === undefined ? undefined : `${family}#${rank}`;
   }

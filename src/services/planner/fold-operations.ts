@@ -5,9 +5,6 @@ import { drawsValues, givenValue, keyValue, type BoundOperation } from './bound-
 import { addDecimals, formatDecimal, parseDecimal, type Decimal } from './decimal.js';
 import { isLegal } from './legal-value.js';
 import type { PlannedOperation } from './plan.js';
-import type { Rule } from './rules.js';
-
-type Applies = (rule: Rule) => boolean;
 
 /**
  * Makes two operations on one row, of which the second directly follows the first, into one. Where the fold succeeds,
@@ -16,12 +13,8 @@ type Applies = (rule: Rule) => boolean;
  * @param earlier may be a fold itself, which becomes part of the new one
  * @param later of the same signature
  */
-export function foldOperations(
-  earlier: PlannedOperation,
-  later: BoundOperation,
-  applies: Applies,
-): PlannedOperation | undefined {
-  const values = foldedValues(earlier, later, applies);
+export function foldOperations(earlier: PlannedOperation, later: BoundOperation): PlannedOperation | undefined {
+  const values = foldedValues(earlier, later);
   if (values === undefined) return undefined;
   return {
     ...later,
@@ -41,16 +34,16 @@ function appended(earlier: PlannedOperation, later: BoundOperation): BoundOperat
   return earlier.folded;
 }
 
-function foldedValues(earlier: PlannedOperation, later: BoundOperation, applies: Applies): GivenRow | undefined {
+function foldedValues(earlier: PlannedOperation, later: BoundOperation): GivenRow | undefined {
   // A different spelling might be refused.
   if (!spellsKeyAlike(earlier, later)) return undefined;
   switch (later.kind) {
     case 'update':
-      return overwrites(earlier, later.valueColumns, applies) ? (later.operation.values ?? undefined) : undefined;
+      return overwrites(earlier, later.valueColumns) ? (later.operation.values ?? undefined) : undefined;
     case 'upsert':
-      return overwritesUpserted(earlier, later, applies) ? (later.operation.values ?? undefined) : undefined;
+      return overwritesUpserted(earlier, later) ? (later.operation.values ?? undefined) : undefined;
     case 'increment':
-      return sums(earlier, later, applies);
+      return sums(earlier, later);
     // Only one of several inserts or deletes of a row has an effect.
     case 'insert':
     case 'ignore':
@@ -68,11 +61,9 @@ const spellsKeyAlike = (earlier: BoundOperation, later: BoundOperation): boolean
   );
 
 /** Only their types could have refused the earlier values, and the types accept them. */
-function overwrites(earlier: BoundOperation, columns: readonly Column[], applies: Applies): boolean {
+function overwrites(earlier: BoundOperation, columns: readonly Column[]): boolean {
   return columns.every(
-    (column) =>
-      (column.freedom === 'free' || !applies('fold: free columns')) &&
-      (!applies('fold: valid values') || isLegal(givenValue(earlier, column.name) ?? null, column)),
+    (column) => column.freedom === 'free' && isLegal(givenValue(earlier, column.name) ?? null, column),
   );
 }
 
@@ -80,31 +71,31 @@ function overwrites(earlier: BoundOperation, columns: readonly Column[], applies
  * Every upsert draws values from the sequences of columns that it does not give. A fold would draw fewer, and so shift
  * all values that are drawn later.
  */
-function overwritesUpserted(earlier: BoundOperation, later: BoundOperation, applies: Applies): boolean {
+function overwritesUpserted(earlier: BoundOperation, later: BoundOperation): boolean {
   const others = later.valueColumns.filter((column) => !later.keyColumns.includes(column));
-  return !drawsValues(later) && overwrites(earlier, others, applies);
+  return !drawsValues(later) && overwrites(earlier, others);
 }
 
 /**
  * If all increments have one sign, every state in between lies between the first and the last one, and so within any
  * range that contains both.
  */
-function sums(earlier: BoundOperation, later: BoundOperation, applies: Applies): GivenRow | undefined {
+function sums(earlier: BoundOperation, later: BoundOperation): GivenRow | undefined {
   const values: [column: string, sum: GivenValue][] = [];
   for (const column of later.valueColumns) {
-    if (column.freedom === 'tied' && applies('fold: free columns')) return undefined;
-    const one = increment(earlier, column, applies);
-    const other = increment(later, column, applies);
+    if (column.freedom === 'tied') return undefined;
+    const one = increment(earlier, column);
+    const other = increment(later, column);
     if (one === undefined || other === undefined) return undefined;
-    if (oppose(one, other) && applies('fold: same sign')) return undefined;
+    if (oppose(one, other)) return undefined;
     values.push([column.name, formatDecimal(addDecimals(one, other))]);
   }
   return Object.fromEntries(values);
 }
 
-function increment(operation: BoundOperation, column: Column, applies: Applies): Decimal | undefined {
+function increment(operation: BoundOperation, column: Column): Decimal | undefined {
   const decimal = parseDecimal(encodeValue(givenValue(operation, column.name), column) ?? '');
-  return decimal !== undefined && (isExact(decimal, column) || !applies('fold: exact types')) ? decimal : undefined;
+  return decimal !== undefined && isExact(decimal, column) ? decimal : undefined;
 }
 
 /** True when the column keeps the increment to its last digit. */

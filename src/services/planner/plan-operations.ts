@@ -5,17 +5,8 @@ import { ChunkView } from './chunk-view.js';
 import { foldOperations } from './fold-operations.js';
 import { NOTHING_KNOWN, type Knowledge } from './knowledge.js';
 import type { Group, Placement, Plan, Wait } from './plan.js';
-import type { PlanLimits } from './plan-limits.js';
 import { ChunkResources } from './resources.js';
-import type { Rule } from './rules.js';
 import { TokenList, type Reason, type Subject, type Token } from './tokens.js';
-
-export interface PlanOptions {
-  /** Rules to leave out. Only for tests that show what each rule is for. */
-  without?: ReadonlySet<Rule>;
-  /** Only for tests, which would otherwise need thousands of operations. */
-  limits?: PlanLimits;
-}
 
 /**
  * Puts operations into few groups, with the same effect as executing them one by one. Each operation goes into the
@@ -23,21 +14,13 @@ export interface PlanOptions {
  * operation on its row. Finding the fewest possible groups is a shortest common supersequence problem, which is
  * NP-hard; first fit comes close. Pure.
  */
-export function planOperations(
-  operations: readonly BoundOperation[],
-  knowledge: Knowledge = NOTHING_KNOWN,
-  options: PlanOptions = {},
-): Plan {
-  return runSteps(planInSteps(operations, knowledge, options));
+export function planOperations(operations: readonly BoundOperation[], knowledge: Knowledge = NOTHING_KNOWN): Plan {
+  return runSteps(planInSteps(operations, knowledge));
 }
 
 /** The same, a few operations at a time. The arguments must not change before it has finished. */
-export function planInSteps(
-  operations: readonly BoundOperation[],
-  knowledge: Knowledge = NOTHING_KNOWN,
-  { without = NO_RULES, limits }: PlanOptions = {},
-): Steps<Plan> {
-  return new Planning(new ChunkView(operations, knowledge, without, limits)).plan();
+export function planInSteps(operations: readonly BoundOperation[], knowledge: Knowledge = NOTHING_KNOWN): Steps<Plan> {
+  return new Planning(new ChunkView(operations, knowledge)).plan();
 }
 
 /**
@@ -65,8 +48,6 @@ export function planByShape(operations: readonly BoundOperation[]): Plan {
   return { operations, groups: [...groups.values()], placements };
 }
 
-const NO_RULES: ReadonlySet<Rule> = new Set();
-
 /** Where an operation is. */
 interface Place {
   group: number;
@@ -80,7 +61,6 @@ class Planning {
   /** Where the latest operation on a row is, and which operation that is. */
   private readonly rows = new Map<Token, Place & { operation: number }>();
   private readonly resources: ChunkResources;
-  private readonly applies = (rule: Rule): boolean => this.chunk.applies(rule);
 
   constructor(private readonly chunk: ChunkView) {
     this.resources = new ChunkResources(chunk);
@@ -94,7 +74,7 @@ class Planning {
   }
 
   private place(operation: BoundOperation, index: number): Placement {
-    const tokens = new TokenList(this.applies);
+    const tokens = new TokenList();
     this.resources.addTo(tokens, operation);
     const place = this.fold(operation, tokens) ?? this.join(operation, tokens.lowest);
     tokens.settle(place.group, index);
@@ -109,10 +89,10 @@ class Planning {
   private fold(operation: BoundOperation, { row, lowestBesideRow }: TokenList): Place | undefined {
     const latest = row === undefined ? undefined : this.rows.get(row);
     // An operation on several rows may have touched this row since.
-    if (latest === undefined || latest.operation !== row?.operation || !this.applies('same row')) return undefined;
+    if (latest === undefined || latest.operation !== row?.operation) return undefined;
     const group = this.groups[latest.group]!;
     if (group.signature !== operation.signature || lowestBesideRow > latest.group) return undefined;
-    const folded = foldOperations(group.operations[latest.position]!, operation, this.applies);
+    const folded = foldOperations(group.operations[latest.position]!, operation);
     if (folded === undefined) return undefined;
     group.operations[latest.position] = folded;
     return latest;

@@ -9,12 +9,19 @@ import { ANY_ROW, nameRows, type RowName } from './name-rows.js';
 import { RowSearch, type Searching, type Write } from './row-search.js';
 import { combinations, combine, textOf, UNKNOWN, type Value } from './value.js';
 
+// The rows that operations may touch, and the values that a row may hold, can grow with the square of the number of
+// operations. Past these limits an operation may touch any row, and a row may hold any value. Such a plan is correct as
+// well, but has more groups.
+/** Values that the rows of one operation may hold in one key. */
+const VALUES_FOLLOWED = 32;
+/** Rows of an operation that finds them by another key, on average over the operations on a table. */
+const ROWS_FOLLOWED = 16;
+/** Rows of all such operations on a table that are followed at least, however few operations there are. */
+const LEAST_FOLLOWED = 1000;
+
 /**
  * Which rows the operations on one table may touch, and what these rows may hold at any time during the chunk: what was
- * read of them, and everything that any operation of the chunk may write into them, in any order.
- *
- * If every operation may touch every row, working this out takes time with the square of their number. Past the limits
- * of the plan, an operation may touch any row and a row may hold any value. Pure.
+ * read of them, and everything that any operation of the chunk may write into them, in any order. Pure.
  */
 export class RowHistory {
   /** True when the operations that find their rows by another key may touch too many rows to follow. */
@@ -102,18 +109,11 @@ export class RowHistory {
       });
       for (const value of combinations(held, nullsNotDistinct)) {
         const text = textOf(value);
-        if (values.size === this.chunk.limits.valuesFollowed && !values.has(text)) {
-          return this.pastLimit([...values.values()]);
-        }
+        if (values.size === VALUES_FOLLOWED && !values.has(text)) return [UNKNOWN];
         values.set(text, value);
       }
     }
     return [...values.values()];
-  }
-
-  /** If there are too many values to follow, the row may hold any value. */
-  private pastLimit(values: readonly Value[]): readonly Value[] {
-    return this.chunk.applies('planning limit') ? [UNKNOWN] : values;
   }
 
   private valuesOf(row: HeldRow, column: string): readonly Value[] {
@@ -149,7 +149,6 @@ export class RowHistory {
       this.names.set(name.text, name);
       const row = this.row(name.text);
       row.isKnown = true;
-      if (!this.chunk.applies('old values')) continue;
       for (const [index, column] of columns.entries()) this.add(row, column, values[index]!);
     }
   }
@@ -235,7 +234,7 @@ export class RowHistory {
     for (const each of searching) if (!this.isFindable(each)) this.reliable = false;
     if (this.reliable && !(yield* this.search(searching))) {
       this.exceedsLimits = true;
-      if (this.chunk.applies('planning limit')) this.reliable = false;
+      this.reliable = false;
     }
     if (this.reliable) return;
     for (const operation of otherwise) this.touched.set(operation, ANY_ROW);
@@ -256,8 +255,7 @@ export class RowHistory {
 
   /** Returns false when the operations may touch too many rows to name all of them. */
   private *search(searching: readonly Searching[]): Steps<boolean> {
-    const { rowsFollowed, leastFollowed } = this.chunk.limits;
-    let left = leastFollowed + rowsFollowed * this.operations.length;
+    let left = LEAST_FOLLOWED + ROWS_FOLLOWED * this.operations.length;
     const placesOf = ({ columns }: UniqueKey): number[] => columns.map((name) => this.columns.get(name)!.place);
     const search = new RowSearch(this.rows.values(), searching, placesOf, left);
     const ended = yield* search.run();

@@ -1,7 +1,7 @@
 /**
  * The rules of the planner. Each says which pairs of operations must keep their order or must not share a statement, or
  * when several operations may become one. `docs/serial-truth.md` explains them. Without any one of them, a plan is
- * wrong for some operations. The tests use this to show that each rule is needed and tested (`npm run truth:mutants`).
+ * wrong for some operations: `npm run truth:mutants` shows it.
  */
 export const RULES = {
   'same row': 'operations on one row keep their order',

@@ -37,25 +37,23 @@ export class TokenList {
   row: Token | undefined;
   private readonly marked: Token[] = [];
 
-  constructor(private readonly applies: (rule: Rule) => boolean) {}
-
   /** The operation has to come after the latest operation that marked the token. */
   need(token: Token, rule: Rule, subject: Subject): void {
     const lowest = token.group + 1;
-    if (lowest <= this.lowestBesideRow || !this.applies(rule)) return;
+    if (lowest <= this.lowestBesideRow) return;
     this.lowestBesideRow = lowest;
     this.raise(lowest, token, rule, subject);
   }
 
   needRow(token: Token, rule: Rule, subject: Subject): void {
-    if (token.group >= this.lowest && this.applies(rule)) this.raise(token.group + 1, token, rule, subject);
+    if (token.group >= this.lowest) this.raise(token.group + 1, token, rule, subject);
   }
 
   /**
    * The operation may share a statement with the latest operation that marked the token, but must not come before it.
    */
   notBefore(token: Token, rule: Rule, subject: Subject): void {
-    if (token.group <= this.lowestBesideRow || !this.applies(rule)) return;
+    if (token.group <= this.lowestBesideRow) return;
     this.lowestBesideRow = token.group;
     this.raise(token.group, token, rule, subject);
   }

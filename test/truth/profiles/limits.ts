@@ -6,7 +6,7 @@ export const LIMIT_PROFILES: readonly Profile[] = [
   {
     name: 'limit-of-rows',
     rules: ['planning limit'],
-    limits: { valuesFollowed: 32, rowsFollowed: 0, leastFollowed: 3 },
+    limits: { rowsFollowed: 0, leastFollowed: 3 },
     ddl: `create table renamed (id int primary key, email text unique, a int);`,
     shapes: [
       {
@@ -24,7 +24,7 @@ export const LIMIT_PROFILES: readonly Profile[] = [
   {
     name: 'limit-of-values',
     rules: ['planning limit'],
-    limits: { valuesFollowed: 1, rowsFollowed: 16, leastFollowed: 1000 },
+    limits: { valuesFollowed: 1 },
     ddl: `create table revalued (id int primary key, email text unique);`,
     shapes: [
       {
