@@ -67,7 +67,7 @@ export class ChunkEntity {
   @Column({ type: 'text', array: true, nullable: true })
   unrouted!: string[] | null;
 
-  /** What its groups were: `ChunkPlan`. Null for chunks of versions that did not keep it. */
+  /** What its groups were: `ChunkPlan`. */
   @Column({ type: 'json', nullable: true })
   plan!: unknown;
 }

@@ -52,6 +52,6 @@ export interface IChunkPlan {
 /** Failures of a chunk counted by code, with one example each; those that were retried since are left out. */
 export interface IChunkDetail extends IChunk {
   failures: { code: string; count: number; example: { id: string; message: string } }[];
-  /** Absent for chunks of versions that did not keep it. */
+  /** Absent where it was not kept. */
   plan?: IChunkPlan;
 }

@@ -233,11 +233,11 @@ describe('a start that cannot succeed', () => {
     });
     const service = await start(await as('worker'));
     for (const role of ['all', 'api']) {
-      expect(await startHere(await as(role)).refused()).toMatch(/CreateQueue1763700000000.*node dist\/migrate\.js/);
+      expect(await startHere(await as(role)).refused()).toMatch(/InitialSchema1764800000000.*node dist\/migrate\.js/);
     }
 
     expect(await service.exited).toBe(1);
-    expectOneReason(service, 'CreateQueue1763700000000', 'node dist/migrate.js');
+    expectOneReason(service, 'InitialSchema1764800000000', 'node dist/migrate.js');
     await database.drop();
   });
 
@@ -408,7 +408,7 @@ describe('the migration command', () => {
 
     const first = await start(environment, { program: 'migrate' });
     expect(await first.exited).toBe(0);
-    expect(first.output).toMatch(/Applied: CreateQueue\d+/);
+    expect(first.output).toMatch(/Applied: InitialSchema\d+/);
     await startHere({ ...environment, BATCH_ROLE: 'api' }).up;
     expect(await readiness(environment.HTTP_PORT)).toMatchObject({ status: 200, body: { status: 'ready' } });
 
@@ -436,7 +436,7 @@ describe('the migration command', () => {
     await holder.end();
 
     expect(await Promise.all(both.map((each) => each.exited))).toEqual([0, 0]);
-    expect(both.map(({ output }) => /Applied: CreateQueue/.test(output)).sort()).toEqual([false, true]);
+    expect(both.map(({ output }) => /Applied: InitialSchema/.test(output)).sort()).toEqual([false, true]);
     expect(both.map(({ output }) => output.includes('No migration was missing')).sort()).toEqual([false, true]);
     const { rows } = await database.client.query('select name from batch.migrations group by name having count(*) > 1');
     expect(rows).toEqual([]);
@@ -453,7 +453,7 @@ describe('the migration command', () => {
 
     expect(await migration.exited).toBe(1);
     expect(migration.output).toMatch(
-      /The migrations were not applied: Migration CreateQueue\d+ failed at the statement \\?"create table batch\.operations .*relation \\?"operations\\?" already exists\. .*then migrate again/,
+      /The migrations were not applied: Migration InitialSchema\d+ failed at the statement \\?"create table batch\.operations .*relation \\?"operations\\?" already exists\. .*then migrate again/,
     );
     expect(migration.output).not.toMatch(/DB_NAME|^\s+at /m);
     await database.drop();

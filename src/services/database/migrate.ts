@@ -1,15 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MigrationExecutor, QueryFailedError, type DataSource, type Migration, type QueryRunner } from 'typeorm';
 import type { Settings } from '../config/settings.js';
-import { isLockNotAvailable, isRolledBack } from './classify-failure.js';
 import { createDataSource, SCHEMA, type DatabaseSettings } from './data-source.js';
 import { MigrationFailedError } from './migration-failed.error.js';
 import {
   hasSchema,
   releaseMigrationLock,
   selectMigrationLockHolder,
-  selectTableLockHolders,
-  setLockTimeout,
   tryMigrationLock,
   type SessionRow,
 } from './migrations.sql.js';
@@ -19,8 +16,6 @@ import type { SqlStatement } from './sql.js';
 
 /** If a statement waits for a lock on a table, everybody who wants the table later waits behind it. */
 const TABLE_LOCK_TIMEOUT_MS = 2000;
-/** Between two attempts, statements that waited behind the first one can run. */
-const PAUSE_MS = 1000;
 const LOCK_POLL_MS = 250;
 const LOG_EVERY_MS = 5000;
 
@@ -28,11 +23,9 @@ type Log = (line: string) => void;
 
 /**
  * Creates the schema and runs the missing migrations. Each runs in its own transaction. All run on one separate
- * connection with the credentials for migrations. Concurrent callers wait for one another.
- *
- * It promises that other statements never wait longer than two seconds behind an attempt to lock a table. A setting
- * limits how long it waits itself. The time of a running statement is not limited. If another role runs the service,
- * that role is granted the rights that it needs.
+ * connection with the credentials for migrations. Concurrent callers wait for one another, as long as a setting allows.
+ * The time of a running statement is not limited. If another role runs the service, that role is granted the rights that
+ * it needs.
  *
  * @returns the names of the migrations that were missing
  * @throws MigrationFailedError
@@ -80,14 +73,12 @@ class MigrationRun {
   ) {
     this.executor = new MigrationExecutor(dataSource, runner);
     this.deadline = performance.now() + database.migrationWaitMs;
-    // Read by `createIndexConcurrently`.
-    runner.data = { lockWaitMs: () => this.leftMs };
   }
 
   async run(): Promise<string[]> {
     await this.takeLock();
     try {
-      await this.apply('the creation of schema batch', () => this.createSchema());
+      await this.step('the creation of schema batch', () => this.createSchema());
       const pending = await this.executor.getPendingMigrations();
       for (const migration of pending) await this.applyMigration(migration);
       await this.createFunctions();
@@ -122,17 +113,15 @@ class MigrationRun {
 
   private async applyMigration(migration: Migration): Promise<void> {
     this.log(`Applying migration ${migration.name}`);
-    const transactional = migration.instance?.transaction !== false;
-    const execute = async (): Promise<void> => void (await this.executor.executeMigration(migration));
-    await this.apply(`migration ${migration.name}`, () => (transactional ? this.transaction(execute) : execute()));
+    await this.step(`migration ${migration.name}`, async () => void (await this.executor.executeMigration(migration)));
   }
 
   private async createFunctions(): Promise<void> {
     const outdated = await this.query<{ name: string }>(selectOutdatedFunctions());
     for (const outdatedFunction of functionsNamed(outdated.map(({ name }) => name))) {
       this.log(`Creating function batch.${outdatedFunction.name}, version ${outdatedFunction.version}`);
-      await this.apply(`the creation of function ${outdatedFunction.name}`, () =>
-        this.transaction(async () => void (await this.query(createFunction(outdatedFunction)))),
+      await this.step(`the creation of function ${outdatedFunction.name}`, () =>
+        this.query(createFunction(outdatedFunction)),
       );
     }
   }
@@ -141,54 +130,27 @@ class MigrationRun {
   private async grantRights(): Promise<void> {
     const { migration, username } = this.database;
     if (migration === undefined || migration.username === username) return;
-    await this.apply(`the grant of rights to "${username}"`, () =>
-      this.transaction(async () => void (await this.query(grantRuntimeRights(username)))),
-    );
+    await this.step(`the grant of rights to "${username}"`, () => this.query(grantRuntimeRights(username)));
   }
 
-  private async transaction(work: () => Promise<void>): Promise<void> {
-    await this.runner.startTransaction();
+  /** In a transaction of its own: all of it, or nothing. */
+  private async step(what: string, work: () => Promise<unknown>): Promise<void> {
     try {
+      await this.runner.startTransaction();
       await work();
       await this.runner.commitTransaction();
-    } catch (error) {
+    } catch (cause) {
       // The first error says more than the failed rollback on a dead connection.
       await this.runner.rollbackTransaction().catch(() => undefined);
-      throw error;
+      const statement = cause instanceof QueryFailedError ? cause.query : undefined;
+      throw new MigrationFailedError(what, { cause, statement, username: this.username });
     }
-  }
-
-  /** Runs the step again until it gets its locks, or until the deadline. */
-  private async apply(what: string, step: () => Promise<void>): Promise<void> {
-    for (;;) {
-      try {
-        await this.query(setLockTimeout(Math.min(TABLE_LOCK_TIMEOUT_MS, Math.max(this.leftMs, 100))));
-        return await step();
-      } catch (error) {
-        if (!isLockNotAvailable(error) && !isRolledBack(error)) throw this.failed(what, error);
-        const holders = await this.query<SessionRow>(selectTableLockHolders());
-        if (this.leftMs <= 0) throw this.failed(what, error, holders);
-        this.log(
-          `${capital(what)} could not get its locks (${(error as Error).message}). Trying for ${this.left} more. ` +
-            `Locks are held by ${describe(holders)}`,
-        );
-        await delay(Math.min(PAUSE_MS, this.leftMs));
-      }
-    }
-  }
-
-  private failed(what: string, error: unknown, holders?: SessionRow[]): MigrationFailedError {
-    const statement = error instanceof QueryFailedError ? error.query : undefined;
-    const cure =
-      holders &&
-      `It waited ${this.limit}. Locks are held by ${describe(holders)}: wait until they end, then migrate again`;
-    return new MigrationFailedError(what, { cause: error, statement, cure, username: this.username });
   }
 
   private lockNotGiven(holders: SessionRow[]): MigrationFailedError {
     return new MigrationFailedError('the wait for another migration', {
       cause: new Error('another process migrates this database and has not finished'),
-      cure: `It waited ${this.limit}. It is ${describe(holders)}: wait until it has finished, or end it with pg_terminate_backend, then migrate again`,
+      cure: `It waited ${this.database.migrationWaitMs / 1000} s (DB_MIGRATION_WAIT_TIMEOUT). It is ${describe(holders)}: wait until it has finished, or end it with pg_terminate_backend, then migrate again`,
       username: this.username,
     });
   }
@@ -208,10 +170,6 @@ class MigrationRun {
   private get left(): string {
     return `${Math.ceil(this.leftMs / 1000)} s`;
   }
-
-  private get limit(): string {
-    return `${this.database.migrationWaitMs / 1000} s (DB_MIGRATION_WAIT_TIMEOUT)`;
-  }
 }
 
 function describe(sessions: readonly SessionRow[]): string {
@@ -221,5 +179,3 @@ function describe(sessions: readonly SessionRow[]): string {
   });
   return texts.join(' and ') || 'a session that has ended since';
 }
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -16,7 +16,7 @@ interface MigrationFailure {
 
 /** Says in one line which migration failed, at which statement, what PostgreSQL said, and what to do. */
 export class MigrationFailedError extends Error {
-  /** @param what such as `migration AddLanes1764000000000` */
+  /** @param what such as `migration InitialSchema1764800000000` */
   constructor(what: string, { cause, statement, cure, username }: MigrationFailure) {
     const at = statement === undefined ? '' : ` at the statement "${cutText(oneLine(statement), LONGEST_STATEMENT)}"`;
     super(`${what} failed${at}: ${reasonOf(cause)}. ${cure ?? cureOf(cause, username)}`, { cause });
@@ -47,6 +47,8 @@ function cureOf(cause: unknown, username: string): string {
       return 'Schema batch contains an object that no migration has created: remove or rename it, then migrate again';
     case SQL_STATES.undefinedObject:
       return 'If the role of DB_USERNAME is missing, create it with scripts/roles.sql, then migrate again';
+    case SQL_STATES.lockNotAvailable:
+      return 'Another session has locked what the migration needs: wait until that ends, then migrate again';
     case SQL_STATES.queryCanceled:
       return 'Somebody cancelled the statement: migrate again';
     default:

@@ -3,10 +3,7 @@ import type { SqlStatement } from './sql.js';
 /** The advisory lock of the process that migrates. It is held until the session ends. */
 const MIGRATION_LOCK = `hashtext('batch-service.migrations')`;
 
-/**
- * Callers try this lock again and again and never wait for it. A waiting statement holds a snapshot, and `create index
- * concurrently` of the lock's holder would wait for that snapshot.
- */
+/** Callers try it again and again: so they can say whom they wait for, and nothing waits for the snapshot of a waiting statement. */
 export const tryMigrationLock = (): SqlStatement => ({
   text: `select pg_try_advisory_lock(${MIGRATION_LOCK}) as held`,
 });
@@ -23,37 +20,16 @@ export interface SessionRow {
   since: Date | null;
 }
 
-const SESSION = `a.pid, a.application_name as application, a.usename as "user", a.state, coalesce(a.xact_start, a.backend_start) as since`;
-
 /** The session that migrates. */
 export function selectMigrationLockHolder(): SqlStatement {
   return {
     text: `
-      select ${SESSION}
+      select a.pid, a.application_name as application, a.usename as "user", a.state, coalesce(a.xact_start, a.backend_start) as since
       from pg_locks l join pg_stat_activity a on a.pid = l.pid
       where l.locktype = 'advisory' and l.granted and l.objsubid = 1
         and l.database = (select oid from pg_database where datname = current_database())
         and (l.classid::int8 << 32) | l.objid::int8 = ${MIGRATION_LOCK}`,
   };
-}
-
-/** Other sessions that hold locks on the service's tables, the oldest transactions first. */
-export function selectTableLockHolders(): SqlStatement {
-  return {
-    text: `
-      select distinct ${SESSION}
-      from pg_locks l
-      join pg_class c on c.oid = l.relation and c.relnamespace = to_regnamespace('batch')
-      join pg_stat_activity a on a.pid = l.pid
-      where l.locktype = 'relation' and l.granted and l.pid <> pg_backend_pid()
-        and l.database = (select oid from pg_database where datname = current_database())
-      order by since
-      limit 3`,
-  };
-}
-
-export function setLockTimeout(ms: number): SqlStatement {
-  return { text: `select set_config('lock_timeout', $1, false)`, values: [String(Math.max(1, Math.ceil(ms)))] };
 }
 
 /** Not `create schema if not exists`: that needs the right to create schemas even when the schema exists. */

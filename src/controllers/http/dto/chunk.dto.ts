@@ -155,7 +155,7 @@ export class ChunkDetailDto extends ChunkDto implements IChunkDetail {
 
   @ApiPropertyOptional({
     type: ChunkPlanDto,
-    description: 'How its operations were grouped. Absent for chunks of versions that did not store it.',
+    description: 'How its operations were grouped. Absent where it was not kept.',
   })
   plan?: ChunkPlanDto;
 }

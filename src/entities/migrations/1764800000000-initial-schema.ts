@@ -1,0 +1,279 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+/**
+ * The tables of the service. An operation never changes, its place says its state: it is pending while `pending` has it, scheduled
+ * while `delayed` has it; what is not an ordinary success has a row in `outcomes`; all else is completed, by the chunk whose `seqs`
+ * hold it. So settling a chunk deletes narrow rows and inserts one, and nothing wide is ever updated.
+ *
+ * Columns of fixed length stand first in tables with many rows: they need no padding, and are found without looking at others.
+ */
+export class InitialSchema1764800000000 implements MigrationInterface {
+  async up(runner: QueryRunner): Promise<void> {
+    for (const statement of UP) await runner.query(statement);
+  }
+
+  down(): Promise<void> {
+    return Promise.reject(new Error('Nothing undoes it: drop schema batch, or restore a backup'));
+  }
+}
+
+const UP = [
+  `create table batch.shapes (
+    id int generated always as identity constraint shapes_pkey primary key,
+    hash uuid not null,
+    by_column boolean not null,
+    must_exist boolean not null,
+    type text not null,
+    target text not null,
+    documents smallint[] not null,
+    key_columns text[],
+    value_columns text[],
+    on_conflict text,
+    conflict_key text[],
+    constraint shapes_hash_key unique (hash),
+    constraint shapes_type_check check (type in ('insert', 'upsert', 'update', 'increment', 'delete'))
+  )`,
+  `comment on table batch.shapes is 'What operations of the same kind have in common. \`operations.values\` holds the values, keys first.'`,
+
+  `create table batch.operations (
+    seq bigint generated always as identity constraint operations_pkey primary key,
+    id uuid not null,
+    created_at timestamptz not null default now(),
+    shape int not null,
+    lane smallint not null,
+    priority smallint not null default 0,
+    "values" jsonb not null,
+    source text,
+    created_by text,
+    run_at timestamptz,
+    retry_limit smallint,
+    retry_on text[],
+    constraint operations_id_key unique (id),
+    constraint operations_priority_check check (priority between 0 and 9)
+  )`,
+  `comment on table batch.operations is 'What was asked. Written once; the other tables say what became of it.'`,
+
+  // Claims walk this key in order: one index serves the claim and the delete. A claim begins with a lane, so a worker that holds
+  // one lane walks nothing of the others. Every row is 24 bytes of data.
+  `create table batch.pending (
+    seq bigint not null,
+    shape int not null,
+    party int not null default 0,
+    lane smallint not null,
+    priority smallint not null,
+    attempts smallint not null default 0,
+    size_kb smallint not null default 1,
+    constraint pending_pkey primary key (lane, priority, seq)
+  )`,
+  // Every row lives for one chunk: the default threshold of a fifth of the table would let dead rows pile up.
+  `alter table batch.pending set (
+    autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0,
+    autovacuum_vacuum_insert_scale_factor = 0.0, autovacuum_vacuum_insert_threshold = 100000,
+    autovacuum_analyze_scale_factor = 0.0, autovacuum_analyze_threshold = 50000
+  )`,
+  `comment on table batch.pending is 'Operations that wait for the next chunk.'`,
+
+  // Drawn from whenever operations come back with an old sequence number: claims then begin at the start again.
+  `create sequence batch.reentries`,
+  // A fresh sequence shows the value that its first draw gives.
+  `select nextval('batch.reentries')`,
+
+  `create table batch.delayed (
+    seq bigint not null constraint delayed_pkey primary key,
+    available_at timestamptz not null,
+    shape int not null,
+    party int not null default 0,
+    lane smallint not null,
+    priority smallint not null,
+    attempts smallint not null default 0,
+    size_kb smallint not null default 1,
+    reason text not null default 'scheduled',
+    row_keys bigint[],
+    code text,
+    message text
+  )`,
+  // However many scheduled operations are due and wait for room, they are in the way of nothing that is tried again.
+  `create index delayed_scheduled_idx on batch.delayed (available_at, seq) where (reason = 'scheduled'::text)`,
+  `create index delayed_scheduled_lane_idx on batch.delayed (lane, available_at, seq) where (reason = 'scheduled'::text)`,
+  `create index delayed_retried_idx on batch.delayed (available_at, seq)
+   where (reason = any (array['retry'::text, 'behind'::text]))`,
+  // Each claim looks whether anything waits in its lanes.
+  `create index delayed_waiting_idx on batch.delayed (lane) where (reason = any (array['retry'::text, 'behind'::text]))`,
+  // What is only scheduled has no row keys, and costs this index nothing.
+  'create index delayed_row_keys_idx on batch.delayed using gin (row_keys) with (fastupdate = off)',
+  `comment on table batch.delayed is 'Operations that wait for their time.'`,
+
+  // The plan is `json` and not `jsonb`: it is written by every chunk, read seldom and whole, and takes whatever text a value in it
+  // may hold.
+  `create table batch.chunks (
+    id bigint generated always as identity constraint chunks_pkey primary key,
+    started_at timestamptz not null,
+    settled_at timestamptz not null,
+    operations integer not null,
+    completed integer not null,
+    failed integer not null,
+    deferred integer not null default 0,
+    groups integer not null,
+    statements integer not null,
+    duration_ms integer not null,
+    fallback boolean not null,
+    announce boolean not null,
+    notified_at timestamptz,
+    worker text not null,
+    seqs int8multirange not null,
+    unrouted text[],
+    plan json
+  )`,
+  `create index chunks_seqs_idx on batch.chunks using gist (seqs)`,
+  `create index chunks_settled_at_idx on batch.chunks (settled_at)`,
+  `create index chunks_unannounced_idx on batch.chunks (id) where announce and notified_at is null`,
+  `comment on table batch.chunks is 'One row for each committed chunk: which operations, how many statements, how long.'`,
+
+  `create table batch.outcomes (
+    seq bigint not null constraint outcomes_pkey primary key,
+    settled_at timestamptz not null default now(),
+    chunk_id bigint,
+    rows_affected integer not null,
+    attempts smallint not null,
+    status text not null,
+    code text,
+    message text,
+    constraint_name text,
+    column_name text,
+    sql_state text,
+    constraint outcomes_status_check check (status in ('completed', 'failed', 'cancelled'))
+  )`,
+  `create index outcomes_status_idx on batch.outcomes (status, seq)`,
+  `create index outcomes_chunk_id_idx on batch.outcomes (chunk_id)`,
+  `create index outcomes_settled_at_idx on batch.outcomes (settled_at)`,
+  `comment on table batch.outcomes is 'What is not an ordinary success: failed, cancelled, no row matched, more than one attempt.'`,
+
+  `create table batch.lanes (
+    target text not null constraint lanes_pkey primary key,
+    lane smallint not null
+  )`,
+  `comment on table batch.lanes is 'The lane of each table that operations named. Tables of one lane may influence one another.'`,
+
+  `create table batch.lane_faults (
+    lane smallint not null constraint lane_faults_pkey primary key,
+    seq bigint not null,
+    kind text not null default 'transient',
+    failures integer not null,
+    sql_state text,
+    message text not null,
+    worker text not null,
+    first_failed_at timestamptz not null default now(),
+    next_try_at timestamptz not null,
+    parked_at timestamptz
+  )`,
+  `comment on table batch.lane_faults is 'Lanes that stand still: their first operation met a fault of nobody''s, such as a lock.'`,
+
+  `create table batch.workers (
+    id uuid not null constraint workers_pkey primary key,
+    name text not null,
+    started_at timestamptz not null default now(),
+    seen_at timestamptz not null default now()
+  )`,
+  `comment on table batch.workers is 'Processes that execute operations. One that was not seen for a few seconds is gone.'`,
+
+  `create table batch.message_attempts (
+    fingerprint uuid not null constraint message_attempts_pkey primary key,
+    last_at timestamptz not null,
+    attempts smallint not null
+  )`,
+  `comment on table batch.message_attempts is 'Messages that came back to the queue and are executed again. One that ends its process twice is parked.'`,
+
+  `create table batch.parked_notifications (
+    chunk_id bigint not null,
+    source text not null,
+    reason text not null,
+    failures integer not null,
+    parked_at timestamptz not null,
+    next_try_at timestamptz not null,
+    constraint parked_notifications_pkey primary key (chunk_id, source)
+  )`,
+  `comment on table batch.parked_notifications is 'Notifications that the broker refuses while it takes others. They are tried again seldom.'`,
+
+  `create table batch.api_keys (
+    id text not null constraint api_keys_pkey primary key,
+    name text not null,
+    secret_version text not null,
+    secret_box bytea not null,
+    scopes text[] not null,
+    targets text[],
+    sources text[],
+    created_at timestamptz not null default now(),
+    expires_at timestamptz,
+    revoked_at timestamptz
+  )`,
+  `comment on table batch.api_keys is 'Keys of callers: the encrypted SHA-256 of the secret, scopes, and the tables and sources a key is limited to.'`,
+
+  `create table batch.audit (
+    id bigint not null generated always as identity constraint audit_pkey primary key,
+    at timestamptz not null default now(),
+    act text not null,
+    actor text,
+    subject_kind text not null,
+    subject text not null,
+    details jsonb not null
+  )`,
+  'create index audit_subject_idx on batch.audit (subject, subject_kind)',
+  `comment on table batch.audit is 'Who did what: append-only, see docs/access.md.'`,
+  `create function batch.refuse_change_of_audit() returns trigger language plpgsql as $$
+      begin
+        raise exception 'batch.audit only grows: % is refused', lower(tg_op)
+          using errcode = 'insufficient_privilege',
+            hint = 'Its owner may delete what is old, as docs/access.md describes.';
+      end $$`,
+  `create trigger audit_only_grows before update or delete or truncate on batch.audit
+      for each statement execute function batch.refuse_change_of_audit()`,
+  // Also in a session that says it only replicates.
+  'alter table batch.audit enable always trigger audit_only_grows',
+
+  // For people: every operation with what became of it.
+  `create view batch.batch_operations as
+  select o.seq, o.id, s.type, s.target,
+    ${object('key_columns', '0', '0')} as key,
+    ${object('value_columns', 'coalesce(cardinality(s.key_columns), 0)', '1')} as "values",
+    s.on_conflict, s.conflict_key, s.must_exist, o.priority,
+    o.run_at, o.retry_limit, o.retry_on, o.source, o.lane, o.created_at,
+    case
+      when p.seq is not null then 'pending'
+      when d.seq is not null then 'scheduled'
+      else coalesce(x.status, 'completed')
+    end as status,
+    case
+      when p.seq is not null or d.seq is not null then null
+      else coalesce(x.rows_affected, 1)
+    end as rows_affected,
+    coalesce(p.attempts, d.attempts, x.attempts, 1::smallint) as attempts,
+    coalesce(x.code, d.code) as code, coalesce(x.message, d.message) as message, x.constraint_name, x.column_name, x.sql_state,
+    coalesce(x.chunk_id, c.id) as chunk_id,
+    coalesce(x.settled_at, c.settled_at) as settled_at,
+    d.available_at, d.reason as wait_reason, o.created_by
+  from batch.operations o
+  join batch.shapes s on s.id = o.shape
+  left join batch.pending p on p.lane = o.lane and p.priority = o.priority and p.seq = o.seq
+  left join batch.delayed d on d.seq = o.seq
+  left join batch.outcomes x on x.seq = o.seq and p.seq is null and d.seq is null
+  left join lateral (
+    select c.id, c.settled_at from batch.chunks c
+    where c.seqs @> o.seq and x.seq is null and p.seq is null and d.seq is null
+    order by c.id desc limit 1
+  ) c on true`,
+  `comment on view batch.batch_operations is 'Every operation with its status, error, chunk and times.'`,
+];
+
+/** An object of these columns, whose values begin at the place `first`; as one text at the place `whole` where no columns are stored. */
+function object(columns: string, first: string, whole: string): string {
+  return `case
+      when not s.by_column then (o."values"->>${whole})::json
+      when s.${columns} is not null then (
+        select json_object_agg(c.name, case
+          when c.place = any(s.documents) then (o."values"->>c.place)::json
+          else (o."values"->c.place)::json
+        end order by c.place)
+        from (select name, (${first} + n - 1)::int as place from unnest(s.${columns}) with ordinality u(name, n)) c
+      )
+    end`;
+}
