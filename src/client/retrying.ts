@@ -1,14 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { backOffMs, type BackOff } from '../interfaces/back-off.js';
 import { isTransient, retryAfterMs } from './client-errors.js';
 
-const FIRST_DELAY_MS = 250;
-const LONGEST_DELAY_MS = 5000;
-
-/** Milliseconds before retry number `retry` (from 0): doubling, with half of it drawn by `random` (0 to 1). */
-export function backOffMs(retry: number, random: number): number {
-  const full = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** retry);
-  return Math.round(full * (0.5 + 0.5 * random));
-}
+/** Many callers that failed together do not come back together. */
+const BACK_OFF: BackOff = { initialMs: 250, maxMs: 5000, jitter: 0.5 };
 
 export interface RetryPolicy {
   retries: number;
@@ -20,15 +15,9 @@ export interface RetryPolicy {
   signal: AbortSignal;
 }
 
-/** Milliseconds before retry number `retry`: the time that the service asked for, plus a small random part. */
-function pauseMs(retry: number, askedMs: number): number {
-  const random = Math.random();
-  return askedMs === 0 ? backOffMs(retry, random) : askedMs + backOffMs(retry, random) * random;
-}
-
 /**
- * Runs `attempt` until it succeeds, fails for good, or the policy allows no more. The pauses have a random part, so
- * that many callers that failed together do not come back together.
+ * Runs `attempt` until it succeeds, fails for good, or the policy allows no more. A pause is what
+ * the service asked for, and a random part.
  *
  * @throws the failure of the last attempt
  */
@@ -41,7 +30,8 @@ export async function retrying<T>(
       return await attempt();
     } catch (error) {
       const askedMs = retryAfterMs(error);
-      const pause = pauseMs(retry, askedMs);
+      const backOff = backOffMs(BACK_OFF, retry);
+      const pause = askedMs === 0 ? backOff : askedMs + backOff * Math.random();
       if (retry >= retries || !isTransient(error) || askedMs > longestWaitMs) throw error;
       if (performance.now() + pause > deadline) throw error;
       // After an abort, the next attempt reports the reason.

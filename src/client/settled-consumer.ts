@@ -3,6 +3,7 @@ import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/com
 import { EventPattern, RmqContext, Transport, type RmqOptions, type TcpOptions } from '@nestjs/microservices';
 import type { Channel, Message } from 'amqplib';
 import { tap, type Observable } from 'rxjs';
+import { backOffMs, type BackOff } from '../interfaces/back-off.js';
 import { EVENTS_EXCHANGE, SETTLED_PATTERN, settledRoutingKey } from '../interfaces/settled-event.js';
 import type { RmqSocketOptions, TlsOptions } from './client-options.js';
 
@@ -64,15 +65,8 @@ export function settledConsumerOptions(
   };
 }
 
-const FIRST_REDELIVERY_MS = 1000;
-const LONGEST_REDELIVERY_MS = 30_000;
-
-/**
- * Milliseconds before an event whose handler failed goes back into the queue, by the number of its earlier deliveries.
- */
-export function redeliveryDelayMs(deliveries: number): number {
-  return Math.min(LONGEST_REDELIVERY_MS, FIRST_REDELIVERY_MS * 2 ** deliveries);
-}
+/** Before an event whose handler failed goes back into the queue, by the number of its earlier deliveries. */
+const REDELIVERY: BackOff = { initialMs: 1000, maxMs: 30_000, jitter: 0 };
 
 /**
  * Acknowledges a RabbitMQ event when its handler has succeeded. When the handler has failed, returns the event to the
@@ -90,7 +84,7 @@ export class SettledAcknowledgement implements NestInterceptor {
         complete: () => onChannel(() => channel.ack(message)),
         error: () => {
           const deliveries = Number(message.properties.headers?.['x-delivery-count'] ?? 0);
-          setTimeout(() => onChannel(() => channel.nack(message)), redeliveryDelayMs(deliveries)).unref();
+          setTimeout(() => onChannel(() => channel.nack(message)), backOffMs(REDELIVERY, deliveries)).unref();
         },
       }),
     );

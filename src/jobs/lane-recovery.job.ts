@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { exponentialBackOff, limitedRetry, type BackOff } from '../batch/retry-policy.js';
+import { limitedRetry } from '../batch/retry-policy.js';
+import { backOffMs, type BackOff } from '../interfaces/back-off.js';
 import type { PollTask } from '../services/poller/poller.js';
 import { toLaneFault } from '../services/queue/lane-fault.js';
 import { LanesService } from '../services/queue/lanes.service.js';
@@ -7,9 +8,9 @@ import type { ClaimedPlace } from '../services/queue/operation-record.js';
 import { OperationStepFactory, type OperationStep } from './operation-step.factory.js';
 import { StaleCatalogError } from './stale-catalog.error.js';
 
-const FAILURE_BACK_OFF: BackOff = { initialMs: 500, multiplier: 2, maxMs: 5000, jitter: 0.5 };
+const FAILURE_BACK_OFF: BackOff = { initialMs: 500, maxMs: 5000, jitter: 0.5 };
 const STALE_RETRIES = 1;
-const NO_BACK_OFF: BackOff = { initialMs: 0, multiplier: 1, maxMs: 0, jitter: 0 };
+const NO_BACK_OFF: BackOff = { initialMs: 0, maxMs: 0, jitter: 0 };
 /**
  * Another process may record that a lane stands still, or an operator may resume one, so it checks at least this often.
  */
@@ -54,7 +55,7 @@ export class LaneRecoveryJob implements PollTask {
   afterFailure(error: unknown, failures: number): number {
     // The lane has its own time now. The next one may be due.
     if (this.hasPutOff) return 0;
-    const delayMs = exponentialBackOff(FAILURE_BACK_OFF, failures - 1);
+    const delayMs = backOffMs(FAILURE_BACK_OFF, failures - 1);
     this.logger.warn({ message: 'Lanes could not be tried', failures, delayMs, reason: (error as Error).message });
     return delayMs;
   }

@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { exponentialBackOff, limitedRetry, type BackOff } from '../batch/retry-policy.js';
+import { limitedRetry } from '../batch/retry-policy.js';
+import { backOffMs, type BackOff } from '../interfaces/back-off.js';
 import { SETTINGS, type Settings } from '../services/config/settings.js';
 import { classifyFailure, isConnectionFault } from '../services/database/classify-failure.js';
 import { BugsService } from '../services/health/bugs.service.js';
@@ -13,12 +14,12 @@ import { OperationStepFactory, type OperationStep } from './operation-step.facto
 import { StaleCatalogError } from './stale-catalog.error.js';
 
 const RETRY_LIMIT = 5;
-const RETRY_BACK_OFF: BackOff = { initialMs: 20, multiplier: 2, maxMs: 1000, jitter: 0.5 };
-const FAILURE_BACK_OFF: BackOff = { initialMs: 100, multiplier: 2, maxMs: 10_000, jitter: 0.5 };
+const RETRY_BACK_OFF: BackOff = { initialMs: 20, maxMs: 1000, jitter: 0.5 };
+const FAILURE_BACK_OFF: BackOff = { initialMs: 100, maxMs: 10_000, jitter: 0.5 };
 /** A server that comes back should be noticed soon, and checking costs almost nothing. */
-const CONNECTION_BACK_OFF: BackOff = { initialMs: 100, multiplier: 2, maxMs: 1000, jitter: 0.5 };
+const CONNECTION_BACK_OFF: BackOff = { initialMs: 100, maxMs: 1000, jitter: 0.5 };
 /** Other workers hold all lanes in which operations wait. Each of these may become free at any moment. */
-const CROWDED_BACK_OFF: BackOff = { initialMs: 10, multiplier: 2, maxMs: 500, jitter: 0.5 };
+const CROWDED_BACK_OFF: BackOff = { initialMs: 10, maxMs: 500, jitter: 0.5 };
 /** Scheduled operations are looked for at least this often while the queue is busy. */
 const RELEASE_INTERVAL_MS = 250;
 /** If so many faults of the server come in a row, each during a chunk, an operation may be the cause. */
@@ -64,7 +65,7 @@ export class OperationChunkJob implements PollTask {
     if (claim.operations.length > 0) this.scope.succeeded(claim.operations.length, claim.left);
     this.crowdedOut = claim.crowdedOut ? this.crowdedOut + 1 : 0;
     if (claim.full) return 0;
-    return claim.crowdedOut ? exponentialBackOff(CROWDED_BACK_OFF, this.crowdedOut - 1) : this.idleDelay();
+    return claim.crowdedOut ? backOffMs(CROWDED_BACK_OFF, this.crowdedOut - 1) : this.idleDelay();
   }
 
   /** For how many milliseconds every poll has met a bug of the service. 0 while polls succeed or meet other faults. */
@@ -76,7 +77,7 @@ export class OperationChunkJob implements PollTask {
     const isBug = this.bugs.report('chunk', error);
     this.failsByBugsSince = isBug ? (this.failsByBugsSince ?? performance.now()) : undefined;
     const backOff = isConnectionFault(error) ? CONNECTION_BACK_OFF : FAILURE_BACK_OFF;
-    const delayMs = exponentialBackOff(backOff, failures - 1);
+    const delayMs = backOffMs(backOff, failures - 1);
     this.logger.error({ message: 'Chunk failed; its operations stay pending', failures, delayMs, err: error });
     return delayMs;
   }

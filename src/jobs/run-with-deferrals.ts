@@ -1,9 +1,9 @@
+import { backOffMs } from '../interfaces/back-off.js';
 import { sendAlong } from '../services/database/send-along.js';
 import type { SqlClient } from '../services/database/sql.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { DeferredOutcome, LeftOutcome, Outcome } from '../services/queue/operation-record.js';
 import { holdBack, type PutOff } from '../services/retry/hold-back.js';
-import { nextAttemptInMs } from '../services/retry/next-attempt.js';
 import { mayBeRetried, reasonToRetry } from '../services/retry/retry-reason.js';
 import { readRowKeys, type RowKeys } from '../services/retry/row-keys.reader.js';
 import { selectWaiting, type WaitingRecord } from '../services/retry/waiting.sql.js';
@@ -11,6 +11,9 @@ import { NOTHING_EXECUTED, type ExecutionSummary, type Run } from './operation-r
 import { UndecidedChunkError } from './undecided-chunk.error.js';
 
 type Operations = readonly BoundOperation[];
+
+/** Between the attempts of an operation; a setting says how long after the first one. */
+const RETRY_BACK_OFF = { maxMs: 5 * 60_000, jitter: 0.2 };
 
 export interface DeferralOptions {
   tx: SqlClient;
@@ -94,7 +97,7 @@ function findPutOff(
   for (const [bound, outcome] of outcomes) {
     const { operation } = bound;
     if (outcome.status !== 'failed' || reasonToRetry(operation, outcome.error.code) === undefined) continue;
-    const delayMs = nextAttemptInMs(operation.attempts, initialDelayMs);
+    const delayMs = backOffMs({ ...RETRY_BACK_OFF, initialMs: initialDelayMs }, operation.attempts);
     putOff.set(bound, { code: outcome.error.code, delayMs });
   }
   return putOff;

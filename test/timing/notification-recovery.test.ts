@@ -19,7 +19,7 @@ import { countUnannounced, settleChunk, storeOperations } from '../support/settl
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { testSettings } from '../support/test-settings.js';
 
-/** From then on a failed round is tried again after 0.75 s to 1 s, see `announcementDelay`. */
+/** From then on a failed round is tried again after 0.75 s to 1 s, see `FAILED_ROUND`. */
 const FAILURES_TO_LONGEST = 3;
 
 describe('a notifier after an outage', () => {

@@ -105,7 +105,7 @@ async function executed<R = void>(
   return { counted: counts(execution), error };
 }
 
-const RETRY_ONCE = limitedRetry(1, () => true, { initialMs: 0, multiplier: 1, maxMs: 0, jitter: 0 });
+const RETRY_ONCE = limitedRetry(1, () => true, { initialMs: 0, maxMs: 0, jitter: 0 });
 
 /** Writes the items before a bad one, then throws. */
 const writerRefusing = (bad: readonly string[], calls: string[] = []) => ({
@@ -194,7 +194,6 @@ describe('a chunk-oriented step', () => {
       },
       retryPolicy: limitedRetry(2, (error) => error instanceof TransientError, {
         initialMs: 1,
-        multiplier: 1,
         maxMs: 1,
         jitter: 0,
       }),

@@ -13,8 +13,6 @@ import {
 } from '../../src/client/index.js';
 import { isTransient, type IdentifiedRequest } from '../../src/client/client-errors.js';
 import { resolveOptions } from '../../src/client/client-options.js';
-import { backOffMs } from '../../src/client/retrying.js';
-import { redeliveryDelayMs } from '../../src/client/settled-consumer.js';
 import { splitRequests, type Part } from '../../src/client/split-requests.js';
 import { MAX_OPERATIONS_PER_REQUEST } from '../../src/interfaces/rpc.js';
 
@@ -60,17 +58,6 @@ describe('splitting a list', () => {
       { refuse: expect.objectContaining({ code: 'INVALID_REQUEST', message: expect.stringContaining('as strings') }) },
       [request('c')],
     ]);
-  });
-});
-
-describe('the pauses between attempts', () => {
-  it('double up to a limit, with at most half of them left to chance', () => {
-    expect([0, 1, 2, 3, 4, 5, 6].map((retry) => backOffMs(retry, 1))).toEqual([250, 500, 1000, 2000, 4000, 5000, 5000]);
-    expect([0, 1, 20].map((retry) => backOffMs(retry, 0))).toEqual([125, 250, 2500]);
-  });
-
-  it('of a notification that could not be handled grow up to half a minute', () => {
-    expect([0, 1, 4, 5, 100].map(redeliveryDelayMs)).toEqual([1000, 2000, 16_000, 30_000, 30_000]);
   });
 });
 

@@ -2,6 +2,7 @@ import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/
 import type { ThrottlerStorage } from '@nestjs/throttler';
 import { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes, type RateLimiterAbstract } from 'rate-limiter-flexible';
+import { backOffMs, type BackOff } from '../../interfaces/back-off.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { redactUrl } from '../observability/redact-url.js';
 import { redisTls } from '../config/client-tls.js';
@@ -14,7 +15,7 @@ type CountedRequest = Awaited<ReturnType<ThrottlerStorage['increment']>>;
 const REDIS_ANSWER_MS = 200;
 /** A connection that is silent for this time is given up. From then on no request waits for it. */
 const REDIS_SILENCE_MS = 1000;
-const MAX_RECONNECT_DELAY_MS = 2000;
+const RECONNECT: BackOff = { initialMs: 50, maxMs: 2000, jitter: 0.5 };
 
 /**
  * Counts the requests of each API key: in Redis for all processes together, or without Redis in this process. It
@@ -85,7 +86,7 @@ export class RateLimitStorage implements ThrottlerStorage, OnApplicationShutdown
       commandTimeout: REDIS_ANSWER_MS,
       socketTimeout: REDIS_SILENCE_MS,
       keepAlive: 10_000,
-      retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_DELAY_MS),
+      retryStrategy: (attempt) => backOffMs(RECONNECT, attempt),
     });
     client.on('error', (error: Error) => this.reportOutage(error));
     ignoreLateErrors(client);

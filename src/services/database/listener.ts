@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import type { ClientConfig } from 'pg';
-import { exponentialBackOff, type BackOff } from '../../batch/retry-policy.js';
+import { backOffMs, type BackOff } from '../../interfaces/back-off.js';
 import { quoteIdentifier } from '../catalog/target-name.js';
 import { ServiceClient } from './service-client.js';
 
-const RECONNECT: BackOff = { initialMs: 100, multiplier: 2, maxMs: 5000, jitter: 0.5 };
+const RECONNECT: BackOff = { initialMs: 100, maxMs: 5000, jitter: 0.5 };
 
 const CHECK_EVERY_MS = 30_000;
 const ANSWER_TIMEOUT_MS = 5000;
@@ -69,7 +69,7 @@ export class Listener {
     if (this.stopped || this.client !== client) return;
     this.client = undefined;
     clearInterval(this.probe);
-    this.timer = setTimeout(() => void this.connect(), exponentialBackOff(RECONNECT, this.failures));
+    this.timer = setTimeout(() => void this.connect(), backOffMs(RECONNECT, this.failures));
     this.timer.unref();
     this.failures += 1;
   }

@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { backOffMs, type BackOff } from '../../interfaces/back-off.js';
 import { settledRoutingKey, type IOperationsSettledMessage } from '../../interfaces/settled-event.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
@@ -6,7 +7,6 @@ import type { SqlClient } from '../database/sql.js';
 import { cutText } from '../errors/cut-text.js';
 import { MetricsService } from '../observability/metrics.service.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
-import { announcementDelay, type RoundResult } from './announcement-delay.js';
 import {
   addUnrouted,
   markAnnounced,
@@ -22,10 +22,23 @@ import {
   type SettledRow,
   type UnannouncedChunk,
 } from './notification.sql.js';
-import { PARKED_PAUSE_MS, parkedRetryMs } from './parked-retry.js';
 import { notificationOf, SETTLED_PUBLISHER, type RefusedMessage, type SettledPublisher } from './settled-publisher.js';
 import { splitNotification } from './split-notification.js';
 import { UnroutedSources } from './unrouted-sources.js';
+
+/**
+ * Between rounds that fail. After a second a recovered database is noticed, and a round that fails costs only one query.
+ * The connection itself reports that the broker has recovered.
+ */
+const FAILED_ROUND: BackOff = { initialMs: 250, maxMs: 1000, jitter: 0.25 };
+/**
+ * Until a parked notification is tried again; after a refusal, none is tried for the first of these times. Usually only
+ * another limit helps, but a full queue may become empty.
+ */
+const PARKED: BackOff = { initialMs: 60_000, maxMs: 3_600_000, jitter: 0 };
+
+/** How a round ended. `full`: there may be more. */
+type RoundResult = 'full' | 'done' | 'failed';
 
 /** A round holds its notifications in memory and keeps a transaction open until they are confirmed. */
 const CHUNKS_PER_ROUND = 100;
@@ -121,10 +134,23 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     return this.settings.shutdownTimeoutMs * FLUSH_SHARE;
   }
 
+  private nextRoundInMs(result: RoundResult): number {
+    switch (result) {
+      case 'full':
+        return 0;
+      case 'done':
+        return this.settings.poller.intervalMs;
+      case 'failed':
+        return backOffMs(FAILED_ROUND, this.failures - 1);
+      default:
+        return result satisfies never;
+    }
+  }
+
   private async run(publisher: SettledPublisher): Promise<void> {
     while (!this.stopping) {
       const result = await this.announce(publisher);
-      await this.pause(announcementDelay(result, this.failures, this.settings.poller.intervalMs, Math.random()));
+      await this.pause(this.nextRoundInMs(result));
     }
     await this.announceRest(publisher);
   }
@@ -173,7 +199,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
         unrouted.map(({ data }) => data),
       ),
     );
-    if (refused.length > 0) await tx.query(parkNotifications(refused.map(toRefused), parkedRetryMs(1)));
+    if (refused.length > 0) await tx.query(parkNotifications(refused.map(toRefused), backOffMs(PARKED, 0)));
     const taken = takenOf(messages, refused);
     this.refusing = refused.length > 0 && taken.length === 0;
     this.metrics.recordNotifications(taken.length);
@@ -194,7 +220,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     const [again] = refused;
     if (unrouted.length > 0) await tx.query(addUnrouted(due));
     if (again === undefined) await tx.query(unparkNotification(due));
-    else await tx.query(postponeNotification(toRefused(again), parkedRetryMs(due.failures + 1), PARKED_PAUSE_MS));
+    else await tx.query(postponeNotification(toRefused(again), backOffMs(PARKED, due.failures), PARKED.initialMs));
     this.metrics.recordNotifications(takenOf(messages, refused).length);
     this.tellUnrouted(unrouted);
     this.logger.log({

@@ -1,4 +1,4 @@
-import { exponentialBackOff, type BackOff } from '../../batch/retry-policy.js';
+import { backOffMs, type BackOff } from '../../interfaces/back-off.js';
 import { classifyFailure, type FailureKind } from '../database/classify-failure.js';
 import { sqlStateOf } from '../database/sql-state.js';
 import { cutText } from '../errors/cut-text.js';
@@ -25,9 +25,9 @@ export function toLaneFault({ lane, seq }: Pick<LaneFault, 'lane' | 'seq'>, erro
   return { lane, seq, kind: classifyFailure(error), message: cutText(message), sqlState: sqlStateOf(error) };
 }
 
-const BACK_OFF: BackOff = { initialMs: 1000, multiplier: 2, maxMs: 120_000, jitter: 0.2 };
+const BACK_OFF: BackOff = { initialMs: 1000, maxMs: 120_000, jitter: 0.2 };
 /** Only another version of the service cures a bug. A worker that starts tries such lanes at once. */
-const BUG_BACK_OFF: BackOff = { initialMs: 60_000, multiplier: 2, maxMs: 3_600_000, jitter: 0.2 };
+const BUG_BACK_OFF: BackOff = { initialMs: 60_000, maxMs: 3_600_000, jitter: 0.2 };
 
 /**
  * After how long a lane that has failed `failures` times in a row is tried again, and whether it has used up its
@@ -42,5 +42,5 @@ export function nextTry(
 ): NextTry {
   const backOff = kind === 'bug' ? BUG_BACK_OFF : BACK_OFF;
   const mayBeParked = kind !== 'bug' && kind !== 'systemic';
-  return { delayMs: exponentialBackOff(backOff, failures - 1, random), parked: mayBeParked && failures >= tries };
+  return { delayMs: backOffMs(backOff, failures - 1, random), parked: mayBeParked && failures >= tries };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Inject, Injectable } from '@nestjs/common';
-import { exponentialBackOff, type BackOff } from '../../batch/retry-policy.js';
+import { backOffMs, type BackOff } from '../../interfaces/back-off.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { isRolledBack, isUniqueViolation } from '../database/classify-failure.js';
 import { DatabaseService } from '../database/database.service.js';
@@ -25,7 +25,7 @@ import { countFailures, isDecided, isDeferred, isExceptional, toDeferredRow, toO
 type Inserted = Omit<InsertedRow, 'missing'>;
 
 const INSERT_RETRIES = 5;
-const INSERT_BACK_OFF: BackOff = { initialMs: 5, multiplier: 2, maxMs: 200, jitter: 1 };
+const INSERT_BACK_OFF: BackOff = { initialMs: 5, maxMs: 200, jitter: 1 };
 /** A repeated id is seldom alone: they come from a caller who sends again, or from a broker that delivers again. */
 const REPEATS_FOR_MS = 10_000;
 const NOTHING_INSERTED: Inserted = { ids: [], scheduled: [], moving: [] };
@@ -184,7 +184,7 @@ export class QueueService {
           continue;
         }
         if (!isRolledBack(error) || retries >= INSERT_RETRIES) throw error;
-        await wait(exponentialBackOff(INSERT_BACK_OFF, retries));
+        await wait(backOffMs(INSERT_BACK_OFF, retries));
       }
     }
   }

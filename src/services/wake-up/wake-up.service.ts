@@ -1,6 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Redis } from 'ioredis';
 import { v7 as uuid } from 'uuid';
+import { backOffMs, type BackOff } from '../../interfaces/back-off.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { redactUrl } from '../observability/redact-url.js';
 import { redisTls } from '../config/client-tls.js';
@@ -12,7 +13,7 @@ type Signal = 'accepted' | 'settled';
 
 /** At most one message for each channel in this time. With thousands of operations a second, more are not needed. */
 const PUBLISH_EVERY_MS = 5;
-const MAX_RECONNECT_DELAY_MS = 2000;
+const RECONNECT: BackOff = { initialMs: 50, maxMs: 2000, jitter: 0.5 };
 const ANSWER_TIMEOUT_MS = 5000;
 
 /**
@@ -111,7 +112,7 @@ export class WakeUpService implements OnModuleInit, OnApplicationShutdown {
       // Without this, commands would pile up on a connection that never answers.
       socketTimeout: ANSWER_TIMEOUT_MS,
       keepAlive: 10_000,
-      retryStrategy: (attempt) => Math.min(50 * 2 ** Math.min(attempt, 10), MAX_RECONNECT_DELAY_MS),
+      retryStrategy: (attempt) => backOffMs(RECONNECT, attempt),
     });
     client.on('error', (error: Error) => this.reportOutage(error));
     ignoreLateErrors(client);

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { nextAttemptInMs } from '../../../src/services/retry/next-attempt.js';
 import { mayBeRetried, reasonToRetry } from '../../../src/services/retry/retry-reason.js';
 import { column, table } from '../../support/table.js';
 import { insert } from '../support/planning.js';
@@ -26,12 +25,5 @@ describe('an operation is tried again', () => {
   it('never without a limit', () => {
     expect(mayBeRetried(tried(0, null))).toBe(false);
     expect(reasonToRetry(tried(0, null), 'UNIQUE_VIOLATION')).toBeUndefined();
-  });
-
-  it('after a wait that doubles up to five minutes, less up to a fifth', () => {
-    const waits = (random: number) =>
-      [0, 1, 2, 8, 9, 99].map((attempts) => nextAttemptInMs(attempts, 1000, () => random));
-    expect(waits(0)).toEqual([1000, 2000, 4000, 256_000, 300_000, 300_000]);
-    expect(waits(1)).toEqual([800, 1600, 3200, 204_800, 240_000, 240_000]);
   });
 });
