@@ -1,5 +1,5 @@
 import { backOffMs } from '../interfaces/back-off.js';
-import { sendAlong } from '../services/database/send-along.js';
+import { inSavepoint } from '../services/database/in-savepoint.js';
 import type { SqlClient } from '../services/database/sql.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { DeferredOutcome, LeftOutcome, Outcome } from '../services/queue/operation-record.js';
@@ -69,9 +69,7 @@ async function runInRounds(
   }
   let held = holdBack(operations, keys, queued, NOBODY);
   let summary = NOTHING_EXECUTED;
-  if (mayFailAgain) sendAlong(tx, { text: 'savepoint round' });
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    if (round > 0) await tx.query({ text: 'rollback to savepoint round' });
+  const execute = async () => {
     const rest = operations.filter((operation) => !held.has(operation));
     const ran = rest.length === 0 ? undefined : await run(rest);
     if (ran !== undefined) summary = ofRounds(summary, ran.summary);
@@ -79,10 +77,13 @@ async function runInRounds(
     const putOff = findPutOff(outcomes, initialDelayMs);
     if (putOff.size > 0 && keys.size === 0) keys = await readRowKeys(tx, operations);
     const justified = holdBack(operations, keys, queued, putOff);
-    if (isExact(held, justified, outcomes)) {
-      if (mayFailAgain) sendAlong(tx, { text: 'release savepoint round' });
-      return { outcomes: conclude(operations, outcomes, putOff, justified, keys), summary };
-    }
+    return { outcomes, putOff, justified, exact: isExact(held, justified, outcomes) };
+  };
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    // If nothing may fail and be tried again, the first round is exact.
+    const ran = mayFailAgain ? await inSavepoint(tx, 'round', execute, ({ exact }) => exact) : await execute();
+    const { outcomes, putOff, justified } = ran;
+    if (ran.exact) return { outcomes: conclude(operations, outcomes, putOff, justified, keys), summary };
     held = justified;
   }
   throw new UndecidedChunkError(operations.length, MAX_ROUNDS);

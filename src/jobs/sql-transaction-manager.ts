@@ -1,5 +1,6 @@
 import type { TransactionManager } from '../batch/transaction-manager.js';
 import type { DatabaseService } from '../services/database/database.service.js';
+import { inSavepoint } from '../services/database/in-savepoint.js';
 import type { SqlClient } from '../services/database/sql.js';
 
 /** The engine's transactions on PostgreSQL. */
@@ -10,15 +11,7 @@ export class SqlTransactionManager implements TransactionManager<SqlClient> {
     return this.database.transaction(work);
   }
 
-  async savepoint<T>(tx: SqlClient, work: () => Promise<T>): Promise<T> {
-    await tx.query({ text: 'savepoint engine' });
-    try {
-      const result = await work();
-      await tx.query({ text: 'release savepoint engine' });
-      return result;
-    } catch (error) {
-      await tx.query({ text: 'rollback to savepoint engine' });
-      throw error;
-    }
+  savepoint<T>(tx: SqlClient, work: () => Promise<T>): Promise<T> {
+    return inSavepoint(tx, 'engine', work);
   }
 }

@@ -72,6 +72,8 @@ describe('a chunk that puts operations off', () => {
       'savepoint round',
       'rollback to savepoint round',
       'release savepoint round',
+      'savepoint round',
+      'release savepoint round',
     ]);
     const differences: unknown[] = [];
     for (const [at, statement] of sent.entries()) {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isolate } from '../../batch/isolate.js';
-import { sendAlong } from '../database/send-along.js';
+import { inSavepoint } from '../database/in-savepoint.js';
 import type { SqlClient } from '../database/sql.js';
 import { classifyFailure } from '../database/classify-failure.js';
 import { toBlame } from '../database/to-blame.js';
@@ -74,13 +74,6 @@ async function hashInSavepoint(
   tx: SqlClient,
   sources: readonly (KeySource & { rows: readonly KeyValues[] })[],
 ): Promise<HashRow[]> {
-  const [begun, hashed] = await Promise.allSettled([
-    tx.query({ text: 'savepoint row_keys' }),
-    tx.query<HashRow>(hashValues(sources)),
-  ]);
-  if (begun.status === 'rejected') throw begun.reason;
-  if (hashed.status === 'rejected') await tx.query({ text: 'rollback to savepoint row_keys' });
-  sendAlong(tx, { text: 'release savepoint row_keys' });
-  if (hashed.status === 'rejected') throw hashed.reason;
-  return hashed.value.rows;
+  const { rows } = await inSavepoint(tx, 'row_keys', () => tx.query<HashRow>(hashValues(sources)));
+  return rows;
 }

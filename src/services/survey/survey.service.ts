@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { isolate } from '../../batch/isolate.js';
 import { parseTargetName, tableSql } from '../catalog/target-name.js';
 import { UNKNOWN_SEQUENCE } from '../catalog/table.js';
+import { inSavepoint } from '../database/in-savepoint.js';
 import { sendAlong } from '../database/send-along.js';
 import type { SqlClient } from '../database/sql.js';
 import { classifyFailure } from '../database/classify-failure.js';
@@ -160,24 +161,14 @@ class Survey {
   }
 
   /** Sends all of them in one round trip. If one fails, the transaction is as before, and the first error is thrown. */
-  private async inSavepoint<T>(queries: readonly (() => Promise<T>)[]): Promise<T[]> {
-    const begun = this.tx.query({ text: 'savepoint survey' });
-    // Rows are found by their keys, also where the table was empty when the search was planned.
-    sendAlong(this.tx, walkInOrder());
-    const sent = queries.map((query) => query());
-    // If one of them fails, these two fail as well, and the savepoint is still there.
-    sendAlong(this.tx, { text: 'release savepoint survey' });
-    sendAlong(this.tx, walkAsUsual());
-    const [beginning, ...results] = await Promise.allSettled([begun, ...sent]);
-    // Without this savepoint, the rollback would find an older one and release the locks that were taken since.
-    if (beginning.status === 'rejected') throw beginning.reason;
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined) {
-      await this.tx.query({ text: 'rollback to savepoint survey' });
-      sendAlong(this.tx, { text: 'release savepoint survey' });
-      throw failed.reason;
-    }
-    return results.map((result) => (result as PromiseFulfilledResult<T>).value);
+  private inSavepoint<T>(queries: readonly (() => Promise<T>)[]): Promise<T[]> {
+    return inSavepoint(this.tx, 'survey', () => {
+      // Rows are found by their keys, also where the table was empty when the search was planned.
+      sendAlong(this.tx, walkInOrder());
+      const found = Promise.all(queries.map((query) => query()));
+      sendAlong(this.tx, walkAsUsual());
+      return found;
+    });
   }
 }
 

@@ -1,0 +1,22 @@
+import { sendAlong } from './send-along.js';
+import type { SqlClient } from './sql.js';
+
+/**
+ * Runs `work` within a transaction. If it throws, or `keep` refuses its result, what it did is undone, and the
+ * transaction can go on. The savepoint costs no round trip: it travels with the first statement of `work`, and its
+ * release with the next statement of the transaction.
+ */
+export async function inSavepoint<T>(
+  tx: SqlClient,
+  name: string,
+  work: () => Promise<T>,
+  keep: (result: T) => boolean = () => true,
+): Promise<T> {
+  const [begun, done] = await Promise.allSettled([tx.query({ text: `savepoint ${name}` }), work()]);
+  // Without this savepoint, the rollback would find an older one and release the locks that were taken since.
+  if (begun.status === 'rejected') throw begun.reason;
+  if (done.status === 'rejected' || !keep(done.value)) await tx.query({ text: `rollback to savepoint ${name}` });
+  sendAlong(tx, { text: `release savepoint ${name}` });
+  if (done.status === 'rejected') throw done.reason;
+  return done.value;
+}
