@@ -8,6 +8,7 @@
 
 const PURE = '^src/services/(planner|composer)/';
 const ROOT = '^src/(main|migrate|sql|keys|dead-letters|notifications|app\\.module)\\.ts$';
+const EMBEDDED = '^src/services/database/embedded-postgres\\.ts$';
 const npm = (...names) => `(^|/)node_modules/(@types/)?(${names.join('|')})(/|$)`;
 
 /** Nothing in `folder` imports another part of `src` than itself and `allowed`. */
@@ -35,20 +36,21 @@ module.exports = {
     ),
     {
       name: 'layer-demo',
-      comment: 'The demo is another service: it knows the client and how to start an embedded PostgreSQL.',
+      comment:
+        'The demo is another service: it knows the client, the settings and how to start an embedded PostgreSQL.',
       severity: 'error',
-      from: { path: '^src/demo/' },
+      from: { path: '^demo/' },
       to: {
-        path: '^src/',
-        pathNot: ['^src/(demo|client|interfaces|services/config)/', '^src/services/database/embedded-postgres[^/]*$'],
+        path: '^(src|test|bench)/',
+        pathNot: ['^src/client/index\\.ts$', '^src/services/config/', EMBEDDED, '^test/support/'],
       },
     },
     {
       name: 'roots-are-not-imported',
       comment: 'Programs and their wiring stand above everything; only they and tests import one another.',
       severity: 'error',
-      from: { path: '^src/', pathNot: [ROOT, '^src/bootstrap/', '^src/demo/'] },
-      to: { path: [ROOT, '^src/bootstrap/', '^src/demo/'] },
+      from: { path: '^src/', pathNot: [ROOT, '^src/bootstrap/'] },
+      to: { path: [ROOT, '^src/bootstrap/'] },
     },
     {
       name: 'interfaces-import-no-package',
@@ -85,10 +87,10 @@ module.exports = {
       to: { path: '^src/.+/index\\.ts$', pathNot: '^src/(client|batch)/index\\.ts$' },
     },
     {
-      name: 'src-does-not-import-tests',
+      name: 'src-does-not-import-programs',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^(test|bench)/' },
+      to: { path: '^(test|bench|demo)/' },
     },
     {
       name: 'no-dev-dependency-in-src',

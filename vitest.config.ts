@@ -27,7 +27,6 @@ export default defineConfig({
         'src/keys.ts',
         'src/dead-letters.ts',
         'src/notifications.ts',
-        'src/demo/**',
       ],
       reporter: ['text-summary', 'html', 'json-summary'],
     },

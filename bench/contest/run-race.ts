@@ -1,4 +1,4 @@
-import { seededRandom } from '../../src/demo/random.js';
+import { seededRandom } from '../../test/support/random.js';
 import { abortable } from './abortable.js';
 import { shuffled } from '../rows/shuffled.js';
 import type { CellResult, Contestant, Counted, Race, RaceResult, Runner, Sample, Scale } from './contest.js';

@@ -1,4 +1,4 @@
-import { Cleanup } from '../../src/demo/cleanup.js';
+import { Cleanup } from '../../test/support/cleanup.js';
 
 /**
  * Does the work, and then what it has put down to be undone, whatever became of it.

@@ -1,4 +1,4 @@
-import { seededRandom } from '../../src/demo/random.js';
+import { seededRandom } from '../../test/support/random.js';
 
 /** A row of table `item`: some sixty bytes of data in six columns. */
 export interface Item {

@@ -1,4 +1,4 @@
-import { seededRandom, type Random } from '../../src/demo/random.js';
+import { seededRandom, type Random } from '../../test/support/random.js';
 import { itemOf, type Item } from './items.js';
 import { shuffled } from './shuffled.js';
 

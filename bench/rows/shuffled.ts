@@ -1,4 +1,4 @@
-import type { Random } from '../../src/demo/random.js';
+import type { Random } from '../../test/support/random.js';
 
 /** The same items in another order. */
 export function shuffled<T>(all: readonly T[], random: Random): T[] {

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { Cleanup } from '../../src/demo/cleanup.js';
+import { Cleanup } from '../../test/support/cleanup.js';
 import { databaseEnvironment } from '../../test/support/test-databases.js';
 import type { TestEnvironment } from '../../test/support/test-settings.js';
 import type { Runner, Stage } from '../contest/contest.js';

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { eventually } from '../../test/support/eventually.js';
 import { asAdministrator } from '../../test/support/test-databases.js';
 import { uniqueName } from '../../test/support/unique-name.js';
-import { Cleanup } from '../../src/demo/cleanup.js';
+import { Cleanup } from '../../test/support/cleanup.js';
 import type { Counted, Runner, Sample, Scale, Stage } from '../contest/contest.js';
 import type { OpenStage, Venue } from '../contest/venue.js';
 import { startCountingProxy, type CountingProxy } from '../counting/counting-proxy.js';

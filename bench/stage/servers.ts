@@ -2,7 +2,7 @@ import { copyBuild } from '../../test/chaos/servers/build-copy.js';
 import { startOwnRabbitmq } from '../../test/support/services/rabbitmq.js';
 import { startRedis } from '../../test/support/services/redis.js';
 import type { Log } from '../../test/support/services/running-service.js';
-import { Cleanup } from '../../src/demo/cleanup.js';
+import { Cleanup } from '../../test/support/cleanup.js';
 import { startBenchPostgres, type BenchPostgres } from './bench-postgres.js';
 
 const NOT_NEEDED = Promise.resolve(undefined);

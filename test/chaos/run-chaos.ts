@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
-import { seededRandom, type Random } from '../../src/demo/random.js';
+import { seededRandom, type Random } from '../support/random.js';
 import { onDatabase, type DatabaseConnection } from '../support/test-databases.js';
 import { uniqueName } from '../support/unique-name.js';
 import { injectFaults } from './faults/inject-faults.js';

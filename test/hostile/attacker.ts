@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import { seededRandom, type Random } from '../../src/demo/random.js';
+import { seededRandom, type Random } from '../support/random.js';
 import { makeAttacks, type Attack } from './attacks.js';
 import { overRabbitmq, overRest, overTcp, type Way } from './ways.js';
 

@@ -1,4 +1,4 @@
-import type { Random } from '../../src/demo/random.js';
+import type { Random } from '../support/random.js';
 import { CHAIN_ROWS, TYPED_COLUMNS, WIDE_COLUMNS } from './tables.sql.js';
 
 /** What a request asks for; each way in has its own form for it. */

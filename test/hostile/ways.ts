@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { connect, type ConfirmChannel, type ConsumeMessage } from 'amqplib';
-import type { Random } from '../../src/demo/random.js';
+import type { Random } from '../support/random.js';
 import { RPC_PATTERNS } from '../../src/interfaces/rpc.js';
 import type { Attack, Demand } from './attacks.js';
 

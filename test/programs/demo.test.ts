@@ -11,7 +11,8 @@ import { asAdministrator, clientOptions } from '../support/test-databases.js';
 import type { TestEnvironment } from '../support/test-settings.js';
 import { uniqueName } from '../support/unique-name.js';
 
-const MAIN = join(import.meta.dirname, '../../dist/modules/demo/main.js');
+const ROOT = join(import.meta.dirname, '../..');
+const COMMAND = ['--import', import.meta.resolve('tsx'), join(ROOT, 'demo/main.ts')];
 const TIMEOUT_MS = 90_000;
 
 interface Run {
@@ -34,9 +35,15 @@ async function demo(
   environment: TestEnvironment = {},
   onOutput: (output: string, kill: (signal: NodeJS.Signals) => void) => void = () => undefined,
 ): Promise<Run> {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const child = spawn(process.execPath, [...COMMAND, ...args], {
     cwd: folder,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...environment },
+    // In another folder tsx does not find the settings of the compiler by itself.
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      TSX_TSCONFIG_PATH: join(ROOT, 'tsconfig.json'),
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

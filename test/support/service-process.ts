@@ -24,6 +24,8 @@ export interface ServiceProcessOptions {
   stdout?: number;
   /** Who it runs as; only root may ask for another. */
   account?: { uid: number; gid: number; home: string };
+  /** In a group of its own, so that Ctrl-C at the terminal does not reach it. */
+  detached?: boolean;
 }
 
 /** The service as a process of its own, the way `npm start` runs it. */
@@ -44,11 +46,12 @@ export interface ServiceProcess {
 
 export async function startServiceProcess(options: ServiceProcessOptions): Promise<ServiceProcess> {
   const { environment, program = 'main', dist = join(ROOT, 'dist'), args = [], nodeOptions = [] } = options;
-  const { cwd = tmpdir(), stdout = 'pipe', account } = options;
+  const { cwd = tmpdir(), stdout = 'pipe', account, detached = false } = options;
   const child = spawn(process.execPath, [...NODE_FLAGS, ...nodeOptions, join(dist, `${program}.js`), ...args], {
     cwd,
     env: { PATH: process.env.PATH, HOME: account?.home ?? process.env.HOME, ...environment },
     ...(account && { uid: account.uid, gid: account.gid }),
+    detached,
     stdio: ['ignore', stdout, 'pipe'],
   });
   return observe(child);

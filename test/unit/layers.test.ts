@@ -21,7 +21,8 @@ const FORBIDDEN: [rule: string, from: string, specifier: string][] = [
   ['layer-services', 'src/services/queue/to-jobs.ts', '../../jobs/b.js'],
   ['layer-jobs', 'src/jobs/a.ts', '../controllers/b.js'],
   ['layer-controllers', 'src/controllers/a.ts', '../client/b.js'],
-  ['layer-demo', 'src/demo/a.ts', '../services/queue/b.js'],
+  ['layer-demo', 'demo/a.ts', '../src/services/queue/b.js'],
+  ['layer-demo', 'demo/to-client-part.ts', '../src/client/b.js'],
   ['roots-are-not-imported', 'src/services/queue/to-root.ts', '../../app.module.js'],
   ['interfaces-import-no-package', 'src/interfaces/to-package.ts', 'uuid'],
   ['pure-does-no-io', 'src/services/planner/to-driver.ts', 'pg'],
@@ -31,7 +32,8 @@ const FORBIDDEN: [rule: string, from: string, specifier: string][] = [
   ['pure-does-no-io', 'src/services/planner/to-service.ts', '../queue/queue.service.js'],
   ['no-cycle', 'src/services/intake/a.ts', './b.js'],
   ['no-barrel', 'src/services/queue/to-barrel.ts', '../intake/index.js'],
-  ['src-does-not-import-tests', 'src/services/queue/to-test.ts', '../../../test/support/b.js'],
+  ['src-does-not-import-programs', 'src/services/queue/to-test.ts', '../../../test/support/b.js'],
+  ['src-does-not-import-programs', 'src/services/queue/to-demo.ts', '../../../demo/main.js'],
   ['no-dev-dependency-in-src', 'src/services/queue/to-dev.ts', 'fast-check'],
   ['no-unlisted-package', 'src/services/queue/to-unlisted.ts', 'acorn'],
   ['no-unresolvable', 'src/services/queue/to-nowhere.ts', './nowhere.js'],
@@ -45,7 +47,7 @@ const ALLOWED: [from: string, specifier: string][] = [
   ['src/services/queue/ok-batch.ts', '../../batch/index.js'],
   ['src/batch/ok.ts', '../interfaces/b.js'],
   ['src/client/ok.ts', '../interfaces/b.js'],
-  ['src/demo/ok.ts', '../services/database/embedded-postgres.js'],
+  ['demo/ok.ts', '../src/services/database/embedded-postgres.js'],
   ['src/services/planner/ok.ts', '../catalog/table.js'],
   ['src/services/queue/ok-driver.ts', 'pg'],
 ];
@@ -64,6 +66,7 @@ const OTHER_FILES = [
   'src/services/database/embedded-postgres.ts',
   'src/app.module.ts',
   'test/support/b.ts',
+  'demo/main.ts',
 ];
 
 describe('the layer rules', () => {
@@ -112,7 +115,7 @@ describe('the layer rules', () => {
     const config = join(project, '.dependency-cruiser.cjs');
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      [program, '--config', config, '--output-type', 'json', 'src'],
+      [program, '--config', config, '--output-type', 'json', 'src', 'demo'],
       { cwd: fixture, maxBuffer: 64 * 1024 * 1024 },
     ).catch((error: { stdout: string }) => error);
     return (JSON.parse(stdout) as { summary: { violations: Violation[] } }).summary.violations;

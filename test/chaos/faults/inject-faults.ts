@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Random } from '../../../src/demo/random.js';
+import type { Random } from '../../support/random.js';
 import { eventually } from '../../support/eventually.js';
 import type { Fleet } from '../fleet/fleet.js';
 import type { Member } from '../fleet/member.js';

@@ -1,4 +1,4 @@
-import type { Random } from '../../../src/demo/random.js';
+import type { Random } from '../../support/random.js';
 
 /** How often each. */
 export interface FaultCounts {

@@ -3,7 +3,7 @@ import { eventually } from '../../support/eventually.js';
 import { freePort } from '../../support/free-port.js';
 import { databaseEnvironment, type DatabaseConnection } from '../../support/test-databases.js';
 import type { TestEnvironment } from '../../support/test-settings.js';
-import type { Random } from '../../../src/demo/random.js';
+import type { Random } from '../../support/random.js';
 import type { Surroundings } from '../servers/surroundings.js';
 import type { Timeline } from '../timeline.js';
 import { Member, type Role } from './member.js';

@@ -1,4 +1,4 @@
-import type { Random } from '../../../src/demo/random.js';
+import type { Random } from '../../support/random.js';
 import type { Ledger } from '../ledger.js';
 import { openRestTransport } from './rest.transport.js';
 import { openRpcTransport } from './rpc.transport.js';

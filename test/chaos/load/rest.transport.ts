@@ -1,5 +1,5 @@
 import type { ICreateBatchOperationsResponse } from '../../../src/interfaces/rpc.js';
-import type { Random } from '../../../src/demo/random.js';
+import type { Random } from '../../support/random.js';
 import { toAnswerError, UnknownAnswerError, type Transport } from './transport.js';
 
 const ATTEMPT_TIMEOUT_MS = 4000;

@@ -1,4 +1,4 @@
-import type { Random } from '../../../src/demo/random.js';
+import type { Random } from '../../support/random.js';
 import type { PlannedOperation } from '../ledger.js';
 
 /** Operations on one key, without an end, to be handed over one after the other. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Random } from '../../../src/demo/random.js';
+import type { Random } from '../../support/random.js';
 import type { Ledger, LedgerEntry } from '../ledger.js';
 import type { Stream } from './streams.js';
 import { RefusedError, UnknownAnswerError, type Transport } from './transport.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { seededRandom } from '../../../src/demo/random.js';
+import { seededRandom } from '../../support/random.js';
 import { planFaults } from '../../chaos/faults/plan-faults.js';
 import { readOptions, UsageError } from '../../chaos/options.js';
 import { weaknessesOf } from '../../chaos/weaknesses.js';

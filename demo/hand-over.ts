@@ -3,7 +3,7 @@ import {
   type BatchServiceClient,
   type ErrorCode,
   type ICreateBatchOperationEntry,
-} from '../client/index.js';
+} from '../src/client/index.js';
 import type { Workload } from './workload.js';
 import type { WorkItem } from './work-item.js';
 

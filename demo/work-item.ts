@@ -1,4 +1,4 @@
-import type { ErrorCode, ICreateBatchOperationRequest } from '../client/index.js';
+import type { ErrorCode, ICreateBatchOperationRequest } from '../src/client/index.js';
 
 /** The expected outcome of an operation. */
 export type Expectation =

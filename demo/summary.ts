@@ -1,12 +1,12 @@
-import type { IChunk } from '../interfaces/chunk.js';
 import type { TableComparison } from './compare-tables.js';
+import type { ChunkFigures } from './demo-service.js';
 import { grouped, perSecond, seconds } from './numbers.js';
 import type { Story } from './verify.js';
 
 /** What a run of the demo has shown. */
 export interface DemoResult {
   stories: Story[];
-  chunks: IChunk[];
+  chunks: ChunkFigures[];
   tables: TableComparison[];
   /** Notifications that came a second time. */
   repeated: number;

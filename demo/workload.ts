@@ -1,4 +1,4 @@
-import { seededRandom } from './random.js';
+import { seededRandom } from '../test/support/random.js';
 import {
   addPoints,
   cancel,

@@ -1,4 +1,4 @@
-import type { IBatchOperation } from '../client/index.js';
+import type { IBatchOperation } from '../src/client/index.js';
 import type { Answer } from './hand-over.js';
 import type { RowOutcome } from './row-by-row.js';
 import type { Verdict } from './settled-listener.js';

@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { connect } from 'amqplib';
-import { settledConsumerOptions, type BatchServiceClientOptions } from '../client/index.js';
-import type { Settings } from '../services/config/settings.js';
-import type { Cleanup } from './cleanup.js';
-import { freePort } from './free-port.js';
+import { settledConsumerOptions, type BatchServiceClientOptions } from '../src/client/index.js';
+import type { Settings } from '../src/services/config/settings.js';
+import { removeTopology } from '../test/support/amqp.js';
+import type { Cleanup } from '../test/support/cleanup.js';
+import { freePort } from '../test/support/free-port.js';
 
 /** How the shop and the service talk. */
 export interface DemoTransport {
@@ -42,8 +43,7 @@ async function overRabbitmq({ url, certificates }: Broker, cleanup: Cleanup): Pr
   const source = `demo-${randomBytes(4).toString('hex')}`;
   const queue = `batch_service.${source}`;
   const consumerQueue = `${source}.settled`;
-  const queues = [queue, `${queue}.dead`, `${queue}.parked`, consumerQueue];
-  cleanup.add(`Queues ${queues.join(', ')} are not removed`, () => remove(url, tls, queues, `${queue}.dlx`));
+  cleanup.add(`The queues of ${queue} are not removed`, () => remove(url, tls, queue, consumerQueue));
   return {
     client: { transport: 'rmq', url, queue, source, ...(tls && { tls }) },
     consumer: settledConsumerOptions({ url, queue: consumerQueue, source, ...(tls && { tls }) }),
@@ -52,17 +52,12 @@ async function overRabbitmq({ url, certificates }: Broker, cleanup: Cleanup): Pr
   };
 }
 
-async function remove(
-  url: string,
-  tls: object | undefined,
-  queues: readonly string[],
-  exchange: string,
-): Promise<void> {
+async function remove(url: string, tls: object | undefined, queue: string, consumerQueue: string): Promise<void> {
   const connection = await connect(url, tls);
   try {
+    await removeTopology(connection, queue);
     const channel = await connection.createChannel();
-    for (const queue of queues) await channel.deleteQueue(queue);
-    await channel.deleteExchange(exchange);
+    await channel.deleteQueue(consumerQueue);
   } finally {
     await connection.close();
   }

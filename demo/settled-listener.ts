@@ -1,6 +1,11 @@
-import { Controller, Injectable } from '@nestjs/common';
+import { Controller, Inject, Injectable } from '@nestjs/common';
 import { Payload } from '@nestjs/microservices';
-import { OnOperationsSettled, settledEventKey, type ErrorCode, type IOperationsSettledEvent } from '../client/index.js';
+import {
+  OnOperationsSettled,
+  settledEventKey,
+  type ErrorCode,
+  type IOperationsSettledEvent,
+} from '../src/client/index.js';
 
 /** After so long without news, none is expected any more. */
 const SILENCE_MS = 60_000;
@@ -64,7 +69,8 @@ export class Announcements {
 /** Receives the notifications of the service. */
 @Controller()
 export class SettledListener {
-  constructor(private readonly announcements: Announcements) {}
+  // Named, because tsx writes no metadata of types.
+  constructor(@Inject(Announcements) private readonly announcements: Announcements) {}
 
   @OnOperationsSettled()
   settled(@Payload() event: IOperationsSettledEvent): void {

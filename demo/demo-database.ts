@@ -1,9 +1,9 @@
 import { relative } from 'node:path';
 import pg from 'pg';
-import type { Settings } from '../services/config/settings.js';
-import { startEmbeddedPostgres } from '../services/database/embedded-postgres.js';
-import { databaseTls, type DatabaseSsl } from '../services/config/client-tls.js';
-import type { Cleanup } from './cleanup.js';
+import type { Settings } from '../src/services/config/settings.js';
+import { startEmbeddedPostgres } from '../src/services/database/embedded-postgres.js';
+import { databaseTls, type DatabaseSsl } from '../src/services/config/client-tls.js';
+import type { Cleanup } from '../test/support/cleanup.js';
 
 export interface DemoDatabase {
   /** For node-postgres. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { IBatchOperation } from '../../src/interfaces/operation.js';
-import { differencesOf, type Story } from '../../src/demo/verify.js';
-import { failing, good, refused } from '../../src/demo/work-item.js';
+import type { IBatchOperation } from '../../../src/interfaces/operation.js';
+import { differencesOf, type Story } from '../../../demo/verify.js';
+import { failing, good, refused } from '../../../demo/work-item.js';
 
 const request = { operationType: 'insert', target: 'orders', values: { id: 1 } } as const;
 const operation = {

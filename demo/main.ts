@@ -1,8 +1,8 @@
 import 'reflect-metadata';
 import { existsSync } from 'node:fs';
 import { styleText } from 'node:util';
-import { loadSettings } from '../services/config/load-settings.js';
-import { Cleanup } from './cleanup.js';
+import { loadSettings } from '../src/services/config/load-settings.js';
+import { Cleanup } from '../test/support/cleanup.js';
 import { grouped } from './numbers.js';
 import { readOptions, USAGE, type DemoOptions } from './options.js';
 import { showProgress } from './progress.js';

@@ -1,7 +1,7 @@
 import { Module, type DynamicModule, type INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
-import { BatchServiceClientModule } from '../client/index.js';
+import { BatchServiceClientModule } from '../src/client/index.js';
 import type { DemoTransport } from './demo-transport.js';
 import { Announcements, SettledListener } from './settled-listener.js';
 

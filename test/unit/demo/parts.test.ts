@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { ICreateBatchOperationRequest } from '../../src/interfaces/operation.js';
-import type { IOperationsSettledEvent } from '../../src/interfaces/settled-event.js';
-import { Cleanup } from '../../src/demo/cleanup.js';
-import { readOptions } from '../../src/demo/options.js';
-import { lines } from '../../src/demo/progress.js';
-import { toSql } from '../../src/demo/row-by-row.js';
-import { Announcements } from '../../src/demo/settled-listener.js';
+import type { ICreateBatchOperationRequest } from '../../../src/interfaces/operation.js';
+import type { IOperationsSettledEvent } from '../../../src/interfaces/settled-event.js';
+import { readOptions } from '../../../demo/options.js';
+import { lines } from '../../../demo/progress.js';
+import { toSql } from '../../../demo/row-by-row.js';
+import { Announcements } from '../../../demo/settled-listener.js';
 
 describe('an operation as a single statement', () => {
   it.each<[ICreateBatchOperationRequest, string, unknown[]]>([
@@ -86,19 +85,6 @@ describe('the announcements', () => {
     const waiting = new Announcements().waitFor(['a'], abort.signal);
     abort.abort(new Error('Ctrl-C'));
     await expect(waiting).rejects.toThrow('Ctrl-C');
-  });
-});
-
-describe('the clean-up', () => {
-  it('undoes the latest first, all of it, and tells what went wrong', async () => {
-    const cleanup = new Cleanup();
-    const undone: string[] = [];
-    const undo = (what: string) => () => Promise.resolve(undone.push(what));
-    cleanup.add('database', undo('database'));
-    cleanup.add('service', () => Promise.reject(new Error('it hangs')));
-    cleanup.add('shop', undo('shop'));
-    expect(await cleanup.run()).toEqual(['service: it hangs']);
-    expect(undone).toEqual(['shop', 'database']);
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { OPERATION_TYPES } from '../../src/interfaces/operation.js';
-import type { WorkItem } from '../../src/demo/work-item.js';
-import { buildWorkload, inOrder } from '../../src/demo/workload.js';
+import { OPERATION_TYPES } from '../../../src/interfaces/operation.js';
+import type { WorkItem } from '../../../demo/work-item.js';
+import { buildWorkload, inOrder } from '../../../demo/workload.js';
 
 const SIZE = 20_000;
 const workload = buildWorkload(SIZE, 1);

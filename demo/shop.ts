@@ -1,4 +1,4 @@
-import type { Random } from './random.js';
+import type { Random } from '../test/support/random.js';
 
 export interface Customer {
   id: number;

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { ICreateBatchOperationRequest, JsonRow } from '../client/index.js';
+import type { ICreateBatchOperationRequest, JsonRow } from '../src/client/index.js';
 
 /** The outcome of a write that a program does itself. */
 export interface RowOutcome {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { IChunk } from '../../src/interfaces/chunk.js';
-import { summarise, type DemoResult } from '../../src/demo/summary.js';
-import type { Story } from '../../src/demo/verify.js';
-import { failing, good, refused } from '../../src/demo/work-item.js';
+import type { ChunkFigures } from '../../../demo/demo-service.js';
+import { summarise, type DemoResult } from '../../../demo/summary.js';
+import type { Story } from '../../../demo/verify.js';
+import { failing, good, refused } from '../../../demo/work-item.js';
 
 const request = { operationType: 'insert', target: 'orders', values: { id: 1 } } as const;
 const failure = (code: 'UNIQUE_VIOLATION' | 'MISSING_PARENT', message: string): Story => ({
@@ -10,10 +10,10 @@ const failure = (code: 'UNIQUE_VIOLATION' | 'MISSING_PARENT', message: string): 
   answer: { accepted: 'x' },
   announced: { status: 'failed', code, message },
 });
-const chunk = (statements: number, durationMs: number, fallback: boolean): IChunk => ({
-  ...{ id: '1', worker: 'w', operations: 3, completed: 3, failed: 0, deferred: 0, groups: 1 },
-  ...{ startedAt: '2026-01-01T00:00:00.000Z', settledAt: '2026-01-01T00:00:01.000Z' },
-  ...{ statements, durationMs, fallback },
+const chunk = (statements: number, durationMs: number, fallback: boolean): ChunkFigures => ({
+  statements,
+  durationMs,
+  fallback,
 });
 const result: DemoResult = {
   stories: [

@@ -1,4 +1,4 @@
-import type { ICreateBatchOperationRequest } from '../client/index.js';
+import type { ICreateBatchOperationRequest } from '../src/client/index.js';
 import type { Article, Customer, Order, Shop } from './shop.js';
 import { good, type WorkItem } from './work-item.js';
 
