@@ -1,7 +1,61 @@
+import { OPERATION_FIELDS, type FieldSchema, type OperationField } from '../../interfaces/operation-fields.js';
 import { OPERATION_TYPES, RETRY_REASONS } from '../../interfaces/operation.js';
 import type { DatabaseFunction } from './database-function.js';
 
 const TYPES = OPERATION_TYPES.join(', ');
+const FIELDS: readonly [string, OperationField][] = Object.entries(OPERATION_FIELDS);
+const TYPES_OF_FIELDS = Object.fromEntries(FIELDS.map(([field, { types }]) => [field, types]));
+const EXPECTS = Object.fromEntries(FIELDS.map(([field, { expects }]) => [field, expects]));
+
+const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+
+/** Fields that are checked by rules of their own. */
+const CHECKED_APART = ['id', 'operationType', 'source'];
+
+/** What no schema says: SQL that is true when the field is wrong. */
+const OWN_RULES: ReadonlyMap<string, string> = new Map([
+  ['runAt', String.raw`request->>'runAt' !~ '^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$'`],
+  [
+    'retry',
+    String.raw`retry - '{limit,on}'::text[] <> '{}'
+      or jsonb_typeof(retry->'limit') is distinct from 'number' or retry->>'limit' !~ '^([1-9]\d?|100)(\.0+)?$'
+      or jsonb_typeof(retry->'on') is distinct from 'array' or retry->'on' = '[]'
+      or not retry->'on' <@ '${JSON.stringify(RETRY_REASONS)}'
+      or retry->'on' ? 'missing_row' and request->'mustExist' is distinct from 'true'`,
+  ],
+]);
+
+/** A row of a list: the name of the field, and SQL that is true when a value is given that its schema forbids. */
+function wrong(field: string, schema: FieldSchema): string[] {
+  if (CHECKED_APART.includes(field)) return [];
+  const value = `request->${quoted(field)}`;
+  const type = schema.type === 'integer' ? 'number' : schema.type;
+  const rules = [...rulesOf(value, `request->>${quoted(field)}`, schema), OWN_RULES.get(field) ?? 'false'].join(' or ');
+  const missing = schema.minLength === undefined ? '' : `${value} is null or `;
+  // As a case, because a function for lists fails on anything else.
+  return [
+    `(${quoted(field)}, ${missing}case when jsonb_typeof(${value}) <> '${type}' then true when ${value} is not null then ${rules} end)`,
+  ];
+}
+
+function rulesOf(value: string, text: string, schema: FieldSchema): string[] {
+  const { minLength, maxLength, minimum, maximum, minItems, maxItems, uniqueItems, items } = schema;
+  const rules: string[] = [];
+  if (schema.enum !== undefined) rules.push(`${text} not in (${schema.enum.map(quoted).join(', ')})`);
+  if (schema.pattern !== undefined) rules.push(`${text} !~ ${quoted(schema.pattern)}`);
+  if (minLength !== undefined) rules.push(`length(${text}) < ${minLength}`);
+  if (maxLength !== undefined) rules.push(`length(${text}) > ${maxLength}`);
+  if (schema.type === 'integer') rules.push(`(${text})::numeric % 1 <> 0`);
+  if (minimum !== undefined) rules.push(`(${text})::numeric < ${minimum}`);
+  if (maximum !== undefined) rules.push(`(${text})::numeric > ${maximum}`);
+  if (minItems !== undefined) rules.push(`jsonb_array_length(${value}) < ${minItems}`);
+  if (maxItems !== undefined) rules.push(`jsonb_array_length(${value}) > ${maxItems}`);
+  if (uniqueItems === true) rules.push(`(select count(*) > count(distinct c) from jsonb_array_elements(${value}) c)`);
+  if (items !== undefined) {
+    rules.push(`exists (select from jsonb_array_elements(${value}) c where jsonb_typeof(c) <> '${items.type}')`);
+  }
+  return rules;
+}
 
 /**
  * Refuses a request that is not of the right form, by the rules of `parseRequest`. Returns what it has in common with others of its
@@ -29,12 +83,11 @@ begin
     perform batch.refuse('UNKNOWN_OPERATION_TYPE', 'operationType is one of ${TYPES}', operation, 'field', 'operationType');
   end if;
   for field in select jsonb_object_keys(request) loop
-    if field not in ('id', 'operationType', 'target', 'key', 'values', 'onConflict', 'conflictKey', 'mustExist', 'priority', 'runAt', 'retry', 'source') then
+    if field not in (${FIELDS.map(([field]) => quoted(field)).join(', ')}) then
       perform batch.refuse('INVALID_REQUEST', 'An operation has no field ' || to_json(field), operation, 'field', field);
     elsif field = 'id' and coalesce(request->>'id' !~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', true) then
-      perform batch.refuse('INVALID_ID', 'id is a UUID such as 018f6f4e-7c1a-7cc0-9d3b-2f6c5a1e8b4d', operation, 'field', field);
-    elsif field in ('key', 'mustExist') and type in ('insert', 'upsert') or field = 'values' and type = 'delete'
-      or field = 'onConflict' and type <> 'insert' or field = 'conflictKey' and type <> 'upsert' then
+      perform batch.refuse('INVALID_ID', 'id ${OPERATION_FIELDS.id.expects}', operation, 'field', field);
+    elsif not ${quoted(JSON.stringify(TYPES_OF_FIELDS))}::jsonb->field ? type then
       perform batch.refuse('INVALID_REQUEST', format('%s has no meaning for %s', field, type), operation, 'field', field);
     elsif field = 'source' and request->>'source' is distinct from own_source then
       perform batch.refuse('SOURCE_NOT_ALLOWED', coalesce('The source of operations of this role is its name, ' || own_source,
@@ -43,22 +96,7 @@ begin
   end loop;
   select f.field into field
   from (values
-    ('target', request->'target' is null or jsonb_typeof(request->'target') <> 'string' or length(request->>'target') not between 1 and 200),
-    ('key', jsonb_typeof(request->'key') <> 'object'),
-    ('values', jsonb_typeof(request->'values') <> 'object'),
-    ('onConflict', request->'onConflict' not in ('"error"', '"ignore"')),
-    ('conflictKey', request ? 'conflictKey' and (jsonb_typeof(request->'conflictKey') <> 'array' or (
-      select count(*) not between 1 and 32 or count(*) > count(distinct c) or bool_or(jsonb_typeof(c) <> 'string')
-      from jsonb_array_elements(case when jsonb_typeof(request->'conflictKey') = 'array' then request->'conflictKey' end) c))),
-    ('mustExist', jsonb_typeof(request->'mustExist') <> 'boolean'),
-    ('priority', jsonb_typeof(request->'priority') <> 'number' or request->>'priority' !~ '^[0-9](\.0+)?$'),
-    ('runAt', jsonb_typeof(request->'runAt') <> 'string'
-      or request->>'runAt' !~ '^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$'),
-    ('retry', request ? 'retry' and (jsonb_typeof(retry) <> 'object' or retry - '{limit,on}'::text[] <> '{}'
-      or jsonb_typeof(retry->'limit') is distinct from 'number' or retry->>'limit' !~ '^([1-9]\d?|100)(\.0+)?$'
-      or jsonb_typeof(retry->'on') is distinct from 'array' or retry->'on' = '[]'
-      or not retry->'on' <@ '${JSON.stringify(RETRY_REASONS)}'
-      or retry->'on' ? 'missing_row' and request->'mustExist' is distinct from 'true'))
+    ${FIELDS.flatMap(([field, { schema }]) => wrong(field, schema)).join(',\n    ')}
   ) f(field, is_wrong)
   where f.is_wrong limit 1;
   if field is null and request ? 'runAt' then
@@ -69,16 +107,7 @@ begin
     if run_at is null or run_at not between 'epoch' and now() + interval '10 years' then field := 'runAt'; end if;
   end if;
   if field is not null then
-    perform batch.refuse('INVALID_REQUEST', field || ' ' || case field
-      when 'target' then 'is a table or schema.table, of at most 200 characters'
-      when 'onConflict' then 'is error or ignore'
-      when 'conflictKey' then 'is a list of 1 to 32 different columns'
-      when 'mustExist' then 'is true or false'
-      when 'priority' then 'is an integer from 0 to 9'
-      when 'runAt' then 'is a time in ISO 8601 with zone, such as 2030-01-31T12:00:00Z, between 1970 and 10 years from now'
-      when 'retry' then 'is {"limit": 1 to 100, "on": some of missing_parent, missing_row (which needs mustExist) and conflict}'
-      else 'is an object of columns and their values'
-    end, operation, 'field', field);
+    perform batch.refuse('INVALID_REQUEST', field || ' ' || (${quoted(JSON.stringify(EXPECTS))}::jsonb->>field), operation, 'field', field);
   elsif pg_column_size(request) > 1048576 then
     perform batch.refuse('PAYLOAD_TOO_LARGE', 'The operation takes more than 1024 KiB', operation, null, null);
   end if;

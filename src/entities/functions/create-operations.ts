@@ -1,5 +1,5 @@
-import { RETRY_REASONS } from '../../interfaces/operation.js';
 import { MAX_OPERATIONS_PER_REQUEST } from '../../interfaces/rpc.js';
+import { DETAIL_COLUMNS, type DetailColumn } from '../operation-details.js';
 import type { DatabaseFunction } from './database-function.js';
 
 /** The lane of operations whose table has no lane yet. Before anything else is executed, a worker gives it one. */
@@ -7,6 +7,12 @@ export const ENTRANCE_LANE = 64;
 
 /** Workers hear on it that operations were stored in SQL. */
 export const NOTIFY_CHANNEL = 'batch_operations';
+
+const columns = (sql: (detail: DetailColumn) => string): string => DETAIL_COLUMNS.map(sql).join(', ');
+
+/** Of a list the order does not matter. */
+const comparable = ({ type }: DetailColumn, value: string): string =>
+  type === 'text[]' ? `(select array_agg(x order by x) from unnest(${value}) x)` : value;
 
 /**
  * Takes operations in within the transaction of its caller: they exist when that transaction commits. Each is an object like an
@@ -106,15 +112,12 @@ begin
   perform pg_current_xact_id();
   command := $command$
     with o as (
-      insert into batch.operations as o (id, shape, "values", priority, run_at, source, retry_limit, retry_on, created_by, lane)
+      insert into batch.operations as o (id, shape, "values", ${columns(({ column }) => column)}, created_by, lane)
       select id, ($4::int[])[kind], case kind %s end,
-        coalesce((r->'priority')::numeric::int2, 0), date_trunc('milliseconds', (r->>'runAt')::timestamptz), $6,
-        (r->'retry'->'limit')::numeric::int2,
-        case when r ? 'retry' then array(select x from unnest('{${RETRY_REASONS.join(',')}}'::text[]) x where r->'retry'->'on' ? x) end,
-        $7, ($5::int2[])[kind]
+        ${columns(({ ofJson }) => ofJson)}, $7, ($5::int2[])[kind]
       from (
         -- As a query of its own, it takes each part once.
-        select n, r, id, kind, r->'key' as k, r->'values' as v
+        select n, r, id, kind, r->'key' as k, r->'values' as v, $6 as own_source
         from rows from (jsonb_array_elements($1), unnest($2::uuid[]), unnest($3::int[])) with ordinality e(r, id, kind, n)
         order by n offset 0
       ) e
@@ -160,13 +163,11 @@ begin
   from rows from (jsonb_array_elements(requests), unnest(ids), unnest(kinds)) with ordinality g(r, id, kind, n)
   left join batch.batch_operations v using (id)
   where (v.type, v.target, v.key::jsonb, v."values"::jsonb, v.on_conflict, (select array_agg(c order by c) from unnest(v.conflict_key) c),
-      v.must_exist, v.priority, v.run_at, v.source, v.retry_limit, (select array_agg(x order by x) from unnest(v.retry_on) x))
+      v.must_exist, ${columns((detail) => comparable(detail, `v.${detail.column}`))})
     is distinct from (r->>'operationType', kind_targets[g.kind], r->'key', r->'values',
       case when r->>'operationType' = 'insert' then coalesce(r->>'onConflict', 'error') end,
       (select array_agg(c order by c) from batch.shapes s, unnest(s.conflict_key) c where s.id = kind_shapes[g.kind]),
-      r->'mustExist' is not distinct from 'true', coalesce((r->'priority')::numeric::int2, 0),
-      date_trunc('milliseconds', (r->>'runAt')::timestamptz), own_source, (r->'retry'->'limit')::numeric::int2,
-      (select array_agg(x order by x) from jsonb_array_elements_text(r->'retry'->'on') x));
+      r->'mustExist' is not distinct from 'true', ${columns((detail) => comparable(detail, detail.ofJson))});
   if faulty is not null then
     perform batch.refuse('IDEMPOTENCY_CONFLICT', format(
       'The id %s belongs to an operation with another body: use a new id, or repeat the first request as it was', ids[faulty]),

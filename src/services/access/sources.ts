@@ -1,8 +1,9 @@
+import { OPERATION_FIELDS } from '../../interfaces/operation-fields.js';
 import { ServiceError } from '../errors/service-error.js';
 import { shown } from '../catalog/shown.js';
 import type { Access } from './access.js';
 
-const SOURCE = /^[A-Za-z0-9_-]{1,100}$/;
+const SOURCE = new RegExp(OPERATION_FIELDS.source.schema.pattern);
 
 /** Whether the text may name the service from which an operation comes. */
 export function isSource(text: string): boolean {

@@ -1,3 +1,4 @@
+import { toDetails } from '../../entities/operation-details.js';
 import type { ErrorCode } from '../../interfaces/error.js';
 import { shown } from '../catalog/shown.js';
 import { primaryKey, type Column, type ColumnKind, type Table, type UniqueKey } from '../catalog/table.js';
@@ -34,17 +35,7 @@ export function checkOperation(
 }
 
 function toNewOperation(request: ParsedRequest, { shape, row }: ShapedRequest): NewOperation {
-  return {
-    id: request.id,
-    shape,
-    row,
-    priority: request.priority,
-    runAt: request.runAt ?? null,
-    source: request.source ?? null,
-    createdBy: request.createdBy ?? null,
-    retryLimit: request.retry?.limit ?? null,
-    retryOn: request.retry?.on ?? null,
-  };
+  return { ...toDetails(request), id: request.id, shape, row, createdBy: request.createdBy ?? null };
 }
 
 function withHint(error: ServiceError, table: Table, hints: NearestNames): ServiceError {

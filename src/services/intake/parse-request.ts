@@ -1,4 +1,5 @@
 import { v7 as makeId } from 'uuid';
+import { OPERATION_FIELDS, type OperationField } from '../../interfaces/operation-fields.js';
 import {
   OPERATION_TYPES,
   RETRY_REASONS,
@@ -7,13 +8,13 @@ import {
   type OperationType,
   type RetryReason,
 } from '../../interfaces/operation.js';
-import { isSource } from '../access/sources.js';
 import { shown } from '../catalog/shown.js';
 import { didYouMean } from '../errors/nearest-name.js';
 import { ServiceError } from '../errors/service-error.js';
 import { ExactJson, stringifyJson, type GivenRow } from '../values/exact-json.js';
 import { ownValue } from '../values/own-value.js';
 import { isPlainObject, jsonFault } from './check-json.js';
+import { fitsSchema, type Fits } from './fits-schema.js';
 
 /** A request of the right form, with what does not depend on its table made definite. */
 export interface ParsedRequest extends Omit<ICreateBatchOperationRequest, 'key' | 'values'> {
@@ -44,33 +45,19 @@ export function parseRequest(request: unknown, context: ParseContext): ParsedReq
   }
 }
 
-const MAX_TARGET_LENGTH = 200;
-const MAX_KEY_COLUMNS = 32;
-const MAX_PRIORITY = 9;
 const MAX_YEARS_AHEAD = 10;
-const MAX_RETRIES = 100;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const ISO_TIME = /^(\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/;
 
-const ANY_TYPE: readonly OperationType[] = OPERATION_TYPES;
-const WITH_KEY: readonly OperationType[] = ['update', 'increment', 'delete'];
+type FieldName = keyof typeof OPERATION_FIELDS;
 
-/** Every field of a request, and the kinds of operation that it has a meaning for. */
-const TYPES_OF_FIELDS: Readonly<Record<keyof ICreateBatchOperationRequest, readonly OperationType[]>> = {
-  id: ANY_TYPE,
-  operationType: ANY_TYPE,
-  target: ANY_TYPE,
-  key: WITH_KEY,
-  values: ['insert', 'upsert', 'update', 'increment'],
-  onConflict: ['insert'],
-  conflictKey: ['upsert'],
-  mustExist: WITH_KEY,
-  priority: ANY_TYPE,
-  runAt: ANY_TYPE,
-  retry: ANY_TYPE,
-  source: ANY_TYPE,
-};
-const FIELDS: ReadonlyMap<string, readonly OperationType[]> = new Map(Object.entries(TYPES_OF_FIELDS));
+const FIELDS: ReadonlyMap<string, OperationField> = new Map(Object.entries(OPERATION_FIELDS));
+const FITS = Object.fromEntries(
+  Object.entries(OPERATION_FIELDS).map(([field, { schema }]) => [field, fitsSchema(schema)]),
+) as Readonly<Record<FieldName, Fits>>;
+const RETRY = OPERATION_FIELDS.retry.schema.properties;
+const fitsLimit = fitsSchema(RETRY.limit);
+const fitsReasons = fitsSchema(RETRY.on);
 
 function parse(request: unknown, { maxOperationKb, now, createdBy }: ParseContext): ParsedRequest {
   if (request instanceof ExactJson) throw new ServiceError('INVALID_REQUEST', 'An operation has one field twice');
@@ -81,20 +68,21 @@ function parse(request: unknown, { maxOperationKb, now, createdBy }: ParseContex
   const key = parseRow('key', request.key, most);
   const values = parseRow('values', request.values, most);
   checkSize(key, values, most);
-  const mustExist = parseMustExist(request.mustExist);
+  const mustExist = optional<boolean>('mustExist', request.mustExist) ?? false;
   return {
     id: parseId(request.id),
     operationType,
-    target: parseTarget(request.target),
+    target: required('target', request.target),
     key,
     values,
-    onConflict: parseOnConflict(request.onConflict),
-    conflictKey: parseConflictKey(request.conflictKey),
+    onConflict: optional('onConflict', request.onConflict),
+    conflictKey: optional('conflictKey', request.conflictKey),
     mustExist,
-    priority: parsePriority(request.priority),
+    // Not -0: it would not be the same operation as 0.
+    priority: (optional<number>('priority', request.priority) ?? 0) + 0,
     runAt: parseRunAt(request.runAt, now),
     retry: parseRetry(request.retry, mustExist),
-    source: parseSource(request.source),
+    source: optional('source', request.source),
     createdBy,
   };
 }
@@ -134,7 +122,7 @@ function parseOperationType(value: unknown): OperationType {
 
 function checkFields(request: Record<string, unknown>, type: OperationType): void {
   for (const field in request) {
-    const types = FIELDS.get(field);
+    const types = FIELDS.get(field)?.types;
     if (types === undefined) {
       const meant = didYouMean(field, [...FIELDS.keys()]);
       throw new ServiceError('INVALID_REQUEST', `An operation has no field ${shown(field)}${meant}`, { field });
@@ -144,21 +132,26 @@ function checkFields(request: Record<string, unknown>, type: OperationType): voi
   }
 }
 
+/** What the schema of the field says, and nothing more. */
+function optional<T>(field: FieldName, value: unknown): T | undefined {
+  return value === undefined ? undefined : required<T>(field, value);
+}
+
+function required<T>(field: FieldName, value: unknown): T {
+  if (FITS[field](value)) return value as T;
+  throw invalid(field, OPERATION_FIELDS[field].expects);
+}
+
 function parseId(value: unknown): string {
   if (value === undefined) return makeId();
   if (typeof value === 'string' && UUID.test(value)) return value.toLowerCase();
-  throw new ServiceError('INVALID_ID', 'id is a UUID such as 018f6f4e-7c1a-7cc0-9d3b-2f6c5a1e8b4d', { field: 'id' });
-}
-
-function parseTarget(value: unknown): string {
-  if (typeof value === 'string' && value.length > 0 && value.length <= MAX_TARGET_LENGTH) return value;
-  throw invalid('target', `is a table or schema.table, of at most ${MAX_TARGET_LENGTH} characters`);
+  throw new ServiceError('INVALID_ID', `id ${OPERATION_FIELDS.id.expects}`, { field: 'id' });
 }
 
 function parseRow(field: 'key' | 'values', value: unknown, most: number): GivenRow | undefined {
   if (value === undefined) return undefined;
   if (value instanceof ExactJson && value.kind === 'object') throw invalid(field, 'has one column twice');
-  if (!isPlainObject(value)) throw invalid(field, 'is an object of columns and their values');
+  if (!isPlainObject(value)) throw invalid(field, OPERATION_FIELDS[field].expects);
   for (const column in value) {
     const given = ownValue(value, column);
     // Before anything else: nobody has read it, see `readJson`.
@@ -167,33 +160,6 @@ function parseRow(field: 'key' | 'values', value: unknown, most: number): GivenR
     if (fault !== undefined) throw new ServiceError('INVALID_VALUE', `${field}: ${shown(column)} ${fault}`, { column });
   }
   return value as GivenRow;
-}
-
-function parseOnConflict(value: unknown): 'error' | 'ignore' | undefined {
-  if (value === undefined || value === 'error' || value === 'ignore') return value;
-  throw invalid('onConflict', 'is error or ignore');
-}
-
-function parseConflictKey(value: unknown): string[] | undefined {
-  if (value === undefined) return undefined;
-  const columns = Array.isArray(value) ? value.filter((column) => typeof column === 'string') : [];
-  const distinct = new Set(columns);
-  if (Array.isArray(value) && distinct.size === value.length && distinct.size > 0 && distinct.size <= MAX_KEY_COLUMNS) {
-    return columns;
-  }
-  throw invalid('conflictKey', `is a list of 1 to ${MAX_KEY_COLUMNS} different columns`);
-}
-
-function parseMustExist(value: unknown): boolean {
-  if (value === undefined || typeof value === 'boolean') return value ?? false;
-  throw invalid('mustExist', 'is true or false');
-}
-
-function parsePriority(value: unknown): number {
-  if (value === undefined) return 0;
-  // Not -0: it would not be the same operation as 0.
-  if (Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MAX_PRIORITY) return Number(value) + 0;
-  throw invalid('priority', `is an integer from 0 to ${MAX_PRIORITY}`);
 }
 
 /** @returns the moment in UTC, to the millisecond. */
@@ -226,8 +192,8 @@ function parseRetry(value: unknown, mustExist: boolean): IRetryRequest | undefin
   if (unknown !== undefined)
     throw invalid('retry', `has no field ${shown(unknown)}, only limit and on${didYouMean(unknown, ['limit', 'on'])}`);
   const { limit, on } = value;
-  if (!Number.isInteger(limit) || Number(limit) < 1 || Number(limit) > MAX_RETRIES) {
-    throw invalid('retry', `needs a limit, an integer from 1 to ${MAX_RETRIES}`);
+  if (!fitsLimit(limit)) {
+    throw invalid('retry', `needs a limit, an integer from ${RETRY.limit.minimum} to ${RETRY.limit.maximum}`);
   }
   const reasons = parseRetryReasons(on);
   // Without it, no row is no failure: there would be nothing to try again.
@@ -238,16 +204,8 @@ function parseRetry(value: unknown, mustExist: boolean): IRetryRequest | undefin
 }
 
 function parseRetryReasons(value: unknown): RetryReason[] {
-  const given: readonly unknown[] = Array.isArray(value) ? value : [];
-  const reasons = RETRY_REASONS.filter((reason) => given.includes(reason));
-  if (given.length > 0 && reasons.length === given.length) return reasons;
+  if (fitsReasons(value)) return RETRY_REASONS.filter((reason) => (value as RetryReason[]).includes(reason));
   throw invalid('retry', `needs on, a list of one or more different of ${RETRY_REASONS.join(', ')}`);
-}
-
-function parseSource(value: unknown): string | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value === 'string' && isSource(value)) return value;
-  throw invalid('source', 'is 1 to 100 letters, digits, hyphens and underscores');
 }
 
 function tooLarge(bytes: number, most: number): ServiceError {

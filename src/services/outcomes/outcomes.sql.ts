@@ -1,12 +1,13 @@
+import { selectDetails } from '../../entities/operation-details.js';
 import type { IListOperationsQuery } from '../../interfaces/operation.js';
 import { ACTS_OF_OPERATION } from '../audit/audit.sql.js';
 import type { SqlStatement } from '../database/sql.js';
 
 const OPERATION_COLUMNS = `v.seq, v.id, v.type as "operationType", v.target, v.key::text, v."values"::text, v.on_conflict as "onConflict",
-        v.conflict_key as "conflictKey", v.must_exist as "mustExist", v.priority, v.run_at as "runAt", v.source, v.status,
+        v.conflict_key as "conflictKey", v.must_exist as "mustExist", ${selectDetails('v')}, v.status,
         v.rows_affected as "rowsAffected", v.attempts, v.code, v.message, v.constraint_name as "constraint",
         v.column_name as "column", v.sql_state as "sqlState", v.chunk_id as "chunkId", v.created_at as "createdAt",
-        v.settled_at as "settledAt", v.retry_limit as "retryLimit", v.retry_on as "retryOn", v.wait_reason as "waitReason",
+        v.settled_at as "settledAt", v.wait_reason as "waitReason",
         v.available_at as "availableAt", v.created_by as "createdBy"`;
 
 export function selectOperation(id: string): SqlStatement {

@@ -1,11 +1,12 @@
+import { toRequested, type StoredDetails } from '../../entities/operation-details.js';
 import type { AuditAct, IOperationAct } from '../../interfaces/audit.js';
 import type { ErrorCode } from '../../interfaces/error.js';
-import type { IBatchOperation, OperationStatus, OperationType, RetryReason } from '../../interfaces/operation.js';
+import type { IBatchOperation, OperationStatus, OperationType } from '../../interfaces/operation.js';
 import { ExactJson } from '../values/exact-json.js';
 import { withoutSpace } from '../values/parse-json.js';
 
 /** A row of the view `batch.batch_operations`. */
-export interface OperationRow {
+export interface OperationRow extends StoredDetails {
   seq: string;
   id: string;
   operationType: OperationType;
@@ -16,9 +17,6 @@ export interface OperationRow {
   onConflict: 'error' | 'ignore' | null;
   conflictKey: string[] | null;
   mustExist: boolean;
-  priority: number;
-  runAt: Date | null;
-  source: string | null;
   createdBy: string | null;
   status: OperationStatus;
   rowsAffected: number | null;
@@ -31,8 +29,6 @@ export interface OperationRow {
   chunkId: string | null;
   createdAt: Date;
   settledAt: Date | null;
-  retryLimit: number | null;
-  retryOn: RetryReason[] | null;
   waitReason: keyof typeof WAITS_FOR | null;
   availableAt: Date | null;
   /** Absent in a list. */
@@ -59,10 +55,7 @@ export function toOperation(row: OperationRow): GivenOperation {
     ...(row.onConflict !== null && { onConflict: row.onConflict }),
     ...(row.conflictKey !== null && { conflictKey: row.conflictKey }),
     ...(row.mustExist && { mustExist: true }),
-    priority: row.priority,
-    ...(row.runAt !== null && { runAt: row.runAt.toISOString() }),
-    ...(row.retryLimit !== null && { retry: { limit: row.retryLimit, on: row.retryOn ?? [] } }),
-    ...(row.source !== null && { source: row.source }),
+    ...toRequested(row),
     ...(row.createdBy !== null && { createdBy: row.createdBy }),
     status: row.status,
     ...(row.status === 'completed' && row.rowsAffected !== null && { rowsAffected: row.rowsAffected }),

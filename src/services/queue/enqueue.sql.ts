@@ -1,3 +1,4 @@
+import { DETAIL_COLUMNS, selectDetails } from '../../entities/operation-details.js';
 import { partySql } from '../backpressure/party.js';
 import { encodeTexts, joinJsonTexts, jsonTexts } from '../database/encode-texts.js';
 import type { SqlStatement } from '../database/sql.js';
@@ -20,31 +21,36 @@ export interface InsertedRow {
   missing: readonly number[];
 }
 
-/** A column of `operations`, with the same value for most operations that are stored together. */
-interface Detail {
+/** A column of `operations` that has the same value for most operations that are stored together. */
+interface SharedColumn {
   column: string;
-  type: string;
-  of(operation: NewOperation): string | number | null;
+  type: 'int2' | 'text' | 'timestamptz';
+  /** SQL: what is stored of the parameter. */
+  stored: string;
+  of: (operation: NewOperation) => string | number | null;
 }
 
-const DETAILS: readonly Detail[] = [
-  { column: 'priority', type: 'int2', of: ({ priority }) => priority },
-  { column: 'run_at', type: 'timestamptz', of: ({ runAt }) => runAt },
-  { column: 'source', type: 'text', of: ({ source }) => source },
-  { column: 'retry_limit', type: 'int2', of: ({ retryLimit }) => retryLimit },
-  { column: 'retry_on', type: 'text', of: ({ retryOn }) => retryOn?.join(' ') ?? null },
-  { column: 'created_by', type: 'text', of: ({ createdBy }) => createdBy },
+const SHARED: readonly SharedColumn[] = [
+  ...DETAIL_COLUMNS.map(({ name, column, type }): SharedColumn => {
+    if (type !== 'text[]') {
+      return { column, type, stored: column, of: (operation) => operation[name] as string | number | null };
+    }
+    // PostgreSQL has no arrays of arrays of different lengths.
+    const stored = `case when ${column} is not null then string_to_array(${column}, ' ') end`;
+    return { column, type: 'text', stored, of: (operation) => (operation[name] as string[] | null)?.join(' ') ?? null };
+  }),
+  { column: 'created_by', type: 'text', stored: 'created_by', of: ({ createdBy }) => createdBy },
 ];
-const DETAIL_COLUMNS = DETAILS.map(({ column }) => column).join(', ');
-const LISTS = DETAILS.map(({ type }, index) => `$${index + 6}::${type}[]`).join(', ');
-const SCALARS = DETAILS.map(({ column, type }, index) => `$${index + 6}::${type} as ${column}`).join(', ');
+const SHARED_COLUMNS = SHARED.map(({ column }) => column).join(', ');
+const LISTS = SHARED.map(({ type }, index) => `$${index + 6}::${type}[]`).join(', ');
+const SCALARS = SHARED.map(({ column, type }, index) => `$${index + 6}::${type} as ${column}`).join(', ');
 
-/** An array for each detail costs a tenth of the statement, so details that are the same for all are given once. */
+/** An array for each of them costs a tenth of the statement, so what is the same for all is given once. */
 const INPUTS = {
   common: `select s.*, ${SCALARS} from transaction, unnest($1::uuid[], $2::int4[], ${jsonTexts('$3')})
           with ordinality s(id, shape, "values", ord)`,
   mixed: `select s.* from transaction, unnest($1::uuid[], $2::int4[], ${jsonTexts('$3')}, ${LISTS})
-          with ordinality s(id, shape, "values", ${DETAIL_COLUMNS}, ord)`,
+          with ordinality s(id, shape, "values", ${SHARED_COLUMNS}, ord)`,
 } as const;
 
 /**
@@ -62,7 +68,7 @@ export function insertOperations(
   { repeats }: { repeats: boolean },
 ): SqlStatement {
   const targets = new Set(operations.map(({ shape }) => shape.target));
-  const input = haveSameDetails(operations) ? 'common' : 'mixed';
+  const input = haveTheSame(operations) ? 'common' : 'mixed';
   return {
     name: `batch.insert_operations_${input}${repeats ? '_repeats' : ''}`,
     // The transaction id is drawn before any sequence number. The claim's hints rely on this (see claim-cursor.ts).
@@ -80,9 +86,8 @@ export function insertOperations(
         select id, target from batch.shapes where id = any($5::int4[]) order by id for key share skip locked
       ),
       o as (
-        insert into batch.operations (id, shape, "values", priority, run_at, source, retry_limit, retry_on, created_by, lane)
-        select input.id, input.shape, "values"::jsonb, priority, run_at, source, retry_limit,
-          case when retry_on is not null then string_to_array(retry_on, ' ') end, created_by, l.lane
+        insert into batch.operations (id, shape, "values", lane, ${SHARED_COLUMNS})
+        select input.id, input.shape, "values"::jsonb, l.lane, ${SHARED.map(({ stored }) => stored).join(', ')}
         from input join k on k.id = input.shape join l using (target) order by ord
         ${repeats ? 'on conflict (id) do nothing' : ''}
         returning seq, id, shape, "values", priority, run_at, lane, created_by, source
@@ -106,13 +111,13 @@ export function insertOperations(
       joinJsonTexts(operations.map(({ row }) => row)),
       [...targets],
       [...new Set(shapes)],
-      ...DETAILS.map(({ of }) => (input === 'common' ? of(operations[0]!) : operations.map(of))),
+      ...SHARED.map(({ of }) => (input === 'common' ? of(operations[0]!) : operations.map(of))),
     ],
   };
 }
 
-function haveSameDetails([first, ...others]: readonly NewOperation[]): boolean {
-  return first === undefined || DETAILS.every(({ of }) => others.every((operation) => of(operation) === of(first)));
+function haveTheSame([first, ...others]: readonly NewOperation[]): boolean {
+  return first === undefined || SHARED.every(({ of }) => others.every((operation) => of(operation) === of(first)));
 }
 
 /** The operations that have these ids, as they were requested. */
@@ -121,9 +126,8 @@ export function selectRequests(ids: readonly string[]): SqlStatement {
     name: 'batch.select_requests',
     text: `
       select id, type, target, key::text, "values"::text, on_conflict as "onConflict", conflict_key as "conflictKey",
-        must_exist as "mustExist", priority, run_at as "runAt", source, retry_limit as "retryLimit", retry_on as "retryOn",
-        status
-      from batch.batch_operations where id = any($1::uuid[])`,
+        must_exist as "mustExist", ${selectDetails('v')}, status
+      from batch.batch_operations v where id = any($1::uuid[])`,
     values: [ids],
   };
 }

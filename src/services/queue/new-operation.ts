@@ -1,21 +1,15 @@
-import type { OperationStatus, RetryReason } from '../../interfaces/operation.js';
+import type { OperationDetails } from '../../entities/operation-details.js';
+import type { OperationStatus } from '../../interfaces/operation.js';
 import type { NamedShape } from './shape.js';
 
 /** A checked operation on its way into the queue. */
-export interface NewOperation {
+export interface NewOperation extends OperationDetails {
   id: string;
   shape: NamedShape;
   /** The text of its row, see `stored-row.ts`. JSON is kept as text, so that it is written only once. */
   row: string;
-  priority: number;
-  /** ISO 8601. Null: at once. */
-  runAt: string | null;
-  source: string | null;
   /** The caller that sent it, see `callerName`. Null: nothing is known of the caller. */
   createdBy: string | null;
-  /** Null: a failure is final. */
-  retryLimit: number | null;
-  retryOn: readonly RetryReason[] | null;
 }
 
 /**

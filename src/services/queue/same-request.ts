@@ -1,12 +1,13 @@
-import type { OperationStatus, RetryReason } from '../../interfaces/operation.js';
+import { DETAIL_COLUMNS, type DetailColumn, type StoredDetails } from '../../entities/operation-details.js';
+import type { OperationStatus } from '../../interfaces/operation.js';
 import { canonicalNumber } from '../values/decimal-text.js';
 import { ExactJson, stringifyJson, type GivenRow } from '../values/exact-json.js';
 import { parseRow } from '../values/parse-json.js';
 import type { NewOperation } from './new-operation.js';
 import { readRow, type KeyAndValues } from './stored-row.js';
 
-/** A stored operation as the database returns it: JSON as text, `runAt` as a Date. */
-export interface StoredRequest {
+/** A stored operation as the database returns it: JSON as text. */
+export interface StoredRequest extends StoredDetails {
   type: string;
   target: string;
   key: string | null;
@@ -14,16 +15,10 @@ export interface StoredRequest {
   onConflict: string | null;
   conflictKey: readonly string[] | null;
   mustExist: boolean;
-  priority: number;
-  runAt: Date | null;
-  source: string | null;
-  retryLimit: number | null;
-  retryOn: readonly RetryReason[] | null;
   status: OperationStatus;
 }
 
-type Comparable = Omit<StoredRequest, 'status' | 'key' | 'values' | 'runAt'> &
-  KeyAndValues & { runAt: Date | string | null };
+type Comparable = Pick<StoredRequest, 'type' | 'target' | 'onConflict' | 'conflictKey' | 'mustExist'> & KeyAndValues;
 
 /** True when both request the same. The order of JSON keys and of the conflict key, and the spelling of a number or a time do not matter. */
 export function sameRequest(request: NewOperation, other: NewOperation | StoredRequest): boolean {
@@ -31,34 +26,18 @@ export function sameRequest(request: NewOperation, other: NewOperation | StoredR
 }
 
 function canonical(request: NewOperation | StoredRequest): string {
-  const {
-    type,
-    target,
-    key,
-    values,
-    onConflict,
-    conflictKey,
-    mustExist,
-    priority,
-    runAt,
-    source,
-    retryLimit,
-    retryOn,
-  } = comparable(request);
+  const { type, target, key, values, onConflict, conflictKey, mustExist } = comparable(request);
   return JSON.stringify([
-    type,
-    target,
-    sortKeys(key),
-    sortKeys(values),
-    onConflict,
-    conflictKey && [...conflictKey].sort(),
-    mustExist,
-    priority,
-    runAt === null ? null : new Date(runAt).getTime(),
-    source,
-    retryLimit,
-    retryOn && [...retryOn].sort(),
+    ...[type, target, sortKeys(key), sortKeys(values), onConflict, conflictKey && [...conflictKey].sort(), mustExist],
+    ...DETAIL_COLUMNS.map((detail) => canonicalDetail(detail, request)),
   ]);
+}
+
+function canonicalDetail({ name, type }: DetailColumn, request: NewOperation | StoredRequest): unknown {
+  const value = request[name];
+  if (value === null) return null;
+  if (type === 'timestamptz') return new Date(value as string | Date).getTime();
+  return Array.isArray(value) ? [...(value as string[])].sort() : value;
 }
 
 function comparable(request: NewOperation | StoredRequest): Comparable {

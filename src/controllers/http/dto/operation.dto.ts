@@ -1,18 +1,16 @@
 import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
 import { AUDIT_ACTS, type AuditAct, type IOperationAct } from '../../../interfaces/audit.js';
 import type { ErrorCode } from '../../../interfaces/error.js';
-import type { JsonRow } from '../../../interfaces/json.js';
 import {
   OPERATION_STATUSES,
-  OPERATION_TYPES,
   type IBatchOperation,
+  type ICreateBatchOperationRequest,
   type IOperationError,
   type IPage,
   type OperationStatus,
-  type OperationType,
 } from '../../../interfaces/operation.js';
 import { ALL_ERROR_CODES } from '../../../services/errors/error-catalog.js';
-import { RetryRequestDto } from './create-operation.dto.js';
+import { documentOperation } from './create-operation.dto.js';
 
 export class OperationErrorDto implements IOperationError {
   @ApiProperty({ enum: ALL_ERROR_CODES, enumName: 'ErrorCode', example: 'UNIQUE_VIOLATION' })
@@ -48,43 +46,8 @@ export class OperationActDto implements IOperationAct {
   by?: string;
 }
 
-export class OperationDto implements IBatchOperation {
-  @ApiProperty({ format: 'uuid', example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f' })
-  id!: string;
-
-  @ApiProperty({ enum: OPERATION_TYPES, example: 'insert' })
-  operationType!: OperationType;
-
-  @ApiProperty({ description: '`schema.table`.', example: 'public.orders' })
-  target!: string;
-
-  @ApiPropertyOptional({ type: 'object', additionalProperties: true, example: { id: 4711 } })
-  key?: JsonRow;
-
-  @ApiPropertyOptional({ type: 'object', additionalProperties: true, example: { id: 4711, total: '99.90' } })
-  values?: JsonRow;
-
-  @ApiPropertyOptional({ enum: ['error', 'ignore'], example: 'error' })
-  onConflict?: 'error' | 'ignore';
-
-  @ApiPropertyOptional({ type: [String], example: ['email'] })
-  conflictKey?: string[];
-
-  @ApiPropertyOptional({ example: true })
-  mustExist?: boolean;
-
-  @ApiProperty({ type: 'integer', minimum: 0, maximum: 9, example: 0 })
-  priority!: number;
-
-  @ApiPropertyOptional({ format: 'date-time', example: '2030-01-01T08:00:00.000Z' })
-  runAt?: string;
-
-  @ApiPropertyOptional({ type: RetryRequestDto })
-  retry?: RetryRequestDto;
-
-  @ApiPropertyOptional({ example: 'checkout' })
-  source?: string;
-
+/** What became of an operation. What was requested of it is added below. */
+export class OperationDto implements Omit<IBatchOperation, keyof ICreateBatchOperationRequest> {
   @ApiPropertyOptional({
     description:
       'Who created it: `key:<id of an API key>`, or `user:<user of the broker>`. Absent when nothing was known of the caller.',
@@ -142,7 +105,11 @@ export class OperationDto implements IBatchOperation {
   audit?: OperationActDto[];
 }
 
-export class OperationPageDto implements IPage<IBatchOperation> {
+documentOperation(OperationDto, ['id', 'operationType', 'target', 'priority'], {
+  target: { description: '`schema.table`.', example: 'public.orders' },
+});
+
+export class OperationPageDto implements IPage<OperationDto> {
   @ApiProperty({ type: [OperationDto], description: 'Newest first. May have fewer than `limit` items.' })
   items!: OperationDto[];
 
