@@ -1,5 +1,5 @@
 import type { Settings } from '../services/config/settings.js';
-import { isLoopback, openListeners } from '../services/config/open-access.js';
+import { isLoopback, isOpen } from '../services/config/open-access.js';
 import type { EmbeddedPostgres } from '../services/database/embedded-postgres.js';
 import { redactUrl } from '../services/observability/redact-url.js';
 
@@ -32,11 +32,9 @@ export function describeStandIns(
 
 /** Returns a warning for each boot of a process that other machines may use without a key. */
 export function describeOpenAccess(settings: Settings): string[] {
-  const open = openListeners(settings);
-  if (open.length === 0) return [];
-  const places = open.map(({ variable, host }) => `${variable}=${host}`).join(' and ');
+  if (!isOpen(settings)) return [];
   return [
-    `OPEN ACCESS: ${places}, and no API key is required (BATCH_ALLOW_OPEN_ACCESS=true). Everybody who can connect may write to the ` +
+    `OPEN ACCESS: HTTP_HOST=${settings.http.host}, and no API key is required (BATCH_ALLOW_OPEN_ACCESS=true). Everybody who can connect may write to the ` +
       'database. Set BATCH_REQUIRE_API_KEY=true to accept only callers with a key.',
   ];
 }
@@ -54,7 +52,7 @@ export function describePlainText(settings: Settings): string[] {
       : []),
     ...plainUrl(rabbitmq?.url, 'amqp:', 'RabbitMQ', 'BATCH_SERVICE_RMQ_URL to amqps:'),
     ...plainUrl(redis?.url, 'redis:', 'Redis', 'REDIS_URL to rediss:'),
-    ...plainListeners(settings),
+    ...plainHttp(settings),
   ];
   if (remote.length > 0) {
     lines.push(
@@ -89,16 +87,10 @@ function plainUrl(text: string | undefined, plain: string, what: string, cure: s
 }
 
 /** If a trusted proxy is in front, the service assumes that the proxy uses TLS with the callers. */
-function plainListeners({ role, http, workerHealthPort, rabbitmq, rpcTcp }: Settings): string[] {
+function plainHttp({ role, http, workerHealthPort }: Settings): string[] {
   const listens = role !== 'worker' || workerHealthPort !== undefined;
-  const plainHttp = listens && http.certificates === undefined && http.trustProxy === undefined && !isLocal(http.host);
-  const plainRpc = role !== 'worker' && rabbitmq === undefined && !isLocal(rpcTcp.host);
-  return [
-    ...(plainHttp
-      ? [`HTTP on ${http.host} (set BATCH_HTTPS_CERT, or BATCH_TRUST_PROXY for a proxy with TLS in front)`]
-      : []),
-    ...(plainRpc ? [`RPC over TCP on ${rpcTcp.host} (use RabbitMQ with amqps:)`] : []),
-  ];
+  if (!listens || http.certificates !== undefined || http.trustProxy !== undefined || isLocal(http.host)) return [];
+  return [`HTTP on ${http.host} (set BATCH_HTTPS_CERT, or BATCH_TRUST_PROXY for a proxy with TLS in front)`];
 }
 
 function describeApi({ http, rabbitmq, rpcTcp }: Settings): string[] {

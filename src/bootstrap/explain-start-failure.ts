@@ -46,7 +46,7 @@ export function portReason(
     case 'EACCES':
       return `This user may not listen on port ${port}: set ${portVariable} to a port above 1023`;
     default:
-      return `Cannot listen on ${host}:${port} (${describe(error)}): check ${hostVariable} and ${portVariable}`;
+      return `Cannot listen on ${host}:${port} (${describe(error)}): check ${hostVariable === undefined ? '' : `${hostVariable} and `}${portVariable}`;
   }
 }
 

@@ -5,7 +5,8 @@ import type { Settings } from '../services/config/settings.js';
 export interface ListenedPort {
   host: string;
   port: number;
-  hostVariable: string;
+  /** Absent where the host is fixed. */
+  hostVariable?: string;
   portVariable: string;
 }
 
@@ -18,7 +19,7 @@ export function listenedPorts({ role, http, workerHealthPort, rabbitmq, rpcTcp }
       : [{ host: http.host, port: workerHealthPort, hostVariable: 'HTTP_HOST', portVariable }];
   }
   const rest = { ...http, hostVariable: 'HTTP_HOST', portVariable: 'HTTP_PORT' };
-  const rpc = { ...rpcTcp, hostVariable: 'BATCH_RPC_TCP_HOST', portVariable: 'BATCH_RPC_TCP_PORT' };
+  const rpc = { ...rpcTcp, portVariable: 'BATCH_RPC_TCP_PORT' };
   return rabbitmq === undefined ? [rest, rpc] : [rest];
 }
 

@@ -29,9 +29,10 @@ export interface RmqConnectionOptions {
   socketOptions?: RmqSocketOptions;
 }
 
+/** For local use, without a broker. */
 export interface TcpConnectionOptions {
   transport: 'tcp';
-  /** `BATCH_RPC_TCP_HOST` of the service. Default: `127.0.0.1`. */
+  /** Default: `127.0.0.1`, the only address on which the service listens. */
   host?: string;
   /** `BATCH_RPC_TCP_PORT` of the service. Default: 3001. */
   port?: number;

@@ -1,5 +1,6 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { TcpContext } from '@nestjs/microservices';
 import { assertMeets, type Access } from '../services/access/access.js';
 import { AccessService } from '../services/access/access.service.js';
 import { carrierOf, grantAccess, grantedAccess } from './caller-access.js';
@@ -31,13 +32,9 @@ export class AccessGuard implements CanActivate {
     return true;
   }
 
-  /**
-   * Callers of REST and TCP were identified before, see `identifyCallers` and `TcpServer`. A caller that was not
-   * identified has no key.
-   */
+  /** Callers of REST were identified before, see `identifyCallers`. A caller that was not identified has no key. */
   private async identify(carrier: object): Promise<Access> {
-    return carrier instanceof OrderedRmqContext
-      ? this.access.ofBrokerUser(carrier.user)
-      : this.access.authenticate(undefined);
+    if (carrier instanceof OrderedRmqContext) return this.access.ofBrokerUser(carrier.user);
+    return this.access.authenticate(carrier instanceof TcpContext ? carrier.getMetadata()?.apiKey : undefined);
   }
 }

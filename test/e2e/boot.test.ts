@@ -334,11 +334,14 @@ describe('the service on servers of its own', () => {
     }
   });
 
-  it('logs a rejection that nobody caught as fatal, and ends with 1; in production it warns that there is no broker', async () => {
+  it('logs a rejection that nobody caught as fatal, and ends with 1; in production a worker warns that there is no broker', async () => {
     const fault = 'Promise.reject(new Error("boom"))';
     const onSignal = `data:text/javascript,process.on('SIGUSR2', () => ${encodeURIComponent(fault)})`;
     const service = await start(
-      { ...environment, ...PRODUCTION, BATCH_SERVICE_RMQ_URL: '' },
+      {
+        ...{ ...environment, ...PRODUCTION, BATCH_SERVICE_RMQ_URL: '' },
+        ...{ BATCH_ROLE: 'worker', BATCH_WORKER_HEALTH_PORT: environment.HTTP_PORT },
+      },
       { nodeOptions: ['--import', onSignal] },
     );
     await service.up();

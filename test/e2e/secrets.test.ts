@@ -38,7 +38,7 @@ beforeAll(async () => {
   const redis = new URL(testEnvironment().REDIS_URL ?? '');
   redis.password = SECRETS.redis;
   environment = {
-    ...testEnvironment({ ...database.environment, BATCH_SERVICE_RMQ_URL: '' }),
+    ...testEnvironment(database.environment),
     ...KEYS_REQUIRED,
     NODE_ENV: 'production',
     LOG_LEVEL: 'trace',
@@ -147,13 +147,24 @@ describe('no secret is told', () => {
       const post = { method: 'POST', headers: { ...headers, 'content-type': 'application/json' }, body };
       answers += await (await fetch(`${url}/api/v1/operations`, post)).text();
     }
-    answers += await overTcp({ pattern: 'get_operation', id: '1', data: {}, apiKey: wrong });
-    answers += await overTcp({ pattern: 'get_operation', id: '1', data: {}, apiKey: key });
-    answers += await overTcp({ pattern: 'no_pattern', id: '1', data: {}, apiKey: key });
     expect(answers).toContain('INVALID_API_KEY');
     expect(service.output).toContain('INVALID_API_KEY');
     // The caller has its own request id back, whatever it chose for one; the log has not.
     expectNoSecret(answers.replaceAll(`"requestId":"${key}"`, ''));
+    expectNoSecret(service.output);
+  });
+
+  it('of keys that come over TCP', async () => {
+    const service = await start({ NODE_ENV: 'development', BATCH_SERVICE_RMQ_URL: '' });
+    await service.up();
+    const wrong = `bsk_0123456789abcdef_${SECRETS.wrongKey}`;
+    let answers = await overTcp({ pattern: 'get_operation', id: '1', data: {}, apiKey: wrong });
+    answers += await overTcp({ pattern: 'get_operation', id: '1', data: {}, apiKey: key });
+    answers += await overTcp({ pattern: 'no_pattern', id: '1', data: {}, apiKey: key });
+    answers += await overTcp(key);
+    expect(answers).toContain('INVALID_API_KEY');
+    expect(service.output).toContain('INVALID_API_KEY');
+    expectNoSecret(answers);
     expectNoSecret(service.output);
   });
 
@@ -185,7 +196,7 @@ describe('no secret is told', () => {
 });
 
 /** Sends a frame, and answers the text that comes back. */
-async function overTcp(message: object): Promise<string> {
+async function overTcp(message: unknown): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port: Number(environment.BATCH_RPC_TCP_PORT) });
   const text = JSON.stringify(message);
   socket.write(`${text.length}#${text}`);

@@ -1,19 +1,19 @@
 /**
- * A process that attacks: by REST, by RPC and events over RabbitMQ, and by RPC over TCP at the same time, each way with one request after
- * another. It is a process of its own, since making such requests would delay the callers whose answers are timed.
+ * A process that attacks: by REST, by RPC and events over RabbitMQ, and by REST to the process with every role, at the same time, each way
+ * with one request after another. It is a process of its own, since making such requests would delay the callers whose answers are timed.
  */
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { seededRandom, type Random } from '../support/random.js';
 import { makeAttacks, type Attack } from './attacks.js';
-import { overRabbitmq, overRest, overTcp, type Way } from './ways.js';
+import { overRabbitmq, overRest, type Way } from './ways.js';
 
 export interface AttackerOrder {
   seed: number;
   restUrl: string;
   restKey: string;
-  tcpPort: number;
-  tcpKey: string;
+  allUrl: string;
+  allKey: string;
   rpcUrl: string;
   queue: string;
 }
@@ -31,9 +31,9 @@ async function attack(order: AttackerOrder): Promise<void> {
   const random = seededRandom(order.seed);
   const attacks = Array.from({ length: SETS }, () => makeAttacks(random)).flat();
   const ways = [
-    overRest(order.restUrl, order.restKey),
+    overRest('rest', order.restUrl, order.restKey),
     await overRabbitmq(order.rpcUrl, order.queue),
-    await overTcp(order.tcpPort, order.tcpKey),
+    overRest('rest, every role', order.allUrl, order.allKey),
   ] as const;
   process.send?.('ready');
   await once(process, 'message');

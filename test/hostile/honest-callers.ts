@@ -7,8 +7,9 @@ import type { ICreateBatchOperationRequest } from '../../src/interfaces/operatio
 export interface HonestAddresses {
   restUrl: string;
   restKey: string;
-  tcpPort: number;
-  tcpKey: string;
+  /** Of the process with every role. */
+  allUrl: string;
+  allKey: string;
   rpcUrl: string;
   queue: string;
 }
@@ -22,7 +23,7 @@ export interface HonestTally {
   failures: Record<string, number>;
 }
 
-export type HonestWay = 'rest' | 'rabbitmq' | 'tcp';
+export type HonestWay = 'rest' | 'rabbitmq' | 'rest, every role';
 
 /** Callers that do what the service is made for: one small operation, its answer, a pause, the next one. */
 export interface HonestCallers {
@@ -36,29 +37,26 @@ const CALLERS_OF_A_WAY = 2;
 const PAUSE_MS = 20;
 const TIMEOUT_MS = 30_000;
 
-export function honestCallers({ restUrl, restKey, tcpPort, tcpKey, rpcUrl, queue }: HonestAddresses): HonestCallers {
+export function honestCallers({ restUrl, restKey, allUrl, allKey, rpcUrl, queue }: HonestAddresses): HonestCallers {
   const attempt = { timeoutMs: TIMEOUT_MS, retries: 0, source: SOURCE };
   // Who tells their user have a line of their own; the attacker does not.
   const rabbitmq = new BatchServiceClient({ transport: 'rmq', url: rpcUrl, queue, userId: userOf(rpcUrl), ...attempt });
-  const tcp = new BatchServiceClient({ transport: 'tcp', port: tcpPort, apiKey: tcpKey, ...attempt });
   const ways: Record<HonestWay, (operation: ICreateBatchOperationRequest) => Promise<unknown>> = {
     rest: (operation) => post(restUrl, restKey, { ...operation, source: SOURCE }),
     rabbitmq: (operation) => rabbitmq.createOperation(operation),
-    tcp: (operation) => tcp.createOperation(operation),
+    'rest, every role': (operation) => post(allUrl, allKey, { ...operation, source: SOURCE }),
   };
   return {
     async during(ms) {
       const until = performance.now() + ms;
-      const tallies = { rest: newTally(), rabbitmq: newTally(), tcp: newTally() };
+      const tallies = { rest: newTally(), rabbitmq: newTally(), 'rest, every role': newTally() };
       const loops = (Object.keys(ways) as HonestWay[]).flatMap((way) =>
         Array.from({ length: CALLERS_OF_A_WAY }, () => loop(ways[way], until, tallies[way])),
       );
       await Promise.all(loops);
       return tallies;
     },
-    async close() {
-      await Promise.all([rabbitmq.close(), tcp.close()]);
-    },
+    close: () => rabbitmq.close(),
   };
 }
 

@@ -6,7 +6,7 @@ import { asAdministrator, type DatabaseConnection } from '../support/test-databa
 import { uniqueName } from '../support/unique-name.js';
 import { runHostile } from './run-hostile.js';
 
-const USAGE = `Sends requests that are made to be expensive, by REST, RPC over RabbitMQ and RPC over TCP, while honest callers use the service.
+const USAGE = `Sends requests that are made to be expensive, by REST and RPC over RabbitMQ, while honest callers use the service.
 
 npm run hostile -- [options]
   --seconds N   how long the attack lasts (120)

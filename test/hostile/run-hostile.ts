@@ -21,7 +21,7 @@ export interface HostileOptions {
   /** How long the attack lasts. */
   seconds: number;
   quietSeconds: number;
-  /** Empty databases: one for the processes with a broker, one for the process with TCP. */
+  /** Empty databases: one for the api and the worker, one for the process with every role. */
   databases: readonly [DatabaseConnection, DatabaseConnection];
   rpcUrl: string;
   /** The compiled service. Default: `dist`. */
@@ -44,8 +44,8 @@ interface Stage {
 }
 
 /**
- * Attacks a whole service by every way in while honest callers use it: an api and a worker with RabbitMQ, and one process for all with
- * RPC over TCP, each with a database of its own. It promises that the callers, the attacker and the service are processes of their own.
+ * Attacks a whole service by every way in while honest callers use it: an api and a worker with RabbitMQ, and one process with every role
+ * over REST, each with a database of its own. It promises that the callers, the attacker and the service are processes of their own.
  */
 export async function runHostile(options: HostileOptions): Promise<Claim[]> {
   const { databases, seconds, quietSeconds, say } = options;
@@ -84,9 +84,9 @@ export async function runHostile(options: HostileOptions): Promise<Claim[]> {
 }
 
 async function startService({ seed, databases, rpcUrl, dist }: HostileOptions): Promise<Stage> {
-  const [apiPort, workerPort, allPort, tcpPort] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+  const [apiPort, workerPort, allPort, rpcPort] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
   const queue = uniqueName('hostile');
-  const [withBroker, withTcp] = databases.map((database): TestEnvironment => ({
+  const [withBroker, withoutBroker] = databases.map((database): TestEnvironment => ({
     NODE_ENV: 'test',
     LOG_LEVEL: 'info',
     ...KEYS_REQUIRED,
@@ -97,8 +97,8 @@ async function startService({ seed, databases, rpcUrl, dist }: HostileOptions): 
     api: { ...broker, BATCH_ROLE: 'api', HTTP_PORT: String(apiPort) },
     worker: { ...broker, BATCH_ROLE: 'worker', BATCH_WORKER_HEALTH_PORT: String(workerPort) },
     'api and worker in one': {
-      ...withTcp,
-      ...{ BATCH_ROLE: 'all', HTTP_PORT: String(allPort), BATCH_RPC_TCP_PORT: String(tcpPort) },
+      ...withoutBroker,
+      ...{ BATCH_ROLE: 'all', HTTP_PORT: String(allPort), BATCH_RPC_TCP_PORT: String(rpcPort) },
     },
   };
   const processes: Record<string, ServiceProcess> = {};
@@ -108,7 +108,7 @@ async function startService({ seed, databases, rpcUrl, dist }: HostileOptions): 
     await processes[name].up();
   }
   const url = (port: number): string => `http://127.0.0.1:${port}`;
-  const addresses = { restUrl: url(apiPort), tcpPort, rpcUrl, queue };
+  const addresses = { restUrl: url(apiPort), allUrl: url(allPort), rpcUrl, queue };
   const [honestKeys, hostileKeys] = [await keysFor(databases), await keysFor(databases)];
   return {
     processes,
@@ -118,11 +118,11 @@ async function startService({ seed, databases, rpcUrl, dist }: HostileOptions): 
   };
 }
 
-async function keysFor(databases: HostileOptions['databases']): Promise<{ restKey: string; tcpKey: string }> {
-  const [restKey, tcpKey] = await Promise.all(
+async function keysFor(databases: HostileOptions['databases']): Promise<{ restKey: string; allKey: string }> {
+  const [restKey, allKey] = await Promise.all(
     databases.map((database) => onDatabase(database, (client) => createTestKey(client, ['read', 'write']))),
   );
-  return { restKey: restKey!, tcpKey: tcpKey! };
+  return { restKey: restKey!, allKey: allKey! };
 }
 
 /** Nobody stops a process before this is asked. */

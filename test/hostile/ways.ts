@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { connect as connectSocket, type Socket } from 'node:net';
 import { connect, type ConfirmChannel, type ConsumeMessage } from 'amqplib';
 import type { Random } from '../support/random.js';
 import { RPC_PATTERNS } from '../../src/interfaces/rpc.js';
@@ -26,7 +24,7 @@ const PATTERNS: Record<Demand, string> = {
   get: RPC_PATTERNS.getOperation,
 };
 
-export function overRest(url: string, apiKey: string): Way {
+export function overRest(name: string, url: string, apiKey: string): Way {
   const operations = `${url}/api/v1/operations`;
   const request = async (path: string, options: RequestInit): Promise<string> => {
     const headers = { 'x-api-key': apiKey, ...options.headers };
@@ -48,7 +46,7 @@ export function overRest(url: string, apiKey: string): Way {
     },
   ];
   return {
-    name: 'rest',
+    name,
     send: (attack, random) =>
       told(() => {
         if (random.integer(0, 9) === 0) return random.pick(special)();
@@ -100,66 +98,8 @@ export async function overRabbitmq(url: string, queue: string): Promise<Way> {
   };
 }
 
-export async function overTcp(port: number, apiKey: string): Promise<Way> {
-  let socket: Socket | undefined;
-  const open = async (): Promise<Socket> => {
-    if (socket !== undefined && !socket.destroyed) return socket;
-    const opened = connectSocket({ port, host: '127.0.0.1' });
-    opened.on('error', () => undefined);
-    await once(opened, 'connect');
-    return (socket = opened);
-  };
-  /** What only TCP has: frames that are never whole, lengths that are none, connections that say nothing. */
-  const special = async (random: Random): Promise<string> => {
-    const silent = await Promise.all(
-      Array.from({ length: 20 }, async () => {
-        const one = connectSocket({ port, host: '127.0.0.1' });
-        one.on('error', () => undefined);
-        await once(one, 'connect');
-        one.write(random.pick(['', '9', '1000000#{"', '9'.repeat(10_000), '-1#', '#####']));
-        return one;
-      }),
-    );
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    for (const one of silent) one.destroy();
-    return 'silent connections';
-  };
-  const call = async (attack: Attack): Promise<string> => {
-    const connection = await open();
-    const text = packetOf(attack, randomUUID(), apiKey);
-    connection.write(`${text.length}#${text}`);
-    return codeIn(await withDeadline(answerOn(connection))) ?? 'answered';
-  };
-  await open();
-  return {
-    name: 'tcp',
-    send: (attack, random) => told(() => (random.integer(0, 9) === 0 ? special(random) : call(attack))),
-    close: () => socket?.destroy(),
-  };
-}
-
-/** The beginning of the next answer; it is read to its end. */
-function answerOn(socket: Socket): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let [text, size, length] = ['', 0, Infinity];
-    const done = (settle: () => void): void => {
-      socket.off('data', read).off('close', closed);
-      settle();
-    };
-    const closed = (): void => done(() => reject(new Error('closed')));
-    const read = (data: Buffer): void => {
-      if (text.length < 2000) text += data.toString('latin1');
-      size += data.toString('utf8').length;
-      const [prefix] = /^\d+#/.exec(text) ?? [];
-      if (prefix !== undefined) length = prefix.length + Number(prefix.slice(0, -1));
-      if (size >= length) done(() => resolve(text));
-    };
-    socket.on('data', read).on('close', closed);
-  });
-}
-
-function packetOf({ demand, body }: Attack, id?: string, apiKey?: string): string {
-  const head = JSON.stringify({ pattern: PATTERNS[demand], id, apiKey });
+function packetOf({ demand, body }: Attack, id?: string): string {
+  const head = JSON.stringify({ pattern: PATTERNS[demand], id });
   return `${head.slice(0, -1)},"data":${body}}`;
 }
 

@@ -47,7 +47,7 @@ describe('the log of an event that is refused', () => {
     const service = await startTestApp({ ...environment, BATCH_ROLE: 'api' }, { logger });
     try {
       const close = await send(service);
-      await eventually(() => expect(text()).toMatch(/refused[^"]*: UNKNOWN_TARGET/));
+      await eventually(() => expect(text()).toMatch(/create_operation: UNKNOWN_TARGET/));
       await close();
       expect(text()).not.toContain(PRIVATE);
     } finally {

@@ -11,9 +11,8 @@ export class FrameSocket {
     socket.on('error', () => undefined);
   }
 
-  /** @param from an address of this machine, such as 127.0.0.2 */
-  static async open(port: number, from = '127.0.0.1'): Promise<FrameSocket> {
-    const socket = connect({ port, host: '127.0.0.1', localAddress: from });
+  static async open(port: number): Promise<FrameSocket> {
+    const socket = connect({ port, host: '127.0.0.1' });
     await once(socket, 'connect');
     return new FrameSocket(socket);
   }
@@ -30,13 +29,6 @@ export class FrameSocket {
       if (answer !== undefined) return answer;
       await this.more();
     }
-  }
-
-  /** The answers that have come and were not taken. */
-  rest(): Record<string, unknown>[] {
-    const answers: Record<string, unknown>[] = [];
-    for (let answer = this.take(); answer !== undefined; answer = this.take()) answers.push(answer);
-    return answers;
   }
 
   private take(): Record<string, unknown> | undefined {

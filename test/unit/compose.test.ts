@@ -56,7 +56,7 @@ const KEPT: Readonly<Record<string, string>> = {
   ]),
   BATCH_RUN_MIGRATIONS: 'the service `migration` runs them',
   BATCH_EMBEDDED_DIR: 'there is no embedded PostgreSQL in production',
-  ...byReason('there is a broker, so RPC is not served over TCP', ['BATCH_RPC_TCP_HOST', 'BATCH_RPC_TCP_PORT']),
+  BATCH_RPC_TCP_PORT: 'there is a broker, so RPC is not served over TCP',
   BATCH_NOTIFICATION_TCP_URL: 'refused in production',
   BATCH_ROLE: 'makes the services of the file what they are',
   ...byReason('inside a container; what is published says `ports`', [

@@ -15,6 +15,8 @@ function faultsOf(environment: NodeJS.ProcessEnv): readonly string[] {
 
 /** Long enough. */
 const SECRET = 'a text of at least thirty-two characters';
+const BROKER = { BATCH_SERVICE_RMQ_URL: 'amqp://broker' };
+
 describe('the settings', () => {
   it('need nothing outside production', () => {
     const settings = loadSettings({});
@@ -65,6 +67,7 @@ describe('the settings', () => {
       expect.stringMatching(/^BATCH_ALLOWED_TARGETS: 'shop\.\*x': /),
       expect.stringMatching(/^BATCH_ALLOWED_TARGETS: 'batch\.\*': /),
       expect.stringMatching(/^DB_HOST: /),
+      expect.stringMatching(/^BATCH_SERVICE_RMQ_URL: /),
       expect.stringMatching(/^API_KEY_ENCRYPTION_SECRET: /),
     ]);
     expect(faultsOf({ BATCH_ALLOWED_TARGETS: ' , ' })).toEqual([expect.stringMatching(/^BATCH_ALLOWED_TARGETS: /)]);
@@ -75,13 +78,24 @@ describe('the settings', () => {
   });
 
   it('refuse the embedded PostgreSQL in production', () => {
-    const production = { NODE_ENV: 'production', API_KEY_ENCRYPTION_SECRET: SECRET };
+    const production = { ...BROKER, NODE_ENV: 'production', API_KEY_ENCRYPTION_SECRET: SECRET };
     expect(faultsOf(production)).toEqual([expect.stringMatching(/^DB_HOST: .*embedded/)]);
     expect(faultsOf({ ...production, DB_HOST: 'db' })).toEqual([]);
   });
 
+  it('refuse RPC over TCP in production: a process that takes operations needs a broker', () => {
+    const production = { NODE_ENV: 'production', DB_HOST: 'db', API_KEY_ENCRYPTION_SECRET: SECRET };
+    for (const BATCH_ROLE of ['all', 'api']) {
+      expect(faultsOf({ ...production, BATCH_ROLE })).toEqual([
+        'BATCH_SERVICE_RMQ_URL: required in production; RPC over TCP is for local use only',
+      ]);
+      expect(faultsOf({ ...production, ...BROKER, BATCH_ROLE })).toEqual([]);
+    }
+    expect(faultsOf({ ...production, BATCH_ROLE: 'worker' })).toEqual([]);
+  });
+
   it('demand API keys in production, and the secret that they are stored with wherever they are demanded', () => {
-    const production = { NODE_ENV: 'production', DB_HOST: 'db' };
+    const production = { ...BROKER, NODE_ENV: 'production', DB_HOST: 'db' };
     const secretMissing = [expect.stringMatching(/^API_KEY_ENCRYPTION_SECRET: required/)];
     expect(faultsOf(production)).toEqual(secretMissing);
     expect(faultsOf({ BATCH_REQUIRE_API_KEY: 'true' })).toEqual(secretMissing);
@@ -116,7 +130,7 @@ describe('the settings', () => {
   });
 
   it('leave migrations in production to a command of their own, unless told otherwise', () => {
-    const production = { NODE_ENV: 'production', DB_HOST: 'db', API_KEY_ENCRYPTION_SECRET: SECRET };
+    const production = { ...BROKER, NODE_ENV: 'production', DB_HOST: 'db', API_KEY_ENCRYPTION_SECRET: SECRET };
 
     expect(loadSettings(production).database.runMigrations).toBe(false);
     expect(loadSettings({ ...production, BATCH_RUN_MIGRATIONS: 'true' }).database.runMigrations).toBe(true);
@@ -144,7 +158,6 @@ describe('a fault of the settings', () => {
       'BATCH_RMQ_CERT',
       'BATCH_RMQ_KEY',
       'BATCH_RMQ_REPLY_TO',
-      'BATCH_RPC_TCP_HOST',
       'BATCH_SERIAL_TARGETS',
       'BATCH_SERVICE_RMQ_QUEUE',
       'DB_HOST',
@@ -250,7 +263,7 @@ describe('where the service listens', () => {
   it('is this machine only by default where no keys are required, and everywhere where they are', () => {
     expect(loadSettings({ DB_HOST: 'db' }).http.host).toBe('127.0.0.1');
     expect(loadSettings(keys).http.host).toBe('0.0.0.0');
-    expect(loadSettings({ NODE_ENV: 'production', DB_HOST: 'db', ...keys }).http.host).toBe('0.0.0.0');
+    expect(loadSettings({ ...BROKER, NODE_ENV: 'production', DB_HOST: 'db', ...keys }).http.host).toBe('0.0.0.0');
     expect(loadSettings({ ...keys, HTTP_HOST: '10.0.0.7' }).http.host).toBe('10.0.0.7');
   });
 
@@ -266,39 +279,30 @@ describe('where the service listens', () => {
       '127.0.0.1,0.0.0.0',
     ],
   ])('may not be %s without keys, unless that is allowed explicitly', (host) => {
-    const faults = faultsOf({ HTTP_HOST: host, BATCH_RPC_TCP_HOST: host });
-    expect(faults).toEqual([
+    expect(faultsOf({ HTTP_HOST: host })).toEqual([
       expect.stringMatching(/^HTTP_HOST: .*BATCH_REQUIRE_API_KEY=true.*BATCH_ALLOW_OPEN_ACCESS=true$/),
-      expect.stringMatching(/^BATCH_RPC_TCP_HOST: .*BATCH_ALLOW_OPEN_ACCESS=true$/),
     ]);
-    const open = { HTTP_HOST: host, BATCH_RPC_TCP_HOST: host, BATCH_ALLOW_OPEN_ACCESS: 'true' };
-    expect(loadSettings(open).http.host).toBe(host);
+    expect(loadSettings({ HTTP_HOST: host, BATCH_ALLOW_OPEN_ACCESS: 'true' }).http.host).toBe(host);
     expect(loadSettings({ ...keys, HTTP_HOST: host }).http.host).toBe(host);
   });
 
-  it('may not be another address for RPC over TCP, which is not encrypted, unless that is allowed explicitly', () => {
-    const rpc = { ...keys, BATCH_RPC_TCP_HOST: '10.0.0.7' };
-    expect(faultsOf(rpc)).toEqual([
-      expect.stringMatching(
-        /^BATCH_RPC_TCP_HOST: .*not encrypted: an API key can be read on its way.*amqps:.*BATCH_ALLOW_OPEN_ACCESS=true$/,
-      ),
+  it('is this machine only for RPC over TCP, whatever is asked for', () => {
+    const rpc = { BATCH_RPC_TCP_PORT: '3009' };
+    const open = { ...keys, HTTP_HOST: '0.0.0.0', BATCH_ALLOW_OPEN_ACCESS: 'true' };
+    expect(loadSettings({ ...rpc, ...open }).rpcTcp).toEqual({ host: '127.0.0.1', port: 3009 });
+    expect(faultsOf({ ...rpc, BATCH_RPC_TCP_HOST: '10.0.0.7' })).toEqual([
+      expect.stringMatching(/^BATCH_RPC_TCP_HOST: there is no such setting/),
     ]);
-    expect(faultsOf({ ...rpc, BATCH_ALLOW_OPEN_ACCESS: 'true' })).toEqual([]);
-    expect(faultsOf({ ...rpc, BATCH_ROLE: 'worker' })).toEqual([]);
-    expect(faultsOf({ ...rpc, BATCH_SERVICE_RMQ_URL: 'amqps://broker' })).toEqual([]);
   });
 
   it.each(['127.0.0.1', '127.1.2.3', 'localhost', '::1'])('may be %s without keys', (host) => {
-    expect(faultsOf({ HTTP_HOST: host, BATCH_RPC_TCP_HOST: host })).toEqual([]);
+    expect(faultsOf({ HTTP_HOST: host })).toEqual([]);
   });
 
   it('does not matter where nothing is listened on', () => {
-    const open = { HTTP_HOST: '0.0.0.0', BATCH_RPC_TCP_HOST: '0.0.0.0' };
-    expect(faultsOf({ ...open, BATCH_ROLE: 'worker' })).toEqual([]);
-    expect(faultsOf({ ...open, BATCH_ROLE: 'worker', BATCH_WORKER_HEALTH_PORT: '3009' })).toEqual([
-      expect.stringMatching(/^HTTP_HOST: /),
-    ]);
-    expect(faultsOf({ BATCH_RPC_TCP_HOST: '0.0.0.0', BATCH_SERVICE_RMQ_URL: 'amqp://broker' })).toEqual([]);
+    const open = { HTTP_HOST: '0.0.0.0', BATCH_ROLE: 'worker' };
+    expect(faultsOf(open)).toEqual([]);
+    expect(faultsOf({ ...open, BATCH_WORKER_HEALTH_PORT: '3009' })).toEqual([expect.stringMatching(/^HTTP_HOST: /)]);
   });
 });
 

@@ -16,13 +16,13 @@ import { requestIdMiddleware } from '../../services/observability/request-id.mid
 import { inSlices } from '../../services/steps/in-slices.js';
 import { stringifyJson } from '../../services/values/exact-json.js';
 import { grantedAccess } from '../caller-access.js';
-import { limitConnections, type ConnectionLimits } from '../limit-connections.js';
 import { readBody } from '../read-body.js';
 import { answerUnreadable } from './answer-unreadable.js';
 import { API_PREFIX } from './api-prefix.js';
 import { boundInFlight } from './bound-in-flight.js';
 import { ProblemFilter } from './filters/problem.filter.js';
 import { identifyCallers } from './identify-callers.js';
+import { limitConnections, type ConnectionLimits } from './limit-connections.js';
 import { limitRequests } from './limit-requests.js';
 import { refuseOtherHosts } from './refuse-other-hosts.js';
 import { refuseWhileStopping } from './refuse-while-stopping.js';

@@ -26,17 +26,14 @@ export interface PacketLimits {
  * @throws ServiceError `PAYLOAD_TOO_LARGE` before anything is parsed, `MALFORMED_MESSAGE`
  */
 export function* decodePacket(body: Buffer, { maxBodyKb }: PacketLimits): Steps<RpcPacket> {
-  if (body.length > maxBodyKb * 1024) throw tooLarge(maxBodyKb, body.length);
+  if (body.length > maxBodyKb * 1024) {
+    throw new ServiceError(
+      'PAYLOAD_TOO_LARGE',
+      `The message is larger than ${maxBodyKb} KiB (it has ${body.length} bytes); send fewer operations at once`,
+      { limitKb: maxBodyKb, bytes: body.length },
+    );
+  }
   return toPacket(yield* readBody(body, 'message'));
-}
-
-export function tooLarge(limitKb: number, bytes?: number): ServiceError {
-  const size = bytes === undefined ? '' : ` (it has ${bytes} bytes)`;
-  return new ServiceError(
-    'PAYLOAD_TOO_LARGE',
-    `The message is larger than ${limitKb} KiB${size}; send fewer operations at once`,
-    bytes === undefined ? { limitKb } : { limitKb, bytes },
-  );
 }
 
 function toPacket(message: unknown): RpcPacket {

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
-import type { IServiceError } from '../../interfaces/error.js';
+import type { ErrorCode, IServiceError } from '../../interfaces/error.js';
 import { RPC_PATTERNS } from '../../interfaces/rpc.js';
 import { cutText } from '../../services/errors/cut-text.js';
 import { didYouMean } from '../../services/errors/nearest-name.js';
@@ -19,23 +19,17 @@ export interface RpcAnswer {
 
 const logger = new Logger('Requests');
 
-/**
- * Runs a handler to its end. Never rejects: a failure becomes an answer, and one line in the log with the id of the
- * request. The text of a refusal may quote the caller's values, so the log has only the code.
- */
+/** Runs a handler to its end. Never rejects: a failure becomes an answer. */
 export async function runHandler(
   handler: MessageHandler | undefined,
   pattern: string,
   data: unknown,
   context: BaseRpcContext,
 ): Promise<RpcAnswer> {
-  const answer = handler === undefined ? refusal(unknownPattern(pattern)) : await run(handler, data, context);
-  const code = answer.err?.code;
-  if (code !== undefined) logger.log({ message: `${shortened(pattern)}: ${code}`, pattern: shortened(pattern), code });
-  return answer;
-}
-
-async function run(handler: MessageHandler, data: unknown, context: BaseRpcContext): Promise<RpcAnswer> {
+  if (handler === undefined) {
+    logRefusal(pattern, 'UNKNOWN_PATTERN');
+    return refusal(unknownPattern(pattern));
+  }
   try {
     const result: unknown = await handler(data, context);
     const response = isObservable(result) ? await lastValueFrom(result, { defaultValue: undefined }) : result;
@@ -43,6 +37,14 @@ async function run(handler: MessageHandler, data: unknown, context: BaseRpcConte
   } catch (error) {
     return isServiceAnswer(error) ? { err: error, isDisposed: true } : refusal(error);
   }
+}
+
+/**
+ * One line for each failed request; the logger adds the id of the request. The text of a refusal may quote the caller's
+ * values, so the log has only the code.
+ */
+export function logRefusal(pattern: string, code: ErrorCode): void {
+  logger.log({ message: `${shortened(pattern)}: ${code}`, pattern: shortened(pattern), code });
 }
 
 export function refusal(error: unknown): RpcAnswer {

@@ -14,9 +14,6 @@ const SHARE = 1 / 4;
 /** Gives back what was taken. May be repeated: the second call does nothing. */
 export type Release = () => void;
 
-/** The party that takes: the id of an API key, or a common symbol for several unknown callers. */
-export type Party = string | symbol;
-
 /**
  * The bytes of request bodies that the process is answering, over all transports. It promises that they stay within the
  * limit, except for what could not be refused and for a single request that is larger than the limit. It promises that
@@ -27,7 +24,8 @@ export type Party = string | symbol;
 export class InFlightBudget {
   private readonly limit: number;
   private taken = 0;
-  private readonly takenBy = new Map<Party, number>();
+  /** By API key. */
+  private readonly takenBy = new Map<string, number>();
 
   constructor(@Inject(SETTINGS) settings: Pick<Settings, 'intake'>, metrics?: MetricsService) {
     this.limit = settings.intake.maxInFlightKb * 1024;
@@ -39,10 +37,10 @@ export class InFlightBudget {
   }
 
   /**
-   * @param party undefined: its share is the whole budget
+   * @param party the id of an API key; undefined: its share is the whole budget
    * @throws ServiceError OVERLOADED
    */
-  take(bytes: number, party?: Party): Release {
+  take(bytes: number, party?: string): Release {
     const cost = Math.max(bytes, LEAST_BYTES);
     // When nothing else is in progress, even the largest request is accepted.
     if (this.taken > 0 && this.taken + cost > this.limit) {
@@ -56,7 +54,7 @@ export class InFlightBudget {
   }
 
   /** For requests that cannot be refused, because nobody would get the refusal. They count nevertheless. */
-  hold(bytes: number, party?: Party): Release {
+  hold(bytes: number, party?: string): Release {
     const cost = Math.max(bytes, LEAST_BYTES);
     this.count(cost, party);
     let held = true;
@@ -66,17 +64,17 @@ export class InFlightBudget {
     };
   }
 
-  private assertShare(party: Party, cost: number): void {
+  private assertShare(party: string, cost: number): void {
     const taken = this.takenBy.get(party) ?? 0;
     const share = this.limit * SHARE;
     if (taken === 0 || taken + cost <= share) return;
     throw overloaded(
-      `is answering requests of ${Math.floor(taken / 1024)} KiB of this API key, or of callers without a checked key; ` +
-        `each of these may use a quarter of BATCH_MAX_IN_FLIGHT_KB, ${Math.floor(share / 1024)} KiB`,
+      `is answering requests of ${Math.floor(taken / 1024)} KiB of this API key; ` +
+        `each key may use a quarter of BATCH_MAX_IN_FLIGHT_KB, ${Math.floor(share / 1024)} KiB`,
     );
   }
 
-  private count(cost: number, party: Party | undefined): void {
+  private count(cost: number, party: string | undefined): void {
     this.taken += cost;
     if (party === undefined) return;
     const taken = (this.takenBy.get(party) ?? 0) + cost;

@@ -62,7 +62,6 @@ export const environmentSchema = z.object({
   BATCH_RMQ_CA: z.string().optional(),
   BATCH_RMQ_CERT: z.string().optional(),
   BATCH_RMQ_KEY: z.string().optional(),
-  BATCH_RPC_TCP_HOST: z.string().default('127.0.0.1'),
   BATCH_RPC_TCP_PORT: port(3001),
   BATCH_NOTIFICATION_TCP_URL: url('tcp:'),
   BATCH_NOTIFICATION_MAX_KB: count(1024, 64, 131_072),

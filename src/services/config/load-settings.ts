@@ -4,7 +4,7 @@ import { conflictFaults } from './conflicting-variables.js';
 import { environmentSchema } from './environment-schema.js';
 import { InvalidSettingsError } from './invalid-settings.error.js';
 import { listOf } from './list-of.js';
-import { listenerFaults } from './open-access.js';
+import { openAccessFaults } from './open-access.js';
 import { parseEnvironment } from './parse-environment.js';
 import { toSettings, type Settings } from './settings.js';
 import { unknownVariableFaults } from './unknown-variables.js';
@@ -29,7 +29,7 @@ export function loadSettings(variables: NodeJS.ProcessEnv): Settings {
     ...conflictFaults(given),
     ...certificates.faults,
     ...certificateFaults(given),
-    ...(settings === undefined ? [] : listenerFaults(settings)),
+    ...(settings === undefined ? [] : openAccessFaults(settings)),
   ];
   if (settings === undefined || faults.length > 0) throw new InvalidSettingsError(faults);
   return settings;

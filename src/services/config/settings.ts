@@ -50,7 +50,8 @@ export function toSettings(env: Environment, certificates: ServiceCertificates) 
             replyTo: listOf(env.BATCH_RMQ_REPLY_TO),
             certificates: certificates.rabbitmq,
           },
-    rpcTcp: { host: env.BATCH_RPC_TCP_HOST, port: env.BATCH_RPC_TCP_PORT },
+    /** Where there is no broker: for this machine only. */
+    rpcTcp: { host: '127.0.0.1', port: env.BATCH_RPC_TCP_PORT },
     notificationTcpUrl: env.BATCH_NOTIFICATION_TCP_URL,
     /** A larger notification is sent in parts. */
     notificationMaxKb: env.BATCH_NOTIFICATION_MAX_KB,

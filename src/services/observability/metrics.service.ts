@@ -19,7 +19,7 @@ export interface SettledChunk {
 }
 
 /** How a request came in. */
-export type Transport = 'rest' | 'rabbitmq' | 'tcp';
+export type Transport = 'rest' | 'rabbitmq';
 
 /** What the queue contains now. It is read at each scrape. */
 export interface QueueDepth {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { LoggerService } from '@nestjs/common';
@@ -6,7 +5,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished }
 import { createTestKey, KEYS_REQUIRED } from '../../support/api-keys.js';
 import { startTestApp, type TestApp } from '../../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../../support/database.js';
-import { FrameSocket } from '../../support/frame-socket.js';
 
 /** Longer than any test takes. */
 const WINDOW = '3600000';
@@ -116,47 +114,5 @@ describe('a caller of REST without a valid key', () => {
     lines.length = 0;
     for (let i = 0; i < 15; i += 1) await get(`/api/v1/operations/${i}`, { 'x-api-key': key });
     expect(lines).toHaveLength(15);
-  });
-});
-
-describe('a caller of RPC over TCP without a valid key', () => {
-  const open = async (): Promise<FrameSocket> => {
-    const frames = await FrameSocket.open(service.settings.rpcTcp.port);
-    onTestFinished(() => void frames.socket.destroy());
-    return frames;
-  };
-  const ask = async (frames: FrameSocket, apiKey?: string): Promise<Record<string, unknown>> => {
-    frames.write({ pattern: 'get_operation', id: randomUUID(), data: { id: randomUUID() }, apiKey });
-    return frames.next();
-  };
-  const code = (expected: string) => ({ err: { code: expected } });
-
-  it('is limited by its address, loses its connection, and hurts no caller with a key there', async () => {
-    const proven = await open();
-    expect(await ask(proven, key)).toMatchObject(code('OPERATION_NOT_FOUND'));
-    const frames = await open();
-    for (let i = 0; i < LIMIT; i += 1) expect(await ask(frames)).toMatchObject(code('API_KEY_REQUIRED'));
-    expect(await ask(frames, NEVER_MADE)).toMatchObject({
-      err: { code: 'RATE_LIMITED', details: { limit: LIMIT, retryAfterMs: expect.any(Number) as number } },
-    });
-    await expect(ask(frames)).rejects.toThrow('ended');
-
-    expect(await ask(await open())).toMatchObject(code('RATE_LIMITED'));
-    expect(await ask(await open(), key)).toMatchObject(code('OPERATION_NOT_FOUND'));
-    // The connection has shown a key before.
-    expect(await ask(proven)).toMatchObject(code('RATE_LIMITED'));
-    expect(await ask(proven, key)).toMatchObject(code('OPERATION_NOT_FOUND'));
-  });
-
-  it('cannot fill the log', async () => {
-    lines.length = 0;
-    const frames = await open();
-    for (let i = 0; i < 3; i += 1) await ask(frames).catch(() => undefined);
-    for (let i = 0; i < 30; i += 1) {
-      const other = await open();
-      other.socket.write('no frame');
-      await other.next();
-    }
-    expect(lines.length).toBeLessThanOrEqual(10);
   });
 });

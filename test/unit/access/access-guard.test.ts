@@ -1,10 +1,10 @@
 import { Reflector } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { TcpContext } from '@nestjs/microservices';
 import { describe, expect, it } from 'vitest';
 import { AccessGuard } from '../../../src/controllers/access.guard.js';
 import { grantedAccess } from '../../../src/controllers/caller-access.js';
 import { OpenToAll, RequireScope } from '../../../src/controllers/require-scope.js';
-import { KeyedTcpContext } from '../../../src/controllers/rpc/keyed-tcp-context.js';
 import { OrderedRmqContext } from '../../../src/controllers/rpc/ordered-rmq-context.js';
 import { FULL_ACCESS } from '../../../src/services/access/access.js';
 import { AccessService } from '../../../src/services/access/access.service.js';
@@ -53,7 +53,7 @@ describe('the guard of endpoints and patterns', () => {
     const code = 'API_KEY_REQUIRED';
     await expect(guard.canActivate(contextOf('read', 'http', {}))).rejects.toMatchObject({ code });
     await expect(guard.canActivate(contextOf('read', 'rpc', {}))).rejects.toMatchObject({ code });
-    const tcp = new KeyedTcpContext([] as never, undefined);
+    const tcp = new TcpContext([{}, 'read', { apiKey: undefined }] as never);
     await expect(guard.canActivate(contextOf('read', 'rpc', tcp))).rejects.toMatchObject({ code });
     expect(grantedAccess(tcp)).toBeUndefined();
   });

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { answerUnreadable } from '../../../src/controllers/http/answer-unreadable.js';
-import { limitConnections } from '../../../src/controllers/limit-connections.js';
+import { limitConnections } from '../../../src/controllers/http/limit-connections.js';
 import { MetricsService } from '../../../src/services/observability/metrics.service.js';
 
 describe('a caller of HTTP that is slow on purpose', () => {
