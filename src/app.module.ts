@@ -1,5 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { GuardsModule } from './controllers/guards.module.js';
+import { APP_GUARD } from '@nestjs/core';
+import { AccessGuard } from './controllers/access.guard.js';
 import { HttpModule } from './controllers/http/http.module.js';
 import { ProbesModule } from './controllers/http/probes.module.js';
 import { RpcModule } from './controllers/rpc/rpc.module.js';
@@ -39,11 +40,12 @@ export class AppModule {
       imports: [
         ConfigModule.forSettings(settings),
         ...FOUNDATION,
-        GuardsModule,
         ProbesModule,
         ...(settings.role === 'worker' ? [] : API),
         ...(settings.role === 'api' ? [] : WORKER),
       ],
+      // Every endpoint of HTTP. The message patterns name the guard themselves.
+      providers: [{ provide: APP_GUARD, useClass: AccessGuard }],
     };
   }
 }

@@ -3,6 +3,7 @@ import { Reflector } from '@nestjs/core';
 import { TcpContext } from '@nestjs/microservices';
 import { assertMeets, type Access } from '../services/access/access.js';
 import { AccessService } from '../services/access/access.service.js';
+import { RateLimitService } from '../services/access/rate-limit.service.js';
 import { carrierOf, grantAccess, grantedAccess } from './caller-access.js';
 import { requirementOf } from './require-scope.js';
 import { OrderedRmqContext } from './rpc/ordered-rmq-context.js';
@@ -16,9 +17,10 @@ export class AccessGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly access: AccessService,
+    private readonly limits: RateLimitService,
   ) {}
 
-  /** @throws ServiceError API_KEY_REQUIRED, INVALID_API_KEY, SCOPE_REQUIRED, USER_ID_REQUIRED */
+  /** @throws ServiceError API_KEY_REQUIRED, INVALID_API_KEY, SCOPE_REQUIRED, USER_ID_REQUIRED, RATE_LIMITED */
   async canActivate(context: ExecutionContext): Promise<boolean> {
     const requirement = requirementOf(this.reflector, context);
     if (requirement === undefined) {
@@ -28,6 +30,8 @@ export class AccessGuard implements CanActivate {
     const carrier = carrierOf(context);
     const access = grantedAccess(carrier) ?? (await this.identify(carrier));
     assertMeets(access, requirement);
+    // Requests over REST were counted before their bodies were read, see `limitRequests`. RabbitMQ knows no keys.
+    if (carrier instanceof TcpContext) await this.limits.count(access.keyId);
     grantAccess(carrier, access);
     return true;
   }

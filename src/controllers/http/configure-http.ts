@@ -5,7 +5,7 @@ import type { NextFunction, Request, Response } from 'express';
 import helmet from 'helmet';
 import { shown } from '../../services/catalog/shown.js';
 import { AccessService } from '../../services/access/access.service.js';
-import { RateLimitStorage } from '../../services/access/rate-limit.storage.js';
+import { RateLimitService } from '../../services/access/rate-limit.service.js';
 import { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
 import type { Settings } from '../../services/config/settings.js';
 import { ServiceError } from '../../services/errors/service-error.js';
@@ -55,7 +55,7 @@ export function configureHttp(
   app.use(FOR_CALLERS, refuseOtherHosts(settings));
   app.use(FOR_CALLERS, identifyCallers(app.get(AccessService)));
   app.use(`/${API_PREFIX}`, refuseWhileStopping(app.get(DrainService)));
-  app.use(FOR_CALLERS, limitRequests(app.get(RateLimitStorage), settings));
+  app.use(FOR_CALLERS, limitRequests(app.get(RateLimitService)));
   app.use(`/${API_PREFIX}`, refuseOtherContent);
   app.use(FOR_CALLERS, boundInFlight(app.get(InFlightBudget), settings.intake.maxBodyKb));
   app.useBodyParser('raw', { limit: settings.intake.maxBodyKb * 1024, type: isReadable });

@@ -1,24 +1,20 @@
 import type { NextFunction, Request, Response } from 'express';
-import type { RateLimitStorage } from '../../services/access/rate-limit.storage.js';
-import type { Settings } from '../../services/config/settings.js';
+import type { RateLimitService } from '../../services/access/rate-limit.service.js';
 import { grantedAccess } from '../caller-access.js';
-import { rateLimited } from '../rate-limit.guard.js';
 
 /**
  * Middleware that counts the requests of an API key and refuses those beyond its limit. It comes after
  * `identifyCallers` and before the parser, so malformed requests and unknown paths count too, and the body of a refused
  * request is not read.
  */
-export function limitRequests(storage: RateLimitStorage, { access }: Pick<Settings, 'access'>) {
-  const { rateLimit: limit, rateLimitWindowMs: windowMs } = access;
+export function limitRequests(limits: RateLimitService) {
   return (request: Request, response: Response, next: NextFunction): void => {
-    const key = grantedAccess(request)?.keyId;
-    if (limit === 0 || key === undefined) return next();
-    storage.increment(key).then(({ totalHits, timeToExpire, isBlocked, timeToBlockExpire }) => {
-      if (isBlocked) return next(rateLimited({ limit, windowMs, retryAfterSeconds: timeToBlockExpire }));
-      response.setHeader('X-RateLimit-Limit', limit);
-      response.setHeader('X-RateLimit-Remaining', Math.max(0, limit - totalHits));
-      response.setHeader('X-RateLimit-Reset', timeToExpire);
+    limits.count(grantedAccess(request)?.keyId).then((state) => {
+      if (state !== undefined) {
+        response.setHeader('X-RateLimit-Limit', state.limit);
+        response.setHeader('X-RateLimit-Remaining', state.remaining);
+        response.setHeader('X-RateLimit-Reset', state.resetSeconds);
+      }
       next();
     }, next);
   };

@@ -13,7 +13,6 @@ import type { GivenOperation } from '../../services/outcomes/to-operation.js';
 import { AccessGuard } from '../access.guard.js';
 import { CallerAccess } from '../caller-access.js';
 import { parseOperationId } from '../operation-id.js';
-import { RateLimitGuard } from '../rate-limit.guard.js';
 import { RequireScope } from '../require-scope.js';
 import { DEFAULT_WAIT_MS, parseWaitTime } from '../wait-time.js';
 import { MessagePlace } from './ordered-rmq-context.js';
@@ -22,7 +21,7 @@ import { RpcErrorFilter } from './rpc-error.filter.js';
 /** The message patterns of the service. Intake checks the contents of a request, as for REST. */
 @Controller()
 @UseFilters(RpcErrorFilter)
-@UseGuards(AccessGuard, RateLimitGuard)
+@UseGuards(AccessGuard)
 export class OperationsRpcController {
   constructor(
     private readonly intake: IntakeService,

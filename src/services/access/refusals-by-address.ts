@@ -15,7 +15,7 @@ export interface RefusalLimits {
 /**
  * Counts, for each caller's address, the requests that were refused because they had no valid API key. It promises
  * bounded memory, and that a request with a valid key is never counted: such a caller may share its address (a proxy's)
- * with others.
+ * with others. `RateLimiterMemory` would remember any number of addresses.
  */
 export class RefusalsByAddress {
   private readonly counts = new Map<string, number>();

@@ -8,6 +8,7 @@ import { OpenToAll, RequireScope } from '../../../src/controllers/require-scope.
 import { OrderedRmqContext } from '../../../src/controllers/rpc/ordered-rmq-context.js';
 import { FULL_ACCESS } from '../../../src/services/access/access.js';
 import { AccessService } from '../../../src/services/access/access.service.js';
+import { RateLimitService } from '../../../src/services/access/rate-limit.service.js';
 import type { DatabaseService } from '../../../src/services/database/database.service.js';
 import { testSettings, type TestEnvironment } from '../../support/test-settings.js';
 
@@ -25,7 +26,8 @@ const nobodyKnown = { query: () => Promise.resolve({ rows: [], rowCount: 0, comm
 const guardOf = (environment: TestEnvironment = {}): AccessGuard => {
   const keys = { BATCH_REQUIRE_API_KEY: 'true', API_KEY_ENCRYPTION_SECRET: 'x'.repeat(32) };
   const settings = testSettings({ ...keys, BATCH_SERVICE_RMQ_URL: 'amqp://broker', ...environment });
-  return new AccessGuard(new Reflector(), new AccessService(nobodyKnown as unknown as DatabaseService, settings));
+  const access = new AccessService(nobodyKnown as unknown as DatabaseService, settings);
+  return new AccessGuard(new Reflector(), access, new RateLimitService(settings));
 };
 const guard = guardOf();
 const fromBroker = (user?: string) => new OrderedRmqContext([] as never, {} as never, user);

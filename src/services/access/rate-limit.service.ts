@@ -1,15 +1,20 @@
 import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
-import type { ThrottlerStorage } from '@nestjs/throttler';
 import { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes, type RateLimiterAbstract } from 'rate-limiter-flexible';
 import { backOffMs, type BackOff } from '../../interfaces/back-off.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { redactUrl } from '../observability/redact-url.js';
 import { redisTls } from '../config/client-tls.js';
+import { ServiceError } from '../errors/service-error.js';
 import { ignoreLateErrors } from '../tls/ignore-late-errors.js';
 import { redisReason } from '../tls/tls-refusal.js';
 
-type CountedRequest = Awaited<ReturnType<ThrottlerStorage['increment']>>;
+/** What is left of the window of a key after a request. */
+export interface RateLimitState {
+  limit: number;
+  remaining: number;
+  resetSeconds: number;
+}
 
 /** A request waits this long for Redis. Then the process counts by itself. */
 const REDIS_ANSWER_MS = 200;
@@ -18,13 +23,13 @@ const REDIS_SILENCE_MS = 1000;
 const RECONNECT: BackOff = { initialMs: 50, maxMs: 2000, jitter: 0.5 };
 
 /**
- * Counts the requests of each API key: in Redis for all processes together, or without Redis in this process. It
- * promises that a failing Redis neither refuses nor delays a request: meanwhile each process counts by itself. The
- * guard decides what the counts mean.
+ * Limits the requests of each API key, over all endpoints and transports: counted in Redis for all processes together,
+ * or without Redis in this process. It promises that a failing Redis neither refuses nor delays a request: meanwhile
+ * each process counts by itself.
  */
 @Injectable()
-export class RateLimitStorage implements ThrottlerStorage, OnApplicationShutdown {
-  private readonly logger = new Logger(RateLimitStorage.name);
+export class RateLimitService implements OnApplicationShutdown {
+  private readonly logger = new Logger(RateLimitService.name);
   private readonly limiter: RateLimiterAbstract;
   private redis: Redis | undefined;
   private outage = false;
@@ -49,30 +54,33 @@ export class RateLimitStorage implements ThrottlerStorage, OnApplicationShutdown
     });
   }
 
-  /** Counts one request. Limit and window come from the settings. Times are whole seconds. */
-  async increment(key: string): Promise<CountedRequest> {
-    const { counted, isBlocked } = await this.consume(key);
-    const seconds = Math.max(1, Math.ceil(counted.msBeforeNext / 1000));
-    return {
-      totalHits: counted.consumedPoints,
-      timeToExpire: seconds,
-      isBlocked,
-      timeToBlockExpire: isBlocked ? seconds : 0,
-    };
+  /**
+   * Counts one request of a key.
+   *
+   * @returns undefined: there is no limit, or no key
+   * @throws ServiceError RATE_LIMITED; nothing was begun then
+   */
+  async count(keyId: string | undefined): Promise<RateLimitState | undefined> {
+    const { rateLimit: limit, rateLimitWindowMs: windowMs } = this.settings.access;
+    if (limit === 0 || keyId === undefined) return undefined;
+    try {
+      const counted = await this.limiter.consume(keyId);
+      return { limit, remaining: counted.remainingPoints, resetSeconds: secondsLeft(counted) };
+    } catch (refused) {
+      if (!(refused instanceof RateLimiterRes)) throw refused;
+      const seconds = secondsLeft(refused);
+      throw new ServiceError(
+        'RATE_LIMITED',
+        `The API key has made ${limit} requests within ${windowMs} ms; BATCH_RATE_LIMIT allows no more. ` +
+          `Send the request again in ${seconds} s`,
+        { limit, windowMs, retryAfterMs: seconds * 1000 },
+      );
+    }
   }
 
   onApplicationShutdown(): void {
     this.redis?.disconnect();
     this.redis = undefined;
-  }
-
-  private async consume(key: string): Promise<{ counted: RateLimiterRes; isBlocked: boolean }> {
-    try {
-      return { counted: await this.limiter.consume(key), isBlocked: false };
-    } catch (refused) {
-      if (refused instanceof RateLimiterRes) return { counted: refused, isBlocked: true };
-      throw refused;
-    }
   }
 
   private connect(redis: NonNullable<Settings['redis']>): Redis {
@@ -112,4 +120,9 @@ export class RateLimitStorage implements ThrottlerStorage, OnApplicationShutdown
     this.outage = false;
     this.logger.log('Redis is back: the requests of an API key are limited for all processes together again');
   }
+}
+
+/** Whole seconds until the window ends. */
+function secondsLeft({ msBeforeNext }: RateLimiterRes): number {
+  return Math.max(1, Math.ceil(msBeforeNext / 1000));
 }
