@@ -6,7 +6,7 @@ import { OutputError, say } from './bootstrap/standard-output.js';
 import { LACKS_MIGRATIONS, StartError } from './bootstrap/start-error.js';
 import { parseApiKey } from './services/access/api-key.js';
 import { ApiKeysService, type ApiKeyRequest } from './services/access/api-keys.service.js';
-import { REVOCATION_DELAY_MS } from './services/access/revocation-delay.js';
+import { REVOCATION_DELAY_MS } from './services/access/credential-cache.js';
 import { sealingKey, type SealingKey } from './services/access/sealed-hash.js';
 import { describeUnreadable } from './services/access/unreadable-keys.js';
 import type { Settings } from './services/config/settings.js';

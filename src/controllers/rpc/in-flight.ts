@@ -1,7 +1,7 @@
 /** Counts requests in progress, so that a server can stop when all of them are answered. */
 export class InFlight {
   private count = 0;
-  private readonly waiting = new Set<() => void>();
+  private readonly waiting: (() => void)[] = [];
 
   get size(): number {
     return this.count;
@@ -13,28 +13,12 @@ export class InFlight {
       return await work();
     } finally {
       this.count -= 1;
-      if (this.count === 0) this.release();
+      if (this.count === 0) for (const done of this.waiting.splice(0)) done();
     }
   }
 
-  /** Resolves when nothing is in progress, or after `timeoutMs`. Returns false when something is left then. */
-  async drained(timeoutMs: number): Promise<boolean> {
-    if (this.count === 0) return true;
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.waiting.delete(done);
-        resolve(false);
-      }, timeoutMs);
-      const done = (): void => {
-        clearTimeout(timer);
-        resolve(true);
-      };
-      this.waiting.add(done);
-    });
-  }
-
-  private release(): void {
-    for (const done of this.waiting) done();
-    this.waiting.clear();
+  /** Resolves when nothing is in progress. */
+  async drained(): Promise<void> {
+    if (this.count > 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 }

@@ -77,8 +77,7 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
     this.closing.abort();
     this.triage.stop();
     const { shutdownTimeoutMs } = this.settings;
-    const ended = Promise.all([this.source?.lines.end(), this.inFlight.drained(shutdownTimeoutMs)]);
-    await isDone(ended, shutdownTimeoutMs);
+    await settle(Promise.all([this.source?.lines.end(), this.inFlight.drained()]), shutdownTimeoutMs);
     if (this.inFlight.size > 0) {
       this.logger.warn(
         `${this.inFlight.size} requests were not answered in time; they return to the queue, except long polls`,
@@ -151,13 +150,10 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
 /** Resolves when the broker has the last answers and acknowledgements. */
 async function leave({ deliveries, channel }: MessageChannel): Promise<void> {
   deliveries.flush();
-  await isDone(channel.close(), BROKER_ANSWER_TIMEOUT_MS);
+  await settle(channel.close(), BROKER_ANSWER_TIMEOUT_MS);
 }
 
-/** Waits for the work, but only for this time: a broker or a database may have gone. */
-async function isDone(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
-  return withTimeout(work, timeoutMs).then(
-    () => true,
-    () => false,
-  );
+/** Waits for the end of the work, but only for this time: a broker or a database may have gone. */
+async function settle(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+  await withTimeout(work, timeoutMs).catch(() => undefined);
 }

@@ -25,7 +25,6 @@ import { isReplyQueue, type ReplyQueues } from './reply-queues.js';
 import { encodeAnswer, refusal, runHandler, type RpcAnswer } from './rpc-answer.js';
 import { identify, type Identified } from './stable-identity.js';
 import { whileOpen } from './while-open.js';
-import { withinBudget } from './within-budget.js';
 
 /** A message of more bytes is not read at once. */
 const LARGE_BYTES = 32 * 1024;
@@ -124,16 +123,21 @@ export class RpcMessage implements LineMessage {
     return { fault };
   }
 
-  private answer(place: PipelinePlace): RpcAnswer | Promise<RpcAnswer> {
+  private answer(place: PipelinePlace): Promise<RpcAnswer> {
     const { request, message, at } = this;
-    return runInRequest(requestIdOf(message, request), () => {
+    return runInRequest(requestIdOf(message, request), async () => {
       if (request instanceof Error) return refusal(request);
-      const { packet } = request;
-      const context = new OrderedRmqContext([message, at.channel, packet.pattern], place, this.sender);
-      return withinBudget(
-        () => this.takeBudget(),
-        () => runHandler(at.handlers.get(packet.pattern), packet.pattern, packet.data, context),
-      );
+      let release: Release;
+      try {
+        release = this.takeBudget();
+      } catch (error) {
+        return refusal(error);
+      }
+      const { pattern, data } = request.packet;
+      const context = new OrderedRmqContext([message, at.channel, pattern], place, this.sender);
+      const answer = await runHandler(at.handlers.get(pattern), pattern, data, context);
+      release();
+      return answer;
     });
   }
 

@@ -7,9 +7,8 @@ import { ServiceError } from '../errors/service-error.js';
 import { FULL_ACCESS, type Access, type Scope } from './access.js';
 import { parseApiKey, type ApiKey } from './api-key.js';
 import { selectCredentials, selectUnreadable } from './api-keys.sql.js';
-import { CredentialCache, type Credential } from './credential-cache.js';
+import { CredentialCache, REVOCATION_DELAY_MS, type Credential } from './credential-cache.js';
 import { RefusalsByAddress } from './refusals-by-address.js';
-import { REVOCATION_DELAY_MS } from './revocation-delay.js';
 import { hashOf, openHash, sealingKey, type SealedHash, type SealingKey } from './sealed-hash.js';
 import { describeUnreadable } from './unreadable-keys.js';
 

@@ -1,5 +1,8 @@
 import type { Access } from './access.js';
 
+/** How long a revoked key may still be used. A busy caller costs one query in this time. */
+export const REVOCATION_DELAY_MS = 3000;
+
 /** What is stored of an API key. */
 export interface Credential {
   id: string;
