@@ -12,7 +12,7 @@ export function describeService(settings: Settings): string[] {
 
 /** Reports temporary replacements, and what to set instead. */
 export function describeStandIns(
-  { rabbitmq, notificationTcpUrl, role }: Settings,
+  { rabbitmq, rpcTransport, notificationTcpUrl, role }: Settings,
   embedded: EmbeddedPlace | undefined,
 ): string[] {
   const lines: string[] = [];
@@ -23,7 +23,8 @@ export function describeStandIns(
     );
   }
   if (!rabbitmq) {
-    const rpc = role === 'worker' ? '' : 'RPC over TCP, ';
+    const transport = rpcTransport === 'tcp' ? 'RPC over TCP, ' : 'no RPC, only REST; ';
+    const rpc = role === 'worker' ? '' : transport;
     const notified = notificationTcpUrl === undefined ? 'nowhere' : `to ${notificationTcpUrl}`;
     lines.push(`NO BROKER: ${rpc}notifications go ${notified}. Set BATCH_SERVICE_RMQ_URL for RabbitMQ.`);
   }
@@ -93,13 +94,12 @@ function plainHttp({ role, http, workerHealthPort }: Settings): string[] {
   return [`HTTP on ${http.host} (set BATCH_HTTPS_CERT, or BATCH_TRUST_PROXY for a proxy with TLS in front)`];
 }
 
-function describeApi({ http, rabbitmq, rpcTcp }: Settings): string[] {
+function describeApi({ http, rabbitmq, rpcTransport, rpcTcp }: Settings): string[] {
   const base = `${schemeOf(http)}://${reachableHost(http.host)}:${http.port}`;
   return [
     `REST: ${base}/api/v1, described at ${base}/api/docs; ${base}/health/ready, ${base}/metrics`,
-    rabbitmq
-      ? `RPC: RabbitMQ queue '${rabbitmq.queue}' at ${redactUrl(rabbitmq.url)}`
-      : `RPC: TCP ${rpcTcp.host}:${rpcTcp.port}`,
+    ...(rabbitmq ? [`RPC: RabbitMQ queue '${rabbitmq.queue}' at ${redactUrl(rabbitmq.url)}`] : []),
+    ...(rpcTransport === 'tcp' ? [`RPC: TCP ${rpcTcp.host}:${rpcTcp.port}`] : []),
   ];
 }
 

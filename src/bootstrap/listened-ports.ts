@@ -11,7 +11,7 @@ export interface ListenedPort {
 }
 
 /** The ports on which a process with these settings listens. */
-export function listenedPorts({ role, http, workerHealthPort, rabbitmq, rpcTcp }: Settings): ListenedPort[] {
+export function listenedPorts({ role, http, workerHealthPort, rpcTransport, rpcTcp }: Settings): ListenedPort[] {
   if (role === 'worker') {
     const portVariable = 'BATCH_WORKER_HEALTH_PORT';
     return workerHealthPort === undefined
@@ -20,7 +20,7 @@ export function listenedPorts({ role, http, workerHealthPort, rabbitmq, rpcTcp }
   }
   const rest = { ...http, hostVariable: 'HTTP_HOST', portVariable: 'HTTP_PORT' };
   const rpc = { ...rpcTcp, portVariable: 'BATCH_RPC_TCP_PORT' };
-  return rabbitmq === undefined ? [rest, rpc] : [rest];
+  return rpcTransport === 'tcp' ? [rest, rpc] : [rest];
 }
 
 /**

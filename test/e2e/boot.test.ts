@@ -334,23 +334,23 @@ describe('the service on servers of its own', () => {
     }
   });
 
-  it('logs a rejection that nobody caught as fatal, and ends with 1; in production a worker warns that there is no broker', async () => {
+  it('logs a rejection that nobody caught as fatal, and ends with 1; in production it warns that without a broker there is no RPC', async () => {
     const fault = 'Promise.reject(new Error("boom"))';
     const onSignal = `data:text/javascript,process.on('SIGUSR2', () => ${encodeURIComponent(fault)})`;
     const service = await start(
-      {
-        ...{ ...environment, ...PRODUCTION, BATCH_SERVICE_RMQ_URL: '' },
-        ...{ BATCH_ROLE: 'worker', BATCH_WORKER_HEALTH_PORT: environment.HTTP_PORT },
-      },
+      { ...environment, ...PRODUCTION, BATCH_SERVICE_RMQ_URL: '' },
       { nodeOptions: ['--import', onSignal] },
     );
     await service.up();
     const warnings = linesOf(service).filter(({ level }) => level === 'warn');
     expect(warnings.map(({ msg }) => msg)).toEqual([
       expect.stringMatching(/^SUPERUSER: /),
-      expect.stringMatching(/^NO BROKER: .*BATCH_SERVICE_RMQ_URL/),
+      expect.stringMatching(/^NO BROKER: no RPC, only REST.*BATCH_SERVICE_RMQ_URL/),
       expect.stringMatching(/^NOT ENCRYPTED.*: HTTP on 0\.0\.0\.0 .*BATCH_HTTPS_CERT/),
     ]);
+
+    const socket = connect(Number(environment.BATCH_RPC_TCP_PORT), '127.0.0.1');
+    expect((await once(socket, 'error'))[0]).toMatchObject({ code: 'ECONNREFUSED' });
 
     service.signal('SIGUSR2');
 

@@ -67,7 +67,6 @@ describe('the settings', () => {
       expect.stringMatching(/^BATCH_ALLOWED_TARGETS: 'shop\.\*x': /),
       expect.stringMatching(/^BATCH_ALLOWED_TARGETS: 'batch\.\*': /),
       expect.stringMatching(/^DB_HOST: /),
-      expect.stringMatching(/^BATCH_SERVICE_RMQ_URL: /),
       expect.stringMatching(/^API_KEY_ENCRYPTION_SECRET: /),
     ]);
     expect(faultsOf({ BATCH_ALLOWED_TARGETS: ' , ' })).toEqual([expect.stringMatching(/^BATCH_ALLOWED_TARGETS: /)]);
@@ -83,15 +82,11 @@ describe('the settings', () => {
     expect(faultsOf({ ...production, DB_HOST: 'db' })).toEqual([]);
   });
 
-  it('refuse RPC over TCP in production: a process that takes operations needs a broker', () => {
+  it('have no RPC over TCP in production, where without a broker only REST is left', () => {
     const production = { NODE_ENV: 'production', DB_HOST: 'db', API_KEY_ENCRYPTION_SECRET: SECRET };
-    for (const BATCH_ROLE of ['all', 'api']) {
-      expect(faultsOf({ ...production, BATCH_ROLE })).toEqual([
-        'BATCH_SERVICE_RMQ_URL: required in production; RPC over TCP is for local use only',
-      ]);
-      expect(faultsOf({ ...production, ...BROKER, BATCH_ROLE })).toEqual([]);
-    }
-    expect(faultsOf({ ...production, BATCH_ROLE: 'worker' })).toEqual([]);
+    expect(loadSettings({ ...production, BATCH_RPC_TCP_PORT: '3001' }).rpcTransport).toBe('none');
+    expect(loadSettings({ ...production, ...BROKER }).rpcTransport).toBe('rabbitmq');
+    expect(loadSettings({}).rpcTransport).toBe('tcp');
   });
 
   it('demand API keys in production, and the secret that they are stored with wherever they are demanded', () => {

@@ -1,4 +1,4 @@
-import type { INestApplication, INestMicroservice } from '@nestjs/common';
+import type { INestApplication } from '@nestjs/common';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
 import type { Settings } from '../../services/config/settings.js';
@@ -10,12 +10,13 @@ import { RabbitmqServer } from './rabbitmq.server.js';
 
 /**
  * Gives the message patterns of the application a transport: RabbitMQ if a broker is configured, else TCP for local
- * use. It serves after `app.startAllMicroservices()` and ends in `app.close()`, before any connection to the database
+ * use; in production none, which leaves REST. It serves after `app.startAllMicroservices()` and ends in `app.close()`, before any connection to the database
  * is closed.
  */
-export function connectRpc(app: INestApplication, settings: Settings): INestMicroservice {
-  const { rabbitmq } = settings;
-  if (rabbitmq === undefined) return app.connectMicroservice<MicroserviceOptions>(localTcp(settings));
+export function connectRpc(app: INestApplication, settings: Settings): void {
+  const { rabbitmq, rpcTransport } = settings;
+  if (rpcTransport === 'tcp') app.connectMicroservice<MicroserviceOptions>(localTcp(settings));
+  if (rabbitmq === undefined) return;
   const strategy = new RabbitmqServer(
     { ...settings, rabbitmq },
     app.get(RabbitmqService, { strict: false }),
@@ -23,5 +24,5 @@ export function connectRpc(app: INestApplication, settings: Settings): INestMicr
     app.get(MessageAttemptsService, { strict: false }),
     app.get(InFlightBudget, { strict: false }),
   );
-  return app.connectMicroservice<MicroserviceOptions>({ strategy });
+  app.connectMicroservice<MicroserviceOptions>({ strategy });
 }

@@ -9,10 +9,6 @@ function productionFaults(given: NodeJS.ProcessEnv): string[] {
   if (given.DB_HOST === undefined) {
     faults.push('DB_HOST: required in production; the embedded PostgreSQL is for a first look only');
   }
-  // A worker serves no RPC.
-  if (given.BATCH_SERVICE_RMQ_URL === undefined && given.BATCH_ROLE !== 'worker') {
-    faults.push('BATCH_SERVICE_RMQ_URL: required in production; RPC over TCP is for local use only');
-  }
   if (given.BATCH_NOTIFICATION_TCP_URL !== undefined) {
     faults.push(
       'BATCH_NOTIFICATION_TCP_URL: not allowed in production; set BATCH_SERVICE_RMQ_URL to notify through RabbitMQ',

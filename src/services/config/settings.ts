@@ -50,7 +50,8 @@ export function toSettings(env: Environment, certificates: ServiceCertificates) 
             replyTo: listOf(env.BATCH_RMQ_REPLY_TO),
             certificates: certificates.rabbitmq,
           },
-    /** Where there is no broker: for this machine only. */
+    /** TCP is for this machine only, and not in production. */
+    rpcTransport: rpcTransport(env.BATCH_SERVICE_RMQ_URL, production),
     rpcTcp: { host: '127.0.0.1', port: env.BATCH_RPC_TCP_PORT },
     notificationTcpUrl: env.BATCH_NOTIFICATION_TCP_URL,
     /** A larger notification is sent in parts. */
@@ -123,4 +124,9 @@ export function toSettings(env: Environment, certificates: ServiceCertificates) 
     /** A process whose event loop stands still for longer is ended. 0: never. */
     hangTimeoutMs: env.BATCH_HANG_TIMEOUT,
   };
+}
+
+function rpcTransport(brokerUrl: string | undefined, production: boolean): 'rabbitmq' | 'tcp' | 'none' {
+  if (brokerUrl !== undefined) return 'rabbitmq';
+  return production ? 'none' : 'tcp';
 }
