@@ -61,7 +61,7 @@ interface Server {
 }
 
 async function startEmbedded({ directory }: DatabasePlace, cleanup: Cleanup): Promise<Server> {
-  const server = await startEmbeddedPostgres({ directory, log: () => undefined });
+  const server = await startEmbeddedPostgres(directory);
   cleanup.add('The embedded PostgreSQL is not stopped', () => server.stop());
   const { host, port, username: user, password } = server;
   const where = `EMBEDDED, on ${host}:${port}, data in ${shortest(server.directory)}; set DB_HOST for another`;

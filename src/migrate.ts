@@ -10,7 +10,7 @@ import { createLogger } from './services/observability/logger.js';
 const given = readSettings();
 const logger = createLogger(given);
 try {
-  const { settings, embedded } = await provideDatabase(given, (line) => logger.info(line));
+  const { settings, embedded } = await provideDatabase(given);
   const migrating = withMigrationCredentials(settings);
   try {
     const dataSource = await openDatabase(migrating, { onAttempt: (line) => logger.warn(line) });

@@ -1,20 +1,15 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { appendFile, chown, mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, chown, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import {
-  placeCluster,
-  startServer,
-  USERNAME,
-  type ClusterPlace,
-} from '../../src/services/database/embedded-postgres-cluster.js';
+import { placeCluster, startServer, type Cluster } from '../../src/services/database/embedded-cluster.js';
 import { freePort } from '../../test/support/free-port.js';
 import type { PostgresConnection } from '../../test/support/services/postgres.js';
 import { asAdministrator } from '../../test/support/test-databases.js';
 import { uniqueName } from '../../test/support/unique-name.js';
-import { findPostgres, type FoundPostgres } from './find-postgres.js';
+import { findInstalledPostgres } from './find-postgres.js';
 import { guardServer, type ServerGuard } from './server-guard.js';
 
 const run = promisify(execFile);
@@ -49,26 +44,26 @@ export interface BenchPostgres {
 
 export async function startBenchPostgres(): Promise<BenchPostgres> {
   // Right under the folder for temporary files: as root the server runs as somebody who may not enter a private one.
-  const place = await placeCluster(join(await diskFolder(), uniqueName('batch-bench-postgres')));
-  const binaries = await findPostgres(place.account);
+  const installed = await findInstalledPostgres();
+  const cluster = await placeCluster(join(await diskFolder(), uniqueName('batch-bench-postgres')), installed);
   let guard: ServerGuard | undefined;
   const stop = async (): Promise<void> => {
     try {
       await guard?.stop();
     } finally {
-      await rm(place.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+      await rm(cluster.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     }
   };
   try {
-    const password = await createCluster(place, binaries);
+    const password = await createCluster(cluster);
     const port = await freePort();
-    await startServer(place, binaries, port);
-    guard = guardServer(place, binaries);
-    const connection = { host: '127.0.0.1', port, username: USERNAME, password };
+    await startServer(cluster, port);
+    guard = guardServer(cluster);
+    const connection = { host: '127.0.0.1', port, username: 'postgres', password };
     return {
       connection,
-      postmasterPid: await readPostmasterPid(place),
-      description: await describe(connection, binaries),
+      postmasterPid: await readPostmasterPid(cluster),
+      description: await describe(connection, installed === undefined ? 'embedded' : 'installed'),
       stop,
     };
   } catch (error) {
@@ -84,18 +79,17 @@ async function diskFolder(): Promise<string> {
 }
 
 /** @returns the password of its administrator */
-async function createCluster(place: ClusterPlace, { initdb }: FoundPostgres): Promise<string> {
-  const { directory, dataFolder, account } = place;
+async function createCluster({ directory, dataFolder, account, bin }: Cluster): Promise<string> {
   const password = randomBytes(24).toString('base64url');
   const passwordFile = join(directory, 'password');
-  await mkdir(directory, { mode: 0o700 });
+  await chmod(directory, 0o700);
   await writeFile(passwordFile, password, { mode: 0o600 });
   if (account) for (const path of [directory, passwordFile]) await chown(path, account.uid, account.gid);
   await run(
-    initdb,
+    join(bin, 'initdb'),
     [
       `--pgdata=${dataFolder}`,
-      `--username=${USERNAME}`,
+      '--username=postgres',
       `--pwfile=${passwordFile}`,
       '--auth=scram-sha-256',
       // The same on every machine, whatever locales it has.
@@ -111,13 +105,13 @@ async function createCluster(place: ClusterPlace, { initdb }: FoundPostgres): Pr
   return password;
 }
 
-async function readPostmasterPid({ dataFolder }: ClusterPlace): Promise<number> {
+async function readPostmasterPid({ dataFolder }: Cluster): Promise<number> {
   const [line] = (await readFile(join(dataFolder, 'postmaster.pid'), 'utf8')).split('\n');
   return Number(line);
 }
 
 /** As the server itself tells. */
-async function describe(connection: PostgresConnection, { origin }: FoundPostgres): Promise<string> {
+async function describe(connection: PostgresConnection, origin: string): Promise<string> {
   let description = '';
   await asAdministrator(connection, async (client) => {
     const { rows } = await client.query<{ version: string; settings: string }>(

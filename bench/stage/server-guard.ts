@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { ClusterPlace } from '../../src/services/database/embedded-postgres-cluster.js';
-import type { PostgresBinaries } from '../../src/services/database/postgres-binaries.js';
+import { join } from 'node:path';
+import type { Cluster } from '../../src/services/database/embedded-cluster.js';
 
 /** Stops a server and removes its data. */
 export interface ServerGuard {
@@ -19,9 +19,8 @@ exit $status
 `;
 
 /** Makes a server that runs end with this process, however that ends. */
-export function guardServer(place: ClusterPlace, { pgCtl }: PostgresBinaries): ServerGuard {
-  const { account, dataFolder, directory } = place;
-  const child = spawn('sh', ['-c', GUARD, 'guard', pgCtl, dataFolder, directory], {
+export function guardServer({ account, bin, dataFolder, directory }: Cluster): ServerGuard {
+  const child = spawn('sh', ['-c', GUARD, 'guard', join(bin, 'pg_ctl'), dataFolder, directory], {
     ...account,
     cwd: '/',
     // Ctrl-C must not reach it before those who still use the server.

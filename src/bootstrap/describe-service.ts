@@ -3,7 +3,7 @@ import { isLoopback, isOpen } from '../services/config/open-access.js';
 import type { EmbeddedPostgres } from '../services/database/embedded-postgres.js';
 import { redactUrl } from '../services/observability/redact-url.js';
 
-export type EmbeddedPlace = Pick<EmbeddedPostgres, 'port' | 'directory' | 'reused'>;
+export type EmbeddedPlace = Pick<EmbeddedPostgres, 'port' | 'directory'>;
 
 /** Says at the start how to reach the service. */
 export function describeService(settings: Settings): string[] {
@@ -18,7 +18,7 @@ export function describeStandIns(
   const lines: string[] = [];
   if (embedded) {
     lines.push(
-      `EMBEDDED PostgreSQL${embedded.reused ? ', already running,' : ''} on 127.0.0.1:${embedded.port}, ` +
+      `EMBEDDED PostgreSQL on 127.0.0.1:${embedded.port}, ` +
         `data in ${embedded.directory}. It is for a first look; production refuses it. Set DB_HOST to use your own server.`,
     );
   }

@@ -1,11 +1,6 @@
-import type { Settings } from '../services/config/settings.js';
-import {
-  findEmbeddedPostgres,
-  startEmbeddedPostgres,
-  type EmbeddedAddress,
-  type EmbeddedPostgres,
-} from '../services/database/embedded-postgres.js';
 import { databaseUrlSearch } from '../services/config/client-tls.js';
+import type { Settings } from '../services/config/settings.js';
+import type { EmbeddedPostgres } from '../services/database/embedded-postgres.js';
 import { StartError } from './start-error.js';
 
 export interface Database {
@@ -16,10 +11,10 @@ export interface Database {
 }
 
 /** Starts the embedded PostgreSQL if the settings name no database. In production the settings refuse that. */
-export async function provideDatabase(settings: Settings, log: (line: string) => void): Promise<Database> {
+export async function provideDatabase(settings: Settings): Promise<Database> {
   if (settings.database.host !== undefined) return { settings, embedded: undefined };
-  const { embeddedDir: directory, name: database } = settings.database;
-  const embedded = await startEmbeddedPostgres({ directory, database, log });
+  const { startEmbeddedPostgres } = await import('../services/database/embedded-postgres.js');
+  const embedded = await startEmbeddedPostgres(settings.database.embeddedDir, settings.database.name);
   const { host, port, username, password } = embedded;
   const given = { ...settings.database, host, port, username, password, migration: undefined };
   return { settings: { ...settings, database: given }, embedded };
@@ -31,7 +26,8 @@ export async function provideDatabase(settings: Settings, log: (line: string) =>
  * @throws StartError when it is the embedded PostgreSQL, and that does not run
  */
 export async function databaseUrl({ database }: Settings): Promise<string> {
-  const { host, port, username, password } = database.host === undefined ? await runningEmbedded(database) : database;
+  const { host, port, username, password } =
+    database.host === undefined ? await runningEmbedded(database.embeddedDir) : database;
   const url = new URL(`postgres://${host}:${port}/${encodeURIComponent(database.name)}`);
   url.username = username;
   url.password = password;
@@ -39,8 +35,11 @@ export async function databaseUrl({ database }: Settings): Promise<string> {
   return url.href;
 }
 
-async function runningEmbedded({ embeddedDir }: Settings['database']): Promise<EmbeddedAddress> {
-  const running = await findEmbeddedPostgres(embeddedDir);
+async function runningEmbedded(
+  folder: string,
+): Promise<Pick<EmbeddedPostgres, 'host' | 'port' | 'username' | 'password'>> {
+  const { placeCluster, runningServer } = await import('../services/database/embedded-cluster.js');
+  const running = await runningServer(await placeCluster(folder));
   if (running) return running;
-  throw new StartError(`The embedded PostgreSQL in ${embeddedDir} does not run: start the service first (npm start)`);
+  throw new StartError(`The embedded PostgreSQL in ${folder} does not run: start the service first (npm start)`);
 }

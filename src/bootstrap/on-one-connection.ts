@@ -18,7 +18,7 @@ export async function onOneConnection(
   given: Settings,
   work: (client: pg.Client, settings: Settings) => Promise<void>,
 ): Promise<void> {
-  const { settings, embedded } = await provideDatabase(given, () => undefined);
+  const { settings, embedded } = await provideDatabase(given);
   try {
     const client = await connect(settings.database);
     try {

@@ -41,7 +41,7 @@ export interface StartingService {
  * Starts the service in the role that the settings name. Uses an embedded PostgreSQL if the settings name no database.
  */
 export function beginService(given: Settings, logger: Logger): StartingService {
-  const database = checkPorts(given).then(() => provideDatabase(given, (line) => logger.info(line)));
+  const database = checkPorts(given).then(() => provideDatabase(given));
   const waiting = new AbortController();
   return {
     up: database.then((provided) => startOn(provided, logger, waiting.signal)),

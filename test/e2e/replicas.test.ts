@@ -1,21 +1,19 @@
 import { execFile } from 'node:child_process';
-import { appendFile, rm, writeFile, chown, mkdir } from 'node:fs/promises';
+import { appendFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   ensureCluster,
   placeCluster,
-  readRecord,
+  runningServer,
   startServer,
   stopServer,
-  USERNAME,
-  type ClusterPlace,
-} from '../../src/services/database/embedded-postgres-cluster.js';
+  type Cluster,
+} from '../../src/services/database/embedded-cluster.js';
 import { migrate } from '../../src/services/database/migrate.js';
-import { providePostgresBinaries, type PostgresBinaries } from '../../src/services/database/postgres-binaries.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { clientOptions, databaseEnvironment, type DatabaseConnection } from '../support/test-databases.js';
@@ -31,8 +29,7 @@ const CACHED_SUBTRANSACTIONS = 64;
 
 /** A chunk with many refused operations has hundreds of subtransactions. Who reads them elsewhere has to see one transaction. */
 describe('a chunk with more subtransactions than PostgreSQL keeps at hand', () => {
-  let binaries: PostgresBinaries;
-  const places: ClusterPlace[] = [];
+  const clusters: Cluster[] = [];
   const clients: pg.Client[] = [];
   let primary: DatabaseConnection;
   let standby: DatabaseConnection;
@@ -44,37 +41,32 @@ describe('a chunk with more subtransactions than PostgreSQL keeps at hand', () =
     clients.push(client);
     return client;
   };
-  const placeOf = async (name: string): Promise<ClusterPlace> => {
-    const place = await placeCluster(join(tmpdir(), uniqueName(`batch-${name}`)));
-    places.push(place);
-    return place;
+  const placeOf = async (name: string): Promise<Cluster> => {
+    const cluster = await placeCluster(join(tmpdir(), uniqueName(`batch-${name}`)));
+    clusters.push(cluster);
+    return cluster;
   };
 
   beforeAll(async () => {
-    const place = await placeOf('primary');
-    binaries = await providePostgresBinaries(place.account);
-    await ensureCluster(place, binaries);
-    const { password } = await readRecord(place);
+    const original = await placeOf('primary');
+    await ensureCluster(original);
     await appendFile(
-      join(place.dataFolder, 'postgresql.conf'),
+      join(original.dataFolder, 'postgresql.conf'),
       '\nwal_level = logical\nmax_standby_streaming_delay = -1\n',
     );
     // A stopped cluster is copied with all of its files.
     const copy = await placeOf('standby');
-    await mkdir(copy.directory, { recursive: true });
-    await run('cp', ['-a', place.dataFolder, copy.dataFolder]);
-    if (copy.account) await chown(copy.directory, copy.account.uid, copy.account.gid);
+    await run('cp', ['-a', dirname(original.dataFolder), dirname(copy.dataFolder)]);
 
-    const server = { host: '127.0.0.1', username: USERNAME, password, database: 'postgres' };
-    primary = { ...server, port: await freePort() };
-    standby = { ...server, port: await freePort() };
-    await startServer(place, binaries, primary.port);
+    await startServer(original, await freePort());
+    primary = { ...(await runningServer(original))!, database: 'postgres' };
     await appendFile(
       join(copy.dataFolder, 'postgresql.conf'),
-      `\nprimary_conninfo = 'host=127.0.0.1 port=${primary.port} user=${USERNAME} password=${password}'\n`,
+      `\nprimary_conninfo = 'host=127.0.0.1 port=${primary.port} user=${primary.username} password=${primary.password}'\n`,
     );
     await writeFile(join(copy.dataFolder, 'standby.signal'), '');
-    await startServer(copy, binaries, standby.port);
+    await startServer(copy, await freePort());
+    standby = { ...(await runningServer(copy))!, database: 'postgres' };
 
     const settings = testSettings({ ...databaseEnvironment(primary), REDIS_URL: '', BATCH_SERVICE_RMQ_URL: '' });
     await migrate(settings);
@@ -89,9 +81,9 @@ describe('a chunk with more subtransactions than PostgreSQL keeps at hand', () =
   afterAll(async () => {
     await worker?.close();
     for (const client of clients) await client.end().catch(() => undefined);
-    for (const place of places.reverse()) {
-      await stopServer(place, binaries, 'immediate').catch(() => undefined);
-      await rm(place.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    for (const cluster of clusters.reverse()) {
+      await stopServer(cluster, 'immediate').catch(() => undefined);
+      await rm(cluster.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     }
   });
 

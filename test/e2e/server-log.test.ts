@@ -20,11 +20,7 @@ describe('the log of PostgreSQL', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'batch-server-log-'));
-    server = await startEmbeddedPostgres({
-      directory: join(folder, 'cluster'),
-      database: 'logged',
-      log: () => undefined,
-    });
+    server = await startEmbeddedPostgres(folder, 'logged');
     const { host, port, username, password } = server;
     const connection: DatabaseConnection = { host, port, username, password, database: 'logged' };
     const settings = testSettings({ ...databaseEnvironment(connection), REDIS_URL: '', BATCH_SERVICE_RMQ_URL: '' });
@@ -43,10 +39,12 @@ describe('the log of PostgreSQL', () => {
     await client?.end();
     await server?.stop();
     await rm(folder, { recursive: true, force: true });
+    // For root, whose folder is closed to the server.
+    await rm(server.directory, { recursive: true, force: true });
   });
 
   const errors = async (): Promise<string[]> =>
-    (await readFile(join(server.directory, 'postgres.log'), 'utf8'))
+    (await readFile(join(server.directory, 'cluster/postgres.log'), 'utf8'))
       .split('\n')
       .filter((line) => /ERROR|FATAL/.test(line));
 

@@ -103,7 +103,7 @@ describe('the demo', () => {
       expect(output).toContain('NO BROKER');
       expect(output.match(/✓/g)).toHaveLength(4);
       expect(status, output).toBe(0);
-      await expect(access(join(folder, '.data/demo/postgres/data/postmaster.pid'))).rejects.toThrow('ENOENT');
+      await expect(access(join(folder, '.data/demo/postgres/cluster/data/postmaster.pid'))).rejects.toThrow('ENOENT');
       expect(isRunning(Number(found(output, /process (\d+)/)))).toBe(false);
     },
     TIMEOUT_MS,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { describeOpenAccess, describeService, describeStandIns } from '../../src/bootstrap/describe-service.js';
 import { testSettings } from '../support/test-settings.js';
 
-const EMBEDDED = { port: 55_432, directory: '/srv/app/.data/postgres', reused: false };
+const EMBEDDED = { port: 55_432, directory: '/srv/app/.data/postgres' };
 
 describe('what the service says of itself at its start', () => {
   it('is where REST, its description and RPC are reachable', () => {

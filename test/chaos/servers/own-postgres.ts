@@ -4,12 +4,10 @@ import { join } from 'node:path';
 import {
   ensureCluster,
   placeCluster,
-  readRecord,
+  runningServer,
   startServer,
   stopServer,
-  USERNAME,
-} from '../../../src/services/database/embedded-postgres-cluster.js';
-import { providePostgresBinaries } from '../../../src/services/database/postgres-binaries.js';
+} from '../../../src/services/database/embedded-cluster.js';
 import { freePort } from '../../support/free-port.js';
 import type { PostgresConnection } from '../../support/services/postgres.js';
 import { asAdministrator, type DatabaseConnection } from '../../support/test-databases.js';
@@ -29,31 +27,29 @@ export interface OwnPostgres {
 
 export async function startOwnPostgres(): Promise<OwnPostgres> {
   // Right under the folder for temporary files: as root the server runs as somebody who may not enter a private one.
-  const place = await placeCluster(join(tmpdir(), uniqueName('batch-chaos-postgres')));
-  const binaries = await providePostgresBinaries(place.account);
+  const cluster = await placeCluster(join(tmpdir(), uniqueName('batch-chaos-postgres')));
   let running = false;
   const port = await freePort();
   const restart = async (): Promise<void> => {
-    await startServer(place, binaries, port);
+    await startServer(cluster, port);
     running = true;
   };
   const crash = async (): Promise<void> => {
     running = false;
-    await stopServer(place, binaries, 'immediate');
+    await stopServer(cluster, 'immediate');
   };
   const stop = async (): Promise<void> => {
     try {
       if (running) await crash();
     } finally {
-      await rm(place.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+      await rm(cluster.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
     }
   };
   try {
-    await ensureCluster(place, binaries);
+    await ensureCluster(cluster);
     await restart();
-    const { password } = await readRecord(place);
-    const server = { host: '127.0.0.1', port, username: USERNAME, password };
-    const description = `PostgreSQL ${binaries.majorVersion} on 127.0.0.1:${port}, started for this run, fsync on`;
+    const server = (await runningServer(cluster))!;
+    const description = `the embedded PostgreSQL on 127.0.0.1:${port}, started for this run, fsync on`;
     return { description, createDatabase: () => createDatabase(server), crash, restart, stop };
   } catch (error) {
     await stop();

@@ -46,12 +46,12 @@ function found(connection: PostgresConnection, version: string, how: string): Ru
 
 async function startEmbedded(log: Log): Promise<RunningService<PostgresConnection>> {
   log('Starting the embedded PostgreSQL');
-  const server = await startEmbeddedPostgres({ directory: EMBEDDED_DIRECTORY, log });
-  const { host, port, username, password, reused } = server;
+  const server = await startEmbeddedPostgres(EMBEDDED_DIRECTORY);
+  const { host, port, username, password } = server;
   const connection = { host, port, username, password };
   try {
-    const how = `embedded, ${reused ? 'was running already' : 'started for this run'}`;
-    return { connection, description: describe(connection, await serverVersion(connection), how), stop: server.stop };
+    const description = describe(connection, await serverVersion(connection), 'embedded');
+    return { connection, description, stop: server.stop };
   } catch (error) {
     await server.stop();
     throw error;

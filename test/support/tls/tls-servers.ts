@@ -10,12 +10,10 @@ import pg from 'pg';
 import {
   ensureCluster,
   placeCluster,
-  readRecord,
+  runningServer,
   startServer,
   stopServer,
-  USERNAME,
-} from '../../../src/services/database/embedded-postgres-cluster.js';
-import { providePostgresBinaries } from '../../../src/services/database/postgres-binaries.js';
+} from '../../../src/services/database/embedded-cluster.js';
 import { ignoreLateErrors } from '../../../src/services/tls/ignore-late-errors.js';
 import { freePort } from '../free-port.js';
 import { privateFolder, startPrivateProcess } from '../services/private-process.js';
@@ -46,29 +44,28 @@ hostssl all all all scram-sha-256
 `;
 
 export async function startTlsPostgres(ca: TestCa, certificate: TestCertificate): Promise<TlsPostgres> {
-  const place = await placeCluster(join(tmpdir(), uniqueName('batch-tls-postgres')));
-  const binaries = await providePostgresBinaries(place.account);
+  const cluster = await placeCluster(join(tmpdir(), uniqueName('batch-tls-postgres')));
   const port = await freePort();
-  const inData = (name: string): string => join(place.dataFolder, name);
+  const inData = (name: string): string => join(cluster.dataFolder, name);
   const copy = async (from: string, name: string): Promise<void> => {
     await copyFile(from, inData(name));
     await chmod(inData(name), 0o600);
-    if (place.account) await chown(inData(name), place.account.uid, place.account.gid);
+    if (cluster.account) await chown(inData(name), cluster.account.uid, cluster.account.gid);
   };
   const copyPair = async ({ cert, key }: TestCertificate): Promise<void> => {
     await copy(cert, 'server.crt');
     await copy(key, 'server.key');
   };
-  const remove = (): Promise<void> => rm(place.directory, { recursive: true, force: true });
-  await ensureCluster(place, binaries);
+  const remove = (): Promise<void> => rm(cluster.directory, { recursive: true, force: true });
+  await ensureCluster(cluster);
   await copyPair(certificate);
   await copy(ca.cert, 'root.crt');
   await appendFile(inData('postgresql.conf'), `ssl = on\nssl_ca_file = 'root.crt'\nfsync = off\n`);
   await writeFile(inData('pg_hba.conf'), HBA);
-  await startServer(place, binaries, port);
-  const { password } = await readRecord(place);
+  await startServer(cluster, port);
+  const { username, password } = (await runningServer(cluster))!;
   const database = uniqueName('tls');
-  const connection = { host: 'localhost', port, user: USERNAME, password, ssl: { ca: await ca.read() } };
+  const connection = { host: 'localhost', port, user: username, password, ssl: { ca: await ca.read() } };
   const admin = new pg.Client({ ...connection, database: 'postgres' });
   admin.on('error', () => undefined);
   await admin.connect();
@@ -80,7 +77,7 @@ export async function startTlsPostgres(ca: TestCa, certificate: TestCertificate)
   await client.connect();
   return {
     port,
-    username: USERNAME,
+    username,
     password,
     certifiedUser: CERTIFIED,
     database,
@@ -97,7 +94,7 @@ export async function startTlsPostgres(ca: TestCa, certificate: TestCertificate)
     },
     async stop() {
       await client.end();
-      await stopServer(place, binaries, 'immediate');
+      await stopServer(cluster, 'immediate');
       await remove();
     },
   };
