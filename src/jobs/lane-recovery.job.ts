@@ -3,7 +3,7 @@ import { limitedRetry } from '../batch/retry-policy.js';
 import { backOffMs, type BackOff } from '../interfaces/back-off.js';
 import type { PollTask } from '../services/poller/poller.js';
 import { toLaneFault } from '../services/queue/lane-fault.js';
-import { LanesService } from '../services/queue/lanes.service.js';
+import { LaneFaultsService } from '../services/queue/lane-faults.service.js';
 import type { ClaimedPlace } from '../services/queue/operation-record.js';
 import { OperationStepFactory, type OperationStep } from './operation-step.factory.js';
 import { StaleCatalogError } from './stale-catalog.error.js';
@@ -29,7 +29,7 @@ export class LaneRecoveryJob implements PollTask {
 
   constructor(
     steps: OperationStepFactory,
-    private readonly lanes: LanesService,
+    private readonly faults: LaneFaultsService,
   ) {
     this.step = steps.create({
       scope: () => ({ limit: 1, maxLanes: 1, standing: 'faulty' }),
@@ -42,12 +42,12 @@ export class LaneRecoveryJob implements PollTask {
   async poll(signal: AbortSignal): Promise<number> {
     this.hasPutOff = false;
     await this.retryBugs();
-    const delayMs = await this.lanes.nextTryInMs();
+    const delayMs = await this.faults.nextTryInMs();
     if (delayMs === undefined || delayMs > 0) {
       return Math.min(delayMs ?? Infinity, LONGEST_DELAY_MS);
     }
     const { operations, crowdedOut } = await this.step.execute(signal);
-    if (operations.length > 0) await this.lanes.clearFaults(operations.map(({ lane }) => lane));
+    if (operations.length > 0) await this.faults.clear(operations.map(({ lane }) => lane));
     // Another worker is trying it now.
     return crowdedOut || operations.length === 0 ? LONGEST_DELAY_MS : 0;
   }
@@ -63,14 +63,14 @@ export class LaneRecoveryJob implements PollTask {
   /** Once, as soon as the database answers: this process may be the version with the cure. */
   private async retryBugs(): Promise<void> {
     if (this.hasRetriedBugs) return;
-    await this.lanes.retryBugs();
+    await this.faults.retryBugs();
     this.hasRetriedBugs = true;
   }
 
   private async putOff(error: unknown, [operation]: readonly ClaimedPlace[]): Promise<void> {
     if (operation === undefined || error instanceof StaleCatalogError) return;
     // Also for a lost connection: an operation that makes its backend crash is finally parked too.
-    await this.lanes.recordFault(toLaneFault(operation, error));
+    await this.faults.record(toLaneFault(operation, error));
     this.hasPutOff = true;
   }
 }

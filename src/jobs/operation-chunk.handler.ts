@@ -4,7 +4,7 @@ import type { SqlClient } from '../services/database/sql.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { Scope } from '../services/queue/claim-scope.js';
 import { leaving, type Claim, type ClaimService } from '../services/queue/claim.service.js';
-import type { LanesService } from '../services/queue/lanes.service.js';
+import { WORKER_NAME } from '../services/queue/worker-name.js';
 import type {
   ClaimedOperation,
   ClaimedPlace,
@@ -58,7 +58,6 @@ export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundCh
     private readonly catalog: CatalogService,
     private readonly runner: OperationRunner,
     private readonly queue: QueueService,
-    private readonly lanes: LanesService,
     /** What the next claim may take. */
     private readonly scope: () => Scope,
     /** Before the first retry of an operation. */
@@ -90,7 +89,7 @@ export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundCh
     const { refused } = rest;
     const operations = [...executed, ...refused];
     const summary = inAll(first.summary, second.summary);
-    const execution = { worker: this.lanes.worker, startedAt: new Date(claim.claimedAt), ...summary };
+    const execution = { worker: WORKER_NAME, startedAt: new Date(claim.claimedAt), ...summary };
     const settled = operations.length === 0 ? undefined : await this.queue.settle(tx, execution, operations);
     return { claim: leaving(claim, left), operations, settled, contribution: toContribution(executed, refused) };
   }

@@ -7,6 +7,8 @@ import { BugsService } from '../services/health/bugs.service.js';
 import type { PollTask } from '../services/poller/poller.js';
 import { ClaimScope } from '../services/queue/claim-scope.js';
 import { toLaneFault } from '../services/queue/lane-fault.js';
+import { LaneFaultsService } from '../services/queue/lane-faults.service.js';
+import { LaneRegisterService } from '../services/queue/lane-register.service.js';
 import { LanesService } from '../services/queue/lanes.service.js';
 import type { ClaimedPlace } from '../services/queue/operation-record.js';
 import { QueueService } from '../services/queue/queue.service.js';
@@ -42,6 +44,8 @@ export class OperationChunkJob implements PollTask {
     steps: OperationStepFactory,
     private readonly queue: QueueService,
     private readonly lanes: LanesService,
+    private readonly register: LaneRegisterService,
+    private readonly faults: LaneFaultsService,
     private readonly bugs: BugsService,
   ) {
     this.scope = new ClaimScope(steps.chunkLimit);
@@ -89,7 +93,7 @@ export class OperationChunkJob implements PollTask {
     if (isConnectionFault(error) && !this.isSuspicious(claimed)) return;
     const [first] = claimed;
     if (this.scope.failed(claimed.length) && first !== undefined) {
-      await this.lanes.recordFault(toLaneFault(first, error));
+      await this.faults.record(toLaneFault(first, error));
     }
   }
 
@@ -111,7 +115,7 @@ export class OperationChunkJob implements PollTask {
   private async idleDelay(): Promise<number> {
     const dueInMs = await this.queue.nextDueInMs();
     this.nextReleaseAt = 0;
-    return Math.min(this.settings.poller.intervalMs, dueInMs ?? Infinity, this.lanes.putOffMs ?? Infinity);
+    return Math.min(this.settings.poller.intervalMs, dueInMs ?? Infinity, this.register.putOffMs ?? Infinity);
   }
 }
 

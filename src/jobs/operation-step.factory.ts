@@ -12,7 +12,6 @@ import { BugsService } from '../services/health/bugs.service.js';
 import { MetricsService } from '../services/observability/metrics.service.js';
 import type { Scope } from '../services/queue/claim-scope.js';
 import { ClaimService, type Claim } from '../services/queue/claim.service.js';
-import { LanesService } from '../services/queue/lanes.service.js';
 import type { SettledChunk, SettledOperation } from '../services/queue/operation-record.js';
 import { QueueService } from '../services/queue/queue.service.js';
 import { retryReasonOf } from '../services/retry/retry-reason.js';
@@ -53,7 +52,6 @@ export class OperationStepFactory {
     executor: ExecutorService,
     private readonly queue: QueueService,
     private readonly claims: ClaimService,
-    private readonly lanes: LanesService,
     private readonly metrics: MetricsService,
     private readonly bugs: BugsService,
     private readonly wakeUp: WakeUpService,
@@ -71,12 +69,12 @@ export class OperationStepFactory {
   }
 
   create({ scope, retryPolicy, listener }: OperationStepOptions): OperationStep {
-    const { claims, catalog, runner, queue, lanes } = this;
+    const { claims, catalog, runner, queue } = this;
     const { operationRetryDelayMs } = this.settings.execution;
     const step = new ChunkStep({
       name: 'operations',
       chunkSize: this.chunkLimit,
-      handler: new OperationChunkHandler(claims, catalog, runner, queue, lanes, scope, operationRetryDelayMs),
+      handler: new OperationChunkHandler(claims, catalog, runner, queue, scope, operationRetryDelayMs),
       transactionManager: new SqlTransactionManager(this.database),
       readerIsTransactionalQueue: true,
       retryPolicy,

@@ -11,8 +11,7 @@ import { BugsService } from '../../src/services/health/bugs.service.js';
 import { HealthService } from '../../src/services/health/health.service.js';
 import { IntakeService } from '../../src/services/intake/intake.service.js';
 import { MetricsService } from '../../src/services/observability/metrics.service.js';
-import { LaneFaultsService } from '../../src/services/queue/lane-faults.service.js';
-import { LanesService } from '../../src/services/queue/lanes.service.js';
+import { LaneRegisterService } from '../../src/services/queue/lane-register.service.js';
 import { ShapesService } from '../../src/services/queue/shapes.service.js';
 import { QueueService } from '../../src/services/queue/queue.service.js';
 import { WakeUpService } from '../../src/services/wake-up/wake-up.service.js';
@@ -52,7 +51,7 @@ describe('an operation in execution', () => {
       create function poison() returns trigger language plpgsql as $$ begin ${body} return new; end $$;
       create trigger poison ${when} execute function poison()`);
   const raise = (sqlState: string) => `raise exception 'poisoned' using errcode = '${sqlState}';`;
-  const faults = () => new LaneFaultsService(worker.database).list();
+  const faults = () => worker.faults.list();
 
   /** Polls as often as it takes to park a lane, and no more. */
   async function pollOften(): Promise<void> {
@@ -134,7 +133,7 @@ describe('an operation that makes the service itself fail', () => {
     workers.push(worker);
     return worker;
   }
-  const faults = (worker: TestWorker) => new LaneFaultsService(worker.database).list();
+  const faults = (worker: TestWorker) => worker.faults.list();
 
   /** As a newer version might have stored it: the composer knows no such type and makes no statement, which the driver refuses. */
   async function enqueuePoisoned(worker: TestWorker): Promise<string> {
@@ -269,7 +268,7 @@ describe('an operation at the intake', () => {
     metrics = new MetricsService();
     intake = new IntakeService(
       catalog,
-      new QueueService(service, new LanesService(service, catalog, settings), new ShapesService(service), settings),
+      new QueueService(service, new LaneRegisterService(service, catalog), new ShapesService(service), settings),
       new WakeUpService(settings),
       metrics,
       new BacklogService(service, metrics, settings),

@@ -14,7 +14,7 @@ import { HealthService } from '../../src/services/health/health.service.js';
 import { SubmissionPipeline } from '../../src/services/intake/submission-pipeline.js';
 import { IntakeService } from '../../src/services/intake/intake.service.js';
 import { MetricsService } from '../../src/services/observability/metrics.service.js';
-import { LanesService } from '../../src/services/queue/lanes.service.js';
+import { LaneRegisterService } from '../../src/services/queue/lane-register.service.js';
 import { ShapesService } from '../../src/services/queue/shapes.service.js';
 import { QueueService } from '../../src/services/queue/queue.service.js';
 import { WakeUpService } from '../../src/services/wake-up/wake-up.service.js';
@@ -93,7 +93,7 @@ describe('IntakeService', () => {
     metrics = new MetricsService();
     intake = new IntakeService(
       catalog,
-      new QueueService(counting, new LanesService(counting, catalog, settings), new ShapesService(counting), settings),
+      new QueueService(counting, new LaneRegisterService(counting, catalog), new ShapesService(counting), settings),
       wakeUp,
       metrics,
       new BacklogService(counting, metrics, settings),

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { LaneFaultsService } from '../../src/services/queue/lane-faults.service.js';
+import type { LaneFaultsService } from '../../src/services/queue/lane-faults.service.js';
 import type { EnqueueResult, NewOperation } from '../../src/services/queue/new-operation.js';
 import { LANE_LOCK } from '../../src/services/queue/claim.sql.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -248,7 +248,7 @@ describe('several workers', () => {
 
     it('the order would be lost if lanes stayed what they were', async () => {
       const [one, other] = await tie();
-      const adapt = vi.spyOn(one.lanes as unknown as { adapt(): Promise<void> }, 'adapt').mockResolvedValue();
+      const adapt = vi.spyOn(one.register, 'adapt').mockResolvedValue();
       // The parent's lane alone: as when another worker has the children's.
       const { rows } = await database.client.query<{ lane: number }>(
         `select lane from batch.lanes where target = 'public.later_child'`,
@@ -267,7 +267,7 @@ describe('several workers', () => {
     it('whoever stores operations meanwhile is told to come back, and puts them into the new lane then', async () => {
       const [one, other] = await tie();
       // It has stored some before.
-      await other.lanes.register(operations().map(({ shape }) => shape));
+      await other.register.register(operations().map(({ shape }) => shape));
       const { moving, goOn } = await holdUpMove(one);
       const late = insert('later_parent', { id: 9 });
       expect(await other.queue.enqueue([late])).toEqual([{ outcome: 'busy' }]);
@@ -332,7 +332,7 @@ describe('several workers', () => {
           create table later_other (id int primary key); create table later_parent (id int primary key);
           create table later_child (id int primary key, parent_id int references later_parent)`);
         const names = ['public.later_other', 'public.later_parent', 'public.later_child'];
-        for (const worker of [one, other]) worker.lanes.forget(names);
+        for (const worker of [one, other]) worker.register.forget(names);
         // The first names one more table, so the two would choose different lanes.
         const answers = await Promise.all([
           one.queue.enqueue([insert('later_other', { id: 1 }), insert('later_parent', { id: 1 })]),
@@ -373,7 +373,7 @@ describe('several workers', () => {
         create table later_parent (id int primary key);
         create table later_child (id int primary key, parent_id int references later_parent)`);
       const [worker] = (await open(1)) as [TestWorker];
-      await worker.lanes.register([insert('later_child', {}).shape, insert('note', {}).shape]);
+      await worker.register.register([insert('later_child', {}).shape, insert('note', {}).shape]);
       const holder = await database.client.connect();
       await holder.query('select pg_advisory_lock($1, -1)', [LANE_LOCK]);
       const tied = [insert('later_parent', { id: 1 }), insert('later_child', { id: 1, parent_id: 1 })];
@@ -446,7 +446,7 @@ describe('several workers', () => {
   });
 
   describe('with a lane that cannot go on', () => {
-    const faults = (worker: TestWorker): LaneFaultsService => new LaneFaultsService(worker.database);
+    const faults = (worker: TestWorker): LaneFaultsService => worker.faults;
 
     /** The table of the counters is locked while `work` runs. */
     async function whileLocked(work: () => Promise<void>): Promise<void> {

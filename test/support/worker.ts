@@ -16,6 +16,8 @@ import { SurveyService } from '../../src/services/survey/survey.service.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import { MetricsService } from '../../src/services/observability/metrics.service.js';
 import { ClaimService } from '../../src/services/queue/claim.service.js';
+import { LaneFaultsService } from '../../src/services/queue/lane-faults.service.js';
+import { LaneRegisterService } from '../../src/services/queue/lane-register.service.js';
 import { LanesService } from '../../src/services/queue/lanes.service.js';
 import type { NewOperation } from '../../src/services/queue/new-operation.js';
 import { QueueService } from '../../src/services/queue/queue.service.js';
@@ -34,6 +36,8 @@ export interface TestWorker {
   queue: QueueService;
   claims: ClaimService;
   lanes: LanesService;
+  register: LaneRegisterService;
+  faults: LaneFaultsService;
   catalog: CatalogService;
   job: OperationChunkJob;
   /** Tries lanes that stand still. */
@@ -55,9 +59,11 @@ export async function openWorkerWith(settings: Settings): Promise<TestWorker> {
   const dataSource: DataSource = await createDataSource(settings).initialize();
   const database = new DatabaseService(dataSource);
   const catalog = new CatalogService(database, settings);
-  const lanes = new LanesService(database, catalog, settings);
+  const register = new LaneRegisterService(database, catalog);
+  const lanes = new LanesService(database, register);
+  const faults = new LaneFaultsService(database, settings);
   const shapes = new ShapesService(database);
-  const queue = new QueueService(database, lanes, shapes, settings);
+  const queue = new QueueService(database, register, shapes, settings);
   const claims = new ClaimService(lanes, shapes, settings);
   const metrics = new MetricsService();
   const wakeUp = new WakeUpService(settings);
@@ -72,19 +78,18 @@ export async function openWorkerWith(settings: Settings): Promise<TestWorker> {
     new ExecutorService(),
     queue,
     claims,
-    lanes,
     metrics,
     bugs,
     wakeUp,
   );
-  const job = new OperationChunkJob(settings, steps, queue, lanes, bugs);
-  const recovery = new LaneRecoveryJob(steps, lanes);
+  const job = new OperationChunkJob(settings, steps, queue, lanes, register, faults, bugs);
+  const recovery = new LaneRecoveryJob(steps, faults);
   const close = async (): Promise<void> => {
     // As a worker that is stopped; one that cannot say so any more is missed a few seconds later.
     await lanes.leave().catch(() => undefined);
     await dataSource.destroy();
   };
-  return { database, queue, claims, lanes, catalog, job, recovery, metrics, health, close };
+  return { database, queue, claims, lanes, register, faults, catalog, job, recovery, metrics, health, close };
 }
 
 /** A request as intake checks and stores it, for a table that exists. */

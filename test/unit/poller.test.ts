@@ -1,6 +1,5 @@
 import { describe, expect, it, vi, afterEach, beforeEach } from 'vitest';
-import { Poller } from '../../src/services/poller/poller.js';
-import { stuckReason } from '../../src/services/poller/stuck-reason.js';
+import { Poller, stuckReason } from '../../src/services/poller/poller.js';
 
 describe('a poller', () => {
   beforeEach(() => void vi.useFakeTimers());

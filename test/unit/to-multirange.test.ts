@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { toMultirange } from '../../src/services/queue/to-multirange.js';
+import { toMultirange } from '../../src/services/queue/to-settlement.js';
 
 describe('sequence numbers as a multirange', () => {
   it.each([

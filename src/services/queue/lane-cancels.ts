@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { insertAudit } from '../audit/audit.sql.js';
+import { insertAudit, type NewAuditEntry } from '../audit/audit.sql.js';
 import { NoPlaceError } from '../database/places.js';
 import type { RequestConnections } from '../database/request-connections.js';
 import type { SqlClient } from '../database/sql.js';
 import { isLockNotAvailable } from '../database/classify-failure.js';
-import { actOn } from './act-on.js';
 import { laneBusy } from './lane-busy.js';
 import { cancelPending, lockLane, tryLockLane } from './requested-changes.sql.js';
 import type { QueuedRow } from './settle.sql.js';
@@ -118,4 +117,9 @@ export class LaneCancels {
   private close(lane: number, rows: Rows): void {
     if (this.open.get(lane)?.rows === rows) this.open.delete(lane);
   }
+}
+
+/** @param actor see `callerName` */
+export function actOn(act: 'cancel' | 'retry', id: string, actor: string | undefined): NewAuditEntry {
+  return { act, actor, subject: { kind: 'operation', id } };
 }

@@ -1,9 +1,21 @@
-import { Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { FaultKind, ILaneFault } from '../../interfaces/lane.js';
 import { insertAudit } from '../audit/audit.sql.js';
+import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import { ServiceError } from '../errors/service-error.js';
-import { resumeLane, selectFaults } from './lanes.sql.js';
+import { nextTry, type LaneFault } from './lane-fault.js';
+import {
+  clearFaults,
+  clearIdleFaults,
+  nextTryOfLanes,
+  recordFault,
+  resumeLane,
+  retryBugs,
+  scheduleTry,
+  selectFaults,
+} from './lane-faults.sql.js';
+import { WORKER_NAME } from './worker-name.js';
 
 interface FaultRow {
   lane: number;
@@ -19,12 +31,65 @@ interface FaultRow {
   parkedAt: Date | null;
 }
 
-/** Shows operators the lanes that stand still, and resumes them. */
+/** The lanes that stand still: notes them, says when each is tried again, shows them to operators, and resumes them. */
 @Injectable()
 export class LaneFaultsService {
   private readonly logger = new Logger(LaneFaultsService.name);
 
-  constructor(private readonly database: DatabaseService) {}
+  constructor(
+    private readonly database: DatabaseService,
+    @Inject(SETTINGS) private readonly settings: Settings,
+  ) {}
+
+  /**
+   * From now on the lane stands still and is tried separately, with growing pauses, until it is parked (see `nextTry`).
+   */
+  async record(fault: LaneFault): Promise<void> {
+    await this.database.transaction(async (tx) => {
+      const { rows } = await tx.query<{ failures: number }>(recordFault(fault, WORKER_NAME));
+      const failures = rows[0]?.failures ?? 1;
+      const { lane, kind, sqlState } = fault;
+      // An error of an operation may quote its values, which only callers with a key may see.
+      const reason = kind === 'operation' || kind === 'unknown' ? 'see GET lanes' : fault.message;
+      const { delayMs, parked } = nextTry(kind, failures, this.settings.execution.laneTries);
+      await tx.query(scheduleTry(lane, delayMs, parked));
+      if (parked) {
+        this.logger.error({
+          message: 'Lane was parked until somebody resumes it',
+          lane,
+          failures,
+          kind,
+          reason,
+          sqlState,
+        });
+      } else {
+        this.logger.warn({ message: 'Lane stands still', lane, failures, delayMs, kind, reason, sqlState });
+      }
+    });
+  }
+
+  /**
+   * A lane goes on when one of its operations was executed, unless that operation had only overtaken the one in the
+   * way.
+   */
+  async clear(lanes: readonly number[]): Promise<void> {
+    const { rows } = await this.database.query<{ lane: number }>(clearFaults(lanes));
+    if (rows.length > 0) this.logger.log({ message: 'Lanes go on after a fault', lanes: rows.map(({ lane }) => lane) });
+  }
+
+  /**
+   * Tries lanes that stand still because of a bug. Call it when a process starts, because it may be a newer version.
+   */
+  async retryBugs(): Promise<void> {
+    await this.database.query(retryBugs());
+  }
+
+  /** Milliseconds until the next lane that stands still is to be tried. Undefined when there is none. */
+  async nextTryInMs(): Promise<number | undefined> {
+    await this.database.query(clearIdleFaults());
+    const { rows } = await this.database.query<{ dueInMs: number | null }>(nextTryOfLanes());
+    return rows[0]?.dueInMs ?? undefined;
+  }
 
   async list(): Promise<ILaneFault[]> {
     const { rows } = await this.database.requests.query<FaultRow>(selectFaults());

@@ -5,7 +5,7 @@ import { SETTINGS, type Settings } from '../config/settings.js';
 import { isRolledBack, isUniqueViolation } from '../database/classify-failure.js';
 import { DatabaseService } from '../database/database.service.js';
 import type { SqlClient } from '../database/sql.js';
-import { LanesService } from './lanes.service.js';
+import { LaneRegisterService } from './lane-register.service.js';
 import type { EnqueueResult, NewOperation } from './new-operation.js';
 import type { ChunkExecution, SettledChunk, SettledOperation } from './operation-record.js';
 import { insertOperations, selectRequests, type InsertedRow } from './enqueue.sql.js';
@@ -18,8 +18,15 @@ import { objectRowText, readRow } from './stored-row.js';
 import type { StoredRequest } from './same-request.js';
 import { RELEASE_LIMIT, ScheduledReleases } from './scheduled-releases.js';
 import { firstById, toEnqueueResult, type StoredOperations } from './to-enqueue-result.js';
-import { toMultirange } from './to-multirange.js';
-import { countFailures, isDecided, isDeferred, isExceptional, toDeferredRow, toOutcomeRow } from './to-settlement.js';
+import {
+  countFailures,
+  isDecided,
+  isDeferred,
+  isExceptional,
+  toDeferredRow,
+  toMultirange,
+  toOutcomeRow,
+} from './to-settlement.js';
 
 /** What an insert left out counts as moving, whatever the reason: it is tried again. */
 type Inserted = Omit<InsertedRow, 'missing'>;
@@ -48,7 +55,7 @@ export class QueueService {
 
   constructor(
     private readonly database: DatabaseService,
-    private readonly lanes: LanesService,
+    private readonly lanes: LaneRegisterService,
     private readonly shapes: ShapesService,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {

@@ -4,10 +4,9 @@ import { isLockNotAvailable } from '../database/classify-failure.js';
 import type { RequestConnections } from '../database/request-connections.js';
 import type { SqlClient } from '../database/sql.js';
 import { ServiceError } from '../errors/service-error.js';
-import { actOn } from './act-on.js';
 import { laneBusy } from './lane-busy.js';
-import { LaneCancels } from './lane-cancels.js';
-import type { LanesService } from './lanes.service.js';
+import { actOn, LaneCancels } from './lane-cancels.js';
+import type { LaneRegisterService } from './lane-register.service.js';
 import {
   cancelDelayed,
   requeueOperation,
@@ -28,7 +27,7 @@ export class RequestedChanges {
 
   constructor(
     private readonly connections: RequestConnections,
-    private readonly lanes: LanesService,
+    private readonly lanes: LaneRegisterService,
   ) {
     this.laneCancels = new LaneCancels(connections);
   }

@@ -1,0 +1,94 @@
+import type { SqlStatement } from '../database/sql.js';
+import type { LaneFault } from './lane-fault.js';
+
+/** Records that a lane stands still, or still does. Returns how often it was tried. */
+export function recordFault({ lane, seq, kind, message, sqlState }: LaneFault, worker: string): SqlStatement {
+  return {
+    text: `
+      insert into batch.lane_faults as f (lane, seq, failures, kind, sql_state, message, worker, next_try_at)
+      values ($1::int2, $2::int8, 1, $3, $4, $5, $6, now())
+      on conflict (lane) do update set
+        failures = f.failures + 1, seq = excluded.seq, kind = excluded.kind, sql_state = excluded.sql_state,
+        message = excluded.message, worker = excluded.worker, parked_at = null
+      returning failures`,
+    values: [lane, seq, kind, sqlState ?? null, message, worker],
+  };
+}
+
+/** Sets when the lane is tried again. With `park`: not before somebody resumes it. */
+export function scheduleTry(lane: number, delayMs: number, park: boolean): SqlStatement {
+  return {
+    text: `
+      update batch.lane_faults
+      set next_try_at = now() + $2::float8 * interval '1 ms', parked_at = case when $3::boolean then now() end
+      where lane = $1::int2`,
+    values: [lane, delayMs, park],
+  };
+}
+
+/** Deletes faults of these lanes whose operation is no longer in the way. Returns the lanes. */
+export function clearFaults(lanes: readonly number[]): SqlStatement {
+  return {
+    text: `
+      delete from batch.lane_faults f
+      where f.lane = any($1::int2[]) and not exists (
+        select from batch.operations o join batch.pending p on p.lane = f.lane and p.priority = o.priority and p.seq = o.seq
+        where o.seq = f.seq
+      )
+      returning lane`,
+    values: [lanes],
+  };
+}
+
+/** Deletes faults of lanes in which nothing waits any more. */
+export function clearIdleFaults(): SqlStatement {
+  return {
+    text: `delete from batch.lane_faults f where not exists (select from batch.pending p where p.lane = f.lane)`,
+  };
+}
+
+/**
+ * Milliseconds until the next lane that stands still is tried again: 0 when the operation in the way has gone, never
+ * when the lane is parked. Null when there is none to try.
+ */
+export function nextTryOfLanes(): SqlStatement {
+  return {
+    text: `
+      select min(
+        case
+          when p.seq is null then 0
+          when f.parked_at is null then greatest(0, ceil(extract(epoch from f.next_try_at - now()) * 1000))
+        end)::float8 as "dueInMs"
+      from batch.lane_faults f
+      left join batch.operations o on o.seq = f.seq
+      left join batch.pending p on p.lane = f.lane and p.priority = o.priority and p.seq = f.seq`,
+  };
+}
+
+export function selectFaults(): SqlStatement {
+  return {
+    text: `
+      select f.lane, array(select l.target from batch.lanes l where l.lane = f.lane order by 1) as targets,
+        o.id as "operationId", f.failures, f.kind, f.message, f.sql_state as "sqlState", f.worker,
+        f.first_failed_at as "firstFailedAt", f.next_try_at as "nextTryAt", f.parked_at as "parkedAt"
+      from batch.lane_faults f left join batch.operations o on o.seq = f.seq
+      order by f.lane`,
+  };
+}
+
+/** Lets a lane be tried at once, as if it had not failed. Returns no row when it does not stand still. */
+export function resumeLane(lane: number): SqlStatement {
+  return {
+    text: `
+      update batch.lane_faults set parked_at = null, failures = 0, next_try_at = now() where lane = $1::int2 returning lane`,
+    values: [lane],
+  };
+}
+
+/**
+ * Lets lanes that stand still because of a bug of the service be tried at once: a process that starts may be a newer
+ * version.
+ */
+export function retryBugs(): SqlStatement {
+  return { text: `update batch.lane_faults set next_try_at = now() where kind = 'bug'` };
+}

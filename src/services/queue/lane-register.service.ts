@@ -1,0 +1,241 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
+import { CatalogService } from '../catalog/catalog.service.js';
+import { changedSince, selectVersion } from '../catalog/catalog-version.js';
+import { isLockNotAvailable } from '../database/classify-failure.js';
+import { DatabaseService } from '../database/database.service.js';
+import type { SqlClient } from '../database/sql.js';
+import { assignLanes, spreadLanes, type LaneMap } from './assign-lanes.js';
+import {
+  boundLockTimeout,
+  countFree,
+  lockAllLanes,
+  lockRegister,
+  moveOperations,
+  moveTargets,
+  moveWaiting,
+  registerLanes,
+  selectEntered,
+  selectLanes,
+  tryLockRegister,
+  waitForLongMove,
+} from './lane-register.sql.js';
+import type { Shape } from './shape.js';
+import { holdReleases } from './releases.sql.js';
+import { lockLane } from './requested-changes.sql.js';
+
+/** A move that meets a table that a caller holds is tried again after this time, and waits so long for such a caller. */
+const HELD_PAUSE_MS = 500;
+const HELD_WAIT_MS = 100;
+
+/**
+ * Knows the lane of each table. It promises that tables which may influence one another are in the same lane for every
+ * process, also when tables change: then it moves tables to other lanes, together with the operations that wait.
+ */
+@Injectable()
+export class LaneRegisterService {
+  private readonly logger = new Logger(LaneRegisterService.name);
+  private readonly registered = new Set<string>();
+  private putOff: PutOffMove | undefined;
+
+  constructor(
+    private readonly database: DatabaseService,
+    private readonly catalog: CatalogService,
+  ) {}
+
+  /**
+   * Gives a lane to each table that operations name for the first time. It gives none while somebody else does so or
+   * moves tables, because the tables of the same group may be among them.
+   *
+   * @returns the targets of operations that must not be stored yet: those without a lane, and those that are tied to them
+   */
+  async register(operations: readonly Pick<Shape, 'target'>[]): Promise<ReadonlySet<string>> {
+    const targets = new Set(operations.map(({ target }) => target));
+    const unknown = [...targets].filter((target) => !this.registered.has(target));
+    if (unknown.length === 0) return NONE;
+    const assigned = await readLanes(this.database);
+    const missing = unknown.filter((target) => !assigned.has(target));
+    const groups = missing.length === 0 ? undefined : await this.tryToRegister(missing, assigned);
+    if (groups === undefined) {
+      for (const target of unknown) this.registered.add(target);
+      return NONE;
+    }
+    const withheld = new Set(missing.map((target) => groups.get(target)));
+    return new Set([...targets].filter((target) => withheld.has(groups.get(target))));
+  }
+
+  /** These tables are registered again before operations on them are stored. */
+  forget(targets: readonly string[]): void {
+    for (const target of targets) this.registered.delete(target);
+  }
+
+  /**
+   * Lets in what entered, and moves what was tied since. It has its own transactions, because nothing is certain before
+   * the commit.
+   *
+   * @param version of the catalog for which the lanes are right
+   */
+  async adapt(version: string, entered: boolean): Promise<void> {
+    const { rows } = await this.database.query<{ changed: boolean }>(changedSince(version));
+    const changed = rows[0]?.changed === true;
+    if (changed || entered) this.catalog.invalidate();
+    if (entered) await this.database.transaction((tx) => this.letIn(tx));
+    if (changed) await this.moveTables();
+  }
+
+  /** Lanes in which nothing may be executed, because a move of their tables was put off. Tries that move when it is time. */
+  async closedLanes(): Promise<readonly number[]> {
+    if (this.putOff !== undefined && this.putOff.tryAt <= performance.now()) await this.tryPutOffMove(this.putOff);
+    return this.putOff?.closed ?? [];
+  }
+
+  /** Milliseconds until a move that was put off is tried again. Undefined when there is none. */
+  get putOffMs(): number | undefined {
+    return this.putOff && Math.max(0, this.putOff.tryAt - performance.now());
+  }
+
+  /**
+   * @param assigned the lanes of all other tables, as far as is known
+   * @returns undefined when all have a lane now, else the groups of all these tables
+   */
+  private async tryToRegister(tables: readonly string[], assigned: LaneMap): Promise<Groups | undefined> {
+    const { rows } = await this.database.query<{ version: string }>(selectVersion());
+    // The remembered catalog may be older than the one that the workers use.
+    this.catalog.invalidate();
+    const groups = await this.groupsOf(assigned, tables);
+    const isDone = await this.database.transaction(async (tx) => {
+      const [lock, now, tied] = await Promise.all([
+        tx.query<{ held: boolean }>(tryLockRegister()),
+        readLanes(tx),
+        tx.query<{ changed: boolean }>(changedSince(rows[0]!.version)),
+      ]);
+      if (lock.rows[0]?.held !== true) return false;
+      // Others may have registered tables since, or tied some.
+      if (now.size !== assigned.size || tied.rows[0]?.changed !== false) return false;
+      await assignMissing(tx, groups, now);
+      return true;
+    });
+    return isDone ? undefined : groups;
+  }
+
+  /** The groups of all tables that have a lane, and of these. */
+  private async groupsOf(assigned: LaneMap, tables: readonly string[]): Promise<Groups> {
+    const groups = new Map(await this.catalog.groups([...assigned.keys(), ...tables]));
+    // One that was dropped a moment ago.
+    for (const table of tables) if (!groups.has(table)) groups.set(table, table);
+    return groups;
+  }
+
+  /** Gives lanes to tables whose operations were stored in SQL before they had one, and puts these operations there. */
+  private async letIn(tx: SqlClient): Promise<void> {
+    await tx.query(lockRegister());
+    await tx.query(waitForLongMove());
+    // Nothing is executed there, but operations may be cancelled.
+    await tx.query(lockLane(ENTRANCE_LANE));
+    // If an operation were released between the two moves, both would overlook it.
+    await tx.query(holdReleases());
+    const { rows } = await tx.query<{ target: string }>(selectEntered());
+    const assigned = await readLanes(tx);
+    const groups = await this.groupsOf(
+      assigned,
+      rows.map(({ target }) => target),
+    );
+    await assignMissing(tx, groups, assigned);
+    await this.moveAll(tx, ENTRANCE_LANE);
+  }
+
+  /**
+   * Moves tables that belong to another lane now, together with their operations. Nothing is executed meanwhile. So it does not wait
+   * for callers that hold one of the tables in an open transaction: it is put off then.
+   */
+  private async moveTables(): Promise<void> {
+    const { lanes, tied } = await this.misplacedTables(this.database);
+    const putOff = { targets: [...lanes.keys()], closed: tied, tryAt: performance.now() + HELD_PAUSE_MS };
+    // Before anything else, and until it is done: a move that fails leaves the lanes closed.
+    this.putOff = lanes.size === 0 ? undefined : putOff;
+    if (lanes.size === 0 || !(await this.areFree(putOff.targets))) return;
+    try {
+      await this.database.transaction((tx) => this.moveNow(tx));
+      this.putOff = undefined;
+    } catch (error) {
+      if (!isLockNotAvailable(error)) throw error;
+    }
+  }
+
+  private async tryPutOffMove(putOff: PutOffMove): Promise<void> {
+    putOff.tryAt = performance.now() + HELD_PAUSE_MS;
+    if (!(await this.areFree(putOff.targets))) return;
+    this.catalog.invalidate();
+    await this.moveTables();
+  }
+
+  /** Whether nobody holds these tables. */
+  private async areFree(targets: readonly string[]): Promise<boolean> {
+    const { rows } = await this.database.query<{ free: number }>(countFree(targets));
+    return rows[0]!.free === targets.length;
+  }
+
+  private async moveNow(tx: SqlClient): Promise<void> {
+    // A table that is being registered would be overlooked.
+    await tx.query(lockRegister());
+    await tx.query(waitForLongMove());
+    await tx.query(lockAllLanes());
+    // If an operation were released between the two moves, both would overlook it.
+    await tx.query(holdReleases());
+    // Tables may have been tied meanwhile.
+    this.catalog.invalidate();
+    const { lanes } = await this.misplacedTables(tx);
+    await tx.query(boundLockTimeout(HELD_WAIT_MS));
+    await tx.query(moveTargets(lanes));
+    await tx.query(boundLockTimeout());
+    await this.moveAll(tx);
+  }
+
+  /** @param from only operations of this lane */
+  private async moveAll(tx: SqlClient, from?: number): Promise<void> {
+    await tx.query(moveWaiting('delayed', from));
+    await tx.query(moveWaiting('pending', from));
+    const moved = await tx.query<{ moved: number }>(moveOperations(from));
+    this.logger.log({ message: 'Tables changed lanes', operations: moved.rows[0]?.moved });
+  }
+
+  /**
+   * The tables that are in a wrong lane, with the lane to which they belong, and the lanes of those that are tied to tables in other
+   * lanes: only there the order could be lost.
+   */
+  private async misplacedTables(tx: SqlClient): Promise<{ lanes: LaneMap; tied: number[] }> {
+    const assigned = await readLanes(tx);
+    const groups = await this.catalog.groups([...assigned.keys()]);
+    const lanes = new Map([...spreadLanes(groups, assigned)].filter(([target, lane]) => assigned.get(target) !== lane));
+    const lanesOfGroups = new Map<string, Set<number>>();
+    for (const [target, group] of groups) {
+      lanesOfGroups.set(group, (lanesOfGroups.get(group) ?? new Set()).add(assigned.get(target)!));
+    }
+    const tied = [...lanesOfGroups.values()].filter(({ size }) => size > 1).flatMap((of) => [...of]);
+    return { lanes, tied };
+  }
+}
+
+/** A move of tables that a caller holds in an open transaction. */
+interface PutOffMove {
+  targets: readonly string[];
+  /** Nothing is executed in these lanes before it. */
+  closed: readonly number[];
+  /** When it is tried again, in milliseconds of the monotonic clock. */
+  tryAt: number;
+}
+
+type Groups = ReadonlyMap<string, string>;
+
+const NONE: ReadonlySet<string> = new Set();
+
+async function readLanes(tx: SqlClient): Promise<LaneMap> {
+  const { rows } = await tx.query<{ target: string; lane: number }>(selectLanes());
+  return new Map(rows.map(({ target, lane }) => [target, lane]));
+}
+
+/** Gives lanes to those of the tables that have none. */
+async function assignMissing(tx: SqlClient, groups: Groups, assigned: LaneMap): Promise<void> {
+  const missing = [...assignLanes(groups, assigned)].filter(([table]) => !assigned.has(table));
+  await tx.query(registerLanes(new Map(missing)));
+}
