@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { replaceMethod, serviceModule } from './service-module.mjs';
 
 const { default: pg } = await import(createRequire(process.argv[1]).resolve('pg'));
-const { OperationWriter } = await serviceModule('jobs/operation.writer.js');
+const { OperationChunkHandler } = await serviceModule('jobs/operation-chunk.handler.js');
 const { claimOperations, takeLanes } = await serviceModule('services/queue/claim.sql.js');
 
 const LANE_LOCK = /then pg_try_advisory_xact_lock\(\$4::int, h\.lane\)/;
@@ -35,7 +35,7 @@ replaceMethod(pg.Client.prototype, 'query', function (query, statement, ...rest)
 });
 
 // Chunks that take their time overlap more often.
-replaceMethod(OperationWriter.prototype, 'write', async function (write, ...args) {
+replaceMethod(OperationChunkHandler.prototype, 'write', async function (write, ...args) {
   await delay(Math.random() * 50);
   return write(...args);
 });
