@@ -36,8 +36,7 @@ const ANY_TYPE: readonly OperationType[] = OPERATION_TYPES;
 const WITH_KEY: readonly OperationType[] = ['update', 'increment', 'delete'];
 
 /**
- * Every field of a request, in one place: the checks of intake and of `batch.create_operations`, Swagger and the tests of the docs are
- * made from it. CONTRIBUTING.md says what else a new field needs.
+ * Every field of a request, in one place: the checks of intake and of `batch.create_operations` and Swagger are made from it, and docs/operation-fields.md. CONTRIBUTING.md says what else a new field needs.
  */
 export const OPERATION_FIELDS = {
   id: {
@@ -54,7 +53,13 @@ export const OPERATION_FIELDS = {
   operationType: {
     types: ANY_TYPE,
     expects: `is one of ${OPERATION_TYPES.join(', ')}`,
-    schema: { type: 'string', enum: OPERATION_TYPES, example: 'insert' },
+    schema: {
+      type: 'string',
+      enum: OPERATION_TYPES,
+      description:
+        'What is done to the row: `upsert` inserts it or updates the one that is there; `increment` adds to its columns.',
+      example: 'insert',
+    },
   },
   target: {
     types: ANY_TYPE,
@@ -133,7 +138,7 @@ export const OPERATION_FIELDS = {
       maximum: 9,
       default: 0,
       description: 'Operations with a higher priority come first. Operations of one priority keep their order.',
-      example: 0,
+      example: 5,
     },
   },
   runAt: {

@@ -45,7 +45,7 @@ export async function storeOperations(
   const stored: StoredOperation[] = [];
   for (const [index, operation] of operations.entries()) {
     const table = await catalog.table(operation.target);
-    const request = { ...operation, ...NOTHING_MORE, mustExist: operation.mustExist ?? false };
+    const request = { ...NOTHING_MORE, ...operation, mustExist: operation.mustExist ?? false };
     const { shape, row } = shapeOperation(request, table, conflictKeyOf(operation, table));
     const storedAs = ids.get(shape.name) ?? { ...shape, id: ids.size };
     ids.set(shape.name, storedAs);
@@ -95,7 +95,11 @@ export async function bindOperations(
   return bound;
 }
 
-const NOTHING_MORE = { id: '', priority: 0, createdBy: undefined };
+const NOTHING_MORE = {
+  ...{ id: '', priority: 0, createdBy: undefined },
+  ...{ key: undefined, values: undefined, onConflict: undefined, conflictKey: undefined },
+  ...{ runAt: undefined, retry: undefined, source: undefined },
+};
 
 const conflictKeyOf = ({ conflictKey, operationType }: TestOperation, table: Table): readonly string[] | null =>
   conflictKey ?? (operationType === 'upsert' ? primaryKey(table)!.columns : null);

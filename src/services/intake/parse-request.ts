@@ -16,11 +16,16 @@ import { ownValue } from '../values/own-value.js';
 import { isPlainObject, jsonFault } from './check-json.js';
 import { fitsSchema, type Fits } from './fits-schema.js';
 
+/** None may be forgotten where a request is parsed. */
+type EveryField<T> = {
+  [Field in keyof Required<T>]: object extends Pick<T, Field> ? T[Field] | undefined : T[Field];
+};
+
 /** A request of the right form, with what does not depend on its table made definite. */
-export interface ParsedRequest extends Omit<ICreateBatchOperationRequest, 'key' | 'values'> {
+export interface ParsedRequest extends EveryField<Omit<ICreateBatchOperationRequest, 'key' | 'values'>> {
   id: string;
-  key?: GivenRow;
-  values?: GivenRow;
+  key: GivenRow | undefined;
+  values: GivenRow | undefined;
   priority: number;
   mustExist: boolean;
   /** See `callerName`. */
