@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import type { Settings } from '../services/config/settings.js';
+import { migrate } from '../services/database/migrate.js';
 import { selectMissingRights } from '../services/database/runtime-rights.sql.js';
 import { readSchemaState } from '../services/database/schema-state.js';
 import { readServerVersion } from '../services/database/server-version.js';
@@ -27,27 +28,37 @@ export async function checkPorts(settings: Settings): Promise<void> {
 }
 
 /**
- * Checks whether the database accepts our login, is new enough, and has the schema for which this version was written
- * (or may be given it).
+ * Checks whether the database accepts our login, is new enough, and has the schema for which this version was written.
+ * Runs the migrations that are missing, if the settings say so: a role without the right to migrate may run the service
+ * when none is missing.
  *
  * @returns warnings about what cannot be promised on this database
  * @throws StartError
  */
-export async function checkDatabase(settings: Settings, waiting: Waiting): Promise<string[]> {
+export async function prepareDatabase(
+  settings: Settings,
+  waiting: Waiting,
+  log: (line: string) => void = () => undefined,
+): Promise<string[]> {
   const dataSource = await openDatabase({ ...settings, database: { ...settings.database, poolSize: 1 } }, waiting);
   try {
     const { missing } = await readSchemaState(dataSource);
-    if (!settings.database.runMigrations && missing.length > 0) {
-      throw new StartError(
-        `${placeOf(settings)} lacks migrations (${missing.join(', ')}): run \`node dist/migrate.js\` with the same settings first`,
-      );
+    if (missing.length > 0) {
+      if (!settings.database.runMigrations) throw lacksMigrations(missing, settings);
+      await migrate(settings, log);
     }
-    if (missing.length === 0) await refuseTooFewRights(dataSource, settings);
+    await refuseTooFewRights(dataSource, settings);
     const [facts] = await dataSource.query<DatabaseFacts[]>(selectDatabaseFacts().text);
     return describeDatabase(facts!, settings);
   } finally {
     await dataSource.destroy();
   }
+}
+
+function lacksMigrations(missing: readonly string[], settings: Settings): StartError {
+  return new StartError(
+    `${placeOf(settings)} lacks migrations (${missing.join(', ')}): run \`node dist/migrate.js\` with the same settings first`,
+  );
 }
 
 /**

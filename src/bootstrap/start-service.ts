@@ -9,7 +9,7 @@ import { connectRpc } from '../controllers/rpc/connect-rpc.js';
 import type { Settings } from '../services/config/settings.js';
 import { BootLogger } from './boot-logger.js';
 import { serverTls } from '../services/tls/server-tls.js';
-import { checkDatabase, checkPorts } from './check-surroundings.js';
+import { checkPorts, prepareDatabase } from './check-surroundings.js';
 import { describeOpenAccess, describePlainText, describeService, describeStandIns } from './describe-service.js';
 import { provideDatabase, type Database } from './embedded-database.js';
 import { explainStartFailure } from './explain-start-failure.js';
@@ -61,7 +61,8 @@ export function startService(given: Settings, logger: Logger): Promise<RunningSe
 
 async function startOn({ settings, embedded }: Database, logger: Logger, signal: AbortSignal): Promise<RunningService> {
   try {
-    const warnings = await checkDatabase(settings, { onAttempt: (line) => logger.warn(line), signal });
+    const waiting = { onAttempt: (line: string) => logger.warn(line), signal };
+    const warnings = await prepareDatabase(settings, waiting, (line) => logger.info(line));
     for (const line of warnings) logger.warn(line);
     const app = await startApplication(settings, logger);
     for (const line of describeService(settings)) logger.info(line);

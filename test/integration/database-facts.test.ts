@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkDatabase } from '../../src/bootstrap/check-surroundings.js';
+import { prepareDatabase } from '../../src/bootstrap/check-surroundings.js';
 import { grantRuntimeRights } from '../../src/services/database/runtime-rights.sql.js';
 import { startOwnPostgres, type OwnPostgres } from '../chaos/servers/own-postgres.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -12,7 +12,7 @@ import { testSettings, type TestEnvironment } from '../support/test-settings.js'
 import { uniqueName } from '../support/unique-name.js';
 
 const warningsOn = (environment: TestEnvironment): Promise<string[]> =>
-  checkDatabase(testSettings(environment), { onAttempt: () => undefined });
+  prepareDatabase(testSettings(environment), { onAttempt: () => undefined });
 
 describe('the check of a database at the start', () => {
   const role = uniqueName('role');

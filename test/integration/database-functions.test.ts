@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { checkDatabase } from '../../src/bootstrap/check-surroundings.js';
+import { prepareDatabase } from '../../src/bootstrap/check-surroundings.js';
 import { migrate } from '../../src/services/database/migrate.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { testSettings } from '../support/test-settings.js';
@@ -19,7 +19,7 @@ describe('the function that executes plans', () => {
   });
 
   const check = (more = {}): Promise<string[]> =>
-    checkDatabase(testSettings({ ...database.environment, BATCH_RUN_MIGRATIONS: 'false', ...more }), {
+    prepareDatabase(testSettings({ ...database.environment, BATCH_RUN_MIGRATIONS: 'false', ...more }), {
       onAttempt: () => undefined,
     });
   const LACKS = /lacks migrations \(function batch\.execute_plan\): run `node dist\/migrate\.js`/;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkDatabase } from '../../src/bootstrap/check-surroundings.js';
+import { prepareDatabase } from '../../src/bootstrap/check-surroundings.js';
 import { ApiKeysService } from '../../src/services/access/api-keys.service.js';
 import { sealingKey } from '../../src/services/access/sealed-hash.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
@@ -111,7 +111,7 @@ describe.skipIf(NO_PSQL)('the roles that scripts/roles.sql makes (needs psql)', 
     expect(rows).toEqual([{ owner: roles.owner }]);
     const there = { ...environment, ...installed.environment, ...PASSWORDS, DB_USERNAME: roles.runtime };
     expect(await migrate(testSettings(there))).toEqual([]);
-    await checkDatabase(testSettings(there), { onAttempt: () => undefined });
+    await prepareDatabase(testSettings(there), { onAttempt: () => undefined });
     await installed.client.query(`drop owned by ${Object.values(roles).join(', ')} cascade`);
     await installed.drop();
   });
@@ -328,7 +328,7 @@ describe.skipIf(NO_PSQL)('the roles that scripts/roles.sql makes (needs psql)', 
 
   it('let the service refuse to start without one of its rights, and name it', async () => {
     const settings = testSettings({ ...environment, BATCH_RUN_MIGRATIONS: 'false' });
-    const check = () => checkDatabase(settings, { onAttempt: () => undefined });
+    const check = () => prepareDatabase(settings, { onAttempt: () => undefined });
     expect(await check()).toEqual([]);
     await database.client.query(`
       revoke insert on batch.outcomes from ${roles.runtime};

@@ -22,9 +22,14 @@ export const SCHEMA = 'batch';
 /** The settings that `createDataSource` needs. */
 export type DatabaseSettings = Pick<Settings, 'database' | 'execution'>;
 
-function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourceOptions {
+/** @param applicationName the name by which administrators recognise its sessions */
+export function dataSourceOptions(
+  { database, execution }: DatabaseSettings,
+  applicationName = 'batch-service',
+): DataSourceOptions {
   return {
     type: 'postgres',
+    applicationName,
     host: database.host,
     port: database.port,
     database: database.name,
@@ -65,7 +70,6 @@ function dataSourceOptions({ database, execution }: DatabaseSettings): DataSourc
   };
 }
 
-/** @param applicationName the name by which administrators recognise its sessions */
-export function createDataSource(settings: DatabaseSettings, applicationName = 'batch-service'): DataSource {
-  return new DataSource({ ...dataSourceOptions(settings), applicationName } as DataSourceOptions);
+export function createDataSource(settings: DatabaseSettings, applicationName?: string): DataSource {
+  return new DataSource(dataSourceOptions(settings, applicationName));
 }

@@ -1,38 +1,23 @@
-import { Global, Logger, Module } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { Global, Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
 import { SETTINGS, type Settings } from '../config/settings.js';
-import { createDataSource } from './data-source.js';
+import { dataSourceOptions } from './data-source.js';
 import { DatabaseService } from './database.service.js';
-import { migrate } from './migrate.js';
-import { readSchemaState } from './schema-state.js';
 
-/** The only pool of the process. Migrations run at boot if the settings say so. */
+/** The only pool of the process. `TypeOrmModule` ends it, after everybody who uses it has stopped. */
 @Global()
 @Module({
-  providers: [
-    {
-      provide: DataSource,
+  imports: [
+    TypeOrmModule.forRootAsync({
       inject: [SETTINGS],
-      useFactory: async (settings: Settings) => {
-        const dataSource = await createDataSource(settings).initialize();
-        if (settings.database.runMigrations) await migrateWhereMissing(dataSource, settings);
-        return dataSource;
-      },
-    },
-    DatabaseService,
+      useFactory: (settings: Settings) => ({
+        ...dataSourceOptions(settings),
+        // `prepareDatabase` has waited for the server before, and tells why it cannot be used.
+        toRetry: () => false,
+      }),
+    }),
   ],
-  exports: [DataSource, DatabaseService],
+  providers: [DatabaseService],
+  exports: [DatabaseService],
 })
 export class DatabaseModule {}
-
-/** A role without the right to migrate may run the service when no migration is missing. */
-async function migrateWhereMissing(dataSource: DataSource, settings: Settings): Promise<void> {
-  try {
-    const { missing } = await readSchemaState(dataSource);
-    const logger = new Logger('Migrations');
-    if (missing.length > 0) await migrate(settings, (line) => logger.log(line));
-  } catch (error) {
-    await dataSource.destroy();
-    throw error;
-  }
-}

@@ -1,4 +1,4 @@
-import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import type { Pool, PoolClient, QueryResultRow } from 'pg';
 import { DataSource } from 'typeorm';
 import { TransientError } from '../errors/transient-error.js';
@@ -14,13 +14,13 @@ import { sqlStateOf } from './sql-state.js';
  * that a broken connection never returns to the pool. It leaves to its callers what to run.
  */
 @Injectable()
-export class DatabaseService implements SqlDatabase, OnApplicationShutdown {
+export class DatabaseService implements SqlDatabase {
   private readonly logger = new Logger(DatabaseService.name);
   private readonly pool: Pool;
   /** For requests of callers, of which there may be any number. */
   readonly requests: RequestConnections;
 
-  constructor(private readonly dataSource: DataSource) {
+  constructor(dataSource: DataSource) {
     this.pool = (dataSource.driver as unknown as { master: Pool }).master;
     const { max, lock_timeout: lockTimeoutMs } = this.pool.options as { max: number; lock_timeout: number };
     this.requests = new RequestConnections(this, { poolSize: max, lockTimeoutMs });
@@ -67,10 +67,6 @@ export class DatabaseService implements SqlDatabase, OnApplicationShutdown {
       client.off('error', ignoreReportedError);
       client.release(failure);
     }
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    if (this.dataSource.isInitialized) await this.dataSource.destroy();
   }
 }
 
