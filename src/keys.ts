@@ -1,6 +1,7 @@
+import { awaitDatabase } from './bootstrap/await-database.js';
 import { commandActor } from './bootstrap/command-actor.js';
+import { withDatabase } from './bootstrap/embedded-database.js';
 import { KEYS_USAGE, parseKeysCommand, UsageError, type KeysCommand } from './bootstrap/keys-command.js';
-import { onOneConnection } from './bootstrap/on-one-connection.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { OutputError, say } from './bootstrap/standard-output.js';
 import { LACKS_MIGRATIONS, StartError } from './bootstrap/start-error.js';
@@ -10,7 +11,6 @@ import { REVOCATION_DELAY_MS } from './services/access/credential-cache.js';
 import { sealingKey, type SealingKey } from './services/access/sealed-hash.js';
 import { describeUnreadable } from './services/access/unreadable-keys.js';
 import type { Settings } from './services/config/settings.js';
-import { asSqlClient } from './services/database/as-sql-client.js';
 import { isUndefinedTable } from './services/database/classify-failure.js';
 import { sqlStateOf } from './services/database/sql-state.js';
 
@@ -24,9 +24,7 @@ async function main(args: readonly string[]): Promise<number> {
     const command = parseKeysCommand(args);
     if (command.kind === 'help') await say(KEYS_USAGE.trimEnd());
     else {
-      await onOneConnection(readSettings(), (client, settings) =>
-        execute(command, new ApiKeysService(asSqlClient(client), commandActor()), settings),
-      );
+      await withDatabase(readSettings(), (settings) => executeOn(settings, command));
     }
     return 0;
   } catch (error) {
@@ -36,11 +34,20 @@ async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-async function execute(
-  command: Exclude<KeysCommand, { kind: 'help' }>,
-  keys: ApiKeysService,
-  settings: Settings,
-): Promise<void> {
+type WorkingCommand = Exclude<KeysCommand, { kind: 'help' }>;
+
+/** A person who types a command prefers an error to a wait, so this does not wait for the database. */
+async function executeOn(settings: Settings, command: WorkingCommand): Promise<void> {
+  const impatient = { ...settings, database: { ...settings.database, poolSize: 1, waitMs: 0 } };
+  const database = await awaitDatabase(impatient, { onAttempt: () => undefined });
+  try {
+    await execute(command, new ApiKeysService(database.manager, commandActor()), settings);
+  } finally {
+    await database.destroy();
+  }
+}
+
+async function execute(command: WorkingCommand, keys: ApiKeysService, settings: Settings): Promise<void> {
   switch (command.kind) {
     case 'create':
       return create(command.key, keys, settings);

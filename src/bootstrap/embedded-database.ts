@@ -20,6 +20,16 @@ export async function provideDatabase(settings: Settings): Promise<Database> {
   return { settings: { ...settings, database: given }, embedded };
 }
 
+/** Does a command's work on the database, embedded or not. */
+export async function withDatabase(given: Settings, work: (settings: Settings) => Promise<void>): Promise<void> {
+  const { settings, embedded } = await provideDatabase(given);
+  try {
+    await work(settings);
+  } finally {
+    await embedded?.stop();
+  }
+}
+
 /**
  * The address of the service's database, as `postgres://…`, with the password.
  *

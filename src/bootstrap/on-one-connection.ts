@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { Settings } from '../services/config/settings.js';
 import { databaseTls } from '../services/config/client-tls.js';
-import { provideDatabase } from './embedded-database.js';
+import { withDatabase } from './embedded-database.js';
 import { databaseReason } from './explain-start-failure.js';
 import { StartError } from './start-error.js';
 
@@ -14,21 +14,18 @@ const CONNECT_TIMEOUT_MS = 5000;
  *
  * @throws StartError when there is no connection
  */
-export async function onOneConnection(
+export function onOneConnection(
   given: Settings,
   work: (client: pg.Client, settings: Settings) => Promise<void>,
 ): Promise<void> {
-  const { settings, embedded } = await provideDatabase(given);
-  try {
+  return withDatabase(given, async (settings) => {
     const client = await connect(settings.database);
     try {
       await work(client, settings);
     } finally {
       await client.end();
     }
-  } finally {
-    await embedded?.stop();
-  }
+  });
 }
 
 async function connect(database: Settings['database']): Promise<pg.Client> {

@@ -1,4 +1,5 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import type { AuditAct, AuditSubject } from '../interfaces/audit.js';
 
 /** Who did what. Append-only: a trigger refuses everything but inserts. */
 @Entity({ schema: 'batch', name: 'audit', comment: 'Who did what: append-only, see docs/access.md.' })
@@ -16,14 +17,14 @@ export class AuditEntity {
   at!: Date;
 
   @Column({ type: 'text' })
-  act!: string;
+  act!: AuditAct;
 
   /** See `callerName`; null: nothing was known of the caller. */
   @Column({ type: 'text', nullable: true })
   actor!: string | null;
 
   @Column({ name: 'subject_kind', type: 'text' })
-  subjectKind!: string;
+  subjectKind!: AuditSubject;
 
   @Column({ type: 'text' })
   subject!: string;

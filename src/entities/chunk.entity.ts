@@ -1,4 +1,4 @@
-import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
+import { Column, Entity, Index, PrimaryGeneratedColumn, VirtualColumn } from 'typeorm';
 
 /** One committed transaction of the poller. */
 @Entity({
@@ -17,7 +17,7 @@ export class ChunkEntity {
 
   /** The `seq`s of its operations. */
   @Index('chunks_seqs_idx', { spatial: true })
-  @Column({ type: 'int8multirange' })
+  @Column({ type: 'int8multirange', select: false })
   seqs!: string;
 
   /** Host and process. */
@@ -67,7 +67,15 @@ export class ChunkEntity {
   @Column({ type: 'text', array: true, nullable: true })
   unrouted!: string[] | null;
 
+  /** Sources that were not notified yet, because the broker refuses the notification. Null: none. */
+  @VirtualColumn({
+    type: 'text',
+    query: (chunk) =>
+      `select array_agg(n.source order by n.source) from batch.parked_notifications n where n.chunk_id = ${chunk}.id`,
+  })
+  parked!: string[] | null;
+
   /** What its groups were: `ChunkPlan`. */
-  @Column({ type: 'json', nullable: true })
+  @Column({ type: 'json', nullable: true, select: false })
   plan!: unknown;
 }

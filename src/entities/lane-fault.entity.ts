@@ -1,4 +1,5 @@
-import { Column, Entity, PrimaryColumn } from 'typeorm';
+import { Column, Entity, PrimaryColumn, VirtualColumn } from 'typeorm';
+import type { FaultKind } from '../interfaces/lane.js';
 
 /** A lane that stands still: its first operation failed alone and several times, for a reason that is not its own fault. */
 @Entity({
@@ -14,12 +15,26 @@ export class LaneFaultEntity {
   @Column({ type: 'bigint' })
   seq!: string;
 
+  /** Its `id`. */
+  @VirtualColumn({
+    type: 'uuid',
+    query: (fault) => `select o.id from batch.operations o where o.seq = ${fault}.seq`,
+  })
+  operationId!: string;
+
+  /** The tables of the lane. */
+  @VirtualColumn({
+    type: 'text',
+    query: (fault) => `array(select l.target from batch.lanes l where l.lane = ${fault}.lane order by 1)`,
+  })
+  targets!: string[];
+
   @Column({ type: 'integer' })
   failures!: number;
 
   /** The kind of its last failure: transient, systemic, operation, unknown or bug. */
   @Column({ type: 'text', default: 'transient' })
-  kind!: string;
+  kind!: FaultKind;
 
   @Column({ name: 'sql_state', type: 'text', nullable: true })
   sqlState!: string | null;

@@ -8,22 +8,26 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 const ROOT = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
 
-const REFUSE =
-  'export async function resolve(name, context, next) {' +
-  '  if (/^(typeorm|@nestjs|ioredis|pino)(\\/|$)/.test(name)) throw new Error("loads " + name);' +
-  '  return next(name, context); }';
-const WITHOUT_THE_SERVICE = `data:text/javascript,${encodeURIComponent(
-  `import { register } from "node:module"; register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(REFUSE)}`)});`,
-)}`;
+/** A module for `--import`, after which nothing can load these packages. */
+function without(packages: string): string {
+  const refuse =
+    'export async function resolve(name, context, next) {' +
+    `  if (/^(${packages})(\\/|$)/.test(name)) throw new Error("loads " + name);` +
+    '  return next(name, context); }';
+  return moduleUrl(`import { register } from "node:module"; register(${JSON.stringify(moduleUrl(refuse))});`);
+}
+
+const moduleUrl = (text: string): string => `data:text/javascript,${encodeURIComponent(text)}`;
 
 describe('a command', () => {
   it.each([
-    ['keys', ['help'], 0],
-    ['dead-letters', ['help'], 0],
-    ['notifications', ['help'], 0],
-    ['sql', [], 2],
-  ])('starts at once, without what the service is built with: %s', async (name, args, code) => {
-    const started = run(process.execPath, ['--import', WITHOUT_THE_SERVICE, `dist/modules/${name}.js`, ...args], {
+    // It has the repository of keys.
+    ['keys', ['help'], 0, '@nestjs|ioredis|pino'],
+    ['dead-letters', ['help'], 0, 'typeorm|@nestjs|ioredis|pino'],
+    ['notifications', ['help'], 0, 'typeorm|@nestjs|ioredis|pino'],
+    ['sql', [], 2, 'typeorm|@nestjs|ioredis|pino'],
+  ])('starts at once, without what the service is built with: %s', async (name, args, code, packages) => {
+    const started = run(process.execPath, ['--import', without(packages), `dist/modules/${name}.js`, ...args], {
       cwd: ROOT,
     });
     const { stdout, stderr, status } = await started.then(

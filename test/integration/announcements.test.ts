@@ -4,6 +4,7 @@ import type { Pool } from 'pg';
 import type { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { IChunk } from '../../src/interfaces/chunk.js';
+import { ChunkEntity } from '../../src/entities/chunk.entity.js';
 import {
   ANONYMOUS_SOURCE,
   EVENTS_EXCHANGE,
@@ -255,7 +256,12 @@ describe('announcements', () => {
     const [chunkId = ''] = (await settleFor(1)).chunkIds;
     wakeUp.chunkSettled();
     await firstBegun;
-    const chunks = new ChunksService(settings, new DatabaseService(dataSource), wakeUp);
+    const chunks = new ChunksService(
+      settings,
+      dataSource.getRepository(ChunkEntity),
+      new DatabaseService(dataSource),
+      wakeUp,
+    );
     const asked = chunks.announceAgain(chunkId);
     await eventually(async () => {
       const { rowCount } = await database.client.query(
@@ -276,7 +282,12 @@ describe('announcements', () => {
       await round.query('begin');
       const { text, values } = takeNotifierLock();
       await round.query(text, values);
-      const chunks = new ChunksService(settings, new DatabaseService(dataSource), wakeUp);
+      const chunks = new ChunksService(
+        settings,
+        dataSource.getRepository(ChunkEntity),
+        new DatabaseService(dataSource),
+        wakeUp,
+      );
       const startedAt = performance.now();
       const asked = Array.from({ length: 20 }, () => chunks.announceAgain(chunkId));
       expect(await chunks.get(chunkId)).toMatchObject({ id: chunkId });

@@ -10,6 +10,7 @@ import {
   type IOperationsSettledMessage,
 } from '../../src/interfaces/settled-event.js';
 import type { Settings } from '../../src/services/config/settings.js';
+import { ChunkEntity } from '../../src/entities/chunk.entity.js';
 import { createDataSource } from '../../src/services/database/data-source.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
 import { HealthService } from '../../src/services/health/health.service.js';
@@ -327,7 +328,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     await broker.restart();
     connection = await connect(broker.connection.url);
     const heard = await listen(source);
-    await new ChunksService(settings, service, wakeUp).announceAgain(chunkId);
+    await new ChunksService(settings, dataSource.getRepository(ChunkEntity), service, wakeUp).announceAgain(chunkId);
     await eventually(() =>
       expect(firstHeard(heard).flatMap((event) => event.failed.map(({ id }) => id))).toEqual(failed),
     );

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { EntityManager } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prepareDatabase } from '../../src/bootstrap/check-surroundings.js';
 import { ApiKeysService } from '../../src/services/access/api-keys.service.js';
@@ -40,7 +41,7 @@ describe.skipIf(NO_PSQL)('the roles that scripts/roles.sql makes (needs psql)', 
       DB_USERNAME: roles.runtime,
       DB_MIGRATION_USERNAME: roles.migration,
     };
-    expect((await migrate(testSettings(environment))).length).toBeGreaterThan(5);
+    expect(await migrate(testSettings(environment))).toHaveLength(1);
     runtime = new pg.Client({ ...clientOptions(database.connection), user: roles.runtime, password: 'runtime-secret' });
     await runtime.connect();
   });
@@ -233,7 +234,7 @@ describe.skipIf(NO_PSQL)('the roles that scripts/roles.sql makes (needs psql)', 
     });
 
     it('make, list, encrypt anew and revoke API keys', async () => {
-      const keys = new ApiKeysService(app.app.get(DatabaseService), 'command:test');
+      const keys = new ApiKeysService(app.app.get(EntityManager), 'command:test');
       const [old, current] = ['an old secret', 'the current secret'].map((secret) =>
         sealingKey(secret.padEnd(32, '.')),
       );
@@ -344,6 +345,12 @@ describe.skipIf(NO_PSQL)('the roles that scripts/roles.sql makes (needs psql)', 
 
 /** Of all statements of the service, in one text. */
 const STATEMENTS = readdirSync(join(ROOT, 'src/services'), { recursive: true, encoding: 'utf8' })
-  .filter((file) => file.endsWith('.sql.ts') || file.endsWith('schema-state.ts'))
+  .filter(
+    (file) => file.endsWith('.sql.ts') || file.endsWith('schema-state.ts') || file.endsWith('api-keys.service.ts'),
+  )
   .map((file) => readFileSync(join(ROOT, 'src/services', file), 'utf8').replace(/\s+/g, ' '))
-  .join('\n');
+  .join('\n')
+  // What TypeORM makes of it.
+  .replaceAll(/\btx\.find\(ApiKeyEntity/g, 'select from batch.api_keys')
+  .replaceAll(/\btx\.insert\(ApiKeyEntity/g, 'insert into batch.api_keys')
+  .replaceAll(/\btx\.update\(ApiKeyEntity/g, 'update batch.api_keys');

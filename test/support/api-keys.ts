@@ -1,4 +1,7 @@
-import type pg from 'pg';
+import pg from 'pg';
+import { DataSource } from 'typeorm';
+import { ApiKeyEntity } from '../../src/entities/api-key.entity.js';
+import { AuditEntity } from '../../src/entities/audit.entity.js';
 import type { Scope } from '../../src/services/access/access.js';
 import { parseApiKey } from '../../src/services/access/api-key.js';
 import { ApiKeysService } from '../../src/services/access/api-keys.service.js';
@@ -22,22 +25,24 @@ export interface TestKeyOptions {
 
 /** A key of its own for a test, as the command makes them. */
 export async function createTestKey(
-  client: Pick<pg.Pool | pg.Client, 'query'>,
+  client: pg.Pool | pg.Client,
   scopes: readonly Scope[],
   { targets, sources, state = 'active' }: TestKeyOptions = {},
 ): Promise<string> {
-  const keys = new ApiKeysService(
-    {
-      query: async <Row>(statement: { text: string; values?: unknown[] }) => {
-        const { rows, rowCount, command } = await client.query(statement.text, statement.values);
-        return { rows: rows as Row[], rowCount, command };
-      },
-    },
-    'command:test',
-  );
-  const text = await keys.create({ name: 'test', scopes, targets, sources, expiresInDays: 1 }, sealingKey(SECRET));
-  const { id } = parseApiKey(text)!;
-  if (state === 'revoked') await keys.revoke(id);
-  if (state === 'expired') await client.query('update batch.api_keys set expires_at = now() where id = $1', [id]);
-  return text;
+  const { host, port, user, database, password } = (client instanceof pg.Pool ? client.options : client) as pg.Client;
+  const source = new DataSource({
+    ...{ type: 'postgres', host, port, username: user, password: password ?? undefined, database },
+    entities: [ApiKeyEntity, AuditEntity],
+  });
+  const { manager } = await source.initialize();
+  try {
+    const keys = new ApiKeysService(manager, 'command:test');
+    const text = await keys.create({ name: 'test', scopes, targets, sources, expiresInDays: 1 }, sealingKey(SECRET));
+    const { id } = parseApiKey(text)!;
+    if (state === 'revoked') await keys.revoke(id);
+    if (state === 'expired') await client.query('update batch.api_keys set expires_at = now() where id = $1', [id]);
+    return text;
+  } finally {
+    await source.destroy();
+  }
 }

@@ -4,6 +4,7 @@ import { LaneRecoveryJob } from '../../src/jobs/lane-recovery.job.js';
 import { OperationChunkJob } from '../../src/jobs/operation-chunk.job.js';
 import { OperationStepFactory } from '../../src/jobs/operation-step.factory.js';
 import { CatalogService } from '../../src/services/catalog/catalog.service.js';
+import { LaneFaultEntity } from '../../src/entities/lane-fault.entity.js';
 import type { Settings } from '../../src/services/config/settings.js';
 import { createDataSource } from '../../src/services/database/data-source.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
@@ -61,7 +62,7 @@ export async function openWorkerWith(settings: Settings): Promise<TestWorker> {
   const catalog = new CatalogService(database, settings);
   const register = new LaneRegisterService(database, catalog);
   const lanes = new LanesService(database, register);
-  const faults = new LaneFaultsService(database, settings);
+  const faults = new LaneFaultsService(dataSource.getRepository(LaneFaultEntity), database, settings);
   const shapes = new ShapesService(database);
   const queue = new QueueService(database, register, shapes, settings);
   const claims = new ClaimService(lanes, shapes, settings);

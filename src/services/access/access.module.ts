@@ -1,8 +1,14 @@
 import { Global, Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { ApiKeyEntity } from '../../entities/api-key.entity.js';
 import { AccessService } from './access.service.js';
 import { RateLimitService } from './rate-limit.service.js';
 
 /** Decides for every transport who may do what, and how often. */
 @Global()
-@Module({ providers: [AccessService, RateLimitService], exports: [AccessService, RateLimitService] })
+@Module({
+  imports: [TypeOrmModule.forFeature([ApiKeyEntity])],
+  providers: [AccessService, RateLimitService],
+  exports: [AccessService, RateLimitService],
+})
 export class AccessModule {}

@@ -1,26 +1,22 @@
 import { timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { Any, In, IsNull, MoreThan, Not, type Repository } from 'typeorm';
+import { ApiKeyEntity } from '../../entities/api-key.entity.js';
 import { TargetList } from '../catalog/target-list.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
-import { DatabaseService } from '../database/database.service.js';
 import { ServiceError } from '../errors/service-error.js';
 import { FULL_ACCESS, type Access, type Scope } from './access.js';
 import { parseApiKey, type ApiKey } from './api-key.js';
-import { selectCredentials, selectUnreadable } from './api-keys.sql.js';
+import { OLDEST_FIRST } from './api-keys.service.js';
 import { CredentialCache, REVOCATION_DELAY_MS, type Credential } from './credential-cache.js';
 import { RefusalsByAddress } from './refusals-by-address.js';
-import { hashOf, openHash, sealingKey, type SealedHash, type SealingKey } from './sealed-hash.js';
+import { hashOf, openHash, sealingKey, type SealingKey } from './sealed-hash.js';
 import { describeUnreadable } from './unreadable-keys.js';
 
 const MAX_REMEMBERED = 10_000;
 /** Compared with the hash of an unknown key. A real hash equals it only with a probability of 2^-256. */
 const NOBODY = Buffer.alloc(32);
-
-interface CredentialRow extends Omit<Credential, 'access' | 'secretHash'>, SealedHash {
-  scopes: Scope[];
-  targets: string[] | null;
-  sources: string[] | null;
-}
 
 /**
  * Decides by the API key what a caller may do. It promises that a key is valid only while it is stored, not revoked and
@@ -42,7 +38,7 @@ export class AccessService implements OnApplicationBootstrap {
   private readonly refusals: RefusalsByAddress;
 
   constructor(
-    private readonly database: DatabaseService,
+    @InjectRepository(ApiKeyEntity) private readonly keys: Repository<ApiKeyEntity>,
     @Inject(SETTINGS) private readonly settings: Pick<Settings, 'access' | 'rabbitmq'>,
   ) {
     const { secret, previousSecret, keylessRateLimit: limit, rateLimitWindowMs: windowMs } = settings.access;
@@ -54,8 +50,15 @@ export class AccessService implements OnApplicationBootstrap {
   async onApplicationBootstrap(): Promise<void> {
     if (!this.settings.access.required) return;
     const versions = this.sealingKeys.map(({ version }) => version);
-    const { rows } = await this.database.query<{ id: string; name: string }>(selectUnreadable(versions));
-    if (rows.length > 0) this.logger.warn(describeUnreadable(rows));
+    const otherwiseValid = { secretVersion: Not(In(versions)), revokedAt: IsNull() };
+    const unreadable = await this.keys.find({
+      where: [
+        { ...otherwiseValid, expiresAt: IsNull() },
+        { ...otherwiseValid, expiresAt: MoreThan(new Date()) },
+      ],
+      order: OLDEST_FIRST,
+    });
+    if (unreadable.length > 0) this.logger.warn(describeUnreadable(unreadable));
   }
 
   /**
@@ -120,15 +123,15 @@ export class AccessService implements OnApplicationBootstrap {
     return credential.access;
   }
 
-  private async load(ids: readonly string[]): Promise<Credential[]> {
-    const { rows } = await this.database.query<CredentialRow>(selectCredentials(ids));
-    return rows.map(({ scopes, targets, sources, version, box, ...credential }) => ({
-      ...credential,
+  private async load(ids: string[]): Promise<Credential[]> {
+    const keys = await this.keys.findBy({ id: Any(ids) });
+    return keys.map(({ id, expiresAt, revokedAt, scopes, targets, sources, ...sealed }) => ({
+      ...{ id, expiresAt, revokedAt },
       // If the box cannot be opened, the secret is unknown and no key matches.
-      secretHash: openHash(this.sealingKeys, credential.id, { version, box }) ?? NOBODY,
+      secretHash: openHash(this.sealingKeys, id, sealed) ?? NOBODY,
       access: {
-        keyId: credential.id,
-        scopes,
+        keyId: id,
+        scopes: scopes as Scope[],
         targets: targets === null ? undefined : TargetList.ofKey(targets),
         sources: sources ?? undefined,
       },

@@ -1,8 +1,12 @@
-import type { DatabaseService } from '../database/database.service.js';
+import { Not, type EntityManager } from 'typeorm';
+import { ApiKeyEntity } from '../../entities/api-key.entity.js';
+import { AuditEntity } from '../../entities/audit.entity.js';
+import type { AuditAct } from '../../interfaces/audit.js';
 import type { Scope } from './access.js';
 import { formatApiKey, generateApiKey } from './api-key.js';
-import { insertApiKey, replaceSealed, revokeApiKey, selectApiKeys, selectSealedOtherwise } from './api-keys.sql.js';
-import { hashOf, openHash, sealHash, type SealedHash, type SealingKey } from './sealed-hash.js';
+import { hashOf, openHash, sealHash, type SealingKey } from './sealed-hash.js';
+
+const DAY_MS = 86_400_000;
 
 export interface ApiKeyRequest {
   name: string;
@@ -15,18 +19,9 @@ export interface ApiKeyRequest {
   expiresInDays: number | undefined;
 }
 
-export interface ApiKeyDescription {
-  id: string;
-  name: string;
+/** `secretVersion`: the service's secret that it is encrypted with, see `sealingKey`. */
+export interface ApiKeyDescription extends Omit<ApiKeyEntity, 'secretBox'> {
   state: 'active' | 'expired' | 'revoked';
-  scopes: Scope[];
-  targets: string[] | null;
-  sources: string[] | null;
-  createdAt: Date;
-  expiresAt: Date | null;
-  revokedAt: Date | null;
-  /** The service's secret that it is encrypted with, see `sealingKey`. */
-  secretVersion: string;
 }
 
 export interface Rotation {
@@ -36,14 +31,16 @@ export interface Rotation {
   unknown: string[];
 }
 
+export const OLDEST_FIRST = { createdAt: 'ASC', id: 'ASC' } as const;
+
 /**
  * Creates, lists and revokes the API keys of callers, and encrypts them with a new secret. Only its owner knows the
- * secret of a key: the service stores its hash, encrypted.
+ * secret of a key: the service stores its hash, encrypted. What is changed is in the audit, or was not changed.
  */
 export class ApiKeysService {
   /** @param actor who does it, see `callerName` */
   constructor(
-    private readonly database: Pick<DatabaseService, 'query'>,
+    private readonly database: EntityManager,
     private readonly actor: string,
   ) {}
 
@@ -52,50 +49,72 @@ export class ApiKeysService {
     { name, scopes, targets, sources, expiresInDays }: ApiKeyRequest,
     sealingKey: SealingKey,
   ): Promise<string> {
-    const key = generateApiKey();
-    const statement = insertApiKey({
-      id: key.id,
+    const { id, secret } = generateApiKey();
+    const described = {
       name,
-      sealed: sealHash(sealingKey, key.id, hashOf(key.secret)),
-      scopes,
-      targets: targets ?? null,
-      sources: sources ?? null,
-      expiresInDays: expiresInDays ?? null,
-      actor: this.actor,
+      scopes: [...scopes],
+      targets: targets ? [...targets] : null,
+      sources: sources ? [...sources] : null,
+      expiresAt: expiresInDays === undefined ? null : new Date(Date.now() + expiresInDays * DAY_MS),
+    };
+    await this.database.transaction(async (tx) => {
+      await tx.insert(ApiKeyEntity, { id, ...described, ...sealHash(sealingKey, id, hashOf(secret)) });
+      await this.record(tx, 'create_key', id, described);
     });
-    await this.database.query(statement);
-    return formatApiKey(key);
+    return formatApiKey({ id, secret });
   }
 
   /** Oldest first. */
   async list(): Promise<ApiKeyDescription[]> {
-    return (await this.database.query<ApiKeyDescription>(selectApiKeys())).rows;
+    const keys = await this.database.find(ApiKeyEntity, { order: OLDEST_FIRST });
+    return keys.map(({ secretBox: _, ...key }) => ({ ...key, state: stateOf(key) }));
   }
 
   /** @returns undefined when there is no such key; `already`: it had been revoked before */
-  async revoke(id: string): Promise<{ name: string; already: boolean } | undefined> {
-    return (await this.database.query<{ name: string; already: boolean }>(revokeApiKey(id, this.actor))).rows[0];
+  revoke(id: string): Promise<{ name: string; already: boolean } | undefined> {
+    return this.database.transaction(async (tx) => {
+      const key = await tx.findOne(ApiKeyEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
+      if (key === null) return undefined;
+      const { name, revokedAt } = key;
+      if (revokedAt === null) {
+        await tx.update(ApiKeyEntity, id, { revokedAt: () => 'now()' });
+        await this.record(tx, 'revoke_key', id, { name });
+      }
+      return { name, already: revokedAt !== null };
+    });
   }
 
-  /** Encrypts with the first of the keys what is encrypted with another of them, in one statement. May be repeated. */
-  async rotate(keys: readonly [SealingKey, ...SealingKey[]]): Promise<Rotation> {
+  /**
+   * Encrypts with the first of the keys what is encrypted with another of them, in one transaction. May be repeated. A
+   * second one that runs at the same time waits, and finds nothing to do.
+   */
+  rotate(keys: readonly [SealingKey, ...SealingKey[]]): Promise<Rotation> {
     const [current] = keys;
-    const { rows } = await this.database.query<SealedRow>(selectSealedOtherwise(current.version));
-    const opened = rows.map(({ id, revoked, ...before }) => ({
-      id,
-      revoked,
-      before,
-      hash: openHash(keys, id, before),
-    }));
-    const changes = opened.flatMap(({ id, before, hash }) =>
-      hash === undefined ? [] : [{ id, before, after: sealHash(current, id, hash) }],
-    );
-    const { rows: replaced } = await this.database.query<{ id: string }>(replaceSealed(changes, this.actor));
-    return {
-      rotated: replaced.map(({ id }) => id),
-      unknown: opened.filter(({ hash, revoked }) => hash === undefined && !revoked).map(({ id }) => id),
-    };
+    return this.database.transaction(async (tx) => {
+      const behind = await tx.find(ApiKeyEntity, {
+        where: { secretVersion: Not(current.version) },
+        order: OLDEST_FIRST,
+        lock: { mode: 'pessimistic_write' },
+      });
+      const rotation: Rotation = { rotated: [], unknown: [] };
+      for (const { id, revokedAt, ...sealed } of behind) {
+        const hash = openHash(keys, id, sealed);
+        if (hash !== undefined) {
+          await tx.update(ApiKeyEntity, id, sealHash(current, id, hash));
+          await this.record(tx, 'rotate_key', id, { secretVersion: current.version });
+          rotation.rotated.push(id);
+        } else if (revokedAt === null) rotation.unknown.push(id);
+      }
+      return rotation;
+    });
+  }
+
+  private async record(tx: EntityManager, act: AuditAct, subject: string, details: object): Promise<void> {
+    await tx.insert(AuditEntity, { act, actor: this.actor, subjectKind: 'key', subject, details });
   }
 }
 
-type SealedRow = SealedHash & { id: string; revoked: boolean };
+function stateOf({ revokedAt, expiresAt }: Pick<ApiKeyEntity, 'revokedAt' | 'expiresAt'>): ApiKeyDescription['state'] {
+  if (revokedAt !== null) return 'revoked';
+  return expiresAt !== null && expiresAt.getTime() <= Date.now() ? 'expired' : 'active';
+}

@@ -14,7 +14,7 @@ export interface Credential {
 
 export interface CredentialCacheOptions {
   /** Returns the credentials that exist among these ids. */
-  load: (ids: readonly string[]) => Promise<readonly Credential[]>;
+  load: (ids: string[]) => Promise<readonly Credential[]>;
   /** How long a credential that was read is used. The same holds for unknown ids. */
   ttlMs: number;
   /** The maximum number of credentials, and of unknown ids. Beyond it the oldest entry is removed. */
@@ -69,7 +69,7 @@ export class CredentialCache {
     return loaded;
   }
 
-  private async load(ids: readonly string[]): Promise<Map<string, Credential>> {
+  private async load(ids: string[]): Promise<Map<string, Credential>> {
     // Counted from before the query, so that a revocation that the query did not see yet is seen in time.
     const until = this.now() + this.options.ttlMs;
     const found = new Map((await this.options.load(ids)).map((credential) => [credential.id, credential]));

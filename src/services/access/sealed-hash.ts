@@ -13,8 +13,8 @@ export interface SealingKey {
 
 /** The hash of a key's secret as it is stored. It is useless without the secret of the service. */
 export interface SealedHash {
-  version: string;
-  box: Buffer;
+  secretVersion: string;
+  secretBox: Buffer;
 }
 
 export function sealingKey(secret: string): SealingKey {
@@ -30,12 +30,17 @@ export function hashOf(secret: string): Buffer {
 export function sealHash({ version, key }: SealingKey, id: string, hash: Buffer): SealedHash {
   const iv = randomBytes(IV_BYTES);
   const cipher = createCipheriv(CIPHER, key, iv, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(id));
-  return { version, box: Buffer.concat([iv, cipher.update(hash), cipher.final(), cipher.getAuthTag()]) };
+  const box = Buffer.concat([iv, cipher.update(hash), cipher.final(), cipher.getAuthTag()]);
+  return { secretVersion: version, secretBox: box };
 }
 
 /** @returns undefined when it was sealed with none of the keys, or was changed since */
-export function openHash(keys: readonly SealingKey[], id: string, { version, box }: SealedHash): Buffer | undefined {
-  const sealedWith = keys.find((key) => key.version === version);
+export function openHash(
+  keys: readonly SealingKey[],
+  id: string,
+  { secretVersion, secretBox: box }: SealedHash,
+): Buffer | undefined {
+  const sealedWith = keys.find(({ version }) => version === secretVersion);
   if (sealedWith === undefined || box.length <= IV_BYTES + TAG_BYTES) return undefined;
   const iv = box.subarray(0, IV_BYTES);
   const decipher = createDecipheriv(CIPHER, sealedWith.key, iv, { authTagLength: TAG_BYTES })

@@ -1,45 +1,46 @@
 import { Injectable } from '@nestjs/common';
-import type { AuditAct, AuditSubject, IAuditEntry, IAuditQuery } from '../../interfaces/audit.js';
+import { InjectRepository } from '@nestjs/typeorm';
+import { LessThan, type Repository } from 'typeorm';
+import { AuditEntity } from '../../entities/audit.entity.js';
+import type { IAuditEntry, IAuditQuery } from '../../interfaces/audit.js';
 import type { Json } from '../../interfaces/json.js';
 import type { IPage } from '../../interfaces/operation.js';
 import { DatabaseService } from '../database/database.service.js';
-import { checkCursor, FIRST_PAGE } from '../outcomes/cursor.js';
-import { selectAudit } from './audit.sql.js';
+import { checkCursor, FIRST_PAGE, pageOf } from '../outcomes/cursor.js';
 
 const DEFAULT_LIMIT = 100;
-
-interface AuditRow {
-  id: string;
-  at: Date;
-  act: AuditAct;
-  actor: string | null;
-  kind: AuditSubject;
-  subject: string;
-  details: Record<string, Json>;
-}
 
 /** Shows who did what. The code that acts writes the entries, in the transaction of the act: see `insertAudit`. */
 @Injectable()
 export class AuditService {
-  constructor(private readonly database: DatabaseService) {}
+  constructor(
+    @InjectRepository(AuditEntity) private readonly audit: Repository<AuditEntity>,
+    private readonly database: DatabaseService,
+  ) {}
 
   /** @throws ServiceError INVALID_REQUEST */
-  async list(query: IAuditQuery): Promise<IPage<IAuditEntry>> {
-    const limit = query.limit ?? DEFAULT_LIMIT;
-    const cursor = checkCursor(query.cursor) ?? FIRST_PAGE;
-    const { rows } = await this.database.requests.query<AuditRow>(selectAudit(query, cursor, limit));
-    const nextCursor = rows.length === limit ? rows.at(-1)?.id : undefined;
-    return { items: rows.map(toEntry), ...(nextCursor !== undefined && { nextCursor }) };
+  async list({ act, by, subject, id, limit = DEFAULT_LIMIT, cursor }: IAuditQuery): Promise<IPage<IAuditEntry>> {
+    const where = {
+      id: LessThan(checkCursor(cursor) ?? FIRST_PAGE),
+      ...(act !== undefined && { act }),
+      ...(by !== undefined && { actor: by }),
+      ...(subject !== undefined && { subjectKind: subject }),
+      ...(id !== undefined && { subject: id }),
+    };
+    const found = await this.database.requests.within(() =>
+      this.audit.find({ where, order: { id: 'DESC' }, take: limit }),
+    );
+    return pageOf(found.map(toEntry), limit);
   }
 }
 
-function toEntry({ id, at, act, actor, kind, subject, details }: AuditRow): IAuditEntry {
+function toEntry({ id, at, act, actor, subjectKind, subject, details }: AuditEntity): IAuditEntry {
   return {
     id,
     at: at.toISOString(),
     act,
     ...(actor !== null && { by: actor }),
-    subject: { kind, id: subject },
-    details,
+    subject: { kind: subjectKind, id: subject },
+    details: details as Record<string, Json>,
   };
 }

@@ -1,4 +1,4 @@
-import type { AuditAct, AuditSubject, IAuditQuery } from '../../interfaces/audit.js';
+import type { AuditAct, AuditSubject } from '../../interfaces/audit.js';
 import type { Json } from '../../interfaces/json.js';
 import { encodeTexts } from '../database/encode-texts.js';
 import type { SqlStatement } from '../database/sql.js';
@@ -44,19 +44,6 @@ export const ACTS_OF_OPERATION = `(
           select json_agg(json_build_object('at', a.at, 'act', a.act, 'by', a.actor) order by a.id) from batch.audit a
           where a.subject_kind = 'operation' and a.subject = v.id::text
         )`;
-
-/** A page below `cursor`, newest first. */
-export function selectAudit({ act, by, subject, id }: IAuditQuery, cursor: string, limit: number): SqlStatement {
-  return {
-    text: `
-      select id, at, act, actor, subject_kind as kind, subject, details
-      from batch.audit
-      where id < $1::int8 and ($2::text is null or act = $2) and ($3::text is null or actor = $3)
-        and ($4::text is null or subject_kind = $4) and ($5::text is null or subject = $5)
-      order by id desc limit $6::int`,
-    values: [cursor, act ?? null, by ?? null, subject ?? null, id ?? null, limit],
-  };
-}
 
 /** PostgreSQL accepts no NUL in a text, and no half of a surrogate pair in its JSON. */
 function storable(text: string): string {

@@ -38,14 +38,23 @@ export class RequestConnections implements SqlDatabase {
     this.boundLocks = { text: `set local lock_timeout = ${Math.min(LOCK_TIMEOUT_MS, lockTimeoutMs)}` };
   }
 
+  /**
+   * For work that takes one connection, such as a query of a repository.
+   *
+   * @throws NoPlaceError
+   */
+  within<T>(work: () => Promise<T>): Promise<T> {
+    return this.places.within(work);
+  }
+
   /** @throws NoPlaceError */
   query<Row>(statement: SqlStatement): Promise<SqlResult<Row>> {
-    return this.places.within(() => this.database.query<Row>(statement));
+    return this.within(() => this.database.query<Row>(statement));
   }
 
   /** @throws NoPlaceError */
   transaction<T>(work: (tx: SqlClient) => Promise<T>): Promise<T> {
-    return this.places.within(() =>
+    return this.within(() =>
       this.database.transaction((tx) => {
         sendAlong(tx, this.boundLocks);
         return work(tx);

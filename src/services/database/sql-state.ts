@@ -52,7 +52,7 @@ export function sqlStateOf(error: unknown): string | undefined {
 
 /**
  * Unwraps the error that TypeORM puts around the driver's error. It is recognised by its field and not by its class,
- * because loading TypeORM takes most of a second, and commands run without it.
+ * because commands run without TypeORM, which takes as long to load as all the rest of them.
  */
 export function driverErrorOf(error: unknown): unknown {
   return error instanceof Error && 'driverError' in error ? error.driverError : error;

@@ -1,4 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
+import { InjectRepository } from '@nestjs/typeorm';
+import { LessThan, type Repository } from 'typeorm';
+import { ChunkEntity } from '../../entities/chunk.entity.js';
 import type { IChunk, IChunkDetail } from '../../interfaces/chunk.js';
 import type { IPage } from '../../interfaces/operation.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
@@ -7,22 +10,10 @@ import { toAnsweredPlan } from '../explain/chunk-plan.js';
 import { announceChunk, isChunkId, noSuchChunk } from '../notification/announce-chunk.js';
 import type { ChunkPlan } from '../queue/operation-record.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
-import { checkCursor, FIRST_PAGE } from './cursor.js';
-import { selectChunk, selectChunkFailures, selectChunks } from './outcomes.sql.js';
+import { checkCursor, FIRST_PAGE, pageOf } from './cursor.js';
+import { selectChunkFailures } from './outcomes.sql.js';
 
 const DEFAULT_LIMIT = 100;
-
-interface ChunkRow extends Omit<IChunk, 'startedAt' | 'settledAt' | 'notifiedAt' | 'unrouted' | 'parked'> {
-  startedAt: Date;
-  settledAt: Date;
-  notifiedAt: Date | null;
-  unrouted: string[] | null;
-  parked: string[] | null;
-}
-
-interface ChunkDetailRow extends ChunkRow {
-  plan: ChunkPlan | null;
-}
 
 interface FailureRow {
   code: string;
@@ -36,28 +27,29 @@ interface FailureRow {
 export class ChunksService {
   constructor(
     @Inject(SETTINGS) private readonly settings: Settings,
+    @InjectRepository(ChunkEntity) private readonly chunks: Repository<ChunkEntity>,
     private readonly database: DatabaseService,
     private readonly wakeUp: WakeUpService,
   ) {}
 
-  async list(query: { limit?: number; cursor?: string }): Promise<IPage<IChunk>> {
-    const limit = query.limit ?? DEFAULT_LIMIT;
-    const { rows } = await this.database.requests.query<ChunkRow>(
-      selectChunks(checkCursor(query.cursor) ?? FIRST_PAGE, limit),
+  async list({ limit = DEFAULT_LIMIT, cursor }: { limit?: number; cursor?: string }): Promise<IPage<IChunk>> {
+    const where = { id: LessThan(checkCursor(cursor) ?? FIRST_PAGE) };
+    const found = await this.database.requests.within(() =>
+      this.chunks.find({ where, order: { id: 'DESC' }, take: limit }),
     );
-    const nextCursor = rows.length === limit ? rows.at(-1)?.id : undefined;
-    return { items: rows.map(toChunk), ...(nextCursor !== undefined && { nextCursor }) };
+    return pageOf(found.map(toChunk), limit);
   }
 
   /** @throws ServiceError CHUNK_NOT_FOUND */
   async get(id: string): Promise<IChunkDetail> {
+    const { requests } = this.database;
     const known = isChunkId(id)
-      ? (await this.database.requests.query<ChunkDetailRow>(selectChunk(id))).rows[0]
-      : undefined;
-    if (known === undefined) throw noSuchChunk(id);
-    const { rows } = await this.database.requests.query<FailureRow>(selectChunkFailures(id));
-    const { plan, ...chunk } = known;
-    return { ...toChunk(chunk), failures: rows.map(toFailure), ...(plan !== null && { plan: toAnsweredPlan(plan) }) };
+      ? await requests.within(() => this.chunks.createQueryBuilder('c').addSelect('c.plan').where({ id }).getOne())
+      : null;
+    if (known === null) throw noSuchChunk(id);
+    const { rows } = await requests.query<FailureRow>(selectChunkFailures(id));
+    const plan = known.plan as ChunkPlan | null;
+    return { ...toChunk(known), failures: rows.map(toFailure), ...(plan !== null && { plan: toAnsweredPlan(plan) }) };
   }
 
   /**
@@ -72,7 +64,8 @@ export class ChunksService {
   }
 }
 
-function toChunk({ startedAt, settledAt, notifiedAt, unrouted, parked, ...chunk }: ChunkRow): IChunk {
+function toChunk({ seqs: _seqs, announce: _announce, plan: _plan, ...given }: ChunkEntity): IChunk {
+  const { startedAt, settledAt, notifiedAt, unrouted, parked, ...chunk } = given;
   return {
     ...chunk,
     startedAt: startedAt.toISOString(),

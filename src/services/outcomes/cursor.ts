@@ -1,3 +1,4 @@
+import type { IPage } from '../../interfaces/operation.js';
 import { ServiceError } from '../errors/service-error.js';
 
 /** Above every sequence number. */
@@ -9,4 +10,10 @@ export function checkCursor(cursor: string | undefined): string | undefined {
   throw new ServiceError('INVALID_REQUEST', 'cursor must be the nextCursor of an earlier page', {
     parameter: 'cursor',
   });
+}
+
+/** If there may be more, the last one says where the next page begins. */
+export function pageOf<Item extends { id: string }>(items: Item[], limit: number): IPage<Item> {
+  const nextCursor = items.length === limit ? items.at(-1)?.id : undefined;
+  return { items, ...(nextCursor !== undefined && { nextCursor }) };
 }

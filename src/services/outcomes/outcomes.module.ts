@@ -1,4 +1,7 @@
 import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { AuditEntity } from '../../entities/audit.entity.js';
+import { ChunkEntity } from '../../entities/chunk.entity.js';
 import { AuditService } from '../audit/audit.service.js';
 import { ParkedNotificationsService } from '../notification/parked-notifications.service.js';
 import { QueueModule } from '../queue/queue.module.js';
@@ -8,7 +11,7 @@ import { OutcomeWatchService } from './outcome-watch.service.js';
 import { StatsService } from './stats.service.js';
 
 @Module({
-  imports: [QueueModule],
+  imports: [QueueModule, TypeOrmModule.forFeature([AuditEntity, ChunkEntity])],
   providers: [
     OperationsService,
     OutcomeWatchService,

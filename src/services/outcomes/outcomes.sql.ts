@@ -105,22 +105,6 @@ export function selectPage(query: OperationFilter, cursor: string, limits: PageL
   };
 }
 
-const CHUNK_COLUMNS = `c.id, c.worker, c.operations, c.completed, c.failed, c.deferred, c.groups, c.statements, c.fallback,
-        c.started_at as "startedAt", c.settled_at as "settledAt", c.duration_ms as "durationMs", c.notified_at as "notifiedAt",
-        c.unrouted,
-        (select array_agg(n.source order by n.source) from batch.parked_notifications n where n.chunk_id = c.id) as parked`;
-
-export function selectChunk(id: string): SqlStatement {
-  return { text: `select ${CHUNK_COLUMNS}, c.plan from batch.chunks c where c.id = $1::int8`, values: [id] };
-}
-
-export function selectChunks(cursor: string, limit: number): SqlStatement {
-  return {
-    text: `select ${CHUNK_COLUMNS} from batch.chunks c where c.id < $1::int8 order by c.id desc limit $2::int`,
-    values: [cursor, limit],
-  };
-}
-
 /** Failures of a chunk by code, with the first operation of each code as an example. */
 export function selectChunkFailures(id: string): SqlStatement {
   return {

@@ -1,5 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { FaultKind, ILaneFault } from '../../interfaces/lane.js';
+import { InjectRepository } from '@nestjs/typeorm';
+import type { Repository } from 'typeorm';
+import { LaneFaultEntity } from '../../entities/lane-fault.entity.js';
+import type { ILaneFault } from '../../interfaces/lane.js';
 import { insertAudit } from '../audit/audit.sql.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
@@ -13,23 +16,8 @@ import {
   resumeLane,
   retryBugs,
   scheduleTry,
-  selectFaults,
 } from './lane-faults.sql.js';
 import { WORKER_NAME } from './worker-name.js';
-
-interface FaultRow {
-  lane: number;
-  targets: string[];
-  operationId: string;
-  failures: number;
-  kind: FaultKind;
-  message: string;
-  sqlState: string | null;
-  worker: string;
-  firstFailedAt: Date;
-  nextTryAt: Date;
-  parkedAt: Date | null;
-}
 
 /** The lanes that stand still: notes them, says when each is tried again, shows them to operators, and resumes them. */
 @Injectable()
@@ -37,6 +25,7 @@ export class LaneFaultsService {
   private readonly logger = new Logger(LaneFaultsService.name);
 
   constructor(
+    @InjectRepository(LaneFaultEntity) private readonly faults: Repository<LaneFaultEntity>,
     private readonly database: DatabaseService,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {}
@@ -92,8 +81,8 @@ export class LaneFaultsService {
   }
 
   async list(): Promise<ILaneFault[]> {
-    const { rows } = await this.database.requests.query<FaultRow>(selectFaults());
-    return rows.map(toLaneFault);
+    const faults = await this.database.requests.within(() => this.faults.find({ order: { lane: 'ASC' } }));
+    return faults.map(toLaneFault);
   }
 
   /**
@@ -115,9 +104,9 @@ export class LaneFaultsService {
   }
 }
 
-function toLaneFault({ sqlState, firstFailedAt, nextTryAt, parkedAt, ...row }: FaultRow): ILaneFault {
+function toLaneFault({ seq: _, sqlState, firstFailedAt, nextTryAt, parkedAt, ...fault }: LaneFaultEntity): ILaneFault {
   return {
-    ...row,
+    ...fault,
     ...(sqlState !== null && { sqlState }),
     firstFailedAt: firstFailedAt.toISOString(),
     ...(parkedAt === null ? { nextTryAt: nextTryAt.toISOString() } : { parkedAt: parkedAt.toISOString() }),

@@ -65,17 +65,6 @@ export function nextTryOfLanes(): SqlStatement {
   };
 }
 
-export function selectFaults(): SqlStatement {
-  return {
-    text: `
-      select f.lane, array(select l.target from batch.lanes l where l.lane = f.lane order by 1) as targets,
-        o.id as "operationId", f.failures, f.kind, f.message, f.sql_state as "sqlState", f.worker,
-        f.first_failed_at as "firstFailedAt", f.next_try_at as "nextTryAt", f.parked_at as "parkedAt"
-      from batch.lane_faults f left join batch.operations o on o.seq = f.seq
-      order by f.lane`,
-  };
-}
-
 /** Lets a lane be tried at once, as if it had not failed. Returns no row when it does not stand still. */
 export function resumeLane(lane: number): SqlStatement {
   return {

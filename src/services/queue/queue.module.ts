@@ -1,4 +1,6 @@
 import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { LaneFaultEntity } from '../../entities/lane-fault.entity.js';
 import { CatalogModule } from '../catalog/catalog.module.js';
 import { ClaimService } from './claim.service.js';
 import { LaneFaultsService } from './lane-faults.service.js';
@@ -8,7 +10,7 @@ import { QueueService } from './queue.service.js';
 import { ShapesService } from './shapes.service.js';
 
 @Module({
-  imports: [CatalogModule],
+  imports: [CatalogModule, TypeOrmModule.forFeature([LaneFaultEntity])],
   providers: [QueueService, ClaimService, LanesService, LaneRegisterService, LaneFaultsService, ShapesService],
   exports: [QueueService, ClaimService, LanesService, LaneRegisterService, LaneFaultsService],
 })

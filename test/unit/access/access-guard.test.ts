@@ -1,15 +1,16 @@
 import { Reflector } from '@nestjs/core';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { TcpContext } from '@nestjs/microservices';
+import type { Repository } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { AccessGuard } from '../../../src/controllers/access.guard.js';
 import { grantedAccess } from '../../../src/controllers/caller-access.js';
 import { OpenToAll, RequireScope } from '../../../src/controllers/require-scope.js';
 import { OrderedRmqContext } from '../../../src/controllers/rpc/ordered-rmq-context.js';
+import type { ApiKeyEntity } from '../../../src/entities/api-key.entity.js';
 import { FULL_ACCESS } from '../../../src/services/access/access.js';
 import { AccessService } from '../../../src/services/access/access.service.js';
 import { RateLimitService } from '../../../src/services/access/rate-limit.service.js';
-import type { DatabaseService } from '../../../src/services/database/database.service.js';
 import { testSettings, type TestEnvironment } from '../../support/test-settings.js';
 
 class Endpoints {
@@ -22,11 +23,11 @@ class Endpoints {
   read(): void {}
 }
 
-const nobodyKnown = { query: () => Promise.resolve({ rows: [], rowCount: 0, command: 'SELECT' }) };
+const nobodyKnown = { findBy: () => Promise.resolve([]) };
 const guardOf = (environment: TestEnvironment = {}): AccessGuard => {
   const keys = { BATCH_REQUIRE_API_KEY: 'true', API_KEY_ENCRYPTION_SECRET: 'x'.repeat(32) };
   const settings = testSettings({ ...keys, BATCH_SERVICE_RMQ_URL: 'amqp://broker', ...environment });
-  const access = new AccessService(nobodyKnown as unknown as DatabaseService, settings);
+  const access = new AccessService(nobodyKnown as unknown as Repository<ApiKeyEntity>, settings);
   return new AccessGuard(new Reflector(), access, new RateLimitService(settings));
 };
 const guard = guardOf();

@@ -15,7 +15,7 @@ describe('the hash of a key as it is stored', () => {
   it('is not opened with another secret, also when that claims to be the one', () => {
     const sealed = sealHash(OLD, 'a', HASH);
     expect(openHash([NEW], 'a', sealed)).toBeUndefined();
-    expect(openHash([NEW], 'a', { ...sealed, version: NEW.version })).toBeUndefined();
+    expect(openHash([NEW], 'a', { ...sealed, secretVersion: NEW.version })).toBeUndefined();
     expect(openHash([], 'a', sealed)).toBeUndefined();
   });
 
@@ -24,17 +24,17 @@ describe('the hash of a key as it is stored', () => {
   });
 
   it('is not opened when any byte of it was altered, or some are missing', () => {
-    const { version, box } = sealHash(OLD, 'a', HASH);
+    const { secretVersion, secretBox: box } = sealHash(OLD, 'a', HASH);
     for (let at = 0; at < box.length; at += 1) {
       const altered = Buffer.from(box);
       altered[at]! ^= 1;
-      expect(openHash([OLD], 'a', { version, box: altered })).toBeUndefined();
-      expect(openHash([OLD], 'a', { version, box: box.subarray(0, at) })).toBeUndefined();
+      expect(openHash([OLD], 'a', { secretVersion, secretBox: altered })).toBeUndefined();
+      expect(openHash([OLD], 'a', { secretVersion, secretBox: box.subarray(0, at) })).toBeUndefined();
     }
   });
 
   it('is never twice the same, and holds nothing that can be read', () => {
-    const boxes = Array.from({ length: 100 }, () => sealHash(OLD, 'a', HASH).box.toString('hex'));
+    const boxes = Array.from({ length: 100 }, () => sealHash(OLD, 'a', HASH).secretBox.toString('hex'));
     expect(new Set(boxes).size).toBe(100);
     for (const box of boxes) expect(box).not.toContain(HASH.toString('hex'));
   });
