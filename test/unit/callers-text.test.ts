@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { ChunkIdPipe } from '../../src/controllers/http/pipes/chunk-id.pipe.js';
-import { LanePipe } from '../../src/controllers/http/pipes/lane.pipe.js';
-import { parseOperationId } from '../../src/controllers/operation-id.js';
+import { plainToInstance } from 'class-transformer';
+import { validateSync } from 'class-validator';
+import { ChunkIdDto, LaneDto, OperationIdDto } from '../../src/controllers/dto/ids.dto.js';
 import { identify } from '../../src/controllers/rpc/stable-identity.js';
 import { RPC_PATTERNS } from '../../src/interfaces/rpc.js';
 import { parseApiKey } from '../../src/services/access/api-key.js';
@@ -47,9 +47,9 @@ const FIELDS: [field: string, request: (text: string) => unknown][] = [
 ];
 
 const NAMES: [name: string, read: (text: string) => unknown][] = [
-  ['the id of an operation', (text) => refused(() => parseOperationId(text))],
-  ['the number of a chunk', (text) => refused(() => new ChunkIdPipe().transform(text))],
-  ['a lane', (text) => refused(() => new LanePipe().transform(text))],
+  ['the id of an operation', (text) => validateSync(plainToInstance(OperationIdDto, { id: text }))],
+  ['the number of a chunk', (text) => validateSync(plainToInstance(ChunkIdDto, { id: text }))],
+  ['a lane', (text) => validateSync(plainToInstance(LaneDto, { lane: text }))],
   ['a cursor', (text) => refused(() => checkCursor(text))],
   ['a target', parseTargetName],
   ['JSON before it is parsed', roundTrips],

@@ -8,7 +8,7 @@ import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems } from './api-problems.js';
 import { AuditPageDto } from './dto/audit.dto.js';
 import { ListAuditQueryDto } from './dto/queries.dto.js';
-import { queryPipe } from './pipes/query.pipe.js';
+import { queryPipe } from '../pipes/validation.pipes.js';
 
 /** Shows who did what. */
 @ApiTags('audit')

@@ -1,23 +1,17 @@
 import { Controller, Get, HttpCode, HttpStatus, Param, Post, Query } from '@nestjs/common';
-import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { IChunk, IChunkDetail } from '../../interfaces/chunk.js';
 import type { IPage } from '../../interfaces/operation.js';
 import { callerName, type Access } from '../../services/access/access.js';
 import { ChunksService } from '../../services/outcomes/chunks.service.js';
 import { CallerAccess } from '../caller-access.js';
+import { ChunkIdDto } from '../dto/ids.dto.js';
+import { namedFieldsPipe, queryPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
 import { ChunkDetailDto, ChunkPageDto } from './dto/chunk.dto.js';
 import { PageQueryDto } from './dto/queries.dto.js';
-import { ChunkIdPipe } from './pipes/chunk-id.pipe.js';
-import { queryPipe } from './pipes/query.pipe.js';
-
-const ID_PARAMETER = {
-  name: 'id',
-  description: 'The number of the chunk: `chunkId` of an operation.',
-  schema: { type: 'string' },
-} as const;
 
 /** The history of the poller. */
 @ApiTags('chunks')
@@ -37,10 +31,9 @@ export class ChunksController {
   @Get(':id')
   @RequireScope('read', { everyTarget: true })
   @ApiOperation({ summary: 'Read a chunk with its failures by code and its groups' })
-  @ApiParam(ID_PARAMETER)
   @ApiOkResponse({ type: ChunkDetailDto })
   @ApiProblems('INVALID_REQUEST', 'CHUNK_NOT_FOUND')
-  get(@Param('id', ChunkIdPipe) id: string): Promise<IChunkDetail> {
+  get(@Param(namedFieldsPipe) { id }: ChunkIdDto): Promise<IChunkDetail> {
     return this.chunks.get(id);
   }
 
@@ -54,10 +47,9 @@ export class ChunksController {
       'the same `message_id` as before. It was announced when `notifiedAt` is present again. If no receiver is ' +
       'configured (`BATCH_SERVICE_RMQ_URL`), the request is refused with `NOT_SUPPORTED`.',
   })
-  @ApiParam(ID_PARAMETER)
   @ApiAcceptedResponse({ type: ChunkDetailDto, description: 'It will be announced as soon as a worker runs.' })
   @ApiProblems('INVALID_REQUEST', 'CHUNK_NOT_FOUND', 'NOT_SUPPORTED', ...BODY_REFUSALS)
-  announceAgain(@Param('id', ChunkIdPipe) id: string, @CallerAccess() access: Access): Promise<IChunkDetail> {
+  announceAgain(@Param(namedFieldsPipe) { id }: ChunkIdDto, @CallerAccess() access: Access): Promise<IChunkDetail> {
     return this.chunks.announceAgain(id, callerName(access));
   }
 }

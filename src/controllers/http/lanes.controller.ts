@@ -1,14 +1,15 @@
 import { Controller, Get, HttpCode, HttpStatus, Param, Post } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { ILaneFault } from '../../interfaces/lane.js';
 import { callerName, type Access } from '../../services/access/access.js';
 import { LaneFaultsService } from '../../services/queue/lane-faults.service.js';
 import { CallerAccess } from '../caller-access.js';
+import { LaneDto } from '../dto/ids.dto.js';
+import { namedFieldsPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
 import { LaneFaultDto } from './dto/lane.dto.js';
-import { LanePipe } from './pipes/lane.pipe.js';
 
 /** Lanes that stand still. */
 @ApiTags('lanes')
@@ -40,10 +41,9 @@ export class LanesController {
       'This also works for a parked lane, and counts its failures from 0 again. To go on without the operation in the way, cancel it: ' +
       '`DELETE operations/:id`.',
   })
-  @ApiParam({ name: 'lane', schema: { type: 'integer', minimum: 0, maximum: 63 }, example: 17 })
   @ApiOkResponse({ type: LaneFaultDto })
   @ApiProblems('INVALID_REQUEST', 'LANE_NOT_FOUND', ...BODY_REFUSALS)
-  resume(@Param('lane', LanePipe) lane: number, @CallerAccess() access: Access): Promise<ILaneFault> {
+  resume(@Param(namedFieldsPipe) { lane }: LaneDto, @CallerAccess() access: Access): Promise<ILaneFault> {
     return this.faults.resume(lane, callerName(access));
   }
 }

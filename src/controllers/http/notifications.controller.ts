@@ -1,14 +1,15 @@
 import { Controller, Delete, Get, Param } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { IParkedNotifications, ISkippedNotifications } from '../../interfaces/notification.js';
 import { callerName, type Access } from '../../services/access/access.js';
 import { ParkedNotificationsService } from '../../services/notification/parked-notifications.service.js';
 import { CallerAccess } from '../caller-access.js';
+import { ChunkIdDto } from '../dto/ids.dto.js';
+import { namedFieldsPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems } from './api-problems.js';
 import { ParkedNotificationsDto, SkippedNotificationsDto } from './dto/notification.dto.js';
-import { ChunkIdPipe } from './pipes/chunk-id.pipe.js';
 
 /** Notifications that the broker refuses. */
 @ApiTags('notifications')
@@ -37,10 +38,9 @@ export class NotificationsController {
     summary: 'Give up the parked notifications of a chunk',
     description: 'Its sources are not notified of it. The operations do not change, and can be read.',
   })
-  @ApiParam({ name: 'id', description: 'The number of the chunk: `chunkId`.', schema: { type: 'string' } })
   @ApiOkResponse({ type: SkippedNotificationsDto })
   @ApiProblems('INVALID_REQUEST', 'NOTIFICATION_NOT_FOUND')
-  skip(@Param('id', ChunkIdPipe) id: string, @CallerAccess() access: Access): Promise<ISkippedNotifications> {
+  skip(@Param(namedFieldsPipe) { id }: ChunkIdDto, @CallerAccess() access: Access): Promise<ISkippedNotifications> {
     return this.parked.skip(id, callerName(access));
   }
 }

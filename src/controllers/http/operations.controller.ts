@@ -1,5 +1,5 @@
 import { Body, Controller, Delete, Get, HttpCode, HttpStatus, Param, Post, Query, Res } from '@nestjs/common';
-import { ApiBody, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiParam, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import type { ICreateBatchOperationResult, IPage } from '../../interfaces/operation.js';
 import type { IOperationsPlan } from '../../interfaces/plan.js';
@@ -10,6 +10,8 @@ import { IntakeService } from '../../services/intake/intake.service.js';
 import { OperationsService } from '../../services/outcomes/operations.service.js';
 import type { GivenOperation } from '../../services/outcomes/to-operation.js';
 import { CallerAccess } from '../caller-access.js';
+import { OperationIdDto } from '../dto/ids.dto.js';
+import { namedFieldsPipe, queryPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems, BODY_REFUSALS, OPERATION_REFUSALS } from './api-problems.js';
@@ -20,15 +22,6 @@ import { OperationDto, OperationPageDto } from './dto/operation.dto.js';
 import { OperationsPlanDto } from './dto/plan.dto.js';
 import { ListOperationsQueryDto, WaitQueryDto } from './dto/queries.dto.js';
 import { PLAN_ANSWER_EXAMPLE, PLAN_EXAMPLES } from './plan-examples.js';
-import { OperationIdPipe } from './pipes/operation-id.pipe.js';
-import { queryPipe } from './pipes/query.pipe.js';
-
-const ID_PARAMETER = {
-  name: 'id',
-  description: 'The UUID of the operation.',
-  schema: { type: 'string', format: 'uuid' },
-  example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f',
-} as const;
 
 /** Operations over REST. Intake checks the contents of a request, for RPC and REST alike. */
 @ApiTags('operations')
@@ -118,11 +111,10 @@ export class OperationsController {
     summary: 'Read an operation and its result',
     description: 'With `wait`, the answer comes as soon as it is completed, failed or cancelled.',
   })
-  @ApiParam(ID_PARAMETER)
   @ApiOkResponse({ type: OperationDto })
   @ApiProblems('INVALID_ID', 'INVALID_REQUEST', 'OPERATION_NOT_FOUND')
   get(
-    @Param('id', OperationIdPipe) id: string,
+    @Param(namedFieldsPipe) { id }: OperationIdDto,
     @Query(queryPipe) { wait }: WaitQueryDto,
     @CallerAccess() access: Access,
   ): Promise<GivenOperation> {
@@ -132,10 +124,9 @@ export class OperationsController {
   @Delete(':id')
   @RequireScope('write')
   @ApiOperation({ summary: 'Cancel an operation that is pending or scheduled' })
-  @ApiParam(ID_PARAMETER)
   @ApiOkResponse({ type: OperationDto })
   @ApiProblems('INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_CANCELLABLE', 'LANE_BUSY')
-  cancel(@Param('id', OperationIdPipe) id: string, @CallerAccess() access: Access): Promise<GivenOperation> {
+  cancel(@Param(namedFieldsPipe) { id }: OperationIdDto, @CallerAccess() access: Access): Promise<GivenOperation> {
     return this.operations.cancel(id, access);
   }
 
@@ -146,10 +137,9 @@ export class OperationsController {
     summary: 'Retry an operation that failed or was cancelled',
     description: 'It is pending again, at its old place in the order.',
   })
-  @ApiParam(ID_PARAMETER)
   @ApiOkResponse({ type: OperationDto })
   @ApiProblems('INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_RETRYABLE', 'LANE_BUSY', ...BODY_REFUSALS)
-  retry(@Param('id', OperationIdPipe) id: string, @CallerAccess() access: Access): Promise<GivenOperation> {
+  retry(@Param(namedFieldsPipe) { id }: OperationIdDto, @CallerAccess() access: Access): Promise<GivenOperation> {
     return this.operations.retry(id, access);
   }
 }

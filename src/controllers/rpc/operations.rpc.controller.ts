@@ -1,10 +1,10 @@
 import { Controller, UseFilters, UseGuards } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
+import { ApiExcludeController } from '@nestjs/swagger';
 import type { ICreateBatchOperationResult } from '../../interfaces/operation.js';
 import type { IOperationsPlan } from '../../interfaces/plan.js';
 import { RPC_PATTERNS, type ICreateBatchOperationsResponse } from '../../interfaces/rpc.js';
 import type { Access } from '../../services/access/access.js';
-import { ServiceError } from '../../services/errors/service-error.js';
 import { ExplainService } from '../../services/explain/explain.service.js';
 import { IntakeService } from '../../services/intake/intake.service.js';
 import type { PipelinePlace } from '../../services/intake/submission-pipeline.js';
@@ -12,13 +12,14 @@ import { OperationsService } from '../../services/outcomes/operations.service.js
 import type { GivenOperation } from '../../services/outcomes/to-operation.js';
 import { AccessGuard } from '../access.guard.js';
 import { CallerAccess } from '../caller-access.js';
-import { parseOperationId } from '../operation-id.js';
+import { OperationIdDto, WaitForOperationDto } from '../dto/ids.dto.js';
+import { namedFieldsPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
-import { DEFAULT_WAIT_MS, parseWaitTime } from '../wait-time.js';
 import { MessagePlace } from './ordered-rmq-context.js';
 import { RpcErrorFilter } from './rpc-error.filter.js';
 
-/** The message patterns of the service. Intake checks the contents of a request, as for REST. */
+/** The message patterns of the service, which Swagger does not describe. Intake checks what is created, as for REST. */
+@ApiExcludeController()
 @Controller()
 @UseFilters(RpcErrorFilter)
 @UseGuards(AccessGuard)
@@ -57,39 +58,28 @@ export class OperationsRpcController {
 
   @MessagePattern(RPC_PATTERNS.getOperation)
   @RequireScope('read')
-  async get(@Payload() request: unknown, @CallerAccess() access: Access): Promise<GivenOperation> {
-    return this.operations.get(operationIdOf(request), access);
+  get(@Payload(namedFieldsPipe) { id }: OperationIdDto, @CallerAccess() access: Access): Promise<GivenOperation> {
+    return this.operations.get(id, access);
   }
 
   @MessagePattern(RPC_PATTERNS.waitForOperation)
   @RequireScope('read')
-  async wait(@Payload() request: unknown, @CallerAccess() access: Access): Promise<GivenOperation> {
-    return this.operations.wait(operationIdOf(request), timeoutOf(request), access);
+  wait(
+    @Payload(namedFieldsPipe) { id, timeoutMs }: WaitForOperationDto,
+    @CallerAccess() access: Access,
+  ): Promise<GivenOperation> {
+    return this.operations.wait(id, timeoutMs, access);
   }
 
   @MessagePattern(RPC_PATTERNS.cancelOperation)
   @RequireScope('write')
-  async cancel(@Payload() request: unknown, @CallerAccess() access: Access): Promise<GivenOperation> {
-    return this.operations.cancel(operationIdOf(request), access);
+  cancel(@Payload(namedFieldsPipe) { id }: OperationIdDto, @CallerAccess() access: Access): Promise<GivenOperation> {
+    return this.operations.cancel(id, access);
   }
 
   @MessagePattern(RPC_PATTERNS.retryOperation)
   @RequireScope('write')
-  async retry(@Payload() request: unknown, @CallerAccess() access: Access): Promise<GivenOperation> {
-    return this.operations.retry(operationIdOf(request), access);
+  retry(@Payload(namedFieldsPipe) { id }: OperationIdDto, @CallerAccess() access: Access): Promise<GivenOperation> {
+    return this.operations.retry(id, access);
   }
-}
-
-function operationIdOf(request: unknown): string {
-  if (typeof request !== 'object' || request === null || !('id' in request)) {
-    throw new ServiceError('INVALID_REQUEST', `The request names no operation; expected { "id": "<uuid>" }`, {
-      parameter: 'id',
-    });
-  }
-  return parseOperationId(request.id);
-}
-
-function timeoutOf(request: unknown): number {
-  const { timeoutMs } = request as { timeoutMs?: unknown };
-  return timeoutMs === undefined ? DEFAULT_WAIT_MS : parseWaitTime('timeoutMs', timeoutMs);
 }

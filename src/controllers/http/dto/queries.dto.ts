@@ -9,7 +9,7 @@ import {
   type IAuditQuery,
 } from '../../../interfaces/audit.js';
 import { OPERATION_STATUSES, type IListOperationsQuery, type OperationStatus } from '../../../interfaces/operation.js';
-import { MAX_WAIT_MS } from '../../wait-time.js';
+import { MAX_WAIT_MS } from '../../dto/ids.dto.js';
 
 const MAX_LIMIT = 1000;
 const LIMIT = { message: `limit must be a whole number from 1 to ${MAX_LIMIT}` };

@@ -1,0 +1,72 @@
+import { ApiProperty } from '@nestjs/swagger';
+import { Transform } from 'class-transformer';
+import { IsInt, Matches, Max, Min, ValidateBy, ValidateIf, type ValidationArguments } from 'class-validator';
+import { cutText } from '../../services/errors/cut-text.js';
+import { LANES } from '../../services/queue/assign-lanes.js';
+
+export const MAX_WAIT_MS = 30_000;
+const DEFAULT_WAIT_MS = 10_000;
+const WAIT = { message: `'timeoutMs' must be a whole number of milliseconds from 0 to ${MAX_WAIT_MS}` };
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const LARGEST_BIGINT = 2n ** 63n - 1n;
+
+/** Names an operation, in lower case, as it is stored. */
+export class OperationIdDto {
+  @ApiProperty({
+    description: 'The UUID of the operation.',
+    format: 'uuid',
+    example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f',
+  })
+  @Transform(({ value }: { value: unknown }) => (isUuid(value) ? value.toLowerCase() : value))
+  @Matches(UUID, {
+    message: ({ value }) => `The id of an operation must be a UUID, got ${given(value)}`,
+    context: { code: 'INVALID_ID' },
+  })
+  @Must((value) => value !== undefined, 'The request names no operation; expected { "id": "<uuid>" }')
+  id!: string;
+}
+
+/** The payload of an RPC that waits for an operation. */
+export class WaitForOperationDto extends OperationIdDto {
+  @ValidateIf((_, value) => value !== undefined)
+  @IsInt(WAIT)
+  @Min(0, WAIT)
+  @Max(MAX_WAIT_MS, WAIT)
+  timeoutMs: number = DEFAULT_WAIT_MS;
+}
+
+export class ChunkIdDto {
+  @ApiProperty({ description: 'The number of the chunk: `chunkId` of an operation.' })
+  @Must(isBigint, ({ value }) => `The id of a chunk must be a number, got ${given(value)}`)
+  id!: string;
+}
+
+export class LaneDto {
+  @ApiProperty({ type: 'integer', minimum: 0, maximum: LANES - 1, example: 17 })
+  @Transform(({ value }: { value: string }) =>
+    /^\d{1,2}$/.test(value) && Number(value) < LANES ? Number(value) : value,
+  )
+  @IsInt({ message: ({ value }) => `A lane must be a number from 0 to ${LANES - 1}, got ${given(value)}` })
+  lane!: number;
+}
+
+const isUuid = (value: unknown): value is string => typeof value === 'string' && UUID.test(value);
+
+function isBigint(value: unknown): boolean {
+  return typeof value === 'string' && /^\d{1,19}$/.test(value) && BigInt(value) <= LARGEST_BIGINT;
+}
+
+/** Declared first where several rules hold: it is the lowest that is looked at first. */
+function Must(
+  holds: (value: unknown) => boolean,
+  message: string | ((args: ValidationArguments) => string),
+): PropertyDecorator {
+  return ValidateBy({ name: 'must', validator: { validate: holds } }, { message });
+}
+
+/** The caller's own text, cut, since anybody may send anything. */
+function given(value: unknown): string {
+  if (typeof value === 'string') return `'${cutText(value, 100)}'`;
+  return `a value of type ${value === null ? 'null' : typeof value}`;
+}
