@@ -1,4 +1,4 @@
-import { toDetails } from '../../entities/operation-details.js';
+import { addDetails } from '../../entities/operation-details.js';
 import type { ErrorCode } from '../../interfaces/error.js';
 import { shown } from '../catalog/shown.js';
 import { primaryKey, type Column, type ColumnKind, type Table, type UniqueKey } from '../catalog/table.js';
@@ -35,7 +35,7 @@ export function checkOperation(
 }
 
 function toNewOperation(request: ParsedRequest, { shape, row }: ShapedRequest): NewOperation {
-  return { ...toDetails(request), id: request.id, shape, row, createdBy: request.createdBy ?? null };
+  return addDetails({ id: request.id, shape, row, createdBy: request.createdBy ?? null }, request);
 }
 
 function withHint(error: ServiceError, table: Table, hints: NearestNames): ServiceError {
