@@ -94,4 +94,16 @@ describe('the log of PostgreSQL', () => {
     await expect(client.query('insert into child values (1, 1)')).rejects.toThrow('child_pkey');
     expect(await errors()).toHaveLength(before.length + 1);
   });
+
+  it('has one for many repeated ids, which are found nevertheless', async () => {
+    const operations = Array.from({ length: 20 }, (_, index) => newOperation(child(5000 + index, {})));
+    await worker.queue.enqueue(operations);
+    const before = await errors();
+    for (const operation of operations) {
+      expect(await worker.queue.enqueue([operation])).toEqual([{ outcome: 'existing', status: 'pending' }]);
+    }
+    const [error, ...others] = (await errors()).slice(before.length);
+    expect(error).toContain('operations_id_key');
+    expect(others).toEqual([]);
+  });
 });
