@@ -69,14 +69,21 @@ const { metafile } = await build({
   logLevel: 'warning',
 });
 
-// esbuild names each function again whenever it is made, closures of every request among them. Nearly all have their name already.
+// esbuild names each function again whenever it is made, closures of every request among them. Only names of classes and of functions
+// that may be classes are data, and nearly all of them have their name already.
 const NAME = '__defProp(target, "name", { value, configurable: true })';
 const helpers = Object.keys(metafile.outputs).filter(
   (path) => path.endsWith('.js') && readFileSync(path, 'utf8').includes(NAME),
 );
 if (helpers.length !== 1) throw new Error(`The helper __name of esbuild is in ${helpers.length} files instead of one`);
 for (const path of helpers) {
-  writeFileSync(path, readFileSync(path, 'utf8').replace(NAME, `target.name === value ? target : ${NAME}`));
+  writeFileSync(
+    path,
+    readFileSync(path, 'utf8').replace(
+      NAME,
+      `target.prototype === undefined || target.name === value ? target : ${NAME}`,
+    ),
+  );
 }
 
 // Removes only what this build did not write, and only now: a process that has just been started may still be reading.
