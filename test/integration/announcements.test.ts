@@ -245,7 +245,6 @@ describe('announcements', () => {
     await notify({
       start: () => Promise.resolve(),
       stop: () => Promise.resolve(),
-      onReady: () => () => undefined,
       publish: async () => {
         rounds += 1;
         begun();
@@ -313,7 +312,6 @@ describe('announcements', () => {
     const notifier = await notify({
       start: () => publisher.start(),
       stop: () => publisher.stop(),
-      onReady: (listener) => publisher.onReady(listener),
       publish: (messages) => {
         begun();
         return publisher.publish(messages);

@@ -244,7 +244,6 @@ describe('a round of the notifier', () => {
     /** A destination that takes the messages at its third attempt. */
     const flaky: SettledPublisher = {
       start: () => Promise.resolve(),
-      onReady: () => () => undefined,
       stop: () => Promise.resolve(),
       publish: async (messages) => {
         attempts.push(messages.length);
@@ -262,7 +261,6 @@ describe('a round of the notifier', () => {
     const rounds: number[] = [];
     const counting: SettledPublisher = {
       start: () => Promise.resolve(),
-      onReady: () => () => undefined,
       stop: () => Promise.resolve(),
       publish: async (messages) => {
         rounds.push(messages.length);

@@ -6,6 +6,7 @@ import { DatabaseService } from '../database/database.service.js';
 import type { SqlClient } from '../database/sql.js';
 import { cutText } from '../errors/cut-text.js';
 import { MetricsService } from '../observability/metrics.service.js';
+import { Poller } from '../poller/poller.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
 import {
   addUnrouted,
@@ -27,10 +28,10 @@ import { splitNotification } from './split-notification.js';
 import { UnroutedSources } from './unrouted-sources.js';
 
 /**
- * Between rounds that fail. After a second a recovered database is noticed, and a round that fails costs only one query.
- * The connection itself reports that the broker has recovered.
+ * Between rounds that fail. So a recovered database or broker is noticed within half a second, and a round that fails
+ * costs only one query.
  */
-const FAILED_ROUND: BackOff = { initialMs: 250, maxMs: 1000, jitter: 0.25 };
+const FAILED_ROUND: BackOff = { initialMs: 250, maxMs: 500, jitter: 0.25 };
 /**
  * Until a parked notification is tried again; after a refusal, none is tried for the first of these times. Usually only
  * another limit helps, but a full queue may become empty.
@@ -38,7 +39,7 @@ const FAILED_ROUND: BackOff = { initialMs: 250, maxMs: 1000, jitter: 0.25 };
 const PARKED: BackOff = { initialMs: 60_000, maxMs: 3_600_000, jitter: 0 };
 
 /** How a round ended. `full`: there may be more. */
-type RoundResult = 'full' | 'done' | 'failed';
+type RoundResult = 'full' | 'done';
 
 /** A round holds its notifications in memory and keeps a transaction open until they are confirmed. */
 const CHUNKS_PER_ROUND = 100;
@@ -50,8 +51,8 @@ const FLUSH_SHARE = 1 / 3;
  * whose queue is full may have more chunks than a round reads, and all others would wait behind them.
  */
 const PATIENCE_MS = 10_000;
-/** The first failure is logged, and then every thirtieth: rounds follow each other within a second. */
-const FAILURES_TOLD_EVERY = 30;
+/** The first failure is logged, and then every sixtieth: rounds follow each other within half a second. */
+const FAILURES_TOLD_EVERY = 60;
 
 /**
  * Tells the calling services what happened to their operations. It reads the chunks that are not announced, publishes
@@ -63,18 +64,17 @@ const FAILURES_TOLD_EVERY = 30;
 @Injectable()
 export class NotifierService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(NotifierService.name);
-  private running: Promise<void> | undefined;
-  private stopping = false;
-  private failures = 0;
-  /** The time of the first of these failures, by `performance.now()`. */
+  private readonly poller = new Poller({
+    poll: async () => ((await this.announce()) === 'full' ? 0 : this.settings.poller.intervalMs),
+    afterFailure: (error, failures) => this.afterFailure(error, failures),
+  });
+  /** Ends the subscription while the notifier works. */
+  private unsubscribe: (() => void) | undefined;
+  /** The time of the first of the failures in a row, by `performance.now()`. */
   private failingSince: number | undefined;
   /** True when the last round was refused as a whole. */
   private refusing = false;
   private readonly unroutedSources = new UnroutedSources();
-  private woken = false;
-  private retry = false;
-  private wake: () => void = () => undefined;
-  private subscriptions: (() => void)[] = [];
 
   constructor(
     @Inject(SETTINGS) private readonly settings: Settings,
@@ -97,14 +97,10 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
   }
 
   async start(): Promise<void> {
-    if (this.publisher === undefined || this.running !== undefined) return;
-    this.stopping = false;
+    if (this.publisher === undefined || this.unsubscribe !== undefined) return;
     await this.publisher.start();
-    this.subscriptions = [
-      this.wakeUp.onChunkSettled(() => this.wakeNow()),
-      this.publisher.onReady(() => this.retryNow()),
-    ];
-    this.running = this.run(this.publisher);
+    this.unsubscribe = this.wakeUp.onChunkSettled(() => this.poller.wake(0));
+    this.poller.start();
   }
 
   /**
@@ -112,16 +108,21 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
    * has for stopping. What is not announced stays for the next start.
    */
   async stop(): Promise<void> {
-    const { publisher, running } = this;
-    if (publisher === undefined || running === undefined) return;
-    this.stopping = true;
-    for (const unsubscribe of this.subscriptions.splice(0)) unsubscribe();
-    this.wakeNow();
+    const { publisher, unsubscribe } = this;
+    if (publisher === undefined || unsubscribe === undefined) return;
+    this.unsubscribe = undefined;
+    unsubscribe();
+    const flushMs = this.settings.shutdownTimeoutMs * FLUSH_SHARE;
+    const deadline = performance.now() + flushMs;
     // A broker that does not answer delays a round until its confirms are given up.
-    const cut = setTimeout(() => void publisher.stop(), this.flushMs);
-    await running;
+    const cut = setTimeout(() => void publisher.stop(), flushMs);
+    await this.poller.stop();
+    try {
+      while ((await this.announce()) === 'full' && performance.now() < deadline);
+    } catch (error) {
+      this.afterFailure(error, 1);
+    }
     clearTimeout(cut);
-    this.running = undefined;
     await publisher.stop();
   }
 
@@ -130,52 +131,18 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     return this.failingSince === undefined ? 0 : performance.now() - this.failingSince;
   }
 
-  private get flushMs(): number {
-    return this.settings.shutdownTimeoutMs * FLUSH_SHARE;
+  private async announce(): Promise<RoundResult> {
+    const result = await this.database.transaction((tx) => this.announceOldest(tx, this.publisher!));
+    this.failingSince = undefined;
+    return result;
   }
 
-  private nextRoundInMs(result: RoundResult): number {
-    switch (result) {
-      case 'full':
-        return 0;
-      case 'done':
-        return this.settings.poller.intervalMs;
-      case 'failed':
-        return backOffMs(FAILED_ROUND, this.failures - 1);
-      default:
-        return result satisfies never;
+  private afterFailure(error: unknown, failures: number): number {
+    if (failures % FAILURES_TOLD_EVERY === 1) {
+      this.logger.warn(`Could not announce settled operations; trying again: ${(error as Error).message}`);
     }
-  }
-
-  private async run(publisher: SettledPublisher): Promise<void> {
-    while (!this.stopping) {
-      const result = await this.announce(publisher);
-      await this.pause(this.nextRoundInMs(result));
-    }
-    await this.announceRest(publisher);
-  }
-
-  private async announceRest(publisher: SettledPublisher): Promise<void> {
-    const deadline = performance.now() + this.flushMs;
-    while ((await this.announce(publisher)) === 'full' && performance.now() < deadline);
-  }
-
-  private async announce(publisher: SettledPublisher): Promise<RoundResult> {
-    this.woken = false;
-    this.retry = false;
-    try {
-      const result = await this.database.transaction((tx) => this.announceOldest(tx, publisher));
-      this.failures = 0;
-      this.failingSince = undefined;
-      return result;
-    } catch (error) {
-      if (this.failures % FAILURES_TOLD_EVERY === 0) {
-        this.logger.warn(`Could not announce settled operations; trying again: ${(error as Error).message}`);
-      }
-      this.failures += 1;
-      this.failingSince ??= performance.now();
-      return 'failed';
-    }
+    this.failingSince ??= performance.now();
+    return backOffMs(FAILED_ROUND, failures - 1);
   }
 
   /**
@@ -256,33 +223,6 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
         source,
       });
     }
-  }
-
-  private pause(delayMs: number): Promise<void> {
-    // A chunk that settled during the round may have been too late for it. A failed round keeps its back-off.
-    if (this.stopping || this.retry || delayMs === 0 || (this.woken && this.failures === 0)) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, delayMs);
-      this.wake = () => {
-        if (this.failures > 0 && !this.stopping && !this.retry) return;
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
-
-  /**
-   * The reason for the failure has gone, so its back-off ends. The failure is not forgotten, because there may be
-   * another reason.
-   */
-  private retryNow(): void {
-    this.retry = true;
-    this.wake();
-  }
-
-  private wakeNow(): void {
-    this.woken = true;
-    this.wake();
   }
 }
 

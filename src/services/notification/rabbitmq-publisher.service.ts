@@ -5,6 +5,7 @@ import {
   settledRoutingKey,
   type IOperationsSettledMessage,
 } from '../../interfaces/settled-event.js';
+import { withTimeout } from '../observability/with-timeout.js';
 import { notSent } from '../rabbitmq/confirmed-sender.js';
 import type { RabbitmqConnection } from '../rabbitmq/rabbitmq-connection.js';
 import type { RabbitmqService } from '../rabbitmq/rabbitmq.service.js';
@@ -36,13 +37,10 @@ interface EventsChannel {
  */
 export class RabbitmqPublisher implements SettledPublisher {
   private readonly connection: RabbitmqConnection;
-  private readonly readyListeners = new Set<() => void>();
   private model: ChannelModel | undefined;
   private current: EventsChannel | undefined;
-  private turnedAway = false;
   /** The `messageId` of each message that was returned since the last `publish`. */
   private readonly returned = new Set<string>();
-  private closing = new AbortController();
 
   constructor(
     rabbitmq: RabbitmqService,
@@ -51,19 +49,15 @@ export class RabbitmqPublisher implements SettledPublisher {
     this.connection = rabbitmq.create({
       name: 'notifications',
       setUp: (model) => this.setUp(model),
-      onUsable: () => this.tellReady(),
     });
   }
 
-  async start(): Promise<void> {
-    this.closing = new AbortController();
-    await this.connection.open();
+  start(): Promise<void> {
+    return this.connection.open();
   }
 
   async publish(messages: readonly IOperationsSettledMessage[], refusedBefore = false): Promise<Published> {
-    this.turnedAway = true;
     const model = this.usableModel();
-    this.turnedAway = false;
     this.returned.clear();
     const { channel } = await this.usableChannel(model);
     writeTogether(channel);
@@ -74,14 +68,8 @@ export class RabbitmqPublisher implements SettledPublisher {
     return { unrouted: messages.filter((message) => this.returned.has(messageIdOf(message))), refused };
   }
 
-  onReady(listener: () => void): () => void {
-    this.readyListeners.add(listener);
-    return () => void this.readyListeners.delete(listener);
-  }
-
-  async stop(): Promise<void> {
-    this.closing.abort();
-    await this.connection.close();
+  stop(): Promise<void> {
+    return this.connection.close();
   }
 
   private async setUp(model: ChannelModel): Promise<void> {
@@ -104,7 +92,6 @@ export class RabbitmqPublisher implements SettledPublisher {
   }
 
   private usableModel(): ChannelModel {
-    if (this.closing.signal.aborted) throw new Error('notifications are stopped');
     const { connected, blocked } = this.connection;
     if (this.model === undefined || !connected) throw new Error('RabbitMQ is not connected');
     // A message that is published now would stay in memory, and one more with every attempt.
@@ -114,16 +101,6 @@ export class RabbitmqPublisher implements SettledPublisher {
 
   private async usableChannel(model: ChannelModel): Promise<EventsChannel> {
     return this.current ?? (await this.inTime(this.openChannel(model)));
-  }
-
-  /**
-   * Only after a `publish` failed because it was not ready. Otherwise, if a message made the broker end the connection,
-   * it would be sent again and again without a pause.
-   */
-  private tellReady(): void {
-    if (!this.turnedAway) return;
-    this.turnedAway = false;
-    for (const listener of [...this.readyListeners]) listener();
   }
 
   /**
@@ -161,24 +138,13 @@ export class RabbitmqPublisher implements SettledPublisher {
   }
 
   private async inTime<T>(answer: Promise<T>): Promise<T> {
-    const { signal } = this.closing;
-    let giveUp: (reason: string) => void = () => undefined;
-    const ended = new Promise<never>((_resolve, reject) => {
-      giveUp = (reason) => reject(new Error(reason));
-    });
-    const stopped = (): void => giveUp('notifications are stopped');
-    const timer = setTimeout(() => giveUp(`no confirm within ${this.confirmTimeoutMs} ms`), this.confirmTimeoutMs);
-    signal.addEventListener('abort', stopped);
     try {
-      return await Promise.race([answer, ended]);
+      return await withTimeout(answer, this.confirmTimeoutMs);
     } catch (error) {
       // It is unknown which messages have arrived. With a new connection, no message of this attempt can arrive after
       // the next attempt.
       this.connection.restart(`Notifications were not confirmed: ${(error as Error).message}`);
       throw error;
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', stopped);
     }
   }
 }

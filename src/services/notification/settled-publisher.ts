@@ -29,12 +29,6 @@ export interface SettledPublisher {
    */
   publish(messages: readonly IOperationsSettledMessage[], refusedBefore?: boolean): Promise<Published>;
 
-  /**
-   * `listener` is called when the reason for which `publish` failed has gone, as far as this is noticed without another
-   * try. Returns a function that ends the subscription.
-   */
-  onReady(listener: () => void): () => void;
-
   /** May be called while `publish` runs, which then fails. */
   stop(): Promise<void>;
 }

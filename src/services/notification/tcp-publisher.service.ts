@@ -40,11 +40,6 @@ export class TcpPublisher implements SettledPublisher {
     return { unrouted: [], refused: [] };
   }
 
-  /** Never calls the listener: it connects only with a message, so it notices nothing in between. */
-  onReady(): () => void {
-    return () => undefined;
-  }
-
   async stop(): Promise<void> {
     this.stopped = true;
     await this.client.close();

@@ -20,8 +20,6 @@ export interface RabbitmqConnectionOptions {
    * Declares and opens what the connection is for. It runs after every connect. If it fails, the connect has failed.
    */
   setUp: (model: ChannelModel) => Promise<void>;
-  /** Called whenever messages can be sent again: it is connected and set up, or no longer blocked. */
-  onUsable?: () => void;
   /** How long `setUp` may take before it is started again. Default: 10 000. */
   setUpTimeoutMs?: number;
 }
@@ -164,7 +162,6 @@ export class RabbitmqConnection {
       this.current = model;
       this.blockedReason = undefined;
       this.logger.log('Connected');
-      this.options.onUsable?.();
     });
     recovering.on('disconnect', (error) => {
       this.current = undefined;
@@ -181,7 +178,6 @@ export class RabbitmqConnection {
     });
     recovering.on('unblocked', () => {
       this.blockedReason = undefined;
-      this.options.onUsable?.();
     });
     // The important part of it arrives as `disconnect`.
     recovering.on('error', () => undefined);
