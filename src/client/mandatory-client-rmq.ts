@@ -1,5 +1,5 @@
 import type { Writable } from 'node:stream';
-import { ClientRMQ, type ReadPacket, type WritePacket } from '@nestjs/microservices';
+import { ClientRMQ } from '@nestjs/microservices';
 import type { AmqpConnectionManager, ChannelWrapper } from 'amqp-connection-manager';
 import type { ConfirmChannel, Message } from 'amqplib';
 import { Subject } from 'rxjs';
@@ -17,8 +17,6 @@ type SendOptions = Parameters<ChannelWrapper['sendToQueue']>[2] & {
 export class MandatoryClientRmq extends ClientRMQ {
   /** The `messageId` of each returned message. RabbitMQ returns a message before it confirms it. */
   readonly returned$ = new Subject<string>();
-  /** What is held back to be written together. `more`: whether more was sent since. */
-  private held: { more: boolean } | undefined;
 
   /**
    * If a channel is lost while it is opened, the next connection opens it again. Without a listener the error would end
@@ -35,6 +33,7 @@ export class MandatoryClientRmq extends ClientRMQ {
   }
 
   override async setupChannel(channel: ConfirmChannel, resolve: () => void): Promise<void> {
+    writeTogether(channel);
     channel.on('return', ({ properties }: Message) => this.returned$.next(String(properties.messageId)));
     // The connection manager opens a channel only with a new connection. Without one, every later call would time out.
     channel.on('error', (error: Error) => {
@@ -43,43 +42,22 @@ export class MandatoryClientRmq extends ClientRMQ {
     });
     await super.setupChannel(channel, resolve);
   }
+}
 
-  protected override publish(message: ReadPacket, callback: (packet: WritePacket) => void): () => void {
-    this.writeTogether();
-    return super.publish(message, callback);
-  }
-
-  protected override dispatchEvent(packet: ReadPacket): Promise<unknown> {
-    this.writeTogether();
-    return super.dispatchEvent(packet);
-  }
-
-  /**
-   * Sends everything that is sent in this turn of the event loop in one write. By itself the library makes one write
-   * for each message: a system call here, another for the broker, and a wake-up in between.
-   */
-  private writeTogether(): void {
-    const { connection } = this.unwrap<AmqpConnectionManager>();
-    const stream = (connection?.connection as unknown as { stream?: Writable } | undefined)?.stream;
-    if (stream === undefined) return;
-    if (this.held !== undefined) {
-      this.held.more = true;
-      return;
-    }
-    const held = (this.held = { more: false });
-    const release = (): void => {
-      stream.uncork();
-      if (!held.more) return void (this.held = undefined);
-      // Data that was sent in the turn that ends now is written after this, so it is held until the end of the next
-      // turn.
-      held.more = false;
+/**
+ * Sends what the library writes at once in one write. By itself it makes one write for each message: a system call here,
+ * another for the broker, and a wake-up in between.
+ */
+function writeTogether({ connection }: Pick<ConfirmChannel, 'connection'>): void {
+  const { stream } = connection as unknown as { stream: Writable };
+  const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+  stream.write = (...args: unknown[]) => {
+    if (stream.writableCorked === 0) {
       stream.cork();
-      setImmediate(release);
-    };
-    stream.cork();
-    // The library writes in its own immediate, which may come after the first of these.
-    setImmediate(() => setImmediate(release));
-  }
+      process.nextTick(() => stream.uncork());
+    }
+    return write(...args);
+  };
 }
 
 /** @param packet a JSON object without `data` */

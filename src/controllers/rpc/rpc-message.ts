@@ -13,7 +13,6 @@ import { inSlices } from '../../services/steps/in-slices.js';
 import { runSteps, type Steps } from '../../services/steps/steps.js';
 import { isShort, type ParkingReason } from '../../services/rabbitmq/parked-message.js';
 import { senderOf } from '../../services/rabbitmq/sender-of.js';
-import { writeTogether } from '../../services/rabbitmq/write-together.js';
 import { concludeDelivery, isPassing, type Conclusion } from './conclude-delivery.js';
 import { decodePacket, type PacketLimits } from './decode-packet.js';
 import type { Deliveries } from './deliveries.js';
@@ -170,7 +169,6 @@ export class RpcMessage implements LineMessage {
   private reply(answer: RpcAnswer): void {
     if (answer.err !== undefined) this.at.metrics.recordRequestRefused('rabbitmq', answer.err.code);
     const { correlationId } = this.message.properties as { correlationId?: string };
-    writeTogether(this.at.channel);
     whileOpen(() => {
       const options = { correlationId, contentType: 'application/json' };
       this.at.channel.sendToQueue(this.replyTo!, encodeAnswer(answer), options);

@@ -10,7 +10,6 @@ import { notSent } from '../rabbitmq/confirmed-sender.js';
 import type { RabbitmqConnection } from '../rabbitmq/rabbitmq-connection.js';
 import type { RabbitmqService } from '../rabbitmq/rabbitmq.service.js';
 import { declareEventsExchange } from '../rabbitmq/topology.js';
-import { writeTogether } from '../rabbitmq/write-together.js';
 import { refusalOf } from './refusal-of.js';
 import {
   messageIdOf,
@@ -60,7 +59,6 @@ export class RabbitmqPublisher implements SettledPublisher {
     const model = this.usableModel();
     this.returned.clear();
     const { channel } = await this.usableChannel(model);
-    writeTogether(channel);
     const failures = await this.confirmed(messages.map((message) => send(channel, message)));
     const unconfirmed = messages.filter((_message, index) => failures[index] !== null);
     const othersPass = refusedBefore || unconfirmed.length < messages.length;

@@ -9,6 +9,7 @@ import { checkBrokerVersion, UnsupportedBrokerError } from './broker-version.js'
 import { RefusedByBrokerError } from './refused-by-broker.error.js';
 import { TopologyConflictError } from './topology.js';
 import { dropUnreadableHeaders } from './unreadable-headers.js';
+import { writeTogether } from './write-together.js';
 
 export interface RabbitmqConnectionOptions {
   url: string;
@@ -143,6 +144,7 @@ export class RabbitmqConnection {
     model.on('error', () => undefined);
     checkBrokerVersion(model.connection.serverProperties);
     dropUnreadableHeaders(model);
+    writeTogether(model);
     const { setUp, setUpTimeoutMs = SET_UP_TIMEOUT_MS } = this.options;
     const attempt: { broken?: string } = {};
     this.settingUp = attempt;

@@ -1,32 +1,18 @@
 import type { Writable } from 'node:stream';
-import type { Channel } from 'amqplib';
-
-/** Connections whose output is held back to be written together. `more`: whether more was sent since. */
-const held = new WeakMap<Writable, { more: boolean }>();
+import type { ChannelModel } from 'amqplib';
 
 /**
- * Sends everything that is sent over the channel's connection in this turn of the event loop in one write. By itself
- * the library makes one write for each message: a system call for the service, another for the broker, and a wake-up in
- * between.
+ * Sends what the library writes at once in one write. By itself it makes one write for each message: a system call for
+ * the service, another for the broker, and a wake-up in between.
  */
-export function writeTogether({ connection }: Pick<Channel, 'connection'>): void {
+export function writeTogether({ connection }: Pick<ChannelModel, 'connection'>): void {
   const { stream } = connection as unknown as { stream: Writable };
-  const holding = held.get(stream);
-  if (holding !== undefined) {
-    holding.more = true;
-    return;
-  }
-  const state = { more: false };
-  const release = (): void => {
-    stream.uncork();
-    if (!state.more) return void held.delete(stream);
-    // Data that was sent in the turn that ends now is written after this, so it is held until the end of the next turn.
-    state.more = false;
-    stream.cork();
-    setImmediate(release);
+  const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+  stream.write = (...args: unknown[]) => {
+    if (stream.writableCorked === 0) {
+      stream.cork();
+      process.nextTick(() => stream.uncork());
+    }
+    return write(...args);
   };
-  held.set(stream, state);
-  stream.cork();
-  // The library writes in its own immediate, which may come after the first of these.
-  setImmediate(() => setImmediate(release));
 }
