@@ -1,9 +1,7 @@
 import type { Settings } from '../services/config/settings.js';
 import { MigrationFailedError } from '../services/database/migration-failed.error.js';
 import { SQL_STATES, sqlStateOf } from '../services/database/sql-state.js';
-import { UnsupportedBrokerError } from '../services/rabbitmq/broker-version.js';
 import { RefusedByBrokerError } from '../services/rabbitmq/refused-by-broker.error.js';
-import { TopologyConflictError } from '../services/rabbitmq/topology.js';
 import { databaseHint, databaseRefusal } from '../services/tls/tls-refusal.js';
 import { listenedPorts } from './listened-ports.js';
 import { StartError } from './start-error.js';
@@ -21,7 +19,6 @@ function reasonOf(error: Error, settings: Settings): string | undefined {
     return place && portReason(error, place);
   }
   if (error instanceof MigrationFailedError) return capital(error.message);
-  if (error instanceof TopologyConflictError || error instanceof UnsupportedBrokerError) return error.message;
   if (error instanceof RefusedByBrokerError) return error.message;
   return sqlStateOf(error) === undefined ? undefined : databaseReason(error, settings.database);
 }

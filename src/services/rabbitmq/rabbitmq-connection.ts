@@ -5,9 +5,8 @@ import { withTimeout } from '../observability/with-timeout.js';
 import type { Certificates } from '../tls/certificates.js';
 import { clientTls } from '../config/client-tls.js';
 import { brokerHint, brokerRefusal } from '../tls/tls-refusal.js';
-import { checkBrokerVersion, UnsupportedBrokerError } from './broker-version.js';
+import { checkBrokerVersion } from './broker-version.js';
 import { RefusedByBrokerError } from './refused-by-broker.error.js';
-import { TopologyConflictError } from './topology.js';
 import { dropUnreadableHeaders } from './unreadable-headers.js';
 import { writeTogether } from './write-together.js';
 
@@ -221,16 +220,12 @@ function firstAttempt(recovering: RecoveringChannelModel, url: string): Promise<
  */
 const REFUSED = /ACCESS.REFUSED|NOT.ALLOWED|Expected ConnectionOpenOk; got <ConnectionClose/;
 
-/** These errors say what to do. */
-const saysItsCure = (error: Error): boolean =>
-  error instanceof TopologyConflictError || error instanceof UnsupportedBrokerError;
-
 function isPermanent(error: Error): boolean {
-  return saysItsCure(error) || brokerRefusal(error) !== undefined || REFUSED.test(error.message);
+  return error instanceof RefusedByBrokerError || brokerRefusal(error) !== undefined || REFUSED.test(error.message);
 }
 
 function clarified(error: Error, url: string): Error {
-  if (saysItsCure(error)) return error;
+  if (error instanceof RefusedByBrokerError) return error;
   const { host } = new URL(url);
   const refusal = brokerRefusal(error);
   if (refusal !== undefined) return new RefusedByBrokerError(`RabbitMQ at ${host} ${refusal}`, { cause: error });

@@ -1,4 +1,7 @@
-/** A refusal that waiting cannot cure: a wrong password, an unknown virtual host, a certificate. */
+/**
+ * What waiting cannot cure: a wrong password, an unknown virtual host, a certificate, a broker that is too old, a queue
+ * with other arguments. The message says what to do.
+ */
 export class RefusedByBrokerError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

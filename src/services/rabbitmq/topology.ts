@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Channel, ChannelModel } from 'amqplib';
 import { EVENTS_EXCHANGE } from '../../interfaces/settled-event.js';
+import { RefusedByBrokerError } from './refused-by-broker.error.js';
 
 /**
  * After this many returned deliveries a message is dead-lettered. The service finds a message that ends its process
@@ -18,23 +19,11 @@ export const deadLetterQueue = (queue: string): string => `${queue}.dead`;
 /** The queue of messages that wait for a person's decision. */
 export const parkedQueue = (queue: string): string => `${queue}.parked`;
 
-/** A queue or exchange exists already with other arguments. RabbitMQ cannot change it in place. */
-export class TopologyConflictError extends Error {
-  constructor(kind: 'queue' | 'exchange', name: string, reason: string, options: ErrorOptions) {
-    super(
-      `RabbitMQ has a ${kind} '${name}' with other arguments than Batch Service needs (${reason}). ` +
-        `Delete it when it is empty, or ${cure(kind)}.`,
-      options,
-    );
-    this.name = 'TopologyConflictError';
-  }
-}
-
 /**
  * Declares what RPC needs: the durable quorum queue, the place for messages that the broker takes out of it, and the
  * queue of parked messages. May be repeated. RabbitMQ 3.10 and 4 accept the same arguments.
  *
- * @throws TopologyConflictError when something of the same name exists with other arguments
+ * @throws RefusedByBrokerError when something of the same name exists with other arguments
  */
 export async function declareRpcTopology(model: ChannelModel, queue: string): Promise<void> {
   const dead = deadLetterQueue(queue);
@@ -88,7 +77,12 @@ async function declare(
     await withChannel(model, work);
   } catch (error) {
     if (!isPreconditionFailed(error)) throw error;
-    throw new TopologyConflictError(kind, name, reasonOf(error), { cause: error });
+    // RabbitMQ cannot change it in place.
+    throw new RefusedByBrokerError(
+      `RabbitMQ has a ${kind} '${name}' with other arguments than Batch Service needs (${reasonOf(error)}). ` +
+        `Delete it when it is empty, or ${cure(kind)}.`,
+      { cause: error },
+    );
   }
 }
 
