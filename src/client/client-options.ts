@@ -109,17 +109,8 @@ function resolveConnection(options: BatchServiceClientOptions): ResolvedConnecti
   }
 }
 
-function resolveRmq({
-  url,
-  urls,
-  queue = 'batch_service',
-  userId,
-  tls,
-  socketOptions,
-  source,
-}: RmqConnectionOptions & {
-  source?: string;
-}): ResolvedConnection {
+function resolveRmq(options: RmqConnectionOptions & { source?: string }): ResolvedConnection {
+  const { url, urls, queue = 'batch_service', userId, source } = options;
   const nodes = urls ?? [url];
   if (nodes.length === 0) throw invalid('urls', 'at least one URL', urls);
   const checked = nodes.map((node) => amqpUrl(urls ? 'urls' : 'url', node));
@@ -130,17 +121,28 @@ function resolveRmq({
       urls: checked.map(({ href }) => href),
       queue,
       userId,
-      socketOptions: {
-        reconnectTimeInSeconds: 0.5,
-        ...socketOptions,
-        connectionOptions: {
-          // Otherwise a request would wait for the acknowledgement of the previous one: up to 40 ms.
-          noDelay: true,
-          clientProperties: { connection_name: `batch-service client${source === undefined ? '' : ` of ${source}`}` },
-          ...tls,
-          ...socketOptions?.connectionOptions,
-        },
-      },
+      socketOptions: toSocketOptions(options, {
+        connection_name: `batch-service client${source === undefined ? '' : ` of ${source}`}`,
+      }),
+    },
+  };
+}
+
+/** What is given, and what suits the service. */
+export function toSocketOptions(
+  { tls, socketOptions }: Pick<RmqConnectionOptions, 'tls' | 'socketOptions'>,
+  clientProperties?: object,
+): RmqSocketOptions {
+  return {
+    // The connection manager's own five seconds would be most of the delay after a restart of the broker.
+    reconnectTimeInSeconds: 0.5,
+    ...socketOptions,
+    connectionOptions: {
+      // Otherwise a request would wait for the acknowledgement of the previous one: up to 40 ms.
+      noDelay: true,
+      ...(clientProperties && { clientProperties }),
+      ...tls,
+      ...socketOptions?.connectionOptions,
     },
   };
 }

@@ -5,12 +5,12 @@ import type { Channel, Message } from 'amqplib';
 import { tap, type Observable } from 'rxjs';
 import { backOffMs, type BackOff } from '../interfaces/back-off.js';
 import { EVENTS_EXCHANGE, SETTLED_PATTERN, settledRoutingKey } from '../interfaces/settled-event.js';
-import type { RmqSocketOptions, TlsOptions } from './client-options.js';
+import { toSocketOptions, type RmqConnectionOptions } from './client-options.js';
 
-export interface RmqSettledConsumerOptions {
-  url?: string;
-  /** Several nodes of one cluster, which are tried in turn. Use instead of `url`. */
-  urls?: string[];
+export interface RmqSettledConsumerOptions extends Pick<
+  RmqConnectionOptions,
+  'url' | 'urls' | 'tls' | 'socketOptions'
+> {
   /** The consumer's own queue. It is created if it does not exist. All processes of one consumer share it. */
   queue: string;
   /** The `source` of the operations. `*` for the operations of every source. */
@@ -19,9 +19,6 @@ export interface RmqSettledConsumerOptions {
   prefetchCount?: number;
   /** More arguments of the queue, such as `x-dead-letter-exchange`. */
   queueArguments?: Readonly<Record<string, unknown>>;
-  /** Certificates for `amqps:`. */
-  tls?: TlsOptions;
-  socketOptions?: RmqSocketOptions;
 }
 
 /** The address that the service has in `BATCH_NOTIFICATION_TCP_URL`. For a first look, without a broker. */
@@ -43,7 +40,7 @@ export function settledConsumerOptions(
   if (!('queue' in options)) {
     return { transport: Transport.TCP, options: { host: options.host ?? '127.0.0.1', port: options.port } };
   }
-  const { url, urls = url === undefined ? [] : [url], queue, source, prefetchCount = 20, tls } = options;
+  const { url, urls = url === undefined ? [] : [url], queue, source, prefetchCount = 20 } = options;
   return {
     transport: Transport.RMQ,
     options: {
@@ -55,12 +52,7 @@ export function settledConsumerOptions(
       routingKey: settledRoutingKey(source),
       noAck: false,
       prefetchCount,
-      // The connection manager's own five seconds would be most of the delay after a restart of the broker.
-      socketOptions: {
-        reconnectTimeInSeconds: 0.5,
-        ...options.socketOptions,
-        connectionOptions: { noDelay: true, ...tls, ...options.socketOptions?.connectionOptions },
-      },
+      socketOptions: toSocketOptions(options),
     },
   };
 }

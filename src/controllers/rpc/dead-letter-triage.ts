@@ -1,15 +1,18 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
+import { backOffMs, type BackOff } from '../../interfaces/back-off.js';
 import type { MetricsService } from '../../services/observability/metrics.service.js';
 import type { ParkingReason } from '../../services/rabbitmq/parked-message.js';
 import type { Parking } from '../../services/rabbitmq/parking.js';
 import { deadLetterQueue } from '../../services/rabbitmq/topology.js';
-import { parkingRetryMs, triageDeadLetter } from './triage-dead-letter.js';
+import { triageDeadLetter } from './triage-dead-letter.js';
 import { whileOpen } from './while-open.js';
 
 /** Enough to keep the confirms busy. What it holds when the process dies is examined again. */
 const PREFETCH = 20;
+/** Before a dead letter that could not be parked is tried again. */
+const RETRY: BackOff = { initialMs: 250, maxMs: 15_000, jitter: 0 };
 
 export interface DeadLetterTriageOptions {
   /** The queue of the requests. */
@@ -55,16 +58,10 @@ export class DeadLetterTriage {
   /** Handles a dead letter. Never rejects. */
   private async look(channel: Channel, parking: Parking, message: ConsumeMessage): Promise<void> {
     if (this.closing.signal.aborted) return;
-    const triage = triageDeadLetter(this.options.queue, message.properties);
-    switch (triage.kind) {
-      case 'drop':
-        this.options.metrics.recordRequestExpired();
-        return whileOpen(() => channel.ack(message));
-      case 'park':
-        return this.park(channel, parking, message, triage.why);
-      default:
-        return triage satisfies never;
-    }
+    const why = triageDeadLetter(this.options.queue, message.properties);
+    if (why !== undefined) return this.park(channel, parking, message, why);
+    this.options.metrics.recordRequestExpired();
+    whileOpen(() => channel.ack(message));
   }
 
   /**
@@ -72,7 +69,7 @@ export class DeadLetterTriage {
    * be lost.
    */
   private async park(channel: Channel, parking: Parking, message: ConsumeMessage, why: ParkingReason): Promise<void> {
-    for (let failures = 1; this.current === channel && !this.closing.signal.aborted; failures += 1) {
+    for (let earlier = 0; this.current === channel && !this.closing.signal.aborted; earlier += 1) {
       try {
         await parking.park(message, why);
         this.logger.warn({
@@ -83,7 +80,7 @@ export class DeadLetterTriage {
         return whileOpen(() => channel.ack(message));
       } catch (error) {
         this.logger.warn(`A dead letter could not be parked; trying again: ${(error as Error).message}`);
-        await delay(parkingRetryMs(failures), undefined, { signal: this.closing.signal }).catch(() => undefined);
+        await delay(backOffMs(RETRY, earlier), undefined, { signal: this.closing.signal }).catch(() => undefined);
       }
     }
   }

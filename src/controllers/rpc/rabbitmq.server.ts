@@ -11,7 +11,6 @@ import { userOf } from '../../services/rabbitmq/sender-of.js';
 import { declareRpcTopology } from '../../services/rabbitmq/topology.js';
 import { DeadLetterTriage } from './dead-letter-triage.js';
 import { Deliveries } from './deliveries.js';
-import { InFlight } from './in-flight.js';
 import { MessageLines } from './message-lines.js';
 import { RpcMessage, type MessageChannel } from './rpc-message.js';
 import type { AttemptLog } from './suspects.js';
@@ -42,7 +41,8 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
   override readonly transportId = Transport.RMQ;
 
   private readonly connection: RabbitmqConnection;
-  private readonly inFlight = new InFlight();
+  /** What was begun and has not ended. */
+  private readonly inFlight = new Set<Promise<unknown>>();
   private readonly closing = new AbortController();
   private readonly triage: DeadLetterTriage;
   /** Of the current channel. */
@@ -77,7 +77,7 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
     this.closing.abort();
     this.triage.stop();
     const { shutdownTimeoutMs } = this.settings;
-    await settle(Promise.all([this.source?.lines.end(), this.inFlight.drained()]), shutdownTimeoutMs);
+    await settle(Promise.all([this.source?.lines.end(), this.drained()]), shutdownTimeoutMs);
     if (this.inFlight.size > 0) {
       this.logger.warn(
         `${this.inFlight.size} requests were not answered in time; they return to the queue, except long polls`,
@@ -94,6 +94,10 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
 
   unwrap<T>(): T {
     return this.connection as T;
+  }
+
+  private async drained(): Promise<void> {
+    while (this.inFlight.size > 0) await Promise.allSettled(this.inFlight);
   }
 
   private async consume(model: ChannelModel): Promise<void> {

@@ -16,7 +16,6 @@ import { senderOf } from '../../services/rabbitmq/sender-of.js';
 import { concludeDelivery, isPassing, type Conclusion } from './conclude-delivery.js';
 import { decodePacket, type PacketLimits } from './decode-packet.js';
 import type { Deliveries } from './deliveries.js';
-import type { InFlight } from './in-flight.js';
 import { fingerprintOf } from './message-fingerprint.js';
 import type { LineMessage, LineOutcome } from './message-line.js';
 import { OrderedRmqContext } from './ordered-rmq-context.js';
@@ -40,7 +39,7 @@ export interface MessageChannel {
   budget: InFlightBudget;
   metrics: MetricsService;
   /** A stop waits for these. */
-  inFlight: InFlight;
+  inFlight: Set<Promise<unknown>>;
   /** Resolves when the message is safely parked. */
   park(message: ConsumeMessage, why: ParkingReason): Promise<void>;
 }
@@ -84,7 +83,7 @@ export class RpcMessage implements LineMessage {
   }
 
   execute(place: PipelinePlace): Promise<LineOutcome> {
-    return this.at.inFlight.track(() => (this.replyTo === undefined ? this.runEvent(place) : this.runRequest(place)));
+    return this.track(this.replyTo === undefined ? this.runEvent(place) : this.runRequest(place));
   }
 
   async giveUp(): Promise<void> {
@@ -92,13 +91,13 @@ export class RpcMessage implements LineMessage {
     const { err } = refusal(new Error(reason));
     if (this.replyTo !== undefined) this.reply({ err, isDisposed: true });
     this.report('DELIVERY_LIMIT', 'park');
-    await this.at.inFlight.track(() => this.park({ code: 'DELIVERY_LIMIT', reason }));
+    await this.track(this.park({ code: 'DELIVERY_LIMIT', reason }));
   }
 
   private async runRequest(place: PipelinePlace): Promise<LineOutcome> {
     if (isLongPoll(this.request)) {
       this.at.deliveries.acknowledge(this.message);
-      void this.at.inFlight.track(async () => this.reply(await this.answer(place)));
+      void this.track(this.answer(place).then((answer) => this.reply(answer)));
       return NOTHING_TO_TELL;
     }
     const answer = await this.answer(place);
@@ -120,6 +119,14 @@ export class RpcMessage implements LineMessage {
     }
     this.conclude(conclusion, err);
     return { fault };
+  }
+
+  private track<T>(work: Promise<T>): Promise<T> {
+    const { inFlight } = this.at;
+    const ended = (): boolean => inFlight.delete(work);
+    inFlight.add(work);
+    work.then(ended, ended);
+    return work;
   }
 
   private answer(place: PipelinePlace): Promise<RpcAnswer> {
@@ -181,7 +188,7 @@ export class RpcMessage implements LineMessage {
         return this.at.deliveries.acknowledge(this.message);
       case 'park': {
         const { code = 'INTERNAL_ERROR', message: reason = '' } = err ?? {};
-        return void this.at.inFlight.track(() => this.park({ code, reason }));
+        return void this.track(this.park({ code, reason }));
       }
       case 'retry':
         return;

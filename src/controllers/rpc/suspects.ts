@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import type { MessageAttemptsService } from '../../services/rabbitmq/message-attempts.service.js';
 
 /**
  * The maximum number of attempts. The second one is made with nothing else in progress. If the process ends both times,
@@ -9,12 +10,7 @@ const MOST_ATTEMPTS = 2;
 const AT_ONCE = 50;
 
 /** Where attempts are recorded. The record has to survive the process. */
-export interface AttemptLog {
-  /** How often handling of each began without a known end. */
-  count(fingerprints: readonly string[]): Promise<ReadonlyMap<string, number>>;
-  begin(fingerprints: readonly string[]): Promise<void>;
-  conclude(fingerprints: readonly string[]): Promise<void>;
-}
+export type AttemptLog = Pick<MessageAttemptsService, 'count' | 'begin' | 'conclude'>;
 
 /**
  * The messages of a channel that were delivered before. One of them may have ended its process, so each is recorded

@@ -1,9 +1,6 @@
 import type { MessageProperties } from 'amqplib';
 import type { ParkingReason } from '../../services/rabbitmq/parked-message.js';
 
-/** What happens to a dead letter: nobody needs it any more, or it waits for a person's decision. */
-export type Triage = { kind: 'drop' } | { kind: 'park'; why: ParkingReason };
-
 /** By the reason that the broker gives. */
 const REASONS: ReadonlyMap<string, ParkingReason> = new Map([
   ['expired', { code: 'EXPIRED', reason: 'An event was not delivered before its expiration, or that of a policy' }],
@@ -22,11 +19,13 @@ const UNKNOWN: ParkingReason = {
 /**
  * Decides by `x-death`, in which the broker wrote why it took the message out of `queue`. A request that expired there
  * was sent with the time for which its caller waits: the caller has given up, and repeats it if necessary.
+ *
+ * @returns why it waits for a person's decision. Undefined: nobody needs it any more
  */
-export function triageDeadLetter(queue: string, { headers, replyTo }: MessageProperties): Triage {
+export function triageDeadLetter(queue: string, { headers, replyTo }: MessageProperties): ParkingReason | undefined {
   const reason = lastDeathIn(queue, headers?.['x-death']);
-  if (reason === 'expired' && typeof replyTo === 'string' && replyTo !== '') return { kind: 'drop' };
-  return { kind: 'park', why: REASONS.get(reason ?? '') ?? UNKNOWN };
+  if (reason === 'expired' && typeof replyTo === 'string' && replyTo !== '') return undefined;
+  return REASONS.get(reason ?? '') ?? UNKNOWN;
 }
 
 /** The broker puts the latest entry first. Anybody may have written a header of this name. */
@@ -37,12 +36,4 @@ function lastDeathIn(queue: string, deaths: unknown): string | undefined {
     if (death.queue === queue && typeof death.reason === 'string') return death.reason;
   }
   return undefined;
-}
-
-const FIRST_DELAY_MS = 250;
-const LAST_DELAY_MS = 15_000;
-
-/** Milliseconds before a dead letter that could not be parked is tried again, by the number of failures. */
-export function parkingRetryMs(failures: number): number {
-  return Math.min(LAST_DELAY_MS, FIRST_DELAY_MS * 2 ** (failures - 1));
 }

@@ -1,6 +1,6 @@
 import type { MessageProperties } from 'amqplib';
 import { describe, expect, it } from 'vitest';
-import { parkingRetryMs, triageDeadLetter } from '../../../src/controllers/rpc/triage-dead-letter.js';
+import { triageDeadLetter } from '../../../src/controllers/rpc/triage-dead-letter.js';
 
 const QUEUE = 'batch_service';
 
@@ -9,11 +9,9 @@ const letter = (deaths: unknown, replyTo?: string): MessageProperties =>
 
 const died = (reason: string, queue = QUEUE): object => ({ reason, queue, count: 1 });
 
-const parked = (code: string): object => ({ kind: 'park', why: { code } });
-
 describe('triageDeadLetter', () => {
   it('drops a request that expired: its caller has stopped waiting', () => {
-    expect(triageDeadLetter(QUEUE, letter([died('expired')], 'replies'))).toEqual({ kind: 'drop' });
+    expect(triageDeadLetter(QUEUE, letter([died('expired')], 'replies'))).toBeUndefined();
   });
 
   it.each([
@@ -33,12 +31,6 @@ describe('triageDeadLetter', () => {
     ['a history that is none', letter('expired', 'replies'), 'DEAD_LETTERED'],
     ['a history of nothing', letter([null, 7, {}], 'replies'), 'DEAD_LETTERED'],
   ])('parks %s', (_what, properties, code) => {
-    expect(triageDeadLetter(QUEUE, properties)).toMatchObject(parked(code));
-  });
-});
-
-describe('parkingRetryMs', () => {
-  it('doubles up to a quarter of a minute', () => {
-    expect([1, 2, 3, 8, 100].map(parkingRetryMs)).toEqual([250, 500, 1000, 15_000, 15_000]);
+    expect(triageDeadLetter(QUEUE, properties)).toMatchObject({ code });
   });
 });
