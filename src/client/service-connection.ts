@@ -77,14 +77,12 @@ export class ServiceConnection {
    * @param json the data
    */
   request<Answer>(pattern: string, json: string, timeoutMs: number): Promise<Answer> {
-    const envelope = { messageId: randomUUID(), timeoutMs, awaited: true };
-    return this.exchange(pattern, json, envelope, (message) => this.wire.proxy.send<Answer>(pattern, message));
+    return this.exchange(pattern, json, timeoutMs, true);
   }
 
   /** Sends an event. With RabbitMQ, resolves when the broker has confirmed that it is in the queue. */
-  async emit(pattern: string, json: string, timeoutMs: number): Promise<void> {
-    const envelope = { messageId: randomUUID(), timeoutMs, awaited: false };
-    await this.exchange(pattern, json, envelope, (message) => this.wire.proxy.emit<unknown>(pattern, message));
+  emit(pattern: string, json: string, timeoutMs: number): Promise<void> {
+    return this.exchange(pattern, json, timeoutMs, false);
   }
 
   async close(): Promise<void> {
@@ -94,14 +92,10 @@ export class ServiceConnection {
     await Promise.resolve(this.wire.proxy.close()).catch(() => undefined);
   }
 
-  private async exchange<T>(
-    pattern: string,
-    json: string,
-    envelope: Envelope,
-    send: (message: unknown) => Observable<T>,
-  ): Promise<T> {
+  private async exchange<T>(pattern: string, json: string, timeoutMs: number, awaited: boolean): Promise<T> {
     if (this.closed.aborted) throw this.closedError();
-    const { messageId, timeoutMs } = envelope;
+    const { proxy } = this.wire;
+    const messageId = randomUUID();
     let sending: Unsubscribable | undefined;
     let timer: NodeJS.Timeout | undefined;
     try {
@@ -114,14 +108,15 @@ export class ServiceConnection {
           if (this.calls.get(messageId) !== call) return;
           if (this.lost) return reject(this.lostError());
           call.sent = true;
-          sending = send(this.wire.wrap(json, envelope)).subscribe({
+          const message = this.wire.wrap(json, { messageId, timeoutMs, awaited });
+          sending = (awaited ? proxy.send<T>(pattern, message) : proxy.emit<T>(pattern, message)).subscribe({
             next: resolve,
             error: reject,
             // After an answer this has no effect.
             complete: () => reject(EMPTY_ANSWER),
           });
         };
-        this.wire.proxy.connect().then(begin).catch(reject);
+        proxy.connect().then(begin).catch(reject);
       });
     } catch (error) {
       throw this.translate(error);

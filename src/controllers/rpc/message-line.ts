@@ -56,12 +56,6 @@ export interface LineSurroundings {
 }
 
 /**
- * What a line does next. `change`: it waits until something is different. `conclude`: the suspects that were begun last have ended.
- * `pause`: the first message is tried again later. `release`: nothing waits any more.
- */
-type Step = 'change' | 'conclude' | 'pause' | 'release' | 'begin suspects' | 'begin';
-
-/**
  * The messages of one sender, in the order of their delivery. It promises that events, and requests that create operations, take
  * effect in that order. Messages are begun one after another without awaiting their ends. If an event meets a temporary fault, it and
  * all later events wait until it succeeds, however long that takes, and requests are answered with the fault at once. A message that
@@ -69,9 +63,6 @@ type Step = 'change' | 'conclude' | 'pause' | 'release' | 'begin suspects' | 'be
  */
 export class MessageLine {
   private readonly logger = new Logger('RPC');
-  private readonly suspects: Suspects;
-  private readonly gate: ExecutionGate;
-  private readonly ending: AbortSignal;
   /** Not begun, or to be begun again. */
   private readonly waiting: Entry[] = [];
   private positions = 0;
@@ -87,13 +78,9 @@ export class MessageLine {
 
   constructor(
     private readonly sender: string | undefined,
-    { suspects, gate, ending }: LineSurroundings,
+    private readonly shared: LineSurroundings,
     private readonly onEmpty: () => void,
-  ) {
-    this.suspects = suspects;
-    this.gate = gate;
-    this.ending = ending;
-  }
+  ) {}
 
   /** How many messages wait for their turn. */
   get length(): number {
@@ -126,58 +113,50 @@ export class MessageLine {
   }
 
   private async run(): Promise<void> {
-    while (!this.ending.aborted && !this.isEmpty) await this.take(this.nextStep());
+    while (!this.shared.ending.aborted && !this.isEmpty) await this.takeStep();
     while (this.underWay > 0) await this.change();
     if (this.apart !== undefined) await this.concludeSuspects(this.apart);
     this.running = undefined;
     this.onEmpty();
   }
 
-  private nextStep(): Step {
+  /** Waits for something, or begins something. After that everything may have changed. */
+  private async takeStep(): Promise<void> {
     const [head] = this.waiting;
-    const apartEnds = this.apart !== undefined && !isRecorded(head);
-    if (head === undefined && !apartEnds && this.held === undefined) return 'change';
-    if (this.underWay > 0 && (head === undefined || apartEnds || this.needsQuiet(head))) return 'change';
+    if (head !== undefined && this.mayBegin(head))
+      return head.suspect ? this.beginSuspects(head) : this.beginNext(head);
+    if (this.underWay > 0) return this.change();
     // Before any pause: a process that ends while it waits has ended none of them.
-    if (apartEnds) return 'conclude';
-    if (this.held !== undefined && this.held.retryAt > performance.now()) return 'pause';
-    if (head === undefined) return 'release';
-    return head.suspect ? 'begin suspects' : 'begin';
+    if (this.apart !== undefined && !isRecorded(head)) return this.concludeSuspects(this.apart);
+    if (this.isPausing()) return this.pause(this.held!.retryAt);
+    this.release();
   }
 
-  /** Waits for something, or begins something. After that everything may have changed. */
-  private async take(step: Step): Promise<void> {
-    switch (step) {
-      case 'change':
-        return this.change();
-      case 'conclude':
-        return this.concludeSuspects(this.apart!);
-      case 'pause':
-        return this.pause(this.held!.retryAt);
-      case 'release':
-        return this.release();
-      case 'begin suspects':
-        return this.beginSuspects();
-      case 'begin':
-        return this.beginNext();
-      default:
-        step satisfies never;
-    }
+  /** Whether this is the next message, and nothing has to be awaited or concluded before. */
+  private mayBegin(entry: Entry): boolean {
+    if (this.shared.ending.aborted || this.waiting[0] !== entry || this.isPausing()) return false;
+    if (this.apart !== undefined && !isRecorded(entry)) return false;
+    return this.underWay === 0 || !this.needsQuiet(entry);
+  }
+
+  private isPausing(): boolean {
+    return this.held !== undefined && this.held.retryAt > performance.now();
   }
 
   private needsQuiet({ suspect, message }: Entry): boolean {
     return this.held !== undefined || this.pipeline.aborted || suspect || message.turn === 'alone';
   }
 
-  private async beginNext(): Promise<void> {
-    if (this.apart !== undefined) return this.begin(this.waiting.shift()!, () => undefined);
-    const leave = await new Promise<Leave>((resolve) => this.gate.enter(resolve));
+  private async beginNext(entry: Entry): Promise<void> {
+    if (this.apart !== undefined) return this.begin(entry, () => undefined);
+    const leave = await new Promise<Leave>((resolve) => this.shared.gate.enter(resolve));
     // An event may have met a fault meanwhile.
-    if (this.mayTake('begin')) return this.begin(this.waiting.shift()!, leave);
+    if (this.mayBegin(entry)) return this.begin(entry, leave);
     leave();
   }
 
   private async begin(entry: Entry, leave: Leave): Promise<void> {
+    this.waiting.shift();
     // Quiet: nothing of the old one is under way.
     if (this.pipeline.aborted) this.pipeline = new SubmissionPipeline();
     const { message } = entry;
@@ -216,8 +195,8 @@ export class MessageLine {
   }
 
   private executeBeside(message: LineMessage): void {
-    this.gate.enter((leave) => {
-      if (this.ending.aborted) return leave();
+    this.shared.gate.enter((leave) => {
+      if (this.shared.ending.aborted) return leave();
       void message.execute(new SubmissionPipeline().place({ retried: false })).then(leave);
     });
   }
@@ -256,9 +235,9 @@ export class MessageLine {
     }
   }
 
-  private async beginSuspects(): Promise<void> {
-    const leave = await new Promise<Leave>((resolve) => this.gate.enterAlone(resolve));
-    if (!this.mayTake('begin suspects') || !(await this.recordSuspects())) return leave();
+  private async beginSuspects(first: Entry): Promise<void> {
+    const leave = await new Promise<Leave>((resolve) => this.shared.gate.enterAlone(resolve));
+    if (!this.mayBegin(first) || !(await this.recordSuspects())) return leave();
     this.apart = leave;
   }
 
@@ -268,7 +247,7 @@ export class MessageLine {
     const entries = this.waiting.slice(0, behind === -1 ? undefined : behind);
     const fingerprints = entries.map(({ message }) => message.fingerprint!);
     try {
-      const count = await this.suspects.begin(fingerprints);
+      const count = await this.shared.suspects.begin(fingerprints);
       for (const entry of entries.slice(0, count)) entry.suspect = false;
       if (count > 0) return true;
     } catch (error) {
@@ -279,14 +258,14 @@ export class MessageLine {
     }
     this.waiting.shift();
     await entries[0]!.message.giveUp();
-    await this.suspects.forget(fingerprints.slice(0, 1));
+    await this.shared.suspects.forget(fingerprints.slice(0, 1));
     return false;
   }
 
   private async concludeSuspects(leave: Leave): Promise<void> {
     // What was recorded and not begun has to be recorded anew.
     for (const entry of this.waiting) entry.suspect = entry.message.fingerprint !== undefined;
-    await this.suspects.conclude();
+    await this.shared.suspects.conclude();
     this.apart = undefined;
     leave();
   }
@@ -294,11 +273,6 @@ export class MessageLine {
   /** Whether something of this line is, or will be, executed apart from everything else. */
   private keepsApart(): boolean {
     return this.held === undefined && (this.apart !== undefined || this.waiting.some(({ suspect }) => suspect));
-  }
-
-  /** Whether that is still the next step, after the line has waited. */
-  private mayTake(step: Step): boolean {
-    return !this.ending.aborted && this.nextStep() === step;
   }
 
   private get origin(): string {

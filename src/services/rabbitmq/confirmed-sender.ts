@@ -1,4 +1,5 @@
 import type { ChannelModel, ConfirmChannel, Options } from 'amqplib';
+import { withTimeout } from '../observability/with-timeout.js';
 
 const CONFIRM_TIMEOUT_MS = 15_000;
 
@@ -15,22 +16,21 @@ export class UnencodableMessageError extends Error {
  * there is no such queue. After a failure it is unknown which other messages arrived: close it and open another one.
  */
 export class ConfirmedSender {
-  /** Each ends one wait for a confirm, with or without an error. */
-  private readonly waiting = new Set<(error: Error | null) => void>();
+  /** Why a message of the channel is not in the queue. */
+  private failure: Error | undefined;
 
   private constructor(
     private readonly channel: ConfirmChannel,
     private readonly queue: string,
-    private readonly timeoutMs: number,
   ) {
-    channel.on('error', (error) => this.failAll(error));
-    channel.on('close', () => this.failAll(new Error('the channel was closed')));
+    // After either of them the library ends each wait for a confirm.
+    channel.on('error', (error: Error) => (this.failure = error));
     // It comes before the confirm. All messages go to the same queue, so it does not matter which one was returned.
-    channel.on('return', () => this.failAll(new Error(`there is no queue '${queue}'`)));
+    channel.on('return', () => (this.failure = new Error(`there is no queue '${queue}'`)));
   }
 
-  static async open(model: ChannelModel, queue: string, timeoutMs = CONFIRM_TIMEOUT_MS): Promise<ConfirmedSender> {
-    return new ConfirmedSender(await model.createConfirmChannel(), queue, timeoutMs);
+  static async open(model: ChannelModel, queue: string): Promise<ConfirmedSender> {
+    return new ConfirmedSender(await model.createConfirmChannel(), queue);
   }
 
   /**
@@ -38,30 +38,24 @@ export class ConfirmedSender {
    * @throws any other error when it is not certain that the message is in the queue; it may be there nevertheless
    */
   send(content: Buffer, options: Options.Publish): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const settle = (error: Error | null): void => {
-        clearTimeout(timer);
-        this.waiting.delete(settle);
-        if (error === null) resolve();
-        else reject(error);
+    const sent = new Promise<void>((resolve, reject) => {
+      const settle = (error: unknown): void => {
+        const failure = this.failure ?? error;
+        if (failure instanceof Error) reject(failure);
+        else resolve();
       };
-      const timer = setTimeout(() => settle(new Error(`no confirm within ${this.timeoutMs} ms`)), this.timeoutMs);
-      this.waiting.add(settle);
       try {
         this.channel.publish('', this.queue, content, { ...options, persistent: true, mandatory: true }, settle);
       } catch (error) {
-        settle(notSent(error));
+        reject(notSent(error));
       }
     });
+    return withTimeout(sent, CONFIRM_TIMEOUT_MS);
   }
 
   /** If the connection has gone, there is nothing left to close. */
   async close(): Promise<void> {
     await this.channel.close().catch(() => undefined);
-  }
-
-  private failAll(error: Error): void {
-    for (const settle of [...this.waiting]) settle(error);
   }
 }
 
