@@ -105,8 +105,8 @@ describe('announcements', () => {
 
   async function notify(publisher: SettledPublisher = through(brokerUrl())): Promise<NotifierService> {
     const notifier = new NotifierService(settings, publisher, new DatabaseService(dataSource), wakeUp, metrics);
-    await notifier.start();
-    opened.push(() => notifier.stop());
+    await notifier.onApplicationBootstrap();
+    opened.push(() => notifier.onApplicationShutdown());
     return notifier;
   }
 
@@ -322,7 +322,7 @@ describe('announcements', () => {
     wakeUp.chunkSettled();
     await publishing;
     const stoppedAt = performance.now();
-    await notifier.stop();
+    await notifier.onApplicationShutdown();
     expect(performance.now() - stoppedAt).toBeLessThan(settings.shutdownTimeoutMs);
     expect(await countUnannounced(database)).toBe(2);
     proxy.accept();

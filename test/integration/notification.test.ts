@@ -69,8 +69,8 @@ async function startNotifier(publisher: SettledPublisher): Promise<RunningNotifi
     wakeUp,
     new MetricsService(),
   );
-  await notifier.start();
-  opened.push(() => notifier.stop());
+  await notifier.onApplicationBootstrap();
+  opened.push(() => notifier.onApplicationShutdown());
   return { notifier, wakeUp };
 }
 
@@ -133,7 +133,7 @@ describe('notifications through RabbitMQ', () => {
     await settle(await operations(1, source), [], false);
     const announced = await settle(await operations(1, source));
     const { notifier } = await startNotifier(publisher());
-    await notifier.stop();
+    await notifier.onApplicationShutdown();
     await eventually(() => expect(events().map(({ chunkId }) => chunkId)).toEqual([announced]));
   });
 
@@ -148,7 +148,7 @@ describe('notifications through RabbitMQ', () => {
   it('announce what was settled before the notifier stops', async () => {
     const { notifier } = await startNotifier(publisher());
     await settle(await operations(1, source));
-    await notifier.stop();
+    await notifier.onApplicationShutdown();
     expect(await unannounced()).toBe(0);
   });
 

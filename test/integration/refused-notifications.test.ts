@@ -76,8 +76,8 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     const wakeUp = new WakeUpService(settings);
     const notifier = new NotifierService(settings, publisher, service, wakeUp, new MetricsService());
     new NotificationHealth(settings, health, service, notifier).onModuleInit();
-    await notifier.start();
-    opened.push(() => notifier.stop());
+    await notifier.onApplicationBootstrap();
+    opened.push(() => notifier.onApplicationShutdown());
     return { notifier, health, settings, wakeUp };
   }
 
@@ -220,7 +220,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     const [, failed] = await failInChunk(source, 1600, 2000);
     const { notifier } = await notify({ BATCH_NOTIFICATION_MAX_KB: '8192' });
     await eventually(async () => expect((await parked().list()).total).toBe(1));
-    await notifier.stop();
+    await notifier.onApplicationShutdown();
     await database.client.query('update batch.parked_notifications set next_try_at = now()');
     await notify({ BATCH_NOTIFICATION_MAX_KB: '512' });
     await eventually(() =>

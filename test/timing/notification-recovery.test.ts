@@ -44,8 +44,8 @@ describe('a notifier after an outage', () => {
     const wakeUp = new WakeUpService(settings);
     const metrics = new MetricsService();
     const notifier = new NotifierService(settings, publisher, new DatabaseService(dataSource), wakeUp, metrics);
-    await notifier.start();
-    opened.push(() => notifier.stop());
+    await notifier.onApplicationBootstrap();
+    opened.push(() => notifier.onApplicationShutdown());
     return wakeUp;
   }
 

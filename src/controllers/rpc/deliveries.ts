@@ -32,9 +32,19 @@ export class Deliveries {
   /** Acknowledges at once what is done. Call it before the channel is closed. May be repeated. */
   flush(): void {
     this.scheduled = false;
-    const last = this.takeLeading();
-    if (last !== undefined) whileOpen(() => this.channel.ack(last, true));
-    for (const message of this.takeRest()) whileOpen(() => this.channel.ack(message));
+    let last: ConsumeMessage | undefined;
+    for (const [tag, message] of this.underWay) {
+      if (!this.done.delete(tag)) break;
+      this.underWay.delete(tag);
+      last = message;
+    }
+    // With all messages before it.
+    if (last !== undefined) this.ack(last, true);
+    for (const tag of this.done) {
+      this.ack(this.underWay.get(tag)!, false);
+      this.underWay.delete(tag);
+    }
+    this.done.clear();
   }
 
   /** Returns the message to the broker as a dead letter. */
@@ -43,25 +53,7 @@ export class Deliveries {
     whileOpen(() => this.channel.nack(message, false, false));
   }
 
-  /**
-   * Takes the messages that are done and have no unfinished message before them.
-   *
-   * @returns the last of them
-   */
-  private takeLeading(): ConsumeMessage | undefined {
-    let last: ConsumeMessage | undefined;
-    for (const [tag, message] of this.underWay) {
-      if (!this.done.delete(tag)) break;
-      this.underWay.delete(tag);
-      last = message;
-    }
-    return last;
-  }
-
-  private takeRest(): ConsumeMessage[] {
-    const rest = [...this.done].map((tag) => this.underWay.get(tag)!);
-    for (const tag of this.done) this.underWay.delete(tag);
-    this.done.clear();
-    return rest;
+  private ack(message: ConsumeMessage, allUpTo: boolean): void {
+    whileOpen(() => this.channel.ack(message, allUpTo));
   }
 }

@@ -183,18 +183,10 @@ export class RpcMessage implements LineMessage {
   }
 
   private conclude(conclusion: Conclusion, err: IServiceError | undefined): void {
-    switch (conclusion) {
-      case 'acknowledge':
-        return this.at.deliveries.acknowledge(this.message);
-      case 'park': {
-        const { code = 'INTERNAL_ERROR', message: reason = '' } = err ?? {};
-        return void this.track(this.park({ code, reason }));
-      }
-      case 'retry':
-        return;
-      default:
-        conclusion satisfies never;
-    }
+    if (conclusion === 'acknowledge') this.at.deliveries.acknowledge(this.message);
+    if (conclusion !== 'park') return;
+    const { code = 'INTERNAL_ERROR', message: reason = '' } = err ?? {};
+    void this.track(this.park({ code, reason }));
   }
 
   /**

@@ -1,8 +1,10 @@
+import { Logger } from '@nestjs/common';
+import type { DatabaseService } from '../database/database.service.js';
+import { countBacklog, countParties, RATE_WINDOW_SECONDS, type BacklogRow, type PartyRow } from './backlog.sql.js';
 import type { Backlog, Demand } from './demand.js';
 import { excessOf, hasItsShare, isCrowded, type Room } from './fair-share.js';
 import type { FullBacklog } from './overload-errors.js';
 import { PacedCount } from './paced-count.js';
-import { retryAfterMs } from './retry-after.js';
 import { Tally } from './tally.js';
 
 /**
@@ -16,11 +18,12 @@ const LOW_MARK = 0.95;
  */
 const COUNT_TIMEOUT_MS: Readonly<Record<Backlog, number>> = { pending: 1000, scheduled: 5000 };
 const PARTIES_TIMEOUT_MS = 10_000;
+const SOONEST_MS = 1000;
+const LATEST_MS = 60_000;
 
-/** What waited when it was counted. */
-export interface BacklogCount {
-  operations: number;
-  settledPerSecond: number;
+/** What waited when it was counted, and what this process had stored when the count began. */
+interface BacklogCount extends BacklogRow {
+  storedBefore: number;
 }
 
 /** What each party had, and what this process has stored for it since that count began. */
@@ -29,26 +32,14 @@ interface PartyCount {
   since: Tally;
 }
 
-export interface BacklogLimitOptions {
-  backlog: Backlog;
-  /** 0: no limit. */
-  limit: number;
-  /** The share that one party may take of it, in percent. */
-  share: number;
-  count: () => Promise<BacklogCount>;
-  /** Counts how many operations of each party wait. */
-  countParties: () => Promise<ReadonlyMap<number, number>>;
-  onFailure: (error: unknown) => void;
-}
-
 /**
  * The limit of one backlog, and the shares in it. Parties are counted only while the backlog is so long that one of
  * them may have used up its share. Between two counts it adds what this process stores.
  */
 export class BacklogLimit {
+  private readonly logger = new Logger('BacklogService');
   private stored = 0;
-  /** `storedBefore`: what this process had stored when the count began. */
-  private readonly counts: PacedCount<BacklogCount & { storedBefore: number }>;
+  private readonly counts: PacedCount<BacklogCount>;
   private readonly entering = new Tally();
   private readonly parties: PacedCount<PartyCount>;
   /** What this process has stored since the last count of the parties began. */
@@ -56,10 +47,22 @@ export class BacklogLimit {
   private full = false;
   private readonly fullParties = new Set<number>();
 
-  constructor(private readonly options: BacklogLimitOptions) {
-    const { backlog, onFailure } = options;
-    this.counts = new PacedCount({ read: () => this.count(), timeoutMs: COUNT_TIMEOUT_MS[backlog], onFailure });
-    this.parties = new PacedCount({ read: () => this.countParties(), timeoutMs: PARTIES_TIMEOUT_MS, onFailure });
+  /**
+   * @param limit 0: no limit
+   * @param share the share that one party may take of it, in percent
+   */
+  constructor(
+    private readonly database: Pick<DatabaseService, 'query'>,
+    private readonly backlog: Backlog,
+    private readonly limit: number,
+    private readonly share: number,
+  ) {
+    const onFailure = (error: unknown): void => {
+      const message = 'The backlog could not be counted, so its limit refuses nothing for now';
+      this.logger.warn(`${message} (${backlog}): ${(error as Error).message}`);
+    };
+    this.counts = new PacedCount(() => this.count(), COUNT_TIMEOUT_MS[backlog], onFailure);
+    this.parties = new PacedCount(() => this.countParties(), PARTIES_TIMEOUT_MS, onFailure);
   }
 
   /** Undefined: it is not known. */
@@ -82,7 +85,7 @@ export class BacklogLimit {
 
   /** Waits for the counts that are due, if a refusal depends on them. */
   async refresh(isRefused: () => boolean): Promise<void> {
-    if (this.options.limit === 0) return;
+    if (this.limit === 0) return;
     await this.counts.refresh(isRefused);
     if (this.isCrowded()) await this.parties.refresh(isRefused);
     else this.forgetParties();
@@ -90,7 +93,7 @@ export class BacklogLimit {
 
   /** Why the operations are refused. Undefined when they are not. */
   refusalOf({ party, owner }: Demand): FullBacklog | undefined {
-    const { backlog, limit } = this.options;
+    const { backlog, limit } = this;
     const room = this.room();
     if (room === undefined) return undefined;
     this.full = room.waiting >= (this.full ? limit * LOW_MARK : limit);
@@ -108,7 +111,7 @@ export class BacklogLimit {
   }
 
   private room(): Room | undefined {
-    const { limit, share } = this.options;
+    const { limit, share } = this;
     const waiting = this.estimate;
     return limit === 0 || waiting === undefined ? undefined : { limit, waiting, share };
   }
@@ -123,15 +126,17 @@ export class BacklogLimit {
     return (operations?.get(party) ?? 0) + since.of(party) + this.entering.of(party);
   }
 
-  private async count(): Promise<BacklogCount & { storedBefore: number }> {
+  private async count(): Promise<BacklogCount> {
     const storedBefore = this.stored;
-    return { ...(await this.options.count()), storedBefore };
+    const { rows } = await this.database.query<BacklogRow>(countBacklog(this.backlog, this.limit + 1));
+    return { ...rows[0]!, storedBefore };
   }
 
   private async countParties(): Promise<PartyCount> {
     const since = new Tally();
     this.storedSince = since;
-    return { operations: await this.options.countParties(), since };
+    const { rows } = await this.database.query<PartyRow>(countParties(this.backlog));
+    return { operations: new Map(rows.map(({ party, operations }) => [party, operations])), since };
   }
 
   private forgetParties(): void {
@@ -142,7 +147,16 @@ export class BacklogLimit {
 
   /** A scheduled operation leaves the backlog when its time has come, however fast operations are settled. */
   private retryAfterMs(excess: number): number {
-    const rate = this.options.backlog === 'pending' ? (this.counts.value?.settledPerSecond ?? 0) : 0;
-    return retryAfterMs(excess, rate);
+    const settled = this.backlog === 'pending' ? (this.counts.value?.settled ?? 0) : 0;
+    return retryAfterMs(excess, settled / RATE_WINDOW_SECONDS);
   }
+}
+
+/**
+ * How long it takes until a queue has lost `excess` operations at its recent rate: from a second to a minute. If
+ * nothing was settled, the rate is unknown, and the answer is the longest time.
+ */
+function retryAfterMs(excess: number, settledPerSecond: number): number {
+  if (settledPerSecond <= 0) return LATEST_MS;
+  return Math.min(LATEST_MS, Math.max(SOONEST_MS, Math.ceil((excess / settledPerSecond) * 1000)));
 }

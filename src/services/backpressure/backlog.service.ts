@@ -1,9 +1,8 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import { MetricsService } from '../observability/metrics.service.js';
-import { BacklogLimit, type BacklogCount } from './backlog-limit.js';
-import { countBacklog, countParties, RATE_WINDOW_SECONDS, type BacklogRow, type PartyRow } from './backlog.sql.js';
+import { BacklogLimit } from './backlog-limit.js';
 import { toDemands, type Backlog, type Demand } from './demand.js';
 import { queueFull, type FullBacklog } from './overload-errors.js';
 
@@ -19,26 +18,17 @@ export type Conclude = (stored: readonly boolean[]) => void;
  */
 @Injectable()
 export class BacklogService {
-  private readonly logger = new Logger(BacklogService.name);
   private readonly backlogs: Readonly<Record<Backlog, BacklogLimit>>;
 
   constructor(
-    private readonly database: DatabaseService,
+    database: DatabaseService,
     metrics: MetricsService,
     @Inject(SETTINGS) { intake }: Pick<Settings, 'intake'>,
   ) {
-    const limitOf = (backlog: Backlog, limit: number): BacklogLimit =>
-      new BacklogLimit({
-        backlog,
-        limit,
-        share: intake.backlogShare,
-        count: () => this.count(backlog, limit),
-        countParties: () => this.countParties(backlog),
-        onFailure: (error) => this.warn(backlog, error),
-      });
+    const { maxBacklog, maxScheduled, backlogShare } = intake;
     this.backlogs = {
-      pending: limitOf('pending', intake.maxBacklog),
-      scheduled: limitOf('scheduled', intake.maxScheduled),
+      pending: new BacklogLimit(database, 'pending', maxBacklog, backlogShare),
+      scheduled: new BacklogLimit(database, 'scheduled', maxScheduled, backlogShare),
     };
     metrics.readBacklogBy((backlog) => this.backlogs[backlog].estimate);
   }
@@ -76,21 +66,5 @@ export class BacklogService {
       if (refusal !== undefined) return refusal;
     }
     return undefined;
-  }
-
-  private async count(backlog: Backlog, limit: number): Promise<BacklogCount> {
-    const { rows } = await this.database.query<BacklogRow>(countBacklog(backlog, limit + 1));
-    const { operations, settled } = rows[0]!;
-    return { operations, settledPerSecond: settled / RATE_WINDOW_SECONDS };
-  }
-
-  private async countParties(backlog: Backlog): Promise<ReadonlyMap<number, number>> {
-    const { rows } = await this.database.query<PartyRow>(countParties(backlog));
-    return new Map(rows.map(({ party, operations }) => [party, operations]));
-  }
-
-  private warn(backlog: Backlog, error: unknown): void {
-    const message = 'The backlog could not be counted, so its limit refuses nothing for now';
-    this.logger.warn(`${message} (${backlog}): ${(error as Error).message}`);
   }
 }

@@ -1,9 +1,8 @@
 import { isSource } from '../access/sources.js';
 import { partyOf } from './party.js';
 
-export const BACKLOGS = ['pending', 'scheduled'] as const;
 /** What waits to be executed, and what waits for its `runAt`. Each has its own limit. */
-export type Backlog = (typeof BACKLOGS)[number];
+export type Backlog = 'pending' | 'scheduled';
 
 /** Operations of one request that are to wait in the same backlog, for the same party. */
 export interface Demand {

@@ -5,13 +5,6 @@ const SHORTEST_INTERVAL_MS = 100;
 /** Counting uses at most a twentieth of the time of one connection, however long the queue is. */
 const INTERVAL_PER_COUNT = 20;
 
-export interface PacedCountOptions<Value> {
-  read: () => Promise<Value>;
-  /** A count that takes longer is given up, and not repeated for the same time. */
-  timeoutMs: number;
-  onFailure: (error: unknown) => void;
-}
-
 /**
  * A count that is made only while somebody asks for it, and not too often. It promises that nobody who needs a new
  * count gets an old one.
@@ -23,7 +16,12 @@ export class PacedCount<Value> {
   private awaited = false;
   private nextAt = 0;
 
-  constructor(private readonly options: PacedCountOptions<Value>) {}
+  /** @param timeoutMs a count that takes longer is given up, and not repeated for the same time */
+  constructor(
+    private readonly read: () => Promise<Value>,
+    private readonly timeoutMs: number,
+    private readonly onFailure: (error: unknown) => void,
+  ) {}
 
   /** Undefined: it is not known. */
   get value(): Value | undefined {
@@ -46,16 +44,15 @@ export class PacedCount<Value> {
 
   /** Never rejects: if the database does not answer, the count is not known. */
   private async count(): Promise<void> {
-    const { read, timeoutMs, onFailure } = this.options;
     const startedAt = performance.now();
     try {
-      this.latest = await withTimeout(read(), timeoutMs);
+      this.latest = await withTimeout(this.read(), this.timeoutMs);
     } catch (error) {
       this.latest = undefined;
-      onFailure(error);
+      this.onFailure(error);
     } finally {
       const now = performance.now();
-      const pause = this.latest === undefined ? timeoutMs : SHORTEST_INTERVAL_MS;
+      const pause = this.latest === undefined ? this.timeoutMs : SHORTEST_INTERVAL_MS;
       this.nextAt = now + Math.max(pause, INTERVAL_PER_COUNT * (now - startedAt));
       this.counting = undefined;
       this.awaited = false;

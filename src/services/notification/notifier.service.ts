@@ -85,18 +85,6 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    await this.start();
-  }
-
-  /**
-   * It runs after the poller has stopped (`beforeApplicationShutdown`), so that the poller's last chunk is announced
-   * too.
-   */
-  async onApplicationShutdown(): Promise<void> {
-    await this.stop();
-  }
-
-  async start(): Promise<void> {
     if (this.publisher === undefined || this.unsubscribe !== undefined) return;
     await this.publisher.start();
     this.unsubscribe = this.wakeUp.onChunkSettled(() => this.poller.wake(0));
@@ -105,9 +93,10 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
 
   /**
    * Announces what is settled by now, if that works at once, and stops. It uses a third of the time that the process
-   * has for stopping. What is not announced stays for the next start.
+   * has for stopping. What is not announced stays for the next start. It runs after the poller of operations has stopped
+   * (`beforeApplicationShutdown`), so that the last chunk is announced too.
    */
-  async stop(): Promise<void> {
+  async onApplicationShutdown(): Promise<void> {
     const { publisher, unsubscribe } = this;
     if (publisher === undefined || unsubscribe === undefined) return;
     this.unsubscribe = undefined;

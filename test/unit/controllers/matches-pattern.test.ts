@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { matchesPattern } from '../../../src/services/rabbitmq/matches-pattern.js';
+import { matchesPattern } from '../../../src/controllers/rpc/reply-queues.js';
 
 describe('a name and a pattern with stars', () => {
   it.each([
