@@ -134,7 +134,7 @@ function ordinaryProblem(code: ErrorCode): DescribedProblem {
   return { code, status: httpStatus, name: code, detail: DETAILS[code] ?? title };
 }
 
-function exampleOf({ code, status, detail }: DescribedProblem): ProblemDto {
+function exampleOf({ code, status, detail }: DescribedProblem): object {
   return {
     type: problemType(code),
     title: describeError(code).title,

@@ -1,10 +1,7 @@
 import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
 import { OPERATION_FIELDS, type OperationField } from '../../../interfaces/operation-fields.js';
-import {
-  OPERATION_STATUSES,
-  type ICreateBatchOperationResult,
-  type OperationStatus,
-} from '../../../interfaces/operation.js';
+import { OPERATION_STATUSES, type ICreateBatchOperationResult } from '../../../interfaces/operation.js';
+import { Fields } from './fields.js';
 
 /** What Swagger shows of `retry`, as `OPERATION_FIELDS` declares it. */
 export class RetryRequestDto {}
@@ -32,23 +29,17 @@ export function documentOperation(
   for (const [field, { schema }] of Object.entries(fields)) {
     const options = field === 'retry' ? { type: RetryRequestDto, description: schema.description } : { ...schema };
     const said = new Map(Object.entries(differing)).get(field);
-    ApiProperty({ ...options, ...said, required: required.includes(field) } as ApiPropertyOptions)(
-      dto.prototype,
-      field,
-    );
+    const shown = { ...options, ...said, required: required.includes(field) } as ApiPropertyOptions;
+    ApiProperty(shown)(dto.prototype, field);
   }
 }
 
-export class CreateOperationResultDto implements ICreateBatchOperationResult {
-  @ApiProperty({ format: 'uuid', example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f' })
-  id!: string;
-
-  @ApiProperty({ enum: OPERATION_STATUSES, example: 'pending' })
-  status!: OperationStatus;
-
-  @ApiProperty({
+@Fields<ICreateBatchOperationResult>({
+  id: { format: 'uuid', example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f' },
+  status: { enum: OPERATION_STATUSES, example: 'pending' },
+  created: {
     description: 'False when an operation with this id and the same body existed already.',
     example: true,
-  })
-  created!: boolean;
-}
+  },
+})
+export class CreateOperationResultDto {}

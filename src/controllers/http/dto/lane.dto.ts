@@ -1,56 +1,38 @@
-import { ApiProperty, ApiPropertyOptional } from '@nestjs/swagger';
-import { FAULT_KINDS, type FaultKind, type ILaneFault } from '../../../interfaces/lane.js';
+import { FAULT_KINDS, type ILaneFault } from '../../../interfaces/lane.js';
+import { Fields } from './fields.js';
 
-export class LaneFaultDto implements ILaneFault {
-  @ApiProperty({ type: 'integer', minimum: 0, maximum: 63, example: 17 })
-  lane!: number;
-
-  @ApiProperty({ type: [String], description: 'Tables whose operations wait.', example: ['public.orders'] })
-  targets!: string[];
-
-  @ApiProperty({
+@Fields<ILaneFault>({
+  lane: { type: 'integer', minimum: 0, maximum: 63, example: 17 },
+  targets: { type: [String], description: 'Tables whose operations wait.', example: ['public.orders'] },
+  operationId: {
     format: 'uuid',
     description: 'The operation that cannot go on; it is still pending.',
     example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f',
-  })
-  operationId!: string;
-
-  @ApiProperty({ description: 'How often it was tried.', example: 20 })
-  failures!: number;
-
-  @ApiProperty({
+  },
+  failures: { description: 'How often it was tried.', example: 20 },
+  kind: {
     enum: FAULT_KINDS,
     description:
       'The kind of the last failure. transient: of the server, the connection or other transactions; systemic: a ' +
       'statement of the service itself cannot run; operation: it fails when its chunk is committed; unknown: its SQLSTATE ' +
       'does not say; bug: an error of the service itself.',
     example: 'transient',
-  })
-  kind!: FaultKind;
-
-  @ApiProperty({ description: 'The last failure.', example: 'canceling statement due to lock timeout' })
-  message!: string;
-
-  @ApiPropertyOptional({ description: "Five characters, see PostgreSQL's appendix A.", example: '55P03' })
-  sqlState?: string;
-
-  @ApiProperty({ description: 'Host and process that met the last failure.', example: 'worker-1:4242' })
-  worker!: string;
-
-  @ApiProperty({ format: 'date-time', example: '2026-01-01T08:00:00.000Z' })
-  firstFailedAt!: string;
-
-  @ApiPropertyOptional({
+  },
+  message: { description: 'The last failure.', example: 'canceling statement due to lock timeout' },
+  sqlState: { optional: true, description: "Five characters, see PostgreSQL's appendix A.", example: '55P03' },
+  worker: { description: 'Host and process that met the last failure.', example: 'worker-1:4242' },
+  firstFailedAt: { format: 'date-time', example: '2026-01-01T08:00:00.000Z' },
+  nextTryAt: {
+    optional: true,
     format: 'date-time',
     description: 'When it is tried again; absent when it is parked.',
     example: '2026-01-01T08:02:00.000Z',
-  })
-  nextTryAt?: string;
-
-  @ApiPropertyOptional({
+  },
+  parkedAt: {
+    optional: true,
     format: 'date-time',
     description: 'When it was parked. A parked lane is not tried until it is resumed or the operation is cancelled.',
     example: '2026-01-01T08:30:00.000Z',
-  })
-  parkedAt?: string;
-}
+  },
+})
+export class LaneFaultDto {}

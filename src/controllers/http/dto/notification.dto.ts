@@ -1,49 +1,35 @@
-import { ApiProperty } from '@nestjs/swagger';
 import type {
   IParkedNotification,
   IParkedNotifications,
   ISkippedNotifications,
 } from '../../../interfaces/notification.js';
+import { Fields } from './fields.js';
 
-export class ParkedNotificationDto implements IParkedNotification {
-  @ApiProperty({ example: '1207' })
-  chunkId!: string;
-
-  @ApiProperty({ description: '`anonymous` for operations without a source.', example: 'checkout' })
-  source!: string;
-
-  @ApiProperty({
+@Fields<IParkedNotification>({
+  chunkId: { example: '1207' },
+  source: { description: '`anonymous` for operations without a source.', example: 'checkout' },
+  reason: {
     description: 'In the words of the broker.',
     example: 'PRECONDITION_FAILED - message size 1048900 is larger than configured max size 524288',
-  })
-  reason!: string;
-
-  @ApiProperty({ description: 'How often it was refused.', example: 3 })
-  failures!: number;
-
-  @ApiProperty({ format: 'date-time', example: '2026-01-01T08:00:01.300Z' })
-  parkedAt!: string;
-
-  @ApiProperty({
+  },
+  failures: { description: 'How often it was refused.', example: 3 },
+  parkedAt: { format: 'date-time', example: '2026-01-01T08:00:01.300Z' },
+  nextTryAt: {
     format: 'date-time',
     description: 'It is not tried again before this time.',
     example: '2026-01-01T08:04:00.000Z',
-  })
-  nextTryAt!: string;
-}
+  },
+})
+export class ParkedNotificationDto {}
 
-export class ParkedNotificationsDto implements IParkedNotifications {
-  @ApiProperty({ description: 'How many there are.', example: 1 })
-  total!: number;
+@Fields<IParkedNotifications>({
+  total: { description: 'How many there are.', example: 1 },
+  items: { type: [ParkedNotificationDto], description: 'At most 1000, those of the oldest chunks first.' },
+})
+export class ParkedNotificationsDto {}
 
-  @ApiProperty({ type: [ParkedNotificationDto], description: 'At most 1000, those of the oldest chunks first.' })
-  items!: ParkedNotificationDto[];
-}
-
-export class SkippedNotificationsDto implements ISkippedNotifications {
-  @ApiProperty({ example: '1207' })
-  chunkId!: string;
-
-  @ApiProperty({ type: [String], description: 'These sources are not notified of the chunk.', example: ['checkout'] })
-  sources!: string[];
-}
+@Fields<ISkippedNotifications>({
+  chunkId: { example: '1207' },
+  sources: { type: [String], description: 'These sources are not notified of the chunk.', example: ['checkout'] },
+})
+export class SkippedNotificationsDto {}

@@ -1,48 +1,23 @@
-import { ApiProperty } from '@nestjs/swagger';
 import type { IStats } from '../../../interfaces/stats.js';
+import { Fields } from './fields.js';
 
-export class LastMinuteDto {
-  @ApiProperty({ example: 42 })
-  chunks!: number;
+@Fields<IStats['lastMinute']>({
+  chunks: { example: 42 },
+  completed: { example: 41_800 },
+  failed: { example: 12 },
+  statements: { example: 210 },
+})
+export class LastMinuteDto {}
 
-  @ApiProperty({ example: 41_800 })
-  completed!: number;
-
-  @ApiProperty({ example: 12 })
-  failed!: number;
-
-  @ApiProperty({ example: 210 })
-  statements!: number;
-}
-
-export class StatsDto implements IStats {
-  @ApiProperty({ description: 'Operations that wait for the next chunk.', example: 120 })
-  pending!: number;
-
-  @ApiProperty({ description: 'Operations that wait for their time.', example: 3 })
-  scheduled!: number;
-
-  @ApiProperty({
-    description: 'Age of the oldest pending operation, in milliseconds; 0 when none waits.',
-    example: 850,
-  })
-  lagMs!: number;
-
-  @ApiProperty({ description: 'Lanes that are parked: see `GET lanes`.', example: 0 })
-  parkedLanes!: number;
-
-  @ApiProperty({ description: 'Workers that were seen in the last seconds.', example: 2 })
-  workers!: number;
-
-  @ApiProperty({ description: 'Failed operations that are still stored.', example: 12 })
-  failed!: number;
-
-  @ApiProperty({ type: LastMinuteDto, description: 'Chunks and operations settled in the last minute.' })
-  lastMinute!: LastMinuteDto;
-
-  @ApiProperty({ description: 'Chunks that are not announced yet.', example: 0 })
-  unannounced!: number;
-
-  @ApiProperty({ description: 'Notifications that the broker refuses: see `GET notifications`.', example: 0 })
-  parkedNotifications!: number;
-}
+@Fields<IStats>({
+  pending: { description: 'Operations that wait for the next chunk.', example: 120 },
+  scheduled: { description: 'Operations that wait for their time.', example: 3 },
+  lagMs: { description: 'Age of the oldest pending operation, in milliseconds; 0 when none waits.', example: 850 },
+  parkedLanes: { description: 'Lanes that are parked: see `GET lanes`.', example: 0 },
+  workers: { description: 'Workers that were seen in the last seconds.', example: 2 },
+  failed: { description: 'Failed operations that are still stored.', example: 12 },
+  lastMinute: { type: LastMinuteDto, description: 'Chunks and operations settled in the last minute.' },
+  unannounced: { description: 'Chunks that are not announced yet.', example: 0 },
+  parkedNotifications: { description: 'Notifications that the broker refuses: see `GET notifications`.', example: 0 },
+})
+export class StatsDto {}

@@ -1,0 +1,23 @@
+import { ApiProperty, type ApiPropertyOptions } from '@nestjs/swagger';
+
+/** A field of `T` that may be absent has to say so. */
+type FieldsOf<T> = {
+  [Name in keyof T]-?: object extends Pick<T, Name>
+    ? ApiPropertyOptions & { optional: true }
+    : ApiPropertyOptions & { optional?: never };
+};
+
+/**
+ * What Swagger shows of a class that describes an answer. The compiler compares it with `T`, the interface of that
+ * answer, field by field. The type of a field is that of its example, unless `type` or `enum` says it. Nothing makes an
+ * object of such a class.
+ */
+export function Fields<T>(fields: FieldsOf<T>): ClassDecorator {
+  return ({ prototype }) => {
+    for (const [name, field] of Object.entries<ApiPropertyOptions & { optional?: boolean }>(fields)) {
+      const { optional = false, ...shown } = field;
+      const type = 'type' in field || 'enum' in field ? {} : { type: typeof field.example };
+      ApiProperty({ ...shown, ...type, required: !optional } as ApiPropertyOptions)(prototype as object, name);
+    }
+  };
+}
