@@ -1,8 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { AccessGuard } from './controllers/access.guard.js';
-import { HttpModule } from './controllers/http/http.module.js';
-import { ProbesModule } from './controllers/http/probes.module.js';
+import { HttpModule, ProbesModule } from './controllers/http/http.module.js';
 import { RpcModule } from './controllers/rpc/rpc.module.js';
 import { JobsModule } from './jobs/jobs.module.js';
 import { AccessModule } from './services/access/access.module.js';

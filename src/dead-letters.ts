@@ -14,6 +14,7 @@ import type { Settings } from './services/config/settings.js';
 import { isUndefinedTable } from './services/database/classify-failure.js';
 import { sqlStateOf } from './services/database/sql-state.js';
 import { cutText } from './services/errors/cut-text.js';
+import { messageOf } from './services/errors/message-of.js';
 import { redactSecrets } from './services/observability/redact-url.js';
 import { ParkedMessages, type ParkedMessage, type ParkedSelection } from './services/rabbitmq/parked-messages.js';
 import { parkedQueue } from './services/rabbitmq/topology.js';
@@ -145,7 +146,7 @@ function told(error: unknown, { queue }: Broker): string {
     return `The audit could not be written, so nothing more was moved: ${error.message}`;
   const refusal = brokerRefusal(error);
   if (refusal !== undefined) return `RabbitMQ ${refusal}`;
-  return `RabbitMQ: ${error.message || ('code' in error ? String(error.code) : error.name)}`;
+  return `RabbitMQ: ${messageOf(error)}`;
 }
 
 function fail(text: string, status: number): number {

@@ -1,6 +1,7 @@
 import type { Settings } from '../services/config/settings.js';
 import { MigrationFailedError } from '../services/database/migration-failed.error.js';
 import { SQL_STATES, sqlStateOf } from '../services/database/sql-state.js';
+import { messageOf } from '../services/errors/message-of.js';
 import { RefusedByBrokerError } from '../services/rabbitmq/refused-by-broker.error.js';
 import { databaseHint, databaseRefusal } from '../services/tls/tls-refusal.js';
 import { listenedPorts } from './listened-ports.js';
@@ -43,7 +44,7 @@ export function portReason(
     case 'EACCES':
       return `This user may not listen on port ${port}: set ${portVariable} to a port above 1023`;
     default:
-      return `Cannot listen on ${host}:${port} (${describe(error)}): check ${hostVariable === undefined ? '' : `${hostVariable} and `}${portVariable}`;
+      return `Cannot listen on ${host}:${port} (${messageOf(error)}): check ${hostVariable === undefined ? '' : `${hostVariable} and `}${portVariable}`;
   }
 }
 
@@ -75,7 +76,7 @@ export function databaseReason(
     case SQL_STATES.readOnlyTransaction:
       return `${server} accepts no writes (${error.message}): it is probably a standby; set DB_HOST to the primary`;
     case undefined:
-      return `${server} does not answer (${describe(error)}${ssl.mode === 'disable' ? '' : databaseHint(error)}): check DB_HOST, DB_PORT and DB_SSL, and that it runs`;
+      return `${server} does not answer (${messageOf(error)}${ssl.mode === 'disable' ? '' : databaseHint(error)}): check DB_HOST, DB_PORT and DB_SSL, and that it runs`;
     default:
       return `${server} cannot be used (${error.message})`;
   }
@@ -89,11 +90,6 @@ export function isRefusedByPooler(error: Error): boolean {
 /** If there is no password to send, the driver gives up before the server can refuse. */
 function stateOfDriver(error: Error): string | undefined {
   return error.message.startsWith('SASL: ') ? SQL_STATES.invalidPassword : undefined;
-}
-
-/** Node hides the reason for a refused connection in an AggregateError without a message. */
-function describe(error: Error): string {
-  return error.message || ('code' in error && String(error.code)) || error.name;
 }
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { overloaded } from '../services/backpressure/overload-errors.js';
 import { classifyFailure, isLockNotAvailable } from '../services/database/classify-failure.js';
 import { NoPlaceError } from '../services/database/places.js';
+import { messageOf } from '../services/errors/message-of.js';
 import { ServiceError } from '../services/errors/service-error.js';
 import { currentRequestId } from '../services/observability/request-context.js';
 
@@ -59,9 +60,4 @@ function warnOnce(error: unknown, text: string): void {
 function mayPass(error: unknown): boolean {
   const kind = classifyFailure(error);
   return kind === 'transient' || kind === 'unknown';
-}
-
-function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.message || ('code' in error && String(error.code)) || error.name;
 }

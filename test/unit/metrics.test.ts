@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { IStats } from '../../src/interfaces/stats.js';
 import { MetricsService } from '../../src/services/observability/metrics.service.js';
 
 const NO_FAILURES = new Map<string, number>();
 
-async function rendered(metrics: MetricsService): Promise<string[]> {
-  return (await metrics.render()).body.split('\n');
+async function rendered(metrics: MetricsService, queue?: IStats): Promise<string[]> {
+  return (await metrics.render(queue)).body.split('\n');
 }
 
 describe('the metrics', () => {
@@ -50,21 +51,22 @@ describe('the metrics', () => {
     expect(lines).toContain('batch_notifications_published_total 4');
   });
 
-  it('ask for the depth of the queue at every scrape', async () => {
+  it('tell what the queue contains at each scrape', async () => {
     const metrics = new MetricsService();
-    let pending = 5;
-    const rest = {
+    const queue: IStats = {
+      pending: 5,
       scheduled: 2,
-      oldestPendingSeconds: 1.5,
+      lagMs: 1500,
       parkedLanes: 3,
       workers: 4,
+      failed: 0,
+      lastMinute: { chunks: 0, completed: 0, failed: 0, statements: 0 },
       unannounced: 6,
       parkedNotifications: 7,
     };
-    metrics.readQueueDepthBy(() => Promise.resolve({ pending: pending++, ...rest }));
 
-    const first = await rendered(metrics);
-    const second = await rendered(metrics);
+    const first = await rendered(metrics, queue);
+    const second = await rendered(metrics, { ...queue, pending: 6 });
 
     expect(first).toContain('batch_operations_pending 5');
     expect(first).toContain('batch_operations_scheduled 2');
@@ -78,7 +80,6 @@ describe('the metrics', () => {
 
   it('are whole but for the depth of the queue while the database does not answer', async () => {
     const metrics = new MetricsService();
-    metrics.readQueueDepthBy(() => Promise.reject(new Error('no database')));
     metrics.recordAccepted(1);
 
     const lines = await rendered(metrics);

@@ -9,23 +9,19 @@ import { RateLimitService } from '../../services/access/rate-limit.service.js';
 import { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
 import type { Settings } from '../../services/config/settings.js';
 import { ServiceError } from '../../services/errors/service-error.js';
-import { DrainService } from '../../services/health/drain.service.js';
+import { HealthService } from '../../services/health/health.service.js';
 import { MetricsService } from '../../services/observability/metrics.service.js';
 import { SparseLog } from '../../services/observability/sparse-log.js';
-import { requestIdMiddleware } from '../../services/observability/request-id.middleware.js';
 import { inSlices } from '../../services/steps/in-slices.js';
 import { stringifyJson } from '../../services/values/exact-json.js';
 import { grantedAccess } from '../caller-access.js';
 import { readBody } from '../read-body.js';
+import { boundInFlight, identifyCallers, limitRequests, nameRequest, refuseWhileStopping } from './admit-callers.js';
 import { answerUnreadable } from './answer-unreadable.js';
 import { API_PREFIX } from './api-prefix.js';
-import { boundInFlight } from './bound-in-flight.js';
 import { ProblemFilter } from './filters/problem.filter.js';
-import { identifyCallers } from './identify-callers.js';
 import { limitConnections, type ConnectionLimits } from './limit-connections.js';
-import { limitRequests } from './limit-requests.js';
 import { refuseOtherHosts } from './refuse-other-hosts.js';
-import { refuseWhileStopping } from './refuse-while-stopping.js';
 
 /** More connections are closed at once: each takes memory and a file descriptor before it has shown a key. */
 export const MAX_CONNECTIONS = 4000;
@@ -50,11 +46,11 @@ export function configureHttp(
   // Answers change all the time; hashing one of a megabyte takes longer than sending it.
   app.disable('etag');
   if (settings.http.trustProxy !== undefined) app.set('trust proxy', settings.http.trustProxy);
-  app.use(requestIdMiddleware);
+  app.use(nameRequest);
   app.use(securityHeaders());
   app.use(FOR_CALLERS, refuseOtherHosts(settings));
   app.use(FOR_CALLERS, identifyCallers(app.get(AccessService)));
-  app.use(`/${API_PREFIX}`, refuseWhileStopping(app.get(DrainService)));
+  app.use(`/${API_PREFIX}`, refuseWhileStopping(app.get(HealthService)));
   app.use(FOR_CALLERS, limitRequests(app.get(RateLimitService)));
   app.use(`/${API_PREFIX}`, refuseOtherContent);
   app.use(FOR_CALLERS, boundInFlight(app.get(InFlightBudget), settings.intake.maxBodyKb));
@@ -95,10 +91,8 @@ function refuseOtherContent(request: Request, _response: Response, next: NextFun
   // `null` and a length of 0 mean that there is no body.
   if (request.is(JSON_TYPES) !== false || request.headers['content-length'] === '0') return next();
   const given = request.headers['content-type'] ?? 'none';
-  next(
-    new UnsupportedMediaTypeException(
-      `Bodies are JSON; send the header Content-Type: application/json (it was ${given})`,
-    ),
+  throw new UnsupportedMediaTypeException(
+    `Bodies are JSON; send the header Content-Type: application/json (it was ${given})`,
   );
 }
 

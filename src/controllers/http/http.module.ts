@@ -5,12 +5,18 @@ import { OutcomesModule } from '../../services/outcomes/outcomes.module.js';
 import { QueueModule } from '../../services/queue/queue.module.js';
 import { AuditController } from './audit.controller.js';
 import { ChunksController } from './chunks.controller.js';
+import { HealthController } from './health.controller.js';
 import { LanesController } from './lanes.controller.js';
+import { MetricsController } from './metrics.controller.js';
 import { NotificationsController } from './notifications.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { StatsController } from './stats.controller.js';
 
-/** REST. `ProbesModule` has health and metrics, which a worker has too. */
+/** Endpoints in which machines ask a process about itself, in every role: `/health/*` and `/metrics`. */
+@Module({ imports: [OutcomesModule], controllers: [HealthController, MetricsController] })
+export class ProbesModule {}
+
+/** REST. */
 @Module({
   imports: [IntakeModule, ExplainModule, OutcomesModule, QueueModule],
   controllers: [

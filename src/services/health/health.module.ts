@@ -1,15 +1,13 @@
 import { Global, Module } from '@nestjs/common';
 import { WakeUpModule } from '../wake-up/wake-up.module.js';
 import { BugsService } from './bugs.service.js';
-import { DatabaseHealth } from './database-health.js';
-import { DrainService } from './drain.service.js';
 import { HealthService } from './health.service.js';
-import { RedisHealth } from './redis-health.js';
+import { ServersHealth } from './servers-health.js';
 
 @Global()
 @Module({
   imports: [WakeUpModule],
-  providers: [HealthService, BugsService, DatabaseHealth, RedisHealth, DrainService],
-  exports: [HealthService, BugsService, DrainService],
+  providers: [HealthService, BugsService, ServersHealth],
+  exports: [HealthService, BugsService],
 })
 export class HealthModule {}

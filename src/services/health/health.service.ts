@@ -1,4 +1,5 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { messageOf } from '../errors/message-of.js';
 import { withTimeout } from '../observability/with-timeout.js';
 
 /** One part of the service. */
@@ -44,12 +45,26 @@ const CHECK_TIMEOUT_MS = 1000;
 /** Even with frequent probes, the parts are not asked more often than this. */
 const REMEMBERED_FOR_MS = 500;
 
-/** Asks the parts of the service how they are. The parts register themselves with `register`. */
+/**
+ * Asks the parts of the service how they are. The parts register themselves with `register`. A process that has begun to
+ * stop is not ready, so that load balancers choose other processes.
+ */
 @Injectable()
-export class HealthService {
+export class HealthService implements OnModuleDestroy {
+  private stopBegun = false;
   private readonly contributors = new Map<string, HealthContributor>();
   private readonly livenessContributors = new Set<LivenessContributor>();
   private latest: { readiness: Promise<Readiness>; at: number } | undefined;
+
+  get stopping(): boolean {
+    return this.stopBegun;
+  }
+
+  /** The first step of a shutdown. */
+  onModuleDestroy(): void {
+    this.stopBegun = true;
+    this.register({ name: 'process', check: () => 'stopping' });
+  }
 
   /** Returns a function that removes the part again. */
   register(contributor: HealthContributor): () => void {
@@ -104,12 +119,6 @@ async function reasonOf(part: HealthContributor): Promise<string | undefined> {
   try {
     return await withTimeout(Promise.resolve(part.check()), CHECK_TIMEOUT_MS);
   } catch (error) {
-    return describe(error);
+    return messageOf(error);
   }
-}
-
-/** Node hides the reason for a refused connection in an AggregateError without a message. */
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.message || ('code' in error && String(error.code)) || error.name;
 }

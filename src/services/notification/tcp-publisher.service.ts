@@ -1,6 +1,7 @@
 import { ClientProxyFactory, Transport, type ClientProxy } from '@nestjs/microservices';
 import { lastValueFrom, timeout } from 'rxjs';
 import type { IOperationsSettledMessage } from '../../interfaces/settled-event.js';
+import { messageOf } from '../errors/message-of.js';
 import type { Published, SettledPublisher } from './settled-publisher.js';
 
 const ANSWER_TIMEOUT_MS = 15_000;
@@ -61,6 +62,6 @@ export class TcpPublisher implements SettledPublisher {
 
 /** NestJS answers with an object or a text when a handler fails, not with an Error. */
 function describe(error: unknown): string {
-  if (error instanceof Error) return error.message || ('code' in error && String(error.code)) || error.name;
+  if (error instanceof Error) return messageOf(error);
   return typeof error === 'string' ? error : JSON.stringify(error);
 }

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { RetryReason } from '../../interfaces/operation.js';
+import type { IStats } from '../../interfaces/stats.js';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
 const CHUNK_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -21,30 +22,14 @@ export interface SettledChunk {
 /** How a request came in. */
 export type Transport = 'rest' | 'rabbitmq';
 
-/** What the queue contains now. It is read at each scrape. */
-export interface QueueDepth {
-  pending: number;
-  scheduled: number;
-  oldestPendingSeconds: number;
-  /** Lanes that wait for an operator. */
-  parkedLanes: number;
-  /** Live workers of the database. */
-  workers: number;
-  /** Chunks that are not announced yet. */
-  unannounced: number;
-  /** Notifications that the broker refuses. */
-  parkedNotifications: number;
-}
-
 /**
  * Counts what the process did, and renders it for Prometheus. Each instance has its own registry. What the queue
- * contains is not counted: the function that was given to `readQueueDepthBy` reads it.
+ * contains is not counted: `render` is told.
  */
 @Injectable()
 export class MetricsService {
   private readonly registry = new Registry();
   private readonly registers = [this.registry];
-  private readQueueDepth: (() => Promise<QueueDepth>) | undefined;
   private readBacklog: ((backlog: 'pending' | 'scheduled') => number | undefined) | undefined;
   private readInFlightBytes: (() => number) | undefined;
   private readWaitingMessages: (() => number) | undefined;
@@ -211,11 +196,6 @@ export class MetricsService {
     this.deleted.inc({ kind }, count);
   }
 
-  /** `read` is called at every `render`. While it fails, its gauges are "not known". */
-  readQueueDepthBy(read: () => Promise<QueueDepth>): void {
-    this.readQueueDepth = read;
-  }
-
   readBacklogBy(read: (backlog: 'pending' | 'scheduled') => number | undefined): void {
     this.readBacklog = read;
   }
@@ -228,18 +208,15 @@ export class MetricsService {
     this.readWaitingMessages = read;
   }
 
-  /**
-   * Prometheus' text format. If the database does not answer, the gauges of the queue are NaN and the rest is complete.
-   */
-  async render(): Promise<{ contentType: string; body: string }> {
-    const depth = await this.readQueueDepth?.().catch(() => undefined);
-    this.pending.set(depth?.pending ?? NaN);
-    this.scheduled.set(depth?.scheduled ?? NaN);
-    this.oldestPending.set(depth?.oldestPendingSeconds ?? NaN);
-    this.parkedLanes.set(depth?.parkedLanes ?? NaN);
-    this.workers.set(depth?.workers ?? NaN);
-    this.unannounced.set(depth?.unannounced ?? NaN);
-    this.parkedNotifications.set(depth?.parkedNotifications ?? NaN);
+  /** @param queue what the queue contains now. Undefined: the database does not answer, so its gauges are NaN */
+  async render(queue?: IStats): Promise<{ contentType: string; body: string }> {
+    this.pending.set(queue?.pending ?? NaN);
+    this.scheduled.set(queue?.scheduled ?? NaN);
+    this.oldestPending.set(queue === undefined ? NaN : queue.lagMs / 1000);
+    this.parkedLanes.set(queue?.parkedLanes ?? NaN);
+    this.workers.set(queue?.workers ?? NaN);
+    this.unannounced.set(queue?.unannounced ?? NaN);
+    this.parkedNotifications.set(queue?.parkedNotifications ?? NaN);
     for (const backlog of ['pending', 'scheduled'] as const) {
       this.backlog.set({ backlog }, this.readBacklog?.(backlog) ?? NaN);
     }

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { Logger } from '@nestjs/common';
 import { connect, type ChannelModel, type RecoveringChannelModel } from 'amqplib';
+import { messageOf } from '../errors/message-of.js';
 import { withTimeout } from '../observability/with-timeout.js';
 import type { Certificates } from '../tls/certificates.js';
 import { clientTls } from '../config/client-tls.js';
@@ -171,7 +172,7 @@ export class RabbitmqConnection {
     const hint = this.options.url.startsWith('amqps:') ? brokerHint : () => '';
     recovering.on('reconnect-scheduled', ({ attempt, delay, error }) => {
       if (attempt > TOLD_ATTEMPTS && attempt % TOLD_EVERY !== 0) return;
-      this.logger.warn(`Not connected (${describe(error)}${hint(error)}); attempt ${attempt} in ${delay} ms`);
+      this.logger.warn(`Not connected (${brokerRefusal(error) ?? messageOf(error)}${hint(error)}); attempt ${attempt} in ${delay} ms`);
     });
     recovering.on('blocked', (reason) => {
       this.blockedReason = reason;
@@ -233,9 +234,4 @@ function clarified(error: Error, url: string): Error {
     `RabbitMQ refuses the connection. Check user, password and virtual host in BATCH_SERVICE_RMQ_URL: ${error.message}`,
     { cause: error },
   );
-}
-
-/** Node hides the reason of a refused connection in an AggregateError without a message. */
-function describe(error: Error): string {
-  return brokerRefusal(error) ?? (error.message || ('code' in error && String(error.code)) || error.name);
 }

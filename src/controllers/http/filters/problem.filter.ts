@@ -6,7 +6,6 @@ import type { MetricsService } from '../../../services/observability/metrics.ser
 import { SparseLog } from '../../../services/observability/sparse-log.js';
 import { ServiceError } from '../../../services/errors/service-error.js';
 import { grantedAccess } from '../../caller-access.js';
-import { allowedMethods } from '../allowed-methods.js';
 import { toProblem, type Problem } from './to-problem.js';
 
 const RETRY_AFTER_SECONDS = 2;
@@ -60,6 +59,23 @@ export class ProblemFilter implements ExceptionFilter {
     else if (!known) this.strangers.log(line);
     else this.logger.log(line);
   }
+}
+
+/** A path that Express knows, with its methods in lower case. */
+interface Layer {
+  route?: { methods: Readonly<Record<string, boolean>> };
+  match(path: string): boolean;
+}
+
+/**
+ * The methods that the path of this request supports, by the routes of the application. Empty: there is no such path.
+ */
+function allowedMethods({ app, path }: Request): string[] {
+  const { stack } = app.router as unknown as { stack: readonly Layer[] };
+  const taken = stack.flatMap((layer) => (layer.route !== undefined && layer.match(path) ? [layer.route.methods] : []));
+  const methods = new Set(taken.flatMap((each) => Object.keys(each)).map((method) => method.toUpperCase()));
+  if (methods.has('GET')) methods.add('HEAD');
+  return [...methods].sort();
 }
 
 function methodNotAllowed({ method, path }: Request, allowed: string[]): ServiceError {

@@ -1,0 +1,82 @@
+import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import type { AccessService } from '../../services/access/access.service.js';
+import type { RateLimitService } from '../../services/access/rate-limit.service.js';
+import type { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
+import { ServiceError } from '../../services/errors/service-error.js';
+import type { HealthService } from '../../services/health/health.service.js';
+import { REQUEST_ID_HEADER, requestIdFrom, runInRequest } from '../../services/observability/request-context.js';
+import { grantAccess, grantedAccess } from '../caller-access.js';
+
+// What a request passes before any of its body is read, in this order. Express answers what they throw.
+
+const BEARER = /^Bearer +(\S+) *$/i;
+
+/** Takes or creates the request's id, returns it in the answer, and adds it to the log lines. */
+export function nameRequest(request: Request, response: Response, next: NextFunction): void {
+  const requestId = requestIdFrom(request.headers[REQUEST_ID_HEADER]);
+  response.setHeader(REQUEST_ID_HEADER, requestId);
+  runInRequest(requestId, next);
+}
+
+/** Refuses a caller without a valid key, where keys are required. A caller that keeps sending loses its connection too. */
+export function identifyCallers(access: AccessService): RequestHandler {
+  return async (request, response, next) => {
+    try {
+      grantAccess(request, await access.identify(apiKeyOf(request), request.ip ?? ''));
+    } catch (error) {
+      if (error instanceof ServiceError && error.code === 'RATE_LIMITED') response.setHeader('connection', 'close');
+      throw error;
+    }
+    next();
+  };
+}
+
+/** `Authorization: Bearer <key>`, or `X-API-Key: <key>`. */
+function apiKeyOf({ headers }: Request): unknown {
+  const [, bearer] = BEARER.exec(headers.authorization ?? '') ?? [];
+  return bearer ?? headers['x-api-key'];
+}
+
+/** Refuses new requests while the process stops. Requests that were begun are answered. */
+export function refuseWhileStopping(health: HealthService): RequestHandler {
+  return (_request, response, next) => {
+    if (!health.stopping) return next();
+    // The next request uses a new connection, and so reaches another process.
+    response.setHeader('connection', 'close');
+    throw new ServiceError('SHUTTING_DOWN', 'The service is stopping; nothing was done, send the request again');
+  };
+}
+
+/** Counts the requests of an API key and refuses those beyond its limit. Malformed requests and unknown paths count too. */
+export function limitRequests(limits: RateLimitService): RequestHandler {
+  return async (request, response, next) => {
+    const state = await limits.count(grantedAccess(request)?.keyId);
+    if (state !== undefined) {
+      response.setHeader('X-RateLimit-Limit', state.limit);
+      response.setHeader('X-RateLimit-Remaining', state.remaining);
+      response.setHeader('X-RateLimit-Reset', state.resetSeconds);
+    }
+    next();
+  };
+}
+
+/**
+ * Refuses a body if there is no room for it in the process, or in the share of its caller's key. What was taken is given
+ * back when the response has ended, complete or not.
+ */
+export function boundInFlight(budget: InFlightBudget, maxKb: number): RequestHandler {
+  return (request, response, next) => {
+    const bytes = bodyBytes(request, maxKb * 1024);
+    if (bytes > 0) response.once('close', budget.take(bytes, grantedAccess(request)?.keyId));
+    next();
+  };
+}
+
+/** An upper limit: the size of a body that is compressed, or comes in pieces, is known only after reading it. */
+function bodyBytes({ headers }: Request, limit: number): number {
+  const { 'transfer-encoding': pieces, 'content-encoding': encoding = 'identity' } = headers;
+  if (pieces !== undefined) return limit;
+  const length = Number(headers['content-length'] ?? 0);
+  if (length === 0) return 0;
+  return encoding === 'identity' ? Math.min(length, limit) : limit;
+}
