@@ -1,5 +1,4 @@
 import type pg from 'pg';
-import { commandActor } from './bootstrap/command-actor.js';
 import {
   DEAD_LETTERS_USAGE,
   parseDeadLettersCommand,
@@ -7,8 +6,8 @@ import {
 } from './bootstrap/dead-letters-command.js';
 import { onOneConnection } from './bootstrap/on-one-connection.js';
 import { readSettings } from './bootstrap/read-settings.js';
-import { OutputError, say } from './bootstrap/standard-output.js';
-import { LACKS_MIGRATIONS, StartError } from './bootstrap/start-error.js';
+import { commandActor, OutputError, runCommand, say, UsageError } from './bootstrap/run-command.js';
+import { StartError } from './bootstrap/start-error.js';
 import { insertAudit } from './services/audit/audit.sql.js';
 import type { Settings } from './services/config/settings.js';
 import { isUndefinedTable } from './services/database/classify-failure.js';
@@ -28,27 +27,19 @@ const SHOWN_BODY = 200;
 const LONGEST_LINE = 2000;
 /** Longer than what is shown, because a secret is recognised only when it is whole. */
 const READ_BODY = 2000;
-const HELP = ['help', '--help', '-h'];
 
 type Broker = NonNullable<Settings['rabbitmq']>;
 
-process.exitCode = await main(process.argv.slice(2));
-
-async function main(args: string[]): Promise<number> {
-  if (HELP.includes(args[0] ?? '')) return say(DEAD_LETTERS_USAGE.trimEnd()).then(() => 0);
+await runCommand(DEAD_LETTERS_USAGE, async (args) => {
   const command = parseDeadLettersCommand(args);
-  if (command === undefined) return fail(DEAD_LETTERS_USAGE, 2);
+  if (command === undefined) throw new UsageError();
   const settings = readSettings();
   const { rabbitmq } = settings;
-  if (rabbitmq === undefined) return fail('No broker is configured: set BATCH_SERVICE_RMQ_URL\n', 1);
-  try {
-    await run(command, settings, rabbitmq);
-    return 0;
-  } catch (error) {
-    if (error instanceof OutputError && error.readerGone) return 0;
-    return fail(`${told(error, rabbitmq)}\n`, 1);
-  }
-}
+  if (rabbitmq === undefined) throw new StartError('No broker is configured: set BATCH_SERVICE_RMQ_URL');
+  await run(command, settings, rabbitmq).catch((error: unknown) => {
+    throw explained(error, rabbitmq);
+  });
+});
 
 async function run({ name, selection }: DeadLettersCommand, settings: Settings, rabbitmq: Broker): Promise<void> {
   const { url, queue, certificates } = rabbitmq;
@@ -135,21 +126,19 @@ function abridged(body: Buffer): string {
   return body.length > SHOWN_BODY ? `${JSON.stringify(text)}… (${body.length} bytes)` : JSON.stringify(text);
 }
 
-function told(error: unknown, { queue }: Broker): string {
-  if (!(error instanceof Error)) throw error;
-  if (/NOT_FOUND - no queue/.test(error.message)) {
-    return `There is no queue ${parkedQueue(queue)}: start the service once, or correct BATCH_SERVICE_RMQ_QUEUE`;
+/** The error with what is known of its cure. */
+function explained(error: unknown, { queue }: Broker): unknown {
+  if (error instanceof StartError || error instanceof OutputError || isUndefinedTable(error)) return error;
+  const message = messageOf(error);
+  const explain = (text: string): StartError => new StartError(text, { cause: error });
+  if (message.includes('NOT_FOUND - no queue')) {
+    return explain(
+      `There is no queue ${parkedQueue(queue)}: start the service once, or correct BATCH_SERVICE_RMQ_QUEUE`,
+    );
   }
-  if (error instanceof StartError || error instanceof OutputError) return error.message;
-  if (isUndefinedTable(error)) return LACKS_MIGRATIONS;
-  if (sqlStateOf(error) !== undefined)
-    return `The audit could not be written, so nothing more was moved: ${error.message}`;
+  if (sqlStateOf(error) !== undefined) {
+    return explain(`The audit could not be written, so nothing more was moved: ${message}`);
+  }
   const refusal = brokerRefusal(error);
-  if (refusal !== undefined) return `RabbitMQ ${refusal}`;
-  return `RabbitMQ: ${messageOf(error)}`;
-}
-
-function fail(text: string, status: number): number {
-  process.stderr.write(redactSecrets(text));
-  return status;
+  return explain(refusal === undefined ? `RabbitMQ: ${message}` : `RabbitMQ ${refusal}`);
 }

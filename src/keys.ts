@@ -1,43 +1,26 @@
 import { awaitDatabase } from './bootstrap/await-database.js';
-import { commandActor } from './bootstrap/command-actor.js';
 import { withDatabase } from './bootstrap/embedded-database.js';
-import { KEYS_USAGE, parseKeysCommand, UsageError, type KeysCommand } from './bootstrap/keys-command.js';
+import { KEYS_USAGE, parseKeysCommand, type KeysCommand } from './bootstrap/keys-command.js';
 import { readSettings } from './bootstrap/read-settings.js';
-import { OutputError, say } from './bootstrap/standard-output.js';
-import { LACKS_MIGRATIONS, StartError } from './bootstrap/start-error.js';
+import { commandActor, explain, runCommand, say } from './bootstrap/run-command.js';
+import { StartError } from './bootstrap/start-error.js';
 import { parseApiKey } from './services/access/api-key.js';
 import { ApiKeysService, type ApiKeyRequest } from './services/access/api-keys.service.js';
 import { REVOCATION_DELAY_MS } from './services/access/credential-cache.js';
 import { sealingKey, type SealingKey } from './services/access/sealed-hash.js';
 import { describeUnreadable } from './services/access/unreadable-keys.js';
 import type { Settings } from './services/config/settings.js';
-import { isUndefinedTable } from './services/database/classify-failure.js';
-import { sqlStateOf } from './services/database/sql-state.js';
 
 // `node dist/keys.js create|list|revoke|rotate`: the keys of the callers of REST and of RPC over TCP. Output for
 // programs is on stdout (a new key; the list as JSON, one key a line). Output for people is on stderr.
 
-process.exitCode = await main(process.argv.slice(2));
-
-async function main(args: readonly string[]): Promise<number> {
-  try {
-    const command = parseKeysCommand(args);
-    if (command.kind === 'help') await say(KEYS_USAGE.trimEnd());
-    else {
-      await withDatabase(readSettings(), (settings) => executeOn(settings, command));
-    }
-    return 0;
-  } catch (error) {
-    if (error instanceof OutputError && error.readerGone) return 0;
-    if (error instanceof UsageError) return fail(`${error.message}\n\n${KEYS_USAGE}`, 2);
-    return fail(`${reasonOf(error)}\n`, 1);
-  }
-}
-
-type WorkingCommand = Exclude<KeysCommand, { kind: 'help' }>;
+await runCommand(KEYS_USAGE, async (args) => {
+  const command = parseKeysCommand(args);
+  await withDatabase(readSettings(), (settings) => executeOn(settings, command));
+});
 
 /** A person who types a command prefers an error to a wait, so this does not wait for the database. */
-async function executeOn(settings: Settings, command: WorkingCommand): Promise<void> {
+async function executeOn(settings: Settings, command: KeysCommand): Promise<void> {
   const impatient = { ...settings, database: { ...settings.database, poolSize: 1, waitMs: 0 } };
   const database = await awaitDatabase(impatient, { onAttempt: () => undefined });
   try {
@@ -47,7 +30,7 @@ async function executeOn(settings: Settings, command: WorkingCommand): Promise<v
   }
 }
 
-async function execute(command: WorkingCommand, keys: ApiKeysService, settings: Settings): Promise<void> {
+async function execute(command: KeysCommand, keys: ApiKeysService, settings: Settings): Promise<void> {
   switch (command.kind) {
     case 'create':
       return create(command.key, keys, settings);
@@ -125,22 +108,4 @@ function sealingKeysOf({ secret, previousSecret }: Settings['access']): [Sealing
     );
   }
   return [sealingKey(secret), ...(previousSecret === undefined ? [] : [sealingKey(previousSecret)])];
-}
-
-function reasonOf(error: unknown): string {
-  if (error instanceof StartError || error instanceof OutputError) return error.message;
-  if (isUndefinedTable(error)) {
-    return LACKS_MIGRATIONS;
-  }
-  if (sqlStateOf(error) !== undefined) return (error as Error).message;
-  throw error;
-}
-
-function explain(line: string): void {
-  process.stderr.write(`${line}\n`);
-}
-
-function fail(text: string, status: number): number {
-  process.stderr.write(text);
-  return status;
 }

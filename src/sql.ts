@@ -2,6 +2,7 @@ import pg from 'pg';
 import { databaseUrl } from './bootstrap/embedded-database.js';
 import { onOneConnection } from './bootstrap/on-one-connection.js';
 import { readSettings } from './bootstrap/read-settings.js';
+import { runCommand, say, UsageError } from './bootstrap/run-command.js';
 import { StartError } from './bootstrap/start-error.js';
 
 // `node dist/sql.js "select …"`: runs SQL on the service's database, embedded or not, where there is no psql. Rows are
@@ -9,42 +10,26 @@ import { StartError } from './bootstrap/start-error.js';
 
 const USAGE = 'Usage: npm run --silent sql -- "select * from batch.batch_operations"\n';
 
-process.exitCode = await main(process.argv.slice(2).join(' '));
-
-async function main(text: string): Promise<number> {
-  if (text === '') return fail(USAGE, 2);
+await runCommand(USAGE, async (args) => {
+  const text = args.join(' ');
+  if (text === '') throw new UsageError();
   const settings = readSettings();
-  try {
-    if (text === '--url') say(await databaseUrl(settings));
-    else await onOneConnection(settings, (client) => run(client, text));
-    return 0;
-  } catch (error) {
-    return fail(told(error), 1);
-  }
-}
+  if (text === '--url') await say(await databaseUrl(settings));
+  else await onOneConnection(settings, (client) => run(client, text));
+});
 
 async function run(client: pg.Client, text: string): Promise<void> {
-  const results: pg.QueryResult | pg.QueryResult[] = await client.query(text);
-  for (const result of [results].flat()) tell(result);
+  const results: pg.QueryResult | pg.QueryResult[] = await client.query(text).catch((error: unknown) => {
+    throw error instanceof pg.DatabaseError ? new StartError(told(error), { cause: error }) : error;
+  });
+  for (const result of [results].flat()) await tell(result);
 }
 
-function tell({ command, rowCount, rows, fields }: pg.QueryResult): void {
+async function tell({ command, rowCount, rows, fields }: pg.QueryResult): Promise<void> {
   if (fields.length === 0) return say(rowCount === null ? command : `${command} ${rowCount}`);
-  for (const row of rows as unknown[]) say(JSON.stringify(row));
+  for (const row of rows as unknown[]) await say(JSON.stringify(row));
 }
 
-function told(error: unknown): string {
-  if (error instanceof StartError) return `${error.message}\n`;
-  if (!(error instanceof pg.DatabaseError)) throw error;
-  const more = [error.detail, error.hint].filter((line) => line !== undefined);
-  return `${[`${error.severity ?? 'ERROR'}: ${error.message}`, ...more].join('\n')}\n`;
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
-function fail(text: string, status: number): number {
-  process.stderr.write(text);
-  return status;
+function told({ severity = 'ERROR', message, detail, hint }: pg.DatabaseError): string {
+  return [`${severity}: ${message}`, detail, hint].filter((line) => line !== undefined).join('\n');
 }

@@ -4,13 +4,10 @@ import type { ApiKeyRequest } from '../services/access/api-keys.service.js';
 import { isSource } from '../services/access/sources.js';
 import { TargetList } from '../services/catalog/target-list.js';
 import { InvalidSettingsError } from '../services/config/invalid-settings.error.js';
+import { UsageError } from './run-command.js';
 
 export type KeysCommand =
-  | { kind: 'create'; key: ApiKeyRequest }
-  | { kind: 'list' }
-  | { kind: 'revoke'; id: string }
-  | { kind: 'rotate' }
-  | { kind: 'help' };
+  { kind: 'create'; key: ApiKeyRequest } | { kind: 'list' } | { kind: 'revoke'; id: string } | { kind: 'rotate' };
 
 export const KEYS_USAGE = `Usage: npm run --silent keys -- create --name <who> --scope <scope> …
                                               [--source <source> … | --any-source] [--target <table> …] [--expires-in-days <n>]
@@ -32,9 +29,6 @@ again what API_KEY_ENCRYPTION_SECRET_PREVIOUS encrypted. In production: node dis
 const LONGEST_NAME = 100;
 const MOST_DAYS = 36_500;
 
-/** The command line asks for something that does not exist. The message says what is wrong. */
-export class UsageError extends Error {}
-
 /** @throws UsageError */
 export function parseKeysCommand(args: readonly string[]): KeysCommand {
   const [command, ...rest] = args;
@@ -49,10 +43,6 @@ export function parseKeysCommand(args: readonly string[]): KeysCommand {
       return { kind: 'rotate' };
     case 'revoke':
       return { kind: 'revoke', id: parseId(rest) };
-    case 'help':
-    case '--help':
-    case '-h':
-      return { kind: 'help' };
     default:
       throw new UsageError(command === undefined ? 'A command is missing' : `There is no command '${command}'`);
   }

@@ -1,4 +1,4 @@
-export type NotificationsCommand = { name: 'help' } | { name: 'list' } | { name: 'announce' | 'skip'; chunkId: string };
+export type NotificationsCommand = { name: 'list' } | { name: 'announce' | 'skip'; chunkId: string };
 
 export const NOTIFICATIONS_USAGE = `Usage: npm run --silent notifications -- <command>
   list              the parked notifications: chunk, source, how often refused, since when, why
@@ -11,7 +11,6 @@ export const NOTIFICATIONS_USAGE = `Usage: npm run --silent notifications -- <co
 export function parseNotificationsCommand([name = '', chunkId, ...others]: readonly string[]):
   NotificationsCommand | undefined {
   if (others.length > 0) return undefined;
-  if (['help', '--help', '-h'].includes(name)) return { name: 'help' };
   if (name === 'list' && chunkId === undefined) return { name };
   if ((name === 'announce' || name === 'skip') && /^\d{1,18}$/.test(chunkId ?? '')) return { name, chunkId: chunkId! };
   return undefined;

@@ -8,6 +8,3 @@ export class StartError extends Error {
     this.name = 'StartError';
   }
 }
-
-export const LACKS_MIGRATIONS =
-  'The database lacks the migrations of this version: start the service once, or run `node dist/migrate.js`';

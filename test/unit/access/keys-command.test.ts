@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseKeysCommand, UsageError } from '../../../src/bootstrap/keys-command.js';
+import { parseKeysCommand } from '../../../src/bootstrap/keys-command.js';
+import { UsageError } from '../../../src/bootstrap/run-command.js';
 
 const parse = (line: string) => parseKeysCommand(line === '' ? [] : line.split(' '));
 
@@ -41,10 +42,6 @@ describe('the command line of keys', () => {
     expect(parse('list')).toEqual({ kind: 'list' });
     expect(parse('rotate')).toEqual({ kind: 'rotate' });
     expect(parse('revoke 0123456789abcdef')).toEqual({ kind: 'revoke', id: '0123456789abcdef' });
-  });
-
-  it.each(['help', '--help', '-h'])('tells how it is used by `%s`', (line) => {
-    expect(parse(line)).toEqual({ kind: 'help' });
   });
 
   it.each([

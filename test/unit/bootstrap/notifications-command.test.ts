@@ -8,9 +8,6 @@ describe('the command line of notifications', () => {
     ['list', { name: 'list' }],
     ['announce 12', { name: 'announce', chunkId: '12' }],
     ['skip 12', { name: 'skip', chunkId: '12' }],
-    ['help', { name: 'help' }],
-    ['--help', { name: 'help' }],
-    ['-h', { name: 'help' }],
   ])('asks by `%s` for what it names', (line, command) => {
     expect(parse(line)).toEqual(command);
   });

@@ -1,0 +1,88 @@
+import { userInfo } from 'node:os';
+import { isUndefinedTable } from '../services/database/classify-failure.js';
+import { sqlStateOf } from '../services/database/sql-state.js';
+import { ServiceError } from '../services/errors/service-error.js';
+import { redactSecrets } from '../services/observability/redact-url.js';
+import { StartError } from './start-error.js';
+
+const HELP = ['help', '--help', '-h'];
+const LACKS_MIGRATIONS =
+  'The database lacks the migrations of this version: start the service once, or run `node dist/migrate.js`';
+
+/** The command line asks for something that does not exist. The message, if there is one, says what is wrong. */
+export class UsageError extends Error {}
+
+/** A line could not be written to stdout. */
+export class OutputError extends Error {
+  /** The reader of stdout has gone, as `head` does. It needs no more lines, so this is not a fault. */
+  readonly readerGone: boolean;
+
+  constructor(cause: NodeJS.ErrnoException) {
+    super(`cannot write to stdout: ${cause.message}`, { cause });
+    this.name = 'OutputError';
+    this.readerGone = cause.code === 'EPIPE';
+  }
+}
+
+/**
+ * Runs a program that a person types. It ends with 0, with 2 and the usage when the command line is wrong, or with 1 and
+ * the reason when its work failed. A failure that nobody can cure but us ends it with a stack trace.
+ */
+export async function runCommand(usage: string, work: (args: string[]) => Promise<void>): Promise<void> {
+  const args = process.argv.slice(2);
+  try {
+    await (HELP.includes(args[0] ?? '') ? say(usage.trimEnd()) : work(args));
+  } catch (error) {
+    if (error instanceof OutputError && error.readerGone) return;
+    const misused = error instanceof UsageError;
+    const text = misused ? [error.message, usage].filter(Boolean).join('\n\n') : `${reasonOf(error)}\n`;
+    process.stderr.write(redactSecrets(text));
+    process.exitCode = misused ? 2 : 1;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof StartError || error instanceof OutputError || error instanceof ServiceError) {
+    return error.message;
+  }
+  if (isUndefinedTable(error)) return LACKS_MIGRATIONS;
+  if (sqlStateOf(error) !== undefined) return (error as Error).message;
+  throw error;
+}
+
+// `say` reports every failure to its caller. Without a listener the first failure would end the process with a stack
+// trace.
+process.stdout.on('error', () => undefined);
+
+/**
+ * Writes a line to stdout, for programs. Resolves when it is written.
+ *
+ * @throws OutputError
+ */
+export function say(line: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(`${line}\n`, (error) => {
+      if (error) reject(new OutputError(error));
+      else resolve();
+    });
+  });
+}
+
+/** Writes a line to stderr, for people. */
+export function explain(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** The user who runs a command, as the audit stores it. */
+export function commandActor(): string {
+  return `command:${userName()}`;
+}
+
+/** In a container the user may have no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`;
+  }
+}
