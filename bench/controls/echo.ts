@@ -6,7 +6,7 @@ import { connect } from 'amqplib';
 import { ClientRMQ } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
 import { v7 as uuid } from 'uuid';
-import { NODE_FLAGS } from '../../src/services/config/node-flags.js';
+import { NODE_FLAGS } from '../../test/support/node-flags.js';
 import { uniqueName } from '../../test/support/unique-name.js';
 import type { Contestant, Runner, Stage } from '../contest/contest.js';
 import { items } from '../rows/items.js';

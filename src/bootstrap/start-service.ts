@@ -7,7 +7,7 @@ import { configureHttp } from '../controllers/http/configure-http.js';
 import { setUpSwagger } from '../controllers/http/set-up-swagger.js';
 import { connectRpc } from '../controllers/rpc/connect-rpc.js';
 import type { Settings } from '../services/config/settings.js';
-import { BootLogger } from './boot-logger.js';
+import { NestLogger } from '../services/observability/nest-logger.js';
 import { serverTls } from '../services/tls/server-tls.js';
 import { checkPorts, prepareDatabase } from './check-surroundings.js';
 import { describeOpenAccess, describePlainText, describeService, describeStandIns } from './describe-service.js';
@@ -78,57 +78,29 @@ async function startOn({ settings, embedded }: Database, logger: Logger, signal:
 }
 
 async function startApplication(settings: Settings, logger: Logger): Promise<INestApplicationContext> {
+  const { certificates, host } = settings.http;
   const options: NestApplicationOptions = {
-    logger: new BootLogger(logger),
+    logger: new NestLogger(logger),
     abortOnError: false,
     // REST has its own parser with limits. Probes take no bodies.
     bodyParser: false,
+    ...(certificates && { httpsOptions: serverTls(certificates) }),
   };
-  if (settings.role !== 'worker') return startApi(settings, options);
-  if (settings.workerHealthPort !== undefined) return startProbes(settings, settings.workerHealthPort, options);
-  return NestFactory.createApplicationContext(AppModule.forRole(settings), options);
-}
+  const onlyProbes = settings.role === 'worker';
+  const port = onlyProbes ? settings.workerHealthPort : settings.http.port;
+  if (port === undefined) return NestFactory.createApplicationContext(AppModule.forRole(settings), options);
 
-function createHttp(settings: Settings, options: NestApplicationOptions): Promise<NestExpressApplication> {
-  const { certificates } = settings.http;
-  const httpsOptions = certificates && serverTls(certificates);
-  return NestFactory.create<NestExpressApplication>(AppModule.forRole(settings), {
-    ...options,
-    ...(httpsOptions && { httpsOptions }),
-  });
-}
-
-async function startApi(settings: Settings, options: NestApplicationOptions): Promise<INestApplicationContext> {
-  const app = await createHttp(settings, options);
-  return closedOnFailure(app, async () => {
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRole(settings), options);
+  try {
     configureHttp(app, settings);
-    setUpSwagger(app);
-    connectRpc(app, settings);
+    if (!onlyProbes) {
+      setUpSwagger(app);
+      connectRpc(app, settings);
+    }
     // RPC starts last: it takes messages from a shared queue at once, while REST gets requests only from callers that
     // found it ready.
-    await app.listen(settings.http.port, settings.http.host);
+    await app.listen(port, host);
     await app.startAllMicroservices();
-  });
-}
-
-async function startProbes(
-  settings: Settings,
-  port: number,
-  options: NestApplicationOptions,
-): Promise<INestApplicationContext> {
-  const app = await createHttp(settings, options);
-  return closedOnFailure(app, () => {
-    configureHttp(app, settings);
-    return app.listen(port, settings.http.host);
-  });
-}
-
-async function closedOnFailure<App extends INestApplicationContext>(
-  app: App,
-  work: () => Promise<unknown>,
-): Promise<App> {
-  try {
-    await work();
     return app;
   } catch (error) {
     await app.close();

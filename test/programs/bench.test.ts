@@ -4,7 +4,7 @@ import { homedir, hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BenchReport, CellResult } from '../../bench/contest/contest.js';
-import { NODE_FLAGS } from '../../src/services/config/node-flags.js';
+import { NODE_FLAGS } from '../support/node-flags.js';
 import { rootOfXml } from '../unit/bench/well-formed-xml.js';
 
 const ROOT = resolve(import.meta.dirname, '../..');

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { NODE_FLAGS } from '../../src/services/config/node-flags.js';
+import { NODE_FLAGS } from './node-flags.js';
 import type { TestEnvironment } from './test-settings.js';
 
 const ROOT = join(import.meta.dirname, '../..');

@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { NODE_FLAGS } from '../../src/services/config/node-flags.js';
+import { NODE_FLAGS } from '../support/node-flags.js';
 import { environmentSchema } from '../../src/services/config/environment-schema.js';
 import { loadSettings } from '../../src/services/config/load-settings.js';
 

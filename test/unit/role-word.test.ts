@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { roleWord } from '../../src/bootstrap/role-word.js';
+import { roleWord } from '../../src/bootstrap/read-settings.js';
 
 describe('the role on the command line', () => {
   it('is the one word that stands there, or left to the environment', () => {

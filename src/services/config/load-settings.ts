@@ -1,11 +1,13 @@
+import { shown } from '../catalog/shown.js';
 import { TargetList } from '../catalog/target-list.js';
+import { didYouMean } from '../errors/nearest-name.js';
+import { ownValue } from '../values/own-value.js';
 import { certificateFaults, readCertificates } from './certificate-settings.js';
 import { conflictFaults } from './conflicting-variables.js';
-import { environmentSchema } from './environment-schema.js';
+import { environmentSchema, expectationOf, type Environment } from './environment-schema.js';
 import { InvalidSettingsError } from './invalid-settings.error.js';
 import { listOf } from './list-of.js';
 import { openAccessFaults } from './open-access.js';
-import { parseEnvironment } from './parse-environment.js';
 import { toSettings, type Settings } from './settings.js';
 import { unknownVariableFaults } from './unknown-variables.js';
 
@@ -33,6 +35,29 @@ export function loadSettings(variables: NodeJS.ProcessEnv): Settings {
   ];
   if (settings === undefined || faults.length > 0) throw new InvalidSettingsError(faults);
   return settings;
+}
+
+/**
+ * Checks each variable by itself.
+ *
+ * @returns the environment, undefined when a value is wrong; and what is wrong
+ */
+function parseEnvironment(given: NodeJS.ProcessEnv): { environment: Environment | undefined; faults: string[] } {
+  const { data: environment, error } = environmentSchema.safeParse(given);
+  const wrong = (error?.issues ?? []).map(({ path: [name] }) => String(name));
+  return { environment, faults: wrong.map((name) => wrongValue(name, ownValue(given, name) ?? '')) };
+}
+
+/** Zod's own messages are written for developers, so operators never see them. */
+function wrongValue(name: string, value: string): string {
+  const { expected, words = [] } = expectationOf(name);
+  const got = mayBeSecret(name) ? '' : `; got ${shown(value)}${didYouMean(value, words)}`;
+  return `${name}: expected ${expected}${got}`;
+}
+
+/** The value helps to find the fault. But a log must not show a password, and a URL may contain one. */
+function mayBeSecret(name: string): boolean {
+  return /URL|PASSWORD|SECRET/.test(name);
 }
 
 function targetFaults(text: string | undefined, parse: (entries: readonly string[]) => TargetList): readonly string[] {

@@ -30,8 +30,9 @@ export class NestLogger implements LoggerService {
     this.write('fatal', message, rest);
   }
 
+  /** Nest logs an error at the start before it throws it. The code that catches such an error reports it, once. */
   error(message: unknown, ...rest: unknown[]): void {
-    this.write('error', message, rest);
+    if (rest.at(-1) !== 'ExceptionHandler') this.write('error', message, rest);
   }
 
   warn(message: unknown, ...rest: unknown[]): void {

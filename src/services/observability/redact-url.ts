@@ -11,17 +11,12 @@ const BEARER = /\b(Bearer +)[\w.~+/=-]{8,}/gi;
 
 /** Hides credentials wherever they occur in the text: passwords of URLs, API keys, bearer tokens. */
 export function redactSecrets(text: string): string {
-  return redactCredentials(text)
+  return redactUrl(text)
     .replace(API_KEY, (_, id: string | undefined) => (id === undefined ? `bsk_${HIDDEN}` : `bsk_${id}_${HIDDEN}`))
     .replace(BEARER, `$1${HIDDEN}`);
 }
 
-/** The URL with its password hidden, for use in a log. */
-export function redactUrl(url: string): string {
-  return redactCredentials(url);
-}
-
 /** Hides the password of every URL in the text, before its host and in its query. */
-export function redactCredentials(text: string): string {
+export function redactUrl(text: string): string {
   return text.replace(CREDENTIALS, `$1:${HIDDEN}@`).replace(PARAMETERS, `$1${HIDDEN}`);
 }

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { FIGURES } from '../../../bench/figures.js';
 import { readOptions, UsageError, type BenchOptions } from '../../../bench/options.js';
-import { NODE_FLAGS } from '../../../src/services/config/node-flags.js';
+import { NODE_FLAGS } from '../../support/node-flags.js';
 
 const read = (...args: string[]): BenchOptions => readOptions(args)!;
 const names = ({ figures }: BenchOptions): string[] => figures.map(({ figure }) => figure.name);
