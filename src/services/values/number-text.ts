@@ -14,106 +14,33 @@ export interface NumberText {
 }
 
 /**
- * Reads a number, with surrounding white space as C's `isspace` defines it. PostgreSQL accepts other bases and
- * underscores since version 16, and an older server refuses them. Undefined if the text is not a number. It reads each
- * character once, because an expression would backtrack or run out of stack on a hostile text. Pure.
+ * White space as C's `isspace` defines it, and digits with underscores anywhere. Only single characters repeat, and no two
+ * neighbours repeat the same ones: otherwise the expression would run out of stack or backtrack on a hostile text.
+ */
+const NUMBER =
+  /^[ \t\n\v\f\r]*([+-]?)(?:0(?:x_?([\da-f_]+)|o_?([0-7_]+)|b_?([01_]+))|(?=\.?\d)([\d_]*)(?:\.([\d_]*))?(?:e([+-]?)([\d_]+))?)[ \t\n\v\f\r]*$/i;
+
+/**
+ * Reads a number. PostgreSQL accepts other bases and underscores since version 16, and an older server refuses them.
+ * Undefined if the text is not a number. Pure.
  */
 export function readNumber(text: string): NumberText | undefined {
-  const end = endWithoutSpace(text);
-  const start = skipSpace(text, end);
-  const negative = text[start] === '-';
-  const first = negative || text[start] === '+' ? start + 1 : start;
-  const base = BASES.get(text.slice(first, first + 2).toLowerCase());
-  return base === undefined ? readDecimal(text, first, end, negative) : readWhole(text, first + 2, end, negative, base);
-}
-
-/** Without underscores and leading zeros. Empty for zero. */
-export function significant(digits: string): string {
-  let start = 0;
-  while (digits[start] === '0' || digits[start] === '_') start += 1;
-  return digits.slice(start).replaceAll('_', '');
-}
-
-const BASES: ReadonlyMap<string, 2 | 8 | 16> = new Map([
-  ['0x', 16],
-  ['0o', 8],
-  ['0b', 2],
-]);
-
-function readWhole(
-  text: string,
-  start: number,
-  end: number,
-  negative: boolean,
-  base: NumberText['base'],
-): NumberText | undefined {
-  // 0x_7f is a number too.
-  const first = text[start] === '_' ? start + 1 : start;
-  if (endOfDigits(text, first, end, base) !== end || first === end) return undefined;
-  return { negative, base, whole: text.slice(first, end), fraction: '', exponent: 0, plain: true };
-}
-
-function readDecimal(text: string, start: number, end: number, negative: boolean): NumberText | undefined {
-  const point = endOfDigits(text, start, end, 10);
-  const hasPoint = point < end && text[point] === '.';
-  const fractionStart = hasPoint ? point + 1 : point;
-  const fractionEnd = hasPoint ? endOfDigits(text, fractionStart, end, 10) : point;
-  if (point === start && fractionEnd === fractionStart) return undefined;
-  const exponent = readExponent(text, fractionEnd, end);
-  if (exponent === undefined) return undefined;
+  const match = NUMBER.exec(text);
+  if (match === null || !match.slice(2).every(separatesDigits)) return undefined;
+  const [, sign, hexadecimal, octal, binary, decimal, fraction, exponentSign, exponent] = match;
   return {
-    negative,
-    base: 10,
-    whole: text.slice(start, point),
-    fraction: text.slice(fractionStart, fractionEnd),
-    exponent,
-    plain: point === end,
+    negative: sign === '-',
+    base: hexadecimal !== undefined ? 16 : octal !== undefined ? 8 : binary !== undefined ? 2 : 10,
+    whole: hexadecimal ?? octal ?? binary ?? decimal ?? '',
+    fraction: fraction ?? '',
+    exponent: exponent === undefined ? 0 : Number(`${exponentSign}${exponent.replaceAll('_', '')}`),
+    plain: fraction === undefined && exponent === undefined,
   };
 }
 
-/** From `start` to the end. Undefined if there is no exponent. */
-function readExponent(text: string, start: number, end: number): number | undefined {
-  if (start === end) return 0;
-  if (text[start] !== 'e' && text[start] !== 'E') return undefined;
-  const signed = text[start + 1] === '-' || text[start + 1] === '+' ? start + 2 : start + 1;
-  if (signed === end || endOfDigits(text, signed, end, 10) !== end) return undefined;
-  return Number(text.slice(start + 1, end).replaceAll('_', ''));
-}
+/** Without underscores and leading zeros. Empty for zero. */
+export const significant = (digits: string): string => digits.replace(/^[0_]+/, '').replaceAll('_', '');
 
-/** The end of the digits that begin at `start`. Single underscores may be between them. */
-function endOfDigits(text: string, start: number, end: number, base: NumberText['base']): number {
-  let at = start;
-  while (at < end && isDigit(text.charCodeAt(at), base)) {
-    at += 1;
-    const separated = text.charCodeAt(at) === UNDERSCORE && at + 1 < end && isDigit(text.charCodeAt(at + 1), base);
-    if (separated) at += 1;
-  }
-  return at;
-}
-
-const UNDERSCORE = 0x5f;
-const ZERO = 0x30;
-const UPPER_A = 0x41;
-/** The difference between upper and lower case. */
-const LOWER = 0x20;
-
-function isDigit(code: number, base: NumberText['base']): boolean {
-  if (code < UPPER_A) return code >= ZERO && code < ZERO + Math.min(base, 10);
-  const letter = (code | LOWER) - (UPPER_A | LOWER);
-  return letter >= 0 && letter < base - 10;
-}
-
-/** JavaScript's own `trim` removes more characters. */
-const SPACE = ' \t\n\v\f\r';
-
-function skipSpace(text: string, end: number): number {
-  let at = 0;
-  while (at < end && SPACE.includes(text[at]!)) at += 1;
-  return at;
-}
-
-function endWithoutSpace(text: string): number {
-  let at = text.length;
-  while (at > 0 && SPACE.includes(text[at - 1]!)) at -= 1;
-  return at;
-}
+/** Underscores stand alone, and between two digits. */
+const separatesDigits = (part: string | undefined): boolean =>
+  part === undefined || !(part.startsWith('_') || part.endsWith('_') || part.includes('__'));

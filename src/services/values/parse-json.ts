@@ -12,12 +12,13 @@ import { endOfNumber, endOfString, isNumberKept, roundTrips } from './round-trip
  */
 export function parseJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
-  return roundTrips(text) ? value : new Reader(text).envelope();
+  return roundTrips(text, value) ? value : new Reader(text).envelope();
 }
 
 /** Reads `key` or `values` as they are stored. */
 export function parseRow(text: string): GivenRow {
-  return roundTrips(text) ? (JSON.parse(text) as GivenRow) : (new Reader(text).row() as GivenRow);
+  const row = JSON.parse(text) as GivenRow;
+  return roundTrips(text, row) ? row : (new Reader(text).row() as GivenRow);
 }
 
 /** Like `parseRow`, but a large array or object stays text: whoever executes an operation does not look into it. */
@@ -27,12 +28,13 @@ export function parseStoredRow(text: string): GivenRow {
 
 /** Reads a JSON array of values, each of which stays as it is written where `JSON.parse` would change it. */
 export function parseStoredValues(text: string): GivenValue[] {
-  return roundTrips(text) ? (JSON.parse(text) as GivenValue[]) : (new Reader(text).elements(false) as GivenValue[]);
+  const values = JSON.parse(text) as GivenValue[];
+  return roundTrips(text, values) ? values : (new Reader(text).elements(false) as GivenValue[]);
 }
 
 /** Reads one value, with the exception of `parseStoredRow`. */
 export function parseStoredValue(text: string): GivenValue {
-  return text.length <= LARGE && roundTrips(text) ? (JSON.parse(text) as GivenValue) : new Reader(text, LARGE).only();
+  return new Reader(text, LARGE).value();
 }
 
 /** In characters: parsing as many takes about a millisecond. */
@@ -99,15 +101,11 @@ class Reader {
     return this.next() === '{' ? (this.object(() => this.value()) as GivenRow | ExactJson) : this.value();
   }
 
-  only(): GivenValue {
-    return this.value();
-  }
-
   elements(nested: boolean): GivenElements {
     return this.list(() => (nested && this.next() === '[' ? this.elements(true) : this.value()));
   }
 
-  private value(): GivenValue {
+  value(): GivenValue {
     const first = this.next();
     if (first === '"') return this.string();
     if (isNumberStart(first)) return this.number();
@@ -115,14 +113,15 @@ class Reader {
     this.skip();
     const text = this.text.slice(start, this.at);
     if (text.length > this.largest) return new ExactJson(text);
-    return roundTrips(text) ? (JSON.parse(text) as GivenValue) : new ExactJson(withoutSpace(text));
+    const value = JSON.parse(text) as GivenValue;
+    return roundTrips(text, value) ? value : new ExactJson(withoutSpace(text));
   }
 
   private number(): number | ExactJson {
     const start = this.at;
     this.at = endOfNumber(this.text, start);
     const token = this.text.slice(start, this.at);
-    return isNumberKept(token, 0, token.length) ? Number(token) : new ExactJson(token);
+    return isNumberKept(token) ? Number(token) : new ExactJson(token);
   }
 
   private string(): string {

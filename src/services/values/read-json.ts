@@ -50,9 +50,6 @@ interface Run {
   end: number;
 }
 
-/** With the white space behind it, which may be as long as the text. */
-const isLong = (run: Run | undefined, end: number): boolean => run !== undefined && end - run.start >= AT_ONCE;
-
 /** What stands around a value: a row is the object of `key` or `values`, its members are values of columns. */
 type Place = 'envelope' | 'row';
 
@@ -81,77 +78,32 @@ class LargeReader {
 
   private *array(): Steps<unknown[]> {
     const elements: unknown[] = [];
-    let run: Run | undefined;
-    const read = (): void => {
-      if (run === undefined) return;
-      for (const element of parsePart(this.text, run, '[', ']') as unknown[]) elements.push(element);
-      run = undefined;
-    };
-    this.at += 1;
-    for (this.skipSpace(); this.text[this.at] !== ']'; this.next(']')) {
-      const start = this.at;
-      if (isLong(run, start)) {
-        read();
-        yield;
-      }
-      if (this.large.has(start)) {
-        read();
-        yield;
-        elements.push(yield* this.container('envelope'));
-        continue;
-      }
-      this.skipValue();
-      run = { start: run?.start ?? start, end: this.at };
-      if (run.end - run.start < AT_ONCE) continue;
-      read();
-      yield;
-    }
-    read();
-    this.at += 1;
+    yield* this.each(
+      (run) => {
+        for (const element of parsePart(this.text, run, '[', ']') as unknown[]) elements.push(element);
+      },
+      () => followedBy(this.container('envelope'), (element) => elements.push(element)),
+    );
     return elements;
   }
 
   private *object(place: Place): Steps<unknown> {
     const start = this.at;
-    const parts: object[] = [];
-    let members = 0;
+    const members: [name: string, value: unknown][] = [];
     let twice = false;
-    let run: Run | undefined;
-    const read = (): void => {
-      if (run === undefined) return;
-      const part = readMembers(this.text, run, place);
-      if (part instanceof ExactJson) twice = true;
-      else parts.push(part);
-      run = undefined;
-    };
-    this.at += 1;
-    for (this.skipSpace(); this.text[this.at] !== '}'; this.next('}')) {
-      const nameAt = this.at;
-      if (isLong(run, nameAt)) {
-        read();
-        yield;
-      }
-      const name = this.name();
-      const isRead = (members += 1) <= MOST_MEMBERS;
-      const valueAt = this.at;
-      if (!this.large.has(valueAt)) {
-        this.skipValue();
-        if (isRead) run = { start: run?.start ?? nameAt, end: this.at };
-        if (run === undefined || run.end - run.start < AT_ONCE) continue;
-        read();
-        yield;
-        continue;
-      }
-      read();
-      yield;
-      if (isRead) parts.push({ [name]: yield* this.largeMember(name, place) });
-      else this.at = this.large.get(valueAt)!;
-    }
-    read();
-    this.at += 1;
-    const object = Object.fromEntries(parts.flatMap((part) => Object.entries(part)));
-    const isWhole = Object.keys(object).length === Math.min(members, MOST_MEMBERS);
-    return isWhole && !twice ? object : new ExactJson(this.text.slice(start, this.at));
+    yield* this.each(
+      (run) => {
+        if (members.length >= MOST_MEMBERS) return;
+        const part = readMembers(this.text, run, place);
+        if (part instanceof ExactJson) twice = true;
+        else members.push(...Object.entries(part));
+      },
+      (name) => followedBy(this.largeMember(name, place), (value) => members.push([name, value])),
+    );
+    const read = members.slice(0, MOST_MEMBERS);
+    const object = Object.fromEntries(read);
+    const isWhole = !twice && Object.keys(object).length === read.length;
+    return isWhole ? object : new ExactJson(this.text.slice(start, this.at));
   }
 
   private *largeMember(name: string, place: Place): Steps<unknown> {
@@ -172,43 +124,57 @@ class LargeReader {
       parts.push(separator, part);
       separator = ',';
     };
+    parts.push(open);
+    yield* this.each(
+      (run) => {
+        parsePart(this.text, run, open, end, JSON.parse);
+        add(withoutSpace(this.text.slice(run.start, run.end)));
+      },
+      (name) => {
+        add(open === '[' ? '' : `${JSON.stringify(name)}:`);
+        return this.compact(parts);
+      },
+    );
+    parts.push(end);
+  }
+
+  /**
+   * Goes through the array or object that begins here, and behind its end.
+   *
+   * @param read reads small members or elements that follow one another
+   * @param readLarge reads the large value that begins here, and goes behind it; the name of an element is empty
+   */
+  private *each(read: (run: Run) => void, readLarge: (name: string) => Steps<unknown>): Steps<void> {
+    const isObject = this.text[this.at] === '{';
+    const end = isObject ? '}' : ']';
     let run: Run | undefined;
-    const read = (): void => {
-      if (run === undefined) return;
-      parsePart(this.text, run, open, end, JSON.parse);
-      add(withoutSpace(this.text.slice(run.start, run.end)));
+    const readRun = (): void => {
+      if (run !== undefined) read(run);
       run = undefined;
     };
-    parts.push(open);
     this.at += 1;
     for (this.skipSpace(); this.text[this.at] !== end; this.next(end)) {
       const start = this.at;
-      if (isLong(run, start)) {
-        read();
+      // With the white space behind it, which may be as long as the text.
+      if (run !== undefined && start - run.start >= AT_ONCE) {
+        readRun();
         yield;
       }
-      const name = open === '{' ? this.skipName() : undefined;
+      const name = isObject ? this.skipName() : undefined;
       if (this.large.has(this.at)) {
-        read();
+        readRun();
         yield;
-        add(name === undefined ? '' : `${JSON.stringify(this.parseName(name))}:`);
-        yield* this.compact(parts);
+        yield* readLarge(name === undefined ? '' : this.parseName(name));
         continue;
       }
       this.skipValue();
       run = { start: run?.start ?? start, end: this.at };
       if (run.end - run.start < AT_ONCE) continue;
-      read();
+      readRun();
       yield;
     }
-    read();
+    readRun();
     this.at += 1;
-    parts.push(end);
-  }
-
-  /** Goes behind the name and the colon. */
-  private name(): string {
-    return this.parseName(this.skipName());
   }
 
   private parseName(name: Run): string {
@@ -271,6 +237,10 @@ class LargeReader {
 const SPACE = ' \t\n\r';
 const SPACES = /[ \t\n\r]*/y;
 const ENDS_WORD = `${SPACE},:{}[]"`;
+
+function* followedBy<T>(steps: Steps<T>, use: (value: T) => void): Steps<void> {
+  use(yield* steps);
+}
 
 function readMembers(text: string, run: Run, place: Place): object {
   if (place === 'envelope') return parsePart(text, run, '{', '}') as object;
