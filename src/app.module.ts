@@ -10,7 +10,6 @@ import { CatalogModule } from './services/catalog/catalog.module.js';
 import { ConfigModule } from './services/config/config.module.js';
 import type { Settings } from './services/config/settings.js';
 import { DatabaseModule } from './services/database/database.module.js';
-import { ExecutorModule } from './services/executor/executor.module.js';
 import { ExplainModule } from './services/explain/explain.module.js';
 import { HealthModule } from './services/health/health.module.js';
 import { IntakeModule } from './services/intake/intake.module.js';
@@ -28,7 +27,7 @@ const FOUNDATION = [DatabaseModule, ObservabilityModule, HealthModule, WakeUpMod
 const API = [HttpModule, RpcModule, IntakeModule, CatalogModule, QueueModule, ExplainModule, OutcomesModule];
 
 /** Applies operations, tells their callers, and deletes what is old. */
-const WORKER = [CatalogModule, QueueModule, JobsModule, ExecutorModule, NotificationModule, RetentionModule];
+const WORKER = [CatalogModule, QueueModule, JobsModule, NotificationModule, RetentionModule];
 
 /** The whole service, or the part of one role. The modules are in the order in which an operation passes them. */
 @Module({})

@@ -8,7 +8,7 @@ import type { Plan } from '../services/planner/plan.js';
 import { planByShape, planInSteps, planSerially } from '../services/planner/plan-operations.js';
 import type { ChunkExecution, LeftOutcome, Outcome } from '../services/queue/operation-record.js';
 import { inSlices } from '../services/steps/in-slices.js';
-import type { SurveyService } from '../services/survey/survey.service.js';
+import { readKnowledge } from '../services/survey/read-knowledge.js';
 
 /** What the chunk's row says about an execution. */
 export type ExecutionSummary = Omit<ChunkExecution, 'worker' | 'startedAt'>;
@@ -36,7 +36,6 @@ export function inAll(one: ExecutionSummary, other: ExecutionSummary): Execution
 export class OperationRunner {
   constructor(
     private readonly mode: Settings['execution']['mode'],
-    private readonly survey: SurveyService,
     private readonly executor: ExecutorService,
     private readonly bugs: Pick<BugsService, 'report'>,
     private readonly limits?: ExecutionLimits,
@@ -68,7 +67,7 @@ export class OperationRunner {
   private async plan(tx: SqlClient, operations: readonly BoundOperation[]): Promise<Plan> {
     if (this.mode === 'serial') return planSerially(operations);
     try {
-      const knowledge = await this.survey.read(tx, operations);
+      const knowledge = await readKnowledge(tx, operations);
       return await inSlices(planInSteps(operations, knowledge), { holdsTransaction: true });
     } catch (error) {
       if (!this.bugs.report('plan', error)) throw error;

@@ -15,7 +15,6 @@ import { ClaimService, type Claim } from '../services/queue/claim.service.js';
 import type { SettledChunk, SettledOperation } from '../services/queue/operation-record.js';
 import { QueueService } from '../services/queue/queue.service.js';
 import { retryReasonOf } from '../services/retry/retry-reason.js';
-import { SurveyService } from '../services/survey/survey.service.js';
 import { WakeUpService } from '../services/wake-up/wake-up.service.js';
 import { OperationChunkHandler, type ClaimedChunk, type SettledOperations } from './operation-chunk.handler.js';
 import { OperationRunner } from './operation-runner.js';
@@ -48,7 +47,6 @@ export class OperationStepFactory {
     @Inject(SETTINGS) private readonly settings: Settings,
     private readonly database: DatabaseService,
     private readonly catalog: CatalogService,
-    survey: SurveyService,
     executor: ExecutorService,
     private readonly queue: QueueService,
     private readonly claims: ClaimService,
@@ -58,7 +56,7 @@ export class OperationStepFactory {
   ) {
     const { mode, maxSubtransactions, statementTimeoutMs } = settings.execution;
     const limits = { blocks: maxSubtransactions, budgetMs: statementTimeoutMs / 4 };
-    this.runner = new OperationRunner(mode, survey, executor, bugs, limits);
+    this.runner = new OperationRunner(mode, executor, bugs, limits);
   }
 
   /** The maximum number of operations of a chunk. */

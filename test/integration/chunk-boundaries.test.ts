@@ -2,7 +2,6 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OperationRunner } from '../../src/jobs/operation-runner.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
-import { SurveyService } from '../../src/services/survey/survey.service.js';
 import { createFunctions } from '../support/create-functions.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import type { TestOperation } from '../support/serial-oracle.js';
@@ -51,7 +50,7 @@ describe('the same operations', () => {
     const bound = await session.bind(operations);
     return session.inTransaction(async () => {
       if (setUp !== '') await session.client.query(setUp);
-      const runner = new OperationRunner('grouped', new SurveyService(), new ExecutorService(), THROW_BUGS);
+      const runner = new OperationRunner('grouped', new ExecutorService(), THROW_BUGS);
       const outcomes: string[] = [];
       for (let next = 0; next < bound.length; next += chunkSize) {
         const chunk = await runner.run(session.tx, bound.slice(next, next + chunkSize));

@@ -4,7 +4,6 @@ import { OperationRunner } from '../../src/jobs/operation-runner.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
 import { sqlStateOf } from '../../src/services/database/sql-state.js';
-import { SurveyService } from '../../src/services/survey/survey.service.js';
 import { createFunctions } from '../support/create-functions.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { Saboteur, type Fault } from '../support/saboteur.js';
@@ -85,7 +84,7 @@ describe('a fault at any statement of a chunk', () => {
       await client.query('begin');
       if (alteration !== undefined) await client.query(alteration);
       saboteur.arm(fault, at);
-      const runner = new OperationRunner(mode, new SurveyService(), new ExecutorService(), THROW_BUGS);
+      const runner = new OperationRunner(mode, new ExecutorService(), THROW_BUGS);
       const { outcomes } = await runner.run(tx, bound).finally(() => saboteur.disarm());
       // What was sent last and not waited for may have failed: PostgreSQL would not commit it.
       const tables = await dump(client);

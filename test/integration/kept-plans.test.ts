@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import { planOperations } from '../../src/services/planner/plan-operations.js';
-import { SurveyService } from '../../src/services/survey/survey.service.js';
+import { readKnowledge } from '../../src/services/survey/read-knowledge.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import type { TestOperation } from '../support/serial-oracle.js';
 import { ChunkSession } from './support/chunk-session.js';
@@ -11,7 +11,6 @@ const ROWS = 20_000;
 /** Sessions keep plans of statements on target tables. A plan must fit every size of a chunk, and a table that grows. */
 describe('plans that sessions keep', () => {
   const executor = new ExecutorService();
-  const survey = new SurveyService();
   let database: TestDatabase;
   let session: ChunkSession;
 
@@ -45,7 +44,7 @@ describe('plans that sessions keep', () => {
 
   async function run(operations: readonly TestOperation[]): Promise<void> {
     const bound = await session.bindStored(operations);
-    const knowledge = await survey.read(session.tx, bound);
+    const knowledge = await readKnowledge(session.tx, bound);
     expect(knowledge.tables.size).toBe(1);
     const { outcomes } = await executor.execute(session.tx, planOperations(bound, knowledge));
     expect(outcomes.every(({ status }) => status === 'completed')).toBe(true);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonRow } from '../../src/interfaces/json.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import { planOperations } from '../../src/services/planner/plan-operations.js';
-import { SurveyService } from '../../src/services/survey/survey.service.js';
+import { readKnowledge } from '../../src/services/survey/read-knowledge.js';
 import { createFunctions } from '../support/create-functions.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import type { TestOperation } from '../support/serial-oracle.js';
@@ -186,7 +186,6 @@ const WORKLOADS: Workload[] = [
 describe(`${OPERATIONS} operations in one plan`, () => {
   let database: TestDatabase;
   let session: ChunkSession;
-  const survey = new SurveyService();
   const executor = new ExecutorService();
   const figures: string[] = [];
 
@@ -207,7 +206,7 @@ describe(`${OPERATIONS} operations in one plan`, () => {
     const bound = await session.bind(operations);
     return session.inTransaction(async () => {
       const beforeSurvey = performance.now();
-      const knowledge = await survey.read(session.tx, bound);
+      const knowledge = await readKnowledge(session.tx, bound);
       const surveyMs = performance.now() - beforeSurvey;
       const reads = session.statements.length;
       const plans = Array.from({ length: 5 }, () => {

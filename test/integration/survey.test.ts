@@ -4,7 +4,7 @@ import type { Json, JsonRow } from '../../src/interfaces/json.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import { NOTHING_KNOWN, type Knowledge } from '../../src/services/planner/knowledge.js';
 import { planOperations } from '../../src/services/planner/plan-operations.js';
-import { SurveyService, type SurveyOptions } from '../../src/services/survey/survey.service.js';
+import { readKnowledge, type SurveyOptions } from '../../src/services/survey/read-knowledge.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import type { TestOperation } from '../support/serial-oracle.js';
@@ -67,7 +67,6 @@ const brief = (outcome: Outcome | LeftOutcome): string | number | undefined =>
   outcome.status === 'completed' ? outcome.rowsAffected : outcome.status === 'failed' ? outcome.error.sqlState : 'left';
 
 describe('the survey', () => {
-  const survey = new SurveyService();
   const executor = new ExecutorService();
   let database: TestDatabase;
   let session: ChunkSession;
@@ -101,7 +100,7 @@ describe('the survey', () => {
     const bound = await session.bind(operations);
     return session.inTransaction(async () => {
       if (first !== undefined) await session.client.query(first);
-      const knowledge = await survey.read(session.tx, bound, options);
+      const knowledge = await readKnowledge(session.tx, bound, options);
       const [reads, ended] = [session.statements, session.answered[0]];
       const plan = planOperations(bound, knowledge);
       const usable = (await session.client.query<{ one: number }>('select 1 as one')).rows[0]!.one === 1;
@@ -183,7 +182,7 @@ describe('the survey', () => {
     await session.inTransaction(async () => {
       await session.client.query('set local enable_sort = off');
       const before = await settings();
-      await survey.read(session.tx, bound);
+      await readKnowledge(session.tx, bound);
       expect(session.sent.some((text) => text.includes('enable_seqscan'))).toBe(true);
       expect(session.sent.includes('rollback to savepoint survey')).toBe(key.id !== 1);
       expect(await settings()).toEqual(before);
@@ -207,7 +206,7 @@ describe('the survey', () => {
       await other.query('begin; select from account where id = 5 for update');
       const bound = await session.bind(taking);
       await session.inTransaction(async () => {
-        const reading = survey.read(session.tx, bound);
+        const reading = readKnowledge(session.tx, bound);
         await eventually(async () => {
           const { rows } = await database.client.query(
             `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
@@ -231,7 +230,7 @@ describe('the survey', () => {
       await other.query('begin; select from account where id = 5 for update');
       const bound = await session.bind(taking);
       await session.inTransaction(async () => {
-        const knowledge = await survey.read(session.tx, bound, { lock: false });
+        const knowledge = await readKnowledge(session.tx, bound, { lock: false });
         expect(rowsOf(knowledge, 'public.account')).toHaveLength(3);
         expect([await isFree(1), await isFree(9)]).toEqual([true, true]);
       });

@@ -3,8 +3,7 @@ import { encodeRow } from '../../src/services/composer/encode-row.js';
 import { classifyFailure } from '../../src/services/database/classify-failure.js';
 import type { DatabaseErrorFields } from '../../src/services/database/sql-state.js';
 import type { SqlClient, SqlResult, SqlStatement } from '../../src/services/database/sql.js';
-import { toOperationError } from '../../src/services/executor/to-operation-error.js';
-import { toOutcome } from '../../src/services/executor/to-outcome.js';
+import { toOperationError, toOutcome } from '../../src/services/executor/to-operation-error.js';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
 import type { Outcome } from '../../src/services/queue/operation-record.js';
 

@@ -12,7 +12,7 @@ import type { Plan } from '../../src/services/planner/plan.js';
 import { planByShape, planOperations, planSerially } from '../../src/services/planner/plan-operations.js';
 import { unreadGroups } from '../../src/services/planner/unread-groups.js';
 import type { LeftOutcome, Outcome } from '../../src/services/queue/operation-record.js';
-import { SurveyService } from '../../src/services/survey/survey.service.js';
+import { readKnowledge } from '../../src/services/survey/read-knowledge.js';
 import type { Planner } from './altered-planner.js';
 import { createFunctions } from './create-functions.js';
 import { executeAlone } from './execute-alone.js';
@@ -87,7 +87,6 @@ const ALL = (left: readonly BoundOperation[]): readonly BoundOperation[] => left
  */
 export class SerialOracle {
   private readonly executor = new ExecutorService();
-  private readonly survey = new SurveyService();
   private readonly tx: SqlClient;
 
   private constructor(
@@ -210,7 +209,7 @@ export class SerialOracle {
     const plans: Plan[] = [];
     let fallback = false;
     for (let rest = operations; rest.length > 0;) {
-      const knowledge: Knowledge = informed ? await this.survey.read(this.tx, rest) : NOTHING_KNOWN;
+      const knowledge: Knowledge = informed ? await readKnowledge(this.tx, rest) : NOTHING_KNOWN;
       const plan = planner(rest, knowledge);
       const part = await this.executor.execute(this.tx, plan, { blocks, budgetMs: STATEMENT_TIMEOUT_MS });
       plans.push(plan);

@@ -13,7 +13,6 @@ import { ServiceError } from '../../src/services/errors/service-error.js';
 import { checkOperation } from '../../src/services/intake/check-operation.js';
 import { parseRequest } from '../../src/services/intake/parse-request.js';
 import { HealthService } from '../../src/services/health/health.service.js';
-import { SurveyService } from '../../src/services/survey/survey.service.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import { MetricsService } from '../../src/services/observability/metrics.service.js';
 import { ClaimService } from '../../src/services/queue/claim.service.js';
@@ -75,7 +74,6 @@ export async function openWorkerWith(settings: Settings): Promise<TestWorker> {
     settings,
     database,
     catalog,
-    new SurveyService(),
     new ExecutorService(),
     queue,
     claims,

@@ -4,16 +4,13 @@ import { sqlStateOf } from '../database/sql-state.js';
 import type { SqlClient } from '../database/sql.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
 import { PreparedNames } from '../database/prepared-names.js';
+import { TransientError } from '../errors/transient-error.js';
 import { originalsOf, unfold, type Plan } from '../planner/plan.js';
 import type { LeftOutcome, Outcome } from '../queue/operation-record.js';
 import { inSlices } from '../steps/in-slices.js';
-import { composeCall, UNEXPECTED_ROWS, type CallOptions, type PlanAnswer } from './plan-call.js';
-import type { Step } from './step.js';
-import { toOperationError } from './to-operation-error.js';
-import { toOutcome } from './to-outcome.js';
+import { composeCall, UNEXPECTED_ROWS, type CallOptions, type PlanAnswer, type Step } from './plan-call.js';
+import { toOperationError, toOutcome } from './to-operation-error.js';
 import { withSuspects } from './suspects.js';
-import { RefusedShare } from './refused-share.js';
-import { UnexpectedRowsError } from './unexpected-rows.error.js';
 
 /** What became of a group. */
 export interface GroupExecution {
@@ -135,6 +132,38 @@ export class ExecutorService {
     } catch (error) {
       throw sqlStateOf(error) === UNEXPECTED_ROWS ? new UnexpectedRowsError(error as Error) : error;
     }
+  }
+}
+
+/** Older executions count half as much with each new one. */
+const WEIGHT = 0.5;
+/** Less than this is nothing: a plan is then tried as a whole. */
+const SMALLEST_SHARE = 1 / 2000;
+
+/** Which share of the rows has been refused lately. A guess for the next execution: only its speed depends on it. */
+class RefusedShare {
+  /** From 0 to 1. */
+  share = 0;
+
+  /** Some of the rows of a plan were refused. It is not known how many. */
+  expectSome(): void {
+    this.share = Math.max(this.share, 2 * SMALLEST_SHARE);
+  }
+
+  note(refused: number, executed: number): void {
+    if (executed === 0) return;
+    const share = this.share * (1 - WEIGHT) + (refused / executed) * WEIGHT;
+    this.share = share < SMALLEST_SHARE ? 0 : share;
+  }
+}
+
+/**
+ * The catalog was wrong about a table: a statement with several rows changed more or fewer rows. Its result must not stay. The chunk
+ * is tried again, with a new reading of the catalog and fewer operations. A single operation may have any count.
+ */
+class UnexpectedRowsError extends TransientError {
+  constructor(cause: Error) {
+    super(`A statement had an unexpected result: ${cause.message}`, { cause });
   }
 }
 

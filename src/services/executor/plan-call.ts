@@ -7,8 +7,16 @@ import type { DatabaseErrorFields } from '../database/sql-state.js';
 import type { SqlStatement } from '../database/sql.js';
 import type { PlannedOperation } from '../planner/plan.js';
 import { transactionBoundOf, type TransactionBound } from './transaction-bound.js';
-import type { Step } from './step.js';
 import type { Steps } from '../steps/steps.js';
+
+/** Operations that one statement executes, in the order of execution. */
+export interface Step {
+  signature: string;
+  /** At least one. */
+  operations: readonly PlannedOperation[];
+  /** Rows that look bad, see `withSuspects`. They are executed alone. Absent where nobody has looked. */
+  suspects?: ReadonlySet<PlannedOperation>;
+}
 
 /** How one call of `batch.execute_plan` goes. */
 export interface CallOptions {

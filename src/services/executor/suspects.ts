@@ -2,7 +2,7 @@ import type { Column } from '../catalog/table.js';
 import { drawsValues, givenValue } from '../planner/bound-operation.js';
 import { isLegal, TIMESTAMP_TYPES } from '../planner/legal-value.js';
 import type { PlannedOperation } from '../planner/plan.js';
-import type { Step } from './step.js';
+import type { Step } from './plan-call.js';
 
 /** Where more rows look bad, it is the look that is wrong. */
 const LARGEST_SHARE = 1 / 3;

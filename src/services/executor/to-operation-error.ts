@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../interfaces/error.js';
 import type { IOperationError } from '../../interfaces/operation.js';
 import { SQL_STATES, type DatabaseErrorFields } from '../database/sql-state.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
+import type { Outcome } from '../queue/operation-record.js';
 import { stringifyJson } from '../values/exact-json.js';
 import { cutText, LONGEST_ERROR_TEXT } from '../errors/cut-text.js';
 import { ownValue } from '../values/own-value.js';
@@ -72,6 +73,12 @@ function foreignKeyCode(error: DatabaseErrorFields, { kind, table, valueColumns 
   // It is the table's own constraint, but newer than what is known of the table.
   if (own === undefined) return 'MISSING_PARENT';
   return valueColumns.some(({ name }) => own.childColumns.includes(name)) ? 'MISSING_PARENT' : 'STILL_REFERENCED';
+}
+
+/** The verdict on an operation whose statement succeeded. */
+export function toOutcome(operation: BoundOperation, rowsAffected: number): Outcome {
+  if (rowsAffected === 0 && operation.operation.mustExist) return { status: 'failed', error: rowNotFound(operation) };
+  return { status: 'completed', rowsAffected };
 }
 
 /** The verdict on an operation that had to find its row. */

@@ -1,11 +1,10 @@
 import { Module } from '@nestjs/common';
 import { CatalogModule } from '../catalog/catalog.module.js';
 import { IntakeModule } from '../intake/intake.module.js';
-import { SurveyModule } from '../survey/survey.module.js';
 import { ExplainService } from './explain.service.js';
 
 @Module({
-  imports: [IntakeModule, CatalogModule, SurveyModule],
+  imports: [IntakeModule, CatalogModule],
   providers: [ExplainService],
   exports: [ExplainService],
 })

@@ -14,7 +14,7 @@ import { planInSteps, planSerially } from '../planner/plan-operations.js';
 import type { NewOperation } from '../queue/new-operation.js';
 import type { ClaimedOperation } from '../queue/operation-record.js';
 import { readRow } from '../queue/stored-row.js';
-import { SurveyService } from '../survey/survey.service.js';
+import { readKnowledge } from '../survey/read-knowledge.js';
 import { inSlices } from '../steps/in-slices.js';
 import { describePlan, shorten, type GroupDescription } from './describe-plan.js';
 import { splitChunks, type Requested } from './split-chunks.js';
@@ -37,7 +37,6 @@ export class ExplainService {
   constructor(
     private readonly intake: IntakeService,
     private readonly catalog: CatalogService,
-    private readonly survey: SurveyService,
     private readonly database: DatabaseService,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {}
@@ -73,7 +72,7 @@ export class ExplainService {
     return this.database.requests.transaction(async (tx) => {
       const [, knowledge] = await Promise.all([
         tx.query({ text: 'set transaction read only' }),
-        this.survey.read(tx, operations, { lock: false }),
+        readKnowledge(tx, operations, { lock: false }),
       ]);
       return knowledge;
     });

@@ -1,11 +1,9 @@
-import { Injectable } from '@nestjs/common';
 import { isolate } from '../../batch/isolate.js';
 import { parseTargetName, tableSql } from '../catalog/target-name.js';
 import { UNKNOWN_SEQUENCE } from '../catalog/table.js';
 import { inSavepoint } from '../database/in-savepoint.js';
 import { sendAlong } from '../database/send-along.js';
 import type { SqlClient } from '../database/sql.js';
-import { classifyFailure } from '../database/classify-failure.js';
 import { toBlame } from '../database/to-blame.js';
 import { walkAsUsual, walkInOrder } from '../database/walk-in-order.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
@@ -35,18 +33,15 @@ export interface SurveyOptions {
  * return nothing rather than something wrong. What it may not read, or a value that is not valid for its type, stays
  * unknown, and the planner then plans cautiously.
  */
-@Injectable()
-export class SurveyService {
-  async read(
-    tx: SqlClient,
-    operations: readonly BoundOperation[],
-    { lock = true }: SurveyOptions = {},
-  ): Promise<Knowledge> {
-    if (operations.length < 2) return NOTHING_KNOWN;
-    const survey = new Survey(tx, lock);
-    const { tables, floors } = await survey.look(chooseSearches(operations), sequencesOf(operations));
-    return { tables, floors, ranks: await survey.rank(familiesOf(operations, tables)) };
-  }
+export async function readKnowledge(
+  tx: SqlClient,
+  operations: readonly BoundOperation[],
+  { lock = true }: SurveyOptions = {},
+): Promise<Knowledge> {
+  if (operations.length < 2) return NOTHING_KNOWN;
+  const survey = new Survey(tx, lock);
+  const { tables, floors } = await survey.look(chooseSearches(operations), sequencesOf(operations));
+  return { tables, floors, ranks: await survey.rank(familiesOf(operations, tables)) };
 }
 
 /** The sequences from which the inserts of a chunk draw keys. */
@@ -77,18 +72,18 @@ class Survey {
     sequences: readonly string[],
   ): Promise<{ tables: ReadonlyMap<string, KnownRows>; floors: Floors }> {
     if (searches.length === 0 && sequences.length === 0) return { tables: new Map(), floors: new Map() };
-    try {
-      const [floors, ...found] = await this.inSavepoint<Floors | Found>([
-        () => this.floors(sequences),
-        ...searches.map((search) => () => this.search(search, [...search.keys.values()])),
-      ]);
+    const together = await this.unlessRefused<Floors | Found>([
+      () => this.floors(sequences),
+      ...searches.map((search) => () => this.search(search, [...search.keys.values()])),
+    ]);
+    if (together !== undefined) {
+      const [floors, ...found] = together;
       return { tables: toTables(searches, found as Found[]), floors: floors as Floors };
-    } catch (error) {
-      refuseOthers(error);
     }
     const found: Found[] = [];
     for (const search of searches) found.push(await this.searchCarefully(search));
-    return { tables: toTables(searches, found), floors: await this.floorsCarefully(sequences) };
+    const [floors = new Map<string, bigint>()] = (await this.unlessRefused([() => this.floors(sequences)])) ?? [];
+    return { tables: toTables(searches, found), floors };
   }
 
   /** Equal values of each family get the same number. A value that is not valid for its type gets no number. */
@@ -126,38 +121,35 @@ class Survey {
     return new Map(rows.map(({ sequence, floor }) => [sequence, BigInt(floor)]));
   }
 
-  private async floorsCarefully(sequences: readonly string[]): Promise<Floors> {
-    try {
-      const [floors] = await this.inSavepoint([() => this.floors(sequences)]);
-      return floors!;
-    } catch (error) {
-      refuseOthers(error);
-      return new Map();
-    }
-  }
-
   private async rankFamily({ type, values }: Family): Promise<ReadonlyMap<string, number>> {
     const all = [...values.values()];
-    try {
-      return await this.rankAll(type, all);
-    } catch (error) {
-      refuseOthers(error);
-    }
+    let ranks: ReadonlyMap<string, number> = new Map();
     const castable = await isolate<FamilyValue, FamilyValue[]>(all, {
       attempt: async (some) => {
-        await this.rankAll(type, some);
+        ranks = await this.rankAll(type, some);
         return some.map((value) => [value]);
       },
       blame: toBlame,
       failure: () => [],
     });
-    return this.rankAll(type, castable.flat());
+    const left = castable.flat();
+    return left.length === ranks.size ? ranks : this.rankAll(type, left);
   }
 
   private async rankAll(type: Family['type'], values: readonly FamilyValue[]): Promise<ReadonlyMap<string, number>> {
     if (values.length === 0) return new Map();
     const [ranked] = await this.inSavepoint([async () => this.tx.query<RankRow>(rankValues(type, values))]);
     return new Map(ranked!.rows.map(({ ord, rank }) => [rankKey(values[ord]!.text, values[ord]!.storedType), rank]));
+  }
+
+  /** Undefined when one of them fails for what it asks for. */
+  private async unlessRefused<T>(queries: readonly (() => Promise<T>)[]): Promise<T[] | undefined> {
+    try {
+      return await this.inSavepoint(queries);
+    } catch (error) {
+      if (toBlame(error) === 'abort') throw error;
+      return undefined;
+    }
   }
 
   /** Sends all of them in one round trip. If one fails, the transaction is as before, and the first error is thrown. */
@@ -192,10 +184,4 @@ function toTables(searches: readonly Search[], found: readonly Found[]): Map<str
     });
   });
   return tables;
-}
-
-/** Throws errors that say nothing about the requested values. */
-function refuseOthers(error: unknown): void {
-  const kind = classifyFailure(error);
-  if (kind === 'transient' || kind === 'bug') throw error;
 }
