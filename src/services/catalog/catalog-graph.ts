@@ -1,3 +1,4 @@
+import { groupBy } from '../values/group-by.js';
 import { cascadeReach, changesRows, type ForeignKeys } from './cascade-reach.js';
 import type { CascadeReach, ForeignKey } from './table.js';
 import { tableId, type TargetName } from './target-name.js';
@@ -168,14 +169,4 @@ function components(links: readonly Link[]): Map<string, string> {
     root.set(b, a < b ? a : b);
   }
   return new Map([...root.keys()].map((id) => [id, find(id)]));
-}
-
-function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const group = groups.get(keyOf(item));
-    if (group === undefined) groups.set(keyOf(item), [item]);
-    else group.push(item);
-  }
-  return groups;
 }

@@ -1,6 +1,7 @@
 import type { Column, ForeignKey, Table, UniqueKey } from '../catalog/table.js';
 import { encodeValue } from '../composer/encode-value.js';
 import type { GivenValue } from '../values/exact-json.js';
+import { groupBy } from '../values/group-by.js';
 import { givenValue, keyValue, type BoundOperation } from './bound-operation.js';
 import { asksDatabase, comparable } from './comparable.js';
 import { chooseIdentities } from './identity.js';
@@ -12,7 +13,7 @@ export class ChunkView {
   readonly tables: ReadonlyMap<string, Table>;
   readonly identityOf: (table: Table) => UniqueKey | undefined;
   /** For each table, the other tables of the chunk whose deletes may reach it. */
-  readonly cascadeSources: ReadonlyMap<string, readonly string[]>;
+  readonly cascadeSources: ReadonlyMap<string, readonly { source: string }[]>;
   /** Tables that are referred to by rows which a delete of the chunk reaches. */
   readonly releasedByCascade: ReadonlySet<string>;
 
@@ -23,7 +24,10 @@ export class ChunkView {
     this.tables = new Map(operations.map(({ table }) => [table.id, table]));
     this.identityOf = chooseIdentities(operations);
     const deletedFrom = new Set(operations.filter(({ kind }) => kind === 'delete').map(({ table }) => table));
-    this.cascadeSources = cascadeSources(deletedFrom);
+    const cascades = [...deletedFrom].flatMap(({ id: source, reach }) =>
+      (reach?.tables ?? []).map((reached) => ({ source, reached })),
+    );
+    this.cascadeSources = groupBy(cascades, ({ reached }) => reached);
     this.releasedByCascade = new Set(
       [...deletedFrom].flatMap(({ reach }) => (reach?.releases ?? []).map((r) => r.parent)),
     );
@@ -118,15 +122,3 @@ export class ChunkView {
 }
 
 const DEFAULTS = { none: NULL, fresh: FRESH, other: UNKNOWN } as const;
-
-function cascadeSources(deletedFrom: ReadonlySet<Table>): Map<string, string[]> {
-  const sources = new Map<string, string[]>();
-  for (const { id, reach } of deletedFrom) {
-    for (const reached of reach?.tables ?? []) {
-      const known = sources.get(reached);
-      if (known === undefined) sources.set(reached, [id]);
-      else known.push(id);
-    }
-  }
-  return sources;
-}

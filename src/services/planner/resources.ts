@@ -1,5 +1,6 @@
 import { UNKNOWN_SEQUENCE, type ForeignKey, type Table, type Watch } from '../catalog/table.js';
 import type { Steps } from '../steps/steps.js';
+import { groupBy } from '../values/group-by.js';
 import type { BoundOperation } from './bound-operation.js';
 import type { ChunkView } from './chunk-view.js';
 import { changes } from './identity.js';
@@ -26,22 +27,16 @@ interface KeySpaces {
 export class ChunkResources {
   private readonly histories = new Map<string, RowHistory>();
   private readonly groups = new Map<string, Barrier>();
-  private readonly barriers = new Memo((table) => this.barrierOf(table));
-  private readonly sequences = new Memo(() => new Token());
-  private readonly reaches = new Memo(() => new Token());
+  private readonly barriers = new Map<string, Barrier>();
+  private readonly sequences = new Map<string, Token>();
+  private readonly reaches = new Map<string, Token>();
   private readonly rows = new Map<string, Space>();
   private readonly keys = new Map<string, KeySpaces>();
   private readonly parents = new Map<string, ParentSpaces>();
 
   constructor(private readonly chunk: ChunkView) {
     const disturbed = new Set(chunk.operations.filter((op) => this.isGroupBarrier(op)).map(({ table }) => table.group));
-    const operations = new Map<string, BoundOperation[]>();
-    for (const operation of chunk.operations) {
-      const { id } = operation.table;
-      const same = operations.get(id);
-      if (same === undefined) operations.set(id, [operation]);
-      else same.push(operation);
-    }
+    const operations = groupBy(chunk.operations, ({ table }) => table.id);
     for (const [id, table] of chunk.tables) {
       const identity = chunk.identityOf(table);
       if (identity === undefined || table.opaque !== undefined) continue;
@@ -58,7 +53,7 @@ export class ChunkResources {
   addTo(found: TokenList, operation: BoundOperation): void {
     const { table } = operation;
     const group = memo(this.groups, table.group, () => new Barrier(`tables tied to ${table.id}`));
-    const own = this.barriers.get(table.id);
+    const own = memo(this.barriers, table.id, () => this.barrierOf(table.id));
     group.pass(found);
     own.pass(found);
     this.addSequences(found, operation);
@@ -105,9 +100,9 @@ export class ChunkResources {
       const subject = { table: table.id, columns: [column.name] };
       for (const sequence of column.sequences) {
         const before = sequence === UNKNOWN_SEQUENCE ? [ANY_SEQUENCE] : [sequence, UNKNOWN_SEQUENCE];
-        for (const name of before) found.notBefore(this.sequences.get(name), 'sequence order', subject);
-        found.mark(this.sequences.get(ANY_SEQUENCE));
-        found.mark(this.sequences.get(sequence));
+        for (const name of before) found.notBefore(tokenOf(this.sequences, name), 'sequence order', subject);
+        found.mark(tokenOf(this.sequences, ANY_SEQUENCE));
+        found.mark(tokenOf(this.sequences, sequence));
       }
     }
   }
@@ -264,9 +259,9 @@ export class ChunkResources {
     this.addReached(found, table.id);
     if (kind !== 'delete' || table.reach === undefined) return;
     for (const reached of table.reach.tables) {
-      found.need(this.reaches.get(`use of ${reached}`), 'cascade', { table: reached, columns: [] });
+      found.need(tokenOf(this.reaches, `use of ${reached}`), 'cascade', { table: reached, columns: [] });
       this.addReached(found, reached, table.id);
-      found.mark(this.reaches.get(`${table.id} to ${reached}`));
+      found.mark(tokenOf(this.reaches, `${table.id} to ${reached}`));
     }
     for (const { parent, parentColumns } of table.reach.releases) {
       const { removed, released } = this.parentSpaces(parent, parentColumns);
@@ -278,11 +273,11 @@ export class ChunkResources {
   /** After the deletes that may have reached the table, except those from the table `from`. */
   private addReached(found: TokenList, reached: string, from?: string): void {
     const sources = this.chunk.cascadeSources.get(reached) ?? [];
-    for (const source of sources) {
+    for (const { source } of sources) {
       if (source === from) continue;
-      found.need(this.reaches.get(`${source} to ${reached}`), 'cascade', { table: reached, columns: [] });
+      found.need(tokenOf(this.reaches, `${source} to ${reached}`), 'cascade', { table: reached, columns: [] });
     }
-    if (from === undefined && sources.length > 0) found.mark(this.reaches.get(`use of ${reached}`));
+    if (from === undefined && sources.length > 0) found.mark(tokenOf(this.reaches, `use of ${reached}`));
   }
 }
 
@@ -290,16 +285,6 @@ export class ChunkResources {
 const ANY_SEQUENCE = 'any';
 
 /** Creates a value at the first request, and returns the same one later. */
-class Memo<T> {
-  private readonly made = new Map<string, T>();
-
-  constructor(private readonly make: (name: string) => T) {}
-
-  get(name: string): T {
-    return memo(this.made, name, () => this.make(name));
-  }
-}
-
 function memo<K, T>(made: Map<K, T>, name: K, make: () => T): T {
   const known = made.get(name);
   if (known !== undefined) return known;
@@ -307,6 +292,8 @@ function memo<K, T>(made: Map<K, T>, name: K, make: () => T): T {
   made.set(name, value);
   return value;
 }
+
+const tokenOf = (made: Map<string, Token>, name: string): Token => memo(made, name, () => new Token());
 
 function addTaken(found: TokenList, { taken, freed }: KeySpaces, values: readonly Value[]): void {
   for (const value of values) {

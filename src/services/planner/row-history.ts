@@ -218,7 +218,7 @@ export class RowHistory {
   private row(name: string): HeldRow {
     const known = this.rows.get(name);
     if (known !== undefined) return known;
-    const row: HeldRow = { name, columns: [], isKnown: false };
+    const row: HeldRow = { name, columns: [], held: new Set(), isKnown: false };
     this.rows.set(name, row);
     return row;
   }

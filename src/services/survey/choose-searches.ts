@@ -3,6 +3,7 @@ import type { BoundOperation } from '../planner/bound-operation.js';
 import { changes, chooseIdentities } from '../planner/identity.js';
 import { searchKey, searchName, searchTexts } from '../planner/knowledge.js';
 import { relevantColumns } from '../planner/row-history.js';
+import { groupBy } from '../values/group-by.js';
 import type { RowSearch } from './survey.sql.js';
 
 /** Rows to be read, and the keys by which to find them. */
@@ -43,17 +44,13 @@ function newSearch(operation: BoundOperation): Search {
 }
 
 class Needs {
-  private readonly byTable = new Map<Table, BoundOperation[]>();
+  private readonly byTable: ReadonlyMap<Table, readonly BoundOperation[]>;
   private readonly tables: ReadonlySet<string>;
   private readonly decided = new Map<Table, (operation: BoundOperation) => boolean>();
   private readonly identityOf: ReturnType<typeof chooseIdentities>;
 
   constructor(operations: readonly BoundOperation[]) {
-    for (const operation of operations) {
-      const same = this.byTable.get(operation.table);
-      if (same === undefined) this.byTable.set(operation.table, [operation]);
-      else same.push(operation);
-    }
+    this.byTable = groupBy(operations, ({ table }) => table);
     this.tables = new Set([...this.byTable.keys()].map(({ id }) => id));
     this.identityOf = chooseIdentities(operations);
   }

@@ -3,6 +3,7 @@ import { quoteIdentifier } from '../catalog/target-name.js';
 import { foundBy } from '../composer/key-condition.js';
 import { PreparedNames } from '../database/prepared-names.js';
 import type { SqlStatement } from '../database/sql.js';
+import { groupBy } from '../values/group-by.js';
 
 /** Rows of a table that some operations name in one way. */
 export interface RowSearch {
@@ -96,12 +97,7 @@ export interface RankRow {
 
 /** Gives equal values of a family equal ranks. Fails when a value is not valid for its type. */
 export function rankValues({ type, collation }: Column['familyType'], values: readonly FamilyValue[]): SqlStatement {
-  const byType = new Map<string, number[]>();
-  for (const [ord, { storedType = type }] of values.entries()) {
-    const ords = byType.get(storedType);
-    if (ords === undefined) byType.set(storedType, [ord]);
-    else ords.push(ord);
-  }
+  const byType = groupBy(values.keys(), (ord) => values[ord]!.storedType ?? type);
   const casts = [...byType.keys()].map(
     (storedType, index) =>
       `select ord, v::${storedType}::${type} as value from unnest($${index * 2 + 1}::text[], $${index * 2 + 2}::int4[]) u(v, ord)`,
