@@ -56,17 +56,16 @@ export function describePlan(plan: Plan, limit = Infinity): GroupDescription[] {
 
 /** Each text once: a thousand similar groups share it. */
 function textOf({ operations }: Group, known: Map<string, string>): string {
-  // Two rows show the text as well as a thousand. A single row may have another text.
-  const shown = operations.slice(0, 2);
-  const name = `${shown.length} ${shown[0]!.signature}`;
-  const text = known.get(name) ?? textFor(shown);
-  known.set(name, text);
-  return text;
-}
-
-function textFor(shown: readonly BoundOperation[]): string {
-  const { text, lone } = composeStatement(shown[0]!);
-  return shown.length === 1 ? (lone ?? text) : text;
+  // A single row may have another text.
+  const [shape] = operations;
+  const isLone = operations.length === 1;
+  const name = `${isLone} ${shape!.signature}`;
+  const made = known.get(name);
+  if (made !== undefined) return made;
+  const { text, lone } = composeStatement(shape!);
+  const shown = isLone ? (lone ?? text) : text;
+  known.set(name, shown);
+  return shown;
 }
 
 /**

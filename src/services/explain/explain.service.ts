@@ -1,5 +1,4 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { IOperationError } from '../../interfaces/operation.js';
 import type { IOperationsPlan, IPlanEntry, IPlanGroup } from '../../interfaces/plan.js';
 import type { Access } from '../access/access.js';
 import { CatalogService } from '../catalog/catalog.service.js';
@@ -17,14 +16,14 @@ import { readRow } from '../queue/stored-row.js';
 import { readKnowledge } from '../survey/read-knowledge.js';
 import { inSlices } from '../steps/in-slices.js';
 import { describePlan, shorten, type GroupDescription } from './describe-plan.js';
-import { splitChunks, type Requested } from './split-chunks.js';
+import { splitChunks } from './split-chunks.js';
 
 /** On wide tables, a group for every operation could make an answer that is too large for a broker. */
 const MAX_SQL_LENGTH = 8 * 1024 * 1024;
 
 interface BoundRequest {
-  index: number;
-  operation: BoundOperation;
+  operation: NewOperation;
+  bound: BoundOperation;
 }
 
 /**
@@ -46,17 +45,33 @@ export class ExplainService {
    * @throws ServiceError INVALID_REQUEST, TOO_MANY_OPERATIONS; any error of the database when it cannot be asked
    */
   async explain(request: unknown, access: Access): Promise<IOperationsPlan> {
-    const checked = await this.intake.check(request, access);
-    const bound = await this.bind(checked);
-    const chunks = splitChunks(acceptedOf(checked, bound), this.settings.poller);
-    const { mode } = this.settings.execution;
-    const answer = new Explanation(bound);
+    const bound = await this.bind(await this.intake.check(request, access));
+    const accepted = bound.flatMap((each, index) => (each instanceof ServiceError ? [] : [{ index, ...each }]));
+    const chunks = splitChunks(accepted, this.settings.poller);
+    // Every place without an error is filled by the chunk to which the operation belongs.
+    const operations = bound.map((each): IPlanEntry =>
+      each instanceof ServiceError ? { error: each.toAnswer() } : { group: -1 },
+    );
+    const groups: IPlanGroup[] = [];
     for (const [number, chunk] of chunks.entries()) {
-      const operations = chunk.map(({ index }) => ({ index, operation: bound[index] as BoundOperation }));
-      answer.add(number, operations, await this.plan(operations.map(({ operation }) => operation)));
+      const plan = await this.plan(chunk.map(({ bound: operation }) => operation));
+      const indexOf = (operation: number): number => chunk[operation]!.index;
+      for (const [operation, { group, waitsFor }] of plan.placements.entries()) {
+        operations[indexOf(operation)] = {
+          group: groups.length + group,
+          ...(waitsFor !== undefined && {
+            waitsFor: {
+              operation: indexOf(waitsFor.operation),
+              rule: waitsFor.rule,
+              resource: shorten(waitsFor.resource),
+            },
+          }),
+        };
+      }
+      for (const description of describePlan(plan)) groups.push(toPlanGroup(description, number, indexOf));
+      assertAnswerable(groups, operations.length);
     }
-    const { operations, groups } = answer;
-    return { mode, chunks: chunks.length, statements: groups.length, operations, groups };
+    return { mode: this.settings.execution.mode, chunks: chunks.length, statements: groups.length, operations, groups };
   }
 
   private async plan(operations: readonly BoundOperation[]): Promise<Plan> {
@@ -79,7 +94,7 @@ export class ExplainService {
   }
 
   /** All with the same reading of the catalog, as in a chunk. */
-  private async bind(checked: readonly (NewOperation | ServiceError)[]): Promise<(BoundOperation | ServiceError)[]> {
+  private async bind(checked: readonly (NewOperation | ServiceError)[]): Promise<(BoundRequest | ServiceError)[]> {
     const tables = await this.catalog.tables(
       checked.flatMap((operation) => (operation instanceof ServiceError ? [] : [operation.shape.target])),
     );
@@ -88,77 +103,31 @@ export class ExplainService {
       const table = tables.get(operation.shape.target)!;
       if (table instanceof ServiceError) return table;
       const bound = bindOperation(toClaimed(operation, index), table);
-      return isFailure(bound) ? new ServiceError(bound.code, bound.message, { target: table.id }) : bound;
+      if ('code' in bound) return new ServiceError(bound.code, bound.message, { target: table.id });
+      return { operation, bound };
     });
   }
 }
 
-/** The answer while it is made, chunk by chunk. */
-class Explanation {
-  readonly operations: IPlanEntry[];
-  readonly groups: IPlanGroup[] = [];
-  private sqlLength = 0;
-
-  constructor(bound: readonly (BoundOperation | ServiceError)[]) {
-    // Every place without an error is filled by the chunk to which the operation belongs.
-    this.operations = bound.map((each) => (each instanceof ServiceError ? { error: each.toAnswer() } : { group: -1 }));
-  }
-
-  add(chunk: number, requested: readonly BoundRequest[], plan: Plan): void {
-    const first = this.groups.length;
-    const indexOf = (operation: number): number => requested[operation]!.index;
-    for (const [operation, { group, waitsFor }] of plan.placements.entries()) {
-      this.operations[indexOf(operation)] = {
-        group: first + group,
-        ...(waitsFor !== undefined && {
-          waitsFor: {
-            operation: indexOf(waitsFor.operation),
-            rule: waitsFor.rule,
-            resource: shorten(waitsFor.resource),
-          },
-        }),
-      };
-    }
-    for (const description of describePlan(plan)) {
-      this.checkSize(description);
-      this.groups.push(toPlanGroup(description, chunk, indexOf));
-    }
-  }
-
-  private checkSize({ sql }: GroupDescription): void {
-    this.sqlLength += sql.length;
-    if (this.sqlLength <= MAX_SQL_LENGTH) return;
-    throw new ServiceError(
-      'TOO_MANY_OPERATIONS',
-      `The statements of these operations take more than ${MAX_SQL_LENGTH / 1024} KiB: send fewer operations at once`,
-      { operations: this.operations.length },
-    );
-  }
+/** @throws ServiceError TOO_MANY_OPERATIONS */
+function assertAnswerable(groups: readonly IPlanGroup[], operations: number): void {
+  if (groups.reduce((sum, { sql }) => sum + sql.length, 0) <= MAX_SQL_LENGTH) return;
+  throw new ServiceError(
+    'TOO_MANY_OPERATIONS',
+    `The statements of these operations take more than ${MAX_SQL_LENGTH / 1024} KiB: send fewer operations at once`,
+    { operations },
+  );
 }
 
 function toPlanGroup(description: GroupDescription, chunk: number, indexOf: (operation: number) => number): IPlanGroup {
-  const { kind, target, keyColumns, valueColumns, operations, folded, sql, because, opaque } = description;
+  const { operations, folded, because } = description;
   return {
     chunk,
-    kind,
-    target,
-    keyColumns,
-    valueColumns,
+    ...description,
     operations: operations.map(indexOf),
     folded: folded.map((operationsOfRow) => operationsOfRow.map(indexOf)),
-    sql,
     ...(because !== undefined && { because: { ...because, operation: indexOf(because.operation) } }),
-    ...(opaque !== undefined && { opaque }),
   };
-}
-
-function acceptedOf(
-  checked: readonly (NewOperation | ServiceError)[],
-  bound: readonly (BoundOperation | ServiceError)[],
-): Requested[] {
-  return checked.flatMap((operation, index) =>
-    operation instanceof ServiceError || bound[index] instanceof ServiceError ? [] : [{ index, operation }],
-  );
 }
 
 /** As the queue would return it. */
@@ -174,5 +143,3 @@ function toClaimed({ id, shape, row, priority }: NewOperation, seq: number): Cla
     place: '',
   };
 }
-
-const isFailure = (bound: BoundOperation | IOperationError): bound is IOperationError => 'code' in bound;

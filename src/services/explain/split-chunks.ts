@@ -17,9 +17,9 @@ export interface Requested {
  * The chunks in which the queue would give out the operations if they were alone in it and due: see `claimOperations`.
  * Pure.
  */
-export function splitChunks(requested: readonly Requested[], { limit, maxKb }: ChunkBounds): Requested[][] {
-  const chunks: Requested[][] = [];
-  let open: Requested[] = [];
+export function splitChunks<T extends Requested>(requested: readonly T[], { limit, maxKb }: ChunkBounds): T[][] {
+  const chunks: T[][] = [];
+  let open: T[] = [];
   let openKb = 0;
   const inOrder = [...requested].sort((a, b) => b.operation.priority - a.operation.priority || a.index - b.index);
   for (const each of inOrder) {
