@@ -16,11 +16,7 @@ interface Entry {
 export class TargetList {
   private constructor(private readonly entries: readonly Entry[]) {}
 
-  /**
-   * The tables to which operations may be sent.
-   *
-   * @throws InvalidSettingsError that lists every entry that is not valid
-   */
+  /** The tables to which operations may be sent. */
   static allowed(entries: readonly string[]): TargetList {
     const variable = 'BATCH_ALLOWED_TARGETS';
     if (entries.length === 0)
@@ -28,24 +24,17 @@ export class TargetList {
     return TargetList.parse(variable, entries);
   }
 
-  /**
-   * The tables whose operations run one by one, in order.
-   *
-   * @throws InvalidSettingsError that lists every entry that is not valid
-   */
+  /** The tables whose operations run one by one, in order. */
   static serial(entries: readonly string[]): TargetList {
     return TargetList.parse('BATCH_SERIAL_TARGETS', entries);
   }
 
-  /**
-   * The tables to which an API key is limited.
-   *
-   * @throws InvalidSettingsError that lists every entry that is not valid
-   */
+  /** The tables to which an API key is limited. */
   static ofKey(entries: readonly string[]): TargetList {
     return TargetList.parse('--target', entries);
   }
 
+  /** @throws InvalidSettingsError that lists every entry that is not valid */
   private static parse(variable: string, texts: readonly string[]): TargetList {
     const parsed = texts.map((text) => ({ text, entry: parseEntry(text) }));
     const faults = parsed.flatMap(({ text, entry }) =>

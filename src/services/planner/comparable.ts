@@ -1,8 +1,7 @@
 import { INTEGER_KINDS, type Column } from '../catalog/table.js';
 import { integerText } from '../values/decimal-text.js';
 import { ExactJson, type GivenValue } from '../values/exact-json.js';
-import { hasAtMost } from '../values/text-length.js';
-import { isDate } from './legal-value.js';
+import { fits, isDate } from './legal-value.js';
 
 /**
  * A text that is the same for two values of a column exactly when PostgreSQL treats them as equal. It begins with a
@@ -65,10 +64,6 @@ const BOOLEANS = new Map([
   ['false', 'bfalse'],
   ['f', 'bfalse'],
 ]);
-
-function fits(text: string, column: Column): boolean {
-  return column.maxLength === undefined || hasAtMost(text, column.maxLength);
-}
 
 /** Removes blanks at the end. An expression would scan a run of blanks in the middle once from each of its blanks. */
 function withoutBlanks(text: string): string {

@@ -1,14 +1,11 @@
 import { primaryKey, type Table, type UniqueKey } from '../catalog/table.js';
 import type { BoundOperation } from './bound-operation.js';
 
-/** The unique key that tells the rows of a table apart in this chunk. Undefined where the table has none. */
-export type Identity = (table: Table) => UniqueKey | undefined;
-
 /**
- * The key by which all operations of the chunk name a table's rows. If there is no such key: its primary key, or else
- * any unique key.
+ * The unique key that tells the rows of a table apart in this chunk: the key by which all operations name them. If there
+ * is no such key: its primary key, or else any unique key. Undefined where the table has none.
  */
-export function chooseIdentities(operations: readonly BoundOperation[]): Identity {
+export function chooseIdentities(operations: readonly BoundOperation[]): (table: Table) => UniqueKey | undefined {
   const used = new Map<string, Set<UniqueKey>>();
   for (const operation of operations) {
     const key = operation.namingKey;

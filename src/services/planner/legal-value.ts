@@ -2,7 +2,6 @@ import type { Column } from '../catalog/table.js';
 import { isStorable } from '../catalog/target-name.js';
 import { encodeValue } from '../composer/encode-value.js';
 import { ExactJson, type GivenValue } from '../values/exact-json.js';
-import { hasAtMost } from '../values/text-length.js';
 
 const INTEGER_BITS = { int2: 16, int4: 32, int8: 64 } as const;
 export const TIMESTAMP_TYPES: ReadonlySet<string> = new Set([
@@ -40,7 +39,7 @@ export function isLegal(value: GivenValue, column: Column): boolean {
       return isStorable(text);
     case 'varchar':
     case 'bpchar':
-      return isStorable(text) && (column.maxLength === undefined || hasAtMost(text, column.maxLength));
+      return isStorable(text) && fits(text, column);
     case 'date':
       return isDate(text);
     case 'json':
@@ -67,6 +66,17 @@ function isNumeric(text: string, precision: Column['precision']): boolean {
   const digits = match[1]!.replace(/^0+/, '').length;
   // Rounding may add a digit.
   return digits < (precision === undefined ? MAX_DIGITS : precision.digits - precision.scale);
+}
+
+/** Whether the text is not too long for the column, counted as in PostgreSQL: a pair of surrogates is one character. */
+export function fits(text: string, { maxLength = Infinity }: Column): boolean {
+  if (text.length <= maxLength) return true;
+  let count = 0;
+  for (const _ of text) {
+    count += 1;
+    if (count > maxLength) return false;
+  }
+  return true;
 }
 
 /** A day that exists, in the years 1 to 9999. */

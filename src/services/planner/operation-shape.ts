@@ -29,12 +29,13 @@ const MAX_SHAPES_OF_A_TABLE = 1000;
  * By the stored shape, or else by the names that the operation gives. Operations have few shapes, and making one costs more than all
  * other work of binding.
  */
-const shapes = new WeakMap<Table, Shapes>();
+const shapes = new WeakMap<Table, Map<Shape | string, OperationShape | IOperationError>>();
 
 /** Resolves the columns of an operation, or returns the error that PostgreSQL would return. */
 export function shapeOf(operation: ClaimedOperation, table: Table): OperationShape | IOperationError {
   const { storedAs } = operation;
-  const made = shapesOf(table);
+  const made = shapes.get(table) ?? new Map<Shape | string, OperationShape | IOperationError>();
+  shapes.set(table, made);
   const name = storedAs?.byColumn === true ? storedAs : nameOf(operation);
   const known = made.get(name);
   if (known !== undefined) return known;
@@ -42,14 +43,6 @@ export function shapeOf(operation: ClaimedOperation, table: Table): OperationSha
   const shape = makeShape(operation, table);
   made.set(name, shape);
   return shape;
-}
-
-type Shapes = Map<Shape | string, OperationShape | IOperationError>;
-
-function shapesOf(table: Table): Shapes {
-  const made = shapes.get(table) ?? new Map<Shape | string, OperationShape | IOperationError>();
-  shapes.set(table, made);
-  return made;
 }
 
 /** NUL separates the names, because no column name contains NUL. */
@@ -61,9 +54,12 @@ function nameOf({ type, onConflict, conflictKey, key, values }: ClaimedOperation
 
 function makeShape(operation: ClaimedOperation, table: Table): OperationShape | IOperationError {
   const { storedAs } = operation;
-  const names = storedAs?.byColumn === true ? storedAs : namesIn(operation);
-  const keyNames = operation.type === 'upsert' ? (operation.conflictKey ?? []) : (names.keyColumns ?? []);
-  const valueNames = names.valueColumns ?? [];
+  const stored = storedAs?.byColumn === true ? storedAs : undefined;
+  const keyNames =
+    operation.type === 'upsert'
+      ? (operation.conflictKey ?? [])
+      : (stored?.keyColumns ?? Object.keys(operation.key ?? {}));
+  const valueNames = stored?.valueColumns ?? Object.keys(operation.values ?? {});
   const missingColumn = [...keyNames, ...valueNames].find((name) => !table.columns.has(name));
   if (missingColumn !== undefined) {
     return {
@@ -102,10 +98,6 @@ function isStoredFor(
     stored.length === sent.length &&
     sent.every(({ name, kind }, place) => name === stored[place] && (kind === 'json') === documents.includes(place))
   );
-}
-
-function namesIn({ key, values }: ClaimedOperation): Pick<Shape, 'keyColumns' | 'valueColumns'> {
-  return { keyColumns: key && Object.keys(key), valueColumns: values && Object.keys(values) };
 }
 
 /** The columns of these names. */

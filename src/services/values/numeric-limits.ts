@@ -1,4 +1,4 @@
-import { readNumber, significant, type NumberText } from './number-text.js';
+import { significant, type NumberText } from './number-text.js';
 
 /**
  * The limits of PostgreSQL's `numeric`, and so of `jsonb`. Source:
@@ -11,12 +11,6 @@ export const MAX_FRACTION_DIGITS = 16_383;
 export function fitsNumeric(number: NumberText): boolean {
   if (number.base !== 10) return wholeDigitsAtLeast(number) <= MAX_WHOLE_DIGITS;
   return wholeDigits(number) <= MAX_WHOLE_DIGITS && fractionDigits(number) <= MAX_FRACTION_DIGITS;
-}
-
-/** The same for the text of a number. A text that is not a number counts as fitting. */
-export function textFitsNumeric(text: string): boolean {
-  const number = readNumber(text);
-  return number === undefined || fitsNumeric(number);
 }
 
 /** The number of digits before the point, with the exponent applied. Negative if zeros follow the point. */

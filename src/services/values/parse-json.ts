@@ -70,7 +70,39 @@ export function depthOf(text: string): number {
   return deepest;
 }
 
-const SPACE = ' \t\n\r';
+/** The end of the value that begins at `start`. What lies within it may be no JSON.
+ *
+ * @throws SyntaxError where there is no value
+ */
+export function endOfValue(text: string, start: number): number {
+  let at = start;
+  let depth = 0;
+  do {
+    const char = text[at];
+    if (char === '{' || char === '[') depth += 1;
+    else if (char === '}' || char === ']') depth -= 1;
+    if (char === undefined || depth < 0) throw unexpected(text, at);
+    if (char === '"') at = endOfString(text, at);
+    else if (depth === 0 && char !== '}' && char !== ']') at = endOfWord(text, at);
+    else at += 1;
+  } while (depth > 0);
+  return at;
+}
+
+function endOfWord(text: string, start: number): number {
+  let at = start;
+  while (at < text.length && !ENDS_WORD.includes(text[at]!)) at += 1;
+  if (at === start) throw unexpected(text, start);
+  return at;
+}
+
+export function unexpected(text: string, at: number): SyntaxError {
+  if (at >= text.length) return new SyntaxError('Unexpected end of JSON input');
+  return new SyntaxError(`Unexpected token ${JSON.stringify(text[at])} at position ${at}`);
+}
+
+export const SPACE = ' \t\n\r';
+const ENDS_WORD = `${SPACE},:{}[]"`;
 
 /** Reads text that is known to be JSON, from left to right. */
 class Reader {
@@ -110,7 +142,7 @@ class Reader {
     if (first === '"') return this.string();
     if (isNumberStart(first)) return this.number();
     const start = this.at;
-    this.skip();
+    this.at = endOfValue(this.text, start);
     const text = this.text.slice(start, this.at);
     if (text.length > this.largest) return new ExactJson(text);
     const value = JSON.parse(text) as GivenValue;
@@ -170,22 +202,6 @@ class Reader {
     // The colon.
     this.at += 1;
     return name;
-  }
-
-  /** Moves to the end of the value that begins here. */
-  private skip(): void {
-    let depth = 0;
-    do {
-      const char = this.text[this.at]!;
-      if (char === '"') this.at = endOfString(this.text, this.at);
-      else if (isNumberStart(char)) this.at = endOfNumber(this.text, this.at);
-      else if (char >= 'a' && char <= 'z') this.at += char === 'f' ? 5 : 4;
-      else {
-        if (char === '{' || char === '[') depth += 1;
-        else if (char === '}' || char === ']') depth -= 1;
-        this.at += 1;
-      }
-    } while (depth > 0);
   }
 
   private next(): string {

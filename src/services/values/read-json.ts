@@ -1,6 +1,6 @@
 import type { Steps } from '../steps/steps.js';
 import { ExactJson } from './exact-json.js';
-import { parseJson, withoutSpace } from './parse-json.js';
+import { endOfValue, parseJson, SPACE, unexpected, withoutSpace } from './parse-json.js';
 import { endOfString } from './round-trips.js';
 
 /** Text of this length is read at once: it takes less than a millisecond. */
@@ -167,7 +167,8 @@ class LargeReader {
         yield* readLarge(name === undefined ? '' : this.parseName(name));
         continue;
       }
-      this.skipValue();
+      // What it goes over is read afterwards, and refused where it is no JSON.
+      this.at = endOfValue(this.text, this.at);
       run = { start: run?.start ?? start, end: this.at };
       if (run.end - run.start < AT_ONCE) continue;
       readRun();
@@ -194,27 +195,6 @@ class LargeReader {
     return name;
   }
 
-  /** Goes behind a value that is not large. What it goes over is read afterwards, and refused where it is no JSON. */
-  private skipValue(): void {
-    let depth = 0;
-    do {
-      const char = this.text[this.at];
-      if (char === undefined) throw unexpected(this.text, this.at);
-      if (char === '{' || char === '[') depth += 1;
-      else if (char === '}' || char === ']') depth -= 1;
-      if (depth < 0) throw unexpected(this.text, this.at);
-      if (char === '"') this.at = endOfString(this.text, this.at);
-      else if (depth === 0 && char !== '}' && char !== ']') this.skipWord();
-      else this.at += 1;
-    } while (depth > 0);
-  }
-
-  private skipWord(): void {
-    const start = this.at;
-    while (this.at < this.text.length && !ENDS_WORD.includes(this.text[this.at]!)) this.at += 1;
-    if (this.at === start) throw unexpected(this.text, start);
-  }
-
   /** Goes behind the comma, or to the end of the array or object. */
   private next(end: string): void {
     this.skipSpace();
@@ -234,9 +214,7 @@ class LargeReader {
   }
 }
 
-const SPACE = ' \t\n\r';
 const SPACES = /[ \t\n\r]*/y;
-const ENDS_WORD = `${SPACE},:{}[]"`;
 
 function* followedBy<T>(steps: Steps<T>, use: (value: T) => void): Steps<void> {
   use(yield* steps);
@@ -261,9 +239,4 @@ function parsePart(
     if (!(error instanceof SyntaxError)) throw error;
     throw new SyntaxError(`${error.message}, counted from position ${start - before.length}`, { cause: error });
   }
-}
-
-function unexpected(text: string, at: number): SyntaxError {
-  if (at >= text.length) return new SyntaxError('Unexpected end of JSON input');
-  return new SyntaxError(`Unexpected token ${JSON.stringify(text[at])} at position ${at}`);
 }
