@@ -1,18 +1,12 @@
 import type { SqlStatement } from '../database/sql.js';
-import type { ReferentialAction } from './table.js';
+import type { ForeignKey } from './table.js';
 
 /** [oid, schema, name, relkind] */
 export type RelationRow = [oid: number, schema: string, name: string, kind: string];
 
-export interface ForeignKeyRow {
-  name: string;
+export interface ForeignKeyRow extends Omit<ForeignKey, 'child' | 'parent'> {
   child: number;
-  childColumns: string[];
   parent: number;
-  parentColumns: string[];
-  onDelete: ReferentialAction;
-  onUpdate: ReferentialAction;
-  sameTypes: boolean;
   /** True when two rows that it sets to NULL on delete may then violate a unique key. */
   nullsCollide: boolean;
 }
@@ -265,16 +259,24 @@ hazard as (
   from target t
   where t.relkind = 'f'
   union all
-  select i.indrelid, format('has the unique index %I of its own', i.index_name), false
+  select i.indrelid, format(
+    case
+      when i.indisexclusion then 'has the exclusion constraint %I'
+      when i.indpred is not null then 'has the partial unique index %I'
+      when not root.has_it then 'has the unique index %I of its own'
+      else 'has the unique index %I over an expression'
+    end, i.index_name), false
   from unique_index i
   join target t on t.oid = i.indrelid and t.relispartition
-  where i.indisunique
-    and not exists (
+  cross join lateral (
+    select exists (
       select
       from pg_catalog.pg_inherits attached
       join pg_catalog.pg_index of_parent on of_parent.indexrelid = attached.inhparent
       where attached.inhrelid = i.indexrelid and of_parent.indimmediate = i.indimmediate
-    )
+    ) as has_it
+  ) root
+  where i.indisexclusion or i.indpred is not null or i.indexprs is not null or not root.has_it
   union all
   select con.conrelid, format('has the check %I of its own', con.conname), false
   from target t
@@ -296,21 +298,6 @@ hazard as (
   select t.oid, 'has tables that inherit from it', false
   from target t
   where t.relkind <> 'p' and t.oid in (select inhparent from inheritance)
-  union all
-  select i.indrelid, format('has the exclusion constraint %I', i.index_name), false
-  from unique_index i
-  join target t on t.oid = i.indrelid and t.relispartition
-  where i.indisexclusion
-  union all
-  select i.indrelid, format('has the unique index %I over an expression', i.index_name), false
-  from unique_index i
-  join target t on t.oid = i.indrelid and t.relispartition
-  where i.indisunique and i.indexprs is not null
-  union all
-  select i.indrelid, format('has the partial unique index %I', i.index_name), false
-  from unique_index i
-  join target t on t.oid = i.indrelid and t.relispartition
-  where i.indisunique and i.indpred is not null
   union all
   -- Such an index refuses rows already, although it is not a key yet.
   select i.indrelid, format('has the unique index %I, which is not valid', i.index_name), false

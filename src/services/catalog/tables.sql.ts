@@ -1,5 +1,6 @@
 import type { SqlStatement } from '../database/sql.js';
 import { RELATION_MARK } from './relations.sql.js';
+import type { UniqueKey, Watch } from './table.js';
 
 export interface ColumnRow {
   name: string;
@@ -41,19 +42,8 @@ export interface CheckExpressionRow {
   expression: string | null;
 }
 
-export interface UniqueKeyRow {
-  name: string;
-  columns: string[];
-  primary: boolean;
-  deferrable: boolean;
-  nullsNotDistinct: boolean;
-}
-
-export interface WatchRow {
-  name: string;
+export interface WatchRow extends Omit<Watch, 'columns'> {
   columns: string[] | null;
-  depends: string[];
-  nullsNotDistinct: boolean;
 }
 
 export interface TableRow {
@@ -63,7 +53,7 @@ export interface TableRow {
   /** See `RELATION_MARK`. */
   mark: string;
   columns: ColumnRow[];
-  uniqueKeys: UniqueKeyRow[];
+  uniqueKeys: UniqueKey[];
   watches: WatchRow[];
   checks: CheckRow[];
 }
@@ -88,6 +78,13 @@ export function selectCheckExpressions(oids: readonly number[], lockTimeoutMs: n
     values: [oids, String(lockTimeoutMs)],
   };
 }
+
+const KEY_COLUMNS = `
+      select json_agg(a.attname order by k.ord)
+      from unnest(i.indkey) with ordinality k(attnum, ord)
+      join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+      where k.ord <= i.indnkeyatts
+    `;
 
 // Nothing here takes a lock of the table: an ALTER that takes hours would delay the caller, and others with it. So a
 // default is read as the default of no table, which works because it names no column. The default of a generated column
@@ -265,12 +262,7 @@ table_column as (
 unique_key as (
   select i.indrelid, json_agg(json_build_object(
     'name', c.relname,
-    'columns', (
-      select json_agg(a.attname order by k.ord)
-      from unnest(i.indkey) with ordinality k(attnum, ord)
-      join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
-      where k.ord <= i.indnkeyatts
-    ),
+    'columns', (${KEY_COLUMNS}),
     'primary', i.indisprimary,
     'deferrable', not i.indimmediate,
     'nullsNotDistinct', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false)
@@ -285,12 +277,7 @@ unique_key as (
 watch as (
   select i.indrelid, json_agg(json_build_object(
     'name', c.relname,
-    'columns', case when not i.indisexclusion and i.indexprs is null then (
-      select json_agg(a.attname order by k.ord)
-      from unnest(i.indkey) with ordinality k(attnum, ord)
-      join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
-      where k.ord <= i.indnkeyatts
-    ) end,
+    'columns', case when not i.indisexclusion and i.indexprs is null then (${KEY_COLUMNS}) end,
     'depends', (
       select coalesce(json_agg(a.attname order by a.attnum), '[]')
       from pg_catalog.pg_attribute a

@@ -1,8 +1,8 @@
 import { ownValue } from '../values/own-value.js';
 import type { CatalogGraph } from './catalog-graph.js';
 import type { CheckExpressions } from './check-expressions.js';
-import { freedomOf } from './freedom.js';
-import { UNKNOWN_SEQUENCE, type Column, type ColumnKind, type Table, type Watch } from './table.js';
+import { isConvexCheck } from './is-convex-check.js';
+import { INTEGER_KINDS, UNKNOWN_SEQUENCE, type Column, type ColumnKind, type Table, type Watch } from './table.js';
 import type { CheckRow, ColumnRow, TableRow, WatchRow } from './tables.sql.js';
 import { quoteIdentifier, tableId, tableSql } from './target-name.js';
 
@@ -22,7 +22,6 @@ const BUILT_IN_KINDS: Readonly<Record<string, ColumnKind>> = {
   json: 'json',
   jsonb: 'json',
 };
-const INTEGERS: readonly ColumnKind[] = ['int2', 'int4', 'int8'];
 /** `atttypmod` of varchar, bpchar and numeric includes these bytes. */
 const TYPMOD_HEADER = 4;
 const SEQUENCE_DEFAULT = /^nextval\(\(?'(?:[^']|'')+'(?:::text\))?::regclass\)$/;
@@ -99,16 +98,37 @@ function kindOf({ isEnum, isArray, builtIn }: ColumnRow): ColumnKind {
   return ownValue(BUILT_IN_KINDS, builtIn ?? '') ?? 'other';
 }
 
+/** See `Column.freedom`. */
+function freedomOf(
+  column: ColumnRow,
+  kind: ColumnKind,
+  checks: readonly CheckRow[],
+  expressions: CheckExpressions,
+): Column['freedom'] {
+  if (column.tied) return 'tied';
+  const looking = checks.filter(({ columns }) => columns.length === 0 || columns.includes(column.name));
+  if (looking.length === 0) return 'free';
+  // Casts from one of these kinds to another keep the order of values.
+  const ordered = INTEGER_KINDS.has(kind) || kind === 'numeric';
+  return ordered && looking.every((check) => bounds(check, expressions, column.name)) ? 'bounded' : 'tied';
+}
+
+/** Existing rows may violate a check that is not validated. */
+function bounds({ oid, validated }: CheckRow, expressions: CheckExpressions, column: string): boolean {
+  const expression = expressions.get(oid);
+  return validated && expression !== undefined && isConvexCheck(expression, column);
+}
+
 /** Integers of all sizes compare as the largest. All deterministic collations treat the same texts as equal. */
 function familyTypeOf(kind: ColumnKind, { type, collation }: ColumnRow): Column['familyType'] {
   return {
-    type: INTEGERS.includes(kind) ? 'int8' : type,
+    type: INTEGER_KINDS.has(kind) ? 'int8' : type,
     collation: collation === null ? undefined : collation.map(quoteIdentifier).join('.'),
   };
 }
 
 function familyOf(kind: ColumnKind, { type, collation }: Column['familyType']): string {
-  if (INTEGERS.includes(kind)) return 'integer';
+  if (INTEGER_KINDS.has(kind)) return 'integer';
   return collation === undefined ? type : `${type} collate ${collation}`;
 }
 
