@@ -210,7 +210,7 @@ describe('the queue', () => {
       expect(Number(completed?.chunk_id)).toBeGreaterThan(Number(failed?.chunk_id));
     });
 
-    it('takes back what a version without a register of the lanes has accepted', async () => {
+    it('takes back an operation whose table has no lane any more', async () => {
       const operation = insertItem(1);
       await worker.queue.enqueue([operation]);
       await worker.queue.cancel(operation.id);

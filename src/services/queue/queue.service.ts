@@ -60,7 +60,7 @@ export class QueueService {
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {
     this.scheduled = new ScheduledReleases(database, settings.intake);
-    this.changes = new RequestedChanges(database.requests, lanes);
+    this.changes = new RequestedChanges(database.requests);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
 import { partySql } from '../backpressure/party.js';
 import type { SqlStatement } from '../database/sql.js';
 import { LANE_LOCK } from './claim.sql.js';
@@ -19,7 +20,6 @@ export function tryLockLane(lane: number): SqlStatement {
 
 /** What `selectPlace` answers. */
 export interface PlaceRow {
-  target: string;
   seq: string;
   priority: number;
   lane: number;
@@ -28,7 +28,7 @@ export interface PlaceRow {
 
 export function selectPlace(id: string): SqlStatement {
   return {
-    text: 'select seq, target, priority, lane, status from batch.batch_operations where id = $1::uuid',
+    text: 'select seq, priority, lane, status from batch.batch_operations where id = $1::uuid',
     values: [id],
   };
 }
@@ -76,26 +76,27 @@ export function cancelDelayed(seq: number): SqlStatement {
 
 /** What `requeueOperation` returns, in one row. */
 export interface RequeuedRow {
-  /** True when the operation's table has no lane or is being moved to another one. Then nothing was changed. */
+  /** True when the operation's table is being moved to another lane. Then nothing was changed. */
   moving: boolean;
   /** False when the operation had neither failed nor been cancelled. */
   requeued: boolean;
 }
 
 /**
- * Puts a failed or cancelled operation back into `pending`, or into `delayed` when its time has not come. The delete
- * draws the transaction id before the sequence is drawn from, as in `releaseRetried`.
+ * Puts a failed or cancelled operation back into `pending`, or into `delayed` when its time has not come. If its table has no lane,
+ * it goes into the entrance, as an operation in SQL does. The delete draws the transaction id before the sequence is drawn from, as
+ * in `releaseRetried`.
  */
 export function requeueOperation(seq: number): SqlStatement {
   return {
     text: `
-      with table_of as materialized (
-        select s.target from batch.operations o join batch.shapes s on s.id = o.shape where o.seq = $1::int8
+      with known as materialized (
+        select target from batch.lanes
+        where target = (select s.target from batch.operations o join batch.shapes s on s.id = o.shape where o.seq = $1::int8)
       ),
       -- Its table may be in another lane by now.
-      l as materialized (
-        select target, lane from batch.lanes where target = (select target from table_of) for share skip locked
-      ),
+      locked as materialized (select lane from batch.lanes where target = (select target from known) for share skip locked),
+      l as materialized (select lane from locked union all select ${ENTRANCE_LANE} where not exists (select from known)),
       undone as materialized (
         delete from batch.outcomes where seq = $1::int8 and status in ('failed', 'cancelled') and exists (select from l)
         returning seq, attempts
@@ -113,8 +114,7 @@ export function requeueOperation(seq: number): SqlStatement {
         insert into batch.delayed (seq, available_at, priority, lane, attempts, shape, size_kb, party)
         select o.seq, o.run_at, o.priority, o.lane, o.attempts, o.shape, ${STORED_SIZE_KB}, ${PARTY} from o where o.run_at > now()
       )
-      select exists (select from table_of) and not exists (select from l) as moving,
-        exists (select from o) as requeued`,
+      select not exists (select from l) as moving, exists (select from o) as requeued`,
     values: [seq],
   };
 }

@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { insertAudit } from '../audit/audit.sql.js';
 import { isLockNotAvailable } from '../database/classify-failure.js';
 import type { RequestConnections } from '../database/request-connections.js';
@@ -6,7 +5,6 @@ import type { SqlClient } from '../database/sql.js';
 import { ServiceError } from '../errors/service-error.js';
 import { laneBusy } from './lane-busy.js';
 import { actOn, LaneCancels } from './lane-cancels.js';
-import type { LaneRegisterService } from './lane-register.service.js';
 import {
   cancelDelayed,
   requeueOperation,
@@ -15,7 +13,6 @@ import {
   type RequeuedRow,
 } from './requested-changes.sql.js';
 
-const REGISTER_WAITS_MS = [10, 40, 150];
 const CANCEL_TRIES = 4;
 
 /**
@@ -25,10 +22,7 @@ const CANCEL_TRIES = 4;
 export class RequestedChanges {
   private readonly laneCancels: LaneCancels;
 
-  constructor(
-    private readonly connections: RequestConnections,
-    private readonly lanes: LaneRegisterService,
-  ) {
+  constructor(private readonly connections: RequestConnections) {
     this.laneCancels = new LaneCancels(connections);
   }
 
@@ -43,13 +37,11 @@ export class RequestedChanges {
 
   async retry(id: string, actor: string | undefined): Promise<void> {
     const place = await findPlace(this.connections, id);
-    // Versions without the register of lanes accepted operations too.
-    await this.register(place);
     await this.changeRow(id, async (tx) => {
       const { rows } = await tx.query<RequeuedRow>(requeueOperation(Number(place.seq)));
       const { moving, requeued } = rows[0]!;
       if (requeued) return void (await tx.query(insertAudit([actOn('retry', id, actor)])));
-      if (moving) throw laneBusy(`The table of operation ${id} has no lane yet, or is being moved to another one`);
+      if (moving) throw laneBusy(`The table of operation ${id} is being moved to another lane`);
       const { status } = await findPlace(tx, id);
       throw new ServiceError(
         'NOT_RETRYABLE',
@@ -57,15 +49,6 @@ export class RequestedChanges {
         { status },
       );
     });
-  }
-
-  /** Somebody else may be giving lanes to tables at this moment. */
-  private async register(place: PlaceRow): Promise<void> {
-    for (const waitMs of REGISTER_WAITS_MS) {
-      if ((await this.lanes.register([place])).size === 0) return;
-      await wait(waitMs);
-    }
-    await this.lanes.register([place]);
   }
 
   /** False when the operation has left that place. */
