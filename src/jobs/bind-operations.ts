@@ -53,8 +53,14 @@ export async function bindOperations(
   const bindOnce = async (): Promise<BoundPlace[]> => {
     const tables = await catalog.tables(places.map(({ storedAs }) => storedAs.target));
     const unread = mayLeaveUnread ? unreadGroupsOf(places, tables) : NO_GROUPS;
-    const operations = await readOthers(places, read, (place) => unread.has(groupOf(place, tables) ?? ''));
-    return operations.map(({ operation, isRead }) => ({ operation, isRead, binding: bind(operation, tables) }));
+    const mustRead = (place: ClaimedPlace): boolean => !unread.has(groupOf(place, tables) ?? '');
+    const contents = await read(places.filter(mustRead));
+    let next = 0;
+    return places.map((place) => {
+      const isRead = mustRead(place);
+      const operation = isRead ? contents[next++]! : toUnread(place);
+      return { operation, isRead, binding: bind(operation, tables) };
+    });
   };
   let all = await bindOnce();
   const unfit = all.filter(({ binding }) => isUnfit(binding));
@@ -73,13 +79,10 @@ export async function bindOperations(
   return { unread, bound, read: readOperations, refused, tablesAreCurrent: anew || catalog.isNewerThan(startedAt) };
 }
 
-interface ReadPlace {
+interface BoundPlace {
   operation: ClaimedOperation;
   /** False: its contents are missing. */
   isRead: boolean;
-}
-
-interface BoundPlace extends ReadPlace {
   binding: Binding;
 }
 
@@ -102,18 +105,6 @@ function unreadGroupsOf(places: readonly ClaimedPlace[], tables: Tables): Readon
     else shapes.push(shape);
   }
   return new Set([...unreadGroups(shapes)].filter((group) => !unknown.has(group)));
-}
-
-async function readOthers(
-  places: readonly ClaimedPlace[],
-  read: BindOptions['read'],
-  isUnread: (place: ClaimedPlace) => boolean,
-): Promise<ReadPlace[]> {
-  const contents = await read(places.filter((place) => !isUnread(place)));
-  let next = 0;
-  return places.map((place) =>
-    isUnread(place) ? { operation: toUnread(place), isRead: false } : { operation: contents[next++]!, isRead: true },
-  );
 }
 
 const NOT_READ: OperationContents = { id: '', key: null, values: null, retryLimit: null, retryOn: null };

@@ -5,8 +5,8 @@ import type { PollTask } from '../services/poller/poller.js';
 import { toLaneFault } from '../services/queue/lane-fault.js';
 import { LaneFaultsService } from '../services/queue/lane-faults.service.js';
 import type { ClaimedPlace } from '../services/queue/operation-record.js';
-import { OperationStepFactory, type OperationStep } from './operation-step.factory.js';
-import { StaleCatalogError } from './stale-catalog.error.js';
+import { StaleCatalogError } from './met-stale-table.js';
+import { OperationStepFactory, type ExecuteChunk } from './operation-step.factory.js';
 
 const FAILURE_BACK_OFF: BackOff = { initialMs: 500, maxMs: 5000, jitter: 0.5 };
 const STALE_RETRIES = 1;
@@ -23,7 +23,7 @@ const LONGEST_DELAY_MS = 1000;
 @Injectable()
 export class LaneRecoveryJob implements PollTask {
   private readonly logger = new Logger(LaneRecoveryJob.name);
-  private readonly step: OperationStep;
+  private readonly executeChunk: ExecuteChunk;
   private hasPutOff = false;
   private hasRetriedBugs = false;
 
@@ -31,7 +31,7 @@ export class LaneRecoveryJob implements PollTask {
     steps: OperationStepFactory,
     private readonly faults: LaneFaultsService,
   ) {
-    this.step = steps.create({
+    this.executeChunk = steps.create({
       scope: () => ({ limit: 1, maxLanes: 1, standing: 'faulty' }),
       // Retries only to read the tables again, because each lane has its own time.
       retryPolicy: limitedRetry(STALE_RETRIES, (error) => error instanceof StaleCatalogError, NO_BACK_OFF),
@@ -46,7 +46,7 @@ export class LaneRecoveryJob implements PollTask {
     if (delayMs === undefined || delayMs > 0) {
       return Math.min(delayMs ?? Infinity, LONGEST_DELAY_MS);
     }
-    const { operations, crowdedOut } = await this.step.execute(signal);
+    const { operations, crowdedOut } = await this.executeChunk(signal);
     if (operations.length > 0) await this.faults.clear(operations.map(({ lane }) => lane));
     // Another worker is trying it now.
     return crowdedOut || operations.length === 0 ? LONGEST_DELAY_MS : 0;

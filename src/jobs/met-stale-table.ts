@@ -2,7 +2,15 @@ import { mayBeStale } from '../services/database/classify-failure.js';
 import { SQL_STATES } from '../services/database/sql-state.js';
 import type { SqlClient, SqlStatement } from '../services/database/sql.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
+import { TransientError } from '../services/errors/transient-error.js';
 import type { LeftOutcome, Outcome } from '../services/queue/operation-record.js';
+
+/** No verdict: the chunk is tried again, and the tables are read again. */
+export class StaleCatalogError extends TransientError {
+  constructor() {
+    super('A statement cannot run; the table may have been altered since the catalog was read');
+  }
+}
 
 /** By these a row is refused because of another row, which decides what may be in one statement. */
 const AMONG_ROWS: ReadonlySet<string> = new Set([

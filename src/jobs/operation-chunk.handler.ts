@@ -13,10 +13,9 @@ import type {
 } from '../services/queue/operation-record.js';
 import type { QueueService } from '../services/queue/queue.service.js';
 import { bindOperations, type BoundOperations } from './bind-operations.js';
-import { metStaleTable } from './met-stale-table.js';
+import { metStaleTable, StaleCatalogError } from './met-stale-table.js';
 import { inAll, NOTHING_EXECUTED, type OperationRunner, type Run } from './operation-runner.js';
 import { runWithDeferrals, type DeferredRun } from './run-with-deferrals.js';
-import { StaleCatalogError } from './stale-catalog.error.js';
 
 export interface ClaimedChunk extends ReadChunk {
   claim: Claim;

@@ -12,8 +12,8 @@ import { LaneRegisterService } from '../services/queue/lane-register.service.js'
 import { LanesService } from '../services/queue/lanes.service.js';
 import type { ClaimedPlace } from '../services/queue/operation-record.js';
 import { QueueService } from '../services/queue/queue.service.js';
-import { OperationStepFactory, type OperationStep } from './operation-step.factory.js';
-import { StaleCatalogError } from './stale-catalog.error.js';
+import { StaleCatalogError } from './met-stale-table.js';
+import { OperationStepFactory, type ExecuteChunk } from './operation-step.factory.js';
 
 const RETRY_LIMIT = 5;
 const RETRY_BACK_OFF: BackOff = { initialMs: 20, maxMs: 1000, jitter: 0.5 };
@@ -32,7 +32,7 @@ const MANY_LOSSES = 3;
 export class OperationChunkJob implements PollTask {
   private readonly logger = new Logger(OperationChunkJob.name);
   private readonly scope: ClaimScope;
-  private readonly step: OperationStep;
+  private readonly executeChunk: ExecuteChunk;
   private nextReleaseAt = 0;
   private crowdedOut = 0;
   private losses = 0;
@@ -49,7 +49,7 @@ export class OperationChunkJob implements PollTask {
     private readonly bugs: BugsService,
   ) {
     this.scope = new ClaimScope(steps.chunkLimit);
-    this.step = steps.create({
+    this.executeChunk = steps.create({
       scope: () => this.scope.current,
       retryPolicy: limitedRetry(RETRY_LIMIT, mayPass, RETRY_BACK_OFF),
       listener: { onChunkError: (error, read) => this.narrowDown(error, read?.claim.operations ?? []) },
@@ -63,7 +63,7 @@ export class OperationChunkJob implements PollTask {
   async poll(signal: AbortSignal): Promise<number> {
     await this.lanes.beat();
     await this.releaseDue();
-    const claim = await this.step.execute(signal);
+    const claim = await this.executeChunk(signal);
     this.losses = 0;
     this.failsByBugsSince = undefined;
     if (claim.operations.length > 0) this.scope.succeeded(claim.operations.length, claim.left);

@@ -7,6 +7,7 @@ import type { RetryReason } from '../interfaces/operation.js';
 import { CatalogService } from '../services/catalog/catalog.service.js';
 import { SETTINGS, type Settings } from '../services/config/settings.js';
 import { DatabaseService } from '../services/database/database.service.js';
+import { inSavepoint } from '../services/database/in-savepoint.js';
 import { ExecutorService } from '../services/executor/executor.service.js';
 import { BugsService } from '../services/health/bugs.service.js';
 import { MetricsService } from '../services/observability/metrics.service.js';
@@ -18,7 +19,6 @@ import { retryReasonOf } from '../services/retry/retry-reason.js';
 import { WakeUpService } from '../services/wake-up/wake-up.service.js';
 import { OperationChunkHandler, type ClaimedChunk, type SettledOperations } from './operation-chunk.handler.js';
 import { OperationRunner } from './operation-runner.js';
-import { SqlTransactionManager } from './sql-transaction-manager.js';
 
 export interface OperationStepOptions {
   /** What the next claim may take. */
@@ -28,11 +28,8 @@ export interface OperationStepOptions {
   listener: ChunkListener<ClaimedChunk, SettledOperations>;
 }
 
-/** Executes operations chunk by chunk. */
-export interface OperationStep {
-  /** Executes one chunk to its commit. Returns the claim of which it was made. `full` when some of it was left. */
-  execute(signal: AbortSignal): Promise<Claim>;
-}
+/** Executes one chunk of operations to its commit. Returns the claim of which it was made. `full` when some of it was left. */
+export type ExecuteChunk = (signal: AbortSignal) => Promise<Claim>;
 
 /**
  * Builds the chunk-oriented step of the service: operations from the queue into the target tables. A transient fault undoes the
@@ -66,22 +63,23 @@ export class OperationStepFactory {
     return execution.mode === 'serial' ? Math.min(poller.limit, execution.maxSubtransactions) : poller.limit;
   }
 
-  create({ scope, retryPolicy, listener }: OperationStepOptions): OperationStep {
-    const { claims, catalog, runner, queue } = this;
+  create({ scope, retryPolicy, listener }: OperationStepOptions): ExecuteChunk {
+    const { claims, catalog, runner, queue, database } = this;
     const { operationRetryDelayMs } = this.settings.execution;
     const step = new ChunkStep({
       name: 'operations',
       chunkSize: this.chunkLimit,
       handler: new OperationChunkHandler(claims, catalog, runner, queue, scope, operationRetryDelayMs),
-      transactionManager: new SqlTransactionManager(this.database),
+      transactionManager: {
+        transaction: (work) => database.transaction(work),
+        savepoint: (tx, work) => inSavepoint(tx, 'engine', work),
+      },
       readerIsTransactionalQueue: true,
       retryPolicy,
       // The last one is told first.
       listeners: [listener, this.bookkeeper()],
     });
-    return {
-      execute: async (signal) => (await step.executeChunk(new StepExecution(), signal)).written.claim,
-    };
+    return async (signal) => (await step.executeChunk(new StepExecution(), signal)).written.claim;
   }
 
   private bookkeeper(): ChunkListener<ClaimedChunk, SettledOperations> {

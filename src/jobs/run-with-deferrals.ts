@@ -1,6 +1,7 @@
 import { backOffMs } from '../interfaces/back-off.js';
 import { inSavepoint } from '../services/database/in-savepoint.js';
 import type { SqlClient } from '../services/database/sql.js';
+import { TransientError } from '../services/errors/transient-error.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { DeferredOutcome, LeftOutcome, Outcome } from '../services/queue/operation-record.js';
 import { holdBack, type PutOff } from '../services/retry/hold-back.js';
@@ -8,7 +9,6 @@ import { mayBeRetried, reasonToRetry } from '../services/retry/retry-reason.js';
 import { readRowKeys, type RowKeys } from '../services/retry/row-keys.reader.js';
 import { selectWaiting, type WaitingRecord } from '../services/retry/waiting.sql.js';
 import { NOTHING_EXECUTED, type ExecutionSummary, type Run } from './operation-runner.js';
-import { UndecidedChunkError } from './undecided-chunk.error.js';
 
 type Operations = readonly BoundOperation[];
 
@@ -86,7 +86,10 @@ async function runInRounds(
     if (ran.exact) return { outcomes: conclude(operations, outcomes, putOff, justified, keys), summary };
     held = justified;
   }
-  throw new UndecidedChunkError(operations.length, MAX_ROUNDS);
+  // The chunk is tried again with fewer operations.
+  throw new TransientError(
+    `After ${MAX_ROUNDS} rounds it is still not known which of ${operations.length} operations wait behind others`,
+  );
 }
 
 /** The operations that failed and are tried again. */

@@ -98,14 +98,6 @@ describe('where a claim may begin', () => {
     expect(known(cursor, 40)).toEqual(last(0, 50));
   });
 
-  it('learns nothing from a claim that found no lane free', () => {
-    const cursor = settledCursor();
-    cursor.committed(claim({ snapshotXmax: 105n, last: last(0, 50) }), 10, 1);
-    cursor.committed(claim({ oldestWriter: 105n }), 20, 1);
-    cursor.committed(claim({ lanes: [], reentries: { before: '', after: '' } }), 30, 1);
-    expect(known(cursor, 40)).toEqual(last(0, 50));
-  });
-
   it('asks who really writes when the oldest transaction of all runs on and on', () => {
     const cursor = settledCursor();
     expect(cursor.isHeldUp([LANE], 104n, 10_000)).toBe(false);

@@ -81,7 +81,6 @@ export class ClaimCursor {
 
   /** Call this after the commit of a claim that was made with `hintsAt(now)` and took `durationMs`. */
   committed(claim: ObservedClaim, now: number, durationMs: number): void {
-    if (claim.lanes.length === 0) return;
     if (now >= this.nextSweepAt) {
       this.nextSweepAt = now + Math.max(SWEEP_INTERVAL_MS, durationMs / SWEEP_SHARE);
     }

@@ -33,7 +33,8 @@ export interface Claim {
   full: boolean;
   /** True when operations wait, but only in lanes that other workers hold. */
   crowdedOut: boolean;
-  observed: ObservedClaim;
+  /** Undefined when no lane was taken. */
+  observed: ObservedClaim | undefined;
   claimedAt: number;
   /**
    * True when operations in these lanes wait for another attempt, or behind such an operation. Then none of them comes
@@ -68,7 +69,8 @@ export class ClaimService {
     const hints = this.cursor.hintsAt(claimedAt);
     sendAlong(tx, walkInOrder());
     const taken = await this.lanes.take(tx, scope, hints);
-    if (taken.lanes.length === 0) return nothing(claimedAt, taken.busy > 0);
+    const nothing = { operations: [], left: 0, full: false, crowdedOut: false, claimedAt, holdsReleases: false };
+    if (taken.lanes.length === 0) return { ...nothing, crowdedOut: taken.busy > 0, observed: undefined };
     const read = () =>
       Promise.all([
         tx.query<ClaimedRow>(claimOperations(taken.lanes, hints, scope.limit, this.settings.poller.maxKb)),
@@ -88,11 +90,9 @@ export class ClaimService {
     const full = cut === true;
     const snapshotXmax = BigInt(after.rows[0]!.xmax);
     return {
+      ...nothing,
       operations,
-      left: 0,
       full: full || taken.busy > taken.lanes.length,
-      crowdedOut: false,
-      claimedAt,
       holdsReleases,
       observed: {
         oldestWriter:
@@ -175,7 +175,8 @@ export class ClaimService {
 
   /** Call this after the commit of the transaction that made the claim. */
   committed(claim: Claim): void {
-    this.cursor.committed(claim.observed, claim.claimedAt, Date.now() - claim.claimedAt);
+    const { observed, claimedAt } = claim;
+    if (observed !== undefined) this.cursor.committed(observed, claimedAt, Date.now() - claimedAt);
   }
 
   /**
@@ -196,13 +197,14 @@ export class ClaimService {
 
 /** The claim when these of its operations stay in the queue: the next claim begins with them. */
 export function leaving(claim: Claim, left: readonly Pick<ClaimedPlace, 'lane' | 'priority' | 'seq'>[]): Claim {
-  if (left.length === 0) return claim;
-  const last = new Map(claim.observed.last);
+  const { observed } = claim;
+  if (left.length === 0 || observed === undefined) return claim;
+  const last = new Map(observed.last);
   for (const { lane, priority, seq } of left) {
     const slot = slotOf(lane, priority);
     last.set(slot, Math.min(last.get(slot)!, seq - 1));
   }
-  return { ...claim, left: left.length, full: true, observed: { ...claim.observed, last, full: true } };
+  return { ...claim, left: left.length, full: true, observed: { ...observed, last, full: true } };
 }
 
 /** The elements of an array of numbers or ids, as PostgreSQL writes it. */
@@ -210,25 +212,6 @@ const elementsOf = (array: string | null): string[] => (array === null ? [] : ar
 
 /** The elements of an array of places: `{"(0,1)","(0,2)"}`. */
 const placesOf = (array: string | null): string[] => (array === null ? [] : array.slice(2, -2).split('","'));
-
-function nothing(claimedAt: number, crowdedOut: boolean): Claim {
-  return {
-    operations: [],
-    left: 0,
-    full: false,
-    crowdedOut,
-    claimedAt,
-    holdsReleases: false,
-    observed: {
-      oldestWriter: 0n,
-      snapshotXmax: 0n,
-      reentries: { before: '', after: '' },
-      lanes: [],
-      last: new Map(),
-      full: false,
-    },
-  };
-}
 
 const EPOCH = 1n << 32n;
 

@@ -1,6 +1,6 @@
 import { encodeTexts } from '../database/encode-texts.js';
 import type { SqlStatement } from '../database/sql.js';
-import type { ChunkPlan, ClaimedPlace } from './operation-record.js';
+import type { ChunkExecution, ClaimedPlace } from './operation-record.js';
 
 /** Where an operation is in `pending`. */
 export interface QueuedRow {
@@ -22,19 +22,13 @@ export interface OutcomeRow {
   sqlState: string | null;
 }
 
-export interface ChunkRow {
+export interface ChunkRow extends ChunkExecution {
   seqs: string;
-  worker: string;
   operations: number;
   completed: number;
   failed: number;
   deferred: number;
-  groups: number;
-  statements: number;
-  fallback: boolean;
   announce: boolean;
-  startedAt: Date;
-  plan?: ChunkPlan;
 }
 
 /** What `settleChunk` answers, in one row. */
@@ -56,7 +50,6 @@ export function settleChunk(
   outcomes: readonly OutcomeRow[],
   chunk: ChunkRow,
 ): SqlStatement {
-  const outcome = <K extends keyof OutcomeRow>(name: K) => outcomes.map((row) => row[name]);
   return {
     name: 'batch.settle_chunk',
     text: `
@@ -82,15 +75,7 @@ export function settleChunk(
       from chunk, (select count(*)::int as gone, array_agg(seq order by seq) = $23::int8[] as same from gone) gone`,
     values: [
       encodeTexts(pending.map(({ place }) => place)),
-      outcome('seq'),
-      outcome('status'),
-      outcome('rowsAffected'),
-      outcome('attempts'),
-      outcome('code'),
-      outcome('message'),
-      outcome('constraint'),
-      outcome('column'),
-      outcome('sqlState'),
+      ...columnsOf(outcomes, OUTCOME_COLUMNS),
       chunk.seqs,
       chunk.worker,
       chunk.operations,
@@ -121,13 +106,12 @@ export interface DeferredRow extends QueuedRow {
 
 /** Moves operations from `pending` to `delayed`. Returns one row for each operation that was there. */
 export function deferOperations(rows: readonly DeferredRow[]): SqlStatement {
-  const column = <K extends keyof DeferredRow>(name: K) => rows.map((row) => row[name]);
   return {
     name: 'batch.defer_operations',
     text: `
       with deferred as (
         select * from unnest($1::int8[], $2::int2[], $3::int2[], $4::text[], $5::float8[], $6::int2[], $7::text[], $8::text[],
-          $9::text[]) d(seq, priority, lane, reason, delay_ms, attempts, row_keys, code, message)
+          $9::text[]) d(seq, priority, lane, reason, delay_ms, attempts, code, message, row_keys)
       ),
       gone as (
         delete from batch.pending p using deferred d
@@ -138,16 +122,24 @@ export function deferOperations(rows: readonly DeferredRow[]): SqlStatement {
         d.row_keys::int8[], d.code, d.message
       from deferred d join gone using (seq)
       returning 1`,
-    values: [
-      column('seq'),
-      column('priority'),
-      column('lane'),
-      column('reason'),
-      column('delayMs'),
-      column('attempts'),
-      rows.map(({ rowKeys }) => `{${rowKeys.join(',')}}`),
-      column('code'),
-      column('message'),
-    ],
+    values: [...columnsOf(rows, DEFERRED_COLUMNS), rows.map(({ rowKeys }) => `{${rowKeys.join(',')}}`)],
   };
+}
+
+const OUTCOME_COLUMNS: readonly (keyof OutcomeRow)[] = [
+  'seq',
+  'status',
+  'rowsAffected',
+  'attempts',
+  'code',
+  'message',
+  'constraint',
+  'column',
+  'sqlState',
+];
+const DEFERRED_COLUMNS = ['seq', 'priority', 'lane', 'reason', 'delayMs', 'attempts', 'code', 'message'] as const;
+
+/** An array for each of these columns. */
+function columnsOf<Row>(rows: readonly Row[], names: readonly (keyof Row)[]): unknown[][] {
+  return names.map((name) => rows.map((row) => row[name]));
 }
