@@ -113,7 +113,7 @@ export class BatchServiceClient implements OnApplicationShutdown {
     options?: CallOptions,
   ): Promise<IOperationsPlan> {
     const { maxRequestBytes } = this.options;
-    const parts = splitRequests(this.identifyAll('planOperations', requests), maxRequestBytes);
+    const parts = [...splitRequests(this.identifyAll('planOperations', requests), maxRequestBytes)];
     for (const part of parts) if ('refuse' in part) throw BatchServiceRefusalError.of(part.refuse);
     if (parts.length > 1) throw BatchServiceRefusalError.of(notOneRequest(requests.length, maxRequestBytes));
     const [part] = parts;

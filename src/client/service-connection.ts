@@ -174,7 +174,11 @@ function openWire({ wire }: ResolvedConnection): Wire {
     const serializer = { serialize: (packet: object) => ({ ...packet, apiKey }) };
     const proxy = new ClientTCP({ host, port, serializer });
     // Otherwise a request would wait for the acknowledgement of the previous one: up to 40 ms.
-    proxy.on('connect', () => proxy.unwrap<Socket>().setNoDelay(true));
+    proxy.on('connect', () => {
+      // A connection that was closed while it was made is gone already.
+      const { socket } = proxy as unknown as { socket: { netSocket: Socket } | null };
+      socket?.netSocket.setNoDelay(true);
+    });
     return { proxy, wrap: (json) => JSON.parse(json) as unknown, returned$: NEVER };
   }
   const proxy = new MandatoryClientRmq({

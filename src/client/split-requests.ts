@@ -34,31 +34,30 @@ export class WrittenList {
   }
 }
 
-/** Splits a list, in its order, into requests that the service accepts. */
-export function splitRequests(requests: readonly IdentifiedRequest[], maxBytes: number): Part[] {
-  const parts: Part[] = [];
-  let open: WrittenList | undefined;
+/** Splits a list, in its order, into requests that the service accepts. Each is written when it is asked for. */
+export function* splitRequests(requests: readonly IdentifiedRequest[], maxBytes: number): Generator<Part, void> {
+  let open = new WrittenList();
   for (const request of requests) {
     const written = write(request, maxBytes);
-    if ('code' in written) {
-      parts.push({ refuse: written });
-      open = undefined;
-      continue;
-    }
-    if (!open || open.length === MAX_OPERATIONS_PER_REQUEST || open.bytes + written.bytes > maxBytes) {
+    const refused = 'code' in written;
+    const isFull = open.length === MAX_OPERATIONS_PER_REQUEST || (!refused && open.bytes + written.bytes > maxBytes);
+    if (open.length > 0 && (refused || isFull)) {
+      yield { send: open };
       open = new WrittenList();
-      parts.push({ send: open });
     }
-    open.add(written);
+    if (refused) yield { refuse: written };
+    else open.add(written);
   }
-  return parts;
+  if (open.length > 0) yield { send: open };
 }
 
 /** A request as JSON, with its bytes in a list, or why it cannot be sent. */
 export function write(request: IdentifiedRequest, maxBytes: number): WrittenRequest | IServiceError {
   let json: string;
   try {
-    json = JSON.stringify(request);
+    const text = JSON.stringify(request) as string | undefined;
+    if (text === undefined) throw new TypeError('its toJSON gives nothing');
+    json = text;
   } catch (cause) {
     return {
       status: 'error',

@@ -67,6 +67,18 @@ describe('RPC over TCP, where there is no broker', () => {
     expect(await call('wait_for_operation', { id: data.id })).toMatchObject({ values: { note } });
   });
 
+  it('executes nothing that comes behind a frame that cannot be read, as in the body of a web page', async () => {
+    const id = randomUUID();
+    const request = JSON.stringify({ pattern: 'create_operation', id: 1, data: { ...insert(9), id } });
+    const closed = once(frames.socket, 'close');
+    frames.socket.write('POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n#');
+    await frames.next().catch(() => undefined);
+    frames.socket.write(`${'0'.repeat(100_000)}${request.length}#${request}`);
+    frames.socket.end();
+    await closed;
+    await expect(call('get_operation', { id })).rejects.toMatchObject({ code: 'OPERATION_NOT_FOUND' });
+  });
+
   it.each<[what: string, text: string, code: string]>([
     ['a frame that is no JSON', '5#{nope', 'MALFORMED_MESSAGE'],
     ['a frame without a pattern', '8#{"id":1}', 'MALFORMED_MESSAGE'],

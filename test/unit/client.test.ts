@@ -30,14 +30,14 @@ const sent = (part: Part): unknown =>
 describe('splitting a list', () => {
   it('keeps every operation, in order, in requests of no more than the service takes', () => {
     const requests = Array.from({ length: 2 * MAX_OPERATIONS_PER_REQUEST + 1 }, (_, index) => request(String(index)));
-    const parts = splitRequests(requests, 8 * MIB).map(sent) as unknown[][];
+    const parts = [...splitRequests(requests, 8 * MIB)].map(sent) as unknown[][];
     expect(parts.map((part) => part.length)).toEqual([MAX_OPERATIONS_PER_REQUEST, MAX_OPERATIONS_PER_REQUEST, 1]);
     expect(parts.flat()).toEqual(requests);
   });
 
   it('keeps each request within the bytes given', () => {
     const requests = Array.from({ length: 50 }, (_, index) => request(String(index), { text: 'ä'.repeat(300) }));
-    const parts = splitRequests(requests, 4096).map(sent) as unknown[][];
+    const parts = [...splitRequests(requests, 4096)].map(sent) as unknown[][];
     expect(parts.length).toBeGreaterThan(1);
     expect(parts.flat()).toEqual(requests);
     for (const operations of parts) {
@@ -50,7 +50,7 @@ describe('splitting a list', () => {
   it('refuses, in its place, an operation that is too large alone or no JSON', () => {
     const big = request('big', { text: 'x'.repeat(5000) });
     const bigint = { ...request('bigint'), values: { n: 1n } } as unknown as IdentifiedRequest;
-    const parts = splitRequests([request('a'), big, request('b'), bigint, request('c')], 4096);
+    const parts = [...splitRequests([request('a'), big, request('b'), bigint, request('c')], 4096)];
     expect(parts.map(sent)).toEqual([
       [request('a')],
       { refuse: expect.objectContaining({ code: 'PAYLOAD_TOO_LARGE', message: expect.stringContaining('big') }) },

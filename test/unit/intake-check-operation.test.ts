@@ -314,4 +314,20 @@ describe('checkOperation', () => {
     for (const code of ['INVALID_VALUE', 'KEY_REQUIRED', 'KEY_NOT_UNIQUE', 'UNKNOWN_COLUMN', 'COLUMN_NOT_WRITABLE'])
       expect(kinds).toContain(code);
   });
+
+  it('is not deceived by a name with NUL, which looks like two names of an accepted request', () => {
+    const documents = table('documents', [column('id', 'int4'), column('a', 'json'), column('b', 'json')], {
+      uniqueKeys: [uniqueKey(['id'], { primary: true }), uniqueKey(['a', 'b'])],
+    });
+    const insert = (values: Record<string, unknown>) =>
+      check({ operationType: 'insert', values: values as never }, documents);
+    const upsert = (conflictKey: string[]) =>
+      check({ operationType: 'upsert', values: { id: 1, a: {}, b: {} }, conflictKey }, documents);
+    expect(insert({ id: 1, a: {}, b: {} })).not.toBeInstanceOf(ServiceError);
+    expect(insert({ id: 1, a: {}, b: {} })).not.toBeInstanceOf(ServiceError);
+    expect(insert({ id: 2, 'a\0b': 1 })).toMatchObject({ code: 'UNKNOWN_COLUMN' });
+    expect(upsert(['a', 'b'])).not.toBeInstanceOf(ServiceError);
+    expect(upsert(['a', 'b'])).not.toBeInstanceOf(ServiceError);
+    expect(upsert(['a\0b'])).toMatchObject({ code: 'UNKNOWN_COLUMN' });
+  });
 });

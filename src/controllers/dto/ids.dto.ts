@@ -1,8 +1,10 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsInt, Matches, Max, Min, ValidateBy, ValidateIf, type ValidationArguments } from 'class-validator';
-import { cutText } from '../../services/errors/cut-text.js';
+import { IsInt, Matches, Max, Min, ValidateBy, ValidateIf } from 'class-validator';
 import { LANES } from '../../services/queue/assign-lanes.js';
+
+/** The end of a message that is to go on with the value. The pipe adds it: class-validator would read what callers send as its own signs. */
+export const GIVEN = ', got ';
 
 export const MAX_WAIT_MS = 30_000;
 const DEFAULT_WAIT_MS = 10_000;
@@ -20,7 +22,7 @@ export class OperationIdDto {
   })
   @Transform(({ value }: { value: unknown }) => (isUuid(value) ? value.toLowerCase() : value))
   @Matches(UUID, {
-    message: ({ value }) => `The id of an operation must be a UUID, got ${given(value)}`,
+    message: `The id of an operation must be a UUID${GIVEN}`,
     context: { code: 'INVALID_ID' },
   })
   @Must((value) => value !== undefined, 'The request names no operation; expected { "id": "<uuid>" }')
@@ -38,7 +40,7 @@ export class WaitForOperationDto extends OperationIdDto {
 
 export class ChunkIdDto {
   @ApiProperty({ description: 'The number of the chunk: `chunkId` of an operation.' })
-  @Must(isBigint, ({ value }) => `The id of a chunk must be a number, got ${given(value)}`)
+  @Must(isBigint, `The id of a chunk must be a number${GIVEN}`)
   id!: string;
 }
 
@@ -47,7 +49,7 @@ export class LaneDto {
   @Transform(({ value }: { value: string }) =>
     /^\d{1,2}$/.test(value) && Number(value) < LANES ? Number(value) : value,
   )
-  @IsInt({ message: ({ value }) => `A lane must be a number from 0 to ${LANES - 1}, got ${given(value)}` })
+  @IsInt({ message: `A lane must be a number from 0 to ${LANES - 1}${GIVEN}` })
   lane!: number;
 }
 
@@ -58,15 +60,6 @@ function isBigint(value: unknown): boolean {
 }
 
 /** Declared first where several rules hold: it is the lowest that is looked at first. */
-function Must(
-  holds: (value: unknown) => boolean,
-  message: string | ((args: ValidationArguments) => string),
-): PropertyDecorator {
+function Must(holds: (value: unknown) => boolean, message: string): PropertyDecorator {
   return ValidateBy({ name: 'must', validator: { validate: holds } }, { message });
-}
-
-/** The caller's own text, cut, since anybody may send anything. */
-function given(value: unknown): string {
-  if (typeof value === 'string') return `'${cutText(value, 100)}'`;
-  return `a value of type ${value === null ? 'null' : typeof value}`;
 }

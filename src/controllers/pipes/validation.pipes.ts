@@ -2,9 +2,11 @@ import { ValidationPipe, type ArgumentMetadata, type ValidationError } from '@ne
 import { getMetadataStorage } from 'class-validator';
 import type { ErrorCode } from '../../interfaces/error.js';
 import { shown } from '../../services/catalog/shown.js';
+import { cutText } from '../../services/errors/cut-text.js';
 import { didYouMean } from '../../services/errors/nearest-name.js';
 import { ServiceError } from '../../services/errors/service-error.js';
 import { ownValue } from '../../services/values/own-value.js';
+import { GIVEN } from '../dto/ids.dto.js';
 
 /**
  * Reads a query string into its DTO. A wrong value and an unknown parameter are `INVALID_REQUEST`, with the name of the
@@ -44,10 +46,17 @@ class NamedFieldsPipe extends ValidationPipe {
 
 export const namedFieldsPipe = new NamedFieldsPipe();
 
-function invalidField({ property, constraints = {}, contexts = {} }: ValidationError): ServiceError {
-  const [message = ''] = Object.values(constraints);
+function invalidField({ property, value, constraints = {}, contexts = {} }: ValidationError): ServiceError {
+  const [rule = ''] = Object.values(constraints);
+  const message = rule.endsWith(GIVEN) ? `${rule}${quoted(value)}` : rule;
   const [{ code } = { code: 'INVALID_REQUEST' as const }] = Object.values(contexts) as { code: ErrorCode }[];
   return new ServiceError(code, message, { parameter: property });
+}
+
+/** The caller's own text, cut, since anybody may send anything. */
+function quoted(value: unknown): string {
+  if (typeof value === 'string') return `'${cutText(value, 100)}'`;
+  return `a value of type ${value === null ? 'null' : typeof value}`;
 }
 
 function invalidQuery(faults: readonly ValidationError[]): ServiceError {

@@ -23,7 +23,13 @@ export function localTcp({ rpcTcp, intake }: Pick<Settings, 'rpcTcp' | 'intake'>
       socket.setNoDelay(true);
     }
 
+    /** NestJS goes on reading behind a frame that cannot be read: a web page could hide a request there. */
+    protected override handleData(data: Buffer | string): void {
+      if (this.socket.writable) super.handleData(data);
+    }
+
     protected override emitMessage(text: string): void {
+      if (!this.socket.writable) return;
       try {
         const { apiKey, ...packet } = runSteps(decodePacket(Buffer.from(text), intake));
         runInRequest(requestIdFrom(packet.id), () => this.socket.emit('message', { ...packet, metadata: { apiKey } }));

@@ -141,9 +141,11 @@ export class RpcMessage implements LineMessage {
       }
       const { pattern, data } = request.packet;
       const context = new OrderedRmqContext([message, at.channel, pattern], place, this.sender);
-      const answer = await runHandler(at.handlers.get(pattern), pattern, data, context);
-      release();
-      return answer;
+      try {
+        return await runHandler(at.handlers.get(pattern), pattern, data, context);
+      } finally {
+        release();
+      }
     });
   }
 

@@ -21,6 +21,7 @@ const OWN_RULES: ReadonlyMap<string, string> = new Map([
       or jsonb_typeof(retry->'limit') is distinct from 'number' or retry->>'limit' !~ '^([1-9]\d?|100)(\.0+)?$'
       or jsonb_typeof(retry->'on') is distinct from 'array' or retry->'on' = '[]'
       or not retry->'on' <@ '${JSON.stringify(RETRY_REASONS)}'
+      or (select count(*) > count(distinct c) from jsonb_array_elements(case when jsonb_typeof(retry->'on') = 'array' then retry->'on' end) c)
       or retry->'on' ? 'missing_row' and request->'mustExist' is distinct from 'true'`,
   ],
 ]);
@@ -89,7 +90,7 @@ begin
       perform batch.refuse('INVALID_ID', 'id ${OPERATION_FIELDS.id.expects}', operation, 'field', field);
     elsif not ${quoted(JSON.stringify(TYPES_OF_FIELDS))}::jsonb->field ? type then
       perform batch.refuse('INVALID_REQUEST', format('%s has no meaning for %s', field, type), operation, 'field', field);
-    elsif field = 'source' and request->>'source' is distinct from own_source then
+    elsif field = 'source' and (own_source is null or request->>'source' is distinct from own_source) then
       perform batch.refuse('SOURCE_NOT_ALLOWED', coalesce('The source of operations of this role is its name, ' || own_source,
         'The name of this role is no source: leave source out'), operation, 'field', field);
     end if;

@@ -161,7 +161,7 @@ export class IntakeService implements BeforeApplicationShutdown {
         const stored = this.store(checked, order, place);
         turn.end();
         place?.submitted();
-        answers = await stored;
+        answers = interleave(checked, await stored, isOrdered) as Answer[];
         for (const answer of answers) if (answer instanceof ServiceError) this.metrics.recordRefused(answer.code);
         return answers;
       } finally {
@@ -187,7 +187,9 @@ export class IntakeService implements BeforeApplicationShutdown {
     order: unknown,
     place: PipelinePlace | undefined,
   ): Promise<Answer[]> {
-    const items = checked.map((each) => ({ checked: each, bytes: isAccepted(each) ? each.row.length : 0, place }));
+    const items = checked.filter(isOrdered).map((each) => {
+      return { checked: each, bytes: isAccepted(each) ? Buffer.byteLength(each.row) : 0, place };
+    });
     if (this.group.hasRoomFor(items)) return this.group.submit(items, order);
     const error = overloaded('has as many operations at hand as it can store at once');
     this.metrics.recordRefused(error.code, checked.length);
@@ -200,8 +202,7 @@ export class IntakeService implements BeforeApplicationShutdown {
       const refusal = place?.begin();
       // Nothing that comes after it may be begun.
       if (refusal === undefined && isUnavailable(checked)) place?.fail(checked);
-      // What is wrong with an operation is told whether it is its turn or not.
-      return refusal === undefined || isAccepted(checked) ? refusal : checked;
+      return refusal;
     });
     const begun = submissions.filter((_, index) => refusals[index] === undefined);
     if (begun.length === submissions.length) return this.storeGroup(submissions);
@@ -317,6 +318,9 @@ function toEntry(answer: Answer): ICreateBatchOperationEntry {
 function isCreated(answer: Answer): boolean {
   return !(answer instanceof ServiceError) && answer.created;
 }
+
+/** What is wrong with an operation itself is told whether it is its turn or not, and takes no room among those that wait. */
+const isOrdered = (checked: NewOperation | ServiceError): boolean => isAccepted(checked) || isUnavailable(checked);
 
 /** For a reason that says nothing about the operation. */
 function isUnavailable(answer: unknown): answer is ServiceError {

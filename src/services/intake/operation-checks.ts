@@ -47,16 +47,19 @@ export class OperationChecks {
   /** Never rejects: when the tables cannot be read, that is the answer to each operation of the right form. */
   async checkSafely(requests: readonly unknown[], access: Access): Promise<Checked[]> {
     let fault: { error: unknown; isBug: boolean } | undefined;
-    return this.checkInParts(requests, access, async (parsed, call) => {
+    const checked = await this.checkInParts<NewOperation | ParsedRequest>(requests, access, async (parsed, call) => {
       try {
         if (fault === undefined) return await this.checkTogether(parsed, call);
       } catch (error) {
         this.logCheckFailure(error);
         fault = { error, isBug: this.bugs.report('intake', error) };
       }
-      const { error, isBug } = fault;
-      return parsed.map((each) => (isAccepted(each) ? failureOf(each.id, error, isBug) : each));
+      return parsed;
     });
+    if (fault === undefined) return checked as Checked[];
+    // Also of those that were checked before the fault: who sends such a call again must not create half of it twice.
+    const { error, isBug } = fault;
+    return checked.map((each) => (isAccepted(each) ? failureOf(each.id, error, isBug) : each));
   }
 
   /** @throws any error of the database */
@@ -65,11 +68,11 @@ export class OperationChecks {
   }
 
   /** Part by part, so that little of what is made on the way is kept while the rest is checked. */
-  private async checkInParts(
+  private async checkInParts<T>(
     requests: readonly unknown[],
     access: Access,
-    check: (parsed: readonly (ParsedRequest | ServiceError)[], call: Call) => Promise<Checked[]>,
-  ): Promise<Checked[]> {
+    check: (parsed: readonly (ParsedRequest | ServiceError)[], call: Call) => Promise<readonly (T | ServiceError)[]>,
+  ): Promise<(T | ServiceError)[]> {
     const { maxOperationKb } = this.settings.intake;
     const call: Call = {
       access,
@@ -77,7 +80,7 @@ export class OperationChecks {
       // Of the call and not of the flush: which hints a caller gets must not depend on what others send meanwhile.
       hints: new NearestNames(() => this.catalog.tableIds().filter((id) => reaches(access, id))),
     };
-    const checked: Checked[] = [];
+    const checked: (T | ServiceError)[] = [];
     for (let at = 0; at < requests.length; at += CHECKED_AT_ONCE) {
       if (at > 0) await new Promise(setImmediate);
       const part = requests.slice(at, at + CHECKED_AT_ONCE);

@@ -56,7 +56,9 @@ export function knownShape(request: ParsedRequest, table: Table): RequestShape |
   const shapes = known.get(table);
   if (shapes === undefined) return undefined;
   if (shapes.last !== undefined && isOf(request, shapes.last)) return shapes.last;
-  return (shapes.last = shapes.byName.get(nameOf(request)));
+  const found = shapes.byName.get(nameOf(request));
+  // Nobody has checked the names of the request yet: with NUL in them they may look like others.
+  return (shapes.last = found !== undefined && isOf(request, found) ? found : undefined);
 }
 
 /**
@@ -102,8 +104,13 @@ function isOf(request: ParsedRequest, { given }: RequestShape): boolean {
     request.mustExist === given.mustExist &&
     hasNames(request.values, given.values) &&
     hasNames(request.key, given.key) &&
-    request.conflictKey?.join('\0') === given.conflictKey?.join('\0')
+    hasItems(request.conflictKey, given.conflictKey)
   );
+}
+
+function hasItems(list: readonly string[] | undefined, items: readonly string[] | undefined): boolean {
+  if (list === undefined || items === undefined) return list === items;
+  return list.length === items.length && list.every((item, place) => item === items[place]);
 }
 
 function hasNames(row: GivenRow | undefined, names: readonly string[] | undefined): boolean {
@@ -116,7 +123,7 @@ function hasNames(row: GivenRow | undefined, names: readonly string[] | undefine
   return place === names.length;
 }
 
-/** NUL separates the names, because no column name contains NUL. */
+/** NUL separates the names, because no name of a column contains NUL. A name that nobody has checked may. */
 function nameOf({ operationType, onConflict, mustExist, conflictKey, key, values }: ParsedRequest): string {
   const names = (row: GivenRow | undefined): string => (row === undefined ? '' : Object.keys(row).join('\0'));
   return `${operationType}\0${onConflict ?? ''}\0${mustExist}\0${conflictKey?.join('\0') ?? ''}\0\0${names(key)}\0\0${names(values)}`;
@@ -124,6 +131,8 @@ function nameOf({ operationType, onConflict, mustExist, conflictKey, key, values
 
 function makeShape(request: ParsedRequest, table: Table, conflictKey: readonly string[] | null): RequestShape {
   const { operationType, onConflict, mustExist, key, values } = request;
+  // The names of the table, since a name of the request may keep the whole message in memory.
+  const own = (name: string): string => table.columns.get(name)!.name;
   const keyColumns = inTableOrder(table, Object.keys(key ?? {}));
   const valueColumns = inTableOrder(table, Object.keys(values ?? {}));
   const columns: RowColumn[] = [
@@ -141,13 +150,13 @@ function makeShape(request: ParsedRequest, table: Table, conflictKey: readonly s
     documents: columns.flatMap(({ kind }, place) => (kind === 'document' ? [place] : [])),
     byColumn: true,
     onConflict: operationType === 'insert' ? (onConflict ?? 'error') : null,
-    conflictKey,
+    conflictKey: conflictKey && conflictKey.map(own),
     mustExist,
   });
   const given = {
-    ...{ operationType, onConflict, mustExist, conflictKey: request.conflictKey },
-    key: key && Object.keys(key),
-    values: values && Object.keys(values),
+    ...{ operationType, onConflict, mustExist, conflictKey: request.conflictKey?.map(own) },
+    key: key && Object.keys(key).map(own),
+    values: values && Object.keys(values).map(own),
   };
   return { shape, objects: objectShape(shape), columns, given };
 }

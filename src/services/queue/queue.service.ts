@@ -186,7 +186,7 @@ export class QueueService {
         const ofMissing = shaped.filter((_, index) => missing.includes(shapes[index]!));
         return { ...inserted, moving: [...moving, ...ofMissing.map(({ shape }) => shape.target)] };
       } catch (error) {
-        if (!repeats && isUniqueViolation(error)) {
+        if (!repeats && isUniqueViolation(error) && retries < INSERT_RETRIES) {
           this.repeatsUntil = performance.now() + REPEATS_FOR_MS;
           continue;
         }

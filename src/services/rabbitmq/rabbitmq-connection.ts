@@ -172,7 +172,9 @@ export class RabbitmqConnection {
     const hint = this.options.url.startsWith('amqps:') ? brokerHint : () => '';
     recovering.on('reconnect-scheduled', ({ attempt, delay, error }) => {
       if (attempt > TOLD_ATTEMPTS && attempt % TOLD_EVERY !== 0) return;
-      this.logger.warn(`Not connected (${brokerRefusal(error) ?? messageOf(error)}${hint(error)}); attempt ${attempt} in ${delay} ms`);
+      this.logger.warn(
+        `Not connected (${brokerRefusal(error) ?? messageOf(error)}${hint(error)}); attempt ${attempt} in ${delay} ms`,
+      );
     });
     recovering.on('blocked', (reason) => {
       this.blockedReason = reason;

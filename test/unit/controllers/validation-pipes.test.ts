@@ -31,6 +31,7 @@ describe('the fields that a request names', () => {
     [OperationIdDto, { id: null }, 'INVALID_ID', 'The id of an operation must be a UUID, got a value of type null'],
     [OperationIdDto, { id: 7 }, 'INVALID_ID', 'The id of an operation must be a UUID, got a value of type number'],
     [OperationIdDto, { id: [ID] }, 'INVALID_ID', 'The id of an operation must be a UUID, got a value of type object'],
+    [OperationIdDto, { id: `$value$'$&` }, 'INVALID_ID', `The id of an operation must be a UUID, got '$value$'$&'`],
     [WaitForOperationDto, { id: ID, timeoutMs: null }, 'INVALID_REQUEST', TIME],
     [WaitForOperationDto, { id: ID, timeoutMs: '5' }, 'INVALID_REQUEST', TIME],
     [WaitForOperationDto, { id: ID, timeoutMs: 1.5 }, 'INVALID_REQUEST', TIME],
@@ -44,6 +45,13 @@ describe('the fields that a request names', () => {
     [LaneDto, { lane: '64' }, 'INVALID_REQUEST', `A lane must be a number from 0 to 63, got '64'`],
   ])('are refused: %o %j', async (dto, value, code, message) => {
     await expect(read(dto, value)).rejects.toMatchObject({ code, message });
+  });
+
+  it('are cut where they are quoted, whatever they contain', async () => {
+    const id = '$value'.repeat(16) + "$'".repeat(1_000_000);
+    const refusal = (await read(OperationIdDto, { id }).catch((error: unknown) => error)) as Error;
+    expect(refusal.message).toMatch(/^The id of an operation must be a UUID, got '\$value/);
+    expect(refusal.message.length).toBeLessThan(200);
   });
 
   it('are all that is looked at', async () => {
