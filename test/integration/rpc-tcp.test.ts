@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { promisify } from 'node:util';
 import { ClientProxyFactory, ServerTCP, Transport, type ClientProxy } from '@nestjs/microservices';
 import { firstValueFrom } from 'rxjs';
@@ -70,12 +71,12 @@ describe('RPC over TCP, where there is no broker', () => {
   it('executes nothing that comes behind a frame that cannot be read, as in the body of a web page', async () => {
     const id = randomUUID();
     const request = JSON.stringify({ pattern: 'create_operation', id: 1, data: { ...insert(9), id } });
-    const closed = once(frames.socket, 'close');
-    frames.socket.write('POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n#');
-    await frames.next().catch(() => undefined);
-    frames.socket.write(`${'0'.repeat(100_000)}${request.length}#${request}`);
-    frames.socket.end();
-    await closed;
+    const page = connect({ port: service.settings.rpcTcp.port, host: '127.0.0.1', allowHalfOpen: true });
+    page.resume();
+    page.write('POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n#');
+    await once(page, 'end');
+    page.end(`${'0'.repeat(1000)}${request.length}#${request}`);
+    await once(page, 'close');
     await expect(call('get_operation', { id })).rejects.toMatchObject({ code: 'OPERATION_NOT_FOUND' });
   });
 

@@ -23,12 +23,8 @@ export function localTcp({ rpcTcp, intake }: Pick<Settings, 'rpcTcp' | 'intake'>
       socket.setNoDelay(true);
     }
 
-    /** NestJS goes on reading behind a frame that cannot be read: a web page could hide a request there. */
-    protected override handleData(data: Buffer | string): void {
-      if (this.socket.writable) super.handleData(data);
-    }
-
     protected override emitMessage(text: string): void {
+      // NestJS goes on reading behind a frame that cannot be read: a web page could hide a request there.
       if (!this.socket.writable) return;
       try {
         const { apiKey, ...packet } = runSteps(decodePacket(Buffer.from(text), intake));
