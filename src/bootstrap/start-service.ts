@@ -54,11 +54,6 @@ export function beginService(given: Settings, logger: Logger): StartingService {
   };
 }
 
-/** Like `beginService`, for callers that wait until the service runs. */
-export function startService(given: Settings, logger: Logger): Promise<RunningService> {
-  return beginService(given, logger).up;
-}
-
 async function startOn({ settings, embedded }: Database, logger: Logger, signal: AbortSignal): Promise<RunningService> {
   try {
     const waiting = { onAttempt: (line: string) => logger.warn(line), signal };

@@ -5,7 +5,7 @@ import { connect } from 'amqplib';
 import { pino } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startService, type RunningService } from '../../src/bootstrap/start-service.js';
+import { beginService, type RunningService } from '../../src/bootstrap/start-service.js';
 import {
   BatchServiceClient,
   isBatchServiceError,
@@ -92,7 +92,7 @@ describe.each([
       'create table orders (id int primary key, state text not null default $$new$$, quantity int not null default 0)',
     );
     consumer = await consume();
-    service = await startService(
+    service = await beginService(
       testSettings({
         ...database.environment,
         ...given.environment,
@@ -102,7 +102,7 @@ describe.each([
         BATCH_PROCESS_OPERATION_INTERVAL: '200',
       }),
       pino({ level: 'silent' }),
-    );
+    ).up;
     client = new BatchServiceClient(given.client);
   });
 

@@ -11,7 +11,7 @@ import pino from 'pino';
 import type { IncomingMessage } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { RENEW_EVERY_MS } from '../../src/bootstrap/renew-certificates.js';
-import { startService } from '../../src/bootstrap/start-service.js';
+import { beginService } from '../../src/bootstrap/start-service.js';
 import { BatchServiceClient } from '../../src/client/index.js';
 import { loadSettings } from '../../src/services/config/load-settings.js';
 import { createDataSource } from '../../src/services/database/data-source.js';
@@ -408,7 +408,7 @@ describe('TLS', () => {
       vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
       onTestFinished(() => void vi.useRealTimers());
       const settings = { ...database(), ...files, HTTP_PORT: port, BATCH_RPC_TCP_PORT: String(await freePort()) };
-      const service = await startService(loadSettings(settings), logger);
+      const service = await beginService(loadSettings(settings), logger).up;
       onTestFinished(() => service.close());
       expect(await subjectOf(port)).toBe('server');
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { startService, type RunningService } from '../../src/bootstrap/start-service.js';
+import { beginService, type RunningService } from '../../src/bootstrap/start-service.js';
 import type { Readiness } from '../../src/services/health/health.service.js';
 import { createLogger } from '../../src/services/observability/logger.js';
 import { startTestApp } from '../support/app.js';
@@ -47,7 +47,7 @@ describe('what a running service says of itself', () => {
       REDIS_URL: redis.through(REDIS_URL),
       HTTP_PORT: String(await freePort()),
     });
-    service = await startService(settings, createLogger(settings));
+    service = await beginService(settings, createLogger(settings)).up;
     base = `http://127.0.0.1:${settings.http.port}`;
   });
   beforeEach(async () => {

@@ -1,7 +1,11 @@
+import { isIP } from 'node:net';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { AccessService } from '../../services/access/access.service.js';
 import type { RateLimitService } from '../../services/access/rate-limit.service.js';
 import type { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
+import { isLoopback } from '../../services/config/open-access.js';
+import type { Settings } from '../../services/config/settings.js';
+import { cutText } from '../../services/errors/cut-text.js';
 import { ServiceError } from '../../services/errors/service-error.js';
 import type { HealthService } from '../../services/health/health.service.js';
 import { REQUEST_ID_HEADER, requestIdFrom, runInRequest } from '../../services/observability/request-context.js';
@@ -9,6 +13,7 @@ import { grantAccess, grantedAccess } from '../caller-access.js';
 
 // What a request passes before any of its body is read, in this order. Express answers what they throw.
 
+const SHOWN_HOST = 100;
 const BEARER = /^Bearer +(\S+) *$/i;
 
 /** Takes or creates the request's id, returns it in the answer, and adds it to the log lines. */
@@ -16,6 +21,34 @@ export function nameRequest(request: Request, response: Response, next: NextFunc
   const requestId = requestIdFrom(request.headers[REQUEST_ID_HEADER]);
   response.setHeader(REQUEST_ID_HEADER, requestId);
   runInRequest(requestId, next);
+}
+
+/**
+ * Guards a service that asks for no keys because only this machine reaches it. A page in a browser of this machine reaches it
+ * as well, when the page's own name is given the address 127.0.0.1 after the page was loaded (DNS rebinding): the browser takes the
+ * service for the page's own host, and lets the page read and write. Its requests still carry the name of the page in `Host`.
+ */
+export function refuseOtherHosts({ access, http }: Pick<Settings, 'access' | 'http'>): RequestHandler {
+  const guarded = !access.required && !access.allowOpen && isLoopback(http.host);
+  return ({ headers: { host } }, _response, next) => {
+    // Every browser names a host.
+    if (!guarded || host === undefined || !isDomainName(withoutPort(host))) return next();
+    throw new ServiceError(
+      'HOST_NOT_ALLOWED',
+      `The service asks for no keys, so it does not answer under the domain name ${cutText(host, SHOWN_HOST)}, but under localhost and addresses; ` +
+        'set BATCH_REQUIRE_API_KEY=true, or BATCH_ALLOW_OPEN_ACCESS=true where a proxy protects it',
+    );
+  };
+}
+
+/** Only such a name can be a page's: the internet gives an address neither to a name without a dot nor to `localhost`. */
+function isDomainName(host: string): boolean {
+  const name = host.replace(/\.$/, '');
+  return name.includes('.') && isIP(name) === 0 && !name.startsWith('[') && !name.toLowerCase().endsWith('.localhost');
+}
+
+function withoutPort(host: string): string {
+  return host.replace(/:\d*$/, '');
 }
 
 /** Refuses a caller without a valid key, where keys are required. A caller that keeps sending loses its connection too. */

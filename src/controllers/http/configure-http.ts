@@ -16,12 +16,18 @@ import { inSlices } from '../../services/steps/in-slices.js';
 import { stringifyJson } from '../../services/values/exact-json.js';
 import { grantedAccess } from '../caller-access.js';
 import { readBody } from '../read-body.js';
-import { boundInFlight, identifyCallers, limitRequests, nameRequest, refuseWhileStopping } from './admit-callers.js';
+import {
+  boundInFlight,
+  identifyCallers,
+  limitRequests,
+  nameRequest,
+  refuseOtherHosts,
+  refuseWhileStopping,
+} from './admit-callers.js';
 import { answerUnreadable } from './answer-unreadable.js';
 import { API_PREFIX } from './api-prefix.js';
 import { ProblemFilter } from './filters/problem.filter.js';
 import { limitConnections, type ConnectionLimits } from './limit-connections.js';
-import { refuseOtherHosts } from './refuse-other-hosts.js';
 
 /** More connections are closed at once: each takes memory and a file descriptor before it has shown a key. */
 export const MAX_CONNECTIONS = 4000;

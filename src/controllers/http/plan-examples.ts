@@ -23,7 +23,7 @@ export const PLAN_EXAMPLES: Record<'sameRow' | 'parentFirst', { summary: string;
   },
 };
 
-const UPDATE: Omit<IPlanGroup, 'operations'> = {
+export const UPDATE_EXAMPLE: Omit<IPlanGroup, 'operations'> = {
   chunk: 0,
   kind: 'update',
   target: 'public.orders',
@@ -48,7 +48,7 @@ export const PLAN_ANSWER_EXAMPLE: IOperationsPlan = {
     { group: 2, waitsFor: { operation: 1, ...WAITS_FOR } },
   ],
   groups: [
-    { ...UPDATE, operations: [0] },
+    { ...UPDATE_EXAMPLE, operations: [0] },
     {
       chunk: 0,
       kind: 'delete',
@@ -62,7 +62,7 @@ export const PLAN_ANSWER_EXAMPLE: IOperationsPlan = {
         '  where t."id" = any (array[s.c0]) and (select count((s.c0)) from (select s.ord, (s.cells->>0)::integer as c0 from batch.operation_rows($1, $2) s offset 0) s) >= 0',
     },
     {
-      ...UPDATE,
+      ...UPDATE_EXAMPLE,
       operations: [2],
       because: { operation: 1, ...WAITS_FOR, meaning: 'operations on one row keep their order' },
     },

@@ -1,10 +1,12 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { DB_SSL_MODES } from './client-tls.js';
-import { listOf } from './list-of.js';
-import { trustedProxies } from './trusted-proxies.js';
 
 export const ROLES = ['all', 'api', 'worker'] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+const MOST_PROXIES = 10;
+/** The names that Express uses. */
+const NAMED_SUBNETS = ['loopback', 'linklocal', 'uniquelocal'];
 
 /** What a variable takes, as a refusal says it. */
 interface Expectation {
@@ -173,4 +175,32 @@ function url(...protocols: string[]) {
       .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol))
       .optional(),
   );
+}
+
+/**
+ * The number of proxies in front, `1`, or their addresses, subnets and names of subnets, `10.0.0.0/8, loopback`. `true` is not accepted: it trusts every sender, so any caller could pretend any
+ * address.
+ */
+function trustedProxies(text: string): number | string[] | undefined {
+  if (/^\d{1,2}$/.test(text)) return Number(text) >= 1 && Number(text) <= MOST_PROXIES ? Number(text) : undefined;
+  const proxies = text.split(',').map((entry) => entry.trim());
+  return proxies.every(isProxy) ? proxies : undefined;
+}
+
+function isProxy(text: string): boolean {
+  if (NAMED_SUBNETS.includes(text)) return true;
+  const [address = '', bits, ...more] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || more.length > 0) return false;
+  return (
+    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= (version === 4 ? 32 : 128))
+  );
+}
+
+/** The entries of a variable that holds a list: `a, b`. */
+export function listOf(text: string): string[] {
+  return text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter(Boolean);
 }

@@ -1,6 +1,5 @@
 import type { ServiceCertificates } from './certificate-settings.js';
-import type { Environment } from './environment-schema.js';
-import { listOf } from './list-of.js';
+import { listOf, type Environment } from './environment-schema.js';
 
 export const SETTINGS = Symbol('SETTINGS');
 

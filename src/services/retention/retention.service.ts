@@ -27,9 +27,9 @@ import {
 /** The maximum number of operations that one transaction deletes. */
 const OPERATIONS_PER_STEP = 2000;
 const INTERVAL_MS = 60_000;
-/** What was skipped, such as a chunk that was not announced, is examined again after this time. */
 /** Unused shapes are looked for so often: it takes a look at all operations. */
 const SHAPES_INTERVAL_MS = 3_600_000;
+/** What was skipped, such as a chunk that was not announced, is examined again after this time. */
 const WALK_AGAIN_MS = 6 * 3_600_000;
 
 /** In this order, because a chunk is deleted after its operations. */

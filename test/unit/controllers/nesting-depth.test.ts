@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nestsDeeperThan } from '../../../src/controllers/nesting-depth.js';
+import { nestsDeeperThan } from '../../../src/controllers/read-body.js';
 import { runSteps } from '../../../src/services/steps/steps.js';
 
 const isDeeper = (limit: number, text: string): boolean => runSteps(nestsDeeperThan(limit, Buffer.from(text)));

@@ -7,6 +7,7 @@ import {
   type IPlanReason,
   type IPlanWait,
 } from '../../../interfaces/plan.js';
+import { UPDATE_EXAMPLE } from '../plan-examples.js';
 import { RefusedEntryDto } from './create-operations.dto.js';
 import { Fields } from './fields.js';
 
@@ -35,9 +36,7 @@ export class PlanReasonDto extends PlanWaitDto {}
   sql: {
     description:
       'The statement. Its parameters are the sequence numbers of stored operations, and rows that are given in place of theirs.',
-    example:
-      'update "public"."orders" t set "status" = s.c1 from (select s.ord, (s.cells->>0)::integer as c0, (s.cells->>1)::text as c1 from batch.operation_rows($1, $2) s) s\n' +
-      '  where t."id" = any (array[s.c0]) and (select count((s.c0, s.c1)) from (select s.ord, (s.cells->>0)::integer as c0, (s.cells->>1)::text as c1 from batch.operation_rows($1, $2) s offset 0) s) >= 0',
+    example: UPDATE_EXAMPLE.sql,
   },
   opaque: {
     optional: true,
