@@ -36,18 +36,14 @@ interface EventsChannel {
  */
 export class RabbitmqPublisher implements SettledPublisher {
   private readonly connection: RabbitmqConnection;
-  private model: ChannelModel | undefined;
   private current: EventsChannel | undefined;
   /** The `messageId` of each message that was returned since the last `publish`. */
   private readonly returned = new Set<string>();
 
-  constructor(
-    rabbitmq: RabbitmqService,
-    private readonly confirmTimeoutMs = CONFIRM_TIMEOUT_MS,
-  ) {
+  constructor(rabbitmq: RabbitmqService) {
     this.connection = rabbitmq.create({
       name: 'notifications',
-      setUp: (model) => this.setUp(model),
+      setUp: async (model) => void (await this.openChannel(model)),
     });
   }
 
@@ -59,7 +55,7 @@ export class RabbitmqPublisher implements SettledPublisher {
     const model = this.usableModel();
     this.returned.clear();
     const { channel } = await this.usableChannel(model);
-    const failures = await this.confirmed(messages.map((message) => send(channel, message)));
+    const failures = await this.inTime(Promise.all(messages.map((message) => send(channel, message))));
     const unconfirmed = messages.filter((_message, index) => failures[index] !== null);
     const othersPass = refusedBefore || unconfirmed.length < messages.length;
     const refused = unconfirmed.length === 0 ? [] : await this.sendOneByOne(model, unconfirmed, othersPass);
@@ -68,11 +64,6 @@ export class RabbitmqPublisher implements SettledPublisher {
 
   stop(): Promise<void> {
     return this.connection.close();
-  }
-
-  private async setUp(model: ChannelModel): Promise<void> {
-    this.model = model;
-    await this.openChannel(model);
   }
 
   /** Declares the exchange too, because deleting it closes the channel. */
@@ -90,11 +81,11 @@ export class RabbitmqPublisher implements SettledPublisher {
   }
 
   private usableModel(): ChannelModel {
-    const { connected, blocked } = this.connection;
-    if (this.model === undefined || !connected) throw new Error('RabbitMQ is not connected');
+    const { model, blocked } = this.connection;
+    if (model === undefined) throw new Error('RabbitMQ is not connected');
     // A message that is published now would stay in memory, and one more with every attempt.
     if (blocked !== undefined) throw new Error(`RabbitMQ takes no messages: ${blocked}`);
-    return this.model;
+    return model;
   }
 
   private async usableChannel(model: ChannelModel): Promise<EventsChannel> {
@@ -116,28 +107,24 @@ export class RabbitmqPublisher implements SettledPublisher {
     for (const message of messages) {
       if (refused.has(notificationOf(message))) continue;
       const opened = await this.usableChannel(model);
-      const [failure = null] = await this.confirmed([send(opened.channel, message)]);
-      if (failure === null) {
+      const unconfirmed = await this.inTime(send(opened.channel, message));
+      if (unconfirmed === null) {
         passed = true;
         continue;
       }
-      const refusal = refusalOf(opened.closed ?? failure);
-      if (refusal === undefined) throw failure;
-      if (refusal === 'by the broker') doubtful ??= opened.closed ?? failure;
-      refused.set(notificationOf(message), { message, reason: (opened.closed ?? failure).message });
+      const failure = opened.closed ?? unconfirmed;
+      const refusal = refusalOf(failure);
+      if (refusal === undefined) throw unconfirmed;
+      if (refusal === 'by the broker') doubtful ??= failure;
+      refused.set(notificationOf(message), { message, reason: failure.message });
     }
     if (doubtful !== undefined && !passed) throw doubtful;
     return [...refused.values()];
   }
 
-  /** For each message the reason why it is not confirmed. Null: it is confirmed. */
-  private confirmed(sent: readonly Promise<Error | null>[]): Promise<(Error | null)[]> {
-    return this.inTime(Promise.all(sent));
-  }
-
   private async inTime<T>(answer: Promise<T>): Promise<T> {
     try {
-      return await withTimeout(answer, this.confirmTimeoutMs);
+      return await withTimeout(answer, CONFIRM_TIMEOUT_MS);
     } catch (error) {
       // It is unknown which messages have arrived. With a new connection, no message of this attempt can arrive after
       // the next attempt.

@@ -52,11 +52,12 @@ const TOLD_EVERY = 30;
 export class RabbitmqConnection {
   private readonly logger: Logger;
   private recovering: RecoveringChannelModel | undefined;
-  private current: ChannelModel | undefined;
+  /** Undefined while it is not connected. Its user only reads it. */
+  model: ChannelModel | undefined;
   /** The connection that was opened last. It may not be set up yet. */
   private latest: ChannelModel | undefined;
-  /** Set during `setUp`. `broken`: what failed meanwhile. */
-  private settingUp: { broken?: string } | undefined;
+  /** Makes the set-up that is running fail. */
+  private failSetUp: (error: Error) => void = () => undefined;
   private blockedReason: string | undefined;
 
   constructor(private readonly options: RabbitmqConnectionOptions) {
@@ -68,7 +69,7 @@ export class RabbitmqConnection {
   }
 
   get connected(): boolean {
-    return this.current !== undefined;
+    return this.model !== undefined;
   }
 
   /** Why the broker accepts no messages at the moment (memory or disk alarm). Undefined when it accepts them. */
@@ -106,12 +107,12 @@ export class RabbitmqConnection {
    * was cancelled. Called during `setUp`, it makes that attempt fail.
    */
   restart(reason: string): void {
-    if (this.settingUp !== undefined) this.settingUp.broken ??= reason;
-    const model = this.current;
+    this.failSetUp(new Error(`${reason} while the connection was set up`));
+    const model = this.model;
     // When a connection ends, its channels close first. A moment later it is known whether the connection or only the
     // channel ended.
     setImmediate(() => {
-      if (model === undefined || this.current !== model) return;
+      if (model === undefined || this.model !== model) return;
       this.logger.warn(`${reason}; connecting again`);
       void end(model);
     });
@@ -121,7 +122,7 @@ export class RabbitmqConnection {
   async close(): Promise<void> {
     const recovering = this.recovering;
     this.recovering = undefined;
-    this.current = undefined;
+    this.model = undefined;
     if (recovering === undefined) return;
     await withTimeout(recovering.close(), CLOSE_TIMEOUT_MS).catch((error: unknown) => {
       this.logger.warn(`The connection was cut: ${(error as Error).message}`);
@@ -131,12 +132,13 @@ export class RabbitmqConnection {
 
   private async setUp(model: ChannelModel): Promise<void> {
     this.latest = model;
-    let tellClosed: (error: Error) => void = () => undefined;
+    let fail: (error: Error) => void = () => undefined;
     // Some calls of the library never end when their connection does.
-    const closed = new Promise<never>((_resolve, reject) => (tellClosed = reject));
-    closed.catch(() => undefined);
+    const failed = new Promise<never>((_resolve, reject) => (fail = reject));
+    failed.catch(() => undefined);
+    this.failSetUp = fail;
     model.once('close', () => {
-      tellClosed(new Error('The connection was closed during its set-up'));
+      fail(new Error('The connection was closed during its set-up'));
       // The library ends its half of the connection and leaves the other half to the other side. That side may have
       // gone, or may read pending data much later.
       setTimeout(() => breakOff(model), CLOSE_TIMEOUT_MS).unref();
@@ -146,27 +148,22 @@ export class RabbitmqConnection {
     dropUnreadableHeaders(model);
     writeTogether(model);
     const { setUp, setUpTimeoutMs = SET_UP_TIMEOUT_MS } = this.options;
-    const attempt: { broken?: string } = {};
-    this.settingUp = attempt;
     try {
-      await withTimeout(Promise.race([setUp(model), closed]), setUpTimeoutMs);
+      await withTimeout(Promise.race([setUp(model), failed]), setUpTimeoutMs);
     } catch (error) {
       await end(model);
       throw error;
-    } finally {
-      this.settingUp = undefined;
     }
-    if (attempt.broken !== undefined) throw new Error(`${attempt.broken} while the connection was set up`);
   }
 
   private watch(recovering: RecoveringChannelModel): void {
     recovering.on('connect', (model) => {
-      this.current = model;
+      this.model = model;
       this.blockedReason = undefined;
       this.logger.log('Connected');
     });
     recovering.on('disconnect', (error) => {
-      this.current = undefined;
+      this.model = undefined;
       this.logger.warn(`Connection lost: ${error.message}`);
     });
     const hint = this.options.url.startsWith('amqps:') ? brokerHint : () => '';
