@@ -1,3 +1,4 @@
+import type { Settings } from '../../services/config/settings.js';
 import { ServiceError } from '../../services/errors/service-error.js';
 import type { Steps } from '../../services/steps/steps.js';
 import { ExactJson, stringifyJson } from '../../services/values/exact-json.js';
@@ -16,9 +17,7 @@ export interface RpcPacket {
   apiKey?: unknown;
 }
 
-export interface PacketLimits {
-  maxBodyKb: number;
-}
+export type PacketLimits = Pick<Settings['intake'], 'maxBodyKb'>;
 
 /**
  * Reads a message body, in steps.

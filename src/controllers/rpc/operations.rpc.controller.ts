@@ -16,7 +16,7 @@ import { OperationIdDto, WaitForOperationDto } from '../dto/ids.dto.js';
 import { namedFieldsPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { MessagePlace } from './ordered-rmq-context.js';
-import { RpcErrorFilter } from './rpc-error.filter.js';
+import { RpcErrorFilter } from './rpc-answer.js';
 
 /** The message patterns of the service, which Swagger does not describe. Intake checks what is created, as for REST. */
 @ApiExcludeController()

@@ -1,6 +1,6 @@
-import { Logger } from '@nestjs/common';
-import type { BaseRpcContext, MessageHandler } from '@nestjs/microservices';
-import { isObservable, lastValueFrom } from 'rxjs';
+import { Catch, Logger, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
+import type { BaseRpcContext, MessageHandler, RmqContext, TcpContext } from '@nestjs/microservices';
+import { isObservable, lastValueFrom, throwError, type Observable } from 'rxjs';
 import type { ErrorCode, IServiceError } from '../../interfaces/error.js';
 import { RPC_PATTERNS } from '../../interfaces/rpc.js';
 import { cutText } from '../../services/errors/cut-text.js';
@@ -43,8 +43,18 @@ export async function runHandler(
  * One line for each failed request; the logger adds the id of the request. The text of a refusal may quote the caller's
  * values, so the log has only the code.
  */
-export function logRefusal(pattern: string, code: ErrorCode): void {
+function logRefusal(pattern: string, code: ErrorCode): void {
   logger.log({ message: `${shortened(pattern)}: ${code}`, pattern: shortened(pattern), code });
+}
+
+/** Turns every error of a message handler into the answer `{ status: 'error', code, message, details? }`, and logs it. */
+@Catch()
+export class RpcErrorFilter implements ExceptionFilter {
+  catch(error: unknown, host: ArgumentsHost): Observable<never> {
+    const answer = toServiceError(error).toAnswer();
+    logRefusal(host.switchToRpc().getContext<RmqContext | TcpContext>().getPattern(), answer.code);
+    return throwError(() => answer);
+  }
 }
 
 export function refusal(error: unknown): RpcAnswer {
