@@ -1,6 +1,7 @@
 import type { Column } from '../catalog/table.js';
-import { drawsValues, givenValue } from '../planner/bound-operation.js';
+import { givenValue } from '../planner/bound-operation.js';
 import { isLegal, TIMESTAMP_TYPES } from '../planner/legal-value.js';
+import { drawnColumns } from '../planner/operation-shape.js';
 import type { PlannedOperation } from '../planner/plan.js';
 import type { Step } from './plan-call.js';
 
@@ -17,7 +18,7 @@ export function withSuspects<T extends Step>(step: T): T {
   if (operations.length < 2 || operations.some(({ folded }) => folded !== undefined)) return step;
   const suspects = new Set(operations.filter(looksBad));
   if (suspects.size === 0 || suspects.size > operations.length * LARGEST_SHARE) return step;
-  if (drawsValues(operations[0]!)) return { ...step, suspects };
+  if (drawnColumns(operations[0]!).length > 0) return { ...step, suspects };
   return { ...step, suspects, operations: [...operations.filter((row) => !suspects.has(row)), ...suspects] };
 }
 

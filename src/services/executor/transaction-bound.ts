@@ -1,4 +1,4 @@
-import type { OperationShape } from '../planner/operation-shape.js';
+import { makesRow, type OperationShape } from '../planner/operation-shape.js';
 
 /**
  * By what an operation may fail only because another one has taken effect in the same transaction: `now()` is the same for both, and
@@ -17,16 +17,16 @@ export interface TransactionBound {
 }
 
 /** Null for operations that nothing binds to their transaction. Pure. */
-export function transactionBoundOf({ kind, table, valueColumns }: OperationShape): TransactionBound | null {
+export function transactionBoundOf(shape: OperationShape): TransactionBound | null {
+  const { table, valueColumns } = shape;
   const opaque = table.opaque !== undefined;
-  const inserts = kind === 'insert' || kind === 'ignore' || kind === 'upsert';
   const given = new Set(valueColumns.map(({ name }) => name));
   const isLeft = (name: string): boolean => {
     const column = table.columns.get(name);
     if (column === undefined || given.has(name)) return false;
     return column.defaultOfTransaction || (opaque && column.default === 'other');
   };
-  const keys = inserts
+  const keys = makesRow(shape)
     ? [
         ...table.uniqueKeys.filter(({ columns }) => columns.some(isLeft)),
         ...table.watches.filter(({ depends }) => depends.some(isLeft)),

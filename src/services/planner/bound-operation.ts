@@ -31,11 +31,6 @@ function valueIn(row: GivenRow | null, column: string): GivenValue | undefined {
   return row === null ? undefined : ownValue(row, column);
 }
 
-/** True when a sequence gives a value of the new row. */
-export function drawsValues({ table, valueColumns }: BoundOperation): boolean {
-  return [...table.columns.values()].some((column) => column.sequences.length > 0 && !valueColumns.includes(column));
-}
-
 /**
  * True when its outcome can be told apart from the outcomes of others in the same statement. An insert that ignores
  * conflicts is recognised only by the key of its new row, and NULL is found by no key.

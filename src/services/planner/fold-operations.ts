@@ -1,9 +1,10 @@
 import type { Column } from '../catalog/table.js';
 import { encodeValue } from '../composer/encode-value.js';
 import type { GivenRow, GivenValue } from '../values/exact-json.js';
-import { drawsValues, givenValue, keyValue, type BoundOperation } from './bound-operation.js';
+import { givenValue, keyValue, type BoundOperation } from './bound-operation.js';
 import { addDecimals, formatDecimal, parseDecimal, type Decimal } from './decimal.js';
 import { isLegal } from './legal-value.js';
+import { drawnColumns } from './operation-shape.js';
 import type { PlannedOperation } from './plan.js';
 
 /**
@@ -73,7 +74,7 @@ function overwrites(earlier: BoundOperation, columns: readonly Column[]): boolea
  */
 function overwritesUpserted(earlier: BoundOperation, later: BoundOperation): boolean {
   const others = later.valueColumns.filter((column) => !later.keyColumns.includes(column));
-  return !drawsValues(later) && overwrites(earlier, others);
+  return drawnColumns(later).length === 0 && overwrites(earlier, others);
 }
 
 /**

@@ -2,6 +2,7 @@ import type { UniqueKey } from '../catalog/table.js';
 import type { BoundOperation } from './bound-operation.js';
 import type { ChunkView } from './chunk-view.js';
 import { changes } from './identity.js';
+import { makesRow } from './operation-shape.js';
 import { textOf, type KnownValue, type Value } from './value.js';
 
 /** A row as the operations of a chunk name it: by its identity, or by the insert that draws its identity. Rows keep their names. */
@@ -32,7 +33,7 @@ export function nameRows(
     const named = chunk.named(operation, identity.columns);
     return named.state === 'known' ? [{ text: named.text, identity: named }] : ANY_ROW;
   }
-  if (kind === 'insert' || kind === 'ignore' || kind === 'upsert') {
+  if (makesRow(operation)) {
     const made = madeName(chunk.inserted(operation, identity.columns, identity.nullsNotDistinct), index);
     return made === undefined ? ANY_ROW : [made];
   }

@@ -119,6 +119,18 @@ export function givenKey({
   return usable.find((key) => key.primary) ?? usable[0];
 }
 
+/** True when it may make a row. */
+export const makesRow = ({ kind }: Pick<OperationShape, 'kind'>): boolean =>
+  kind === 'insert' || kind === 'ignore' || kind === 'upsert';
+
+/** The columns of a new row whose values come from sequences. */
+export function drawnColumns(shape: OperationShape): Column[] {
+  if (!makesRow(shape)) return [];
+  return [...shape.table.columns.values()].filter(
+    (column) => column.sequences.length > 0 && !shape.valueColumns.includes(column),
+  );
+}
+
 /** True when its rows begin with the columns of the key. The key of an upsert is among its values. */
 export const isKeyed = ({ kind }: Pick<OperationShape, 'kind'>): boolean =>
   kind === 'update' || kind === 'increment' || kind === 'delete';

@@ -5,6 +5,7 @@ import type { BoundOperation } from './bound-operation.js';
 import type { ChunkView } from './chunk-view.js';
 import { changes } from './identity.js';
 import { ANY_ROW, type RowName } from './name-rows.js';
+import { drawnColumns, makesRow } from './operation-shape.js';
 import { RowHistory } from './row-history.js';
 import { Barrier, Space, Token, type TokenList } from './tokens.js';
 import { UNKNOWN, type Value } from './value.js';
@@ -93,12 +94,10 @@ export class ChunkResources {
   }
 
   /** The values of a sequence are given out in the order of the operations, even when several tables draw from it. */
-  private addSequences(found: TokenList, { kind, table, valueColumns }: BoundOperation): void {
-    if (kind !== 'insert' && kind !== 'ignore' && kind !== 'upsert') return;
-    for (const column of table.columns.values()) {
-      if (column.sequences.length === 0 || valueColumns.includes(column)) continue;
-      const subject = { table: table.id, columns: [column.name] };
-      for (const sequence of column.sequences) {
+  private addSequences(found: TokenList, operation: BoundOperation): void {
+    for (const { name: column, sequences } of drawnColumns(operation)) {
+      const subject = { table: operation.table.id, columns: [column] };
+      for (const sequence of sequences) {
         const before = sequence === UNKNOWN_SEQUENCE ? [ANY_SEQUENCE] : [sequence, UNKNOWN_SEQUENCE];
         for (const name of before) found.notBefore(tokenOf(this.sequences, name), 'sequence order', subject);
         found.mark(tokenOf(this.sequences, ANY_SEQUENCE));
@@ -170,10 +169,7 @@ export class ChunkResources {
   ): readonly Value[] {
     const { kind, table } = operation;
     if (kind === 'delete') return [];
-    const inserted =
-      kind === 'insert' || kind === 'ignore' || kind === 'upsert'
-        ? [this.chunk.inserted(operation, columns, nullsNotDistinct)]
-        : [];
+    const inserted = makesRow(operation) ? [this.chunk.inserted(operation, columns, nullsNotDistinct)] : [];
     if (!changes(operation, depends) || (inserted.length > 0 && givesAll(operation, columns))) return inserted;
     return [...inserted, ...(this.histories.get(table.id)?.written(operation, columns, nullsNotDistinct) ?? [UNKNOWN])];
   }

@@ -6,6 +6,7 @@ import { addHeld, heldAt, type HeldRow } from './held-rows.js';
 import { changes } from './identity.js';
 import { searchKey, searchName, type KnownRows } from './knowledge.js';
 import { ANY_ROW, nameRows, type RowName } from './name-rows.js';
+import { makesRow } from './operation-shape.js';
 import { RowSearch, type Searching, type Write } from './row-search.js';
 import { combinations, combine, textOf, UNKNOWN, type Value } from './value.js';
 
@@ -187,7 +188,7 @@ export class RowHistory {
   }
 
   private writesOf(operation: BoundOperation): Write[] {
-    const makes = operation.kind === 'insert' || operation.kind === 'ignore' || operation.kind === 'upsert';
+    const makes = makesRow(operation);
     const writes: Write[] = [];
     for (const [name, { column, place }] of this.columns) {
       const value = makes ? this.chunk.insertedValues(operation, [name])[0] : this.chunk.storedValue(operation, column);

@@ -1,5 +1,5 @@
 import { UNKNOWN_SEQUENCE } from '../catalog/table.js';
-import type { OperationShape } from './operation-shape.js';
+import { drawnColumns, type OperationShape } from './operation-shape.js';
 
 /** With more, they could take so long that nothing of them is executed before the time-out. A plan may end early. */
 const MAX_STATEMENTS = 50;
@@ -44,7 +44,4 @@ function sharedSequences(shapes: readonly OperationShape[]): ReadonlySet<string>
   return new Set(drawn.filter(isShared));
 }
 
-function drawnSequences({ kind, table, valueColumns }: OperationShape): string[] {
-  if (kind !== 'insert' && kind !== 'ignore' && kind !== 'upsert') return [];
-  return [...table.columns.values()].flatMap((column) => (valueColumns.includes(column) ? [] : column.sequences));
-}
+const drawnSequences = (shape: OperationShape): string[] => drawnColumns(shape).flatMap(({ sequences }) => sequences);

@@ -1,7 +1,8 @@
-import { primaryKey, type Table } from '../catalog/table.js';
+import { primaryKey, type Table, type UniqueKey } from '../catalog/table.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
 import { changes, chooseIdentities } from '../planner/identity.js';
 import { searchKey, searchName, searchTexts } from '../planner/knowledge.js';
+import { makesRow } from '../planner/operation-shape.js';
 import { relevantColumns } from '../planner/row-history.js';
 import { groupBy } from '../values/group-by.js';
 import type { RowSearch } from './survey.sql.js';
@@ -18,16 +19,21 @@ export interface Search extends RowSearch {
  * rows that are named in several ways. Pure.
  */
 export function chooseSearches(operations: readonly BoundOperation[]): Search[] {
-  const chunk = new Needs(operations);
-  const searches = new Map<string, Search>();
-  for (const operation of operations) {
-    if (!chunk.needsRowOf(operation)) continue;
-    const name = `${operation.table.id} ${searchName(operation)}`;
-    const search = searches.get(name) ?? newSearch(operation);
-    searches.set(name, search);
-    search.keys.set(searchKey(operation), searchTexts(operation));
-  }
-  return [...searches.values()];
+  const byTable = groupBy(operations, ({ table }) => table);
+  const identityOf = chooseIdentities(operations);
+  return [...byTable].flatMap(([table, onTable]) => {
+    if (table.opaque !== undefined) return [];
+    const isNeeded = rowsNeeded(table, identityOf(table), byTable);
+    const searches = new Map<string, Search>();
+    for (const operation of onTable) {
+      if (operation.namingKey === undefined || !isNeeded(operation)) continue;
+      const name = searchName(operation);
+      const search = searches.get(name) ?? newSearch(operation);
+      searches.set(name, search);
+      search.keys.set(searchKey(operation), searchTexts(operation));
+    }
+    return [...searches.values()];
+  });
 }
 
 function newSearch(operation: BoundOperation): Search {
@@ -43,69 +49,50 @@ function newSearch(operation: BoundOperation): Search {
   };
 }
 
-class Needs {
-  private readonly byTable: ReadonlyMap<Table, readonly BoundOperation[]>;
-  private readonly tables: ReadonlySet<string>;
-  private readonly decided = new Map<Table, (operation: BoundOperation) => boolean>();
-  private readonly identityOf: ReturnType<typeof chooseIdentities>;
+type ByTable = ReadonlyMap<Table, readonly BoundOperation[]>;
 
-  constructor(operations: readonly BoundOperation[]) {
-    this.byTable = groupBy(operations, ({ table }) => table);
-    this.tables = new Set([...this.byTable.keys()].map(({ id }) => id));
-    this.identityOf = chooseIdentities(operations);
-  }
+/** Decides for each operation on the table that names a row whether this row has to be read. */
+function rowsNeeded(
+  table: Table,
+  identity: UniqueKey | undefined,
+  byTable: ByTable,
+): (operation: BoundOperation) => boolean {
+  const operations = byTable.get(table)!;
+  const named = operations.filter((operation) => operation.namingKey !== undefined);
+  if (named.some((operation) => operation.namingKey !== identity)) return () => true;
 
-  needsRowOf(operation: BoundOperation): boolean {
-    const { table } = operation;
-    if (table.opaque !== undefined || operation.namingKey === undefined) return false;
-    const decide = this.decided.get(table) ?? this.decide(table);
-    this.decided.set(table, decide);
-    return decide(operation);
-  }
-
-  private decide(table: Table): (operation: BoundOperation) => boolean {
-    const operations = this.byTable.get(table)!;
-    const identity = this.identityOf(table);
-    const named = operations.filter((operation) => operation.namingKey !== undefined);
-    if (named.some((operation) => operation.namingKey !== identity)) return () => true;
-
-    const watched = [
-      ...table.uniqueKeys.filter((key) => key !== identity && this.isContested(operations, key.columns)),
-      ...table.watches
-        .filter(({ columns, depends }) => columns !== undefined && this.isContested(operations, depends))
-        .map(({ depends }) => ({ columns: depends })),
-      ...table.foreignKeys
-        .filter(({ parent, parentColumns }) => this.mayRemove(parent, parentColumns))
-        .map(({ childColumns }) => ({ columns: childColumns })),
-      ...table.referencedBy
-        .filter(({ child, parentColumns }) => this.tables.has(child) && !isSame(parentColumns, identity?.columns))
-        .map(({ parentColumns }) => ({ columns: parentColumns })),
-    ];
-    return (operation) => watched.some(({ columns }) => givesUp(operation, columns));
-  }
-
-  /** True when one operation may take what another gives up. */
-  private isContested(operations: readonly BoundOperation[], columns: readonly string[]): boolean {
-    const giving = operations.filter((operation) => givesUp(operation, columns)).length;
-    const taking = operations.filter((operation) => takes(operation, columns)).length;
-    return giving > 0 && taking > 0 && operations.length > 1;
-  }
-
-  private mayRemove(parent: string, columns: readonly string[]): boolean {
-    return [...this.byTable].some(
-      ([{ id }, operations]) => id === parent && operations.some((operation) => givesUp(operation, columns)),
-    );
-  }
+  const tables = new Set([...byTable.keys()].map(({ id }) => id));
+  const watched = [
+    ...table.uniqueKeys.filter((key) => key !== identity).map(({ columns }) => columns),
+    ...table.watches.filter(({ columns }) => columns !== undefined).map(({ depends }) => depends),
+  ].filter((columns) => isContested(operations, columns));
+  watched.push(
+    ...table.foreignKeys
+      .filter(({ parent, parentColumns }) => mayRemove(byTable, parent, parentColumns))
+      .map(({ childColumns }) => childColumns),
+    ...table.referencedBy
+      .filter(({ child, parentColumns }) => tables.has(child) && !isSame(parentColumns, identity?.columns))
+      .map(({ parentColumns }) => parentColumns),
+  );
+  return (operation) => watched.some((columns) => givesUp(operation, columns));
 }
+
+/** True when one operation may take what another gives up. */
+const isContested = (operations: readonly BoundOperation[], columns: readonly string[]): boolean =>
+  operations.length > 1 &&
+  operations.some((operation) => givesUp(operation, columns)) &&
+  operations.some((operation) => takes(operation, columns));
+
+const mayRemove = (byTable: ByTable, parent: string, columns: readonly string[]): boolean =>
+  [...byTable].some(
+    ([{ id }, operations]) => id === parent && operations.some((operation) => givesUp(operation, columns)),
+  );
 
 const givesUp = (operation: BoundOperation, columns: readonly string[]): boolean =>
   operation.kind === 'delete' || changes(operation, columns);
 
 const takes = (operation: BoundOperation, columns: readonly string[]): boolean =>
-  operation.kind === 'insert' ||
-  operation.kind === 'ignore' ||
-  operation.kind === 'upsert' ||
-  changes(operation, columns);
+  makesRow(operation) || changes(operation, columns);
 
 const isSame = (columns: readonly string[], others: readonly string[] | undefined): boolean =>
   others !== undefined && columns.length === others.length && columns.every((name) => others.includes(name));

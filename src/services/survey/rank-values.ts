@@ -4,6 +4,7 @@ import { givenValue, keyValue, type BoundOperation } from '../planner/bound-oper
 import { asksDatabase } from '../planner/comparable.js';
 import { rankKey, type KnownRows } from '../planner/knowledge.js';
 import { relevantColumns } from '../planner/row-history.js';
+import { groupBy } from '../values/group-by.js';
 import type { FamilyValue } from './survey.sql.js';
 
 /** The values of a family that a chunk compares. */
@@ -23,31 +24,20 @@ export function familiesOf(operations: readonly BoundOperation[], known: Readonl
     families.set(column.family, family);
     family.values.set(rankKey(text, storedType), { text, storedType });
   };
-  const asked = new Map<string, readonly Column[]>();
-  for (const operation of operations) {
-    const { table } = operation;
+  for (const [table, onTable] of groupBy(operations, (operation) => operation.table)) {
     if (table.opaque !== undefined) continue;
-    const columns = asked.get(table.id) ?? askedColumns(operation);
-    asked.set(table.id, columns);
-    for (const column of columns) {
-      const { storedType } = column;
-      const given = givenValue(operation, column.name);
-      if (given !== undefined && operation.kind !== 'increment') add(column, encodeValue(given, column), storedType);
-      const named = keyValue(operation, column.name);
-      if (named !== undefined && operation.kind !== 'upsert') add(column, encodeValue(named, column), undefined);
-    }
-  }
-  for (const [id, columns] of asked) {
-    const rows = known.get(id);
-    if (rows === undefined) continue;
-    for (const column of columns) {
-      const index = rows.columns.indexOf(column.name);
-      for (const row of rows.rows) add(column, row[index] ?? null, column.storedType);
+    const rows = known.get(table.id);
+    for (const column of [...relevantColumns(table)].map((name) => table.columns.get(name)!).filter(asksDatabase)) {
+      const { name, storedType } = column;
+      for (const operation of onTable) {
+        const given = givenValue(operation, name);
+        if (given !== undefined && operation.kind !== 'increment') add(column, encodeValue(given, column), storedType);
+        const named = keyValue(operation, name);
+        if (named !== undefined && operation.kind !== 'upsert') add(column, encodeValue(named, column), undefined);
+      }
+      const index = rows?.columns.indexOf(name) ?? -1;
+      for (const row of rows?.rows ?? []) add(column, row[index] ?? null, storedType);
     }
   }
   return [...families.values()];
-}
-
-function askedColumns({ table }: BoundOperation): Column[] {
-  return [...relevantColumns(table)].map((name) => table.columns.get(name)!).filter(asksDatabase);
 }

@@ -7,6 +7,7 @@ import type { SqlClient } from '../database/sql.js';
 import { toBlame } from '../database/to-blame.js';
 import { walkAsUsual, walkInOrder } from '../database/walk-in-order.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
+import { drawnColumns } from '../planner/operation-shape.js';
 import { NOTHING_KNOWN, rankKey, type KnownRows, type Knowledge } from '../planner/knowledge.js';
 import { chooseSearches, type Search } from './choose-searches.js';
 import { familiesOf, type Family } from './rank-values.js';
@@ -46,15 +47,9 @@ export async function readKnowledge(
 
 /** The sequences from which the inserts of a chunk draw keys. */
 function sequencesOf(operations: readonly BoundOperation[]): string[] {
-  const sequences = new Set<string>();
-  for (const { kind, table, valueColumns } of operations) {
-    if (kind !== 'insert' && kind !== 'ignore' && kind !== 'upsert') continue;
-    for (const column of table.columns.values()) {
-      if (column.default !== 'fresh' || valueColumns.includes(column)) continue;
-      for (const sequence of column.sequences) if (sequence !== UNKNOWN_SEQUENCE) sequences.add(sequence);
-    }
-  }
-  return [...sequences];
+  const drawn = new Set(operations.flatMap((operation) => drawnColumns(operation)));
+  const sequences = [...drawn].flatMap((column) => (column.default === 'fresh' ? column.sequences : []));
+  return [...new Set(sequences)].filter((sequence) => sequence !== UNKNOWN_SEQUENCE);
 }
 
 type Key = readonly (string | null)[];
