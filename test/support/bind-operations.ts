@@ -2,10 +2,16 @@ import type { ICreateBatchOperationRequest } from '../../src/interfaces/operatio
 import type { CatalogService } from '../../src/services/catalog/catalog.service.js';
 import { primaryKey, type Table } from '../../src/services/catalog/table.js';
 import type { ParsedRequest } from '../../src/services/intake/parse-request.js';
-import { learnShape, shapeRow, type ShapedRequest } from '../../src/services/intake/shape-request.js';
+import {
+  learnShape,
+  shapeRow,
+  type RequestShape,
+  type ShapedRequest,
+} from '../../src/services/intake/shape-request.js';
 import type { StoredShape } from '../../src/services/queue/shape.js';
-import { readRow } from '../../src/services/queue/stored-row.js';
+import { objectRowText, readRow, rowValueText } from '../../src/services/queue/stored-row.js';
 import type { GivenRow } from '../../src/services/values/exact-json.js';
+import { ownValue } from '../../src/services/values/own-value.js';
 import { bindOperation, type BoundOperation } from '../../src/services/planner/bound-operation.js';
 
 /** An operation as tests write it: what is left out is left out. */
@@ -28,12 +34,20 @@ export type ShapeOperation = (
   conflictKey: readonly string[] | null,
 ) => ShapedRequest;
 
-/** Intake's way. */
+/** Intake's way, also for values that it refuses: it may have accepted them before the table was altered. */
 export const shapeRequest: ShapeOperation = (request, table, conflictKey) => {
-  const shaped = shapeRow(request, learnShape(request, table, conflictKey));
-  if (shaped === undefined) throw new Error(`Intake refuses a value: ${JSON.stringify(request)}`);
-  return shaped;
+  const shape = learnShape(request, table, conflictKey);
+  return shapeRow(request, shape) ?? shapeUnchecked(request, shape);
 };
+
+function shapeUnchecked({ key, values }: ParsedRequest, { shape, objects, columns }: RequestShape): ShapedRequest {
+  const cells = columns.map(({ column, inKey, kind }) =>
+    rowValueText(ownValue((inKey ? key : values)!, column.name)!, kind),
+  );
+  return cells.includes(undefined)
+    ? { shape: objects, row: objectRowText({ key: key ?? null, values: values ?? null }) }
+    : { shape, row: `[${cells.join(',')}]` };
+}
 
 /** Operations in this order, as intake stores them, numbered from 1. */
 export async function storeOperations(
