@@ -17,7 +17,7 @@ export class ShapeEntity {
   })
   id!: number;
 
-  /** Of all other columns: see `registerShapes`. */
+  /** Of all other columns: see `batch.store_shape`. */
   @Column({ type: 'uuid' })
   hash!: string;
 

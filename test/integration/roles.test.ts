@@ -6,6 +6,7 @@ import pg from 'pg';
 import { EntityManager } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prepareDatabase } from '../../src/bootstrap/check-surroundings.js';
+import { STORE_SHAPE } from '../../src/entities/functions/register-shape.js';
 import { ApiKeysService } from '../../src/services/access/api-keys.service.js';
 import { sealingKey } from '../../src/services/access/sealed-hash.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
@@ -349,6 +350,8 @@ const STATEMENTS = readdirSync(join(ROOT, 'src/services'), { recursive: true, en
     (file) => file.endsWith('.sql.ts') || file.endsWith('schema-state.ts') || file.endsWith('api-keys.service.ts'),
   )
   .map((file) => readFileSync(join(ROOT, 'src/services', file), 'utf8').replace(/\s+/g, ' '))
+  // A function that runs with the rights of who calls it.
+  .concat(STORE_SHAPE.sql)
   .join('\n')
   // What TypeORM makes of it.
   .replaceAll(/\btx\.find\(ApiKeyEntity/g, 'select from batch.api_keys')

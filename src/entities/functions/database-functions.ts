@@ -5,10 +5,15 @@ import { EXECUTE_PLAN } from './execute-plan.js';
 import { OPERATION_CONTENTS } from './operation-contents.js';
 import { OPERATION_ROWS } from './operation-rows.js';
 import { REFUSE } from './refuse.js';
-import { REGISTER_SHAPE } from './register-shape.js';
+import { REGISTER_SHAPE, STORE_SHAPE } from './register-shape.js';
 
 /** The functions of schema `batch` that the service calls. */
-export const SERVICE_FUNCTIONS: readonly DatabaseFunction[] = [OPERATION_ROWS, OPERATION_CONTENTS, EXECUTE_PLAN];
+export const SERVICE_FUNCTIONS: readonly DatabaseFunction[] = [
+  OPERATION_ROWS,
+  OPERATION_CONTENTS,
+  EXECUTE_PLAN,
+  STORE_SHAPE,
+];
 
 /** Those for callers in SQL, and what these need. */
 const CALLER_FUNCTIONS: readonly DatabaseFunction[] = [

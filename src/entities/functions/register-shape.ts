@@ -7,7 +7,44 @@ import type { DatabaseFunction } from './database-function.js';
 export const MAX_SHAPES = 4096;
 
 /** Class of the advisory locks of shapes that are being stored. */
-export const SHAPE_LOCK = 739_526;
+const SHAPE_LOCK = 739_526;
+
+const texts = (list: string): string =>
+  `case when jsonb_typeof(${list}) = 'array' then array(select jsonb_array_elements_text(${list})) end`;
+
+/**
+ * The id of a shape, which is stored if it is new. Null where it is one by column and there are too many already. A caller in SQL may be
+ * storing the same shape, and may not commit for long. Then it is stored under another one of its eight hashes.
+ *
+ * @remarks `fields`: as `nameShape` writes them
+ */
+export const STORE_SHAPE: DatabaseFunction = {
+  name: 'store_shape',
+  version: 1,
+  sql: `
+create or replace function batch.store_shape(fields jsonb) returns int
+language plpgsql volatile set search_path = pg_catalog, pg_temp set plan_cache_mode = force_generic_plan as $function$
+declare
+  -- It is stored under one of these, usually the first.
+  hashes uuid[] := array(select md5(fields::text || n)::uuid from unnest('{"",1,2,3,4,5,6,7}'::text[]) n);
+  shape_id int;
+begin
+  loop
+    select s.id into shape_id from batch.shapes s where s.hash = any (hashes) order by s.id limit 1;
+    exit when found;
+    if (fields->>5)::boolean and (select count(*) from batch.shapes s where s.by_column) >= ${MAX_SHAPES} then return null; end if;
+    insert into batch.shapes as s (hash, type, target, key_columns, value_columns, documents, by_column, on_conflict, conflict_key, must_exist)
+    select coalesce((select hash from unnest(hashes) hash where pg_try_advisory_xact_lock(${SHAPE_LOCK}, hashtext(hash::text)) limit 1), hashes[1]),
+      fields->>0, fields->>1, ${texts('fields->2')}, ${texts('fields->3')}, ${texts('fields->4')}::smallint[],
+      (fields->>5)::boolean, fields->>6, ${texts('fields->7')}, (fields->>8)::boolean
+    on conflict (hash) do nothing
+    returning s.id into shape_id;
+    exit when found;
+  end loop;
+  return shape_id;
+end
+$function$`,
+};
 
 /**
  * Checks what operations of one kind have in common against their table, as `checkOperation` does, and that the role may itself do
@@ -18,7 +55,7 @@ export const SHAPE_LOCK = 739_526;
  */
 export const REGISTER_SHAPE: DatabaseFunction = {
   name: 'register_shape',
-  version: 1,
+  version: 2,
   sql: String.raw`
 create or replace function batch.register_shape(parts jsonb, caller name, operation int) returns jsonb
 language plpgsql volatile set search_path = pg_catalog, pg_temp set standard_conforming_strings = on set plan_cache_mode = force_generic_plan as $function$
@@ -40,10 +77,7 @@ declare
   value_columns text[];
   stored_by_column boolean;
   fields jsonb;
-  -- A shape is stored under one of these, usually the first.
-  hashes uuid[];
   shape_id int;
-  is_full boolean;
   cells text;
 begin
   if coalesce(replace(named[1], '""', '"'), named[2]) ~ '^(batch$|information_schema$|pg_)' and coalesce(named[3], named[4]) is not null then
@@ -183,23 +217,13 @@ begin
       case when kind = 'insert' then coalesce(parts->>4, 'error') end,
       case when kind <> 'upsert' then null when stored_by_column then naming else array(select c from unnest(naming) c order by c collate "C") end,
       parts->6 = 'true');
-    hashes := array(select md5(fields::text || n)::uuid from unnest('{"",1,2,3,4,5,6,7}'::text[]) n);
-    select s.id into shape_id from batch.shapes s where s.hash = any (hashes) order by s.id limit 1 for key share;
-    exit when found;
-    select count(*) >= ${MAX_SHAPES} into is_full from batch.shapes s where s.by_column;
-    if is_full and stored_by_column then
+    shape_id := batch.store_shape(fields);
+    if shape_id is null then
       stored_by_column := false;
       continue;
     end if;
-    -- Another caller that stores the same shape may not commit for long. Who does not want to wait for it stores a second one.
-    insert into batch.shapes as s (hash, type, target, key_columns, value_columns, documents, by_column, on_conflict, conflict_key, must_exist)
-    select coalesce((select hash from unnest(hashes) hash where pg_try_advisory_xact_lock(${SHAPE_LOCK}, hashtext(hash::text)) limit 1), hashes[1]),
-      kind, relation.target,
-      case when fields->2 <> 'null' then key_columns end, case when fields->3 <> 'null' then value_columns end,
-      array(select d::text::smallint from jsonb_array_elements(fields->4) d), stored_by_column, fields->>6,
-      case when kind = 'upsert' then array(select jsonb_array_elements_text(fields->7)) end, parts->6 = 'true'
-    on conflict (hash) do nothing
-    returning s.id into shape_id;
+    -- Locked, so that retention does not delete it before the operations are seen.
+    perform from batch.shapes s where s.id = shape_id for key share;
     exit when found;
   end loop;
 

@@ -31,7 +31,7 @@ export interface StoredShape extends Shape {
   id: number;
 }
 
-/** Also the text from which `registerShapes` makes the hash. */
+/** Also the text from which `batch.store_shape` makes the hash. */
 export function nameShape(shape: Shape): NamedShape {
   const { type, target, keyColumns, valueColumns, documents, byColumn, onConflict, conflictKey, mustExist } = shape;
   const fields = [type, target, keyColumns, valueColumns, documents, byColumn, onConflict, conflictKey, mustExist];

@@ -5,7 +5,6 @@ import { MAX_SHAPES } from '../../entities/functions/register-shape.js';
 import type { NamedShape, StoredShape } from './shape.js';
 import { registerShapes, selectShapes, type RegisteredRow } from './shapes.sql.js';
 
-const REGISTER_TRIES = 3;
 /** A shape that found no room is not tried again for so long. */
 const FULL_FOR_MS = 60_000;
 const MAX_REMEMBERED = 2 * MAX_SHAPES;
@@ -33,20 +32,13 @@ export class ShapesService {
       if (id !== undefined) found.set(shape.name, id);
       else if (!this.isFull(shape.name)) unknown.set(shape.name, shape);
     }
-    // Another process may be storing the same shape: it is seen the next time.
-    for (let tries = 0; unknown.size > 0 && tries < REGISTER_TRIES; tries += 1) {
-      const { rows } = await this.database.query<RegisteredRow>(registerShapes([...unknown.values()], MAX_SHAPES));
-      for (const { name, id } of rows) {
-        if (id === null) continue;
-        found.set(name, id);
-        this.remember(unknown.get(name)!, id);
-        unknown.delete(name);
-      }
-    }
-    for (const { name, byColumn } of unknown.values()) {
-      if (!byColumn) throw new Error(`The shape ${name} could not be stored`);
+    if (unknown.size === 0) return found;
+    const { rows } = await this.database.query<RegisteredRow>(registerShapes([...unknown.values()]));
+    for (const { name, id } of rows) {
+      if (id !== null) found.set(name, id);
+      if (id !== null) this.remember(name, id);
       // The name of a wide table is tried again each time: it would take much to remember.
-      if (name.length <= 1000) this.full.add(name);
+      else if (name.length <= 1000) this.full.add(name);
     }
     return found;
   }
@@ -76,7 +68,7 @@ export class ShapesService {
     for (const [name, id] of this.ids) if (ids.includes(id)) this.ids.delete(name);
   }
 
-  private remember({ name }: NamedShape, id: number): void {
+  private remember(name: string, id: number): void {
     this.characters += name.length;
     if (this.ids.size >= MAX_REMEMBERED || this.characters > MAX_CHARACTERS) {
       this.ids.clear();
