@@ -1,5 +1,9 @@
 import { ServiceError } from '../errors/service-error.js';
 
+export function isAccepted<T>(item: T | ServiceError): item is T {
+  return !(item instanceof ServiceError);
+}
+
 /** Why an operation has no result, for a reason that is not its own. */
 export function failureOf(id: string, cause: unknown, isBug: boolean): ServiceError {
   return isBug ? failedByBug(id, cause) : unavailable(id, cause);

@@ -24,8 +24,7 @@ import { ExactJson } from '../values/exact-json.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { isPlainObject } from './check-json.js';
 import { GroupCommit } from './group-commit.js';
-import { failedByBug, failureOf, notStorable, unavailable } from './intake-errors.js';
-import { interleave, isAccepted } from './interleave.js';
+import { failedByBug, failureOf, isAccepted, notStorable, unavailable } from './intake-errors.js';
 import { OperationChecks } from './operation-checks.js';
 import type { PipelinePlace } from './submission-pipeline.js';
 import { Turns } from './turns.js';
@@ -207,29 +206,29 @@ export class IntakeService implements BeforeApplicationShutdown {
     const begun = submissions.filter((_, index) => refusals[index] === undefined);
     if (begun.length === submissions.length) return this.storeGroup(submissions);
     const answers = begun.length === 0 ? [] : await this.storeGroup(begun);
-    return interleave(refusals, answers, (refusal) => refusal === undefined) as Answer[];
+    let next = 0;
+    return refusals.map((refusal) => refusal ?? answers[next++]!);
   }
 
   private async storeGroup(submissions: readonly CheckedSubmission[]): Promise<Answer[]> {
+    const answers = await this.tryToStore(submissions.map(({ checked }) => checked));
+    // Before the next group is begun: nothing of its order may overtake what is handed over again.
+    answers.forEach((answer, index) => isUnavailable(answer) && submissions[index]!.place?.fail(answer));
+    return answers;
+  }
+
+  private async tryToStore(checked: readonly (NewOperation | ServiceError)[]): Promise<Answer[]> {
     const startedAt = performance.now();
     try {
-      const checked = submissions.map((submission) => submission.checked);
-      const operations = checked.filter(isAccepted);
-      const results = await this.enqueue(operations);
-      const stored = results.map((result, index) => toAnswer(operations[index]!.id, result));
-      const answers = stored.length === checked.length ? stored : interleave(checked, stored);
-      // Before the next group is begun: nothing of its order may overtake what is handed over again.
-      answers.forEach((answer, index) => isUnavailable(answer) && submissions[index]!.place?.fail(answer));
+      const results = await this.enqueue(checked.filter(isAccepted));
+      let next = 0;
+      const answers = checked.map((each) => (isAccepted(each) ? toAnswer(each.id, results[next++]!) : each));
       this.concludeFlush(answers, startedAt);
       return answers;
     } catch (error) {
-      this.logger.error({ message: 'Operations could not be stored', operations: submissions.length }, error);
+      this.logger.error({ message: 'Operations could not be stored', operations: checked.length }, error);
       const isBug = this.bugs.report('intake', error);
-      const failures = submissions.map(({ checked }) =>
-        isAccepted(checked) ? failureOf(checked.id, error, isBug) : checked,
-      );
-      failures.forEach((failure, index) => isUnavailable(failure) && submissions[index]!.place?.fail(failure));
-      return failures;
+      return checked.map((each) => (isAccepted(each) ? failureOf(each.id, error, isBug) : each));
     }
   }
 

@@ -11,8 +11,7 @@ import type { NewOperation } from '../queue/new-operation.js';
 import { inSlices } from '../steps/in-slices.js';
 import { mapInSteps } from '../steps/steps.js';
 import { checkOperation } from './check-operation.js';
-import { failedByBug, failureOf } from './intake-errors.js';
-import { isAccepted } from './interleave.js';
+import { failedByBug, failureOf, isAccepted } from './intake-errors.js';
 import { NearestNames } from './nearest-names.js';
 import { parseRequest, type ParseContext, type ParsedRequest } from './parse-request.js';
 

@@ -13,45 +13,29 @@ export interface PlaceOptions {
  * in libpq's pipeline mode. After that a new pipeline is needed.
  */
 export class SubmissionPipeline {
-  private abortedBy: ServiceError | undefined;
+  /** Why nothing may be begun any more; undefined while it may. */
+  refusal: ServiceError | undefined;
 
   get aborted(): boolean {
-    return this.abortedBy !== undefined;
+    return this.refusal !== undefined;
   }
 
   /** For the next request, and for one attempt at it. */
   place(options: PlaceOptions): PipelinePlace {
     return new PipelinePlace(this, options);
   }
-
-  /** @returns why nothing may be begun any more; undefined while it may */
-  get refusal(): ServiceError | undefined {
-    return this.abortedBy;
-  }
-
-  abort(cause: ServiceError): void {
-    this.abortedBy ??= notBegun(cause);
-  }
 }
 
 /** The place of one request in a pipeline. */
 export class PipelinePlace {
-  private wasBegun = false;
+  /** Whether the request may have left something behind. */
+  begun = false;
 
+  /** @param order what has the same one is stored in the order of its submission */
   constructor(
-    private readonly pipeline: SubmissionPipeline,
+    readonly order: SubmissionPipeline,
     private readonly options: PlaceOptions,
   ) {}
-
-  /** Whether the request may have left something behind. */
-  get begun(): boolean {
-    return this.wasBegun;
-  }
-
-  /** What has the same one is stored in the order of its submission. */
-  get order(): object {
-    return this.pipeline;
-  }
 
   submitted(): void {
     this.options.onSubmitted?.();
@@ -59,20 +43,17 @@ export class PipelinePlace {
 
   /** To be called when the operations are about to be stored. @returns why they must not be */
   begin(): ServiceError | undefined {
-    const { refusal } = this.pipeline;
-    if (refusal === undefined) this.wasBegun = true;
+    const { refusal } = this.order;
+    if (refusal === undefined) this.begun = true;
     return refusal;
   }
 
   /** The operations could not be stored for a reason that passes. To be called before anything else is begun. */
-  fail(cause: ServiceError): void {
-    if (this.options.retried) this.pipeline.abort(cause);
+  fail({ code }: ServiceError): void {
+    if (!this.options.retried) return;
+    this.order.refusal ??= new ServiceError(
+      code,
+      'Operations that came before could not be stored yet, and keep their order; nothing of this request was begun, send it again',
+    );
   }
-}
-
-function notBegun({ code }: ServiceError): ServiceError {
-  return new ServiceError(
-    code,
-    'Operations that came before could not be stored yet, and keep their order; nothing of this request was begun, send it again',
-  );
 }
