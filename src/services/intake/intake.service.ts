@@ -160,7 +160,9 @@ export class IntakeService implements BeforeApplicationShutdown {
         const stored = this.store(checked, order, place);
         turn.end();
         place?.submitted();
-        answers = interleave(checked, await stored, isOrdered) as Answer[];
+        const results = await stored;
+        let next = 0;
+        answers = checked.map((each) => (isOwnRefusal(each) ? each : results[next++]!));
         for (const answer of answers) if (answer instanceof ServiceError) this.metrics.recordRefused(answer.code);
         return answers;
       } finally {
@@ -186,7 +188,8 @@ export class IntakeService implements BeforeApplicationShutdown {
     order: unknown,
     place: PipelinePlace | undefined,
   ): Promise<Answer[]> {
-    const items = checked.filter(isOrdered).map((each) => {
+    const ordered = checked.filter((each) => !isOwnRefusal(each));
+    const items = ordered.map((each) => {
       return { checked: each, bytes: isAccepted(each) ? Buffer.byteLength(each.row) : 0, place };
     });
     if (this.group.hasRoomFor(items)) return this.group.submit(items, order);
@@ -319,7 +322,8 @@ function isCreated(answer: Answer): boolean {
 }
 
 /** What is wrong with an operation itself is told whether it is its turn or not, and takes no room among those that wait. */
-const isOrdered = (checked: NewOperation | ServiceError): boolean => isAccepted(checked) || isUnavailable(checked);
+const isOwnRefusal = (checked: NewOperation | ServiceError): checked is ServiceError =>
+  !isAccepted(checked) && !isUnavailable(checked);
 
 /** For a reason that says nothing about the operation. */
 function isUnavailable(answer: unknown): answer is ServiceError {
