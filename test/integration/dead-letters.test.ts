@@ -100,7 +100,7 @@ describe('a message that the service cannot execute', () => {
       'x-batch-parked-at': expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/) as string,
       'x-batch-parked-id': expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
     });
-    await metric('batch_messages_parked_total{code="UNKNOWN_TARGET"} 1');
+    await eventually(() => metric('batch_messages_parked_total{code="UNKNOWN_TARGET"} 1'));
     await eventually(async () => expect(await waiting(queue)).toBe(0));
   });
 
@@ -127,7 +127,7 @@ describe('a message that the service cannot execute', () => {
       expect(parked.content.toString()).toBe(body);
       expect(parked.properties).toMatchObject({ messageId: 'm-7', timestamp: undefined, type: undefined });
       expect(headersOf(parked)).toMatchObject({ 'x-batch-code': 'UNKNOWN_TARGET', 'x-batch-headers-dropped': true });
-      await metric('batch_messages_parked_total{code="UNKNOWN_TARGET"} 1');
+      await eventually(() => metric('batch_messages_parked_total{code="UNKNOWN_TARGET"} 1'));
     });
 
     it('is parked from among the dead letters', async () => {
@@ -242,7 +242,7 @@ describe('a message that the service cannot execute', () => {
       'x-batch-code': 'DELIVERY_LIMIT',
       'x-death': [expect.objectContaining({ queue, reason: 'delivery_limit' })],
     });
-    await metric('batch_messages_parked_total{code="DELIVERY_LIMIT"} 1');
+    await eventually(() => metric('batch_messages_parked_total{code="DELIVERY_LIMIT"} 1'));
   });
 });
 
