@@ -1,5 +1,4 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
-import { v7 as makeId } from 'uuid';
 import type { ErrorCode, IServiceError } from '../interfaces/error.js';
 import type { JsonRow } from '../interfaces/json.js';
 import type {
@@ -30,6 +29,7 @@ import {
   type CallOptions,
   type ResolvedOptions,
 } from './client-options.js';
+import { makeId } from './make-id.js';
 import { retrying } from './retrying.js';
 import { ServiceConnection } from './service-connection.js';
 import { splitRequests, write, WrittenList } from './split-requests.js';

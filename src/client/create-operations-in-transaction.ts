@@ -1,8 +1,8 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { ICreateBatchOperationRequest, ICreateBatchOperationResult } from '../interfaces/operation.js';
 import type { JsonRow } from '../interfaces/json.js';
 import { BatchServiceRefusalError } from './client-errors.js';
 import { REFUSAL_CODES } from '../interfaces/error.js';
+import { makeId } from './make-id.js';
 
 /**
  * Runs one statement in the transaction of the caller, on the database of the service. It resolves to the rows, or to an object with
@@ -33,7 +33,7 @@ export async function createOperationsInTransaction(
   query: QueryInTransaction,
   requests: readonly ICreateBatchOperationRequest[],
 ): Promise<ICreateBatchOperationResult[]> {
-  const text = toJson(requests.map((request) => ({ ...request, id: request.id ?? uuidv7() })));
+  const text = toJson(requests.map((request) => ({ ...request, id: request.id ?? makeId() })));
   try {
     const answer = await query(TEXT, [text]);
     const rows = Array.isArray(answer) ? answer : (answer as { rows: unknown }).rows;
