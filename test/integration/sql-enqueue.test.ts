@@ -3,6 +3,7 @@ import { v7 as uuid } from 'uuid';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { NOTIFY_CHANNEL } from '../../src/entities/functions/create-operations.js';
 import type { SqlClient } from '../../src/services/database/sql.js';
+import { selectPage, selectStats } from '../../src/services/outcomes/outcomes.sql.js';
 import { asAdministrator, clientOptions } from '../support/test-databases.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
@@ -522,6 +523,17 @@ describe('operations that are created in SQL', () => {
       expect(await rows()).toMatchObject(
         Array.from({ length: 11 }, (_, index) => (index === 0 ? { note: 'late' } : { id: 9 + index })),
       );
+    });
+
+    it('and are listed and counted before their table has a lane', async () => {
+      await create(database.client, insert(1), { operationType: 'insert', target: 'public.apart', values: { id: 9 } });
+      expect((await database.client.query('select from batch.pending where lane = 64')).rowCount).toBe(2);
+      const { rows: page } = await worker.database.query<{ target: string }>(
+        selectPage({ status: 'pending', reach: undefined }, '1000000', { operations: 9, bytes: 1e6, window: 9 }),
+      );
+      expect(page.map(({ target }) => target)).toEqual(['public.apart', 'public.orders']);
+      const { rows: stats } = await worker.database.query<{ lagMs: number }>(selectStats());
+      expect(stats[0]!.lagMs).toBeGreaterThan(0);
     });
 
     it('with those of intake on tables that had no lane', async () => {

@@ -1,3 +1,4 @@
+import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
 import { selectDetails } from '../../entities/operation-details.js';
 import type { IListOperationsQuery } from '../../interfaces/operation.js';
 import { ACTS_OF_OPERATION } from '../audit/audit.sql.js';
@@ -36,9 +37,12 @@ export function selectSettled(ids: readonly string[]): SqlStatement {
   };
 }
 
+/** The lanes of `pending`. In the entrance are operations whose table has no lane yet. */
+const LANES = `(select distinct lane from batch.lanes union all select ${ENTRANCE_LANE}::int2)`;
+
 /** Where operations of a status are, newest first, below a cursor. */
 const CANDIDATES = {
-  pending: `select p.seq from (select distinct lane from batch.lanes) lane
+  pending: `select p.seq from ${LANES} lane
         cross join generate_series(0, 9) priority cross join lateral (
           select seq from batch.pending p where p.lane = lane.lane and p.priority = priority.priority and seq < $1::int8
           order by seq desc limit $2::int
@@ -127,7 +131,7 @@ export function selectStats(): SqlStatement {
         (select count(*)::int from batch.outcomes where status = 'failed') as failed,
         coalesce((
           select greatest(0, round(extract(epoch from clock_timestamp() - min(o.created_at)) * 1000))::float8
-          from (select distinct lane from batch.lanes) lane
+          from ${LANES} lane
           cross join generate_series(0, 9) priority
           cross join lateral (
             select seq from batch.pending p where p.lane = lane.lane and p.priority = priority.priority order by seq limit 1
