@@ -57,7 +57,11 @@ export async function connectAmqpCaller(url: string, queue: string): Promise<Amq
         new Promise<ConsumeMessage>((resolve, reject) => waiting.set(correlationId, { resolve, reject })),
         'no answer',
       );
-      channel.sendToQueue(queue, Buffer.from(body), { correlationId, replyTo: replies, mandatory: true, ...options });
+      const sent = { correlationId, replyTo: replies, mandatory: true, ...options };
+      // A queue that is just being declared may not take a message yet.
+      channel.sendToQueue(queue, Buffer.from(body), sent, (refused: unknown) => {
+        if (refused) waiting.get(correlationId)?.reject(new Error(`The broker did not take the message for ${queue}`));
+      });
       const message = await answer.finally(() => waiting.delete(correlationId));
       return JSON.parse(message.content.toString()) as WireAnswer;
     },
