@@ -100,4 +100,21 @@ describe('liveness', () => {
       reasons: { poller: 'a poll has been running for 700 s' },
     });
   });
+
+  it('asks the parts again soon while one is down, and seldom while all are up', async () => {
+    const health = new HealthService();
+    let asked = 0;
+    let reason: string | undefined = 'starting';
+    health.register({ name: 'part', check: () => ((asked += 1), reason) });
+    const pause = () => new Promise((resolve) => setTimeout(resolve, 80));
+    expect((await health.readiness()).status).toBe('not_ready');
+    expect((await health.readiness()).status).toBe('not_ready');
+    expect(asked).toBe(1);
+    reason = undefined;
+    await pause();
+    expect((await health.readiness()).status).toBe('ready');
+    await pause();
+    expect((await health.readiness()).status).toBe('ready');
+    expect(asked).toBe(2);
+  });
 });

@@ -44,6 +44,8 @@ export interface Liveness {
 const CHECK_TIMEOUT_MS = 1000;
 /** Even with frequent probes, the parts are not asked more often than this. */
 const REMEMBERED_FOR_MS = 500;
+/** Whoever waits for the service to start is not kept waiting by the answer to a probe that came too early. */
+const NOT_READY_FOR_MS = 50;
 
 /**
  * Asks the parts of the service how they are. The parts register themselves with `register`. A process that has begun to
@@ -54,7 +56,7 @@ export class HealthService implements OnModuleDestroy {
   private stopBegun = false;
   private readonly contributors = new Map<string, HealthContributor>();
   private readonly livenessContributors = new Set<LivenessContributor>();
-  private latest: { readiness: Promise<Readiness>; at: number } | undefined;
+  private latest: { readiness: Promise<Readiness>; until: number } | undefined;
 
   get stopping(): boolean {
     return this.stopBegun;
@@ -94,10 +96,13 @@ export class HealthService implements OnModuleDestroy {
   }
 
   readiness(): Promise<Readiness> {
-    if (this.latest === undefined || performance.now() - this.latest.at > REMEMBERED_FOR_MS) {
-      this.latest = { readiness: this.askAll(), at: performance.now() };
-    }
-    return this.latest.readiness;
+    if (this.latest !== undefined && performance.now() < this.latest.until) return this.latest.readiness;
+    const latest = { readiness: this.askAll(), until: performance.now() + REMEMBERED_FOR_MS };
+    void latest.readiness.then(({ status }) => {
+      if (status === 'not_ready') latest.until = performance.now() + NOT_READY_FOR_MS;
+    });
+    this.latest = latest;
+    return latest.readiness;
   }
 
   private async askAll(): Promise<Readiness> {
