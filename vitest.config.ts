@@ -25,7 +25,7 @@ export default defineConfig({
         'src/migrate.ts',
         'src/sql.ts',
         'src/keys.ts',
-        'src/dead-letters.ts',
+        'src/parked-messages.ts',
         'src/notifications.ts',
       ],
       reporter: ['text-summary', 'html', 'json-summary'],

@@ -13,7 +13,7 @@ import { handOver, type Answer } from './hand-over.js';
 import type { DemoOptions } from './options.js';
 import type { Bar, Progress } from './progress.js';
 import { executeAlone, type RowOutcome } from './row-by-row.js';
-import { Announcements, type Verdict } from './settled-listener.js';
+import { Notifications, type Verdict } from './settled-listener.js';
 import { createShopTables, TABLES } from './shop-tables.js';
 import { startShop } from './shop.module.js';
 import type { DemoResult } from './summary.js';
@@ -106,11 +106,11 @@ async function runThroughService(context: DemoContext, database: DemoDatabase, w
 
 type Answered = Pick<Batched, 'answers' | 'verdicts' | 'repeated' | 'endToEndMs'>;
 
-/** Acts as another service: hands operations over and waits until each is announced. */
+/** Acts as another service: hands operations over and waits until each is notified. */
 async function runShop(shop: INestMicroservice, workload: Workload, context: DemoContext): Promise<Answered> {
   const { progress, abort } = context;
   const client = shop.get(BatchServiceClient, { strict: false });
-  const announcements = shop.get(Announcements);
+  const notifications = shop.get(Notifications);
   abort.signal.addEventListener('abort', () => void client.close());
 
   const items = inOrder(workload);
@@ -118,7 +118,7 @@ async function runShop(shop: INestMicroservice, workload: Workload, context: Dem
   const enqueued = progress.bar('enqueued', items.length);
   const settled = progress.bar('settled', acceptable.length);
   let handedOver = 0;
-  announcements.onChange(() => settled(announcements.verdicts.size));
+  notifications.onChange(() => settled(notifications.verdicts.size));
 
   const startedAt = performance.now();
   const answers = await handOver(client, workload, (count) => enqueued((handedOver += count))).catch(
@@ -129,8 +129,8 @@ async function runShop(shop: INestMicroservice, workload: Workload, context: Dem
     },
   );
   const accepted = answers.flatMap((answer) => ('accepted' in answer ? [answer.accepted] : []));
-  await announcements.waitFor(accepted, abort.signal);
-  const { verdicts, repeated, latestAt } = announcements;
+  await notifications.waitFor(accepted, abort.signal);
+  const { verdicts, repeated, latestAt } = notifications;
   return { answers, verdicts, repeated, endToEndMs: latestAt - startedAt };
 }
 
@@ -170,6 +170,6 @@ function tellStories(
     const answer = answers[index]!;
     if ('refused' in answer) return { item, answer };
     const id = answer.accepted;
-    return { item, answer, announced: verdicts.get(id), operation: operations.get(id), alone: alone.get(item) };
+    return { item, answer, notified: verdicts.get(id), operation: operations.get(id), alone: alone.get(item) };
   });
 }

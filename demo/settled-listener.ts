@@ -14,7 +14,7 @@ export type Verdict = { status: 'completed' } | { status: 'failed'; code: ErrorC
 
 /** What the shop was told of its operations. */
 @Injectable()
-export class Announcements {
+export class Notifications {
   readonly verdicts = new Map<string, Verdict>();
   /** Notifications that came again, which is allowed. */
   repeated = 0;
@@ -40,7 +40,7 @@ export class Announcements {
     this.listeners.add(listener);
   }
 
-  /** Resolves when all of these were announced, or when nothing has come for long: then some are missing. */
+  /** Resolves when all of these were notified, or when nothing has come for long: then some are missing. */
   async waitFor(ids: readonly string[], signal: AbortSignal, silenceMs = SILENCE_MS): Promise<void> {
     while (!signal.aborted && !ids.every((id) => this.verdicts.has(id))) {
       if (!(await this.changed(signal, silenceMs))) return;
@@ -70,10 +70,10 @@ export class Announcements {
 @Controller()
 export class SettledListener {
   // Named, because tsx writes no metadata of types.
-  constructor(@Inject(Announcements) private readonly announcements: Announcements) {}
+  constructor(@Inject(Notifications) private readonly notifications: Notifications) {}
 
   @OnOperationsSettled()
   settled(@Payload() event: IOperationsSettledEvent): void {
-    this.announcements.record(event);
+    this.notifications.record(event);
   }
 }

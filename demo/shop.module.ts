@@ -3,10 +3,10 @@ import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { BatchServiceClientModule } from '../src/client/index.js';
 import type { DemoTransport } from './demo-transport.js';
-import { Announcements, SettledListener } from './settled-listener.js';
+import { Notifications, SettledListener } from './settled-listener.js';
 
 /** All that another service needs: the client to hand operations over, and a listener for notifications. */
-@Module({ controllers: [SettledListener], providers: [Announcements] })
+@Module({ controllers: [SettledListener], providers: [Notifications] })
 export class ShopModule {
   static with({ client }: DemoTransport): DynamicModule {
     return { module: ShopModule, imports: [BatchServiceClientModule.register(client)] };

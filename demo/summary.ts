@@ -27,9 +27,9 @@ export function summarise(result: DemoResult, paint: Paint, width: number): stri
 }
 
 function outcomes({ stories }: DemoResult, paint: Paint, width: number): string[] {
-  const completed = stories.filter(({ announced }) => announced?.status === 'completed');
-  const failed = reasons(stories, ({ announced }) =>
-    announced?.status === 'failed' ? { code: announced.code, message: announced.message } : undefined,
+  const completed = stories.filter(({ notified }) => notified?.status === 'completed');
+  const failed = reasons(stories, ({ notified }) =>
+    notified?.status === 'failed' ? { code: notified.code, message: notified.message } : undefined,
   );
   const refused = reasons(stories, ({ answer }) =>
     'refused' in answer ? { code: answer.refused, message: answer.message } : undefined,
@@ -114,7 +114,7 @@ function verdict({ stories, tables, repeated, differences }: DemoResult, paint: 
   const rows = tables.map(({ table, rows: number }) => `${table} ${grouped(number)}`).join(', ');
   const check = paint('green', '✓');
   return [
-    `${check} all ${grouped(accepted)} accepted operations were announced, ${again}`,
+    `${check} all ${grouped(accepted)} accepted operations were notified, ${again}`,
     `${check} each has the outcome of row by row: status, rows affected, SQLSTATE, constraint, column`,
     `${check} the tables are equal: ${rows}`,
     `${check} the service stopped on SIGTERM with status 0`,

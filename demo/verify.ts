@@ -9,7 +9,7 @@ export interface Story {
   item: WorkItem;
   answer: Answer;
   /** What the shop was told. */
-  announced?: Verdict;
+  notified?: Verdict;
   /** The service's answer to a query. */
   operation?: IBatchOperation;
   /** The outcome when it was executed alone. Undefined when it was refused. */
@@ -17,7 +17,7 @@ export interface Story {
 }
 
 /** Everything that is wrong with an operation, one sentence each. Pure. */
-export function differencesOf({ item, answer, announced, operation, alone }: Story): string[] {
+export function differencesOf({ item, answer, notified, operation, alone }: Story): string[] {
   const { expected } = item;
   if ('refused' in answer) {
     if (expected.status === 'refused' && expected.code === answer.refused) return [];
@@ -27,19 +27,18 @@ export function differencesOf({ item, answer, announced, operation, alone }: Sto
   const differences: string[] = [];
   const claim = (holds: boolean, otherwise: string): void => void (holds || differences.push(otherwise));
 
-  claim(announced !== undefined, 'never announced');
+  claim(notified !== undefined, 'never notified');
   claim(operation !== undefined, 'unknown to the service');
   claim(alone !== undefined, 'never executed row by row');
-  if (announced)
-    claim(shown(announced) === shown(expected), `announced ${shown(announced)}, expected ${shown(expected)}`);
+  if (notified) claim(shown(notified) === shown(expected), `notified ${shown(notified)}, expected ${shown(expected)}`);
   if (operation && alone) {
     const [batched, single] = [outcomeOf(operation), JSON.stringify(outcomeAlone(alone))];
     claim(JSON.stringify(batched) === single, `is ${JSON.stringify(batched)}, but row by row ${single}`);
   }
-  if (operation && announced) {
+  if (operation && notified) {
     const stored =
       operation.error === undefined ? operation.status : `${operation.status} with ${operation.error.code}`;
-    claim(stored === shown(announced), `announced ${shown(announced)}, but stored ${stored}`);
+    claim(stored === shown(notified), `notified ${shown(notified)}, but stored ${stored}`);
   }
   return differences;
 }

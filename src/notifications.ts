@@ -12,10 +12,10 @@ import type { Settings } from './services/config/settings.js';
 import { asSqlClient } from './services/database/as-sql-client.js';
 import { RequestConnections } from './services/database/request-connections.js';
 import type { SqlClient } from './services/database/sql.js';
-import { announceChunk } from './services/notification/announce-chunk.js';
+import { notifyAgain } from './services/notification/notify-again.js';
 import { listParked, skipParked } from './services/notification/parked-notifications.js';
 
-// `node dist/notifications.js list | announce | skip`: what to do with the notifications that the broker refuses.
+// `node dist/notifications.js list | notify | skip`: what to do with the notifications that the broker refuses.
 
 await runCommand(NOTIFICATIONS_USAGE, async (args) => {
   const command = parseNotificationsCommand(args);
@@ -40,9 +40,9 @@ async function execute(command: NotificationsCommand, settings: Settings, reques
   switch (command.name) {
     case 'list':
       return list(requests);
-    case 'announce':
-      await announceChunk(requests, settings, command.chunkId, commandActor());
-      return explain(`Chunk ${command.chunkId} will be announced to every source by a running worker.`);
+    case 'notify':
+      await notifyAgain(requests, settings, command.chunkId, commandActor());
+      return explain(`Chunk ${command.chunkId} will be notified to every source by a running worker.`);
     case 'skip': {
       const { sources } = await skipParked(requests, command.chunkId, commandActor());
       return explain(`Not told of chunk ${command.chunkId}: ${sources.join(', ')}.`);

@@ -112,7 +112,7 @@ const TARGETS: readonly Target[] = [
     value: (measured) => measured.worstReading('isolation', ISOLATION_AGAINST_SAVEPOINTS),
   },
   reading(8, 'latency', 'created → applied p99 at 30 %', 50, 'ms'),
-  reading(8, 'latency', 'applied → announced p99 at 30 %', 25, 'ms'),
+  reading(8, 'latency', 'applied → notified p99 at 30 %', 25, 'ms'),
   ceiling(9, 'memory', 'RSS of the worker', 200, 'MB'),
   ceiling(9, 'memory', 'RSS of the api', 200, 'MB'),
   reading(9, 'memory', 'soak slope of the worker', FLAT_MB_PER_HOUR, 'MB/hour'),

@@ -6,7 +6,7 @@ export const latencyStudy: Study = {
   kind: 'study',
   name: 'latency',
   title:
-    'Load and latency: created → applied → announced, of single operations by RPC over RabbitMQ; and the size of chunks',
+    'Load and latency: created → applied → notified, of single operations by RPC over RabbitMQ; and the size of chunks',
   quickLacks: 'all loads but 30 %, one process alone, and all sizes of chunks but 1000',
   async run(stage) {
     const load = await sweepLoad(stage);

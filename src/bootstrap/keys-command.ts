@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { SCOPES, type Scope } from '../services/access/access.js';
+import { SCOPES, type KeyScope } from '../services/access/access.js';
 import type { ApiKeyRequest } from '../services/access/api-keys.service.js';
 import { isSource } from '../services/access/sources.js';
 import { TargetList } from '../services/catalog/target-list.js';
@@ -84,7 +84,7 @@ function parseName(name: string | undefined): string {
   throw new UsageError(`--name is needed: who uses the key, in 1 to ${LONGEST_NAME} characters`);
 }
 
-function parseScopes(given: readonly string[]): Scope[] {
+function parseScopes(given: readonly string[]): KeyScope[] {
   const wrong = given.find((scope) => !isScope(scope));
   if (wrong !== undefined) throw new UsageError(`--scope must be one of ${SCOPES.join(', ')}, not '${wrong}'`);
   if (given.length === 0) throw new UsageError(`--scope is needed: ${SCOPES.join(', ')}`);
@@ -128,6 +128,6 @@ function parseId(args: readonly string[]): string {
   throw new UsageError('revoke takes the id of one key, which `list` shows');
 }
 
-function isScope(text: string): text is Scope {
+function isScope(text: string): text is KeyScope {
   return SCOPES.some((scope) => scope === text);
 }

@@ -1,8 +1,8 @@
-export type NotificationsCommand = { name: 'list' } | { name: 'announce' | 'skip'; chunkId: string };
+export type NotificationsCommand = { name: 'list' } | { name: 'notify' | 'skip'; chunkId: string };
 
 export const NOTIFICATIONS_USAGE = `Usage: npm run --silent notifications -- <command>
   list              the parked notifications: chunk, source, how often refused, since when, why
-  announce <chunk>  announces a chunk again, to each of its sources; a running worker does it in its next round
+  notify <chunk>    notifies a chunk again, to each of its sources; a running worker does it in its next round
   skip <chunk>      deletes the parked notifications of a chunk: its sources are never told of it
 <chunk> is the number of the chunk; list shows it.
 `;
@@ -12,6 +12,6 @@ export function parseNotificationsCommand([name = '', chunkId, ...others]: reado
   NotificationsCommand | undefined {
   if (others.length > 0) return undefined;
   if (name === 'list' && chunkId === undefined) return { name };
-  if ((name === 'announce' || name === 'skip') && /^\d{1,18}$/.test(chunkId ?? '')) return { name, chunkId: chunkId! };
+  if ((name === 'notify' || name === 'skip') && /^\d{1,18}$/.test(chunkId ?? '')) return { name, chunkId: chunkId! };
   return undefined;
 }

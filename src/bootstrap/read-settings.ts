@@ -3,7 +3,7 @@ import { InvalidSettingsError } from '../services/config/invalid-settings.error.
 import { loadSettings } from '../services/config/load-settings.js';
 import { ROLES } from '../services/config/environment-schema.js';
 import type { Settings } from '../services/config/settings.js';
-import { shown } from '../services/catalog/shown.js';
+import { quoteForMessage } from '../services/errors/quote-for-message.js';
 import { didYouMean } from '../services/errors/nearest-name.js';
 
 /**
@@ -32,7 +32,9 @@ export function readSettings(words: readonly string[] = []): Settings {
  * would run
  */
 export function roleWord(words: readonly string[]): Settings['role'] | undefined {
-  const wrong = words.filter((word) => !isRole(word)).map((word) => `${shown(word)}${didYouMean(word, ROLES)}`);
+  const wrong = words
+    .filter((word) => !isRole(word))
+    .map((word) => `${quoteForMessage(word)}${didYouMean(word, ROLES)}`);
   if (wrong.length === 0 && words.length > 1) wrong.push(`${words.length} words: ${words.join(' ')}`);
   if (wrong.length === 0) return words.find(isRole);
   const expected = `The role on the command line must be one of ${ROLES.join(', ')}`;

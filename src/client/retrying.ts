@@ -5,7 +5,7 @@ import { isTransient, retryAfterMs } from './client-errors.js';
 /** Many callers that failed together do not come back together. */
 const BACK_OFF: BackOff = { initialMs: 250, maxMs: 5000, jitter: 0.5 };
 
-export interface RetryPolicy {
+export interface CallRetryPolicy {
   retries: number;
   /** No retry begins after this time (`performance.now()`). */
   deadline?: number;
@@ -22,7 +22,7 @@ export interface RetryPolicy {
  * @throws the failure of the last attempt
  */
 export async function retrying<T>(
-  { retries, deadline = Infinity, longestWaitMs = Infinity, signal }: RetryPolicy,
+  { retries, deadline = Infinity, longestWaitMs = Infinity, signal }: CallRetryPolicy,
   attempt: () => Promise<T>,
 ): Promise<T> {
   for (let retry = 0; ; retry += 1) {

@@ -1,7 +1,7 @@
 import { applyDecorators, SetMetadata, type ExecutionContext } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
 import { ApiExtension, ApiSecurity } from '@nestjs/swagger';
-import type { Requirement, Scope } from '../services/access/access.js';
+import type { Requirement, KeyScope } from '../services/access/access.js';
 
 const REQUIREMENT = 'batch-service:requirement';
 
@@ -18,7 +18,10 @@ export const SECURITY_SCHEMES = { bearer: 'bearer', header: 'apiKey' } as const;
  * tables of all callers, so a key that is limited to some targets is refused; this is always so for `admin`. Without
  * this decorator, or `OpenToAll`, every caller is refused.
  */
-export function RequireScope(scope: Scope, { everyTarget = scope === 'admin' } = {}): MethodDecorator & ClassDecorator {
+export function RequireScope(
+  scope: KeyScope,
+  { everyTarget = scope === 'admin' } = {},
+): MethodDecorator & ClassDecorator {
   const requirement: Requirement = { scope, everyTarget };
   return applyDecorators(
     SetMetadata(REQUIREMENT, requirement),

@@ -6,7 +6,7 @@ import { Column, Entity, Index, PrimaryGeneratedColumn, VirtualColumn } from 'ty
   name: 'chunks',
   comment: 'One row for each committed chunk: which operations, how many statements, how long.',
 })
-@Index('chunks_unannounced_idx', ['id'], { where: 'announce and notified_at is null' })
+@Index('chunks_unnotified_idx', ['id'], { where: 'notify and notified_at is null' })
 export class ChunkEntity {
   @PrimaryGeneratedColumn('identity', {
     type: 'bigint',
@@ -46,9 +46,9 @@ export class ChunkEntity {
   @Column({ type: 'boolean' })
   fallback!: boolean;
 
-  /** False when there was nowhere to announce to. */
+  /** False when there was nowhere to notify to. */
   @Column({ type: 'boolean' })
-  announce!: boolean;
+  notify!: boolean;
 
   @Column({ name: 'started_at', type: 'timestamptz' })
   startedAt!: Date;
@@ -63,7 +63,7 @@ export class ChunkEntity {
   @Column({ name: 'notified_at', type: 'timestamptz', nullable: true })
   notifiedAt!: Date | null;
 
-  /** Sources that no queue was bound for when it was announced. */
+  /** Sources that no queue was bound for when it was notified. */
   @Column({ type: 'text', array: true, nullable: true })
   unrouted!: string[] | null;
 

@@ -1,7 +1,7 @@
 import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
 const SCHEDULED = `(reason = 'scheduled'::text)`;
-const RETRIED = `(reason = ANY (ARRAY['retry'::text, 'behind'::text]))`;
+const RETRIED = `(reason = ANY (ARRAY['retry'::text, 'blocked'::text]))`;
 
 /** An operation that waits for its time, and then moves to `pending`. */
 @Entity({ schema: 'batch', name: 'delayed', comment: 'Operations that wait for their time.' })
@@ -36,7 +36,7 @@ export class DelayedOperationEntity {
   @Column({ type: 'int' })
   shape!: number;
 
-  /** `scheduled`: for its `runAt`; `retry`: it failed and is tried again; `behind`: for an earlier one on the same row. */
+  /** `scheduled`: for its `runAt`; `retry`: it failed and is tried again; `blocked`: for an earlier one on the same row. */
   @Column({ type: 'text', default: 'scheduled' })
   reason!: string;
 

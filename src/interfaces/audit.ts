@@ -5,7 +5,7 @@ export const AUDIT_ACTS = [
   'cancel',
   'retry',
   'resume',
-  'announce',
+  'notify',
   'skip',
   'replay',
   'discard',

@@ -19,9 +19,9 @@ export interface IChunk {
   startedAt: string;
   settledAt: string;
   durationMs: number;
-  /** When its settled operations were announced; absent while they wait or when there is nowhere to announce to. */
+  /** When its settled operations were notified; absent while they wait or when there is nowhere to notify to. */
   notifiedAt?: string;
-  /** Sources that no queue was bound for when it was announced. */
+  /** Sources that no queue was bound for when it was notified. */
   unrouted?: string[];
   /** Sources that are not told of it yet, because the broker refuses the notification: see `GET notifications`. */
   parked?: string[];

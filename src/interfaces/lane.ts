@@ -7,8 +7,8 @@ export const FAULT_KINDS = ['transient', 'systemic', 'operation', 'unknown', 'bu
 
 export type FaultKind = (typeof FAULT_KINDS)[number];
 
-/** A lane that stands still: its first operation failed for a reason that is not its own fault. Times are ISO 8601 in UTC. */
-export interface ILaneFault {
+/** A blocked lane: its first operation failed for a reason that is not its own fault. Times are ISO 8601 in UTC. */
+export interface ILaneBlock {
   /** 0 to 63. */
   lane: number;
   /** Tables whose operations wait. */

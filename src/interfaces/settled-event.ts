@@ -3,7 +3,7 @@ import type { ErrorCode } from './error.js';
 /** Durable topic exchange of the service's events. */
 export const EVENTS_EXCHANGE = 'batch.events';
 export const SETTLED_PATTERN = 'operations.settled';
-/** What operations without a `source` are announced under. */
+/** What operations without a `source` are notified under. */
 export const ANONYMOUS_SOURCE = 'anonymous';
 
 /** Routing key of a source's notifications: `operations.settled.<source>`. */

@@ -2,8 +2,8 @@ import { Injectable, Logger } from '@nestjs/common';
 import { limitedRetry } from '../batch/retry-policy.js';
 import { backOffMs, type BackOff } from '../interfaces/back-off.js';
 import type { PollTask } from '../services/poller/poller.js';
-import { toLaneFault } from '../services/queue/lane-fault.js';
-import { LaneFaultsService } from '../services/queue/lane-faults.service.js';
+import { toNewLaneBlock } from '../services/queue/lane-block.js';
+import { LaneBlocksService } from '../services/queue/lane-blocks.service.js';
 import type { ClaimedPlace } from '../services/queue/operation-record.js';
 import { StaleCatalogError } from './met-stale-table.js';
 import { OperationStepFactory, type ExecuteChunk } from './operation-step.factory.js';
@@ -12,49 +12,49 @@ const FAILURE_BACK_OFF: BackOff = { initialMs: 500, maxMs: 5000, jitter: 0.5 };
 const STALE_RETRIES = 1;
 const NO_BACK_OFF: BackOff = { initialMs: 0, maxMs: 0, jitter: 0 };
 /**
- * Another process may record that a lane stands still, or an operator may resume one, so it checks at least this often.
+ * Another process may record that a lane is blocked, or an operator may resume one, so it checks at least this often.
  */
 const LONGEST_DELAY_MS = 1000;
 
 /**
- * Tries the lanes that stand still, one operation at a time, each when its time has come. It runs beside the main job
+ * Tries the blocked lanes, one operation at a time, each when its time has come. It runs beside the main job
  * and not in it: an operation that runs until its time-out must not delay lanes that work.
  */
 @Injectable()
 export class LaneRecoveryJob implements PollTask {
   private readonly logger = new Logger(LaneRecoveryJob.name);
   private readonly executeChunk: ExecuteChunk;
-  private hasPutOff = false;
+  private hasRescheduled = false;
   private hasRetriedBugs = false;
 
   constructor(
     steps: OperationStepFactory,
-    private readonly faults: LaneFaultsService,
+    private readonly laneBlocks: LaneBlocksService,
   ) {
     this.executeChunk = steps.create({
-      scope: () => ({ limit: 1, maxLanes: 1, standing: 'faulty' }),
+      scope: () => ({ limit: 1, maxLanes: 1, lanes: 'blocked' }),
       // Retries only to read the tables again, because each lane has its own time.
       retryPolicy: limitedRetry(STALE_RETRIES, (error) => error instanceof StaleCatalogError, NO_BACK_OFF),
-      listener: { onChunkError: (error, read) => this.putOff(error, read?.claim.operations ?? []) },
+      listener: { onChunkError: (error, read) => this.reschedule(error, read?.claim.operations ?? []) },
     });
   }
 
   async poll(signal: AbortSignal): Promise<number> {
-    this.hasPutOff = false;
+    this.hasRescheduled = false;
     await this.retryBugs();
-    const delayMs = await this.faults.nextTryInMs();
+    const delayMs = await this.laneBlocks.nextTryInMs();
     if (delayMs === undefined || delayMs > 0) {
       return Math.min(delayMs ?? Infinity, LONGEST_DELAY_MS);
     }
-    const { operations, crowdedOut } = await this.executeChunk(signal);
-    if (operations.length > 0) await this.faults.clear(operations.map(({ lane }) => lane));
+    const { operations, allLanesBusy } = await this.executeChunk(signal);
+    if (operations.length > 0) await this.laneBlocks.clear(operations.map(({ lane }) => lane));
     // Another worker is trying it now.
-    return crowdedOut || operations.length === 0 ? LONGEST_DELAY_MS : 0;
+    return allLanesBusy || operations.length === 0 ? LONGEST_DELAY_MS : 0;
   }
 
   afterFailure(error: unknown, failures: number): number {
     // The lane has its own time now. The next one may be due.
-    if (this.hasPutOff) return 0;
+    if (this.hasRescheduled) return 0;
     const delayMs = backOffMs(FAILURE_BACK_OFF, failures - 1);
     this.logger.warn({ message: 'Lanes could not be tried', failures, delayMs, reason: (error as Error).message });
     return delayMs;
@@ -63,14 +63,14 @@ export class LaneRecoveryJob implements PollTask {
   /** Once, as soon as the database answers: this process may be the version with the cure. */
   private async retryBugs(): Promise<void> {
     if (this.hasRetriedBugs) return;
-    await this.faults.retryBugs();
+    await this.laneBlocks.retryBugs();
     this.hasRetriedBugs = true;
   }
 
-  private async putOff(error: unknown, [operation]: readonly ClaimedPlace[]): Promise<void> {
+  private async reschedule(error: unknown, [operation]: readonly ClaimedPlace[]): Promise<void> {
     if (operation === undefined || error instanceof StaleCatalogError) return;
     // Also for a lost connection: an operation that makes its backend crash is finally parked too.
-    await this.faults.record(toLaneFault(operation, error));
-    this.hasPutOff = true;
+    await this.laneBlocks.record(toNewLaneBlock(operation, error));
+    this.hasRescheduled = true;
   }
 }

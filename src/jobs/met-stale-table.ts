@@ -50,10 +50,10 @@ export async function metStaleTable(
 }
 
 function isKnown(
-  { uniqueKeys, watches, foreignKeys, referencedBy }: BoundOperation['table'],
+  { uniqueKeys, exclusionRules, foreignKeys, referencedBy }: BoundOperation['table'],
   constraint: string,
 ): boolean {
-  return [uniqueKeys, watches, foreignKeys, referencedBy].some((known) =>
+  return [uniqueKeys, exclusionRules, foreignKeys, referencedBy].some((known) =>
     known.some(({ name }) => name === constraint),
   );
 }

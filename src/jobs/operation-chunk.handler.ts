@@ -2,7 +2,7 @@ import type { ChunkContext, ChunkHandler, ReadChunk, WrittenChunk } from '../bat
 import type { CatalogService } from '../services/catalog/catalog.service.js';
 import type { SqlClient } from '../services/database/sql.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
-import type { Scope } from '../services/queue/claim-scope.js';
+import type { ClaimScope } from '../services/queue/claim-scope.js';
 import { leaving, type Claim, type ClaimService } from '../services/queue/claim.service.js';
 import { WORKER_NAME } from '../services/queue/worker-name.js';
 import type {
@@ -58,7 +58,7 @@ export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundCh
     private readonly runner: OperationRunner,
     private readonly queue: QueueService,
     /** What the next claim may take. */
-    private readonly scope: () => Scope,
+    private readonly scope: () => ClaimScope,
     /** Before the first retry of an operation. */
     private readonly initialDelayMs: number,
   ) {}
@@ -74,7 +74,7 @@ export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundCh
     if (operations.length === 0) return { claim, unread: [], bound: [], read: [], refused: [], tablesAreCurrent: true };
     const anew = previousError instanceof StaleCatalogError;
     const read = (places: readonly ClaimedPlace[]) => this.claims.read(tx, places);
-    const mayLeaveUnread = !claim.holdsReleases && this.runner.mayLeaveUnread;
+    const mayLeaveUnread = !claim.releasesBlocked && this.runner.mayLeaveUnread;
     return { claim, ...(await bindOperations(operations, { catalog: this.catalog, read, anew, mayLeaveUnread })) };
   }
 
@@ -121,7 +121,7 @@ export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundCh
     return runWithDeferrals(bound, {
       tx,
       run: (operations) => this.runOnce(tx, operations, tablesAreCurrent),
-      allowReleases: claim.holdsReleases ? () => this.claims.allowReleases(tx) : undefined,
+      allowReleases: claim.releasesBlocked ? () => this.claims.allowReleases(tx) : undefined,
       initialDelayMs: this.initialDelayMs,
     });
   }

@@ -5,9 +5,9 @@ import { SETTINGS, type Settings } from '../services/config/settings.js';
 import { classifyFailure, isConnectionFault } from '../services/database/classify-failure.js';
 import { BugsService } from '../services/health/bugs.service.js';
 import type { PollTask } from '../services/poller/poller.js';
-import { ClaimScope } from '../services/queue/claim-scope.js';
-import { toLaneFault } from '../services/queue/lane-fault.js';
-import { LaneFaultsService } from '../services/queue/lane-faults.service.js';
+import { AdaptiveScope } from '../services/queue/claim-scope.js';
+import { toNewLaneBlock } from '../services/queue/lane-block.js';
+import { LaneBlocksService } from '../services/queue/lane-blocks.service.js';
 import { LaneRegisterService } from '../services/queue/lane-register.service.js';
 import { LanesService } from '../services/queue/lanes.service.js';
 import type { ClaimedPlace } from '../services/queue/operation-record.js';
@@ -21,7 +21,7 @@ const FAILURE_BACK_OFF: BackOff = { initialMs: 100, maxMs: 10_000, jitter: 0.5 }
 /** A server that comes back should be noticed soon, and checking costs almost nothing. */
 const CONNECTION_BACK_OFF: BackOff = { initialMs: 100, maxMs: 1000, jitter: 0.5 };
 /** Other workers hold all lanes in which operations wait. Each of these may become free at any moment. */
-const CROWDED_BACK_OFF: BackOff = { initialMs: 10, maxMs: 500, jitter: 0.5 };
+const ALL_LANES_BUSY_BACK_OFF: BackOff = { initialMs: 10, maxMs: 500, jitter: 0.5 };
 /** Scheduled operations are looked for at least this often while the queue is busy. */
 const RELEASE_INTERVAL_MS = 250;
 /** If so many faults of the server come in a row, each during a chunk, an operation may be the cause. */
@@ -31,10 +31,10 @@ const MANY_LOSSES = 3;
 @Injectable()
 export class OperationChunkJob implements PollTask {
   private readonly logger = new Logger(OperationChunkJob.name);
-  private readonly scope: ClaimScope;
+  private readonly scope: AdaptiveScope;
   private readonly executeChunk: ExecuteChunk;
   private nextReleaseAt = 0;
-  private crowdedOut = 0;
+  private busyRounds = 0;
   private losses = 0;
   /** Since when every poll has met a bug, in milliseconds of the monotonic clock. */
   private failsByBugsSince: number | undefined;
@@ -45,10 +45,10 @@ export class OperationChunkJob implements PollTask {
     private readonly queue: QueueService,
     private readonly lanes: LanesService,
     private readonly register: LaneRegisterService,
-    private readonly faults: LaneFaultsService,
+    private readonly faults: LaneBlocksService,
     private readonly bugs: BugsService,
   ) {
-    this.scope = new ClaimScope(steps.chunkLimit);
+    this.scope = new AdaptiveScope(steps.chunkLimit);
     this.executeChunk = steps.create({
       scope: () => this.scope.current,
       retryPolicy: limitedRetry(RETRY_LIMIT, mayPass, RETRY_BACK_OFF),
@@ -67,9 +67,9 @@ export class OperationChunkJob implements PollTask {
     this.losses = 0;
     this.failsByBugsSince = undefined;
     if (claim.operations.length > 0) this.scope.succeeded(claim.operations.length, claim.left);
-    this.crowdedOut = claim.crowdedOut ? this.crowdedOut + 1 : 0;
+    this.busyRounds = claim.allLanesBusy ? this.busyRounds + 1 : 0;
     if (claim.full) return 0;
-    return claim.crowdedOut ? backOffMs(CROWDED_BACK_OFF, this.crowdedOut - 1) : this.idleDelay();
+    return claim.allLanesBusy ? backOffMs(ALL_LANES_BUSY_BACK_OFF, this.busyRounds - 1) : this.idleDelay();
   }
 
   /** For how many milliseconds every poll has met a bug of the service. 0 while polls succeed or meet other faults. */
@@ -93,7 +93,7 @@ export class OperationChunkJob implements PollTask {
     if (isConnectionFault(error) && !this.isSuspicious(claimed)) return;
     const [first] = claimed;
     if (this.scope.failed(claimed.length) && first !== undefined) {
-      await this.faults.record(toLaneFault(first, error));
+      await this.faults.record(toNewLaneBlock(first, error));
     }
   }
 
@@ -115,7 +115,7 @@ export class OperationChunkJob implements PollTask {
   private async idleDelay(): Promise<number> {
     const dueInMs = await this.queue.nextDueInMs();
     this.nextReleaseAt = 0;
-    return Math.min(this.settings.poller.intervalMs, dueInMs ?? Infinity, this.register.putOffMs ?? Infinity);
+    return Math.min(this.settings.poller.intervalMs, dueInMs ?? Infinity, this.register.deferredMoveInMs ?? Infinity);
   }
 }
 

@@ -22,7 +22,7 @@ const GRACE_MS = 10_000;
 
 /**
  * Runs the main job at every interval, at once after a full chunk, and when operations were accepted. It also runs the
- * job that tries lanes which stand still.
+ * job that tries blocked lanes.
  */
 @Injectable()
 export class OperationPollerService

@@ -8,7 +8,7 @@ import type { Plan } from '../services/planner/plan.js';
 import { planByShape, planInSteps, planSerially } from '../services/planner/plan-operations.js';
 import type { ChunkExecution, LeftOutcome, Outcome } from '../services/queue/operation-record.js';
 import { inSlices } from '../services/steps/in-slices.js';
-import { readKnowledge } from '../services/survey/read-knowledge.js';
+import { prefetch } from '../services/prefetch/prefetch.js';
 
 /** What the chunk's row says about an execution. */
 export type ExecutionSummary = Omit<ChunkExecution, 'worker' | 'startedAt'>;
@@ -67,11 +67,11 @@ export class OperationRunner {
   private async plan(tx: SqlClient, operations: readonly BoundOperation[]): Promise<Plan> {
     if (this.mode === 'serial') return planSerially(operations);
     try {
-      const knowledge = await readKnowledge(tx, operations);
-      return await inSlices(planInSteps(operations, knowledge), { holdsTransaction: true });
+      const readSet = await prefetch(tx, operations);
+      return await inSlices(planInSteps(operations, readSet), { holdsTransaction: true });
     } catch (error) {
       if (!this.bugs.report('plan', error)) throw error;
-      // A bug of survey or planner must not stop the lane. Executing one by one is always correct.
+      // A bug of prefetch or planner must not stop the lane. Executing one by one is always correct.
       return planSerially(operations);
     }
   }

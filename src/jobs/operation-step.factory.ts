@@ -11,7 +11,7 @@ import { inSavepoint } from '../services/database/in-savepoint.js';
 import { ExecutorService } from '../services/executor/executor.service.js';
 import { BugsService } from '../services/health/bugs.service.js';
 import { MetricsService } from '../services/observability/metrics.service.js';
-import type { Scope } from '../services/queue/claim-scope.js';
+import type { ClaimScope } from '../services/queue/claim-scope.js';
 import { ClaimService, type Claim } from '../services/queue/claim.service.js';
 import type { SettledChunk, SettledOperation } from '../services/queue/operation-record.js';
 import { QueueService } from '../services/queue/queue.service.js';
@@ -22,7 +22,7 @@ import { OperationRunner } from './operation-runner.js';
 
 export interface OperationStepOptions {
   /** What the next claim may take. */
-  scope: () => Scope;
+  scope: () => ClaimScope;
   retryPolicy: RetryPolicy;
   /** Told of each chunk, after the service has noted what became of it. */
   listener: ChunkListener<ClaimedChunk, SettledOperations>;

@@ -4,7 +4,7 @@ import type { SqlClient } from '../services/database/sql.js';
 import { TransientError } from '../services/errors/transient-error.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { DeferredOutcome, LeftOutcome, Outcome } from '../services/queue/operation-record.js';
-import { holdBack, type PutOff } from '../services/retry/hold-back.js';
+import { findBlocked, type Deferral } from '../services/retry/row-blocking.js';
 import { mayBeRetried, reasonToRetry } from '../services/retry/retry-reason.js';
 import { readRowKeys, type RowKeys } from '../services/retry/row-keys.reader.js';
 import { selectWaiting, type WaitingRecord } from '../services/retry/waiting.sql.js';
@@ -38,7 +38,7 @@ export interface DeferredRun {
 /** Each round settles at least one more operation, so a chunk with fewer operations needs no more rounds. */
 const MAX_ROUNDS = 10;
 
-const NOBODY: ReadonlyMap<BoundOperation, PutOff> = new Map();
+const NONE_DEFERRED: ReadonlyMap<BoundOperation, Deferral> = new Map();
 
 /**
  * Runs operations and defers some: those that fail and may be tried again, and later ones on the same row. It promises the
@@ -67,24 +67,24 @@ async function runInRounds(
     queued = await waitingOn(tx, keys);
     await allowReleases();
   }
-  let held = holdBack(operations, keys, queued, NOBODY);
+  let blocked = findBlocked(operations, keys, queued, NONE_DEFERRED);
   let summary = NOTHING_EXECUTED;
   const execute = async () => {
-    const rest = operations.filter((operation) => !held.has(operation));
+    const rest = operations.filter((operation) => !blocked.has(operation));
     const ran = rest.length === 0 ? undefined : await run(rest);
     if (ran !== undefined) summary = ofRounds(summary, ran.summary);
     const outcomes = new Map(rest.map((operation, index) => [operation, ran!.outcomes[index]!]));
-    const putOff = findPutOff(outcomes, initialDelayMs);
-    if (putOff.size > 0 && keys.size === 0) keys = await readRowKeys(tx, operations);
-    const justified = holdBack(operations, keys, queued, putOff);
-    return { outcomes, putOff, justified, exact: isExact(held, justified, outcomes) };
+    const deferred = findDeferred(outcomes, initialDelayMs);
+    if (deferred.size > 0 && keys.size === 0) keys = await readRowKeys(tx, operations);
+    const mustWait = findBlocked(operations, keys, queued, deferred);
+    return { outcomes, deferred, mustWait, exact: isExact(blocked, mustWait, outcomes) };
   };
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     // If nothing may fail and be tried again, the first round is exact.
     const ran = mayFailAgain ? await inSavepoint(tx, 'round', execute, ({ exact }) => exact) : await execute();
-    const { outcomes, putOff, justified } = ran;
-    if (ran.exact) return { outcomes: conclude(operations, outcomes, putOff, justified, keys), summary };
-    held = justified;
+    const { outcomes, deferred, mustWait } = ran;
+    if (ran.exact) return { outcomes: conclude(operations, outcomes, deferred, mustWait, keys), summary };
+    blocked = mustWait;
   }
   // The chunk is tried again with fewer operations.
   throw new TransientError(
@@ -93,18 +93,18 @@ async function runInRounds(
 }
 
 /** The operations that failed and are tried again. */
-function findPutOff(
+function findDeferred(
   outcomes: ReadonlyMap<BoundOperation, Outcome | LeftOutcome>,
   initialDelayMs: number,
-): Map<BoundOperation, PutOff> {
-  const putOff = new Map<BoundOperation, PutOff>();
+): Map<BoundOperation, Deferral> {
+  const deferred = new Map<BoundOperation, Deferral>();
   for (const [bound, outcome] of outcomes) {
     const { operation } = bound;
     if (outcome.status !== 'failed' || reasonToRetry(operation, outcome.error.code) === undefined) continue;
     const delayMs = backOffMs({ ...RETRY_BACK_OFF, initialMs: initialDelayMs }, operation.attempts);
-    putOff.set(bound, { code: outcome.error.code, delayMs });
+    deferred.set(bound, { code: outcome.error.code, delayMs });
   }
-  return putOff;
+  return deferred;
 }
 
 /**
@@ -112,28 +112,28 @@ function findPutOff(
  * operation was left out.
  */
 function isExact(
-  held: ReadonlyMap<BoundOperation, number>,
-  justified: ReadonlyMap<BoundOperation, number>,
+  blocked: ReadonlyMap<BoundOperation, number>,
+  mustWait: ReadonlyMap<BoundOperation, number>,
   outcomes: ReadonlyMap<BoundOperation, Outcome | LeftOutcome>,
 ): boolean {
   const hasEffect = (operation: BoundOperation): boolean => outcomes.get(operation)!.status === 'completed';
-  const leftOut = [...justified.keys()].every((operation) => held.has(operation) || !hasEffect(operation));
-  return leftOut && [...held.keys()].every((operation) => justified.has(operation));
+  const leftOut = [...mustWait.keys()].every((operation) => blocked.has(operation) || !hasEffect(operation));
+  return leftOut && [...blocked.keys()].every((operation) => mustWait.has(operation));
 }
 
 function conclude(
   operations: Operations,
   outcomes: ReadonlyMap<BoundOperation, Outcome | LeftOutcome>,
-  putOff: ReadonlyMap<BoundOperation, PutOff>,
-  held: ReadonlyMap<BoundOperation, number>,
+  deferred: ReadonlyMap<BoundOperation, Deferral>,
+  blocked: ReadonlyMap<BoundOperation, number>,
   keys: RowKeys,
 ): (Outcome | DeferredOutcome | LeftOutcome)[] {
   return operations.map((bound) => {
     const rowKeys = keys.get(bound) ?? [];
-    const waitMs = held.get(bound);
-    if (waitMs !== undefined) return { status: 'deferred', reason: 'behind', delayMs: waitMs, rowKeys };
+    const waitMs = blocked.get(bound);
+    if (waitMs !== undefined) return { status: 'deferred', reason: 'blocked', delayMs: waitMs, rowKeys };
     const outcome = outcomes.get(bound)!;
-    const failed = putOff.get(bound);
+    const failed = deferred.get(bound);
     if (failed === undefined || outcome.status !== 'failed') return outcome;
     return { status: 'deferred', reason: 'retry', delayMs: failed.delayMs, rowKeys, error: outcome.error };
   });

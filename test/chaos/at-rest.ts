@@ -6,7 +6,7 @@ import type { Ledger } from './ledger.js';
 const LOOK_EVERY_MS = 100;
 
 /**
- * Waits until every operation is settled and announced. It gives up when nothing has moved for a while: what is missing then is
+ * Waits until every operation is settled and notified. It gives up when nothing has moved for a while: what is missing then is
  * the judge's.
  */
 export async function atRest(
@@ -24,10 +24,10 @@ export async function atRest(
       signal.throwIfAborted();
       const { waiting, stored } = await state(client);
       const missing = ledger.size - stored;
-      const { unannounced } = ledger;
+      const { unnotified } = ledger;
       // Stored under ids that the callers have forgotten, there may be more than they know of.
-      if (waiting === 0 && missing <= 0 && unannounced === 0) return;
-      const seen = `${waiting} ${missing} ${unannounced}`;
+      if (waiting === 0 && missing <= 0 && unnotified === 0) return;
+      const seen = `${waiting} ${missing} ${unnotified}`;
       if (seen !== last) movedAt = performance.now();
       last = seen;
       await delay(LOOK_EVERY_MS, undefined, { signal });

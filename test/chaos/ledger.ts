@@ -20,10 +20,10 @@ export interface LedgerEntry {
   stream?: string;
   attempts: number;
   acknowledgedAt?: number;
-  announced?: Announcement;
+  notified?: Notifyment;
 }
 
-export interface Announcement {
+export interface Notifyment {
   verdict: Verdict;
   source: string;
   /** Of the message among all messages. */
@@ -32,11 +32,11 @@ export interface Announcement {
   times: number;
 }
 
-/** What was handed over, acknowledged and announced: the callers' memory. It lies in this process, which nothing kills. */
+/** What was handed over, acknowledged and notified: the callers' memory. It lies in this process, which nothing kills. */
 export class Ledger {
   private readonly byId = new Map<string, LedgerEntry>();
   private messages = 0;
-  /** Announced, but never handed over. */
+  /** Notified, but never handed over. */
   readonly strangers = new Set<string>();
   /** Answers that an operation was refused, which none should have been. */
   readonly refusals: { id: string; code: string; message: string }[] = [];
@@ -51,17 +51,17 @@ export class Ledger {
     return this.byId.size;
   }
 
-  get unannounced(): number {
+  get unnotified(): number {
     let count = 0;
-    for (const { announced } of this.byId.values()) if (announced === undefined) count += 1;
+    for (const { notified } of this.byId.values()) if (notified === undefined) count += 1;
     return count;
   }
 
-  /** Sources with an operation that was acknowledged after that time and is announced. */
-  announcedSince(at: number): Set<string> {
+  /** Sources with an operation that was acknowledged after that time and is notified. */
+  notifiedSince(at: number): Set<string> {
     const sources = new Set<string>();
-    for (const { request, acknowledgedAt, announced } of this.byId.values()) {
-      if (announced !== undefined && acknowledgedAt !== undefined && acknowledgedAt > at) sources.add(request.source);
+    for (const { request, acknowledgedAt, notified } of this.byId.values()) {
+      if (notified !== undefined && acknowledgedAt !== undefined && acknowledgedAt > at) sources.add(request.source);
     }
     return sources;
   }
@@ -81,7 +81,7 @@ export class Ledger {
     this.unknowns.set(reason, (this.unknowns.get(reason) ?? 0) + 1);
   }
 
-  announce({ source, completed, failed }: IOperationsSettledEvent): void {
+  notify({ source, completed, failed }: IOperationsSettledEvent): void {
     this.messages += 1;
     for (const id of completed) this.note(id, source, 'completed');
     for (const { id, code } of failed) this.note(id, source, code);
@@ -91,7 +91,7 @@ export class Ledger {
     const entry = this.byId.get(id);
     if (entry === undefined) return void this.strangers.add(id);
     // The first message tells the order; a repeated one must not say anything else.
-    if (entry.announced === undefined) entry.announced = { verdict, source, position: this.messages, times: 1 };
-    else entry.announced = { ...entry.announced, verdict, times: entry.announced.times + 1 };
+    if (entry.notified === undefined) entry.notified = { verdict, source, position: this.messages, times: 1 };
+    else entry.notified = { ...entry.notified, verdict, times: entry.notified.times + 1 };
   }
 }

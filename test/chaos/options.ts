@@ -27,7 +27,7 @@ const RECOVERY_MS = '2000';
 const QUICK_RECOVERY_MS = '10000';
 
 export const USAGE = `Kills processes, servers and connections of a whole service at random under load, and looks for what was lost, doubled,
-out of order or not announced. PostgreSQL and RabbitMQ are its own.
+out of order or not notified. PostgreSQL and RabbitMQ are its own.
 
 npm run chaos -- [options]
   --quick           two minutes; with --negative less than one, which surely catches acknowledge-early and overtake-events,

@@ -6,12 +6,12 @@ const EXAMPLES = 5;
 
 /** Everything about a run in a few tables. */
 export function reportRun(result: ChaosResult): string {
-  const { acknowledged, resent, unknowns, faults, lanes, chunks, announcedAgain, abandonedStarts, seconds } = result;
+  const { acknowledged, resent, unknowns, faults, lanes, chunks, notifiedAgain, abandonedStarts, seconds } = result;
   const facts: string[][] = [
     ['operations acknowledged', String(acknowledged)],
     ['  sent more than once', String(resent)],
     ['  attempts without an answer', counts(unknowns)],
-    ['  announced more than once', String(announcedAgain)],
+    ['  notified more than once', String(notifiedAgain)],
     ['chunks', `${chunks}, operations in ${lanes} lanes`],
     ['faults', counts(new Map(Object.entries(faults)))],
     ['  starts given up, as without a database', String(abandonedStarts)],

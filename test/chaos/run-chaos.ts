@@ -10,7 +10,7 @@ import { startFleet, type Fleet } from './fleet/fleet.js';
 import { judge, type Verdict } from './judge/judge.js';
 import { observe } from './judge/observe.js';
 import { Ledger } from './ledger.js';
-import { listenToAnnouncements } from './load/announcements.js';
+import { listenToNotifications } from './load/notifications.js';
 import { openLoad, type Load } from './load/load.js';
 import { CREATE_TABLES, SEED_COUNTERS, SEED_LATEST } from './load/tables.sql.js';
 import type { Surroundings } from './servers/surroundings.js';
@@ -51,8 +51,8 @@ export interface ChaosResult {
   /** Lanes that operations were in. */
   lanes: number;
   chunks: number;
-  /** Announcements that came again. */
-  announcedAgain: number;
+  /** Notifications that came again. */
+  notifiedAgain: number;
   abandonedStarts: number;
   seconds: number;
 }
@@ -110,7 +110,7 @@ export async function runChaos(
       faults,
       lanes: new Set(observations.operations.map(({ lane }) => lane)).size,
       chunks: observations.chunksAt.length,
-      announcedAgain: entries.filter(({ announced }) => (announced?.times ?? 0) > 1).length,
+      notifiedAgain: entries.filter(({ notified }) => (notified?.times ?? 0) > 1).length,
       abandonedStarts: fleet.members.reduce((sum, member) => sum + member.abandonedStarts, 0),
       seconds: (performance.now() - startedAt) / 1000,
     };
@@ -138,9 +138,9 @@ async function setTheScene(options: ChaosOptions, surroundings: Surroundings, ra
   timeline.up(RABBITMQ);
   const database = await postgres.createDatabase();
   await onDatabase(database, (client) => client.query(CREATE_TABLES));
-  // Before the first operation is settled: nothing is announced to a queue that is not there.
-  const listener = await listenToAnnouncements(rabbitmq.connection.url, `${queue}_events`, (event) =>
-    ledger.announce(event),
+  // Before the first operation is settled: nothing is notified to a queue that is not there.
+  const listener = await listenToNotifications(rabbitmq.connection.url, `${queue}_events`, (event) =>
+    ledger.notify(event),
   );
   try {
     const fleet = await startFleet({ ...options, queue, database, random }, surroundings, timeline);
@@ -179,7 +179,7 @@ async function eventsArrive(
 ): Promise<boolean> {
   const since = Date.now();
   while (!signal.aborted && Date.now() < since + EVENTS_ARRIVE_WITHIN_MS) {
-    const arrived = ledger.announcedSince(since);
+    const arrived = ledger.notifiedSince(since);
     if (publishers.every((source) => arrived.has(source))) return true;
     await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
   }

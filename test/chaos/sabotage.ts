@@ -18,8 +18,8 @@ export const SABOTAGES = {
   'no-lanes': { module: 'no-lanes.mjs', shows: ['out of order'] },
   /** A request is answered before it is stored. */
   'acknowledge-early': { module: 'acknowledge-early.mjs', shows: ['lost'] },
-  /** Chunks are marked as announced before their messages are published. */
-  'mark-before-publish': { module: 'mark-before-publish.mjs', shows: ['unannounced'] },
+  /** Chunks are marked as notified before their messages are published. */
+  'mark-before-publish': { module: 'mark-before-publish.mjs', shows: ['unnotified'] },
   /** An event that cannot be stored for now is tried again later, and those behind it go on meanwhile. */
   'overtake-events': { module: 'overtake-events.mjs', shows: ['out of order', 'wrong verdict'] },
   /** What is sent again gets a new id. */

@@ -227,7 +227,7 @@ describe('a consumer of notifications', () => {
     failed: [{ id: 'f', code: 'UNIQUE_VIOLATION', message: 'duplicate' }],
   };
 
-  async function announce(source: string): Promise<IOperationsSettledEvent> {
+  async function notify(source: string): Promise<IOperationsSettledEvent> {
     const data = { ...event, source };
     const message: IOperationsSettledMessage = { pattern: SETTLED_PATTERN, data };
     channel.publish(EVENTS_EXCHANGE, settledRoutingKey(source), Buffer.from(JSON.stringify(message)), {
@@ -267,25 +267,25 @@ describe('a consumer of notifications', () => {
     const shop = uniqueName('shop');
     // One at a time: the second comes only when the first is acknowledged.
     const received = await consume(shop, { prefetchCount: 1 });
-    await announce(uniqueName('other'));
-    const announced = [await announce(shop), await announce(shop)];
-    await eventually(() => expect(received).toEqual(announced));
+    await notify(uniqueName('other'));
+    const notified = [await notify(shop), await notify(shop)];
+    await eventually(() => expect(received).toEqual(notified));
   });
 
   it('gets again what its handler failed on', async () => {
     const shop = uniqueName('shop');
     const received = await consume(shop, { failures: 1 });
-    const announced = await announce(shop);
-    await eventually(() => expect(received).toEqual([announced, announced]));
+    const notified = await notify(shop);
+    await eventually(() => expect(received).toEqual([notified, notified]));
   });
 
-  it('finds what was announced while it was away', async () => {
+  it('finds what was notified while it was away', async () => {
     const shop = uniqueName('shop');
     await consume(shop);
     for (const consumer of opened.splice(0)) await consumer.close();
-    const announced = await announce(shop);
+    const notified = await notify(shop);
     await eventually(async () => expect((await channel.checkQueue(queue)).messageCount).toBe(1));
     const received = await consume(shop);
-    await eventually(() => expect(received).toEqual([announced]));
+    await eventually(() => expect(received).toEqual([notified]));
   });
 });

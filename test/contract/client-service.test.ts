@@ -83,7 +83,7 @@ describe.each([
   let service: RunningService;
   let client: BatchServiceClient;
   let consumer: { close(): Promise<void> };
-  const announced: IOperationsSettledEvent[] = [];
+  const notified: IOperationsSettledEvent[] = [];
 
   beforeAll(async () => {
     given = await prepare();
@@ -119,7 +119,7 @@ describe.each([
     class Outcomes {
       @OnOperationsSettled()
       settled(event: IOperationsSettledEvent): void {
-        announced.push(event);
+        notified.push(event);
       }
     }
     const module = await Test.createTestingModule({ controllers: [Outcomes] }).compile();
@@ -284,23 +284,23 @@ describe.each([
     expect(operation.status).toBe('completed');
   });
 
-  it('announce what settled to the consumer of its source', async () => {
+  it('notify what settled to the consumer of its source', async () => {
     const good = await client.insert('orders', { id: 70 });
     await client.waitForOperation(good.id);
     const bad = await client.insert('orders', { id: 70 });
     const other = await client.insert('orders', { id: 71 }, { source: uniqueName('other') });
     await client.waitForOperations([bad.id, other.id]);
     await eventually(() => {
-      expect(announced.flatMap(({ completed }) => completed)).toContain(good.id);
-      expect(announced.flatMap(({ failed }) => failed)).toContainEqual({
+      expect(notified.flatMap(({ completed }) => completed)).toContain(good.id);
+      expect(notified.flatMap(({ failed }) => failed)).toContainEqual({
         id: bad.id,
         code: 'UNIQUE_VIOLATION',
         message: expect.any(String),
       });
     });
-    const sources = new Set(announced.map(({ source }) => source));
+    const sources = new Set(notified.map(({ source }) => source));
     // Over TCP there is one consumer for all.
     if (given.client.transport === 'rmq') expect(sources).toEqual(new Set([SOURCE]));
-    else await eventually(() => expect(announced.flatMap(({ completed }) => completed)).toContain(other.id));
+    else await eventually(() => expect(notified.flatMap(({ completed }) => completed)).toContain(other.id));
   });
 });

@@ -23,7 +23,7 @@ describe('a command', () => {
   it.each([
     // It has the repository of keys.
     ['keys', ['help'], 0, '@nestjs|ioredis|pino'],
-    ['dead-letters', ['--help'], 0, 'typeorm|@nestjs|ioredis|pino'],
+    ['parked-messages', ['--help'], 0, 'typeorm|@nestjs|ioredis|pino'],
     ['notifications', ['-h'], 0, 'typeorm|@nestjs|ioredis|pino'],
     ['sql', [], 2, 'typeorm|@nestjs|ioredis|pino'],
   ])('starts at once, without what the service is built with: %s', async (name, args, code, packages) => {

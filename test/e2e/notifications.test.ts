@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { takeNotifierLock } from '../../src/services/notification/notification.sql.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { startServiceProcess } from '../support/service-process.js';
-import { countUnannounced, settleChunk, storeOperations } from '../support/settled-chunks.js';
+import { countUnnotified, settleChunk, storeOperations } from '../support/settled-chunks.js';
 import { testEnvironment, type TestEnvironment } from '../support/test-settings.js';
 
 describe('npm run notifications', () => {
@@ -47,14 +47,14 @@ describe('npm run notifications', () => {
     expect(output).toContain('1 parked\n');
   });
 
-  it('has a chunk announced again', async () => {
-    const { status, output } = await run(['announce', chunkId]);
+  it('has a chunk notified again', async () => {
+    const { status, output } = await run(['notify', chunkId]);
     expect({ status, output }).toEqual({
       status: 0,
-      output: `Chunk ${chunkId} will be announced to every source by a running worker.\n`,
+      output: `Chunk ${chunkId} will be notified to every source by a running worker.\n`,
     });
     expect(await countParked()).toBe(0);
-    expect(await countUnannounced(database)).toBe(1);
+    expect(await countUnnotified(database)).toBe(1);
   });
 
   it('gives up what is parked of a chunk, once', async () => {
@@ -71,7 +71,7 @@ describe('npm run notifications', () => {
 
   it('keeps who did it in the audit', async () => {
     await run(['skip', chunkId]);
-    await run(['announce', chunkId]);
+    await run(['notify', chunkId]);
     const { rows } = await database.client.query<object>(
       `select act, actor, details from batch.audit where subject_kind = 'chunk' and subject = $1 order by id`,
       [chunkId],
@@ -79,7 +79,7 @@ describe('npm run notifications', () => {
     const actor = `command:${userInfo().username}`;
     expect(rows).toEqual([
       { act: 'skip', actor, details: { sources: [source] } },
-      { act: 'announce', actor, details: {} },
+      { act: 'notify', actor, details: {} },
     ]);
   });
 
@@ -88,7 +88,7 @@ describe('npm run notifications', () => {
     try {
       await notifier.query('begin');
       await notifier.query(takeNotifierLock());
-      expect(await run(['announce', chunkId])).toEqual({
+      expect(await run(['notify', chunkId])).toEqual({
         status: 1,
         output: expect.stringContaining(
           `Nothing was changed for chunk ${chunkId}; send the request again in a second`,
@@ -103,8 +103,8 @@ describe('npm run notifications', () => {
   it('says what is wrong with what it is asked', async () => {
     const usage = expect.stringContaining('Usage: ') as string;
     expect(await run(['skip', '1', '2'])).toMatchObject({ status: 2, output: usage });
-    expect(await run(['announce', '999999'])).toEqual({ status: 1, output: 'There is no chunk 999999\n' });
-    expect(await run(['announce', chunkId], { BATCH_SERVICE_RMQ_URL: '' })).toMatchObject({
+    expect(await run(['notify', '999999'])).toEqual({ status: 1, output: 'There is no chunk 999999\n' });
+    expect(await run(['notify', chunkId], { BATCH_SERVICE_RMQ_URL: '' })).toMatchObject({
       status: 1,
       output: expect.stringContaining('BATCH_SERVICE_RMQ_URL') as string,
     });

@@ -301,7 +301,7 @@ describe('TLS', () => {
         const service = await start(environment);
         expect(await service.exited).toBe(1);
         expect(service.output).toMatch(/RabbitMQ at localhost:\d+ shows a certificate that has expired/);
-        const command = await start(environment, { program: 'dead-letters', args: ['list'] });
+        const command = await start(environment, { program: 'parked-messages', args: ['list'] });
         expect(await command.exited).toBe(1);
         expect(command.output).toMatch(/RabbitMQ shows a certificate that has expired/);
       } finally {

@@ -114,7 +114,7 @@ const UNDO = 'drop table if exists thing_2; drop function if exists leave_out, r
 
 const ids = (first: number, count: number): number[] => Array.from({ length: count }, (_, index) => first + index);
 
-/** No row of `thing` is surveyed: it could not be altered in the middle of the chunk. */
+/** No row of `thing` is prefetched: it could not be altered in the middle of the chunk. */
 const PLAIN: readonly TestOperation[] = [
   increment('gate', { id: 1 }, { n: 1 }),
   ...ids(1, 6).map((id) => insert('thing', { id, code: `n${id}`, a: id, b: `B${id}` })),
@@ -133,7 +133,7 @@ const PLAIN: readonly TestOperation[] = [
   insert('bystander', { id: 1, note: 'fails' }),
 ];
 
-/** Rows are surveyed, and named in several ways. */
+/** Rows are prefetched, and named in several ways. */
 const INTRICATE: readonly TestOperation[] = [
   ...PLAIN,
   remove('thing', { id: 111 }),
@@ -271,7 +271,7 @@ describe('a table altered under the operations that wait for it', () => {
     });
   });
 
-  it('waits with the alteration for a chunk that has surveyed the table', async () => {
+  it('waits with the alteration for a chunk that has prefetched the table', async () => {
     await start(serial, INTRICATE);
     await drain(database, serial);
     const expected = await look();

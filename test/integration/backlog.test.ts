@@ -112,7 +112,7 @@ describe('the limit of the backlog', () => {
       details: { limit: LIMIT, retryAfterMs: 60_000 },
     });
     await database.client.query(
-      `insert into batch.chunks (worker, seqs, operations, completed, failed, groups, statements, fallback, announce, started_at,
+      `insert into batch.chunks (worker, seqs, operations, completed, failed, groups, statements, fallback, notify, started_at,
          settled_at, duration_ms)
        values ('w', '{}', 20, 20, 0, 1, 1, false, false, now(), now(), 1)`,
     );

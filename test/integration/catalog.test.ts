@@ -119,12 +119,12 @@ describe('CatalogService', () => {
       const table = await catalog.table('t');
       const seen = Object.fromEntries([...table.columns.values()].map((column) => [column.name, column.default]));
       expect(seen).toEqual({
-        always: 'fresh',
-        by_default: 'fresh',
-        serial: 'fresh',
-        odd: 'fresh',
-        random: 'fresh',
-        v4: 'fresh',
+        always: 'generated',
+        by_default: 'generated',
+        serial: 'generated',
+        odd: 'generated',
+        random: 'generated',
+        v4: 'generated',
         shifted: 'other',
         constant: 'other',
         now: 'other',
@@ -294,9 +294,13 @@ describe('CatalogService', () => {
     describe('are free, bounded or tied', () => {
       const freedoms = async (target = 't') => {
         const columns = [...(await catalog.table(target)).columns.values()];
-        const having = (freedom: Column['freedom']) =>
-          columns.filter((column) => column.freedom === freedom).map(({ name }) => name);
-        return { free: having('free'), bounded: having('bounded'), tied: having('tied') };
+        const having = (freedom: Column['constraintFreedom']) =>
+          columns.filter((column) => column.constraintFreedom === freedom).map(({ name }) => name);
+        return {
+          free: having('unconstrained'),
+          bounded: having('rangeChecked'),
+          tied: having('constrained'),
+        };
       };
 
       it('free when nothing looks at them but views, statistics, publications, sequences, defaults and NOT NULL', async () => {
@@ -580,7 +584,7 @@ describe('CatalogService', () => {
     });
   });
 
-  describe('watches', () => {
+  describe('exclusion rules', () => {
     it.each([
       [
         'an exclusion constraint, which only the database compares',
@@ -609,8 +613,8 @@ describe('CatalogService', () => {
       ],
     ])('are %s', async (_, ddl, watch) => {
       await database.client.query(ddl);
-      const { watches, opaque, uniqueKeys } = await catalog.table('t');
-      expect(watches).toEqual([{ nullsNotDistinct: false, ...watch }]);
+      const { exclusionRules, opaque, uniqueKeys } = await catalog.table('t');
+      expect(exclusionRules).toEqual([{ nullsNotDistinct: false, ...watch }]);
       expect(opaque).toBeUndefined();
       expect(uniqueKeys).toEqual([]);
     });

@@ -36,7 +36,7 @@ describe('an operation in execution', () => {
       create table bystander (id int primary key)`);
   });
   beforeEach(async () => {
-    worker = await openWorker(database, { BATCH_CHUNK_RETRY_LIMIT: '3' });
+    worker = await openWorker(database, { BATCH_LANE_RETRY_LIMIT: '3' });
   });
   afterEach(async () => {
     await worker.close();
@@ -57,7 +57,7 @@ describe('an operation in execution', () => {
   async function pollOften(): Promise<void> {
     for (let polls = 0; polls < 8; polls += 1) {
       await worker.job.poll(FOREVER).catch(() => undefined);
-      await database.client.query('update batch.lane_faults set next_try_at = now()');
+      await database.client.query('update batch.lane_blocks set next_try_at = now()');
       await worker.recovery.poll(FOREVER).catch(() => undefined);
     }
   }
@@ -129,7 +129,7 @@ describe('an operation that makes the service itself fail', () => {
   afterAll(() => database?.drop());
 
   async function open(): Promise<TestWorker> {
-    const worker = await openWorker(database, { BATCH_CHUNK_RETRY_LIMIT: '3' });
+    const worker = await openWorker(database, { BATCH_LANE_RETRY_LIMIT: '3' });
     workers.push(worker);
     return worker;
   }
@@ -163,7 +163,7 @@ describe('an operation that makes the service itself fail', () => {
   async function pollOften(worker: TestWorker, recoveries = 0): Promise<void> {
     for (let polls = 0; polls < 10; polls += 1) await worker.job.poll(FOREVER).catch(() => undefined);
     for (let polls = 0; polls < recoveries; polls += 1) {
-      await database.client.query('update batch.lane_faults set next_try_at = now()');
+      await database.client.query('update batch.lane_blocks set next_try_at = now()');
       await worker.recovery.poll(FOREVER).catch(() => undefined);
     }
   }

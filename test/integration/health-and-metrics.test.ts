@@ -185,7 +185,7 @@ describe('what a running service says of itself', () => {
     expect(body).toMatch(/^batch_oldest_pending_seconds 0$/m);
     expect(body).toMatch(/^batch_lanes_parked 0$/m);
     expect(body).toMatch(/^batch_workers 1$/m);
-    expect(body).toMatch(/^batch_notifications_unannounced 0$/m);
+    expect(body).toMatch(/^batch_notifications_pending 0$/m);
   });
 
   it('gives every answer the id of its request', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import { planOperations } from '../../src/services/planner/plan-operations.js';
-import { readKnowledge } from '../../src/services/survey/read-knowledge.js';
+import { prefetch } from '../../src/services/prefetch/prefetch.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import type { TestOperation } from '../support/serial-oracle.js';
 import { ChunkSession } from './support/chunk-session.js';
@@ -44,9 +44,9 @@ describe('plans that sessions keep', () => {
 
   async function run(operations: readonly TestOperation[]): Promise<void> {
     const bound = await session.bindStored(operations);
-    const knowledge = await readKnowledge(session.tx, bound);
-    expect(knowledge.tables.size).toBe(1);
-    const { outcomes } = await executor.execute(session.tx, planOperations(bound, knowledge));
+    const readSet = await prefetch(session.tx, bound);
+    expect(readSet.tables.size).toBe(1);
+    const { outcomes } = await executor.execute(session.tx, planOperations(bound, readSet));
     expect(outcomes.every(({ status }) => status === 'completed')).toBe(true);
   }
 
@@ -66,7 +66,7 @@ describe('plans that sessions keep', () => {
     }
     const { rows } = await session.client.query<{ custom: number; generic: number }>(
       `select custom_plans::int as custom, generic_plans::int as generic
-       from pg_prepared_statements where name like any (array['batch.target.%', 'batch.survey.%']) and statement ~ 'thing'
+       from pg_prepared_statements where name like any (array['batch.target.%', 'batch.prefetch.%']) and statement ~ 'thing'
        order by name`,
     );
     const repeated = rows.filter(({ custom, generic }) => custom + generic > 8);

@@ -102,9 +102,9 @@ describe('the catalog', () => {
       const { columns, ...during } = await catalog.table('locked');
       expect(performance.now() - startedAt).toBeLessThan(SOON_MS);
       expect({ ...during, columns: before.columns }).toEqual(before);
-      expect(before.columns.get('n')!.freedom).toBe('bounded');
+      expect(before.columns.get('n')!.constraintFreedom).toBe('rangeChecked');
       // As strict as can be: it costs speed only.
-      expect(columns.get('n')).toEqual({ ...before.columns.get('n'), freedom: 'tied' });
+      expect(columns.get('n')).toEqual({ ...before.columns.get('n'), constraintFreedom: 'constrained' });
       for (const name of ['id', 'm', 'twice', 'at', 'number'])
         expect(columns.get(name)).toEqual(before.columns.get(name));
     } finally {
@@ -118,7 +118,7 @@ describe('the catalog', () => {
       catalog.invalidate();
       const tables = await catalog.tables(['locked', 'free']);
       expect(tables.get('free')).toMatchObject({ id: 'public.free' });
-      expect((await catalog.table('free')).columns.get('n')!.freedom).toBe('bounded');
+      expect((await catalog.table('free')).columns.get('n')!.constraintFreedom).toBe('rangeChecked');
     } finally {
       await unlock();
     }

@@ -40,7 +40,7 @@ describe('the main job', () => {
   });
   beforeEach(async () => {
     await database.client.query(
-      'truncate item, owner, batch.operations, batch.pending, batch.outcomes, batch.chunks, batch.lane_faults',
+      'truncate item, owner, batch.operations, batch.pending, batch.outcomes, batch.chunks, batch.lane_blocks',
     );
     await database.client.query(`insert into owner values (1)`);
   });
@@ -50,9 +50,9 @@ describe('the main job', () => {
 
   /** As when the time of every lane that stands still has come. */
   async function tryLanesAgain(): Promise<void> {
-    await database.client.query('update batch.lane_faults set next_try_at = now()');
+    await database.client.query('update batch.lane_blocks set next_try_at = now()');
     await worker.recovery.poll(IDLE);
-    expect((await database.client.query('select 1 from batch.lane_faults')).rowCount).toBe(0);
+    expect((await database.client.query('select 1 from batch.lane_blocks')).rowCount).toBe(0);
     await worker.job.poll(IDLE);
   }
 

@@ -25,7 +25,7 @@ import { WakeUpService } from '../../src/services/wake-up/wake-up.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
-import { countUnannounced, settleChunk, storeOperations, type StoredOperation } from '../support/settled-chunks.js';
+import { countUnnotified, settleChunk, storeOperations, type StoredOperation } from '../support/settled-chunks.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { testSettings } from '../support/test-settings.js';
 
@@ -36,7 +36,7 @@ const opened: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
   database = await createTestDatabase();
-  // An hour: what is announced within a test was announced for a signal.
+  // An hour: what is notified within a test was notified for a signal.
   settings = testSettings({ ...database.environment, REDIS_URL: '', BATCH_PROCESS_OPERATION_INTERVAL: '3600000' });
   dataSource = await createDataSource(settings).initialize();
 });
@@ -51,9 +51,9 @@ type Operation = StoredOperation;
 
 const operations = (count: number, source: string | null): Promise<Operation[]> =>
   storeOperations(database, count, source);
-const settle = (settled: readonly Operation[], failed?: readonly Operation[], announce?: boolean): Promise<string> =>
-  settleChunk(database, settled, failed, announce);
-const unannounced = (): Promise<number> => countUnannounced(database);
+const settle = (settled: readonly Operation[], failed?: readonly Operation[], notify?: boolean): Promise<string> =>
+  settleChunk(database, settled, failed, notify);
+const unnotified = (): Promise<number> => countUnnotified(database);
 
 interface RunningNotifier {
   notifier: NotifierService;
@@ -126,15 +126,15 @@ describe('notifications through RabbitMQ', () => {
       },
     });
     expect(events()[1]).toMatchObject({ chunkId: second, completed: [mine[2]?.id], failed: [] });
-    await eventually(async () => expect(await unannounced()).toBe(0));
+    await eventually(async () => expect(await unnotified()).toBe(0));
   });
 
-  it('leave alone the chunks that are not to be announced', async () => {
+  it('leave alone the chunks that are not to be notified', async () => {
     await settle(await operations(1, source), [], false);
-    const announced = await settle(await operations(1, source));
+    const notified = await settle(await operations(1, source));
     const { notifier } = await startNotifier(publisher());
     await notifier.onApplicationShutdown();
-    await eventually(() => expect(events().map(({ chunkId }) => chunkId)).toEqual([announced]));
+    await eventually(() => expect(events().map(({ chunkId }) => chunkId)).toEqual([notified]));
   });
 
   it('come at once when a chunk was settled, without waiting for the interval', async () => {
@@ -145,11 +145,11 @@ describe('notifications through RabbitMQ', () => {
     await eventually(() => expect(events()).toMatchObject([{ completed: ids(mine) }]));
   });
 
-  it('announce what was settled before the notifier stops', async () => {
+  it('notify what was settled before the notifier stops', async () => {
     const { notifier } = await startNotifier(publisher());
     await settle(await operations(1, source));
     await notifier.onApplicationShutdown();
-    expect(await unannounced()).toBe(0);
+    expect(await unnotified()).toBe(0);
   });
 
   it('tell of a retried operation by the chunk that settled it last', async () => {
@@ -188,14 +188,14 @@ describe('notifications through RabbitMQ', () => {
     const chunks: string[] = [];
     for (const operation of mine) chunks.push(await settle([operation]));
     await startNotifier(publisher());
-    await eventually(async () => expect(await unannounced()).toBe(0));
+    await eventually(async () => expect(await unnotified()).toBe(0));
     await eventually(() => expect(events().map(({ chunkId }) => chunkId)).toEqual(chunks));
   });
 
-  it('come from one notifier at a time: two of them announce nothing twice', async () => {
+  it('come from one notifier at a time: two of them notify nothing twice', async () => {
     for (const operation of await operations(150, source)) await settle([operation]);
     await Promise.all([startNotifier(publisher()), startNotifier(publisher())]);
-    await eventually(async () => expect(await unannounced()).toBe(0));
+    await eventually(async () => expect(await unnotified()).toBe(0));
     await eventually(() => expect(received).toHaveLength(150));
     expect(new Set(received.map(({ properties }) => String(properties.messageId))).size).toBe(150);
   });
@@ -213,10 +213,10 @@ describe('notifications through RabbitMQ', () => {
       wakeUp.chunkSettled();
       if (index % 20 === 10) proxy.cut();
     }
-    await eventually(async () => expect(await unannounced()).toBe(0), { timeoutMs: 25_000 });
+    await eventually(async () => expect(await unnotified()).toBe(0), { timeoutMs: 25_000 });
     await eventually(() => {
-      const announced = new Set(events().flatMap(({ completed }) => completed));
-      expect(announced).toEqual(new Set(ids(mine)));
+      const notified = new Set(events().flatMap(({ completed }) => completed));
+      expect(notified).toEqual(new Set(ids(mine)));
     });
   });
 
@@ -230,7 +230,7 @@ describe('notifications through RabbitMQ', () => {
     const mine = await operations(1, source);
     await settle(mine);
     await startNotifier(publisher(proxied));
-    expect(await unannounced()).toBe(1);
+    expect(await unnotified()).toBe(1);
     proxy.accept();
     await eventually(() => expect(events()).toMatchObject([{ completed: ids(mine) }]));
   });
@@ -248,12 +248,12 @@ describe('a round of the notifier', () => {
       publish: async (messages) => {
         attempts.push(messages.length);
         if (attempts.length < 3) throw new Error('not confirmed');
-        expect(await unannounced()).toBe(1);
+        expect(await unnotified()).toBe(1);
         return { unrouted: [], refused: [] };
       },
     };
     await startNotifier(flaky);
-    await eventually(async () => expect(await unannounced()).toBe(0));
+    await eventually(async () => expect(await unnotified()).toBe(0));
     expect(attempts).toEqual([1, 1, 1]);
   });
 
@@ -269,7 +269,7 @@ describe('a round of the notifier', () => {
     };
     for (let chunk = 0; chunk < 5; chunk += 1) await settle(await operations(9000, 'shop'));
     await startNotifier(counting);
-    await eventually(async () => expect(await unannounced()).toBe(0));
+    await eventually(async () => expect(await unnotified()).toBe(0));
     expect(rounds).toEqual([3, 2]);
   });
 });
@@ -316,7 +316,7 @@ describe('notifications to a NestJS TCP consumer', () => {
     const chunkId = await settle(mine);
     await startNotifier(new TcpPublisher(`tcp://127.0.0.1:${port}`));
     await eventually(() => expect(taken).toMatchObject([{ chunkId, source: 'shop', completed: ids(mine) }]));
-    await eventually(async () => expect(await unannounced()).toBe(0));
+    await eventually(async () => expect(await unnotified()).toBe(0));
   });
 
   it('wait for a consumer that comes later', async () => {
@@ -324,7 +324,7 @@ describe('notifications to a NestJS TCP consumer', () => {
     const mine = await operations(1, null);
     await settle(mine);
     await startNotifier(new TcpPublisher(`tcp://127.0.0.1:${port}`));
-    expect(await unannounced()).toBe(1);
+    expect(await unnotified()).toBe(1);
     await startConsumer(port);
     await eventually(() => expect(taken).toMatchObject([{ source: 'anonymous', completed: ids(mine) }]));
   });

@@ -250,13 +250,13 @@ describe('the queue', () => {
       expect(await view(operation.id)).toMatchObject({ status: 'failed', attempts: 32767 });
     });
 
-    it('keeps the order also when another process asked for it, past the hint of the one that executes', async () => {
+    it('keeps the order also when another process asked for it, past the watermark of the one that executes', async () => {
       await database.client.query(`insert into item values (1, 'in the way')`);
       const api = await openWorker(database);
       const failing = insertItem(1);
       await worker.queue.enqueue([failing]);
       await worker.job.poll(IDLE);
-      // The worker's hint moves past the failed operation.
+      // The worker's watermark moves past the failed operation.
       for (let id = 2; id < 8; id += 1) {
         await worker.queue.enqueue([insertItem(id)]);
         await worker.job.poll(IDLE);
@@ -294,7 +294,7 @@ describe('the queue', () => {
     await database.client.query(
       `update pg_class set reltuples = 100, relpages = 10000 where oid = 'batch.pending'::regclass`,
     );
-    const { text, values } = claimOperations([0], { after: Array<number>(640).fill(0), reentries: '0' }, 10, 16_384);
+    const { text, values } = claimOperations([0], { after: Array<number>(640).fill(0), requeueEpoch: '0' }, 10, 16_384);
     const planned = async (settings: string): Promise<string> => {
       const client = await database.client.connect();
       try {
@@ -312,7 +312,7 @@ describe('the queue', () => {
   it('commits nothing of a chunk whose operations are not all pending any more', async () => {
     await worker.queue.enqueue([insertItem(1), insertItem(2)]);
     const claimed = worker.database.transaction(async (tx) => {
-      const claim = await worker.claims.claim(tx, { limit: 10, maxLanes: 1, standing: 'sound' });
+      const claim = await worker.claims.claim(tx, { limit: 10, maxLanes: 1, lanes: 'healthy' });
       await database.client.query('delete from batch.pending where seq = $1', [claim.operations[0]!.seq]);
       await worker.queue.settle(
         tx,
@@ -327,7 +327,7 @@ describe('the queue', () => {
   it('commits nothing of a chunk that would settle other operations than it claimed', async () => {
     await worker.queue.enqueue([insertItem(1), insertItem(2), insertItem(3), insertItem(4)]);
     const claimed = worker.database.transaction(async (tx) => {
-      const { operations } = await worker.claims.claim(tx, { limit: 4, maxLanes: 1, standing: 'sound' });
+      const { operations } = await worker.claims.claim(tx, { limit: 4, maxLanes: 1, lanes: 'healthy' });
       const [first, second, third, fourth] = operations as [ClaimedPlace, ClaimedPlace, ClaimedPlace, ClaimedPlace];
       // The numbers of the first and the last have the sum of the other two.
       const moved = [
@@ -357,10 +357,10 @@ describe('the queue', () => {
             })
           ).rows;
         const before = await settings();
-        const claim = await worker.claims.claim(tx, { limit: 10, maxLanes: 1, standing: 'sound' });
+        const claim = await worker.claims.claim(tx, { limit: 10, maxLanes: 1, lanes: 'healthy' });
         expect(claim.operations).toHaveLength(1);
-        expect(claim.holdsReleases).toBe(which !== 'sound');
-        if (claim.holdsReleases) await worker.claims.allowReleases(tx);
+        expect(claim.releasesBlocked).toBe(which !== 'sound');
+        if (claim.releasesBlocked) await worker.claims.allowReleases(tx);
         expect(await settings()).toEqual(before);
       });
     },

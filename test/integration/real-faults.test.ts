@@ -29,7 +29,7 @@ const DEADLOCK_TIMEOUT_MS = 300;
 /** Where another session stops the chunk, so that a test can do something to it in the middle. */
 const POINTS = [
   {
-    point: 'the survey',
+    point: 'the prefetch',
     hold: `select from person where id = 2 for update`,
     atWork: /for update of t/,
   },
@@ -47,7 +47,7 @@ const POINTS = [
  */
 const STATEMENT_TIMEOUT_MS = '600';
 
-/** The chunk has this row at every point: its survey begins with it. */
+/** The chunk has this row at every point: its prefetch begins with it. */
 const ROW_OF_CHUNK = `update person set day = null where id = 1`;
 
 /** Until the poll gives up: let go earlier, and another try would hide an operation that was blamed. */

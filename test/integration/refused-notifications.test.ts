@@ -26,7 +26,7 @@ import { WakeUpService } from '../../src/services/wake-up/wake-up.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { startOwnRabbitmq, type RestartableRabbitmq } from '../support/services/rabbitmq.js';
-import { countUnannounced, settleChunk, storeOperations } from '../support/settled-chunks.js';
+import { countUnnotified, settleChunk, storeOperations } from '../support/settled-chunks.js';
 import { testSettings, type TestEnvironment } from '../support/test-settings.js';
 
 const MIB = 1024 * 1024;
@@ -123,7 +123,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     const [, failed] = await failInChunk(large, 1600, 2000);
     const after = [await complete(small), await complete(large)];
     await notify();
-    await eventually(async () => expect(await countUnannounced(database)).toBe(0));
+    await eventually(async () => expect(await countUnnotified(database)).toBe(0));
     await eventually(() => expect(chunksOf(toSmall)).toEqual([before, after[0]]));
     await eventually(() => expect(toLarge.at(-1)?.chunkId).toBe(after[1]));
     const parts = firstHeard(toLarge).slice(0, -1);
@@ -138,7 +138,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     const [chunkId] = await failInChunk(large, 1, 2 * MIB);
     const after = [await complete(small), await complete(large)];
     const { health } = await notify();
-    await eventually(async () => expect(await countUnannounced(database)).toBe(0));
+    await eventually(async () => expect(await countUnnotified(database)).toBe(0));
     await eventually(() => expect(chunksOf(toSmall)).toEqual([before, after[0]]));
     await eventually(() => expect(chunksOf(toLarge)).toEqual([after[1]]));
     expect(await parked().list()).toEqual({
@@ -266,10 +266,10 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     const chunkId = await complete(full);
     const { notifier } = await notify();
     await eventually(() => expect(notifier.failingForMs).toBeGreaterThan(1000));
-    expect(await countUnannounced(database)).toBe(1);
+    expect(await countUnnotified(database)).toBe(1);
     expect((await parked().list()).total).toBe(0);
     await channel.purgeQueue(queue);
-    await eventually(async () => expect(await countUnannounced(database)).toBe(0));
+    await eventually(async () => expect(await countUnnotified(database)).toBe(0));
     const message = await channel.get(queue, { noAck: true });
     expect(message).toMatchObject({ properties: { messageId: `${chunkId}:${full}` } });
   });
@@ -302,7 +302,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     await channel.deleteExchange(EVENTS_EXCHANGE);
     await complete(source);
     wakeUp.chunkSettled();
-    await eventually(async () => expect(await countUnannounced(database)).toBe(0));
+    await eventually(async () => expect(await countUnnotified(database)).toBe(0));
     expect((await parked().list()).total).toBe(0);
     await channel.checkExchange(EVENTS_EXCHANGE);
   });
@@ -317,7 +317,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     await expect(parked().skip(chunkId)).rejects.toMatchObject({ code: 'NOTIFICATION_NOT_FOUND' });
   });
 
-  it('takes what was parked when its own limit was raised and the chunk is announced again', async () => {
+  it('takes what was parked when its own limit was raised and the chunk is notified again', async () => {
     const source = `large-${randomUUID()}`;
     const [chunkId = '', failed] = await failInChunk(source, 1, 2 * MIB);
     const { settings, wakeUp } = await notify();
@@ -328,11 +328,11 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     await broker.restart();
     connection = await connect(broker.connection.url);
     const heard = await listen(source);
-    await new ChunksService(settings, dataSource.getRepository(ChunkEntity), service, wakeUp).announceAgain(chunkId);
+    await new ChunksService(settings, dataSource.getRepository(ChunkEntity), service, wakeUp).notifyAgain(chunkId);
     await eventually(() =>
       expect(firstHeard(heard).flatMap((event) => event.failed.map(({ id }) => id))).toEqual(failed),
     );
-    await eventually(async () => expect(await countUnannounced(database)).toBe(0));
+    await eventually(async () => expect(await countUnnotified(database)).toBe(0));
     expect((await parked().list()).total).toBe(0);
   });
 });

@@ -137,9 +137,9 @@ describe('retention', () => {
           select seq, '2099-01-01', priority, lane, shape, attempts + 1, 'retry' from put_off`);
       }
       const chunks = await query<{ id: string }>('select id from batch.chunks order by id');
-      const announced = [pick(chunks)?.id, pick(chunks)?.id];
-      await query('update batch.chunks set announce = true where id = any($1)', [chunks.slice(-2).map(({ id }) => id)]);
-      await query('update batch.chunks set notified_at = now() where announce and id = any($1)', [announced]);
+      const notified = [pick(chunks)?.id, pick(chunks)?.id];
+      await query('update batch.chunks set notify = true where id = any($1)', [chunks.slice(-2).map(({ id }) => id)]);
+      await query('update batch.chunks set notified_at = now() where notify and id = any($1)', [notified]);
       if (chance(0.3)) await park(pick(chunks)?.id);
       // Never a whole number, so that the moment of the test decides nothing.
       if (chance(0.4)) await passHours(Math.floor(random() * 20) + 0.5);
@@ -238,10 +238,10 @@ describe('retention', () => {
     expect(await idsOf('operations')).toEqual([]);
   });
 
-  it('looks again at a chunk that was not announced the first time, when it begins anew', async () => {
+  it('looks again at a chunk that was not notified the first time, when it begins anew', async () => {
     await worker.queue.enqueue([good()]);
     await settleAll();
-    await query('update batch.chunks set announce = true');
+    await query('update batch.chunks set notify = true');
     await passHours(25);
     const hours = { completedHours: 24, failedHours: 24 };
     await sweep(retentionOf(hours));
@@ -253,7 +253,7 @@ describe('retention', () => {
     expect(await idsOf('chunks')).toEqual([]);
   });
 
-  it('keeps what the broker refuses to announce until it is announced or skipped', async () => {
+  it('keeps what the broker refuses to notify until it is notified or skipped', async () => {
     await worker.queue.enqueue([good(), orphan()]);
     await settleAll();
     const [chunk] = await idsOf('chunks');

@@ -50,7 +50,7 @@ describe('a chunk that puts operations off', () => {
 
   async function run(fault?: Fault, at?: number): Promise<object> {
     await database.client.query(`
-      truncate owner, item, batch.operations, batch.pending, batch.delayed, batch.outcomes, batch.chunks, batch.lane_faults`);
+      truncate owner, item, batch.operations, batch.pending, batch.delayed, batch.outcomes, batch.chunks, batch.lane_blocks`);
     await worker.queue.enqueue(BEFORE());
     await drain(database, worker);
     await worker.queue.enqueue(CHUNK());
@@ -66,9 +66,9 @@ describe('a chunk that puts operations off', () => {
   it('comes to the same, whichever of its statements meets a fault', async () => {
     const expected = await run();
     const sent = [...saboteur.sent];
-    expect(sent.filter((text) => /savepoint (held|round)/.test(text))).toEqual([
-      'savepoint held',
-      'rollback to savepoint held; release savepoint held',
+    expect(sent.filter((text) => /savepoint (releases_blocked|round)/.test(text))).toEqual([
+      'savepoint releases_blocked',
+      'rollback to savepoint releases_blocked; release savepoint releases_blocked',
       'savepoint round',
       'rollback to savepoint round',
       'release savepoint round',

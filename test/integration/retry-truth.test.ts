@@ -106,7 +106,7 @@ describe('random operations that may be tried again', () => {
   let reference: TestDatabase;
   const workers = new Map<Way, TestWorker>();
   /** Operations put off, and operations that waited behind them. */
-  const seen = { retry: 0, behind: 0 };
+  const seen = { retry: 0, blocked: 0 };
 
   beforeAll(async () => {
     database = await createTestDatabase();
@@ -163,7 +163,7 @@ describe('random operations that may be tried again', () => {
   function count(all: readonly Fate[]): void {
     for (const fate of all) {
       if (fate.startsWith('scheduled retry')) seen.retry += 1;
-      if (fate.startsWith('scheduled behind')) seen.behind += 1;
+      if (fate.startsWith('scheduled blocked')) seen.blocked += 1;
     }
   }
 
@@ -177,11 +177,11 @@ describe('random operations that may be tried again', () => {
   it.each(WAYS)(
     'have the outcomes and tables of one by one, %s',
     async (way) => {
-      Object.assign(seen, { retry: 0, behind: 0 });
+      Object.assign(seen, { retry: 0, blocked: 0 });
       const found = await search(way, RUNS);
       expect(found.failed ? fc.defaultReportMessage(found) : undefined).toBeUndefined();
       expect(seen.retry).toBeGreaterThan(RUNS);
-      expect(seen.behind).toBeGreaterThan(RUNS / 2);
+      expect(seen.blocked).toBeGreaterThan(RUNS / 2);
     },
     120_000 + RUNS * 1000,
   );
@@ -200,7 +200,7 @@ describe('random operations that may be tried again', () => {
     const claim = claims.claim.bind(claims);
     vi.spyOn(claims, 'claim').mockImplementation(async (...given) => ({
       ...(await claim(...given)),
-      holdsReleases: false,
+      releasesBlocked: false,
     }));
     expect((await search('grouped by 3', CONTROL_RUNS)).errorInstance).toHaveProperty('name', 'AssertionError');
   }, 120_000);

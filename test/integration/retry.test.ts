@@ -156,10 +156,10 @@ describe('operations that may be tried again', () => {
     expect(await execute(...operations)).toEqual([
       'scheduled retry MISSING_PARENT, attempts 1',
       'completed 1, attempts 1',
-      'scheduled behind, attempts 0',
-      'scheduled behind, attempts 0',
+      'scheduled blocked, attempts 0',
+      'scheduled blocked, attempts 0',
       'completed 1, attempts 1',
-      'scheduled behind, attempts 0',
+      'scheduled blocked, attempts 0',
     ]);
     // One that comes in a later chunk waits as well; what another one waits for does not.
     await execute(update('item', { id: 1 }, { n: 4 }), insert('owner', { id: 7 }));
@@ -183,8 +183,8 @@ describe('operations that may be tried again', () => {
     const found = await execute(...chain, insert('item', { id: 9 }));
     expect(found).toEqual([
       'scheduled retry UNIQUE_VIOLATION, attempts 1',
-      'scheduled behind, attempts 0',
-      ...[2, 3, 4].flatMap(() => ['scheduled retry MISSING_PARENT, attempts 1', 'scheduled behind, attempts 0']),
+      'scheduled blocked, attempts 0',
+      ...[2, 3, 4].flatMap(() => ['scheduled retry MISSING_PARENT, attempts 1', 'scheduled blocked, attempts 0']),
       'completed 1, attempts 1',
     ]);
     expect(await rows('select id from item order by id')).toEqual([[-1], [9]]);
@@ -207,7 +207,7 @@ describe('operations that may be tried again', () => {
     }
     const found = await execute(...chain);
     expect(found.filter((fate) => fate.startsWith('scheduled retry'))).toHaveLength(14);
-    expect(found.filter((fate) => fate.startsWith('scheduled behind'))).toHaveLength(14);
+    expect(found.filter((fate) => fate.startsWith('scheduled blocked'))).toHaveLength(14);
     expect((await worker.metrics.render()).body).toMatch(/batch_chunk_retries_total [1-9]/);
     expect(await rows('select id from item')).toEqual([[-1]]);
   });
@@ -223,7 +223,7 @@ describe('operations that may be tried again', () => {
     expect(found.slice(1)).toEqual([
       'completed 1, attempts 1',
       'completed 1, attempts 1',
-      'scheduled behind, attempts 0',
+      'scheduled blocked, attempts 0',
     ]);
     await nextRound();
     expect(await rows('select n from item')).toEqual([[2]]);
@@ -234,12 +234,12 @@ describe('operations that may be tried again', () => {
     const behind = upsert('item', { id: 1, n: 2 });
     await execute(first, behind);
     await worker.queue.cancel(first.id);
-    expect(await fates(database)).toEqual(['cancelled, attempts 1', 'scheduled behind, attempts 0']);
+    expect(await fates(database)).toEqual(['cancelled, attempts 1', 'scheduled blocked, attempts 0']);
     expect(await nextRound()).toEqual(['cancelled, attempts 1', 'completed 1, attempts 1']);
     expect(await rows('select n from item')).toEqual([[2]]);
   });
 
-  it('are settled and announced once, in the chunk that decides', async () => {
+  it('are settled and notified once, in the chunk that decides', async () => {
     await execute(insert('item', { id: 1, owner_id: 7 }, on(['missing_parent'])), insert('item', { id: 2 }));
     await execute(update('item', { id: 1 }, { n: 1 }));
     await database.client.query('insert into owner values (7)');
@@ -279,7 +279,7 @@ describe('operations that may be tried again', () => {
     expect(await drain(database, worker)).toEqual([]);
     expect(await fates(database)).toEqual([
       'scheduled retry MISSING_PARENT, attempts 1',
-      'scheduled behind, attempts 0',
+      'scheduled blocked, attempts 0',
     ]);
   });
 
@@ -290,8 +290,8 @@ describe('operations that may be tried again', () => {
     await database.client.query(`update batch.delayed set available_at = now() - interval '1 s'`);
     const waiting = () => rows('select attempts from batch.delayed');
     await worker.database.transaction(async (tx) => {
-      const claim = await worker.claims.claim(tx, { limit: 10, maxLanes: 8, standing: 'sound' });
-      expect(claim).toMatchObject({ holdsReleases: true, operations: [{ storedAs: { type: 'update' } }] });
+      const claim = await worker.claims.claim(tx, { limit: 10, maxLanes: 8, lanes: 'healthy' });
+      expect(claim).toMatchObject({ releasesBlocked: true, operations: [{ storedAs: { type: 'update' } }] });
       await other.queue.releaseDue();
       expect(await waiting()).toEqual([[1]]);
       await worker.claims.allowReleases(tx);
@@ -328,7 +328,7 @@ describe('operations that may be tried again', () => {
       update('thing', keyOf(other), { n: 1 }),
       ...(third === undefined ? [] : [update('thing', keyOf(third), { n: 2 })]),
     );
-    expect(found.slice(0, 2)).toEqual(['scheduled retry MISSING_PARENT, attempts 1', 'scheduled behind, attempts 0']);
+    expect(found.slice(0, 2)).toEqual(['scheduled retry MISSING_PARENT, attempts 1', 'scheduled blocked, attempts 0']);
     if (third !== undefined) expect(found[2]).toBe('completed 0, attempts 1');
     await execute(update('thing', keyOf(other), { n: 3 }));
     await database.client.query('insert into owner values (7)');
@@ -353,7 +353,7 @@ describe('operations that may be tried again', () => {
     expect(found.map((fate) => fate.split(',')[0])).toEqual([
       'scheduled retry MISSING_PARENT',
       'failed INVALID_VALUE 22P02',
-      'scheduled behind',
+      'scheduled blocked',
       'completed 0',
     ]);
   });

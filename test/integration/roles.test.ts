@@ -181,14 +181,14 @@ describe.skipIf(NO_PSQL)('the roles that scripts/roles.sql makes (needs psql)', 
       await send('GET', 'notifications');
       const { items } = await send<{ items: { id: string }[] }>('GET', 'chunks');
       await send('GET', `chunks/${items[0]!.id}`);
-      await send('POST', `chunks/${items[0]!.id}/announcements`);
+      await send('POST', `chunks/${items[0]!.id}/notifications`);
       expect(await (await fetch(`${app.url}/metrics`)).text()).toContain('batch_operations');
     });
 
-    it('announce what it has settled', () =>
+    it('notify what it has settled', () =>
       eventually(async () => {
         const { rows } = await database.client.query(
-          'select count(*)::int as waiting from batch.chunks where announce and notified_at is null',
+          'select count(*)::int as waiting from batch.chunks where notify and notified_at is null',
         );
         expect(rows).toEqual([{ waiting: 0 }]);
       }));
@@ -225,9 +225,9 @@ describe.skipIf(NO_PSQL)('the roles that scripts/roles.sql makes (needs psql)', 
       await blocker.query('begin; update public.items set stock = 9 where id = 1');
       const blocked = await create({ operationType: 'update', target: 'items', key: { id: 1 }, values: { stock: 2 } });
       await database.client.query(`
-        insert into batch.lane_faults (lane, seq, failures, message, worker, next_try_at, parked_at)
+        insert into batch.lane_blocks (lane, seq, failures, message, worker, next_try_at, parked_at)
         select lane, seq, 1, 'held', 'test', now(), now() from batch.operations where id = '${blocked}'`);
-      const { rows } = await database.client.query('select lane from batch.lane_faults');
+      const { rows } = await database.client.query('select lane from batch.lane_blocks');
       await blocker.query('rollback');
       await blocker.end();
       await send('POST', `lanes/${(rows as { lane: number }[])[0]!.lane}/resumes`);
@@ -315,7 +315,7 @@ describe.skipIf(NO_PSQL)('the roles that scripts/roles.sql makes (needs psql)', 
     ['change the key of a caller', `update batch.api_keys set scopes = '{admin}'`],
     ['delete a key', 'delete from batch.api_keys'],
     ['forget a migration', 'delete from batch.migrations'],
-    ['set the sequence of claims', `select setval('batch.reentries', 1)`],
+    ['set the sequence of claims', `select setval('batch.requeue_epoch', 1)`],
     ['disable triggers', 'alter table public.old_target disable trigger all'],
     ['pass over triggers', `set session_replication_role = replica`],
     ['read the passwords of roles', 'select rolpassword from pg_authid'],
@@ -335,9 +335,9 @@ describe.skipIf(NO_PSQL)('the roles that scripts/roles.sql makes (needs psql)', 
     await database.client.query(`
       revoke insert on batch.outcomes from ${roles.runtime};
       revoke update (notified_at) on batch.chunks from ${roles.runtime};
-      revoke usage on sequence batch.reentries from ${roles.runtime}`);
+      revoke usage on sequence batch.requeue_epoch from ${roles.runtime}`);
     await expect(check()).rejects.toThrow(
-      /"roles_\w+_runtime" .*insert on outcomes, update \(notified_at\) on chunks, usage on reentries.*node dist\/migrate\.js/,
+      /"roles_\w+_runtime" .*insert on outcomes, update \(notified_at\) on chunks, usage on requeue_epoch.*node dist\/migrate\.js/,
     );
     expect(await migrate(testSettings(environment))).toEqual([]);
     expect(await check()).toEqual([]);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { LaneFaultsService } from '../../src/services/queue/lane-faults.service.js';
+import type { LaneBlocksService } from '../../src/services/queue/lane-blocks.service.js';
 import type { EnqueueResult, NewOperation } from '../../src/services/queue/new-operation.js';
 import { LANE_LOCK } from '../../src/services/queue/claim.sql.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -126,15 +126,15 @@ describe('several workers', () => {
       await database.client.query(EMPTY_QUEUE);
       await one.queue.enqueue([insert('note', { id: 1 }), increment(1), insert('parent', { id: 1 })]);
       await one.database.transaction(async (first) => {
-        const claimed = await one.claims.claim(first, { limit: 10, maxLanes: 8, standing: 'sound' });
+        const claimed = await one.claims.claim(first, { limit: 10, maxLanes: 8, lanes: 'healthy' });
         await other.database.transaction(async (second) => {
-          const rest = await other.claims.claim(second, { limit: 10, maxLanes: 8, standing: 'sound' });
+          const rest = await other.claims.claim(second, { limit: 10, maxLanes: 8, lanes: 'healthy' });
           expect(claimed.operations).toHaveLength(2);
           expect(claimed.full).toBe(true);
           expect(rest.operations).toHaveLength(1);
         });
         const none = await other.database.transaction((tx) =>
-          other.claims.claim(tx, { limit: 10, maxLanes: 8, standing: 'faulty' }),
+          other.claims.claim(tx, { limit: 10, maxLanes: 8, lanes: 'blocked' }),
         );
         expect(none.operations).toEqual([]);
       });
@@ -146,7 +146,7 @@ describe('several workers', () => {
     const [one, other] = (await open(2)) as [TestWorker, TestWorker];
     await one.queue.enqueue([increment(1)]);
     await one.database.transaction(async (tx) => {
-      expect((await one.claims.claim(tx, { limit: 10, maxLanes: 8, standing: 'sound' })).operations).toHaveLength(1);
+      expect((await one.claims.claim(tx, { limit: 10, maxLanes: 8, lanes: 'healthy' })).operations).toHaveLength(1);
       expect(await other.job.poll(FOREVER)).toBeLessThanOrEqual(10);
       for (let polls = 0; polls < 8; polls += 1) expect(await other.job.poll(FOREVER)).toBeLessThanOrEqual(500);
     });
@@ -157,7 +157,7 @@ describe('several workers', () => {
     const [doomed, other] = (await open(2)) as [TestWorker, TestWorker];
     await doomed.queue.enqueue([increment(1), increment(1)]);
     const claimed = doomed.database.transaction(async (tx) => {
-      await doomed.claims.claim(tx, { limit: 10, maxLanes: 8, standing: 'sound' });
+      await doomed.claims.claim(tx, { limit: 10, maxLanes: 8, lanes: 'healthy' });
       const { rows } = await tx.query<{ pid: number }>({ text: 'select pg_backend_pid() as pid' });
       await other.job.poll(FOREVER);
       expect((await database.client.query('select n from counter where id = 1')).rows).toEqual([{ n: 0 }]);
@@ -446,7 +446,7 @@ describe('several workers', () => {
   });
 
   describe('with a lane that cannot go on', () => {
-    const faults = (worker: TestWorker): LaneFaultsService => worker.faults;
+    const faults = (worker: TestWorker): LaneBlocksService => worker.faults;
 
     /** The table of the counters is locked while `work` runs. */
     async function whileLocked(work: () => Promise<void>): Promise<void> {
@@ -482,7 +482,7 @@ describe('several workers', () => {
         await other.recovery.poll(FOREVER);
         expect((await faults(one).list())[0]?.failures).toBe(1);
       });
-      await database.client.query('update batch.lane_faults set next_try_at = now()');
+      await database.client.query('update batch.lane_blocks set next_try_at = now()');
       await other.recovery.poll(FOREVER);
       expect(await faults(one).list()).toEqual([]);
       await drainTogether([one, other], database);
@@ -497,7 +497,7 @@ describe('several workers', () => {
       await whileLocked(async () => {
         while ((await faults(worker).list())[0]?.parkedAt === undefined) {
           await worker.job.poll(FOREVER).catch(() => undefined);
-          await database.client.query('update batch.lane_faults set next_try_at = now()');
+          await database.client.query('update batch.lane_blocks set next_try_at = now()');
           await worker.recovery.poll(FOREVER).catch(() => undefined);
         }
       });
@@ -505,12 +505,12 @@ describe('several workers', () => {
     }
 
     it('park it after so many tries, judge nothing, and go on when somebody resumes it', async () => {
-      const [worker] = (await open(1, { BATCH_LOCK_TIMEOUT: '30', BATCH_CHUNK_RETRY_LIMIT: '3' })) as [TestWorker];
+      const [worker] = (await open(1, { BATCH_LOCK_TIMEOUT: '30', BATCH_LANE_RETRY_LIMIT: '3' })) as [TestWorker];
       await park(worker);
       const [fault] = await faults(worker).list();
       expect(fault).toMatchObject({ failures: 3, parkedAt: expect.any(String) as string });
       expect(fault).not.toHaveProperty('nextTryAt');
-      await database.client.query('update batch.lane_faults set next_try_at = now()');
+      await database.client.query('update batch.lane_blocks set next_try_at = now()');
       await worker.recovery.poll(FOREVER);
       await worker.job.poll(FOREVER);
       expect(await verdicts(database)).toEqual(['pending 0 attempts', 'pending 0 attempts']);
@@ -524,7 +524,7 @@ describe('several workers', () => {
     });
 
     it('go on with a parked one when the operation in the way is cancelled', async () => {
-      const [worker] = (await open(1, { BATCH_LOCK_TIMEOUT: '30', BATCH_CHUNK_RETRY_LIMIT: '2' })) as [TestWorker];
+      const [worker] = (await open(1, { BATCH_LOCK_TIMEOUT: '30', BATCH_LANE_RETRY_LIMIT: '2' })) as [TestWorker];
       const stuck = await park(worker);
       await worker.queue.cancel(stuck.id);
       await eventually(async () => {
@@ -536,7 +536,7 @@ describe('several workers', () => {
     });
 
     it('keep a fault whose operation was overtaken by a more urgent one, and its count', async () => {
-      const [worker] = (await open(1, { BATCH_LOCK_TIMEOUT: '30', BATCH_CHUNK_RETRY_LIMIT: '3' })) as [TestWorker];
+      const [worker] = (await open(1, { BATCH_LOCK_TIMEOUT: '30', BATCH_LANE_RETRY_LIMIT: '3' })) as [TestWorker];
       const blocker = await database.client.connect();
       await blocker.query('begin');
       await blocker.query('select 1 from counter where id = 1 for update');
@@ -545,9 +545,9 @@ describe('several workers', () => {
       for (let tries = 2; tries <= 3; tries += 1) {
         const urgent = { ...increment(2), priority: 9 };
         await worker.queue.enqueue([urgent]);
-        await database.client.query('update batch.lane_faults set next_try_at = now()');
+        await database.client.query('update batch.lane_blocks set next_try_at = now()');
         await worker.recovery.poll(FOREVER);
-        await database.client.query('update batch.lane_faults set next_try_at = now()');
+        await database.client.query('update batch.lane_blocks set next_try_at = now()');
         await worker.recovery.poll(FOREVER).catch(() => undefined);
         expect((await faults(worker).list())[0]?.failures).toBe(tries);
       }
@@ -571,11 +571,11 @@ describe('several workers', () => {
           create function poison() returns trigger language plpgsql as $$ begin
             if new.id = 666 then ${act}; end if; return new; end $$;
           create trigger poison before insert on note for each row execute function poison()`);
-        const [worker] = (await open(1, { BATCH_CHUNK_RETRY_LIMIT: '3' })) as [TestWorker];
+        const [worker] = (await open(1, { BATCH_LANE_RETRY_LIMIT: '3' })) as [TestWorker];
         await worker.queue.enqueue([insert('note', { id: 1 }), insert('note', { id: 666 }), insert('note', { id: 2 })]);
         await eventually(async () => {
           await worker.job.poll(FOREVER).catch(() => undefined);
-          await database.client.query('update batch.lane_faults set next_try_at = now()');
+          await database.client.query('update batch.lane_blocks set next_try_at = now()');
           await worker.recovery.poll(FOREVER).catch(() => undefined);
           expect((await faults(worker).list())[0]).toHaveProperty('parkedAt');
         });
@@ -592,11 +592,11 @@ describe('several workers', () => {
 
     it('ask for nothing in a hurry when they cannot even look', async () => {
       const [worker] = (await open(1)) as [TestWorker];
-      await database.client.query('alter table batch.lane_faults rename to gone');
+      await database.client.query('alter table batch.lane_blocks rename to gone');
       const error: unknown = await worker.recovery.poll(FOREVER).catch((reason: unknown) => reason);
       expect(error).toBeInstanceOf(Error);
       expect(worker.recovery.afterFailure(error, 1)).toBeGreaterThan(100);
-      await database.client.query('alter table batch.gone rename to lane_faults');
+      await database.client.query('alter table batch.gone rename to lane_blocks');
       await close([worker]);
     });
   });

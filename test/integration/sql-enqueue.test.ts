@@ -557,7 +557,7 @@ describe('operations that are created in SQL', () => {
           if (statement.name === 'batch.claim_operations') await create(database.client, insert(1));
           return tx.query(statement);
         };
-        const claim = await worker.claims.claim({ query }, { standing: 'sound', maxLanes: 8, limit: 1000 });
+        const claim = await worker.claims.claim({ query }, { lanes: 'healthy', maxLanes: 8, limit: 1000 });
         expect(claim.operations).toEqual([]);
       });
     });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonRow } from '../../src/interfaces/json.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import { planOperations } from '../../src/services/planner/plan-operations.js';
-import { readKnowledge } from '../../src/services/survey/read-knowledge.js';
+import { prefetch } from '../../src/services/prefetch/prefetch.js';
 import { createFunctions } from '../support/create-functions.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import type { TestOperation } from '../support/serial-oracle.js';
@@ -104,7 +104,7 @@ interface Workload {
   name: string;
   table: string;
   operations: TestOperation[];
-  /** Statements of survey and execution together, at most. */
+  /** Statements of prefetch and execution together, at most. */
   most: number;
 }
 
@@ -201,17 +201,17 @@ describe(`${OPERATIONS} operations in one plan`, () => {
     await database.drop();
   });
 
-  /** Survey, plan and execution as a chunk has them, then whatever `look` finds. */
+  /** Prefetch, plan and execution as a chunk has them, then whatever `look` finds. */
   async function run<T>(name: string, operations: readonly TestOperation[], look: () => Promise<T>) {
     const bound = await session.bind(operations);
     return session.inTransaction(async () => {
-      const beforeSurvey = performance.now();
-      const knowledge = await readKnowledge(session.tx, bound);
-      const surveyMs = performance.now() - beforeSurvey;
+      const beforePrefetch = performance.now();
+      const readSet = await prefetch(session.tx, bound);
+      const prefetchMs = performance.now() - beforePrefetch;
       const reads = session.statements.length;
       const plans = Array.from({ length: 5 }, () => {
         const start = performance.now();
-        const plan = planOperations(bound, knowledge);
+        const plan = planOperations(bound, readSet);
         return { plan, ms: performance.now() - start };
       }).sort((one, other) => one.ms - other.ms);
       const planningMs = plans[2]!.ms;
@@ -221,7 +221,7 @@ describe(`${OPERATIONS} operations in one plan`, () => {
       const statements = [...session.statements];
       figures.push(
         `${name}: ${statements.length} statements (${reads} reads), ${execution.groups} groups; ` +
-          `survey ${surveyMs.toFixed(0)} ms, planning ${planningMs.toFixed(0)} ms, applying ${applyingMs.toFixed(0)} ms`,
+          `prefetch ${prefetchMs.toFixed(0)} ms, planning ${planningMs.toFixed(0)} ms, applying ${applyingMs.toFixed(0)} ms`,
       );
       return { statements, execution, planningMs, found: await look() };
     });

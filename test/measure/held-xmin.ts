@@ -1,7 +1,7 @@
 /**
  * What a long transaction elsewhere does to the queue, for `npm run measure:held-xmin`. Operations come at half of what the
  * worker was measured to execute; then other sessions open transactions and keep them open, one that only reads and one that has
- * written. The control claims without hints. Throughput is what is executed in the last minute against the minute before they were opened.
+ * written. The control claims without watermarks. Throughput is what is executed in the last minute against the minute before they were opened.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
@@ -26,7 +26,7 @@ const HOLDERS = [
 
 interface Run {
   name: string;
-  hints: boolean;
+  watermarks: boolean;
 }
 
 /** Executes and feeds until `stop` is called. */
@@ -117,13 +117,13 @@ async function capacity(database: MeasuringDatabase): Promise<number> {
 }
 
 /** Answers the throughput of the last window, as a share of that before. */
-async function run(database: MeasuringDatabase, { name, hints }: Run, perSecond: number): Promise<number> {
+async function run(database: MeasuringDatabase, { name, watermarks }: Run, perSecond: number): Promise<number> {
   await empty(database);
-  const hintsAt = ClaimCursor.prototype.hintsAt;
-  if (!hints) {
-    ClaimCursor.prototype.hintsAt = function (now) {
-      const { after, reentries } = hintsAt.call(this, now);
-      return { after: after.map(() => 0), reentries };
+  const watermarksAt = ClaimCursor.prototype.watermarksAt;
+  if (!watermarks) {
+    ClaimCursor.prototype.watermarksAt = function (now) {
+      const { after, requeueEpoch } = watermarksAt.call(this, now);
+      return { after: after.map(() => 0), requeueEpoch };
     };
   }
   const worker = await openWorkerWith(database.settings());
@@ -137,7 +137,7 @@ async function run(database: MeasuringDatabase, { name, hints }: Run, perSecond:
     const before = await rateOver(database, WINDOW_SECONDS);
     for (const [index, holder] of holders.entries()) await holder.query(HOLDERS[index]!);
     const rates: number[] = [];
-    for (let passed = 0; passed < (hints ? SECONDS : CONTROL_SECONDS); passed += WINDOW_SECONDS) {
+    for (let passed = 0; passed < (watermarks ? SECONDS : CONTROL_SECONDS); passed += WINDOW_SECONDS) {
       rates.push(await rateOver(database, WINDOW_SECONDS));
     }
     const last = rates.at(-1)!;
@@ -151,7 +151,7 @@ async function run(database: MeasuringDatabase, { name, hints }: Run, perSecond:
     await queue.stop();
     for (const holder of holders) await holder.end();
     await worker.close();
-    ClaimCursor.prototype.hintsAt = hintsAt;
+    ClaimCursor.prototype.watermarksAt = watermarksAt;
   }
 }
 
@@ -159,9 +159,9 @@ async function main(database: MeasuringDatabase): Promise<void> {
   await database.client.query('create table elsewhere (id int)');
   const full = await capacity(database);
   say(`capacity ${Math.round(full)}/s; half of it comes; windows of ${WINDOW_SECONDS} s, held for ${SECONDS} s`);
-  const share = await run(database, { name: 'as it is', hints: true }, full / 2);
+  const share = await run(database, { name: 'as it is', watermarks: true }, full / 2);
   judge('at least 0.95 of the throughput before', share >= 0.95);
-  const control = await run(database, { name: 'control: claims without hints', hints: false }, full / 2);
+  const control = await run(database, { name: 'control: claims without watermarks', watermarks: false }, full / 2);
   judge('the control falls below half', control < 0.5);
 }
 

@@ -59,10 +59,10 @@ const WITHOUT: Record<Rule, readonly Replacement[]> = {
     },
     { file: 'row-history.ts', text: 'this.exceedsLimits = true;\n      this.reliable = false;', by: '' },
   ],
-  equality: [before('chunk-view.ts', 'const rank = this.knowledge.ranks', 'return `${family}#${text}`;')],
-  'fold: free columns': [
-    { file: 'fold-operations.ts', text: "column.freedom === 'free'", by: 'true' },
-    { file: 'fold-operations.ts', text: "column.freedom === 'tied'", by: 'false' },
+  equality: [before('chunk-view.ts', 'const rank = this.readSet.ranks', 'return `${family}#${text}`;')],
+  'fold: unconstrained columns': [
+    { file: 'fold-operations.ts', text: "column.constraintFreedom === 'unconstrained'", by: 'true' },
+    { file: 'fold-operations.ts', text: "column.constraintFreedom === 'constrained'", by: 'false' },
   ],
   'fold: same sign': [{ file: 'fold-operations.ts', text: 'if (oppose(one, other))', by: 'if (false)' }],
   'fold: exact types': [{ file: 'fold-operations.ts', text: 'isExact(decimal, column)', by: 'true' }],
@@ -155,9 +155,9 @@ function replacing(replacements: readonly Replacement[]): Plugin {
 function unneeded(rule: Rule): Replacement[] {
   const skip = `if (rule === ${JSON.stringify(rule)}) return;`;
   return [
-    before('tokens.ts', 'const lowest = token.group + 1;', skip),
-    before('tokens.ts', 'if (token.group >= this.lowest) this.raise', skip),
-    before('tokens.ts', 'if (token.group <= this.lowestBesideRow) return;', skip),
+    before('conflict-keys.ts', 'const lowest = key.group + 1;', skip),
+    before('conflict-keys.ts', 'if (key.group >= this.lowest) this.raise', skip),
+    before('conflict-keys.ts', 'if (key.group <= this.lowestBesideRow) return;', skip),
   ];
 }
 

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { ApiKeyEntity } from '../../src/entities/api-key.entity.js';
 import { AuditEntity } from '../../src/entities/audit.entity.js';
-import type { Scope } from '../../src/services/access/access.js';
+import type { KeyScope } from '../../src/services/access/access.js';
 import { parseApiKey } from '../../src/services/access/api-key.js';
 import { ApiKeysService } from '../../src/services/access/api-keys.service.js';
 import { sealingKey } from '../../src/services/access/sealed-hash.js';
@@ -26,7 +26,7 @@ export interface TestKeyOptions {
 /** A key of its own for a test, as the command makes them. */
 export async function createTestKey(
   client: pg.Pool | pg.Client,
-  scopes: readonly Scope[],
+  scopes: readonly KeyScope[],
   { targets, sources, state = 'active' }: TestKeyOptions = {},
 ): Promise<string> {
   const { host, port, user, database, password } = (client instanceof pg.Pool ? client.options : client) as pg.Client;

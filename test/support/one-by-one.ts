@@ -13,7 +13,7 @@ export type Fate = string;
 
 interface Waiting {
   index: number;
-  reason: 'retry' | 'behind';
+  reason: 'retry' | 'blocked';
   code: string | undefined;
 }
 
@@ -77,8 +77,8 @@ export class OneByOne {
   private async execute(index: number): Promise<void> {
     const operation = this.operations[index]!;
     if (this.waiting.some((earlier) => this.blocks(earlier, index))) {
-      this.waiting.push({ index, reason: 'behind', code: undefined });
-      this.fates[index] = `scheduled behind, attempts ${this.attempts[index]}`;
+      this.waiting.push({ index, reason: 'blocked', code: undefined });
+      this.fates[index] = `scheduled blocked, attempts ${this.attempts[index]}`;
       return;
     }
     const { code, words } = await this.verdict(operation);
@@ -98,7 +98,7 @@ export class OneByOne {
     if (earlier > index || (one.priority ?? 0) < (other.priority ?? 0)) return false;
     const names = this.names(one);
     if (!this.names(other).some((name) => names.includes(name))) return false;
-    if (reason === 'behind') return true;
+    if (reason === 'blocked') return true;
     if (code === 'ROW_NOT_FOUND') return other.operationType !== 'insert' && other.operationType !== 'upsert';
     return code !== 'UNIQUE_VIOLATION' || other.operationType !== 'delete';
   }

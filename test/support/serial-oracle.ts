@@ -7,12 +7,12 @@ import type { DatabaseService } from '../../src/services/database/database.servi
 import type { SqlClient } from '../../src/services/database/sql.js';
 import { ExecutorService, type Execution } from '../../src/services/executor/executor.service.js';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
-import { NOTHING_KNOWN, type Knowledge } from '../../src/services/planner/knowledge.js';
+import { EMPTY_READ_SET, type ReadSet } from '../../src/services/planner/read-set.js';
 import type { Plan } from '../../src/services/planner/plan.js';
 import { planByShape, planOperations, planSerially } from '../../src/services/planner/plan-operations.js';
 import { unreadGroups } from '../../src/services/planner/unread-groups.js';
 import type { LeftOutcome, Outcome } from '../../src/services/queue/operation-record.js';
-import { readKnowledge } from '../../src/services/survey/read-knowledge.js';
+import { prefetch } from '../../src/services/prefetch/prefetch.js';
 import type { Planner } from './altered-planner.js';
 import { createFunctions } from './create-functions.js';
 import { executeAlone } from './execute-alone.js';
@@ -148,7 +148,7 @@ export class SerialOracle {
     const claimed = await bindOperations(this.catalog, operations, stored);
     try {
       await Promise.all(
-        // Before the survey, which looks where sequences stand.
+        // Before the prefetch, which looks where sequences stand.
         ['begin', setUp, this.resetText, 'savepoint start']
           .filter((text) => text !== '')
           .map((text) => this.client.query(text)),
@@ -209,8 +209,8 @@ export class SerialOracle {
     const plans: Plan[] = [];
     let fallback = false;
     for (let rest = operations; rest.length > 0;) {
-      const knowledge: Knowledge = informed ? await readKnowledge(this.tx, rest) : NOTHING_KNOWN;
-      const plan = planner(rest, knowledge);
+      const readSet: ReadSet = informed ? await prefetch(this.tx, rest) : EMPTY_READ_SET;
+      const plan = planner(rest, readSet);
       const part = await this.executor.execute(this.tx, plan, { blocks, budgetMs: STATEMENT_TIMEOUT_MS });
       plans.push(plan);
       fallback ||= part.fallback;

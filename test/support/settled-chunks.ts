@@ -29,15 +29,15 @@ export async function settleChunk(
   database: TestDatabase,
   settled: readonly StoredOperation[],
   failed: readonly StoredOperation[] = [],
-  announce = true,
+  notify = true,
 ): Promise<string> {
   const { rows } = await database.client.query<{ id: string }>(
-    `insert into batch.chunks (seqs, worker, operations, completed, failed, groups, statements, fallback, announce,
+    `insert into batch.chunks (seqs, worker, operations, completed, failed, groups, statements, fallback, notify,
        started_at, settled_at, duration_ms)
      select range_agg(int8range(s, s + 1)), 'test', count(*), count(*) - $2, $2, 1, 1, false, $3, now(), now(), 1
      from unnest($1::int8[]) s
      returning id::text`,
-    [settled.map(({ seq }) => seq), failed.length, announce],
+    [settled.map(({ seq }) => seq), failed.length, notify],
   );
   const chunkId = rows[0]?.id ?? '';
   await database.client.query(
@@ -48,10 +48,10 @@ export async function settleChunk(
   return chunkId;
 }
 
-/** Chunks that wait to be announced. */
-export async function countUnannounced(database: TestDatabase): Promise<number> {
+/** Chunks that wait to be notified. */
+export async function countUnnotified(database: TestDatabase): Promise<number> {
   const { rows } = await database.client.query<{ count: number }>(
-    'select count(*)::int as count from batch.chunks where announce and notified_at is null',
+    'select count(*)::int as count from batch.chunks where notify and notified_at is null',
   );
   return rows[0]?.count ?? -1;
 }

@@ -4,7 +4,7 @@ import { LaneRecoveryJob } from '../../src/jobs/lane-recovery.job.js';
 import { OperationChunkJob } from '../../src/jobs/operation-chunk.job.js';
 import { OperationStepFactory } from '../../src/jobs/operation-step.factory.js';
 import { CatalogService } from '../../src/services/catalog/catalog.service.js';
-import { LaneFaultEntity } from '../../src/entities/lane-fault.entity.js';
+import { LaneBlockEntity } from '../../src/entities/lane-block.entity.js';
 import type { Settings } from '../../src/services/config/settings.js';
 import { createDataSource } from '../../src/services/database/data-source.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
@@ -16,7 +16,7 @@ import { HealthService } from '../../src/services/health/health.service.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import { MetricsService } from '../../src/services/observability/metrics.service.js';
 import { ClaimService } from '../../src/services/queue/claim.service.js';
-import { LaneFaultsService } from '../../src/services/queue/lane-faults.service.js';
+import { LaneBlocksService } from '../../src/services/queue/lane-blocks.service.js';
 import { LaneRegisterService } from '../../src/services/queue/lane-register.service.js';
 import { LanesService } from '../../src/services/queue/lanes.service.js';
 import type { NewOperation } from '../../src/services/queue/new-operation.js';
@@ -37,10 +37,10 @@ export interface TestWorker {
   claims: ClaimService;
   lanes: LanesService;
   register: LaneRegisterService;
-  faults: LaneFaultsService;
+  faults: LaneBlocksService;
   catalog: CatalogService;
   job: OperationChunkJob;
-  /** Tries lanes that stand still. */
+  /** Tries blocked lanes. */
   recovery: LaneRecoveryJob;
   metrics: MetricsService;
   health: HealthService;
@@ -61,7 +61,7 @@ export async function openWorkerWith(settings: Settings): Promise<TestWorker> {
   const catalog = new CatalogService(database, settings);
   const register = new LaneRegisterService(database, catalog);
   const lanes = new LanesService(database, register);
-  const faults = new LaneFaultsService(dataSource.getRepository(LaneFaultEntity), database, settings);
+  const faults = new LaneBlocksService(dataSource.getRepository(LaneBlockEntity), database, settings);
   const shapes = new ShapesService(database);
   const queue = new QueueService(database, register, shapes, settings);
   const claims = new ClaimService(lanes, shapes, settings);

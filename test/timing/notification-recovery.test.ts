@@ -30,7 +30,7 @@ describe('a notifier after an outage', () => {
 
   beforeEach(async () => {
     database = await createTestDatabase();
-    // An hour: what is announced within a test was announced for a signal.
+    // An hour: what is notified within a test was notified for a signal.
     settings = testSettings({ ...database.environment, REDIS_URL: '', BATCH_PROCESS_OPERATION_INTERVAL: '3600000' });
     dataSource = await createDataSource(settings).initialize();
   });
@@ -49,7 +49,7 @@ describe('a notifier after an outage', () => {
     return wakeUp;
   }
 
-  it('announces as soon as the broker is back after a long outage', async () => {
+  it('notifies as soon as the broker is back after a long outage', async () => {
     const source = `shop-${randomUUID()}`;
     const { rabbitmq } = settings;
     if (rabbitmq === undefined) throw new Error('this test needs RabbitMQ');

@@ -37,9 +37,9 @@ describe('planning', () => {
 const times = (measure: () => number): number[] => Array.from({ length: TRIES }, measure);
 
 /** Of the processor, in milliseconds: it may be busy with other things as well. */
-function timeOf({ operations, knowledge }: HostileChunk): number {
+function timeOf({ operations, readSet }: HostileChunk): number {
   const before = process.cpuUsage();
-  planOperations(operations, knowledge);
+  planOperations(operations, readSet);
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1000;
 }

@@ -18,7 +18,7 @@ const DEFAULT_LENGTH: Length = { min: 2, max: 40 };
 /** Tables are nearly empty, or so full that most operations meet a row. */
 const START_ROWS = { few: { maxLength: 6 }, many: { minLength: 8, maxLength: 20 } };
 const FEW_HABITS = { least: 2, most: 4 };
-/** One case in so many is planned without knowledge. */
+/** One case in so many is planned without readSet. */
 const BLIND_EVERY = 6;
 
 /** One case in so many is executed in chunks that end early. */

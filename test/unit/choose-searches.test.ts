@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
-import { chooseSearches } from '../../src/services/survey/choose-searches.js';
+import { chooseSearches } from '../../src/services/prefetch/choose-searches.js';
 import { column, foreignKey, table, uniqueKey } from '../support/table.js';
 import { increment, insert, operation, remove, update, upsert } from './support/planning.js';
 
@@ -21,7 +21,7 @@ const searched = (...operations: BoundOperation[]): string[] =>
       `${name}(${keyColumns.map((each) => each.name).join(',')}): ${[...keys.values()].map((key) => key.join(',')).join(' ')}`,
   );
 
-describe('the survey looks for', () => {
+describe('the prefetch looks for', () => {
   it('nothing where keys alone tell what conflicts', () => {
     expect(searched(insert(PLAIN, { id: 1 }), upsert(PLAIN, { id: 1, a: 2 }), remove(PLAIN, 1))).toEqual([]);
     expect(searched(update(UNIQUE, 1, { a: 1 }), increment(UNIQUE, 1, { a: 1 }), update(UNIQUE, 2, { a: 1 }))).toEqual(

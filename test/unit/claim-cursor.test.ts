@@ -4,7 +4,7 @@ import { ClaimCursor, slotOf, type ObservedClaim } from '../../src/services/queu
 const claim = (overrides: Partial<ObservedClaim>): ObservedClaim => ({
   oldestWriter: 100n,
   snapshotXmax: 100n,
-  reentries: { before: '7', after: '7' },
+  requeueEpoch: { before: '7', after: '7' },
   lanes: [LANE],
   last: new Map(),
   full: false,
@@ -12,9 +12,9 @@ const claim = (overrides: Partial<ObservedClaim>): ObservedClaim => ({
 });
 const LANE = 3;
 const last = (priority: number, seq: number): ObservedClaim['last'] => new Map([[slotOf(LANE, priority), seq]]);
-/** The hints that are not 0. */
+/** The watermarks that are not 0. */
 const known = (cursor: ClaimCursor, now: number): ReadonlyMap<number, number> =>
-  new Map([...cursor.hintsAt(now).after.entries()].filter(([, after]) => after > 0));
+  new Map([...cursor.watermarksAt(now).after.entries()].filter(([, after]) => after > 0));
 
 /** A cursor that has seen the count of re-entries. */
 function knowingCursor(): ClaimCursor {
@@ -75,10 +75,10 @@ describe('where a claim may begin', () => {
     cursor.committed(claim({ snapshotXmax: 105n, last: last(0, 50) }), 10, 1);
     cursor.committed(claim({ oldestWriter: 105n }), 20, 1);
     expect(known(cursor, 30)).toEqual(last(0, 50));
-    expect(cursor.hintsAt(30).reentries).toBe('7');
-    cursor.committed(claim({ oldestWriter: 106n, reentries: { before: '7', after: '8' } }), 30, 1);
+    expect(cursor.watermarksAt(30).requeueEpoch).toBe('7');
+    cursor.committed(claim({ oldestWriter: 106n, requeueEpoch: { before: '7', after: '8' } }), 30, 1);
     expect(known(cursor, 40)).toEqual(new Map());
-    expect(cursor.hintsAt(40).reentries).toBe('8');
+    expect(cursor.watermarksAt(40).requeueEpoch).toBe('8');
   });
 
   it('waits for a claim of the same lane: others may have left rows behind in it', () => {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { BatchServiceRefusalError, isTransient } from '../../src/client/client-errors.js';
-import { retrying, type RetryPolicy } from '../../src/client/retrying.js';
+import { retrying, type CallRetryPolicy } from '../../src/client/retrying.js';
 
 const { signal } = new AbortController();
 const refusal = (retryAfterMs?: number) =>
   new BatchServiceRefusalError('QUEUE_FULL', 'full', retryAfterMs === undefined ? undefined : { retryAfterMs });
 
 /** Fails `failures` times; answers how often it was tried and how long that took. */
-async function tried(failures: number, error: Error, policy: Partial<RetryPolicy> = {}) {
+async function tried(failures: number, error: Error, policy: Partial<CallRetryPolicy> = {}) {
   let attempts = 0;
   const startedAt = performance.now();
   const failure = await retrying({ retries: 4, signal, ...policy }, () => {

@@ -9,12 +9,12 @@ import { column, table } from '../support/table.js';
 import { increment, insert, remove, update, upsert } from './support/planning.js';
 
 const ON = table('folded', [
-  column('id', 'text', { freedom: 'tied' }),
+  column('id', 'text', { constraintFreedom: 'constrained' }),
   column('n', 'int4'),
   column('small', 'int2'),
   column('big', 'int8'),
-  column('bounded', 'int4', { freedom: 'bounded' }),
-  column('tied', 'int4', { freedom: 'tied' }),
+  column('bounded', 'int4', { constraintFreedom: 'rangeChecked' }),
+  column('tied', 'int4', { constraintFreedom: 'constrained' }),
   column('price', 'numeric', { precision: { digits: 6, scale: 2 } }),
   column('hundreds', 'numeric', { precision: { digits: 3, scale: -2 } }),
   column('any', 'numeric'),
@@ -162,10 +162,10 @@ interface Cell {
 
 const CELLS: Cell[] = [
   { column: column('v', 'int2'), unit: 100n, min: -3276800n, max: 3276700n },
-  { column: column('v', 'int4', { freedom: 'bounded' }), unit: 100n, min: 0n, max: 1000n },
+  { column: column('v', 'int4', { constraintFreedom: 'rangeChecked' }), unit: 100n, min: 0n, max: 1000n },
   { column: column('v', 'numeric', { precision: { digits: 4, scale: 2 } }), unit: 1n, min: -9999n, max: 9999n },
   {
-    column: column('v', 'numeric', { precision: { digits: 4, scale: 1 }, freedom: 'bounded' }),
+    column: column('v', 'numeric', { precision: { digits: 4, scale: 1 }, constraintFreedom: 'rangeChecked' }),
     unit: 10n,
     min: -500n,
     max: 500n,
@@ -209,7 +209,7 @@ describe('a fold that succeeds', () => {
         fc.bigInt({ min: -100n, max: 100n }),
         fc.array(amount, { minLength: 2, maxLength: 4 }),
         (cell, kind, start, amounts) => {
-          const on = table('one', [column('id', 'int4', { freedom: 'tied' }), cell.column]);
+          const on = table('one', [column('id', 'int4', { constraintFreedom: 'constrained' }), cell.column]);
           const operations = amounts.map((v) =>
             kind === 'increment'
               ? increment(on, 1, { v })

@@ -31,7 +31,7 @@ describe('the metrics', () => {
     expect(lines).toContain('batch_chunk_operations_sum 1000');
   });
 
-  it('count what was accepted, refused, cancelled, tried again and announced', async () => {
+  it('count what was accepted, refused, cancelled, tried again and notified', async () => {
     const metrics = new MetricsService();
 
     metrics.recordAccepted(7);
@@ -61,7 +61,7 @@ describe('the metrics', () => {
       workers: 4,
       failed: 0,
       lastMinute: { chunks: 0, completed: 0, failed: 0, statements: 0 },
-      unannounced: 6,
+      pendingNotifications: 6,
       parkedNotifications: 7,
     };
 
@@ -73,7 +73,7 @@ describe('the metrics', () => {
     expect(first).toContain('batch_oldest_pending_seconds 1.5');
     expect(first).toContain('batch_lanes_parked 3');
     expect(first).toContain('batch_workers 4');
-    expect(first).toContain('batch_notifications_unannounced 6');
+    expect(first).toContain('batch_notifications_pending 6');
     expect(first).toContain('batch_notifications_parked 7');
     expect(second).toContain('batch_operations_pending 6');
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { JsonRow } from '../../src/interfaces/json.js';
 import { UNKNOWN_SEQUENCE } from '../../src/services/catalog/table.js';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
-import type { Knowledge } from '../../src/services/planner/knowledge.js';
+import type { ReadSet } from '../../src/services/planner/read-set.js';
 import { originalsOf } from '../../src/services/planner/plan.js';
 import { planOperations, planSerially } from '../../src/services/planner/plan-operations.js';
 import { column, foreignKey, table, uniqueKey } from '../support/table.js';
@@ -16,14 +16,14 @@ const REFERENCE = foreignKey({ child: 'public.child', childColumns: ['parent_id'
 const PARENT = table('parent', [column('id', 'int4'), column('a', 'int4')], { referencedBy: [REFERENCE] });
 const CHILD = table('child', [column('id', 'int4'), column('parent_id', 'int4')], { foreignKeys: [REFERENCE] });
 const NUMBERED = table('numbered', [
-  column('id', 'int8', { default: 'fresh', sequences: ['public.s'] }),
+  column('id', 'int8', { default: 'generated', sequences: ['public.s'] }),
   column('a', 'int4'),
 ]);
 const OPAQUE = table('opaque', [column('id', 'int4'), column('a', 'int4')], { opaque: 'has a trigger' });
 
 /** The sizes of the groups, in the order of execution. */
-const sizes = (operations: BoundOperation[], knowledge?: Knowledge): number[] =>
-  planOperations(operations, knowledge).groups.map((group) => group.operations.length);
+const sizes = (operations: BoundOperation[], readSet?: ReadSet): number[] =>
+  planOperations(operations, readSet).groups.map((group) => group.operations.length);
 const ids = Array.from({ length: 1000 }, (_, id) => id);
 
 describe('planning', () => {
@@ -129,7 +129,7 @@ describe('planning', () => {
       [
         column('id', 'int4'),
         column('code', 'int4'),
-        column('n', 'int8', { default: 'fresh', sequences: ['public.s'] }),
+        column('n', 'int8', { default: 'generated', sequences: ['public.s'] }),
       ],
       { referencedBy: [reference], group: 'public.ref' },
     );

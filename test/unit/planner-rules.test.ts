@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
-import { NOTHING_KNOWN, type Knowledge } from '../../src/services/planner/knowledge.js';
+import { EMPTY_READ_SET, type ReadSet } from '../../src/services/planner/read-set.js';
 import { unfold, type Wait } from '../../src/services/planner/plan.js';
 import { planOperations } from '../../src/services/planner/plan-operations.js';
 import { RULES, type Rule } from '../../src/services/planner/rules.js';
@@ -11,27 +11,31 @@ import { increment, insert, knowing, ranked, remove, shape, shapeOf, update, ups
 const PLAIN = table('plain', [
   column('id', 'int4'),
   column('a', 'int4'),
-  column('n', 'int4', { freedom: 'bounded' }),
+  column('n', 'int4', { constraintFreedom: 'rangeChecked' }),
   column('f', 'float'),
-  column('t', 'int4', { freedom: 'tied' }),
+  column('t', 'int4', { constraintFreedom: 'constrained' }),
 ]);
 const UNIQUE = table(
   'uniq',
   [
-    column('id', 'int4', { freedom: 'tied' }),
-    column('email', 'text', { freedom: 'tied' }),
+    column('id', 'int4', { constraintFreedom: 'constrained' }),
+    column('email', 'text', { constraintFreedom: 'constrained' }),
     column('a', 'int4'),
     column('b', 'int4'),
   ],
   { uniqueKeys: [uniqueKey(['id'], { primary: true }), uniqueKey(['email'])] },
 );
 const REFERENCE = foreignKey({ child: 'public.child', childColumns: ['parent_id'], parent: 'public.parent' });
-const PARENT = table('parent', [column('id', 'int4', { freedom: 'tied' }), column('a', 'int4')], {
+const PARENT = table('parent', [column('id', 'int4', { constraintFreedom: 'constrained' }), column('a', 'int4')], {
   referencedBy: [REFERENCE],
 });
 const CHILD = table(
   'child',
-  [column('id', 'int4', { freedom: 'tied' }), column('parent_id', 'int4', { freedom: 'tied' }), column('a', 'int4')],
+  [
+    column('id', 'int4', { constraintFreedom: 'constrained' }),
+    column('parent_id', 'int4', { constraintFreedom: 'constrained' }),
+    column('a', 'int4'),
+  ],
   { foreignKeys: [REFERENCE] },
 );
 const CASCADE = foreignKey({
@@ -48,21 +52,21 @@ const PART = table('part', [column('id', 'int4'), column('whole_id', 'int4'), co
   foreignKeys: [CASCADE],
 });
 const NUMBERED = table('numbered', [
-  column('id', 'int8', { default: 'fresh', sequences: ['public.s'] }),
+  column('id', 'int8', { default: 'generated', sequences: ['public.s'] }),
   column('a', 'int4'),
 ]);
 const ALSO_NUMBERED = table('also_numbered', [
   column('id', 'int4'),
-  column('n', 'int8', { default: 'fresh', sequences: ['public.s'] }),
+  column('n', 'int8', { default: 'generated', sequences: ['public.s'] }),
 ]);
 const OPAQUE = table('opaque', [column('id', 'int4'), column('a', 'int4')], { opaque: 'has a trigger' });
 const PRICED = table('priced', [column('id', 'numeric'), column('a', 'int4')]);
 
-const floor = (value: bigint): Partial<Knowledge> => ({ floors: new Map([['public.s', value]]) });
+const lastValue = (value: bigint): Partial<ReadSet> => ({ sequenceLastValues: new Map([['public.s', value]]) });
 
 interface Example {
   operations: BoundOperation[];
-  knowledge?: Knowledge;
+  readSet?: ReadSet;
   limits?: Partial<PlanLimits>;
   planned: string;
   withoutTheRule: string;
@@ -94,7 +98,7 @@ const EXAMPLES: Record<Rule, Example> = {
   },
   'freed value': {
     operations: FREEING,
-    knowledge: knowing(FREEING, [[UNIQUE, { id: 1, email: 'x' }]]),
+    readSet: knowing(FREEING, [[UNIQUE, { id: 1, email: 'x' }]]),
     planned: '0 | 1 | 2',
     withoutTheRule: '0 2 | 1',
     waitsFor: { operation: 1, resource: 'public.uniq (email) = ("x")' },
@@ -111,14 +115,14 @@ const EXAMPLES: Record<Rule, Example> = {
   },
   'released parent': {
     operations: RELEASING,
-    knowledge: knowing(RELEASING, [[CHILD, { id: 1, parent_id: 1 }]]),
+    readSet: knowing(RELEASING, [[CHILD, { id: 1, parent_id: 1 }]]),
     planned: '0 | 1 | 2',
     withoutTheRule: '0 2 | 1',
     waitsFor: { operation: 1, resource: 'public.parent (id) = (1)' },
   },
   'drawn value': {
     operations: [insert(NUMBERED, { id: 1, a: 0 }), insert(NUMBERED, { a: 1 }), insert(NUMBERED, { id: 5, a: 2 })],
-    knowledge: { ...NOTHING_KNOWN, ...floor(4n) },
+    readSet: { ...EMPTY_READ_SET, ...lastValue(4n) },
     planned: '0 | 1 | 2',
     withoutTheRule: '0 2 | 1',
     waitsFor: { operation: 1, resource: 'public.numbered (id) = (5)' },
@@ -143,7 +147,7 @@ const EXAMPLES: Record<Rule, Example> = {
   },
   'old values': {
     operations: FREEING,
-    knowledge: knowing(FREEING, [[UNIQUE, { id: 1, email: 'x' }]]),
+    readSet: knowing(FREEING, [[UNIQUE, { id: 1, email: 'x' }]]),
     planned: '0 | 1 | 2',
     withoutTheRule: '0 2 | 1',
     // The value comes from what was read, the order from the rule that needs it.
@@ -151,7 +155,7 @@ const EXAMPLES: Record<Rule, Example> = {
   },
   'planning limit': {
     operations: BY_TWO_KEYS,
-    knowledge: knowing(BY_TWO_KEYS, [
+    readSet: knowing(BY_TWO_KEYS, [
       [UNIQUE, { id: 1, email: 'x' }],
       [UNIQUE, { id: 2, email: 'y' }],
     ]),
@@ -162,12 +166,12 @@ const EXAMPLES: Record<Rule, Example> = {
   },
   equality: {
     operations: [upsert(PRICED, { id: '1', a: 1 }), upsert(PRICED, { id: '1.0', a: 2 })],
-    knowledge: { ...NOTHING_KNOWN, ranks: ranked('numeric', 'numeric', ['1', '1.0']) },
+    readSet: { ...EMPTY_READ_SET, ranks: ranked('numeric', 'numeric', ['1', '1.0']) },
     planned: '0 | 1',
     withoutTheRule: '0 1',
     waitsFor: { operation: 0, resource: 'public.priced (id) = ("1.0")' },
   },
-  'fold: free columns': {
+  'fold: unconstrained columns': {
     operations: [update(PLAIN, 1, { t: 1 }), update(PLAIN, 1, { t: 2 })],
     planned: '0 | 1',
     withoutTheRule: '0+1',
@@ -196,7 +200,7 @@ const EXAMPLES: Record<Rule, Example> = {
 const TOLD_AS: Partial<Record<Rule, Rule>> = {
   'old values': 'freed value',
   equality: 'same row',
-  'fold: free columns': 'same row',
+  'fold: unconstrained columns': 'same row',
   'fold: same sign': 'same row',
   'fold: exact types': 'same row',
   'fold: valid values': 'same row',
@@ -204,25 +208,25 @@ const TOLD_AS: Partial<Record<Rule, Rule>> = {
 
 describe('each rule of the planner', () => {
   it.each(Object.keys(RULES) as Rule[])('%s: decides the groups of its example', async (rule) => {
-    const { operations, knowledge, limits, planned, withoutTheRule } = EXAMPLES[rule];
+    const { operations, readSet, limits, planned, withoutTheRule } = EXAMPLES[rule];
     const plan = await alteredPlanner({ limits });
     const mutant = await alteredPlanner({ limits, without: [rule] });
-    expect(shapeOf(plan(operations, knowledge))).toBe(planned);
-    expect(shapeOf(mutant(operations, knowledge))).toBe(withoutTheRule);
+    expect(shapeOf(plan(operations, readSet))).toBe(planned);
+    expect(shapeOf(mutant(operations, readSet))).toBe(withoutTheRule);
   });
 
   it.each(Object.keys(RULES) as Rule[])('%s: is told as what the last operation waits for', async (rule) => {
-    const { operations, knowledge, limits, waitsFor } = EXAMPLES[rule];
+    const { operations, readSet, limits, waitsFor } = EXAMPLES[rule];
     const plan = await alteredPlanner({ limits });
-    const placement = plan(operations, knowledge).placements.at(-1);
+    const placement = plan(operations, readSet).placements.at(-1);
     expect(placement?.waitsFor).toEqual({ ...waitsFor, rule: TOLD_AS[rule] ?? rule });
   });
 });
 
 describe('a planner without a rule', () => {
   it('is not made when the text of the rule is not found', async () => {
-    const gone = { file: 'tokens.ts', text: 'text that is gone', by: '' };
-    await expect(plannerWith([gone])).rejects.toThrow('tokens.ts does not have once: text that is gone');
+    const gone = { file: 'conflict-keys.ts', text: 'text that is gone', by: '' };
+    await expect(plannerWith([gone])).rejects.toThrow('conflict-keys.ts does not have once: text that is gone');
     await expect(plannerWith([{ ...gone, file: 'gone.ts' }])).rejects.toThrow("Not among the planner's files: gone.ts");
   });
 });
@@ -233,23 +237,23 @@ describe('explicit values beside drawn ones', () => {
     insert(NUMBERED, { id, a: 1 }),
     insert(NUMBERED, { a: 2 }),
   ];
-  const from = (value: bigint): Knowledge => ({ ...NOTHING_KNOWN, ...floor(value) });
+  const from = (value: bigint): ReadSet => ({ ...EMPTY_READ_SET, ...lastValue(value) });
 
-  it('have nothing to do with them up to the floor, and keep their order above it', () => {
+  it('have nothing to do with them up to the lastValue, and keep their order above it', () => {
     expect(shape(mixed(4), from(5n))).toBe('0 2 | 1');
     expect(shape(mixed(5), from(5n))).toBe('0 2 | 1');
     expect(shape(mixed(6), from(5n))).toBe('0 | 1 | 2');
     expect(shape(mixed(-9), from(-10n))).toBe('0 | 1 | 2');
   });
 
-  it('keep their order where the floor is not known, or one of several sequences has none', () => {
+  it('keep their order where the lastValue is not known, or one of several sequences has none', () => {
     expect(shape(mixed(4))).toBe('0 | 1 | 2');
-    const twice = table('twice', [column('id', 'int8', { default: 'fresh', sequences: ['public.s', 'public.r'] })]);
+    const twice = table('twice', [column('id', 'int8', { default: 'generated', sequences: ['public.s', 'public.r'] })]);
     const operations = [insert(twice, {}), insert(twice, { id: 1 }), insert(twice, {})];
     expect(shape(operations, from(5n))).toBe('0 | 1 | 2');
   });
 
-  it('name rows that may be among those drawn: updates and deletes above the floor wait, others do not', () => {
+  it('name rows that may be among those drawn: updates and deletes above the lastValue wait, others do not', () => {
     const changing = (id: number) => [
       update(NUMBERED, 1, { a: 1 }),
       insert(NUMBERED, { a: 2 }),
@@ -261,11 +265,11 @@ describe('explicit values beside drawn ones', () => {
     expect(waitsFor).toEqual({ operation: 1, rule: 'drawn value', resource: 'public.numbered (id)' + ' = (6)' });
   });
 
-  it('refer to drawn parents only above the floor of these', () => {
+  it('refer to drawn parents only above the lastValue of these', () => {
     const reference = foreignKey({ child: 'public.line', childColumns: ['n_id'], parent: 'public.numbered_parent' });
     const parent = table(
       'numbered_parent',
-      [column('id', 'int8', { default: 'fresh', sequences: ['public.s'] }), column('a', 'int4')],
+      [column('id', 'int8', { default: 'generated', sequences: ['public.s'] }), column('a', 'int4')],
       { referencedBy: [reference] },
     );
     const line = table('line', [column('id', 'int4'), column('n_id', 'int4')], { foreignKeys: [reference] });
@@ -321,18 +325,18 @@ describe('rows that are named in several ways', () => {
     const named = (id: string) => update(PRICED, id, { a: 1 });
     const operations = [named('1'), remove(PRICED, '2'), named('3')];
     expect(shape(operations)).toBe('0 | 1 | 2');
-    expect(shape(operations, { ...NOTHING_KNOWN, ranks: ranked('numeric', 'numeric', ['1'], ['3']) })).toBe(
+    expect(shape(operations, { ...EMPTY_READ_SET, ranks: ranked('numeric', 'numeric', ['1'], ['3']) })).toBe(
       '0 | 1 | 2',
     );
-    expect(shape(operations, { ...NOTHING_KNOWN, ranks: ranked('numeric', 'numeric', ['1'], ['2'], ['3']) })).toBe(
+    expect(shape(operations, { ...EMPTY_READ_SET, ranks: ranked('numeric', 'numeric', ['1'], ['2'], ['3']) })).toBe(
       '0 2 | 1',
     );
   });
 
   it('hold unknown values where something in their group may reach them', () => {
     const operations = [...FREEING.slice(0, 1), remove(UNIQUE, 1), insert(UNIQUE, { id: 2, email: 'y' })];
-    const knowledge = knowing(operations, [[UNIQUE, { id: 1, email: 'x' }]]);
-    expect(shape(operations, knowledge)).toBe('0 2 | 1');
+    const readSet = knowing(operations, [[UNIQUE, { id: 1, email: 'x' }]]);
+    expect(shape(operations, readSet)).toBe('0 2 | 1');
     const disturbed = [...operations, insert(OPAQUE, { id: 1 })];
     expect(shape(disturbed, knowing(disturbed, [[UNIQUE, { id: 1, email: 'x' }]]))).toBe('0 | 1 | 2 | 3');
     const elsewhere = table('elsewhere', [column('id', 'int4')], {
@@ -475,7 +479,7 @@ describe('folding within a plan', () => {
   it('does not change places with a sequence that another table has drawn from in between', () => {
     const drawing = table('drawing', [
       column('id', 'int4'),
-      column('n', 'int8', { default: 'fresh', sequences: ['public.s'] }),
+      column('n', 'int8', { default: 'generated', sequences: ['public.s'] }),
       column('a', 'int4'),
     ]);
     const put = (a: number) => upsert(drawing, { id: 1, a });

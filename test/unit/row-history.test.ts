@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { JsonRow } from '../../src/interfaces/json.js';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
 import { ChunkView } from '../../src/services/planner/chunk-view.js';
-import { NOTHING_KNOWN, type Knowledge } from '../../src/services/planner/knowledge.js';
+import { EMPTY_READ_SET, type ReadSet } from '../../src/services/planner/read-set.js';
 import { ANY_ROW } from '../../src/services/planner/name-rows.js';
 import { RowHistory } from '../../src/services/planner/row-history.js';
 import { runSteps } from '../../src/services/steps/steps.js';
@@ -13,7 +13,7 @@ import { insert, knowing, remove, update, upsert } from './support/planning.js';
 const USER = table(
   'users',
   [
-    column('id', 'int8', { default: 'fresh', sequences: ['public.s'] }),
+    column('id', 'int8', { default: 'generated', sequences: ['public.s'] }),
     column('email', 'text'),
     column('a', 'int4'),
     column('b', 'int4'),
@@ -21,8 +21,8 @@ const USER = table(
   { uniqueKeys: [uniqueKey(['id'], { primary: true }), uniqueKey(['email']), uniqueKey(['a', 'b'])] },
 );
 
-function historyOf(operations: BoundOperation[], knowledge: Knowledge = NOTHING_KNOWN, disturbed = false): RowHistory {
-  const chunk = new ChunkView(operations, knowledge);
+function historyOf(operations: BoundOperation[], readSet: ReadSet = EMPTY_READ_SET, disturbed = false): RowHistory {
+  const chunk = new ChunkView(operations, readSet);
   const history = new RowHistory(chunk, USER, chunk.identityOf(USER)!, operations, disturbed);
   runSteps(history.follow());
   return history;
@@ -55,11 +55,11 @@ describe('what a row may hold', () => {
 
   it('is unknown for all rows when one operation may write into any, or something else may', () => {
     const operations = [remove(USER, 1), update(USER, null, { email: 'x' })];
-    const knowledge = knowing(operations, [user({ id: 1, email: 'a' })]);
-    expect(texts(historyOf(operations, knowledge).possible(operations[0]!, ['email']))).toEqual(['unknown']);
+    const readSet = knowing(operations, [user({ id: 1, email: 'a' })]);
+    expect(texts(historyOf(operations, readSet).possible(operations[0]!, ['email']))).toEqual(['unknown']);
     const alone = operations.slice(0, 1);
-    expect(texts(historyOf(alone, knowledge).possible(alone[0]!, ['email']))).toEqual(['ta']);
-    expect(texts(historyOf(alone, knowledge, true).possible(alone[0]!, ['email']))).toEqual(['unknown']);
+    expect(texts(historyOf(alone, readSet).possible(alone[0]!, ['email']))).toEqual(['ta']);
+    expect(texts(historyOf(alone, readSet, true).possible(alone[0]!, ['email']))).toEqual(['unknown']);
   });
 
   it('is the combination of all that several columns may hold', () => {
@@ -122,7 +122,7 @@ describe('which rows an operation may touch', () => {
     const operations = [insert(USER, { email: 'x' }), remove(USER, 5)];
     const known = knowing(operations, [user({ id: 5, email: 'c' })]);
     expect(texts(historyOf(operations, known).possible(operations[1]!, ['email']))).toEqual(['unknown']);
-    const passed = { ...known, floors: new Map([['public.s', 5n]]) };
+    const passed = { ...known, sequenceLastValues: new Map([['public.s', 5n]]) };
     expect(texts(historyOf(operations, passed).possible(operations[1]!, ['email']))).toEqual(['tc']);
   });
 

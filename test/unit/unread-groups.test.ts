@@ -7,8 +7,8 @@ import { insert, update } from './support/planning.js';
 
 const id = column('id', 'int4');
 const a = column('a', 'int4');
-const serial = column('id', 'int4', { default: 'fresh', sequences: ['public.no'] });
-const unknown = column('id', 'int4', { default: 'fresh', sequences: ['*'] });
+const serial = column('id', 'int4', { default: 'generated', sequences: ['public.no'] });
+const unknown = column('id', 'int4', { default: 'generated', sequences: ['*'] });
 
 const tableOf = (name: string, more: Partial<Table> = {}, columns = [id, a]): Table =>
   table(name, columns, { group: name, ...more });

@@ -10,8 +10,8 @@ export function latencyPlot(series: Series | undefined): Plot | undefined {
   const lines = [
     line(series, 'created → applied, p99', SERVICE, 'throughput', 'createdToAppliedP99'),
     { ...line(series, 'created → applied, p50', SERVICE_PALE, 'throughput', 'createdToAppliedP50'), dashed: true },
-    line(series, 'applied → announced, p99', LIMIT, 'throughput', 'appliedToAnnouncedP99'),
-    { ...line(series, 'applied → announced, p50', CONTROL, 'throughput', 'appliedToAnnouncedP50'), dashed: true },
+    line(series, 'applied → notified, p99', LIMIT, 'throughput', 'appliedToNotifiedP99'),
+    { ...line(series, 'applied → notified, p50', CONTROL, 'throughput', 'appliedToNotifiedP50'), dashed: true },
   ];
   return linePlot(
     'Latency under load',

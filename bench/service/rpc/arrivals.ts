@@ -1,7 +1,7 @@
 import { connect } from 'amqplib';
 import { eventually } from '../../../test/support/eventually.js';
 import { uniqueName } from '../../../test/support/unique-name.js';
-import { listenToAnnouncements } from '../../../test/chaos/load/announcements.js';
+import { listenToNotifications } from '../../../test/chaos/load/notifications.js';
 
 const PATIENCE_MS = 30_000;
 
@@ -18,7 +18,7 @@ export interface Arrivals {
 export async function collectArrivals(url: string): Promise<Arrivals> {
   const queue = uniqueName('bench_settled');
   const at = new Map<string, number>();
-  const listener = await listenToAnnouncements(url, queue, ({ completed, failed }) => {
+  const listener = await listenToNotifications(url, queue, ({ completed, failed }) => {
     const now = Date.now();
     for (const id of [...completed, ...failed.map((each) => each.id)]) if (!at.has(id)) at.set(id, now);
   });
@@ -28,7 +28,7 @@ export async function collectArrivals(url: string): Promise<Arrivals> {
       eventually(
         () => {
           const missing = ids.filter((id) => !at.has(id)).length;
-          if (missing > 0) throw new Error(`${missing} of ${ids.length} operations were not announced`);
+          if (missing > 0) throw new Error(`${missing} of ${ids.length} operations were not notified`);
         },
         { timeoutMs: PATIENCE_MS, intervalMs: 50 },
       ),

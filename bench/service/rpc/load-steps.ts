@@ -24,14 +24,14 @@ export interface StepTimes {
 export interface StepResult {
   /** Milliseconds from `created_at`, which is when the transaction began that stored it, until its chunk was settled. */
   createdToApplied: number[];
-  /** From there until the announcement arrived. Milliseconds, to the millisecond. */
-  appliedToAnnounced: number[];
+  /** From there until the notification arrived. Milliseconds, to the millisecond. */
+  appliedToNotified: number[];
   /** Operations a second, from the first that was created to the last that was settled. */
   throughput: number;
   /** Requests that were due and not sent, since too many had no answer yet: more than none is more than can be borne. */
   heldBack: number;
   operationsPerChunk: number;
-  /** How late this process was itself, in milliseconds: an announcement that arrived meanwhile was noted so much later. 99 of 100. */
+  /** How late this process was itself, in milliseconds: an notification that arrived meanwhile was noted so much later. 99 of 100. */
   ownDelayP99: number;
 }
 
@@ -119,7 +119,7 @@ function evaluate(
   }
   return {
     createdToApplied: journeys.map(({ createdAt, settledAt }) => settledAt - createdAt),
-    appliedToAnnounced: journeys.map(({ id, settledAt }) => arrivals.get(id)! - settledAt),
+    appliedToNotified: journeys.map(({ id, settledAt }) => arrivals.get(id)! - settledAt),
     throughput: (journeys.length * 1000) / (last - first),
     operationsPerChunk: journeys.length / new Set(journeys.map(({ chunk }) => chunk)).size,
   };

@@ -44,15 +44,15 @@ const METRICS = {
     unit: 'ms',
     of: (step) => quantile(step.createdToApplied, 0.99),
   },
-  appliedToAnnouncedP50: {
-    name: 'applied → announced p50',
+  appliedToNotifiedP50: {
+    name: 'applied → notified p50',
     unit: 'ms',
-    of: (step) => quantile(step.appliedToAnnounced, 0.5),
+    of: (step) => quantile(step.appliedToNotified, 0.5),
   },
-  appliedToAnnouncedP99: {
-    name: 'applied → announced p99',
+  appliedToNotifiedP99: {
+    name: 'applied → notified p99',
     unit: 'ms',
-    of: (step) => quantile(step.appliedToAnnounced, 0.99),
+    of: (step) => quantile(step.appliedToNotified, 0.99),
   },
   heldBack: { name: 'requests not sent', unit: 'requests', of: (step) => step.heldBack },
   operationsPerChunk: { name: 'operations a chunk', unit: 'operations', of: (step) => step.operationsPerChunk },

@@ -4,24 +4,24 @@ import { verifyPayloads } from './stored-payloads.js';
 
 /** The service runs meanwhile and looks into several of them at once: emptied one by one, they cannot end in a deadlock with it. */
 const QUEUE_TABLES = ['pending', 'delayed', 'outcomes', 'chunks', 'operations'];
-const ANNOUNCED_WITHIN_MS = 60_000;
+const NOTIFIED_WITHIN_MS = 60_000;
 
 /** Empties the service's queue once it has nothing left to do, or while nobody executes anything. */
 export async function emptyQueue(admin: pg.Pool): Promise<void> {
-  await allAnnounced(admin);
+  await allNotified(admin);
   for (const table of QUEUE_TABLES) await admin.query(`truncate batch.${table}`);
 }
 
-/** Announcing is work as well, and not of what is measured next. */
-function allAnnounced(admin: pg.Pool): Promise<void> {
+/** Notifying is work as well, and not of what is measured next. */
+function allNotified(admin: pg.Pool): Promise<void> {
   return eventually(
     async () => {
       const { rows } = await admin.query<{ left: number }>(
-        'select count(*)::int as left from batch.chunks where announce and notified_at is null',
+        'select count(*)::int as left from batch.chunks where notify and notified_at is null',
       );
-      if (rows[0]!.left > 0) throw new Error(`${rows[0]!.left} chunks were not announced`);
+      if (rows[0]!.left > 0) throw new Error(`${rows[0]!.left} chunks were not notified`);
     },
-    { timeoutMs: ANNOUNCED_WITHIN_MS },
+    { timeoutMs: NOTIFIED_WITHIN_MS },
   );
 }
 

@@ -11,7 +11,7 @@ import type { Stage } from '../../contest/contest.js';
 export type Role = 'all' | 'api' | 'worker';
 
 export interface ServiceOptions {
-  /** Default: true. Without it nothing is taken in, nor announced. */
+  /** Default: true. Without it nothing is taken in, nor notified. */
   broker?: boolean;
   /** Whether workers are woken through Redis; default: where several processes share the work. */
   redis?: boolean;

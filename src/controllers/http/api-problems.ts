@@ -77,7 +77,7 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   IDEMPOTENCY_CONFLICT: 'The id belongs to an operation with another body; use a new id for a new operation',
   OPERATION_NOT_FOUND: "There is no operation '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f'",
   CHUNK_NOT_FOUND: "There is no chunk '1207'",
-  LANE_NOT_FOUND: 'Lane 17 does not stand still',
+  LANE_NOT_FOUND: 'Lane 17 is not blocked',
   NOTIFICATION_NOT_FOUND: 'No notification of chunk 1207 is parked',
   QUEUE_FULL:
     '2000000 operations or more wait, as many as BATCH_MAX_BACKLOG allows; nothing was stored, send the request again in 5 s',

@@ -21,7 +21,7 @@ export class AuditController {
   @ApiOperation({
     summary: 'List who did what, newest first',
     description:
-      'Cancels and retries of operations, resumed lanes, chunks that were announced again, parked messages that were sent again or ' +
+      'Cancels and retries of operations, resumed lanes, chunks that were notified again, parked messages that were sent again or ' +
       'deleted, and changes of API keys. The operation itself shows who created it.',
   })
   @ApiOkResponse({ type: AuditPageDto })

@@ -37,19 +37,19 @@ export class ChunksController {
     return this.chunks.get(id);
   }
 
-  @Post(':id/announcements')
+  @Post(':id/notifications')
   @RequireScope('admin')
   @HttpCode(HttpStatus.ACCEPTED)
   @ApiOperation({
-    summary: 'Announce a chunk again, to every source whose operations it settled',
+    summary: 'Notify a chunk again, to every source whose operations it settled',
     description:
       'For a source whose queue was not bound at the time (`unrouted`), or whose consumer lost the notification. It has ' +
-      'the same `message_id` as before. It was announced when `notifiedAt` is present again. If no receiver is ' +
+      'the same `message_id` as before. It was notified when `notifiedAt` is present again. If no receiver is ' +
       'configured (`BATCH_SERVICE_RMQ_URL`), the request is refused with `NOT_SUPPORTED`.',
   })
-  @ApiAcceptedResponse({ type: ChunkDetailDto, description: 'It will be announced as soon as a worker runs.' })
+  @ApiAcceptedResponse({ type: ChunkDetailDto, description: 'It will be notified as soon as a worker runs.' })
   @ApiProblems('INVALID_REQUEST', 'CHUNK_NOT_FOUND', 'NOT_SUPPORTED', ...BODY_REFUSALS)
-  announceAgain(@Param(namedFieldsPipe) { id }: ChunkIdDto, @CallerAccess() access: Access): Promise<IChunkDetail> {
-    return this.chunks.announceAgain(id, callerName(access));
+  notifyAgain(@Param(namedFieldsPipe) { id }: ChunkIdDto, @CallerAccess() access: Access): Promise<IChunkDetail> {
+    return this.chunks.notifyAgain(id, callerName(access));
   }
 }

@@ -3,7 +3,7 @@ import { Logger, UnsupportedMediaTypeException } from '@nestjs/common';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { NextFunction, Request, Response } from 'express';
 import helmet from 'helmet';
-import { shown } from '../../services/catalog/shown.js';
+import { quoteForMessage } from '../../services/errors/quote-for-message.js';
 import { AccessService } from '../../services/access/access.service.js';
 import { RateLimitService } from '../../services/access/rate-limit.service.js';
 import { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
@@ -126,7 +126,7 @@ function readJsonBody(request: Request, _response: Response, next: NextFunction)
 }
 
 function otherCharset(charset: string): Error {
-  const message = `Bodies are UTF-8, not ${shown(charset)}`;
+  const message = `Bodies are UTF-8, not ${quoteForMessage(charset)}`;
   return charset.startsWith('utf-')
     ? new ServiceError('MALFORMED_MESSAGE', message)
     : new UnsupportedMediaTypeException(message);

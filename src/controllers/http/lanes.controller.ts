@@ -1,34 +1,34 @@
 import { Controller, Get, HttpCode, HttpStatus, Param, Post } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { ILaneFault } from '../../interfaces/lane.js';
+import type { ILaneBlock } from '../../interfaces/lane.js';
 import { callerName, type Access } from '../../services/access/access.js';
-import { LaneFaultsService } from '../../services/queue/lane-faults.service.js';
+import { LaneBlocksService } from '../../services/queue/lane-blocks.service.js';
 import { CallerAccess } from '../caller-access.js';
 import { LaneDto } from '../dto/ids.dto.js';
 import { namedFieldsPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
-import { LaneFaultDto } from './dto/lane.dto.js';
+import { LaneBlockDto } from './dto/lane.dto.js';
 
-/** Lanes that stand still. */
+/** Blocked lanes. */
 @ApiTags('lanes')
 @Controller(`${API_PREFIX}/lanes`)
 export class LanesController {
-  constructor(private readonly faults: LaneFaultsService) {}
+  constructor(private readonly faults: LaneBlocksService) {}
 
   @Get()
   @RequireScope('read', { everyTarget: true })
   @ApiOperation({
-    summary: 'List the lanes that stand still',
+    summary: 'List the blocked lanes',
     description:
       'Tables that may influence one another are in one lane, and their operations are executed in order. Where the first of ' +
-      'them meets a fault that it did not cause (a lock, a time-out), the lane stands still and is tried again with growing ' +
-      'pauses. After BATCH_CHUNK_RETRY_LIMIT tries it is parked. All other lanes go on.',
+      'them meets a fault that it did not cause (a lock, a time-out), the lane is blocked and is tried again with growing ' +
+      'pauses. After BATCH_LANE_RETRY_LIMIT tries it is parked. All other lanes go on.',
   })
-  @ApiOkResponse({ type: [LaneFaultDto] })
+  @ApiOkResponse({ type: [LaneBlockDto] })
   @ApiProblems()
-  list(): Promise<ILaneFault[]> {
+  list(): Promise<ILaneBlock[]> {
     return this.faults.list();
   }
 
@@ -41,9 +41,9 @@ export class LanesController {
       'This also works for a parked lane, and counts its failures from 0 again. To go on without the operation in the way, cancel it: ' +
       '`DELETE operations/:id`.',
   })
-  @ApiOkResponse({ type: LaneFaultDto })
+  @ApiOkResponse({ type: LaneBlockDto })
   @ApiProblems('INVALID_REQUEST', 'LANE_NOT_FOUND', ...BODY_REFUSALS)
-  resume(@Param(namedFieldsPipe) { lane }: LaneDto, @CallerAccess() access: Access): Promise<ILaneFault> {
+  resume(@Param(namedFieldsPipe) { lane }: LaneDto, @CallerAccess() access: Access): Promise<ILaneBlock> {
     return this.faults.resume(lane, callerName(access));
   }
 }

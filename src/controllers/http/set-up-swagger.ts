@@ -13,7 +13,7 @@ const DESCRIPTION = `Takes single writes from many services and lands them in Po
 order, exactly once, and notifies each caller of the results.
 
 Errors are \`application/problem+json\` with a stable \`code\`; RPC answers the same codes as \`ServiceErrorDto\`. The outcome of
-operations is announced in the exchange \`${EVENTS_EXCHANGE}\`, routing key \`${settledRoutingKey('<source>')}\`, as
+operations is notified in the exchange \`${EVENTS_EXCHANGE}\`, routing key \`${settledRoutingKey('<source>')}\`, as
 \`OperationsSettledMessageDto\`. Every answer has the header \`x-request-id\`. If the request has one, it is used, and it identifies the request in the log.
 Where API keys are required, a request sends one as \`Authorization: Bearer bsk_…\` or \`X-API-Key: bsk_…\`. Each endpoint names the
 scope that it needs. The answer for an unknown path is 404 and \`ROUTE_NOT_FOUND\`; for a method that the path does not support it is 405,
@@ -43,7 +43,7 @@ export function describeApi(app: INestApplication): OpenAPIObject {
     .addApiKey({ type: 'apiKey', in: 'header', name: 'X-API-Key' }, SECURITY_SCHEMES.header)
     .addTag('operations', 'Single-row writes and their results')
     .addTag('chunks', 'Committed transactions of the poller')
-    .addTag('lanes', 'Lanes of tables that stand still')
+    .addTag('lanes', 'Blocked lanes')
     .addTag('stats', 'The queue now')
     .build();
   const extraModels = [ServiceErrorDto, OperationsSettledMessageDto];

@@ -1,7 +1,7 @@
 import { ValidationPipe, type ArgumentMetadata, type ValidationError } from '@nestjs/common';
 import { getMetadataStorage } from 'class-validator';
 import type { ErrorCode } from '../../interfaces/error.js';
-import { shown } from '../../services/catalog/shown.js';
+import { quoteForMessage } from '../../services/errors/quote-for-message.js';
 import { cutText } from '../../services/errors/cut-text.js';
 import { didYouMean } from '../../services/errors/nearest-name.js';
 import { ServiceError } from '../../services/errors/service-error.js';
@@ -71,7 +71,7 @@ const messagesOf = ({ constraints }: ValidationError): string[] => Object.values
 const isUnknown = ({ constraints }: ValidationError): boolean => constraints?.whitelistValidation !== undefined;
 
 function unknownParameter({ property, target }: ValidationError): string {
-  return `there is no parameter ${shown(property)}${didYouMean(property, fieldsOf(target?.constructor))}`;
+  return `there is no parameter ${quoteForMessage(property)}${didYouMean(property, fieldsOf(target?.constructor))}`;
 }
 
 function fieldsOf(dto: unknown): Set<string> {

@@ -4,7 +4,7 @@ import type { ErrorCode, IServiceError } from '../../interfaces/error.js';
  * What happens to a message of the queue after its handler. `acknowledge`: it is done, or its caller knows. `park`: it
  * is kept for a person's decision. `retry`: it is executed again, at its place.
  */
-export type Conclusion = 'acknowledge' | 'park' | 'retry';
+export type Disposition = 'acknowledge' | 'park' | 'retry';
 
 /** No program sends these on purpose, so they are kept even if the caller got an answer. */
 const UNREADABLE: readonly ErrorCode[] = ['MALFORMED_MESSAGE', 'UNKNOWN_PATTERN'];
@@ -34,7 +34,7 @@ function isForYears({ code, details }: IServiceError): boolean {
 export function concludeDelivery(
   error: IServiceError | undefined,
   { answered, repeatable }: { answered: boolean; repeatable: boolean },
-): Conclusion {
+): Disposition {
   if (error === undefined) return 'acknowledge';
   if (UNREADABLE.includes(error.code)) return 'park';
   if (answered) return 'acknowledge';

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import type { IServiceError } from '../../interfaces/error.js';
-import { shown } from '../../services/catalog/shown.js';
+import { quoteForMessage } from '../../services/errors/quote-for-message.js';
 import { SubmissionPipeline, type PipelinePlace } from '../../services/intake/submission-pipeline.js';
 import type { ExecutionGate, Leave } from './execution-gate.js';
 import type { Suspects } from './suspects.js';
@@ -276,7 +276,7 @@ export class MessageLine {
   }
 
   private get origin(): string {
-    return this.sender === undefined ? 'without user_id' : `of user ${shown(this.sender)}`;
+    return this.sender === undefined ? 'without user_id' : `of user ${quoteForMessage(this.sender)}`;
   }
 
   private get label(): { sender?: string } {

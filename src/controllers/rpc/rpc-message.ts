@@ -8,12 +8,12 @@ import type { PipelinePlace } from '../../services/intake/submission-pipeline.js
 import type { MetricsService } from '../../services/observability/metrics.service.js';
 import { REQUEST_ID_HEADER, requestIdFrom, runInRequest } from '../../services/observability/request-context.js';
 import { ServiceError } from '../../services/errors/service-error.js';
-import { shown } from '../../services/catalog/shown.js';
+import { quoteForMessage } from '../../services/errors/quote-for-message.js';
 import { inSlices } from '../../services/steps/in-slices.js';
 import { runSteps, type Steps } from '../../services/steps/steps.js';
 import { isShort, type ParkingReason } from '../../services/rabbitmq/parked-message.js';
 import { senderOf } from '../../services/rabbitmq/sender-of.js';
-import { concludeDelivery, isPassing, type Conclusion } from './conclude-delivery.js';
+import { concludeDelivery, isPassing, type Disposition } from './conclude-delivery.js';
 import { decodePacket, type PacketLimits } from './decode-packet.js';
 import type { Deliveries } from './deliveries.js';
 import { fingerprintOf } from './message-fingerprint.js';
@@ -184,7 +184,7 @@ export class RpcMessage implements LineMessage {
     });
   }
 
-  private conclude(conclusion: Conclusion, err: IServiceError | undefined): void {
+  private conclude(conclusion: Disposition, err: IServiceError | undefined): void {
     if (conclusion === 'acknowledge') this.at.deliveries.acknowledge(this.message);
     if (conclusion !== 'park') return;
     const { code = 'INTERNAL_ERROR', message: reason = '' } = err ?? {};
@@ -210,7 +210,7 @@ export class RpcMessage implements LineMessage {
    * Nobody else gets this information. The text of a refusal may quote the caller's values, so the log has only the
    * code.
    */
-  private report(code: string, conclusion: Conclusion): void {
+  private report(code: string, conclusion: Disposition): void {
     logger.warn({
       msg: `A message whose sender waits for no answer was refused: ${code}`,
       code,
@@ -280,7 +280,7 @@ function assertReplyQueue({ replyTo }: { replyTo?: unknown }, replyQueues: Reply
   if (typeof replyTo !== 'string' || replyTo === '' || !isShort(replyTo) || isReplyQueue(replyTo, replyQueues)) return;
   throw new ServiceError(
     'REPLY_TO_NOT_ALLOWED',
-    `Answers are not sent to the queue ${shown(replyTo)}: reply_to must be amq.rabbitmq.reply-to, a queue whose name the broker has generated ` +
+    `Answers are not sent to the queue ${quoteForMessage(replyTo)}: reply_to must be amq.rabbitmq.reply-to, a queue whose name the broker has generated ` +
       '(amq.gen-…), or a name that matches BATCH_RMQ_REPLY_TO',
   );
 }

@@ -108,7 +108,7 @@ begin
   kind_lanes := array(
     select coalesce((select l.lane from batch.lanes l where l.target = t), ${ENTRANCE_LANE}) from unnest(kind_targets) with ordinality u(t, n) order by n);
 
-  -- The transaction id is drawn before any sequence number. The claim's hints rely on this (see claim-cursor.ts).
+  -- The transaction id is drawn before any sequence number. The claim's watermarks rely on this (see claim-cursor.ts).
   perform pg_current_xact_id();
   command := $command$
     with o as (

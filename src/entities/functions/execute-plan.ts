@@ -295,7 +295,7 @@ begin
         next_row := ends[this_group] + 1;
       elsif size > 1 then
         bad_until := next_row + size - 1;
-        -- An error often shows a value of the row: Key (a)=(7), Failing row contains (7, …), invalid input: "7". It is only a hint.
+        -- An error often shows a value of the row: Key (a)=(7), Failing row contains (7, …), invalid input: "7". It is only a watermark.
         named_value := coalesce(
           substring(detail from '\\)=\\((.*)\\)'), split_part(substring(detail from '\\((.*)\\)'), ', ', 1), substring(said from '"([^"]*)"$'));
         if named_value <> '' then

@@ -74,9 +74,9 @@ const UP = [
   `comment on table batch.pending is 'Operations that wait for the next chunk.'`,
 
   // Drawn from whenever operations come back with an old sequence number: claims then begin at the start again.
-  `create sequence batch.reentries`,
+  `create sequence batch.requeue_epoch`,
   // A fresh sequence shows the value that its first draw gives.
-  `select nextval('batch.reentries')`,
+  `select nextval('batch.requeue_epoch')`,
 
   `create table batch.delayed (
     seq bigint not null constraint delayed_pkey primary key,
@@ -96,9 +96,9 @@ const UP = [
   `create index delayed_scheduled_idx on batch.delayed (available_at, seq) where (reason = 'scheduled'::text)`,
   `create index delayed_scheduled_lane_idx on batch.delayed (lane, available_at, seq) where (reason = 'scheduled'::text)`,
   `create index delayed_retried_idx on batch.delayed (available_at, seq)
-   where (reason = any (array['retry'::text, 'behind'::text]))`,
+   where (reason = any (array['retry'::text, 'blocked'::text]))`,
   // Each claim looks whether anything waits in its lanes.
-  `create index delayed_waiting_idx on batch.delayed (lane) where (reason = any (array['retry'::text, 'behind'::text]))`,
+  `create index delayed_waiting_idx on batch.delayed (lane) where (reason = any (array['retry'::text, 'blocked'::text]))`,
   // What is only scheduled has no row keys, and costs this index nothing.
   'create index delayed_row_keys_idx on batch.delayed using gin (row_keys) with (fastupdate = off)',
   `comment on table batch.delayed is 'Operations that wait for their time.'`,
@@ -117,7 +117,7 @@ const UP = [
     statements integer not null,
     duration_ms integer not null,
     fallback boolean not null,
-    announce boolean not null,
+    notify boolean not null,
     notified_at timestamptz,
     worker text not null,
     seqs int8multirange not null,
@@ -126,7 +126,7 @@ const UP = [
   )`,
   `create index chunks_seqs_idx on batch.chunks using gist (seqs)`,
   `create index chunks_settled_at_idx on batch.chunks (settled_at)`,
-  `create index chunks_unannounced_idx on batch.chunks (id) where announce and notified_at is null`,
+  `create index chunks_unnotified_idx on batch.chunks (id) where notify and notified_at is null`,
   `comment on table batch.chunks is 'One row for each committed chunk: which operations, how many statements, how long.'`,
 
   `create table batch.outcomes (
@@ -154,8 +154,8 @@ const UP = [
   )`,
   `comment on table batch.lanes is 'The lane of each table that operations named. Tables of one lane may influence one another.'`,
 
-  `create table batch.lane_faults (
-    lane smallint not null constraint lane_faults_pkey primary key,
+  `create table batch.lane_blocks (
+    lane smallint not null constraint lane_blocks_pkey primary key,
     seq bigint not null,
     kind text not null default 'transient',
     failures integer not null,
@@ -166,7 +166,7 @@ const UP = [
     next_try_at timestamptz not null,
     parked_at timestamptz
   )`,
-  `comment on table batch.lane_faults is 'Lanes that stand still: their first operation met a fault of nobody''s, such as a lock.'`,
+  `comment on table batch.lane_blocks is 'Blocked lanes: their first operation met a fault of nobody''s, such as a lock.'`,
 
   `create table batch.workers (
     id uuid not null constraint workers_pkey primary key,

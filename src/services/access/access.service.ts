@@ -6,7 +6,7 @@ import { ApiKeyEntity } from '../../entities/api-key.entity.js';
 import { TargetList } from '../catalog/target-list.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { ServiceError } from '../errors/service-error.js';
-import { FULL_ACCESS, type Access, type Scope } from './access.js';
+import { FULL_ACCESS, type Access, type KeyScope } from './access.js';
 import { parseApiKey, type ApiKey } from './api-key.js';
 import { OLDEST_FIRST } from './api-keys.service.js';
 import { CredentialCache, REVOCATION_DELAY_MS, type Credential } from './credential-cache.js';
@@ -131,7 +131,7 @@ export class AccessService implements OnApplicationBootstrap {
       secretHash: openHash(this.sealingKeys, id, sealed) ?? NOBODY,
       access: {
         keyId: id,
-        scopes: scopes as Scope[],
+        scopes: scopes as KeyScope[],
         targets: targets === null ? undefined : TargetList.ofKey(targets),
         sources: sources ?? undefined,
       },

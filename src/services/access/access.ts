@@ -7,13 +7,13 @@ import { ServiceError } from '../errors/service-error.js';
  * everything.
  */
 export const SCOPES = ['read', 'write', 'admin'] as const;
-export type Scope = (typeof SCOPES)[number];
+export type KeyScope = (typeof SCOPES)[number];
 
 /** What a caller may do. */
 export interface Access {
   /** Undefined for a caller that needs no key. */
   keyId: string | undefined;
-  scopes: readonly Scope[];
+  scopes: readonly KeyScope[];
   /**
    * The broker's user, which the broker has checked. Undefined: the caller did not come through the broker, or did not
    * name it.
@@ -39,7 +39,7 @@ export function callerName({ keyId, user }: Access): string | undefined {
 
 /** What a request needs. */
 export interface Requirement {
-  scope: Scope;
+  scope: KeyScope;
   /**
    * The request shows or changes the tables of all callers, so it is not allowed for a key that is limited to some
    * tables.

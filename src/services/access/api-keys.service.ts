@@ -2,7 +2,7 @@ import { Not, type EntityManager } from 'typeorm';
 import { ApiKeyEntity } from '../../entities/api-key.entity.js';
 import { AuditEntity } from '../../entities/audit.entity.js';
 import type { AuditAct } from '../../interfaces/audit.js';
-import type { Scope } from './access.js';
+import type { KeyScope } from './access.js';
 import { formatApiKey, generateApiKey } from './api-key.js';
 import { hashOf, openHash, sealHash, type SealingKey } from './sealed-hash.js';
 
@@ -10,7 +10,7 @@ const DAY_MS = 86_400_000;
 
 export interface ApiKeyRequest {
   name: string;
-  scopes: readonly Scope[];
+  scopes: readonly KeyScope[];
   /** Written as in `BATCH_ALLOWED_TARGETS`. Undefined: all that the service allows. */
   targets: readonly string[] | undefined;
   /** The sources for which operations may be sent. Undefined: any source. */

@@ -1,6 +1,6 @@
 import { OPERATION_FIELDS } from '../../interfaces/operation-fields.js';
 import { ServiceError } from '../errors/service-error.js';
-import { shown } from '../catalog/shown.js';
+import { quoteForMessage } from '../errors/quote-for-message.js';
 import type { Access } from './access.js';
 
 const SOURCE = new RegExp(OPERATION_FIELDS.source.schema.pattern);
@@ -21,7 +21,7 @@ export function sourceFor({ sources }: Access, named: string | undefined): strin
   if (sources.includes(named)) return named;
   return new ServiceError(
     'SOURCE_NOT_ALLOWED',
-    `The API key does not allow operations of source ${shown(named)}; its sources are ${sources.map(shown).join(', ')}`,
+    `The API key does not allow operations of source ${quoteForMessage(named)}; its sources are ${sources.map(quoteForMessage).join(', ')}`,
     { field: 'source', sources: [...sources] },
   );
 }

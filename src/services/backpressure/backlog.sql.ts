@@ -12,7 +12,7 @@ export const RATE_WINDOW_SECONDS = 10;
 /** If there are more parties than this, each has too little to be refused for it. */
 const MOST_PARTIES = 1000;
 
-const WAITING = `reason in ('retry', 'behind')`;
+const WAITING = `reason in ('retry', 'blocked')`;
 
 const COUNT_OF: Readonly<Record<Backlog, string>> = {
   pending: `(select count(*)::int from (select from batch.pending limit $1::int8) p)

@@ -8,7 +8,7 @@ import { toCatalogGraph, type CatalogGraph } from './catalog-graph.js';
 import { selectOverview, type OverviewRow } from './overview.sql.js';
 import { selectRelations, type FoundRelation } from './relations.sql.js';
 import { SecondLook } from './second-look.js';
-import { shown } from './shown.js';
+import { quoteForMessage } from '../errors/quote-for-message.js';
 import type { Table } from './table.js';
 import { selectTables, type TableRow } from './tables.sql.js';
 import { TargetList } from './target-list.js';
@@ -137,7 +137,7 @@ export class CatalogService {
     if (this.allowed.includes(name)) return tableId(name);
     return new ServiceError(
       'TARGET_NOT_ALLOWED',
-      `Operations on ${shown(target)} are not allowed; BATCH_ALLOWED_TARGETS lists the allowed tables`,
+      `Operations on ${quoteForMessage(target)} are not allowed; BATCH_ALLOWED_TARGETS lists the allowed tables`,
       { target },
     );
   }
@@ -222,7 +222,7 @@ export class CatalogService {
     const kind = ownValue(OTHER_KINDS, this.snapshot?.graph.relations.get(id)?.kind ?? '');
     return kind === undefined
       ? unknownTarget(target)
-      : unknownTarget(target, { reason: `${shown(target)} is ${kind}, not a table`, kind });
+      : unknownTarget(target, { reason: `${quoteForMessage(target)} is ${kind}, not a table`, kind });
   }
 }
 
@@ -272,11 +272,13 @@ async function readAll(
 
 function unreadableTarget(target: string): ServiceError {
   const how = 'a name with a dot or a double quote is written in double quotes, such as public."orders.2026"';
-  return new ServiceError('UNKNOWN_TARGET', `${shown(target)} is neither table nor schema.table; ${how}`, { target });
+  return new ServiceError('UNKNOWN_TARGET', `${quoteForMessage(target)} is neither table nor schema.table; ${how}`, {
+    target,
+  });
 }
 
 function unknownTarget(target: string, other?: { reason: string; kind: string }): ServiceError {
-  const reason = other?.reason ?? `There is no table ${shown(target)}`;
+  const reason = other?.reason ?? `There is no table ${quoteForMessage(target)}`;
   return new ServiceError(
     'UNKNOWN_TARGET',
     `${reason}. Write table (in schema public) or schema.table, with upper and lower case as the table was created`,

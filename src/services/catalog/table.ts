@@ -42,19 +42,19 @@ export interface Column {
   /** The type (and nondeterministic collation) by which values of the family are compared. Quoted for use in SQL. */
   familyType: { type: string; collation: string | undefined };
   /**
-   * - `free`: no constraint, index, generated column, partition key or policy looks at the column, except NOT NULL.
-   * - `bounded`: in addition, only validated checks that compare it with constants (`n >= 0 and n <= 5`), so that
+   * - `unconstrained`: no constraint, index, generated column, partition key or policy looks at the column, except NOT NULL.
+   * - `rangeChecked`: in addition, only validated checks that compare it with constants (`n >= 0 and n <= 5`), so that
    *   between two legal values all values are legal.
-   * - `tied`: anything else.
+   * - `constrained`: anything else.
    */
-  freedom: 'free' | 'bounded' | 'tied';
+  constraintFreedom: 'unconstrained' | 'rangeChecked' | 'constrained';
   /** The p and s of `numeric(p, s)`. */
   precision: { digits: number; scale: number } | undefined;
   /** The n of `varchar(n)` and `char(n)`. */
   maxLength: number | undefined;
   notNull: boolean;
-  /** What an absent value becomes. `fresh` values (sequence, identity, random uuid) never equal another row's value. */
-  default: 'none' | 'fresh' | 'other';
+  /** What an absent value becomes. `generated` values (sequence, identity, random uuid) never equal another row's value. */
+  default: 'none' | 'generated' | 'other';
   /** True when an absent value may be the same for all rows of a transaction, because its default is made of `now()` or the like. */
   defaultOfTransaction: boolean;
   /**
@@ -90,11 +90,11 @@ export interface UniqueKey {
  * What forbids two rows to exist together, besides the unique keys: a unique index over an expression or for some of
  * the rows, or an exclusion constraint. It cannot be used to name a row.
  */
-export interface Watch {
+export interface ExclusionRule {
   name: string;
   /** Two rows with different values here can exist together. Undefined where only the database can compare. */
   columns: readonly string[] | undefined;
-  /** If these columns of a row stay the same, nothing changes for the watch. */
+  /** If these columns of a row stay the same, nothing changes for the exclusion rule. */
   depends: readonly string[];
   nullsNotDistinct: boolean;
 }
@@ -142,7 +142,7 @@ export interface Table {
   sql: string;
   columns: ReadonlyMap<string, Column>;
   uniqueKeys: readonly UniqueKey[];
-  watches: readonly Watch[];
+  exclusionRules: readonly ExclusionRule[];
   /** Foreign keys of this table. */
   foreignKeys: readonly ForeignKey[];
   /** Foreign keys of other tables, or of this one, that refer to this table. */

@@ -1,6 +1,6 @@
 import type { SqlStatement } from '../database/sql.js';
 import { RELATION_MARK } from './relations.sql.js';
-import type { UniqueKey, Watch } from './table.js';
+import type { UniqueKey, ExclusionRule } from './table.js';
 
 export interface ColumnRow {
   name: string;
@@ -26,7 +26,7 @@ export interface ColumnRow {
    */
   equality: [schema: string, name: string] | null;
   /** True when anything except a check or NOT NULL looks at the column. */
-  tied: boolean;
+  constrained: boolean;
 }
 
 export interface CheckRow {
@@ -42,7 +42,7 @@ export interface CheckExpressionRow {
   expression: string | null;
 }
 
-export interface WatchRow extends Omit<Watch, 'columns'> {
+export interface ExclusionRuleRow extends Omit<ExclusionRule, 'columns'> {
   columns: string[] | null;
 }
 
@@ -54,7 +54,7 @@ export interface TableRow {
   mark: string;
   columns: ColumnRow[];
   uniqueKeys: UniqueKey[];
-  watches: WatchRow[];
+  exclusionRules: ExclusionRuleRow[];
   checks: CheckRow[];
 }
 
@@ -238,7 +238,7 @@ table_column as (
       join pg_catalog.pg_namespace n on n.oid = o.oprnamespace
       where oc.opcintype = t.oid and oc.opcdefault
     ),
-    'tied',
+    'constrained',
       a.attrelid in (select tt.root from tied_table tt)
       -- A value that does not fit into a page is refused.
       or a.is_stored_plain
@@ -274,7 +274,7 @@ unique_key as (
     and i.indexprs is null and i.indpred is null
   group by i.indrelid
 ),
-watch as (
+exclusion_rule as (
   select i.indrelid, json_agg(json_build_object(
     'name', c.relname,
     'columns', case when not i.indisexclusion and i.indexprs is null then (${KEY_COLUMNS}) end,
@@ -295,7 +295,7 @@ watch as (
         )
     ),
     'nullsNotDistinct', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false)
-  ) order by c.relname) as watches
+  ) order by c.relname) as rules
   from pg_catalog.pg_index i
   join pg_catalog.pg_class c on c.oid = i.indexrelid
   where i.indrelid = any($1::oid[]) and i.indisready
@@ -323,12 +323,12 @@ select
   ${RELATION_MARK} as "mark",
   coalesce(tc.columns, '[]') as "columns",
   coalesce(uk.keys, '[]') as "uniqueKeys",
-  coalesce(w.watches, '[]') as "watches",
+  coalesce(e.rules, '[]') as "exclusionRules",
   coalesce(tk.checks, '[]') as "checks"
 from pg_catalog.pg_class c
 join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 left join table_column tc on tc.attrelid = c.oid
 left join unique_key uk on uk.indrelid = c.oid
-left join watch w on w.indrelid = c.oid
+left join exclusion_rule e on e.indrelid = c.oid
 left join table_check tk on tk.conrelid = c.oid
 where c.oid = any($1::oid[])`;

@@ -2,8 +2,15 @@ import { ownValue } from '../values/own-value.js';
 import type { CatalogGraph } from './catalog-graph.js';
 import type { CheckExpressions } from './check-expressions.js';
 import { isConvexCheck } from './is-convex-check.js';
-import { INTEGER_KINDS, UNKNOWN_SEQUENCE, type Column, type ColumnKind, type Table, type Watch } from './table.js';
-import type { CheckRow, ColumnRow, TableRow, WatchRow } from './tables.sql.js';
+import {
+  INTEGER_KINDS,
+  UNKNOWN_SEQUENCE,
+  type Column,
+  type ColumnKind,
+  type Table,
+  type ExclusionRule,
+} from './table.js';
+import type { CheckRow, ColumnRow, TableRow, ExclusionRuleRow } from './tables.sql.js';
 import { quoteIdentifier, tableId, tableSql } from './target-name.js';
 
 const BUILT_IN_KINDS: Readonly<Record<string, ColumnKind>> = {
@@ -45,7 +52,7 @@ export function toTable(row: TableRow, graph: CatalogGraph, expressions: CheckEx
     sql: tableSql(row),
     columns: new Map(row.columns.map((column) => [column.name, toColumn(column, row.checks, expressions)])),
     uniqueKeys: row.uniqueKeys,
-    watches: row.watches.map((watch) => toWatch(watch, row.columns)),
+    exclusionRules: row.exclusionRules.map((rule) => toExclusionRule(rule, row.columns)),
     foreignKeys: graph.foreignKeysOf(id),
     referencedBy: graph.referencesTo(id),
     reach: graph.reach(id),
@@ -56,9 +63,9 @@ export function toTable(row: TableRow, graph: CatalogGraph, expressions: CheckEx
 }
 
 /** What depends on a generated column depends on the columns that it is computed from. */
-function toWatch({ depends, columns, ...watch }: WatchRow, all: readonly ColumnRow[]): Watch {
+function toExclusionRule({ depends, columns, ...rule }: ExclusionRuleRow, all: readonly ColumnRow[]): ExclusionRule {
   const generated = all.some((column) => column.generated !== '' && depends.includes(column.name));
-  return { ...watch, columns: columns ?? undefined, depends: generated ? all.map(({ name }) => name) : depends };
+  return { ...rule, columns: columns ?? undefined, depends: generated ? all.map(({ name }) => name) : depends };
 }
 
 function hasColumnsOfItsKeys({ columns, foreignKeys, referencedBy }: Table): boolean {
@@ -78,7 +85,7 @@ function toColumn(row: ColumnRow, checks: readonly CheckRow[], expressions: Chec
     storedType: row.storedType,
     family: familyOf(kind, familyType),
     familyType,
-    freedom: freedomOf(row, kind, checks, expressions),
+    constraintFreedom: constraintFreedomOf(row, kind, checks, expressions),
     precision: precisionOf(kind, row.typmod),
     maxLength: maxLengthOf(kind, row.typmod),
     notNull: row.notNull,
@@ -98,19 +105,19 @@ function kindOf({ isEnum, isArray, builtIn }: ColumnRow): ColumnKind {
   return ownValue(BUILT_IN_KINDS, builtIn ?? '') ?? 'other';
 }
 
-/** See `Column.freedom`. */
-function freedomOf(
+/** See `Column.constraintFreedom`. */
+function constraintFreedomOf(
   column: ColumnRow,
   kind: ColumnKind,
   checks: readonly CheckRow[],
   expressions: CheckExpressions,
-): Column['freedom'] {
-  if (column.tied) return 'tied';
+): Column['constraintFreedom'] {
+  if (column.constrained) return 'constrained';
   const looking = checks.filter(({ columns }) => columns.length === 0 || columns.includes(column.name));
-  if (looking.length === 0) return 'free';
+  if (looking.length === 0) return 'unconstrained';
   // Casts from one of these kinds to another keep the order of values.
   const ordered = INTEGER_KINDS.has(kind) || kind === 'numeric';
-  return ordered && looking.every((check) => bounds(check, expressions, column.name)) ? 'bounded' : 'tied';
+  return ordered && looking.every((check) => bounds(check, expressions, column.name)) ? 'rangeChecked' : 'constrained';
 }
 
 /** Existing rows may violate a check that is not validated. */
@@ -145,10 +152,10 @@ function maxLengthOf(kind: ColumnKind, typmod: number): number | undefined {
 }
 
 function defaultOf({ identity, generated, default: expression }: ColumnRow): Column['default'] {
-  if (identity !== '') return 'fresh';
+  if (identity !== '') return 'generated';
   if (expression === null) return 'none';
   const fresh = SEQUENCE_DEFAULT.test(expression) || RANDOM_UUID_DEFAULT.test(expression);
-  return fresh && generated === '' ? 'fresh' : 'other';
+  return fresh && generated === '' ? 'generated' : 'other';
 }
 
 function sequencesOf({ sequences, default: expression }: ColumnRow): string[] {

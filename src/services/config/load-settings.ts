@@ -1,4 +1,4 @@
-import { shown } from '../catalog/shown.js';
+import { quoteForMessage } from '../errors/quote-for-message.js';
 import { TargetList } from '../catalog/target-list.js';
 import { didYouMean } from '../errors/nearest-name.js';
 import { ownValue } from '../values/own-value.js';
@@ -50,7 +50,7 @@ function parseEnvironment(given: NodeJS.ProcessEnv): { environment: Environment 
 /** Zod's own messages are written for developers, so operators never see them. */
 function wrongValue(name: string, value: string): string {
   const { expected, words = [] } = expectationOf(name);
-  const got = mayBeSecret(name) ? '' : `; got ${shown(value)}${didYouMean(value, words)}`;
+  const got = mayBeSecret(name) ? '' : `; got ${quoteForMessage(value)}${didYouMean(value, words)}`;
   return `${name}: expected ${expected}${got}`;
 }
 

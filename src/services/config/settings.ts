@@ -79,7 +79,7 @@ export function toSettings(env: Environment, certificates: ServiceCertificates) 
       /** So many subtransactions of one chunk may stay. */
       maxSubtransactions: env.BATCH_CHUNK_MAX_SUBTRANSACTIONS,
       /** A lane whose first operation fails is parked after so many tries, when nobody knows whose fault it is. */
-      laneTries: env.BATCH_CHUNK_RETRY_LIMIT,
+      laneTries: env.BATCH_LANE_RETRY_LIMIT,
       /** The pause before an operation's first retry. Each further pause is twice as long. */
       operationRetryDelayMs: env.BATCH_OPERATION_RETRY_DELAY,
       /** A chunk that runs longer counts as stuck. */

@@ -4,7 +4,7 @@ import { AuditEntity } from '../../entities/audit.entity.js';
 import { ChunkEntity } from '../../entities/chunk.entity.js';
 import { DelayedOperationEntity } from '../../entities/delayed-operation.entity.js';
 import { InitialSchema1764800000000 } from '../../entities/migrations/1764800000000-initial-schema.js';
-import { LaneFaultEntity } from '../../entities/lane-fault.entity.js';
+import { LaneBlockEntity } from '../../entities/lane-block.entity.js';
 import { LaneEntity } from '../../entities/lane.entity.js';
 import { MessageAttemptEntity } from '../../entities/message-attempt.entity.js';
 import { OperationEntity } from '../../entities/operation.entity.js';
@@ -45,7 +45,7 @@ export function dataSourceOptions(
       OutcomeEntity,
       ChunkEntity,
       LaneEntity,
-      LaneFaultEntity,
+      LaneBlockEntity,
       WorkerEntity,
       ApiKeyEntity,
       AuditEntity,

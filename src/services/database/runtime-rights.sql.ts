@@ -16,10 +16,10 @@ export const RUNTIME_RIGHTS: Readonly<Record<string, readonly string[]>> = {
   delayed: ['select', 'insert', 'update (lane)', 'delete'],
   // `settled_at`: retention locks the rows.
   outcomes: ['select', 'insert', 'update (settled_at)', 'delete'],
-  chunks: ['select', 'insert', 'update (announce, notified_at, unrouted)', 'delete'],
+  chunks: ['select', 'insert', 'update (notify, notified_at, unrouted)', 'delete'],
   batch_operations: ['select'],
   lanes: ['select', 'insert', 'update (lane)'],
-  lane_faults: ['select', 'insert', 'update', 'delete'],
+  lane_blocks: ['select', 'insert', 'update', 'delete'],
   workers: ['select', 'insert', 'update (seen_at)', 'delete'],
   message_attempts: ['select', 'insert', 'update (attempts, last_at)', 'delete'],
   parked_notifications: ['select', 'insert', 'update', 'delete'],
@@ -29,11 +29,11 @@ export const RUNTIME_RIGHTS: Readonly<Record<string, readonly string[]>> = {
   api_keys: ['select', 'insert', 'update (revoked_at, secret_box, secret_version)'],
   migrations: ['select'],
   // `usage` allows nextval.
-  reentries: ['select', 'usage'],
+  requeue_epoch: ['select', 'usage'],
 };
 
 /** The relations that are sequences. */
-const SEQUENCES: ReadonlySet<string> = new Set(['reentries']);
+const SEQUENCES: ReadonlySet<string> = new Set(['requeue_epoch']);
 
 /**
  * Grants the role that runs the service these rights, and no others. It does so in one transaction: a service that runs

@@ -31,7 +31,7 @@ const REFUSALS: Readonly<Record<(typeof REFUSAL_CODES)[number], ErrorDescription
   CHUNK_NOT_FOUND: { httpStatus: 404, title: 'There is no such chunk' },
   NOT_CANCELLABLE: { httpStatus: 409, title: 'The operation can no longer be cancelled' },
   NOT_RETRYABLE: { httpStatus: 409, title: 'Only a failed or cancelled operation can be retried' },
-  LANE_NOT_FOUND: { httpStatus: 404, title: 'The lane does not stand still' },
+  LANE_NOT_FOUND: { httpStatus: 404, title: 'The lane is not blocked' },
   NOTIFICATION_NOT_FOUND: { httpStatus: 404, title: 'No notification of the chunk is parked' },
   ROUTE_NOT_FOUND: { httpStatus: 404, title: 'There is no such path' },
   METHOD_NOT_ALLOWED: { httpStatus: 405, title: 'The path does not support this method' },

@@ -29,7 +29,7 @@ export function transactionBoundOf(shape: OperationShape): TransactionBound | nu
   const keys = makesRow(shape)
     ? [
         ...table.uniqueKeys.filter(({ columns }) => columns.some(isLeft)),
-        ...table.watches.filter(({ depends }) => depends.some(isLeft)),
+        ...table.exclusionRules.filter(({ depends }) => depends.some(isLeft)),
       ]
     : [];
   if (keys.length === 0 && !opaque) return null;

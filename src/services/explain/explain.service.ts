@@ -7,13 +7,13 @@ import { DatabaseService } from '../database/database.service.js';
 import { ServiceError } from '../errors/service-error.js';
 import { IntakeService } from '../intake/intake.service.js';
 import { bindOperation, type BoundOperation } from '../planner/bound-operation.js';
-import type { Knowledge } from '../planner/knowledge.js';
+import type { ReadSet } from '../planner/read-set.js';
 import type { Plan } from '../planner/plan.js';
 import { planInSteps, planSerially } from '../planner/plan-operations.js';
 import type { NewOperation } from '../queue/new-operation.js';
 import type { ClaimedOperation } from '../queue/operation-record.js';
 import { readRow } from '../queue/stored-row.js';
-import { readKnowledge } from '../survey/read-knowledge.js';
+import { prefetch } from '../prefetch/prefetch.js';
 import { inSlices } from '../steps/in-slices.js';
 import { describePlan, shorten, type GroupDescription } from './describe-plan.js';
 import { splitChunks } from './split-chunks.js';
@@ -83,13 +83,13 @@ export class ExplainService {
    * Reads in a transaction in which PostgreSQL itself prevents changing or locking a row, and which ends before the
    * plan is made.
    */
-  private read(operations: readonly BoundOperation[]): Promise<Knowledge> {
+  private read(operations: readonly BoundOperation[]): Promise<ReadSet> {
     return this.database.requests.transaction(async (tx) => {
-      const [, knowledge] = await Promise.all([
+      const [, readSet] = await Promise.all([
         tx.query({ text: 'set transaction read only' }),
-        readKnowledge(tx, operations, { lock: false }),
+        prefetch(tx, operations, { lock: false }),
       ]);
-      return knowledge;
+      return readSet;
     });
   }
 

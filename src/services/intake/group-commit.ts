@@ -1,4 +1,4 @@
-import { Gathering, type Gathered, type GatherLimits } from './gathering.js';
+import { CommitDelay, type WaitingForFlush, type CommitDelayLimits } from './commit-delay.js';
 
 /** What one flush may take. A single item beyond the size still gets a flush of its own. */
 export interface FlushLimits {
@@ -15,7 +15,7 @@ const SHARED_PARTS = 10;
 const LONG_MS = 20;
 
 /** Each flush begins as soon as the one before has ended. */
-const NEVER_GATHER: GatherLimits = { callers: Infinity, items: 0, bytes: 0, ms: 0 };
+const NEVER_GATHER: CommitDelayLimits = { callers: Infinity, items: 0, bytes: 0, ms: 0 };
 
 /** Items that were handed over together; a flush may take a part of them. */
 interface Waiting<Item, Answer> {
@@ -48,7 +48,7 @@ interface Group<Item, Answer> {
  * thousand of another.
  */
 export class GroupCommit<Item extends Sized, Answer> {
-  private readonly gathering: Gathering;
+  private readonly commitDelay: CommitDelay;
   private waiting: Waiting<Item, Answer>[] = [];
   private waitingItems = 0;
   private waitingBytes = 0;
@@ -65,9 +65,9 @@ export class GroupCommit<Item extends Sized, Answer> {
     private readonly commit: (items: Item[]) => Promise<Answer[]>,
     private readonly limits: FlushLimits,
     private readonly waitingLimits: WaitingLimits = { items: Infinity, bytes: Infinity },
-    gatherLimits: GatherLimits = NEVER_GATHER,
+    commitDelayLimits: CommitDelayLimits = NEVER_GATHER,
   ) {
-    this.gathering = new Gathering(gatherLimits);
+    this.commitDelay = new CommitDelay(commitDelayLimits);
   }
 
   /** Whether these may wait as well. */
@@ -89,13 +89,13 @@ export class GroupCommit<Item extends Sized, Answer> {
     });
     this.waitingItems += items.length;
     for (const { bytes } of items) this.waitingBytes += bytes;
-    this.gathering.update(this.present);
+    this.commitDelay.update(this.present);
     this.flushing ??= this.flushAll();
     if (this.isLong) this.flushBeside();
     return submitted;
   }
 
-  private get present(): Gathered {
+  private get present(): WaitingForFlush {
     return { callers: this.waiting.length, items: this.waitingItems, bytes: this.waitingBytes };
   }
 
@@ -103,7 +103,7 @@ export class GroupCommit<Item extends Sized, Answer> {
     // What arrives in the same turn of the event loop belongs together.
     await new Promise(setImmediate);
     while (this.waiting.length > 0) {
-      await this.gathering.end();
+      await this.commitDelay.end();
       if (this.free.length === 0) await this.beside;
       else await this.flush();
     }
@@ -122,8 +122,8 @@ export class GroupCommit<Item extends Sized, Answer> {
     const answered = await flushed;
     clearTimeout(long);
     this.isLong = false;
-    this.gathering.update(this.present);
-    this.gathering.begin(answered + this.waiting.length, performance.now() - startedAt);
+    this.commitDelay.update(this.present);
+    this.commitDelay.begin(answered + this.waiting.length, performance.now() - startedAt);
   }
 
   /** While the flush that is under way takes long: what it has nothing of, again and again. */

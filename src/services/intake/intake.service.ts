@@ -11,7 +11,7 @@ import { callerName, type Access } from '../access/access.js';
 import { BacklogService, type Conclude } from '../backpressure/backlog.service.js';
 import { overloaded } from '../backpressure/overload-errors.js';
 import { CatalogService } from '../catalog/catalog.service.js';
-import { shown } from '../catalog/shown.js';
+import { quoteForMessage } from '../errors/quote-for-message.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { classifyFailure, type FailureKind } from '../database/classify-failure.js';
 import { ServiceError } from '../errors/service-error.js';
@@ -285,7 +285,7 @@ function operationsOf(request: unknown, limit = MAX_OPERATIONS_PER_REQUEST, purp
   }
   const unknown = Object.keys(request).find((field) => field !== 'operations');
   if (unknown !== undefined) {
-    throw new ServiceError('INVALID_REQUEST', `The request has no field ${shown(unknown)}, only operations`, {
+    throw new ServiceError('INVALID_REQUEST', `The request has no field ${quoteForMessage(unknown)}, only operations`, {
       field: unknown,
     });
   }

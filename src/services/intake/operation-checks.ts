@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { callerName, reaches, type Access } from '../access/access.js';
 import { sourceFor } from '../access/sources.js';
 import type { CatalogService } from '../catalog/catalog.service.js';
-import { shown } from '../catalog/shown.js';
+import { quoteForMessage } from '../errors/quote-for-message.js';
 import type { Table } from '../catalog/table.js';
 import type { Settings } from '../config/settings.js';
 import { ServiceError } from '../errors/service-error.js';
@@ -150,9 +150,13 @@ function allowed(request: ParsedRequest | ServiceError, access: Access): ParsedR
   if (request instanceof ServiceError) return request;
   const { target } = request;
   if (!reaches(access, target)) {
-    return new ServiceError('TARGET_NOT_ALLOWED', `The API key does not allow operations on ${shown(target)}`, {
-      target,
-    });
+    return new ServiceError(
+      'TARGET_NOT_ALLOWED',
+      `The API key does not allow operations on ${quoteForMessage(target)}`,
+      {
+        target,
+      },
+    );
   }
   const source = sourceFor(access, request.source);
   if (source instanceof ServiceError) return source;
@@ -165,8 +169,12 @@ function withNearestTable(refusal: Checked, target: string, hints: NearestNames)
   if (refusal.details?.kind !== undefined) return refusal;
   const nearest = hints.table(target);
   if (nearest === undefined) return refusal;
-  return new ServiceError('UNKNOWN_TARGET', `There is no table ${shown(target)}; did you mean ${shown(nearest)}?`, {
-    ...refusal.details,
-    nearest,
-  });
+  return new ServiceError(
+    'UNKNOWN_TARGET',
+    `There is no table ${quoteForMessage(target)}; did you mean ${quoteForMessage(nearest)}?`,
+    {
+      ...refusal.details,
+      nearest,
+    },
+  );
 }

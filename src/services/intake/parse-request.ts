@@ -8,7 +8,7 @@ import {
   type OperationType,
   type RetryReason,
 } from '../../interfaces/operation.js';
-import { shown } from '../catalog/shown.js';
+import { quoteForMessage } from '../errors/quote-for-message.js';
 import { didYouMean } from '../errors/nearest-name.js';
 import { ServiceError } from '../errors/service-error.js';
 import { ExactJson, stringifyJson, type GivenRow } from '../values/exact-json.js';
@@ -116,7 +116,7 @@ function parseOperationType(value: unknown): OperationType {
   const type = OPERATION_TYPES.find((known) => known === value);
   if (type !== undefined) return type;
   if (value === undefined) throw invalid('operationType', `is missing; it is one of ${OPERATION_TYPES.join(', ')}`);
-  const given = typeof value === 'string' ? shown(value) : typeof value;
+  const given = typeof value === 'string' ? quoteForMessage(value) : typeof value;
   const meant = typeof value === 'string' ? didYouMean(value, OPERATION_TYPES) : '';
   throw new ServiceError(
     'UNKNOWN_OPERATION_TYPE',
@@ -130,7 +130,9 @@ function checkFields(request: Record<string, unknown>, type: OperationType): voi
     const types = FIELDS.get(field)?.types;
     if (types === undefined) {
       const meant = didYouMean(field, [...FIELDS.keys()]);
-      throw new ServiceError('INVALID_REQUEST', `An operation has no field ${shown(field)}${meant}`, { field });
+      throw new ServiceError('INVALID_REQUEST', `An operation has no field ${quoteForMessage(field)}${meant}`, {
+        field,
+      });
     }
     if (types.includes(type) || ownValue(request, field) === undefined) continue;
     throw invalid(field, `has no meaning for ${type}, only for ${types.join(', ')}`);
@@ -162,7 +164,8 @@ function parseRow(field: 'key' | 'values', value: unknown, most: number): GivenR
     // Before anything else: nobody has read it, see `readJson`.
     if (given instanceof ExactJson && given.text.length > most) throw tooLarge(given.text.length, most);
     const fault = jsonFault(given);
-    if (fault !== undefined) throw new ServiceError('INVALID_VALUE', `${field}: ${shown(column)} ${fault}`, { column });
+    if (fault !== undefined)
+      throw new ServiceError('INVALID_VALUE', `${field}: ${quoteForMessage(column)} ${fault}`, { column });
   }
   return value as GivenRow;
 }
@@ -195,7 +198,10 @@ function parseRetry(value: unknown, mustExist: boolean): IRetryRequest | undefin
   if (!isPlainObject(value)) throw invalid('retry', "is an object such as { limit: 5, on: ['missing_parent'] }");
   const unknown = Object.keys(value).find((name) => name !== 'limit' && name !== 'on');
   if (unknown !== undefined)
-    throw invalid('retry', `has no field ${shown(unknown)}, only limit and on${didYouMean(unknown, ['limit', 'on'])}`);
+    throw invalid(
+      'retry',
+      `has no field ${quoteForMessage(unknown)}, only limit and on${didYouMean(unknown, ['limit', 'on'])}`,
+    );
   const { limit, on } = value;
   if (!fitsLimit(limit)) {
     throw invalid('retry', `needs a limit, an integer from ${RETRY.limit.minimum} to ${RETRY.limit.maximum}`);

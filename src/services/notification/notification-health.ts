@@ -39,7 +39,7 @@ export class NotificationHealth implements HealthContributor, OnModuleInit {
   private async ask(): Promise<string | undefined> {
     const { failingForMs } = this.notifier;
     if (failingForMs > TOLD_AFTER_MS) {
-      return `nothing could be announced for ${Math.round(failingForMs / 1000)} s; the log says why`;
+      return `nothing could be notified for ${Math.round(failingForMs / 1000)} s; the log says why`;
     }
     const { rows } = await this.database.query<{ chunkId: string; total: number }>(selectParkedNotifications(1));
     const [oldest] = rows;

@@ -9,7 +9,7 @@ const NOTIFIER_LOCK = [0x0b47c5, 1] as const;
  * The lock is held until the end of the transaction, so it is released with the connection when a notifier dies.
  * PostgreSQL's planner has to guess how many operations a range contains, and its guess is too high. It then compiled
  * the statement, which took six times as long as reading, hence `jit`. The commit does not wait for the disk: what a
- * crash of the server undoes is announced again.
+ * crash of the server undoes is notified again.
  */
 export function takeNotifierLock(): SqlStatement {
   return {
@@ -20,14 +20,14 @@ export function takeNotifierLock(): SqlStatement {
   };
 }
 
-export interface UnannouncedChunk {
+export interface UnnotifiedChunk {
   id: string;
 }
 
-/** The oldest chunks that are not announced: at most `chunks`, and none after the chunk that reaches `operations`. */
-export function selectUnannouncedChunks(chunks: number, operations: number): SqlStatement {
+/** The oldest chunks that are not notified: at most `chunks`, and none after the chunk that reaches `operations`. */
+export function selectUnnotifiedChunks(chunks: number, operations: number): SqlStatement {
   return {
-    name: 'batch.select_unannounced_chunks',
+    name: 'batch.select_unnotified_chunks',
     text: `
       select id::text
       from (
@@ -35,7 +35,7 @@ export function selectUnannouncedChunks(chunks: number, operations: number): Sql
         from (
           select id, operations
           from batch.chunks
-          where announce and notified_at is null
+          where notify and notified_at is null
           order by id
           limit $1::int
         ) oldest
@@ -59,7 +59,7 @@ export interface SettledRow {
  * What these chunks settled: one row for each chunk and source, in the order of the chunks.
  *
  * An outcome belongs to the chunk that it names. A retried operation stays in the ranges of the chunk in which it
- * failed, while its outcome names the later chunk (or none, when it was cancelled). The later chunk announces it, the
+ * failed, while its outcome names the later chunk (or none, when it was cancelled). The later chunk notifies it, the
  * earlier one no longer does. An operation without an outcome is an ordinary success, unless a retry has put it back
  * into the queue.
  *
@@ -114,9 +114,9 @@ export interface NotificationKey {
 }
 
 /** `unrouted`: the notifications for which no queue was bound. */
-export function markAnnounced(chunkIds: readonly string[], unrouted: readonly NotificationKey[]): SqlStatement {
+export function markNotified(chunkIds: readonly string[], unrouted: readonly NotificationKey[]): SqlStatement {
   return {
-    name: 'batch.mark_announced',
+    name: 'batch.mark_notified',
     text: `
       update batch.chunks c
       set notified_at = clock_timestamp(),
@@ -130,7 +130,7 @@ export function markAnnounced(chunkIds: readonly string[], unrouted: readonly No
   };
 }
 
-/** A parked notification was announced, but no queue was bound for it. */
+/** A parked notification was notified, but no queue was bound for it. */
 export function addUnrouted({ chunkId, source }: NotificationKey): SqlStatement {
   return {
     text: `
@@ -142,7 +142,7 @@ export function addUnrouted({ chunkId, source }: NotificationKey): SqlStatement 
 }
 
 /**
- * Waits for the running round. That round may have read the chunk, and would mark it as announced again. The lock is
+ * Waits for the running round. That round may have read the chunk, and would mark it as notified again. The lock is
  * held until the end of the transaction, in which no other round begins.
  */
 export function awaitNotifierLock(): SqlStatement {
@@ -156,11 +156,11 @@ export function awaitNotifierLock(): SqlStatement {
  * This works also for a chunk that was settled when no receiver was configured, or of which something is parked. Needs
  * the notifier's lock.
  */
-export function announceAgain(chunkId: string): SqlStatement {
+export function requestNotifications(chunkId: string): SqlStatement {
   return {
     text: `
       with unparked as (delete from batch.parked_notifications where chunk_id = $1::bigint)
-      update batch.chunks set announce = true, notified_at = null, unrouted = null where id = $1::bigint`,
+      update batch.chunks set notify = true, notified_at = null, unrouted = null where id = $1::bigint`,
     values: [chunkId],
   };
 }
@@ -225,7 +225,7 @@ export function postponeNotification(
 }
 
 /**
- * It was announced, or nothing is left of it. Perhaps the reason for the refusal no longer applies to the others
+ * It was notified, or nothing is left of it. Perhaps the reason for the refusal no longer applies to the others
  * either, so they are tried now.
  */
 export function unparkNotification({ chunkId, source }: NotificationKey): SqlStatement {

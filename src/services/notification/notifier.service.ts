@@ -10,18 +10,18 @@ import { Poller } from '../poller/poller.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
 import {
   addUnrouted,
-  markAnnounced,
+  markNotified,
   parkNotifications,
   postponeNotification,
   selectDueNotification,
   selectSettledOperations,
-  selectUnannouncedChunks,
+  selectUnnotifiedChunks,
   takeNotifierLock,
   unparkNotification,
   type DueNotification,
   type Refused,
   type SettledRow,
-  type UnannouncedChunk,
+  type UnnotifiedChunk,
 } from './notification.sql.js';
 import { notificationOf, SETTLED_PUBLISHER, type RefusedMessage, type SettledPublisher } from './settled-publisher.js';
 import { splitNotification } from './split-notification.js';
@@ -55,9 +55,9 @@ const PATIENCE_MS = 10_000;
 const FAILURES_TOLD_EVERY = 60;
 
 /**
- * Tells the calling services what happened to their operations. It reads the chunks that are not announced, publishes
+ * Tells the calling services what happened to their operations. It reads the chunks that are not notified, publishes
  * one notification for each source, and marks the chunks when every message is confirmed. The database is the outbox:
- * each settled operation is announced at least once, in the order of the chunks, whichever process dies and when. If a
+ * each settled operation is notified at least once, in the order of the chunks, whichever process dies and when. If a
  * notification is refused while others are accepted, it is parked: all others go on, and it is tried again at long
  * intervals. A database has one working notifier at a time. The publisher decides how messages travel.
  */
@@ -65,7 +65,7 @@ const FAILURES_TOLD_EVERY = 60;
 export class NotifierService implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(NotifierService.name);
   private readonly poller = new Poller({
-    poll: async () => ((await this.announce()) === 'full' ? 0 : this.settings.poller.intervalMs),
+    poll: async () => ((await this.notify()) === 'full' ? 0 : this.settings.poller.intervalMs),
     afterFailure: (error, failures) => this.afterFailure(error, failures),
   });
   /** Ends the subscription while the notifier works. */
@@ -92,9 +92,9 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
   }
 
   /**
-   * Announces what is settled by now, if that works at once, and stops. It uses a third of the time that the process
-   * has for stopping. What is not announced stays for the next start. It runs after the poller of operations has stopped
-   * (`beforeApplicationShutdown`), so that the last chunk is announced too.
+   * Notifies what is settled by now, if that works at once, and stops. It uses a third of the time that the process
+   * has for stopping. What is not notified stays for the next start. It runs after the poller of operations has stopped
+   * (`beforeApplicationShutdown`), so that the last chunk is notified too.
    */
   async onApplicationShutdown(): Promise<void> {
     const { publisher, unsubscribe } = this;
@@ -107,7 +107,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     const cut = setTimeout(() => void publisher.stop(), flushMs);
     await this.poller.stop();
     try {
-      while ((await this.announce()) === 'full' && performance.now() < deadline);
+      while ((await this.notify()) === 'full' && performance.now() < deadline);
     } catch (error) {
       this.afterFailure(error, 1);
     }
@@ -115,20 +115,20 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     await publisher.stop();
   }
 
-  /** For how many milliseconds nothing could be announced. 0 while announcing works. */
+  /** For how many milliseconds nothing could be notified. 0 while notifying works. */
   get failingForMs(): number {
     return this.failingSince === undefined ? 0 : performance.now() - this.failingSince;
   }
 
-  private async announce(): Promise<RoundResult> {
-    const result = await this.database.transaction((tx) => this.announceOldest(tx, this.publisher!));
+  private async notify(): Promise<RoundResult> {
+    const result = await this.database.transaction((tx) => this.notifyOldest(tx, this.publisher!));
     this.failingSince = undefined;
     return result;
   }
 
   private afterFailure(error: unknown, failures: number): number {
     if (failures % FAILURES_TOLD_EVERY === 1) {
-      this.logger.warn(`Could not announce settled operations; trying again: ${(error as Error).message}`);
+      this.logger.warn(`Could not notify settled operations; trying again: ${(error as Error).message}`);
     }
     this.failingSince ??= performance.now();
     return backOffMs(FAILED_ROUND, failures - 1);
@@ -138,11 +138,11 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
    * One transaction: its lock keeps every other notifier out until the chunks are marked, so no message overtakes an
    * earlier one. Between its statements it holds no snapshot, so waiting for the confirms keeps no dead rows alive.
    */
-  private async announceOldest(tx: SqlClient, publisher: SettledPublisher): Promise<RoundResult> {
+  private async notifyOldest(tx: SqlClient, publisher: SettledPublisher): Promise<RoundResult> {
     // Both are sent together. Chunks that were read without the lock are not used.
     const [held, { rows: chunks }] = await Promise.all([
       holdsNotifierLock(tx),
-      tx.query<UnannouncedChunk>(selectUnannouncedChunks(CHUNKS_PER_ROUND, OPERATIONS_PER_ROUND)),
+      tx.query<UnnotifiedChunk>(selectUnnotifiedChunks(CHUNKS_PER_ROUND, OPERATIONS_PER_ROUND)),
     ]);
     if (!held) return 'done';
     if (chunks.length === 0) return this.retryParked(tx, publisher);
@@ -150,7 +150,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     const messages = await this.messagesOf(tx, chunkIds);
     const { unrouted, refused } = await publisher.publish(messages, this.refusing || this.failingForMs > PATIENCE_MS);
     await tx.query(
-      markAnnounced(
+      markNotified(
         chunkIds,
         unrouted.map(({ data }) => data),
       ),
@@ -161,12 +161,12 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     this.metrics.recordNotifications(taken.length);
     this.tellUnrouted(unrouted);
     this.tellParked(refused);
-    this.logger.debug({ msg: 'Announced', chunks: chunks.length, messages: messages.length });
+    this.logger.debug({ msg: 'Notified', chunks: chunks.length, messages: messages.length });
     // There may be more. The next round will see.
     return 'full';
   }
 
-  /** Retries one of them, if it is due and there is nothing else to announce. */
+  /** Retries one of them, if it is due and there is nothing else to notify. */
   private async retryParked(tx: SqlClient, publisher: SettledPublisher): Promise<RoundResult> {
     const { rows } = await tx.query<DueNotification>(selectDueNotification());
     const [due] = rows;
@@ -180,7 +180,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     this.metrics.recordNotifications(takenOf(messages, refused).length);
     this.tellUnrouted(unrouted);
     this.logger.log({
-      msg: again === undefined ? 'A parked notification was announced' : 'A parked notification was refused again',
+      msg: again === undefined ? 'A parked notification was notified' : 'A parked notification was refused again',
       ...due,
     });
     return 'full';

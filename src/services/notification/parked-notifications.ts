@@ -24,7 +24,7 @@ export async function listParked(database: SqlClient): Promise<IParkedNotificati
 }
 
 /**
- * Gives up what is parked of a chunk. Its operations stay as they are, and the chunk can be announced again.
+ * Gives up what is parked of a chunk. Its operations stay as they are, and the chunk can be notified again.
  *
  * @param actor who gives it up, see `callerName`
  * @throws ServiceError NOTIFICATION_NOT_FOUND when nothing of the chunk is parked

@@ -8,7 +8,7 @@ const CHUNK_OPERATIONS = [1, 5, 10, 50, 100, 250, 500, 1000, 2500, 5000, 10_000]
 /** The label of an operation without a failure, so that the label is never empty. */
 const NO_CODE = 'none';
 
-export interface SettledChunk {
+export interface ChunkCounts {
   durationMs: number;
   completed: number;
   /** Failed operations by code. */
@@ -91,11 +91,11 @@ export class MetricsService {
   private readonly oldestPending = this.gauge('batch_oldest_pending_seconds', 'Age of the oldest pending operation');
   private readonly parkedLanes = this.gauge(
     'batch_lanes_parked',
-    'Lanes that stand still until they are resumed or the operation in the way is cancelled',
+    'Blocked lanes until they are resumed or the operation in the way is cancelled',
   );
   private readonly workers = this.gauge('batch_workers', 'Workers that were seen in the last seconds');
-  private readonly unannounced = this.gauge(
-    'batch_notifications_unannounced',
+  private readonly pendingNotifications = this.gauge(
+    'batch_notifications_pending',
     'Chunks whose callers were not notified yet',
   );
   private readonly parkedNotifications = this.gauge(
@@ -150,7 +150,7 @@ export class MetricsService {
     this.settled.inc({ outcome: 'cancelled', code: NO_CODE });
   }
 
-  recordChunk({ durationMs, completed, failedByCode, statements, fallback }: SettledChunk): void {
+  recordChunk({ durationMs, completed, failedByCode, statements, fallback }: ChunkCounts): void {
     let operations = completed;
     if (completed > 0) this.settled.inc({ outcome: 'completed', code: NO_CODE }, completed);
     for (const [code, count] of failedByCode) {
@@ -215,7 +215,7 @@ export class MetricsService {
     this.oldestPending.set(queue === undefined ? NaN : queue.lagMs / 1000);
     this.parkedLanes.set(queue?.parkedLanes ?? NaN);
     this.workers.set(queue?.workers ?? NaN);
-    this.unannounced.set(queue?.unannounced ?? NaN);
+    this.pendingNotifications.set(queue?.pendingNotifications ?? NaN);
     this.parkedNotifications.set(queue?.parkedNotifications ?? NaN);
     for (const backlog of ['pending', 'scheduled'] as const) {
       this.backlog.set({ backlog }, this.readBacklog?.(backlog) ?? NaN);

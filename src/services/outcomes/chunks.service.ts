@@ -7,7 +7,7 @@ import type { IPage } from '../../interfaces/operation.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import { toAnsweredPlan } from '../explain/chunk-plan.js';
-import { announceChunk, isChunkId, noSuchChunk } from '../notification/announce-chunk.js';
+import { notifyAgain, isChunkId, noSuchChunk } from '../notification/notify-again.js';
 import type { ChunkPlan } from '../queue/operation-record.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { checkCursor, FIRST_PAGE, pageOf } from './cursor.js';
@@ -53,18 +53,18 @@ export class ChunksService {
   }
 
   /**
-   * Answers the chunk as it stands before it is announced again. Sources hear of it out of the order of the chunks.
+   * Answers the chunk as it stands before it is notified again. Sources hear of it out of the order of the chunks.
    *
-   * @see announceChunk
+   * @see notifyAgain
    */
-  async announceAgain(id: string, actor?: string): Promise<IChunkDetail> {
-    await announceChunk(this.database.requests, this.settings, id, actor);
+  async notifyAgain(id: string, actor?: string): Promise<IChunkDetail> {
+    await notifyAgain(this.database.requests, this.settings, id, actor);
     this.wakeUp.chunkSettled();
     return this.get(id);
   }
 }
 
-function toChunk({ seqs: _seqs, announce: _announce, plan: _plan, ...given }: ChunkEntity): IChunk {
+function toChunk({ seqs: _seqs, notify: _notify, plan: _plan, ...given }: ChunkEntity): IChunk {
   const { startedAt, settledAt, notifiedAt, unrouted, parked, ...chunk } = given;
   return {
     ...chunk,

@@ -138,9 +138,9 @@ export function selectStats(): SqlStatement {
           ) first
           join batch.operations o on o.seq = first.seq
         ), 0) as "lagMs",
-        (select count(*)::int from batch.lane_faults where parked_at is not null) as "parkedLanes",
+        (select count(*)::int from batch.lane_blocks where parked_at is not null) as "parkedLanes",
         (select count(*)::int from batch.workers where seen_at > now() - interval '10 seconds') as workers,
-        (select count(*)::int from batch.chunks where announce and notified_at is null) as unannounced,
+        (select count(*)::int from batch.chunks where notify and notified_at is null) as "pendingNotifications",
         (select count(*)::int from batch.parked_notifications) as "parkedNotifications",
         recent.chunks, recent.completed, recent.failed as "failedRecently", recent.statements
       from (

@@ -36,7 +36,7 @@ export interface OperationRow extends StoredDetails {
 }
 
 /** `batch.delayed.reason` in the words of the API. */
-const WAITS_FOR = { scheduled: 'run_at', retry: 'retry', behind: 'earlier_operation' } as const;
+const WAITS_FOR = { scheduled: 'run_at', retry: 'retry', blocked: 'earlier_operation' } as const;
 
 /** An operation as callers see it: its rows are the text that is stored. It must be written by `stringifyJson`. */
 export interface GivenOperation extends Omit<IBatchOperation, 'key' | 'values'> {

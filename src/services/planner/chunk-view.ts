@@ -5,8 +5,8 @@ import { groupBy } from '../values/group-by.js';
 import { givenValue, keyValue, type BoundOperation } from './bound-operation.js';
 import { asksDatabase, comparable } from './comparable.js';
 import { chooseIdentities } from './identity.js';
-import { rankKey, type Knowledge } from './knowledge.js';
-import { combine, FRESH, NULL, UNKNOWN, type Value } from './value.js';
+import { rankKey, type ReadSet } from './read-set.js';
+import { combine, GENERATED, NULL, UNKNOWN, type Value } from './value.js';
 
 /** Operations, their tables and what is known of them, in the form that the planner's rules need. Pure. */
 export class ChunkView {
@@ -19,7 +19,7 @@ export class ChunkView {
 
   constructor(
     readonly operations: readonly BoundOperation[],
-    readonly knowledge: Knowledge,
+    readonly readSet: ReadSet,
   ) {
     this.tables = new Map(operations.map(({ table }) => [table.id, table]));
     this.identityOf = chooseIdentities(operations);
@@ -85,8 +85,10 @@ export class ChunkView {
   /** A value of a referring row, as a value of the row that it refers to. */
   asParent(value: Value, { parent, parentColumns }: ForeignKey): Value {
     if (value.state !== 'known') return value;
-    const drawn = parentColumns.some((name) => this.tables.get(parent)?.columns.get(name)?.default === 'fresh');
-    return drawn ? { ...value, beyond: this.mayBeDrawn(value.text, this.tables.get(parent)!, parentColumns) } : value;
+    const drawn = parentColumns.some((name) => this.tables.get(parent)?.columns.get(name)?.default === 'generated');
+    return drawn
+      ? { ...value, mayBeGenerated: this.mayBeDrawn(value.text, this.tables.get(parent)!, parentColumns) }
+      : value;
   }
 
   private mayBeDrawn(text: string, parent: Table, columns: readonly string[]): boolean {
@@ -101,24 +103,24 @@ export class ChunkView {
   }
 
   private asValue(text: string | undefined, column: Column): Value {
-    return text === undefined ? UNKNOWN : { state: 'known', text, beyond: this.isBeyond(text, column) };
+    return text === undefined ? UNKNOWN : { state: 'known', text, mayBeGenerated: this.isBeyond(text, column) };
   }
 
   private rankedText(text: string, { family }: Column, storedType: string | undefined): string | undefined {
-    const rank = this.knowledge.ranks.get(family)?.get(rankKey(text, storedType));
+    const rank = this.readSet.ranks.get(family)?.get(rankKey(text, storedType));
     return rank === undefined ? undefined : `${family}#${rank}`;
   }
 
   /** True when a sequence may still give this value. */
   private isBeyond(text: string, column: Column): boolean {
-    if (column.default !== 'fresh' || column.sequences.length === 0) return false;
+    if (column.default !== 'generated' || column.sequences.length === 0) return false;
     if (!/^i-?\d+$/.test(text)) return true;
     const value = BigInt(text.slice(1));
     return column.sequences.some((sequence) => {
-      const floor = this.knowledge.floors.get(sequence);
-      return floor === undefined || value > floor;
+      const lastValue = this.readSet.sequenceLastValues.get(sequence);
+      return lastValue === undefined || value > lastValue;
     });
   }
 }
 
-const DEFAULTS = { none: NULL, fresh: FRESH, other: UNKNOWN } as const;
+const DEFAULTS = { none: NULL, generated: GENERATED, other: UNKNOWN } as const;

@@ -64,7 +64,8 @@ const spellsKeyAlike = (earlier: BoundOperation, later: BoundOperation): boolean
 /** Only their types could have refused the earlier values, and the types accept them. */
 function overwrites(earlier: BoundOperation, columns: readonly Column[]): boolean {
   return columns.every(
-    (column) => column.freedom === 'free' && isLegal(givenValue(earlier, column.name) ?? null, column),
+    (column) =>
+      column.constraintFreedom === 'unconstrained' && isLegal(givenValue(earlier, column.name) ?? null, column),
   );
 }
 
@@ -84,7 +85,7 @@ function overwritesUpserted(earlier: BoundOperation, later: BoundOperation): boo
 function sums(earlier: BoundOperation, later: BoundOperation): GivenRow | undefined {
   const values: [column: string, sum: GivenValue][] = [];
   for (const column of later.valueColumns) {
-    if (column.freedom === 'tied') return undefined;
+    if (column.constraintFreedom === 'constrained') return undefined;
     const one = increment(earlier, column);
     const other = increment(later, column);
     if (one === undefined || other === undefined) return undefined;

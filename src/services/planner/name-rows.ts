@@ -9,7 +9,7 @@ import { textOf, type KnownValue, type Value } from './value.js';
 export interface RowName {
   text: string;
   /** Absent for a row whose identity is NULL. */
-  identity?: KnownValue | { state: 'fresh' };
+  identity?: KnownValue | { state: 'generated' };
 }
 
 /** For an operation whose row only the database can tell, or that gives its row another name. */
@@ -44,8 +44,8 @@ function madeName(identity: Value, index: number): RowName | undefined {
   switch (identity.state) {
     case 'known':
       return { text: identity.text, identity };
-    case 'fresh':
-      return { text: `fresh ${index}`, identity: { state: 'fresh' } };
+    case 'generated':
+      return { text: `fresh ${index}`, identity: { state: 'generated' } };
     case 'null':
       return { text: `null ${index}` };
     case 'unknown':

@@ -3,10 +3,10 @@ import { stringifyJson } from '../values/exact-json.js';
 import { givenValue, isTellable, keyValue, type BoundOperation } from './bound-operation.js';
 import { ChunkView } from './chunk-view.js';
 import { foldOperations } from './fold-operations.js';
-import { NOTHING_KNOWN, type Knowledge } from './knowledge.js';
+import { EMPTY_READ_SET, type ReadSet } from './read-set.js';
 import type { Group, Placement, Plan, Wait } from './plan.js';
 import { ChunkResources } from './resources.js';
-import { TokenList, type Reason, type Subject, type Token } from './tokens.js';
+import { OperationConflicts, type Reason, type Subject, type ConflictKey } from './conflict-keys.js';
 
 /**
  * Puts operations into few groups, with the same effect as executing them one by one. Each operation goes into the
@@ -14,13 +14,13 @@ import { TokenList, type Reason, type Subject, type Token } from './tokens.js';
  * operation on its row. Finding the fewest possible groups is a shortest common supersequence problem, which is
  * NP-hard; first fit comes close. Pure.
  */
-export function planOperations(operations: readonly BoundOperation[], knowledge: Knowledge = NOTHING_KNOWN): Plan {
-  return runSteps(planInSteps(operations, knowledge));
+export function planOperations(operations: readonly BoundOperation[], readSet: ReadSet = EMPTY_READ_SET): Plan {
+  return runSteps(planInSteps(operations, readSet));
 }
 
 /** The same, a few operations at a time. The arguments must not change before it has finished. */
-export function planInSteps(operations: readonly BoundOperation[], knowledge: Knowledge = NOTHING_KNOWN): Steps<Plan> {
-  return new Planning(new ChunkView(operations, knowledge)).plan();
+export function planInSteps(operations: readonly BoundOperation[], readSet: ReadSet = EMPTY_READ_SET): Steps<Plan> {
+  return new Planning(new ChunkView(operations, readSet)).plan();
 }
 
 /**
@@ -49,7 +49,7 @@ export function planByShape(operations: readonly BoundOperation[]): Plan {
 }
 
 /** Where an operation is. */
-interface Place {
+interface PlanPosition {
   group: number;
   /** Index into the group's operations. */
   position: number;
@@ -59,7 +59,7 @@ class Planning {
   private readonly groups: Group[] = [];
   private readonly groupsBySignature = new Map<string, number[]>();
   /** Where the latest operation on a row is, and which operation that is. */
-  private readonly rows = new Map<Token, Place & { operation: number }>();
+  private readonly rows = new Map<ConflictKey, PlanPosition & { operation: number }>();
   private readonly resources: ChunkResources;
 
   constructor(private readonly chunk: ChunkView) {
@@ -74,19 +74,19 @@ class Planning {
   }
 
   private place(operation: BoundOperation, index: number): Placement {
-    const tokens = new TokenList();
-    this.resources.addTo(tokens, operation);
-    const place = this.fold(operation, tokens) ?? this.join(operation, tokens.lowest);
-    tokens.settle(place.group, index);
-    if (tokens.row !== undefined) this.rows.set(tokens.row, { ...place, operation: index });
-    const { reason, lowest } = tokens;
+    const conflicts = new OperationConflicts();
+    this.resources.addTo(conflicts, operation);
+    const place = this.fold(operation, conflicts) ?? this.join(operation, conflicts.lowest);
+    conflicts.placeAt(place.group, index);
+    if (conflicts.row !== undefined) this.rows.set(conflicts.row, { ...place, operation: index });
+    const { reason, lowest } = conflicts;
     return reason === undefined || lowest > place.group
       ? { group: place.group }
       : { group: place.group, waitsFor: toWait(reason, operation) };
   }
 
   /** Folds the operation into the previous one on its row, unless something else has to come between them. */
-  private fold(operation: BoundOperation, { row, lowestBesideRow }: TokenList): Place | undefined {
+  private fold(operation: BoundOperation, { row, lowestBesideRow }: OperationConflicts): PlanPosition | undefined {
     const latest = row === undefined ? undefined : this.rows.get(row);
     // An operation on several rows may have touched this row since.
     if (latest === undefined || latest.operation !== row?.operation) return undefined;
@@ -99,7 +99,7 @@ class Planning {
   }
 
   /** Adds the operation to the first group of its signature that is not below `lowest`. */
-  private join(operation: BoundOperation, lowest: number): Place {
+  private join(operation: BoundOperation, lowest: number): PlanPosition {
     const { signature } = operation;
     const candidates = this.candidates(signature);
     const found = isTellable(operation) ? candidates[firstAtLeast(candidates, lowest)] : undefined;

@@ -1,4 +1,4 @@
-import { UNKNOWN_SEQUENCE, type ForeignKey, type Table, type Watch } from '../catalog/table.js';
+import { UNKNOWN_SEQUENCE, type ForeignKey, type Table, type ExclusionRule } from '../catalog/table.js';
 import type { Steps } from '../steps/steps.js';
 import { groupBy } from '../values/group-by.js';
 import type { BoundOperation } from './bound-operation.js';
@@ -7,31 +7,31 @@ import { changes } from './identity.js';
 import { ANY_ROW, type RowName } from './name-rows.js';
 import { drawnColumns, makesRow } from './operation-shape.js';
 import { RowHistory } from './row-history.js';
-import { Barrier, Space, Token, type TokenList } from './tokens.js';
+import { Barrier, ConflictKeySpace, ConflictKey, type OperationConflicts } from './conflict-keys.js';
 import { UNKNOWN, type Value } from './value.js';
 
 /** Shared by operations that refer to rows by these columns and operations that create and remove these rows. */
 interface ParentSpaces {
-  referred: Space;
-  exists: Space;
-  released: Space;
-  removed: Space;
+  referred: ConflictKeySpace;
+  exists: ConflictKeySpace;
+  released: ConflictKeySpace;
+  removed: ConflictKeySpace;
 }
 
 /** The values of a key that rows take and give up. */
 interface KeySpaces {
-  taken: Space;
-  freed: Space;
+  taken: ConflictKeySpace;
+  freed: ConflictKeySpace;
 }
 
-/** Finds out what each operation of a chunk reads and changes, as tokens. Pure. */
+/** Finds out what each operation of a chunk reads and changes, as conflict keys. Pure. */
 export class ChunkResources {
   private readonly histories = new Map<string, RowHistory>();
   private readonly groups = new Map<string, Barrier>();
   private readonly barriers = new Map<string, Barrier>();
-  private readonly sequences = new Map<string, Token>();
-  private readonly reaches = new Map<string, Token>();
-  private readonly rows = new Map<string, Space>();
+  private readonly sequences = new Map<string, ConflictKey>();
+  private readonly reaches = new Map<string, ConflictKey>();
+  private readonly rows = new Map<string, ConflictKeySpace>();
   private readonly keys = new Map<string, KeySpaces>();
   private readonly parents = new Map<string, ParentSpaces>();
 
@@ -50,25 +50,25 @@ export class ChunkResources {
     for (const history of this.histories.values()) yield* history.follow();
   }
 
-  /** The tokens of an operation on an ordinary table, or of a barrier. */
-  addTo(found: TokenList, operation: BoundOperation): void {
+  /** The conflict keys of an operation on an ordinary table, or of a barrier. */
+  addTo(conflicts: OperationConflicts, operation: BoundOperation): void {
     const { table } = operation;
     const group = memo(this.groups, table.group, () => new Barrier(`tables tied to ${table.id}`));
     const own = memo(this.barriers, table.id, () => this.barrierOf(table.id));
-    group.pass(found);
-    own.pass(found);
-    this.addSequences(found, operation);
+    group.pass(conflicts);
+    own.pass(conflicts);
+    this.addSequences(conflicts, operation);
     if (this.isGroupBarrier(operation)) {
-      group.close(found);
+      group.close(conflicts);
       return;
     }
     // Only its own table needs to know which row it is. References in both directions are examined in every case.
-    if (this.isTableBarrier(operation)) own.close(found);
-    this.addRows(found, operation);
-    this.addUniqueKeys(found, operation);
-    for (const foreignKey of table.foreignKeys) this.addReference(found, operation, foreignKey);
-    this.addReferenced(found, operation);
-    this.addCascades(found, operation);
+    if (this.isTableBarrier(operation)) own.close(conflicts);
+    this.addRows(conflicts, operation);
+    this.addUniqueKeys(conflicts, operation);
+    for (const foreignKey of table.foreignKeys) this.addReference(conflicts, operation, foreignKey);
+    this.addReferenced(conflicts, operation);
+    this.addCascades(conflicts, operation);
   }
 
   private barrierOf(table: string): Barrier {
@@ -94,37 +94,37 @@ export class ChunkResources {
   }
 
   /** The values of a sequence are given out in the order of the operations, even when several tables draw from it. */
-  private addSequences(found: TokenList, operation: BoundOperation): void {
+  private addSequences(conflicts: OperationConflicts, operation: BoundOperation): void {
     for (const { name: column, sequences } of drawnColumns(operation)) {
       const subject = { table: operation.table.id, columns: [column] };
       for (const sequence of sequences) {
         const before = sequence === UNKNOWN_SEQUENCE ? [ANY_SEQUENCE] : [sequence, UNKNOWN_SEQUENCE];
-        for (const name of before) found.notBefore(tokenOf(this.sequences, name), 'sequence order', subject);
-        found.mark(tokenOf(this.sequences, ANY_SEQUENCE));
-        found.mark(tokenOf(this.sequences, sequence));
+        for (const name of before) conflicts.notBefore(keyOf(this.sequences, name), 'sequence order', subject);
+        conflicts.writes(keyOf(this.sequences, ANY_SEQUENCE));
+        conflicts.writes(keyOf(this.sequences, sequence));
       }
     }
   }
 
   /** Operations on one row keep their order. All others are free. */
-  private addRows(found: TokenList, operation: BoundOperation): void {
+  private addRows(conflicts: OperationConflicts, operation: BoundOperation): void {
     const { table } = operation;
     const identity = this.chunk.identityOf(table);
     if (identity === undefined) return;
-    const space = memo(this.rows, table.id, () => new Space({ table: table.id, columns: identity.columns }));
+    const keys = memo(this.rows, table.id, () => new ConflictKeySpace({ table: table.id, columns: identity.columns }));
     const rows = this.rowsOf(operation);
     const [only] = rows;
     if (rows.length === 1 && only?.identity?.state === 'known' && operation.namingKey === identity) {
-      space.useRow(found, only.text, only.identity.beyond);
+      keys.useRow(conflicts, only.text, only.identity.mayBeGenerated);
       return;
     }
     for (const { text, identity: value } of rows) {
-      const name: Value = { state: 'known', text, beyond: value?.state === 'known' && value.beyond };
-      space.need(found, name, 'same row');
-      space.mark(found, name);
-      if (value?.state !== 'fresh') continue;
-      space.need(found, value, 'same row');
-      space.mark(found, value);
+      const name: Value = { state: 'known', text, mayBeGenerated: value?.state === 'known' && value.mayBeGenerated };
+      keys.dependsOn(conflicts, name, 'same row');
+      keys.writes(conflicts, name);
+      if (value?.state !== 'generated') continue;
+      keys.dependsOn(conflicts, value, 'same row');
+      keys.writes(conflicts, value);
     }
   }
 
@@ -134,29 +134,29 @@ export class ChunkResources {
   }
 
   /** The values of other unique keys that a row takes, and may give up. */
-  private addUniqueKeys(found: TokenList, operation: BoundOperation): void {
+  private addUniqueKeys(conflicts: OperationConflicts, operation: BoundOperation): void {
     const { table } = operation;
     for (const key of table.uniqueKeys) {
       if (key === this.chunk.identityOf(table)) continue;
       const { name, columns, nullsNotDistinct } = key;
-      const spaces = this.keySpaces(table, name, columns);
+      const keySpaces = this.keySpaces(table, name, columns);
       const finds = operation.kind !== 'upsert' && operation.namingKey === key;
-      if (finds) addTaken(found, spaces, [this.chunk.named(operation, columns)]);
-      addTaken(found, spaces, this.given(operation, columns, nullsNotDistinct));
-      addFreed(found, spaces, this.givenUp(operation, columns, nullsNotDistinct));
+      if (finds) addTaken(conflicts, keySpaces, [this.chunk.named(operation, columns)]);
+      addTaken(conflicts, keySpaces, this.given(operation, columns, nullsNotDistinct));
+      addFreed(conflicts, keySpaces, this.givenUp(operation, columns, nullsNotDistinct));
     }
-    for (const watch of table.watches) {
-      const { name, columns = [], nullsNotDistinct, depends } = watch;
-      const spaces = this.keySpaces(table, name, depends);
-      addTaken(found, spaces, watched(watch, this.given(operation, columns, nullsNotDistinct, depends)));
-      addFreed(found, spaces, watched(watch, this.givenUp(operation, columns, nullsNotDistinct, depends)));
+    for (const rule of table.exclusionRules) {
+      const { name, columns = [], nullsNotDistinct, depends } = rule;
+      const keySpaces = this.keySpaces(table, name, depends);
+      addTaken(conflicts, keySpaces, comparedBy(rule, this.given(operation, columns, nullsNotDistinct, depends)));
+      addFreed(conflicts, keySpaces, comparedBy(rule, this.givenUp(operation, columns, nullsNotDistinct, depends)));
     }
   }
 
   private keySpaces(table: Table, name: string, columns: readonly string[]): KeySpaces {
     return memo(this.keys, `${table.id} ${name}`, () => {
       const subject = { table: table.id, columns };
-      return { taken: new Space(subject), freed: new Space(subject) };
+      return { taken: new ConflictKeySpace(subject), freed: new ConflictKeySpace(subject) };
     });
   }
 
@@ -189,43 +189,43 @@ export class ChunkResources {
    * A foreign key of the table: the parent has to exist when the reference is set, and may be removed when it is given
    * up.
    */
-  private addReference(found: TokenList, operation: BoundOperation, foreignKey: ForeignKey): void {
+  private addReference(conflicts: OperationConflicts, operation: BoundOperation, foreignKey: ForeignKey): void {
     const { parent, parentColumns, childColumns } = foreignKey;
     if (!this.chunk.tables.has(parent)) return;
     const { exists, referred, removed, released } = this.parentSpaces(parent, parentColumns);
     for (const value of this.given(operation, childColumns)) {
       const parentValue = this.asParent(value, foreignKey);
-      exists.need(found, parentValue, 'missing parent');
-      referred.mark(found, parentValue);
+      exists.dependsOn(conflicts, parentValue, 'missing parent');
+      referred.writes(conflicts, parentValue);
     }
     for (const value of this.givenUp(operation, childColumns)) {
       const parentValue = this.asParent(value, foreignKey);
-      removed.need(found, parentValue, 'released parent');
-      released.mark(found, parentValue);
+      removed.dependsOn(conflicts, parentValue, 'released parent');
+      released.writes(conflicts, parentValue);
     }
   }
 
   private asParent(value: Value, foreignKey: ForeignKey): Value {
     if (value.state === 'null') return value;
     // The value that a default draws here is not related to the value that the parent's default draws.
-    if (value.state === 'fresh' || !this.chunk.comparesAlike(foreignKey)) return UNKNOWN;
+    if (value.state === 'generated' || !this.chunk.comparesAlike(foreignKey)) return UNKNOWN;
     return this.chunk.asParent(value, foreignKey);
   }
 
   /** Columns that foreign keys refer to: rows that are created and removed may be referred to. */
-  private addReferenced(found: TokenList, operation: BoundOperation): void {
+  private addReferenced(conflicts: OperationConflicts, operation: BoundOperation): void {
     const { table } = operation;
     for (const columns of this.referencedColumns(table)) {
       const { exists, referred, removed, released } = this.parentSpaces(table.id, columns);
       for (const value of this.given(operation, columns)) {
-        referred.need(found, value, 'missing parent');
-        exists.mark(found, value);
+        referred.dependsOn(conflicts, value, 'missing parent');
+        exists.writes(conflicts, value);
       }
       for (const value of this.givenUp(operation, columns)) {
-        referred.need(found, value, 'missing parent');
-        released.need(found, value, 'released parent');
-        exists.mark(found, value);
-        removed.mark(found, value);
+        referred.dependsOn(conflicts, value, 'missing parent');
+        released.dependsOn(conflicts, value, 'released parent');
+        exists.writes(conflicts, value);
+        removed.writes(conflicts, value);
       }
     }
   }
@@ -242,38 +242,38 @@ export class ChunkResources {
     return memo(this.parents, `${parent} (${columns.join(',')})`, () => {
       const subject = { table: parent, columns };
       return {
-        referred: new Space(subject),
-        exists: new Space(subject),
-        released: new Space(subject),
-        removed: new Space(subject),
+        referred: new ConflictKeySpace(subject),
+        exists: new ConflictKeySpace(subject),
+        released: new ConflictKeySpace(subject),
+        removed: new ConflictKeySpace(subject),
       };
     });
   }
 
   /** A delete that reaches rows of other tables, and operations on tables that such a delete may reach. */
-  private addCascades(found: TokenList, { kind, table }: BoundOperation): void {
-    this.addReached(found, table.id);
+  private addCascades(conflicts: OperationConflicts, { kind, table }: BoundOperation): void {
+    this.addReached(conflicts, table.id);
     if (kind !== 'delete' || table.reach === undefined) return;
     for (const reached of table.reach.tables) {
-      found.need(tokenOf(this.reaches, `use of ${reached}`), 'cascade', { table: reached, columns: [] });
-      this.addReached(found, reached, table.id);
-      found.mark(tokenOf(this.reaches, `${table.id} to ${reached}`));
+      conflicts.dependsOn(keyOf(this.reaches, `use of ${reached}`), 'cascade', { table: reached, columns: [] });
+      this.addReached(conflicts, reached, table.id);
+      conflicts.writes(keyOf(this.reaches, `${table.id} to ${reached}`));
     }
     for (const { parent, parentColumns } of table.reach.releases) {
       const { removed, released } = this.parentSpaces(parent, parentColumns);
-      removed.need(found, UNKNOWN, 'released parent');
-      released.mark(found, UNKNOWN);
+      removed.dependsOn(conflicts, UNKNOWN, 'released parent');
+      released.writes(conflicts, UNKNOWN);
     }
   }
 
   /** After the deletes that may have reached the table, except those from the table `from`. */
-  private addReached(found: TokenList, reached: string, from?: string): void {
+  private addReached(conflicts: OperationConflicts, reached: string, from?: string): void {
     const sources = this.chunk.cascadeSources.get(reached) ?? [];
     for (const { source } of sources) {
       if (source === from) continue;
-      found.need(tokenOf(this.reaches, `${source} to ${reached}`), 'cascade', { table: reached, columns: [] });
+      conflicts.dependsOn(keyOf(this.reaches, `${source} to ${reached}`), 'cascade', { table: reached, columns: [] });
     }
-    if (from === undefined && sources.length > 0) found.mark(tokenOf(this.reaches, `use of ${reached}`));
+    if (from === undefined && sources.length > 0) conflicts.writes(keyOf(this.reaches, `use of ${reached}`));
   }
 }
 
@@ -289,25 +289,25 @@ function memo<K, T>(made: Map<K, T>, name: K, make: () => T): T {
   return value;
 }
 
-const tokenOf = (made: Map<string, Token>, name: string): Token => memo(made, name, () => new Token());
+const keyOf = (made: Map<string, ConflictKey>, name: string): ConflictKey => memo(made, name, () => new ConflictKey());
 
-function addTaken(found: TokenList, { taken, freed }: KeySpaces, values: readonly Value[]): void {
+function addTaken(conflicts: OperationConflicts, { taken, freed }: KeySpaces, values: readonly Value[]): void {
   for (const value of values) {
-    taken.need(found, value, 'unique value');
-    freed.need(found, value, 'freed value');
-    taken.mark(found, value);
+    taken.dependsOn(conflicts, value, 'unique value');
+    freed.dependsOn(conflicts, value, 'freed value');
+    taken.writes(conflicts, value);
   }
 }
 
-function addFreed(found: TokenList, { taken, freed }: KeySpaces, values: readonly Value[]): void {
+function addFreed(conflicts: OperationConflicts, { taken, freed }: KeySpaces, values: readonly Value[]): void {
   for (const value of values) {
-    taken.need(found, value, 'freed value');
-    freed.mark(found, value);
+    taken.dependsOn(conflicts, value, 'freed value');
+    freed.writes(conflicts, value);
   }
 }
 
-/** The values that a watch compares, if it compares columns. */
-function watched({ columns }: Watch, values: readonly Value[]): readonly Value[] {
+/** The values that a rule compares, if it compares columns. */
+function comparedBy({ columns }: ExclusionRule, values: readonly Value[]): readonly Value[] {
   return columns === undefined ? values.map(() => UNKNOWN) : values;
 }
 

@@ -4,7 +4,7 @@ import type { BoundOperation } from './bound-operation.js';
 import type { ChunkView } from './chunk-view.js';
 import { addHeld, heldAt, type HeldRow } from './held-rows.js';
 import { changes } from './identity.js';
-import { searchKey, searchName, type KnownRows } from './knowledge.js';
+import { searchKey, searchName, type PrefetchedRows } from './read-set.js';
 import { ANY_ROW, nameRows, type RowName } from './name-rows.js';
 import { makesRow } from './operation-shape.js';
 import { RowSearch, type Searching, type Write } from './row-search.js';
@@ -30,7 +30,7 @@ export class RowHistory {
   private readonly rows = new Map<string, HeldRow>();
   private readonly names = new Map<string, RowName>();
   private readonly touched = new Map<BoundOperation, readonly RowName[] | typeof ANY_ROW>();
-  private readonly known: KnownRows | undefined;
+  private readonly known: PrefetchedRows | undefined;
   /** The followed columns by name. `place` is the index of their values. */
   private readonly columns: ReadonlyMap<string, { column: Column; place: number }>;
   /** True when only the names of rows matter, so that nobody asks what rows hold. */
@@ -46,11 +46,11 @@ export class RowHistory {
     private readonly operations: readonly BoundOperation[],
     disturbed: boolean,
   ) {
-    this.known = chunk.knowledge.tables.get(table.id);
+    this.known = chunk.readSet.tables.get(table.id);
     const columns = [...relevantColumns(table)];
     this.columns = new Map(columns.map((name, place) => [name, { column: table.columns.get(name)!, place }]));
     this.onlyNames =
-      [...columns, ...table.watches.flatMap(({ depends }) => depends)].every((name) =>
+      [...columns, ...table.exclusionRules.flatMap(({ depends }) => depends)].every((name) =>
         identity.columns.includes(name),
       ) &&
       operations.every((operation) => !changes(operation, identity.columns)) &&
@@ -206,12 +206,12 @@ export class RowHistory {
     addHeld(row, this.columns.get(column)!.place, value);
   }
 
-  /** A name above the floor of its sequence may turn out to be the name of any row that is created here. */
+  /** A name above the last value of its sequence may turn out to be the name of any row that is created here. */
   private mayDrawNamedRow(): boolean {
     const names = [...this.touched.values()].flatMap((each) => (each === ANY_ROW ? [] : each));
     return (
-      names.some(({ identity }) => identity?.state === 'fresh') &&
-      names.some(({ identity }) => identity?.state === 'known' && identity.beyond)
+      names.some(({ identity }) => identity?.state === 'generated') &&
+      names.some(({ identity }) => identity?.state === 'known' && identity.mayBeGenerated)
     );
   }
 
@@ -287,7 +287,7 @@ const NO_COLUMNS: ReadonlySet<string> = new Set();
 export function relevantColumns(table: Table): ReadonlySet<string> {
   return new Set([
     ...table.uniqueKeys.flatMap(({ columns }) => columns),
-    ...table.watches.flatMap(({ columns = [] }) => columns),
+    ...table.exclusionRules.flatMap(({ columns = [] }) => columns),
     ...table.foreignKeys.flatMap(({ childColumns }) => childColumns),
   ]);
 }

@@ -105,7 +105,7 @@ export class RowSearch {
 class Seekers {
   private readonly all: Searching[] = [];
   private readonly known = new Map<string, Searching[]>();
-  private readonly beyond: Searching[] = [];
+  private readonly mayBeGenerated: Searching[] = [];
   private readonly shownToAll = new Set<HeldRow>();
 
   constructor(readonly places: readonly number[]) {}
@@ -114,7 +114,7 @@ class Seekers {
     const { sought } = searching;
     if (sought.state !== 'known') return;
     this.all.push(searching);
-    if (sought.beyond) this.beyond.push(searching);
+    if (sought.mayBeGenerated) this.mayBeGenerated.push(searching);
     const same = this.known.get(sought.text);
     if (same === undefined) this.known.set(sought.text, [searching]);
     else same.push(searching);
@@ -133,8 +133,8 @@ class Seekers {
         return this.known.get(value.text) ?? [];
       case 'unknown':
         return this.all;
-      case 'fresh':
-        return this.beyond;
+      case 'generated':
+        return this.mayBeGenerated;
       case 'null':
         return [];
       default:

@@ -22,7 +22,7 @@ export const RULES = {
   'planning limit':
     'an operation that may touch more rows than are followed counts as touching any row; a row that may hold too many values counts as holding any value',
   equality: 'values are equal when PostgreSQL treats them as equal, even if they are written differently',
-  'fold: free columns': 'only columns without constraints, indexes and dependent objects are folded',
+  'fold: unconstrained columns': 'only columns without constraints, indexes and dependent objects are folded',
   'fold: same sign': 'increments are folded when every intermediate value lies between the first and the last one',
   'fold: exact types': 'increments are folded for types whose sums are exact',
   'fold: valid values': 'an overwritten value is folded away only when it is known to be legal',

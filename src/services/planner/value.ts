@@ -1,21 +1,21 @@
 /**
  * What a row holds, or may hold, in some columns.
  *
- * - `known`: equal texts are equal values; `beyond` when a sequence may give this value during the chunk.
- * - `fresh`: drawn by the database, and different from the values of all other rows.
+ * - `known`: equal texts are equal values; `mayBeGenerated` when a sequence may give this value during the chunk.
+ * - `generated`: drawn by the database, and different from the values of all other rows.
  * - `null`: equal to nothing.
  * - `unknown`: only the database can tell.
  */
-export type Value = KnownValue | { state: 'null' | 'fresh' | 'unknown' };
+export type Value = KnownValue | { state: 'null' | 'generated' | 'unknown' };
 
 export interface KnownValue {
   state: 'known';
   text: string;
-  beyond: boolean;
+  mayBeGenerated: boolean;
 }
 
 export const NULL: Value = { state: 'null' };
-export const FRESH: Value = { state: 'fresh' };
+export const GENERATED: Value = { state: 'generated' };
 export const UNKNOWN: Value = { state: 'unknown' };
 
 /** No value looks like this, because all of them begin with a letter. */
@@ -25,20 +25,20 @@ const NULL_TEXT = '-';
 export function combine(values: readonly Value[], nullsNotDistinct = false): Value {
   if (values.length === 1 && !nullsNotDistinct) return values[0]!;
   const texts: string[] = [];
-  let beyond = false;
-  let state: 'known' | 'fresh' | 'unknown' = 'known';
+  let mayBeGenerated = false;
+  let state: 'known' | 'generated' | 'unknown' = 'known';
   for (const value of values) {
     if (value.state === 'null') {
       if (!nullsNotDistinct) return NULL;
       texts.push(NULL_TEXT);
     } else if (value.state === 'known') {
       texts.push(value.text);
-      beyond ||= value.beyond;
+      mayBeGenerated ||= value.mayBeGenerated;
     } else if (state !== 'unknown') {
       state = value.state;
     }
   }
-  return state === 'known' ? { state, text: listText(texts), beyond } : { state };
+  return state === 'known' ? { state, text: listText(texts), mayBeGenerated } : { state };
 }
 
 /** If there are more combinations, the values of several columns together count as unknown. */

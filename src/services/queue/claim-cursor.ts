@@ -2,15 +2,15 @@ import { LANES } from './assign-lanes.js';
 
 export const PRIORITIES = 10;
 
-/** The index of a lane and priority in `ClaimHints.after`. */
+/** The index of a lane and priority in `ClaimWatermarks.after`. */
 export const slotOf = (lane: number, priority: number): number => lane * PRIORITIES + priority;
 
 /** Where the next claim may begin. */
-export interface ClaimHints {
+export interface ClaimWatermarks {
   /** For each slot: rows up to this sequence number are gone. 0: nothing is known. */
   after: readonly number[];
-  /** The number of re-entries for which the hints are valid. */
-  reentries: string;
+  /** The number of re-entries for which the watermarks are valid. */
+  requeueEpoch: string;
 }
 
 /** What one committed claim saw and took. */
@@ -23,7 +23,7 @@ export interface ObservedClaim {
   /** From the claim's snapshot or a later one: every transaction from this number on had not begun. */
   snapshotXmax: bigint;
   /** How many operations had come back with an old sequence number, before and after the claim. */
-  reentries: { before: string; after: string };
+  requeueEpoch: { before: string; after: string };
   /** The lanes that the claim held. */
   lanes: readonly number[];
   /** The last sequence number that was taken, for each slot. */
@@ -50,26 +50,26 @@ const PATIENCE_MS = 250;
  * Tells claims where to begin, so that they do not walk the dead rows that a long transaction elsewhere keeps alive.
  *
  * Sequence numbers do not commit in order: a number below the last claimed one may belong to an open transaction, and
- * the next operation of its caller must not overtake it. So a claim's position becomes a hint only when two things are
+ * the next operation of its caller must not overtake it. So a claim's position becomes a watermark only when two things are
  * true: every transaction that may have put operations into the queue at that time has ended, and a later claim of the
  * same lane has taken what they left. (Intake gets its transaction id before it draws a sequence number.) Any process
- * may retry or release operations, which come back below the hint. For these it draws from `batch.reentries`, and a
- * claim that finds this value changed begins at the start. If other workers take from a lane, a hint is only lower than
+ * may retry or release operations, which come back below the watermark. For these it draws from `batch.requeue_epoch`, and a
+ * claim that finds this value changed begins at the start. If other workers take from a lane, a watermark is only lower than
  * it could be.
  */
 export class ClaimCursor {
-  private after = noHints();
+  private after = noWatermarks();
   private readonly candidates = new Map<number, Candidate[]>();
-  private reentries = '0';
+  private requeueEpoch = '0';
   private nextSweepAt = 0;
 
-  /** The hints for a claim at `now` (milliseconds). For a sweep: no hints. */
-  hintsAt(now: number): ClaimHints {
-    return { after: now >= this.nextSweepAt ? noHints() : this.after, reentries: this.reentries };
+  /** The watermarks for a claim at `now` (milliseconds). For a sweep: no watermarks. */
+  watermarksAt(now: number): ClaimWatermarks {
+    return { after: now >= this.nextSweepAt ? noWatermarks() : this.after, requeueEpoch: this.requeueEpoch };
   }
 
   /**
-   * True when it is worth asking which transactions really write to the queue: the hints of these lanes wait for
+   * True when it is worth asking which transactions really write to the queue: the watermarks of these lanes wait for
    * `xmin`, the oldest transaction of all, which has been running for a while.
    */
   isHeldUp(lanes: readonly number[], xmin: bigint, now: number): boolean {
@@ -79,15 +79,15 @@ export class ClaimCursor {
     });
   }
 
-  /** Call this after the commit of a claim that was made with `hintsAt(now)` and took `durationMs`. */
+  /** Call this after the commit of a claim that was made with `watermarksAt(now)` and took `durationMs`. */
   committed(claim: ObservedClaim, now: number, durationMs: number): void {
     if (now >= this.nextSweepAt) {
       this.nextSweepAt = now + Math.max(SWEEP_INTERVAL_MS, durationMs / SWEEP_SHARE);
     }
-    const { before, after } = claim.reentries;
-    if (before !== this.reentries || after !== this.reentries) {
+    const { before, after } = claim.requeueEpoch;
+    if (before !== this.requeueEpoch || after !== this.requeueEpoch) {
       this.reset();
-      this.reentries = after;
+      this.requeueEpoch = after;
       return;
     }
     for (const lane of claim.lanes) {
@@ -98,7 +98,7 @@ export class ClaimCursor {
 
   /** Forgets everything: the next claim begins at the start. */
   private reset(): void {
-    this.after = noHints();
+    this.after = noWatermarks();
     this.candidates.clear();
     this.nextSweepAt = 0;
   }
@@ -123,4 +123,4 @@ export class ClaimCursor {
   }
 }
 
-const noHints = (): number[] => Array<number>(LANES * PRIORITIES).fill(0);
+const noWatermarks = (): number[] => Array<number>(LANES * PRIORITIES).fill(0);

@@ -1,11 +1,11 @@
 /** What a claim may take. */
-export interface Scope {
+export interface ClaimScope {
   /** The maximum number of operations. */
   limit: number;
   /** The maximum number of lanes. */
   maxLanes: number;
-  /** `sound`: lanes that work; `faulty`: a lane that stands still and may be tried again now. */
-  standing: 'sound' | 'faulty';
+  /** `healthy`: lanes that work; `blocked`: a blocked lane that may be tried again now. */
+  lanes: 'healthy' | 'blocked';
 }
 
 const SHRINK_FACTOR = 8;
@@ -20,13 +20,13 @@ export const MAX_LANES_PER_CHUNK = 8;
 /**
  * Prevents a temporary fault (a lock that somebody holds, a time-out) from stopping everything. After each failure of a
  * chunk the next chunk is smaller and of one lane, until a single operation fails: then it is known which lane cannot
- * go on. That lane is tried separately from then on. Its order is kept, so the lane stands still, while all other lanes
+ * go on. That lane is tried separately from then on. Its order is kept, so the lane is blocked, while all other lanes
  * go on. No operation is blamed.
  *
  * A chunk that ends early, because many of its operations are refused or slow, executes a part of its claim. The next claim is as large
  * as that part, or half as large as this one. So a limit of thousands costs nothing where the data do not allow chunks of that size.
  */
-export class ClaimScope {
+export class AdaptiveScope {
   /** As far as faults allow. */
   private limit: number;
   /** As far as chunks come. */
@@ -37,9 +37,9 @@ export class ClaimScope {
     this.executable = maxLimit;
   }
 
-  get current(): Scope {
+  get current(): ClaimScope {
     const maxLanes = this.limit < this.maxLimit ? 1 : MAX_LANES_PER_CHUNK;
-    return { limit: Math.min(this.limit, this.executable), maxLanes, standing: 'sound' };
+    return { limit: Math.min(this.limit, this.executable), maxLanes, lanes: 'healthy' };
   }
 
   /**

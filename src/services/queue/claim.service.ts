@@ -6,7 +6,7 @@ import { sendAlong } from '../database/send-along.js';
 import type { SqlClient } from '../database/sql.js';
 import { walkInOrder } from '../database/walk-in-order.js';
 import { ClaimCursor, slotOf, type ObservedClaim } from './claim-cursor.js';
-import type { Scope } from './claim-scope.js';
+import type { ClaimScope } from './claim-scope.js';
 import { inSlices } from '../steps/in-slices.js';
 import { mapInSteps } from '../steps/steps.js';
 import {
@@ -20,7 +20,7 @@ import {
 } from './claim.sql.js';
 import { LanesService } from './lanes.service.js';
 import { withContents, type ClaimedOperation, type ClaimedPlace } from './operation-record.js';
-import { holdReleases } from './releases.sql.js';
+import { blockReleases } from './releases.sql.js';
 import { ShapesService } from './shapes.service.js';
 import { readRow } from './stored-row.js';
 
@@ -32,7 +32,7 @@ export interface Claim {
   /** True when more may wait: the limit cut the claim, or other workers had lanes. */
   full: boolean;
   /** True when operations wait, but only in lanes that other workers hold. */
-  crowdedOut: boolean;
+  allLanesBusy: boolean;
   /** Undefined when no lane was taken. */
   observed: ObservedClaim | undefined;
   claimedAt: number;
@@ -40,12 +40,12 @@ export interface Claim {
    * True when operations in these lanes wait for another attempt, or behind such an operation. Then none of them comes
    * back before `allowReleases`, or the end of the transaction.
    */
-  holdsReleases: boolean;
+  releasesBlocked: boolean;
 }
 
 interface SnapshotRow {
   xmax: string;
-  reentries: string;
+  requeueEpoch: string;
 }
 
 /**
@@ -64,16 +64,16 @@ export class ClaimService {
   ) {}
 
   /** Takes free lanes and the next operations in them. The lanes stay taken until `tx` ends. */
-  async claim(tx: SqlClient, scope: Scope): Promise<Claim> {
+  async claim(tx: SqlClient, scope: ClaimScope): Promise<Claim> {
     const claimedAt = Date.now();
-    const hints = this.cursor.hintsAt(claimedAt);
+    const watermarks = this.cursor.watermarksAt(claimedAt);
     sendAlong(tx, walkInOrder());
-    const taken = await this.lanes.take(tx, scope, hints);
-    const nothing = { operations: [], left: 0, full: false, crowdedOut: false, claimedAt, holdsReleases: false };
-    if (taken.lanes.length === 0) return { ...nothing, crowdedOut: taken.busy > 0, observed: undefined };
+    const taken = await this.lanes.take(tx, scope, watermarks);
+    const nothing = { operations: [], left: 0, full: false, allLanesBusy: false, claimedAt, releasesBlocked: false };
+    if (taken.lanes.length === 0) return { ...nothing, allLanesBusy: taken.busy > 0, observed: undefined };
     const read = () =>
       Promise.all([
-        tx.query<ClaimedRow>(claimOperations(taken.lanes, hints, scope.limit, this.settings.poller.maxKb)),
+        tx.query<ClaimedRow>(claimOperations(taken.lanes, watermarks, scope.limit, this.settings.poller.maxKb)),
         tx.query<SnapshotRow>(currentSnapshot()),
       ]);
     const [writer, waiting, first] = await Promise.all([
@@ -83,8 +83,8 @@ export class ClaimService {
       tx.query<{ waiting: boolean }>(findWaiting(taken.lanes)),
       read(),
     ]);
-    const holdsReleases = waiting.rows[0]!.waiting;
-    const [claimed, after] = holdsReleases ? await this.withoutReleases(tx, read) : first;
+    const releasesBlocked = waiting.rows[0]!.waiting;
+    const [claimed, after] = releasesBlocked ? await this.readWithReleasesBlocked(tx, read) : first;
     const { cut, ...columns } = claimed.rows[0]!;
     const operations = await this.toPlaces(tx, columns);
     const full = cut === true;
@@ -93,12 +93,12 @@ export class ClaimService {
       ...nothing,
       operations,
       full: full || taken.busy > taken.lanes.length,
-      holdsReleases,
+      releasesBlocked,
       observed: {
         oldestWriter:
           writer === undefined ? BigInt(taken.xmin) : toWholeNumber(writer.rows[0]?.xid ?? null, snapshotXmax),
         snapshotXmax,
-        reentries: { before: taken.reentries, after: after.rows[0]!.reentries },
+        requeueEpoch: { before: taken.requeueEpoch, after: after.rows[0]!.requeueEpoch },
         lanes: taken.lanes,
         // Rows come in order, so the last one of a slot wins.
         last: new Map(operations.map(({ lane, priority, seq }) => [slotOf(lane, priority), seq])),
@@ -167,10 +167,10 @@ export class ClaimService {
     });
   }
 
-  /** For a claim with `holdsReleases`. Call it when it is known what waits on the rows of the claim. */
+  /** For a claim with `releasesBlocked`. Call it when it is known what waits on the rows of the claim. */
   async allowReleases(tx: SqlClient): Promise<void> {
     // It also takes back how the claim walks, which was set after the savepoint.
-    await tx.query({ text: 'rollback to savepoint held; release savepoint held' });
+    await tx.query({ text: 'rollback to savepoint releases_blocked; release savepoint releases_blocked' });
   }
 
   /** Call this after the commit of the transaction that made the claim. */
@@ -184,10 +184,10 @@ export class ClaimService {
    * and the operations after it would overtake it. Rolling back to the savepoint releases the lock. Nothing else has
    * happened by then.
    */
-  private async withoutReleases<T>(tx: SqlClient, read: () => Promise<T>): Promise<T> {
+  private async readWithReleasesBlocked<T>(tx: SqlClient, read: () => Promise<T>): Promise<T> {
     const [, , , result] = await Promise.all([
-      tx.query({ text: 'savepoint held' }),
-      tx.query(holdReleases()),
+      tx.query({ text: 'savepoint releases_blocked' }),
+      tx.query(blockReleases()),
       tx.query(walkInOrder()),
       read(),
     ]);

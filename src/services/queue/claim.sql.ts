@@ -2,8 +2,8 @@ import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
 import { CATALOG_VERSION } from '../catalog/catalog-version.js';
 import type { SqlStatement } from '../database/sql.js';
 import { AS_USUAL } from '../database/walk-in-order.js';
-import { PRIORITIES, type ClaimHints } from './claim-cursor.js';
-import type { Scope } from './claim-scope.js';
+import { PRIORITIES, type ClaimWatermarks } from './claim-cursor.js';
+import type { ClaimScope } from './claim-scope.js';
 
 /** Class of the advisory locks of lanes: `pg_advisory_xact_lock(LANE_LOCK, lane)`. */
 export const LANE_LOCK = 0x0b47c4;
@@ -12,7 +12,7 @@ export const LANE_LOCK = 0x0b47c4;
 export interface TakenLanes {
   /** `CATALOG_VERSION`. If it differs from the expected one, no lane was taken. */
   version: string;
-  reentries: string;
+  requeueEpoch: string;
   xmin: string;
   /** Operations wait whose table has no lane yet. Then no lane was taken. */
   entered: boolean;
@@ -23,11 +23,11 @@ export interface TakenLanes {
 }
 
 /** Which lanes a claim may choose from. */
-const STANDING = {
-  sound: 'not exists (select from batch.lane_faults f where f.lane = l.lane)',
+const ELIGIBLE_LANES = {
+  healthy: 'not exists (select from batch.lane_blocks f where f.lane = l.lane)',
   // It is due, or the operation that was in the way has been cancelled.
-  faulty: `exists (
-            select from batch.lane_faults f
+  blocked: `exists (
+            select from batch.lane_blocks f
             left join batch.operations o on o.seq = f.seq
             left join batch.pending p on p.lane = f.lane and p.priority = o.priority and p.seq = f.seq
             where f.lane = l.lane and (f.parked_at is null and f.next_try_at <= now() or p.seq is null)
@@ -41,21 +41,21 @@ const STANDING = {
  * @param closed lanes that it does not take
  */
 export function takeLanes(
-  { standing, maxLanes }: Scope,
-  { after, reentries }: ClaimHints,
+  { lanes: eligible, maxLanes }: ClaimScope,
+  { after, requeueEpoch }: ClaimWatermarks,
   workers: number,
   version: string,
   closed: readonly number[],
 ): SqlStatement {
   return {
-    name: `batch.take_${standing}_lanes`,
+    name: `batch.take_${eligible}_lanes`,
     text: `
       with seen as materialized (
-        select (${CATALOG_VERSION}) as version, r.last_value as reentries,
+        select (${CATALOG_VERSION}) as version, r.last_value as "requeueEpoch",
           exists (select from batch.pending where lane = ${ENTRANCE_LANE})
             or exists (select from batch.delayed where lane = ${ENTRANCE_LANE} and reason = 'scheduled') as entered,
           pg_snapshot_xmin(pg_current_snapshot())::text as xmin
-        from batch.reentries r
+        from batch.requeue_epoch r
       ),
       head as materialized (
         select l.lane, first.priority, first.seq
@@ -67,12 +67,12 @@ export function takeLanes(
           cross join lateral (
             select p.priority, p.seq from batch.pending p
             where p.lane = l.lane and p.priority = q.priority::int2
-              and p.seq > case when seen.reentries = $2::int8 then ($1::int8[])[l.lane * ${PRIORITIES} + q.priority + 1] else 0 end
+              and p.seq > case when seen."requeueEpoch" = $2::int8 then ($1::int8[])[l.lane * ${PRIORITIES} + q.priority + 1] else 0 end
             order by p.seq limit 1
           ) p
           order by p.priority desc limit 1
         ) first
-        where ${STANDING[standing]} and l.lane <> all($7::int2[])
+        where ${ELIGIBLE_LANES[eligible]} and l.lane <> all($7::int2[])
       ),
       taken as materialized (
         -- The offset keeps this order: lanes are tried in it, and none after the last one that is needed.
@@ -80,10 +80,10 @@ export function takeLanes(
         where case when (select version = $3::text and not entered from seen) then pg_try_advisory_xact_lock($4::int, h.lane) else false end
         limit (select least($5::int, ceil(count(*)::float8 / $6::int)) from head)
       )
-      select seen.version, seen.entered, seen.reentries, seen.xmin, (select count(*)::int from head) as busy,
+      select seen.version, seen.entered, seen."requeueEpoch", seen.xmin, (select count(*)::int from head) as busy,
         array(select lane from taken) as lanes
       from seen`,
-    values: [after, reentries, version, LANE_LOCK, maxLanes, workers, closed],
+    values: [after, requeueEpoch, version, LANE_LOCK, maxLanes, workers, closed],
   };
 }
 
@@ -107,11 +107,11 @@ export interface ClaimedRow {
  *
  * It takes nothing while operations wait whose table has no lane yet: they may belong before the others.
  *
- * The hints are valid only as long as no operation has come back with an old sequence number.
+ * The watermarks are valid only as long as no operation has come back with an old sequence number.
  */
 export function claimOperations(
   lanes: readonly number[],
-  { after, reentries }: ClaimHints,
+  { after, requeueEpoch }: ClaimWatermarks,
   limit: number,
   maxKb: number,
 ): SqlStatement {
@@ -128,7 +128,7 @@ export function claimOperations(
         select p.*, sum(p.size_kb) over (order by p.priority desc, p.nth, p.lane) as kb, count(*) over () as taken
         from (
           select p.*
-          from (select last_value from batch.reentries where not exists (select from batch.pending where lane = ${ENTRANCE_LANE})) r
+          from (select last_value from batch.requeue_epoch where not exists (select from batch.pending where lane = ${ENTRANCE_LANE})) r
           cross join unnest($3::int2[]) l(lane)
           cross join generate_series(0, ${PRIORITIES - 1}) q(priority)
           cross join lateral (
@@ -144,7 +144,7 @@ export function claimOperations(
         where p.kb - p.size_kb < $5::int
         order by p.priority desc, p.seq
       ) p`,
-    values: [after, reentries, lanes, limit, maxKb],
+    values: [after, requeueEpoch, lanes, limit, maxKb],
   };
 }
 
@@ -156,8 +156,8 @@ export function currentSnapshot(): SqlStatement {
   return {
     name: 'batch.current_snapshot',
     text: `
-      select pg_snapshot_xmax(pg_current_snapshot())::text as xmax, r.last_value as reentries, ${AS_USUAL}
-      from batch.reentries r`,
+      select pg_snapshot_xmax(pg_current_snapshot())::text as xmax, r.last_value as "requeueEpoch", ${AS_USUAL}
+      from batch.requeue_epoch r`,
   };
 }
 
@@ -186,7 +186,7 @@ export function findWaiting(lanes: readonly number[]): SqlStatement {
   return {
     name: 'batch.find_waiting',
     text: `
-      select exists (select from batch.delayed where lane = any($1::int2[]) and reason in ('retry', 'behind')) as waiting`,
+      select exists (select from batch.delayed where lane = any($1::int2[]) and reason in ('retry', 'blocked')) as waiting`,
     values: [lanes],
   };
 }

@@ -71,7 +71,7 @@ export function insertOperations(
   const input = haveTheSame(operations) ? 'common' : 'mixed';
   return {
     name: `batch.insert_operations_${input}${repeats ? '_repeats' : ''}`,
-    // The transaction id is drawn before any sequence number. The claim's hints rely on this (see claim-cursor.ts).
+    // The transaction id is drawn before any sequence number. The claim's watermarks rely on this (see claim-cursor.ts).
     text: `
       with transaction as materialized (select pg_current_xact_id()),
       input as (

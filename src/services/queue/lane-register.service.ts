@@ -21,7 +21,7 @@ import {
   waitForLongMove,
 } from './lane-register.sql.js';
 import type { Shape } from './shape.js';
-import { holdReleases } from './releases.sql.js';
+import { blockReleases } from './releases.sql.js';
 import { lockLane } from './requested-changes.sql.js';
 
 /** A move that meets a table that a caller holds is tried again after this time, and waits so long for such a caller. */
@@ -36,7 +36,7 @@ const HELD_WAIT_MS = 100;
 export class LaneRegisterService {
   private readonly logger = new Logger(LaneRegisterService.name);
   private readonly registered = new Set<string>();
-  private putOff: PutOffMove | undefined;
+  private deferred: DeferredMove | undefined;
 
   constructor(
     private readonly database: DatabaseService,
@@ -83,15 +83,16 @@ export class LaneRegisterService {
     if (changed) await this.moveTables();
   }
 
-  /** Lanes in which nothing may be executed, because a move of their tables was put off. Tries that move when it is time. */
+  /** Lanes in which nothing may be executed, because a move of their tables was deferred. Tries that move when it is time. */
   async closedLanes(): Promise<readonly number[]> {
-    if (this.putOff !== undefined && this.putOff.tryAt <= performance.now()) await this.tryPutOffMove(this.putOff);
-    return this.putOff?.closed ?? [];
+    if (this.deferred !== undefined && this.deferred.tryAt <= performance.now())
+      await this.tryDeferredMove(this.deferred);
+    return this.deferred?.closed ?? [];
   }
 
-  /** Milliseconds until a move that was put off is tried again. Undefined when there is none. */
-  get putOffMs(): number | undefined {
-    return this.putOff && Math.max(0, this.putOff.tryAt - performance.now());
+  /** Milliseconds until a move that was deferred is tried again. Undefined when there is none. */
+  get deferredMoveInMs(): number | undefined {
+    return this.deferred && Math.max(0, this.deferred.tryAt - performance.now());
   }
 
   /**
@@ -133,7 +134,7 @@ export class LaneRegisterService {
     // Nothing is executed there, but operations may be cancelled.
     await tx.query(lockLane(ENTRANCE_LANE));
     // If an operation were released between the two moves, both would overlook it.
-    await tx.query(holdReleases());
+    await tx.query(blockReleases());
     const { rows } = await tx.query<{ target: string }>(selectEntered());
     const assigned = await readLanes(tx);
     const groups = await this.groupsOf(
@@ -146,25 +147,25 @@ export class LaneRegisterService {
 
   /**
    * Moves tables that belong to another lane now, together with their operations. Nothing is executed meanwhile. So it does not wait
-   * for callers that hold one of the tables in an open transaction: it is put off then.
+   * for callers that hold one of the tables in an open transaction: it is deferred then.
    */
   private async moveTables(): Promise<void> {
     const { lanes, tied } = await this.misplacedTables(this.database);
-    const putOff = { targets: [...lanes.keys()], closed: tied, tryAt: performance.now() + HELD_PAUSE_MS };
+    const deferred = { targets: [...lanes.keys()], closed: tied, tryAt: performance.now() + HELD_PAUSE_MS };
     // Before anything else, and until it is done: a move that fails leaves the lanes closed.
-    this.putOff = lanes.size === 0 ? undefined : putOff;
-    if (lanes.size === 0 || !(await this.areFree(putOff.targets))) return;
+    this.deferred = lanes.size === 0 ? undefined : deferred;
+    if (lanes.size === 0 || !(await this.areFree(deferred.targets))) return;
     try {
       await this.database.transaction((tx) => this.moveNow(tx));
-      this.putOff = undefined;
+      this.deferred = undefined;
     } catch (error) {
       if (!isLockNotAvailable(error)) throw error;
     }
   }
 
-  private async tryPutOffMove(putOff: PutOffMove): Promise<void> {
-    putOff.tryAt = performance.now() + HELD_PAUSE_MS;
-    if (!(await this.areFree(putOff.targets))) return;
+  private async tryDeferredMove(deferred: DeferredMove): Promise<void> {
+    deferred.tryAt = performance.now() + HELD_PAUSE_MS;
+    if (!(await this.areFree(deferred.targets))) return;
     this.catalog.invalidate();
     await this.moveTables();
   }
@@ -181,7 +182,7 @@ export class LaneRegisterService {
     await tx.query(waitForLongMove());
     await tx.query(lockAllLanes());
     // If an operation were released between the two moves, both would overlook it.
-    await tx.query(holdReleases());
+    await tx.query(blockReleases());
     // Tables may have been tied meanwhile.
     this.catalog.invalidate();
     const { lanes } = await this.misplacedTables(tx);
@@ -217,7 +218,7 @@ export class LaneRegisterService {
 }
 
 /** A move of tables that a caller holds in an open transaction. */
-interface PutOffMove {
+interface DeferredMove {
   targets: readonly string[];
   /** Nothing is executed in these lanes before it. */
   closed: readonly number[];

@@ -94,7 +94,7 @@ export function moveWaiting(place: 'pending' | 'delayed', from?: number): SqlSta
 }
 
 /**
- * Call this last. It lets claims begin at the start again, because in its new lane an operation is behind their hints.
+ * Call this last. It lets claims begin at the start again, because in its new lane an operation is behind their watermarks.
  */
 export function moveOperations(from?: number): SqlStatement {
   return {
@@ -106,6 +106,6 @@ export function moveOperations(from?: number): SqlStatement {
           and o.seq in (select seq from batch.pending union all select seq from batch.delayed)
         returning 1
       )
-      select nextval('batch.reentries'), (select count(*)::int from moved) as moved`,
+      select nextval('batch.requeue_epoch'), (select count(*)::int from moved) as moved`,
   };
 }

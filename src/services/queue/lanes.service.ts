@@ -2,8 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { v7 as uuid } from 'uuid';
 import { DatabaseService } from '../database/database.service.js';
 import type { SqlClient } from '../database/sql.js';
-import type { ClaimHints } from './claim-cursor.js';
-import type { Scope } from './claim-scope.js';
+import type { ClaimWatermarks } from './claim-cursor.js';
+import type { ClaimScope } from './claim-scope.js';
 import { takeLanes, type TakenLanes } from './claim.sql.js';
 import { LaneRegisterService } from './lane-register.service.js';
 import { WORKER_NAME } from './worker-name.js';
@@ -38,14 +38,14 @@ export class LanesService {
   ) {}
 
   /** Takes free lanes until the end of `tx`. */
-  async take(tx: SqlClient, scope: Scope, hints: ClaimHints): Promise<TakenLanes> {
+  async take(tx: SqlClient, scope: ClaimScope, watermarks: ClaimWatermarks): Promise<TakenLanes> {
     const known = performance.now() < this.nextComparisonAt ? this.version : '';
-    const taken = await this.tryToTake(tx, scope, hints, known);
+    const taken = await this.tryToTake(tx, scope, watermarks, known);
     if (taken.version === known && !taken.entered) return taken;
     await this.register.adapt(known, taken.entered);
     this.version = taken.version;
     if (known === '') this.nextComparisonAt = performance.now() + COMPARE_INTERVAL_MS;
-    return this.tryToTake(tx, scope, hints, taken.version);
+    return this.tryToTake(tx, scope, watermarks, taken.version);
   }
 
   /** Tells the other workers that this one is alive. Call it often: it asks the database only once a second. */
@@ -61,9 +61,14 @@ export class LanesService {
     await this.database.query(leave(this.id));
   }
 
-  private async tryToTake(tx: SqlClient, scope: Scope, hints: ClaimHints, version: string): Promise<TakenLanes> {
+  private async tryToTake(
+    tx: SqlClient,
+    scope: ClaimScope,
+    watermarks: ClaimWatermarks,
+    version: string,
+  ): Promise<TakenLanes> {
     const closed = await this.register.closedLanes();
-    const { rows } = await tx.query<TakenLanes>(takeLanes(scope, hints, this.workers, version, closed));
+    const { rows } = await tx.query<TakenLanes>(takeLanes(scope, watermarks, this.workers, version, closed));
     return rows[0]!;
   }
 }

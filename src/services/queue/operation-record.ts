@@ -64,7 +64,7 @@ export type Outcome = { status: 'completed'; rowsAffected: number } | { status: 
 /** No verdict yet. The operation is tried again later, or waits behind an operation on the same row that is. */
 export interface DeferredOutcome {
   status: 'deferred';
-  reason: 'retry' | 'behind';
+  reason: 'retry' | 'blocked';
   delayMs: number;
   /** Identifies its rows, see `row-keys.reader.ts`. */
   rowKeys: readonly string[];

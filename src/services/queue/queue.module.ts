@@ -1,17 +1,17 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { LaneFaultEntity } from '../../entities/lane-fault.entity.js';
+import { LaneBlockEntity } from '../../entities/lane-block.entity.js';
 import { CatalogModule } from '../catalog/catalog.module.js';
 import { ClaimService } from './claim.service.js';
-import { LaneFaultsService } from './lane-faults.service.js';
+import { LaneBlocksService } from './lane-blocks.service.js';
 import { LaneRegisterService } from './lane-register.service.js';
 import { LanesService } from './lanes.service.js';
 import { QueueService } from './queue.service.js';
 import { ShapesService } from './shapes.service.js';
 
 @Module({
-  imports: [CatalogModule, TypeOrmModule.forFeature([LaneFaultEntity])],
-  providers: [QueueService, ClaimService, LanesService, LaneRegisterService, LaneFaultsService, ShapesService],
-  exports: [QueueService, ClaimService, LanesService, LaneRegisterService, LaneFaultsService],
+  imports: [CatalogModule, TypeOrmModule.forFeature([LaneBlockEntity])],
+  providers: [QueueService, ClaimService, LanesService, LaneRegisterService, LaneBlocksService, ShapesService],
+  exports: [QueueService, ClaimService, LanesService, LaneRegisterService, LaneBlocksService],
 })
 export class QueueModule {}

@@ -102,7 +102,7 @@ export class QueueService {
           seqs: toMultirange(settled.map(({ operation }) => operation.seq)),
           operations: settled.length,
           failed,
-          announce: (this.settings.rabbitmq ?? this.settings.notificationTcpUrl) !== undefined,
+          notify: (this.settings.rabbitmq ?? this.settings.notificationTcpUrl) !== undefined,
         },
       ),
     );

@@ -8,7 +8,7 @@ import { LANES } from './assign-lanes.js';
 const RELEASE_LOCK = [0x0b47c6, 1] as const;
 
 /** Prevents all releases until the end of the transaction. Waits for a release that runs now. */
-export function holdReleases(): SqlStatement {
+export function blockReleases(): SqlStatement {
   return { text: 'select pg_advisory_xact_lock_shared($1::int, $2::int)', values: [...RELEASE_LOCK] };
 }
 
@@ -35,13 +35,13 @@ export function releaseRetried(limit: number): SqlStatement {
     text: `
       with due as materialized (
         select seq from batch.delayed
-        where reason in ('retry', 'behind') and available_at <= now() and pg_try_advisory_xact_lock($2::int, $3::int)
+        where reason in ('retry', 'blocked') and available_at <= now() and pg_try_advisory_xact_lock($2::int, $3::int)
         order by available_at, seq limit $1::int
         for update
       ),
-      reentry as materialized (select nextval('batch.reentries') from (select from due limit 1) any_due),
+      requeue as materialized (select nextval('batch.requeue_epoch') from (select from due limit 1) any_due),
       gone as (
-        delete from batch.delayed d using due, reentry where d.seq = due.seq returning d.*
+        delete from batch.delayed d using due, requeue where d.seq = due.seq returning d.*
       ),
       queued as (
         insert into batch.pending (seq, priority, lane, attempts, shape, size_kb, party)
@@ -88,9 +88,9 @@ export function releaseScheduled(seqs: readonly number[]): SqlStatement {
   return {
     text: `
       with transaction as materialized (select pg_current_xact_id()),
-      reentry as materialized (select nextval('batch.reentries') from transaction),
+      requeue as materialized (select nextval('batch.requeue_epoch') from transaction),
       gone as (
-        delete from batch.delayed d using unnest($1::int8[]) due(seq), reentry where d.seq = due.seq returning d.*
+        delete from batch.delayed d using unnest($1::int8[]) due(seq), requeue where d.seq = due.seq returning d.*
       )
       insert into batch.pending (seq, priority, lane, attempts, shape, size_kb, party)
       select seq, priority, lane, attempts, shape, size_kb, party from gone`,
@@ -115,6 +115,6 @@ export function nextDueOperation(): SqlStatement {
   return {
     name: 'batch.next_due_operation',
     text: `
-      select ${next(`in ('retry', 'behind')`)} as "retriedInMs", ${next(`= 'scheduled'`)} as "scheduledInMs"`,
+      select ${next(`in ('retry', 'blocked')`)} as "retriedInMs", ${next(`= 'scheduled'`)} as "scheduledInMs"`,
   };
 }

@@ -101,10 +101,10 @@ export function requeueOperation(seq: number): SqlStatement {
         delete from batch.outcomes where seq = $1::int8 and status in ('failed', 'cancelled') and exists (select from l)
         returning seq, attempts
       ),
-      reentry as materialized (select seq, attempts, nextval('batch.reentries') from undone),
+      requeue as materialized (select seq, attempts, nextval('batch.requeue_epoch') from undone),
       o as (
-        update batch.operations o set lane = l.lane from reentry, l where o.seq = reentry.seq
-        returning o.*, reentry.attempts
+        update batch.operations o set lane = l.lane from requeue, l where o.seq = requeue.seq
+        returning o.*, requeue.attempts
       ),
       queued as (
         insert into batch.pending (seq, priority, lane, attempts, shape, size_kb, party)

@@ -28,7 +28,7 @@ export interface ChunkRow extends ChunkExecution {
   completed: number;
   failed: number;
   deferred: number;
-  announce: boolean;
+  notify: boolean;
 }
 
 /** What `settleChunk` answers, in one row. */
@@ -54,7 +54,7 @@ export function settleChunk(
     name: 'batch.settle_chunk',
     text: `
       with chunk as (
-        insert into batch.chunks (seqs, worker, operations, completed, failed, groups, statements, fallback, announce,
+        insert into batch.chunks (seqs, worker, operations, completed, failed, groups, statements, fallback, notify,
           started_at, settled_at, duration_ms, plan, deferred)
         values ($11::int8multirange, $12, $13, $14, $15, $16, $17, $18, $19, $20, clock_timestamp(),
           extract(epoch from clock_timestamp() - $20::timestamptz) * 1000, $21::json, $22)
@@ -84,7 +84,7 @@ export function settleChunk(
       chunk.groups,
       chunk.statements,
       chunk.fallback,
-      chunk.announce,
+      chunk.notify,
       chunk.startedAt,
       chunk.plan === undefined ? null : JSON.stringify(chunk.plan),
       chunk.deferred,
@@ -95,7 +95,7 @@ export function settleChunk(
 
 /** An operation that is tried again later, or waits behind such an operation. */
 export interface DeferredRow extends QueuedRow {
-  reason: 'retry' | 'behind';
+  reason: 'retry' | 'blocked';
   /** Milliseconds from now. */
   delayMs: number;
   attempts: number;

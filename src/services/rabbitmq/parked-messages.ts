@@ -60,7 +60,7 @@ export class ParkedMessages {
   static async open(url: string, queue: string, certificates?: Certificates): Promise<ParkedMessages> {
     const model = await connect(url, {
       ...clientTls(certificates),
-      clientProperties: { connection_name: 'batch-service dead-letters' },
+      clientProperties: { connection_name: 'batch-service parked-messages' },
     });
     // The calls report every failure.
     model.on('error', () => undefined);

@@ -23,18 +23,18 @@ export function cutoffsAt(now: Date, { completedHours, failedHours }: Settings['
 }
 
 /** How far a walk from the oldest on has come: everything up to this place was examined. */
-export interface Place {
+export interface RetentionCursor {
   /** As PostgreSQL writes it, because a Date would lose the microseconds. */
   settledAt: string;
   /** Separates entries of the same time: the id of a chunk, or the sequence number of an operation. */
   tie: string;
 }
 
-export const BEGINNING: Place = { settledAt: '-infinity', tie: '0' };
+export const BEGINNING: RetentionCursor = { settledAt: '-infinity', tie: '0' };
 
 /** A walk between two of its steps. */
 export interface Walk {
-  place: Place;
+  place: RetentionCursor;
   /** How many chunks the next step examines. */
   window: number;
 }
@@ -45,7 +45,7 @@ export interface StepResult {
   /** How many there were in the window. */
   walked: number;
   /** The last of them. Null when there was none. */
-  last: Place | null;
+  last: RetentionCursor | null;
   /** Whether the window contained more to delete than one transaction may delete. */
   cut: boolean;
 }

@@ -29,7 +29,7 @@ const OPERATIONS_PER_STEP = 2000;
 const INTERVAL_MS = 60_000;
 /** Unused shapes are looked for so often: it takes a look at all operations. */
 const SHAPES_INTERVAL_MS = 3_600_000;
-/** What was skipped, such as a chunk that was not announced, is examined again after this time. */
+/** What was skipped, such as a chunk that was not notified, is examined again after this time. */
 const WALK_AGAIN_MS = 6 * 3_600_000;
 
 /** In this order, because a chunk is deleted after its operations. */
@@ -43,7 +43,7 @@ interface Step {
 
 /**
  * Deletes what has been settled for longer than the settings say. It promises not to touch anything that waits, is not
- * announced, or is younger. It works in one process at a time, in steps of some milliseconds, and leaves nine tenths of
+ * notified, or is younger. It works in one process at a time, in steps of some milliseconds, and leaves nine tenths of
  * the time to others. What it cannot do now, it does later.
  */
 @Injectable()

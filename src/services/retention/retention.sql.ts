@@ -1,5 +1,5 @@
 import type { SqlStatement } from '../database/sql.js';
-import type { Place } from './retention-policy.js';
+import type { RetentionCursor } from './retention-policy.js';
 
 /** Advisory lock of the process that deletes: `pg_try_advisory_xact_lock(class, id)`. */
 const RETENTION_LOCK = [0x0b47c7, 1] as const;
@@ -34,11 +34,11 @@ export interface StepRow {
 }
 
 /** Callers have not been notified of the chunk `c`, or of a part of it. */
-const UNANNOUNCED = `(c.announce and c.notified_at is null
+const UNNOTIFIED = `(c.notify and c.notified_at is null
           or exists (select from batch.parked_notifications n where n.chunk_id = c.id))`;
 
 const CHUNKS_FROM = (limit: string): string => `
-        select c.id, c.settled_at, c.seqs, ${UNANNOUNCED} as unannounced
+        select c.id, c.settled_at, c.seqs, ${UNNOTIFIED} as unnotified
         from batch.chunks c
         where c.settled_at >= $1::timestamptz and (c.settled_at, c.id) > ($1::timestamptz, $2::int8)
           and c.settled_at < $3::timestamptz
@@ -53,13 +53,13 @@ const LAST_OF = (tie: string): string =>
  * were settled before `before`.
  *
  * A chunk's ranges may also contain operations that a retry has put back into the queue, or that a later chunk has
- * settled. Those no longer belong to it. What is announced is read from the operations, so all of them stay until their
- * chunk is announced.
+ * settled. Those no longer belong to it. What is notified is read from the operations, so all of them stay until their
+ * chunk is notified.
  *
  * It is one statement, so all conditions of an operation are seen at the same moment. A completed operation stays
  * completed.
  */
-export function deleteCompleted(from: Place, before: Date, window: number, limit: number): SqlStatement {
+export function deleteCompleted(from: RetentionCursor, before: Date, window: number, limit: number): SqlStatement {
   return {
     // Not a prepared statement, because the best plan depends on the number of chunks.
     text: `
@@ -77,7 +77,7 @@ export function deleteCompleted(from: Place, before: Date, window: number, limit
         left join lateral (
           select x.seq, x.status, x.chunk_id from batch.outcomes x where x.seq = o.seq offset 0
         ) x on true
-        where not w.unannounced
+        where not w.unnotified
           and (x.seq is null or x.status = 'completed' and x.chunk_id = w.id)
           and not exists (select from batch.pending p where p.lane = o.lane and p.priority = o.priority and p.seq = o.seq offset 0)
           and not exists (select from batch.delayed d where d.seq = o.seq offset 0)
@@ -102,7 +102,7 @@ export function deleteCompleted(from: Place, before: Date, window: number, limit
  *
  * A retry deletes the outcome first, so the lock on it decides: an operation that is being retried is skipped.
  */
-export function deleteFailed(from: Place, before: Date, limit: number): SqlStatement {
+export function deleteFailed(from: RetentionCursor, before: Date, limit: number): SqlStatement {
   return {
     text: `
       with walked as materialized (
@@ -116,7 +116,7 @@ export function deleteFailed(from: Place, before: Date, limit: number): SqlState
         select x.seq, x.status
         from walked w join batch.outcomes x on x.seq = w.seq join batch.operations o on o.seq = w.seq
         where x.status in ('failed', 'cancelled')
-          and not exists (select from batch.chunks c where c.id = x.chunk_id and ${UNANNOUNCED})
+          and not exists (select from batch.chunks c where c.id = x.chunk_id and ${UNNOTIFIED})
           and not exists (select from batch.pending p where p.lane = o.lane and p.priority = o.priority and p.seq = o.seq)
           and not exists (select from batch.delayed d where d.seq = o.seq)
         for update of x skip locked
@@ -139,7 +139,7 @@ export function deleteFailed(from: Place, before: Date, limit: number): SqlState
  * Deletes chunks of which no operation is left, among the `window` oldest after `from` that were settled before
  * `before`.
  */
-export function deleteChunks(from: Place, before: Date, window: number): SqlStatement {
+export function deleteChunks(from: RetentionCursor, before: Date, window: number): SqlStatement {
   return {
     text: `
       with walked as materialized (${CHUNKS_FROM('$4')}
@@ -147,7 +147,7 @@ export function deleteChunks(from: Place, before: Date, window: number): SqlStat
       doomed as materialized (
         select c.id
         from walked w join batch.chunks c on c.id = w.id
-        where not ${UNANNOUNCED}
+        where not ${UNNOTIFIED}
           and not exists (
             select from unnest(w.seqs) as settled (seqs)
             join lateral (

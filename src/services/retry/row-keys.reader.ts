@@ -3,7 +3,7 @@ import { isolate } from '../../batch/isolate.js';
 import { inSavepoint } from '../database/in-savepoint.js';
 import type { SqlClient } from '../database/sql.js';
 import { classifyFailure } from '../database/classify-failure.js';
-import { toBlame } from '../database/to-blame.js';
+import { classifyForIsolation } from '../database/classify-for-isolation.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
 import { namedRows } from './named-rows.js';
 import { hashValues, type HashRow, type KeySource, type KeyValues } from './row-keys.sql.js';
@@ -59,7 +59,7 @@ async function hashCarefully(tx: SqlClient, { rows: all, ...source }: Source): P
       const byOrd = new Map(found.map((row) => [row.ord, row]));
       return rows.map(({ ord }) => [byOrd.get(ord)!]);
     },
-    blame: toBlame,
+    blame: classifyForIsolation,
     failure: ({ ord }, error) =>
       classifyFailure(error) === 'systemic' ? [{ ord, hash: hashOfAllValues(source.key) }] : [],
   });

@@ -8,7 +8,7 @@ export interface WaitingOnRow {
   seq: number;
   priority: number;
   /** It waits for its next attempt, or behind an operation that waits for one. */
-  reason: 'retry' | 'behind';
+  reason: 'retry' | 'blocked';
   /** The error that it met, if it waits for its next attempt. */
   code: ErrorCode | null;
   /** Milliseconds until it comes back. */
@@ -53,8 +53,8 @@ export class WaitingRows {
  */
 function covers(one: WaitingOnRow, other: WaitingOnRow): boolean {
   return (
-    one.reason === 'behind' &&
-    other.reason === 'behind' &&
+    one.reason === 'blocked' &&
+    other.reason === 'blocked' &&
     one.seq <= other.seq &&
     one.priority >= other.priority &&
     one.dueInMs >= other.dueInMs

@@ -51,7 +51,7 @@ interface Run {
 }
 
 /** What stands around a value: a row is the object of `key` or `values`, its members are values of columns. */
-type Place = 'envelope' | 'row';
+type JsonContext = 'envelope' | 'row';
 
 /** Goes through large arrays and objects, and leaves what is small, and what is wrong with it, to `parseJson`. */
 class LargeReader {
@@ -71,7 +71,7 @@ class LargeReader {
     return value;
   }
 
-  private *container(place: Place): Steps<unknown> {
+  private *container(place: JsonContext): Steps<unknown> {
     if (this.text[this.at] === '[') return yield* this.array();
     return yield* this.object(place);
   }
@@ -87,7 +87,7 @@ class LargeReader {
     return elements;
   }
 
-  private *object(place: Place): Steps<unknown> {
+  private *object(place: JsonContext): Steps<unknown> {
     const start = this.at;
     const members: [name: string, value: unknown][] = [];
     let twice = false;
@@ -106,7 +106,7 @@ class LargeReader {
     return isWhole ? object : new ExactJson(this.text.slice(start, this.at));
   }
 
-  private *largeMember(name: string, place: Place): Steps<unknown> {
+  private *largeMember(name: string, place: JsonContext): Steps<unknown> {
     if (place === 'envelope' && name !== 'id') {
       const isRow = (name === 'key' || name === 'values') && this.text[this.at] === '{';
       if (isRow || (name !== 'key' && name !== 'values')) return yield* this.container(isRow ? 'row' : 'envelope');
@@ -220,7 +220,7 @@ function* followedBy<T>(steps: Steps<T>, use: (value: T) => void): Steps<void> {
   use(yield* steps);
 }
 
-function readMembers(text: string, run: Run, place: Place): object {
+function readMembers(text: string, run: Run, place: JsonContext): object {
   if (place === 'envelope') return parsePart(text, run, '{', '}') as object;
   return (parsePart(text, run, '{"values":{', '}}') as { values: object }).values;
 }

@@ -3,7 +3,7 @@ export const VIOLATION_KINDS = [
   'lost',
   'doubled',
   'out of order',
-  'unannounced',
+  'unnotified',
   'wrong verdict',
   'refused',
   'unacknowledged',

@@ -20,11 +20,11 @@ const withoutLanes = (text) =>
       'select p.*, row_number() over (order by p.seq) as nth from (select $1\n$2 for update skip locked) p\n',
     );
 
-const hints = { after: [], reentries: '0' };
+const watermarks = { after: [], requeueEpoch: '0' };
 for (const { name, text } of [
-  takeLanes({ standing: 'sound', maxLanes: 1 }, hints, 1, ''),
-  takeLanes({ standing: 'faulty', maxLanes: 1 }, hints, 1, ''),
-  claimOperations([], hints, 1, 1),
+  takeLanes({ lanes: 'healthy', maxLanes: 1 }, watermarks, 1, ''),
+  takeLanes({ lanes: 'blocked', maxLanes: 1 }, watermarks, 1, ''),
+  claimOperations([], watermarks, 1, 1),
 ]) {
   if (withoutLanes(text) === text) throw new Error(`There is nothing in ${name} to sabotage`);
 }

@@ -118,7 +118,7 @@ describe('what else is done by hand', () => {
   it('is kept: a lane is resumed', async () => {
     const id = await create();
     await client.query(
-      `insert into batch.lane_faults (lane, seq, failures, kind, message, worker, next_try_at, parked_at)
+      `insert into batch.lane_blocks (lane, seq, failures, kind, message, worker, next_try_at, parked_at)
        select lane, seq, 3, 'unknown', 'test', 'test', now(), now() from batch.operations where id = $1`,
       [id],
     );
@@ -129,16 +129,16 @@ describe('what else is done by hand', () => {
     expect(await stored('lane', '63')).toEqual([]);
   });
 
-  it('is kept: a chunk is announced again', async () => {
+  it('is kept: a chunk is notified again', async () => {
     const { rows } = await client.query<{ id: string }>(
       `insert into batch.chunks (worker, operations, completed, failed, deferred, groups, statements, fallback, started_at,
-         settled_at, duration_ms, announce, seqs, notified_at)
+         settled_at, duration_ms, notify, seqs, notified_at)
        values ('test', 0, 0, 0, 0, 0, 0, false, now(), now(), 1, true, '{}', now()) returning id`,
     );
     const { id } = rows[0]!;
-    expect(await ask(admin, 'POST', `chunks/${id}/announcements`)).toMatchObject({ status: 202 });
-    expect(await stored('chunk', id)).toEqual([{ act: 'announce', actor: by(admin), details: {} }]);
-    await ask(admin, 'POST', 'chunks/999999/announcements');
+    expect(await ask(admin, 'POST', `chunks/${id}/notifications`)).toMatchObject({ status: 202 });
+    expect(await stored('chunk', id)).toEqual([{ act: 'notify', actor: by(admin), details: {} }]);
+    await ask(admin, 'POST', 'chunks/999999/notifications');
     expect(await stored('chunk', '999999')).toEqual([]);
   });
 

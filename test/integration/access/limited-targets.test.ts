@@ -145,7 +145,7 @@ describe('a key that is limited to targets', () => {
   it.each([
     ['GET', '/api/v1/chunks'],
     ['GET', '/api/v1/chunks/1'],
-    ['POST', '/api/v1/chunks/1/announcements'],
+    ['POST', '/api/v1/chunks/1/notifications'],
     ['GET', '/api/v1/stats'],
     ['GET', '/api/v1/lanes'],
     ['POST', '/api/v1/lanes/1/resumes'],

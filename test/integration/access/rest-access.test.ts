@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SCOPES, type Scope } from '../../../src/services/access/access.js';
+import { SCOPES, type KeyScope } from '../../../src/services/access/access.js';
 import { createTestKey, KEYS_REQUIRED } from '../../support/api-keys.js';
 import { startTestApp, type TestApp } from '../../support/app.js';
 import { freePort } from '../../support/free-port.js';
@@ -13,7 +13,7 @@ interface Endpoint {
   method: string;
   path: string;
   /** Undefined: open to all. */
-  scope: Scope | undefined;
+  scope: KeyScope | undefined;
   security: object[] | undefined;
   description: string;
   statuses: string[];
@@ -29,7 +29,7 @@ let completed: string;
 let failed: string;
 let waiting: string;
 let chunk: string;
-let keys: Record<Scope, string>;
+let keys: Record<KeyScope, string>;
 
 beforeAll(async () => {
   service = await startTestApp(
@@ -38,7 +38,7 @@ beforeAll(async () => {
   );
   keys = Object.fromEntries(
     await Promise.all(SCOPES.map(async (scope) => [scope, await createTestKey(service.database.client, [scope])])),
-  ) as Record<Scope, string>;
+  ) as Record<KeyScope, string>;
   completed = await createOne({ id: 1, text: DATA });
   failed = await createOne({ id: 1, text: DATA });
   const { chunkId } = (await (await ask('GET', `/api/v1/operations/${failed}?wait=10000`, keys.admin)).json()) as {
@@ -88,7 +88,7 @@ async function describedEndpoints(): Promise<Endpoint[]> {
       return {
         method: method.toUpperCase(),
         path,
-        scope: (operation as unknown as { 'x-required-scope'?: Scope })['x-required-scope'],
+        scope: (operation as unknown as { 'x-required-scope'?: KeyScope })['x-required-scope'],
         security: operation.security,
         description: operation.description ?? '',
         statuses: Object.keys(operation.responses),
@@ -219,7 +219,7 @@ describe('REST where API keys are required', () => {
       // The lane does not stand still, no notification is parked, and what one scope has cancelled the next cannot.
       expect([200, 201, 202, 404, 409, 422], name).toContain(response.status);
       if (response.status === 404) expect(name).toMatch(/LANE_NOT_FOUND|NOTIFICATION_NOT_FOUND/);
-      // There is no broker to announce to.
+      // There is no broker to notify to.
       if (response.status === 422) expect(name).toContain('NOT_SUPPORTED');
       if (response.status === 409) expect(name).toMatch(/NOT_CANCELLABLE|NOT_RETRYABLE/);
     }

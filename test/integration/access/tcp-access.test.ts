@@ -4,14 +4,14 @@ import { firstValueFrom } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BatchServiceClient } from '../../../src/client/batch-service.client.js';
 import { RPC_PATTERNS } from '../../../src/interfaces/rpc.js';
-import { SCOPES, type Scope } from '../../../src/services/access/access.js';
+import { SCOPES, type KeyScope } from '../../../src/services/access/access.js';
 import { createTestKey, KEYS_REQUIRED } from '../../support/api-keys.js';
 import { connectAmqpCaller } from '../../support/amqp.js';
 import { startTestApp, type TestApp } from '../../support/app.js';
 import { fingerprint } from './fingerprint.js';
 
 const PATTERNS = Object.values(RPC_PATTERNS);
-const SCOPE_OF: Record<(typeof PATTERNS)[number], Scope> = {
+const SCOPE_OF: Record<(typeof PATTERNS)[number], KeyScope> = {
   create_operation: 'write',
   create_operations: 'write',
   plan_operations: 'write',
@@ -24,7 +24,7 @@ const SCOPE_OF: Record<(typeof PATTERNS)[number], Scope> = {
 const DATA = 'the row that nobody may see';
 
 let service: TestApp;
-let keys: Record<Scope, string>;
+let keys: Record<KeyScope, string>;
 let operation: string;
 
 beforeAll(async () => {
@@ -34,7 +34,7 @@ beforeAll(async () => {
   );
   keys = Object.fromEntries(
     await Promise.all(SCOPES.map(async (scope) => [scope, await createTestKey(service.database.client, [scope])])),
-  ) as Record<Scope, string>;
+  ) as Record<KeyScope, string>;
   const { id } = await call<{ id: string }>('create_operation', insert({ runAt: '2030-01-01T00:00:00Z' }), keys.write);
   operation = id;
 });

@@ -27,7 +27,7 @@ export const increment = (target: string, key: JsonRow, values: JsonRow): TestOp
 });
 export const remove = (target: string, key: JsonRow): TestOperation => ({ operationType: 'delete', target, key });
 
-/** With all that surveys, folds and isolation look at. */
+/** With all that prefetch, folds and isolation look at. */
 export const DDL = `
   create extension citext;
   create domain score as int check (value >= 0);
@@ -71,7 +71,7 @@ const person = (id: number, rest: JsonRow = {}): JsonRow => ({
 
 export const FAULT_CASES: readonly FaultCase[] = [
   {
-    name: 'a survey, folds and many groups',
+    name: 'a prefetch, folds and many groups',
     operations: [
       update('person', { id: 1 }, { email: 'free' }),
       update('person', { id: 2 }, { email: 'e1' }),
@@ -90,10 +90,10 @@ export const FAULT_CASES: readonly FaultCase[] = [
       // Many groups that are alike.
       ...ids(1, 20).map((n) => update('counter', { id: 4 }, { n: 2 * n })),
     ],
-    sends: [/^savepoint survey$/, /for update of t/, /dense_rank/, /execute_plan/],
+    sends: [/^savepoint prefetch$/, /for update of t/, /dense_rank/, /execute_plan/],
   },
   {
-    name: 'a survey with a value that is none of its type',
+    name: 'a prefetch with a value that is none of its type',
     operations: [
       remove('person', { id: 1 }),
       remove('person', { id: 'x' }),
@@ -101,7 +101,7 @@ export const FAULT_CASES: readonly FaultCase[] = [
       upsert('tag', { name: 'ALPHA', n: 2 }, 'name'),
       upsert('tag', { name: 'alpha', n: 3 }, 'name'),
     ],
-    sends: [/^rollback to savepoint survey$/],
+    sends: [/^rollback to savepoint prefetch$/],
   },
   {
     name: 'bad rows among many',
@@ -149,7 +149,7 @@ export const FAULT_CASES: readonly FaultCase[] = [
   },
 ];
 
-/** A chunk for the main job: survey, folds, groups and isolation in few statements. */
+/** A chunk for the main job: prefetch, folds, groups and isolation in few statements. */
 export const MIXED: readonly TestOperation[] = [
   update('person', { id: 1 }, { email: 'free' }),
   update('person', { id: 2 }, { email: 'e1' }),

@@ -45,7 +45,7 @@ export async function drain({ client }: TestDatabase, { job, recovery }: TestWor
   const errors: unknown[] = [];
   for (let polls = 0; polls < MAX_POLLS; polls += 1) {
     await job.poll(FOREVER).catch((error: unknown) => errors.push(error));
-    await client.query('update batch.lane_faults set next_try_at = now()');
+    await client.query('update batch.lane_blocks set next_try_at = now()');
     await recovery.poll(FOREVER).catch((error: unknown) => errors.push(error));
     const { rowCount } = await client.query('select 1 from batch.pending limit 1');
     if (rowCount === 0) return errors;
@@ -106,4 +106,4 @@ export async function dumpTables({ client }: TestDatabase, tables: readonly stri
 }
 
 export const EMPTY_QUEUE =
-  'delete from batch.lane_faults; delete from batch.outcomes; delete from batch.chunks; delete from batch.pending; delete from batch.operations;';
+  'delete from batch.lane_blocks; delete from batch.outcomes; delete from batch.chunks; delete from batch.pending; delete from batch.operations;';

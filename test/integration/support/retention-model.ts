@@ -14,7 +14,7 @@ interface LedgerOperation {
 interface LedgerChunk {
   id: string;
   ageHours: number;
-  unannounced: boolean;
+  unnotified: boolean;
   seqs: string[];
 }
 
@@ -32,8 +32,8 @@ export async function readLedger({ client }: TestDatabase): Promise<Ledger> {
     from batch.operations o left join batch.outcomes x using (seq)`);
   const { rows: chunks } = await client.query<LedgerChunk>(`
     select c.id, extract(epoch from now() - c.settled_at)::float8 / 3600 as "ageHours",
-      announce and notified_at is null
-        or exists (select from batch.parked_notifications p where p.chunk_id = c.id) as unannounced,
+      notify and notified_at is null
+        or exists (select from batch.parked_notifications p where p.chunk_id = c.id) as unnotified,
       array(select o.seq::text from batch.operations o where c.seqs @> o.seq) as seqs
     from batch.chunks c`);
   return { operations, chunks };
@@ -54,13 +54,13 @@ export function expectedToStay(
     const ageHours = operation.outcomeAgeHours ?? chunk?.ageHours;
     if (ageHours === undefined) throw new Error(`Operation ${operation.seq} was settled by nobody`);
     const hours = (operation.status ?? 'completed') === 'completed' ? completedHours : failedHours;
-    return chunk?.unannounced === true || !isOld(ageHours, hours);
+    return chunk?.unnotified === true || !isOld(ageHours, hours);
   };
   const kept = operations.filter(stays);
   const seqs = new Set(kept.map(({ seq }) => seq));
   const chunkHours = completedHours === 0 || failedHours === 0 ? 0 : Math.max(completedHours, failedHours);
   const keptChunks = chunks.filter(
-    (chunk) => chunk.unannounced || !isOld(chunk.ageHours, chunkHours) || chunk.seqs.some((seq) => seqs.has(seq)),
+    (chunk) => chunk.unnotified || !isOld(chunk.ageHours, chunkHours) || chunk.seqs.some((seq) => seqs.has(seq)),
   );
   return { operations: kept.map(({ id }) => id).sort(), chunks: keptChunks.map(({ id }) => id).sort() };
 }

@@ -122,7 +122,7 @@ export const BARRIER_PROFILES: readonly Profile[] = [
   },
   {
     name: 'domains-and-documents',
-    rules: ['same row', 'fold: free columns', 'fold: valid values'],
+    rules: ['same row', 'fold: unconstrained columns', 'fold: valid values'],
     ddl: `
       create domain percent as int check (value between 0 and 10);
       create domain code as varchar(2) not null check (value <> 'x');

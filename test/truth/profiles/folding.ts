@@ -47,7 +47,7 @@ export const FOLDING_PROFILES: readonly Profile[] = [
   },
   {
     name: 'fold-tied-columns',
-    rules: ['fold: free columns'],
+    rules: ['fold: unconstrained columns'],
     ddl: `
       create table tied_parent (id int primary key);
       create table tied (id int primary key, n int check (n <> 3), u int unique, f int references tied_parent,
@@ -120,7 +120,7 @@ export const FOLDING_PROFILES: readonly Profile[] = [
   },
   {
     name: 'fold-increments-holes',
-    rules: ['fold: free columns'],
+    rules: ['fold: unconstrained columns'],
     ddl: `create table holes (id int primary key, n int check (n <> 3), m int check (m % 7 <> 5), k int check (abs(k) > 1));`,
     shapes: [
       {

@@ -5,7 +5,7 @@ import { between, from, hotId, id, integer, letter, manyIds, nullable } from './
 export const ROW_PROFILES: readonly Profile[] = [
   {
     name: 'plain',
-    rules: ['same row', 'fold: free columns', 'fold: same sign', 'fold: valid values'],
+    rules: ['same row', 'fold: unconstrained columns', 'fold: same sign', 'fold: valid values'],
     ddl: `create table plain (id int primary key, a int, b text default 'd', n int not null default 0 check (n between 0 and 5));`,
     shapes: [
       {

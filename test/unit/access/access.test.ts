@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { assertMeets, FULL_ACCESS, reaches, type Access, type Scope } from '../../../src/services/access/access.js';
+import { assertMeets, FULL_ACCESS, reaches, type Access, type KeyScope } from '../../../src/services/access/access.js';
 import { TargetList } from '../../../src/services/catalog/target-list.js';
 import { tableId } from '../../../src/services/catalog/target-name.js';
 
-const access = (scopes: Scope[], targets?: string[]): Access => ({
+const access = (scopes: KeyScope[], targets?: string[]): Access => ({
   keyId: 'x',
   scopes,
   targets: targets && TargetList.ofKey(targets),
@@ -11,7 +11,7 @@ const access = (scopes: Scope[], targets?: string[]): Access => ({
 });
 
 describe('what a key allows', () => {
-  it.each<[Scope[], Scope, boolean]>([
+  it.each<[KeyScope[], KeyScope, boolean]>([
     [['read'], 'read', true],
     [['read'], 'write', false],
     [['write'], 'read', false],

@@ -86,7 +86,7 @@ describe('the judge of the targets', () => {
 
   it.each([
     ['latency', 'created → applied p99 at 30 %', 50],
-    ['latency', 'applied → announced p99 at 30 %', 25],
+    ['latency', 'applied → notified p99 at 30 %', 25],
     ['memory', 'RSS of the worker', 200],
     ['memory', 'RSS of the api', 200],
     ['memory', 'soak slope of the worker', 8],

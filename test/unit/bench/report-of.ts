@@ -110,7 +110,7 @@ export const EVERYTHING: FigureResult[] = [
           [5300, 33, 140, 11, 71],
         ].map(([throughput = 0, createdToAppliedP50 = 0, createdToAppliedP99 = 0, p50 = 0, p99 = 0]) => ({
           ...{ offered: throughput, throughput, createdToAppliedP50, createdToAppliedP99 },
-          ...{ appliedToAnnouncedP50: p50, appliedToAnnouncedP99: p99, operationsPerChunk: 9 },
+          ...{ appliedToNotifiedP50: p50, appliedToNotifiedP99: p99, operationsPerChunk: 9 },
         })),
       },
       {

@@ -6,13 +6,13 @@ const parse = (line: string) => parseNotificationsCommand(line === '' ? [] : lin
 describe('the command line of notifications', () => {
   it.each([
     ['list', { name: 'list' }],
-    ['announce 12', { name: 'announce', chunkId: '12' }],
+    ['notify 12', { name: 'notify', chunkId: '12' }],
     ['skip 12', { name: 'skip', chunkId: '12' }],
   ])('asks by `%s` for what it names', (line, command) => {
     expect(parse(line)).toEqual(command);
   });
 
-  it.each(['', 'announce', 'skip one', 'skip -1', 'announce 1234567890123456789', 'list 1', 'skip 1 2', 'forget 1'])(
+  it.each(['', 'notify', 'skip one', 'skip -1', 'notify 1234567890123456789', 'list 1', 'skip 1 2', 'forget 1'])(
     'asks for nothing by `%s`',
     (line) => {
       expect(parse(line)).toBeUndefined();

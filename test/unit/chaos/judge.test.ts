@@ -35,7 +35,7 @@ function run(handed: readonly Handed[], tables: Partial<Tables> = {}): Evidence 
       ...{ request: { ...request, source: SOURCE }, expected, attempts: 1, acknowledgedAt: 1 },
       stream: `${request.target}/k`,
     });
-    announce(ledger, request.id, expected);
+    notify(ledger, request.id, expected);
   }
   return {
     ledger,
@@ -50,8 +50,8 @@ function run(handed: readonly Handed[], tables: Partial<Tables> = {}): Evidence 
   };
 }
 
-function announce(ledger: Ledger, id: string, verdict: LedgerEntry['expected']): void {
-  ledger.announce({
+function notify(ledger: Ledger, id: string, verdict: LedgerEntry['expected']): void {
+  ledger.notify({
     ...{ chunkId: '1', source: SOURCE, settledAt: '', part: 1, parts: 1 },
     completed: verdict === 'completed' ? [id] : [],
     failed: verdict === 'completed' ? [] : [{ id, code: verdict, message: '' }],
@@ -140,18 +140,18 @@ describe('the judge of the fault bench', () => {
     expect(violations({ ...evidence, observations: { ...evidence.observations, operations } })).toEqual(['doubled']);
     const refused = [stored('a', 'UNIQUE_VIOLATION')];
     expect(violations({ ...evidence, observations: { ...evidence.observations, operations: refused } })).toEqual([
-      'unannounced',
+      'unnotified',
       'wrong verdict',
     ]);
   });
 
-  it('finds an outcome that was not announced, or after a later one', () => {
+  it('finds an outcome that was not notified, or after a later one', () => {
     const evidence = run([upsert('a', 1), upsert('b', 2)], { profiles: [{ key: 'k', n: 2 }] });
     const silent = { ...evidence, ledger: new Ledger() };
-    for (const { announced: _, ...entry } of evidence.ledger.entries) silent.ledger.open(entry);
-    expect(violations(silent)).toEqual(['unannounced']);
-    announce(silent.ledger, 'b', 'completed');
-    announce(silent.ledger, 'a', 'completed');
+    for (const { notified: _, ...entry } of evidence.ledger.entries) silent.ledger.open(entry);
+    expect(violations(silent)).toEqual(['unnotified']);
+    notify(silent.ledger, 'b', 'completed');
+    notify(silent.ledger, 'a', 'completed');
     expect(violations(silent)).toEqual(['out of order']);
   });
 

@@ -13,8 +13,8 @@ describe('the memory of the callers', () => {
       const request = { id: source, source, operationType: 'insert', target: 'history', values: {} } as const;
       ledger.open({ request, expected: 'completed', attempts: 1, ...(acknowledgedAt && { acknowledgedAt }) });
       const message = { chunkId: '1', source, settledAt: '', part: 1, parts: 1, completed: [source], failed: [] };
-      if (source !== 'silent') ledger.announce(message);
+      if (source !== 'silent') ledger.notify(message);
     }
-    expect([...ledger.announcedSince(100)]).toEqual(['late']);
+    expect([...ledger.notifiedSince(100)]).toEqual(['late']);
   });
 });

@@ -10,7 +10,7 @@ const found = (kind: ViolationKind, chunks = 1) => {
 describe('a protection that is taken away', () => {
   it('is caught by what has to show, and by nothing else', () => {
     expect(isCaught('no-lanes', found('out of order'))).toBe(true);
-    expect(isCaught('no-lanes', found('unannounced'))).toBe(false);
+    expect(isCaught('no-lanes', found('unnotified'))).toBe(false);
   });
 
   it('is not caught when nothing was executed', () => {

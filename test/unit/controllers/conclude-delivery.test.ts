@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { concludeDelivery, isPassing, type Conclusion } from '../../../src/controllers/rpc/conclude-delivery.js';
+import { concludeDelivery, isPassing, type Disposition } from '../../../src/controllers/rpc/conclude-delivery.js';
 import type { ErrorCode, IServiceError } from '../../../src/interfaces/error.js';
 
 const error = (code: ErrorCode): IServiceError => ({ status: 'error', code, message: code });
 
 describe('concludeDelivery', () => {
-  it.each<[code: ErrorCode | undefined, answered: boolean, conclusion: Conclusion]>([
+  it.each<[code: ErrorCode | undefined, answered: boolean, conclusion: Disposition]>([
     [undefined, true, 'acknowledge'],
     [undefined, false, 'acknowledge'],
     ['UNKNOWN_TARGET', true, 'acknowledge'],
@@ -29,7 +29,7 @@ describe('concludeDelivery', () => {
     expect(concludeDelivery(code && error(code), { answered, repeatable: true })).toBe(conclusion);
   });
 
-  it.each<[code: ErrorCode | undefined, answered: boolean, conclusion: Conclusion]>([
+  it.each<[code: ErrorCode | undefined, answered: boolean, conclusion: Disposition]>([
     [undefined, false, 'acknowledge'],
     ['UNKNOWN_TARGET', false, 'park'],
     ['SERVICE_UNAVAILABLE', true, 'acknowledge'],

@@ -4,7 +4,7 @@ import type { IOperationsSettledEvent } from '../../../src/interfaces/settled-ev
 import { readOptions } from '../../../demo/options.js';
 import { lines } from '../../../demo/progress.js';
 import { toSql } from '../../../demo/row-by-row.js';
-import { Announcements } from '../../../demo/settled-listener.js';
+import { Notifications } from '../../../demo/settled-listener.js';
 
 describe('an operation as a single statement', () => {
   it.each<[ICreateBatchOperationRequest, string, unknown[]]>([
@@ -44,7 +44,7 @@ describe('an operation as a single statement', () => {
   });
 });
 
-describe('the announcements', () => {
+describe('the notifications', () => {
   const event: IOperationsSettledEvent = {
     ...{ chunkId: '1', source: 'shop', settledAt: '2026-01-01T00:00:00.000Z' },
     ...{ part: 1, parts: 1, completed: ['a'], failed: [{ id: 'b', code: 'CHECK_VIOLATION', message: 'too few' }] },
@@ -52,37 +52,37 @@ describe('the announcements', () => {
   const running = new AbortController().signal;
 
   it('counts a notification that comes again once', () => {
-    const announcements = new Announcements();
-    announcements.record(event);
-    announcements.record({ ...event, completed: ['not looked at'] });
-    expect([...announcements.verdicts]).toEqual([
+    const notifications = new Notifications();
+    notifications.record(event);
+    notifications.record({ ...event, completed: ['not looked at'] });
+    expect([...notifications.verdicts]).toEqual([
       ['a', { status: 'completed' }],
       ['b', { status: 'failed', code: 'CHECK_VIOLATION', message: 'too few' }],
     ]);
-    expect(announcements.repeated).toBe(1);
+    expect(notifications.repeated).toBe(1);
   });
 
-  it('waits until every operation was announced', async () => {
-    const announcements = new Announcements();
-    announcements.record(event);
+  it('waits until every operation was notified', async () => {
+    const notifications = new Notifications();
+    notifications.record(event);
     const told: string[] = [];
-    const waiting = announcements.waitFor(['a', 'b', 'c'], running).then(() => told.push('all'));
-    announcements.record({ ...event, chunkId: '2', completed: ['d'] });
+    const waiting = notifications.waitFor(['a', 'b', 'c'], running).then(() => told.push('all'));
+    notifications.record({ ...event, chunkId: '2', completed: ['d'] });
     await new Promise(setImmediate);
     expect(told).toEqual([]);
-    announcements.record({ ...event, chunkId: '3', completed: ['c'] });
+    notifications.record({ ...event, chunkId: '3', completed: ['c'] });
     await waiting;
   });
 
   it('gives up after silence', async () => {
-    const announcements = new Announcements();
-    await announcements.waitFor(['a'], running, 20);
-    expect(announcements.verdicts.size).toBe(0);
+    const notifications = new Notifications();
+    await notifications.waitFor(['a'], running, 20);
+    expect(notifications.verdicts.size).toBe(0);
   });
 
   it('stops waiting when the demo is ended, with its reason', async () => {
     const abort = new AbortController();
-    const waiting = new Announcements().waitFor(['a'], abort.signal);
+    const waiting = new Notifications().waitFor(['a'], abort.signal);
     abort.abort(new Error('Ctrl-C'));
     await expect(waiting).rejects.toThrow('Ctrl-C');
   });

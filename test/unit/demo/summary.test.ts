@@ -8,7 +8,7 @@ const request = { operationType: 'insert', target: 'orders', values: { id: 1 } }
 const failure = (code: 'UNIQUE_VIOLATION' | 'MISSING_PARENT', message: string): Story => ({
   item: failing(code, request),
   answer: { accepted: 'x' },
-  announced: { status: 'failed', code, message },
+  notified: { status: 'failed', code, message },
 });
 const chunk = (statements: number, durationMs: number, fallback: boolean): ChunkFigures => ({
   statements,
@@ -17,7 +17,7 @@ const chunk = (statements: number, durationMs: number, fallback: boolean): Chunk
 });
 const result: DemoResult = {
   stories: [
-    { item: good(request), answer: { accepted: 'a' }, announced: { status: 'completed' } },
+    { item: good(request), answer: { accepted: 'a' }, notified: { status: 'completed' } },
     failure('MISSING_PARENT', 'no such customer'),
     failure('UNIQUE_VIOLATION', 'the first one'),
     failure('UNIQUE_VIOLATION', 'the second one'),

@@ -12,7 +12,7 @@ const operation = {
 const completed: Story = {
   item: good(request),
   answer: { accepted: 'o1' },
-  announced: { status: 'completed' },
+  notified: { status: 'completed' },
   operation,
   alone: { ok: true, rowsAffected: 1 },
 };
@@ -20,7 +20,7 @@ const error = { code: 'UNIQUE_VIOLATION', message: 'taken', constraint: 'orders_
 const failed: Story = {
   item: failing('UNIQUE_VIOLATION', request),
   answer: { accepted: 'o1' },
-  announced: { status: 'failed', code: 'UNIQUE_VIOLATION', message: 'taken' },
+  notified: { status: 'failed', code: 'UNIQUE_VIOLATION', message: 'taken' },
   operation: { ...operation, status: 'failed', rowsAffected: undefined, error },
   alone: { ok: false, rowsAffected: 0, sqlState: '23505', constraint: 'orders_pkey' },
 };
@@ -35,14 +35,10 @@ describe('the verification of the demo', () => {
   });
 
   it.each<[string, Story, RegExp]>([
-    ['was never announced', { ...completed, announced: undefined }, /never announced/],
+    ['was never notified', { ...completed, notified: undefined }, /never notified/],
     ['is unknown to the service', { ...completed, operation: undefined }, /unknown to the service/],
     ['was not executed row by row', { ...completed, alone: undefined }, /never executed row by row/],
-    [
-      'was announced with another verdict',
-      { ...completed, announced: failed.announced },
-      /announced failed with UNIQUE/,
-    ],
+    ['was notified with another verdict', { ...completed, notified: failed.notified }, /notified failed with UNIQUE/],
     [
       'failed for another reason',
       { ...failed, item: failing('CHECK_VIOLATION', request) },
@@ -60,7 +56,7 @@ describe('the verification of the demo', () => {
       { ...failed, alone: { ...failed.alone!, constraint: 'orders_customer_id_fkey' } },
       /orders_pkey.* but row by row .*orders_customer_id_fkey/,
     ],
-    ['was announced otherwise than stored', { ...failed, operation }, /but stored completed/],
+    ['was notified otherwise than stored', { ...failed, operation }, /but stored completed/],
     ['was refused for another reason', { ...turnedAway, item: refused('UNKNOWN_TARGET', request) }, /UNKNOWN_TARGET/],
     ['was refused without need', { ...turnedAway, item: good(request) }, /refused with UNKNOWN_COLUMN/],
     [

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { NOTHING_KNOWN, type Knowledge } from '../../../src/services/planner/knowledge.js';
+import { EMPTY_READ_SET, type ReadSet } from '../../../src/services/planner/read-set.js';
 import type { BoundOperation } from '../../../src/services/planner/bound-operation.js';
 import type { JsonRow } from '../../../src/interfaces/json.js';
 import { column, foreignKey, table, uniqueKey } from '../../support/table.js';
@@ -17,12 +17,12 @@ const PART = foreignKey({
 const ACCOUNT = table(
   'account',
   [
-    column('id', 'int8', { default: 'fresh', sequences: ['public.s'], freedom: 'tied' }),
-    column('email', 'text', { freedom: 'tied' }),
-    column('a', 'int4', { freedom: 'tied' }),
-    column('b', 'int4', { freedom: 'tied' }),
-    column('n', 'int4', { freedom: 'bounded' }),
-    column('parent_id', 'int8', { freedom: 'tied' }),
+    column('id', 'int8', { default: 'generated', sequences: ['public.s'], constraintFreedom: 'constrained' }),
+    column('email', 'text', { constraintFreedom: 'constrained' }),
+    column('a', 'int4', { constraintFreedom: 'constrained' }),
+    column('b', 'int4', { constraintFreedom: 'constrained' }),
+    column('n', 'int4', { constraintFreedom: 'rangeChecked' }),
+    column('parent_id', 'int8', { constraintFreedom: 'constrained' }),
   ],
   {
     uniqueKeys: [uniqueKey(['id'], { primary: true }), uniqueKey(['email']), uniqueKey(['a', 'b'])],
@@ -40,7 +40,7 @@ const GUARDED = table('guarded', [column('id', 'int8')], { opaque: 'has a trigge
 
 export interface HostileChunk {
   operations: readonly BoundOperation[];
-  knowledge: Knowledge;
+  readSet: ReadSet;
 }
 
 /** So that the id is the key by which rows are told apart. */
@@ -204,10 +204,10 @@ function times<T>(size: number, make: (index: number) => T): T[] {
 
 /** @param rows of the table `account`, where the operations' rows were looked for */
 function chunk(operations: readonly BoundOperation[], rows?: readonly JsonRow[]): HostileChunk {
-  if (rows === undefined) return { operations, knowledge: NOTHING_KNOWN };
+  if (rows === undefined) return { operations, readSet: EMPTY_READ_SET };
   return {
     operations,
-    knowledge: knowing(
+    readSet: knowing(
       operations,
       rows.map((row) => [ACCOUNT, row] as const),
     ),

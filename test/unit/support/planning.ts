@@ -4,13 +4,13 @@ import type { Table } from '../../../src/services/catalog/table.js';
 import { encodeValue } from '../../../src/services/composer/encode-value.js';
 import { bindOperation, type BoundOperation } from '../../../src/services/planner/bound-operation.js';
 import {
-  NOTHING_KNOWN,
+  EMPTY_READ_SET,
   rankKey,
   searchKey,
   searchName,
-  type KnownRows,
-  type Knowledge,
-} from '../../../src/services/planner/knowledge.js';
+  type PrefetchedRows,
+  type ReadSet,
+} from '../../../src/services/planner/read-set.js';
 import { originalsOf, type Plan } from '../../../src/services/planner/plan.js';
 import { planOperations } from '../../../src/services/planner/plan-operations.js';
 import { relevantColumns } from '../../../src/services/planner/row-history.js';
@@ -68,14 +68,14 @@ function keyOf(key: Scalar | JsonRow): JsonRow {
   return typeof key === 'object' && key !== null ? key : { id: key };
 }
 
-/** Knowledge as the survey gives it when it looks for the rows of all these operations, and the tables hold these rows. */
+/** The read set as the prefetch gives it when it looks for the rows of all these operations, and the tables hold these rows. */
 export function knowing(
   operations: readonly BoundOperation[],
   rows: readonly (readonly [Table, JsonRow])[],
-  more: Partial<Knowledge> = {},
-): Knowledge {
+  more: Partial<ReadSet> = {},
+): ReadSet {
   const tables = new Map(operations.map(({ table }) => [table.id, table]));
-  const known = [...tables.values()].map((table): [string, KnownRows] => {
+  const known = [...tables.values()].map((table): [string, PrefetchedRows] => {
     const columns = [...relevantColumns(table)];
     const searched = new Map<string, Set<string>>();
     for (const each of operations.filter((one) => one.table === table && one.namingKey !== undefined)) {
@@ -87,11 +87,11 @@ export function knowing(
       .map(([, row]) => columns.map((name) => encodeValue(row[name], table.columns.get(name)!)));
     return [table.id, { columns, searched, rows: found }];
   });
-  return { ...NOTHING_KNOWN, tables: new Map(known), ...more };
+  return { ...EMPTY_READ_SET, tables: new Map(known), ...more };
 }
 
 /** Lists of equal texts of one family, whatever type keeps them. */
-export function ranked(family: string, storedType: string, ...equal: string[][]): Knowledge['ranks'] {
+export function ranked(family: string, storedType: string, ...equal: string[][]): ReadSet['ranks'] {
   const ranks = equal.flatMap((texts, rank) =>
     texts.flatMap((text): [string, number][] => [
       [rankKey(text), rank],
@@ -119,5 +119,5 @@ export function shapeOf({ operations, groups }: Plan): string {
     .join(' | ');
 }
 
-export const shape = (operations: readonly BoundOperation[], knowledge: Knowledge = NOTHING_KNOWN): string =>
-  shapeOf(planOperations(operations, knowledge));
+export const shape = (operations: readonly BoundOperation[], readSet: ReadSet = EMPTY_READ_SET): string =>
+  shapeOf(planOperations(operations, readSet));

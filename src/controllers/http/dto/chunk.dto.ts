@@ -27,13 +27,13 @@ import { GroupDto } from './plan.dto.js';
     optional: true,
     format: 'date-time',
     description:
-      'When its settled operations were announced. Absent while they wait, or when no receiver is configured.',
+      'When its settled operations were notified. Absent while they wait, or when no receiver is configured.',
     example: '2026-01-01T08:00:01.300Z',
   },
   unrouted: {
     optional: true,
     type: [String],
-    description: 'Sources for which no queue was bound when it was announced.',
+    description: 'Sources for which no queue was bound when it was notified.',
     example: ['checkout'],
   },
   parked: {

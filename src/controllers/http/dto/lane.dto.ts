@@ -1,7 +1,7 @@
-import { FAULT_KINDS, type ILaneFault } from '../../../interfaces/lane.js';
+import { FAULT_KINDS, type ILaneBlock } from '../../../interfaces/lane.js';
 import { Fields } from './fields.js';
 
-@Fields<ILaneFault>({
+@Fields<ILaneBlock>({
   lane: { type: 'integer', minimum: 0, maximum: 63, example: 17 },
   targets: { type: [String], description: 'Tables whose operations wait.', example: ['public.orders'] },
   operationId: {
@@ -35,4 +35,4 @@ import { Fields } from './fields.js';
     example: '2026-01-01T08:30:00.000Z',
   },
 })
-export class LaneFaultDto {}
+export class LaneBlockDto {}

@@ -1,32 +1,32 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Gathering } from '../../src/services/intake/gathering.js';
+import { CommitDelay } from '../../src/services/intake/commit-delay.js';
 
 const LIMITS = { callers: 5, items: 100, bytes: 1000, ms: 10 };
 
 const waiting = (callers: number, items = callers, bytes = items) => ({ callers, items, bytes });
 
-describe('Gathering', () => {
+describe('CommitDelay', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
   afterEach(() => void vi.useRealTimers());
 
   /** After a flush for so many callers that took so long. */
-  function gather(callers: number, flushMs: number) {
-    const gathering = new Gathering(LIMITS);
+  function delayed(callers: number, flushMs: number) {
+    const commitDelay = new CommitDelay(LIMITS);
     let ended = false;
-    gathering.begin(callers, flushMs);
-    void gathering.end().then(() => (ended = true));
+    commitDelay.begin(callers, flushMs);
+    void commitDelay.end().then(() => (ended = true));
     const isOver = async () => {
       await vi.advanceTimersByTimeAsync(0);
       return ended;
     };
-    return { gathering, isOver };
+    return { commitDelay, isOver };
   }
 
   it('waits until all are back who are known to call', async () => {
-    const { gathering, isOver } = gather(20, 4);
-    gathering.update(waiting(19));
+    const { commitDelay, isOver } = delayed(20, 4);
+    commitDelay.update(waiting(19));
     expect(await isOver()).toBe(false);
-    gathering.update(waiting(20));
+    commitDelay.update(waiting(20));
     expect(await isOver()).toBe(true);
   });
 
@@ -34,10 +34,10 @@ describe('Gathering', () => {
     { items: 100, bytes: 100 },
     { items: 6, bytes: 1000 },
   ])('waits for nobody once there is enough to do: %o', async (enough) => {
-    const { gathering, isOver } = gather(200, 4);
-    gathering.update(waiting(5, 99));
+    const { commitDelay, isOver } = delayed(200, 4);
+    commitDelay.update(waiting(5, 99));
     expect(await isOver()).toBe(false);
-    gathering.update(waiting(6, enough.items, enough.bytes));
+    commitDelay.update(waiting(6, enough.items, enough.bytes));
     expect(await isOver()).toBe(true);
   });
 
@@ -45,8 +45,8 @@ describe('Gathering', () => {
     ['twice as long as the last flush took', 2, 4],
     ['never longer than the limit', 2000, 10],
   ])('waits %s', async (_, flushMs, longestMs) => {
-    const { gathering, isOver } = gather(20, flushMs);
-    gathering.update(waiting(19));
+    const { commitDelay, isOver } = delayed(20, flushMs);
+    commitDelay.update(waiting(19));
     await vi.advanceTimersByTimeAsync(longestMs - 1);
     expect(await isOver()).toBe(false);
     await vi.advanceTimersByTimeAsync(1);
@@ -54,31 +54,31 @@ describe('Gathering', () => {
   });
 
   it('does not wait for few callers', async () => {
-    expect(await gather(4, 4).isOver()).toBe(true);
-    expect(await gather(5, 4).isOver()).toBe(false);
+    expect(await delayed(4, 4).isOver()).toBe(true);
+    expect(await delayed(5, 4).isOver()).toBe(false);
   });
 
   it('does not wait for callers who were answered long ago', async () => {
-    const gathering = new Gathering(LIMITS);
-    gathering.begin(20, 4);
+    const commitDelay = new CommitDelay(LIMITS);
+    commitDelay.begin(20, 4);
     await vi.advanceTimersByTimeAsync(8);
     let ended = false;
-    void gathering.end().then(() => (ended = true));
+    void commitDelay.end().then(() => (ended = true));
     await vi.advanceTimersByTimeAsync(0);
     expect(ended).toBe(true);
   });
 
   it('waits seldom for callers who do not come back, until they do', async () => {
-    const gathering = new Gathering(LIMITS);
+    const commitDelay = new CommitDelay(LIMITS);
     /** True when the flush waits; with `back` until all are there, else in vain. */
     const waits = async (back: boolean): Promise<boolean> => {
-      gathering.update(waiting(10));
-      gathering.begin(20, 4);
+      commitDelay.update(waiting(10));
+      commitDelay.begin(20, 4);
       let ended = false;
-      const end = gathering.end().then(() => (ended = true));
+      const end = commitDelay.end().then(() => (ended = true));
       await vi.advanceTimersByTimeAsync(0);
       if (ended) return false;
-      if (back) gathering.update(waiting(20));
+      if (back) commitDelay.update(waiting(20));
       else await vi.advanceTimersByTimeAsync(8);
       await end;
       return true;

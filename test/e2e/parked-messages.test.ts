@@ -9,7 +9,7 @@ import { startServiceProcess } from '../support/service-process.js';
 import { testEnvironment, testSettings, type TestEnvironment } from '../support/test-settings.js';
 import { uniqueName } from '../support/unique-name.js';
 
-describe('npm run dead-letters', () => {
+describe('npm run parked-messages', () => {
   const { url } = testSettings().rabbitmq ?? { url: '' };
   let connection: ChannelModel;
   let channel: ConfirmChannel;
@@ -55,15 +55,15 @@ describe('npm run dead-letters', () => {
     ...args: string[]
   ): Promise<{ status: number | string; output: string }> {
     const environment = testEnvironment({ ...database.environment, BATCH_SERVICE_RMQ_QUEUE: queue, ...more });
-    const program = await startServiceProcess({ environment, program: 'dead-letters', args });
+    const program = await startServiceProcess({ environment, program: 'parked-messages', args });
     const status = await program.exited;
     return { status, output: program.output };
   }
 
-  /** As `dead-letters … | true`: nobody reads what it writes. */
+  /** As `parked-messages … | true`: nobody reads what it writes. */
   async function runUnheard(...args: string[]): Promise<{ status: number | string; output: string }> {
     const environment = testEnvironment({ ...database.environment, BATCH_SERVICE_RMQ_QUEUE: queue });
-    const program = await startServiceProcess({ environment, program: 'dead-letters', args });
+    const program = await startServiceProcess({ environment, program: 'parked-messages', args });
     program.child.stdout?.destroy();
     const status = await program.exited;
     return { status, output: program.output };
@@ -156,7 +156,7 @@ describe('npm run dead-letters', () => {
   it('says how it is used, and does nothing, when it does not understand', async () => {
     const { status, output } = await run('discard', '--id', 'm-1', '--all');
     expect(status).toBe(2);
-    expect(output).toMatch(/^Usage: npm run --silent dead-letters/);
+    expect(output).toMatch(/^Usage: npm run --silent parked-messages/);
     expect(await waiting(`${queue}.parked`)).toBe(3);
   });
 

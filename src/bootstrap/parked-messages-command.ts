@@ -1,12 +1,12 @@
 import { parseArgs } from 'node:util';
 import type { ParkedSelection } from '../services/rabbitmq/parked-messages.js';
 
-export interface DeadLettersCommand {
+export interface ParkedMessagesCommand {
   name: 'list' | 'replay' | 'discard';
   selection: ParkedSelection;
 }
 
-export const DEAD_LETTERS_USAGE = `Usage: npm run --silent dead-letters -- <command>
+export const PARKED_MESSAGES_USAGE = `Usage: npm run --silent parked-messages -- <command>
   list    [--limit <n>]              the oldest parked messages (100)
   replay  [--limit <n>] [--id <id>]  sends them again: all, the <n> oldest, or one
   discard --id <id> | --all          deletes one of them, or all
@@ -14,7 +14,7 @@ export const DEAD_LETTERS_USAGE = `Usage: npm run --silent dead-letters -- <comm
 `;
 
 /** Undefined: the command line asks for nothing that there is. */
-export function parseDeadLettersCommand(args: string[]): DeadLettersCommand | undefined {
+export function parseParkedMessagesCommand(args: string[]): ParkedMessagesCommand | undefined {
   try {
     const { positionals, values } = parseArgs({
       args,

@@ -2,9 +2,9 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Json, JsonRow } from '../../src/interfaces/json.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
-import { NOTHING_KNOWN, type Knowledge } from '../../src/services/planner/knowledge.js';
+import { EMPTY_READ_SET, type ReadSet } from '../../src/services/planner/read-set.js';
 import { planOperations } from '../../src/services/planner/plan-operations.js';
-import { readKnowledge, type SurveyOptions } from '../../src/services/survey/read-knowledge.js';
+import { prefetch, type PrefetchOptions } from '../../src/services/prefetch/prefetch.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import type { TestOperation } from '../support/serial-oracle.js';
@@ -66,7 +66,7 @@ const remove = (target: string, key: JsonRow): TestOperation => ({ operationType
 const brief = (outcome: Outcome | LeftOutcome): string | number | undefined =>
   outcome.status === 'completed' ? outcome.rowsAffected : outcome.status === 'failed' ? outcome.error.sqlState : 'left';
 
-describe('the survey', () => {
+describe('the prefetch', () => {
   const executor = new ExecutorService();
   let database: TestDatabase;
   let session: ChunkSession;
@@ -78,7 +78,7 @@ describe('the survey', () => {
     database = await createTestDatabase({ migrated: false });
     await database.client.query(DDL);
     await createFunctions(database.client);
-    role = `${database.name}_survey`;
+    role = `${database.name}_prefetch`;
     await database.client.query(`create role ${role}; grant usage on schema public to ${role}`);
     session = await ChunkSession.open(database);
     other = new pg.Client(clientOptions(database.connection));
@@ -95,18 +95,18 @@ describe('the survey', () => {
   /** What is known, sent and planned, and whether the transaction is still usable. */
   async function look(
     operations: readonly TestOperation[],
-    { options, first }: { options?: SurveyOptions; first?: string } = {},
+    { options, first }: { options?: PrefetchOptions; first?: string } = {},
   ) {
     const bound = await session.bind(operations);
     return session.inTransaction(async () => {
       if (first !== undefined) await session.client.query(first);
-      const knowledge = await readKnowledge(session.tx, bound, options);
+      const readSet = await prefetch(session.tx, bound, options);
       const [reads, ended] = [session.statements, session.answered[0]];
-      const plan = planOperations(bound, knowledge);
+      const plan = planOperations(bound, readSet);
       const usable = (await session.client.query<{ one: number }>('select 1 as one')).rows[0]!.one === 1;
       const { outcomes } = await executor.execute(session.tx, plan);
       return {
-        knowledge,
+        readSet,
         reads,
         ended,
         shape: shapeOf(plan),
@@ -117,8 +117,8 @@ describe('the survey', () => {
     });
   }
 
-  const rowsOf = ({ tables }: Knowledge, table: string) => tables.get(table)?.rows;
-  const searchedIn = ({ tables }: Knowledge, table: string) =>
+  const rowsOf = ({ tables }: ReadSet, table: string) => tables.get(table)?.rows;
+  const searchedIn = ({ tables }: ReadSet, table: string) =>
     [...(tables.get(table)?.searched.values() ?? [])].flatMap((keys) => [...keys]).sort();
 
   describe('reads', () => {
@@ -128,35 +128,35 @@ describe('the survey', () => {
         update('account', { id: 1 }, { a: 2 }),
         remove('plain', { id: 1 }),
       ]);
-      expect(free.knowledge).toEqual(NOTHING_KNOWN);
+      expect(free.readSet).toEqual(EMPTY_READ_SET);
       const single = await look([remove('account', { id: 1 })]);
-      expect(single.knowledge).toEqual(NOTHING_KNOWN);
+      expect(single.readSet).toEqual(EMPTY_READ_SET);
       expect([...free.reads, ...single.reads]).toEqual([]);
     });
 
     it('the rows that give up a value, and no others', async () => {
-      const { knowledge, reads, shape } = await look([
+      const { readSet, reads, shape } = await look([
         remove('account', { id: 3 }),
         remove('account', { id: 99 }),
         update('account', { id: 4 }, { a: 0 }),
         insert('account', { id: 30, email: 'row 3' }),
       ]);
       expect(reads).toHaveLength(1);
-      expect(rowsOf(knowledge, 'public.account')).toEqual([['3', 'row 3']]);
-      expect(searchedIn(knowledge, 'public.account')).toEqual(['["3"]', '["99"]']);
+      expect(rowsOf(readSet, 'public.account')).toEqual([['3', 'row 3']]);
+      expect(searchedIn(readSet, 'public.account')).toEqual(['["3"]', '["99"]']);
       expect(shape).toBe('0 1 | 2 | 3');
     });
 
     it('rows of several tables, and where sequences stand, in one round trip', async () => {
-      const { knowledge, reads, ended } = await look([
+      const { readSet, reads, ended } = await look([
         remove('account', { id: 3 }),
         update('account', { email: 'row 4' }, { a: 1 }),
         update('child', { id: 1 }, { parent_id: 2 }),
         remove('parent', { id: 1 }),
         insert('by_identity', { a: 1 }),
       ]);
-      expect([...knowledge.tables.keys()].sort()).toEqual(['public.account', 'public.child']);
-      expect(knowledge.floors.size).toBe(1);
+      expect([...readSet.tables.keys()].sort()).toEqual(['public.account', 'public.child']);
+      expect(readSet.sequenceLastValues.size).toBe(1);
       expect(reads).toHaveLength(4);
       // All of it was sent before the first answer came: the savepoint, the settings, the reads, the settings. The release
       // travels with the next statement.
@@ -182,9 +182,9 @@ describe('the survey', () => {
     await session.inTransaction(async () => {
       await session.client.query('set local enable_sort = off');
       const before = await settings();
-      await readKnowledge(session.tx, bound);
+      await prefetch(session.tx, bound);
       expect(session.sent.some((text) => text.includes('enable_seqscan'))).toBe(true);
-      expect(session.sent.includes('rollback to savepoint survey')).toBe(key.id !== 1);
+      expect(session.sent.includes('rollback to savepoint prefetch')).toBe(key.id !== 1);
       expect(await settings()).toEqual(before);
     });
   });
@@ -206,7 +206,7 @@ describe('the survey', () => {
       await other.query('begin; select from account where id = 5 for update');
       const bound = await session.bind(taking);
       await session.inTransaction(async () => {
-        const reading = readKnowledge(session.tx, bound);
+        const reading = prefetch(session.tx, bound);
         await eventually(async () => {
           const { rows } = await database.client.query(
             `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
@@ -230,8 +230,8 @@ describe('the survey', () => {
       await other.query('begin; select from account where id = 5 for update');
       const bound = await session.bind(taking);
       await session.inTransaction(async () => {
-        const knowledge = await readKnowledge(session.tx, bound, { lock: false });
-        expect(rowsOf(knowledge, 'public.account')).toHaveLength(3);
+        const readSet = await prefetch(session.tx, bound, { lock: false });
+        expect(rowsOf(readSet, 'public.account')).toHaveLength(3);
         expect([await isFree(1), await isFree(9)]).toEqual([true, true]);
       });
     });
@@ -247,7 +247,7 @@ describe('the survey', () => {
 
   describe('what it cannot read', () => {
     it('costs only a key that is no value of its type, and what this operation meets', async () => {
-      const { knowledge, usable, outcomes } = await look([
+      const { readSet, usable, outcomes } = await look([
         remove('account', { id: 1 }),
         remove('account', { id: 'many' }),
         remove('account', { id: 3 }),
@@ -256,8 +256,8 @@ describe('the survey', () => {
         remove('account', { id: '99999999999' }),
       ]);
       expect(usable).toBe(true);
-      expect(searchedIn(knowledge, 'public.account')).toEqual(['["1"]', '["3"]']);
-      expect(rowsOf(knowledge, 'public.account')).toEqual([
+      expect(searchedIn(readSet, 'public.account')).toEqual(['["1"]', '["3"]']);
+      expect(rowsOf(readSet, 'public.account')).toEqual([
         ['1', 'row 1'],
         ['3', 'row 3'],
       ]);
@@ -272,12 +272,12 @@ describe('the survey', () => {
         remove('account', { id: 2 }),
         insert('account', { id: 32, email: 'row 1' }),
       ];
-      const { knowledge, usable, outcomes, shape, uninformed } = await look(operations, {
+      const { readSet, usable, outcomes, shape, uninformed } = await look(operations, {
         first: `set local role ${role}`,
       });
       expect(usable).toBe(true);
-      expect(searchedIn(knowledge, 'public.account')).toEqual([]);
-      expect(rowsOf(knowledge, 'public.account')).toEqual([]);
+      expect(searchedIn(readSet, 'public.account')).toEqual([]);
+      expect(rowsOf(readSet, 'public.account')).toEqual([]);
       expect(shape).toBe(uninformed);
       expect(outcomes.map(brief)).toEqual([1, '23505', 1, 1]);
     });
@@ -292,9 +292,9 @@ describe('the survey', () => {
         remove('child', { id: 2 }),
         insert('parent', { id: 70 }),
       ];
-      const { knowledge, usable, outcomes } = await look(operations, { first: `set local role ${role}` });
+      const { readSet, usable, outcomes } = await look(operations, { first: `set local role ${role}` });
       expect(usable).toBe(true);
-      expect(searchedIn(knowledge, 'public.child')).toEqual([]);
+      expect(searchedIn(readSet, 'public.child')).toEqual([]);
       expect(outcomes.map(brief)).toEqual(['42501', expect.stringMatching(/^(23503|42501)$/), '42501', 1]);
     });
 
@@ -308,10 +308,10 @@ describe('the survey', () => {
         insert('by_identity', { a: 1 }),
         insert('by_identity', { id: 1, a: 2 }),
       ];
-      const { knowledge, usable, outcomes, shape } = await look(operations, { first: `set local role ${role}` });
+      const { readSet, usable, outcomes, shape } = await look(operations, { first: `set local role ${role}` });
       expect(usable).toBe(true);
-      expect(knowledge.floors.size).toBe(0);
-      expect(rowsOf(knowledge, 'public.account')).toEqual([['3', 'row 3']]);
+      expect(readSet.sequenceLastValues.size).toBe(0);
+      expect(rowsOf(readSet, 'public.account')).toEqual([['3', 'row 3']]);
       expect(outcomes).toEqual(operations.map(() => ({ status: 'completed', rowsAffected: 1 })));
       expect(shape).toBe('0 | 1 | 2 | 3');
     });
@@ -385,7 +385,7 @@ describe('the survey', () => {
   describe('knows of a sequence that all it draws is greater', () => {
     const floors = async (...tables: string[]) => {
       const operations = tables.flatMap((target) => [insert(target, { a: 1 }), insert(target, { a: 2 })]);
-      return Object.fromEntries((await look(operations)).knowledge.floors);
+      return Object.fromEntries((await look(operations)).readSet.sequenceLastValues);
     };
 
     it('than the last, or than none before it gave its first', async () => {
@@ -403,8 +403,8 @@ describe('the survey', () => {
     });
 
     it('so that explicit values up to there move freely, and others do not', async () => {
-      const { knowledge } = await look([insert('by_identity', { a: 1 }), insert('by_identity', { a: 1 })]);
-      const floor = Number(knowledge.floors.get('public.by_identity_id_seq'));
+      const { readSet } = await look([insert('by_identity', { a: 1 }), insert('by_identity', { a: 1 })]);
+      const floor = Number(readSet.sequenceLastValues.get('public.by_identity_id_seq'));
       const mixed = (id: number) => [
         insert('by_identity', { a: 1 }),
         insert('by_identity', { id, a: 1 }),
@@ -416,15 +416,15 @@ describe('the survey', () => {
   });
 
   it('reads names that need quoting', async () => {
-    const { knowledge, shape, outcomes } = await look([
+    const { readSet, shape, outcomes } = await look([
       remove(ODD, { 'the "key"': 1 }),
       remove(ODD, { 'the "key"': 2 }),
       insert(ODD, { 'of.value': 'two' }),
       update(ODD, { 'of.value': 'one' }, { 'of.value': 'three' }),
     ]);
-    const [id, known] = [...knowledge.tables][0]!;
+    const [id, known] = [...readSet.tables][0]!;
     expect(known.rows).toContainEqual(['1', 'one']);
-    expect([...knowledge.floors.values()]).toEqual([1n]);
+    expect([...readSet.sequenceLastValues.values()]).toEqual([1n]);
     expect(id).toContain('Odd.schema');
     expect(shape).toBe('0 1 | 2 | 3');
     expect(outcomes.map((outcome) => outcome.status === 'completed' && outcome.rowsAffected)).toEqual([1, 1, 1, 0]);

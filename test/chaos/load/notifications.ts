@@ -7,7 +7,7 @@ import {
   type IOperationsSettledMessage,
 } from '../../../src/interfaces/settled-event.js';
 
-export interface AnnouncementListener {
+export interface NotifymentListener {
   close(): Promise<void>;
 }
 
@@ -15,14 +15,14 @@ const RECONNECT_MS = 100;
 const PREFETCH = 50;
 
 /**
- * Hears what is announced to every source, through a durable queue. It acknowledges what it has noted, and comes back when the
- * broker does; so nothing that was announced is missed. Resolves when the queue is bound.
+ * Hears what is notified to every source, through a durable queue. It acknowledges what it has noted, and comes back when the
+ * broker does; so nothing that was notified is missed. Resolves when the queue is bound.
  */
-export async function listenToAnnouncements(
+export async function listenToNotifications(
   url: string,
   queue: string,
   note: (event: IOperationsSettledEvent) => void,
-): Promise<AnnouncementListener> {
+): Promise<NotifymentListener> {
   const closing = new AbortController();
   let current = await consume(url, queue, note);
   const stayConnected = async (): Promise<void> => {

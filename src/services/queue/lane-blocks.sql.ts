@@ -1,11 +1,11 @@
 import type { SqlStatement } from '../database/sql.js';
-import type { LaneFault } from './lane-fault.js';
+import type { NewLaneBlock } from './lane-block.js';
 
-/** Records that a lane stands still, or still does. Returns how often it was tried. */
-export function recordFault({ lane, seq, kind, message, sqlState }: LaneFault, worker: string): SqlStatement {
+/** Records that a lane is blocked, or still does. Returns how often it was tried. */
+export function recordFault({ lane, seq, kind, message, sqlState }: NewLaneBlock, worker: string): SqlStatement {
   return {
     text: `
-      insert into batch.lane_faults as f (lane, seq, failures, kind, sql_state, message, worker, next_try_at)
+      insert into batch.lane_blocks as f (lane, seq, failures, kind, sql_state, message, worker, next_try_at)
       values ($1::int2, $2::int8, 1, $3, $4, $5, $6, now())
       on conflict (lane) do update set
         failures = f.failures + 1, seq = excluded.seq, kind = excluded.kind, sql_state = excluded.sql_state,
@@ -19,7 +19,7 @@ export function recordFault({ lane, seq, kind, message, sqlState }: LaneFault, w
 export function scheduleTry(lane: number, delayMs: number, park: boolean): SqlStatement {
   return {
     text: `
-      update batch.lane_faults
+      update batch.lane_blocks
       set next_try_at = now() + $2::float8 * interval '1 ms', parked_at = case when $3::boolean then now() end
       where lane = $1::int2`,
     values: [lane, delayMs, park],
@@ -30,7 +30,7 @@ export function scheduleTry(lane: number, delayMs: number, park: boolean): SqlSt
 export function clearFaults(lanes: readonly number[]): SqlStatement {
   return {
     text: `
-      delete from batch.lane_faults f
+      delete from batch.lane_blocks f
       where f.lane = any($1::int2[]) and not exists (
         select from batch.operations o join batch.pending p on p.lane = f.lane and p.priority = o.priority and p.seq = o.seq
         where o.seq = f.seq
@@ -43,12 +43,12 @@ export function clearFaults(lanes: readonly number[]): SqlStatement {
 /** Deletes faults of lanes in which nothing waits any more. */
 export function clearIdleFaults(): SqlStatement {
   return {
-    text: `delete from batch.lane_faults f where not exists (select from batch.pending p where p.lane = f.lane)`,
+    text: `delete from batch.lane_blocks f where not exists (select from batch.pending p where p.lane = f.lane)`,
   };
 }
 
 /**
- * Milliseconds until the next lane that stands still is tried again: 0 when the operation in the way has gone, never
+ * Milliseconds until the next blocked lane is tried again: 0 when the operation in the way has gone, never
  * when the lane is parked. Null when there is none to try.
  */
 export function nextTryOfLanes(): SqlStatement {
@@ -59,25 +59,25 @@ export function nextTryOfLanes(): SqlStatement {
           when p.seq is null then 0
           when f.parked_at is null then greatest(0, ceil(extract(epoch from f.next_try_at - now()) * 1000))
         end)::float8 as "dueInMs"
-      from batch.lane_faults f
+      from batch.lane_blocks f
       left join batch.operations o on o.seq = f.seq
       left join batch.pending p on p.lane = f.lane and p.priority = o.priority and p.seq = f.seq`,
   };
 }
 
-/** Lets a lane be tried at once, as if it had not failed. Returns no row when it does not stand still. */
+/** Lets a lane be tried at once, as if it had not failed. Returns no row when it is not blocked. */
 export function resumeLane(lane: number): SqlStatement {
   return {
     text: `
-      update batch.lane_faults set parked_at = null, failures = 0, next_try_at = now() where lane = $1::int2 returning lane`,
+      update batch.lane_blocks set parked_at = null, failures = 0, next_try_at = now() where lane = $1::int2 returning lane`,
     values: [lane],
   };
 }
 
 /**
- * Lets lanes that stand still because of a bug of the service be tried at once: a process that starts may be a newer
+ * Lets blocked lanes because of a bug of the service be tried at once: a process that starts may be a newer
  * version.
  */
 export function retryBugs(): SqlStatement {
-  return { text: `update batch.lane_faults set next_try_at = now() where kind = 'bug'` };
+  return { text: `update batch.lane_blocks set next_try_at = now() where kind = 'bug'` };
 }

@@ -1,11 +1,11 @@
 import { primaryKey, type Table, type UniqueKey } from '../catalog/table.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
 import { changes, chooseIdentities } from '../planner/identity.js';
-import { searchKey, searchName, searchTexts } from '../planner/knowledge.js';
+import { searchKey, searchName, searchTexts } from '../planner/read-set.js';
 import { makesRow } from '../planner/operation-shape.js';
 import { relevantColumns } from '../planner/row-history.js';
 import { groupBy } from '../values/group-by.js';
-import type { RowSearch } from './survey.sql.js';
+import type { RowSearch } from './prefetch.sql.js';
 
 /** Rows to be read, and the keys by which to find them. */
 export interface Search extends RowSearch {
@@ -64,7 +64,7 @@ function rowsNeeded(
   const tables = new Set([...byTable.keys()].map(({ id }) => id));
   const watched = [
     ...table.uniqueKeys.filter((key) => key !== identity).map(({ columns }) => columns),
-    ...table.watches.filter(({ columns }) => columns !== undefined).map(({ depends }) => depends),
+    ...table.exclusionRules.filter(({ columns }) => columns !== undefined).map(({ depends }) => depends),
   ].filter((columns) => isContested(operations, columns));
   watched.push(
     ...table.foreignKeys

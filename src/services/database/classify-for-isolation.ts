@@ -10,4 +10,4 @@ const BLAME = {
 } as const satisfies Record<FailureKind, Blame>;
 
 /** What an error of a statement means to code that isolates bad operations. */
-export const toBlame = (error: unknown): Blame => BLAME[classifyFailure(error)];
+export const classifyForIsolation = (error: unknown): Blame => BLAME[classifyFailure(error)];

@@ -19,10 +19,10 @@ export interface RowSearch {
   order: readonly string[];
 }
 
-const preparedNames = new PreparedNames('batch.survey', 100);
+const preparedNames = new PreparedNames('batch.prefetch', 100);
 
 /** Values of the columns `c0`, `c1`, … as texts. */
-export type SurveyedRow = Record<string, string | null>;
+export type PrefetchedRow = Record<string, string | null>;
 
 /**
  * Reads the rows with these keys, and locks them in the order of one key, as text: no index has that order, so none is walked for it.
@@ -53,10 +53,10 @@ order by ${order.map((column) => `t.${quoteIdentifier(column)}::text collate "C"
   };
 }
 
-export interface FloorRow {
+export interface SequenceRow {
   sequence: string;
   /** Every value that is drawn from now on is greater. */
-  floor: string;
+  lastValue: string;
 }
 
 /**
@@ -65,13 +65,13 @@ export interface FloorRow {
  *
  * @param sequences ids with the name for use in SQL
  */
-export function selectFloors(sequences: readonly { id: string; sql: string }[]): SqlStatement {
+export function selectLastValues(sequences: readonly { id: string; sql: string }[]): SqlStatement {
   const reads = sequences.map(
     ({ sql }, index) => `select $${index + 1}::text as sequence, $${sequences.length + index + 1}::regclass as oid,
-  case when is_called then last_value else last_value - 1 end as floor from ${sql}`,
+  case when is_called then last_value else last_value - 1 end as last_value from ${sql}`,
   );
   return {
-    text: `select f.sequence, f.floor::text as floor
+    text: `select f.sequence, f.last_value::text as "lastValue"
 from (${reads.join('\nunion all ')}) f
 join pg_catalog.pg_sequence s on s.seqrelid = f.oid
 where s.seqincrement > 0 and not s.seqcycle and s.seqcache = 1`,

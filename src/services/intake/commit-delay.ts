@@ -1,5 +1,5 @@
 /** Which wait is worth it. */
-export interface GatherLimits {
+export interface CommitDelayLimits {
   /** Fewer callers are not waited for: they would lose more by it than a flush costs. */
   callers: number;
   /** So many items share the cost of a flush well enough, and so do so many bytes. */
@@ -9,7 +9,7 @@ export interface GatherLimits {
 }
 
 /** What waits for the next flush. */
-export interface Gathered {
+export interface WaitingForFlush {
   callers: number;
   items: number;
   bytes: number;
@@ -27,16 +27,16 @@ const MOST_SKIPS = 64;
  * once all are back who are known to call, nor for longer than twice what the last flush took; and that where callers do not come
  * back, as they do not who send events or call once, few flushes wait for them. Who comes back is left to its owner to tell.
  */
-export class Gathering {
+export class CommitDelay {
   private expected = 0;
   private endsAt = 0;
-  private present: Gathered = { callers: 0, items: 0, bytes: 0 };
+  private present: WaitingForFlush = { callers: 0, items: 0, bytes: 0 };
   private finish: (() => void) | undefined;
   /** How many flushes are not waited for after the next wait in vain, and how many are left of those after the last. */
   private nextSkips = FIRST_SKIPS;
   private skips = 0;
 
-  constructor(private readonly limits: GatherLimits) {}
+  constructor(private readonly limits: CommitDelayLimits) {}
 
   /** To be called after a flush: so many callers were answered by it or wait for the next. */
   begin(callers: number, flushMs: number): void {
@@ -45,7 +45,7 @@ export class Gathering {
   }
 
   /** To be called at every change. */
-  update(present: Gathered): void {
+  update(present: WaitingForFlush): void {
     this.present = present;
     if (this.isComplete()) this.finish?.();
   }

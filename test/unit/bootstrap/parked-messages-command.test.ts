@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { parseDeadLettersCommand } from '../../../src/bootstrap/dead-letters-command.js';
+import { parseParkedMessagesCommand } from '../../../src/bootstrap/parked-messages-command.js';
 
-const parse = (line: string) => parseDeadLettersCommand(line === '' ? [] : line.split(' '));
+const parse = (line: string) => parseParkedMessagesCommand(line === '' ? [] : line.split(' '));
 
-describe('the command line of dead-letters', () => {
+describe('the command line of parked-messages', () => {
   it.each([
     ['list', { name: 'list', selection: {} }],
     ['list --limit 2', { name: 'list', selection: { limit: 2 } }],

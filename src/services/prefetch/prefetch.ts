@@ -4,24 +4,24 @@ import { UNKNOWN_SEQUENCE } from '../catalog/table.js';
 import { inSavepoint } from '../database/in-savepoint.js';
 import { sendAlong } from '../database/send-along.js';
 import type { SqlClient } from '../database/sql.js';
-import { toBlame } from '../database/to-blame.js';
+import { classifyForIsolation } from '../database/classify-for-isolation.js';
 import { walkAsUsual, walkInOrder } from '../database/walk-in-order.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
 import { drawnColumns } from '../planner/operation-shape.js';
-import { NOTHING_KNOWN, rankKey, type KnownRows, type Knowledge } from '../planner/knowledge.js';
+import { EMPTY_READ_SET, rankKey, type PrefetchedRows, type ReadSet } from '../planner/read-set.js';
 import { chooseSearches, type Search } from './choose-searches.js';
 import { familiesOf, type Family } from './rank-values.js';
 import {
   rankValues,
-  selectFloors,
+  selectLastValues,
   selectRows,
   type FamilyValue,
-  type FloorRow,
+  type SequenceRow,
   type RankRow,
-  type SurveyedRow,
-} from './survey.sql.js';
+  type PrefetchedRow,
+} from './prefetch.sql.js';
 
-export interface SurveyOptions {
+export interface PrefetchOptions {
   /**
    * False: only read, as for an explanation. Default true: rows that were read stay locked until the transaction ends.
    */
@@ -34,28 +34,28 @@ export interface SurveyOptions {
  * return nothing rather than something wrong. What it may not read, or a value that is not valid for its type, stays
  * unknown, and the planner then plans cautiously.
  */
-export async function readKnowledge(
+export async function prefetch(
   tx: SqlClient,
   operations: readonly BoundOperation[],
-  { lock = true }: SurveyOptions = {},
-): Promise<Knowledge> {
-  if (operations.length < 2) return NOTHING_KNOWN;
-  const survey = new Survey(tx, lock);
-  const { tables, floors } = await survey.look(chooseSearches(operations), sequencesOf(operations));
-  return { tables, floors, ranks: await survey.rank(familiesOf(operations, tables)) };
+  { lock = true }: PrefetchOptions = {},
+): Promise<ReadSet> {
+  if (operations.length < 2) return EMPTY_READ_SET;
+  const reader = new PrefetchReader(tx, lock);
+  const { tables, sequenceLastValues } = await reader.look(chooseSearches(operations), sequencesOf(operations));
+  return { tables, sequenceLastValues, ranks: await reader.rank(familiesOf(operations, tables)) };
 }
 
 /** The sequences from which the inserts of a chunk draw keys. */
 function sequencesOf(operations: readonly BoundOperation[]): string[] {
   const drawn = new Set(operations.flatMap((operation) => drawnColumns(operation)));
-  const sequences = [...drawn].flatMap((column) => (column.default === 'fresh' ? column.sequences : []));
+  const sequences = [...drawn].flatMap((column) => (column.default === 'generated' ? column.sequences : []));
   return [...new Set(sequences)].filter((sequence) => sequence !== UNKNOWN_SEQUENCE);
 }
 
 type Key = readonly (string | null)[];
-type Floors = ReadonlyMap<string, bigint>;
+type LastValues = ReadonlyMap<string, bigint>;
 
-class Survey {
+class PrefetchReader {
   constructor(
     private readonly tx: SqlClient,
     private readonly lock: boolean,
@@ -65,20 +65,21 @@ class Survey {
   async look(
     searches: readonly Search[],
     sequences: readonly string[],
-  ): Promise<{ tables: ReadonlyMap<string, KnownRows>; floors: Floors }> {
-    if (searches.length === 0 && sequences.length === 0) return { tables: new Map(), floors: new Map() };
-    const together = await this.unlessRefused<Floors | Found>([
-      () => this.floors(sequences),
+  ): Promise<{ tables: ReadonlyMap<string, PrefetchedRows>; sequenceLastValues: LastValues }> {
+    if (searches.length === 0 && sequences.length === 0) return { tables: new Map(), sequenceLastValues: new Map() };
+    const together = await this.unlessRefused<LastValues | Found>([
+      () => this.lastValues(sequences),
       ...searches.map((search) => () => this.search(search, [...search.keys.values()])),
     ]);
     if (together !== undefined) {
-      const [floors, ...found] = together;
-      return { tables: toTables(searches, found as Found[]), floors: floors as Floors };
+      const [lastValues, ...found] = together;
+      return { tables: toTables(searches, found as Found[]), sequenceLastValues: lastValues as LastValues };
     }
     const found: Found[] = [];
     for (const search of searches) found.push(await this.searchCarefully(search));
-    const [floors = new Map<string, bigint>()] = (await this.unlessRefused([() => this.floors(sequences)])) ?? [];
-    return { tables: toTables(searches, found), floors };
+    const [sequenceLastValues = new Map<string, bigint>()] =
+      (await this.unlessRefused([() => this.lastValues(sequences)])) ?? [];
+    return { tables: toTables(searches, found), sequenceLastValues };
   }
 
   /** Equal values of each family get the same number. A value that is not valid for its type gets no number. */
@@ -89,7 +90,7 @@ class Survey {
   }
 
   private async search(search: Search, keys: readonly Key[]): Promise<Found> {
-    const { rows } = await this.tx.query<SurveyedRow>(selectRows(search, keys, this.lock));
+    const { rows } = await this.tx.query<PrefetchedRow>(selectRows(search, keys, this.lock));
     return {
       searched: keys.map((key) => JSON.stringify(key)),
       rows: rows.map((row) => search.columns.map((_, index) => row[`c${index}`] ?? null)),
@@ -103,17 +104,17 @@ class Survey {
         const [found] = await this.inSavepoint([() => this.search(search, keys)]);
         return keys.map((_, index) => (index === 0 ? found! : NOTHING_FOUND));
       },
-      blame: toBlame,
+      blame: classifyForIsolation,
       failure: () => NOTHING_FOUND,
     });
     return { searched: parts.flatMap(({ searched }) => searched), rows: parts.flatMap(({ rows }) => rows) };
   }
 
-  private async floors(sequences: readonly string[]): Promise<Floors> {
+  private async lastValues(sequences: readonly string[]): Promise<LastValues> {
     if (sequences.length === 0) return new Map();
     const named = sequences.map((id) => ({ id, sql: tableSql(parseTargetName(id)!) }));
-    const { rows } = await this.tx.query<FloorRow>(selectFloors(named));
-    return new Map(rows.map(({ sequence, floor }) => [sequence, BigInt(floor)]));
+    const { rows } = await this.tx.query<SequenceRow>(selectLastValues(named));
+    return new Map(rows.map(({ sequence, lastValue }) => [sequence, BigInt(lastValue)]));
   }
 
   private async rankFamily({ type, values }: Family): Promise<ReadonlyMap<string, number>> {
@@ -124,7 +125,7 @@ class Survey {
         ranks = await this.rankAll(type, some);
         return some.map((value) => [value]);
       },
-      blame: toBlame,
+      blame: classifyForIsolation,
       failure: () => [],
     });
     const left = castable.flat();
@@ -142,14 +143,14 @@ class Survey {
     try {
       return await this.inSavepoint(queries);
     } catch (error) {
-      if (toBlame(error) === 'abort') throw error;
+      if (classifyForIsolation(error) === 'abort') throw error;
       return undefined;
     }
   }
 
   /** Sends all of them in one round trip. If one fails, the transaction is as before, and the first error is thrown. */
   private inSavepoint<T>(queries: readonly (() => Promise<T>)[]): Promise<T[]> {
-    return inSavepoint(this.tx, 'survey', () => {
+    return inSavepoint(this.tx, 'prefetch', () => {
       // Rows are found by their keys, also where the table was empty when the search was planned.
       sendAlong(this.tx, walkInOrder());
       const found = Promise.all(queries.map((query) => query()));
@@ -167,8 +168,8 @@ interface Found {
 
 const NOTHING_FOUND: Found = { searched: [], rows: [] };
 
-function toTables(searches: readonly Search[], found: readonly Found[]): Map<string, KnownRows> {
-  const tables = new Map<string, KnownRows>();
+function toTables(searches: readonly Search[], found: readonly Found[]): Map<string, PrefetchedRows> {
+  const tables = new Map<string, PrefetchedRows>();
   searches.forEach(({ table, name, columns }, index) => {
     const { searched, rows } = found[index]!;
     const before = tables.get(table.id);

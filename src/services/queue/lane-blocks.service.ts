@@ -1,13 +1,13 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import type { Repository } from 'typeorm';
-import { LaneFaultEntity } from '../../entities/lane-fault.entity.js';
-import type { ILaneFault } from '../../interfaces/lane.js';
+import { LaneBlockEntity } from '../../entities/lane-block.entity.js';
+import type { ILaneBlock } from '../../interfaces/lane.js';
 import { insertAudit } from '../audit/audit.sql.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import { ServiceError } from '../errors/service-error.js';
-import { nextTry, type LaneFault } from './lane-fault.js';
+import { nextTry, type NewLaneBlock } from './lane-block.js';
 import {
   clearFaults,
   clearIdleFaults,
@@ -16,24 +16,24 @@ import {
   resumeLane,
   retryBugs,
   scheduleTry,
-} from './lane-faults.sql.js';
+} from './lane-blocks.sql.js';
 import { WORKER_NAME } from './worker-name.js';
 
-/** The lanes that stand still: notes them, says when each is tried again, shows them to operators, and resumes them. */
+/** The blocked lanes: notes them, says when each is tried again, shows them to operators, and resumes them. */
 @Injectable()
-export class LaneFaultsService {
-  private readonly logger = new Logger(LaneFaultsService.name);
+export class LaneBlocksService {
+  private readonly logger = new Logger(LaneBlocksService.name);
 
   constructor(
-    @InjectRepository(LaneFaultEntity) private readonly faults: Repository<LaneFaultEntity>,
+    @InjectRepository(LaneBlockEntity) private readonly faults: Repository<LaneBlockEntity>,
     private readonly database: DatabaseService,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {}
 
   /**
-   * From now on the lane stands still and is tried separately, with growing pauses, until it is parked (see `nextTry`).
+   * From now on the lane is blocked and is tried separately, with growing pauses, until it is parked (see `nextTry`).
    */
-  async record(fault: LaneFault): Promise<void> {
+  async record(fault: NewLaneBlock): Promise<void> {
     await this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ failures: number }>(recordFault(fault, WORKER_NAME));
       const failures = rows[0]?.failures ?? 1;
@@ -52,7 +52,7 @@ export class LaneFaultsService {
           sqlState,
         });
       } else {
-        this.logger.warn({ message: 'Lane stands still', lane, failures, delayMs, kind, reason, sqlState });
+        this.logger.warn({ message: 'Lane is blocked', lane, failures, delayMs, kind, reason, sqlState });
       }
     });
   }
@@ -67,20 +67,20 @@ export class LaneFaultsService {
   }
 
   /**
-   * Tries lanes that stand still because of a bug. Call it when a process starts, because it may be a newer version.
+   * Tries blocked lanes because of a bug. Call it when a process starts, because it may be a newer version.
    */
   async retryBugs(): Promise<void> {
     await this.database.query(retryBugs());
   }
 
-  /** Milliseconds until the next lane that stands still is to be tried. Undefined when there is none. */
+  /** Milliseconds until the next blocked lane is to be tried. Undefined when there is none. */
   async nextTryInMs(): Promise<number | undefined> {
     await this.database.query(clearIdleFaults());
     const { rows } = await this.database.query<{ dueInMs: number | null }>(nextTryOfLanes());
     return rows[0]?.dueInMs ?? undefined;
   }
 
-  async list(): Promise<ILaneFault[]> {
+  async list(): Promise<ILaneBlock[]> {
     const faults = await this.database.requests.within(() => this.faults.find({ order: { lane: 'ASC' } }));
     return faults.map(toLaneFault);
   }
@@ -89,22 +89,22 @@ export class LaneFaultsService {
    * Lets a lane be tried at once, as if it had not failed before.
    *
    * @param actor the caller that resumes it, see `callerName`
-   * @throws ServiceError LANE_NOT_FOUND when the lane does not stand still
+   * @throws ServiceError LANE_NOT_FOUND when the lane is not blocked
    */
-  async resume(lane: number, actor?: string): Promise<ILaneFault> {
+  async resume(lane: number, actor?: string): Promise<ILaneBlock> {
     await this.database.requests.transaction(async (tx) => {
       const { rows } = await tx.query(resumeLane(lane));
       if (rows.length === 0) return;
       await tx.query(insertAudit([{ act: 'resume', actor, subject: { kind: 'lane', id: String(lane) } }]));
     });
     const fault = (await this.list()).find((found) => found.lane === lane);
-    if (fault === undefined) throw new ServiceError('LANE_NOT_FOUND', `Lane ${lane} does not stand still`, { lane });
+    if (fault === undefined) throw new ServiceError('LANE_NOT_FOUND', `Lane ${lane} is not blocked`, { lane });
     this.logger.log({ message: 'Lane was resumed', lane });
     return fault;
   }
 }
 
-function toLaneFault({ seq: _, sqlState, firstFailedAt, nextTryAt, parkedAt, ...fault }: LaneFaultEntity): ILaneFault {
+function toLaneFault({ seq: _, sqlState, firstFailedAt, nextTryAt, parkedAt, ...fault }: LaneBlockEntity): ILaneBlock {
   return {
     ...fault,
     ...(sqlState !== null && { sqlState }),

@@ -4,7 +4,7 @@ import { sqlStateOf } from '../database/sql-state.js';
 import { cutText } from '../errors/cut-text.js';
 
 /** The error that the first operation of a lane met when it ran alone. */
-export interface LaneFault {
+export interface NewLaneBlock {
   lane: number;
   seq: number;
   kind: FailureKind;
@@ -12,7 +12,7 @@ export interface LaneFault {
   sqlState: string | undefined;
 }
 
-/** When a lane that stands still is tried again. */
+/** When a blocked lane is tried again. */
 export interface NextTry {
   delayMs: number;
   /** True when it is not tried before somebody resumes it. */
@@ -20,7 +20,7 @@ export interface NextTry {
 }
 
 /** @param error what a chunk of only this operation met */
-export function toLaneFault({ lane, seq }: Pick<LaneFault, 'lane' | 'seq'>, error: unknown): LaneFault {
+export function toNewLaneBlock({ lane, seq }: Pick<NewLaneBlock, 'lane' | 'seq'>, error: unknown): NewLaneBlock {
   const message = error instanceof Error ? error.message : String(error);
   return { lane, seq, kind: classifyFailure(error), message: cutText(message), sqlState: sqlStateOf(error) };
 }

@@ -1,9 +1,9 @@
 import type pg from 'pg';
 import {
-  DEAD_LETTERS_USAGE,
-  parseDeadLettersCommand,
-  type DeadLettersCommand,
-} from './bootstrap/dead-letters-command.js';
+  PARKED_MESSAGES_USAGE,
+  parseParkedMessagesCommand,
+  type ParkedMessagesCommand,
+} from './bootstrap/parked-messages-command.js';
 import { onOneConnection } from './bootstrap/on-one-connection.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { commandActor, OutputError, runCommand, say, UsageError } from './bootstrap/run-command.js';
@@ -19,7 +19,7 @@ import { ParkedMessages, type ParkedMessage, type ParkedSelection } from './serv
 import { parkedQueue } from './services/rabbitmq/topology.js';
 import { brokerRefusal } from './services/tls/tls-refusal.js';
 
-// `node dist/dead-letters.js list | replay | discard`: what to do with the messages that the service could not execute and left
+// `node dist/parked-messages.js list | replay | discard`: what to do with the messages that the service could not execute and left
 // to people. It may be interrupted at any time: a message leaves the parking queue only when it is in its own queue again.
 
 const LISTED = 100;
@@ -30,8 +30,8 @@ const READ_BODY = 2000;
 
 type Broker = NonNullable<Settings['rabbitmq']>;
 
-await runCommand(DEAD_LETTERS_USAGE, async (args) => {
-  const command = parseDeadLettersCommand(args);
+await runCommand(PARKED_MESSAGES_USAGE, async (args) => {
+  const command = parseParkedMessagesCommand(args);
   if (command === undefined) throw new UsageError();
   const settings = readSettings();
   const { rabbitmq } = settings;
@@ -41,7 +41,7 @@ await runCommand(DEAD_LETTERS_USAGE, async (args) => {
   });
 });
 
-async function run({ name, selection }: DeadLettersCommand, settings: Settings, rabbitmq: Broker): Promise<void> {
+async function run({ name, selection }: ParkedMessagesCommand, settings: Settings, rabbitmq: Broker): Promise<void> {
   const { url, queue, certificates } = rabbitmq;
   const parked = await ParkedMessages.open(url, queue, certificates);
   try {

@@ -5,7 +5,7 @@ import type { WaitingRecord } from './waiting.sql.js';
 import { WaitingRows } from './waiting-rows.js';
 
 /** An operation that failed and is tried again. */
-export interface PutOff {
+export interface Deferral {
   code: ErrorCode;
   delayMs: number;
 }
@@ -18,26 +18,26 @@ export interface PutOff {
  * @param operations of a chunk, in the order of execution
  * @param queued the operations that wait in the queue
  */
-export function holdBack(
+export function findBlocked(
   operations: readonly BoundOperation[],
   keys: RowKeys,
   queued: readonly WaitingRecord[],
-  putOff: ReadonlyMap<BoundOperation, PutOff>,
+  deferred: ReadonlyMap<BoundOperation, Deferral>,
 ): Map<BoundOperation, number> {
   const waiting = new WaitingRows();
   for (const record of queued) waiting.add([record.key], record);
-  const held = new Map<BoundOperation, number>();
+  const blocked = new Map<BoundOperation, number>();
   for (const operation of operations) {
     const { seq, priority } = operation.operation;
     const own = keys.get(operation) ?? [];
     const delayMs = waiting.delayOf(operation, own);
-    const failed = putOff.get(operation);
+    const failed = deferred.get(operation);
     if (delayMs !== undefined) {
-      held.set(operation, delayMs);
-      waiting.add(own, { seq, priority, reason: 'behind', code: null, dueInMs: delayMs });
+      blocked.set(operation, delayMs);
+      waiting.add(own, { seq, priority, reason: 'blocked', code: null, dueInMs: delayMs });
     } else if (failed !== undefined) {
       waiting.add(own, { seq, priority, reason: 'retry', code: failed.code, dueInMs: failed.delayMs });
     }
   }
-  return held;
+  return blocked;
 }

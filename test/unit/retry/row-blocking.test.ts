@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../../../src/interfaces/error.js';
 import type { BoundOperation } from '../../../src/services/planner/bound-operation.js';
-import { holdBack } from '../../../src/services/retry/hold-back.js';
+import { findBlocked } from '../../../src/services/retry/row-blocking.js';
 import type { WaitingRecord } from '../../../src/services/retry/waiting.sql.js';
 import { column, table } from '../../support/table.js';
 import { insert, remove, update, upsert } from '../support/planning.js';
@@ -21,14 +21,14 @@ function waits(
   queued: readonly WaitingRecord[] = [],
 ): (number | undefined)[] {
   const keys = new Map(chunk.map(({ operation, rows }) => [operation, [...rows]]));
-  const putOff = new Map(
+  const deferred = new Map(
     chunk.flatMap(({ operation, failed: code, delayMs = 100 }) =>
       code === undefined ? [] : [[operation, { code, delayMs }] as const],
     ),
   );
   const operations = chunk.map(({ operation }) => operation);
-  const held = holdBack(operations, keys, queued, putOff);
-  return operations.map((operation) => held.get(operation));
+  const blocked = findBlocked(operations, keys, queued, deferred);
+  return operations.map((operation) => blocked.get(operation));
 }
 
 const queuedAt = (key: string, more: Partial<WaitingRecord> = {}): WaitingRecord => ({
@@ -36,7 +36,7 @@ const queuedAt = (key: string, more: Partial<WaitingRecord> = {}): WaitingRecord
   ...more,
 });
 
-describe('holdBack', () => {
+describe('findBlocked', () => {
   it('holds what follows on the row of one that is put off, and on the row of that', () => {
     const found = waits([
       { operation: kinds.update(), rows: 'a' },

@@ -30,7 +30,7 @@ import { eventually } from '../support/eventually.js';
 import { startMeddlingProxy, type MeddlingProxy } from '../support/meddling-proxy.js';
 import { OWN_LOCKS } from '../support/own-locks.js';
 import { Saboteur, type Fault } from '../support/saboteur.js';
-import { countUnannounced, settleChunk, storeOperations, type StoredOperation } from '../support/settled-chunks.js';
+import { countUnnotified, settleChunk, storeOperations, type StoredOperation } from '../support/settled-chunks.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { testSettings } from '../support/test-settings.js';
 
@@ -64,7 +64,7 @@ afterEach(async () => {
   await connection.close();
 });
 
-describe('announcements', () => {
+describe('notifications', () => {
   let database: TestDatabase;
   let settings: Settings;
   let dataSource: DataSource;
@@ -153,7 +153,7 @@ describe('announcements', () => {
   ];
 
   async function expectAllHeardInOrder(chunkIds: readonly string[]): Promise<void> {
-    await eventually(async () => expect(await countUnannounced(database)).toBe(0), { timeoutMs: 20_000 });
+    await eventually(async () => expect(await countUnnotified(database)).toBe(0), { timeoutMs: 20_000 });
     for (const events of heard) await eventually(() => expect(firstHeard(events)).toEqual(chunkIds));
   }
 
@@ -226,7 +226,7 @@ describe('announcements', () => {
     const plain = await settleChunk(database, anonymous.flat());
     const again = await settleChunk(database, unheard ?? []);
     await notify();
-    await eventually(async () => expect(await countUnannounced(database)).toBe(0));
+    await eventually(async () => expect(await countUnnotified(database)).toBe(0));
     const { rows } = await database.client.query('select id::text, unrouted from batch.chunks order by id');
     expect(rows).toEqual([
       { id: mixed, unrouted: [lonely] },
@@ -261,7 +261,7 @@ describe('announcements', () => {
       new DatabaseService(dataSource),
       wakeUp,
     );
-    const asked = chunks.announceAgain(chunkId);
+    const asked = chunks.notifyAgain(chunkId);
     await eventually(async () => {
       const { rowCount } = await database.client.query(
         `select from ${OWN_LOCKS} where locktype = 'advisory' and not granted`,
@@ -271,7 +271,7 @@ describe('announcements', () => {
     publishing.forEach((finish) => finish());
     await asked;
     await eventually(() => expect(rounds).toBe(2));
-    await eventually(async () => expect(await countUnannounced(database)).toBe(0));
+    await eventually(async () => expect(await countUnnotified(database)).toBe(0));
   });
 
   it('cannot be asked for again while a round takes long, and nothing waits for it for long', async () => {
@@ -288,7 +288,7 @@ describe('announcements', () => {
         wakeUp,
       );
       const startedAt = performance.now();
-      const asked = Array.from({ length: 20 }, () => chunks.announceAgain(chunkId));
+      const asked = Array.from({ length: 20 }, () => chunks.notifyAgain(chunkId));
       expect(await chunks.get(chunkId)).toMatchObject({ id: chunkId });
       expect(performance.now() - startedAt).toBeLessThan(1000);
       for (const result of await Promise.allSettled(asked)) {
@@ -324,14 +324,14 @@ describe('announcements', () => {
     const stoppedAt = performance.now();
     await notifier.onApplicationShutdown();
     expect(performance.now() - stoppedAt).toBeLessThan(settings.shutdownTimeoutMs);
-    expect(await countUnannounced(database)).toBe(2);
+    expect(await countUnnotified(database)).toBe(2);
     proxy.accept();
     await notify();
     await expectAllHeardInOrder(chunkIds);
   });
 });
 
-describe('a chunk that is announced again over REST', () => {
+describe('a chunk that is notified again over REST', () => {
   let service: TestApp;
 
   beforeAll(async () => {
@@ -344,8 +344,8 @@ describe('a chunk that is announced again over REST', () => {
 
   const chunkOf = async (id: string): Promise<IChunk> =>
     (await (await fetch(`${service.url}/api/v1/chunks/${id}`)).json()) as IChunk;
-  const announce = (id: string): Promise<Response> =>
-    fetch(`${service.url}/api/v1/chunks/${id}/announcements`, { method: 'POST' });
+  const notify = (id: string): Promise<Response> =>
+    fetch(`${service.url}/api/v1/chunks/${id}/notifications`, { method: 'POST' });
 
   it('is heard by the source whose queue came too late', async () => {
     const source = `late-${randomUUID()}`;
@@ -360,7 +360,7 @@ describe('a chunk that is announced again over REST', () => {
     await eventually(async () => expect(await chunkOf(chunkId)).toMatchObject({ unrouted: [source] }));
 
     const events = await subscribe(source);
-    const response = await announce(chunkId);
+    const response = await notify(chunkId);
     expect(response.status).toBe(202);
     expect(await response.json()).toMatchObject({ id: chunkId });
     await eventually(() => expect(events).toMatchObject([{ chunkId, source, completed: [id] }]));
@@ -397,22 +397,22 @@ describe('a chunk that is announced again over REST', () => {
   });
 
   it('has to be there', async () => {
-    const unknown = await announce('999999');
+    const unknown = await notify('999999');
     expect(unknown.status).toBe(404);
     expect(await unknown.json()).toMatchObject({ code: 'CHUNK_NOT_FOUND' });
-    expect((await announce('one')).status).toBe(400);
+    expect((await notify('one')).status).toBe(400);
   });
 });
 
-it('refuses to announce a chunk again where there is nowhere to announce to, and leaves it as it was', async () => {
+it('refuses to notify a chunk again where there is nowhere to notify to, and leaves it as it was', async () => {
   const service = await startTestApp({ BATCH_SERVICE_RMQ_URL: '', BATCH_ROLE: 'api' });
   opened.push(() => service.close());
   const chunkId = await settleChunk(service.database, await storeOperations(service.database, 1, 'shop'), [], false);
-  const response = await fetch(`${service.url}/api/v1/chunks/${chunkId}/announcements`, { method: 'POST' });
+  const response = await fetch(`${service.url}/api/v1/chunks/${chunkId}/notifications`, { method: 'POST' });
   expect(response.status).toBe(422);
   expect(await response.json()).toMatchObject({
     code: 'NOT_SUPPORTED',
     detail: expect.stringContaining('BATCH_SERVICE_RMQ_URL') as string,
   });
-  expect(await countUnannounced(service.database)).toBe(0);
+  expect(await countUnnotified(service.database)).toBe(0);
 });

@@ -1,14 +1,14 @@
 import { Column, Entity, PrimaryColumn, VirtualColumn } from 'typeorm';
 import type { FaultKind } from '../interfaces/lane.js';
 
-/** A lane that stands still: its first operation failed alone and several times, for a reason that is not its own fault. */
+/** A blocked lane: its first operation failed alone and several times, for a reason that is not its own fault. */
 @Entity({
   schema: 'batch',
-  name: 'lane_faults',
-  comment: "Lanes that stand still: their first operation met a fault of nobody's, such as a lock.",
+  name: 'lane_blocks',
+  comment: "Blocked lanes: their first operation met a fault of nobody's, such as a lock.",
 })
-export class LaneFaultEntity {
-  @PrimaryColumn({ type: 'smallint', primaryKeyConstraintName: 'lane_faults_pkey' })
+export class LaneBlockEntity {
+  @PrimaryColumn({ type: 'smallint', primaryKeyConstraintName: 'lane_blocks_pkey' })
   lane!: number;
 
   /** The operation that met it. */

@@ -5,16 +5,16 @@ import { keyValue, type BoundOperation } from './bound-operation.js';
  * What the planner knows besides the operations and their tables. It is read from the database before planning. All of
  * it may be missing: then the plan is correct as well, but has more groups.
  */
-export interface Knowledge {
+export interface ReadSet {
   /** By `Table.id`: what was found of the rows that operations name. A table that was not read is absent. */
-  tables: ReadonlyMap<string, KnownRows>;
+  tables: ReadonlyMap<string, PrefetchedRows>;
   /** By `Column.family`, for families whose equality only PostgreSQL knows: see `rankKey`. */
   ranks: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** By sequence, in the form of `Table.id`: every value that the sequence will give is greater. */
-  floors: ReadonlyMap<string, bigint>;
+  sequenceLastValues: ReadonlyMap<string, bigint>;
 }
 
-export interface KnownRows {
+export interface PrefetchedRows {
   /** The columns that were read: those of all unique and foreign keys. */
   columns: readonly string[];
   /** By `searchName`: the `searchKey` of each operation whose row was looked for. */
@@ -23,7 +23,7 @@ export interface KnownRows {
   rows: readonly (readonly (string | null)[])[];
 }
 
-export const NOTHING_KNOWN: Knowledge = { tables: new Map(), ranks: new Map(), floors: new Map() };
+export const EMPTY_READ_SET: ReadSet = { tables: new Map(), ranks: new Map(), sequenceLastValues: new Map() };
 
 /**
  * Values with equal ranks are equal for PostgreSQL.

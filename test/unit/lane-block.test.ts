@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { QueryFailedError } from 'typeorm';
 import { describe, expect, it } from 'vitest';
-import { nextTry, toLaneFault } from '../../src/services/queue/lane-fault.js';
+import { nextTry, toNewLaneBlock } from '../../src/services/queue/lane-block.js';
 
 const TRIES = 20;
 const delayMs = (failures: number, random: () => number = Math.random): number =>
@@ -43,7 +43,7 @@ describe('the time until a lane is tried again', () => {
   });
 });
 
-describe('what is noted of a lane that stands still', () => {
+describe('what is noted of a blocked lane', () => {
   const operation = { lane: 17, seq: 4711, target: 'public.orders' };
   const lockTimeout = Object.assign(new pg.DatabaseError('canceling statement due to lock timeout', 40, 'error'), {
     code: '55P03',
@@ -53,7 +53,7 @@ describe('what is noted of a lane that stands still', () => {
     ['PostgreSQL', lockTimeout],
     ['PostgreSQL, by TypeORM', new QueryFailedError('update orders', [], lockTimeout)],
   ])('is the operation, and the message and SQLSTATE of an error of %s', (_, error) => {
-    expect(toLaneFault(operation, error)).toEqual({
+    expect(toNewLaneBlock(operation, error)).toEqual({
       ...{ lane: 17, seq: 4711, kind: 'transient', sqlState: '55P03' },
       message: 'canceling statement due to lock timeout',
     });
@@ -61,7 +61,7 @@ describe('what is noted of a lane that stands still', () => {
 
   it('has no SQLSTATE for an error of the connection, whose code looks like one', () => {
     const broken = Object.assign(new Error('write EPIPE'), { code: 'EPIPE' });
-    expect(toLaneFault(operation, broken)).toEqual({
+    expect(toNewLaneBlock(operation, broken)).toEqual({
       lane: 17,
       seq: 4711,
       kind: 'transient',
@@ -71,17 +71,17 @@ describe('what is noted of a lane that stands still', () => {
   });
 
   it('is what was thrown, where that is no error', () => {
-    expect(toLaneFault(operation, 'gone').message).toBe('gone');
+    expect(toNewLaneBlock(operation, 'gone').message).toBe('gone');
   });
 
   it('is a bug for an error that neither PostgreSQL nor the connection has told', () => {
-    expect(toLaneFault(operation, new TypeError('x is not a function')).kind).toBe('bug');
+    expect(toNewLaneBlock(operation, new TypeError('x is not a function')).kind).toBe('bug');
   });
 
   it('holds no more than 2000 characters of a message', () => {
     const message = `${'x'.repeat(1998)}😀`;
-    expect(toLaneFault(operation, new Error(message)).message).toBe(message);
-    expect(toLaneFault(operation, new Error(`${message}y`)).message).toBe(
+    expect(toNewLaneBlock(operation, new Error(message)).message).toBe(message);
+    expect(toNewLaneBlock(operation, new Error(`${message}y`)).message).toBe(
       `${'x'.repeat(1998)}😀...[1 more characters]`,
     );
   });

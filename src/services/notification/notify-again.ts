@@ -5,25 +5,25 @@ import { NoPlaceError } from '../database/places.js';
 import type { RequestConnections } from '../database/request-connections.js';
 import { cutText } from '../errors/cut-text.js';
 import { ServiceError } from '../errors/service-error.js';
-import { announceAgain, awaitNotifierLock } from './notification.sql.js';
+import { requestNotifications, awaitNotifierLock } from './notification.sql.js';
 
 const NOTIFIER_RETRY_MS = 1000;
 
 /**
- * Has a chunk announced once more, to every source, by the next round of a notifier.
+ * Has a chunk notified once more, to every source, by the next round of a notifier.
  *
  * @param actor who asks for it, see `callerName`
- * @throws ServiceError CHUNK_NOT_FOUND; NOT_SUPPORTED where there is nowhere to announce to; SERVICE_UNAVAILABLE while a round of
+ * @throws ServiceError CHUNK_NOT_FOUND; NOT_SUPPORTED where there is nowhere to notify to; SERVICE_UNAVAILABLE while a round of
  * the notifier takes too long
  */
-export async function announceChunk(
+export async function notifyAgain(
   requests: RequestConnections,
   { rabbitmq, notificationTcpUrl }: Pick<Settings, 'rabbitmq' | 'notificationTcpUrl'>,
   id: string,
   actor: string | undefined,
 ): Promise<void> {
-  if ((rabbitmq ?? notificationTcpUrl) === undefined) throw nowhereToAnnounce();
-  if (!isChunkId(id) || !(await requestAnnouncement(requests, id, actor))) throw noSuchChunk(id);
+  if ((rabbitmq ?? notificationTcpUrl) === undefined) throw nobodyToNotify();
+  if (!isChunkId(id) || !(await requestAgain(requests, id, actor))) throw noSuchChunk(id);
 }
 
 export function isChunkId(id: string): boolean {
@@ -35,17 +35,13 @@ export function noSuchChunk(id: string): ServiceError {
 }
 
 /** A round may wait for the broker, so the request does not wait for all of it. */
-async function requestAnnouncement(
-  requests: RequestConnections,
-  id: string,
-  actor: string | undefined,
-): Promise<boolean> {
+async function requestAgain(requests: RequestConnections, id: string, actor: string | undefined): Promise<boolean> {
   try {
     return await requests.lockingTransaction(async (tx) => {
       await tx.query(awaitNotifierLock());
-      const { rowCount } = await tx.query(announceAgain(id));
+      const { rowCount } = await tx.query(requestNotifications(id));
       if (rowCount === 0) return false;
-      await tx.query(insertAudit([{ act: 'announce', actor, subject: { kind: 'chunk', id } }]));
+      await tx.query(insertAudit([{ act: 'notify', actor, subject: { kind: 'chunk', id } }]));
       return true;
     });
   } catch (error) {
@@ -64,7 +60,7 @@ function notifierBusy(id: string, cause: unknown): ServiceError {
 }
 
 /** Such a chunk would wait for ever, and retention would keep its operations with it. */
-function nowhereToAnnounce(): ServiceError {
+function nobodyToNotify(): ServiceError {
   return new ServiceError(
     'NOT_SUPPORTED',
     'No receiver of notifications is configured; set BATCH_SERVICE_RMQ_URL for every process of the service',

@@ -2,10 +2,10 @@ import type { Column } from '../catalog/table.js';
 import { encodeValue } from '../composer/encode-value.js';
 import { givenValue, keyValue, type BoundOperation } from '../planner/bound-operation.js';
 import { asksDatabase } from '../planner/comparable.js';
-import { rankKey, type KnownRows } from '../planner/knowledge.js';
+import { rankKey, type PrefetchedRows } from '../planner/read-set.js';
 import { relevantColumns } from '../planner/row-history.js';
 import { groupBy } from '../values/group-by.js';
-import type { FamilyValue } from './survey.sql.js';
+import type { FamilyValue } from './prefetch.sql.js';
 
 /** The values of a family that a chunk compares. */
 export interface Family {
@@ -16,7 +16,10 @@ export interface Family {
 }
 
 /** All values on which the plan depends and whose equality only the database knows, by family. Pure. */
-export function familiesOf(operations: readonly BoundOperation[], known: ReadonlyMap<string, KnownRows>): Family[] {
+export function familiesOf(
+  operations: readonly BoundOperation[],
+  known: ReadonlyMap<string, PrefetchedRows>,
+): Family[] {
   const families = new Map<string, Family>();
   const add = (column: Column, text: string | null, storedType: string | undefined): void => {
     if (text === null) return;
