@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import { limitedRetry } from '../batch/retry-policy.js';
+import { limitedRetry } from '../batch/chunk/retry-policy.js';
 import { backOffMs, type BackOff } from '../interfaces/back-off.js';
 import type { PollTask } from '../services/poller/poller.js';
 import { toNewLaneBlock } from '../services/queue/lane-block.js';

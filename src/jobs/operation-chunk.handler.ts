@@ -1,4 +1,4 @@
-import type { ChunkContext, ChunkHandler, ReadChunk, WrittenChunk } from '../batch/chunk-handler.js';
+import type { ChunkContext, ChunkHandler, ReadChunk, WrittenChunk } from '../batch/chunk/chunk-handler.js';
 import type { CatalogService } from '../services/catalog/catalog.service.js';
 import type { SqlClient } from '../services/database/sql.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { limitedRetry } from '../batch/retry-policy.js';
+import { limitedRetry } from '../batch/chunk/retry-policy.js';
 import { backOffMs, type BackOff } from '../interfaces/back-off.js';
 import { SETTINGS, type Settings } from '../services/config/settings.js';
 import { classifyFailure, isConnectionFault } from '../services/database/classify-failure.js';

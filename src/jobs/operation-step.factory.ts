@@ -1,8 +1,8 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { ChunkListener } from '../batch/chunk-listener.js';
-import { ChunkStep } from '../batch/chunk-step.js';
-import type { RetryPolicy } from '../batch/retry-policy.js';
-import { StepExecution } from '../batch/step-execution.js';
+import type { ChunkListener } from '../batch/chunk/chunk-listener.js';
+import { ChunkStep } from '../batch/chunk/chunk-step.js';
+import type { RetryPolicy } from '../batch/chunk/retry-policy.js';
+import { StepCounters } from '../batch/model/step-counters.js';
 import type { RetryReason } from '../interfaces/operation.js';
 import { CatalogService } from '../services/catalog/catalog.service.js';
 import { SETTINGS, type Settings } from '../services/config/settings.js';
@@ -79,7 +79,7 @@ export class OperationStepFactory {
       // The last one is told first.
       listeners: [listener, this.bookkeeper()],
     });
-    return async (signal) => (await step.executeChunk(new StepExecution(), signal)).written.claim;
+    return async (signal) => (await step.executeChunk(new StepCounters(), signal)).written.claim;
   }
 
   private bookkeeper(): ChunkListener<ClaimedChunk, SettledOperations> {

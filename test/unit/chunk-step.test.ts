@@ -1,18 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import type { ChunkListener } from '../../src/batch/chunk-listener.js';
-import { ChunkStep, type ChunkStepDefinition, type CommittedChunk } from '../../src/batch/chunk-step.js';
+import type { ChunkListener } from '../../src/batch/chunk/chunk-listener.js';
+import { ChunkStep, type ChunkStepDefinition, type CommittedChunk } from '../../src/batch/chunk/chunk-step.js';
 import {
   ItemChunkHandler,
   type ItemChunkHandlerOptions,
   type ProcessedItems,
   type ReadItems,
   type WrittenItems,
-} from '../../src/batch/item-chunk-handler.js';
-import type { ItemReader } from '../../src/batch/item.js';
-import { limitedRetry } from '../../src/batch/retry-policy.js';
-import { alwaysSkip, limitedSkip, SkipLimitExceededError } from '../../src/batch/skip-policy.js';
-import { StepExecution } from '../../src/batch/step-execution.js';
-import { MAX_RELEASED_SAVEPOINTS, type TransactionManager } from '../../src/batch/transaction-manager.js';
+} from '../../src/batch/chunk/item-chunk-handler.js';
+import type { ItemReader } from '../../src/batch/chunk/item.js';
+import { limitedRetry } from '../../src/batch/chunk/retry-policy.js';
+import { alwaysSkip, limitedSkip, SkipLimitExceededError } from '../../src/batch/chunk/skip-policy.js';
+import { StepCounters } from '../../src/batch/model/step-counters.js';
+import { MAX_RELEASED_SAVEPOINTS, type TransactionManager } from '../../src/batch/chunk/transaction-manager.js';
 
 /** A table in memory with transactions and savepoints: rows are seen by others when they are committed. */
 class MemoryTable implements TransactionManager<string[]> {
@@ -95,7 +95,7 @@ async function executed<R = void>(
   table: MemoryTable,
   options: Options<R>,
 ): Promise<{ counted: string; error: unknown }> {
-  const execution = new StepExecution();
+  const execution = new StepCounters();
   const error = await stepOn(table, options)
     .execute(execution)
     .then(
@@ -119,7 +119,7 @@ const writerRefusing = (bad: readonly string[], calls: string[] = []) => ({
 });
 
 /** R, W, F, C, B, rs, ps, ws as the engine's notes write them; zeros are left out. */
-function counts(execution: StepExecution): string {
+function counts(execution: StepCounters): string {
   return Object.entries(LETTERS)
     .map(([name, letters]) => ({ letters, count: execution[name as keyof typeof LETTERS] }))
     .filter(({ count }) => count > 0)
@@ -215,7 +215,7 @@ describe('a chunk-oriented step', () => {
       },
       retryPolicy: RETRY_ONCE,
     });
-    const execution = new StepExecution();
+    const execution = new StepCounters();
     await step.executeChunk(execution);
     expect(reads).toBe(4);
     expect(counts(execution)).toBe('R1 W1 C1 B1');
@@ -245,7 +245,7 @@ describe('a chunk-oriented step', () => {
       writer: writerRefusing(['1', '3']),
       skipPolicy: limitedSkip(1, (error) => error instanceof BadItemError),
     });
-    const [first, second] = [new StepExecution(), new StepExecution()];
+    const [first, second] = [new StepCounters(), new StepCounters()];
     await step.executeChunk(first);
     await step.executeChunk(second);
     expect([counts(first), counts(second)]).toEqual(['R2 W1 C1 ws1', 'R2 W1 C1 ws1']);
@@ -256,7 +256,7 @@ describe('a chunk-oriented step', () => {
     const table = new MemoryTable();
     const abort = new AbortController();
     const listeners = [{ afterChunk: () => abort.abort() }];
-    await stepOn(table, { items: itemsOf(10), listeners }).execute(new StepExecution(), abort.signal);
+    await stepOn(table, { items: itemsOf(10), listeners }).execute(new StepCounters(), abort.signal);
     expect(table.committed).toEqual(['1', '2']);
   });
 });
@@ -457,7 +457,7 @@ describe('a step of single items', () => {
     },
   );
 
-  it('blames no item for an error that comes only when a rehearsed write is repeated', async () => {
+  it('blames no item for an error that comes only when a write tried in a dry run is repeated', async () => {
     const written = new Map<string, number>();
     const table = new MemoryTable();
     const { counted, error } = await executed(table, {
@@ -507,7 +507,7 @@ describe('a step of single items', () => {
       },
       skipPolicy: alwaysSkip,
     });
-    const execution = new StepExecution();
+    const execution = new StepCounters();
     const { written }: CommittedChunk<Read, Written<number>> = await step.executeChunk(execution);
     expect(calls).toEqual(['123']);
     expect(written.written.map(({ result }) => result)).toEqual([1, 3]);

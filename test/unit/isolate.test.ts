@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isolate, type Blame, type IsolationPort } from '../../src/batch/isolate.js';
+import { isolate, type Blame, type IsolationPort } from '../../src/batch/chunk/isolate.js';
 
 class ItemError extends Error {
   constructor(readonly items: number[]) {

@@ -1,4 +1,4 @@
-import type { Blame } from '../../batch/isolate.js';
+import type { Blame } from '../../batch/chunk/isolate.js';
 import { classifyFailure, type FailureKind } from './classify-failure.js';
 
 const BLAME = {

@@ -1,5 +1,5 @@
 import { Inject, Injectable, Logger, type BeforeApplicationShutdown } from '@nestjs/common';
-import { isolate, type Blame } from '../../batch/isolate.js';
+import { isolate, type Blame } from '../../batch/chunk/isolate.js';
 import type { ErrorCode } from '../../interfaces/error.js';
 import type { ICreateBatchOperationResult } from '../../interfaces/operation.js';
 import {

@@ -1,4 +1,4 @@
-import { isolate } from '../../batch/isolate.js';
+import { isolate } from '../../batch/chunk/isolate.js';
 import { parseTargetName, tableSql } from '../catalog/target-name.js';
 import { UNKNOWN_SEQUENCE } from '../catalog/table.js';
 import { inSavepoint } from '../database/in-savepoint.js';

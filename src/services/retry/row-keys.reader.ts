@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isolate } from '../../batch/isolate.js';
+import { isolate } from '../../batch/chunk/isolate.js';
 import { inSavepoint } from '../database/in-savepoint.js';
 import type { SqlClient } from '../database/sql.js';
 import { classifyFailure } from '../database/classify-failure.js';

@@ -1,4 +1,4 @@
-import { backOffMs, type BackOff } from '../interfaces/back-off.js';
+import { backOffMs, type BackOff } from '../../interfaces/back-off.js';
 
 /** Decides whether a failed chunk is tried again in a new transaction, after `retries` of them. */
 export interface RetryPolicy {

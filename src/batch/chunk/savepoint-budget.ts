@@ -34,7 +34,7 @@ export class SavepointBudget<Tx> {
       this.released += 1;
       return result;
     }
-    await this.rehearse(work);
+    await this.dryRun(work);
     try {
       return await work();
     } catch (error) {
@@ -42,7 +42,7 @@ export class SavepointBudget<Tx> {
     }
   }
 
-  private async rehearse(work: () => Promise<unknown>): Promise<void> {
+  private async dryRun(work: () => Promise<unknown>): Promise<void> {
     try {
       await this.transactionManager.savepoint(this.tx, async () => {
         await work();

@@ -1,10 +1,10 @@
 import { Logger } from '@nestjs/common';
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Awaitable } from './awaitable.js';
+import type { Awaitable } from '../awaitable.js';
 import type { ChunkContext, ChunkHandler, ReadChunk, WrittenChunk } from './chunk-handler.js';
 import type { ChunkListener } from './chunk-listener.js';
 import { neverRetry, type RetryPolicy } from './retry-policy.js';
-import { StepExecution } from './step-execution.js';
+import { StepCounters } from '../model/step-counters.js';
 import type { TransactionManager } from './transaction-manager.js';
 
 export interface ChunkStepDefinition<Read extends ReadChunk, Processed, Written extends WrittenChunk, Tx> {
@@ -41,21 +41,21 @@ export class ChunkStep<Read extends ReadChunk, Processed, Written extends Writte
   constructor(private readonly definition: ChunkStepDefinition<Read, Processed, Written, Tx>) {}
 
   /** Executes chunk after chunk until the input comes to its end, or the signal is aborted. */
-  async execute(execution = new StepExecution(), signal?: AbortSignal): Promise<StepExecution> {
+  async execute(execution = new StepCounters(), signal?: AbortSignal): Promise<StepCounters> {
     let more = true;
     while (more && signal?.aborted !== true) ({ more } = (await this.executeChunk(execution, signal)).read);
     return execution;
   }
 
   /** Executes one chunk to its commit; in a new transaction for each retry. */
-  async executeChunk(execution: StepExecution, signal?: AbortSignal): Promise<CommittedChunk<Read, Written>> {
+  async executeChunk(execution: StepCounters, signal?: AbortSignal): Promise<CommittedChunk<Read, Written>> {
     const chunk = await this.commitChunk(execution, signal);
     execution.committed(chunk.written.contribution);
     for (const listener of this.listeners) await listener.afterChunk?.(chunk.read, chunk.written);
     return chunk;
   }
 
-  private async commitChunk(execution: StepExecution, signal?: AbortSignal): Promise<CommittedChunk<Read, Written>> {
+  private async commitChunk(execution: StepCounters, signal?: AbortSignal): Promise<CommittedChunk<Read, Written>> {
     const { retryPolicy = neverRetry, readerIsTransactionalQueue = false } = this.definition;
     const attempt: Attempt<Read> = { read: undefined, previousError: undefined };
     for (let retries = 0; ; retries += 1) {
@@ -75,7 +75,7 @@ export class ChunkStep<Read extends ReadChunk, Processed, Written extends Writte
     }
   }
 
-  private attempt(attempt: Attempt<Read>, execution: StepExecution): Promise<CommittedChunk<Read, Written>> {
+  private attempt(attempt: Attempt<Read>, execution: StepCounters): Promise<CommittedChunk<Read, Written>> {
     const { handler, chunkSize, transactionManager } = this.definition;
     const { previousError } = attempt;
     return transactionManager.transaction(async (tx) => {

@@ -40,7 +40,7 @@ class Isolation<T, R> {
   private tried = 0;
   private failed = 0;
   /** What an attempt without items gave. */
-  private proof: { sound: boolean; error?: unknown } | undefined;
+  private proof: { runs: boolean; error?: unknown } | undefined;
 
   constructor(
     private readonly items: readonly T[],
@@ -71,7 +71,7 @@ class Isolation<T, R> {
   private async afterFailure(at: readonly number[], error: unknown): Promise<void> {
     const blame = this.blame(error);
     if (at.length === 1) return this.failAlone(at[0]!, blame, error);
-    if (blame === 'all' && !(await this.isSound())) return this.failAll(at);
+    if (blame === 'all' && !(await this.canRunEmpty())) return this.failAll(at);
     const middle = Math.ceil(at.length / 2);
     await this.attempt(at.slice(0, middle));
     await this.attempt(at.slice(middle));
@@ -116,19 +116,19 @@ class Isolation<T, R> {
   }
 
   /** False when nothing can be executed even without items; then no item need be tried. */
-  private async isSound(): Promise<boolean> {
+  private async canRunEmpty(): Promise<boolean> {
     this.proof ??= await this.prove();
-    return this.proof.sound;
+    return this.proof.runs;
   }
 
-  private async prove(): Promise<{ sound: boolean; error?: unknown }> {
+  private async prove(): Promise<{ runs: boolean; error?: unknown }> {
     try {
       await this.port.attempt([]);
-      return { sound: true };
+      return { runs: true };
     } catch (error) {
       // Perhaps no item is to blame. Then the error says nothing about the items.
       if (this.blame(error) === 'unproven') throw error;
-      return { sound: false, error };
+      return { runs: false, error };
     }
   }
 

@@ -1,4 +1,4 @@
-import type { StepContribution, StepExecution } from './step-execution.js';
+import type { StepContribution, StepCounters } from '../model/step-counters.js';
 
 /** What a handler gets for one attempt at a chunk. */
 export interface ChunkContext<Tx> {
@@ -8,7 +8,7 @@ export interface ChunkContext<Tx> {
    */
   readonly tx: Tx;
   /** What the chunks before this one have counted. */
-  readonly execution: Readonly<StepExecution>;
+  readonly execution: Readonly<StepCounters>;
   /** What the previous attempt at this chunk threw. Undefined at the first attempt. */
   readonly previousError: unknown;
 }

@@ -1,4 +1,4 @@
-import type { Awaitable } from './awaitable.js';
+import type { Awaitable } from '../awaitable.js';
 import type { ChunkContext } from './chunk-handler.js';
 
 /** Gives items one at a time, in order. */

@@ -12,7 +12,7 @@ export interface StepContribution {
  * What one execution of a step has counted. The definition of the step counts nothing, so each execution begins at zero. A counter
  * grows only when a chunk is committed. Only `rollbackCount` counts what was undone.
  */
-export class StepExecution implements StepContribution {
+export class StepCounters implements StepContribution {
   readCount = 0;
   writeCount = 0;
   filterCount = 0;

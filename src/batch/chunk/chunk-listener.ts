@@ -1,4 +1,4 @@
-import type { Awaitable } from './awaitable.js';
+import type { Awaitable } from '../awaitable.js';
 
 /** Is told what becomes of chunks. Where a step has several listeners, the last one is told first. */
 export interface ChunkListener<Read, Written> {

@@ -1,10 +1,10 @@
-import { isThenable } from './awaitable.js';
+import { isThenable } from '../awaitable.js';
 import type { ChunkContext, ChunkHandler, ReadChunk, WrittenChunk } from './chunk-handler.js';
 import { isolate } from './isolate.js';
 import type { ItemProcessor, ItemReader, ItemWriter, WriteOutcome } from './item.js';
 import { SavepointBudget, SecondRunError } from './savepoint-budget.js';
 import { neverSkip, type SkipPolicy } from './skip-policy.js';
-import type { StepContribution } from './step-execution.js';
+import type { StepContribution } from '../model/step-counters.js';
 import type { TransactionManager } from './transaction-manager.js';
 
 /** An item that was left out because the skip policy allows it. */
