@@ -11,6 +11,10 @@ import {
 import type { ItemReader } from '../../src/batch/chunk/item.js';
 import { limitedRetry } from '../../src/batch/chunk/retry-policy.js';
 import { alwaysSkip, limitedSkip, SkipLimitExceededError } from '../../src/batch/chunk/skip-policy.js';
+import { JobExecution } from '../../src/batch/model/job-execution.js';
+import { JobParameters } from '../../src/batch/model/job-parameters.js';
+import { StepExecution } from '../../src/batch/model/step-execution.js';
+import { StepScope } from '../../src/batch/step/step-scope.js';
 import { StepCounters } from '../../src/batch/model/step-counters.js';
 import { MAX_RELEASED_SAVEPOINTS, type TransactionManager } from '../../src/batch/chunk/transaction-manager.js';
 
@@ -40,6 +44,8 @@ class MemoryTable implements TransactionManager<string[]> {
   }
 }
 
+const JOB = new JobExecution('1', { id: '1', jobName: 'job' }, new JobParameters());
+
 class BadItemError extends Error {}
 class TransientError extends Error {}
 
@@ -60,7 +66,7 @@ type Rows = string[];
 type Read = ReadItems<string>;
 type Written<R> = WrittenItems<string, string, R>;
 type Step<R = void> = ChunkStepDefinition<Read, ProcessedItems<string, string>, Written<R>, Rows>;
-type Options<R = void> = Partial<ItemChunkHandlerOptions<string, string, R, Rows>> &
+type Options<R = void> = Partial<Omit<ItemChunkHandlerOptions<string, string, R, Rows>, 'listeners' | 'retryPolicy'>> &
   Partial<Omit<Step<R>, 'handler'>> & { items?: readonly string[] };
 
 /** A step of single items, by default two a chunk, as they are. */
@@ -76,6 +82,7 @@ function stepOn<R = void>(table: MemoryTable, { items = [], ...options }: Option
       },
     },
     transactionManager: table,
+    scope: new StepScope(JOB, new StepExecution('1', JOB.id, 'step')),
     ...(skipPolicy && { skipPolicy }),
     ...(scan && { scan }),
   });
@@ -160,7 +167,7 @@ describe('a chunk-oriented step', () => {
     };
     const { counted, error } = await executed(table, { items: itemsOf(5), processor });
     expect(error).toMatchObject({ message: 'process 3' });
-    expect(counted).toBe('R2 W2 C1 B1');
+    expect(counted).toBe('R4 W2 C1 B1');
     expect(table.committed).toEqual(['1', '2']);
   });
 
@@ -326,7 +333,7 @@ describe('listeners of a chunk-oriented step', () => {
         listeners: [{ [method]: (thrown: unknown) => void told.push(thrown) }, broken],
       });
       expect(error).toBeInstanceOf(TransientError);
-      expect(counted).toBe('B2');
+      expect(counted).toBe('R1 B2');
       expect(told).toEqual(Array.from({ length: times }, () => new TransientError('deadlock')));
     },
   );
@@ -373,7 +380,7 @@ describe('a step of single items', () => {
     const options = { items: itemsOf(3), chunkSize: 3, writer: writerRefusing(['2'], calls) };
     const { counted, error } = await executed(table, options);
     expect(error).toMatchObject({ message: 'write 2' });
-    expect(counted).toBe('B1');
+    expect(counted).toBe('R3 B1');
     expect(calls).toEqual(['123']);
     expect(table.committed).toEqual([]);
   });
@@ -428,7 +435,7 @@ describe('a step of single items', () => {
       scan,
     });
     expect(error).toBeInstanceOf(TransientError);
-    expect(counted).toBe('B1');
+    expect(counted).toBe('R4 B1');
     expect(table.committed).toEqual([]);
   });
 
@@ -475,7 +482,7 @@ describe('a step of single items', () => {
       scan: 'item',
     });
     expect(error).toMatchObject({ name: 'SecondRunError', cause: { message: 'another transaction came in between' } });
-    expect(counted).toBe('B1');
+    expect(counted).toBe(`R${MANY} B1`);
     expect(table.committed).toEqual([]);
   });
 

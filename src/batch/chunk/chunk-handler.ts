@@ -11,12 +11,16 @@ export interface ChunkContext<Tx> {
   readonly execution: Readonly<StepCounters>;
   /** What the previous attempt at this chunk threw. Undefined at the first attempt. */
   readonly previousError: unknown;
+  /** How often this chunk was tried before. */
+  readonly retries: number;
 }
 
 /** What was read for one chunk. */
 export interface ReadChunk {
   /** False when the input has come to its end. */
   readonly more: boolean;
+  /** How many items no rollback puts back. They count as read even when the chunk fails. Default: 0. */
+  readonly takenCount?: number;
 }
 
 /** What became of one chunk. */

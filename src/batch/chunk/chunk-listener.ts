@@ -1,7 +1,9 @@
 import type { Awaitable } from '../awaitable.js';
 
-/** Is told what becomes of chunks. Where a step has several listeners, the last one is told first. */
+/** Is told what becomes of chunks. Where a step has several listeners, the last one is told first, but for `beforeChunk`. */
 export interface ChunkListener<Read, Written> {
+  /** Called before each attempt at a chunk. What it throws ends the execution of the step. */
+  beforeChunk?(): Awaitable<void>;
   /** Called after the commit. What it throws ends the execution of the step; the chunk stays committed and counted. */
   afterChunk?(read: Read, written: Written): Awaitable<void>;
   /**

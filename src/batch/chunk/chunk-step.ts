@@ -22,7 +22,15 @@ export interface ChunkStepDefinition<Read extends ReadChunk, Processed, Written 
    */
   readerIsTransactionalQueue?: boolean;
   listeners?: readonly ChunkListener<Read, Written>[];
+  /** Called last in the transaction of a chunk: keeps what has to be committed with it. */
+  beforeCommit?: (tx: Tx, read: Read, written: Written) => Promise<void>;
 }
+
+/**
+ * A commit whose answer was lost has happened: `beforeCommit` throws it in the attempt that follows. That attempt is undone, and
+ * the chunk counts as committed.
+ */
+export class AlreadyCommittedError extends Error {}
 
 /** A chunk that is committed. */
 export interface CommittedChunk<Read, Written> {
@@ -57,15 +65,20 @@ export class ChunkStep<Read extends ReadChunk, Processed, Written extends Writte
 
   private async commitChunk(execution: StepCounters, signal?: AbortSignal): Promise<CommittedChunk<Read, Written>> {
     const { retryPolicy = neverRetry, readerIsTransactionalQueue = false } = this.definition;
-    const attempt: Attempt<Read> = { read: undefined, previousError: undefined };
+    const attempt: Attempt<Read, Written> = { read: undefined, written: undefined, previousError: undefined };
     for (let retries = 0; ; retries += 1) {
+      for (const listener of this.definition.listeners ?? []) await listener.beforeChunk?.();
       try {
-        return await this.attempt(attempt, execution);
+        return await this.attempt(attempt, execution, retries);
       } catch (error) {
+        const { read, written } = attempt;
+        if (error instanceof AlreadyCommittedError) return { read: read!, written: written! };
         execution.rolledBack();
-        const { read } = attempt;
         await this.tell('onChunkError', (listener) => listener.onChunkError?.(error, read));
-        if (!retryPolicy.canRetry(error, retries)) throw error;
+        if (!retryPolicy.canRetry(error, retries)) {
+          execution.readCount += read?.takenCount ?? 0;
+          throw error;
+        }
         await this.tell('onChunkRetry', (listener) => listener.onChunkRetry?.(error, retries + 1));
         await wait(retryPolicy.backOffMs(retries), undefined, { signal }).catch(() => undefined);
         if (signal?.aborted === true) throw error;
@@ -75,14 +88,20 @@ export class ChunkStep<Read extends ReadChunk, Processed, Written extends Writte
     }
   }
 
-  private attempt(attempt: Attempt<Read>, execution: StepCounters): Promise<CommittedChunk<Read, Written>> {
-    const { handler, chunkSize, transactionManager } = this.definition;
+  private attempt(
+    attempt: Attempt<Read, Written>,
+    execution: StepCounters,
+    retries: number,
+  ): Promise<CommittedChunk<Read, Written>> {
+    const { handler, chunkSize, transactionManager, beforeCommit } = this.definition;
     const { previousError } = attempt;
     return transactionManager.transaction(async (tx) => {
-      const context: ChunkContext<Tx> = { tx, execution, previousError };
+      const context: ChunkContext<Tx> = { tx, execution, previousError, retries };
       const read = (attempt.read ??= await handler.read(chunkSize, context));
       const processed = await handler.process(read, context);
-      return { read, written: await handler.write(processed, context) };
+      const written = (attempt.written = await handler.write(processed, context));
+      await beforeCommit?.(tx, read, written);
+      return { read, written };
     });
   }
 
@@ -105,8 +124,9 @@ export class ChunkStep<Read extends ReadChunk, Processed, Written extends Writte
   }
 }
 
-interface Attempt<Read> {
+interface Attempt<Read, Written> {
   /** What the attempt has read, or was given by the one before it. */
   read: Read | undefined;
+  written: Written | undefined;
   previousError: unknown;
 }

@@ -1,10 +1,14 @@
-import { isThenable } from '../awaitable.js';
+import { setTimeout as wait } from 'node:timers/promises';
+import { isThenable, type Awaitable } from '../awaitable.js';
+import type { StepContribution } from '../model/step-counters.js';
+import type { StepScope } from '../step/step-scope.js';
 import type { ChunkContext, ChunkHandler, ReadChunk, WrittenChunk } from './chunk-handler.js';
 import { isolate } from './isolate.js';
-import type { ItemProcessor, ItemReader, ItemWriter, WriteOutcome } from './item.js';
+import type { ItemContext, ItemProcessor, ItemReader, ItemWriter, WriteOutcome } from './item.js';
+import { ItemListeners, type ItemListener } from './item-listener.js';
+import { neverRetry, type RetryPolicy } from './retry-policy.js';
 import { SavepointBudget, SecondRunError } from './savepoint-budget.js';
-import { neverSkip, type SkipPolicy } from './skip-policy.js';
-import type { StepContribution } from '../model/step-counters.js';
+import { neverSkip, SkipLimitExceededError, type SkipPolicy } from './skip-policy.js';
 import type { TransactionManager } from './transaction-manager.js';
 
 /** An item that was left out because the skip policy allows it. */
@@ -40,15 +44,27 @@ export interface ItemChunkHandlerOptions<I, O, R, Tx> {
   writer: ItemWriter<O, R, Tx>;
   /** That of the step. */
   transactionManager: TransactionManager<Tx>;
+  scope: StepScope;
   /** Default: nothing is skipped. */
   skipPolicy?: SkipPolicy;
+  /** For items in place, and for the write of a chunk, which the step repeats. Default: nothing is retried. */
+  retryPolicy?: RetryPolicy;
+  /** An error of the writer that undoes nothing: what it has written so far is committed. Default: none. */
+  keepsTransaction?: (error: unknown) => boolean;
   /** Default: `halves`. */
   scan?: Scan;
+  /** How many items are processed at the same time. They are written in the order of reading. Default: 1. */
+  concurrency?: number;
+  listeners?: readonly ItemListener<I, O, Tx>[];
 }
+
+/** What became of an item in processing. */
+type Processed<O> = { output: O | null } | { error: unknown };
 
 /**
  * Makes the work on a chunk of readers, processors and writers of single items. It promises that one bad item costs only
- * itself where the skip policy allows it. Where items come from and go to is left to reader and writer.
+ * itself where the skip policy allows it. What fails is retried first, and skipped when it fails still. Where items come from and
+ * go to is left to reader and writer.
  */
 export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
   ReadItems<I>,
@@ -57,48 +73,66 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
   Tx
 > {
   private readonly skipPolicy: SkipPolicy;
+  private readonly retryPolicy: RetryPolicy;
+  private readonly listeners: ItemListeners<I, O, Tx>;
+  /** Errors of items for which there is no further attempt. The chunk is not tried again for them. */
+  private readonly final = new WeakSet<object>();
 
   constructor(private readonly options: ItemChunkHandlerOptions<I, O, R, Tx>) {
     this.skipPolicy = options.skipPolicy ?? neverSkip;
+    this.retryPolicy = options.retryPolicy ?? neverRetry;
+    this.listeners = new ItemListeners(options.listeners ?? []);
   }
 
-  async read(limit: number, context: ChunkContext<Tx>): Promise<ReadItems<I>> {
+  /** For the step: repeats a chunk whose write, or commit, has failed. */
+  get chunkRetryPolicy(): RetryPolicy {
+    const { retryPolicy } = this;
+    return {
+      canRetry: (error, retries) => !this.isFinal(error) && retryPolicy.canRetry(error, retries),
+      backOffMs: (retries) => retryPolicy.backOffMs(retries),
+    };
+  }
+
+  async read(limit: number, chunk: ChunkContext<Tx>): Promise<ReadItems<I>> {
+    const context = this.contextOf(chunk);
     const items: I[] = [];
     const skipped: SkippedItem<I, never>[] = [];
     while (items.length < limit) {
       try {
-        const read = this.options.reader.read(context);
+        const next = this.readItem(context);
         // Awaiting a value that is there already takes longer than reading many an item.
-        const item = isThenable(read) ? await read : read;
-        if (item === null) return { items, skipped, more: false };
+        const item = isThenable(next) ? await next : next;
+        if (item === null) return { items, skipped, more: false, takenCount: items.length };
         items.push(item);
       } catch (error) {
         this.skipOrThrow(error, skipped.length, context);
         skipped.push({ phase: 'read', error });
       }
     }
-    return { items, skipped, more: true };
+    return { items, skipped, more: true, takenCount: items.length };
   }
 
-  async process(read: ReadItems<I>, context: ChunkContext<Tx>): Promise<ProcessedItems<I, O>> {
+  async process(read: ReadItems<I>, chunk: ChunkContext<Tx>): Promise<ProcessedItems<I, O>> {
+    const context = this.contextOf(chunk);
     const outputs: O[] = [];
     const skipped: SkippedItem<I, never>[] = [...read.skipped];
     let filtered = 0;
-    for (const item of read.items) {
-      try {
-        const processed = this.options.processor.process(item, context);
-        const output = isThenable(processed) ? await processed : processed;
-        if (output === null) filtered += 1;
-        else outputs.push(output);
-      } catch (error) {
-        this.skipOrThrow(error, skipped.length, context);
-        skipped.push({ phase: 'process', item, error });
-      }
+    const { concurrency = 1 } = this.options;
+    const together = concurrency > 1 ? await this.processTogether(read.items, context, concurrency) : undefined;
+    for (const [index, item] of read.items.entries()) {
+      const each = together?.[index] ?? this.processItem(item, context);
+      const processed = isThenable(each) ? await each : each;
+      if ('error' in processed) {
+        this.skipOrThrow(processed.error, skipped.length, context);
+        skipped.push({ phase: 'process', item, error: processed.error });
+      } else if (processed.output === null) filtered += 1;
+      else outputs.push(processed.output);
     }
     return { ...read, outputs, skipped, filtered };
   }
 
-  async write(processed: ProcessedItems<I, O>, context: ChunkContext<Tx>): Promise<WrittenItems<I, O, R>> {
+  async write(processed: ProcessedItems<I, O>, chunk: ChunkContext<Tx>): Promise<WrittenItems<I, O, R>> {
+    const context = this.contextOf(chunk);
     const { outputs } = processed;
     const skipped: SkippedItem<I, O>[] = [...processed.skipped];
     const written: { item: O; result: R }[] = [];
@@ -112,32 +146,119 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
       this.skipOrThrow(outcome.error, skipped.length, context);
       skipped.push({ phase: 'write', item, error: outcome.error });
     });
+    for (const item of skipped) await this.tellOfSkip(item, context);
     return { written, skipped, contribution: toContribution(processed, written.length, skipped) };
   }
 
-  private writeOutcomes(outputs: readonly O[], context: ChunkContext<Tx>): Promise<readonly WriteOutcome<R>[]> {
+  private contextOf(chunk: ChunkContext<Tx>): ItemContext<Tx> {
+    return { ...chunk, scope: this.options.scope };
+  }
+
+  private readItem(context: ItemContext<Tx>): Awaitable<I | null> {
+    const { reader } = this.options;
+    if (this.retryPolicy === neverRetry && this.listeners.isEmpty) return reader.read(context);
+    return this.retried(async () => {
+      await this.listeners.tell('beforeRead', context);
+      try {
+        const item = await reader.read(context);
+        if (item !== null) await this.listeners.tell('afterRead', item, context);
+        return item;
+      } catch (error) {
+        await this.listeners.tell('onReadError', error, context);
+        throw error;
+      }
+    });
+  }
+
+  /** Each of `concurrency` workers takes the next item as soon as it is free. */
+  private async processTogether(
+    items: readonly I[],
+    context: ItemContext<Tx>,
+    concurrency: number,
+  ): Promise<Processed<O>[]> {
+    const results: Processed<O>[] = [];
+    let next = 0;
+    const work = async (): Promise<void> => {
+      while (next < items.length) {
+        const index = next++;
+        results[index] = await this.processCarefully(items[index]!, context);
+      }
+    };
+    await Promise.all(Array.from({ length: concurrency }, work));
+    return results;
+  }
+
+  private processItem(item: I, context: ItemContext<Tx>): Awaitable<Processed<O>> {
+    const { processor } = this.options;
+    if (this.retryPolicy !== neverRetry || !this.listeners.isEmpty) {
+      return this.processCarefully(item, context);
+    }
+    try {
+      const output = processor.process(item, context);
+      if (!isThenable(output)) return { output };
+      return Promise.resolve(output).then(
+        (value) => ({ output: value }),
+        (error: unknown) => ({ error }),
+      );
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  private async processCarefully(item: I, context: ItemContext<Tx>): Promise<Processed<O>> {
+    try {
+      const output = await this.retried(async () => {
+        await this.listeners.tell('beforeProcess', item, context);
+        try {
+          const processed = await this.options.processor.process(item, context);
+          await this.listeners.tell('afterProcess', item, processed, context);
+          return processed;
+        } catch (error) {
+          await this.listeners.tell('onProcessError', item, error, context);
+          throw error;
+        }
+      });
+      return { output };
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  /** Repeats work on one item in place. */
+  private async retried<T>(work: () => Promise<T>): Promise<T> {
+    for (let retries = 0; ; retries += 1) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!this.retryPolicy.canRetry(error, retries)) throw error;
+        await wait(this.retryPolicy.backOffMs(retries));
+      }
+    }
+  }
+
+  private writeOutcomes(outputs: readonly O[], context: ItemContext<Tx>): Promise<readonly WriteOutcome<R>[]> {
     const { writer, skipPolicy, scan = 'halves' } = this.options;
     // No scan where nothing may be skipped, or where the writer isolates by itself.
     if (skipPolicy === undefined || writer.reportsOutcomes === true) return this.writeOnce(outputs, context);
     return scan === 'halves' ? this.scanByHalves(outputs, context) : this.scanByItem(outputs, context);
   }
 
-  private scanByHalves(outputs: readonly O[], context: ChunkContext<Tx>): Promise<readonly WriteOutcome<R>[]> {
+  private scanByHalves(outputs: readonly O[], context: ItemContext<Tx>): Promise<readonly WriteOutcome<R>[]> {
     const savepoints = this.savepoints(context);
     return isolate<O, WriteOutcome<R>>(outputs, {
       attempt: (items) => savepoints.attempt(() => this.writeOnce(items, context)),
-      blame: (error) => (this.isSkippable(error) ? 'item' : 'abort'),
+      blame: (error) => (this.mayScan(error, context) ? 'item' : 'abort'),
       failure: (_, error) => ({ written: false, error }),
     });
   }
 
-  private async scanByItem(outputs: readonly O[], context: ChunkContext<Tx>): Promise<readonly WriteOutcome<R>[]> {
+  private async scanByItem(outputs: readonly O[], context: ItemContext<Tx>): Promise<readonly WriteOutcome<R>[]> {
     const savepoints = this.savepoints(context);
     const attempt = async (items: readonly O[]): Promise<readonly WriteOutcome<R>[]> => {
       try {
         return await savepoints.attempt(() => this.writeOnce(items, context));
       } catch (error) {
-        if (!this.isSkippable(error)) throw error;
+        if (!this.mayScan(error, context)) throw error;
         return items.map(() => ({ written: false, error }));
       }
     };
@@ -148,20 +269,47 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
     return outcomes;
   }
 
-  private savepoints({ tx }: ChunkContext<Tx>): SavepointBudget<Tx> {
+  private savepoints({ tx }: ItemContext<Tx>): SavepointBudget<Tx> {
     return new SavepointBudget(this.options.transactionManager, tx);
   }
 
-  private async writeOnce(items: readonly O[], context: ChunkContext<Tx>): Promise<readonly WriteOutcome<R>[]> {
-    return reported(items, await this.options.writer.write(items, context));
+  private async writeOnce(items: readonly O[], context: ItemContext<Tx>): Promise<readonly WriteOutcome<R>[]> {
+    await this.listeners.tell('beforeWrite', items, context);
+    try {
+      const outcomes = reported(items, await this.options.writer.write(items, context));
+      const written = items.filter((_, index) => outcomes[index]!.written);
+      if (written.length > 0) await this.listeners.tell('afterWrite', written, context);
+      return outcomes;
+    } catch (error) {
+      await this.listeners.tell('onWriteError', error, items, context);
+      if (this.options.keepsTransaction?.(error) === true) return reported(items, undefined);
+      throw error;
+    }
   }
 
-  private isSkippable(error: unknown): boolean {
-    return !(error instanceof SecondRunError) && this.skipPolicy.shouldSkip(error, 0);
+  /** False when another attempt at the whole chunk comes first, or when the error may not be skipped. */
+  private mayScan(error: unknown, { retries }: ItemContext<Tx>): boolean {
+    if (error instanceof SecondRunError || this.retryPolicy.canRetry(error, retries)) return false;
+    return this.skipPolicy.shouldSkip(error, 0);
   }
 
-  private skipOrThrow(error: unknown, skippedInChunk: number, { execution }: ChunkContext<Tx>): void {
-    if (!this.skipPolicy.shouldSkip(error, execution.skipCount + skippedInChunk)) throw error;
+  private skipOrThrow(error: unknown, skippedInChunk: number, { execution }: ItemContext<Tx>): void {
+    if (this.skipPolicy.shouldSkip(error, execution.skipCount + skippedInChunk)) return;
+    if (typeof error === 'object' && error !== null) this.final.add(error);
+    throw error;
+  }
+
+  private isFinal(error: unknown): boolean {
+    return (
+      error instanceof SkipLimitExceededError || typeof error !== 'object' || error === null || this.final.has(error)
+    );
+  }
+
+  private async tellOfSkip(skipped: SkippedItem<I, O>, context: ItemContext<Tx>): Promise<void> {
+    const { phase, error } = skipped;
+    if (phase === 'read') await this.listeners.tell('onSkipInRead', error, context);
+    else if (phase === 'process') await this.listeners.tell('onSkipInProcess', skipped.item, error, context);
+    else await this.listeners.tell('onSkipInWrite', skipped.item, error, context);
   }
 }
 

@@ -1,16 +1,23 @@
 import type { Awaitable } from '../awaitable.js';
+import type { ExecutionContext } from '../model/execution-context.js';
+import type { StepScope } from '../step/step-scope.js';
 import type { ChunkContext } from './chunk-handler.js';
+
+/** What readers, processors, writers and listeners of items get. */
+export interface ItemContext<Tx = unknown> extends ChunkContext<Tx> {
+  readonly scope: StepScope;
+}
 
 /** Gives items one at a time, in order. */
 export interface ItemReader<T, Tx = unknown> {
   /** The next item, or null at the end of the input. */
-  read(context: ChunkContext<Tx>): Awaitable<T | null>;
+  read(context: ItemContext<Tx>): Awaitable<T | null>;
 }
 
 /** Turns an item into what is written. */
 export interface ItemProcessor<I, O, Tx = unknown> {
   /** The item to write, or null to filter it out. */
-  process(item: I, context: ChunkContext<Tx>): Awaitable<O | null>;
+  process(item: I, context: ItemContext<Tx>): Awaitable<O | null>;
 }
 
 /** What became of one item of a chunk, from a writer that can tell its items apart. */
@@ -26,5 +33,20 @@ export type WriteOutcome<R = void> = { written: true; result: R } | { written: f
 export interface ItemWriter<T, R = void, Tx = unknown> {
   /** True when it answers outcomes. */
   readonly reportsOutcomes?: boolean;
-  write(items: readonly T[], context: ChunkContext<Tx>): Promise<readonly WriteOutcome<R>[] | void>;
+  write(items: readonly T[], context: ItemContext<Tx>): Promise<readonly WriteOutcome<R>[] | void>;
+}
+
+/**
+ * A reader, processor or writer that opens something, or has to know after a restart where it was. Its keys in the context are its own:
+ * see `ExecutionContext.of`.
+ */
+export interface ItemStream {
+  /** Names its part of the context. Default: its part in the step, `reader`, `processor` or `writer`. */
+  readonly name?: string;
+  /** Before the first item. After a restart the context holds what the last committed chunk has left. */
+  open?(context: ExecutionContext, scope: StepScope): Awaitable<void>;
+  /** Before each commit. What it puts into the context is stored with the chunk. */
+  update?(context: ExecutionContext): Awaitable<void>;
+  /** After the last chunk, also after a failure. */
+  close?(): Awaitable<void>;
 }

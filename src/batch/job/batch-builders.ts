@@ -1,0 +1,81 @@
+import { FlowBuilder } from '../flow/flow-builder.js';
+import type { Flow } from '../flow/flow.js';
+import { InvalidJobDefinitionError } from '../model/batch-error.js';
+import type { JobParameterDeclarations } from '../model/job-parameters.js';
+import { StepBuilder } from '../step/step-builder.js';
+import type { JobDefinition, JobListener, JobParametersIncrementer, JobParametersValidator } from './job-definition.js';
+
+/** Where jobs, steps and flows begin. */
+export class BatchBuilders<Tx> {
+  job(name: string): JobBuilder<Tx> {
+    return new JobBuilder(named('job', name));
+  }
+
+  step(name: string): StepBuilder<Tx> {
+    return new StepBuilder(named('step', name));
+  }
+
+  flow(name: string): NamedFlowBuilder<Tx> {
+    return new NamedFlowBuilder(named('flow', name));
+  }
+}
+
+/** Builds a flow that is a part of a job. */
+export class NamedFlowBuilder<Tx> extends FlowBuilder<Tx> {
+  build(): Flow<Tx> {
+    return this.buildFlow();
+  }
+}
+
+export class JobBuilder<Tx> extends FlowBuilder<Tx> {
+  private readonly parts: Partial<Pick<JobDefinition<Tx>, 'description' | 'parameters' | 'validator' | 'incrementer'>> =
+    {};
+  private readonly listeners: JobListener[] = [];
+  private restartable = true;
+
+  describe(description: string): this {
+    this.parts.description = description;
+    return this;
+  }
+
+  /** Names the parameters of the job. Others are refused then. */
+  parameters(declarations: JobParameterDeclarations): this {
+    this.parts.parameters = declarations;
+    return this;
+  }
+
+  validator(validator: JobParametersValidator): this {
+    this.parts.validator = validator;
+    return this;
+  }
+
+  incrementer(incrementer: JobParametersIncrementer): this {
+    this.parts.incrementer = incrementer;
+    return this;
+  }
+
+  listener(listener: JobListener): this {
+    this.listeners.push(listener);
+    return this;
+  }
+
+  preventRestart(): this {
+    this.restartable = false;
+    return this;
+  }
+
+  /** @throws InvalidJobDefinitionError */
+  build(): JobDefinition<Tx> {
+    const { name, parts, listeners, restartable } = this;
+    return { name, flow: this.buildFlow(), ...parts, restartable, listeners };
+  }
+}
+
+const NAME = /^[\w.-]{1,100}$/;
+
+function named(what: string, name: string): string {
+  if (NAME.test(name)) return name;
+  throw new InvalidJobDefinitionError(
+    `The name of a ${what} has 1 to 100 letters, digits, "_", "." or "-", and is ${JSON.stringify(name)}`,
+  );
+}

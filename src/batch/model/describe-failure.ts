@@ -1,0 +1,17 @@
+import { inspect } from 'node:util';
+
+/** Longer descriptions are cut: a context or a page shows many of them. */
+const MAX_LENGTH = 2500;
+const MAX_CAUSES = 10;
+
+/** The error and its causes, one a line, for an exit description. */
+export function describeFailure(error: unknown): string {
+  const lines: string[] = [];
+  let current = error;
+  for (let depth = 0; depth < MAX_CAUSES && current !== undefined; depth += 1) {
+    lines.push(current instanceof Error ? `${current.name}: ${current.message}` : inspect(current));
+    current = current instanceof Error ? current.cause : undefined;
+  }
+  const text = lines.join('\ncaused by ');
+  return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
+}

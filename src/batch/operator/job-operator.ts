@@ -1,0 +1,258 @@
+import { Logger } from '@nestjs/common';
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { TransactionManager } from '../chunk/transaction-manager.js';
+import type { JobDefinition } from '../job/job-definition.js';
+import {
+  BatchError,
+  InvalidJobParametersError,
+  JobExecutionNotRunningError,
+  JobExecutionStillRunningError,
+  JobRestartError,
+  NoSuchJobExecutionError,
+} from '../model/batch-error.js';
+import { isRunning } from '../model/batch-status.js';
+import type { JobExecution } from '../model/job-execution.js';
+import { JobParameters, type JobParametersInput } from '../model/job-parameters.js';
+import type { JobRepository } from '../repository/job-repository.js';
+import { decideStart } from './decide-start.js';
+import { runJob } from './job-runner.js';
+import type { JobRegistry } from './job-registry.js';
+
+export interface JobOperatorOptions<Tx> {
+  repository: JobRepository<Tx>;
+  transactionManager: TransactionManager<Tx>;
+  registry: JobRegistry<Tx>;
+  /** Milliseconds after which another process takes over the executions of one that has gone. Default: 15 s. */
+  leaseMs?: number;
+  /** How many executions in a row may be interrupted without a commit before nobody restarts the job by itself. Default: 5. */
+  recoveryLimit?: number;
+}
+
+/** An execution that runs in this process. */
+interface Running {
+  execution: JobExecution;
+  abort: AbortController;
+  ended: Promise<void>;
+}
+
+const LEASE_MS = 15_000;
+const RECOVERY_LIMIT = 5;
+/** A lease is renewed so often within its time: one or two lost renewals do no harm. */
+const RENEWALS = 4;
+/** Gone processes are looked for so often. */
+const RECOVERY_INTERVAL_MS = 2000;
+
+/**
+ * Starts, stops and restarts jobs. It promises that an instance runs in one process at a time, and that an execution whose process has gone
+ * is taken over: `open` begins to renew leases and to look for such executions, `close` ends it.
+ */
+export class JobOperator<Tx> {
+  private readonly logger = new Logger('JobOperator');
+  private readonly running = new Map<string, Running>();
+  /** Names this process in the repository. */
+  readonly owner = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
+  private readonly leaseMs: number;
+  private renewal: NodeJS.Timeout | undefined;
+  private recovery: NodeJS.Timeout | undefined;
+  private shutDown = false;
+
+  constructor(private readonly options: JobOperatorOptions<Tx>) {
+    this.leaseMs = options.leaseMs ?? LEASE_MS;
+  }
+
+  /** Renews leases, and takes over what processes that have gone have left. */
+  open(): void {
+    this.renewal ??= every(this.leaseMs / RENEWALS, () => this.renewLeases());
+    this.recovery ??= every(RECOVERY_INTERVAL_MS, () => this.recover());
+  }
+
+  /** Stops every execution of this process after its chunk, for another process, or the next start, to go on with. */
+  async close(): Promise<void> {
+    this.shutDown = true;
+    clearInterval(this.recovery);
+    for (const { abort } of this.running.values()) abort.abort();
+    await Promise.allSettled([...this.running.values()].map(({ ended }) => ended));
+    clearInterval(this.renewal);
+  }
+
+  /**
+   * Starts a job, or restarts its instance where an execution with these identifying parameters has failed or was stopped.
+   *
+   * @returns the execution while it runs; `awaitEnd` waits for its end
+   * @throws NoSuchJobError, InvalidJobParametersError, JobExecutionAlreadyRunningError, JobInstanceAlreadyCompleteError, JobRestartError
+   */
+  async start(jobName: string, input: JobParametersInput = {}): Promise<JobExecution> {
+    const job = this.options.registry.get(jobName);
+    const parameters = JobParameters.read(jobName, input, job.parameters);
+    return this.launch(job, parameters);
+  }
+
+  /** Starts a job and waits for its end. */
+  async run(jobName: string, input: JobParametersInput = {}): Promise<JobExecution> {
+    const { id } = await this.start(jobName, input);
+    return this.awaitEnd(id);
+  }
+
+  /**
+   * Starts the next instance of a job that has an incrementer.
+   *
+   * @throws JobRestartError when it has none
+   */
+  async startNextInstance(jobName: string, input: JobParametersInput = {}): Promise<JobExecution> {
+    const job = this.options.registry.get(jobName);
+    if (job.incrementer === undefined) {
+      throw new JobRestartError(
+        `Job "${jobName}" has no incrementer, so its next instance is not known. Start it with parameters.`,
+      );
+    }
+    const [last] = await this.options.repository.findExecutions({ jobName, limit: 1 });
+    const given = JobParameters.read(jobName, input);
+    const next = (last?.parameters ?? new JobParameters()).with(Object.fromEntries(given.entries()));
+    return this.launch(job, next.with(job.incrementer(last?.parameters)));
+  }
+
+  /** @throws NoSuchJobExecutionError, and what `start` throws */
+  async restart(id: string): Promise<JobExecution> {
+    const { jobName, parameters } = await this.find(id);
+    return this.launch(this.options.registry.get(jobName), parameters);
+  }
+
+  /**
+   * Asks an execution to stop, wherever it runs. It stops after the chunk that it works on.
+   *
+   * @throws NoSuchJobExecutionError, JobExecutionNotRunningError
+   */
+  async stop(id: string): Promise<void> {
+    const { status } = await this.find(id);
+    if (!(await this.options.repository.requestStop(id))) throw new JobExecutionNotRunningError(id, status);
+    this.running.get(id)?.abort.abort();
+  }
+
+  /**
+   * Gives an execution up: its instance is never run again.
+   *
+   * @throws NoSuchJobExecutionError, JobExecutionStillRunningError
+   */
+  async abandon(id: string): Promise<JobExecution> {
+    const { status } = await this.find(id);
+    if (!(await this.options.repository.abandon(id))) throw new JobExecutionStillRunningError(id, status);
+    return this.find(id);
+  }
+
+  /** Resolves when the execution has ended, wherever it runs. */
+  async awaitEnd(
+    id: string,
+    { pollMs = 500, signal }: { pollMs?: number; signal?: AbortSignal } = {},
+  ): Promise<JobExecution> {
+    await this.running.get(id)?.ended;
+    for (;;) {
+      const execution = await this.find(id);
+      if (!isRunning(execution.status)) return execution;
+      signal?.throwIfAborted();
+      await new Promise((resolve) => setTimeout(resolve, pollMs));
+    }
+  }
+
+  /** Ends executions whose process has gone, and restarts those that may be restarted. `open` calls it again and again. */
+  async recover(): Promise<void> {
+    const { repository, registry, recoveryLimit = RECOVERY_LIMIT } = this.options;
+    for (const { id, jobName } of await repository.failExpired('The process that ran it has gone')) {
+      this.logger.warn({ message: 'The process of a job has gone', job: jobName, execution: id });
+    }
+    if (this.shutDown) return;
+    for (const execution of await repository.interrupted(registry.names())) {
+      const { id, jobName, parameters } = execution;
+      const job = registry.get(jobName);
+      const steps = await repository.stepExecutions(id);
+      const recoveries = steps.some(({ commitCount }) => commitCount > 0) ? 0 : execution.recoveries + 1;
+      if (!job.restartable || recoveries > recoveryLimit) continue;
+      try {
+        const { id: next } = await this.launch(job, parameters, recoveries);
+        this.logger.log({
+          message: 'Job goes on after an interruption',
+          job: jobName,
+          execution: next,
+          interrupted: id,
+        });
+      } catch (error) {
+        // Another process was quicker.
+        if (!(error instanceof BatchError)) throw error;
+      }
+    }
+  }
+
+  async find(id: string): Promise<JobExecution> {
+    const execution = await this.options.repository.findExecution(id);
+    if (execution === undefined) throw new NoSuchJobExecutionError(id);
+    return execution;
+  }
+
+  private async launch(job: JobDefinition<Tx>, parameters: JobParameters, recoveries = 0): Promise<JobExecution> {
+    const faults = await job.validator?.(parameters);
+    if (faults !== undefined && faults.length > 0) throw new InvalidJobParametersError(job.name, faults);
+    const execution = await this.options.repository.createExecution({
+      jobName: job.name,
+      parameters,
+      recoveries,
+      owner: this.owner,
+      leaseMs: this.leaseMs,
+      decide: (history) => decideStart(job, history),
+    });
+    const abort = new AbortController();
+    if (this.shutDown) abort.abort();
+    const ended = this.execute(job, execution, abort).finally(() => this.running.delete(execution.id));
+    // Who awaits the end is told by the repository.
+    ended.catch((error: unknown) =>
+      this.logger.error({ message: 'The end of a job could not be kept', job: job.name, err: error }),
+    );
+    this.running.set(execution.id, { execution, abort, ended });
+    return execution;
+  }
+
+  private execute(job: JobDefinition<Tx>, execution: JobExecution, abort: AbortController): Promise<void> {
+    const { repository, transactionManager } = this.options;
+    return runJob(job, execution, {
+      repository,
+      transactionManager,
+      signal: abort.signal,
+      stop: () => abort.abort(),
+      isShutDown: () => this.shutDown,
+      runJob: (name, parameters) => this.runWithin(abort.signal, name, parameters),
+    });
+  }
+
+  /** Runs a job as a part of another, which stops it with itself. */
+  private async runWithin(signal: AbortSignal, name: string, parameters: JobParametersInput): Promise<JobExecution> {
+    const { id } = await this.start(name, parameters);
+    const stop = (): void => this.running.get(id)?.abort.abort();
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+    return this.awaitEnd(id).finally(() => signal.removeEventListener('abort', stop));
+  }
+
+  private async renewLeases(): Promise<void> {
+    if (this.running.size === 0) return;
+    const renewed = await this.options.repository.renewLeases(this.owner, this.leaseMs);
+    const kept = new Map(renewed.map((lease) => [lease.jobExecutionId, lease]));
+    for (const [id, { abort }] of this.running) {
+      // Without its lease it cannot commit any more. It ends sooner so.
+      if (kept.get(id)?.stopRequested !== false) abort.abort();
+    }
+  }
+}
+
+/** Calls `work` again and again, one call at a time. Keeps no process alive. A failure is left to the next call. */
+function every(ms: number, work: () => Promise<void>): NodeJS.Timeout {
+  const logger = new Logger('JobOperator');
+  let busy = false;
+  const timer = setInterval(() => {
+    if (busy) return;
+    busy = true;
+    work()
+      .catch((error: unknown) => logger.warn(`Trying again: ${(error as Error).message}`))
+      .finally(() => (busy = false));
+  }, ms);
+  timer.unref();
+  return timer;
+}

@@ -1,0 +1,83 @@
+import { Logger } from '@nestjs/common';
+import type { TransactionManager } from '../chunk/transaction-manager.js';
+import { FlowRunner } from '../flow/flow-runner.js';
+import type { JobDefinition } from '../job/job-definition.js';
+import { LeaseLostError } from '../model/batch-error.js';
+import { describeFailure } from '../model/describe-failure.js';
+import { ExitStatus } from '../model/exit-status.js';
+import type { JobExecution } from '../model/job-execution.js';
+import type { JobParametersInput } from '../model/job-parameters.js';
+import type { JobRepository } from '../repository/job-repository.js';
+import { StepRunner } from '../step/step-runner.js';
+
+export interface JobRunOptions<Tx> {
+  repository: JobRepository<Tx>;
+  transactionManager: TransactionManager<Tx>;
+  /** Aborted when the job is to stop. */
+  signal: AbortSignal;
+  stop: () => void;
+  /** True when the process ends, and not the job. */
+  isShutDown: () => boolean;
+  runJob: (name: string, parameters: JobParametersInput) => Promise<JobExecution>;
+}
+
+const logger = new Logger('BatchJob');
+
+/** Runs one execution of a job to its end and keeps how it ended. Rejects only when that cannot be kept. */
+export async function runJob<Tx>(
+  definition: JobDefinition<Tx>,
+  execution: JobExecution,
+  options: JobRunOptions<Tx>,
+): Promise<void> {
+  const { repository, transactionManager, signal, stop, runJob: runOther } = options;
+  const started = performance.now();
+  try {
+    execution.status = 'STARTED';
+    execution.startedAt = new Date();
+    const { restartAt } = execution;
+    execution.restartAt = undefined;
+    await repository.saveJob(execution);
+    for (const listener of definition.listeners) await listener.beforeJob?.(execution);
+    const history = await repository.stepHistory(execution.instance);
+    const steps = new StepRunner({
+      job: execution,
+      repository,
+      transactionManager,
+      signal,
+      stop,
+      history,
+      runJob: runOther,
+    });
+    const result = await new FlowRunner(steps).run(definition.flow, restartAt);
+    execution.status = result.status;
+    execution.exitStatus = result.exitStatus;
+    execution.restartAt = result.restartAt;
+  } catch (error) {
+    if (error instanceof LeaseLostError) throw error;
+    fail(execution, error);
+  }
+  for (const listener of [...definition.listeners].reverse()) {
+    try {
+      await listener.afterJob?.(execution);
+    } catch (error) {
+      fail(execution, error);
+    }
+  }
+  execution.interrupted = options.isShutDown() && execution.status === 'STOPPED';
+  execution.endedAt = new Date();
+  await repository.saveJob(execution);
+  logger.log({
+    message: 'Job ended',
+    job: execution.jobName,
+    execution: execution.id,
+    status: execution.status,
+    exitCode: execution.exitStatus.code,
+    ms: Math.round(performance.now() - started),
+  });
+}
+
+function fail(execution: JobExecution, error: unknown): void {
+  logger.error({ message: 'Job failed', job: execution.jobName, execution: execution.id, err: error });
+  execution.status = 'FAILED';
+  execution.exitStatus = ExitStatus.FAILED.describedBy(describeFailure(error));
+}

@@ -1,0 +1,133 @@
+import type { JobExecution, JobInstance } from '../model/job-execution.js';
+import type { JobParameters } from '../model/job-parameters.js';
+import type { JsonValue } from '../model/execution-context.js';
+import type { StepContribution } from '../model/step-counters.js';
+import type { SkippedItemRecord, StepExecution } from '../model/step-execution.js';
+
+/** What the next execution of an instance takes over from the one before it. */
+export interface StartDecision {
+  context: Readonly<Record<string, JsonValue>>;
+  restartAt: string | undefined;
+}
+
+export interface NewJobExecution {
+  jobName: string;
+  parameters: JobParameters;
+  /** See `JobExecution.recoveries`. */
+  recoveries: number;
+  /** The process that runs it. */
+  owner: string;
+  leaseMs: number;
+  /**
+   * Gets every execution of the instance, the latest first. Nobody else can start one meanwhile. What it throws is the refusal, and
+   * nothing is stored.
+   */
+  decide: (history: readonly JobExecution[]) => StartDecision;
+}
+
+export interface NewStepExecution {
+  jobExecutionId: string;
+  stepName: string;
+  context: Readonly<Record<string, JsonValue>>;
+}
+
+/** What a chunk, or a call of a tasklet, adds to a step. */
+export interface StepProgress {
+  execution: StepExecution;
+  contribution: StepContribution;
+  /** True when it counts as a commit: an empty last chunk does not. */
+  counts: boolean;
+  skipped: readonly SkippedItemRecord[];
+}
+
+export interface SavedProgress {
+  /** True when the same progress was saved before, by a commit whose answer was lost. Then nothing is saved now. */
+  alreadyCommitted: boolean;
+  stopRequested: boolean;
+}
+
+/** Of one step in all executions of a job instance. */
+export interface StepHistory {
+  last: StepExecution;
+  starts: number;
+}
+
+export interface RenewedLease {
+  jobExecutionId: string;
+  stopRequested: boolean;
+}
+
+export interface JobExecutionFilter {
+  jobName?: string;
+  /** Executions before this one. */
+  before?: string;
+  limit: number;
+}
+
+export interface StoredSkip extends SkippedItemRecord {
+  id: string;
+  stepName: string;
+  at: Date;
+}
+
+/**
+ * What the engine remembers: instances, executions, steps, contexts, skipped items. It promises that an instance has one running
+ * execution at most, and that progress is stored with the transaction it is given. Every implementation passes the same suite of tests.
+ */
+export abstract class JobRepository<Tx> {
+  /** Makes the instance if it is new, and a new execution with status STARTING. */
+  abstract createExecution(request: NewJobExecution): Promise<JobExecution>;
+
+  /** Makes a step execution with status STARTED. */
+  abstract createStepExecution(request: NewStepExecution): Promise<StepExecution>;
+
+  /**
+   * Adds to the counters of a running step and keeps its context, within `tx`. The context is written only when it has changed.
+   *
+   * @throws LeaseLostError when the step was ended by another process
+   */
+  abstract saveProgress(tx: Tx, progress: StepProgress): Promise<SavedProgress>;
+
+  /**
+   * Keeps the end of a step: status, exit status, counters and context.
+   *
+   * @throws LeaseLostError when the step was ended by another process
+   */
+  abstract saveStep(execution: StepExecution): Promise<void>;
+
+  /**
+   * Keeps status, exit status, context, times and `restartAt` of a job execution that runs.
+   *
+   * @throws LeaseLostError when it does not run any more
+   */
+  abstract saveJob(execution: JobExecution): Promise<void>;
+
+  /** Renews the lease of every running execution of this process. Returns those that it still has. */
+  abstract renewLeases(owner: string, leaseMs: number): Promise<RenewedLease[]>;
+
+  /** Asks for a stop, and sets STOPPING. Returns false when the execution does not run. */
+  abstract requestStop(id: string): Promise<boolean>;
+
+  /** Sets ABANDONED. Returns false when the execution runs, or is complete. */
+  abstract abandon(id: string): Promise<boolean>;
+
+  /** Ends executions, and their steps, whose lease has expired: FAILED and interrupted. Returns them. */
+  abstract failExpired(description: string): Promise<JobExecution[]>;
+
+  /** Interrupted executions of these jobs that are the latest of their instance. */
+  abstract interrupted(jobNames: readonly string[]): Promise<JobExecution[]>;
+
+  abstract findExecution(id: string): Promise<JobExecution | undefined>;
+  /** The latest first. */
+  abstract findExecutions(filter: JobExecutionFilter): Promise<JobExecution[]>;
+  /** Of the instance with these parameters, the latest first. */
+  abstract executionsOf(jobName: string, parameters: JobParameters): Promise<JobExecution[]>;
+  /** In the order of their start. */
+  abstract stepExecutions(jobExecutionId: string): Promise<StepExecution[]>;
+  /** By name of the step. */
+  abstract stepHistory(instance: JobInstance): Promise<Map<string, StepHistory>>;
+  /** In the order in which they were skipped, after `after`. */
+  abstract skippedItems(jobExecutionId: string, page: { after?: string; limit: number }): Promise<StoredSkip[]>;
+  /** Deletes executions that ended before, with their steps; then instances without one. Returns the number of executions. */
+  abstract deleteEndedBefore(before: Date): Promise<number>;
+}

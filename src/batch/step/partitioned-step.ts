@@ -1,0 +1,110 @@
+import type { Awaitable } from '../awaitable.js';
+import { worstStatus } from '../model/batch-status.js';
+import type { JsonValue } from '../model/execution-context.js';
+import { NO_CONTRIBUTION } from '../model/step-counters.js';
+import { ExitStatus } from '../model/exit-status.js';
+import type { StepExecution } from '../model/step-execution.js';
+import type { Step, StepLauncher, StepListener, StepRun } from './step.js';
+import type { StepScope } from './step-scope.js';
+
+/** The contexts of the partitions, by name. A worker reads its part from its step context. */
+export type Partitions = Readonly<Record<string, Readonly<Record<string, JsonValue>>>>;
+
+/** Divides the work. It is asked once for each job instance: a restart works on the partitions of the first execution. */
+export type Partitioner = (gridSize: number, scope: StepScope) => Awaitable<Partitions>;
+
+/** Has the partitions executed, here or elsewhere. Resolves when all have ended, whatever became of them. */
+export interface PartitionHandler<Tx> {
+  handle(partitions: readonly Partition<Tx>[], runner: StepLauncher<Tx>): Promise<StepExecution[]>;
+}
+
+export interface Partition<Tx> {
+  step: Step<Tx>;
+  context: Readonly<Record<string, JsonValue>>;
+}
+
+export interface PartitionedStepDefinition<Tx> {
+  name: string;
+  /** Makes the step of a partition. Its name must be the one given: `step:partition`. */
+  worker: (name: string) => Step<Tx>;
+  partitioner: Partitioner;
+  gridSize: number;
+  /** Default: in this process, as many at the same time as `gridSize`. */
+  handler?: PartitionHandler<Tx>;
+  startLimit?: number;
+  allowStartIfComplete?: boolean;
+  listeners?: readonly StepListener[];
+}
+
+/** Runs partitions in this process. */
+export class LocalPartitionHandler<Tx> implements PartitionHandler<Tx> {
+  constructor(private readonly concurrency: number) {}
+
+  async handle(partitions: readonly Partition<Tx>[], runner: StepLauncher<Tx>): Promise<StepExecution[]> {
+    const ended: StepExecution[] = [];
+    let next = 0;
+    const work = async (): Promise<void> => {
+      while (next < partitions.length && !runner.signal.aborted) {
+        const index = next++;
+        const { step, context } = partitions[index]!;
+        ended[index] = await runner.run(step, context);
+      }
+    };
+    const workers = await Promise.allSettled(Array.from({ length: this.concurrency }, work));
+    const failed = workers.find(({ status }) => status === 'rejected');
+    if (failed?.status === 'rejected') throw failed.reason;
+    return ended.filter((each) => each !== undefined);
+  }
+}
+
+/**
+ * Runs a step once for each partition, as step executions `step:partition`. The worst status of them is its own, and it counts what all
+ * of them count. On a restart only partitions that are not complete run.
+ */
+export class PartitionedStep<Tx> implements Step<Tx> {
+  readonly name: string;
+  readonly startLimit: number;
+  readonly allowStartIfComplete: boolean;
+  readonly listeners: readonly StepListener[];
+
+  constructor(private readonly definition: PartitionedStepDefinition<Tx>) {
+    this.name = definition.name;
+    this.startLimit = definition.startLimit ?? Infinity;
+    this.allowStartIfComplete = definition.allowStartIfComplete ?? false;
+    this.listeners = definition.listeners ?? [];
+  }
+
+  async execute({ execution, scope, runner, signal, repository, transactionManager }: StepRun<Tx>): Promise<void> {
+    const { gridSize, handler = new LocalPartitionHandler(gridSize), worker } = this.definition;
+    const partitions =
+      execution.context.get<Partitions>(PARTITIONS) ?? (await this.definition.partitioner(gridSize, scope));
+    if (!execution.context.has(PARTITIONS)) {
+      execution.context.put(PARTITIONS, partitions);
+      // Before the first partition begins: a restart must not divide the work in another way.
+      await transactionManager.transaction((tx) =>
+        repository.saveProgress(tx, { execution, contribution: NO_CONTRIBUTION, counts: false, skipped: [] }),
+      );
+      execution.version += 1;
+    }
+    const all = Object.entries(partitions).map(([name, context]) => ({
+      step: worker(`${this.name}:${name}`),
+      context,
+    }));
+    const ended = await handler.handle(all, runner);
+    for (const each of ended) addUp(execution, each);
+    const status = worstStatus(ended.map((each) => each.status));
+    execution.status = status === 'COMPLETED' && (signal.aborted || ended.length < all.length) ? 'STOPPED' : status;
+    const failures = ended.filter((each) => each.status === 'FAILED').map(describe);
+    if (failures.length > 0) execution.exitStatus = ExitStatus.FAILED.describedBy(failures.join('\n'));
+  }
+}
+
+const PARTITIONS = 'batch.partitions';
+
+const describe = ({ stepName, exitStatus }: StepExecution): string => `${stepName}: ${exitStatus.description}`;
+
+function addUp(all: StepExecution, one: StepExecution): void {
+  all.add(one, false);
+  all.commitCount += one.commitCount;
+  all.rollbackCount += one.rollbackCount;
+}

@@ -1,0 +1,70 @@
+import type { Awaitable } from '../awaitable.js';
+import { NO_CONTRIBUTION, type StepContribution } from '../model/step-counters.js';
+import type { Step, StepListener, StepRun } from './step.js';
+import type { StepScope } from './step-scope.js';
+
+export interface TaskletContext<Tx> {
+  /** Work done through it is committed with this call, or not at all. */
+  readonly tx: Tx;
+  readonly scope: StepScope;
+  /** Aborted when the step is to stop after this call. */
+  readonly signal: AbortSignal;
+  /** What this call adds to the counters of the step. */
+  readonly contribution: StepContribution;
+}
+
+/** Work that is not made of items. It is called again and again, in a transaction of its own each time, until it answers FINISHED. */
+export type Tasklet<Tx> = (context: TaskletContext<Tx>) => Awaitable<'FINISHED' | 'CONTINUABLE' | void>;
+
+export interface TaskletStepDefinition<Tx> {
+  name: string;
+  tasklet: Tasklet<Tx>;
+  startLimit?: number;
+  allowStartIfComplete?: boolean;
+  listeners?: readonly StepListener[];
+}
+
+/** Runs a tasklet. It promises that the context is stored with each call's work. */
+export class TaskletStep<Tx> implements Step<Tx> {
+  readonly name: string;
+  readonly startLimit: number;
+  readonly allowStartIfComplete: boolean;
+  readonly listeners: readonly StepListener[];
+
+  constructor(private readonly definition: TaskletStepDefinition<Tx>) {
+    this.name = definition.name;
+    this.startLimit = definition.startLimit ?? Infinity;
+    this.allowStartIfComplete = definition.allowStartIfComplete ?? false;
+    this.listeners = definition.listeners ?? [];
+  }
+
+  async execute(run: StepRun<Tx>): Promise<void> {
+    let finished = false;
+    while (!finished && !run.signal.aborted) finished = await this.callOnce(run);
+  }
+
+  private async callOnce({
+    execution,
+    scope,
+    repository,
+    transactionManager,
+    signal,
+    stop,
+  }: StepRun<Tx>): Promise<boolean> {
+    const contribution = { ...NO_CONTRIBUTION };
+    try {
+      const { answer, saved } = await transactionManager.transaction(async (tx) => {
+        const said = await this.definition.tasklet({ tx, scope, signal, contribution });
+        const progress = { execution, contribution, counts: true, skipped: [] };
+        return { answer: said, saved: await repository.saveProgress(tx, progress) };
+      });
+      execution.add(contribution, true);
+      execution.version += 1;
+      if (saved.stopRequested) stop();
+      return answer !== 'CONTINUABLE';
+    } catch (error) {
+      execution.rolledBack();
+      throw error;
+    }
+  }
+}
