@@ -4,10 +4,10 @@ export const LANES = 64;
 export type LaneMap = ReadonlyMap<string, number>;
 
 /**
- * Gives a lane to each table. The tables of a group share the lane in which most of them are. A group without a lane gets the one
- * with the fewest groups, because operations of one lane wait for one another even when their tables have nothing in common.
+ * Gives a lane to each table. All tables of a group get the lane in which most of them are. A group without a lane gets
+ * the lane with the fewest groups, because operations of one lane wait for one another, even on unrelated tables.
  *
- * @param groups `Table.group` of each table that counts. A table that was dropped keeps its lane and is not among them
+ * @param groups `Table.group` of each existing table. A dropped table is not among them and keeps its lane
  */
 export function assignLanes(groups: ReadonlyMap<string, string>, assigned: LaneMap): LaneMap {
   const lanes = lanesOfGroups(groups, assigned);
@@ -22,8 +22,8 @@ export function assignLanes(groups: ReadonlyMap<string, string>, assigned: LaneM
 }
 
 /**
- * The lanes in which tables should be: the tables of a group together, and groups apart, also those that were tied before. It moves
- * as few groups as that takes.
+ * The lanes in which tables should be: one lane for all tables of a group, and the groups spread evenly. It moves as
+ * few groups as possible.
  *
  * @param groups `Table.group` of each table
  * @param assigned the lane of each of these tables now

@@ -7,7 +7,7 @@ export const slotOf = (lane: number, priority: number): number => lane * PRIORIT
 
 /** Where the next claim may begin. */
 export interface ClaimWatermarks {
-  /** For each slot: rows up to this sequence number are gone. 0: nothing is known. */
+  /** For each slot: rows up to this sequence number are gone. 0 means that nothing is known. */
   after: readonly number[];
   /** The number of re-entries for which the watermarks are valid. */
   requeueEpoch: string;
@@ -16,15 +16,14 @@ export interface ClaimWatermarks {
 /** What one committed claim saw and took. */
 export interface ObservedClaim {
   /**
-   * When the claim's snapshot was taken, every transaction below this number that may have put operations into the
-   * queue had ended.
+   * Every transaction below this number that may have put operations into the queue had ended before the claim took its
+   * snapshot.
    */
   oldestWriter: bigint;
-  /** From the claim's snapshot or a later one: every transaction from this number on had not begun. */
+  /** From the claim's snapshot or a later one: no transaction with this or a higher number had begun. */
   snapshotXmax: bigint;
   /** How many operations had come back with an old sequence number, before and after the claim. */
   requeueEpoch: { before: string; after: string };
-  /** The lanes that the claim held. */
   lanes: readonly number[];
   /** The last sequence number that was taken, for each slot. */
   last: ReadonlyMap<number, number>;
@@ -39,23 +38,25 @@ interface Candidate {
   claimedAt: number;
 }
 
-/** If a row was overlooked in spite of everything, it is found after this time. */
+/** If a claim overlooked a row, a sweep finds it after this time. */
 const SWEEP_INTERVAL_MS = 1000;
 /** A sweep over many dead rows is slow. It may take this share of the time at most. */
 const SWEEP_SHARE = 1 / 20;
-/** A candidate that waits longer is delayed by a transaction that may have nothing to do with the queue. */
+/** If a candidate waits longer, the transaction that delays it may have nothing to do with the queue. */
 const PATIENCE_MS = 250;
 
 /**
- * Tells claims where to begin, so that they do not walk the dead rows that a long transaction elsewhere keeps alive.
+ * Tells claims where to begin, so that they skip the dead rows that a long transaction elsewhere keeps alive.
  *
  * Sequence numbers do not commit in order: a number below the last claimed one may belong to an open transaction, and
- * the next operation of its caller must not overtake it. So a claim's position becomes a watermark only when two things are
- * true: every transaction that may have put operations into the queue at that time has ended, and a later claim of the
- * same lane has taken what they left. (Intake gets its transaction id before it draws a sequence number.) Any process
- * may retry or release operations, which come back below the watermark. For these it draws from `batch.requeue_epoch`, and a
- * claim that finds this value changed begins at the start. If other workers take from a lane, a watermark is only lower than
- * it could be.
+ * the next operation of its caller must not overtake it. So a claim's position becomes a watermark only when two things
+ * are true. First, every transaction that may have put operations into the queue at that time has ended. Second, a
+ * later claim of the same lane has taken their operations. (Intake gets its transaction id before it draws a sequence
+ * number.)
+ *
+ * Any process may retry or release operations, and these come back below the watermark. The process then
+ * draws from `batch.requeue_epoch`. A claim that finds this value changed begins at the start. If other workers take
+ * operations from a lane, its watermark is lower than it could be, but not wrong.
  */
 export class ClaimCursor {
   private after = noWatermarks();
@@ -63,14 +64,14 @@ export class ClaimCursor {
   private requeueEpoch = '0';
   private nextSweepAt = 0;
 
-  /** The watermarks for a claim at `now` (milliseconds). For a sweep: no watermarks. */
+  /** The watermarks for a claim at `now` (milliseconds). A sweep gets no watermarks. */
   watermarksAt(now: number): ClaimWatermarks {
     return { after: now >= this.nextSweepAt ? noWatermarks() : this.after, requeueEpoch: this.requeueEpoch };
   }
 
   /**
-   * True when it is worth asking which transactions really write to the queue: the watermarks of these lanes wait for
-   * `xmin`, the oldest transaction of all, which has been running for a while.
+   * True when the watermarks of these lanes have waited for `xmin`, the oldest transaction of all, for some time. Then
+   * it is worth the cost to find out which transactions really write to the queue.
    */
   isHeldUp(lanes: readonly number[], xmin: bigint, now: number): boolean {
     return lanes.some((lane) => {
@@ -107,7 +108,8 @@ export class ClaimCursor {
     const candidates = this.candidates.get(lane) ?? [];
     while (candidates[0] && candidates[0].xmax <= claim.oldestWriter) {
       for (const [slot, last] of candidates.shift()!.last) {
-        // If the limit cut the claim, rows below the candidate may be left. Only the rows that it walked over are gone.
+        // If the limit cut the claim, rows below the candidate may still wait. Only the rows up to the last claimed one
+        // are gone.
         const walked = claim.full ? (claim.last.get(slot) ?? 0) : Infinity;
         this.after[slot] = Math.max(this.after[slot] ?? 0, Math.min(last, walked));
       }

@@ -10,26 +10,27 @@ export interface ClaimScope {
 
 const SHRINK_FACTOR = 8;
 const GROW_FACTOR = 4;
-/** Chunks that end early make no claim smaller than this. */
+/** A chunk that ends early makes the next claim no smaller than this. */
 const LEAST_CLAIM = 100;
-/** How much larger a claim may be than the one before it, when all of that was executed. */
+/** How much larger a claim may be than the previous one, if that one was executed completely. */
 const GROWTH = 1 / 8;
 /** The operations of a chunk are read from all of its lanes and then sorted, so the number of lanes is limited. */
 export const MAX_LANES_PER_CHUNK = 8;
 
 /**
- * Prevents a temporary fault (a lock that somebody holds, a time-out) from stopping everything. After each failure of a
- * chunk the next chunk is smaller and of one lane, until a single operation fails: then it is known which lane cannot
- * go on. That lane is tried separately from then on. Its order is kept, so the lane is blocked, while all other lanes
- * go on. No operation is blamed.
+ * Prevents a temporary fault (a lock that somebody holds, a time-out) from stopping all lanes. After each failure of a
+ * chunk, the next chunk is smaller and has one lane. When a single operation fails, the service knows which lane cannot
+ * go on. That lane is blocked, because its order must be kept, and it is tried separately. All other lanes go on. No
+ * operation gets a verdict because of such a fault.
  *
- * A chunk that ends early, because many of its operations are refused or slow, executes a part of its claim. The next claim is as large
- * as that part, or half as large as this one. So a limit of thousands costs nothing where the data do not allow chunks of that size.
+ * A chunk ends early when many of its operations are refused or slow. Then it executes only a part of its claim. The
+ * next claim is as large as that part, but at least half as large as this claim. So a high limit costs nothing where
+ * the data do not allow large chunks.
  */
 export class AdaptiveScope {
-  /** As far as faults allow. */
+  /** The limit because of faults. */
   private limit: number;
-  /** As far as chunks come. */
+  /** The limit because of chunks that ended early. */
   private executable: number;
 
   constructor(private readonly maxLimit: number) {
@@ -45,12 +46,12 @@ export class AdaptiveScope {
   /**
    * Call this after a chunk was committed.
    *
-   * @param operations the number of those that were claimed
-   * @param left the number of those that the chunk has left in the queue
+   * @param operations how many operations the chunk claimed
+   * @param left how many of them it left in the queue
    */
   succeeded(operations: number, left: number): void {
     this.limit = Math.min(this.maxLimit, this.limit * GROW_FACTOR);
-    // One chunk may end early by chance, because of a lock that it waited for.
+    // One chunk may end early by chance, for instance because it waited for a lock. So the claim is at most halved.
     const reached =
       left > 0
         ? Math.max(operations - left, Math.ceil(operations / 2))
@@ -59,11 +60,11 @@ export class AdaptiveScope {
   }
 
   /**
-   * Call this after a chunk of so many operations was rolled back by a fault that no operation caused. Returns true
-   * when the lane that cannot go on is known.
+   * Call this after a fault has rolled back a chunk of this number of operations, and no operation caused the fault.
+   * Returns true when the lane that cannot go on is known.
    */
   failed(operations: number): boolean {
-    // If nothing was claimed, the connection failed, or there was another fault that no lane caused.
+    // If nothing was claimed, no lane caused the fault. For instance, the connection failed.
     if (operations === 0) return false;
     if (operations === 1) {
       this.limit = this.maxLimit;

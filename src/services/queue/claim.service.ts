@@ -27,9 +27,9 @@ import { readRow } from './stored-row.js';
 /** Operations that are claimed in an open transaction. Pass it to `committed` after that transaction has committed. */
 export interface Claim {
   operations: ClaimedPlace[];
-  /** The number of those that the chunk has left in the queue. */
+  /** How many of the operations the chunk left in the queue. */
   left: number;
-  /** True when more may wait: the limit cut the claim, or other workers had lanes. */
+  /** True when more may wait: the limit cut the claim, or other workers held lanes. */
   full: boolean;
   /** True when operations wait, but only in lanes that other workers hold. */
   allLanesBusy: boolean;
@@ -37,8 +37,8 @@ export interface Claim {
   observed: ObservedClaim | undefined;
   claimedAt: number;
   /**
-   * True when operations in these lanes wait for another attempt, or behind such an operation. Then none of them comes
-   * back before `allowReleases`, or the end of the transaction.
+   * True when deferred or blocked operations are in these lanes. Then none of them comes back before `allowReleases` is
+   * called, or before the transaction ends.
    */
   releasesBlocked: boolean;
 }
@@ -49,9 +49,9 @@ interface SnapshotRow {
 }
 
 /**
- * Takes operations out of the queue for a chunk. It promises that they come in the order of acceptance, that nobody
- * else holds their lanes, and that it does not walk dead rows again and again, however many a long transaction
- * elsewhere keeps alive.
+ * Takes operations out of the queue for a chunk. It promises that they come in the order of acceptance, and that nobody
+ * else holds their lanes. It also promises not to read the same dead rows again and again, even if a long transaction
+ * elsewhere keeps many of them alive.
  */
 @Injectable()
 export class ClaimService {
@@ -107,14 +107,14 @@ export class ClaimService {
     };
   }
 
-  /** Reads what claimed operations ask for. Returns them in the given order. */
+  /** Reads the contents of claimed operations. Returns them in the given order. */
   async read(tx: SqlClient, places: readonly ClaimedPlace[]): Promise<ClaimedOperation[]> {
     return places.length === 0 ? [] : this.toOperations(places, await this.selectContents(tx, places, true));
   }
 
   /**
-   * The same, but only if a call of the executor before it has undone all operations. Otherwise it returns none. Call it without
-   * waiting for the executor.
+   * Like `read`, but only if an earlier call of the executor has undone all operations. Otherwise it returns none. Call
+   * it without waiting for the executor, so that both are sent together.
    */
   async readIfUndone(tx: SqlClient, places: readonly ClaimedPlace[]): Promise<ClaimedOperation[]> {
     const contents = await this.selectContents(tx, places, false);
@@ -167,9 +167,9 @@ export class ClaimService {
     });
   }
 
-  /** For a claim with `releasesBlocked`. Call it when it is known what waits on the rows of the claim. */
+  /** For a claim with `releasesBlocked`. Call it after reading which operations wait on the rows of the claim. */
   async allowReleases(tx: SqlClient): Promise<void> {
-    // It also takes back how the claim walks, which was set after the savepoint.
+    // This also undoes `walkInOrder`, because that was set after the savepoint.
     await tx.query({ text: 'rollback to savepoint releases_blocked; release savepoint releases_blocked' });
   }
 
@@ -180,9 +180,9 @@ export class ClaimService {
   }
 
   /**
-   * No operation may move between the reading of `delayed` and the reading of `pending`. It would be seen in neither,
-   * and the operations after it would overtake it. Rolling back to the savepoint releases the lock. Nothing else has
-   * happened by then.
+   * No operation may move from `delayed` to `pending` between the two reads. Both reads would miss it, and the
+   * operations after it would overtake it. A rollback to the savepoint releases the lock. Nothing else is undone,
+   * because nothing else has happened by then.
    */
   private async readWithReleasesBlocked<T>(tx: SqlClient, read: () => Promise<T>): Promise<T> {
     const [, , , result] = await Promise.all([
@@ -195,7 +195,7 @@ export class ClaimService {
   }
 }
 
-/** The claim when these of its operations stay in the queue: the next claim begins with them. */
+/** The claim without the operations in `left`. They stay in the queue, and the next claim begins with them. */
 export function leaving(claim: Claim, left: readonly Pick<ClaimedPlace, 'lane' | 'priority' | 'seq'>[]): Claim {
   const { observed } = claim;
   if (left.length === 0 || observed === undefined) return claim;
@@ -207,7 +207,7 @@ export function leaving(claim: Claim, left: readonly Pick<ClaimedPlace, 'lane' |
   return { ...claim, left: left.length, full: true, observed: { ...observed, last, full: true } };
 }
 
-/** The elements of an array of numbers or ids, as PostgreSQL writes it. */
+/** The elements of an array of numbers or ids in PostgreSQL's text form. */
 const elementsOf = (array: string | null): string[] => (array === null ? [] : array.slice(1, -1).split(','));
 
 /** The elements of an array of places: `{"(0,1)","(0,2)"}`. */
@@ -215,7 +215,7 @@ const placesOf = (array: string | null): string[] => (array === null ? [] : arra
 
 const EPOCH = 1n << 32n;
 
-/** The transaction with this lower half that is not younger than `limit`. Without a lower half: `limit`. */
+/** The latest transaction number up to `limit` that has this lower half. Without a lower half, `limit`. */
 function toWholeNumber(lowerHalf: string | null, limit: bigint): bigint {
   if (lowerHalf === null) return limit;
   const whole = limit - (limit % EPOCH) + BigInt(lowerHalf);

@@ -14,7 +14,7 @@ export interface TakenLanes {
   version: string;
   requeueEpoch: string;
   xmin: string;
-  /** Operations wait whose table has no lane yet. Then no lane was taken. */
+  /** True when operations wait whose table has no lane yet. Then no lane was taken. */
   entered: boolean;
   /** The number of lanes in which operations wait, free or not. */
   busy: number;
@@ -22,10 +22,9 @@ export interface TakenLanes {
   lanes: number[];
 }
 
-/** Which lanes a claim may choose from. */
 const ELIGIBLE_LANES = {
   healthy: 'not exists (select from batch.lane_blocks f where f.lane = l.lane)',
-  // It is due, or the operation that was in the way has been cancelled.
+  // The lane is due, or the operation that blocked it was cancelled.
   blocked: `exists (
             select from batch.lane_blocks f
             left join batch.operations o on o.seq = f.seq
@@ -35,10 +34,10 @@ const ELIGIBLE_LANES = {
 } as const;
 
 /**
- * Takes free lanes until the end of the transaction: the lanes whose first operation is the most urgent, and among
- * equally urgent ones the oldest. Takes at most `maxLanes`, and at most a fair share among the workers.
+ * Takes free lanes until the end of the transaction. It prefers lanes whose first operation has the highest priority,
+ * and then the oldest. It takes at most `maxLanes`, and at most this worker's fair share.
  *
- * @param closed lanes that it does not take
+ * @param closed lanes that it must not take
  */
 export function takeLanes(
   { lanes: eligible, maxLanes }: ClaimScope,
@@ -87,7 +86,9 @@ export function takeLanes(
   };
 }
 
-/** The claimed operations, in one row. Each text is an array with one element for each operation, in the order of execution. */
+/**
+ * The claimed operations in one row. Each text is an array with one element per operation, in the order of execution.
+ */
 export interface ClaimedRow {
   seqs: string | null;
   priorities: string | null;
@@ -101,9 +102,9 @@ export interface ClaimedRow {
 
 /**
  * The next operations of these lanes in the order of execution: higher priority first, then as accepted. At most
- * `limit` operations, and none after the operation that reaches `maxKb`. If more wait, each lane gets an equal part of
- * the operations of one priority. So an operation does not wait for older ones in another lane, however many there are.
- * The operations taken of a lane are its first ones.
+ * `limit` operations, and none after the operation that reaches `maxKb`. If more wait, the lanes share the operations
+ * of a priority equally. So an operation never waits for the older ones of another lane. From each lane it takes the
+ * first operations.
  *
  * It takes nothing while operations wait whose table has no lane yet: they may belong before the others.
  *
@@ -149,8 +150,8 @@ export function claimOperations(
 }
 
 /**
- * The end of this statement's snapshot, and how many operations have come back with an old sequence number. Read it
- * directly after a claim. What comes after it does not walk in order any more.
+ * The end of this statement's snapshot, and the value of `batch.requeue_epoch`. Read it directly after a claim. It also
+ * ends `walkInOrder` for later statements.
  */
 export function currentSnapshot(): SqlStatement {
   return {
@@ -179,8 +180,8 @@ export function oldestWriter(): SqlStatement {
 }
 
 /**
- * Whether operations in these lanes wait for another attempt, or behind such an operation. Read it before a claim: only
- * the holder of the lanes makes operations wait.
+ * Whether deferred or blocked operations are in these lanes. Read it before a claim. The answer stays true, because
+ * only the holder of the lanes defers operations.
  */
 export function findWaiting(lanes: readonly number[]): SqlStatement {
   return {
@@ -191,13 +192,13 @@ export function findWaiting(lanes: readonly number[]): SqlStatement {
   };
 }
 
-/** What operations ask for, in one row, in the given order. Null where nothing was read. */
+/** The contents of operations in one row, in the given order. Null where nothing was read. */
 export interface ContentsRow {
   /** An array of ids. */
   ids: string | null;
   /** Rows as JSON, joined as by `joinJsonTexts`. */
   rows: string | null;
-  /** Of each operation. Null where none of them is to be tried again after a failure. */
+  /** One for each operation. Null when none of them is retried after a failure. */
   retryLimits: (number | null)[] | null;
   retryOn: (string | null)[] | null;
 }
@@ -205,8 +206,8 @@ export interface ContentsRow {
 /**
  * Reads the contents of stored operations.
  *
- * @param always false: only if a call of `batch.execute_plan` before it, in the same transaction, has undone all of its rows. So the
- * statement can be sent before the answer of that call is there.
+ * @param always false: reads them only if an earlier call of `batch.execute_plan` in this transaction has undone all of
+ *   its rows. So this statement can be sent before that call has answered.
  */
 export function selectContents(seqs: readonly number[], always: boolean): SqlStatement {
   return {

@@ -4,20 +4,20 @@ import { encodeTexts, joinJsonTexts, jsonTexts } from '../database/encode-texts.
 import type { SqlStatement } from '../database/sql.js';
 import type { NewOperation } from './new-operation.js';
 
-/** Of values that were stored a moment ago, and are not compressed yet. */
+/** The size of values that were just stored. They are not compressed yet. */
 const SIZE_KB = `least(32767, 1 + pg_column_size(o."values") / 1024)::int2`;
 
 const PARTY = partySql('o');
 
 /** What `insertOperations` returns, in one row. */
 export interface InsertedRow {
-  /** The ids of new operations whose time has not come. */
+  /** The ids of new operations whose `runAt` is in the future. */
   scheduled: readonly string[];
-  /** The ids of the new operations. Null when all of them were new. */
+  /** The ids of the new operations. Null when all operations were new. */
   ids: readonly string[] | null;
-  /** Targets whose operations were left out, because their tables have no lane or are being moved to another one. */
+  /** Targets whose operations were not stored, because their tables have no lane or are being moved to another one. */
   moving: readonly string[];
-  /** Shapes whose operations were left out, because retention has just deleted them. */
+  /** Shapes that retention has just deleted. Their operations were not stored. */
   missing: readonly number[];
 }
 
@@ -25,7 +25,7 @@ export interface InsertedRow {
 interface SharedColumn {
   column: string;
   type: 'int2' | 'text' | 'timestamptz';
-  /** SQL: what is stored of the parameter. */
+  /** The SQL that turns the parameter into the stored value. */
   stored: string;
   of: (operation: NewOperation) => string | number | null;
 }
@@ -45,7 +45,9 @@ const SHARED_COLUMNS = SHARED.map(({ column }) => column).join(', ');
 const LISTS = SHARED.map(({ type }, index) => `$${index + 6}::${type}[]`).join(', ');
 const SCALARS = SHARED.map(({ column, type }, index) => `$${index + 6}::${type} as ${column}`).join(', ');
 
-/** An array for each of them costs a tenth of the statement, so what is the same for all is given once. */
+/**
+ * An array for each column costs a tenth of the statement's time. So a value that all operations share is sent once.
+ */
 const INPUTS = {
   common: `select s.*, ${SCALARS} from transaction, unnest($1::uuid[], $2::int4[], ${jsonTexts('$3')})
           with ordinality s(id, shape, "values", ord)`,
@@ -54,13 +56,13 @@ const INPUTS = {
 } as const;
 
 /**
- * Stores new operations, and puts those that are due into `pending`. It leaves out operations whose target is not
- * registered (see `registerLanes`), or is being moved to another lane: a move may take minutes, and operations on other
+ * Stores new operations, and puts those that are due into `pending`. It does not store operations whose target is not
+ * registered (see `registerLanes`) or is being moved to another lane. A move may take minutes, and operations on other
  * tables must not wait for it.
  *
  * @param shapes the id of the shape of each operation
- * @param options `repeats`: leaves out operations whose id is stored already. Without it the statement takes a seventh less time, and
- * fails when there is one.
+ * @param options `repeats`: skips operations whose id is already stored. Without it, such an id makes the statement
+ *   fail, but the statement takes a seventh less time.
  */
 export function insertOperations(
   operations: readonly NewOperation[],
@@ -71,7 +73,8 @@ export function insertOperations(
   const input = haveTheSame(operations) ? 'common' : 'mixed';
   return {
     name: `batch.insert_operations_${input}${repeats ? '_repeats' : ''}`,
-    // The transaction id is drawn before any sequence number. The claim's watermarks rely on this (see claim-cursor.ts).
+    // The transaction id is drawn before any sequence number, because the watermarks of claims rely on this (see
+    // claim-cursor.ts).
     text: `
       with transaction as materialized (select pg_current_xact_id()),
       input as (
@@ -120,7 +123,6 @@ function haveTheSame([first, ...others]: readonly NewOperation[]): boolean {
   return first === undefined || SHARED.every(({ of }) => others.every((operation) => of(operation) === of(first)));
 }
 
-/** The operations that have these ids, as they were requested. */
 export function selectRequests(ids: readonly string[]): SqlStatement {
   return {
     name: 'batch.select_requests',

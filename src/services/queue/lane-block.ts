@@ -12,27 +12,26 @@ export interface NewLaneBlock {
   sqlState: string | undefined;
 }
 
-/** When a blocked lane is tried again. */
 export interface NextTry {
   delayMs: number;
-  /** True when it is not tried before somebody resumes it. */
+  /** True when it is not tried until somebody resumes it. */
   parked: boolean;
 }
 
-/** @param error what a chunk of only this operation met */
+/** @param error the error of a chunk that had only this operation */
 export function toNewLaneBlock({ lane, seq }: Pick<NewLaneBlock, 'lane' | 'seq'>, error: unknown): NewLaneBlock {
   const message = error instanceof Error ? error.message : String(error);
   return { lane, seq, kind: classifyFailure(error), message: cutText(message), sqlState: sqlStateOf(error) };
 }
 
 const BACK_OFF: BackOff = { initialMs: 1000, maxMs: 120_000, jitter: 0.2 };
-/** Only another version of the service cures a bug. A worker that starts tries such lanes at once. */
+/** Only a new version of the service can fix a bug. When a worker starts, it tries such lanes at once. */
 const BUG_BACK_OFF: BackOff = { initialMs: 60_000, maxMs: 3_600_000, jitter: 0.2 };
 
 /**
- * After how long a lane that has failed `failures` times in a row is tried again, and whether it has used up its
- * `tries`. An operation cannot cause a bug, or a statement of the service that cannot run: then its lane is never
- * parked. `random` draws from 0 to 1.
+ * Says when a lane that has failed `failures` times in a row is tried again, and whether it has used up its `tries`.
+ * Bugs and wrong statements of the service are not the operation's fault, so they never park a lane. `random` returns a
+ * number from 0 to 1.
  */
 export function nextTry(
   kind: FailureKind,

@@ -19,7 +19,7 @@ import {
 } from './lane-blocks.sql.js';
 import { WORKER_NAME } from './worker-name.js';
 
-/** The blocked lanes: notes them, says when each is tried again, shows them to operators, and resumes them. */
+/** Records blocked lanes, decides when each is tried again, shows them to operators, and resumes them. */
 @Injectable()
 export class LaneBlocksService {
   private readonly logger = new Logger(LaneBlocksService.name);
@@ -30,15 +30,13 @@ export class LaneBlocksService {
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {}
 
-  /**
-   * From now on the lane is blocked and is tried separately, with growing pauses, until it is parked (see `nextTry`).
-   */
+  /** Blocks the lane. It is then tried separately, with growing pauses, until it is parked (see `nextTry`). */
   async record(fault: NewLaneBlock): Promise<void> {
     await this.database.transaction(async (tx) => {
       const { rows } = await tx.query<{ failures: number }>(recordFault(fault, WORKER_NAME));
       const failures = rows[0]?.failures ?? 1;
       const { lane, kind, sqlState } = fault;
-      // An error of an operation may quote its values, which only callers with a key may see.
+      // The error of an operation may quote its values, and only callers with a key may see these.
       const reason = kind === 'operation' || kind === 'unknown' ? 'see GET lanes' : fault.message;
       const { delayMs, parked } = nextTry(kind, failures, this.settings.execution.laneTries);
       await tx.query(scheduleTry(lane, delayMs, parked));
@@ -58,17 +56,15 @@ export class LaneBlocksService {
   }
 
   /**
-   * A lane goes on when one of its operations was executed, unless that operation had only overtaken the one in the
-   * way.
+   * Unblocks lanes in which an operation was executed. A lane stays blocked if the operation that blocks it still
+   * waits, because an operation of higher priority may have overtaken it.
    */
   async clear(lanes: readonly number[]): Promise<void> {
     const { rows } = await this.database.query<{ lane: number }>(clearFaults(lanes));
     if (rows.length > 0) this.logger.log({ message: 'Lanes go on after a fault', lanes: rows.map(({ lane }) => lane) });
   }
 
-  /**
-   * Tries blocked lanes because of a bug. Call it when a process starts, because it may be a newer version.
-   */
+  /** Makes lanes that a bug has blocked due now. Call it when a process starts, because it may be a newer version. */
   async retryBugs(): Promise<void> {
     await this.database.query(retryBugs());
   }

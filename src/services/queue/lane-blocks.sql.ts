@@ -1,7 +1,7 @@
 import type { SqlStatement } from '../database/sql.js';
 import type { NewLaneBlock } from './lane-block.js';
 
-/** Records that a lane is blocked, or still does. Returns how often it was tried. */
+/** Records a failure of a lane, which blocks it. Returns how often the lane has failed. */
 export function recordFault({ lane, seq, kind, message, sqlState }: NewLaneBlock, worker: string): SqlStatement {
   return {
     text: `
@@ -15,7 +15,7 @@ export function recordFault({ lane, seq, kind, message, sqlState }: NewLaneBlock
   };
 }
 
-/** Sets when the lane is tried again. With `park`: not before somebody resumes it. */
+/** Sets when the lane is tried again. With `park`, it is not tried until somebody resumes it. */
 export function scheduleTry(lane: number, delayMs: number, park: boolean): SqlStatement {
   return {
     text: `
@@ -26,7 +26,7 @@ export function scheduleTry(lane: number, delayMs: number, park: boolean): SqlSt
   };
 }
 
-/** Deletes faults of these lanes whose operation is no longer in the way. Returns the lanes. */
+/** Unblocks those of the lanes whose blocking operation no longer waits. Returns them. */
 export function clearFaults(lanes: readonly number[]): SqlStatement {
   return {
     text: `
@@ -40,7 +40,7 @@ export function clearFaults(lanes: readonly number[]): SqlStatement {
   };
 }
 
-/** Deletes faults of lanes in which nothing waits any more. */
+/** Unblocks lanes in which nothing waits any more. */
 export function clearIdleFaults(): SqlStatement {
   return {
     text: `delete from batch.lane_blocks f where not exists (select from batch.pending p where p.lane = f.lane)`,
@@ -48,8 +48,8 @@ export function clearIdleFaults(): SqlStatement {
 }
 
 /**
- * Milliseconds until the next blocked lane is tried again: 0 when the operation in the way has gone, never
- * when the lane is parked. Null when there is none to try.
+ * Milliseconds until the next blocked lane is tried again. 0 when its blocking operation no longer waits. Null when no
+ * lane is to be tried. Parked lanes do not count.
  */
 export function nextTryOfLanes(): SqlStatement {
   return {
@@ -65,7 +65,7 @@ export function nextTryOfLanes(): SqlStatement {
   };
 }
 
-/** Lets a lane be tried at once, as if it had not failed. Returns no row when it is not blocked. */
+/** Makes a lane due now, as if it had not failed. Returns no row when it is not blocked. */
 export function resumeLane(lane: number): SqlStatement {
   return {
     text: `
@@ -74,10 +74,7 @@ export function resumeLane(lane: number): SqlStatement {
   };
 }
 
-/**
- * Lets blocked lanes because of a bug of the service be tried at once: a process that starts may be a newer
- * version.
- */
+/** Makes lanes that a bug of the service has blocked due now. */
 export function retryBugs(): SqlStatement {
   return { text: `update batch.lane_blocks set next_try_at = now() where kind = 'bug'` };
 }

@@ -5,7 +5,7 @@ import { ServiceError } from '../errors/service-error.js';
  */
 const RETRY_MS = 1000;
 
-/** Somebody else holds the lane that the request needs. `what` is a sentence that says who. Nothing was changed. */
+/** Somebody else holds the lane that the request needs. `what` is a sentence that says who. */
 export function laneBusy(what: string, cause?: unknown): ServiceError {
   return new ServiceError(
     'LANE_BUSY',

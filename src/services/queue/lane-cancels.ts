@@ -26,19 +26,18 @@ interface Group {
 }
 
 /**
- * Workers do not queue for a lane but look every 10 to 500 ms. Without a pause, callers could keep the lane from them
- * for ever.
+ * Workers do not queue for a lane. They try it every 10 to 500 ms. Without this pause, callers could hold the lane
+ * forever.
  */
 const REST_MS = 50;
 
 /**
- * Cancels pending operations. A chunk decides about the operations that it has claimed, so a cancel needs the lane too.
- * It takes a free lane at once, and queues for a busy one. PostgreSQL then gives it the lane before the next chunk, so
- * it also gets a lane that is never free.
+ * Cancels pending operations. Only the holder of the lane may change them, so a cancel needs the lane as a chunk does.
+ * It takes a free lane at once, and queues for a busy one. PostgreSQL gives it the lane before the next chunk. So it
+ * gets the lane even if workers always use it.
  *
- * It promises that all callers who cancel in one lane share one transaction, that a caller who cannot get the lane
- * within about three seconds gets an error, and that callers who cancel all the time leave the lane to chunks in
- * between.
+ * All callers who cancel in one lane at the same time share one transaction. A caller who cannot get the lane within
+ * about three seconds gets an error. Chunks get the lane between two cancels, even if callers cancel all the time.
  */
 export class LaneCancels {
   /** By lane: the group that callers may still join. */
@@ -104,7 +103,7 @@ export class LaneCancels {
     }
   }
 
-  /** Callers that come from now on are too late for this transaction. */
+  /** Closes the group first: later callers are too late for this transaction. */
   private async cancelRows(tx: SqlClient, lane: number, rows: Rows): Promise<ReadonlySet<number>> {
     this.close(lane, rows);
     const { rows: cancelled } = await tx.query<{ seq: string }>(cancelPending(lane, [...rows.values()]));

@@ -24,13 +24,14 @@ import type { Shape } from './shape.js';
 import { blockReleases } from './releases.sql.js';
 import { lockLane } from './requested-changes.sql.js';
 
-/** A move that meets a table that a caller holds is tried again after this time, and waits so long for such a caller. */
+/** If a caller holds a table of a move, the move is deferred and tried again after this time. */
 const HELD_PAUSE_MS = 500;
+/** How long a move waits for a table that a caller holds. */
 const HELD_WAIT_MS = 100;
 
 /**
- * Knows the lane of each table. It promises that tables which may influence one another are in the same lane for every
- * process, also when tables change: then it moves tables to other lanes, together with the operations that wait.
+ * Knows the lane of each table. It promises that tables which may influence one another have the same lane, for every
+ * process. When tables change, it moves them to other lanes, together with the operations that wait.
  */
 @Injectable()
 export class LaneRegisterService {
@@ -44,10 +45,10 @@ export class LaneRegisterService {
   ) {}
 
   /**
-   * Gives a lane to each table that operations name for the first time. It gives none while somebody else does so or
-   * moves tables, because the tables of the same group may be among them.
+   * Gives a lane to each table that operations name for the first time. It gives none while another session gives lanes
+   * or moves tables, because that session may handle tables of the same group.
    *
-   * @returns the targets of operations that must not be stored yet: those without a lane, and those that are tied to them
+   * @returns the targets whose operations must not be stored yet: tables without a lane, and tables of their groups
    */
   async register(operations: readonly Pick<Shape, 'target'>[]): Promise<ReadonlySet<string>> {
     const targets = new Set(operations.map(({ target }) => target));
@@ -64,16 +65,16 @@ export class LaneRegisterService {
     return new Set([...targets].filter((target) => withheld.has(groups.get(target))));
   }
 
-  /** These tables are registered again before operations on them are stored. */
+  /** Makes `register` look these tables up again before operations on them are stored. */
   forget(targets: readonly string[]): void {
     for (const target of targets) this.registered.delete(target);
   }
 
   /**
-   * Lets in what entered, and moves what was tied since. It has its own transactions, because nothing is certain before
-   * the commit.
+   * Gives lanes to the tables of operations in the entrance, and moves tables that have changed their group. It uses
+   * its own transactions, because nothing is certain before the commit.
    *
-   * @param version of the catalog for which the lanes are right
+   * @param version the version of the catalog for which the lanes are right
    */
   async adapt(version: string, entered: boolean): Promise<void> {
     const { rows } = await this.database.query<{ changed: boolean }>(changedSince(version));
@@ -83,7 +84,10 @@ export class LaneRegisterService {
     if (changed) await this.moveTables();
   }
 
-  /** Lanes in which nothing may be executed, because a move of their tables was deferred. Tries that move when it is time. */
+  /**
+   * Lanes in which nothing may be executed, because a move of their tables was deferred. Tries the move again when it
+   * is due.
+   */
   async closedLanes(): Promise<readonly number[]> {
     if (this.deferred !== undefined && this.deferred.tryAt <= performance.now())
       await this.tryDeferredMove(this.deferred);
@@ -96,8 +100,8 @@ export class LaneRegisterService {
   }
 
   /**
-   * @param assigned the lanes of all other tables, as far as is known
-   * @returns undefined when all have a lane now, else the groups of all these tables
+   * @param assigned the known lanes of all other tables
+   * @returns undefined when all tables have a lane now, else the group of each table
    */
   private async tryToRegister(tables: readonly string[], assigned: LaneMap): Promise<Groups | undefined> {
     const { rows } = await this.database.query<{ version: string }>(selectVersion());
@@ -111,7 +115,7 @@ export class LaneRegisterService {
         tx.query<{ changed: boolean }>(changedSince(rows[0]!.version)),
       ]);
       if (lock.rows[0]?.held !== true) return false;
-      // Others may have registered tables since, or tied some.
+      // Other sessions may have registered tables since, or foreign keys may have joined groups.
       if (now.size !== assigned.size || tied.rows[0]?.changed !== false) return false;
       await assignMissing(tx, groups, now);
       return true;
@@ -119,15 +123,18 @@ export class LaneRegisterService {
     return isDone ? undefined : groups;
   }
 
-  /** The groups of all tables that have a lane, and of these. */
+  /** The groups of all tables that have a lane, and of `tables`. */
   private async groupsOf(assigned: LaneMap, tables: readonly string[]): Promise<Groups> {
     const groups = new Map(await this.catalog.groups([...assigned.keys(), ...tables]));
-    // One that was dropped a moment ago.
+    // A table that was just dropped is a group of its own.
     for (const table of tables) if (!groups.has(table)) groups.set(table, table);
     return groups;
   }
 
-  /** Gives lanes to tables whose operations were stored in SQL before they had one, and puts these operations there. */
+  /**
+   * Gives lanes to tables whose operations were stored in SQL before the tables had a lane. Moves these operations
+   * there.
+   */
   private async letIn(tx: SqlClient): Promise<void> {
     await tx.query(lockRegister());
     await tx.query(waitForLongMove());
@@ -146,13 +153,13 @@ export class LaneRegisterService {
   }
 
   /**
-   * Moves tables that belong to another lane now, together with their operations. Nothing is executed meanwhile. So it does not wait
-   * for callers that hold one of the tables in an open transaction: it is deferred then.
+   * Moves tables that now belong to another lane, together with their operations. Nothing is executed meanwhile. So it
+   * does not wait for a caller that holds one of the tables in an open transaction. It defers the move instead.
    */
   private async moveTables(): Promise<void> {
     const { lanes, tied } = await this.misplacedTables(this.database);
     const deferred = { targets: [...lanes.keys()], closed: tied, tryAt: performance.now() + HELD_PAUSE_MS };
-    // Before anything else, and until it is done: a move that fails leaves the lanes closed.
+    // Set before the move and cleared after it, so that a move that fails leaves the lanes closed.
     this.deferred = lanes.size === 0 ? undefined : deferred;
     if (lanes.size === 0 || !(await this.areFree(deferred.targets))) return;
     try {
@@ -170,20 +177,19 @@ export class LaneRegisterService {
     await this.moveTables();
   }
 
-  /** Whether nobody holds these tables. */
   private async areFree(targets: readonly string[]): Promise<boolean> {
     const { rows } = await this.database.query<{ free: number }>(countFree(targets));
     return rows[0]!.free === targets.length;
   }
 
   private async moveNow(tx: SqlClient): Promise<void> {
-    // A table that is being registered would be overlooked.
+    // Otherwise the move would overlook a table that is being registered.
     await tx.query(lockRegister());
     await tx.query(waitForLongMove());
     await tx.query(lockAllLanes());
     // If an operation were released between the two moves, both would overlook it.
     await tx.query(blockReleases());
-    // Tables may have been tied meanwhile.
+    // The groups may have changed since.
     this.catalog.invalidate();
     const { lanes } = await this.misplacedTables(tx);
     await tx.query(boundLockTimeout(HELD_WAIT_MS));
@@ -192,7 +198,7 @@ export class LaneRegisterService {
     await this.moveAll(tx);
   }
 
-  /** @param from only operations of this lane */
+  /** @param from moves only operations of this lane */
   private async moveAll(tx: SqlClient, from?: number): Promise<void> {
     await tx.query(moveWaiting('delayed', from));
     await tx.query(moveWaiting('pending', from));
@@ -201,8 +207,8 @@ export class LaneRegisterService {
   }
 
   /**
-   * The tables that are in a wrong lane, with the lane to which they belong, and the lanes of those that are tied to tables in other
-   * lanes: only there the order could be lost.
+   * `lanes`: each table that is in a wrong lane, with its right lane. `tied`: the lanes of groups whose tables are in
+   * different lanes. The order could be lost only in these.
    */
   private async misplacedTables(tx: SqlClient): Promise<{ lanes: LaneMap; tied: number[] }> {
     const assigned = await readLanes(tx);
@@ -220,7 +226,7 @@ export class LaneRegisterService {
 /** A move of tables that a caller holds in an open transaction. */
 interface DeferredMove {
   targets: readonly string[];
-  /** Nothing is executed in these lanes before it. */
+  /** Nothing is executed in these lanes before the move. */
   closed: readonly number[];
   /** When it is tried again, in milliseconds of the monotonic clock. */
   tryAt: number;

@@ -3,10 +3,12 @@ import type { SqlStatement } from '../database/sql.js';
 import type { LaneMap } from './assign-lanes.js';
 import { LANE_LOCK } from './claim.sql.js';
 
-/** The register of lanes is locked like a lane. None has this number. */
+/** The register of lanes is locked like a lane. No lane has this number. */
 const REGISTER = -1;
 
-/** Keeps others from changing the register of lanes until the end of the transaction. Waits for one that does. */
+/**
+ * Prevents changes of the register of lanes until the end of the transaction. Waits for a session that is changing it.
+ */
 export function lockRegister(): SqlStatement {
   return { text: 'select pg_advisory_xact_lock($1::int, $2::int)', values: [LANE_LOCK, REGISTER] };
 }
@@ -28,7 +30,6 @@ export function selectEntered(): SqlStatement {
   };
 }
 
-/** Puts tables that have no lane yet into lanes. */
 export function registerLanes(lanes: LaneMap): SqlStatement {
   return {
     text: `
@@ -50,7 +51,9 @@ export function lockAllLanes(): SqlStatement {
   };
 }
 
-/** How many of these tables nobody holds. Callers in SQL hold the tables of their operations until their transactions end. */
+/**
+ * Counts the tables that nobody holds. Callers in SQL hold the tables of their operations until their transaction ends.
+ */
 export function countFree(targets: readonly string[]): SqlStatement {
   return {
     text: `
@@ -60,19 +63,19 @@ export function countFree(targets: readonly string[]): SqlStatement {
   };
 }
 
-/** For the next statements a lock that somebody holds is an error after this time. Undefined: after the usual one. */
+/** Sets how long the next statements wait for a lock before they fail. Undefined: the usual time. */
 export function boundLockTimeout(ms?: number): SqlStatement {
   return { text: `set local lock_timeout to ${ms ?? 'default'}` };
 }
 
-/** Removes the time-out for a move. A long move that was given up would have to begin again each time. */
+/** Removes the time-out for a move. Otherwise a long move would time out and begin again each time. */
 export function waitForLongMove(): SqlStatement {
   return { text: 'set local statement_timeout = 0' };
 }
 
 /**
- * Puts tables into other lanes. A transaction that stores operations for one of them waits for the end of this one, so
- * the next three statements see all operations of the table.
+ * Puts tables into other lanes. A transaction that stores operations for such a table waits until this one ends. So the
+ * next three statements see all operations of the table.
  */
 export function moveTargets(lanes: LaneMap): SqlStatement {
   return {
@@ -83,7 +86,7 @@ export function moveTargets(lanes: LaneMap): SqlStatement {
   };
 }
 
-/** Puts waiting operations into the lane of their table. With `from`: only those that are in this lane. */
+/** Puts waiting operations into the lane of their table. With `from`, only operations of that lane. */
 export function moveWaiting(place: 'pending' | 'delayed', from?: number): SqlStatement {
   return {
     text: `
@@ -94,7 +97,8 @@ export function moveWaiting(place: 'pending' | 'delayed', from?: number): SqlSta
 }
 
 /**
- * Call this last. It lets claims begin at the start again, because in its new lane an operation is behind their watermarks.
+ * Call this last. It makes claims begin at the start again, because moved operations may be below the watermarks of
+ * their new lane.
  */
 export function moveOperations(from?: number): SqlStatement {
   return {

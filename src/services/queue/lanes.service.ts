@@ -13,20 +13,20 @@ const BEAT_INTERVAL_MS = 1000;
 /** A worker that was not seen for this time gets no share. */
 const LIVES_FOR_MS = 3000;
 /**
- * The catalog's version does not change when objects are altered or dropped, so lanes are also compared at this
+ * The catalog's version does not change when objects are altered or dropped. So lanes are also compared at this
  * interval.
  */
 const COMPARE_INTERVAL_MS = 60_000;
 
 /**
  * Shares the lanes among the workers. It promises that a lane has one chunk at a time, and that a worker takes its fair
- * share of the lanes in which operations wait. A lane is released with the transaction that took it, so a worker that
- * dies holds none.
+ * share of the lanes in which operations wait. A lane is released when the transaction that took it ends, so a worker
+ * that dies holds no lane.
  */
 @Injectable()
 export class LanesService {
   private readonly id = uuid();
-  /** Of the catalog for which the lanes of all tables are right. */
+  /** The version of the catalog for which the lanes of all tables are right. */
   private version = '';
   private nextComparisonAt = 0;
   private workers = 1;

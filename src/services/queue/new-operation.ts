@@ -6,7 +6,7 @@ import type { NamedShape } from './shape.js';
 export interface NewOperation extends OperationDetails {
   id: string;
   shape: NamedShape;
-  /** The text of its row, see `stored-row.ts`. JSON is kept as text, so that it is written only once. */
+  /** The text of its row, see `stored-row.ts`. JSON is kept as text, so that it is serialized only once. */
   row: string;
   /** The caller that sent it, see `callerName`. Null: nothing is known of the caller. */
   createdBy: string | null;
@@ -14,7 +14,7 @@ export interface NewOperation extends OperationDetails {
 
 /**
  * What happened to one `NewOperation`. `conflict`: the id belongs to an operation with another body. `busy`: it was not
- * stored, because its table was being moved to another lane all the time, or could not get its first one.
+ * stored, because its table was being moved to another lane all the time, or could not get its first lane.
  */
 export type EnqueueResult =
   { outcome: 'created' | 'existing'; status: OperationStatus } | { outcome: 'conflict' } | { outcome: 'busy' };

@@ -3,7 +3,7 @@ import type { IChunkGroup, IChunkPlan } from '../../interfaces/chunk.js';
 import type { Shape, StoredShape } from './shape.js';
 import type { KeyAndValues } from './stored-row.js';
 
-/** A pending operation as a chunk claims it: what `pending` says of it. */
+/** A pending operation as a chunk claims it: its columns in `pending`. */
 export interface ClaimedPlace {
   /** Its place in the order of acceptance. */
   seq: number;
@@ -17,15 +17,14 @@ export interface ClaimedPlace {
   storedAs: StoredShape;
 }
 
-/** What an operation asks for beyond its shape. */
+/** The contents of an operation that are not in its shape. */
 export interface OperationContents extends KeyAndValues {
   id: string;
-  /** Null when a failure is final. */
+  /** Null when the operation is never retried. */
   retryLimit: number | null;
   retryOn: readonly RetryReason[] | null;
 }
 
-/** A claimed operation with what it asks for. */
 export interface ClaimedOperation
   extends
     Omit<ClaimedPlace, 'storedAs'>,
@@ -35,7 +34,7 @@ export interface ClaimedOperation
   storedAs?: StoredShape;
 }
 
-/** One literal for all of them: a spread would take microseconds. */
+/** This is one object literal, because a spread would take microseconds for each operation. */
 export function withContents(place: ClaimedPlace, contents: OperationContents): ClaimedOperation {
   const { storedAs } = place;
   return {
@@ -61,18 +60,18 @@ export function withContents(place: ClaimedPlace, contents: OperationContents): 
 /** The verdict on one operation: the result of running it alone, at its place in the order. */
 export type Outcome = { status: 'completed'; rowsAffected: number } | { status: 'failed'; error: IOperationError };
 
-/** No verdict yet. The operation is tried again later, or waits behind an operation on the same row that is. */
+/** No verdict yet. The operation is retried later, or waits behind a deferred operation on the same row. */
 export interface DeferredOutcome {
   status: 'deferred';
   reason: 'retry' | 'blocked';
   delayMs: number;
   /** Identifies its rows, see `row-keys.reader.ts`. */
   rowKeys: readonly string[];
-  /** The error that it met. Absent for an operation that waits behind another. */
+  /** The error of the attempt. Absent for an operation that waits behind another. */
   error?: IOperationError;
 }
 
-/** No verdict: the chunk was ended before it. It stays in the queue, at its place. */
+/** No verdict: the chunk ended before this operation. It keeps its place in the queue. */
 export interface LeftOutcome {
   status: 'left';
 }
@@ -82,7 +81,7 @@ export interface SettledOperation {
   outcome: Outcome | DeferredOutcome;
 }
 
-/** What is stored of the plan of a chunk: as it is answered, but each statement only once. */
+/** The stored plan of a chunk. It differs from the plan in answers: each statement is stored only once. */
 export interface ChunkPlan extends Omit<IChunkPlan, 'groups'> {
   sql: string[];
   groups: ChunkPlanGroup[];
@@ -93,7 +92,6 @@ export interface ChunkPlanGroup extends Omit<IChunkGroup, 'sql'> {
   sql: number;
 }
 
-/** How a chunk was executed. */
 export interface ChunkExecution {
   worker: string;
   groups: number;
@@ -104,7 +102,6 @@ export interface ChunkExecution {
   plan?: ChunkPlan;
 }
 
-/** A chunk as it was committed. */
 export interface SettledChunk extends ChunkExecution {
   id: string;
   completed: number;

@@ -28,29 +28,29 @@ import {
   toOutcomeRow,
 } from './to-settlement.js';
 
-/** What an insert left out counts as moving, whatever the reason: it is tried again. */
+/** Operations that an insert did not store count as moving, whatever the reason. They are tried again. */
 type Inserted = Omit<InsertedRow, 'missing'>;
 
 const INSERT_RETRIES = 5;
 const INSERT_BACK_OFF: BackOff = { initialMs: 5, maxMs: 200, jitter: 1 };
-/** A repeated id is seldom alone: they come from a caller who sends again, or from a broker that delivers again. */
+/** After a repeated id, more are likely: a caller is sending again, or a broker is delivering again. */
 const REPEATS_FOR_MS = 10_000;
 const NOTHING_INSERTED: Inserted = { ids: [], scheduled: [], moving: [] };
-/** Most moves take some milliseconds. Operations on other tables wait behind these meanwhile, so the waits are short. */
+/** Most moves take some milliseconds. The waits are short, because operations on other tables wait meanwhile. */
 const MOVE_WAITS_MS = [10, 40, 150, 300];
 
 /**
- * The only writer of an operation's state. It stores operations, settles those of a chunk, and brings them back when their time has
- * come or a caller asks for it. It promises that an operation is in one place at a time. `ClaimService` takes operations for a chunk,
- * and the executor executes them.
+ * Only this service changes the state of an operation. It stores operations and settles those of a chunk. It makes them
+ * pending again when they are due or a caller asks for it. It promises that an operation is in one place at a time.
+ * `ClaimService` takes operations for a chunk, and the executor executes them.
  */
 @Injectable()
 export class QueueService {
   private readonly scheduled: ScheduledReleases;
   private readonly changes: RequestedChanges;
-  /** When scheduled operations may be released again, in milliseconds of the monotonic clock. */
+  /** When scheduled operations may be released again, by `performance.now()`. */
   private nextReleaseAt = 0;
-  /** Until then ids are expected to be stored already, in milliseconds of the monotonic clock. */
+  /** Until this time, by `performance.now()`, repeated ids are expected. */
   private repeatsUntil = 0;
 
   constructor(
@@ -64,8 +64,8 @@ export class QueueService {
   }
 
   /**
-   * Stores operations in one transaction; they are durable when it resolves. An operation whose id is known is compared with the
-   * stored one, so that the same request twice is one operation.
+   * Stores operations in one transaction. They are durable when it resolves. If an id is already stored, the two
+   * requests are compared, so that the same request sent twice is one operation.
    */
   async enqueue(operations: readonly NewOperation[]): Promise<EnqueueResult[]> {
     const first = firstById(operations);
@@ -74,8 +74,8 @@ export class QueueService {
   }
 
   /**
-   * Writes the outcomes of a claim's operations; they are final when `tx` commits. Operations without a verdict wait for their next
-   * attempt. Answers undefined when no operation has a verdict.
+   * Writes the outcomes of a claim's operations. They are final when `tx` commits. Deferred and blocked operations are
+   * moved to `delayed`. Returns undefined when no operation has a verdict.
    */
   async settle(
     tx: SqlClient,
@@ -84,7 +84,7 @@ export class QueueService {
   ): Promise<SettledChunk | undefined> {
     const deferred = claimed.filter(isDeferred);
     const settled = claimed.filter(isDecided);
-    // Only the chunk that has the lane moves these rows. Should another session do it too, nothing of the chunk may be committed.
+    // Only the holder of the lane may move these rows. If another session has moved one, the chunk must not commit.
     if (deferred.length > 0) {
       const { rows } = await tx.query(deferOperations(deferred.map(toDeferredRow)));
       assertGone(rows.length, deferred.length);
@@ -112,7 +112,7 @@ export class QueueService {
     return { ...execution, ...counts, id, durationMs, failedByCode: countFailures(settled) };
   }
 
-  /** Makes operations pending when their time has come. Scheduled operations come back only as far as there is room for them. */
+  /** Makes operations pending that are due. Scheduled operations need room in the backlog too. */
   async releaseDue(): Promise<void> {
     const { rows } = await this.database.query<RetriedRow>(releaseRetried(RELEASE_LIMIT));
     if (!rows[0]!.scheduledAreDue || performance.now() < this.nextReleaseAt) return;
@@ -130,7 +130,7 @@ export class QueueService {
   }
 
   /**
-   * @param actor who cancels it, see `callerName`
+   * @param actor the caller that cancels it, see `callerName`
    * @throws ServiceError OPERATION_NOT_FOUND, NOT_CANCELLABLE, LANE_BUSY; NoPlaceError
    */
   async cancel(id: string, actor?: string): Promise<void> {
@@ -138,14 +138,17 @@ export class QueueService {
   }
 
   /**
-   * @param actor who retries it, see `callerName`
+   * @param actor the caller that retries it, see `callerName`
    * @throws ServiceError OPERATION_NOT_FOUND, NOT_RETRYABLE, LANE_BUSY; NoPlaceError
    */
   async retry(id: string, actor?: string): Promise<void> {
     await this.changes.retry(id, actor);
   }
 
-  /** Stores what is new and finds what is stored already, trying again for what is neither. */
+  /**
+   * Stores new operations and finds those that are already stored. It tries again for operations that could not be
+   * stored.
+   */
   private async store(operations: readonly NewOperation[]): Promise<StoredOperations> {
     const created = new Map<string, 'scheduled' | 'pending'>();
     const existing = new Map<string, StoredRequest>();
@@ -163,17 +166,17 @@ export class QueueService {
       const moving = [...inserted.moving, ...withheld];
       const waitMs = MOVE_WAITS_MS[tries];
       if (left.length === 0 || waitMs === undefined) return { created, existing, moving };
-      // A table without a lane is registered again: somebody may have emptied the register.
+      // Tables without a lane are registered again, because somebody may have emptied the register.
       this.lanes.forget(moving);
       if (left.every(({ shape }) => moving.includes(shape.target))) await wait(waitMs);
-      // Else retention has deleted the stored operation since the insert.
+      // An id was repeated, but not found: retention has deleted that operation since the insert.
       else if (tries > 0) return { created, existing, moving };
     }
   }
 
   /**
-   * Two processes that store the same ids in different orders may deadlock, and an id may be stored already. PostgreSQL then stores
-   * nothing, so it is safe to try again.
+   * Two processes that store the same ids in different orders may deadlock, or an id may already be stored. PostgreSQL
+   * then stores nothing, so it is safe to try again.
    */
   private async insert(operations: readonly NewOperation[]): Promise<Inserted> {
     for (let retries = 0; ; retries += 1) {
@@ -196,7 +199,7 @@ export class QueueService {
     }
   }
 
-  /** Each operation, and the id of its shape. Where there are too many shapes, an operation keeps the names of its columns in its row. */
+  /** Each operation, and the id of its shape. If there are too many shapes, the row keeps the names of its columns. */
   private async withShapes(
     operations: readonly NewOperation[],
   ): Promise<{ shaped: readonly NewOperation[]; shapes: number[] }> {
@@ -226,7 +229,7 @@ function assertGone(gone: number, claimed: number): void {
   throw new Error(`A chunk claimed ${claimed} operations, but ${gone} were still pending when it settled`);
 }
 
-/** Rows are deleted by their places. A place is right only while nobody moves rows; otherwise the delete would hit other rows. */
+/** Pending rows are deleted by their `ctid`. If somebody has moved rows, the delete may have hit other operations. */
 function assertSame(same: boolean, claimed: number): void {
   if (!same) throw new Error(`A chunk settled other operations than the ${claimed} that it had claimed`);
 }

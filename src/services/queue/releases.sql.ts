@@ -2,32 +2,30 @@ import type { SqlStatement } from '../database/sql.js';
 import { LANES } from './assign-lanes.js';
 
 /**
- * Class and number of the advisory lock of the process that releases. Two at a time would break the order of equal
- * times.
+ * Class and number of the advisory lock of the process that releases. If two processes released at the same time,
+ * operations with equal times would lose their order.
  */
 const RELEASE_LOCK = [0x0b47c6, 1] as const;
 
-/** Prevents all releases until the end of the transaction. Waits for a release that runs now. */
+/** Prevents all releases until the end of the transaction. Waits for a release in progress. */
 export function blockReleases(): SqlStatement {
   return { text: 'select pg_advisory_xact_lock_shared($1::int, $2::int)', values: [...RELEASE_LOCK] };
 }
 
-/** What `releaseRetried` returns, in one row. */
 export interface RetriedRow {
-  /** True when scheduled operations are due. */
   scheduledAreDue: boolean;
 }
 
 /**
- * Moves operations to `pending` that are to be tried again now, or no longer wait behind another one, the earliest
- * first, at most `limit`. There is always room for them, because they count as pending already.
+ * Moves deferred and blocked operations that are due to `pending`, the earliest first, at most `limit`. They need no
+ * room in the backlog, because they already count as pending.
  *
- * An operation that waits behind another may come back before it. The chunk that claims it then finds the other one
- * still waiting, and defers it again. If both are back, their numbers decide. So neither the limit nor the times can
- * change their order.
+ * A blocked operation may come back before the one that it waits for. The chunk that claims it then finds the other one
+ * still waiting, and defers it again. If both are back, their sequence numbers decide. So neither the limit nor the
+ * times can change their order.
  *
- * Locking the rows draws the transaction id before the sequence is drawn from: a process that sees the new value must
- * not believe that this transaction has ended.
+ * The row locks draw the transaction id before `requeue_epoch` changes. Otherwise a process that sees the new value
+ * could believe that this transaction has ended.
  */
 export function releaseRetried(limit: number): SqlStatement {
   return {
@@ -55,9 +53,9 @@ export function releaseRetried(limit: number): SqlStatement {
 }
 
 /**
- * Scheduled operations whose time has come, in the order in which they are released. No rows while another process
- * releases some. Returns about `limit` operations, the same number of each lane, so that a lane with many due
- * operations does not delay the others. Run it in a transaction that walks in order, and then release them there.
+ * Scheduled operations that are due, in the order in which they are released. Returns no rows while another process
+ * releases. Returns about `limit` operations, an equal part from each lane, so that a lane with many due operations
+ * does not delay the others. Run it after `walkInOrder`, and release the operations in the same transaction.
  */
 export function selectDue(limit: number): SqlStatement {
   const isDue = `d.reason = 'scheduled' and d.available_at <= now()`;
@@ -82,7 +80,7 @@ export function selectDue(limit: number): SqlStatement {
 
 /**
  * Moves scheduled operations to `pending`, except those that were cancelled meanwhile. The transaction id is drawn
- * first, as above.
+ * first, as in `releaseRetried`.
  */
 export function releaseScheduled(seqs: readonly number[]): SqlStatement {
   return {
@@ -99,8 +97,8 @@ export function releaseScheduled(seqs: readonly number[]): SqlStatement {
 }
 
 /**
- * Milliseconds until the next operation that is tried again comes back, and until the next scheduled one is due. Null:
- * there is none.
+ * Milliseconds until the next deferred or blocked operation is due, and until the next scheduled one. Null: there is
+ * none.
  */
 export interface NextDueRow {
   retriedInMs: number | null;

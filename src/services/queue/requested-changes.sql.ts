@@ -18,7 +18,6 @@ export function tryLockLane(lane: number): SqlStatement {
   return { text: 'select pg_try_advisory_xact_lock($1::int, $2::int) as held', values: [LANE_LOCK, lane] };
 }
 
-/** What `selectPlace` answers. */
 export interface PlaceRow {
   seq: string;
   priority: number;
@@ -34,8 +33,8 @@ export function selectPlace(id: string): SqlStatement {
 }
 
 /**
- * Takes operations out of `pending` and stores their outcome. Returns those that were there. Only for the holder of the
- * lane: otherwise a chunk that has claimed one of them could not settle.
+ * Takes operations out of `pending` and stores their outcome. Returns those that were there. Only the holder of the
+ * lane may do this. Otherwise a chunk that has claimed one of them could not settle.
  */
 export function cancelPending(lane: number, rows: readonly QueuedRow[]): SqlStatement {
   return {
@@ -56,9 +55,9 @@ export function cancelPending(lane: number, rows: readonly QueuedRow[]): SqlStat
 /**
  * Takes an operation out of `delayed` and stores its outcome. Returns no row when it was not there.
  *
- * It needs no lane. Nobody executes operations in `delayed`. A release locks the row first, so either the release or
- * the cancel comes too late. A chunk that still finds it here only defers the operations behind it on its row, which
- * come back by themselves.
+ * It needs no lane, because nobody executes operations in `delayed`. A release locks the row first, so only one of the
+ * release and the cancel succeeds. A chunk that still finds the operation here only defers later operations on its row,
+ * and these come back by themselves.
  */
 export function cancelDelayed(seq: number): SqlStatement {
   return {
@@ -83,9 +82,9 @@ export interface RequeuedRow {
 }
 
 /**
- * Puts a failed or cancelled operation back into `pending`, or into `delayed` when its time has not come. If its table has no lane,
- * it goes into the entrance, as an operation in SQL does. The delete draws the transaction id before the sequence is drawn from, as
- * in `releaseRetried`.
+ * Puts a failed or cancelled operation back into `pending`, or into `delayed` when its `runAt` is in the future. If its
+ * table has no lane, it goes into the entrance, like an operation that was created in SQL. The delete draws the
+ * transaction id before `requeue_epoch` changes, as in `releaseRetried`.
  */
 export function requeueOperation(seq: number): SqlStatement {
   return {

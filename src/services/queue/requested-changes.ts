@@ -16,8 +16,8 @@ import {
 const CANCEL_TRIES = 4;
 
 /**
- * Cancels and retries single operations when callers ask for it. It promises that a change and its entry in the audit are stored
- * together, or neither of them. `LaneCancels` cancels pending operations, because a cancel then needs the lane.
+ * Cancels and retries single operations when callers ask for it. It promises that a change and its audit entry are
+ * stored together. `LaneCancels` cancels pending operations, because that needs the lane.
  */
 export class RequestedChanges {
   private readonly laneCancels: LaneCancels;
@@ -29,7 +29,7 @@ export class RequestedChanges {
   async cancel(id: string, actor: string | undefined): Promise<void> {
     for (let tries = 0; tries < CANCEL_TRIES; tries += 1) {
       const place = await findPlace(this.connections, id);
-      // False: since the look it was released, deferred, settled or moved to another lane.
+      // False: after `findPlace` read its place, it was released, deferred, settled or moved to another lane.
       if (await this.cancelAt(id, place, actor)) return;
     }
     throw laneBusy(`Operation ${id} changed its place each time that the service tried to cancel it`);
@@ -51,7 +51,7 @@ export class RequestedChanges {
     });
   }
 
-  /** False when the operation has left that place. */
+  /** False when the operation is no longer in that place. */
   private async cancelAt(
     id: string,
     { status, seq, priority, lane }: PlaceRow,
@@ -75,7 +75,10 @@ export class RequestedChanges {
     }
   }
 
-  /** Other sessions lock the row of an operation for moments only, except while its table is being moved to another lane. */
+  /**
+   * Other sessions lock the row of an operation only for a moment, except while its table is being moved to another
+   * lane.
+   */
   private async changeRow<T>(id: string, work: (tx: SqlClient) => Promise<T>): Promise<T> {
     try {
       return await this.connections.transaction(work);

@@ -20,7 +20,10 @@ export interface StoredRequest extends StoredDetails {
 
 type Comparable = Pick<StoredRequest, 'type' | 'target' | 'onConflict' | 'conflictKey' | 'mustExist'> & KeyAndValues;
 
-/** True when both request the same. The order of JSON keys and of the conflict key, and the spelling of a number or a time do not matter. */
+/**
+ * True when both request the same. The order of JSON keys, the order of the conflict key, and the notation of numbers
+ * and times do not matter.
+ */
 export function sameRequest(request: NewOperation, other: NewOperation | StoredRequest): boolean {
   return canonical(request) === canonical(other);
 }
@@ -43,7 +46,7 @@ function canonicalDetail({ name, type }: DetailColumn, request: NewOperation | S
 function comparable(request: NewOperation | StoredRequest): Comparable {
   if (!('shape' in request)) return { ...request, key: parsed(request.key), values: parsed(request.values) };
   const { key, values } = readRow(request.shape, request.row);
-  // Large documents are still text. Comparing them as texts would make the order of their names matter.
+  // Large documents are still text. They are parsed, because in a comparison of texts the order of keys would matter.
   return {
     ...request,
     ...request.shape,
@@ -60,10 +63,10 @@ function sortKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sortKeys);
   if (value === null || typeof value !== 'object') return value;
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  // It is put into its own object. Otherwise an object would look like an array of pairs.
+  // The wrapping object distinguishes an object from an array of pairs.
   return { entries: entries.map(([key, inner]) => [key, sortKeys(inner)]) };
 }
 
-/** Other exact values are compared as they are written, because the order of their names may matter. */
+/** Other exact values are compared as text, because the order of their keys may matter. */
 const canonicalExact = ({ kind, text }: ExactJson): unknown =>
   kind === 'number' ? { number: canonicalNumber(text) } : { exact: text };

@@ -14,8 +14,8 @@ const SHORTEST_PAUSE_MS = 250;
 const SLOW_RELEASE_MS = 50;
 
 /**
- * Makes scheduled operations pending when their time has come. It promises that they come back only as far as there is room for them
- * and their party has not used up its share, and that a long queue does not make the releases expensive.
+ * Makes scheduled operations pending when they are due. It releases them only while there is room in the backlog, and
+ * while their party has not used up its share. It promises that a long queue does not make the releases expensive.
  */
 export class ScheduledReleases {
   constructor(
@@ -23,11 +23,7 @@ export class ScheduledReleases {
     private readonly limits: Pick<Settings['intake'], 'maxBacklog' | 'backlogShare'>,
   ) {}
 
-  /**
-   * Releases the operations that are due, as far as there is room for them.
-   *
-   * @returns after how many milliseconds it may be called again
-   */
+  /** @returns after how many milliseconds it may be called again */
   async release(): Promise<number> {
     const startedAt = performance.now();
     const { room, usedBy } = await this.countRoom();
@@ -39,12 +35,13 @@ export class ScheduledReleases {
       return due.length - chosen.length;
     });
     const tookMs = performance.now() - startedAt;
-    // A quick release that left nothing behind needs no pause: the next operations are released as soon as they are due.
+    // A quick release that left nothing behind needs no pause. So the next operations are released as soon as they are
+    // due.
     if (left === 0 && tookMs <= SLOW_RELEASE_MS) return 0;
     return Math.max(SHORTEST_PAUSE_MS, PAUSE_FACTOR * tookMs);
   }
 
-  /** Counts parties only when the release could bring one of them to its share. */
+  /** Counts parties only when this release could use up the share of one of them. */
   private async countRoom(): Promise<{ room: Room; usedBy: ReadonlyMap<number, number> }> {
     const { maxBacklog: limit, backlogShare: share } = this.limits;
     if (limit === 0) return { room: { limit: UNLIMITED, waiting: 0, share }, usedBy: new Map() };

@@ -2,7 +2,6 @@ import { encodeTexts } from '../database/encode-texts.js';
 import type { SqlStatement } from '../database/sql.js';
 import type { ChunkExecution, ClaimedPlace } from './operation-record.js';
 
-/** Where an operation is in `pending`. */
 export interface QueuedRow {
   seq: number;
   priority: number;
@@ -31,20 +30,16 @@ export interface ChunkRow extends ChunkExecution {
   notify: boolean;
 }
 
-/** What `settleChunk` answers, in one row. */
+/** What `settleChunk` returns, in one row. */
 export interface SettledRow {
   id: string;
   durationMs: number;
-  /** How many pending rows went. */
   gone: number;
-  /** True when they were the rows of these operations. */
+  /** True when the deleted rows were those of the given operations. */
   same: boolean;
 }
 
-/**
- * Ends a chunk: deletes its pending rows, inserts the exceptional outcomes and one chunk row. Returns how many rows
- * were deleted, and whether they were the rows of these operations.
- */
+/** Ends a chunk: deletes its pending rows, inserts the exceptional outcomes and one chunk row. */
 export function settleChunk(
   pending: readonly Pick<ClaimedPlace, 'seq' | 'place'>[],
   outcomes: readonly OutcomeRow[],
@@ -93,7 +88,6 @@ export function settleChunk(
   };
 }
 
-/** An operation that is tried again later, or waits behind such an operation. */
 export interface DeferredRow extends QueuedRow {
   reason: 'retry' | 'blocked';
   /** Milliseconds from now. */
@@ -139,7 +133,6 @@ const OUTCOME_COLUMNS: readonly (keyof OutcomeRow)[] = [
 ];
 const DEFERRED_COLUMNS = ['seq', 'priority', 'lane', 'reason', 'delayMs', 'attempts', 'code', 'message'] as const;
 
-/** An array for each of these columns. */
 function columnsOf<Row>(rows: readonly Row[], names: readonly (keyof Row)[]): unknown[][] {
   // eslint-disable-next-line batch/no-names-as-keys -- the names are those of the lists above, and no caller's
   return names.map((name) => rows.map((row) => row[name]));

@@ -5,10 +5,10 @@ import { MAX_SHAPES } from '../../entities/functions/register-shape.js';
 import type { NamedShape, StoredShape } from './shape.js';
 import { registerShapes, selectShapes, type RegisteredRow } from './shapes.sql.js';
 
-/** A shape that found no room is not tried again for so long. */
+/** A shape that found no room is not tried again for this time. */
 const FULL_FOR_MS = 60_000;
 const MAX_REMEMBERED = 2 * MAX_SHAPES;
-/** A table of hundreds of columns has names of kilobytes. */
+/** The limit for all names together, because a table with hundreds of columns has shape names of kilobytes. */
 const MAX_CHARACTERS = 8_000_000;
 
 /** Remembers the shapes of operations. It promises that an id always means the same shape. */
@@ -16,14 +16,14 @@ const MAX_CHARACTERS = 8_000_000;
 export class ShapesService {
   private readonly ids = new Map<string, number>();
   private readonly shapes = new Map<number, StoredShape>();
-  /** Of the names in `ids`. */
+  /** The length of all names in `ids`. */
   private characters = 0;
   private full = new Set<string>();
   private fullSince = 0;
 
   constructor(private readonly database: DatabaseService) {}
 
-  /** The ids of these shapes, by name. A shape by column is missing when there are too many shapes already. */
+  /** The ids of these shapes, by name. A shape by column is missing when there are already too many shapes. */
   async register(shapes: readonly NamedShape[]): Promise<ReadonlyMap<string, number>> {
     const found = new Map<string, number>();
     const unknown = new Map<string, NamedShape>();
@@ -37,13 +37,12 @@ export class ShapesService {
     for (const { name, id } of rows) {
       if (id !== null) found.set(name, id);
       if (id !== null) this.remember(name, id);
-      // The name of a wide table is tried again each time: it would take much to remember.
+      // The shape of a wide table is tried again each time, because its long name would take too much memory.
       else if (name.length <= 1000) this.full.add(name);
     }
     return found;
   }
 
-  /** The shapes with these ids, as far as they exist. */
   async find(tx: SqlClient, ids: Iterable<number>): Promise<ReadonlyMap<number, StoredShape>> {
     const found = new Map<number, StoredShape>();
     const unknown: number[] = [];
@@ -62,7 +61,7 @@ export class ShapesService {
     return found;
   }
 
-  /** They are registered again when they are needed. */
+  /** These shapes are registered again when they are needed. */
   forget(ids: readonly number[]): void {
     for (const id of ids) this.shapes.delete(id);
     for (const [name, id] of this.ids) if (ids.includes(id)) this.ids.delete(name);

@@ -15,7 +15,7 @@ export function selectShapes(ids: readonly number[]): SqlStatement {
 
 export interface RegisteredRow {
   name: string;
-  /** Null when it was not stored, because there are too many shapes by column already. */
+  /** Null when it was not stored, because there are already too many shapes by column. */
   id: StoredShape['id'] | null;
 }
 

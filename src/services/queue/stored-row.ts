@@ -2,19 +2,19 @@ import { ExactJson, stringifyJson, type GivenRow, type GivenValue } from '../val
 import { parseStoredRow, parseStoredValue, parseStoredValues } from '../values/parse-json.js';
 import type { Shape } from './shape.js';
 
-/** The key and the values of an operation. */
 export interface KeyAndValues {
   key: GivenRow | null;
   values: GivenRow | null;
 }
 
-/** JSON numbers that `jsonb` gives back as they were written. `numeric` has more digits, but nobody sends as many. */
+/** JSON numbers that `jsonb` returns as they were written. It keeps more digits, but nobody sends so many. */
 const PLAIN_NUMBER = /^-?(?:0|[1-9]\d{0,130})(?:\.\d{1,130})?$/;
 const NEGATIVE_ZERO = /^-0(?:\.0+)?$/;
 
 /**
- * The text of one value of a row, from which `jsonb ->>` gives what PostgreSQL has to read for the column, and which shows the value
- * as it was sent. Undefined when there is no such text: an array is read from other text than it is shown as.
+ * The JSON text of one value of a row. PostgreSQL can read the column's value from it with `jsonb ->>`, and it shows
+ * the value as it was sent. Undefined when no text does both. For example, PostgreSQL does not read an array from its
+ * JSON text.
  *
  * @param kind `document`: the column holds JSON; `integer`: PostgreSQL reads no fraction there
  */
@@ -38,12 +38,11 @@ function numberText(text: string, kind: 'integer' | 'other'): string | undefined
   return kind === 'integer' && text.includes('.') ? undefined : text;
 }
 
-/** The row of an operation whose shape is not by column. */
 export function objectRowText({ key, values }: KeyAndValues): string {
   return JSON.stringify([key && stringifyJson(key), values && stringifyJson(values)]);
 }
 
-/** @param row the text of the row, as it was made above or as PostgreSQL shows it */
+/** @param row the text of the row, as the functions above write it or as PostgreSQL returns it */
 export function readRow(shape: Shape, row: string): KeyAndValues {
   const cells = parseStoredValues(row);
   if (!shape.byColumn) {
@@ -63,7 +62,7 @@ const objectOf = (text: string | null | undefined): GivenRow | null =>
 
 function named(columns: readonly string[] | null, cells: readonly GivenValue[], first: number): GivenRow | null {
   if (columns === null) return null;
-  // An assignment to this name would not make a column.
+  // An assignment to `__proto__` would not create a property.
   if (columns.includes('__proto__')) {
     return Object.fromEntries(columns.map((name, index) => [name, cells[first + index]!]));
   }

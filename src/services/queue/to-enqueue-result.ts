@@ -1,7 +1,7 @@
 import type { EnqueueResult, NewOperation } from './new-operation.js';
 import { sameRequest, type StoredRequest } from './same-request.js';
 
-/** What became of operations of which no id comes twice. */
+/** What happened to operations with distinct ids. */
 export interface StoredOperations {
   /** The state of each new operation, by id. */
   created: ReadonlyMap<string, 'scheduled' | 'pending'>;
@@ -11,7 +11,7 @@ export interface StoredOperations {
   moving: readonly string[];
 }
 
-/** Where an id comes twice, the first operation counts. */
+/** If an id comes twice, the first operation counts. */
 export function firstById(operations: readonly NewOperation[]): Map<string, NewOperation> {
   const first = new Map<string, NewOperation>();
   for (const operation of operations) if (!first.has(operation.id)) first.set(operation.id, operation);

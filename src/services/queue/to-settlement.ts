@@ -5,12 +5,10 @@ import type { DeferredRow, OutcomeRow } from './settle.sql.js';
 
 const MAX_ATTEMPTS = 32_767;
 
-/** An operation with a verdict. */
 export interface DecidedOperation extends SettledOperation {
   outcome: Outcome;
 }
 
-/** An operation without a verdict yet. */
 export interface DeferredOperation extends SettledOperation {
   outcome: DeferredOutcome;
 }
@@ -30,7 +28,7 @@ export function toDeferredRow({ operation, outcome }: DeferredOperation): Deferr
   };
 }
 
-/** True unless it is an ordinary success, which needs no row: one row changed at the first attempt. */
+/** False for an ordinary success, which changed one row at the first attempt. It needs no outcome row. */
 export function isExceptional({ operation, outcome }: DecidedOperation): boolean {
   return outcome.status === 'failed' || outcome.rowsAffected !== 1 || operation.attempts > 0;
 }
@@ -50,8 +48,8 @@ export function toOutcomeRow({ operation, outcome }: DecidedOperation): OutcomeR
 }
 
 /**
- * An error may quote values of megabytes, and a trigger may set any names as constraint and column. Answers and
- * notifications report what is stored here, so it is cut here, once for all of them.
+ * An error may quote values of megabytes, and a trigger may set any text as constraint and column. It is cut before it
+ * is stored, because answers and notifications report the stored text.
  */
 function errorColumns(error: IOperationError | undefined): Pick<OutcomeRow, 'code' | 'message'> {
   return { code: error?.code ?? null, message: cutOrNull(error?.message) };
@@ -67,7 +65,7 @@ export function countFailures(settled: readonly DecidedOperation[]): Map<string,
   return counts;
 }
 
-/** Sequence numbers as the text of an `int8multirange`, with neighbours joined: `{[1,4),[7,8)}`. */
+/** Sequence numbers as the text of an `int8multirange`. Neighbours are joined: `{[1,4),[7,8)}`. */
 export function toMultirange(seqs: readonly number[]): string {
   const ranges: string[] = [];
   const sorted = [...seqs].sort((a, b) => a - b);

@@ -1,4 +1,4 @@
 import { hostname } from 'node:os';
 
-/** This process, as chunks, blocked lanes and the list of workers name it. */
+/** The name of this process in chunks, blocked lanes and the list of workers. */
 export const WORKER_NAME = `${hostname()}:${process.pid}`;
