@@ -15,24 +15,22 @@ import {
 
 /** The operations of a chunk with their tables. */
 export interface BoundOperations {
-  /** Operations that may be executed by their shapes. Their keys and values were not read. */
+  /** Operations that can be executed without reading their keys and values. */
   unread: BoundOperation[];
   bound: BoundOperation[];
-  /** All operations that were read. */
   read: ClaimedOperation[];
-  /** Those whose table, columns or key no longer exist. */
+  /** Operations whose table, columns or key no longer exist. */
   refused: SettledOperation[];
-  /** True when the tables were read from the catalog for this chunk, and are not only remembered. */
+  /** True when the tables were read from the catalog for this chunk. */
   tablesAreCurrent: boolean;
 }
 
 export interface BindOptions {
   catalog: CatalogService;
-  /** Reads what operations ask for. */
   read: (places: readonly ClaimedPlace[]) => Promise<ClaimedOperation[]>;
-  /** True when the tables have to be read for this chunk. */
+  /** True when the tables must be read again for this chunk. */
   anew: boolean;
-  /** False when every operation has to be read. */
+  /** False when every operation must be read. */
   mayLeaveUnread: boolean;
 }
 
@@ -40,15 +38,16 @@ type Binding = BoundOperation | IOperationError;
 type Tables = ReadonlyMap<string, Table | ServiceError>;
 
 /**
- * Binds operations to their tables as they are now, and reads those that cannot be executed by their shapes alone. All operations of
- * a chunk are bound to the same reading of the catalog, because a plan with two versions of a table would be wrong.
+ * Binds operations to their current tables, and reads those that cannot be executed by their shapes alone. All
+ * operations of a chunk use the same version of the catalog, because a plan with two versions of a table would be
+ * wrong.
  */
 export async function bindOperations(
   places: readonly ClaimedPlace[],
   { catalog, read, anew, mayLeaveUnread }: BindOptions,
 ): Promise<BoundOperations> {
   const startedAt = performance.now();
-  // Other code in this process also uses the catalog. What it has read since the last attempt may not be new enough.
+  // Other code in this process may have read the catalog since the last attempt, but too early.
   if (anew) catalog.invalidate();
   const bindOnce = async (): Promise<BoundPlace[]> => {
     const tables = await catalog.tables(places.map(({ storedAs }) => storedAs.target));
@@ -64,7 +63,7 @@ export async function bindOperations(
   };
   let all = await bindOnce();
   const unfit = all.filter(({ binding }) => isUnfit(binding));
-  // The operation was accepted, so the table may be newer than the remembered catalog.
+  // The operation was valid when it was accepted, so the table may be newer than the remembered catalog.
   const changed = unfit.length > 0 && (await catalog.forgetIfChanged(unfit.map(({ operation }) => operation.target)));
   if (changed) all = await bindOnce();
   const unread: BoundOperation[] = [];
@@ -81,7 +80,7 @@ export async function bindOperations(
 
 interface BoundPlace {
   operation: ClaimedOperation;
-  /** False: its contents are missing. */
+  /** False when its contents are missing. */
   isRead: boolean;
   binding: Binding;
 }
@@ -116,13 +115,16 @@ function bind(operation: ClaimedOperation, tables: Tables): Binding {
   return table instanceof ServiceError ? gone(table) : bindOperation(operation, table);
 }
 
-/** In PostgreSQL's words. */
+/** Adds the code of PostgreSQL for a missing table. */
 function gone({ code, message }: ServiceError): IOperationError {
   return { code, message, ...(code === 'UNKNOWN_TARGET' && { sqlState: '42P01' }) };
 }
 
 const isFailure = (binding: Binding): binding is IOperationError => 'code' in binding;
 
-/** There is a table, but the operation does not fit it. For a missing table the catalog has been read already. */
+/**
+ * True when the table exists, but the operation does not fit it. For a missing table, the catalog was already read
+ * again.
+ */
 const isUnfit = (binding: Binding): boolean =>
   isFailure(binding) && binding.code !== 'UNKNOWN_TARGET' && binding.code !== 'TARGET_NOT_ALLOWED';

@@ -11,14 +11,12 @@ import { OperationStepFactory, type ExecuteChunk } from './operation-step.factor
 const FAILURE_BACK_OFF: BackOff = { initialMs: 500, maxMs: 5000, jitter: 0.5 };
 const STALE_RETRIES = 1;
 const NO_BACK_OFF: BackOff = { initialMs: 0, maxMs: 0, jitter: 0 };
-/**
- * Another process may record that a lane is blocked, or an operator may resume one, so it checks at least this often.
- */
+/** It checks at least this often, because another process may block a lane, or an operator may resume one. */
 const LONGEST_DELAY_MS = 1000;
 
 /**
- * Tries the blocked lanes, one operation at a time, each when its time has come. It runs beside the main job
- * and not in it: an operation that runs until its time-out must not delay lanes that work.
+ * Tries each blocked lane when it is due, with one operation at a time. It does not run in the main job, because an
+ * operation that runs until its time-out must not delay the other lanes.
  */
 @Injectable()
 export class LaneRecoveryJob implements PollTask {
@@ -33,7 +31,7 @@ export class LaneRecoveryJob implements PollTask {
   ) {
     this.executeChunk = steps.create({
       scope: () => ({ limit: 1, maxLanes: 1, lanes: 'blocked' }),
-      // Retries only to read the tables again, because each lane has its own time.
+      // Retries only to read the tables again. For other errors, each lane has its own time of the next try.
       retryPolicy: limitedRetry(STALE_RETRIES, (error) => error instanceof StaleCatalogError, NO_BACK_OFF),
       listener: { onChunkError: (error, read) => this.reschedule(error, read?.claim.operations ?? []) },
     });
@@ -48,19 +46,19 @@ export class LaneRecoveryJob implements PollTask {
     }
     const { operations, allLanesBusy } = await this.executeChunk(signal);
     if (operations.length > 0) await this.laneBlocks.clear(operations.map(({ lane }) => lane));
-    // Another worker is trying it now.
+    // If nothing was claimed, another worker is trying the lane now.
     return allLanesBusy || operations.length === 0 ? LONGEST_DELAY_MS : 0;
   }
 
   afterFailure(error: unknown, failures: number): number {
-    // The lane has its own time now. The next one may be due.
+    // The failed lane was rescheduled. Another lane may be due.
     if (this.hasRescheduled) return 0;
     const delayMs = backOffMs(FAILURE_BACK_OFF, failures - 1);
     this.logger.warn({ message: 'Lanes could not be tried', failures, delayMs, reason: (error as Error).message });
     return delayMs;
   }
 
-  /** Once, as soon as the database answers: this process may be the version with the cure. */
+  /** Runs once, as soon as the database answers, because this process may be the version that fixes the bug. */
   private async retryBugs(): Promise<void> {
     if (this.hasRetriedBugs) return;
     await this.laneBlocks.retryBugs();
@@ -69,7 +67,7 @@ export class LaneRecoveryJob implements PollTask {
 
   private async reschedule(error: unknown, [operation]: readonly ClaimedPlace[]): Promise<void> {
     if (operation === undefined || error instanceof StaleCatalogError) return;
-    // Also for a lost connection: an operation that makes its backend crash is finally parked too.
+    // A lost connection counts too, so that a lane whose operation makes its backend crash is parked in the end.
     await this.laneBlocks.record(toNewLaneBlock(operation, error));
     this.hasRescheduled = true;
   }

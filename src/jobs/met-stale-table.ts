@@ -5,14 +5,14 @@ import type { BoundOperation } from '../services/planner/bound-operation.js';
 import { TransientError } from '../services/errors/transient-error.js';
 import type { LeftOutcome, Outcome } from '../services/queue/operation-record.js';
 
-/** No verdict: the chunk is tried again, and the tables are read again. */
+/** The chunk has no outcomes: it is tried again, and the tables are read again. */
 export class StaleCatalogError extends TransientError {
   constructor() {
     super('A statement cannot run; the table may have been altered since the catalog was read');
   }
 }
 
-/** By these a row is refused because of another row, which decides what may be in one statement. */
+/** With these states, a row is refused because of another row. The planner must know such constraints. */
 const AMONG_ROWS: ReadonlySet<string> = new Set([
   SQL_STATES.uniqueViolation,
   SQL_STATES.exclusionViolation,
@@ -25,8 +25,8 @@ interface Stranger {
 }
 
 /**
- * True when an outcome shows that a table was altered since the catalog was read: a statement cannot run, or a row was refused by a
- * constraint of its table for which nothing was planned. Then the plan may have been wrong.
+ * True when an outcome shows that a table was altered since the catalog was read. Either a statement cannot run, or a
+ * constraint that the planner did not know has refused a row. Then the plan may have been wrong.
  */
 export async function metStaleTable(
   tx: SqlClient,
@@ -44,7 +44,7 @@ export async function metStaleTable(
     strangers.set(`${table.id} ${constraint}`, { table: table.sql, constraint });
   }
   if (strangers.size === 0) return false;
-  // A partition has constraints of its own, with names of their own. The table does not have these.
+  // A partition may have its own constraints, and these are not constraints of the table.
   const { rows } = await tx.query<{ found: boolean }>(hasConstraint([...strangers.values()]));
   return rows[0]!.found;
 }
@@ -58,7 +58,9 @@ function isKnown(
   );
 }
 
-/** Whether one of the tables has the constraint or the index of this name, or is referred to by it. */
+/**
+ * Whether one of the tables has the constraint or the index of this name, or a foreign key of this name refers to it.
+ */
 const hasConstraint = (strangers: readonly Stranger[]): SqlStatement => ({
   text: `
     select exists (

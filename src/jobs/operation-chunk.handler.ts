@@ -26,9 +26,9 @@ export interface BoundChunk extends BoundOperations {
 }
 
 export interface SettledOperations extends WrittenChunk {
-  /** The claim, without what the execution has left in the queue. */
+  /** The claim without the operations that stay in the queue. */
   claim: Claim;
-  /** Every operation of the claim with its outcome, but for those that were left. */
+  /** The other operations of the claim, with their outcomes. */
   operations: readonly SettledOperation[];
   /** Undefined when no operation has a verdict. */
   settled: SettledChunk | undefined;
@@ -41,15 +41,14 @@ interface ExecutedOperation {
 
 interface UnreadRun extends Pick<DeferredRun, 'summary'> {
   landed: ExecutedOperation[];
-  /** What is still to be executed. */
   rest: BoundChunk;
 }
 
 const NOTHING_RUN: DeferredRun = { outcomes: [], summary: NOTHING_EXECUTED };
 
 /**
- * The work on a chunk of operations: claim → bind → plan → execute → defer → settle. All of it is one transaction, so an operation
- * takes effect exactly once, whichever process dies and when. It promises that a rollback leaves the operations in the queue.
+ * Processes a chunk of operations: claim → bind → plan → execute → defer → settle. All steps are one transaction, so an
+ * operation takes effect exactly once, even if a process dies. A rollback leaves the operations in the queue.
  */
 export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundChunk, SettledOperations, SqlClient> {
   constructor(
@@ -59,7 +58,7 @@ export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundCh
     private readonly queue: QueueService,
     /** What the next claim may take. */
     private readonly scope: () => ClaimScope,
-    /** Before the first retry of an operation. */
+    /** The pause before the first retry of an operation. */
     private readonly initialDelayMs: number,
   ) {}
 
@@ -93,7 +92,7 @@ export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundCh
     return { claim: leaving(claim, left), operations, settled, contribution: toContribution(executed, refused) };
   }
 
-  /** Executes what was left unread. Where that fails, all of it is undone, and becomes a part of the rest. */
+  /** Executes the operations that were not read. If that fails, all of them are undone, read, and added to `rest`. */
   private async runUnread(tx: SqlClient, chunk: BoundChunk): Promise<UnreadRun> {
     const { claim, unread, read } = chunk;
     if (unread.length === 0) return { landed: [], summary: NOTHING_EXECUTED, rest: chunk };
@@ -102,7 +101,7 @@ export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundCh
     let reading: Promise<ClaimedOperation[]> = Promise.resolve([]);
     const run = await this.runner.runUnread(tx, unread, () => {
       reading = this.claims.readIfUndone(tx, places);
-      // It fails with the run, which tells why.
+      // If the read fails, the run fails too, and its error says why.
       reading.catch(() => undefined);
     });
     const undone = await reading;
@@ -140,7 +139,7 @@ function outcomesOf(
   return operations.map(({ operation }, index) => ({ operation, outcome: outcomes[index]! }));
 }
 
-/** An operation without a success counts as skipped, also when it is only deferred. */
+/** Each operation that did not succeed counts as skipped, even if it is only deferred. */
 function toContribution(
   executed: readonly SettledOperation[],
   refused: readonly SettledOperation[],

@@ -18,13 +18,13 @@ import { OperationStepFactory, type ExecuteChunk } from './operation-step.factor
 const RETRY_LIMIT = 5;
 const RETRY_BACK_OFF: BackOff = { initialMs: 20, maxMs: 1000, jitter: 0.5 };
 const FAILURE_BACK_OFF: BackOff = { initialMs: 100, maxMs: 10_000, jitter: 0.5 };
-/** A server that comes back should be noticed soon, and checking costs almost nothing. */
+/** Short, because the worker should notice soon that the server is back, and a check costs almost nothing. */
 const CONNECTION_BACK_OFF: BackOff = { initialMs: 100, maxMs: 1000, jitter: 0.5 };
-/** Other workers hold all lanes in which operations wait. Each of these may become free at any moment. */
+/** Used while other workers hold all lanes in which operations wait. A lane may become free at any moment. */
 const ALL_LANES_BUSY_BACK_OFF: BackOff = { initialMs: 10, maxMs: 500, jitter: 0.5 };
-/** Scheduled operations are looked for at least this often while the queue is busy. */
+/** While the queue is busy, due operations are released at this interval. */
 const RELEASE_INTERVAL_MS = 250;
-/** If so many faults of the server come in a row, each during a chunk, an operation may be the cause. */
+/** After this number of connection faults in a row, each during a chunk, an operation may be the cause. */
 const MANY_LOSSES = 3;
 
 /** The main job: each call executes one chunk of operations from the queue on the target tables. */
@@ -36,7 +36,7 @@ export class OperationChunkJob implements PollTask {
   private nextReleaseAt = 0;
   private busyRounds = 0;
   private losses = 0;
-  /** Since when every poll has met a bug, in milliseconds of the monotonic clock. */
+  /** Since when every poll has met a bug, by `performance.now()`. */
   private failsByBugsSince: number | undefined;
 
   constructor(
@@ -57,8 +57,8 @@ export class OperationChunkJob implements PollTask {
   }
 
   /**
-   * Executes one chunk. Returns when to call it again: at once while there is more, or else when the next operation is
-   * due.
+   * Executes one chunk. Returns the milliseconds until the next call: 0 while more operations wait, or else the time
+   * until the next one is due.
    */
   async poll(signal: AbortSignal): Promise<number> {
     await this.lanes.beat();
@@ -88,7 +88,7 @@ export class OperationChunkJob implements PollTask {
 
   /** The next chunk is smaller. When a single operation fails, it is known that its lane cannot go on. */
   private async narrowDown(error: unknown, claimed: readonly ClaimedPlace[]): Promise<void> {
-    // If the remembered catalog is wrong, that is no reason to take fewer operations.
+    // A wrong remembered catalog is no reason to claim fewer operations.
     if (error instanceof StaleCatalogError) return;
     if (isConnectionFault(error) && !this.isSuspicious(claimed)) return;
     const [first] = claimed;
@@ -97,10 +97,7 @@ export class OperationChunkJob implements PollTask {
     }
   }
 
-  /**
-   * Otherwise an operation that makes its backend crash, or that needs more than the server has, would be tried for
-   * ever.
-   */
+  /** Otherwise an operation that makes its backend crash, or that needs too many resources, would be tried forever. */
   private isSuspicious(claimed: readonly ClaimedPlace[]): boolean {
     if (claimed.length > 0) this.losses += 1;
     return claimed.length > 0 && this.losses >= MANY_LOSSES;
@@ -119,7 +116,7 @@ export class OperationChunkJob implements PollTask {
   }
 }
 
-/** False for a wrong statement of the service and for a bug: neither goes away within a second. */
+/** False for a wrong statement of the service and for a bug, because a retry does not help there. */
 function mayPass(error: unknown): boolean {
   const kind = classifyFailure(error);
   return kind === 'transient' || kind === 'unknown';

@@ -16,12 +16,12 @@ import { LanesService } from '../services/queue/lanes.service.js';
 import { LaneRecoveryJob } from './lane-recovery.job.js';
 import { OperationChunkJob } from './operation-chunk.job.js';
 
-/** Without a successful poll for this many intervals (and ten seconds) the worker does not work. */
+/** Without a successful poll for this many intervals (and ten seconds), the worker counts as down. */
 const MISSED_INTERVALS = 3;
 const GRACE_MS = 10_000;
 
 /**
- * Runs the main job at every interval, at once after a full chunk, and when operations were accepted. It also runs the
+ * Runs the main job at every interval, directly after a full chunk, and when operations were accepted. It also runs the
  * job that tries blocked lanes.
  */
 @Injectable()
@@ -64,15 +64,15 @@ export class OperationPollerService
     this.logger.log({ message: 'Poller started', intervalMs, limit, wakeUp });
   }
 
-  /** The running chunk is finished. Operations that are not begun stay pending. */
+  /** Finishes the running chunk. All other operations stay pending. */
   async beforeApplicationShutdown(): Promise<void> {
     this.stopListening?.();
     this.listener?.stop();
     await Promise.all([this.poller.stop(), this.recoveryPoller.stop()]);
-    // If this fails, the other workers notice only some seconds later that this one has gone.
+    // If this fails, the other workers notice some seconds later that this worker has stopped.
     await this.lanes
       .leave()
-      .catch((error: Error) => this.logger.warn(`This worker could not sign off: ${error.message}`));
+      .catch((error: Error) => this.logger.warn(`Could not leave the list of workers: ${error.message}`));
   }
 
   check(): string | undefined {
@@ -90,7 +90,7 @@ export class OperationPollerService
     );
   }
 
-  /** The fault may be in the memory of this process. */
+  /** A restart may help, because the fault may be in the memory of this process. */
   private bugReason(timeoutMs: number): string | undefined {
     const { failsByBugsForMs } = this.job;
     if (failsByBugsForMs <= timeoutMs) return undefined;

@@ -10,7 +10,7 @@ import type { ChunkExecution, LeftOutcome, Outcome } from '../services/queue/ope
 import { inSlices } from '../services/steps/in-slices.js';
 import { prefetch } from '../services/prefetch/prefetch.js';
 
-/** What the chunk's row says about an execution. */
+/** What the row of the chunk stores about its execution. */
 export type ExecutionSummary = Omit<ChunkExecution, 'worker' | 'startedAt'>;
 
 export const NOTHING_EXECUTED: ExecutionSummary = { groups: 0, statements: 0, fallback: false };
@@ -21,7 +21,7 @@ export interface Run {
   summary: ExecutionSummary;
 }
 
-/** What was executed one after the other, for the same chunk. */
+/** Adds up two executions for the same chunk. */
 export function inAll(one: ExecutionSummary, other: ExecutionSummary): ExecutionSummary {
   const plan = one.plan && other.plan ? joinPlans(one.plan, other.plan) : (one.plan ?? other.plan);
   return {
@@ -32,7 +32,7 @@ export function inAll(one: ExecutionSummary, other: ExecutionSummary): Execution
   };
 }
 
-/** Plans operations and executes the plan: in as few statements as it allows, or one by one in mode `serial`. */
+/** Plans operations and executes the plan, in as few statements as possible, or one by one in mode `serial`. */
 export class OperationRunner {
   constructor(
     private readonly mode: Settings['execution']['mode'],
@@ -50,12 +50,11 @@ export class OperationRunner {
     return { outcomes, summary: { groups, statements, fallback, plan: toChunkPlan(plan, this.mode, perGroup) } };
   }
 
-  /** True when operations may be run by `runUnread`. */
   get mayLeaveUnread(): boolean {
     return this.mode === 'grouped' && this.executor.expectsSuccess;
   }
 
-  /** Executes operations that were not read: all of them, or none, and then all are left. */
+  /** Executes operations that were not read. Either all of them take effect, or all of them are left in the queue. */
   async runUnread(tx: SqlClient, operations: readonly BoundOperation[], sent?: () => void): Promise<Run> {
     const plan = planByShape(operations);
     const { outcomes, statements, perGroup } = await this.executor.executeAsOne(tx, plan, this.limits, sent);
@@ -71,7 +70,7 @@ export class OperationRunner {
       return await inSlices(planInSteps(operations, readSet), { holdsTransaction: true });
     } catch (error) {
       if (!this.bugs.report('plan', error)) throw error;
-      // A bug of prefetch or planner must not stop the lane. Executing one by one is always correct.
+      // A bug of prefetch or planner must not stop the lane, and one-by-one execution is always correct.
       return planSerially(operations);
     }
   }

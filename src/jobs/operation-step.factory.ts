@@ -24,16 +24,18 @@ export interface OperationStepOptions {
   /** What the next claim may take. */
   scope: () => ClaimScope;
   retryPolicy: RetryPolicy;
-  /** Told of each chunk, after the service has noted what became of it. */
+  /** It is called for each chunk, after the service has recorded the result. */
   listener: ChunkListener<ClaimedChunk, SettledOperations>;
 }
 
-/** Executes one chunk of operations to its commit. Returns the claim of which it was made. `full` when some of it was left. */
+/**
+ * Executes one chunk of operations and commits it. Returns its claim, which is `full` when some operations were left.
+ */
 export type ExecuteChunk = (signal: AbortSignal) => Promise<Claim>;
 
 /**
- * Builds the chunk-oriented step of the service: operations from the queue into the target tables. A transient fault undoes the
- * whole chunk and blames no operation. If the database refuses an operation, only that one fails.
+ * Builds the chunk-oriented step that executes operations from the queue on the target tables. A transient fault undoes
+ * the whole chunk, and no operation fails. If the database refuses an operation, only that operation fails.
  */
 @Injectable()
 export class OperationStepFactory {
@@ -59,7 +61,7 @@ export class OperationStepFactory {
   /** The maximum number of operations of a chunk. */
   get chunkLimit(): number {
     const { poller, execution } = this.settings;
-    // Executed one by one, each operation leaves a subtransaction behind.
+    // In one-by-one execution, each operation adds a subtransaction.
     return execution.mode === 'serial' ? Math.min(poller.limit, execution.maxSubtransactions) : poller.limit;
   }
 
@@ -76,7 +78,7 @@ export class OperationStepFactory {
       },
       readerIsTransactionalQueue: true,
       retryPolicy,
-      // The last one is told first.
+      // The last listener is called first.
       listeners: [listener, this.bookkeeper()],
     });
     return async (signal) => (await step.executeChunk(new StepCounters(), signal)).written.claim;
@@ -90,7 +92,7 @@ export class OperationStepFactory {
         for (const reason of operations.flatMap(reasonToComeAgain)) this.metrics.recordOperationRetry(reason);
       },
       onChunkError: (error) => {
-        // What is remembered of the tables may be the reason.
+        // The remembered tables may be the cause.
         this.catalog.invalidate();
         this.bugs.report('chunk', error);
       },

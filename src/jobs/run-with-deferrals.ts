@@ -12,7 +12,7 @@ import { NOTHING_EXECUTED, type ExecutionSummary, type Run } from './operation-r
 
 type Operations = readonly BoundOperation[];
 
-/** Between the attempts of an operation; a setting says how long after the first one. */
+/** The pauses between the attempts of an operation. A setting gives the first one. */
 const RETRY_BACK_OFF = { maxMs: 5 * 60_000, jitter: 0.2 };
 
 export interface DeferralOptions {
@@ -20,34 +20,34 @@ export interface DeferralOptions {
   /** Executes operations within `tx`. */
   run: (operations: Operations) => Promise<Run>;
   /**
-   * Present when operations wait in the lanes of the claim. None of them comes back before this is called; it is called when it
-   * is known which of them wait on the rows of the chunk.
+   * Present when deferred or blocked operations are in the lanes of the claim. None of them comes back before this is
+   * called. It is called after reading which of them wait on the rows of the chunk.
    */
   allowReleases: (() => Promise<void>) | undefined;
-  /** Before the first retry. */
+  /** The pause before the first retry. */
   initialDelayMs: number;
 }
 
 export interface DeferredRun {
   /** One for each operation, in the given order. */
   outcomes: readonly (Outcome | DeferredOutcome | LeftOutcome)[];
-  /** Of all rounds together. The plan is that of the last one. */
+  /** Sums over all rounds. The plan is that of the last round. */
   summary: ExecutionSummary;
 }
 
-/** Each round settles at least one more operation, so a chunk with fewer operations needs no more rounds. */
+/** Each round settles at least one more operation, so a small chunk needs no more rounds than it has operations. */
 const MAX_ROUNDS = 10;
 
 const NONE_DEFERRED: ReadonlyMap<BoundOperation, Deferral> = new Map();
 
 /**
- * Runs operations and defers some: those that fail and may be tried again, and later ones on the same row. It promises the
- * result of executing the operations one by one, with the deferred ones left out.
+ * Runs operations. It defers those that fail and may be retried, and later ones on the same row. It promises the same
+ * result as executing the other operations one by one.
  *
- * At first the chunk is executed as if no operation that may be tried again failed. If one did, and later operations on
- * its row have taken effect, everything is undone and executed once more without those. This is repeated until exactly
- * those are left out that have to wait. In each round everything before the first mistake is right and stays so; the
- * next round corrects that mistake.
+ * The first round assumes that no operation will be deferred. If one fails and is deferred, later operations on its row
+ * must wait. If such operations have taken effect, the round is undone and executed again without them. This is
+ * repeated until exactly the operations that must wait are left out. Each round is right up to its first mistake, and
+ * the next round corrects that mistake.
  */
 export function runWithDeferrals(operations: Operations, options: DeferralOptions): Promise<DeferredRun> {
   const mayFailAgain = operations.some(({ operation }) => mayBeRetried(operation));
@@ -80,19 +80,18 @@ async function runInRounds(
     return { outcomes, deferred, mustWait, exact: isExact(blocked, mustWait, outcomes) };
   };
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    // If nothing may fail and be tried again, the first round is exact.
+    // If no operation may be retried, the first round is exact.
     const ran = mayFailAgain ? await inSavepoint(tx, 'round', execute, ({ exact }) => exact) : await execute();
     const { outcomes, deferred, mustWait } = ran;
     if (ran.exact) return { outcomes: conclude(operations, outcomes, deferred, mustWait, keys), summary };
     blocked = mustWait;
   }
-  // The chunk is tried again with fewer operations.
+  // The error makes the chunk run again with fewer operations.
   throw new TransientError(
     `After ${MAX_ROUNDS} rounds it is still not known which of ${operations.length} operations wait behind others`,
   );
 }
 
-/** The operations that failed and are tried again. */
 function findDeferred(
   outcomes: ReadonlyMap<BoundOperation, Outcome | LeftOutcome>,
   initialDelayMs: number,
@@ -107,10 +106,7 @@ function findDeferred(
   return deferred;
 }
 
-/**
- * True when every operation that had to be left out was left out, or has no effect, and no other
- * operation was left out.
- */
+/** True when each operation that must wait was left out or had no effect, and no other operation was left out. */
 function isExact(
   blocked: ReadonlyMap<BoundOperation, number>,
   mustWait: ReadonlyMap<BoundOperation, number>,
@@ -144,7 +140,6 @@ async function waitingOn(tx: SqlClient, keys: RowKeys): Promise<WaitingRecord[]>
   return all.size === 0 ? [] : (await tx.query<WaitingRecord>(selectWaiting([...all]))).rows;
 }
 
-/** All rounds together. The plan is that of the last one. */
 function ofRounds(before: ExecutionSummary, latest: ExecutionSummary): ExecutionSummary {
   if (before === NOTHING_EXECUTED) return latest;
   return { ...latest, statements: before.statements + latest.statements, fallback: true };
