@@ -15,7 +15,7 @@ import type { SqlClient } from './services/database/sql.js';
 import { notifyAgain } from './services/notification/notify-again.js';
 import { listParked, skipParked } from './services/notification/parked-notifications.js';
 
-// `node dist/notifications.js list | notify | skip`: what to do with the notifications that the broker refuses.
+// `node dist/notifications.js list | notify | skip` handles the notifications that the broker refuses.
 
 await runCommand(NOTIFICATIONS_USAGE, async (args) => {
   const command = parseNotificationsCommand(args);
@@ -23,7 +23,7 @@ await runCommand(NOTIFICATIONS_USAGE, async (args) => {
   await onOneConnection(readSettings(), (client, settings) => execute(command, settings, requestsOn(client, settings)));
 });
 
-/** It uses the database as callers' requests do: nothing waits long for a lock. */
+/** It uses the database like the requests of callers: with a lock time-out. */
 function requestsOn(client: pg.Client, { execution }: Settings): RequestConnections {
   const sql = asSqlClient(client);
   const transaction = async <T>(work: (tx: SqlClient) => Promise<T>): Promise<T> => {
@@ -42,10 +42,10 @@ async function execute(command: NotificationsCommand, settings: Settings, reques
       return list(requests);
     case 'notify':
       await notifyAgain(requests, settings, command.chunkId, commandActor());
-      return explain(`Chunk ${command.chunkId} will be notified to every source by a running worker.`);
+      return explain(`A worker will send the notifications of chunk ${command.chunkId} again, to every source.`);
     case 'skip': {
       const { sources } = await skipParked(requests, command.chunkId, commandActor());
-      return explain(`Not told of chunk ${command.chunkId}: ${sources.join(', ')}.`);
+      return explain(`These sources will not be notified of chunk ${command.chunkId}: ${sources.join(', ')}.`);
     }
     default:
       command satisfies never;

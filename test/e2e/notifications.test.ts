@@ -51,7 +51,7 @@ describe('npm run notifications', () => {
     const { status, output } = await run(['notify', chunkId]);
     expect({ status, output }).toEqual({
       status: 0,
-      output: `Chunk ${chunkId} will be notified to every source by a running worker.\n`,
+      output: `A worker will send the notifications of chunk ${chunkId} again, to every source.\n`,
     });
     expect(await countParked()).toBe(0);
     expect(await countUnnotified(database)).toBe(1);
@@ -60,7 +60,7 @@ describe('npm run notifications', () => {
   it('gives up what is parked of a chunk, once', async () => {
     expect(await run(['skip', chunkId])).toEqual({
       status: 0,
-      output: `Not told of chunk ${chunkId}: ${source}.\n`,
+      output: `These sources will not be notified of chunk ${chunkId}: ${source}.\n`,
     });
     expect(await countParked()).toBe(0);
     expect(await run(['skip', chunkId])).toEqual({

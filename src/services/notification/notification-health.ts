@@ -5,7 +5,7 @@ import { HealthService, type HealthContributor } from '../health/health.service.
 import { selectParkedNotifications } from './notification.sql.js';
 import { NotifierService } from './notifier.service.js';
 
-/** A restarted broker is back before this time has passed. */
+/** A failure is reported after this time, because a broker that restarts is back before. */
 const TOLD_AFTER_MS = 30_000;
 
 /** Shows in readiness that notifications are not sent. The process stays ready, because everything else works. */
@@ -26,24 +26,21 @@ export class NotificationHealth implements HealthContributor, OnModuleInit {
     if ((this.settings.rabbitmq ?? this.settings.notificationTcpUrl) !== undefined) this.health.register(this);
   }
 
-  /**
-   * One question at a time. Otherwise a database that does not answer would take one connection of the pool after the
-   * other.
-   */
+  /** Only one query at a time. Otherwise a database that does not answer would use up the connections of the pool. */
   check(): Promise<string | undefined> {
     this.asking ??= this.ask().finally(() => (this.asking = undefined));
     return this.asking;
   }
 
-  /** Names no source and no reason, because health is served without a key. */
+  /** It names no source and no reason, because callers without a key can see the health. */
   private async ask(): Promise<string | undefined> {
     const { failingForMs } = this.notifier;
     if (failingForMs > TOLD_AFTER_MS) {
-      return `nothing could be notified for ${Math.round(failingForMs / 1000)} s; the log says why`;
+      return `no notification could be sent for ${Math.round(failingForMs / 1000)} s; the log says why`;
     }
     const { rows } = await this.database.query<{ chunkId: string; total: number }>(selectParkedNotifications(1));
     const [oldest] = rows;
     if (oldest === undefined) return undefined;
-    return `parked, because the broker refuses them: ${oldest.total}, the oldest of chunk ${oldest.chunkId}; GET /api/v1/notifications tells why`;
+    return `parked notifications that the broker refuses: ${oldest.total}, the oldest of chunk ${oldest.chunkId}; GET /api/v1/notifications shows the reasons`;
   }
 }

@@ -7,9 +7,10 @@ const NOTIFIER_LOCK = [0x0b47c5, 1] as const;
 
 /**
  * The lock is held until the end of the transaction, so it is released with the connection when a notifier dies.
- * PostgreSQL's planner has to guess how many operations a range contains, and its guess is too high. It then compiled
- * the statement, which took six times as long as reading, hence `jit`. The commit does not wait for the disk: what a
- * crash of the server undoes is notified again.
+ *
+ * `jit` is off because the planner's estimate of the operations in a range is too high. PostgreSQL then compiled the
+ * statement, which took six times as long as reading. The commit does not wait for the disk, because the notifications
+ * of a lost commit are only sent again.
  */
 export function takeNotifierLock(): SqlStatement {
   return {
@@ -24,7 +25,10 @@ export interface UnnotifiedChunk {
   id: string;
 }
 
-/** The oldest chunks that are not notified: at most `chunks`, and none after the chunk that reaches `operations`. */
+/**
+ * The oldest chunks whose callers are not notified yet: at most `chunks`, and none after the chunk with which they have
+ * `operations` operations.
+ */
 export function selectUnnotifiedChunks(chunks: number, operations: number): SqlStatement {
   return {
     name: 'batch.select_unnotified_chunks',
@@ -56,15 +60,15 @@ export interface SettledRow {
 }
 
 /**
- * What these chunks settled: one row for each chunk and source, in the order of the chunks.
+ * The outcomes of these chunks: one row for each chunk and source, in the order of the chunks.
  *
  * An outcome belongs to the chunk that it names. A retried operation stays in the ranges of the chunk in which it
- * failed, while its outcome names the later chunk (or none, when it was cancelled). The later chunk notifies it, the
- * earlier one no longer does. An operation without an outcome is an ordinary success, unless a retry has put it back
- * into the queue.
+ * failed, but its outcome names the later chunk (or none, when it was cancelled). Only the notification of the later
+ * chunk reports it. An operation without an outcome is an ordinary success, unless a retry has put it back into the
+ * queue.
  *
- * Each `offset 0` keeps its subselect an index scan. Without it the planner joined every operation with every chunk:
- * 9.6 s for 20 000 of 300 000 operations, against 0.05 s.
+ * `offset 0` makes the planner run each subselect as an index scan. Without it the planner joined every operation with
+ * every chunk: 9.6 s instead of 0.05 s, for 20 000 of 300 000 operations.
  */
 export function selectSettledOperations(chunkIds: readonly string[]): SqlStatement {
   return {
@@ -107,7 +111,6 @@ export function selectSettledOperations(chunkIds: readonly string[]): SqlStateme
   };
 }
 
-/** Identifies what a chunk reports to a source. */
 export interface NotificationKey {
   chunkId: string;
   source: string;
@@ -130,7 +133,7 @@ export function markNotified(chunkIds: readonly string[], unrouted: readonly Not
   };
 }
 
-/** A parked notification was notified, but no queue was bound for it. */
+/** Records that a parked notification was sent, but no queue was bound for it. */
 export function addUnrouted({ chunkId, source }: NotificationKey): SqlStatement {
   return {
     text: `
@@ -142,8 +145,8 @@ export function addUnrouted({ chunkId, source }: NotificationKey): SqlStatement 
 }
 
 /**
- * Waits for the running round. That round may have read the chunk, and would mark it as notified again. The lock is
- * held until the end of the transaction, in which no other round begins.
+ * Waits for the round in progress. It may have read the chunk, and would set `notified_at` again. The lock is held
+ * until the end of the transaction, so that no other round begins.
  */
 export function awaitNotifierLock(): SqlStatement {
   return {
@@ -153,8 +156,8 @@ export function awaitNotifierLock(): SqlStatement {
 }
 
 /**
- * This works also for a chunk that was settled when no receiver was configured, or of which something is parked. Needs
- * the notifier's lock.
+ * Has the notifications of a chunk sent again. It also works for a chunk that was settled when no receiver was
+ * configured, or that has parked notifications. Needs the notifier's lock.
  */
 export function requestNotifications(chunkId: string): SqlStatement {
   return {
@@ -189,7 +192,9 @@ export interface DueNotification extends NotificationKey {
   failures: number;
 }
 
-/** The parked notification that is tried next. One that fails again and again does not delay the others. */
+/**
+ * The due parked notification with the fewest failures. So one that fails again and again does not delay the others.
+ */
 export function selectDueNotification(): SqlStatement {
   return {
     name: 'batch.select_due_notification',
@@ -204,8 +209,8 @@ export function selectDueNotification(): SqlStatement {
 }
 
 /**
- * It was refused again. No other parked notification is tried before `pauseMs` either, because each refusal costs the
- * channel of the notifications.
+ * Records another refusal. All other parked notifications wait at least `pauseMs`, because each refusal closes the
+ * channel.
  */
 export function postponeNotification(
   { chunkId, source, reason }: Refused,
@@ -225,8 +230,8 @@ export function postponeNotification(
 }
 
 /**
- * It was notified, or nothing is left of it. Perhaps the reason for the refusal no longer applies to the others
- * either, so they are tried now.
+ * Deletes a notification that was sent, or that has no operations any more. Makes all others due, because the reason
+ * for their refusal may be gone too.
  */
 export function unparkNotification({ chunkId, source }: NotificationKey): SqlStatement {
   return {
@@ -238,7 +243,7 @@ export function unparkNotification({ chunkId, source }: NotificationKey): SqlSta
   };
 }
 
-/** The oldest `limit`, and the total number. */
+/** The oldest `limit` notifications, and the total number. */
 export function selectParkedNotifications(limit: number): SqlStatement {
   return {
     text: `

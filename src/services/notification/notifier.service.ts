@@ -28,38 +28,39 @@ import { splitNotification } from './split-notification.js';
 import { UnroutedSources } from './unrouted-sources.js';
 
 /**
- * Between rounds that fail. So a recovered database or broker is noticed within half a second, and a round that fails
- * costs only one query.
+ * The pause between rounds that fail. So the notifier notices within half a second that the database or the broker is
+ * back. A round that fails costs only one query.
  */
 const FAILED_ROUND: BackOff = { initialMs: 250, maxMs: 500, jitter: 0.25 };
 /**
- * Until a parked notification is tried again; after a refusal, none is tried for the first of these times. Usually only
- * another limit helps, but a full queue may become empty.
+ * The pause until a parked notification is tried again. After a refusal, no parked notification is tried for the first
+ * of these times. They are tried at all because a full queue may become empty. Usually only a new limit helps.
  */
 const PARKED: BackOff = { initialMs: 60_000, maxMs: 3_600_000, jitter: 0 };
 
-/** How a round ended. `full`: there may be more. */
+/** How a round ended. `full`: more chunks may wait. */
 type RoundResult = 'full' | 'done';
 
 /** A round holds its notifications in memory and keeps a transaction open until they are confirmed. */
 const CHUNKS_PER_ROUND = 100;
 const OPERATIONS_PER_ROUND = 20_000;
-/** The share of the time for stopping. Other parts stop after this one. */
+/** The share of the shutdown time that the notifier uses. Other parts stop after it. */
 const FLUSH_SHARE = 1 / 3;
 /**
- * If nothing was accepted for this time, refused messages are parked even if no other message was accepted: a source
- * whose queue is full may have more chunks than a round reads, and all others would wait behind them.
+ * If no message was accepted for this time, refused messages are parked even if no other message was accepted.
+ * Otherwise a source whose queue is full, and that has more chunks than a round reads, would block all others.
  */
 const PATIENCE_MS = 10_000;
 /** The first failure is logged, and then every sixtieth: rounds follow each other within half a second. */
 const FAILURES_TOLD_EVERY = 60;
 
 /**
- * Tells the calling services what happened to their operations. It reads the chunks that are not notified, publishes
- * one notification for each source, and marks the chunks when every message is confirmed. The database is the outbox:
- * each settled operation is notified at least once, in the order of the chunks, whichever process dies and when. If a
- * notification is refused while others are accepted, it is parked: all others go on, and it is tried again at long
- * intervals. A database has one working notifier at a time. The publisher decides how messages travel.
+ * Notifies sources of what happened to their operations. It reads the chunks whose callers are not notified yet,
+ * publishes one notification for each source, and marks the chunks when every message is confirmed. The database is the
+ * outbox: each outcome is published at least once, in the order of the chunks, whichever process dies and when.
+ *
+ * If a notification is refused while others are accepted, it is parked and tried again at long intervals. All others go
+ * on. Only one notifier works for a database at a time. The publisher implements the transport.
  */
 @Injectable()
 export class NotifierService implements OnApplicationBootstrap, OnApplicationShutdown {
@@ -92,9 +93,9 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
   }
 
   /**
-   * Notifies what is settled by now, if that works at once, and stops. It uses a third of the time that the process
-   * has for stopping. What is not notified stays for the next start. It runs after the poller of operations has stopped
-   * (`beforeApplicationShutdown`), so that the last chunk is notified too.
+   * Sends the notifications of all chunks that are settled by now, if that works at once, and stops. It uses a third of
+   * the time that the process has for stopping. The rest is sent after the next start. It runs after the poller of
+   * operations has stopped (`beforeApplicationShutdown`), so that it includes the last chunk.
    */
   async onApplicationShutdown(): Promise<void> {
     const { publisher, unsubscribe } = this;
@@ -103,7 +104,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     unsubscribe();
     const flushMs = this.settings.shutdownTimeoutMs * FLUSH_SHARE;
     const deadline = performance.now() + flushMs;
-    // A broker that does not answer delays a round until its confirms are given up.
+    // Without this, a broker that does not answer would delay the round until its confirms time out.
     const cut = setTimeout(() => void publisher.stop(), flushMs);
     await this.poller.stop();
     try {
@@ -115,7 +116,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     await publisher.stop();
   }
 
-  /** For how many milliseconds nothing could be notified. 0 while notifying works. */
+  /** For how many milliseconds no notification could be sent. 0 while sending works. */
   get failingForMs(): number {
     return this.failingSince === undefined ? 0 : performance.now() - this.failingSince;
   }
@@ -128,18 +129,18 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
 
   private afterFailure(error: unknown, failures: number): number {
     if (failures % FAILURES_TOLD_EVERY === 1) {
-      this.logger.warn(`Could not notify settled operations; trying again: ${(error as Error).message}`);
+      this.logger.warn(`Notifications could not be sent; trying again: ${(error as Error).message}`);
     }
     this.failingSince ??= performance.now();
     return backOffMs(FAILED_ROUND, failures - 1);
   }
 
   /**
-   * One transaction: its lock keeps every other notifier out until the chunks are marked, so no message overtakes an
-   * earlier one. Between its statements it holds no snapshot, so waiting for the confirms keeps no dead rows alive.
+   * Its transaction holds the lock until the chunks are marked, so no message of another notifier overtakes an earlier
+   * one. It holds no snapshot between its statements, so the wait for the confirms keeps no dead rows alive.
    */
   private async notifyOldest(tx: SqlClient, publisher: SettledPublisher): Promise<RoundResult> {
-    // Both are sent together. Chunks that were read without the lock are not used.
+    // Both are sent together to save a round trip. Chunks that were read without the lock are not used.
     const [held, { rows: chunks }] = await Promise.all([
       holdsNotifierLock(tx),
       tx.query<UnnotifiedChunk>(selectUnnotifiedChunks(CHUNKS_PER_ROUND, OPERATIONS_PER_ROUND)),
@@ -161,12 +162,12 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     this.metrics.recordNotifications(taken.length);
     this.tellUnrouted(unrouted);
     this.tellParked(refused);
-    this.logger.debug({ msg: 'Notified', chunks: chunks.length, messages: messages.length });
-    // There may be more. The next round will see.
+    this.logger.debug({ msg: 'Notifications were sent', chunks: chunks.length, messages: messages.length });
+    // More chunks may wait, or parked notifications.
     return 'full';
   }
 
-  /** Retries one of them, if it is due and there is nothing else to notify. */
+  /** Sends one parked notification again, if one is due. It runs only when no other notification waits. */
   private async retryParked(tx: SqlClient, publisher: SettledPublisher): Promise<RoundResult> {
     const { rows } = await tx.query<DueNotification>(selectDueNotification());
     const [due] = rows;
@@ -180,7 +181,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     this.metrics.recordNotifications(takenOf(messages, refused).length);
     this.tellUnrouted(unrouted);
     this.logger.log({
-      msg: again === undefined ? 'A parked notification was notified' : 'A parked notification was refused again',
+      msg: again === undefined ? 'A parked notification was accepted' : 'A parked notification was refused again',
       ...due,
     });
     return 'full';
@@ -215,7 +216,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
   }
 }
 
-/** The messages of notifications of which nothing was refused. */
+/** The messages of notifications that were accepted completely. */
 function takenOf(
   messages: readonly IOperationsSettledMessage[],
   refused: readonly RefusedMessage[],

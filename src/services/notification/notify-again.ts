@@ -10,11 +10,11 @@ import { requestNotifications, awaitNotifierLock } from './notification.sql.js';
 const NOTIFIER_RETRY_MS = 1000;
 
 /**
- * Has a chunk notified once more, to every source, by the next round of a notifier.
+ * Makes the next round of a notifier send the notifications of a chunk again, to every source.
  *
  * @param actor who asks for it, see `callerName`
- * @throws ServiceError CHUNK_NOT_FOUND; NOT_SUPPORTED where there is nowhere to notify to; SERVICE_UNAVAILABLE while a round of
- * the notifier takes too long
+ * @throws ServiceError CHUNK_NOT_FOUND; NOT_SUPPORTED when no receiver is configured; SERVICE_UNAVAILABLE while a round
+ *   of the notifier takes too long
  */
 export async function notifyAgain(
   requests: RequestConnections,
@@ -34,7 +34,7 @@ export function noSuchChunk(id: string): ServiceError {
   return new ServiceError('CHUNK_NOT_FOUND', `There is no chunk ${cutText(id, 40)}`);
 }
 
-/** A round may wait for the broker, so the request does not wait for all of it. */
+/** A round of the notifier may wait long for the broker, so the request waits only for a limited time. */
 async function requestAgain(requests: RequestConnections, id: string, actor: string | undefined): Promise<boolean> {
   try {
     return await requests.lockingTransaction(async (tx) => {
@@ -59,7 +59,7 @@ function notifierBusy(id: string, cause: unknown): ServiceError {
   );
 }
 
-/** Such a chunk would wait for ever, and retention would keep its operations with it. */
+/** Without a receiver, the chunk would wait forever, and retention would never delete its operations. */
 function nobodyToNotify(): ServiceError {
   return new ServiceError(
     'NOT_SUPPORTED',

@@ -3,7 +3,7 @@ import type { IParkedNotifications, ISkippedNotifications } from '../../interfac
 import { DatabaseService } from '../database/database.service.js';
 import { listParked, skipParked } from './parked-notifications.js';
 
-/** Shows operators the notifications that the broker refuses, and gives them up on request. */
+/** Shows operators the notifications that the broker refuses, and skips them on request. */
 @Injectable()
 export class ParkedNotificationsService {
   private readonly logger = new Logger(ParkedNotificationsService.name);

@@ -8,7 +8,7 @@ import type { SqlClient, SqlDatabase } from '../database/sql.js';
 import { ServiceError } from '../errors/service-error.js';
 import { selectParkedNotifications, skipNotifications } from './notification.sql.js';
 
-// Notifications that the broker refuses, as the service and the command `notifications` see them: the command loads no framework.
+// Used by the service and by the command `notifications`. Not injectable, because the command loads no framework.
 
 const LISTED = 1000;
 
@@ -24,10 +24,11 @@ export async function listParked(database: SqlClient): Promise<IParkedNotificati
 }
 
 /**
- * Gives up what is parked of a chunk. Its operations stay as they are, and the chunk can be notified again.
+ * Skips the parked notifications of a chunk: they are deleted and not sent. Its operations stay as they are, and all
+ * notifications of the chunk can be sent again.
  *
- * @param actor who gives it up, see `callerName`
- * @throws ServiceError NOTIFICATION_NOT_FOUND when nothing of the chunk is parked
+ * @param actor who skips them, see `callerName`
+ * @throws ServiceError NOTIFICATION_NOT_FOUND when no notification of the chunk is parked
  */
 export async function skipParked(
   database: SqlDatabase,

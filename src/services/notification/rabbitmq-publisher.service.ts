@@ -28,16 +28,16 @@ interface EventsChannel {
 }
 
 /**
- * Publishes to the exchange `batch.events`: first all messages, then it awaits all confirms, which is twenty times
- * faster than one by one. A message that the broker refuses closes the channel, and the messages sent after it are
- * lost. So the unconfirmed messages are sent again one by one, until it is known which ones are refused. If no queue is
- * bound for a notification, the broker drops it, as a topic exchange does. For a notification with a source, the broker
- * reports this before it confirms.
+ * Publishes to the exchange `batch.events`. It sends all messages and then awaits all confirms, which is twenty times
+ * faster than one by one. If the broker refuses a message, it closes the channel, and the messages sent after it are
+ * lost. So the unconfirmed messages are sent again one by one, to find out which ones are refused. If no queue is bound
+ * for a notification, the broker drops it. For a notification with a source, the broker reports this before it
+ * confirms.
  */
 export class RabbitmqPublisher implements SettledPublisher {
   private readonly connection: RabbitmqConnection;
   private current: EventsChannel | undefined;
-  /** The `messageId` of each message that was returned since the last `publish`. */
+  /** The `messageId` of each message that the broker has returned since `publish` began. */
   private readonly returned = new Set<string>();
 
   constructor(rabbitmq: RabbitmqService) {
@@ -93,8 +93,8 @@ export class RabbitmqPublisher implements SettledPublisher {
   }
 
   /**
-   * Each message waits for the confirm of the previous one, so it is certain which one is refused. The other parts of a
-   * refused notification are not sent.
+   * Each message waits for the confirm of the previous one, so it is certain which one is refused. If a part of a
+   * notification is refused, its later parts are not sent.
    */
   private async sendOneByOne(
     model: ChannelModel,
@@ -135,8 +135,8 @@ export class RabbitmqPublisher implements SettledPublisher {
 }
 
 /**
- * Resolves when the broker has accepted the message, or with the reason why that is not certain. Operations without a
- * source have no receiver, so an unrouted notification without a source is not reported.
+ * Resolves with null when the broker has accepted the message, or else with the reason why that is not certain.
+ * Operations without a source have no receiver, so their unrouted notifications are not reported.
  */
 function send(channel: ConfirmChannel, message: IOperationsSettledMessage): Promise<Error | null> {
   return new Promise((resolve) => {

@@ -5,31 +5,30 @@ export const SETTLED_PUBLISHER = Symbol('SETTLED_PUBLISHER');
 /** A message that the receiving side does not accept, while it accepts others. */
 export interface RefusedMessage {
   message: IOperationsSettledMessage;
-  /** In the words of the receiving side. */
+  /** The reason as the receiving side gave it. */
   reason: string;
 }
 
 export interface Published {
   /** The messages that had no receiver. They were dropped. */
   unrouted: readonly IOperationsSettledMessage[];
-  /** At most one message of each notification. The parts after it were not sent, or will be sent again. */
+  /** At most one message of each notification. Its later parts were not sent, or will be sent again. */
   refused: readonly RefusedMessage[];
 }
 
-/** Where notifications go. */
 export interface SettledPublisher {
   start(): Promise<void>;
 
   /**
    * Sends the messages in this order. Resolves when the receiving side has accepted or refused each of them. If the
-   * reason may be the receiving side's own trouble, a message counts as refused only if another message was accepted.
+   * cause may be a problem of the receiving side, a message counts as refused only if another message was accepted.
    *
    * @param refusedBefore these messages were refused before, so no other message has to be accepted
-   * @throws when the result is not certain for each of them; some may have arrived nevertheless
+   * @throws when the result is not certain for every message; some may have arrived
    */
   publish(messages: readonly IOperationsSettledMessage[], refusedBefore?: boolean): Promise<Published>;
 
-  /** May be called while `publish` runs, which then fails. */
+  /** May be called while `publish` runs. Then `publish` fails. */
   stop(): Promise<void>;
 }
 

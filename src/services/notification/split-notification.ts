@@ -7,13 +7,13 @@ import type { SettledRow } from './notification.sql.js';
 
 type Operations = Pick<IOperationsSettledEvent, 'completed' | 'failed'>;
 
-/** The largest `part` and `parts`: a notification has no more operations than a chunk, so it has no more parts. */
+/** No `part` or `parts` is larger, because a chunk has at most 10 000 operations. */
 const LARGEST_NUMBER = 99_999;
 
 /**
- * The messages that report what a chunk settled for a source: one, or as many parts as are needed so that none is
- * larger than `maxBytes` as JSON. The same row and limit give the same parts. Each operation is in one part. An
- * operation that is larger than the limit gets its own part.
+ * The messages that report the outcomes of a chunk to a source. They are split into parts, so that none is larger than
+ * `maxBytes` as JSON. The same row and limit give the same parts. Each operation is in one part. An operation that is
+ * larger than the limit gets its own part.
  */
 export function splitNotification(row: SettledRow, maxBytes: number): IOperationsSettledMessage[] {
   const room = maxBytes - sizeOf(toMessage(row, { completed: [], failed: [] }, LARGEST_NUMBER, LARGEST_NUMBER));
@@ -21,7 +21,7 @@ export function splitNotification(row: SettledRow, maxBytes: number): IOperation
   return parts.map((operations, index) => toMessage(row, operations, index + 1, parts.length));
 }
 
-/** In their order, completed operations first. */
+/** Keeps the order of the operations. Completed operations come first. */
 function pack({ completed, failed }: SettledRow, room: number): Operations[] {
   let part: Operations = { completed: [], failed: [] };
   let left = room;

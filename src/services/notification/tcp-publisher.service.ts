@@ -7,9 +7,9 @@ import type { Published, SettledPublisher } from './settled-publisher.js';
 const ANSWER_TIMEOUT_MS = 15_000;
 
 /**
- * Sends notifications directly to a NestJS TCP microservice, for local use without a broker. Each is sent as a request
- * and counts as delivered when the consumer has answered. An `@EventPattern` handler answers a request too, while an
- * event would be lost with the connection. If a handler fails, it gets the message again.
+ * Sends notifications directly to a NestJS TCP microservice, for local use without a broker. Each is sent as a request,
+ * because an event would be lost with the connection. It counts as delivered when the consumer has answered. An
+ * `@EventPattern` handler answers a request too. If a handler fails, it gets the message again.
  */
 export class TcpPublisher implements SettledPublisher {
   private readonly client: ClientProxy;
@@ -60,7 +60,7 @@ export class TcpPublisher implements SettledPublisher {
   }
 }
 
-/** NestJS answers with an object or a text when a handler fails, not with an Error. */
+/** When a handler fails, NestJS answers with an object or a text, not with an Error. */
 function describe(error: unknown): string {
   if (error instanceof Error) return messageOf(error);
   return typeof error === 'string' ? error : JSON.stringify(error);

@@ -22,7 +22,6 @@ interface FailureRow {
   exampleMessage: string | null;
 }
 
-/** The history of the chunks that were committed. */
 @Injectable()
 export class ChunksService {
   constructor(
@@ -53,7 +52,7 @@ export class ChunksService {
   }
 
   /**
-   * Answers the chunk as it stands before it is notified again. Sources hear of it out of the order of the chunks.
+   * Returns the chunk as it is before its notifications are sent again. These come out of the order of the chunks.
    *
    * @see notifyAgain
    */

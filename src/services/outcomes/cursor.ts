@@ -1,7 +1,7 @@
 import type { IPage } from '../../interfaces/operation.js';
 import { ServiceError } from '../errors/service-error.js';
 
-/** Above every sequence number. */
+/** No sequence number is larger. */
 export const FIRST_PAGE = '9223372036854775807';
 
 /** @throws ServiceError INVALID_REQUEST */
@@ -12,7 +12,7 @@ export function checkCursor(cursor: string | undefined): string | undefined {
   });
 }
 
-/** If there may be more, the last one says where the next page begins. */
+/** A full page gets a cursor, because there may be more: the id of its last item. */
 export function pageOf<Item extends { id: string }>(items: Item[], limit: number): IPage<Item> {
   const nextCursor = items.length === limit ? items.at(-1)?.id : undefined;
   return { items, ...(nextCursor !== undefined && { nextCursor }) };

@@ -13,9 +13,9 @@ import { selectOperation, selectPage } from './outcomes.sql.js';
 import { toOperation, type GivenOperation, type OperationRow } from './to-operation.js';
 
 const DEFAULT_LIMIT = 100;
-/** The maximum number of operations that a page examines to find those that match. */
+/** How many operations a page examines at most to find those that match. */
 const WINDOW = 10_000;
-/** So much of a page is written in a few milliseconds. */
+/** The process serializes a page of this size in a few milliseconds. */
 const PAGE_BYTES = 1024 * 1024;
 
 /**
@@ -96,7 +96,7 @@ type PageRow = { walked: number; floor: string | null; matched: number } & ({ se
 
 const isSettled = ({ status }: GivenOperation): boolean => status !== 'pending' && status !== 'scheduled';
 
-/** The place at which a page with too few results stopped. There may be more further down. */
+/** Where a page with too few results stopped examining. Older operations may match. */
 const endOfWindow = (row: PageRow | undefined): string | undefined =>
   row?.walked === WINDOW ? (row.floor ?? undefined) : undefined;
 

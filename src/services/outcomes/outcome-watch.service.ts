@@ -9,12 +9,12 @@ import { selectSettled } from './outcomes.sql.js';
  * Redis.
  */
 const CHECK_INTERVAL_MS = 200;
-/** Each caller costs a few kilobytes, and a part of the query for all of them. */
+/** Each caller costs a few kilobytes, and makes the shared query longer. */
 const MAX_CALLERS = 10_000;
 
 /**
- * Waits for operations to be settled, for any number of callers with one query: at each signal that a chunk was
- * settled, and also at intervals. The callers then read what happened to their operations.
+ * Waits until operations are settled. One query serves all callers. It runs at each signal that a chunk was settled,
+ * and also at intervals. The callers then read the outcomes of their operations.
  */
 @Injectable()
 export class OutcomeWatchService implements OnModuleDestroy {
@@ -53,7 +53,7 @@ export class OutcomeWatchService implements OnModuleDestroy {
     });
   }
 
-  /** Ends all waits, also those that begin now: the callers answer with the operation as it is. */
+  /** Ends all waits, and those that begin later. The callers then answer with the operation as it is. */
   onModuleDestroy(): void {
     this.stopping = true;
     for (const callbacks of [...this.waiting.values()]) for (const done of [...callbacks]) done();
@@ -65,7 +65,7 @@ export class OutcomeWatchService implements OnModuleDestroy {
     this.callers += 1;
     this.waiting.set(id, callbacks);
     this.stopListening ??= this.wakeUp.onChunkSettled(() => void this.check());
-    // It may have been settled between the caller's check and now.
+    // The operation may have been settled since the caller's check.
     void this.check();
   }
 

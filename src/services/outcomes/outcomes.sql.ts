@@ -21,7 +21,7 @@ export function selectOperation(id: string): SqlStatement {
   };
 }
 
-/** The ids among these whose operations are settled, or unknown, for which nobody needs to wait. */
+/** Those of the ids whose operations are settled or unknown. Nobody needs to wait for them. */
 export function selectSettled(ids: readonly string[]): SqlStatement {
   return {
     name: 'batch.select_settled',
@@ -37,10 +37,10 @@ export function selectSettled(ids: readonly string[]): SqlStatement {
   };
 }
 
-/** The lanes of `pending`. In the entrance are operations whose table has no lane yet. */
+/** All lanes of `pending`. The entrance has the operations whose table has no lane yet. */
 const LANES = `(select distinct lane from batch.lanes union all select ${ENTRANCE_LANE}::int2)`;
 
-/** Where operations of a status are, newest first, below a cursor. */
+/** The operations that may have a status, newest first, below a cursor. */
 const CANDIDATES = {
   pending: `select p.seq from ${LANES} lane
         cross join generate_series(0, 9) priority cross join lateral (
@@ -53,25 +53,23 @@ const CANDIDATES = {
   completed: 'select seq from batch.operations where seq < $1::int8 order by seq desc limit $2::int',
 } as const;
 
-/** The filters of the list of all operations. */
 export interface OperationFilter extends Pick<IListOperationsQuery, 'status' | 'target' | 'source'> {
   /** Only these targets, or targets that begin with these prefixes. Undefined: any. */
   reach: { ids: readonly string[]; prefixes: readonly string[] } | undefined;
 }
 
-/** What a page holds at most. */
 export interface PageLimits {
   operations: number;
-  /** Of keys and values. The operation that reaches the limit is the last one of the page. */
+  /** The size of keys and values. The operation that reaches the limit is the last one of the page. */
   bytes: number;
-  /** Operations that are examined: there is no index for targets and sources. */
+  /** How many operations are examined, because there is no index for targets and sources. */
   window: number;
 }
 
 /**
- * A page of operations below `cursor`, newest first. Each row says how far the page came: `walked` operations down to
- * `floor` were examined, and `matched` of them belong to the page, of which some may be left out for their size. A row
- * without `seq` stands for an empty page.
+ * A page of operations below `cursor`, newest first. In each row, `walked` is the number of examined operations,
+ * `floor` is the oldest of them, and `matched` is the number of matches before the cut by size. An empty page is one
+ * row without `seq`.
  */
 export function selectPage(query: OperationFilter, cursor: string, limits: PageLimits): SqlStatement {
   return {

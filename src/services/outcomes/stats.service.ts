@@ -11,21 +11,19 @@ interface StatsRow extends Omit<IStats, 'lastMinute'> {
   statements: number;
 }
 
-/** The state of the queue, as one query sees it. */
 @Injectable()
 export class StatsService {
   private latest: Promise<IStats> | undefined;
 
   constructor(private readonly database: DatabaseService) {}
 
-  /** For a caller. */
   stats(): Promise<IStats> {
     return this.read(this.database.requests);
   }
 
   /**
-   * For metrics: one query at a time for all scrapes, and not on the connections for requests. Metrics are needed most
-   * when these connections are used up.
+   * For metrics. All scrapes share one query at a time. It does not use the connections for requests, because metrics
+   * are needed most when these are used up.
    */
   sharedStats(): Promise<IStats> {
     this.latest ??= this.read(this.database).finally(() => (this.latest = undefined));

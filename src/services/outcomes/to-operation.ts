@@ -5,7 +5,6 @@ import type { IBatchOperation, OperationStatus, OperationType } from '../../inte
 import { ExactJson } from '../values/exact-json.js';
 import { withoutSpace } from '../values/parse-json.js';
 
-/** A row of the view `batch.batch_operations`. */
 export interface OperationRow extends StoredDetails {
   seq: string;
   id: string;
@@ -35,16 +34,16 @@ export interface OperationRow extends StoredDetails {
   audit?: { at: string; act: AuditAct; by: string | null }[] | null;
 }
 
-/** `batch.delayed.reason` in the words of the API. */
+/** The API's word for each `batch.delayed.reason`. */
 const WAITS_FOR = { scheduled: 'run_at', retry: 'retry', blocked: 'earlier_operation' } as const;
 
-/** An operation as callers see it: its rows are the text that is stored. It must be written by `stringifyJson`. */
+/** An operation as callers see it. Its rows are the stored text, so it must be serialized by `stringifyJson`. */
 export interface GivenOperation extends Omit<IBatchOperation, 'key' | 'values'> {
   key?: ExactJson;
   values?: ExactJson;
 }
 
-/** What callers see of an operation. Fields that were not requested, and results that do not exist, are left out. */
+/** Fields that were not requested, and results that do not exist, are left out. */
 export function toOperation(row: OperationRow): GivenOperation {
   return {
     id: row.id,
