@@ -10,7 +10,7 @@ import { checkCursor, FIRST_PAGE, pageOf } from '../outcomes/cursor.js';
 
 const DEFAULT_LIMIT = 100;
 
-/** Shows who did what. The code that acts writes the entries, in the transaction of the act: see `insertAudit`. */
+/** Lists the entries of the audit. Each entry is written in the transaction of its act, see `insertAudit`. */
 @Injectable()
 export class AuditService {
   constructor(

@@ -3,7 +3,6 @@ import type { Json } from '../../interfaces/json.js';
 import { encodeTexts } from '../database/encode-texts.js';
 import type { SqlStatement } from '../database/sql.js';
 
-/** What is stored of an act. */
 export interface NewAuditEntry {
   act: AuditAct;
   /** See `callerName`. Undefined: nothing is known of the caller. */
@@ -34,7 +33,6 @@ export function insertAudit(entries: readonly NewAuditEntry[]): SqlStatement {
   };
 }
 
-/** In a form that `jsonb` accepts. */
 export function detailsText(details: Readonly<Record<string, Json>>): string {
   return JSON.stringify(details, (_, value: unknown) => (typeof value === 'string' ? storable(value) : value));
 }
@@ -45,7 +43,7 @@ export const ACTS_OF_OPERATION = `(
           where a.subject_kind = 'operation' and a.subject = v.id::text
         )`;
 
-/** PostgreSQL accepts no NUL in a text, and no half of a surrogate pair in its JSON. */
+/** PostgreSQL accepts no NUL in a text, and no lone surrogate in JSON. */
 function storable(text: string): string {
   return text.replaceAll('\0', '\ufffd').toWellFormed();
 }

@@ -8,33 +8,32 @@ import { PacedCount } from './paced-count.js';
 import { Tally } from './tally.js';
 
 /**
- * When the backlog was full, it takes operations again only below this mark. Otherwise callers would be let in one by
- * one.
+ * A full backlog accepts operations again only below this part of its limit. Otherwise callers would get in one by one.
  */
 const LOW_MARK = 0.95;
 /**
- * Counting scheduled operations takes longer, because their rows are wider. Only callers that schedule something wait
- * for it.
+ * The count of scheduled operations takes longer, because their rows are wider. Only callers that schedule operations
+ * wait for it.
  */
 const COUNT_TIMEOUT_MS: Readonly<Record<Backlog, number>> = { pending: 1000, scheduled: 5000 };
 const PARTIES_TIMEOUT_MS = 10_000;
 const SOONEST_MS = 1000;
 const LATEST_MS = 60_000;
 
-/** What waited when it was counted, and what this process had stored when the count began. */
+/** A count, and how many operations this process had stored when the count began. */
 interface BacklogCount extends BacklogRow {
   storedBefore: number;
 }
 
-/** What each party had, and what this process has stored for it since that count began. */
+/** The operations of each party, and those that this process has stored since that count began. */
 interface PartyCount {
   operations: ReadonlyMap<number, number>;
   since: Tally;
 }
 
 /**
- * The limit of one backlog, and the shares in it. Parties are counted only while the backlog is so long that one of
- * them may have used up its share. Between two counts it adds what this process stores.
+ * The limit of one backlog, and the shares in it. Parties are counted only while the backlog is so long that a party
+ * may have used up its share. Between two counts, the operations that this process stores are added.
  */
 export class BacklogLimit {
   private readonly logger = new Logger('BacklogService');
@@ -42,7 +41,7 @@ export class BacklogLimit {
   private readonly counts: PacedCount<BacklogCount>;
   private readonly entering = new Tally();
   private readonly parties: PacedCount<PartyCount>;
-  /** What this process has stored since the last count of the parties began. */
+  /** The operations that this process has stored since the last count of the parties began. */
   private storedSince = new Tally();
   private full = false;
   private readonly fullParties = new Set<number>();
@@ -78,7 +77,8 @@ export class BacklogLimit {
   conclude({ party, operations }: Demand, stored: number): void {
     this.entering.add(party, -operations);
     this.stored += stored;
-    // While no party can have used up its share, parties are not counted, and there may be any number of them.
+    // While no party can have used up its share, parties are not counted. Otherwise the tally would hold any number of
+    // them.
     if (!this.isCrowded()) return;
     for (const tally of new Set([this.storedSince, this.parties.value?.since])) tally?.add(party, stored);
   }
@@ -145,7 +145,7 @@ export class BacklogLimit {
     this.storedSince = new Tally();
   }
 
-  /** A scheduled operation leaves the backlog when its time has come, however fast operations are settled. */
+  /** Scheduled operations leave the backlog when they are due, so the rate of settled operations does not help. */
   private retryAfterMs(excess: number): number {
     const settled = this.backlog === 'pending' ? (this.counts.value?.settled ?? 0) : 0;
     return retryAfterMs(excess, settled / RATE_WINDOW_SECONDS);
@@ -153,8 +153,8 @@ export class BacklogLimit {
 }
 
 /**
- * How long it takes until a queue has lost `excess` operations at its recent rate: from a second to a minute. If
- * nothing was settled, the rate is unknown, and the answer is the longest time.
+ * How long a queue needs to lose `excess` operations at its recent rate, from a second to a minute. If nothing was
+ * settled, the rate is unknown, and it is a minute.
  */
 function retryAfterMs(excess: number, settledPerSecond: number): number {
   if (settledPerSecond <= 0) return LATEST_MS;

@@ -6,15 +6,16 @@ import { BacklogLimit } from './backlog-limit.js';
 import { toDemands, type Backlog, type Demand } from './demand.js';
 import { queueFull, type FullBacklog } from './overload-errors.js';
 
-/** Ends the entry of operations. Call it once, and say for each of them whether it was stored. */
+/** Ends the entry of operations. Call it once. `stored` says for each of them whether it was stored. */
 export type Conclude = (stored: readonly boolean[]) => void;
 
 /**
- * Refuses operations while too many wait, and operations of a party that has used up its share. What waits is counted
- * at intervals, and only while operations come in. Between two counts it adds what this process stores. It promises
- * that nobody is refused because of an old or missing count, and that a later caller does not overtake one that waits
- * for a count. Operations of other processes are seen with the next count. The last request may exceed a limit by its
- * own operations.
+ * Refuses operations while too many wait, and operations of a party that has used up its share. Waiting operations are
+ * counted at intervals, and only while operations come in. Between two counts, the operations that this process stores
+ * are added, and those of other processes are not seen.
+ *
+ * It promises that an old or missing count refuses nobody, and that a later caller does not overtake one that waits for
+ * a count. The last request may exceed a limit by its own operations.
  */
 @Injectable()
 export class BacklogService {

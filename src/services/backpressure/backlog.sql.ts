@@ -9,7 +9,7 @@ export interface BacklogRow {
 
 export const RATE_WINDOW_SECONDS = 10;
 
-/** If there are more parties than this, each has too little to be refused for it. */
+/** The parties beyond this number have too few operations to use up their share. */
 const MOST_PARTIES = 1000;
 
 const WAITING = `reason in ('retry', 'blocked')`;
@@ -21,9 +21,9 @@ const COUNT_OF: Readonly<Record<Backlog, string>> = {
 };
 
 /**
- * What waits, counted exactly up to `limit`. Larger numbers make no difference, so counting stops there. The planner's
- * own estimate (`reltuples`) would cost nothing, but it is minutes old, while a queue may fill in seconds. Operations
- * that wait for another try, and those behind them, count as pending: they were pending and will be again.
+ * The exact number of waiting operations, up to `limit`. The count stops there, because larger numbers make no
+ * difference. The planner's estimate (`reltuples`) would cost nothing, but it is minutes old, and a queue may fill in
+ * seconds. Deferred and blocked operations count as pending, because they will be pending again.
  */
 export function countBacklog(backlog: Backlog, limit: number): SqlStatement {
   return {

@@ -4,21 +4,21 @@ import { partyOf } from './party.js';
 /** What waits to be executed, and what waits for its `runAt`. Each has its own limit. */
 export type Backlog = 'pending' | 'scheduled';
 
-/** Operations of one request that are to wait in the same backlog, for the same party. */
+/** The operations of one request that belong to the same backlog and the same party. */
 export interface Demand {
   backlog: Backlog;
   party: number;
-  /** The party in the words of a refusal. */
+  /** The name of the party in a refusal. */
   owner: string;
   operations: number;
 }
 
 /**
- * Groups the operations of a request by backlog and party, before anything of them is checked. An operation in a wrong
- * form is refused later, whatever it is counted for here. Pure.
+ * Groups the operations of a request by backlog and party. The operations are not checked yet: an invalid one is
+ * refused later, so its group does not matter.
  *
  * @param createdBy see `callerName`
- * @returns the demands, and for each operation the demand to which it belongs
+ * @returns the demands, and the demand of each operation
  */
 export function toDemands(
   requests: readonly unknown[],
@@ -49,7 +49,7 @@ function isScheduled(request: unknown, now: number): boolean {
   return runAt !== undefined && Date.parse(runAt) > now;
 }
 
-/** One in a wrong form may be megabytes long, and its operation is refused anyway. */
+/** Ignores an invalid source, because it may be megabytes long, and its operation is refused later. */
 function sourceOf(request: unknown): string | undefined {
   const source = textOf(request, 'source');
   return source !== undefined && isSource(source) ? source : undefined;

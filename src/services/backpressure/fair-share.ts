@@ -1,7 +1,4 @@
-/**
- * A queue at one moment: how many operations may wait in it, how many do, and what share of it (in percent) one party
- * may take.
- */
+/** A queue at one moment: how many operations may wait, how many wait, and the share of one party in percent. */
 export interface Room {
   limit: number;
   waiting: number;
@@ -9,33 +6,33 @@ export interface Room {
 }
 
 /**
- * Whether a party with `used` waiting operations has used up its share. That is so when it has `share / (100 - share)`
- * times the room that is left, which is `share` percent of the limit when nobody else waits. Each party that joins
- * leaves less to the others, and some room is always left for the next one. (A. K. Choudhury and E. L. Hahne, Dynamic
- * Queue Length Thresholds for Shared-Memory Packet Switches, 1998.)
+ * True when a party with `used` waiting operations has used up its share: `share / (100 - share)` times the free room.
+ * For a party alone, this is `share` percent of the limit. Each further party makes the shares smaller, and some room
+ * is always left for the next one. (A. K. Choudhury and E. L. Hahne, Dynamic Queue Length Thresholds for Shared-Memory
+ * Packet Switches, 1998.)
  *
- * @param mark 1, or less where the party must have less than its share
+ * @param mark compares with this fraction of the share: 1, or less
  */
 export function hasItsShare({ limit, waiting, share }: Room, used: number, mark = 1): boolean {
   return (100 - share) * used >= share * mark * Math.max(0, limit - waiting);
 }
 
-/** While this is false, no party can have used up its share, however many operations it has. */
+/** While this is false, no party can have used up its share. */
 export function isCrowded({ limit, waiting, share }: Room, mark = 1): boolean {
   return 100 * waiting >= share * mark * limit;
 }
 
-/** How many of a party's operations have to leave the queue until it has less than `mark` of its share. */
+/** How many operations of a party must leave the queue until it has less than `mark` of its share. */
 export function excessOf({ limit, waiting, share }: Room, used: number, mark: number): number {
   return ((100 - share) * used - share * mark * Math.max(0, limit - waiting)) / 100;
 }
 
-/** How many more operations a party with `used` waiting ones may have without exceeding its share. */
+/** How many more operations a party with `used` waiting operations may have without exceeding its share. */
 export function roomOf({ limit, waiting, share }: Room, used: number): number {
   return Math.max(0, Math.ceil((share * (limit - waiting) - (100 - share) * used) / 100));
 }
 
-/** A scheduled operation whose time has come. */
+/** A scheduled operation that is due. */
 export interface DueOperation {
   seq: number;
   lane: number;
@@ -43,9 +40,9 @@ export interface DueOperation {
 }
 
 /**
- * Chooses which of these become pending now. No party gets more than its share of what may be pending, and all of them
- * together leave room for others. Within a lane no operation overtakes another: if one has to wait, all later ones of
- * its lane wait. Pure.
+ * Chooses which of the due operations become pending now. No party gets more than its share, and all parties together
+ * leave room for others. Within a lane no operation overtakes another: if one must wait, all later ones of its lane
+ * wait.
  *
  * @param due in the order in which they become pending
  * @param usedBy how many operations of each party are pending

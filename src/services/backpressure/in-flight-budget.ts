@@ -3,28 +3,25 @@ import { SETTINGS, type Settings } from '../config/settings.js';
 import { MetricsService } from '../observability/metrics.service.js';
 import { overloaded } from './overload-errors.js';
 
-/** What a request costs besides its body. It limits the number of the smallest requests. */
+/** The least cost of a request. It limits the number of very small requests. */
 const LEAST_BYTES = 2048;
-/**
- * One party has at most this part of the budget, because a single caller that sends slowly must not keep all others
- * out.
- */
+/** The largest part of the budget for one party, so that one caller that sends slowly cannot block all others. */
 const SHARE = 1 / 4;
 
-/** Gives back what was taken. May be repeated: the second call does nothing. */
+/** Gives back the taken bytes. A second call does nothing. */
 export type Release = () => void;
 
 /**
- * The bytes of request bodies that the process is answering, over all transports. It promises that they stay within the
- * limit, except for what could not be refused and for a single request that is larger than the limit. It promises that
- * no party has more than a quarter of the limit, or a single request. The caller must give back what it took when the
- * request is over, whatever its result.
+ * Counts the bytes of the request bodies in progress, over all transports. It promises that they stay within the limit,
+ * except for requests that cannot be refused, and for a single request that is larger than the limit. No party has more
+ * than a quarter of the limit, or one larger request. The caller must release its bytes when the request ends, whatever
+ * the result.
  */
 @Injectable()
 export class InFlightBudget {
   private readonly limit: number;
   private taken = 0;
-  /** By API key. */
+  /** The bytes of each API key. */
   private readonly takenBy = new Map<string, number>();
 
   constructor(@Inject(SETTINGS) settings: Pick<Settings, 'intake'>, metrics?: MetricsService) {
@@ -37,12 +34,12 @@ export class InFlightBudget {
   }
 
   /**
-   * @param party the id of an API key; undefined: its share is the whole budget
+   * @param party the id of an API key; undefined: the share is the whole budget
    * @throws ServiceError OVERLOADED
    */
   take(bytes: number, party?: string): Release {
     const cost = Math.max(bytes, LEAST_BYTES);
-    // When nothing else is in progress, even the largest request is accepted.
+    // While no other request is in progress, even the largest request is accepted.
     if (this.taken > 0 && this.taken + cost > this.limit) {
       throw overloaded(
         `is answering requests of ${Math.floor(this.taken / 1024)} KiB; BATCH_MAX_IN_FLIGHT_KB allows ` +
@@ -53,7 +50,7 @@ export class InFlightBudget {
     return this.hold(cost, party);
   }
 
-  /** For requests that cannot be refused, because nobody would get the refusal. They count nevertheless. */
+  /** Counts a request that cannot be refused, because nobody would receive the refusal. */
   hold(bytes: number, party?: string): Release {
     const cost = Math.max(bytes, LEAST_BYTES);
     this.count(cost, party);

@@ -1,7 +1,7 @@
 import { ServiceError } from '../errors/service-error.js';
 import type { Backlog } from './demand.js';
 
-/** Requests in progress are answered within moments, or their callers give up. */
+/** Most requests in progress end within a second. */
 const OVERLOADED_RETRY_MS = 1000;
 
 const WORDS: Readonly<Record<Backlog, { wait: string; setting: string }>> = {
@@ -9,12 +9,14 @@ const WORDS: Readonly<Record<Backlog, { wait: string; setting: string }>> = {
   scheduled: { wait: 'are scheduled', setting: 'BATCH_MAX_SCHEDULED' },
 };
 
-/** Why operations are refused because of what waits. */
 export interface FullBacklog {
   backlog: Backlog;
   limit: number;
   retryAfterMs: number;
-  /** The party that has used up its share, and with how many operations. Undefined: the limit for all is reached. */
+  /**
+   * The party that has used up its share, and its number of operations. Undefined: the limit for all parties is
+   * reached.
+   */
   share?: { owner: string; used: number };
 }
 

@@ -1,13 +1,13 @@
 import { withTimeout } from '../observability/with-timeout.js';
 
-/** A small queue is emptied within moments. Rarer counts would leave the workers idle meanwhile. */
+/** Workers empty a small queue quickly. With rarer counts they would then be idle. */
 const SHORTEST_INTERVAL_MS = 100;
-/** Counting uses at most a twentieth of the time of one connection, however long the queue is. */
+/** Counts use at most a twentieth of the time of one connection, however long the queue is. */
 const INTERVAL_PER_COUNT = 20;
 
 /**
- * A count that is made only while somebody asks for it, and not too often. It promises that nobody who needs a new
- * count gets an old one.
+ * A count that runs only when somebody asks for it, and not too often. It promises that a caller who needs a new count
+ * never gets an old one.
  */
 export class PacedCount<Value> {
   private latest: Value | undefined;
@@ -16,7 +16,7 @@ export class PacedCount<Value> {
   private awaited = false;
   private nextAt = 0;
 
-  /** @param timeoutMs a count that takes longer is given up, and not repeated for the same time */
+  /** @param timeoutMs a count that takes longer fails, and the next one begins after the same time */
   constructor(
     private readonly read: () => Promise<Value>,
     private readonly timeoutMs: number,
@@ -33,7 +33,8 @@ export class PacedCount<Value> {
   }
 
   /**
-   * Waits for a count that is due, if `needed` returns true for the last count, or if an earlier caller waits for it.
+   * Waits for the count in progress or due, if `needed` returns true for the last value, or if an earlier caller waits
+   * for it.
    */
   async refresh(needed: () => boolean): Promise<void> {
     if (performance.now() >= this.nextAt) this.counting ??= this.count();
@@ -42,7 +43,7 @@ export class PacedCount<Value> {
     await this.counting;
   }
 
-  /** Never rejects: if the database does not answer, the count is not known. */
+  /** Never rejects. If the database does not answer, the value is unknown. */
   private async count(): Promise<void> {
     const startedAt = performance.now();
     try {

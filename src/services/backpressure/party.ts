@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
 
-/** For operations of unknown callers: they have neither a key nor a `source`. */
+/** The party of operations that have neither a known caller nor a `source`. */
 export const ANONYMOUS = 0;
 
 /**
- * Whose share of the backlog an operation uses: the caller's, or else the source's. It is a number, because every row
- * of the backlog has it. If two names have the same number, they share one share. Nothing else depends on it.
+ * The party whose share of the backlog an operation uses: its caller, or else its source. It is a number, because every
+ * row of the backlog has it. If two names have the same number, they only use one share together.
  *
  * @param createdBy see `callerName`
  * @param source as the operation gives it; it contains no colon, so it never equals the name of a caller

@@ -5,7 +5,7 @@ const HOUR_MS = 3_600_000;
 const SHARE = 0.1;
 const LARGEST_WINDOW = 512;
 
-/** What was settled before these times is deleted. Undefined: nothing of that kind is ever deleted. */
+/** Everything that was settled before these times is deleted. Undefined: this kind is kept forever. */
 export interface Cutoffs {
   completed: Date | undefined;
   failed: Date | undefined;
@@ -17,51 +17,50 @@ export function cutoffsAt(now: Date, { completedHours, failedHours }: Settings['
     hours === 0 ? undefined : new Date(now.getTime() - hours * HOUR_MS);
   const completed = before(completedHours);
   const failed = before(failedHours);
-  // A chunk describes both kinds, so it is kept as long as either of them.
+  // A chunk describes operations of both kinds, so it is kept as long as any of them.
   const chunk = completed && failed && (completed < failed ? completed : failed);
   return { completed, failed, chunk };
 }
 
-/** How far a walk from the oldest on has come: everything up to this place was examined. */
+/** How far a walk has come. It begins with the oldest entry and has examined everything up to this place. */
 export interface RetentionCursor {
   /** As PostgreSQL writes it, because a Date would lose the microseconds. */
   settledAt: string;
-  /** Separates entries of the same time: the id of a chunk, or the sequence number of an operation. */
+  /** Orders entries of the same time: the id of a chunk, or the sequence number of an operation. */
   tie: string;
 }
 
 export const BEGINNING: RetentionCursor = { settledAt: '-infinity', tie: '0' };
 
-/** A walk between two of its steps. */
 export interface Walk {
   place: RetentionCursor;
-  /** How many chunks the next step examines. */
+  /** How many chunks the next step examines at most. */
   window: number;
 }
 
 export const NEW_WALK: Walk = { place: BEGINNING, window: 1 };
 
 export interface StepResult {
-  /** How many there were in the window. */
+  /** How many entries the window had. */
   walked: number;
-  /** The last of them. Null when there was none. */
   last: RetentionCursor | null;
-  /** Whether the window contained more to delete than one transaction may delete. */
+  /** True when the window had more to delete than one transaction may delete. */
   cut: boolean;
 }
 
-/** Where the next step begins: after the window, or at its beginning again with a smaller window. */
+/**
+ * The next step begins after the window. If the window was too large, it begins at the same place with a smaller one.
+ */
 export function advance({ place, window }: Walk, { cut, last }: StepResult): Walk {
   if (cut) return { place, window: Math.max(1, Math.floor(window / 2)) };
   return { place: last ?? place, window: Math.min(LARGEST_WINDOW, window * 2) };
 }
 
-/** Whether a walk has examined everything that is old enough now. */
+/** True when the walk has examined everything that is old enough now. */
 export function isAtEnd({ walked, cut }: StepResult, window: number): boolean {
   return !cut && walked < window;
 }
 
-/** How long to leave the database alone after a step that took `durationMs`. */
 export function pauseAfter(durationMs: number, workers: number): number {
   return durationMs * (1 / SHARE - 1) * Math.max(1, workers);
 }

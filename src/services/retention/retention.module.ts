@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { RetentionService } from './retention.service.js';
 
-/** Deletes what was settled long ago. A part of the worker. */
+/** A part of the worker. Deletes old operations and chunks. */
 @Module({ providers: [RetentionService], exports: [RetentionService] })
 export class RetentionModule {}

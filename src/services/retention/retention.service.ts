@@ -24,15 +24,17 @@ import {
   type Turn,
 } from './retention.sql.js';
 
-/** The maximum number of operations that one transaction deletes. */
 const OPERATIONS_PER_STEP = 2000;
 const INTERVAL_MS = 60_000;
-/** Unused shapes are looked for so often: it takes a look at all operations. */
+/** How often it searches for unused shapes. It is rare, because each search reads all operations. */
 const SHAPES_INTERVAL_MS = 3_600_000;
-/** What was skipped, such as a chunk that was not notified, is examined again after this time. */
+/**
+ * Entries that were skipped are examined again after this time. An example is a chunk whose callers were not notified
+ * yet.
+ */
 const WALK_AGAIN_MS = 6 * 3_600_000;
 
-/** In this order, because a chunk is deleted after its operations. */
+/** The order matters, because a chunk is deleted after its operations. */
 const KINDS = ['completed', 'failed', 'chunk'] as const;
 type Kind = (typeof KINDS)[number];
 
@@ -42,9 +44,9 @@ interface Step {
 }
 
 /**
- * Deletes what has been settled for longer than the settings say. It promises not to touch anything that waits, is not
- * notified, or is younger. It works in one process at a time, in steps of some milliseconds, and leaves nine tenths of
- * the time to others. What it cannot do now, it does later.
+ * Deletes what was settled longer ago than the settings allow. It promises to keep everything that waits, that callers
+ * were not notified of yet, or that is younger. It works in one process at a time, in steps of some milliseconds, for
+ * at most a tenth of the time.
  */
 @Injectable()
 export class RetentionService implements PollTask, OnApplicationBootstrap, BeforeApplicationShutdown {
@@ -90,7 +92,7 @@ export class RetentionService implements PollTask, OnApplicationBootstrap, Befor
     return INTERVAL_MS;
   }
 
-  /** Undefined when another process holds the lock. */
+  /** Returns undefined when another process holds the lock. */
   private async step(kind: Kind): Promise<Step | undefined> {
     const walk = this.walks[kind];
     const done = await this.database.transaction(async (tx) => {
@@ -111,7 +113,7 @@ export class RetentionService implements PollTask, OnApplicationBootstrap, Befor
     return { more: !isAtEnd(result, window), workers };
   }
 
-  /** Few shapes are left alone: finding out whether one is used takes a look at all operations. */
+  /** Does nothing while there are few shapes, because the search for unused ones reads all operations. */
   private async deleteShapes(): Promise<void> {
     if (performance.now() < this.nextShapesAt) return;
     await this.database.transaction(async (tx) => {
@@ -148,7 +150,7 @@ function newWalks(): Record<Kind, Walk> {
   return { completed: NEW_WALK, failed: NEW_WALK, chunk: NEW_WALK };
 }
 
-/** Undefined when that kind is kept for ever. */
+/** Undefined when that kind is kept forever. */
 function statementOf(kind: Kind, { place, window }: Walk, cutoffs: Cutoffs): SqlStatement | undefined {
   const before = cutoffs[kind];
   if (before === undefined) return undefined;

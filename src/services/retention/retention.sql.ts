@@ -7,7 +7,7 @@ const RETENTION_LOCK = [0x0b47c7, 1] as const;
 export interface Turn {
   held: boolean;
   now: Date;
-  /** The number of live workers. Each of them deletes. */
+  /** The number of live workers. Each of them deletes in turn. */
   workers: number;
 }
 
@@ -22,7 +22,6 @@ export function takeTurn(): SqlStatement {
   };
 }
 
-/** What a step found and did. */
 export interface StepRow {
   walked: number;
   settledAt: string | null;
@@ -33,7 +32,7 @@ export interface StepRow {
   chunks: number;
 }
 
-/** Callers have not been notified of the chunk `c`, or of a part of it. */
+/** True while callers were not notified of the chunk `c`, or of a part of it. */
 const UNNOTIFIED = `(c.notify and c.notified_at is null
           or exists (select from batch.parked_notifications n where n.chunk_id = c.id))`;
 
@@ -49,14 +48,14 @@ const LAST_OF = (tie: string): string =>
   `select settled_at::text as "settledAt", ${tie}::text as tie from walked order by settled_at desc, ${tie} desc limit 1`;
 
 /**
- * Deletes completed operations with their outcomes, at most `limit`, of the `window` oldest chunks after `from` that
- * were settled before `before`.
+ * Deletes at most `limit` completed operations with their outcomes. They belong to the `window` oldest chunks after
+ * `from` that were settled before `before`.
  *
  * A chunk's ranges may also contain operations that a retry has put back into the queue, or that a later chunk has
- * settled. Those no longer belong to it. What is notified is read from the operations, so all of them stay until their
- * chunk is notified.
+ * settled. These no longer belong to it. Notifications are built from the operations, so the operations stay until the
+ * callers of their chunk are notified.
  *
- * It is one statement, so all conditions of an operation are seen at the same moment. A completed operation stays
+ * It is one statement, so it checks all conditions of an operation at the same moment. A completed operation stays
  * completed.
  */
 export function deleteCompleted(from: RetentionCursor, before: Date, window: number, limit: number): SqlStatement {
@@ -97,10 +96,10 @@ export function deleteCompleted(from: RetentionCursor, before: Date, window: num
 }
 
 /**
- * Deletes failed and cancelled operations with their outcomes, among the `limit` oldest outcomes after `from` that are
- * older than `before`.
+ * Deletes the failed and cancelled operations among the `limit` oldest outcomes after `from` that are older than
+ * `before`.
  *
- * A retry deletes the outcome first, so the lock on it decides: an operation that is being retried is skipped.
+ * A retry deletes the outcome first, so its row lock shows which operations are being retried. These are skipped.
  */
 export function deleteFailed(from: RetentionCursor, before: Date, limit: number): SqlStatement {
   return {
@@ -136,8 +135,8 @@ export function deleteFailed(from: RetentionCursor, before: Date, limit: number)
 }
 
 /**
- * Deletes chunks of which no operation is left, among the `window` oldest after `from` that were settled before
- * `before`.
+ * Deletes those chunks that have no operations any more, among the `window` oldest after `from` that were settled
+ * before `before`.
  */
 export function deleteChunks(from: RetentionCursor, before: Date, window: number): SqlStatement {
   return {
@@ -167,8 +166,8 @@ export function deleteChunks(from: RetentionCursor, before: Date, window: number
 }
 
 /**
- * Locks shapes that no operation has, if there are more than `most`. Intake then uses none of them: it locks the shapes of the
- * operations that it stores, and a shape that somebody else has locked counts as missing.
+ * Locks shapes that no operation has, if there are more than `most` shapes. Intake then cannot use them: it locks the
+ * shapes of the operations that it stores, and treats a locked shape as missing.
  */
 export function lockUnusedShapes(most: number): SqlStatement {
   return {
@@ -181,7 +180,10 @@ export function lockUnusedShapes(most: number): SqlStatement {
   };
 }
 
-/** Deletes those of the locked shapes that no operation has: by now all operations are seen that were stored before the lock. */
+/**
+ * Deletes those of the locked shapes that no operation has. This statement sees all operations that were stored before
+ * the lock.
+ */
 export function deleteUnusedShapes(locked: readonly number[]): SqlStatement {
   return {
     text: `
@@ -191,7 +193,7 @@ export function deleteUnusedShapes(locked: readonly number[]): SqlStatement {
   };
 }
 
-/** Deletes workers whose process ended without signing off. */
+/** Deletes workers whose process ended without deleting its own row. */
 export function deleteLostWorkers(): SqlStatement {
   return { text: `delete from batch.workers where seen_at < now() - interval '1 day'` };
 }
