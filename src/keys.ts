@@ -19,7 +19,7 @@ await runCommand(KEYS_USAGE, async (args) => {
   await withDatabase(readSettings(), (settings) => executeOn(settings, command));
 });
 
-/** A person who types a command prefers an error to a wait, so this does not wait for the database. */
+/** It does not wait for a database that is down, because a person prefers an error. */
 async function executeOn(settings: Settings, command: KeysCommand): Promise<void> {
   const impatient = { ...settings, database: { ...settings.database, poolSize: 1, waitMs: 0 } };
   const database = await awaitDatabase(impatient, { onAttempt: () => undefined });
@@ -50,12 +50,12 @@ async function create(key: ApiKeyRequest, keys: ApiKeysService, { access }: Sett
   const text = await keys.create(key, current);
   await handOver(text, keys);
   explain(
-    `The key of ${key.name}, with scope ${key.scopes.join(', ')}. It is shown once: only its hash is stored, encrypted.`,
+    `The key of ${key.name}, with scope ${key.scopes.join(', ')}. It is shown once, because only its encrypted hash is stored.`,
   );
   if (!access.required) explain('With these settings the service asks for no key: see BATCH_REQUIRE_API_KEY.');
 }
 
-/** If the new key could not be handed over, it is revoked: nobody has it. */
+/** If the new key could not be printed, it is revoked, because nobody has it. */
 async function handOver(text: string, keys: ApiKeysService): Promise<void> {
   try {
     await say(text);
@@ -67,7 +67,7 @@ async function handOver(text: string, keys: ApiKeysService): Promise<void> {
   }
 }
 
-/** Which secret a key is encrypted with can be told only if the secrets are set. */
+/** Reports keys with an old or unknown secret, if the secrets are set. */
 async function list(keys: ApiKeysService, { access }: Settings): Promise<void> {
   const all = await keys.list();
   for (const key of all) await say(JSON.stringify(key));
@@ -78,7 +78,7 @@ async function list(keys: ApiKeysService, { access }: Settings): Promise<void> {
     const behind = active.filter(({ secretVersion }) => others.includes(secretVersion));
     if (unreadable.length > 0) explain(`${describeUnreadable(unreadable)}.`);
     if (behind.length > 0) {
-      explain(`${behind.length} are encrypted with API_KEY_ENCRYPTION_SECRET_PREVIOUS still: run \`keys rotate\`.`);
+      explain(`${behind.length} are still encrypted with API_KEY_ENCRYPTION_SECRET_PREVIOUS: run \`keys rotate\`.`);
     }
   }
   if (all.length === 0) explain('There are no keys.');
@@ -86,16 +86,16 @@ async function list(keys: ApiKeysService, { access }: Settings): Promise<void> {
 
 async function revoke(id: string, keys: ApiKeysService): Promise<void> {
   const revoked = await keys.revoke(id);
-  // The text that was given may be a whole key, which must not be shown on a terminal.
-  if (revoked === undefined) throw new StartError('There is no key with this id; `list` tells the ids');
+  // The given text is not shown, because it may be a whole key.
+  if (revoked === undefined) throw new StartError('There is no key with this id; `list` shows the ids');
   if (revoked.already) explain(`The key of ${revoked.name} was revoked before.`);
-  else explain(`The key of ${revoked.name} is revoked; no process takes it after ${REVOCATION_DELAY_MS / 1000} s.`);
+  else explain(`The key of ${revoked.name} is revoked; no process accepts it after ${REVOCATION_DELAY_MS / 1000} s.`);
 }
 
-/** It may be repeated. Callers notice nothing as long as every process knows both secrets. */
+/** May be repeated. Callers are not affected if every process knows both secrets. */
 async function rotate(keys: ApiKeysService, { access }: Settings): Promise<void> {
   const { rotated, unknown } = await keys.rotate(sealingKeysOf(access));
-  explain(`${rotated.length} keys are encrypted anew; API_KEY_ENCRYPTION_SECRET alone opens them.`);
+  explain(`${rotated.length} keys were encrypted again; API_KEY_ENCRYPTION_SECRET alone now decrypts them.`);
   if (unknown.length === 0) return;
   const left = (await keys.list()).filter(({ id }) => unknown.includes(id));
   throw new StartError(`${describeUnreadable(left)}.`);

@@ -19,13 +19,13 @@ import { ParkedMessages, type ParkedMessage, type ParkedSelection } from './serv
 import { parkedQueue } from './services/rabbitmq/topology.js';
 import { brokerRefusal } from './services/tls/tls-refusal.js';
 
-// `node dist/parked-messages.js list | replay | discard`: what to do with the messages that the service could not execute and left
-// to people. It may be interrupted at any time: a message leaves the parking queue only when it is in its own queue again.
+// `node dist/parked-messages.js list | replay | discard` handles messages that the service could not execute. It may be
+// interrupted at any time: `replay` removes a message from the parking queue only after it is in its own queue again.
 
 const LISTED = 100;
 const SHOWN_BODY = 200;
 const LONGEST_LINE = 2000;
-/** Longer than what is shown, because a secret is recognised only when it is whole. */
+/** More than is shown, because a secret is recognised only if it is complete. */
 const READ_BODY = 2000;
 
 type Broker = NonNullable<Settings['rabbitmq']>;
@@ -76,7 +76,7 @@ function recorded(
       act,
       actor,
       subject: { kind: 'parked' as const, id },
-      // A sender may have put anything there.
+      // A sender may have put a secret there.
       details: { messageId: messageId === undefined ? null : redactSecrets(messageId), code },
     }));
     await database.query(insertAudit(entries));
@@ -99,7 +99,7 @@ async function move(
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort());
   let count = 0;
-  // The reader of the output may go. The work is done all the same.
+  // If the reader of the output closes it, the work goes on, and the error is thrown at the end.
   let unheard: unknown;
   const tell = (text: string): Promise<void> => say(text).catch((error: unknown) => void (unheard ??= error));
   try {
@@ -111,7 +111,7 @@ async function move(
     await tell(`${count} ${what}${interrupted.signal.aborted ? ' before the interruption' : ''}`);
   }
   if (count === 0 && selection.id !== undefined && !interrupted.signal.aborted) {
-    throw new StartError(`There is no parked message with the id ${selection.id}; \`list\` tells the ids`);
+    throw new StartError(`There is no parked message with the id ${selection.id}; \`list\` shows the ids`);
   }
   if (unheard !== undefined) throw unheard as Error;
 }
@@ -126,7 +126,7 @@ function abridged(body: Buffer): string {
   return body.length > SHOWN_BODY ? `${JSON.stringify(text)}… (${body.length} bytes)` : JSON.stringify(text);
 }
 
-/** The error with what is known of its cure. */
+/** Adds to the error how to fix it, as far as that is known. */
 function explained(error: unknown, { queue }: Broker): unknown {
   if (error instanceof StartError || error instanceof OutputError || isUndefinedTable(error)) return error;
   const message = messageOf(error);

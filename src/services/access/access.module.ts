@@ -4,7 +4,7 @@ import { ApiKeyEntity } from '../../entities/api-key.entity.js';
 import { AccessService } from './access.service.js';
 import { RateLimitService } from './rate-limit.service.js';
 
-/** Decides for every transport who may do what, and how often. */
+/** Checks for every transport what a caller may do, and how often. */
 @Global()
 @Module({
   imports: [TypeOrmModule.forFeature([ApiKeyEntity])],

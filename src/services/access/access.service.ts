@@ -15,19 +15,19 @@ import { hashOf, openHash, sealingKey, type SealingKey } from './sealed-hash.js'
 import { describeUnreadable } from './unreadable-keys.js';
 
 const MAX_REMEMBERED = 10_000;
-/** Compared with the hash of an unknown key. A real hash equals it only with a probability of 2^-256. */
+/** Stands for the stored hash of an unknown key. A real hash equals it with a probability of 2^-256. */
 const NOBODY = Buffer.alloc(32);
 
 /**
  * Decides by the API key what a caller may do. It promises that a key is valid only while it is stored, not revoked and
- * not expired (a revocation takes effect within `REVOCATION_DELAY_MS`). It promises that neither the time nor the text
- * of an answer shows whether a key is unknown or its secret is wrong. Callers without a key are limited by address.
- * Where settings require no keys, no caller needs one.
+ * not expired (a revocation takes effect within `REVOCATION_DELAY_MS`). It also promises that neither the time nor the
+ * text of an answer shows whether the key is unknown or its secret is wrong. Callers without a valid key are limited by
+ * address. The settings may require no keys.
  */
 @Injectable()
 export class AccessService implements OnApplicationBootstrap {
   private readonly logger = new Logger(AccessService.name);
-  /** Both are valid while the secret is being changed. */
+  /** Two keys are valid while the secret is being changed. */
   private readonly sealingKeys: readonly SealingKey[];
   private readonly credentials = new CredentialCache({
     load: (ids) => this.load(ids),
@@ -46,7 +46,7 @@ export class AccessService implements OnApplicationBootstrap {
     this.sealingKeys = [secret, previousSecret].filter((given) => given !== undefined).map(sealingKey);
   }
 
-  /** Warns at boot of keys that cannot be used, so that their owners need not report it. */
+  /** Warns at start of keys that the service cannot decrypt, before their owners are refused. */
   async onApplicationBootstrap(): Promise<void> {
     if (!this.settings.access.required) return;
     const versions = this.sealingKeys.map(({ version }) => version);
@@ -62,17 +62,17 @@ export class AccessService implements OnApplicationBootstrap {
   }
 
   /**
-   * @param given the key as the caller sent it; undefined: none
+   * @param given the key as the caller sent it; undefined when it sent none
    * @param address the caller's address
-   * @throws ServiceError API_KEY_REQUIRED, INVALID_API_KEY; RATE_LIMITED instead, when the address has had too many of
-   * both; any error of the database when it cannot be asked
+   * @throws ServiceError API_KEY_REQUIRED, INVALID_API_KEY, or RATE_LIMITED when the address has had too many of these;
+   *   any error of the database
    */
   async identify(given: unknown, address: string): Promise<Access> {
     try {
       return await this.authenticate(given);
     } catch (error) {
-      // The key is checked even beyond the limit: behind a proxy, callers with a key have the same address as callers
-      // without.
+      // The key is checked even beyond the limit, because behind a proxy, callers with and without a valid key have the
+      // same address.
       const waitMs = error instanceof ServiceError ? this.refusals.count(address) : undefined;
       if (waitMs === undefined) throw error;
       throw addressLimited(address, waitMs, this.settings.access);
@@ -82,7 +82,7 @@ export class AccessService implements OnApplicationBootstrap {
   /** Like `identify`, without counting refusals. */
   async authenticate(given: unknown): Promise<Access> {
     if (!this.settings.access.required) return FULL_ACCESS;
-    // Without a sealing key no API key could be checked. The settings refuse this.
+    // The settings do not allow this, because no API key could be checked.
     if (this.sealingKeys.length === 0)
       throw new Error('API keys are required, but API_KEY_ENCRYPTION_SECRET is not set');
     if (given === undefined) {
@@ -97,9 +97,9 @@ export class AccessService implements OnApplicationBootstrap {
   }
 
   /**
-   * A caller that may write to the queue may do everything.
+   * The access of a sender over the broker. A sender that may write to the queue may do everything.
    *
-   * @param user the broker's user, which the broker has checked; undefined: the message does not name it
+   * @param user the broker's user, which the broker has checked; undefined when the message does not name it
    * @throws ServiceError USER_ID_REQUIRED
    */
   ofBrokerUser(user: string | undefined): Access {
@@ -127,7 +127,7 @@ export class AccessService implements OnApplicationBootstrap {
     const keys = await this.keys.findBy({ id: Any(ids) });
     return keys.map(({ id, expiresAt, revokedAt, scopes, targets, sources, ...sealed }) => ({
       ...{ id, expiresAt, revokedAt },
-      // If the box cannot be opened, the secret is unknown and no key matches.
+      // If the hash cannot be decrypted, no secret matches.
       secretHash: openHash(this.sealingKeys, id, sealed) ?? NOBODY,
       access: {
         keyId: id,

@@ -15,8 +15,8 @@ export interface Access {
   keyId: string | undefined;
   scopes: readonly KeyScope[];
   /**
-   * The broker's user, which the broker has checked. Undefined: the caller did not come through the broker, or did not
-   * name it.
+   * The broker's user, which the broker has checked. Undefined when the message did not name it, or did not come
+   * through the broker.
    */
   user?: string;
   /** The tables to which the caller is limited. Undefined: all that the service allows. */
@@ -41,8 +41,8 @@ export function callerName({ keyId, user }: Access): string | undefined {
 export interface Requirement {
   scope: KeyScope;
   /**
-   * The request shows or changes the tables of all callers, so it is not allowed for a key that is limited to some
-   * tables.
+   * True when the request shows or changes the tables of all callers. Then a key that is limited to some tables is
+   * refused.
    */
   everyTarget: boolean;
 }
@@ -59,7 +59,7 @@ export function assertMeets({ scopes, targets }: Access, { scope, everyTarget }:
   }
 }
 
-/** @param target as a caller writes it, or a `Table.id`. A limited caller cannot reach a text that is no name. */
+/** @param target as a caller writes it, or a `Table.id`. A limited caller does not reach an invalid name */
 export function reaches({ targets }: Access, target: string): boolean {
   if (targets === undefined) return true;
   const name = parseTargetName(target);

@@ -10,9 +10,8 @@ export interface ApiKey {
   secret: string;
 }
 
-/** Made from the system's random numbers. */
 export function generateApiKey(): ApiKey {
-  // Hexadecimal, because it never begins with a dash, which a command line would take for an option.
+  // Base64url may begin with a dash, and a command line would read that as an option. So the id is hexadecimal.
   return { id: randomBytes(8).toString('hex'), secret: randomBytes(32).toString('base64url') };
 }
 

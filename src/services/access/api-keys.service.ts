@@ -11,7 +11,7 @@ const DAY_MS = 86_400_000;
 export interface ApiKeyRequest {
   name: string;
   scopes: readonly KeyScope[];
-  /** Written as in `BATCH_ALLOWED_TARGETS`. Undefined: all that the service allows. */
+  /** In the form of `BATCH_ALLOWED_TARGETS`. Undefined: all targets that the service allows. */
   targets: readonly string[] | undefined;
   /** The sources for which operations may be sent. Undefined: any source. */
   sources: readonly string[] | undefined;
@@ -19,13 +19,13 @@ export interface ApiKeyRequest {
   expiresInDays: number | undefined;
 }
 
-/** `secretVersion`: the service's secret that it is encrypted with, see `sealingKey`. */
+/** `secretVersion` identifies the service's secret with which the key is encrypted, see `sealingKey`. */
 export interface ApiKeyDescription extends Omit<ApiKeyEntity, 'secretBox'> {
   state: 'active' | 'expired' | 'revoked';
 }
 
 export interface Rotation {
-  /** Ids of the keys that are now encrypted with the current secret, and were not before. */
+  /** Ids of the keys that this rotation has encrypted with the current secret. */
   rotated: string[];
   /** Ids of the keys that none of the secrets can decrypt, and that are not revoked. */
   unknown: string[];
@@ -34,11 +34,11 @@ export interface Rotation {
 export const OLDEST_FIRST = { createdAt: 'ASC', id: 'ASC' } as const;
 
 /**
- * Creates, lists and revokes the API keys of callers, and encrypts them with a new secret. Only its owner knows the
- * secret of a key: the service stores its hash, encrypted. What is changed is in the audit, or was not changed.
+ * Creates, lists and revokes the API keys of callers, and encrypts them with a new secret. Only the owner of a key
+ * knows its secret: the service stores an encrypted hash. Each change is stored together with its audit entry.
  */
 export class ApiKeysService {
-  /** @param actor who does it, see `callerName` */
+  /** @param actor the actor of all changes, see `callerName` */
   constructor(
     private readonly database: EntityManager,
     private readonly actor: string,
@@ -70,7 +70,7 @@ export class ApiKeysService {
     return keys.map(({ secretBox: _, ...key }) => ({ ...key, state: stateOf(key) }));
   }
 
-  /** @returns undefined when there is no such key; `already`: it had been revoked before */
+  /** @returns undefined when there is no such key; `already`: it was revoked before */
   revoke(id: string): Promise<{ name: string; already: boolean } | undefined> {
     return this.database.transaction(async (tx) => {
       const key = await tx.findOne(ApiKeyEntity, { where: { id }, lock: { mode: 'pessimistic_write' } });
@@ -85,8 +85,8 @@ export class ApiKeysService {
   }
 
   /**
-   * Encrypts with the first of the keys what is encrypted with another of them, in one transaction. May be repeated. A
-   * second one that runs at the same time waits, and finds nothing to do.
+   * Encrypts the stored hashes with the first of the keys, in one transaction. It may be repeated. If two rotations run
+   * at the same time, the second one waits and finds nothing to do.
    */
   rotate(keys: readonly [SealingKey, ...SealingKey[]]): Promise<Rotation> {
     const [current] = keys;

@@ -1,6 +1,6 @@
 import type { Access } from './access.js';
 
-/** How long a revoked key may still be used. A busy caller costs one query in this time. */
+/** How long a revoked key is still accepted. A busy caller costs one query in this time. */
 export const REVOCATION_DELAY_MS = 3000;
 
 /** What is stored of an API key. */
@@ -15,9 +15,9 @@ export interface Credential {
 export interface CredentialCacheOptions {
   /** Returns the credentials that exist among these ids. */
   load: (ids: string[]) => Promise<readonly Credential[]>;
-  /** How long a credential that was read is used. The same holds for unknown ids. */
+  /** How long a credential is used after it was read. The same applies to unknown ids. */
   ttlMs: number;
-  /** The maximum number of credentials, and of unknown ids. Beyond it the oldest entry is removed. */
+  /** The maximum number of credentials, and also of unknown ids. Beyond it the oldest entry is removed. */
   limit: number;
   /** Milliseconds of a clock that never goes back. */
   now?: () => number;
@@ -29,9 +29,9 @@ interface Entry {
 }
 
 /**
- * Remembers credentials for a short time. It promises one query at a time for all callers that ask meanwhile, so
- * callers with made-up keys use at most one connection. It promises bounded memory, and that unknown ids do not push
- * out remembered credentials.
+ * Remembers credentials for a short time. It promises that all callers share one query at a time, so callers with
+ * invented keys use at most one connection. Its memory is bounded, and unknown ids do not displace remembered
+ * credentials.
  */
 export class CredentialCache {
   private readonly known = new Map<string, Entry>();
@@ -59,7 +59,7 @@ export class CredentialCache {
   }
 
   private async loadNext(): Promise<Map<string, Credential>> {
-    // Callers that waited for this query get its failure.
+    // Only the callers of that query get its error.
     await this.running.catch(() => undefined);
     const ids = [...this.asked];
     this.asked = new Set();
@@ -70,7 +70,8 @@ export class CredentialCache {
   }
 
   private async load(ids: string[]): Promise<Map<string, Credential>> {
-    // Counted from before the query, so that a revocation that the query did not see yet is seen in time.
+    // The time counts from before the query. Otherwise a revocation that the query did not see would take effect too
+    // late.
     const until = this.now() + this.options.ttlMs;
     const found = new Map((await this.options.load(ids)).map((credential) => [credential.id, credential]));
     for (const id of ids) this.remember(id, { credential: found.get(id), until });

@@ -9,23 +9,23 @@ import { ServiceError } from '../errors/service-error.js';
 import { ignoreLateErrors } from '../tls/ignore-late-errors.js';
 import { redisReason } from '../tls/tls-refusal.js';
 
-/** What is left of the window of a key after a request. */
+/** The rate limit of a key after a request. */
 export interface RateLimitState {
   limit: number;
   remaining: number;
   resetSeconds: number;
 }
 
-/** A request waits this long for Redis. Then the process counts by itself. */
+/** How long a request waits for Redis before the process counts by itself. */
 const REDIS_ANSWER_MS = 200;
-/** A connection that is silent for this time is given up. From then on no request waits for it. */
+/** A connection that is silent for this time is closed, so that no more requests wait for it. */
 const REDIS_SILENCE_MS = 1000;
 const RECONNECT: BackOff = { initialMs: 50, maxMs: 2000, jitter: 0.5 };
 
 /**
- * Limits the requests of each API key, over all endpoints and transports: counted in Redis for all processes together,
- * or without Redis in this process. It promises that a failing Redis neither refuses nor delays a request: meanwhile
- * each process counts by itself.
+ * Limits the requests of each API key, over all endpoints and transports. They are counted in Redis for all processes
+ * together, or without Redis in each process. When Redis fails, each process counts by itself, so no request is refused
+ * because of it, or delayed for long.
  */
 @Injectable()
 export class RateLimitService implements OnApplicationShutdown {
@@ -57,7 +57,7 @@ export class RateLimitService implements OnApplicationShutdown {
   /**
    * Counts one request of a key.
    *
-   * @returns undefined: there is no limit, or no key
+   * @returns undefined when there is no limit or no key
    * @throws ServiceError RATE_LIMITED; nothing was begun then
    */
   async count(keyId: string | undefined): Promise<RateLimitState | undefined> {

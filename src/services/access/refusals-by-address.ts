@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 
-/** Beyond this number, addresses are counted together, so that memory stays bounded. */
+/** Further addresses are counted together, so that memory stays bounded. */
 const MOST_ADDRESSES = 10_000;
 const THE_OTHERS = '';
 
@@ -13,9 +13,9 @@ export interface RefusalLimits {
 }
 
 /**
- * Counts, for each caller's address, the requests that were refused because they had no valid API key. It promises
- * bounded memory, and that a request with a valid key is never counted: such a caller may share its address (a proxy's)
- * with others. `RateLimiterMemory` would remember any number of addresses.
+ * Counts, for each address, the requests that were refused because they had no valid API key. Requests with a valid key
+ * are not counted, because their caller may share a proxy's address with others. The memory is bounded, while
+ * `RateLimiterMemory` would remember any number of addresses.
  */
 export class RefusalsByAddress {
   private readonly counts = new Map<string, number>();
@@ -26,9 +26,7 @@ export class RefusalsByAddress {
     this.now = limits.now ?? (() => performance.now());
   }
 
-  /**
-   * @returns how many milliseconds the address has to wait when this refusal is beyond its limit; undefined otherwise
-   */
+  /** @returns how many milliseconds the address has to wait; undefined while it is within its limit */
   count(address: string): number | undefined {
     const { limit, windowMs } = this.limits;
     if (limit === 0) return undefined;
@@ -49,8 +47,8 @@ const MAPPED_IPV4 = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i;
 const GROUPS = 8;
 
 /**
- * The unit that is counted: an IPv4 address, or a network of 64 bits, because a caller with IPv6 usually has such a
- * network.
+ * The unit that is counted: an IPv4 address or an IPv6 network of 64 bits, because an IPv6 caller usually has a whole
+ * one.
  */
 function networkOf(address: string): string {
   const [, mapped] = MAPPED_IPV4.exec(address) ?? [];

@@ -4,14 +4,14 @@ const CIPHER = 'aes-256-gcm';
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** The key that encrypts hashes. It is derived from a secret of the service. */
+/** Encrypts hashes. It is derived from a secret of the service. */
 export interface SealingKey {
   /** Identifies the secret and reveals nothing about it: 16 hexadecimal digits. */
   version: string;
   key: Buffer;
 }
 
-/** The hash of a key's secret as it is stored. It is useless without the secret of the service. */
+/** The stored hash of an API key's secret. It is useless without the secret of the service. */
 export interface SealedHash {
   secretVersion: string;
   secretBox: Buffer;
@@ -26,7 +26,7 @@ export function hashOf(secret: string): Buffer {
   return createHash('sha256').update(secret).digest();
 }
 
-/** @param id the id of the API key; in the row of another key the hash cannot be opened */
+/** @param id the id of the API key; the hash cannot be decrypted in the row of another key */
 export function sealHash({ version, key }: SealingKey, id: string, hash: Buffer): SealedHash {
   const iv = randomBytes(IV_BYTES);
   const cipher = createCipheriv(CIPHER, key, iv, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(id));
@@ -34,7 +34,7 @@ export function sealHash({ version, key }: SealingKey, id: string, hash: Buffer)
   return { secretVersion: version, secretBox: box };
 }
 
-/** @returns undefined when it was sealed with none of the keys, or was changed since */
+/** @returns undefined when none of the keys has encrypted it, or when it was changed since */
 export function openHash(
   keys: readonly SealingKey[],
   id: string,
@@ -49,7 +49,7 @@ export function openHash(
   try {
     return Buffer.concat([decipher.update(box.subarray(IV_BYTES, -TAG_BYTES)), decipher.final()]);
   } catch {
-    // The only possible reason for a failure is that the stored text is not the sealed one.
+    // This fails only if the stored bytes are not those that were encrypted.
     return undefined;
   }
 }

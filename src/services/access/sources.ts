@@ -5,13 +5,13 @@ import type { Access } from './access.js';
 
 const SOURCE = new RegExp(OPERATION_FIELDS.source.schema.pattern);
 
-/** Whether the text may name the service from which an operation comes. */
+/** True when the text is a valid name of a source. */
 export function isSource(text: string): boolean {
   return SOURCE.test(text);
 }
 
 /**
- * The source of a caller's operation: the named one, or else the only source that the caller has.
+ * The source of a caller's operation: the named one, or else the caller's source if it has only one.
  *
  * @returns undefined when the operation has none
  */

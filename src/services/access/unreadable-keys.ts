@@ -1,6 +1,6 @@
 const SHOWN = 5;
 
-/** Says which keys none of the secrets can decrypt, and what to do. */
+/** Lists the keys that none of the secrets can decrypt, and says what to do. */
 export function describeUnreadable(keys: readonly { id: string; name: string }[]): string {
   const listed = keys.slice(0, SHOWN).map(({ id, name }) => `${id} (${name})`);
   const rest = keys.length > SHOWN ? ` and ${keys.length - SHOWN} more` : '';
