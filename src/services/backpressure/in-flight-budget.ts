@@ -12,10 +12,10 @@ const SHARE = 1 / 4;
 export type Release = () => void;
 
 /**
- * Counts the bytes of the request bodies in progress, over all transports. It promises that they stay within the limit,
- * except for requests that cannot be refused, and for a single request that is larger than the limit. No party has more
- * than a quarter of the limit, or one larger request. The caller must release its bytes when the request ends, whatever
- * the result.
+ * Counts the bytes of the request bodies in progress, over all transports. It promises that they stay within the limit.
+ * The exceptions are requests that cannot be refused, and a single request that is larger than the limit. No party has
+ * more than a quarter of the limit, or one larger request. The caller must release its bytes when the request ends,
+ * whatever the result.
  */
 @Injectable()
 export class InFlightBudget {

@@ -55,9 +55,9 @@ const PATIENCE_MS = 10_000;
 const FAILURES_TOLD_EVERY = 60;
 
 /**
- * Notifies sources of what happened to their operations. It reads the chunks whose callers are not notified yet,
- * publishes one notification for each source, and marks the chunks when every message is confirmed. The database is the
- * outbox: each outcome is published at least once, in the order of the chunks, whichever process dies and when.
+ * Notifies sources of what happened to their operations. It reads the chunks whose callers are not notified yet, and
+ * publishes one notification for each source. When every message is confirmed, it marks the chunks. The database is the
+ * outbox: each outcome is published at least once, in the order of the chunks, even if a process dies.
  *
  * If a notification is refused while others are accepted, it is parked and tried again at long intervals. All others go
  * on. Only one notifier works for a database at a time. The publisher implements the transport.

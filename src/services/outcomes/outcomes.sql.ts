@@ -67,9 +67,9 @@ export interface PageLimits {
 }
 
 /**
- * A page of operations below `cursor`, newest first. In each row, `walked` is the number of examined operations,
- * `floor` is the oldest of them, and `matched` is the number of matches before the cut by size. An empty page is one
- * row without `seq`.
+ * A page of operations below `cursor`, newest first. In each row, `walked` is the number of examined operations, and
+ * `floor` is the oldest of them. `matched` is the number of matches before the cut by size. An empty page is one row
+ * without `seq`.
  */
 export function selectPage(query: OperationFilter, cursor: string, limits: PageLimits): SqlStatement {
   return {

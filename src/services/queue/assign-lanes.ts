@@ -5,7 +5,7 @@ export type LaneMap = ReadonlyMap<string, number>;
 
 /**
  * Gives a lane to each table. All tables of a group get the lane in which most of them are. A group without a lane gets
- * the lane with the fewest groups, because operations of one lane wait for one another, even on unrelated tables.
+ * the lane with the fewest groups. The reason is that all operations of a lane wait for one another.
  *
  * @param groups `Table.group` of each existing table. A dropped table is not among them and keeps its lane
  */

@@ -10,7 +10,7 @@ export interface ClaimScope {
 
 const SHRINK_FACTOR = 8;
 const GROW_FACTOR = 4;
-/** A chunk that ends early makes the next claim no smaller than this. */
+/** The smallest claim after a chunk that ended early. */
 const LEAST_CLAIM = 100;
 /** How much larger a claim may be than the previous one, if that one was executed completely. */
 const GROWTH = 1 / 8;

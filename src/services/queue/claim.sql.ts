@@ -118,7 +118,7 @@ export function claimOperations(
 ): SqlStatement {
   return {
     name: 'batch.claim_operations',
-    // One short index walk for each lane and priority. If nothing waits, it costs a single probe.
+    // One short index scan for each lane and priority. If nothing waits, it costs a single probe.
     text: `
       select array_agg(p.seq)::text as seqs, array_agg(p.priority)::text as priorities, array_agg(p.lane)::text as lanes,
         array_agg(p.attempts)::text as attempts, array_agg(p.place)::text as places, array_agg(p.shape)::text as shapes,

@@ -19,9 +19,9 @@ const LIVES_FOR_MS = 3000;
 const COMPARE_INTERVAL_MS = 60_000;
 
 /**
- * Shares the lanes among the workers. It promises that a lane has one chunk at a time, and that a worker takes its fair
- * share of the lanes in which operations wait. A lane is released when the transaction that took it ends, so a worker
- * that dies holds no lane.
+ * Shares the lanes among the workers. It promises that a lane has one chunk at a time. A worker takes its fair share of
+ * the lanes in which operations wait. A lane is released when the transaction that took it ends, so a worker that dies
+ * holds no lane.
  */
 @Injectable()
 export class LanesService {

@@ -7,7 +7,7 @@ export interface KeyAndValues {
   values: GivenRow | null;
 }
 
-/** JSON numbers that `jsonb` returns as they were written. It keeps more digits, but nobody sends so many. */
+/** JSON numbers that `jsonb` returns as they were written. It keeps more digits, but nobody sends that many. */
 const PLAIN_NUMBER = /^-?(?:0|[1-9]\d{0,130})(?:\.\d{1,130})?$/;
 const NEGATIVE_ZERO = /^-0(?:\.0+)?$/;
 
@@ -68,7 +68,7 @@ function named(columns: readonly string[] | null, cells: readonly GivenValue[], 
   }
   const row: Record<string, GivenValue> = {};
   for (let index = 0; index < columns.length; index += 1) {
-    // eslint-disable-next-line batch/no-names-as-keys -- the name above is excluded, and Object.fromEntries takes three times as long
+    // eslint-disable-next-line batch/no-names-as-keys -- excluded above; Object.fromEntries takes three times as long
     row[columns[index]!] = cells[first + index]!;
   }
   return row;

@@ -44,9 +44,9 @@ interface Step {
 }
 
 /**
- * Deletes what was settled longer ago than the settings allow. It promises to keep everything that waits, that callers
- * were not notified of yet, or that is younger. It works in one process at a time, in steps of some milliseconds, for
- * at most a tenth of the time.
+ * Deletes what was settled longer ago than the settings allow. It promises to keep everything that waits, that is
+ * younger, or that its callers were not notified of yet. It works in one process at a time, in steps of some
+ * milliseconds, for at most a tenth of the time.
  */
 @Injectable()
 export class RetentionService implements PollTask, OnApplicationBootstrap, BeforeApplicationShutdown {
