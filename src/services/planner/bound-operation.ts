@@ -32,8 +32,8 @@ function valueIn(row: GivenRow | null, column: string): GivenValue | undefined {
 }
 
 /**
- * True when its outcome can be told apart from the outcomes of others in the same statement. An insert that ignores
- * conflicts is recognised only by the key of its new row, and NULL is found by no key.
+ * True when a statement with several operations still shows the outcome of this one. For an insert that ignores
+ * conflicts, only the key of the new row shows it, and no row is found by a key with NULL.
  */
 export function isTellable(operation: BoundOperation): boolean {
   if (operation.kind !== 'ignore') return true;

@@ -14,7 +14,7 @@ export class ChunkView {
   readonly identityOf: (table: Table) => UniqueKey | undefined;
   /** For each table, the other tables of the chunk whose deletes may reach it. */
   readonly cascadeSources: ReadonlyMap<string, readonly { source: string }[]>;
-  /** Tables that are referred to by rows which a delete of the chunk reaches. */
+  /** The parent tables of rows that the chunk's deletes reach by a cascade. */
   readonly releasedByCascade: ReadonlySet<string>;
 
   constructor(
@@ -52,7 +52,7 @@ export class ChunkView {
     return operation.kind === 'increment' ? UNKNOWN : this.valueOf(given, column, column.storedType);
   }
 
-  /** The value of the column in the row that the operation names by it. */
+  /** The value in this column by which the operation names its row. */
   namedValue(operation: BoundOperation, name: string): Value {
     const value = keyValue(operation, name);
     if (value === undefined) return UNKNOWN;
@@ -82,7 +82,7 @@ export class ChunkView {
     );
   }
 
-  /** A value of a referring row, as a value of the row that it refers to. */
+  /** Turns a value of a foreign key into a value of the parent's key. */
   asParent(value: Value, { parent, parentColumns }: ForeignKey): Value {
     if (value.state !== 'known') return value;
     const drawn = parentColumns.some((name) => this.tables.get(parent)?.columns.get(name)?.default === 'generated');

@@ -30,10 +30,10 @@ export interface Reason {
 export class OperationConflicts {
   /** The first group after all conflicts. */
   lowest = 0;
-  /** The same, if the operation were the only one on its row. */
+  /** The same without the conflict on its own row, because a fold joins the earlier operation on that row. */
   lowestBesideRow = 0;
   reason: Reason | undefined;
-  /** The conflict key of the row that the operation names, if it names exactly one: the place where it may be folded. */
+  /** The conflict key of its row, if the operation names exactly one row. Only then it may be folded. */
   row: ConflictKey | undefined;
   private readonly written: ConflictKey[] = [];
 
@@ -62,7 +62,7 @@ export class OperationConflicts {
     this.written.push(key);
   }
 
-  /** Records the place that the operation has got. */
+  /** Records the group into which the operation was put. */
   placeAt(group: number, operation: number): void {
     for (const key of this.written) {
       if (key.group > group) continue;
@@ -78,7 +78,7 @@ export class OperationConflicts {
   }
 }
 
-/** Everything on one table, or on the tables of one group. */
+/** Orders all operations on one table, or on the tables of one group. */
 export class Barrier {
   private readonly any = new ConflictKey();
   private readonly closed = new ConflictKey();
@@ -104,8 +104,8 @@ export class Barrier {
 }
 
 /**
- * The values of some columns as conflict keys. If one operation writes a value, another operation that depends on an equal
- * value, or on one that may be equal, finds the same key.
+ * The values of some columns as conflict keys. If one operation writes a value, and another one depends on a value that
+ * is equal or may be equal, both find the same key.
  */
 export class ConflictKeySpace {
   private readonly values = new Map<string, ConflictKey>();
@@ -150,7 +150,7 @@ export class ConflictKeySpace {
     }
   }
 
-  /** The only row of an operation, where it may be folded. */
+  /** For an operation that names exactly one row, so that it may be folded. */
   useRow(conflicts: OperationConflicts, text: string, mayBeGenerated: boolean): void {
     const key = this.keyOf(text);
     conflicts.row = key;

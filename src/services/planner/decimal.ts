@@ -16,7 +16,7 @@ export function parseDecimal(text: string): Decimal | undefined {
   return { digits: BigInt(`${match[1] === '-' ? '-' : ''}${match[2]}${fraction}`), scale: fraction.length };
 }
 
-/** With the greater scale of both, as PostgreSQL's numeric adds. */
+/** The sum has the greater scale of both, as in PostgreSQL's numeric. */
 export function addDecimals(one: Decimal, other: Decimal): Decimal {
   const scale = Math.max(one.scale, other.scale);
   return { digits: atScale(one, scale) + atScale(other, scale), scale };

@@ -8,8 +8,8 @@ import { drawnColumns } from './operation-shape.js';
 import type { PlannedOperation } from './plan.js';
 
 /**
- * Makes two operations on one row, of which the second directly follows the first, into one. Where the fold succeeds,
- * both would have succeeded alone, with the same row at the end. Returns undefined where this cannot be proved. Pure.
+ * Combines an operation with the next operation on the same row. If the fold succeeds, both would have succeeded one by
+ * one, with the same row at the end. Returns undefined where this cannot be proved. Pure.
  *
  * @param earlier may be a fold itself, which becomes part of the new one
  * @param later of the same signature
@@ -26,8 +26,8 @@ export function foldOperations(earlier: PlannedOperation, later: BoundOperation)
 }
 
 /**
- * Appends to the earlier fold's list, which is not used again. Copying it each time would take time with the square of
- * its length on a hot row.
+ * Appends to the list of the earlier fold, which nobody uses any more. On a hot row, a copy each time would take
+ * quadratic time.
  */
 function appended(earlier: PlannedOperation, later: BoundOperation): BoundOperation[] {
   if (earlier.folded === undefined) return [earlier, later];
@@ -36,7 +36,7 @@ function appended(earlier: PlannedOperation, later: BoundOperation): BoundOperat
 }
 
 function foldedValues(earlier: PlannedOperation, later: BoundOperation): GivenRow | undefined {
-  // A different spelling might be refused.
+  // PostgreSQL might refuse another spelling of the same key.
   if (!spellsKeyAlike(earlier, later)) return undefined;
   switch (later.kind) {
     case 'update':
@@ -61,7 +61,7 @@ const spellsKeyAlike = (earlier: BoundOperation, later: BoundOperation): boolean
       encodeValue(keyValue(earlier, column.name), column) === encodeValue(keyValue(later, column.name), column),
   );
 
-/** Only their types could have refused the earlier values, and the types accept them. */
+/** The fold drops the earlier values. Only their types could have refused them, and the types accept them. */
 function overwrites(earlier: BoundOperation, columns: readonly Column[]): boolean {
   return columns.every(
     (column) =>
@@ -79,8 +79,8 @@ function overwritesUpserted(earlier: BoundOperation, later: BoundOperation): boo
 }
 
 /**
- * If all increments have one sign, every state in between lies between the first and the last one, and so within any
- * range that contains both.
+ * If all increments have the same sign, every intermediate value lies between the first and the last one. So a range
+ * that contains both contains all of them.
  */
 function sums(earlier: BoundOperation, later: BoundOperation): GivenRow | undefined {
   const values: [column: string, sum: GivenValue][] = [];
@@ -100,14 +100,14 @@ function increment(operation: BoundOperation, column: Column): Decimal | undefin
   return decimal !== undefined && isExact(decimal, column) ? decimal : undefined;
 }
 
-/** True when the column keeps the increment to its last digit. */
+/** True when the column stores the increment without rounding it. */
 function isExact({ digits, scale }: Decimal, column: Column): boolean {
   switch (column.kind) {
     case 'int2':
     case 'int4':
     case 'int8':
-      // A value that the type cannot hold is refused. A fold's sum may be larger than that, and then the whole fold is
-      // refused.
+      // PostgreSQL refuses an increment that the type cannot hold. It also refuses a fold whose sum is too large: the
+      // operations are then executed without folds.
       return scale === 0 && isLegal(digits.toString(), { ...column, notNull: false });
     case 'numeric':
       return column.precision === undefined || scale <= column.precision.scale;

@@ -2,8 +2,8 @@ import { primaryKey, type Table, type UniqueKey } from '../catalog/table.js';
 import type { BoundOperation } from './bound-operation.js';
 
 /**
- * The unique key that tells the rows of a table apart in this chunk: the key by which all operations name them. If there
- * is no such key: its primary key, or else any unique key. Undefined where the table has none.
+ * The unique key that identifies the rows of a table in this chunk: the key by which all operations name them. If there
+ * is no such key, it is the primary key, or else any unique key. Undefined where the table has none.
  */
 export function chooseIdentities(operations: readonly BoundOperation[]): (table: Table) => UniqueKey | undefined {
   const used = new Map<string, Set<UniqueKey>>();
@@ -20,7 +20,7 @@ export function chooseIdentities(operations: readonly BoundOperation[]): (table:
   };
 }
 
-/** True when an existing row may have another value in one of these columns afterwards. */
+/** True when the operation may change one of these columns in an existing row. */
 export function changes({ kind, keyColumns, valueColumns }: BoundOperation, columns: readonly string[]): boolean {
   if (kind === 'insert' || kind === 'ignore' || kind === 'delete') return false;
   const conflictKey = kind === 'upsert' ? keyColumns : [];

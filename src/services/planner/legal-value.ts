@@ -68,7 +68,7 @@ function isNumeric(text: string, precision: Column['precision']): boolean {
   return digits < (precision === undefined ? MAX_DIGITS : precision.digits - precision.scale);
 }
 
-/** Whether the text is not too long for the column, counted as in PostgreSQL: a pair of surrogates is one character. */
+/** True when the text is short enough for the column. As in PostgreSQL, a surrogate pair counts as one character. */
 export function fits(text: string, { maxLength = Infinity }: Column): boolean {
   if (text.length <= maxLength) return true;
   let count = 0;

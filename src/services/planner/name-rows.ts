@@ -5,14 +5,14 @@ import { changes } from './identity.js';
 import { makesRow } from './operation-shape.js';
 import { textOf, type KnownValue, type Value } from './value.js';
 
-/** A row as the operations of a chunk name it: by its identity, or by the insert that draws its identity. Rows keep their names. */
+/** A row as operations name it: by its identity, or by the insert that creates it. A name never changes. */
 export interface RowName {
   text: string;
   /** Absent for a row whose identity is NULL. */
   identity?: KnownValue | { state: 'generated' };
 }
 
-/** For an operation whose row only the database can tell, or that gives its row another name. */
+/** For an operation that changes the identity of its row, or whose row only the database can find. */
 export const ANY_ROW = 'any row';
 
 /**
@@ -55,7 +55,7 @@ function madeName(identity: Value, index: number): RowName | undefined {
   }
 }
 
-/** True when the row may have another identity afterwards. Few operations do that, and to follow it would need much code. */
+/** True when the operation may change the row's identity. This is rare, so the planner does not follow such rows. */
 function renames(chunk: ChunkView, { columns }: UniqueKey, operation: BoundOperation): boolean {
   if (!changes(operation, columns)) return false;
   const keeps = (name: string): boolean => {

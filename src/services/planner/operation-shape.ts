@@ -6,7 +6,7 @@ import type { Shape } from '../queue/shape.js';
 /** What one statement does. `ignore` is an insert that leaves existing rows unchanged. */
 export type StatementKind = 'insert' | 'ignore' | 'upsert' | 'update' | 'increment' | 'delete';
 
-/** What operations have in common that one statement may execute. Columns are resolved, in the table's own order. */
+/** What all operations of one statement have in common. Columns are resolved, in the table's own order. */
 export interface OperationShape {
   kind: StatementKind;
   table: Table;
@@ -18,16 +18,16 @@ export interface OperationShape {
   namingKey: UniqueKey | undefined;
   /** One text for one shape. */
   signature: string;
-  /** True when the statement may read the row where it is stored. False: a row for it has to be made. */
+  /** True when the statement can read the stored row as it is. Otherwise it gets a new row: see `encodeRow`. */
   readsStoredRow: boolean;
 }
 
-/** A limit, because each order of the columns makes a new entry. Only a hostile caller sends so many. */
+/** A limit, because each order of the columns makes a new entry. Only a hostile caller reaches it. */
 const MAX_SHAPES_OF_A_TABLE = 1000;
 
 /**
- * By the stored shape, or else by the names that the operation gives. Operations have few shapes, and making one costs more than all
- * other work of binding.
+ * By the stored shape, or else by the names that the operation gives. Operations have few shapes, and to make a shape
+ * costs more than the rest of binding.
  */
 const shapes = new WeakMap<Table, Map<Shape | string, OperationShape | IOperationError>>();
 
@@ -86,7 +86,7 @@ function makeShape(operation: ClaimedOperation, table: Table): OperationShape | 
   return { ...shape, readsStoredRow: operation.storedAs !== undefined && isStoredFor(operation.storedAs, shape) };
 }
 
-/** True when the values of the row are those that the statement reads, in its order and in the form of its columns. */
+/** True when the stored row has exactly the values that the statement reads, in the same order and form. */
 function isStoredFor(
   { byColumn, keyColumns, valueColumns, documents }: Shape,
   shape: Omit<OperationShape, 'readsStoredRow'>,
@@ -100,7 +100,6 @@ function isStoredFor(
   );
 }
 
-/** The columns of these names. */
 export function inTableOrder(table: Table, names: readonly string[]): Column[] {
   if (names.length === 0) return [];
   const wanted = new Set(names);
@@ -119,7 +118,6 @@ export function givenKey({
   return usable.find((key) => key.primary) ?? usable[0];
 }
 
-/** True when it may make a row. */
 export const makesRow = ({ kind }: Pick<OperationShape, 'kind'>): boolean =>
   kind === 'insert' || kind === 'ignore' || kind === 'upsert';
 
@@ -135,7 +133,7 @@ export function drawnColumns(shape: OperationShape): Column[] {
 export const isKeyed = ({ kind }: Pick<OperationShape, 'kind'>): boolean =>
   kind === 'update' || kind === 'increment' || kind === 'delete';
 
-/** The columns of a row in the order in which its statement reads them: as `Shape` has them. */
+/** The columns of a row in the order in which its statement reads them. `Shape` has the same order. */
 export function sentColumns(shape: Pick<OperationShape, 'kind' | 'keyColumns' | 'valueColumns'>): readonly Column[] {
   const keyed = isKeyed(shape) ? shape.keyColumns : [];
   return shape.kind === 'delete' ? keyed : [...keyed, ...shape.valueColumns];

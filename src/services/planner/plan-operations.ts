@@ -24,8 +24,8 @@ export function planInSteps(operations: readonly BoundOperation[], readSet: Read
 }
 
 /**
- * One operation a group, in the given order. Used for targets that cannot be planned, and as the reference for the plan
- * above.
+ * One operation in each group, in the given order. Used for targets that cannot be planned, and as the reference for
+ * `planOperations`.
  */
 export function planSerially(operations: readonly BoundOperation[]): Plan {
   return {
@@ -35,7 +35,7 @@ export function planSerially(operations: readonly BoundOperation[]): Plan {
   };
 }
 
-/** One group for each signature. Only for operations of which all succeed, or none takes effect: see `unreadGroups`. */
+/** One group for each signature. Such a plan must take effect as a whole, or not at all: see `unreadGroups`. */
 export function planByShape(operations: readonly BoundOperation[]): Plan {
   const groups = new Map<string, Group & { index: number }>();
   const placements = operations.map((operation): Placement => {

@@ -4,8 +4,8 @@ import type { Rule } from './rules.js';
 /** One row of a group's statement. */
 export interface PlannedOperation extends BoundOperation {
   /**
-   * The operations that this one stands for, in their order. Wherever this one succeeds, executing them one after the
-   * other has the same effect. If it fails, nothing follows for them. Absent when it stands for itself.
+   * The operations that were folded into this one, in their order. If it succeeds, executing them one by one has the
+   * same effect. If it fails, that says nothing about them. Absent when nothing was folded.
    */
   folded?: BoundOperation[];
 }

@@ -2,8 +2,8 @@ import { encodeValue } from '../composer/encode-value.js';
 import { keyValue, type BoundOperation } from './bound-operation.js';
 
 /**
- * What the planner knows besides the operations and their tables. It is read from the database before planning. All of
- * it may be missing: then the plan is correct as well, but has more groups.
+ * What the planner knows besides the operations and their tables. It is read from the database before planning. Any
+ * part may be missing: the plan is still correct, but has more groups.
  */
 export interface ReadSet {
   /** By `Table.id`: what was found of the rows that operations name. A table that was not read is absent. */

@@ -50,7 +50,7 @@ export class ChunkResources {
     for (const history of this.histories.values()) yield* history.follow();
   }
 
-  /** The conflict keys of an operation on an ordinary table, or of a barrier. */
+  /** Adds the conflict keys of an operation, which may be a barrier. */
   addTo(conflicts: OperationConflicts, operation: BoundOperation): void {
     const { table } = operation;
     const group = memo(this.groups, table.group, () => new Barrier(`tables tied to ${table.id}`));
@@ -62,7 +62,7 @@ export class ChunkResources {
       group.close(conflicts);
       return;
     }
-    // Only its own table needs to know which row it is. References in both directions are examined in every case.
+    // If its row is unknown, only its own table needs a barrier: references are examined in every case.
     if (this.isTableBarrier(operation)) own.close(conflicts);
     this.addRows(conflicts, operation);
     this.addUniqueKeys(conflicts, operation);
@@ -77,7 +77,8 @@ export class ChunkResources {
   }
 
   /**
-   * Operations that may reach other tables in a way that is not examined here. Those tables are in the same group.
+   * True when the operation may reach other tables in a way that the planner does not examine. Those tables are in the
+   * same group.
    */
   private isGroupBarrier(operation: BoundOperation): boolean {
     const { kind, table } = operation;
@@ -212,7 +213,7 @@ export class ChunkResources {
     return this.chunk.asParent(value, foreignKey);
   }
 
-  /** Columns that foreign keys refer to: rows that are created and removed may be referred to. */
+  /** For columns that foreign keys refer to: other rows may refer to a row that is created or removed. */
   private addReferenced(conflicts: OperationConflicts, operation: BoundOperation): void {
     const { table } = operation;
     for (const columns of this.referencedColumns(table)) {
@@ -266,7 +267,7 @@ export class ChunkResources {
     }
   }
 
-  /** After the deletes that may have reached the table, except those from the table `from`. */
+  /** The operation comes after deletes that may have reached the table, except deletes from the table `from`. */
   private addReached(conflicts: OperationConflicts, reached: string, from?: string): void {
     const sources = this.chunk.cascadeSources.get(reached) ?? [];
     for (const { source } of sources) {

@@ -11,13 +11,13 @@ import { RowSearch, type Searching, type Write } from './row-search.js';
 import { combinations, combine, textOf, UNKNOWN, type Value } from './value.js';
 
 // The rows that operations may touch, and the values that a row may hold, can grow with the square of the number of
-// operations. Past these limits an operation may touch any row, and a row may hold any value. Such a plan is correct as
-// well, but has more groups.
+// operations. Beyond these limits an operation counts as touching any row, and a row as holding any value. The plan is
+// still correct, but has more groups.
 /** Values that the rows of one operation may hold in one key. */
 const VALUES_FOLLOWED = 32;
 /** Rows of an operation that finds them by another key, on average over the operations on a table. */
 const ROWS_FOLLOWED = 16;
-/** Rows of all such operations on a table that are followed at least, however few operations there are. */
+/** At least this number of rows is followed for all such operations on a table, however few they are. */
 const LEAST_FOLLOWED = 1000;
 
 /**
@@ -33,9 +33,9 @@ export class RowHistory {
   private readonly known: PrefetchedRows | undefined;
   /** The followed columns by name. `place` is the index of their values. */
   private readonly columns: ReadonlyMap<string, { column: Column; place: number }>;
-  /** True when only the names of rows matter, so that nobody asks what rows hold. */
+  /** True when only the names of rows matter, and not what rows hold. */
   private readonly onlyNames: boolean;
-  /** False when some operation may change any row. Then what was read says nothing. */
+  /** False when some operation may change any row. Then the rows that were read prove nothing. */
   private reliable: boolean;
 
   /** @param operations all operations of the chunk on this table, which has an identity */
@@ -76,7 +76,7 @@ export class RowHistory {
   }
 
   /**
-   * Every value that these columns of the operation's rows may hold before it, or after an earlier part of it was
+   * Every value that these columns of the operation's rows may hold before it, or when only a part of it has been
    * written.
    */
   possible(operation: BoundOperation, columns: readonly string[], nullsNotDistinct = false): readonly Value[] {
@@ -206,7 +206,7 @@ export class RowHistory {
     addHeld(row, this.columns.get(column)!.place, value);
   }
 
-  /** A name above the last value of its sequence may turn out to be the name of any row that is created here. */
+  /** If a row is named by a value that its sequence has not given yet, any insert of the chunk may draw this value. */
   private mayDrawNamedRow(): boolean {
     const names = [...this.touched.values()].flatMap((each) => (each === ANY_ROW ? [] : each));
     return (

@@ -19,9 +19,8 @@ export interface Searching {
 }
 
 /**
- * Finds the rows that may hold what operations search by. What those operations write may make further rows hold what
- * others search by, and so on. So whenever a row gets a new value, only the operations that seek this very value see
- * it. Pure.
+ * Finds the rows that operations may touch if they search by another key. What such an operation writes may let another
+ * one find the row, and so on. So only the operations that search for a new value of a row are shown this value. Pure.
  */
 export class RowSearch {
   private readonly keys = new Map<UniqueKey, Seekers>();
@@ -31,7 +30,7 @@ export class RowSearch {
 
   /**
    * @param placesOf the places of a key's columns among the followed columns
-   * @param maxSteps the search is given up after so many steps
+   * @param maxSteps the search gives up after this number of steps
    */
   constructor(
     private readonly rows: Iterable<HeldRow>,
@@ -47,7 +46,7 @@ export class RowSearch {
     }
   }
 
-  /** Returns false when it was given up: then some rows may be missing. */
+  /** Returns false when it gave up: then some rows may be missing. */
   *run(): Steps<boolean> {
     for (const row of this.rows) {
       this.showAll(row);
@@ -120,7 +119,7 @@ class Seekers {
     else same.push(searching);
   }
 
-  /** Checked once for each row. Otherwise each further value of the row would be shown to all seekers again. */
+  /** True once for each row. Otherwise each further unknown value of the row would be shown to all seekers again. */
   isNewToAll(row: HeldRow): boolean {
     const { size } = this.shownToAll;
     return this.shownToAll.add(row).size > size;

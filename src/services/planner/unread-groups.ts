@@ -1,14 +1,14 @@
 import { UNKNOWN_SEQUENCE } from '../catalog/table.js';
 import { drawnColumns, type OperationShape } from './operation-shape.js';
 
-/** With more, they could take so long that nothing of them is executed before the time-out. A plan may end early. */
+/** More statements might not end before the time-out, and then none takes effect. A plan may stop early instead. */
 const MAX_STATEMENTS = 50;
 const NONE: ReadonlySet<string> = new Set();
 
 /**
- * The groups of tables (`Table.group`) whose operations may be executed by shape, without a look at their values: inserts that refer
- * to no row of the chunk. If all of their statements succeed, one by one succeeds too, with the same rows. All that is checked, checks
- * and unique keys, holds for fewer rows if it holds for all of them. If one fails, they have to be undone, and planned with their values.
+ * The groups of tables (`Table.group`) whose operations may be executed by shape, without reading their values. These
+ * are inserts that refer to no row of the chunk. If all statements succeed, the inserts would succeed one by one too: a
+ * check or unique key that accepts all rows also accepts some of them. If one fails, all are undone and planned.
  *
  * @param shapes of all operations of the chunk, each at least once
  */
@@ -29,13 +29,13 @@ function isPlain(shape: OperationShape, tables: ReadonlySet<string>, shared: Rea
     kind === 'insert' &&
     readsStoredRow &&
     table.opaque === undefined &&
-    // Parents before children could make a child succeed that came before its parent.
+    // A child that came before its parent has to fail. Executed by shape, it could succeed.
     !table.foreignKeys.some(({ parent }) => tables.has(parent)) &&
     !drawnSequences(shape).some((sequence) => shared.has(sequence))
   );
 }
 
-/** Sequences from which operations of several shapes draw: their values are given out in the order of the operations. */
+/** Sequences from which several shapes draw. Their values must be given out in the order of the operations. */
 function sharedSequences(shapes: readonly OperationShape[]): ReadonlySet<string> {
   const drawn = shapes.flatMap((shape) => [...new Set(drawnSequences(shape))]);
   const unknown = drawn.includes(UNKNOWN_SEQUENCE);
