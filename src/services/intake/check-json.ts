@@ -2,12 +2,12 @@ import { isStorable } from '../catalog/target-name.js';
 import { ExactJson } from '../values/exact-json.js';
 import { depthOf, escapedStrings } from '../values/parse-json.js';
 
-/** How deep arrays and objects may lie in one another within a value. */
+/** The maximum depth of nested arrays and objects in a value. */
 export const MAX_DEPTH = 100;
 
 /**
- * Why a value cannot be kept as JSON and come out of PostgreSQL as it went in; undefined when it can. The answer
- * completes a sentence that begins with the column's name.
+ * Why PostgreSQL cannot store a JSON value and return it unchanged. Undefined when it can. The answer completes a
+ * sentence that begins with the column's name.
  */
 export function jsonFault(value: unknown, depth = 0): string | undefined {
   switch (typeof value) {
@@ -35,7 +35,7 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 const TOO_DEEP = `is nested more than ${MAX_DEPTH} levels deep`;
 const NOT_STORABLE = 'holds \\u0000 or half a surrogate pair, which PostgreSQL cannot store';
 
-/** It is the whole value of a column. */
+/** `ExactJson` is always the whole value of a column, so its depth counts from 0. */
 function exactFault({ text }: ExactJson): string | undefined {
   if (depthOf(text) > MAX_DEPTH) return TOO_DEEP;
   for (const string of escapedStrings(text)) if (!isStorable(string)) return NOT_STORABLE;

@@ -13,9 +13,9 @@ import { knownShape, learnShape, shapeRow, type ShapedRequest } from './shape-re
 
 /**
  * Checks a request against its table, as far as the catalog tells: columns, key, and values that can never fit.
- * What depends on rows or on the database's own reading of a value is left to the database.
+ * The database decides everything that depends on rows or on its own reading of a value.
  *
- * @param hints finds what was meant by an unknown column; without it the refusal gives no hint
+ * @param hints suggests a column for an unknown one; without it the refusal has no suggestion
  */
 export function checkOperation(
   request: ParsedRequest,
@@ -89,18 +89,18 @@ function checkKey({ operationType, key }: ParsedRequest, table: Table): void {
   requireUnique(table, Object.keys(key));
 }
 
-/** PostgreSQL cannot ignore a conflict that it finds out about only at the end of a transaction. */
+/** PostgreSQL cannot ignore a conflict that it detects only at the end of a transaction. */
 function checkIgnorable(table: Table): void {
   const deferrable = table.uniqueKeys.find((key) => key.deferrable);
   if (deferrable === undefined) return;
   throw refusal(
     'NOT_SUPPORTED',
-    `onConflict 'ignore' does not go with the deferrable constraint ${quoteForMessage(deferrable.name)} of ${quoteForMessage(table.id)}; use an upsert, or make the constraint not deferrable`,
+    `onConflict 'ignore' cannot be used with the deferrable constraint ${quoteForMessage(deferrable.name)} of ${quoteForMessage(table.id)}; use an upsert, or make the constraint not deferrable`,
     table,
   );
 }
 
-/** @returns the columns that decide whether the row is there already. */
+/** @returns the columns that decide whether the row already exists */
 function checkConflictKey({ conflictKey, values }: ParsedRequest, table: Table): readonly string[] {
   const columns = conflictKey ?? primaryKey(table)?.columns;
   if (columns === undefined) {
@@ -112,7 +112,7 @@ function checkConflictKey({ conflictKey, values }: ParsedRequest, table: Table):
   }
   for (const name of columns) columnOf(table, name);
   const keys = requireUnique(table, columns);
-  // PostgreSQL takes every unique index over these columns as arbiter, and refuses to if one of them is deferrable.
+  // PostgreSQL uses every unique index over these columns as an arbiter, and fails if one of them is deferrable.
   const deferrable = keys.find((key) => key.deferrable);
   if (deferrable !== undefined) {
     const reason = `${listed(columns)} is no key for upsert: the constraint ${deferrable.name} is deferrable`;

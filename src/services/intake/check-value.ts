@@ -12,7 +12,7 @@ export interface ValueFault {
 
 /**
  * Finds what PostgreSQL would certainly refuse, as far as the value and the type tell. It never refuses a string that
- * PostgreSQL (14 to 18) takes: lengths, enum labels, dates and the like are left to the database.
+ * PostgreSQL (14 to 18) accepts: the database checks lengths, enum labels, dates and the like.
  */
 export function checkValue(column: Column, value: GivenValue): ValueFault | undefined {
   if (value === null) return undefined;
@@ -41,7 +41,7 @@ export function checkValue(column: Column, value: GivenValue): ValueFault | unde
     case 'date':
     case 'enum':
     case 'other':
-      // The text of a number or an object would be a guess: 1e21 or 1000000000000000000000?
+      // The service would have to guess the text of a number: 1e21 or 1000000000000000000000?
       return typeof value === 'string' ? undefined : invalid(column, 'a string');
     default:
       return column.kind satisfies never;
@@ -59,9 +59,9 @@ const INTEGER_RANGES: Readonly<Record<'int2' | 'int4' | 'int8', Range>> = {
   int8: { min: -(2n ** 63n), max: 2n ** 63n - 1n },
 };
 
-// White space as C's isspace has it; JavaScript's \s knows more.
+// White space as C's isspace defines it. JavaScript's \s matches more.
 const NOT_FINITE = /^[ \t\n\v\f\r]*[+-]?(?:nan|inf|infinity)[ \t\n\v\f\r]*$/i;
-// The C library takes hexadecimal floats and nan(…) as well.
+// The C library also accepts hexadecimal floats and nan(…).
 const FLOAT = /^[ \t\n\v\f\r]*[+-]?(?:0x[0-9a-f.]+(?:p[+-]?\d+)?|nan(?:\(\w*\))?|inf|infinity)[ \t\n\v\f\r]*$/i;
 const BOOLEAN = /^[ \t\n\v\f\r]*(?:t|tr|tru|true|f|fa|fal|fals|false|y|ye|yes|n|no|on|of|off|1|0)[ \t\n\v\f\r]*$/i;
 const UUID = /^(?:(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}|\{(?:[0-9a-f]{4}-?){7}[0-9a-f]{4}\})$/i;
@@ -89,7 +89,7 @@ function checkExactInteger(range: Range, column: Column, text: string): ValueFau
 }
 
 const PREFIXES = { 2: '0b', 8: '0o', 10: '', 16: '0x' } as const;
-/** Of no base has an int8 more digits: to read a megabyte of them would take BigInt a second. */
+/** An int8 has no more digits in any base. To read a megabyte of digits would take BigInt a second. */
 const MOST_INTEGER_DIGITS = 64;
 
 function isWithin({ min, max }: Range, { negative, base, whole }: NumberText): boolean {

@@ -1,8 +1,8 @@
-/** Which wait is worth it. */
+/** Limits within which a wait is worth its time. */
 export interface CommitDelayLimits {
-  /** Fewer callers are not waited for: they would lose more by it than a flush costs. */
+  /** A flush does not wait for fewer callers: they would lose more time than the flush costs. */
   callers: number;
-  /** So many items share the cost of a flush well enough, and so do so many bytes. */
+  /** A flush with this number of items or bytes does not wait: each item bears little of its cost. */
   items: number;
   bytes: number;
   ms: number;
@@ -15,36 +15,36 @@ export interface WaitingForFlush {
   bytes: number;
 }
 
-/** Longer, and a slow database would be made slower by who waits. */
+/** A flush waits this many times as long as the last one took. A longer wait would make a slow database slower. */
 const FLUSHES = 2;
-/** After waits in vain so many flushes are not waited for, twice as many each time. */
+/** After a wait in vain, this number of flushes do not wait. It doubles with each further wait in vain. */
 const FIRST_SKIPS = 2;
 const MOST_SKIPS = 64;
 
 /**
- * Decides how long a flush waits for more items. Callers who were answered together come back one by one within moments; flushed
- * as they come, they are spread over ever more flushes, each of which costs as much as many items. It promises that nobody waits
- * once all are back who are known to call, nor for longer than twice what the last flush took; and that where callers do not come
- * back, as they do not who send events or call once, few flushes wait for them. Who comes back is left to its owner to tell.
+ * Decides how long a flush waits for more items. Callers who were answered together come back one by one. Without a
+ * wait they would spread over more and more flushes, and each flush costs as much as many items. A flush waits until
+ * all expected callers are back, and at most twice as long as the last flush took. If callers do not come back, because
+ * they send events or call once, few flushes wait. The owner says how many callers to expect.
  */
 export class CommitDelay {
   private expected = 0;
   private endsAt = 0;
   private present: WaitingForFlush = { callers: 0, items: 0, bytes: 0 };
   private finish: (() => void) | undefined;
-  /** How many flushes are not waited for after the next wait in vain, and how many are left of those after the last. */
+  /** How many flushes do not wait after the next wait in vain, and how many of them are left after the last one. */
   private nextSkips = FIRST_SKIPS;
   private skips = 0;
 
   constructor(private readonly limits: CommitDelayLimits) {}
 
-  /** To be called after a flush: so many callers were answered by it or wait for the next. */
+  /** Call it after a flush. @param callers the callers that it answered, and those that wait for the next one */
   begin(callers: number, flushMs: number): void {
     this.expected = callers;
     this.endsAt = performance.now() + Math.min(FLUSHES * flushMs, this.limits.ms);
   }
 
-  /** To be called at every change. */
+  /** Call it at every change. */
   update(present: WaitingForFlush): void {
     this.present = present;
     if (this.isComplete()) this.finish?.();

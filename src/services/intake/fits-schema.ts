@@ -1,7 +1,7 @@
 import type { FieldSchema } from '../../interfaces/operation-fields.js';
 import { isPlainObject } from './check-json.js';
 
-/** Whether a value is as a schema says. Times and ids, which have a `format`, need a look of their own. */
+/** True when a value matches a schema. Times and ids, which have a `format`, need a check of their own. */
 export type Fits = (value: unknown) => boolean;
 
 /** Made once, because requests are checked often. */

@@ -6,12 +6,12 @@ export interface FlushLimits {
   bytes: number;
 }
 
-/** What may wait for its flush. A submission beyond it is taken where nothing else waits. */
+/** What may wait for a flush. A larger submission is accepted only when nothing else waits. */
 export type WaitingLimits = FlushLimits;
 
-/** An order that shares a flush with others gets one of so many parts, and one more where there is room. */
+/** A shared flush has at least this number of parts. Each order gets one of them, and a second one if there is room. */
 const SHARED_PARTS = 10;
-/** A flush that takes longer is long: whoever is not in it does not wait for its end. An ordinary one takes 2 to 10 ms. */
+/** A flush that takes longer is long: other orders do not wait for its end. An ordinary one takes 2 to 10 ms. */
 const LONG_MS = 20;
 
 /** Each flush begins as soon as the one before has ended. */
@@ -27,7 +27,7 @@ interface Waiting<Item, Answer> {
   resolve: (answers: Answer[]) => void;
 }
 
-/** What an item takes in memory and in its statement, roughly. */
+/** The rough size of an item in memory and in its statement. */
 export interface Sized {
   bytes: number;
 }
@@ -40,12 +40,11 @@ interface Group<Item, Answer> {
 }
 
 /**
- * Lets many callers share one write. What gathers while a flush is under way goes into the next one, so the groups grow
- * with the load by themselves; with many callers a flush waits a moment for those who were just answered (see `Gathering`).
- * Items of one order are committed in the order in which they were handed over. Two flushes at once could overtake each
- * other in the database. So a second flush begins only beside one that takes long, and only for other orders. If more waits
- * than a flush may take, each order gets an equal and small part of it: a caller with one item waits for few of the ten
- * thousand of another.
+ * Lets many callers share one write. Items that arrive during a flush go into the next one, so the groups grow with the
+ * load. With many callers a flush waits a moment for those who were just answered: see `CommitDelay`. Items of one
+ * order are committed in the order of their submission. Two flushes at once could overtake each other in the database.
+ * So a second flush begins only beside a long one, and only for other orders. If more waits than a flush may take, each
+ * order gets an equal and small part. So a caller with one item waits only for a few of another caller's ten thousand.
  */
 export class GroupCommit<Item extends Sized, Answer> {
   private readonly commitDelay: CommitDelay;
@@ -80,7 +79,7 @@ export class GroupCommit<Item extends Sized, Answer> {
   /**
    * The items stay in order.
    *
-   * @param order what is handed over with the same one is committed in the order of the calls; undefined: with nothing else
+   * @param order items with the same order are committed in the order of the calls; undefined: an order of its own
    */
   submit(items: readonly Item[], order?: unknown): Promise<Answer[]> {
     if (items.length === 0) return Promise.resolve([]);
@@ -110,7 +109,7 @@ export class GroupCommit<Item extends Sized, Answer> {
     this.flushing = undefined;
   }
 
-  /** What waits, and is of no order that a flush is under way for. */
+  /** What waits, without the orders that have a flush under way. */
   private get free(): Waiting<Item, Answer>[] {
     return this.busy.size === 0 ? this.waiting : this.waiting.filter((each) => !this.busy.has(orderOf(each)));
   }
@@ -126,7 +125,7 @@ export class GroupCommit<Item extends Sized, Answer> {
     this.commitDelay.begin(answered + this.waiting.length, performance.now() - startedAt);
   }
 
-  /** While the flush that is under way takes long: what it has nothing of, again and again. */
+  /** Flushes other orders, again and again, while a long flush is under way. */
   private flushBeside(): void {
     this.isLong = true;
     if (this.beside !== undefined || this.free.length === 0) return;
@@ -161,7 +160,7 @@ export class GroupCommit<Item extends Sized, Answer> {
     const { free } = this;
     const queues = fitsWhole ? [free] : byOrder(free);
     const partOf = (parts: number): FlushLimits => ({ items: Math.ceil(items / parts), bytes: bytes / parts });
-    // An order that has much waiting gets little of a shared flush, or the flush would take long for all of them.
+    // A large order gets only a small part of a shared flush. Otherwise all others would wait long for it.
     const most = queues.length === 1 ? this.limits : partOf(SHARED_PARTS);
     const share = partOf(Math.max(queues.length, SHARED_PARTS));
     for (const queue of queues) take(queue, group, share, this.limits);
@@ -190,7 +189,7 @@ function byOrder<Item, Answer>(waiting: readonly Waiting<Item, Answer>[]): Waiti
   return [...queues.values()];
 }
 
-/** Takes of a queue from its beginning, as far as its share and the limits of the group go. */
+/** Takes items from the beginning of a queue, up to its share and the limits of the group. */
 function take<Item extends Sized, Answer>(
   queue: readonly Waiting<Item, Answer>[],
   group: Group<Item, Answer>,

@@ -4,7 +4,7 @@ export function isAccepted<T>(item: T | ServiceError): item is T {
   return !(item instanceof ServiceError);
 }
 
-/** Why an operation has no result, for a reason that is not its own. */
+/** The error of an operation that has no result, through no fault of its own. */
 export function failureOf(id: string, cause: unknown, isBug: boolean): ServiceError {
   return isBug ? failedByBug(id, cause) : unavailable(id, cause);
 }

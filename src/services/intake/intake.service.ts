@@ -33,11 +33,11 @@ const UNAVAILABLE: readonly ErrorCode[] = ['SERVICE_UNAVAILABLE', 'LANE_BUSY'];
 
 type Answer = ICreateBatchOperationResult | ServiceError;
 
-/** An operation that is to be stored, or to be answered in its order. */
+/** An operation to store, or a refusal to answer in its order. */
 interface CheckedSubmission {
   checked: NewOperation | ServiceError;
   bytes: number;
-  /** Undefined: of a request that is bound to no order. */
+  /** Undefined when the request has no place in a pipeline. */
   place: PipelinePlace | undefined;
 }
 
@@ -46,7 +46,7 @@ const WITHOUT_KEY = 'callers without a key';
 
 /** A statement of this many operations still takes well under a tenth of a second. */
 const FLUSH_LIMITS = { items: 1000, bytes: 1024 * 1024 };
-/** A few seconds of work: who would wait behind more is better told to come back. */
+/** A few seconds of work. A caller who would wait longer is told to come back. */
 const WAITING_LIMITS = { items: 50_000, bytes: 80 * 1024 * 1024 };
 
 /** Who is to blame for a failure to store operations. */
@@ -59,14 +59,14 @@ const BLAME = {
 } as const satisfies Record<FailureKind, Blame>;
 const MAX_UNKNOWN_FAILURES = 50;
 
-/** A flush takes 0.7 ms of processor time here and in the database, an operation 0.09 ms: a hundred of them, or 128 KiB, hardly feel it. */
+/** Processor time here and in the database: 0.7 ms a flush, 0.09 ms an operation. 100 operations need no wait. */
 const GATHER_LIMITS = { callers: 5, items: 100, bytes: 128 * 1024, ms: 10 };
 
 /**
- * Takes operations in: checks their form, checks them against their tables, and stores them, those of many callers in
- * one statement. It promises that an accepted operation is durable, that a refused one left nothing behind and spoiled
- * no other, and that the operations of a caller are stored in the order in which they were handed over: those of an API key, those
- * of the messages of a channel, and those of all callers without a key. Executing them is the poller's.
+ * Takes operations in: checks their form, checks them against their tables, and stores the operations of many callers
+ * in one statement. An accepted operation is durable. A refused one leaves nothing behind and harms no other.
+ * Operations are stored in the order of their submission: those of one API key, those from the messages of one channel,
+ * and those of all callers without a key. The poller executes them.
  */
 @Injectable()
 export class IntakeService implements BeforeApplicationShutdown {
@@ -109,8 +109,8 @@ export class IntakeService implements BeforeApplicationShutdown {
    * @param request `{ operations: [...] }`
    * @param place where the request has to keep its order among others
    * @returns for each operation, in order, what became of it
-   * @throws ServiceError INVALID_REQUEST, TOO_MANY_OPERATIONS; QUEUE_FULL and OVERLOADED, which refuse the request as a whole;
-   * SERVICE_UNAVAILABLE and LANE_BUSY when that holds for every operation
+   * @throws ServiceError INVALID_REQUEST, TOO_MANY_OPERATIONS; QUEUE_FULL and OVERLOADED, which refuse the whole
+   * request; SERVICE_UNAVAILABLE and LANE_BUSY when that holds for every operation
    */
   async acceptMany(request: unknown, access: Access, place?: PipelinePlace): Promise<ICreateBatchOperationsResponse> {
     const answers = await this.answers(operationsOf(request), access, place);
@@ -120,8 +120,8 @@ export class IntakeService implements BeforeApplicationShutdown {
   }
 
   /**
-   * What `acceptMany` would store of a request for a plan, or why it would not; nothing is stored. That an id is taken already
-   * (IDEMPOTENCY_CONFLICT) is not told.
+   * What `acceptMany` would store of a request for a plan, or why it would not. Nothing is stored. It does not check
+   * whether an id is already taken (IDEMPOTENCY_CONFLICT).
    *
    * @throws ServiceError INVALID_REQUEST, TOO_MANY_OPERATIONS; what the database throws when it cannot be asked
    */
@@ -134,7 +134,7 @@ export class IntakeService implements BeforeApplicationShutdown {
     return this.checks.check(operations, access);
   }
 
-  /** The transports have drained what was in flight or still do; this makes sure of what nobody waits for. */
+  /** The transports wait for their own requests. This also waits for requests whose caller has left. */
   async beforeApplicationShutdown(): Promise<void> {
     while (this.underWay.size > 0) await Promise.allSettled(this.underWay);
   }
@@ -154,7 +154,7 @@ export class IntakeService implements BeforeApplicationShutdown {
       const conclude = await this.enter(requests, access);
       let answers: Answer[] = [];
       try {
-        // Not together with others' operations: what takes long for one request is nothing for the others to wait for.
+        // Each request is checked on its own, so that nobody waits for another caller's slow check.
         const checked = await this.checks.checkSafely(requests, access);
         await turn.begun;
         const stored = this.store(checked, order, place);
@@ -173,7 +173,7 @@ export class IntakeService implements BeforeApplicationShutdown {
     }
   }
 
-  /** Before anything is looked at: a refusal has to cost little when there are many. */
+  /** Comes before every check, because a refusal has to cost little when there are many. */
   private async enter(requests: readonly unknown[], access: Access): Promise<Conclude> {
     try {
       return await this.backlog.enter(requests, callerName(access));
@@ -193,16 +193,16 @@ export class IntakeService implements BeforeApplicationShutdown {
       return { checked: each, bytes: isAccepted(each) ? Buffer.byteLength(each.row) : 0, place };
     });
     if (this.group.hasRoomFor(items)) return this.group.submit(items, order);
-    const error = overloaded('has as many operations at hand as it can store at once');
+    const error = overloaded('has more waiting operations than it can store at once');
     this.metrics.recordRefused(error.code, checked.length);
     throw error;
   }
 
-  /** One group of operations on its way into the queue. Never rejects: a fault is the answer to each of its callers. */
+  /** Stores one group of operations. Never rejects: each of its callers gets a fault as the answer. */
   private async flush(submissions: readonly CheckedSubmission[]): Promise<Answer[]> {
     const refusals = submissions.map(({ place, checked }) => {
       const refusal = place?.begin();
-      // Nothing that comes after it may be begun.
+      // Nothing behind it in the pipeline may begin.
       if (refusal === undefined && isUnavailable(checked)) place?.fail(checked);
       return refusal;
     });
@@ -215,7 +215,7 @@ export class IntakeService implements BeforeApplicationShutdown {
 
   private async storeGroup(submissions: readonly CheckedSubmission[]): Promise<Answer[]> {
     const answers = await this.tryToStore(submissions.map(({ checked }) => checked));
-    // Before the next group is begun: nothing of its order may overtake what is handed over again.
+    // Before the next group begins: nothing of the same order may overtake a request that will be sent again.
     answers.forEach((answer, index) => isUnavailable(answer) && submissions[index]!.place?.fail(answer));
     return answers;
   }
@@ -236,15 +236,15 @@ export class IntakeService implements BeforeApplicationShutdown {
   }
 
   /**
-   * An operation that PostgreSQL cannot even keep, for a reason that was not foreseen, is found by halving. It is refused only if its
-   * error is of those that an operation can bring about, and it fails alone twice while storing nothing succeeds.
+   * If PostgreSQL cannot store an operation for an unforeseen reason, halving finds this operation. It is refused only
+   * if an operation can cause such an error, and if it fails alone twice while storing nothing succeeds.
    */
   private async enqueue(operations: readonly NewOperation[]): Promise<(EnqueueResult | ServiceError)[]> {
     if (operations.length === 0) return [];
     let unknownFailures = 0;
     const blame = (error: unknown): Blame => {
       const kind = classifyFailure(error);
-      // As a rule it is nothing that an operation has brought about: many of them would only be tried in vain.
+      // Usually no operation is the cause. To isolate many of them would then be in vain.
       if (kind === 'unknown' && (unknownFailures += 1) > MAX_UNKNOWN_FAILURES) return 'abort';
       return BLAME[kind];
     };
@@ -321,11 +321,11 @@ function isCreated(answer: Answer): boolean {
   return !(answer instanceof ServiceError) && answer.created;
 }
 
-/** What is wrong with an operation itself is told whether it is its turn or not, and takes no room among those that wait. */
+/** A refusal that concerns the operation itself waits for no turn, and takes no room among those that wait. */
 const isOwnRefusal = (checked: NewOperation | ServiceError): checked is ServiceError =>
   !isAccepted(checked) && !isUnavailable(checked);
 
-/** For a reason that says nothing about the operation. */
+/** True when the reason says nothing about the operation. */
 function isUnavailable(answer: unknown): answer is ServiceError {
   return answer instanceof ServiceError && UNAVAILABLE.includes(answer.code);
 }

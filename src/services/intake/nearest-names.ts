@@ -5,15 +5,15 @@ import { nearestName } from '../errors/nearest-name.js';
 const MAX_NAME_LENGTH = 63;
 const MAX_COLUMNS_SOUGHT = 20;
 const MAX_TABLES_SOUGHT = 2;
-/** With more tables than these no name of a table is sought. */
+/** With more tables, no table is suggested. */
 const MAX_TABLES = 5000;
 
 const DEFAULT_PREFIX = 'public.';
 
 /**
- * The columns and tables that were probably meant by the unknown names of one request. A request may name ten thousand of them, and
- * each is compared with all columns of its table, or with all tables: only the first few different ones are sought, for the others and
- * for everybody else's requests would have to wait.
+ * Suggests columns and tables for the unknown names of one request. A request may have ten thousand of them, and each
+ * is compared with all columns of its table, or with all tables. Only the first few different ones are looked up,
+ * because all other requests wait meanwhile.
  */
 export class NearestNames {
   private readonly columns = new Map<string, string | undefined>();
@@ -29,7 +29,7 @@ export class NearestNames {
     return remembered(this.columns, search, MAX_COLUMNS_SOUGHT, () => nearestName(wanted, table.columns.keys()));
   }
 
-  /** As callers write it: of schema public the name alone, else schema and name. */
+  /** As callers write it: only the name for schema public, else schema and name. */
   table(wanted: string): string | undefined {
     const name = parseTargetName(wanted);
     if (name === undefined || name.name.length > MAX_NAME_LENGTH || name.schema.length > MAX_NAME_LENGTH)

@@ -15,7 +15,7 @@ import { failedByBug, failureOf, isAccepted } from './intake-errors.js';
 import { NearestNames } from './nearest-names.js';
 import { parseRequest, type ParseContext, type ParsedRequest } from './parse-request.js';
 
-/** By the text that callers name them by. */
+/** By the name that callers use. */
 type Tables = ReadonlyMap<string, Table | ServiceError>;
 
 /** The requests of one call, and what they share. */
@@ -27,14 +27,14 @@ interface Call {
 
 type Checked = NewOperation | ServiceError;
 
-/** Their tables are looked up at once, which takes some milliseconds where none of them exists. */
+/** Their tables are looked up together, which takes a few milliseconds if none of them exists. */
 const CHECKED_AT_ONCE = 500;
 const LOG_INTERVAL_MS = 1000;
 
-/** Checks the operations of one call, in slices: their form, what their caller may do, and that they fit their tables. */
+/** Checks the operations of one call, in slices: their form, the rights of their caller, their tables. */
 export class OperationChecks {
   private readonly logger = new Logger(OperationChecks.name);
-  /** When a request that could not be checked is logged again, in milliseconds of the monotonic clock. */
+  /** Until then no further failure to check is logged. In milliseconds of the monotonic clock. */
   private nextCheckFailureAt = 0;
 
   constructor(
@@ -43,7 +43,7 @@ export class OperationChecks {
     private readonly settings: Pick<Settings, 'intake'>,
   ) {}
 
-  /** Never rejects: when the tables cannot be read, that is the answer to each operation of the right form. */
+  /** Never rejects. If the tables cannot be read, each operation of the right form gets this as its answer. */
   async checkSafely(requests: readonly unknown[], access: Access): Promise<Checked[]> {
     let fault: { error: unknown; isBug: boolean } | undefined;
     const checked = await this.checkInParts<NewOperation | ParsedRequest>(requests, access, async (parsed, call) => {
@@ -56,7 +56,7 @@ export class OperationChecks {
       return parsed;
     });
     if (fault === undefined) return checked as Checked[];
-    // Also of those that were checked before the fault: who sends such a call again must not create half of it twice.
+    // Also those that were checked before the fault: otherwise a repeated call would create half of them twice.
     const { error, isBug } = fault;
     return checked.map((each) => (isAccepted(each) ? failureOf(each.id, error, isBug) : each));
   }
@@ -66,7 +66,7 @@ export class OperationChecks {
     return this.checkInParts(requests, access, (parsed, call) => this.checkTogether(parsed, call));
   }
 
-  /** Part by part, so that little of what is made on the way is kept while the rest is checked. */
+  /** Part by part, so that few intermediate objects stay in memory. */
   private async checkInParts<T>(
     requests: readonly unknown[],
     access: Access,
@@ -76,7 +76,7 @@ export class OperationChecks {
     const call: Call = {
       access,
       context: { maxOperationKb, now: new Date(), createdBy: callerName(access) },
-      // Of the call and not of the flush: which hints a caller gets must not depend on what others send meanwhile.
+      // One for each call: the suggestions for a caller must not depend on what others send meanwhile.
       hints: new NearestNames(() => this.catalog.tableIds().filter((id) => reaches(access, id))),
     };
     const checked: (T | ServiceError)[] = [];
@@ -96,8 +96,8 @@ export class OperationChecks {
     const checked = await this.checkAgainst(tables, parsed);
     const refused = parsed.filter((each, index) => isAccepted(each) && !isAccepted(checked[index]!)) as ParsedRequest[];
     if (refused.length === 0) return checked;
-    // The table may have been altered since it was read: nobody is refused for what was true a moment ago. That there is no such
-    // table was looked up already.
+    // The table may have been altered since it was read, so a refusal needs a second look. A table that does not exist
+    // was looked up just now.
     const found = refused.map(({ target }) => tables.get(target)!).filter(isAccepted);
     const changed = found.length > 0 && (await this.catalog.forgetIfChanged(found.map(({ id }) => id)));
     const again = await this.checkAgainst(changed ? await this.tablesOf(refused) : tables, refused, hints);
@@ -127,7 +127,7 @@ export class OperationChecks {
     );
   }
 
-  /** A bug that the values of one request bring about is no reason to answer nobody else. */
+  /** If the values of one request trigger a bug, all other requests still get their answers. */
   private checkOne(request: ParsedRequest, table: Table, hints?: NearestNames): Checked {
     try {
       return checkOperation(request, table, hints);
@@ -137,7 +137,7 @@ export class OperationChecks {
     }
   }
 
-  /** All requests meet it that come while the database cannot be asked for the tables. */
+  /** At most once in an interval, because every request fails while the database cannot be asked for the tables. */
   private logCheckFailure(error: unknown): void {
     if (performance.now() < this.nextCheckFailureAt) return;
     this.nextCheckFailureAt = performance.now() + LOG_INTERVAL_MS;
@@ -145,7 +145,7 @@ export class OperationChecks {
   }
 }
 
-/** Before the catalog is asked: whether a table exists is not told to those who may not use it. */
+/** Comes before the catalog: a caller must not learn whether a table exists that it may not use. */
 function allowed(request: ParsedRequest | ServiceError, access: Access): ParsedRequest | ServiceError {
   if (request instanceof ServiceError) return request;
   const { target } = request;
@@ -165,7 +165,7 @@ function allowed(request: ParsedRequest | ServiceError, access: Access): ParsedR
 
 function withNearestTable(refusal: Checked, target: string, hints: NearestNames): Checked {
   if (isAccepted(refusal) || refusal.code !== 'UNKNOWN_TARGET') return refusal;
-  // It exists, and is no table.
+  // It exists, but is not a table.
   if (refusal.details?.kind !== undefined) return refusal;
   const nearest = hints.table(target);
   if (nearest === undefined) return refusal;

@@ -16,12 +16,12 @@ import { ownValue } from '../values/own-value.js';
 import { isPlainObject, jsonFault } from './check-json.js';
 import { fitsSchema, type Fits } from './fits-schema.js';
 
-/** None may be forgotten where a request is parsed. */
+/** Requires every field, so that the parser cannot forget one. */
 type EveryField<T> = {
   [Field in keyof Required<T>]: object extends Pick<T, Field> ? T[Field] | undefined : T[Field];
 };
 
-/** A request of the right form, with what does not depend on its table made definite. */
+/** A request of the right form. Whatever does not depend on its table has its final value. */
 export interface ParsedRequest extends EveryField<Omit<ICreateBatchOperationRequest, 'key' | 'values'>> {
   id: string;
   key: GivenRow | undefined;
@@ -33,14 +33,14 @@ export interface ParsedRequest extends EveryField<Omit<ICreateBatchOperationRequ
 }
 
 export interface ParseContext {
-  /** Who hands the request in. */
+  /** Who sends the request. */
   createdBy?: string | undefined;
   /** One operation's key and values together, in KiB. */
   maxOperationKb: number;
   now: Date;
 }
 
-/** Checks the form of a request: everything that can be told without looking at its table. */
+/** Checks the form of a request: everything that does not depend on its table. */
 export function parseRequest(request: unknown, context: ParseContext): ParsedRequest | ServiceError {
   try {
     return parse(request, context);
@@ -92,7 +92,7 @@ function parse(request: unknown, { maxOperationKb, now, createdBy }: ParseContex
   };
 }
 
-/** Writing a row only to measure it would cost as much as all the rest, and hardly a row is near the limit. */
+/** Estimates first: to write a row only to measure it would cost as much as all the rest. */
 function checkSize(key: GivenRow | undefined, values: GivenRow | undefined, most: number): void {
   if (mostBytesOf(key) + mostBytesOf(values) <= most) return;
   const bytes = bytesOf(key) + bytesOf(values);
@@ -139,7 +139,7 @@ function checkFields(request: Record<string, unknown>, type: OperationType): voi
   }
 }
 
-/** What the schema of the field says, and nothing more. */
+/** Checks only what the schema of the field says. */
 function optional<T>(field: FieldName, value: unknown): T | undefined {
   return value === undefined ? undefined : required<T>(field, value);
 }
@@ -161,7 +161,7 @@ function parseRow(field: 'key' | 'values', value: unknown, most: number): GivenR
   if (!isPlainObject(value)) throw invalid(field, OPERATION_FIELDS[field].expects);
   for (const column in value) {
     const given = ownValue(value, column);
-    // Before anything else: nobody has read it, see `readJson`.
+    // Comes first, because a large value has not been read yet: see `readJson`.
     if (given instanceof ExactJson && given.text.length > most) throw tooLarge(given.text.length, most);
     const fault = jsonFault(given);
     if (fault !== undefined)
@@ -207,7 +207,7 @@ function parseRetry(value: unknown, mustExist: boolean): IRetryRequest | undefin
     throw invalid('retry', `needs a limit, an integer from ${RETRY.limit.minimum} to ${RETRY.limit.maximum}`);
   }
   const reasons = parseRetryReasons(on);
-  // Without it, no row is no failure: there would be nothing to try again.
+  // Without mustExist, a missing row is not a failure, so nothing would be tried again.
   if (reasons.includes('missing_row') && !mustExist) {
     throw invalid('retry', 'on missing_row needs mustExist: true, which update, increment and delete have');
   }

@@ -14,12 +14,12 @@ export interface ShapedRequest {
 }
 
 /**
- * What requests with the same names have in common. Everything about them that depends on names and not on values was checked
- * against their table, so that only the values of the next one are left to check.
+ * What requests with the same names have in common. Their names were checked against the table, so only the values of
+ * the next such request need a check.
  */
 export interface RequestShape {
   shape: NamedShape;
-  /** For a row with a value that no row by column shows as it was sent. */
+  /** For a row with a value that would not stay as it was sent if the row were stored by column. */
   objects: NamedShape;
   /** In the order of the row. */
   columns: readonly RowColumn[];
@@ -38,14 +38,14 @@ interface RowColumn {
   kind: 'document' | 'integer' | 'other';
 }
 
-/** A limit, because each order of the columns makes a new entry. Only a hostile caller sends so many. */
+/** A limit, because each order of the columns makes a new entry. Only a hostile caller reaches it. */
 const MAX_SHAPES_OF_A_TABLE = 1000;
-/** Planning a shape of hundreds of columns each time costs little beside writing its row. */
+/** To make a shape of hundreds of columns each time costs little beside writing its row. */
 const MAX_NAME_LENGTH = 2000;
 
 interface KnownShapes {
   byName: Map<string, RequestShape>;
-  /** Requests often have the same shape as the one before. Comparing names costs a quarter of making a name to look up. */
+  /** The next request often has the same shape. Comparing its names costs a quarter of making a name to look up. */
   last: RequestShape | undefined;
 }
 
@@ -57,13 +57,13 @@ export function knownShape(request: ParsedRequest, table: Table): RequestShape |
   if (shapes === undefined) return undefined;
   if (shapes.last !== undefined && isOf(request, shapes.last)) return shapes.last;
   const found = shapes.byName.get(nameOf(request));
-  // Nobody has checked the names of the request yet: with NUL in them they may look like others.
+  // The names of the request are not checked yet: with NUL in them they may look like other names.
   return (shapes.last = found !== undefined && isOf(request, found) ? found : undefined);
 }
 
 /**
- * The shape of a request that was checked against its table. Columns come in the order of the table, so that equal sets of columns
- * have one shape.
+ * The shape of a request that was checked against its table. Columns come in the order of the table, so that equal sets
+ * of columns have one shape.
  *
  * @param conflictKey of an upsert
  */
@@ -123,7 +123,7 @@ function hasNames(row: GivenRow | undefined, names: readonly string[] | undefine
   return place === names.length;
 }
 
-/** NUL separates the names, because no name of a column contains NUL. A name that nobody has checked may. */
+/** NUL separates the names, because no column name contains NUL. A name that is not checked yet may contain it. */
 function nameOf({ operationType, onConflict, mustExist, conflictKey, key, values }: ParsedRequest): string {
   const names = (row: GivenRow | undefined): string => (row === undefined ? '' : Object.keys(row).join('\0'));
   return `${operationType}\0${onConflict ?? ''}\0${mustExist}\0${conflictKey?.join('\0') ?? ''}\0\0${names(key)}\0\0${names(values)}`;
@@ -131,7 +131,7 @@ function nameOf({ operationType, onConflict, mustExist, conflictKey, key, values
 
 function makeShape(request: ParsedRequest, table: Table, conflictKey: readonly string[] | null): RequestShape {
   const { operationType, onConflict, mustExist, key, values } = request;
-  // The names of the table, since a name of the request may keep the whole message in memory.
+  // Uses the table's own strings, because a string of the request may keep the whole message in memory.
   const own = (name: string): string => table.columns.get(name)!.name;
   const keyColumns = inTableOrder(table, Object.keys(key ?? {}));
   const valueColumns = inTableOrder(table, Object.keys(values ?? {}));

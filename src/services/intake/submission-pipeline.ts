@@ -1,16 +1,16 @@
 import { ServiceError } from '../errors/service-error.js';
 
 export interface PlaceOptions {
-  /** Its sender hears of no failure: the request is handed over again, and nothing may be stored before it meanwhile. */
+  /** True when a failed request is submitted again, unseen by its sender. No later request may be stored before it. */
   retried: boolean;
-  /** Told when the operations of the request stand in the queue of the intake: what is handed over now is stored after them. */
+  /** Called when the operations wait for their flush. Whatever is submitted afterwards is stored after them. */
   onSubmitted?: () => void;
 }
 
 /**
- * Requests of which each is handed over before the one before it is stored. It promises that they are stored in their order: where
- * one that is handed over again could not be stored, those behind it that were not begun are not begun any more, as behind an error
- * in libpq's pipeline mode. After that a new pipeline is needed.
+ * Requests that are submitted without waiting until the one before is stored. They are stored in their order. If a
+ * request that will be submitted again cannot be stored, those behind it do not begin, as after an error in libpq's
+ * pipeline mode. Then a new pipeline is needed.
  */
 export class SubmissionPipeline {
   /** Why nothing may be begun any more; undefined while it may. */
@@ -28,10 +28,10 @@ export class SubmissionPipeline {
 
 /** The place of one request in a pipeline. */
 export class PipelinePlace {
-  /** Whether the request may have left something behind. */
+  /** True when the request may have stored something. */
   begun = false;
 
-  /** @param order what has the same one is stored in the order of its submission */
+  /** @param order requests of one order are stored in the order of their submission */
   constructor(
     readonly order: SubmissionPipeline,
     private readonly options: PlaceOptions,
@@ -41,19 +41,19 @@ export class PipelinePlace {
     this.options.onSubmitted?.();
   }
 
-  /** To be called when the operations are about to be stored. @returns why they must not be */
+  /** Call it just before the operations are stored. @returns why they must not be stored */
   begin(): ServiceError | undefined {
     const { refusal } = this.order;
     if (refusal === undefined) this.begun = true;
     return refusal;
   }
 
-  /** The operations could not be stored for a reason that passes. To be called before anything else is begun. */
+  /** The operations could not be stored, for a temporary reason. Call it before anything else begins. */
   fail({ code }: ServiceError): void {
     if (!this.options.retried) return;
     this.order.refusal ??= new ServiceError(
       code,
-      'Operations that came before could not be stored yet, and keep their order; nothing of this request was begun, send it again',
+      'Earlier operations could not be stored yet, and must be stored first; nothing of this request was begun, send it again',
     );
   }
 }

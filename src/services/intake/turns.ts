@@ -1,12 +1,11 @@
-/** The turn of one among others. */
 export interface Turn {
-  /** Resolves when all who came before with the same key have had their turns. */
+  /** Resolves when all earlier turns with the same key have ended. */
   begun: Promise<void>;
-  /** The next one may begin. Repeatable. */
+  /** Lets the next turn begin. May be called more than once. */
   end(): void;
 }
 
-/** Lets those who came with the same key act in the order in which they came, however long each takes to get ready. */
+/** Lets callers with the same key act in the order in which they came, however long each one prepares. */
 export class Turns {
   private readonly last = new Map<unknown, Promise<void>>();
 
