@@ -26,7 +26,7 @@ export interface CatalogGraph {
   tie: string | undefined;
 }
 
-/** @param isSerial says which tables' operations must run one by one, whatever the catalog says of the tables */
+/** @param isSerial true for tables whose operations must run one by one, whatever the catalog says of them */
 export function toCatalogGraph(overview: OverviewRow, isSerial: (table: TargetName) => boolean): CatalogGraph {
   const relations = new Map<string, Relation>();
   const idOf = new Map<number, string>();

@@ -38,11 +38,10 @@ interface Snapshot {
 }
 
 /**
- * Answers from memory, as long as possible, what PostgreSQL's catalog says about the targets of operations. It promises
- * that a table that was just created is found, that a caller of `forgetIfChanged` does not refuse anything because of
- * an outdated table, that every other change is seen after a minute at the latest, and that questions about things that
- * do not exist cost the database almost nothing. Intake decides whether an operation fits its table. The executor
- * handles operations whose table has gone.
+ * Answers from memory, as long as possible, what PostgreSQL's catalog says about the targets of operations. A new table
+ * is found at once. A caller of `forgetIfChanged` refuses nothing because of an outdated table. Every other
+ * change is seen after a minute at the latest. Questions about things that do not exist cost the database almost
+ * nothing. Intake decides whether an operation fits its table. The executor handles operations whose table has gone.
  */
 @Injectable()
 export class CatalogService {
@@ -235,7 +234,7 @@ async function takeSnapshot(database: DatabaseService, serial: TargetList): Prom
   const takenAt = performance.now();
   const { rows } = await database.query<OverviewRow>(selectOverview());
   const [overview] = rows;
-  if (overview === undefined) throw new Error('The catalog answered no row');
+  if (overview === undefined) throw new Error('The query of the catalog returned no row');
   const graph = toCatalogGraph(overview, (table) => serial.includes(table));
   return { takenAt, graph, tables: new Map(), marks: new Map() };
 }
@@ -250,7 +249,7 @@ function readTables(database: DatabaseService, snapshot: Snapshot, ids: readonly
   for (const id of ids) {
     const table = reading.then((read) => read.get(id));
     tables.set(id, table);
-    // Callers that wait get a fault of the connection, but it is not remembered.
+    // Callers that wait get an error of the connection, but it is not remembered.
     table.catch(() => tables.delete(id));
   }
 }

@@ -2,7 +2,7 @@ import { isLockNotAvailable } from '../database/classify-failure.js';
 import type { SqlClient } from '../database/sql.js';
 import { selectCheckExpressions, type CheckExpressionRow } from './tables.sql.js';
 
-/** Callers and chunks wait for it, also those of other tables. */
+/** Callers and chunks wait meanwhile, also those of other tables. */
 const LOCK_TIMEOUT_MS = 100;
 /** At most this number of tables is read one by one, because each of them may be locked. */
 const MOST_ALONE = 10;

@@ -38,7 +38,7 @@ export function selectOverview(): SqlStatement {
   return { text: OVERVIEW };
 }
 
-/** A sequence with fewer values left is near its end. A chunk in which much fails draws some times as many as it has operations. */
+/** A sequence with fewer values left is near its end. If much fails, a chunk draws several values for an operation. */
 const VALUES_LEFT = 20_000;
 
 // Foreign keys and inheritance are also read for the system's schemas, and the reader drops them. With a join with

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** After a question follows a pause of this many times its duration. */
+/** The pause after a question is this many times as long as the question took. */
 const PAUSE_FACTOR = 20;
 /**
  * Milliseconds. The longest pause is for a database that answers slowly: the caller waits for it, and so do the callers
@@ -16,8 +16,8 @@ interface Question<Answer> {
 
 /**
  * Asks about names, one question at a time for all callers. Each caller gets an answer to a question that began after
- * the caller had asked, so the answer is never out of date. It promises that made-up names cost almost nothing, however
- * many there are: nothing is remembered of them, and after each question follows a pause.
+ * the caller had asked, so the answer is never out of date. Made-up names cost almost nothing, however many there are:
+ * nothing is remembered of them, and a pause follows each question.
  */
 export class SecondLook<Answer> {
   private next: Question<Answer> | undefined;

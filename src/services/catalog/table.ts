@@ -42,7 +42,7 @@ export interface Column {
   /** The type (and nondeterministic collation) by which values of the family are compared. Quoted for use in SQL. */
   familyType: { type: string; collation: string | undefined };
   /**
-   * - `unconstrained`: no constraint, index, generated column, partition key or policy looks at the column, except NOT NULL.
+   * - `unconstrained`: except NOT NULL, no constraint, index, generated column, partition key or policy looks at it.
    * - `rangeChecked`: in addition, only validated checks that compare it with constants (`n >= 0 and n <= 5`), so that
    *   between two legal values all values are legal.
    * - `constrained`: anything else.
@@ -53,9 +53,9 @@ export interface Column {
   /** The n of `varchar(n)` and `char(n)`. */
   maxLength: number | undefined;
   notNull: boolean;
-  /** What an absent value becomes. `generated` values (sequence, identity, random uuid) never equal another row's value. */
+  /** What an absent value becomes. A `generated` value (sequence, identity, random uuid) never equals another row's. */
   default: 'none' | 'generated' | 'other';
-  /** True when an absent value may be the same for all rows of a transaction, because its default is made of `now()` or the like. */
+  /** True when an absent value may be the same for all rows of a transaction: its default calls `now()` or the like. */
   defaultOfTransaction: boolean;
   /**
    * The sequences from which an absent value is drawn, in the form of `Table.id`; `UNKNOWN_SEQUENCE` where the default
@@ -87,8 +87,8 @@ export interface UniqueKey {
 }
 
 /**
- * What forbids two rows to exist together, besides the unique keys: a unique index over an expression or for some of
- * the rows, or an exclusion constraint. It cannot be used to name a row.
+ * A rule besides the unique keys that forbids two rows to exist together: a unique index over an expression or for
+ * some of the rows, or an exclusion constraint. It cannot be used to name a row.
  */
 export interface ExclusionRule {
   name: string;

@@ -4,17 +4,17 @@ import { givenKey, sentColumns, type OperationShape } from '../planner/operation
 import { equality, foundBy } from './key-condition.js';
 
 /**
- * A statement for operations of the same signature, and how to read its result. Its parameters are the sequence numbers of stored
- * operations, and rows that are given instead of theirs, or null: see `encodeRow`.
+ * A statement for operations of the same signature, and how to read its result. Its first parameter has the sequence
+ * numbers of the operations. The second has rows that replace the stored ones, or is null: see `encodeRow`.
  */
 export interface ComposedStatement {
   text: string;
   /**
-   * `every`: it changes one row for each operation, which the number of changed rows must confirm. `ordinals`: it returns one array
-   * of the `ord` (from 1) of the operations that changed a row, in ascending order, one for each row.
+   * `every`: it changes one row for each operation, so the number of changed rows must be the number of operations.
+   * `ordinals`: it returns an array, in ascending order. Each changed row adds the `ord` (from 1) of its operation.
    */
   answers: 'every' | 'ordinals';
-  /** The statement for one operation, or for none, where it is another. Its number of changed rows is that of the operation. */
+  /** The statement for one operation or none, if it differs. Its number of changed rows is the operation's result. */
   lone?: string;
 }
 
@@ -99,9 +99,9 @@ const composeDelete = (shape: OperationShape): ComposedStatement =>
   changing(shape, (rows) => `delete from ${shape.table.sql} t using ${rows}`);
 
 /**
- * A statement that finds its rows by key. Before it looks for any, all values are cast, whatever plan PostgreSQL chooses: a value that
- * is none of its column's type is an error, also where there is no row for it. With a rule on the table, PostgreSQL takes only the lone
- * form, which has no `with`.
+ * A statement that finds its rows by key. Whatever plan PostgreSQL chooses, all values are cast before rows are sought.
+ * So a value that is not valid for its column is an error, even if no row has the key. If the table has a rule,
+ * PostgreSQL accepts only the lone form, which has no `with`.
  *
  * @param statement up to its condition, with rows that have the values as `s.c0`, `s.c1`, …, those of the key first
  */

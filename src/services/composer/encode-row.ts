@@ -7,7 +7,7 @@ export function encodeRow(operation: BoundOperation): string {
   const keys = isKeyed(operation) ? operation.keyColumns.length : 0;
   const cells = sentColumns(operation).map((column, place) => {
     const value = place < keys ? keyValue(operation, column.name) : givenValue(operation, column.name);
-    // Half a surrogate pair, which intake refuses, would make the rows of others unreadable too.
+    // Intake refuses half a surrogate pair. If one came this far, the rows of other operations would be unreadable too.
     return encodeValue(value, column)?.toWellFormed() ?? null;
   });
   return JSON.stringify(cells);

@@ -8,10 +8,10 @@ export const equality = ({ name, equals }: KeyColumn, value: string): string =>
   `t.${quoteIdentifier(name)} ${equals} ${value}`;
 
 /**
- * The same, for statements whose plans are kept. PostgreSQL can use it to look for one value after the other in an index, and for no other
- * way of joining. A plan that was made for a table with few rows would else walk the whole index, also when the table has grown.
+ * The same, for statements whose plans are kept. PostgreSQL can use it only to look up each value in an index. With
+ * plain equality, a plan for a table with few rows would walk the whole index, even after the table has grown.
  */
 export function foundBy(column: KeyColumn, value: string): string {
-  // An array of arrays would be taken for one array.
+  // PostgreSQL would read an array of arrays as one array.
   return equality(column, column.kind === 'array' ? value : `any (array[${value}])`);
 }

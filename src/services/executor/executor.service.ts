@@ -12,11 +12,10 @@ import { composeCall, UNEXPECTED_ROWS, type CallOptions, type PlanAnswer, type S
 import { toOperationError, toOutcome } from './to-operation-error.js';
 import { withSuspects } from './suspects.js';
 
-/** What became of a group. */
 export interface GroupExecution {
   /** The number of statements that were sent to target tables for its operations, including those that were undone. */
   statements: number;
-  /** True when one of its statements failed, so that its operations had to be told apart. False when it is a single operation. */
+  /** True when one of its statements failed, so that its operations were isolated. False for a single operation. */
   isolated: boolean;
 }
 
@@ -43,14 +42,14 @@ interface GroupStep extends Step {
 }
 
 /**
- * Executes a plan inside PostgreSQL, in one call (`batch.execute_plan`). It promises that an operation is `failed` only because of
- * what running it alone, at its place, showed. A fault that no operation caused is thrown, and then the transaction must be rolled
- * back. When a limit is reached, the rest of the plan is left: what was executed is the result of executing it one by one.
+ * Executes a plan inside PostgreSQL, in one call (`batch.execute_plan`). An operation is `failed` only if it also fails
+ * alone, at its place in the order. A fault that no operation caused is thrown: roll back the transaction then. When a
+ * limit is reached, the rest of the plan is left. The executed part has the same effect as one by one.
  */
 @Injectable()
 export class ExecutorService {
   private readonly names = new PreparedNames('batch.target', 200);
-  /** Of all rows, and of those that did not look bad. */
+  /** `refused` counts all rows, `unexpected` only rows that did not look bad. */
   private readonly refused = new RefusedShare();
   private readonly unexpected = new RefusedShare();
 
@@ -104,7 +103,7 @@ export class ExecutorService {
       });
       keepVerdicts(outcomes, steps, answer);
       if (answer.stoppedBy !== 'fold') break;
-      // A row that stands for several operations was refused. Those to come may be refused as well.
+      // A fold was refused. Later folds may be refused too, so the rest is executed without folds.
       steps = stepsAfter(steps, answer.executed).flatMap(({ group, suspects, ...step }) =>
         unfold(step).map((part) => ({ ...part, group, ...(suspects && { suspects }) })),
       );
@@ -137,10 +136,10 @@ export class ExecutorService {
 
 /** Older executions count half as much with each new one. */
 const WEIGHT = 0.5;
-/** Less than this is nothing: a plan is then tried as a whole. */
+/** A smaller share counts as 0, and the next plan is tried as a whole. */
 const SMALLEST_SHARE = 1 / 2000;
 
-/** Which share of the rows has been refused lately. A guess for the next execution: only its speed depends on it. */
+/** The share of rows that were refused lately. Only the speed of the next execution depends on it. */
 class RefusedShare {
   /** From 0 to 1. */
   share = 0;
@@ -158,8 +157,8 @@ class RefusedShare {
 }
 
 /**
- * The catalog was wrong about a table: a statement with several rows changed more or fewer rows. Its result must not stay. The chunk
- * is tried again, with a new reading of the catalog and fewer operations. A single operation may have any count.
+ * A statement for several operations changed more or fewer rows than the catalog lets expect. Its result must not stay.
+ * The chunk is tried again with a newly read catalog and fewer operations. A single operation may change any number.
  */
 class UnexpectedRowsError extends TransientError {
   constructor(cause: Error) {

@@ -14,30 +14,31 @@ export interface Step {
   signature: string;
   /** At least one. */
   operations: readonly PlannedOperation[];
-  /** Rows that look bad, see `withSuspects`. They are executed alone. Absent where nobody has looked. */
+  /** Rows that look bad, see `withSuspects`. They are executed alone. Absent when the rows were not examined. */
   suspects?: ReadonlySet<PlannedOperation>;
 }
 
 /** How one call of `batch.execute_plan` goes. */
 export interface CallOptions {
-  /** The maximum number of subtransactions that stay. Many in one transaction slow down other sessions of the server. */
+  /** The maximum number of subtransactions that stay. Many in one transaction slow down the server's other sessions. */
   blocks: number;
-  /** For so long statements are begun. In milliseconds. */
+  /** No statement begins after this time. In milliseconds. */
   budgetMs: number;
   /**
-   * `oneByOne`: each row is executed alone from the start. `asOne`: all rows take effect, or none does, and none has a verdict then.
+   * `oneByOne`: each row is executed alone from the start. `asOne`: all rows take effect, or none does. If none does,
+   * no row has a verdict.
    */
   mode: 'grouped' | 'oneByOne' | 'asOne';
   /**
-   * The share of rows that will be refused, from 0 to 1, without those that look bad, as far as is known. Only the size of the first
-   * blocks depends on it.
+   * The share of rows that will probably be refused, from 0 to 1. Rows that look bad do not count. Only the size of the
+   * first blocks depends on it.
    */
   expectedShare: number;
   /** What earlier calls in the transaction have left: `PlanAnswer.blocks` and `tainted`. */
   before: Pick<PlanAnswer, 'blocks' | 'tainted'>;
 }
 
-/** What a row was refused with. Its texts are cut, because a database quotes values of any size. */
+/** The error that a row was refused with. Its texts are cut, because PostgreSQL quotes values of any size. */
 export interface RowError extends DatabaseErrorFields {
   /** The number of characters that are missing at the ends of `message` and `detail`. */
   unsent: number;
@@ -48,9 +49,9 @@ export interface PlanAnswer {
   /** Rows up to this one have a verdict. */
   executed: number;
   /**
-   * Null when every row has a verdict. `fold`: the next row stands for several operations and was refused. `blocks`, `budget`: a
-   * limit was reached. `transaction`: the next row may have been refused because of what lives as long as the transaction. `as_one`: see
-   * `CallOptions.mode`.
+   * Null when every row has a verdict. `fold`: the next row stands for several operations and was refused. `blocks`,
+   * `budget`: a limit was reached. `transaction`: the next row may have failed only because an earlier one took effect
+   * in the same transaction, see `TransactionBound`. `as_one`: see `CallOptions.mode`.
    */
   stoppedBy: 'blocks' | 'budget' | 'fold' | 'transaction' | 'as_one' | null;
   /** The subtransactions that stay, those of earlier calls in the transaction included. */
@@ -61,28 +62,28 @@ export interface PlanAnswer {
   sent: number[];
   /** For each step: whether one of its statements failed, so that its operations had to be told apart. */
   isolated: boolean[];
-  /** The rows whose statement did not change one row for each, and what they changed. */
+  /** The rows that did not change exactly one row, and how many rows each of them changed. */
   otherRows: number[];
   otherChanges: number[];
-  /** How many rows were refused that did not look bad. */
+  /** The number of refused rows that did not look bad. */
   unexpected: number;
   /** Rows that were refused, each alone, or all from one row to another because their statement cannot run. */
   failures: { from: number; to: number; error: RowError }[];
 }
 
 /**
- * Not where a rule or trigger of the table may not go with it. Nor with kind `ignore`, which joins its new rows with the given ones: no
- * index is there to be walked, and how to join depends on how many rows the table has.
+ * A rule or trigger of the table may not work with a prepared statement. Kind `ignore` joins its new rows with given
+ * rows. No index helps there, so the best plan depends on the number of rows.
  */
 const mayBePrepared = ({ table, kind }: PlannedOperation): boolean => table.opaque === undefined && kind !== 'ignore';
 
 const KINDS = JSON.stringify(Object.fromEntries([...SQL_STATE_CLASSES, ...SQL_STATE_EXCEPTIONS]));
 
-/** The SQLSTATE by which the function says that a statement changed another number of rows than it must. */
+/** The SQLSTATE with which `batch.execute_plan` reports that a statement changed a wrong number of rows. */
 export const UNEXPECTED_ROWS = 'BS001';
 
 /**
- * Composes the call that executes steps, one row at a time.
+ * Composes the call that executes the steps. It pauses after each row.
  *
  * @param names of the statements that sessions keep
  */

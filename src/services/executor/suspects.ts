@@ -5,13 +5,13 @@ import { drawnColumns } from '../planner/operation-shape.js';
 import type { PlannedOperation } from '../planner/plan.js';
 import type { Step } from './plan-call.js';
 
-/** Where more rows look bad, it is the look that is wrong. */
+/** If more rows look bad, the guess is probably wrong. */
 const LARGEST_SHARE = 1 / 3;
 
 /**
- * The step with the rows of which one value looks as if its column refuses it. Executed alone, they do not make a statement fail that has
- * good rows too. It is only a guess: a wrong one costs time and changes nothing. Suspects come last, because the rows of a step commute,
- * but for the values that they draw from sequences. Pure.
+ * Marks the rows with a value that its column will probably refuse. They are executed alone, so that no statement with
+ * good rows fails because of them. A wrong guess costs only time. Suspects move to the end, because the rows of a step
+ * commute, except for values that they draw from sequences. Pure.
  */
 export function withSuspects<T extends Step>(step: T): T {
   const { operations } = step;

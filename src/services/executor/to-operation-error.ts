@@ -33,8 +33,8 @@ const CODES: Readonly<Record<string, ErrorCode>> = {
   P0001: 'REJECTED_BY_TRIGGER',
 };
 /**
- * For these the detail shows the whole row: columns that the caller did not send and perhaps may not see. Its language
- * varies, so it cannot be parsed.
+ * The detail of these errors shows the whole row, with columns that the caller perhaps may not see. It cannot be
+ * parsed, because its language varies.
  */
 const SHOWS_ROW: ReadonlySet<string> = new Set([
   SQL_STATES.notNullViolation,
@@ -42,7 +42,7 @@ const SHOWS_ROW: ReadonlySet<string> = new Set([
   SQL_STATES.withCheckOptionViolation,
 ]);
 
-/** The verdict on an operation that met this database error alone. */
+/** The verdict on an operation that failed alone with this database error. */
 export function toOperationError(
   error: DatabaseErrorFields & { unsent?: number },
   operation: BoundOperation,
@@ -61,9 +61,9 @@ export function toOperationError(
 }
 
 /**
- * Both sides of a foreign key have the same SQLSTATE: the table's own constraint misses a parent, or another table's
- * row still refers to this one. PostgreSQL names the referring table in both cases (or its partition). If a table
- * refers to itself, it is both, and what the operation sets decides.
+ * Both sides of a foreign key have the same SQLSTATE: the table's own constraint misses a parent, or a row of another
+ * table still refers to this one. PostgreSQL names the referring table in both cases (or its partition). For a table
+ * that refers to itself, the columns that the operation sets decide.
  */
 function foreignKeyCode(error: DatabaseErrorFields, { kind, table, valueColumns }: BoundOperation): ErrorCode {
   const own = table.foreignKeys.find(({ name }) => name === error.constraint);

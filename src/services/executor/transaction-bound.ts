@@ -1,22 +1,22 @@
 import { makesRow, type OperationShape } from '../planner/operation-shape.js';
 
 /**
- * By what an operation may fail only because another one has taken effect in the same transaction: `now()` is the same for both, and
- * a temporary table of the first one is still there.
+ * Why an operation may fail only because another one took effect in the same transaction: `now()` is the same for both,
+ * or a temporary table of the first one still exists.
  */
 export interface TransactionBound {
-  /** See `Table.group`. Other groups have nothing to do with it. */
+  /** See `Table.group`. Operations of other groups do not matter. */
   group: string;
   /** Of its table. */
   schema: string;
   table: string;
-  /** Unique keys and exclusions with a column that the operation leaves to a default of the transaction, such as `now()`. */
+  /** Unique keys and exclusion rules with a column that gets a default of the transaction, such as `now()`. */
   keys: string[];
-  /** True when triggers or rules act on the table, which may do anything. */
+  /** True when the table has triggers or rules, which may do anything. */
   opaque: boolean;
 }
 
-/** Null for operations that nothing binds to their transaction. Pure. */
+/** Null for operations that cannot fail for such a reason. Pure. */
 export function transactionBoundOf(shape: OperationShape): TransactionBound | null {
   const { table, valueColumns } = shape;
   const opaque = table.opaque !== undefined;

@@ -62,7 +62,7 @@ function toKept(
   };
 }
 
-/** A stored plan as it is answered. Pure. */
+/** A stored plan in the form of an answer. Pure. */
 export function toAnsweredPlan({ sql, groups, ...plan }: ChunkPlan): IChunkPlan {
   return { ...plan, groups: groups.map((group) => ({ ...group, sql: sql[group.sql]! })) };
 }

@@ -12,14 +12,14 @@ export interface GroupDescription extends IGroup {
 }
 
 /**
- * If operations cannot be told apart, no operation waits for another, so no rule of the planner applies: see
- * `isTellable`.
+ * The reason for a group that no rule of the planner explains: its operation waits for no other, but cannot share a
+ * statement. See `isTellable`.
  */
 const ALONE = {
   rule: 'no unique key',
   meaning:
-    "an insert with onConflict 'ignore' that does not give all columns of a unique key is executed alone: together with others it could not be " +
-    'seen whether its row was new',
+    "an insert with onConflict 'ignore' that does not give all columns of a unique key is executed alone: " +
+    'a statement with several of them would not show which rows were new',
 } as const;
 
 /** A limit, because a resource may contain a value of any length. */
@@ -81,8 +81,8 @@ function reasonFor(
   if (earlier === undefined) return undefined;
   const opener = members[group]![0]!;
   const wait = placements[opener]!.waitsFor;
-  // The operation that it waits for explains this only if that one is not in an earlier group than the group that it
-  // might have joined.
+  // The operation that it waits for explains this only if that operation is in the group that it might have joined, or
+  // in a later one.
   if (wait !== undefined && placements[wait.operation]!.group >= earlier) {
     return { ...wait, meaning: RULES[wait.rule], resource: shorten(wait.resource) };
   }

@@ -27,9 +27,9 @@ interface BoundRequest {
 }
 
 /**
- * Explains how operations would be grouped, and why not in fewer groups, without executing them. It promises to check,
- * read and plan as intake and the main job do, and to change, store and lock nothing. `describePlan` gives the reason
- * for each group, as it does for executed chunks.
+ * Explains how operations would be grouped, and why not in fewer groups, without executing them. It checks, reads and
+ * plans as intake and the poller do. It changes, stores and locks nothing. `describePlan` gives the reason for each
+ * group, as it does for executed chunks.
  */
 @Injectable()
 export class ExplainService {
@@ -48,7 +48,7 @@ export class ExplainService {
     const bound = await this.bind(await this.intake.check(request, access));
     const accepted = bound.flatMap((each, index) => (each instanceof ServiceError ? [] : [{ index, ...each }]));
     const chunks = splitChunks(accepted, this.settings.poller);
-    // Every place without an error is filled by the chunk to which the operation belongs.
+    // The chunk of the operation fills every place without an error.
     const operations = bound.map((each): IPlanEntry =>
       each instanceof ServiceError ? { error: each.toAnswer() } : { group: -1 },
     );

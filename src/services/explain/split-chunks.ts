@@ -3,7 +3,7 @@ import type { NewOperation } from '../queue/new-operation.js';
 export interface ChunkBounds {
   /** The maximum number of operations of a chunk. */
   limit: number;
-  /** No operation follows the one that reaches this size. */
+  /** The operation that reaches this size is the last one of its chunk. */
   maxKb: number;
 }
 
@@ -14,8 +14,8 @@ export interface Requested {
 }
 
 /**
- * The chunks in which the queue would give out the operations if they were alone in it and due: see `claimOperations`.
- * Pure.
+ * The chunks that workers would claim if only these operations were in the queue, and all were due: see
+ * `claimOperations`. Pure.
  */
 export function splitChunks<T extends Requested>(requested: readonly T[], { limit, maxKb }: ChunkBounds): T[][] {
   const chunks: T[][] = [];

@@ -25,9 +25,9 @@ const preparedNames = new PreparedNames('batch.prefetch', 100);
 export type PrefetchedRow = Record<string, string | null>;
 
 /**
- * Reads the rows with these keys, and locks them in the order of one key, as text: no index has that order, so none is walked for it.
- * Nobody changes them between planning and
- * execution, and chunks of several processes that need the same rows wait instead of deadlocking.
+ * Reads the rows with these keys, and locks them, so that nobody changes them between planning and execution. Chunks
+ * lock rows in the order of one key: if they need the same rows, they wait instead of deadlocking. It is the order of
+ * the key's text, because no index has it: so PostgreSQL does not walk a whole index for it.
  *
  * @param keys texts in the order of `keyColumns`
  */
@@ -46,7 +46,7 @@ from unnest(${parameters.join(', ')}) s(${aliases.join(', ')})
 join ${table.sql} t on ${matches.join(' and ')}
 order by ${order.map((column) => `t.${quoteIdentifier(column)}::text collate "C"`).join(', ')}${lock ? '\nfor update of t' : ''}`;
   return {
-    // An explanation, which does not lock, is rare.
+    // Only explanations do not lock. They are rare.
     name: lock ? preparedNames.nameOf(text) : undefined,
     text,
     values: keyColumns.map((_, index) => keys.map((key) => key[index] ?? null)),
@@ -60,8 +60,8 @@ export interface SequenceRow {
 }
 
 /**
- * The values that ascending sequences will exceed. There is no row for a sequence that descends, starts again, or gives
- * sessions values to keep for later.
+ * The values that ascending sequences will exceed. There is no row for a sequence that descends, cycles, or lets
+ * sessions cache values.
  *
  * @param sequences ids with the name for use in SQL
  */

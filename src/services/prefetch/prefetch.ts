@@ -30,9 +30,8 @@ export interface PrefetchOptions {
 
 /**
  * Reads what the planner has to know before anything is changed: rows that give up values or references, the last
- * values of sequences, and which values PostgreSQL treats as equal. It promises to leave the transaction usable, and to
- * return nothing rather than something wrong. What it may not read, or a value that is not valid for its type, stays
- * unknown, and the planner then plans cautiously.
+ * values of sequences, and which values PostgreSQL treats as equal. The transaction stays usable. What the service may
+ * not read, and a value that is not valid for its type, stay unknown. The plan is then still correct, with more groups.
  */
 export async function prefetch(
   tx: SqlClient,
@@ -138,7 +137,7 @@ class PrefetchReader {
     return new Map(ranked!.rows.map(({ ord, rank }) => [rankKey(values[ord]!.text, values[ord]!.storedType), rank]));
   }
 
-  /** Undefined when one of them fails for what it asks for. */
+  /** Undefined when a query fails because of what it asks for. */
   private async unlessRefused<T>(queries: readonly (() => Promise<T>)[]): Promise<T[] | undefined> {
     try {
       return await this.inSavepoint(queries);
@@ -151,7 +150,7 @@ class PrefetchReader {
   /** Sends all of them in one round trip. If one fails, the transaction is as before, and the first error is thrown. */
   private inSavepoint<T>(queries: readonly (() => Promise<T>)[]): Promise<T[]> {
     return inSavepoint(this.tx, 'prefetch', () => {
-      // Rows are found by their keys, also where the table was empty when the search was planned.
+      // The plan of a search may be kept from a time when the table was empty. It must use an index all the same.
       sendAlong(this.tx, walkInOrder());
       const found = Promise.all(queries.map((query) => query()));
       sendAlong(this.tx, walkAsUsual());

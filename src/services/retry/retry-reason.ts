@@ -26,7 +26,7 @@ export function reasonToRetry(operation: ClaimedOperation, code: ErrorCode): Ret
 }
 
 /**
- * True when an operation that met this failure may be waiting for operations of this kind. These do not wait behind it.
+ * True when an operation of this kind may let the failed operation on its row succeed. So it does not wait behind it.
  */
 export function isWaitedFor(kind: StatementKind, code: ErrorCode | null): boolean {
   switch (code === null ? undefined : retryReasonOf(code)) {
@@ -34,7 +34,7 @@ export function isWaitedFor(kind: StatementKind, code: ErrorCode | null): boolea
       return kind === 'insert' || kind === 'ignore' || kind === 'upsert';
     case 'conflict':
       return kind === 'delete';
-    // A parent is another row, and waits for nothing.
+    // A missing parent is another row, so no operation on this row helps.
     case 'missing_parent':
     case undefined:
       return false;

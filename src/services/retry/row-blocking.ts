@@ -11,9 +11,8 @@ export interface Deferral {
 }
 
 /**
- * Which operations wait behind others, and for how many milliseconds: those on the row of an operation that waits or is
- * deferred, those on the row of such an operation, and so on. An operation that is held back is not deferred itself,
- * whatever error it met. Pure.
+ * Finds the operations that are blocked, and for how many milliseconds: an earlier operation on their row waits in the
+ * queue, is deferred, or is blocked itself. A blocked operation is not deferred, whatever error it met. Pure.
  *
  * @param operations of a chunk, in the order of execution
  * @param queued the operations that wait in the queue

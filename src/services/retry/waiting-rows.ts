@@ -31,8 +31,8 @@ export class WaitingRows {
   /**
    * Milliseconds until all operations that this one has to wait for have come back. Undefined when it need not wait.
    *
-   * An operation waits only behind those that come before it in the order of claims, so both come in order when they
-   * are back. An operation with a higher priority overtakes, as always.
+   * An operation waits only behind those that come before it in the order of claims, so that both come back in order.
+   * An operation with a higher priority overtakes, as always.
    */
   delayOf({ operation: { seq, priority }, kind }: BoundOperation, keys: readonly string[]): number | undefined {
     let delayMs: number | undefined;
@@ -48,8 +48,8 @@ export class WaitingRows {
 }
 
 /**
- * True when every operation that waits behind `other` also waits behind this one, and as long. Many may wait on one
- * row.
+ * True when every operation that waits behind `other` also waits behind `one`, and as long. It keeps the list of a row
+ * short.
  */
 function covers(one: WaitingOnRow, other: WaitingOnRow): boolean {
   return (

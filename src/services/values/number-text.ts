@@ -14,8 +14,8 @@ export interface NumberText {
 }
 
 /**
- * White space as C's `isspace` defines it, and digits with underscores anywhere. Only single characters repeat, and no two
- * neighbours repeat the same ones: otherwise the expression would run out of stack or backtrack on a hostile text.
+ * White space as C's `isspace` defines it, and digits with underscores anywhere. Only single characters repeat, and
+ * neighbours never repeat the same ones. So no hostile text makes the expression backtrack or run out of stack.
  */
 const NUMBER =
   /^[ \t\n\v\f\r]*([+-]?)(?:0(?:x_?([\da-f_]+)|o_?([0-7_]+)|b_?([01_]+))|(?=\.?\d)([\d_]*)(?:\.([\d_]*))?(?:e([+-]?)([\d_]+))?)[ \t\n\v\f\r]*$/i;

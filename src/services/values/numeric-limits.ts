@@ -26,7 +26,7 @@ function fractionDigits({ fraction, exponent }: NumberText): number {
   return fraction.replaceAll('_', '').length - exponent;
 }
 
-/** For a number in another base: counting its decimal digits exactly takes time with the square of their number. */
+/** For a number in another base. To count its decimal digits exactly would take quadratic time. */
 function wholeDigitsAtLeast({ whole, base }: NumberText): number {
   return (significant(whole).length - 1) * Math.log10(base);
 }

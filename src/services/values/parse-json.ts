@@ -21,18 +21,18 @@ export function parseRow(text: string): GivenRow {
   return roundTrips(text, row) ? row : (new Reader(text).row() as GivenRow);
 }
 
-/** Like `parseRow`, but a large array or object stays text: whoever executes an operation does not look into it. */
+/** Like `parseRow`, but a large array or object stays text, because the execution does not look into it. */
 export function parseStoredRow(text: string): GivenRow {
   return text.length <= LARGE ? parseRow(text) : (new Reader(text, LARGE).row() as GivenRow);
 }
 
-/** Reads a JSON array of values, each of which stays as it is written where `JSON.parse` would change it. */
+/** Reads a JSON array of values. A value that `JSON.parse` would change stays as it is written. */
 export function parseStoredValues(text: string): GivenValue[] {
   const values = JSON.parse(text) as GivenValue[];
   return roundTrips(text, values) ? values : (new Reader(text).elements(false) as GivenValue[]);
 }
 
-/** Reads one value, with the exception of `parseStoredRow`. */
+/** Reads one value. As in `parseStoredRow`, a large array or object stays text. */
 export function parseStoredValue(text: string): GivenValue {
   return new Reader(text, LARGE).value();
 }
@@ -70,7 +70,8 @@ export function depthOf(text: string): number {
   return deepest;
 }
 
-/** The end of the value that begins at `start`. What lies within it may be no JSON.
+/**
+ * The end of the value that begins at `start`. Its content is not checked: it may not be JSON.
  *
  * @throws SyntaxError where there is no value
  */
@@ -114,7 +115,7 @@ class Reader {
     private readonly largest = Infinity,
   ) {}
 
-  /** Reads what is around the rows. */
+  /** Reads everything around the rows. */
   envelope(): unknown {
     switch (this.next()) {
       case '{':

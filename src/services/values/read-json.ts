@@ -5,12 +5,12 @@ import { endOfString } from './round-trips.js';
 
 /** Text of this length is read at once: it takes less than a millisecond. */
 const AT_ONCE = 32 * 1024;
-/** The members of one object that are read. No request and no table has so many names: what has more is refused for the first ones. */
+/** At most this number of members of an object is read. No valid request has more. */
 const MOST_MEMBERS = 2000;
 
 /**
- * `parseJson`, in steps of less than a millisecond, but for a single string or number. A large array or object that is the value of a
- * column is checked and stays text, as `ExactJson`: nobody looks into it before PostgreSQL does. Pure.
+ * `parseJson`, in steps of less than a millisecond. Only a single string or number may take longer. A large array or
+ * object that is the value of a column is checked and stays text: only PostgreSQL looks into it. Pure.
  *
  * @throws SyntaxError
  */
@@ -53,7 +53,7 @@ interface Run {
 /** What stands around a value: a row is the object of `key` or `values`, its members are values of columns. */
 type JsonContext = 'envelope' | 'row';
 
-/** Goes through large arrays and objects, and leaves what is small, and what is wrong with it, to `parseJson`. */
+/** Goes through large arrays and objects. `parseJson` reads the small parts, and finds their errors. */
 class LargeReader {
   private at = 0;
 
@@ -155,7 +155,7 @@ class LargeReader {
     this.at += 1;
     for (this.skipSpace(); this.text[this.at] !== end; this.next(end)) {
       const start = this.at;
-      // With the white space behind it, which may be as long as the text.
+      // The white space behind it counts too: it may be as long as the text.
       if (run !== undefined && start - run.start >= AT_ONCE) {
         readRun();
         yield;
@@ -167,7 +167,7 @@ class LargeReader {
         yield* readLarge(name === undefined ? '' : this.parseName(name));
         continue;
       }
-      // What it goes over is read afterwards, and refused where it is no JSON.
+      // The skipped text is read later, and refused if it is not JSON.
       this.at = endOfValue(this.text, this.at);
       run = { start: run?.start ?? start, end: this.at };
       if (run.end - run.start < AT_ONCE) continue;
@@ -182,7 +182,7 @@ class LargeReader {
     return parsePart(this.text, name, '', '') as string;
   }
 
-  /** Goes behind the name and the colon. What it goes over is read afterwards. */
+  /** Goes behind the name and the colon. The name is read later. */
   private skipName(): Run {
     if (this.text[this.at] !== '"') throw unexpected(this.text, this.at);
     const start = this.at;
@@ -225,7 +225,7 @@ function readMembers(text: string, run: Run, place: JsonContext): object {
   return (parsePart(text, run, '{"values":{', '}}') as { values: object }).values;
 }
 
-/** Parses a part, in what has to stand around it. An error tells where the part begins. */
+/** Parses a part of the text, between `before` and `after`. An error tells where the part begins. */
 function parsePart(
   text: string,
   { start, end }: Run,

@@ -10,13 +10,12 @@ const ESCAPED_HALF = /\\u[dD][89a-fA-F]/;
 
 /**
  * True when `JSON.parse` has kept every digit, every name, and the order of names, so that `JSON.stringify` writes the
- * same tokens again. False may be wrong for a text with escaped halves of surrogate pairs: then the slow way is used without
- * need. Pure.
+ * same tokens again. For a text with escaped halves of surrogate pairs it may be false without need. Pure.
  *
  * @param value what `JSON.parse` makes of the text
  */
 export function roundTrips(text: string, value: unknown): boolean {
-  // A half that is alone takes JSON.stringify ten times as long as any other character.
+  // For half a surrogate pair alone, JSON.stringify takes ten times as long as for any other character.
   if (ESCAPED_HALF.test(text)) return false;
   const written = JSON.stringify(value);
   if (written === text) return true;
@@ -24,7 +23,7 @@ export function roundTrips(text: string, value: unknown): boolean {
   for (let at = 0; at < text.length;) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) {
-      // A string that is written as it was is not read character by character.
+      // Comparing whole strings is faster than comparing each character.
       const [end, writtenEnd] = [endOfString(text, at), endOfString(written, to)];
       const [token, other] = [text.slice(at, end), written.slice(to, writtenEnd)];
       if (token !== other && (!token.includes('\\') || JSON.stringify(JSON.parse(token)) !== other)) return false;
@@ -42,7 +41,7 @@ export function roundTrips(text: string, value: unknown): boolean {
   return to === written.length;
 }
 
-/** True when a number is written again as it is. */
+/** True when JavaScript writes the number in the same way. */
 export const isNumberKept = (token: string): boolean => String(Number(token)) === token;
 
 /** The end of the string that begins at `start`. */
