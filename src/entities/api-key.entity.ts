@@ -30,7 +30,7 @@ export class ApiKeyEntity {
   @Column({ type: 'text', array: true, nullable: true })
   targets!: string[] | null;
 
-  /** In whose name operations may be handed over; null: in any. */
+  /** The sources that its operations may name; null: any. */
   @Column({ type: 'text', array: true, nullable: true })
   sources!: string[] | null;
 

@@ -33,7 +33,7 @@ export class ChunkEntity {
   @Column({ type: 'integer' })
   failed!: number;
 
-  /** Operations it took that are to be tried again later; they are not among `operations`. */
+  /** Operations that failed here and are retried later; they are not among `operations`. */
   @Column({ type: 'integer', default: 0 })
   deferred!: number;
 
@@ -46,7 +46,7 @@ export class ChunkEntity {
   @Column({ type: 'boolean' })
   fallback!: boolean;
 
-  /** False when there was nowhere to notify to. */
+  /** False when the service had nowhere to send notifications. */
   @Column({ type: 'boolean' })
   notify!: boolean;
 
@@ -63,11 +63,11 @@ export class ChunkEntity {
   @Column({ name: 'notified_at', type: 'timestamptz', nullable: true })
   notifiedAt!: Date | null;
 
-  /** Sources that no queue was bound for when it was notified. */
+  /** Sources that had no queue when the notifications of the chunk were published. */
   @Column({ type: 'text', array: true, nullable: true })
   unrouted!: string[] | null;
 
-  /** Sources that were not notified yet, because the broker refuses the notification. Null: none. */
+  /** Sources that are not notified yet, because the broker refuses the notification. Null: none. */
   @VirtualColumn({
     type: 'text',
     query: (chunk) =>
@@ -75,7 +75,7 @@ export class ChunkEntity {
   })
   parked!: string[] | null;
 
-  /** What its groups were: `ChunkPlan`. */
+  /** Its groups: `ChunkPlan`. */
   @Column({ type: 'json', nullable: true, select: false })
   plan!: unknown;
 }

@@ -36,11 +36,11 @@ export class DelayedOperationEntity {
   @Column({ type: 'int' })
   shape!: number;
 
-  /** `scheduled`: for its `runAt`; `retry`: it failed and is tried again; `blocked`: for an earlier one on the same row. */
+  /** `scheduled`: it waits for its `runAt`; `retry`: for its next attempt; `blocked`: for an earlier one on its row. */
   @Column({ type: 'text', default: 'scheduled' })
   reason!: string;
 
-  /** What its row is known by; null for what is scheduled. See `services/retry/row-keys.reader.ts`. */
+  /** The keys of its rows; null for a scheduled operation. See `services/retry/row-keys.reader.ts`. */
   @Index('delayed_row_keys_idx', { type: 'gin' })
   @Column({ name: 'row_keys', type: 'bigint', array: true, nullable: true })
   rowKeys!: string[] | null;

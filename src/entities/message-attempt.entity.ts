@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** A message that came back to the queue and was begun again, until it comes to an end. */
+/** A message that came back to the queue and was begun again. The row stays until the message has a result. */
 @Entity({
   schema: 'batch',
   name: 'message_attempts',
@@ -11,7 +11,7 @@ export class MessageAttemptEntity {
   @PrimaryColumn({ type: 'uuid', primaryKeyConstraintName: 'message_attempts_pkey' })
   fingerprint!: string;
 
-  /** How often it was begun without an end that is known. */
+  /** How often it was begun without a known result. */
   @Column({ type: 'int2' })
   attempts!: number;
 

@@ -13,7 +13,7 @@ export interface OperationDetails {
 
 type RequestedDetails = Pick<ICreateBatchOperationRequest, 'priority' | 'runAt' | 'retry' | 'source'>;
 
-/** Adds the details of a request to an operation. Intake does it for each: a spread of objects took 3.6 us, this a twentieth. */
+/** Adds the details of a request to each operation. A spread of objects took 3.6 us, this takes a twentieth. */
 export function addDetails<T extends object>(
   operation: T,
   { priority, runAt, retry, source }: RequestedDetails,
@@ -32,7 +32,7 @@ export interface DetailColumn {
   name: keyof OperationDetails;
   column: string;
   type: 'int2' | 'text' | 'timestamptz' | 'text[]';
-  /** SQL: the same of a request `r`, a jsonb. */
+  /** SQL: the same from a request `r`, a jsonb. */
   ofJson: string;
 }
 
@@ -59,11 +59,11 @@ export const DETAIL_COLUMNS: readonly DetailColumn[] = [
 /** Details as PostgreSQL returns them, by the names of their columns. */
 export type StoredDetails = Omit<OperationDetails, 'runAt'> & { runAt: Date | null };
 
-/** To be selected: the details of the rows of a table or view. */
+/** A list to select: the details in the rows of a table or view. */
 export const selectDetails = (table: string): string =>
   DETAIL_COLUMNS.map(({ name, column }) => `${table}.${column} as "${name}"`).join(', ');
 
-/** The fields of a request from which the details come, without those that were left out. `priority` is always there. */
+/** The fields of a request from which the details come, without absent fields. `priority` is always there. */
 export function toRequested({ priority, runAt, retryLimit, retryOn, source }: StoredDetails) {
   return {
     priority,

@@ -1,7 +1,7 @@
 import { Check, Column, Entity, PrimaryGeneratedColumn, Unique } from 'typeorm';
 import type { Json } from '../interfaces/json.js';
 
-/** What was asked. Written once; only its lane follows when tables are tied together. */
+/** What a caller asked for. Written once. Only its lane changes, when tables are tied together. */
 @Entity({
   schema: 'batch',
   name: 'operations',

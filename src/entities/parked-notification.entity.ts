@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** What a chunk has to tell a source, and the broker refuses while it takes other notifications. */
+/** The notification of a source about a chunk that the broker refuses, while it takes other notifications. */
 @Entity({
   schema: 'batch',
   name: 'parked_notifications',

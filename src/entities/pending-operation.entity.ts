@@ -1,6 +1,6 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** An operation that waits for the next chunk: narrow, hot and small. Its key is the order of execution. */
+/** An operation that waits for the next chunk. The primary key is the order of execution. */
 @Entity({ schema: 'batch', name: 'pending', comment: 'Operations that wait for the next chunk.' })
 export class PendingOperationEntity {
   @PrimaryColumn({ type: 'smallint', primaryKeyConstraintName: 'pending_pkey' })
@@ -16,7 +16,7 @@ export class PendingOperationEntity {
   @Column({ type: 'smallint', default: 0 })
   attempts!: number;
 
-  /** Size of key and values in KiB, rounded up: bounds a chunk's bytes without reading them. */
+  /** Size of key and values in KiB, rounded up, so that a claim limits the bytes of a chunk without reading them. */
   @Column({ name: 'size_kb', type: 'smallint', default: 1 })
   sizeKb!: number;
 
@@ -24,7 +24,7 @@ export class PendingOperationEntity {
   @Column({ type: 'int', default: 0 })
   party!: number;
 
-  /** As in `operations`: what a claim has to know of an operation without reading it. */
+  /** As in `operations`, so that a claim knows the shape without reading the operation. */
   @Column({ type: 'int' })
   shape!: number;
 }

@@ -12,7 +12,7 @@ const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 /** Fields that are checked by rules of their own. */
 const CHECKED_APART = ['id', 'operationType', 'source'];
 
-/** What no schema says: SQL that is true when the field is wrong. */
+/** Rules that no schema states: SQL that is true when the field is wrong. */
 const OWN_RULES: ReadonlyMap<string, string> = new Map([
   ['runAt', String.raw`request->>'runAt' !~ '^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$'`],
   [
@@ -33,7 +33,7 @@ function wrong(field: string, schema: FieldSchema): string[] {
   const type = schema.type === 'integer' ? 'number' : schema.type;
   const rules = [...rulesOf(value, `request->>${quoted(field)}`, schema), OWN_RULES.get(field) ?? 'false'].join(' or ');
   const missing = schema.minLength === undefined ? '' : `${value} is null or `;
-  // As a case, because a function for lists fails on anything else.
+  // A case, because a function for arrays fails on other values.
   return [
     `(${quoted(field)}, ${missing}case when jsonb_typeof(${value}) <> '${type}' then true when ${value} is not null then ${rules} end)`,
   ];
@@ -59,8 +59,8 @@ function rulesOf(value: string, text: string, schema: FieldSchema): string[] {
 }
 
 /**
- * Refuses a request that is not of the right form, by the rules of `parseRequest`. Returns what it has in common with others of its
- * shape, as the text of the array that `batch.register_shape` takes.
+ * Refuses a request that is not of the right form, by the rules of `parseRequest`. Returns what it has in common with
+ * others of its shape, as the text of the array that `batch.register_shape` takes.
  *
  * @remarks `own_source` is the only source that the caller may name; null: none
  */

@@ -5,21 +5,21 @@ import type { DatabaseFunction } from './database-function.js';
 /** The lane of operations whose table has no lane yet. Before anything else is executed, a worker gives it one. */
 export const ENTRANCE_LANE = 64;
 
-/** Workers hear on it that operations were stored in SQL. */
+/** Workers listen on it for operations that were stored in SQL. */
 export const NOTIFY_CHANNEL = 'batch_operations';
 
 const columns = (sql: (detail: DetailColumn) => string): string => DETAIL_COLUMNS.map(sql).join(', ');
 
-/** Of a list the order does not matter. */
+/** The order of a list does not matter. */
 const comparable = ({ type }: DetailColumn, value: string): string =>
   type === 'text[]' ? `(select array_agg(x order by x) from unnest(${value}) x)` : value;
 
 /**
- * Takes operations in within the transaction of its caller: they exist when that transaction commits. Each is an object like an
- * `ICreateBatchOperationRequest`. Returns one row for each, in order.
+ * Takes operations in within the transaction of its caller: they exist when that transaction commits. Each is an object
+ * like an `ICreateBatchOperationRequest`. Returns one row for each, in order.
  *
- * It checks the form of each operation, its table, columns and key, the kinds of its values, and that the calling role may itself do
- * to the table what the operation asks for. Whether PostgreSQL takes a value is seen when the operation is executed. A refusal is an
+ * It checks the form of each operation, its table, columns and key, the kinds of its values, and that the calling role
+ * itself has the rights for the operation. Only the execution shows whether PostgreSQL accepts a value. A refusal is an
  * error with SQLSTATE BS100, see `batch.refuse`.
  *
  * It runs with the rights of its owner, so a caller needs no right to a table of schema `batch`.
@@ -40,14 +40,14 @@ declare
   party int4 := ('x' || left(encode(sha256(convert_to('role:' || caller, 'UTF8')), 'hex'), 8))::bit(32)::int4;
   total int := case when jsonb_typeof(requests) = 'array' then jsonb_array_length(requests) end;
   ids uuid[];
-  -- Of each operation what it has in common with others of its shape. Most operations of a call have the same as its first one.
+  -- For each operation: what it has in common with others of its shape. It is often the same as for the first one.
   signatures text[];
   first jsonb := requests->0;
   first_signature text;
   first_rest jsonb;
   first_key text[];
   first_values text[];
-  -- Of each signature that occurs.
+  -- For each signature that occurs.
   kind record;
   kind_signatures text[] := '{}';
   kind_shapes int[] := '{}';
@@ -55,7 +55,7 @@ declare
   kind_lanes int2[];
   cells text := '';
   shape jsonb;
-  -- Of each operation the place of its signature in these.
+  -- For each operation: the place of its signature in these.
   kinds int[];
   command text;
   is_stored boolean;
@@ -64,7 +64,7 @@ declare
   scheduled_ids uuid[];
   faulty int;
 begin
-  -- It fails where PostgreSQL runs code of a table's owner on behalf of another role, as in maintenance: the caller cannot be told there.
+  -- It fails where PostgreSQL runs code of a table's owner for another role, as in maintenance. It hides the caller.
   execute 'unlisten batch_none';
   if total is null then
     perform batch.refuse('INVALID_REQUEST', 'The operations are a JSON array of objects', null, null, null);
@@ -116,7 +116,7 @@ begin
       select id, ($4::int[])[kind], case kind %s end,
         ${columns(({ ofJson }) => ofJson)}, $7, ($5::int2[])[kind]
       from (
-        -- As a query of its own, it takes each part once.
+        -- A subquery, so that each part is taken once.
         select n, r, id, kind, r->'key' as k, r->'values' as v, $6 as own_source
         from rows from (jsonb_array_elements($1), unnest($2::uuid[]), unnest($3::int[])) with ordinality e(r, id, kind, n)
         order by n offset 0
@@ -139,7 +139,7 @@ begin
   is_stored := false;
   if total >= 100 then
     begin
-      -- Without looking for conflicts it takes three quarters of the time. A subtransaction for each small call would be dear for others.
+      -- Without conflict checks it takes three quarters of the time. For small calls, subtransactions cost too much.
       execute format(command, cells, '') into new_ids, scheduled_ids, any_pending
       using requests, ids, kinds, kind_shapes, kind_lanes, own_source, 'role:' || caller, party;
       is_stored := true;

@@ -1,27 +1,27 @@
 import type { DatabaseFunction } from './database-function.js';
 
 /**
- * Executes a plan, and tells apart what the database refuses, in one call. `PlanAnswer` in `services/executor/plan-call.ts` is its
- * answer. Its arguments:
+ * Executes a plan in one call, and isolates the rows that the database refuses. It returns `PlanAnswer`, which is in
+ * `services/executor/plan-call.ts`. Its arguments:
  *
- * - For each distinct statement: `texts`; `lone_texts`, its form for one row, where it is another; `answers_ordinals`, see
+ * - For each distinct statement: `texts`; `lone_texts`, its form for one row, if it differs; `answers_ordinals`, see
  *   `ComposedStatement`; `names`, under which the session may keep it prepared; `bounds`, see `TransactionBound`.
- * - For each group, in the order of execution: `groups`, the number of its statement; `sizes`, how many rows it has; `folded`,
- *   whether one of them stands for several operations.
- * - For each row: `seqs`, the number of its operation; `given`, the row itself where the stored one is not meant, see `encodeRow`.
+ * - For each group, in the order of execution: `groups`, the number of its statement; `sizes`, how many rows it has;
+ *   `folded`, whether one of them stands for several operations.
+ * - For each row: `seqs`, the number of its operation; `given`, a row that replaces the stored one, see `encodeRow`.
  * - `suspects`: rows that will probably be refused, in ascending order. Each of them is a block by itself.
- * - `kinds`: what a SQLSTATE, or its class, means. `one_by_one`: each row is executed alone. `as_one`: all rows take effect, or none
- *   does, and none has a verdict then. `most_blocks`, `budget`: its limits.
- *   `expected_share`: the share of rows that will be refused. `blocks`, `tainted`: what an earlier call in the transaction has left.
+ * - `kinds`: what a SQLSTATE, or its class, means. `expected_share`: the share of rows that will be refused.
+ * - `one_by_one`, `as_one`: see `CallOptions.mode`. `most_blocks`, `budget`: its limits. `blocks`, `tainted`: what an
+ *   earlier call in the transaction has left.
  *
- * The rows of all groups are one sequence, in the order of execution. A block is a part of that sequence. It takes effect as a whole,
- * or not at all: it is a subtransaction. If nothing is expected to be refused, the first block is everything. After a failure, what
- * comes before the failed statement is a block, since it is known to be good. The rows of the failed statement are halved, down to a
- * single one. Later blocks are as large as the share of refused rows lets expect. So a row is refused only if it failed alone, at its
- * place, after everything before it had taken effect.
+ * The rows of all groups are one sequence, in the order of execution. A block is a part of that sequence. It is a
+ * subtransaction: it takes effect as a whole, or not at all. If no refusal is expected, the first block has all rows.
+ * After a failure, the rows before the failed statement are one block, because they are known to be good. The rows of
+ * the failed statement are halved, down to a single one. The share of refused rows decides the size of later blocks. So
+ * a row is refused only if it failed alone, at its place, after all rows before it had taken effect.
  *
- * What says nothing about a row is raised: transient failures by their class, and all that no handler catches, such as a cancelled
- * statement.
+ * A failure that says nothing about a row is raised. Transient failures are known by their class. No handler catches
+ * others, such as a cancelled statement.
  */
 export const EXECUTE_PLAN: DatabaseFunction = {
   name: 'execute_plan',
@@ -45,7 +45,7 @@ declare
   next_group int := 1;
   -- Rows up to this one have succeeded together, before they were undone.
   good_until int := 0;
-  -- Of the rows up to this one, at least one is bad.
+  -- At least one of the rows up to this one is bad.
   bad_until int := 0;
   -- The share of rows that are refused, as far as is known. What was expected counts as much as a hundred rows.
   share float8;
@@ -71,19 +71,18 @@ declare
   block_changes int[];
   other_rows int[] := '{}';
   other_changes int[] := '{}';
-  -- What became of the groups.
   sent int[] := array_fill(0, array[cardinality(groups)]);
   isolated boolean[] := array_fill(false, array[cardinality(groups)]);
   block_tainted text[];
   bound jsonb;
-  -- What is deferred while a statement runs: the constraints that are initially deferred, or all where no other can be deferred.
-  -- Where another constraint of the schema has the same name and cannot be deferred, it cannot be named alone: it is checked at once.
+  -- The constraints that are deferred while a statement runs: the initially deferred ones, or all if no other can be.
+  -- A constraint is checked at once if another one of its schema has the same name and is not deferrable.
   deferred text;
-  -- For each text: whether it runs without rows. Null where that was not asked.
+  -- For each text: whether it runs without rows. Null if that was not tried.
   sound boolean[] := array_fill(null::boolean, array[cardinality(texts)]);
   -- The row that failed alone for a reason that may not be its own, and is tried again.
   doubted_row int := 0;
-  -- How many rows were refused that nothing had pointed at.
+  -- The number of refused rows that were not suspects.
   refused int := 0;
   next_suspect int;
   suspects_passed int := 0;
@@ -118,7 +117,7 @@ begin
 
   while next_row <= total loop
     if blocks >= most_blocks then stopped_by := 'blocks'; exit; end if;
-    -- Not before something was executed: the next call would get no further.
+    -- Not before a row was executed: otherwise the next call would get no further.
     if next_row > 1 and clock_timestamp() > deadline then stopped_by := 'budget'; exit; end if;
     share := (refused + 100 * expected_share) / (next_row + 100);
     if as_one then block_end := total;
@@ -129,7 +128,7 @@ begin
     else
       -- Such a block succeeds every second time.
       block_end := least(total, next_row - 1 + greatest(1, floor(0.7 / share))::int);
-      -- In a block of one group nothing that has succeeded is undone. It takes more blocks.
+      -- If a block has only one group, a failure undoes no group that succeeded. This takes more blocks.
       if cardinality(groups) - next_group < (most_blocks - blocks) / 2 then
         block_end := least(block_end, ends[case when next_row > ends[next_group] then next_group + 1 else next_group end]);
       end if;
@@ -160,7 +159,7 @@ begin
           prepared := coalesce(prepared, array(select p.name from pg_prepared_statements p where p.name like 'batch.target.%'));
           if this_name <> all (prepared) then
             if lone or not answers_ordinals[this_text] then
-              -- A prepared statement that is executed from here does not tell how many rows it changed.
+              -- A prepared statement that is executed from here does not report how many rows it changed.
               command := format('with changed as (%s returning 1) select count(*) from changed', command);
             end if;
             execute format('prepare %I(int8[], jsonb[]) as %s', this_name, command);
@@ -168,10 +167,10 @@ begin
           end if;
           command := format('execute %I(%L, %L)', this_name, part, part_given);
         end if;
-        -- A plan that is kept was perhaps made when few operations were stored. It has to find each by its number all the same.
+        -- A kept plan was perhaps made when few operations were stored. It must find each by its number all the same.
         perform set_config('enable_seqscan', case when this_name is null then walk else 'off' end, true);
-        -- A deferred constraint is checked when its statement ends, with all that triggers and cascades have done. At the commit nobody
-        -- could be blamed.
+        -- A deferred constraint is checked when its statement ends, after its triggers and cascades. At the commit, no
+        -- row could be blamed.
         if deferred is not null then execute format('set constraints %s deferred', deferred); end if;
         if answers_ordinals[this_text] and not lone then
           execute command into ordinals using part, part_given;
@@ -183,10 +182,10 @@ begin
           get diagnostics changed = row_count;
         end if;
         bound := nullif(bounds->(this_text - 1), 'null');
-        -- A trigger may have deferred any.
+        -- A trigger may have deferred other constraints.
         if deferred is not null or (bound->>'opaque')::boolean then set constraints all immediate; end if;
         if size = 1 and changed = 0 and lone and jsonb_array_length(bound->'keys') > 0 and bound->>'group' = any (tainted || block_tainted) then
-          -- It was ignored, and alone it may not have been.
+          -- It was ignored. In a transaction of its own it might not be.
           stopped_by := 'transaction';
           total := first_row - 1;
           exit;
@@ -231,13 +230,13 @@ begin
       if as_one then
         stopped_by := 'as_one';
         total := 0;
-        -- Tells statements that were sent behind this one: see selectContents.
+        -- Statements that were sent behind this one read it: see selectContents.
         perform set_config('batch.undone', 'on', true);
         continue;
       end if;
       isolated[this_group] := isolated[this_group] or not one_by_one and (sizes[this_group] > 1 or folded[this_group]);
       if folded[this_group] then
-        -- A row that stands for several operations has no verdict: the caller comes again with these operations themselves.
+        -- A row that stands for several operations has no verdict: the caller tries again with the operations.
         stopped_by := 'fold';
         total := first_row - 1;
         good_until := total;
@@ -250,7 +249,7 @@ begin
       end if;
       good_until := 0;
       if kind = 'unknown' and size = 1 or kind = 'systemic' and size > 1 and sound[this_text] is null then
-        -- The statement without rows tells whether a row is to blame. It leaves no trace.
+        -- The statement without rows shows whether a row is to blame. It leaves no trace.
         sent[this_group] := sent[this_group] + 1;
         begin
           execute coalesce(lone_texts[this_text], texts[this_text]) using '{}'::int8[], '{}'::jsonb[];
@@ -273,7 +272,7 @@ begin
         'column', nullif(left(of_column, 2000), ''), 'table', nullif(of_table, ''), 'schema', nullif(of_schema, '')));
       next_group := this_group;
       bound := nullif(bounds->(this_text - 1), 'null');
-      -- The index and the table that a partition names are its own.
+      -- In a partition, the error names the index and the table of the partition.
       if size = 1 and bound is not null and bound->>'group' = any (tainted) and (
         state in ('23505', '23P01') and (bound->'keys' ? of_constraint or exists (
           select from pg_partition_ancestors(to_regclass(format('%I.%I', of_schema, of_constraint))) a join pg_class c on c.oid = a.relid
@@ -285,7 +284,7 @@ begin
               select from pg_partition_ancestors(to_regclass(format('%I.%I', of_schema, of_table))) a
               where a.relid = to_regclass(format('%I.%I', bound->>'schema', bound->>'table'))))
       ) then
-        -- Something that lives as long as the transaction, such as now(), may be the reason. The next chunk begins with this row.
+        -- Perhaps only the transaction is the reason, for example now(). The next chunk begins with this row.
         stopped_by := 'transaction';
         total := next_row - 1;
         continue;
@@ -295,7 +294,7 @@ begin
         next_row := ends[this_group] + 1;
       elsif size > 1 then
         bad_until := next_row + size - 1;
-        -- An error often shows a value of the row: Key (a)=(7), Failing row contains (7, …), invalid input: "7". It is only a watermark.
+        -- A hint: errors often show a value of the row. Key (a)=(7), Failing row contains (7, …), invalid input: "7"
         named_value := coalesce(
           substring(detail from '\\)=\\((.*)\\)'), split_part(substring(detail from '\\((.*)\\)'), ', ', 1), substring(said from '"([^"]*)"$'));
         if named_value <> '' then
@@ -315,9 +314,9 @@ begin
     end;
   end loop;
 
-  -- The session also keeps the plan of the following query, which was perhaps made when few operations were stored.
+  -- The plan of the following query is kept too, and was perhaps made when few operations were stored.
   perform set_config('enable_seqscan', 'off', true);
-  -- A statement does not say that it found no operation with a number.
+  -- A statement does not report a number without an operation.
   foreach i in array other_rows loop
     if (given is null or given[i] is null) and not exists (select from batch.operations o where o.seq = seqs[i]) then
       raise exception 'operation % is not in batch.operations', seqs[i] using errcode = 'BS001';

@@ -1,10 +1,10 @@
 import type { DatabaseFunction } from './database-function.js';
 
 /**
- * What stored operations ask for: see `ContentsRow` in `services/queue/claim.sql.ts`. It finds each operation by its number, whatever
- * the statistics of the table say.
+ * What stored operations ask for: see `ContentsRow` in `services/queue/claim.sql.ts`. It finds each operation by its
+ * number, whatever the statistics of the table say.
  *
- * @remarks `always` false: only if a call of `batch.execute_plan` before it, in the same transaction, has undone all of its rows
+ * @remarks `always` false: only if `batch.execute_plan` has undone all of its rows before, in the same transaction
  */
 export const OPERATION_CONTENTS: DatabaseFunction = {
   name: 'operation_contents',

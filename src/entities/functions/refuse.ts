@@ -3,7 +3,7 @@ import type { DatabaseFunction } from './database-function.js';
 /**
  * Raises the error of a refusal. It has a result, so that an expression can call it.
  *
- * @remarks `operation`: its place in the list, from 0. `subject`: what `name` is the name of, such as `column`
+ * @remarks `operation`: its place in the list, from 0. `subject`: the kind of thing with this `name`, such as `column`
  */
 export const REFUSE: DatabaseFunction = {
   name: 'refuse',

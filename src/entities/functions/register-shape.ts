@@ -1,8 +1,8 @@
 import type { DatabaseFunction } from './database-function.js';
 
 /**
- * The maximum number of shapes by column. A caller can make a new one of each set of columns. When there are so many, the rows of
- * other operations are stored with the names of their columns. Retention deletes unused ones when there are half as many.
+ * The maximum number of shapes by column. Each new set of columns makes a new one. Beyond this number, rows are stored
+ * with the names of their columns. Retention deletes unused shapes when there are half as many.
  */
 export const MAX_SHAPES = 4096;
 
@@ -13,8 +13,8 @@ const texts = (list: string): string =>
   `case when jsonb_typeof(${list}) = 'array' then array(select jsonb_array_elements_text(${list})) end`;
 
 /**
- * The id of a shape, which is stored if it is new. Null where it is one by column and there are too many already. A caller in SQL may be
- * storing the same shape, and may not commit for long. Then it is stored under another one of its eight hashes.
+ * The id of a shape, which is stored if it is new. Null for a new shape by column if there are too many already. If a
+ * transaction that has not ended stores the same shape, this one uses another of its eight hashes, and does not wait.
  *
  * @remarks `fields`: as `nameShape` writes them
  */
@@ -47,11 +47,11 @@ $function$`,
 };
 
 /**
- * Checks what operations of one kind have in common against their table, as `checkOperation` does, and that the role may itself do
- * to the table what they ask for. Stores their shape, if it is new.
+ * Checks what operations of one kind have in common against their table, as `checkOperation` does. Also checks that the
+ * role itself has the rights for them. Stores their shape, if it is new.
  *
- * @remarks `parts` is [type, target, columns of key, columns of values, onConflict, conflictKey, mustExist]. The result has
- * `shape` (its id), `target` (`Table.id`), and `cells`: the SQL expression that makes the row of an operation.
+ * @remarks `parts` is [type, target, columns of key, columns of values, onConflict, conflictKey, mustExist]. The result
+ * has `shape` (its id), `target` (`Table.id`), and `cells`: the SQL expression that makes the row of an operation.
  */
 export const REGISTER_SHAPE: DatabaseFunction = {
   name: 'register_shape',
@@ -204,7 +204,7 @@ begin
   -- In the order of the table, so that equal sets of columns have one shape.
   key_columns := array(select c from unnest(key_names) c order by (known->c->'place')::int);
   value_columns := array(select c from unnest(value_names) c order by (known->c->'place')::int);
-  -- An array is read from another text than it is shown as. Such an operation keeps key and values as they are.
+  -- PostgreSQL does not read an array from its JSON text. Such an operation keeps key and values as they are.
   select not coalesce(bool_or(known->c->>'takes' = 'an array'), false) into stored_by_column from unnest(key_names || value_names) c;
   loop
     -- The same text as in nameShape.
@@ -227,7 +227,7 @@ begin
     exit when found;
   end loop;
 
-  -- The expression that makes the row of an operation from its key k and its values v, or refuses it. n is its place, from 1.
+  -- The expression that makes a row from an operation's key k and values v, or refuses it. n is its place, from 1.
   select string_agg(part, ' || ' order by place) into cells
   from (
     -- A function has at most 100 arguments.

@@ -1,11 +1,11 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
- * The tables of the service. An operation never changes, its place says its state: it is pending while `pending` has it, scheduled
- * while `delayed` has it; what is not an ordinary success has a row in `outcomes`; all else is completed, by the chunk whose `seqs`
- * hold it. So settling a chunk deletes narrow rows and inserts one, and nothing wide is ever updated.
+ * The tables of the service. An operation never changes. It is pending while `pending` has its `seq`, and scheduled
+ * while `delayed` has it. If it is not an ordinary success, it has a row in `outcomes`. All others are completed, by
+ * the chunk whose `seqs` contain them. So settling a chunk deletes narrow rows, inserts one, and updates no wide row.
  *
- * Columns of fixed length stand first in tables with many rows: they need no padding, and are found without looking at others.
+ * In tables with many rows, columns of fixed length come first: they need no padding, and are found faster.
  */
 export class InitialSchema1764800000000 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
@@ -13,7 +13,7 @@ export class InitialSchema1764800000000 implements MigrationInterface {
   }
 
   down(): Promise<void> {
-    return Promise.reject(new Error('Nothing undoes it: drop schema batch, or restore a backup'));
+    return Promise.reject(new Error('This migration cannot be undone: drop schema batch, or restore a backup'));
   }
 }
 
@@ -53,8 +53,8 @@ const UP = [
   )`,
   `comment on table batch.operations is 'What was asked. Written once; the other tables say what became of it.'`,
 
-  // Claims walk this key in order: one index serves the claim and the delete. A claim begins with a lane, so a worker that holds
-  // one lane walks nothing of the others. Every row is 24 bytes of data.
+  // Claims read this key in order, so one index serves the claim and the delete. It begins with the lane, so a worker
+  // that holds one lane reads nothing of the others. Every row is 24 bytes of data.
   `create table batch.pending (
     seq bigint not null,
     shape int not null,
@@ -73,9 +73,9 @@ const UP = [
   )`,
   `comment on table batch.pending is 'Operations that wait for the next chunk.'`,
 
-  // Drawn from whenever operations come back with an old sequence number: claims then begin at the start again.
+  // Its value changes whenever operations come back with an old sequence number. Claims then begin at the start again.
   `create sequence batch.requeue_epoch`,
-  // A fresh sequence shows the value that its first draw gives.
+  // A fresh sequence already shows the value of its first draw, so the first draw would change nothing.
   `select nextval('batch.requeue_epoch')`,
 
   `create table batch.delayed (
@@ -92,19 +92,19 @@ const UP = [
     code text,
     message text
   )`,
-  // However many scheduled operations are due and wait for room, they are in the way of nothing that is tried again.
+  // Indexes of their own, so that many scheduled operations that are due do not delay retries.
   `create index delayed_scheduled_idx on batch.delayed (available_at, seq) where (reason = 'scheduled'::text)`,
   `create index delayed_scheduled_lane_idx on batch.delayed (lane, available_at, seq) where (reason = 'scheduled'::text)`,
   `create index delayed_retried_idx on batch.delayed (available_at, seq)
    where (reason = any (array['retry'::text, 'blocked'::text]))`,
   // Each claim looks whether anything waits in its lanes.
   `create index delayed_waiting_idx on batch.delayed (lane) where (reason = any (array['retry'::text, 'blocked'::text]))`,
-  // What is only scheduled has no row keys, and costs this index nothing.
+  // Scheduled operations have no row keys, so they cost this index nothing.
   'create index delayed_row_keys_idx on batch.delayed using gin (row_keys) with (fastupdate = off)',
   `comment on table batch.delayed is 'Operations that wait for their time.'`,
 
-  // The plan is `json` and not `jsonb`: it is written by every chunk, read seldom and whole, and takes whatever text a value in it
-  // may hold.
+  // The plan is `json` and not `jsonb`: every chunk writes it, and it is rarely read, always as a whole. A value in it
+  // may have any text.
   `create table batch.chunks (
     id bigint generated always as identity constraint chunks_pkey primary key,
     started_at timestamptz not null,
@@ -227,10 +227,10 @@ const UP = [
       end $$`,
   `create trigger audit_only_grows before update or delete or truncate on batch.audit
       for each statement execute function batch.refuse_change_of_audit()`,
-  // Also in a session that says it only replicates.
+  // It also fires in a session with session_replication_role = replica.
   'alter table batch.audit enable always trigger audit_only_grows',
 
-  // For people: every operation with what became of it.
+  // For people: every operation with its result.
   `create view batch.batch_operations as
   select o.seq, o.id, s.type, s.target,
     ${object('key_columns', '0', '0')} as key,
@@ -264,7 +264,7 @@ const UP = [
   `comment on view batch.batch_operations is 'Every operation with its status, error, chunk and times.'`,
 ];
 
-/** An object of these columns, whose values begin at the place `first`; as one text at the place `whole` where no columns are stored. */
+/** An object of these columns. Their values begin at place `first`. Without columns: one text, at place `whole`. */
 function object(columns: string, first: string, whole: string): string {
   return `case
       when not s.by_column then (o."values"->>${whole})::json
