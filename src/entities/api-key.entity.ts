@@ -15,7 +15,7 @@ export class ApiKeyEntity {
   @Column({ type: 'text' })
   name!: string;
 
-  /** Tells which secret of the service it is encrypted with, see `sealingKey`. */
+  /** The version of the service's secret that encrypts it, see `sealingKey`. */
   @Column({ name: 'secret_version', type: 'text' })
   secretVersion!: string;
 

@@ -1,7 +1,7 @@
 import { Column, Entity, PrimaryColumn, VirtualColumn } from 'typeorm';
 import type { FaultKind } from '../interfaces/lane.js';
 
-/** A blocked lane: its first operation failed alone and several times, for a reason that is not its own fault. */
+/** A blocked lane: its first operation failed several times alone, but is not the cause. */
 @Entity({
   schema: 'batch',
   name: 'lane_blocks',

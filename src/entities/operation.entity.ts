@@ -44,7 +44,7 @@ export class OperationEntity {
   @Column({ type: 'text', nullable: true })
   source!: string | null;
 
-  /** Who handed it in, see `callerName`. */
+  /** Who sent it, see `callerName`. */
   @Column({ name: 'created_by', type: 'text', nullable: true })
   createdBy!: string | null;
 

@@ -1,6 +1,6 @@
 import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 
-/** What is not an ordinary success: failed, cancelled, no row matched, or more than one attempt. */
+/** An outcome that is not an ordinary success: failed, cancelled, no row matched, or more than one attempt. */
 @Entity({
   schema: 'batch',
   name: 'outcomes',

@@ -26,7 +26,7 @@ const OWN_RULES: ReadonlyMap<string, string> = new Map([
   ],
 ]);
 
-/** A row of a list: the name of the field, and SQL that is true when a value is given that its schema forbids. */
+/** A row of a list: the name of a field, and SQL that is true when the schema forbids its value. */
 function wrong(field: string, schema: FieldSchema): string[] {
   if (CHECKED_APART.includes(field)) return [];
   const value = `request->${quoted(field)}`;

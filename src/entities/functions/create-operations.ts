@@ -2,7 +2,7 @@ import { MAX_OPERATIONS_PER_REQUEST } from '../../interfaces/rpc.js';
 import { DETAIL_COLUMNS, type DetailColumn } from '../operation-details.js';
 import type { DatabaseFunction } from './database-function.js';
 
-/** The lane of operations whose table has no lane yet. Before anything else is executed, a worker gives it one. */
+/** The lane of operations whose table has no lane yet. A worker gives the table one before it executes them. */
 export const ENTRANCE_LANE = 64;
 
 /** Workers listen on it for operations that were stored in SQL. */
@@ -64,7 +64,7 @@ declare
   scheduled_ids uuid[];
   faulty int;
 begin
-  -- It fails where PostgreSQL runs code of a table's owner for another role, as in maintenance. It hides the caller.
+  -- It fails where PostgreSQL runs code of a table's owner for another role, as in maintenance: it hides the caller.
   execute 'unlisten batch_none';
   if total is null then
     perform batch.refuse('INVALID_REQUEST', 'The operations are a JSON array of objects', null, null, null);

@@ -1,4 +1,4 @@
-/** A function of schema `batch`. Migrations install it, and install it anew when the database has an older version. */
+/** A function of schema `batch`. Migrations install it, and install it again when the database has an older version. */
 export interface DatabaseFunction {
   /** It is unique in the schema. */
   name: string;

@@ -110,8 +110,7 @@ export class CatalogService {
 
   /**
    * Forgets everything when one of these tables has changed since it was read, or when one exists that is not known.
-   * Call it before refusing something because of these tables. It costs one small question, however large the catalog
-   * is.
+   * Call it before refusing something because of these tables. Even for a large catalog it costs one small query.
    *
    * @param ids of tables (`Table.id`)
    * @returns true when there is something new to read

@@ -42,7 +42,7 @@ export function selectOverview(): SqlStatement {
 const VALUES_LEFT = 20_000;
 
 // Foreign keys and inheritance are also read for the system's schemas, and the reader drops them. With a join with
-// `relation` here, PostgreSQL would plan for three tables, whatever the catalog contains.
+// `relation` here, PostgreSQL would make a plan for three tables, however many there are.
 //
 // Disabled and replica-only triggers and rules do not fire for this service, hence tgenabled and ev_enabled.
 //

@@ -97,9 +97,8 @@ const KEY_COLUMNS = `
 // indimmediate is false for every deferrable constraint, also for those that are initially immediate.
 // indnullsnotdistinct exists since PostgreSQL 15. It is read through jsonb, which gives null for older versions.
 //
-// Everything that depends on a column ties it, unless it is known to leave rows unchanged: this also covers kinds of
-// objects that are not listed here. Only a partition key is a dependency in the other direction, of the column on its
-// table.
+// Every object that depends on a column constrains it, unless the object is known to leave rows unchanged. This also
+// covers kinds of objects that are not listed here. Only for a partition key does the column depend on its table.
 //
 // Columns of partitions have the same names as those of their root, but not the same numbers. Column number 0 is the
 // whole row, which has no dependency on its columns.

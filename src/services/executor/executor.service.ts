@@ -157,7 +157,7 @@ class RefusedShare {
 }
 
 /**
- * A statement for several operations changed more or fewer rows than the catalog lets expect. Its result must not stay.
+ * A statement for several operations changed more or fewer rows than the catalog promised. Its result must not stay.
  * The chunk is tried again with a newly read catalog and fewer operations. A single operation may change any number.
  */
 class UnexpectedRowsError extends TransientError {

@@ -60,7 +60,7 @@ export interface PlanAnswer {
   tainted: string[];
   /** For each step: the number of statements that were sent, including those that were undone. */
   sent: number[];
-  /** For each step: whether one of its statements failed, so that its operations had to be told apart. */
+  /** For each step: whether one of its statements failed, so that its operations were isolated. */
   isolated: boolean[];
   /** The rows that did not change exactly one row, and how many rows each of them changed. */
   otherRows: number[];

@@ -10,7 +10,7 @@ const MAX_GROUPS = 50;
 const MAX_LENGTH = 64 * 1024;
 
 /**
- * What is stored of an executed plan: its first groups, each text once, operations by their ids. Pure.
+ * What is stored of an executed plan: its first groups, each SQL text once, and the ids of operations. Pure.
  *
  * @param executions of the groups, one for each
  */
@@ -30,7 +30,7 @@ export function toChunkPlan(plan: Plan, mode: ChunkPlan['mode'], executions: rea
   return { mode, sql, groups, ...(omitted > 0 && { omittedGroups: omitted }) };
 }
 
-/** The plans of two parts of a chunk, of which the first was executed first. Pure. */
+/** Joins the plans of two parts of a chunk, in the order of their execution. Pure. */
 export function joinPlans(one: ChunkPlan, other: ChunkPlan): ChunkPlan {
   const rest = MAX_GROUPS - one.groups.length;
   const groups = other.groups.slice(0, rest).map((group) => ({ ...group, sql: group.sql + one.sql.length }));

@@ -81,8 +81,8 @@ function reasonFor(
   if (earlier === undefined) return undefined;
   const opener = members[group]![0]!;
   const wait = placements[opener]!.waitsFor;
-  // The operation that it waits for explains this only if that operation is in the group that it might have joined, or
-  // in a later one.
+  // The wait explains this only if the earlier operation is in the group that this one might have joined, or in a later
+  // group.
   if (wait !== undefined && placements[wait.operation]!.group >= earlier) {
     return { ...wait, meaning: RULES[wait.rule], resource: shorten(wait.resource) };
   }

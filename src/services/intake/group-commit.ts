@@ -17,7 +17,7 @@ const LONG_MS = 20;
 /** Each flush begins as soon as the one before has ended. */
 const NEVER_GATHER: CommitDelayLimits = { callers: Infinity, items: 0, bytes: 0, ms: 0 };
 
-/** Items that were handed over together; a flush may take a part of them. */
+/** Items of one submission. A flush may take a part of them. */
 interface Waiting<Item, Answer> {
   order: unknown;
   items: readonly Item[];

@@ -9,10 +9,10 @@ import { ChunkResources } from './resources.js';
 import { OperationConflicts, type Reason, type Subject, type ConflictKey } from './conflict-keys.js';
 
 /**
- * Puts operations into few groups, with the same effect as executing them one by one. Each operation goes into the
- * first group of its signature that is after every group with a conflicting operation, or is folded into the previous
- * operation on its row. Finding the fewest possible groups is a shortest common supersequence problem, which is
- * NP-hard; first fit comes close. Pure.
+ * Puts operations into few groups, with the same effect as executing them one by one. If possible, an operation is
+ * folded into the previous operation on its row. Otherwise it goes into the first group of its signature after all
+ * groups with a conflicting operation. To find the fewest groups is a shortest common supersequence problem, which is
+ * NP-hard. First fit comes close. Pure.
  */
 export function planOperations(operations: readonly BoundOperation[], readSet: ReadSet = EMPTY_READ_SET): Plan {
   return runSteps(planInSteps(operations, readSet));

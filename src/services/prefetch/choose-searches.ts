@@ -14,9 +14,9 @@ export interface Search extends RowSearch {
 }
 
 /**
- * Finds out which rows have to be read before the chunk can be planned well: rows that may give up a value which
- * another operation of the chunk takes, rows that may give up a reference to a row that another operation removes, and
- * rows that are named in several ways. Pure.
+ * Finds the rows that have to be read, so that the chunk can be planned well. Such a row may give up a value that
+ * another operation takes. It may give up a reference to a row that another operation removes. Or operations name it in
+ * several ways. Pure.
  */
 export function chooseSearches(operations: readonly BoundOperation[]): Search[] {
   const byTable = groupBy(operations, ({ table }) => table);

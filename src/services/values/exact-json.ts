@@ -1,9 +1,9 @@
 import type { Json } from '../../interfaces/json.js';
 
 /**
- * JSON that `JSON.parse` would change: a number with more digits than a double has or with zeros at its end, or an
- * object whose names come in an order that JavaScript does not keep, or come twice. It stays text, without white space
- * between its tokens.
+ * JSON that `JSON.parse` would change. That is a number with more digits than a double, or with zeros at its end. It is
+ * also an object with a repeated name, or with an order of names that JavaScript does not keep. It stays text, without
+ * white space between its tokens.
  */
 export class ExactJson {
   constructor(readonly text: string) {}

@@ -47,7 +47,7 @@ export function elementsOf({ text }: ExactJson, nested: boolean): GivenElements 
 
 export type GivenElements = readonly (GivenValue | GivenElements)[];
 
-/** Every string in the text that is written with a backslash, decoded. */
+/** Every string of the text that contains a backslash, decoded. */
 export function* escapedStrings(text: string): Generator<string> {
   for (let start = text.indexOf('"'); start >= 0;) {
     const end = endOfString(text, start);
