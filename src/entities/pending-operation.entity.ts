@@ -16,7 +16,7 @@ export class PendingOperationEntity {
   @Column({ type: 'smallint', default: 0 })
   attempts!: number;
 
-  /** Size of key and values in KiB, rounded up, so that a claim limits the bytes of a chunk without reading them. */
+  /** Size of the row in KiB, rounded down, plus 1. So a claim limits the bytes of a chunk without reading them. */
   @Column({ name: 'size_kb', type: 'smallint', default: 1 })
   sizeKb!: number;
 
