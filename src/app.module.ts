@@ -26,7 +26,7 @@ const FOUNDATION = [DatabaseModule, ObservabilityModule, HealthModule, WakeUpMod
 /** Takes operations in, and answers callers. */
 const API = [HttpModule, RpcModule, IntakeModule, CatalogModule, QueueModule, ExplainModule, OutcomesModule];
 
-/** Applies operations, tells their callers, and deletes what is old. */
+/** Executes operations, notifies their callers, and deletes old data. */
 const WORKER = [CatalogModule, QueueModule, JobsModule, NotificationModule, RetentionModule];
 
 /** The whole service, or the part of one role. The modules are in the order in which an operation passes them. */

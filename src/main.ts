@@ -3,7 +3,7 @@ import { watchEventLoop } from './bootstrap/watch-event-loop.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { createLogger } from './services/observability/logger.js';
 
-// `node dist/main.js [all|api|worker]`. The settings are checked before the service is loaded, so a wrong one is reported at once.
+// `node dist/main.js [all|api|worker]`. Settings are checked before the service is loaded, to report faults at once.
 const settings = readSettings(process.argv.slice(2));
 const logger = createLogger(settings);
 if (settings.hangTimeoutMs > 0) {

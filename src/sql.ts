@@ -6,7 +6,7 @@ import { runCommand, say, UsageError } from './bootstrap/run-command.js';
 import { StartError } from './bootstrap/start-error.js';
 
 // `node dist/sql.js "select …"`: runs SQL on the service's database, embedded or not, where there is no psql. Rows are
-// written as JSON, one a line. `node dist/sql.js --url` writes the address for a client of one's own.
+// written as JSON, one a line. `node dist/sql.js --url` writes the address, for another client.
 
 const USAGE = 'Usage: npm run --silent sql -- "select * from batch.batch_operations"\n';
 

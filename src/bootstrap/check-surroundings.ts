@@ -15,7 +15,7 @@ import { StartError } from './start-error.js';
 const OLDEST_POSTGRES = 14;
 
 /**
- * Checks before anything is started: a process that will not be able to listen must not take work until it notices.
+ * Checks before anything is started. Otherwise a process that cannot listen would take work first.
  *
  * @throws StartError
  */

@@ -62,7 +62,7 @@ export function describePlainText(settings: Settings): string[] {
   }
   if (isVerifiedLess(database)) {
     lines.push(
-      `NOT VERIFIED: with DB_SSL=${database.ssl.mode} ${whoPasses(database.ssl.mode)} may pass for PostgreSQL on ` +
+      `NOT VERIFIED: with DB_SSL=${database.ssl.mode} ${whoPasses(database.ssl.mode)} may pretend to be PostgreSQL on ` +
         `${database.host}:${database.port}. Set DB_SSL=verify-full.`,
     );
   }

@@ -10,10 +10,10 @@ export const PARKED_MESSAGES_USAGE = `Usage: npm run --silent parked-messages --
   list    [--limit <n>]              the oldest parked messages (100)
   replay  [--limit <n>] [--id <id>]  sends them again: all, the <n> oldest, or one
   discard --id <id> | --all          deletes one of them, or all
-<id> is the id of the message, or the id of its parking; list shows both.
+<id> is the id of the message, or the id that it got when it was parked; list shows both.
 `;
 
-/** Undefined: the command line asks for nothing that there is. */
+/** Undefined: the command line asks for something that does not exist. */
 export function parseParkedMessagesCommand(args: string[]): ParkedMessagesCommand | undefined {
   try {
     const { positionals, values } = parseArgs({
@@ -31,7 +31,7 @@ export function parseParkedMessagesCommand(args: string[]): ParkedMessagesComman
     if (name === 'discard' && limit === undefined && (id !== undefined) !== all) return { name, selection };
     return undefined;
   } catch {
-    // An option that there is not.
+    // There is no such option.
     return undefined;
   }
 }

@@ -25,8 +25,8 @@ export class OutputError extends Error {
 }
 
 /**
- * Runs a program that a person types. It ends with 0, with 2 and the usage when the command line is wrong, or with 1 and
- * the reason when its work failed. A failure that nobody can cure but us ends it with a stack trace.
+ * Runs a program that a person types. It ends with 0, with 2 and the usage when the command line is wrong, or with 1
+ * and the reason when its work failed. A bug of the service ends it with a stack trace.
  */
 export async function runCommand(usage: string, work: (args: string[]) => Promise<void>): Promise<void> {
   const args = process.argv.slice(2);
@@ -50,8 +50,7 @@ function reasonOf(error: unknown): string {
   throw error;
 }
 
-// `say` reports every failure to its caller. Without a listener the first failure would end the process with a stack
-// trace.
+// `say` reports every failure. Without a listener the first one would end the process with a stack trace.
 process.stdout.on('error', () => undefined);
 
 /**

@@ -37,9 +37,7 @@ export interface StartingService {
   abandon(): Promise<void>;
 }
 
-/**
- * Starts the service in the role that the settings name. Uses an embedded PostgreSQL if the settings name no database.
- */
+/** Starts the service in the role of the settings, on an embedded PostgreSQL if they name no database. */
 export function beginService(given: Settings, logger: Logger): StartingService {
   const database = checkPorts(given).then(() => provideDatabase(given));
   const waiting = new AbortController();

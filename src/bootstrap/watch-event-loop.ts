@@ -29,7 +29,7 @@ const WATCH = `
   } catch {}
   process.kill(process.pid, 'SIGKILL');
   pause(1000);
-  // The first process of a container outlives every signal from inside of it, but no trap of its own.
+  // The first process of a container survives every signal from inside it, but not a trap of its own.
   require('node:v8').setFlagsFromString('--allow-natives-syntax');
   new Function('%SystemBreak()')();
 `;

@@ -48,9 +48,7 @@ const DEFAULT_WAIT_MS = 60_000;
 const LONG_POLL_MS = 10_000;
 /** A wait that ends without an outcome may get its answer this much later. */
 const WAIT_GRACE_MS = 1000;
-/**
- * The maximum number of long polls of one `waitForOperations` at a time: each takes a message of the service's queue.
- */
+/** Long polls of one `waitForOperations` at a time. Each takes a message of the queue of the service. */
 const CONCURRENT_WAITS = 16;
 
 /**
@@ -200,10 +198,7 @@ export class BatchServiceClient implements OnApplicationShutdown {
     );
   }
 
-  /**
-   * Waits for all operations, at most `timeoutMs` in total. Answers in the order of `ids`. Rejects with the first
-   * failure.
-   */
+  /** Waits for all operations, at most `timeoutMs` in total, in the order of `ids`. Rejects with the first failure. */
   async waitForOperations(
     ids: readonly string[],
     { timeoutMs = DEFAULT_WAIT_MS }: WaitOptions = {},
@@ -235,7 +230,7 @@ export class BatchServiceClient implements OnApplicationShutdown {
   }
 
   /**
-   * Gives a failed or cancelled operation another try.
+   * Retries a failed or cancelled operation.
    *
    * @throws BatchServiceRefusalError `NOT_RETRYABLE`, `OPERATION_NOT_FOUND`
    */

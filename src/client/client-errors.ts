@@ -62,7 +62,7 @@ export class BatchServiceTimeoutError extends BatchServiceError {}
 /** The broker, its queue or the service cannot be reached, or the client is closed. */
 export class BatchServiceUnavailableError extends BatchServiceError {}
 
-/** Whether `error` comes from the client. With a `code`: and has this code. */
+/** Whether `error` comes from the client, and has this `code` if one is given. */
 export function isBatchServiceError<Code extends BatchServiceErrorCode>(
   error: unknown,
   code?: Code,

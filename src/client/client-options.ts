@@ -128,7 +128,7 @@ function resolveRmq(options: RmqConnectionOptions & { source?: string }): Resolv
   };
 }
 
-/** What is given, and what suits the service. */
+/** The given options, and defaults that suit the service. */
 export function toSocketOptions(
   { tls, socketOptions }: Pick<RmqConnectionOptions, 'tls' | 'socketOptions'>,
   clientProperties?: object,
@@ -147,7 +147,7 @@ export function toSocketOptions(
   };
 }
 
-/** It is refused, because it would not be sent, although the caller would think that it protects something. */
+/** Refuses an API key: it would not be sent, but the caller would believe that it protects something. */
 function refuseKey(options: object): void {
   if (!('apiKey' in options) || options.apiKey === undefined) return;
   throw invalid('apiKey', "none with the transport 'rmq', where the broker's user counts", 'one');

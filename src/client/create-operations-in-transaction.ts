@@ -5,8 +5,8 @@ import { REFUSAL_CODES } from '../interfaces/error.js';
 import { makeId } from './make-id.js';
 
 /**
- * Runs one statement in the transaction of the caller, on the database of the service. It resolves to the rows, or to an object with
- * `rows`:
+ * Runs one statement in the transaction of the caller, on the database of the service. It resolves to the rows, or to
+ * an object with `rows`:
  *
  * - node-postgres: `(text, values) => client.query(text, values)`
  * - TypeORM: `(text, values) => manager.query(text, values)`
@@ -19,15 +19,16 @@ const REFUSED = 'BS100';
 const TEXT = 'select id, status, created from batch.create_operations($1::jsonb)';
 
 /**
- * Creates operations within a transaction of the caller, on the database of the service: they exist when it commits, and never
- * otherwise. Those that may influence one another keep their order, also with those of earlier calls. At most 10 000 at a time.
+ * Creates operations within a transaction of the caller, on the database of the service. They exist if it commits, and
+ * only then. Operations that may influence one another keep their order, also with those of earlier calls. At most 10
+ * 000 at a time.
  *
- * The role of the connection needs the right to use schema `batch` and to execute `batch.create_operations`, and may create only
- * what it may do to the tables itself. The operations have its name as their source.
+ * The role of the connection needs the right to use schema `batch` and to execute `batch.create_operations`. It may
+ * create only operations that it may do on the tables itself. Its name is the source of the operations.
  *
  * @returns one result for each operation, in order
- * @throws BatchServiceRefusalError with `details.operation`, the place of the refused operation in the list. As after every failed
- * statement, PostgreSQL then takes nothing more in this transaction. Other errors of the database are thrown as they are.
+ * @throws BatchServiceRefusalError with `details.operation`, the place of the refused operation in the list. PostgreSQL
+ * then refuses every further statement of this transaction. Other errors of the database are thrown unchanged.
  */
 export async function createOperationsInTransaction(
   query: QueryInTransaction,
@@ -58,7 +59,7 @@ interface DatabaseFailure {
   detail?: unknown;
 }
 
-/** Libraries put the error of the database into their own, each in its way. */
+/** Each library wraps the error of the database in its own way. */
 function toRefusal(error: unknown): BatchServiceRefusalError | undefined {
   const { driverError, meta, cause } = Object(error) as { driverError?: unknown; meta?: unknown; cause?: unknown };
   const failures = [error, driverError, meta, cause].map((each) => Object(each) as DatabaseFailure);
@@ -67,7 +68,7 @@ function toRefusal(error: unknown): BatchServiceRefusalError | undefined {
   const said = String(refused.message).replace(/^ERROR: */, '');
   const code = REFUSAL_CODES.find((known) => said.startsWith(`${known}: `));
   if (code === undefined) return undefined;
-  // Prisma leaves it out.
+  // Prisma leaves out the detail.
   const details = typeof refused.detail === 'string' ? (JSON.parse(refused.detail) as JsonRow) : {};
   return new BatchServiceRefusalError(code, said.slice(code.length + 2), details, { cause: error });
 }

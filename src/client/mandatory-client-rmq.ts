@@ -18,10 +18,7 @@ export class MandatoryClientRmq extends ClientRMQ {
   /** The `messageId` of each returned message. RabbitMQ returns a message before it confirms it. */
   readonly returned$ = new Subject<string>();
 
-  /**
-   * If a channel is lost while it is opened, the next connection opens it again. Without a listener the error would end
-   * the process.
-   */
+  /** The next connection opens a lost channel again. Without a listener the error would end the process. */
   override createChannel(): Promise<void> {
     const opened = super.createChannel();
     const channel = this.channel as ChannelWrapper;
@@ -45,8 +42,8 @@ export class MandatoryClientRmq extends ClientRMQ {
 }
 
 /**
- * Sends what the library writes at once in one write. By itself it makes one write for each message: a system call here,
- * another for the broker, and a wake-up in between.
+ * Combines the writes of the library in one turn of the event loop. The library makes one write for each message, which
+ * costs a system call here, another at the broker, and a wake-up.
  */
 function writeTogether({ connection }: Pick<ConfirmChannel, 'connection'>): void {
   const { stream } = connection as unknown as { stream: Writable };

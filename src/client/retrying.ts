@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { backOffMs, type BackOff } from '../interfaces/back-off.js';
 import { isTransient, retryAfterMs } from './client-errors.js';
 
-/** Many callers that failed together do not come back together. */
+/** The jitter spreads the retries of callers that failed together. */
 const BACK_OFF: BackOff = { initialMs: 250, maxMs: 5000, jitter: 0.5 };
 
 export interface CallRetryPolicy {
@@ -16,8 +16,8 @@ export interface CallRetryPolicy {
 }
 
 /**
- * Runs `attempt` until it succeeds, fails for good, or the policy allows no more. A pause is what
- * the service asked for, and a random part.
+ * Runs `attempt` until it succeeds, fails for good, or the policy allows no more. A pause is the back-off, or the time
+ * that the service asked for plus a random part.
  *
  * @throws the failure of the last attempt
  */

@@ -175,7 +175,7 @@ function openWire({ wire }: ResolvedConnection): Wire {
     const proxy = new ClientTCP({ host, port, serializer });
     // Otherwise a request would wait for the acknowledgement of the previous one: up to 40 ms.
     proxy.on('connect', () => {
-      // A connection that was closed while it was made is gone already.
+      // If the connection was closed meanwhile, there is no socket.
       const { socket } = proxy as unknown as { socket: { netSocket: Socket } | null };
       socket?.netSocket.setNoDelay(true);
     });
@@ -196,8 +196,7 @@ function openWire({ wire }: ResolvedConnection): Wire {
       // option: after that time nobody waits for the message any more.
       const sender = wire.userId === undefined ? {} : { userId: wire.userId };
       const options = { mandatory: true, messageId, timeout: timeoutMs, written: json, ...sender };
-      // The broker drops requests that nobody waits for any more, so a service that comes back does not spend time on
-      // them.
+      // The broker drops requests that nobody waits for, so they do not burden a service that comes back.
       return new RmqRecord(undefined, awaited ? { ...options, expiration: expirationOf(timeoutMs) } : options);
     },
     returned$: proxy.returned$,

@@ -57,7 +57,7 @@ export function settledConsumerOptions(
   };
 }
 
-/** Before an event whose handler failed goes back into the queue, by the number of its earlier deliveries. */
+/** The pause before an event whose handler failed returns to the queue. It grows with each delivery. */
 const REDELIVERY: BackOff = { initialMs: 1000, maxMs: 30_000, jitter: 0 };
 
 /**

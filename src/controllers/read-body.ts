@@ -20,13 +20,13 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 /**
- * Reads what a caller sent, in steps: a large body must not keep the event loop from others.
+ * Reads what a caller sent, in steps: a large body must not block the event loop.
  *
- * @param called what the caller knows it as
+ * @param called the word for it in messages
  * @throws ServiceError MALFORMED_MESSAGE
  */
 export function* readBody(body: Buffer, called: 'body' | 'message'): Steps<unknown> {
-  // Decoded nevertheless, it would be stored altered: U+FFFD in the place of each byte that is none.
+  // Decoding would replace each invalid byte with U+FFFD, and the altered text would be stored.
   if (!isUtf8(body)) throw malformed(`The ${called} is not valid UTF-8`);
   if (yield* nestsDeeperThan(MAX_NESTING, body))
     throw malformed(`The ${called} nests deeper than ${MAX_NESTING} levels`);
@@ -42,8 +42,8 @@ function malformed(message: string, cause?: unknown): ServiceError {
 }
 
 /**
- * Whether JSON text (UTF-8) nests deeper than `limit`, in steps. It reads bytes, so it is safe before parsing. Text that is not
- * JSON may pass.
+ * Whether JSON nests deeper than `limit`, in steps. It reads bytes, so it is safe before parsing. Invalid JSON may
+ * pass.
  */
 export function* nestsDeeperThan(limit: number, text: Uint8Array): Steps<boolean> {
   let depth = 0;

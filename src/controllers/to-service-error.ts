@@ -56,7 +56,7 @@ function warnOnce(error: unknown, text: string): void {
   logger.warn(text);
 }
 
-/** Any error of the database for a statement of the service, except that the statement itself is wrong. */
+/** Any database error, unless the statement itself is wrong. */
 function mayPass(error: unknown): boolean {
   const kind = classifyFailure(error);
   return kind === 'transient' || kind === 'unknown';

@@ -1,6 +1,6 @@
 import type { Json } from './json.js';
 
-/** An act of a person or a program that changes what the service has to do, such as a cancel. A new operation is none. */
+/** What a person or a program did to change the work of the service, such as a cancel. A new operation is no act. */
 export const AUDIT_ACTS = [
   'cancel',
   'retry',
@@ -24,11 +24,10 @@ export interface IOperationAct {
   /** ISO 8601 in UTC. */
   at: string;
   act: AuditAct;
-  /** `key:<id>`, `user:<user of the broker>` or `command:<user of the system>`; absent when nothing was known of the caller. */
+  /** `key:<id>`, `user:<user of the broker>` or `command:<user of the system>`. Absent: the caller was not known. */
   by?: string;
 }
 
-/** An entry of the audit. */
 export interface IAuditEntry extends IOperationAct {
   id: string;
   subject: { kind: AuditSubject; id: string };
@@ -43,6 +42,6 @@ export interface IAuditQuery {
   id?: string;
   /** 1 to 1000, default 100. */
   limit?: number;
-  /** `nextCursor` of the page before. */
+  /** `nextCursor` of the previous page. */
   cursor?: string;
 }

@@ -2,7 +2,7 @@
 export interface BackOff {
   initialMs: number;
   maxMs: number;
-  /** 0 to 1: the share of a wait that is random, so that those who failed together do not come back together. */
+  /** 0 to 1: the random share of a wait. It spreads the retries of callers that failed together. */
   jitter: number;
 }
 

@@ -8,32 +8,32 @@ export interface IChunk {
   operations: number;
   completed: number;
   failed: number;
-  /** Operations that it took and that are to be tried again later; not among `operations`. */
+  /** Operations that it took and that will be tried again later. They are not counted in `operations`. */
   deferred: number;
   /** Set-based groups in the plan. */
   groups: number;
-  /** SQL statements sent to the target tables, those of isolation included. */
+  /** SQL statements sent to the target tables, including those of isolation. */
   statements: number;
   /** True when the fast path failed and bad operations were isolated. */
   fallback: boolean;
   startedAt: string;
   settledAt: string;
   durationMs: number;
-  /** When its settled operations were notified; absent while they wait or when there is nowhere to notify to. */
+  /** When its notifications were published. Absent before that, and when no receiver is configured. */
   notifiedAt?: string;
-  /** Sources that no queue was bound for when it was notified. */
+  /** Sources that had no bound queue when the notifications were published. */
   unrouted?: string[];
-  /** Sources that are not told of it yet, because the broker refuses the notification: see `GET notifications`. */
+  /** Sources that are not notified yet, because the broker refuses the notification: see `GET notifications`. */
   parked?: string[];
 }
 
 /** A group as it was executed. Operations are named by their ids. */
 export interface IChunkGroup extends IGroup<string> {
-  /** How many operations it held. */
+  /** How many operations it had. */
   operations: number;
-  /** How many of them were made one with another on the same row. */
+  /** How many of them were combined with another operation on the same row. */
   folded: number;
-  /** Statements sent for it, those of isolation included. */
+  /** Statements sent for it, including those of isolation. */
   statements: number;
   /** True when it failed as a whole and its operations were tried in parts. */
   isolated: boolean;
@@ -45,11 +45,11 @@ export interface IChunkPlan {
   mode: 'grouped' | 'serial';
   /** The first of them, in the order of execution. */
   groups: IChunkGroup[];
-  /** How many there were more; absent when `groups` has all. */
+  /** How many more groups there were. Absent when `groups` has all. */
   omittedGroups?: number;
 }
 
-/** Failures of a chunk counted by code, with one example each; those that were retried since are left out. */
+/** A chunk with its failures: counted by code, with one example each. Failures that were retried since are left out. */
 export interface IChunkDetail extends IChunk {
   failures: { code: string; count: number; example: { id: string; message: string } }[];
   /** Absent where it was not kept. */

@@ -44,7 +44,7 @@ export const REFUSAL_CODES = [
   'INTERNAL_ERROR',
 ] as const;
 
-/** Verdicts on a stored operation, see `IOperationError`. Some codes are both a refusal and a verdict. */
+/** Why a stored operation failed, see `IOperationError`. Some codes are in both lists. */
 export const FAILURE_CODES = [
   'UNIQUE_VIOLATION',
   'MISSING_PARENT',
@@ -68,7 +68,7 @@ export const FAILURE_CODES = [
 
 export type ErrorCode = (typeof REFUSAL_CODES)[number] | (typeof FAILURE_CODES)[number];
 
-/** How an error is answered over RPC. Over REST the same code and details come as problem+json. */
+/** An error as RPC returns it. REST returns the same code and details as problem+json. */
 export interface IServiceError {
   status: 'error';
   code: ErrorCode;

@@ -1,4 +1,4 @@
-/** A value as JSON carries it. JavaScript rounds numbers: integers beyond 2^53 and exact decimals travel as strings. */
+/** A JSON value. JavaScript rounds numbers, so integers beyond 2^53 and exact decimals are sent as strings. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 /** Column name → value: a row, or the part of one. */

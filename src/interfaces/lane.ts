@@ -1,7 +1,7 @@
 /**
- * The kind of a failure for which no operation is blamed. `transient`: of the server, the connection, or other transactions;
- * `systemic`: a statement of the service itself cannot run (a missing privilege, for example); `operation`: the operation fails, but
- * only when its chunk is committed; `unknown`: an error whose SQLSTATE does not say; `bug`: an error of the service itself.
+ * The kind of a failure for which no operation is blamed. `transient`: of the server, the connection, or other
+ * transactions. `systemic`: a statement of the service itself cannot run. `operation`: the operation fails, but only
+ * when its chunk is committed. `unknown`: its SQLSTATE does not say. `bug`: an error of the service itself.
  */
 export const FAULT_KINDS = ['transient', 'systemic', 'operation', 'unknown', 'bug'] as const;
 
@@ -23,11 +23,11 @@ export interface ILaneBlock {
   message: string;
   /** Five characters, see PostgreSQL's appendix A; absent when the failure did not come from PostgreSQL. */
   sqlState?: string;
-  /** Host and process that met it last. */
+  /** Host and process that met the last failure. */
   worker: string;
   firstFailedAt: string;
   /** When it is tried again; absent when it is parked. */
   nextTryAt?: string;
-  /** Parked: not tried any more until the lane is resumed or the operation cancelled. */
+  /** When it was parked. A parked lane is not tried until it is resumed or the operation is cancelled. */
   parkedAt?: string;
 }

@@ -18,7 +18,7 @@ export interface IParkedNotifications {
   items: IParkedNotification[];
 }
 
-/** Sources that are not told of the chunk, because their notification was discarded. */
+/** Sources that are not notified of the chunk, because their notification was discarded. */
 export interface ISkippedNotifications {
   chunkId: string;
   sources: string[];

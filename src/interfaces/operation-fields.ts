@@ -22,7 +22,6 @@ export interface FieldSchema {
   readonly example?: unknown;
 }
 
-/** A field of a request. */
 export interface OperationField {
   /** The kinds of operations for which it has a meaning. */
   readonly types: readonly OperationType[];
@@ -36,7 +35,8 @@ const ANY_TYPE: readonly OperationType[] = OPERATION_TYPES;
 const WITH_KEY: readonly OperationType[] = ['update', 'increment', 'delete'];
 
 /**
- * Every field of a request, in one place: the checks of intake and of `batch.create_operations` and Swagger are made from it, and docs/operation-fields.md. CONTRIBUTING.md says what else a new field needs.
+ * Every field of a request. The checks of intake and of `batch.create_operations`, Swagger and docs/operation-fields.md
+ * are made from this. CONTRIBUTING.md says what else a new field needs.
  */
 export const OPERATION_FIELDS = {
   id: {
@@ -114,7 +114,7 @@ export const OPERATION_FIELDS = {
       minItems: 1,
       maxItems: 32,
       uniqueItems: true,
-      description: 'upsert: the columns of the unique constraint that decides; default: the primary key.',
+      description: 'upsert: the columns of the unique constraint that identifies the row; default: the primary key.',
       example: ['email'],
     },
   },

@@ -7,8 +7,8 @@ export type OperationType = (typeof OPERATION_TYPES)[number];
 
 export const OPERATION_STATUSES = ['scheduled', 'pending', 'completed', 'failed', 'cancelled'] as const;
 /**
- * `scheduled`: waits for its `runAt`, or for its next attempt. `pending`: waits for the next chunk. The other three are final, but a `failed`
- * or `cancelled` operation may be retried.
+ * `scheduled`: waits for its `runAt` or its next attempt. `pending`: waits for the next chunk. The other three are
+ * final. A `failed` or `cancelled` operation may be retried.
  */
 export type OperationStatus = (typeof OPERATION_STATUSES)[number];
 
@@ -16,7 +16,7 @@ export const RETRY_REASONS = ['missing_parent', 'missing_row', 'conflict'] as co
 export type RetryReason = (typeof RETRY_REASONS)[number];
 
 /**
- * `missing_parent`: MISSING_PARENT; `missing_row`: ROW_NOT_FOUND, which needs `mustExist`; `conflict`: UNIQUE_VIOLATION,
+ * `missing_parent`: MISSING_PARENT; `missing_row`: ROW_NOT_FOUND, with `mustExist`; `conflict`: UNIQUE_VIOLATION,
  * EXCLUSION_VIOLATION.
  */
 export interface IRetryRequest {
@@ -26,9 +26,9 @@ export interface IRetryRequest {
   on: RetryReason[];
 }
 
-/** One single-row write, as a calling service hands it over. */
+/** A single-row write, as a caller sends it. */
 export interface ICreateBatchOperationRequest {
-  /** UUID and idempotency key: the same id twice is one operation. Made (version 7) when absent. */
+  /** UUID and idempotency key: two requests with the same id are one operation. Generated (version 7) when absent. */
   id?: string;
   operationType: OperationType;
   /** `table` (in schema `public`) or `schema.table`. */
@@ -39,24 +39,24 @@ export interface ICreateBatchOperationRequest {
   values?: JsonRow;
   /** insert: what to do with a row that exists already. Default `error`. */
   onConflict?: 'error' | 'ignore';
-  /** upsert: the columns of the unique constraint that decides; default: the primary key. */
+  /** upsert: the columns of the unique constraint that identifies the row; default: the primary key. */
   conflictKey?: string[];
-  /** update, increment, delete: a row that does not exist is then a failure (`ROW_NOT_FOUND`), otherwise `rowsAffected` is 0. */
+  /** update, increment, delete: if true, a missing row is a failure (`ROW_NOT_FOUND`); else `rowsAffected` is 0. */
   mustExist?: boolean;
   /** 0 to 9, higher first, default 0. Order is kept among operations of one priority. */
   priority?: number;
-  /** ISO 8601 with zone. Not before this time. */
+  /** ISO 8601 with a time zone. The operation is not executed before this time. */
   runAt?: string;
   /**
-   * A failure that may pass is followed by another attempt, with exponential back-off. While the operation waits it is
-   * `scheduled`, and what follows on the same row waits behind it.
+   * After a failure that may pass, the operation is tried again, with exponential back-off. Meanwhile it is
+   * `scheduled`, and later operations on the same row wait behind it.
    */
   retry?: IRetryRequest;
-  /** The calling service, `[A-Za-z0-9_-]{1,100}`: routes its notifications. */
+  /** The name of the calling service, `[A-Za-z0-9_-]{1,100}`. Its notifications are routed by it. */
   source?: string;
 }
 
-/** The answer to a create: the operation is durable from here on. */
+/** The answer to a create: the operation is durable. */
 export interface ICreateBatchOperationResult {
   id: string;
   status: OperationStatus;
@@ -74,7 +74,7 @@ export interface IOperationError {
   sqlState?: string;
 }
 
-/** An operation with what became of it. Times are ISO 8601 in UTC. */
+/** An operation and its result. Times are ISO 8601 in UTC. */
 export interface IBatchOperation {
   id: string;
   operationType: OperationType;
@@ -88,16 +88,16 @@ export interface IBatchOperation {
   runAt?: string;
   retry?: IRetryRequest;
   source?: string;
-  /** Who handed it in: `key:<id of an API key>`. Absent when nothing was known of the caller. */
+  /** Who created it: `key:<id of an API key>` or `user:<user of the broker>`. Absent when the caller was not known. */
   createdBy?: string;
   status: OperationStatus;
   /** Rows that the operation changed, once it is completed. */
   rowsAffected?: number;
-  /** How often it was executed to a verdict. */
+  /** How often it was executed with a definite result. */
   attempts: number;
-  /** While it is scheduled: not before this time. */
+  /** While it is scheduled: it is not executed before this time. */
   nextAttemptAt?: string;
-  /** While it is scheduled: for its `runAt`, for its next attempt, or behind an earlier operation on the same row. */
+  /** While it is scheduled: what it waits for. `earlier_operation` is one on the same row. */
   waitsFor?: 'run_at' | 'retry' | 'earlier_operation';
   /** Why it failed. While it waits for its next attempt: its last failure. */
   error?: IOperationError;
@@ -105,7 +105,7 @@ export interface IBatchOperation {
   chunkId?: string;
   createdAt: string;
   settledAt?: string;
-  /** What was done to it, oldest first; absent in a list, and where nothing was. */
+  /** What was done to it, oldest first. Absent in a list, and if nothing was done. */
   audit?: IOperationAct[];
 }
 
@@ -115,11 +115,11 @@ export interface IListOperationsQuery {
   source?: string;
   /** 1 to 1000, default 100. */
   limit?: number;
-  /** `nextCursor` of the page before. */
+  /** `nextCursor` of the previous page. */
   cursor?: string;
 }
 
-/** Newest first. A page may hold fewer than `limit` and still have a next one; there is no more when `nextCursor` is absent. */
+/** Newest first. A page may have fewer than `limit` items and still not be the last. The last has no `nextCursor`. */
 export interface IPage<T> {
   items: T[];
   nextCursor?: string;

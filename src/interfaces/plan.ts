@@ -11,15 +11,15 @@ export type GroupKind = (typeof GROUP_KINDS)[number];
 
 /** Why an operation comes after an earlier one. */
 export interface IPlanWait<Operation = number> {
-  /** The earlier operation: its index in the request, or its id where there is none. */
+  /** The earlier operation: its index in the request, or its id in the history of a chunk. */
   operation: Operation;
   /** Name of the planner's rule, see `docs/serial-truth.md`. */
   rule: string;
-  /** What both of them touch, in words; shortened where it is long. */
+  /** What both operations touch. A long text is cut. */
   resource: string;
 }
 
-/** Why the operations of a group could not join the group of the same statement before it. */
+/** Why the operations of a group could not join the previous group of the same statement. */
 export interface IPlanReason<Operation = number> extends IPlanWait<Operation> {
   /** The rule as a sentence. */
   meaning: string;
@@ -34,9 +34,9 @@ export interface IGroup<Operation = number> {
   keyColumns: string[];
   /** The columns that are written. */
   valueColumns: string[];
-  /** The statement; its parameters are arrays, one for each column. */
+  /** The statement. Its parameters are the sequence numbers of stored operations, and rows to use instead of theirs. */
   sql: string;
-  /** Of the operation that opened the group; absent for the first group of its statement. */
+  /** Why its first operation could not join the previous group. Absent for the first group of its statement. */
   because?: IPlanReason<Operation>;
   /** Why operations on this table are executed one by one; absent for ordinary tables. */
   opaque?: string;
@@ -47,7 +47,7 @@ export interface IPlanGroup extends IGroup {
   chunk: number;
   /** Indexes into the operations of the request. */
   operations: number[];
-  /** Those among them that become one row of the statement, each list in its order. */
+  /** Lists of operations that become one row of the statement, each in its order. */
   folded: number[][];
 }
 
@@ -56,13 +56,13 @@ export type IPlanEntry =
   | {
       /** Index into `groups`. */
       group: number;
-      /** The last of those before it that have to be executed first; absent when none has to. */
+      /** The last earlier operation that has to be executed before this one. Absent when there is none. */
       waitsFor?: IPlanWait;
     }
   | { error: IServiceError };
 
 /**
- * How operations would be executed if they were alone in the queue, all of them due, and the rows as they are now. Nothing is
+ * How operations would be executed if they were alone in the queue and due, with the rows as they are now. Nothing is
  * executed, stored or locked.
  */
 export interface IOperationsPlan {
@@ -70,7 +70,7 @@ export interface IOperationsPlan {
   mode: 'grouped' | 'serial';
   /** Transactions; a chunk takes no more than `BATCH_PROCESS_OPERATION_LIMIT` and `BATCH_CHUNK_MAX_KB` allow. */
   chunks: number;
-  /** SQL statements that change the target tables when none fails: one a group. */
+  /** SQL statements that change the target tables when none fails: one for each group. */
   statements: number;
   /** In the order of the request. */
   operations: IPlanEntry[];

@@ -12,10 +12,10 @@ export const RPC_PATTERNS = {
   retryOperation: 'retry_operation',
 } as const;
 
-/** The most operations that one `create_operations` may carry. `plan_operations` has a limit of its own, a setting. */
+/** The maximum number of operations of one `create_operations`. For `plan_operations` a setting limits the number. */
 export const MAX_OPERATIONS_PER_REQUEST = 10_000;
 
-/** `create_operations` answers in the order of the request; one bad entry spoils no other. */
+/** `create_operations` answers in the order of the request; a bad entry does not affect the others. */
 export type ICreateBatchOperationEntry = ICreateBatchOperationResult | { error: IServiceError };
 
 export interface ICreateBatchOperationsResponse {
@@ -26,7 +26,7 @@ export interface IOperationIdRequest {
   id: string;
 }
 
-/** Answers the operation as soon as it is final, and as it stands after `timeoutMs` (0 to 30 000, default 10 000). */
+/** Returns the operation as soon as it is final, or as it is after `timeoutMs` (0 to 30 000, default 10 000). */
 export interface IWaitForOperationRequest extends IOperationIdRequest {
   timeoutMs?: number;
 }

@@ -14,7 +14,7 @@ export interface IStats {
   failed: number;
   /** Chunks and operations settled in the last minute. */
   lastMinute: { chunks: number; completed: number; failed: number; statements: number };
-  /** Chunks that are not notified yet. */
+  /** Chunks whose callers are not notified yet. */
   pendingNotifications: number;
   /** Notifications that the broker refuses, see `GET notifications`. */
   parkedNotifications: number;

@@ -265,7 +265,7 @@ describe('TLS', () => {
       [
         'no certificate of the service',
         () => ({ BATCH_RMQ_CERT: '', BATCH_RMQ_KEY: '' }),
-        /(refuses our certificate, or that there is none|if it asks for a certificate).*BATCH_RMQ_CERT and BATCH_RMQ_KEY/,
+        /(refuses our certificate, or requires one|if it asks for a certificate).*BATCH_RMQ_CERT and BATCH_RMQ_KEY/,
       ],
       [
         'a certificate of the service by another CA',

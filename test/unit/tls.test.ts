@@ -241,7 +241,7 @@ describe('what the service says at its start of connections in plain text', () =
   it('is a warning of a server that is not verified', () => {
     expect(describePlainText(loadSettings({ DB_HOST: 'db', DB_SSL: 'require' }))).toEqual([
       expect.stringMatching(
-        /^NOT VERIFIED: with DB_SSL=require anybody may pass for PostgreSQL on db:5432\. Set DB_SSL=verify-full\.$/,
+        /^NOT VERIFIED: with DB_SSL=require anybody may pretend to be PostgreSQL on db:5432\. Set DB_SSL=verify-full\.$/,
       ),
     ]);
     expect(describePlainText(loadSettings({ DB_HOST: 'db', DB_SSL: 'verify-ca', DB_SSL_CA: ca.cert }))).toEqual([

@@ -3,7 +3,7 @@ import { Transform } from 'class-transformer';
 import { IsInt, Matches, Max, Min, ValidateBy, ValidateIf } from 'class-validator';
 import { LANES } from '../../services/queue/assign-lanes.js';
 
-/** The end of a message that is to go on with the value. The pipe adds it: class-validator would read what callers send as its own signs. */
+/** The pipe adds the value after this. class-validator would replace tokens such as `$property` in the value. */
 export const GIVEN = ', got ';
 
 export const MAX_WAIT_MS = 30_000;
@@ -59,7 +59,7 @@ function isBigint(value: unknown): boolean {
   return typeof value === 'string' && /^\d{1,19}$/.test(value) && BigInt(value) <= LARGEST_BIGINT;
 }
 
-/** Declared first where several rules hold: it is the lowest that is looked at first. */
+/** Put it lowest among the rules of a field: class-validator checks the lowest rule first. */
 function Must(holds: (value: unknown) => boolean, message: string): PropertyDecorator {
   return ValidateBy({ name: 'must', validator: { validate: holds } }, { message });
 }

@@ -24,9 +24,9 @@ export function nameRequest(request: Request, response: Response, next: NextFunc
 }
 
 /**
- * Guards a service that asks for no keys because only this machine reaches it. A page in a browser of this machine reaches it
- * as well, when the page's own name is given the address 127.0.0.1 after the page was loaded (DNS rebinding): the browser takes the
- * service for the page's own host, and lets the page read and write. Its requests still carry the name of the page in `Host`.
+ * Protects a service that asks for no keys because only this machine reaches it. A web page in a browser of this
+ * machine reaches it too, by DNS rebinding: the name of the page gets the address 127.0.0.1 after the page was loaded.
+ * The browser then lets the page read and write. Its requests still carry the name of the page in `Host`.
  */
 export function refuseOtherHosts({ access, http }: Pick<Settings, 'access' | 'http'>): RequestHandler {
   const guarded = !access.required && !access.allowOpen && isLoopback(http.host);
@@ -41,7 +41,7 @@ export function refuseOtherHosts({ access, http }: Pick<Settings, 'access' | 'ht
   };
 }
 
-/** Only such a name can be a page's: the internet gives an address neither to a name without a dot nor to `localhost`. */
+/** Only such a name can belong to a web page: public DNS has no names without a dot, and no `localhost`. */
 function isDomainName(host: string): boolean {
   const name = host.replace(/\.$/, '');
   return name.includes('.') && isIP(name) === 0 && !name.startsWith('[') && !name.toLowerCase().endsWith('.localhost');
@@ -51,7 +51,7 @@ function withoutPort(host: string): string {
   return host.replace(/:\d*$/, '');
 }
 
-/** Refuses a caller without a valid key, where keys are required. A caller that keeps sending loses its connection too. */
+/** Refuses a caller without a valid key, if keys are required. Closes the connection of a caller that keeps sending. */
 export function identifyCallers(access: AccessService): RequestHandler {
   return async (request, response, next) => {
     try {
@@ -80,7 +80,7 @@ export function refuseWhileStopping(health: HealthService): RequestHandler {
   };
 }
 
-/** Counts the requests of an API key and refuses those beyond its limit. Malformed requests and unknown paths count too. */
+/** Counts the requests of a key, also malformed ones and unknown paths. Refuses those beyond its limit. */
 export function limitRequests(limits: RateLimitService): RequestHandler {
   return async (request, response, next) => {
     const state = await limits.count(grantedAccess(request)?.keyId);
@@ -94,8 +94,8 @@ export function limitRequests(limits: RateLimitService): RequestHandler {
 }
 
 /**
- * Refuses a body if there is no room for it in the process, or in the share of its caller's key. What was taken is given
- * back when the response has ended, complete or not.
+ * Refuses a body if there is no room for it in the process, or in the share of its caller's key. The room is free again
+ * when the response has ended, complete or not.
  */
 export function boundInFlight(budget: InFlightBudget, maxKb: number): RequestHandler {
   return (request, response, next) => {

@@ -12,10 +12,7 @@ export interface HttpPatience {
   requestMs: number;
 }
 
-/**
- * With Node's defaults of a minute for headers and five for a request, a few slow callers could use up the connections
- * and the budget.
- */
+/** Node allows a minute for headers and five for a request. A few slow callers could use up the connections. */
 const PATIENCE: HttpPatience = { headersMs: 20_000, requestMs: 60_000 };
 /**
  * Longer than callers and proxies usually keep idle connections, which is a minute. Otherwise a request may meet a
@@ -26,10 +23,7 @@ const TLS_FAILURE = /^ERR_(?:SSL|TLS)_/;
 const PROBLEM_TYPE = 'application/problem+json';
 const EXPECTATION_FAILED = 417;
 
-/**
- * Answers requests that Node refuses before the application sees them with a problem. By itself Node sends only a
- * status.
- */
+/** Answers with a problem if Node refuses a request before the application sees it. Node sends only a status. */
 export function answerUnreadable(server: Server, metrics: MetricsService, patience: HttpPatience = PATIENCE): void {
   server.headersTimeout = patience.headersMs;
   server.requestTimeout = patience.requestMs;

@@ -10,7 +10,6 @@ import { AuditPageDto } from './dto/audit.dto.js';
 import { ListAuditQueryDto } from './dto/queries.dto.js';
 import { queryPipe } from '../pipes/validation.pipes.js';
 
-/** Shows who did what. */
 @ApiTags('audit')
 @Controller(`${API_PREFIX}/audit`)
 export class AuditController {
@@ -21,7 +20,7 @@ export class AuditController {
   @ApiOperation({
     summary: 'List who did what, newest first',
     description:
-      'Cancels and retries of operations, resumed lanes, chunks that were notified again, parked messages that were sent again or ' +
+      'Cancels and retries of operations, resumed lanes, notifications that were sent again, parked messages that were sent again or ' +
       'deleted, and changes of API keys. The operation itself shows who created it.',
   })
   @ApiOkResponse({ type: AuditPageDto })

@@ -41,13 +41,13 @@ export class ChunksController {
   @RequireScope('admin')
   @HttpCode(HttpStatus.ACCEPTED)
   @ApiOperation({
-    summary: 'Notify a chunk again, to every source whose operations it settled',
+    summary: 'Send the notifications of a chunk again, to every source whose operations it settled',
     description:
-      'For a source whose queue was not bound at the time (`unrouted`), or whose consumer lost the notification. It has ' +
-      'the same `message_id` as before. It was notified when `notifiedAt` is present again. If no receiver is ' +
+      'For a source whose queue was not bound at the time (`unrouted`), or whose consumer lost the notification. The ' +
+      '`message_id` is the same as before. They are sent when `notifiedAt` is present again. If no receiver is ' +
       'configured (`BATCH_SERVICE_RMQ_URL`), the request is refused with `NOT_SUPPORTED`.',
   })
-  @ApiAcceptedResponse({ type: ChunkDetailDto, description: 'It will be notified as soon as a worker runs.' })
+  @ApiAcceptedResponse({ type: ChunkDetailDto, description: 'They are sent as soon as a worker runs.' })
   @ApiProblems('INVALID_REQUEST', 'CHUNK_NOT_FOUND', 'NOT_SUPPORTED', ...BODY_REFUSALS)
   notifyAgain(@Param(namedFieldsPipe) { id }: ChunkIdDto, @CallerAccess() access: Access): Promise<IChunkDetail> {
     return this.chunks.notifyAgain(id, callerName(access));

@@ -42,7 +42,7 @@ const FOR_CALLERS = [`/${API_PREFIX}`, '/metrics'];
 
 /**
  * Sets up the REST side before the application is initialised: request ids, security headers, identity and rate of
- * callers, bodies and their limits, errors. The order matters: a caller that may not call, or not now, costs no memory.
+ * callers, bodies and their limits, errors. The order matters: a caller that is refused costs no memory.
  */
 export function configureHttp(
   app: NestExpressApplication,
@@ -83,15 +83,12 @@ function connectionLimits({ http }: Pick<Settings, 'http'>): ConnectionLimits {
 
 function securityHeaders(): ReturnType<typeof helmet> {
   return helmet({
-    // By default this is set, which breaks the documentation where the service is reached by plain HTTP.
+    // The default breaks the documentation where the service is reached over plain HTTP.
     contentSecurityPolicy: { directives: { upgradeInsecureRequests: null } },
   });
 }
 
-/**
- * Without this, a body of another type would be ignored, and the request refused for being empty. Only POST takes
- * bodies.
- */
+/** Without this, a body of another type would be ignored, and the request refused as empty. Only POST takes bodies. */
 function refuseOtherContent(request: Request, _response: Response, next: NextFunction): void {
   if (request.method !== 'POST') return next();
   // `null` and a length of 0 mean that there is no body.
@@ -102,10 +99,7 @@ function refuseOtherContent(request: Request, _response: Response, next: NextFun
   );
 }
 
-/**
- * The parser is in front of every path. It may read only the bodies of callers that were identified and have their part
- * of the budget.
- */
+/** The parser is in front of every path, but may read only bodies of identified callers within their budget. */
 function isReadable(message: IncomingMessage): boolean {
   const request = message as Request;
   return grantedAccess(request) !== undefined && Boolean(request.is(JSON_TYPES));

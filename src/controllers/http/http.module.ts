@@ -16,7 +16,6 @@ import { StatsController } from './stats.controller.js';
 @Module({ imports: [OutcomesModule], controllers: [HealthController, MetricsController] })
 export class ProbesModule {}
 
-/** REST. */
 @Module({
   imports: [IntakeModule, ExplainModule, OutcomesModule, QueueModule],
   controllers: [

@@ -11,7 +11,6 @@ import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
 import { LaneBlockDto } from './dto/lane.dto.js';
 
-/** Blocked lanes. */
 @ApiTags('lanes')
 @Controller(`${API_PREFIX}/lanes`)
 export class LanesController {
@@ -38,7 +37,7 @@ export class LanesController {
   @ApiOperation({
     summary: 'Try a lane at once',
     description:
-      'This also works for a parked lane, and counts its failures from 0 again. To go on without the operation in the way, cancel it: ' +
+      'This also works for a parked lane, and counts its failures from 0 again. To go on without the blocking operation, cancel it: ' +
       '`DELETE operations/:id`.',
   })
   @ApiOkResponse({ type: LaneBlockDto })

@@ -24,7 +24,7 @@ export class NotificationsController {
     description:
       'The broker refuses them while it accepts others, usually because they are too large. All others go on, also later ones of the same ' +
       'source. They are tried again after a minute, then with growing pauses, at least every hour. ' +
-      '`POST chunks/:id/notifications` notifies a chunk at once.',
+      '`POST chunks/:id/notifications` sends those of a chunk at once.',
   })
   @ApiOkResponse({ type: ParkedNotificationsDto })
   @ApiProblems()

@@ -38,7 +38,7 @@ export class OperationsController {
   @ApiOperation({
     summary: 'Create an operation',
     description:
-      'The answer comes when the operation is durable. A request with the same id and body again is the same operation.',
+      'The answer comes when the operation is durable. A second request with the same id and body is the same operation.',
   })
   @ApiBody({ type: CreateOperationDto, examples: CREATE_EXAMPLES })
   @ApiCreatedResponse({
@@ -74,8 +74,7 @@ export class OperationsController {
     return this.intake.acceptMany(request, access);
   }
 
-  // The answer shows values of the rows for which operations would wait. A caller that may write can find these out by
-  // writing, so it needs that scope.
+  // The answer shows values of rows for which operations would wait. A caller that may write can find them by writing.
   @Post('plan')
   @RequireScope('write')
   @HttpCode(HttpStatus.OK)

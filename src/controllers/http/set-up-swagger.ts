@@ -9,11 +9,11 @@ import { OperationsSettledMessageDto } from './dto/settled-message.dto.js';
 
 const DOCS_PATH = 'api/docs';
 
-const DESCRIPTION = `Takes single writes from many services and lands them in PostgreSQL as a few set-based statements: in
-order, exactly once, and notifies each caller of the results.
+const DESCRIPTION = `Takes single writes from many services and writes them to PostgreSQL with a few set-based statements: in
+order and exactly once. Notifies each caller of the results.
 
-Errors are \`application/problem+json\` with a stable \`code\`; RPC answers the same codes as \`ServiceErrorDto\`. The outcome of
-operations is notified in the exchange \`${EVENTS_EXCHANGE}\`, routing key \`${settledRoutingKey('<source>')}\`, as
+Errors are \`application/problem+json\` with a stable \`code\`; RPC answers the same codes as \`ServiceErrorDto\`. Notifications of
+settled operations are published to the exchange \`${EVENTS_EXCHANGE}\` with the routing key \`${settledRoutingKey('<source>')}\`, as
 \`OperationsSettledMessageDto\`. Every answer has the header \`x-request-id\`. If the request has one, it is used, and it identifies the request in the log.
 Where API keys are required, a request sends one as \`Authorization: Bearer bsk_…\` or \`X-API-Key: bsk_…\`. Each endpoint names the
 scope that it needs. The answer for an unknown path is 404 and \`ROUTE_NOT_FOUND\`; for a method that the path does not support it is 405,

@@ -23,9 +23,9 @@ export const queryPipe = new ValidationPipe({
 });
 
 /**
- * Reads the parameters of a path, or the payload of an RPC, into its DTO. Fields that the DTO does not name are ignored,
- * and never looked at: a payload may hold megabytes of them. A wrong value is refused with the `code` in the context of
- * its rule, or else with `INVALID_REQUEST`.
+ * Reads the parameters of a path, or the payload of an RPC, into its DTO. Fields that the DTO does not name are never
+ * looked at: a payload may have megabytes of them. A wrong value is refused with the `code` in the context of its rule,
+ * or else with `INVALID_REQUEST`.
  */
 class NamedFieldsPipe extends ValidationPipe {
   constructor() {
@@ -35,7 +35,7 @@ class NamedFieldsPipe extends ValidationPipe {
   override transform(value: unknown, metadata: ArgumentMetadata): Promise<unknown> {
     const given = typeof value === 'object' && value !== null ? value : {};
     const named = [...fieldsOf(metadata.metatype)].filter((name) => Object.hasOwn(given, name));
-    // No field is an object, so it does not matter what is in one.
+    // No DTO has an object as a field, so the content of objects does not matter.
     const flat = named.map((name) => {
       const field = ownValue(given as Record<string, unknown>, name);
       return [name, typeof field === 'object' && field !== null ? {} : field] as const;

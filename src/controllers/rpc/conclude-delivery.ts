@@ -12,15 +12,14 @@ const UNREADABLE: readonly ErrorCode[] = ['MALFORMED_MESSAGE', 'UNKNOWN_PATTERN'
 /** Refused before anything was begun, and only for now. The reason is the state of the service, never the message. */
 const NOT_BEGUN: readonly ErrorCode[] = ['SHUTTING_DOWN', 'QUEUE_FULL', 'OVERLOADED', 'LANE_BUSY'];
 
-/** Whether the next message would meet the same error, until its reason has passed. */
+/** Whether later messages would meet the same error until its cause has passed. */
 export function isPassing(error: IServiceError): boolean {
   const { code } = error;
   return code === 'SERVICE_UNAVAILABLE' || (NOT_BEGUN.includes(code) && !isForYears(error));
 }
 
 /**
- * A scheduled operation may wait for years. An event that waits for room among them would delay all events behind it as
- * long.
+ * Scheduled operations may wait for years. An event that waited for room among them would delay later events as long.
  */
 function isForYears({ code, details }: IServiceError): boolean {
   return code === 'QUEUE_FULL' && (details as { backlog?: unknown } | undefined)?.backlog === 'scheduled';
@@ -28,8 +27,8 @@ function isForYears({ code, details }: IServiceError): boolean {
 
 /**
  * `answered`: the caller waits for an answer and gets it. Otherwise a refused message must not vanish silently.
- * `repeatable`: executed again, it takes effect once (see `identify`), or nothing of it was begun.
- * `SERVICE_UNAVAILABLE` may be a commit whose answer was lost, so a message that is not repeatable is then parked.
+ * `repeatable`: it takes effect once even if it is executed again (see `identify`), or nothing of it was begun. After
+ * `SERVICE_UNAVAILABLE` the commit may have succeeded, so a message that is not repeatable is parked.
  */
 export function concludeDelivery(
   error: IServiceError | undefined,

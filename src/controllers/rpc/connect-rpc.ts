@@ -10,8 +10,8 @@ import { RabbitmqServer } from './rabbitmq.server.js';
 
 /**
  * Gives the message patterns of the application a transport: RabbitMQ if a broker is configured, else TCP for local
- * use; in production none, which leaves REST. It serves after `app.startAllMicroservices()` and ends in `app.close()`, before any connection to the database
- * is closed.
+ * use. In production without a broker there is only REST. The transport serves after `app.startAllMicroservices()`. It
+ * ends in `app.close()`, before any connection to the database is closed.
  */
 export function connectRpc(app: INestApplication, settings: Settings): void {
   const { rabbitmq, rpcTransport } = settings;

@@ -11,7 +11,7 @@ import { whileOpen } from './while-open.js';
 
 /** Enough to keep the confirms busy. What it holds when the process dies is examined again. */
 const PREFETCH = 20;
-/** Before a dead letter that could not be parked is tried again. */
+/** The pauses between attempts to park a dead letter. */
 const RETRY: BackOff = { initialMs: 250, maxMs: 15_000, jitter: 0 };
 
 export interface DeadLetterTriageOptions {
@@ -64,10 +64,7 @@ export class DeadLetterTriage {
     whileOpen(() => channel.ack(message));
   }
 
-  /**
-   * If parking fails, the message is not returned to the queue: there its deliveries may be limited, and then it would
-   * be lost.
-   */
+  /** A message that cannot be parked is not returned to the queue: a delivery limit there could drop it. */
   private async park(channel: Channel, parking: Parking, message: ConsumeMessage, why: ParkingReason): Promise<void> {
     for (let earlier = 0; this.current === channel && !this.closing.signal.aborted; earlier += 1) {
       try {

@@ -1,4 +1,4 @@
-/** To be called once, when what was let in has ended. */
+/** Call it once, when the execution has ended. */
 export type Leave = () => void;
 
 interface Waiting {
@@ -7,21 +7,21 @@ interface Waiting {
 }
 
 /**
- * Through it go all executions of a channel, whatever line they are in. It promises that what enters alone is alone from its beginning
- * to its end, and that all are let in in the order in which they asked, so neither kind can keep the other out for ever.
+ * All executions of a channel pass this gate, whatever line they are in. It promises that one that enters alone stays
+ * alone until it ends. All enter in the order in which they asked, so neither kind can keep the other out for ever.
  */
 export class ExecutionGate {
   private readonly waiting: Waiting[] = [];
   private inside = 0;
   private isAloneInside = false;
 
-  /** Calls `begin` when nothing is alone inside and nothing that wants to be alone came before; at once where that is so already. */
+  /** Calls `begin` as soon as all that asked earlier have entered and nothing is alone inside. */
   enter(begin: (leave: Leave) => void): void {
     this.waiting.push({ alone: false, begin });
     this.admit();
   }
 
-  /** Calls `begin` when nothing else is inside; at once where that is so already. */
+  /** Calls `begin` as soon as all that asked earlier have entered and left. */
   enterAlone(begin: (leave: Leave) => void): void {
     this.waiting.push({ alone: true, begin });
     this.admit();

@@ -7,7 +7,7 @@ import { stringifyJson } from '../../services/values/exact-json.js';
 import { decodePacket } from './decode-packet.js';
 import { refusal } from './rpc-answer.js';
 
-/** A read brings at most this much after the end of a frame. */
+/** One read adds at most this many bytes after the end of a frame. */
 const READ_AHEAD = 64 * 1024;
 
 /**
@@ -24,7 +24,7 @@ export function localTcp({ rpcTcp, intake }: Pick<Settings, 'rpcTcp' | 'intake'>
     }
 
     protected override emitMessage(text: string): void {
-      // NestJS goes on reading behind a frame that cannot be read: a web page could hide a request there.
+      // NestJS reads on after a frame that cannot be read: a web page could hide a request there.
       if (!this.socket.writable) return;
       try {
         const { apiKey, ...packet } = runSteps(decodePacket(Buffer.from(text), intake));

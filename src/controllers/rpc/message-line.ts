@@ -5,10 +5,7 @@ import { SubmissionPipeline, type PipelinePlace } from '../../services/intake/su
 import type { ExecutionGate, Leave } from './execution-gate.js';
 import type { Suspects } from './suspects.js';
 
-/**
- * How often the first message is tried again. After the fault has ended, the messages behind it continue within this
- * time.
- */
+/** The first message is tried again at this interval. After a fault, later messages continue within this time. */
 const RETRY_EVERY_MS = 500;
 
 /** The result of executing a message. */
@@ -23,14 +20,14 @@ export interface LineOutcome {
 export interface LineMessage {
   /** Who sent it, as the broker has checked it. Undefined: the message does not tell. */
   readonly sender: string | undefined;
-  /** Set if it was delivered before. It is recorded with this value before it is begun, and nothing of it is read before. */
+  /** Set if it was delivered before. It is recorded with this value before anything of it is read. */
   readonly fingerprint: string | undefined;
   /**
    * `pipelined`: it creates operations, whose order intake keeps. `alone`: another event, which begins when earlier
    * messages have ended. `unordered`: another request, which begins at once.
    */
   readonly turn: 'pipelined' | 'alone' | 'unordered';
-  /** Reads a large message in steps, before it takes its place. Absent in a small one, and if it was delivered before. Never rejects. */
+  /** Reads a large message in steps, before it takes its place. Absent in a small or redelivered one. Never rejects. */
   read?(): Promise<void>;
   /** Never rejects. */
   execute(place: PipelinePlace): Promise<LineOutcome>;
@@ -51,15 +48,15 @@ interface Entry {
 export interface LineSurroundings {
   suspects: Suspects;
   gate: ExecutionGate;
-  /** Nothing more is begun. */
+  /** When aborted, nothing more is begun. */
   ending: AbortSignal;
 }
 
 /**
- * The messages of one sender, in the order of their delivery. It promises that events, and requests that create operations, take
- * effect in that order. Messages are begun one after another without awaiting their ends. If an event meets a temporary fault, it and
- * all later events wait until it succeeds, however long that takes, and requests are answered with the fault at once. A message that
- * was delivered before is begun apart from everything else, also from other lines (see `Suspects`).
+ * The messages of one sender, in the order of their delivery. It promises that events, and requests that create
+ * operations, take effect in that order. Messages are begun one after another, and their ends are not awaited. If an
+ * event meets a temporary fault, it and all later events wait until it succeeds. Requests are answered with the fault
+ * at once. A message that was delivered before is begun apart from all lines (see `Suspects`).
  */
 export class MessageLine {
   private readonly logger = new Logger('RPC');
@@ -87,7 +84,7 @@ export class MessageLine {
     return this.waiting.length;
   }
 
-  /** Whether nothing is kept here that the next message would have to respect. */
+  /** Whether the next message has nothing here to wait for. */
   get isEmpty(): boolean {
     return this.waiting.length === 0 && this.underWay === 0 && this.held === undefined && this.apart === undefined;
   }
@@ -126,7 +123,7 @@ export class MessageLine {
     if (head !== undefined && this.mayBegin(head))
       return head.suspect ? this.beginSuspects(head) : this.beginNext(head);
     if (this.underWay > 0) return this.change();
-    // Before any pause: a process that ends while it waits has ended none of them.
+    // Before any pause: if the process ends during a pause, no suspect has ended it.
     if (this.apart !== undefined && !isRecorded(head)) return this.concludeSuspects(this.apart);
     if (this.isPausing()) return this.pause(this.held!.retryAt);
     this.release();
@@ -157,7 +154,7 @@ export class MessageLine {
 
   private async begin(entry: Entry, leave: Leave): Promise<void> {
     this.waiting.shift();
-    // Quiet: nothing of the old one is under way.
+    // Nothing of the old pipeline is under way.
     if (this.pipeline.aborted) this.pipeline = new SubmissionPipeline();
     const { message } = entry;
     const isEvent = message.refuse === undefined;
@@ -263,7 +260,7 @@ export class MessageLine {
   }
 
   private async concludeSuspects(leave: Leave): Promise<void> {
-    // What was recorded and not begun has to be recorded anew.
+    // Suspects that were recorded but not begun have to be recorded again.
     for (const entry of this.waiting) entry.suspect = entry.message.fingerprint !== undefined;
     await this.shared.suspects.conclude();
     this.apart = undefined;

@@ -3,14 +3,14 @@ import { MessageLine, type LineMessage, type LineSurroundings } from './message-
 import { Suspects, type AttemptLog } from './suspects.js';
 
 /**
- * The messages of a channel: a line for each sender. It promises that what one sender published takes effect in the order of its
- * delivery (see `MessageLine`), and that no sender waits for the messages of another, except for those that are executed apart from
- * everything else (see `Suspects`). A line exists only while it has messages.
+ * The messages of a channel: a line for each sender. It promises that the messages of a sender take effect in the order
+ * of their delivery (see `MessageLine`). No sender waits for the messages of another, except while suspects are
+ * executed apart from everything else (see `Suspects`). A line exists only while it has messages.
  */
 export class MessageLines {
-  /** By sender. All messages that do not tell their sender are in one line. */
+  /** By sender. All messages without a sender are in one line. */
   private readonly lines = new Map<string | undefined, MessageLine>();
-  /** By sender, while large messages are read: what comes behind one waits for it. */
+  /** By sender, while large messages are read. Later messages of the sender wait for them. */
   private readonly reading = new Map<string | undefined, Promise<void>>();
   private unread = 0;
   private readonly ending = new AbortController();

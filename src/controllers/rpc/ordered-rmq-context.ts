@@ -4,10 +4,7 @@ import type { PipelinePlace } from '../../services/intake/submission-pipeline.js
 
 type RmqContextArgs = ConstructorParameters<typeof RmqContext>[0];
 
-/**
- * The context of a message over RabbitMQ, with its place among the messages that keep their order, and the user who
- * sent it.
- */
+/** The context of a message over RabbitMQ: its place among the messages that keep their order, and its sender. */
 export class OrderedRmqContext extends RmqContext {
   constructor(
     args: RmqContextArgs,

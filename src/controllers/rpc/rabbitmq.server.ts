@@ -29,10 +29,10 @@ interface Source {
 }
 
 /**
- * Serves the message handlers from the RPC queue, in the wire format of NestJS' own RabbitMQ server. It promises that the
- * messages of a sender take effect in the order of the queue (see `MessageLines`), and that stopping answers what was
- * begun. It promises that no message is acknowledged before it is done (see `RpcMessage`), is lost silently, or ends the
- * consumer. The handlers decide what the messages mean.
+ * Serves the message handlers from the RPC queue, in the wire format of NestJS' own RabbitMQ server. It promises that
+ * the messages of a sender take effect in the order of the queue (see `MessageLines`), and that stopping answers what
+ * was begun. It also promises that no message is acknowledged before it is done, is lost silently, or ends the consumer
+ * (see `RpcMessage`). The handlers decide what the messages mean.
  *
  * NestJS' own server is not used. It acknowledges nothing, waits for ever on a conflicting queue, receives nothing
  * after a channel was closed or its consumer cancelled, and does not drain.

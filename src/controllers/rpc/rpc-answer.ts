@@ -47,7 +47,7 @@ function logRefusal(pattern: string, code: ErrorCode): void {
   logger.log({ message: `${shortened(pattern)}: ${code}`, pattern: shortened(pattern), code });
 }
 
-/** Turns every error of a message handler into the answer `{ status: 'error', code, message, details? }`, and logs it. */
+/** Logs every error of a message handler, and answers it as `{ status: 'error', code, message, details? }`. */
 @Catch()
 export class RpcErrorFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): Observable<never> {

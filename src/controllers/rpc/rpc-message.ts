@@ -24,7 +24,7 @@ import { encodeAnswer, refusal, runHandler, type RpcAnswer } from './rpc-answer.
 import { identify, type Identified } from './stable-identity.js';
 import { whileOpen } from './while-open.js';
 
-/** A message of more bytes is not read at once. */
+/** A message with more bytes is read in slices. */
 const LARGE_BYTES = 32 * 1024;
 
 /** What the messages of a channel have in common. */
@@ -68,7 +68,7 @@ export class RpcMessage implements LineMessage {
   ) {
     this.sender = senderOf(message.properties, at.user);
     this.replyTo = replyAddress(message, at.replyQueues);
-    // The broker itself says that it was redelivered. Anybody may have written a header with the count.
+    // Only the broker sets `redelivered`. Anybody can write a header with a count.
     this.fingerprint = message.fields.redelivered ? fingerprintOf(message) : undefined;
     const isLarge = this.fingerprint === undefined && message.content.length > LARGE_BYTES;
     this.read = isLarge ? () => this.readInSlices() : undefined;
@@ -191,10 +191,7 @@ export class RpcMessage implements LineMessage {
     void this.track(this.park({ code, reason }));
   }
 
-  /**
-   * Acknowledged only when it is safely parked. If parking fails, the broker keeps it as a dead letter, to be parked
-   * later.
-   */
+  /** Acknowledged only when it is safely parked. If parking fails, the broker keeps it as a dead letter. */
   private async park(why: ParkingReason): Promise<void> {
     const { deliveries } = this.at;
     try {
@@ -206,10 +203,7 @@ export class RpcMessage implements LineMessage {
     }
   }
 
-  /**
-   * Nobody else gets this information. The text of a refusal may quote the caller's values, so the log has only the
-   * code.
-   */
+  /** Only the log records this. It has the code and not the text, because the text may quote values of the caller. */
   private report(code: string, conclusion: Disposition): void {
     logger.warn({
       msg: `A message whose sender waits for no answer was refused: ${code}`,
@@ -265,10 +259,7 @@ function requestIdOf({ properties }: ConsumeMessage, request: Identified | Error
   return requestIdFrom(properties.headers?.[REQUEST_ID_HEADER] ?? ofPacket ?? properties.correlationId);
 }
 
-/**
- * Where an answer goes. Undefined if there is no address, if it cannot be written, or if it is not allowed: then nobody
- * would get the answer.
- */
+/** Where an answer goes. Undefined: there is no address, or it cannot be written, or it is not allowed. */
 function replyAddress({ properties }: ConsumeMessage, replyQueues: ReplyQueues): string | undefined {
   const { replyTo, correlationId = '' } = properties as { replyTo?: unknown; correlationId?: string };
   if (typeof replyTo !== 'string' || replyTo === '') return undefined;

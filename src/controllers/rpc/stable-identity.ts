@@ -16,8 +16,8 @@ const MADE_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[
 /**
  * Gives operations without an `id` an id that is the same whenever their message is delivered again. Otherwise intake
  * would generate a new one each time, and the operation would take effect twice. The id comes from the AMQP property
- * `message_id`, if that is a UUID. Any other text may be a counter that starts again with its sender, and would make
- * two operations one.
+ * `message_id`, if that is a UUID. Any other text may be a counter that starts again when its sender restarts: two
+ * operations would get the same id.
  */
 export function* identify(packet: RpcPacket, messageId: unknown): Steps<Identified> {
   const source = typeof messageId === 'string' && MADE_UUID.test(messageId) ? messageId.toLowerCase() : undefined;

@@ -14,9 +14,9 @@ export type AttemptLog = Pick<MessageAttemptsService, 'count' | 'begin' | 'concl
 
 /**
  * The messages of a channel that were delivered before. One of them may have ended its process, so each is recorded
- * before it is begun again: at first many together, and then those that were begun without a known end alone. It
- * promises that a message that ends its process is found in its fourth delivery, and that no other message is taken for
- * it.
+ * before it is begun again. At first many are begun together. Those whose attempt has no known end are then begun
+ * alone. It promises that a message that ends its process is found in its fourth delivery, and that no other message is
+ * blamed.
  */
 export class Suspects {
   private readonly logger = new Logger('RPC');
@@ -52,7 +52,7 @@ export class Suspects {
     await this.forget(begun);
   }
 
-  /** If a record is left behind, its message is begun alone if it ever comes again. */
+  /** A record that is left behind does little harm: if its message comes again, it is begun alone. */
   async forget(fingerprints: readonly string[]): Promise<void> {
     await this.log.conclude(fingerprints).catch((error: unknown) => {
       this.ended = [...this.ended, ...fingerprints];

@@ -3,7 +3,7 @@ import type { ParkingReason } from '../../services/rabbitmq/parked-message.js';
 
 /** By the reason that the broker gives. */
 const REASONS: ReadonlyMap<string, ParkingReason> = new Map([
-  ['expired', { code: 'EXPIRED', reason: 'An event was not delivered before its expiration, or that of a policy' }],
+  ['expired', { code: 'EXPIRED', reason: 'An event expired in the queue, by its own expiration or by a policy' }],
   ['rejected', { code: 'REJECTED', reason: 'The service refused it and could not park it itself; its log says why' }],
   [
     'delivery_limit',
@@ -17,8 +17,8 @@ const UNKNOWN: ParkingReason = {
 };
 
 /**
- * Decides by `x-death`, in which the broker wrote why it took the message out of `queue`. A request that expired there
- * was sent with the time for which its caller waits: the caller has given up, and repeats it if necessary.
+ * Decides by `x-death`, in which the broker wrote why it took the message out of `queue`. A request expires there when
+ * its caller no longer waits for it. The caller sends it again if necessary.
  *
  * @returns why it waits for a person's decision. Undefined: nobody needs it any more
  */

@@ -1,4 +1,4 @@
-/** On a closed channel amqplib throws. The broker has then done the rest itself. */
+/** amqplib throws on a closed channel. The broker has then taken its messages back, so nothing is left to do. */
 export function whileOpen(work: () => void): void {
   try {
     work();

@@ -10,7 +10,7 @@ export function conflictFaults(given: NodeJS.ProcessEnv): string[] {
     ],
     [
       production && given.BATCH_NOTIFICATION_TCP_URL !== undefined,
-      'BATCH_NOTIFICATION_TCP_URL: not allowed in production; set BATCH_SERVICE_RMQ_URL to notify through RabbitMQ',
+      'BATCH_NOTIFICATION_TCP_URL: not allowed in production; set BATCH_SERVICE_RMQ_URL to send notifications through RabbitMQ',
     ],
     [
       production && given.BATCH_REQUIRE_API_KEY === 'false',

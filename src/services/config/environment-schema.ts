@@ -8,7 +8,7 @@ const MOST_PROXIES = 10;
 /** The names that Express uses. */
 const NAMED_SUBNETS = ['loopback', 'linklocal', 'uniquelocal'];
 
-/** What a variable takes, as a refusal says it. */
+/** What a variable takes, in the words of an error message. */
 interface Expectation {
   expected: string;
   /** All allowed values of a variable that takes only a few words. */
@@ -178,8 +178,8 @@ function url(...protocols: string[]) {
 }
 
 /**
- * The number of proxies in front, `1`, or their addresses, subnets and names of subnets, `10.0.0.0/8, loopback`. `true` is not accepted: it trusts every sender, so any caller could pretend any
- * address.
+ * The number of proxies in front (`1`), or their addresses, subnets and names of subnets (`10.0.0.0/8, loopback`).
+ * `true` is refused: Express would trust every sender, so any caller could claim any address.
  */
 function trustedProxies(text: string): number | string[] | undefined {
   if (/^\d{1,2}$/.test(text)) return Number(text) >= 1 && Number(text) <= MOST_PROXIES ? Number(text) : undefined;

@@ -7,7 +7,7 @@ export function isLoopback(host: string): boolean {
   return LOOPBACK.test(host);
 }
 
-/** Whether other machines can use a process with these settings without an API key. RPC over TCP is for this machine only. */
+/** Whether other machines can use a process with these settings without an API key. RPC over TCP is only local. */
 export function isOpen({ access, role, workerHealthPort, http }: Settings): boolean {
   const listens = role !== 'worker' || workerHealthPort !== undefined;
   return listens && !access.required && !isLoopback(http.host);

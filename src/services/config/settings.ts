@@ -3,7 +3,6 @@ import { listOf, type Environment } from './environment-schema.js';
 
 export const SETTINGS = Symbol('SETTINGS');
 
-/** The settings as the code reads them. */
 export type Settings = ReturnType<typeof toSettings>;
 
 /** Groups the variables by what they are for. */
@@ -23,7 +22,7 @@ export function toSettings(env: Environment, certificates: ServiceCertificates) 
       password: env.DB_PASSWORD,
       ssl: { mode: env.DB_SSL, certificates: certificates.database },
       poolSize: env.DB_POOL_SIZE,
-      /** A process that starts waits so long for a server that does not answer. */
+      /** How long a starting process waits for a server that does not answer. */
       waitMs: env.DB_WAIT_TIMEOUT,
       runMigrations: env.BATCH_RUN_MIGRATIONS ?? !production,
       /** The user that migrates. Undefined: the user that runs the service. */
@@ -31,7 +30,7 @@ export function toSettings(env: Environment, certificates: ServiceCertificates) 
         env.DB_MIGRATION_USERNAME === undefined
           ? undefined
           : { username: env.DB_MIGRATION_USERNAME, password: env.DB_MIGRATION_PASSWORD ?? '' },
-      /** Migrations wait so long for one another and for locks. */
+      /** How long migrations wait for another process that migrates. */
       migrationWaitMs: env.DB_MIGRATION_WAIT_TIMEOUT,
       embeddedDir: env.BATCH_EMBEDDED_DIR,
     },
@@ -76,9 +75,9 @@ export function toSettings(env: Environment, certificates: ServiceCertificates) 
       serialTargets: listOf(env.BATCH_SERIAL_TARGETS),
       statementTimeoutMs: env.BATCH_STATEMENT_TIMEOUT,
       lockTimeoutMs: env.BATCH_LOCK_TIMEOUT,
-      /** So many subtransactions of one chunk may stay. */
+      /** How many subtransactions of one chunk may remain. */
       maxSubtransactions: env.BATCH_CHUNK_MAX_SUBTRANSACTIONS,
-      /** A lane whose first operation fails is parked after so many tries, when nobody knows whose fault it is. */
+      /** After how many tries a lane is parked, if nobody knows whose fault the failure of its first operation is. */
       laneTries: env.BATCH_LANE_RETRY_LIMIT,
       /** The pause before an operation's first retry. Each further pause is twice as long. */
       operationRetryDelayMs: env.BATCH_OPERATION_RETRY_DELAY,
@@ -89,15 +88,15 @@ export function toSettings(env: Environment, certificates: ServiceCertificates) 
       allowedTargets: listOf(env.BATCH_ALLOWED_TARGETS),
       maxBodyKb: env.BATCH_MAX_BODY_KB,
       maxOperationKb: env.BATCH_MAX_OPERATION_KB,
-      /** One request may ask for the plan of so many operations. */
+      /** How many operations one request for a plan may have. */
       planLimit: env.BATCH_PLAN_OPERATION_LIMIT,
-      /** So many operations may wait to be executed. 0: any number. */
+      /** How many operations may wait to be executed. 0: any number. */
       maxBacklog: env.BATCH_MAX_BACKLOG,
-      /** So many operations may wait for their `runAt`. 0: any number. */
+      /** How many operations may wait for their `runAt`. 0: any number. */
       maxScheduled: env.BATCH_MAX_SCHEDULED,
       /** The share of both that one party may have, in percent. */
       backlogShare: env.BATCH_BACKLOG_SHARE,
-      /** The bodies of all requests that are being answered, together. */
+      /** The limit for the bodies of all requests in progress together. */
       maxInFlightKb: env.BATCH_MAX_IN_FLIGHT_KB,
     },
     access: {
@@ -106,15 +105,15 @@ export function toSettings(env: Environment, certificates: ServiceCertificates) 
       allowOpen: env.BATCH_ALLOW_OPEN_ACCESS,
       /** Encrypts what is stored of API keys. */
       secret: env.API_KEY_ENCRYPTION_SECRET,
-      /** The last secret. Some keys may still be encrypted with it. */
+      /** The previous secret. Some keys may still be encrypted with it. */
       previousSecret: env.API_KEY_ENCRYPTION_SECRET_PREVIOUS,
-      /** A key may send so many requests in a window. 0: any number. */
+      /** How many requests a key may send in a window. 0: any number. */
       rateLimit: env.BATCH_RATE_LIMIT,
       rateLimitWindowMs: env.BATCH_RATE_LIMIT_WINDOW,
-      /** An address may send so many requests without a valid key in a window. 0: any number. */
+      /** How many requests without a valid key an address may send in a window. 0: any number. */
       keylessRateLimit: env.BATCH_KEYLESS_RATE_LIMIT,
     },
-    /** Settled operations are kept for so many hours. 0: for ever. */
+    /** How many hours settled operations are kept. 0: for ever. */
     retention: {
       completedHours: env.BATCH_RETENTION_COMPLETED_HOURS,
       failedHours: env.BATCH_RETENTION_FAILED_HOURS,

@@ -119,9 +119,7 @@ const SERVER_STATES = /^(08|53|57P|25006)/;
 
 const connectFailures = new WeakSet<Error>();
 
-/**
- * Records an error that a connection met before it was ready. No operation is to blame for it, whatever its SQLSTATE.
- */
+/** Records an error of a connection that was not ready yet. No operation is to blame, whatever its SQLSTATE. */
 export function noteConnectFailure(error: Error): void {
   connectFailures.add(error);
 }

@@ -12,7 +12,7 @@ import { DatabaseService } from './database.service.js';
       inject: [SETTINGS],
       useFactory: (settings: Settings) => ({
         ...dataSourceOptions(settings),
-        // `prepareDatabase` has waited for the server before, and tells why it cannot be used.
+        // `prepareDatabase` has waited for the server before, and reports why it cannot be used.
         toRetry: () => false,
       }),
     }),

@@ -17,7 +17,7 @@ import { sqlStateOf } from './sql-state.js';
 export class DatabaseService implements SqlDatabase {
   private readonly logger = new Logger(DatabaseService.name);
   private readonly pool: Pool;
-  /** For requests of callers, of which there may be any number. */
+  /** For requests of callers. Their number has no limit. */
   readonly requests: RequestConnections;
 
   constructor(dataSource: DataSource) {
@@ -28,7 +28,7 @@ export class DatabaseService implements SqlDatabase {
     this.pool.on('error', (error) => this.logger.warn(`An idle database connection broke: ${error.message}`));
   }
 
-  /** Calls `heard` when a transaction commits that has notified this channel, and sometimes without need. */
+  /** Calls `heard` when a transaction that has notified this channel commits, and sometimes without need. */
   listen(channel: string, heard: () => void): Listener {
     return new Listener(this.pool.options, channel, heard);
   }
@@ -77,7 +77,7 @@ export class CommitRefusedError extends TransientError {
   }
 }
 
-/** A client that gives no answer before `begun` has succeeded. If `begun` was sent earlier, this costs no round trip. */
+/** A client that gives no answer before `begun` has succeeded. This costs no round trip if `begun` was sent earlier. */
 function after(begun: Promise<unknown>, client: SqlClient): SqlClient {
   return {
     query: async <Row>(statement: SqlStatement) => {

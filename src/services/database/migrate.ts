@@ -24,8 +24,8 @@ type Log = (line: string) => void;
 /**
  * Creates the schema and runs the missing migrations. Each runs in its own transaction. All run on one separate
  * connection with the credentials for migrations. Concurrent callers wait for one another, as long as a setting allows.
- * The time of a running statement is not limited. If another role runs the service, that role is granted the rights that
- * it needs.
+ * A running statement has no time limit. If another role runs the service, that role is granted the rights that it
+ * needs.
  *
  * @returns the names of the migrations that were missing
  * @throws MigrationFailedError
@@ -150,7 +150,7 @@ class MigrationRun {
   private lockNotGiven(holders: SessionRow[]): MigrationFailedError {
     return new MigrationFailedError('the wait for another migration', {
       cause: new Error('another process migrates this database and has not finished'),
-      cure: `It waited ${this.database.migrationWaitMs / 1000} s (DB_MIGRATION_WAIT_TIMEOUT). It is ${describe(holders)}: wait until it has finished, or end it with pg_terminate_backend, then migrate again`,
+      cure: `This process waited ${this.database.migrationWaitMs / 1000} s (DB_MIGRATION_WAIT_TIMEOUT). The other one is ${describe(holders)}: wait until it has finished, or end it with pg_terminate_backend, then migrate again`,
       username: this.username,
     });
   }

@@ -3,7 +3,7 @@ import type { SqlStatement } from './sql.js';
 /** The advisory lock of the process that migrates. It is held until the session ends. */
 const MIGRATION_LOCK = `hashtext('batch-service.migrations')`;
 
-/** Callers try it again and again: so they can say whom they wait for, and nothing waits for the snapshot of a waiting statement. */
+/** Callers repeat this, so they can log whom they wait for. A statement that waits would hold a snapshot. */
 export const tryMigrationLock = (): SqlStatement => ({
   text: `select pg_try_advisory_lock(${MIGRATION_LOCK}) as held`,
 });

@@ -5,9 +5,9 @@ import { isUndefinedTable } from './classify-failure.js';
 
 /** How the schema of a database differs from the schema that this version needs. */
 export interface SchemaState {
-  /** Migrations that this version knows and the database has not had, in order, and functions that it lacks or has in an older version. */
+  /** Migrations that the database lacks, in order, and functions that it lacks or has in an older version. */
   missing: string[];
-  /** Migrations that the database has had and this version does not know. A newer version made them. */
+  /** Migrations that this version does not know. A newer version made them. */
   unknown: string[];
 }
 

@@ -41,7 +41,7 @@ export class ServiceClient extends pg.Client {
       return this;
     } catch (error) {
       noteConnectFailure(error as Error);
-      // Neither the driver nor the pool does that, and an open socket keeps a command from ending. A failure to end says nothing new.
+      // Neither the driver nor the pool does that, and an open socket keeps a command from ending.
       void this.end().catch(() => undefined);
       throw error;
     } finally {

@@ -28,7 +28,7 @@ const PINNED: Readonly<Record<string, string>> = {
   row_security: 'on',
   // The index of waiting rows must find all of them.
   gin_fuzzy_search_limit: '0',
-  // Compiling a statement costs more than any statement of the service takes.
+  // Compiling takes longer than any statement of the service.
   jit: 'off',
   idle_session_timeout: '0',
   // Exists since PostgreSQL 17.

@@ -42,9 +42,7 @@ export interface DatabaseErrorFields {
   schema?: string;
 }
 
-/**
- * Undefined for errors that PostgreSQL did not send. Not every code of five capitals is a SQLSTATE: `EPIPE` is Node's.
- */
+/** Undefined if PostgreSQL did not send the error. Not all codes of five capitals are SQLSTATEs: see `EPIPE`. */
 export function sqlStateOf(error: unknown): string | undefined {
   const sent = driverErrorOf(error);
   return sent instanceof pg.DatabaseError ? sent.code : undefined;
@@ -52,7 +50,7 @@ export function sqlStateOf(error: unknown): string | undefined {
 
 /**
  * Unwraps the error that TypeORM puts around the driver's error. It is recognised by its field and not by its class,
- * because commands run without TypeORM, which takes as long to load as all the rest of them.
+ * because commands run without TypeORM: loading it takes as long as the rest of a command.
  */
 export function driverErrorOf(error: unknown): unknown {
   return error instanceof Error && 'driverError' in error ? error.driverError : error;

@@ -3,9 +3,10 @@ import type { SqlStatement } from './sql.js';
 const WALKS = ['enable_bitmapscan', 'enable_seqscan', 'enable_hashjoin', 'enable_mergejoin'];
 
 /**
- * Until `walkAsUsual`, or the end of the transaction, statements walk an index in order. If PostgreSQL has no statistics of a table, or
- * old ones, it expects few rows, and would read all rows to sort or to join them. With these settings it reads indexes, so a plan can be
- * kept. Planning took a millisecond a chunk. They do not keep it from walking a whole index: for that, see `foundBy`.
+ * Until `walkAsUsual` or the end of the transaction, statements walk an index in order. Without new statistics of a
+ * table, PostgreSQL expects few rows, and would read all of them to sort or to join. With these settings it reads
+ * indexes, so a plan can be kept. Planning took a millisecond for each chunk. They may still walk a whole index: see
+ * `foundBy`.
  */
 export const walkInOrder = (): SqlStatement => ({
   name: 'batch.walk_in_order',

@@ -8,7 +8,7 @@ const CUT = /\.{3}\[\d+ more characters\]$/;
 const LONGEST_MARK = 40;
 
 const HIDDEN = '***';
-/** A secret that begins here and may end after the cut, where it would be recognised no more. */
+/** A secret that the cut may divide. `redactSecrets` would not recognise its first part. */
 const UNFINISHED_CREDENTIALS = /(?<=:\/\/)([^\s:@/"']*):[^\s/"']*$/;
 const UNFINISHED_BEARER = /\b(Bearer +)[\w.~+/=-]*$/i;
 

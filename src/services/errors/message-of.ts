@@ -1,4 +1,4 @@
-/** The text of whatever was thrown. Node hides the reason for a refused connection in an AggregateError without a message. */
+/** The text of any thrown value. For a refused connection Node throws an AggregateError with a code and no message. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.message || ('code' in error && String(error.code)) || error.name;

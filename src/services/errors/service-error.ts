@@ -8,8 +8,8 @@ type Details = Readonly<Record<string, Json>>;
 
 /**
  * An error that a caller gets unchanged: a stable code, and a message that names the thing and the cure. Message and
- * details may quote what the caller sent, perhaps a name of a megabyte, so both are cut. It says nothing about the code, so it has
- * no stack: a request may be answered with ten thousand of them, and taking the stack costs ten times as much as all the rest.
+ * details may quote what the caller sent, perhaps a name of a megabyte, so both are cut. It has no stack: an answer may
+ * have ten thousand of them, and a stack costs ten times as much as all the rest.
  */
 export class ServiceError extends Error {
   readonly details: Details | undefined;

@@ -1,7 +1,4 @@
-/**
- * A failure that the service itself detects and that says nothing about any operation: the chunk is rolled back and
- * tried again.
- */
+/** The service has detected a failure that no operation caused: the chunk is rolled back and tried again. */
 export class TransientError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

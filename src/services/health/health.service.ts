@@ -44,12 +44,12 @@ export interface Liveness {
 const CHECK_TIMEOUT_MS = 1000;
 /** Even with frequent probes, the parts are not asked more often than this. */
 const REMEMBERED_FOR_MS = 500;
-/** Whoever waits for the service to start is not kept waiting by the answer to a probe that came too early. */
+/** Shorter: a probe that came too early must not delay those who wait for the start. */
 const NOT_READY_FOR_MS = 50;
 
 /**
- * Asks the parts of the service how they are. The parts register themselves with `register`. A process that has begun to
- * stop is not ready, so that load balancers choose other processes.
+ * Asks the parts of the service whether they work. The parts register themselves with `register`. A process that has
+ * begun to stop is not ready, so that load balancers choose other processes.
  */
 @Injectable()
 export class HealthService implements OnModuleDestroy {

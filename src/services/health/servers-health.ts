@@ -34,10 +34,7 @@ export class ServersHealth implements OnModuleInit {
     });
   }
 
-  /**
-   * One question at a time, here and below. Otherwise a database that does not answer would take one connection of the
-   * pool after the other.
-   */
+  /** One check at a time, also below. A database that does not answer would take connection after connection. */
   private checkConnection(): Promise<undefined> {
     this.connection ??= this.database
       .query({ text: 'select 1' })
@@ -52,7 +49,7 @@ export class ServersHealth implements OnModuleInit {
   }
 
   private async readSchema(): Promise<string | undefined> {
-    // If it does not answer at all, one question is enough.
+    // If the database does not answer, the second query is not sent.
     await this.checkConnection();
     const { missing, unknown } = await readSchemaState(this.dataSource);
     if (missing.length > 0) return `not applied: ${missing.join(', ')}; run \`node dist/migrate.js\``;

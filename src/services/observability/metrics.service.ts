@@ -23,8 +23,8 @@ export interface ChunkCounts {
 export type Transport = 'rest' | 'rabbitmq';
 
 /**
- * Counts what the process did, and renders it for Prometheus. Each instance has its own registry. What the queue
- * contains is not counted: `render` is told.
+ * Counts what the process did, and renders it for Prometheus. Each instance has its own registry. It does not count
+ * what the queue contains: callers of `render` pass that.
  */
 @Injectable()
 export class MetricsService {
@@ -91,7 +91,7 @@ export class MetricsService {
   private readonly oldestPending = this.gauge('batch_oldest_pending_seconds', 'Age of the oldest pending operation');
   private readonly parkedLanes = this.gauge(
     'batch_lanes_parked',
-    'Blocked lanes until they are resumed or the operation in the way is cancelled',
+    'Lanes that wait until they are resumed or the blocking operation is cancelled',
   );
   private readonly workers = this.gauge('batch_workers', 'Workers that were seen in the last seconds');
   private readonly pendingNotifications = this.gauge(

@@ -2,10 +2,7 @@ import { inspect } from 'node:util';
 import type { LoggerService } from '@nestjs/common';
 import type { Level, Logger } from 'pino';
 
-/**
- * The contexts of about forty lines that Nest logs at its start. They help only when searching for a mistake in the
- * wiring.
- */
+/** The contexts of about forty lines that Nest logs at its start. They only help to find mistakes in the wiring. */
 const WIRING = new Set([
   'NestFactory',
   'InstanceLoader',

@@ -1,6 +1,6 @@
 const HIDDEN = '***';
 // Matches up to the last @ before the host ends, because a password may contain an @ that nobody encoded. The scheme is
-// not matched: searching its beginning at each letter of a text takes time with the square of its length.
+// not matched: searching for its beginning at each letter takes time with the square of the length.
 const CREDENTIALS = /(?<=:\/\/)([^\s:@/"']*):[^\s/"']*@/g;
 // Some drivers, among them that of Redis, also read a password from the query of a URL.
 const PARAMETERS = /([?&](?:password|pass|pwd|token|secret)=)[^&#\s"'\\]*/gi;

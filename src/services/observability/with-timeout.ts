@@ -5,9 +5,7 @@ export class TimedOutError extends Error {
   }
 }
 
-/**
- * The promise, or a TimedOutError when it takes longer. Then its work is not stopped, and its failure is not reported.
- */
+/** The promise, or a TimedOutError. After that the work goes on, and its failure is not reported. */
 export async function withTimeout<T>(promise: Promise<T>, timeoutMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const timeout = new Promise<never>((_, reject) => {

@@ -23,9 +23,9 @@ export class ConfirmedSender {
     private readonly channel: ConfirmChannel,
     private readonly queue: string,
   ) {
-    // After either of them the library ends each wait for a confirm.
+    // After this error, and after a return, the library ends every wait for a confirm.
     channel.on('error', (error: Error) => (this.failure = error));
-    // It comes before the confirm. All messages go to the same queue, so it does not matter which one was returned.
+    // A return comes before the confirm. All messages go to the same queue, so any return is the failure.
     channel.on('return', () => (this.failure = new Error(`there is no queue '${queue}'`)));
   }
 

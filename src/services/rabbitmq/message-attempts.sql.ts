@@ -1,8 +1,6 @@
 import type { SqlStatement } from '../database/sql.js';
 
-/**
- * Records are for messages that come back within moments. An older record belongs to a message that did not come back.
- */
+/** A message comes back within moments. An older record belongs to one that did not come back. */
 const KEPT_HOURS = 24;
 
 export interface AttemptsRow {

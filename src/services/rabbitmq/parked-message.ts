@@ -107,9 +107,7 @@ function headersOf({ headers }: MessageProperties): Headers {
   return headers ?? {};
 }
 
-/**
- * Whether AMQP can carry the text in a property. Bytes that are not UTF-8 were read as characters of three bytes each.
- */
+/** Whether AMQP can carry the text in a property. Invalid UTF-8 was read as characters of three bytes each. */
 export function isShort(text: string): boolean {
   return Buffer.byteLength(text) <= LONGEST_TEXT_BYTES;
 }

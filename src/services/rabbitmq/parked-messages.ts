@@ -28,7 +28,7 @@ export interface ParkedMessage {
 }
 
 export interface ParkedSelection {
-  /** The id of the message, or the id of its parking. Default: every message. */
+  /** The id of the message, or the id that it got when it was parked. Default: every message. */
   id?: string;
   /** The maximum number of messages. Default: no limit. */
   limit?: number;
@@ -41,7 +41,7 @@ export interface ParkedSelection {
 /** Confirms and acknowledgements are awaited for this many messages together. */
 const BATCH = 200;
 
-/** For as long, the return of messages that were only looked at is awaited. As a rule it takes a few milliseconds. */
+/** How long to wait until messages that were only read are back in the queue. Usually it takes a few milliseconds. */
 const RETURN_TIMEOUT_MS = 2000;
 const RETURN_POLL_MS = 5;
 
@@ -137,7 +137,7 @@ export class ParkedMessages {
     return messageCount;
   }
 
-  /** A quorum queue takes messages back a moment after the channel is closed. Whoever looks next must find them. */
+  /** A quorum queue takes messages back a moment after the channel is closed. The next reader must find them. */
   private async untilReturned(expected: number): Promise<void> {
     const channel = await this.model.createChannel();
     channel.on('error', () => undefined);

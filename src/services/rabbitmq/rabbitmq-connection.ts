@@ -17,9 +17,7 @@ export interface RabbitmqConnectionOptions {
   certificates?: Certificates | undefined;
   /** The purpose of the connection. It appears in the log, in health and in RabbitMQ's management UI. */
   name: string;
-  /**
-   * Declares and opens what the connection is for. It runs after every connect. If it fails, the connect has failed.
-   */
+  /** Declares and opens what the connection is for, after every connect. If it fails, the connect has failed. */
   setUp: (model: ChannelModel) => Promise<void>;
   /** How long `setUp` may take before it is started again. Default: 10 000. */
   setUpTimeoutMs?: number;
@@ -88,8 +86,7 @@ export class RabbitmqConnection {
     const recovering = await connect(withHeartbeat(this.options.url), {
       ...clientTls(this.options.certificates),
       timeout: CONNECT_TIMEOUT_MS,
-      // Without this, the operating system delays what is sent until earlier data is acknowledged, which takes up to 40
-      // ms.
+      // Otherwise data would wait for the acknowledgement of earlier data: up to 40 ms.
       noDelay: true,
       clientProperties: { connection_name: `batch-service ${this.options.name}` },
       recovery: { ...RECOVERY, waitForConnect: false, setup: (model: ChannelModel) => this.setUp(model) },
@@ -180,7 +177,7 @@ export class RabbitmqConnection {
     recovering.on('unblocked', () => {
       this.blockedReason = undefined;
     });
-    // The important part of it arrives as `disconnect`.
+    // The reason also arrives with `disconnect`.
     recovering.on('error', () => undefined);
   }
 }

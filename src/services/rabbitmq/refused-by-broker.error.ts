@@ -1,6 +1,6 @@
 /**
- * What waiting cannot cure: a wrong password, an unknown virtual host, a certificate, a broker that is too old, a queue
- * with other arguments. The message says what to do.
+ * A fault that waiting cannot cure: a wrong password, an unknown virtual host, a certificate, a broker that is too old,
+ * or a queue with other arguments. The message says what to do.
  */
 export class RefusedByBrokerError extends Error {
   constructor(message: string, options?: ErrorOptions) {

@@ -1,9 +1,7 @@
 import type { MessageProperties } from 'amqplib';
 import { ownValue } from '../values/own-value.js';
 
-/**
- * The header with the first sender of a message that the service, or an operator with the service's login, sent again.
- */
+/** The header with the first sender of a message that the service, or an operator with its login, sent again. */
 export const SENDER_HEADER = 'x-batch-user-id';
 
 /**

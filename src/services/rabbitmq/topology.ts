@@ -5,8 +5,7 @@ import { RefusedByBrokerError } from './refused-by-broker.error.js';
 
 /**
  * After this many returned deliveries a message is dead-lettered. The service finds a message that ends its process
- * long before that. A lost connection counts as a delivery for every message in progress, so the limit must not be
- * small.
+ * long before that. A lost connection counts as a delivery for every message in progress, so the limit is large.
  */
 const DELIVERY_LIMIT = 1000;
 
@@ -36,8 +35,7 @@ export async function declareRpcTopology(model: ChannelModel, queue: string): Pr
     'x-queue-type': 'quorum',
     'x-dead-letter-exchange': exchange,
     'x-delivery-limit': DELIVERY_LIMIT,
-    // If two processes consumed from it, each would get every other message of a publisher, and their order would be
-    // lost.
+    // Two consumers would each get every other message of a publisher, and the order would be lost.
     'x-single-active-consumer': true,
   });
 }

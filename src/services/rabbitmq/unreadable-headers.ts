@@ -47,17 +47,14 @@ export function dropUnreadableHeaders({ connection }: Pick<ChannelModel, 'connec
   };
 }
 
-/**
- * The received bytes, with the replacement for the headers in the first frame. Undefined when that frame has no
- * headers.
- */
+/** The received bytes, with the replacement for the headers of the first frame. Undefined if it has no headers. */
 export function withoutHeaders(received: Buffer): Buffer | undefined {
   if (received[0] !== HEADER_FRAME) return undefined;
   const flagsAt = FRAME_HEAD_BYTES + CONTENT_HEAD_BYTES;
   const flags = received.readUInt16BE(flagsAt);
   if ((flags & HEADERS_FLAG) === 0) return undefined;
   let tableAt = flagsAt + 2;
-  // Short texts are in front of them.
+  // These properties, as short texts, precede the headers.
   for (const flag of [CONTENT_TYPE_FLAG, CONTENT_ENCODING_FLAG]) {
     if ((flags & flag) !== 0) tableAt += 1 + received[tableAt]!;
   }

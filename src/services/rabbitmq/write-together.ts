@@ -2,8 +2,8 @@ import type { Writable } from 'node:stream';
 import type { ChannelModel } from 'amqplib';
 
 /**
- * Sends what the library writes at once in one write. By itself it makes one write for each message: a system call for
- * the service, another for the broker, and a wake-up in between.
+ * Combines the writes of the library in one turn of the event loop. The library makes one write for each message, which
+ * costs a system call here, another at the broker, and a wake-up.
  */
 export function writeTogether({ connection }: Pick<ChannelModel, 'connection'>): void {
   const { stream } = connection as unknown as { stream: Writable };

@@ -1,6 +1,6 @@
 import type { Steps } from './steps.js';
 
-/** So long nobody else is answered. */
+/** During a slice the process answers nothing else. */
 const SLICE_MS = 1;
 
 interface Task {
@@ -8,18 +8,18 @@ interface Task {
   advance(end: number): boolean;
 }
 
-/** What is under way. The first one has the next slice. */
+/** Tasks in progress. The first one gets the next slice. */
 type Queue = Task[];
 
 const ordinary: Queue = [];
-/** Of those who hold a transaction open meanwhile. They do not wait for all the ordinary ones. */
+/** Tasks whose callers hold a transaction open. They do not wait for all ordinary tasks. */
 const urgent: Queue = [];
 
 /**
- * The work in slices of a millisecond, one of all such works at a time and each in turn. Between two slices the event loop
- * serves everybody else, health checks among them.
+ * Does the work in slices of a millisecond. The tasks of a queue take turns. Between two slices the event loop serves
+ * other requests, such as health checks.
  *
- * @param holdsTransaction such works have a slice of their own
+ * @param holdsTransaction such tasks have their own queue
  */
 export function inSlices<T>(steps: Steps<T>, { holdsTransaction = false } = {}): Promise<T> {
   const queue = holdsTransaction ? urgent : ordinary;

@@ -1,7 +1,7 @@
-/** Work in small parts: whoever does it decides what happens between them. */
+/** Work in small parts. The code that runs it decides what happens between two of them. */
 export type Steps<T> = Generator<undefined, T, undefined>;
 
-/** All of the work at once. */
+/** Does all of the work at once. */
 export function runSteps<T>(steps: Steps<T>): T {
   for (;;) {
     const { done, value } = steps.next();

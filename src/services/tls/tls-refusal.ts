@@ -48,7 +48,7 @@ export function tlsRefusal(error: unknown, { host, ca, cert, key }: TlsVariables
     return `shows a certificate that no trusted CA has signed (${code}): name the file with the certificate of its CA in ${ca}`;
   }
   if (CERTIFICATE_ALERT_CODE.test(code) || CERTIFICATE_ALERT.test(message)) {
-    return `refuses our certificate, or that there is none (${code || message}): check ${cert} and ${key}`;
+    return `refuses our certificate, or requires one (${code || message}): check ${cert} and ${key}`;
   }
   if (NO_TLS.test(message) || NO_TLS_CODES.has(code)) {
     return `does not speak TLS there (${code || message}): set up TLS on the server, or correct ${host}`;

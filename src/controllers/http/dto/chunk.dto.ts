@@ -26,14 +26,13 @@ import { GroupDto } from './plan.dto.js';
   notifiedAt: {
     optional: true,
     format: 'date-time',
-    description:
-      'When its settled operations were notified. Absent while they wait, or when no receiver is configured.',
+    description: 'When its notifications were published. Absent before that, and when no receiver is configured.',
     example: '2026-01-01T08:00:01.300Z',
   },
   unrouted: {
     optional: true,
     type: [String],
-    description: 'Sources for which no queue was bound when it was notified.',
+    description: 'Sources that had no bound queue when the notifications were published.',
     example: ['checkout'],
   },
   parked: {

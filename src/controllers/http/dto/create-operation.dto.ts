@@ -18,7 +18,7 @@ documentOperation(CreateOperationDto, ['operationType', 'target']);
 /**
  * Gives a class the fields of a request.
  *
- * @param differing what is to be said of a field instead
+ * @param differing what Swagger shows of a field instead
  */
 export function documentOperation(
   dto: { prototype: object },

@@ -10,7 +10,7 @@ import { Fields } from './fields.js';
 })
 export class CreateOperationsDto {}
 
-/** How many it may carry is a setting, see `describeApi`. */
+/** A setting limits their number, see `describeApi`. */
 @Fields<{ operations: CreateOperationDto[] }>({ operations: { type: [CreateOperationDto] } })
 export class PlanOperationsDto {}
 

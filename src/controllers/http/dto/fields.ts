@@ -9,8 +9,7 @@ type FieldsOf<T> = {
 
 /**
  * What Swagger shows of a class that describes an answer. The compiler compares it with `T`, the interface of that
- * answer, field by field. The type of a field is that of its example, unless `type` or `enum` says it. Nothing makes an
- * object of such a class.
+ * answer, field by field. Without `type` or `enum`, the type of a field is that of its example.
  */
 export function Fields<T>(fields: FieldsOf<T>): ClassDecorator {
   return ({ prototype }) => {

@@ -35,7 +35,7 @@ export class PlanReasonDto extends PlanWaitDto {}
   valueColumns: { type: [String], description: 'The columns that are written.', example: ['status'] },
   sql: {
     description:
-      'The statement. Its parameters are the sequence numbers of stored operations, and rows that are given in place of theirs.',
+      'The statement. Its parameters are the sequence numbers of stored operations, and rows to use instead of the stored ones.',
     example: UPDATE_EXAMPLE.sql,
   },
   opaque: {

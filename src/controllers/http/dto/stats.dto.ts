@@ -17,7 +17,7 @@ export class LastMinuteDto {}
   workers: { description: 'Workers that were seen in the last seconds.', example: 2 },
   failed: { description: 'Failed operations that are still stored.', example: 12 },
   lastMinute: { type: LastMinuteDto, description: 'Chunks and operations settled in the last minute.' },
-  pendingNotifications: { description: 'Chunks that are not notified yet.', example: 0 },
+  pendingNotifications: { description: 'Chunks whose callers are not notified yet.', example: 0 },
   parkedNotifications: { description: 'Notifications that the broker refuses: see `GET notifications`.', example: 0 },
 })
 export class StatsDto {}

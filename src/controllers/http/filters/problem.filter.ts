@@ -67,9 +67,7 @@ interface Layer {
   match(path: string): boolean;
 }
 
-/**
- * The methods that the path of this request supports, by the routes of the application. Empty: there is no such path.
- */
+/** The methods that the application supports on the path of this request. Empty: there is no such path. */
 function allowedMethods({ app, path }: Request): string[] {
   const { stack } = app.router as unknown as { stack: readonly Layer[] };
   const taken = stack.flatMap((layer) => (layer.route !== undefined && layer.match(path) ? [layer.route.methods] : []));
