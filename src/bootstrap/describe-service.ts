@@ -31,7 +31,7 @@ export function describeStandIns(
   return lines;
 }
 
-/** Returns a warning for each boot of a process that other machines may use without a key. */
+/** Returns a warning if other machines may use the process without a key. */
 export function describeOpenAccess(settings: Settings): string[] {
   if (!isOpen(settings)) return [];
   return [
@@ -40,10 +40,7 @@ export function describeOpenAccess(settings: Settings): string[] {
   ];
 }
 
-/**
- * Returns warnings for each boot of a process that talks with other machines in plain text, or that cannot tell the
- * right server from another one.
- */
+/** Returns warnings about connections that are in plain text, or whose server is not verified. */
 export function describePlainText(settings: Settings): string[] {
   const { database, redis, rabbitmq } = settings;
   const lines: string[] = [];

@@ -28,8 +28,7 @@ export function readSettings(words: readonly string[] = []): Settings {
 /**
  * The role on the command line. Undefined: none is given, so BATCH_ROLE decides.
  *
- * @throws InvalidSettingsError for a word that is not a role, and for a second one, because only one role of the two
- * would run
+ * @throws InvalidSettingsError for a word that is not a role, and for a second word: only one role would run
  */
 export function roleWord(words: readonly string[]): Settings['role'] | undefined {
   const wrong = words

@@ -25,8 +25,8 @@ export class OutputError extends Error {
 }
 
 /**
- * Runs a program that a person types. It ends with 0, with 2 and the usage when the command line is wrong, or with 1
- * and the reason when its work failed. A bug of the service ends it with a stack trace.
+ * Runs a program that a person types. It ends with 0. If the command line is wrong, it ends with 2 and the usage; if
+ * its work failed, with 1 and the reason. A bug of the service ends it with a stack trace.
  */
 export async function runCommand(usage: string, work: (args: string[]) => Promise<void>): Promise<void> {
   const args = process.argv.slice(2);

@@ -12,8 +12,8 @@ const PAUSE = 2;
 
 /**
  * It runs in its own thread, which has no event loop to be blocked. It is text, so that it is the same with and without
- * compilation. It counts its own checks and not time, because a process that was stopped, or a machine that slept, is
- * not at fault.
+ * compilation. It counts its own checks and not time: a process that was stopped, or a machine that slept, is not at
+ * fault.
  */
 const WATCH = `
   const { workerData: { shared, pauseMs, looks, farewell } } = require('node:worker_threads');
@@ -35,7 +35,7 @@ const WATCH = `
 `;
 
 /**
- * Ends the process, with one line to stderr, when its event loop does not turn for `timeoutMs`, so that a supervisor
+ * Ends the process, with one line to stderr, when its event loop does not turn for `timeoutMs`. A supervisor then
  * starts another one. Such a process answers nobody, and the broker would not deliver its messages to others. It does
  * not act while an inspector is open, because a debugger halts the loop. It costs a thread: 7 to 9 MB.
  */

@@ -10,9 +10,9 @@ type SendOptions = Parameters<ChannelWrapper['sendToQueue']>[2] & {
 };
 
 /**
- * Nest's client, with three additions: it reports which messages the broker could not put into any queue, it recovers
- * from a channel that the broker closed, and it takes data that is written as JSON already (the option `written`).
- * Messages must be sent with `mandatory` and their own `messageId`.
+ * Nest's client, with three additions. It reports which messages the broker could not put into any queue. It recovers
+ * from a channel that the broker closed. It takes data that is already JSON (the option `written`). Messages must be
+ * sent with `mandatory` and their own `messageId`.
  */
 export class MandatoryClientRmq extends ClientRMQ {
   /** The `messageId` of each returned message. RabbitMQ returns a message before it confirms it. */

@@ -26,7 +26,7 @@ export interface IOperationIdRequest {
   id: string;
 }
 
-/** Returns the operation as soon as it is final, or as it is after `timeoutMs` (0 to 30 000, default 10 000). */
+/** Returns the operation when it is final, at the latest after `timeoutMs` (0 to 30 000, default 10 000). */
 export interface IWaitForOperationRequest extends IOperationIdRequest {
   timeoutMs?: number;
 }

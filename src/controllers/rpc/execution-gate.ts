@@ -7,8 +7,8 @@ interface Waiting {
 }
 
 /**
- * All executions of a channel pass this gate, whatever line they are in. It promises that one that enters alone stays
- * alone until it ends. All enter in the order in which they asked, so neither kind can keep the other out for ever.
+ * All executions of a channel pass this gate, from every line. It promises that one that enters alone stays alone until
+ * it ends. All enter in the order in which they asked, so neither kind can keep the other out for ever.
  */
 export class ExecutionGate {
   private readonly waiting: Waiting[] = [];

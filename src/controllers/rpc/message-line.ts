@@ -18,7 +18,7 @@ export interface LineOutcome {
 
 /** A message that waits for its turn. */
 export interface LineMessage {
-  /** Who sent it, as the broker has checked it. Undefined: the message does not tell. */
+  /** Who sent it, as the broker has checked it. Undefined: the message does not say. */
   readonly sender: string | undefined;
   /** Set if it was delivered before. It is recorded with this value before anything of it is read. */
   readonly fingerprint: string | undefined;
@@ -249,7 +249,7 @@ export class MessageLine {
       if (count > 0) return true;
     } catch (error) {
       const reason = (error as Error).message;
-      this.logger.warn({ msg: `What was delivered before ${this.origin} waits: ${reason}`, ...this.label });
+      this.logger.warn({ msg: `Redelivered messages ${this.origin} wait: ${reason}`, ...this.label });
       this.hold(databaseAway());
       return false;
     }

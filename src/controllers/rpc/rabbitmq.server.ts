@@ -29,13 +29,12 @@ interface Source {
 }
 
 /**
- * Serves the message handlers from the RPC queue, in the wire format of NestJS' own RabbitMQ server. It promises that
- * the messages of a sender take effect in the order of the queue (see `MessageLines`), and that stopping answers what
- * was begun. It also promises that no message is acknowledged before it is done, is lost silently, or ends the consumer
- * (see `RpcMessage`). The handlers decide what the messages mean.
+ * Serves the message handlers from the RPC queue, in the wire format of NestJS' own RabbitMQ server. The messages of a
+ * sender take effect in the order of the queue (see `MessageLines`). A stop answers what was begun. No message is
+ * acknowledged before it is done, is lost silently, or ends the consumer (see `RpcMessage`).
  *
- * NestJS' own server is not used. It acknowledges nothing, waits for ever on a conflicting queue, receives nothing
- * after a channel was closed or its consumer cancelled, and does not drain.
+ * NestJS' own server is not used. It acknowledges nothing, and waits for ever on a conflicting queue. It receives
+ * nothing after a channel was closed or its consumer cancelled, and it does not drain.
  */
 export class RabbitmqServer extends Server implements CustomTransportStrategy {
   override readonly transportId = Transport.RMQ;

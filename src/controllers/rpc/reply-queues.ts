@@ -19,7 +19,7 @@ export function isReplyQueue(name: string, { queue, replyTo }: ReplyQueues): boo
 
 /**
  * Whether a name matches a pattern in which each `*` stands for any characters, or none. Each part between two stars is
- * searched for once, from the end of the previous one, so the time is at most the product of both lengths.
+ * searched for once, from the end of the previous one. So the time is at most the product of both lengths.
  */
 export function matchesPattern(name: string, pattern: string): boolean {
   const [first = '', ...rest] = pattern.split('*');

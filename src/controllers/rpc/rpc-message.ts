@@ -49,9 +49,8 @@ const NOTHING_TO_TELL: LineOutcome = {};
 const logger = new Logger('RPC');
 
 /**
- * A delivered message: how it is read, executed, answered and taken from the queue. It promises that it is not lost
- * silently, and that it is acknowledged only after its handler has ended and its answer is on the way (except messages
- * that only wait, see `isLongPoll`).
+ * A delivered message: how it is read, executed, answered and taken from the queue. It is not lost silently. It is
+ * acknowledged only after its handler has ended and its answer is on the way, except long polls (see `isLongPoll`).
  */
 export class RpcMessage implements LineMessage {
   readonly sender: string | undefined;
@@ -233,8 +232,8 @@ function isCreation(request: Identified | Error): boolean {
 }
 
 /**
- * It waits for up to half a minute and changes nothing. It is acknowledged when it is begun, so that many waiting
- * callers do not use up the prefetch of those that write. If it is lost with this process, its caller asks again.
+ * It waits for up to half a minute and changes nothing. It is acknowledged when it is begun. Otherwise many waiting
+ * callers would use up the prefetch. If it is lost with this process, its caller asks again.
  */
 function isLongPoll(request: Identified | Error): boolean {
   return !(request instanceof Error) && request.packet.pattern === RPC_PATTERNS.waitForOperation;

@@ -38,7 +38,7 @@ function identifyOne(packet: RpcPacket, source: string | undefined): Identified 
   return { packet: { ...packet, data: { ...packet.data, id: source } }, repeatable: true };
 }
 
-/** The place in the list tells the operations of a message apart. */
+/** The operations of a message differ by their place in the list. */
 function* identifyMany(packet: RpcPacket, source: string | undefined): Steps<Identified> {
   const { data } = packet;
   if (!isObject(data) || !Array.isArray(data.operations)) return { packet, repeatable: true };

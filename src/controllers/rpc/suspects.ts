@@ -62,8 +62,8 @@ export class Suspects {
 }
 
 /**
- * How many of the next messages may be begun together, by how often each was begun without a known end. 0: the first
- * one may not be begun any more.
+ * How many of the next messages may be begun together. Each number says how often a message was begun without a known
+ * end. 0: the first one may not be begun any more.
  */
 export function chooseSuspects(attempts: readonly number[]): number {
   const [first = 0] = attempts;

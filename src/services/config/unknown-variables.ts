@@ -14,7 +14,7 @@ const LONG_NAME = 11;
 
 /**
  * Reports wrong names of environment variables: a name that begins with `BATCH_` and is no setting, and a name that is
- * almost that of a setting which is not given. Other programs' variables are ignored.
+ * similar to a setting that is not given. Other programs' variables are ignored.
  *
  * @param given the variables with their values, also empty ones: a setting that is given, even empty, was not misspelt
  * elsewhere

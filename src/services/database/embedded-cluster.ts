@@ -104,7 +104,7 @@ export async function ensureCluster({ dataFolder, bin, account }: Cluster): Prom
   });
 }
 
-/** Makes a folder if it does not exist: complete or not at all, even if several processes do it at the same time. */
+/** Creates a folder that does not exist, completely or not at all. Several processes may do so at the same time. */
 async function appear(folder: string, make: (draft: string) => Promise<void>): Promise<void> {
   if (existsSync(folder)) return;
   await mkdir(dirname(folder), { recursive: true });

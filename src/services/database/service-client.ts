@@ -6,8 +6,8 @@ import { pinSession, type SessionTimeouts } from './session.sql.js';
 type Connected = (error: Error | null, client: pg.Client) => void;
 
 /**
- * A connection of the service. It pins the settings that the code relies on, whatever the role or the database would
- * set. Errors that it meets before it is ready are kept apart from errors of its statements.
+ * A connection of the service. It pins the settings that the code relies on, because the role or the database may set
+ * others. Errors that it meets before it is ready are kept apart from errors of its statements.
  */
 export class ServiceClient extends pg.Client {
   private readonly timeouts: SessionTimeouts;

@@ -6,7 +6,7 @@ import { HealthService, type HealthContributor } from './health.service.js';
 /** Where the service met its own error. */
 export type BugPlace = 'chunk' | 'plan' | 'intake';
 
-/** A lane that a bug stops is tried at least once an hour, so this is reported as long as the lane is blocked. */
+/** A lane that a bug stops is tried every hour or more often. So the bug is reported while the lane is blocked. */
 const TOLD_FOR_MS = 2 * 3_600_000;
 
 /**

@@ -14,9 +14,9 @@ const DEEPEST = 6;
 const LONGEST_NAME = 200;
 
 /**
- * The fields of an error that are logged. Other fields contain the data of callers: PostgreSQL's `detail` and `where`
- * quote rows and parameters, the driver's `client` is a connection with its password and statements, and the client's
- * `requests` are the values to be written.
+ * The fields of an error that are logged. Other fields contain the data of callers: `detail` and `where` of PostgreSQL
+ * quote rows and parameters. `client` of the driver is a connection with its password and statements. `requests` of the
+ * client are the values to be written.
  */
 const ERROR_FIELDS = new Set([
   ...['type', 'message', 'stack', 'code'],
@@ -38,7 +38,7 @@ const SECRET_NAMES = new Set([
 
 /**
  * The fields of a log line as they are written: texts are cut, long lists and objects are shortened, deeply nested
- * values are left out, and fields with the name of a secret are hidden. So a line costs little to write and to search,
+ * values are left out. Fields with the name of a secret are hidden. So a line costs little to write and to search,
  * whatever a caller has sent.
  */
 export function boundedFields(fields: object): Record<string, unknown> {

@@ -22,7 +22,7 @@ export class Poller {
   private failures = 0;
   private wokenDelay: number | undefined;
   private dueAt = Infinity;
-  /** A poll belongs to no request, not even to the one that woke it, so its log lines must not have a request's id. */
+  /** A poll belongs to no request, so its log lines must not have the id of the request that woke it. */
   private readonly scope = new AsyncResource('Poller');
 
   /** When the last call ended without an error, in milliseconds since the epoch. Undefined before the first. */

@@ -4,8 +4,8 @@ import { beginAttempts, concludeAttempts, selectAttempts, type AttemptsRow } fro
 
 /**
  * Remembers, for each message that came back to the queue, how often a process began to handle it without finishing.
- * The record survives the processes. So the message that ends processes can be told apart from messages that were only
- * being handled at the same time.
+ * The record survives the processes. So it distinguishes a message that ends processes from those that were only
+ * handled at the same time.
  */
 @Injectable()
 export class MessageAttemptsService {

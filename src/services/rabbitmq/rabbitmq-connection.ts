@@ -30,8 +30,8 @@ export interface RabbitmqConnectionOptions {
 const RECOVERY = { initialDelay: 100, maxDelay: 1000, factor: 2, jitter: 0.2 };
 const CONNECT_TIMEOUT_MS = 10_000;
 /**
- * The messages of a silent process go to another process only when the broker gives the connection up, which is after
- * two to three of these intervals.
+ * The broker gives up a silent connection after two to three of these intervals. Only then do its messages go to
+ * another process.
  */
 const HEARTBEAT_SECONDS = 5;
 /** A broker that is just starting may not answer a declaration, although it still sends heartbeats. */

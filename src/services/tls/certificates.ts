@@ -24,9 +24,9 @@ export class CertificateError extends Error {
 }
 
 /**
- * The certificates of a connection, from files. `options` is what Node's TLS takes. A connection that is made after
- * `renew` uses the new content of the files, even if the library that makes it has copied the options, because the
- * texts are replaced inside their arrays.
+ * The certificates of a connection, from files. `options` is what Node's TLS takes. After `renew`, new connections use
+ * the new content of the files. This is so even if a library has copied the options, because `renew` replaces the texts
+ * inside their arrays.
  */
 export class Certificates {
   readonly options: Partial<Record<keyof CertificateFiles, string[]>> = {};

@@ -76,8 +76,8 @@ export const brokerHint = (error: Error): string => resetHint(error, BROKER);
 export const databaseHint = (error: Error): string => resetHint(error, DATABASE);
 
 /**
- * The server's alert may be lost with the connection. In TLS 1.3 the server checks our certificate when we are already
- * sending, and ends the connection before we have read the reason.
+ * The server's alert may be lost with the connection. In TLS 1.3 the server checks our certificate when we already
+ * send. It may end the connection before we have read the reason.
  */
 function resetHint(error: Error, { cert, key }: TlsVariables): string {
   const reset = 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
