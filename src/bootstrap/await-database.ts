@@ -18,7 +18,7 @@ export interface Waiting {
 
 /**
  * Connects to the database. It waits for a server that does not answer, or is only starting, as long as the settings
- * say: in a rolling restart, or when a machine boots, nothing guarantees that the database starts first.
+ * say. When a machine boots, nothing guarantees that the database starts first.
  *
  * @throws StartError when it does not answer in time, and at once for faults that waiting cannot cure
  */

@@ -31,7 +31,7 @@ export function describeStandIns(
   return lines;
 }
 
-/** Returns a warning if other machines may use the process without a key. */
+/** Warns if other machines may use the process without a key. */
 export function describeOpenAccess(settings: Settings): string[] {
   if (!isOpen(settings)) return [];
   return [
@@ -40,7 +40,7 @@ export function describeOpenAccess(settings: Settings): string[] {
   ];
 }
 
-/** Returns warnings about connections that are in plain text, or whose server is not verified. */
+/** Warns about connections that are in plain text, or whose server is not verified. */
 export function describePlainText(settings: Settings): string[] {
   const { database, redis, rabbitmq } = settings;
   const lines: string[] = [];

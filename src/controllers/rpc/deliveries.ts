@@ -3,8 +3,8 @@ import { whileOpen } from './while-open.js';
 
 /**
  * The messages that a channel has delivered and that are not done. Those that are done in one turn of the event loop
- * are acknowledged together, if no earlier message is still in progress. To a quorum queue each acknowledgement is an
- * entry of its log, for one message or for hundreds. Messages after one that takes long are acknowledged one by one. It
+ * are acknowledged together, if no earlier message is still in progress. A quorum queue logs each acknowledgement,
+ * whether it is for one message or for hundreds. Messages after one that takes long are acknowledged one by one. It
  * promises that no message is acknowledged before it is done.
  */
 export class Deliveries {

@@ -10,7 +10,7 @@ export interface Identified {
   repeatable: boolean;
 }
 
-/** A UUID that somebody has generated, by its version and variant. The nil UUID means that there is no id. */
+/** A generated UUID, recognised by its version and variant. The nil UUID means that there is no id. */
 const MADE_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
 /**

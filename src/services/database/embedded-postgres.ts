@@ -14,7 +14,7 @@ import {
 } from './embedded-cluster.js';
 import { SQL_STATES, sqlStateOf } from './sql-state.js';
 
-/** Every user of the server holds this advisory lock in shared mode. The last user gets it exclusively. */
+/** Every user of the server holds this advisory lock in shared mode. Only the last user can get it exclusively. */
 const USERS_LOCK = `hashtext('batch-service.embedded-postgres')`;
 const START_TIMEOUT_MS = 60_000;
 const START_INTERVAL_MS = 100;
@@ -111,7 +111,7 @@ async function createDatabase(client: pg.Client, name: string): Promise<void> {
   const { rowCount } = await client.query('select from pg_database where datname = $1', [name]);
   if (rowCount === 1) return;
   await client.query(`create database ${pg.escapeIdentifier(name)}`).catch((error: unknown) => {
-    // Another process was faster. At the same moment the error is a unique violation.
+    // Another process was faster. If both did it at once, the error is a unique violation.
     const state = sqlStateOf(error);
     if (state !== SQL_STATES.duplicateDatabase && state !== SQL_STATES.uniqueViolation) throw error;
   });

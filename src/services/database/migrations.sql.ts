@@ -10,7 +10,7 @@ export const tryMigrationLock = (): SqlStatement => ({
 
 export const releaseMigrationLock = (): SqlStatement => ({ text: `select pg_advisory_unlock(${MIGRATION_LOCK})` });
 
-/** A session as `describeSession` describes it. `query` is null when the role may not see it. */
+/** A session that holds the lock. A field is null when the role may not see it. */
 export interface SessionRow {
   pid: number;
   application: string | null;

@@ -3,8 +3,8 @@ import { SERVICE_FUNCTIONS } from '../../entities/functions/database-functions.j
 import type { SqlStatement } from './sql.js';
 
 /**
- * What the service's statements do with each relation of schema `batch`. It is granted the rights for these, and no
- * others. To lock rows with `for update` or `for share`, a role needs the right to update one of their columns.
+ * What the service's statements do with each relation of schema `batch`. The service is granted the rights for these,
+ * and no others. To lock rows with `for update` or `for share`, a role needs the right to update one of their columns.
  */
 export const RUNTIME_RIGHTS: Readonly<Record<string, readonly string[]>> = {
   // `hash`: intake locks the rows that it uses.

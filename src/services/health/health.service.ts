@@ -44,7 +44,7 @@ export interface Liveness {
 const CHECK_TIMEOUT_MS = 1000;
 /** Even with frequent probes, the parts are not asked more often than this. */
 const REMEMBERED_FOR_MS = 500;
-/** Shorter: a probe that came too early must not delay those who wait for the start. */
+/** The same for `not_ready`. A probe that came too early must not delay those who wait for the start. */
 const NOT_READY_FOR_MS = 50;
 
 /**

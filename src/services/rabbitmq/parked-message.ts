@@ -35,8 +35,8 @@ const LARGEST_HEADERS_BYTES = 16 * 1024;
 type Headers = Record<string, unknown>;
 
 /**
- * The properties with which a message is parked: its own, and the reason. It loses its expiration, so that it waits for
- * a person however long that takes. It also loses its user id, which only its sender may set: a header keeps it.
+ * The properties with which a message is parked: its own, and the reason. It loses its expiration, because it has to
+ * wait for a person. It also loses its user id, which only its sender may set: a header keeps it.
  */
 export function toParked(
   properties: MessageProperties,

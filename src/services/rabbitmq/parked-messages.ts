@@ -77,10 +77,7 @@ export class ParkedMessages {
     return { total, messages };
   }
 
-  /**
-   * Sends messages back into their queue as they were sent first, oldest first. `onMoved` is called for each message
-   * that is there.
-   */
+  /** Sends messages back into their queue as they were sent first, oldest first. `onMoved` is called for each. */
   async replay(selection: ParkedSelection, onMoved: (message: ParkedMessage) => void): Promise<void> {
     const sender = await ConfirmedSender.open(this.model, this.queue);
     await this.walk(selection, async (batch) => {

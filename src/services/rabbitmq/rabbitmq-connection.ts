@@ -184,7 +184,7 @@ export class RabbitmqConnection {
 
 /** Closes a connection, or cuts it if the broker does not answer in time. */
 async function end(model: ChannelModel): Promise<void> {
-  // It does not matter why it was not closed: the code below ends it in any case.
+  // If it was not closed, the next line cuts it.
   await withTimeout(model.close(), CLOSE_TIMEOUT_MS).catch(() => undefined);
   breakOff(model);
 }

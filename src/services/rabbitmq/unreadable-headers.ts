@@ -29,7 +29,7 @@ const REPLACEMENT = Buffer.concat([
 /**
  * Lets the connection accept messages whose headers the library cannot read, such as tables that nest deeper than its
  * stack allows. A single header replaces them. Otherwise such a message would end every connection to which it is
- * delivered, again and again.
+ * delivered.
  */
 export function dropUnreadableHeaders({ connection }: Pick<ChannelModel, 'connection'>): void {
   const reader = connection as unknown as FrameReader;
