@@ -44,7 +44,7 @@ export class ChunksController {
     summary: 'Send the notifications of a chunk again, to every source whose operations it settled',
     description:
       'For a source whose queue was not bound at the time (`unrouted`), or whose consumer lost the notification. The ' +
-      '`message_id` is the same as before. They are sent when `notifiedAt` is present again. If no receiver is ' +
+      '`message_id` is the same as before. When `notifiedAt` is present again, they were sent. If no receiver is ' +
       'configured (`BATCH_SERVICE_RMQ_URL`), the request is refused with `NOT_SUPPORTED`.',
   })
   @ApiAcceptedResponse({ type: ChunkDetailDto, description: 'They are sent as soon as a worker runs.' })
