@@ -11,11 +11,11 @@ import { isolationStudy } from './studies/isolation.study.js';
 
 export interface ListedFigure {
   figure: Figure;
-  /** Servers beside PostgreSQL that it needs. */
+  /** Servers that it needs besides PostgreSQL. */
   servers: readonly ServerName[];
 }
 
-/** All that `npm run bench` can measure, in the order in which it does. */
+/** All figures of `npm run bench`, in the order in which it measures them. */
 export const FIGURES: readonly ListedFigure[] = [
   ...needing(['redis'], [applyRace, mixedRace, ...messyRaces]),
   ...needing([], [isolationStudy, backlogStudy]),

@@ -8,12 +8,12 @@ import { runBench } from './run-bench.js';
 const USAGE_FAULT = 2;
 const INTERRUPTED = 130;
 
-// Run by Node itself: the program tsx in front of it would end it before it has cleaned up.
-// What the parts of the service say that fill queues is not the bench's to say.
+// Node runs it directly: with tsx in front, a signal would end it before it has cleaned up.
+// The parts of the service that fill queues log nothing here.
 Logger.overrideLogger(['error']);
 const interruption = new AbortController();
 process.on('SIGINT', () => interruption.abort()).on('SIGTERM', () => interruption.abort());
-// Ends the run as an interruption does, so that no server is left behind.
+// Ends the run like an interruption, so that no server stays.
 let fault: unknown;
 process.on('uncaughtException', (error) => {
   fault ??= error;

@@ -5,7 +5,7 @@ import { EVERYTHING, type Scale } from './contest/contest.js';
 export interface BenchOptions {
   figures: readonly ListedFigure[];
   scale: Scale;
-  /** What a quick run does not do of what it was asked for, a line a figure. */
+  /** The parts that a quick run leaves out, a line a figure. */
   leftOut: readonly string[];
   /** Folder for the report. */
   out: string;
@@ -13,12 +13,12 @@ export interface BenchOptions {
   dated: boolean;
 }
 
-/** What the command line asks for cannot be done. */
+/** The command line is wrong. */
 export class UsageError extends Error {}
 
-/** Where a run is kept under its time as well; elsewhere only what is there to be compared, by names that stay. */
+/** Here a run is also kept under its time. Other folders get only fixed names, so that runs can be compared. */
 const RESULTS = 'bench/results';
-/** Node compiles what it runs often: a worker takes a third less for each operation after 100 000 than after 20 000. */
+/** Node compiles what it runs often: a worker takes a third less time after 100 000 operations than after 20 000. */
 const FULL = { operations: 30_000, repetitions: 5, warmUps: 4 } as const;
 const QUICK = { operations: 2000, repetitions: 1, warmUps: 1 } as const;
 

@@ -6,9 +6,7 @@ import { databaseTls, type DatabaseSsl } from '../src/services/config/client-tls
 import type { Cleanup } from '../test/support/cleanup.js';
 
 export interface DemoDatabase {
-  /** For node-postgres. */
   connection: pg.ClientConfig;
-  /** For the service. */
   environment: Record<string, string>;
   /** Says in words what it is and where. */
   description: string;

@@ -30,7 +30,7 @@ export class DemoService {
     return this.service.child.pid!;
   }
 
-  /** @param environment database and transport; all else has its default, whatever `.env` says */
+  /** @param environment database and transport; all other settings have their defaults, whatever `.env` says */
   static async start(environment: Record<string, string>, logFile: string): Promise<DemoService> {
     const port = String(await freePort());
     const service = await startServiceProcess({
@@ -53,7 +53,6 @@ export class DemoService {
     return new DemoService(service, `http://127.0.0.1:${port}`);
   }
 
-  /** Resolves when it serves. */
   async ready(signal: AbortSignal): Promise<void> {
     await Promise.race([this.service.up(), once(signal, 'abort')]);
     signal.throwIfAborted();
@@ -76,7 +75,7 @@ export class DemoService {
     return this.readAll('operations?limit=1000');
   }
 
-  /** Asks it to stop; kills it when it does not. Answers its exit status. May be called again. */
+  /** Asks it to stop, and kills it if it does not. Returns its exit status. May be called again. */
   async stop(): Promise<number | string> {
     this.stopping = true;
     this.service.signal('SIGTERM');

@@ -17,7 +17,7 @@ export interface DemoTransport {
   description: string;
 }
 
-/** RabbitMQ where the settings name one, with queues that are removed again; else TCP. */
+/** RabbitMQ if the settings name one, with queues that are removed at the end; else TCP. */
 export function openTransport(settings: Settings, cleanup: Cleanup): Promise<DemoTransport> {
   return settings.rabbitmq ? overRabbitmq(settings.rabbitmq, cleanup) : overTcp();
 }

@@ -13,8 +13,8 @@ const OPERATIONS_PER_CALL = 1000;
 export type Answer = { accepted: string } | { refused: ErrorCode; message: string };
 
 /**
- * Hands the operations over as a caller does who needs their order: an operation is sent after the answers to those that it depends
- * on. Returns an answer for each, in the order of `inOrder(workload)`.
+ * Sends the operations like a caller who needs their order: an operation is sent after the answers to those that it
+ * depends on. Returns an answer for each, in the order of `inOrder(workload)`.
  */
 export async function handOver(
   client: BatchServiceClient,

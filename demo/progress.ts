@@ -4,16 +4,16 @@ import { grouped } from './numbers.js';
 const LINES_PER_BAR = 4;
 const LABEL_WIDTH = 12;
 
-/** Shows how far something has come. */
+/** Shows the progress of some work. */
 export type Bar = (value: number) => void;
 
 export interface Progress {
   bar(label: string, total: number): Bar;
-  /** Keeps what is shown, and sets the terminal back. May be called again. */
+  /** Leaves the last state on the screen and resets the terminal. May be called again. */
   stop(): void;
 }
 
-/** Shows bars on a terminal, and elsewhere a line from time to time. */
+/** Shows bars on a terminal. Elsewhere it prints a line from time to time. */
 export function showProgress(stream: NodeJS.WriteStream): Progress {
   return stream.isTTY ? bars(stream) : lines((line) => stream.write(`${line}\n`));
 }

@@ -106,7 +106,7 @@ async function runThroughService(context: DemoContext, database: DemoDatabase, w
 
 type Answered = Pick<Batched, 'answers' | 'verdicts' | 'repeated' | 'endToEndMs'>;
 
-/** Acts as another service: hands operations over and waits until each is notified. */
+/** Acts as another service: sends operations and waits for the notification of each. */
 async function runShop(shop: INestMicroservice, workload: Workload, context: DemoContext): Promise<Answered> {
   const { progress, abort } = context;
   const client = shop.get(BatchServiceClient, { strict: false });

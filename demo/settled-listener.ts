@@ -7,12 +7,12 @@ import {
   type IOperationsSettledEvent,
 } from '../src/client/index.js';
 
-/** After so long without news, none is expected any more. */
+/** After this time without a notification, no more are expected. */
 const SILENCE_MS = 60_000;
 
 export type Verdict = { status: 'completed' } | { status: 'failed'; code: ErrorCode; message: string };
 
-/** What the shop was told of its operations. */
+/** The outcomes in the notifications that the shop has received. */
 @Injectable()
 export class Notifications {
   readonly verdicts = new Map<string, Verdict>();
@@ -40,7 +40,7 @@ export class Notifications {
     this.listeners.add(listener);
   }
 
-  /** Resolves when all of these were notified, or when nothing has come for long: then some are missing. */
+  /** Resolves when a notification of each has come, or when none has come for a long time: then some are missing. */
   async waitFor(ids: readonly string[], signal: AbortSignal, silenceMs = SILENCE_MS): Promise<void> {
     while (!signal.aborted && !ids.every((id) => this.verdicts.has(id))) {
       if (!(await this.changed(signal, silenceMs))) return;
@@ -48,7 +48,7 @@ export class Notifications {
     signal.throwIfAborted();
   }
 
-  /** False after silence. */
+  /** False if nothing came in this time. */
   private async changed(signal: AbortSignal, silenceMs: number): Promise<boolean> {
     let done: (news: boolean) => void = () => undefined;
     const news = new Promise<boolean>((resolve) => (done = resolve));

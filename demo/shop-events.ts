@@ -137,7 +137,7 @@ export function changeEmail(shop: Shop): WorkItem[] {
   return [good({ operationType: 'update', target: 'customers', key: { id }, values: { email } })];
 }
 
-/** Two customers from another system. One of them exists already and stays as it is: `ignore` is for that. */
+/** Two customers from another system. One of them exists already and stays as it is, because of `ignore`. */
 export function importCustomers(shop: Shop): WorkItem[] {
   const known = shop.random.pick(shop.customers);
   const unknown = shop.stranger();

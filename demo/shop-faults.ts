@@ -2,7 +2,7 @@ import { addPoints, changeStock, insertCustomer, insertItem, insertOrder, setSta
 import type { Shop } from './shop.js';
 import { failing, refused, type WorkItem } from './work-item.js';
 
-/** A write that cannot succeed, by a caller's mistake. The shop has customers, articles and orders. */
+/** A write that fails because of a mistake of the caller. The shop has customers, articles and orders. */
 export type Fault = (shop: Shop) => WorkItem;
 
 /** Only the database finds these faults: the operations are accepted, and fail later. */

@@ -5,7 +5,7 @@ import { BatchServiceClientModule } from '../src/client/index.js';
 import type { DemoTransport } from './demo-transport.js';
 import { Notifications, SettledListener } from './settled-listener.js';
 
-/** All that another service needs: the client to hand operations over, and a listener for notifications. */
+/** All that another service needs: the client that sends operations, and a listener for notifications. */
 @Module({ controllers: [SettledListener], providers: [Notifications] })
 export class ShopModule {
   static with({ client }: DemoTransport): DynamicModule {

@@ -71,7 +71,6 @@ export class Shop {
     return orders.length === 0 ? undefined : this.random.pick(orders);
   }
 
-  /** Removes the cancelled orders. */
   removeCancelled(): Order[] {
     const cancelled = this.orders.filter(({ status }) => status === 'cancelled');
     const others = this.orders.filter(({ status }) => status !== 'cancelled');

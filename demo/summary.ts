@@ -50,7 +50,6 @@ interface Reason {
   example: string;
 }
 
-/** Most frequent first. */
 function reasons(
   stories: readonly Story[],
   reasonOf: (story: Story) => { code: string; message: string } | undefined,
@@ -114,7 +113,7 @@ function verdict({ stories, tables, repeated, differences }: DemoResult, paint: 
   const rows = tables.map(({ table, rows: number }) => `${table} ${grouped(number)}`).join(', ');
   const check = paint('green', '✓');
   return [
-    `${check} all ${grouped(accepted)} accepted operations were notified, ${again}`,
+    `${check} all ${grouped(accepted)} accepted operations have a notification, ${again}`,
     `${check} each has the outcome of row by row: status, rows affected, SQLSTATE, constraint, column`,
     `${check} the tables are equal: ${rows}`,
     `${check} the service stopped on SIGTERM with status 0`,

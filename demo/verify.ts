@@ -8,11 +8,11 @@ import type { WorkItem } from './work-item.js';
 export interface Story {
   item: WorkItem;
   answer: Answer;
-  /** What the shop was told. */
+  /** The outcome in its notification. */
   notified?: Verdict;
   /** The service's answer to a query. */
   operation?: IBatchOperation;
-  /** The outcome when it was executed alone. Undefined when it was refused. */
+  /** The outcome when it was executed alone. Undefined if it was refused. */
   alone?: RowOutcome;
 }
 
@@ -27,10 +27,11 @@ export function differencesOf({ item, answer, notified, operation, alone }: Stor
   const differences: string[] = [];
   const claim = (holds: boolean, otherwise: string): void => void (holds || differences.push(otherwise));
 
-  claim(notified !== undefined, 'never notified');
+  claim(notified !== undefined, 'no notification of it came');
   claim(operation !== undefined, 'unknown to the service');
   claim(alone !== undefined, 'never executed row by row');
-  if (notified) claim(shown(notified) === shown(expected), `notified ${shown(notified)}, expected ${shown(expected)}`);
+  if (notified)
+    claim(shown(notified) === shown(expected), `its notification says ${shown(notified)}, expected ${shown(expected)}`);
   if (operation && alone) {
     const [batched, single] = [outcomeOf(operation), JSON.stringify(outcomeAlone(alone))];
     claim(JSON.stringify(batched) === single, `is ${JSON.stringify(batched)}, but row by row ${single}`);
@@ -38,7 +39,7 @@ export function differencesOf({ item, answer, notified, operation, alone }: Stor
   if (operation && notified) {
     const stored =
       operation.error === undefined ? operation.status : `${operation.status} with ${operation.error.code}`;
-    claim(stored === shown(notified), `notified ${shown(notified)}, but stored ${stored}`);
+    claim(stored === shown(notified), `its notification says ${shown(notified)}, but stored ${stored}`);
   }
   return differences;
 }

@@ -8,7 +8,6 @@ export type Expectation =
   /** Refused at once, not stored. */
   | { status: 'refused'; code: ErrorCode };
 
-/** An operation of the demo. */
 export interface WorkItem {
   request: ICreateBatchOperationRequest;
   expected: Expectation;

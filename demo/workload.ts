@@ -24,11 +24,11 @@ import { failing, good, type WorkItem } from './work-item.js';
 
 /** The operations of the demo, in the order in which they are to take effect. */
 export interface Workload {
-  /** Streams that do not depend on one another. They are handed over at the same time. */
+  /** Streams that do not depend on one another. They are sent at the same time. */
   opening: WorkItem[][];
-  /** Each may depend on those before it. They are handed over in order. */
+  /** Each may depend on those before it. They are sent in order. */
   traffic: WorkItem[];
-  /** Each has a row of its own. They are handed over all at once, in single calls. */
+  /** Each has a row of its own. They are sent all at once, in single calls. */
   singles: WorkItem[];
 }
 

@@ -1,4 +1,4 @@
-/** Waits for the work, but no longer than until the signal is given. What has begun goes on, whatever becomes of it. */
+/** Waits for the work, but only until the signal is given. The work itself goes on. */
 export async function abortable<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   let stopWaiting: (() => void) | undefined;

@@ -7,7 +7,7 @@ import { statusColumn } from '../controls/status-column.js';
 import { serviceApply } from '../service/apply.js';
 import type { Race } from './contest.js';
 
-/** How fast what waits gets into its table. */
+/** How fast waiting rows get into their table. */
 export const applyRace: Race = {
   kind: 'race',
   name: 'apply',

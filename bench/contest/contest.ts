@@ -2,11 +2,11 @@ import type pg from 'pg';
 import type { DatabaseConnection } from '../../test/support/test-databases.js';
 import type { Tally, Transaction } from '../counting/transaction.js';
 
-/** Where a contest takes place: servers of this run alone, and how much there is to do. */
+/** The place of a contest: servers of this run alone, and the amount of work. */
 export interface Stage {
-  /** Fresh for each contestant. Where statements are counted it leads through the counting proxy. */
+  /** New for each contestant. If statements are counted, it leads through the counting proxy. */
   database: DatabaseConnection;
-  /** Straight to the same database: for what is not measured, such as filling tables and checking them. */
+  /** Straight to the same database, for work that is not measured: filling and checking tables. */
   admin: pg.Pool;
   rabbitmqUrl: string;
   redisUrl: string;
@@ -21,13 +21,13 @@ export interface Scale {
   /** Operations of a race, or of each repetition of a study. */
   operations: number;
   repetitions: number;
-  /** Repetitions of a race before those, which do not count: a process that has just started is slower. */
+  /** Repetitions before those. They do not count, because a process that has just started is slower. */
   warmUps: number;
-  /** How long the memory study puts a constant load on the service; 0: not at all, as a slope takes an hour to see. */
+  /** How long the memory study puts a constant load on the service. 0: not at all; only an hour shows a slope. */
   soakMinutes: number;
 }
 
-/** One way of doing the work of a race. */
+/** One way to do the work of a race. */
 export interface Contestant {
   /** Short, for tables and plots; the same in every race. */
   name: string;
@@ -38,7 +38,7 @@ export interface Contestant {
 export interface Runner {
   /** Process ids whose processor time is counted as Node's, beside this process'. */
   processes: readonly number[];
-  /** Makes tables fresh and puts the work there. Not measured. */
+  /** Makes new tables and fills them with the work. Not measured. */
   prepare(): Promise<void>;
   /**
    * The work; resolves when all of it is durable.
@@ -47,8 +47,8 @@ export interface Runner {
    */
   run(): Promise<number | void>;
   /**
-   * Which transactions are the work where statements are counted; default: all. What is sent by the clock, whether or not there
-   * is something to do, is no cost of the operations.
+   * The transactions that count as work where statements are counted. Default: all. Regular polls are left out, because
+   * they are no cost of the operations.
    */
   isWork?: (transaction: Transaction) => boolean;
   /** Throws when the tables do not hold what they should: number of rows and checksum. */
@@ -56,7 +56,7 @@ export interface Runner {
   close(): Promise<void>;
 }
 
-/** What a quick run lacks of a figure that it does only where it is asked for by its name. */
+/** What a quick run leaves out of a figure, unless the figure is asked for by its name. */
 export const EVERYTHING = 'everything';
 
 interface Listed {
@@ -71,9 +71,9 @@ interface Listed {
 export interface Race extends Listed {
   kind: 'race';
   contestants: readonly Contestant[];
-  /** At most so many, where other races have more. */
+  /** At most this many, where other races have more. */
   operations?: number;
-  /** Whose statements a quick run counts, too: that takes processes and a run of its own. Default: nobody's. */
+  /** Contestants whose statements a quick run counts too. Each needs processes and a run of its own. Default: none. */
   countedInQuick?: readonly Contestant[];
 }
 
@@ -89,14 +89,14 @@ export type Figure = Race | Study;
 export interface Sample {
   seconds: number;
   operations: number;
-  /** User and system time, in seconds, of this process and those of the contestant. Undefined where the system does not tell. */
+  /** User and system time of this process and the contestant's, in seconds. Undefined if the system does not report it. */
   nodeCpuSeconds?: number;
   /** Of all processes of the server. */
   postgresCpuSeconds?: number;
   walBytes: number;
 }
 
-/** What does not drift: counted by a proxy in a repetition of its own, which is not timed. */
+/** Counts that do not vary: made by a proxy in a repetition of their own, which is not timed. */
 export interface Counted extends Tally {
   operations: number;
 }
@@ -122,7 +122,6 @@ export interface Reading {
   values: number[];
 }
 
-/** Points of a plot. */
 export interface Series {
   name: string;
   points: Record<string, number>[];

@@ -1,2 +1,2 @@
-/** What makes a run worth nothing: a contestant that is missing, or that did not do its work. */
+/** The run is invalid: a contestant is missing, or did not do its work. */
 export class InvalidRunError extends Error {}

@@ -5,7 +5,7 @@ import type { Race } from './contest.js';
 interface MessyRace extends Pick<Race, 'name' | 'title'> {
   /** The share of operations that PostgreSQL refuses, from 0 to 1. */
   bad: number;
-  /** What the network adds to each round trip to the database. */
+  /** The delay that the network adds to each round trip to the database. */
   delayMs?: number;
   /** Fewer than in other races, where each one takes a round trip. */
   operations?: number;

@@ -16,8 +16,8 @@ interface Entrant {
 }
 
 /**
- * Lets all contestants do the same work in turn, over and over, so that what drifts drifts for all of them. It promises that
- * every repetition of each was verified, those of the warm-up as well. Statements are counted afterwards, untimed.
+ * Lets all contestants do the same work in turn, many times, so that a change of the machine affects all of them. It
+ * promises that every repetition of each was verified, also in the warm-up. Statements are counted afterwards, untimed.
  *
  * @throws InvalidRunError when a contestant cannot take part, or has not done its work; the signal's reason when it is given
  */
@@ -69,13 +69,13 @@ async function countOne(
   return withEntrants(race, [contestant], venue, { scale: smaller, counted: true, signal }, async ([entrant]) => {
     const { name, place, runner } = entrant!;
     const count = () => perform(race, name, place, runner, () => place.count(runner), signal);
-    // What is asked once only, such as what the tables look like, is no cost of the operations.
+    // Queries that run only once, such as those of the catalog, are no cost of the operations.
     const first = await count();
     return first && (await count());
   });
 }
 
-/** One repetition: what is measured is only `work`. */
+/** One repetition. Only `work` is measured. */
 async function perform<T>(
   race: Race,
   name: string,
@@ -97,7 +97,7 @@ async function perform<T>(
   }
 }
 
-/** Opens the contestants, and closes them whatever becomes of the work. */
+/** Opens the contestants, and closes them even if the work fails. */
 async function withEntrants<T>(
   race: Race,
   contestants: readonly Contestant[],

@@ -23,7 +23,7 @@ export async function runStudy(
   signal.throwIfAborted();
   const place = await venue.open(scale, { counted: false });
   const work = study.run(place.stage, earlier);
-  // Told below, or of no interest any more.
+  // Reported below, or not needed any more.
   const ended = work.catch(() => undefined);
   try {
     return { kind, name, title, ...(await abortable(() => work, signal)) };
@@ -32,7 +32,7 @@ export async function runStudy(
     const reason = error instanceof Error ? error.message : String(error);
     throw new InvalidRunError(`Study ${name}: ${reason}`, { cause: error });
   } finally {
-    // Without its database a study that goes on fails, and clears away.
+    // A study that goes on fails without its database, and cleans up.
     await place.close();
     if (signal.aborted) await Promise.race([ended, delay(FAREWELL_MS)]);
   }

@@ -9,13 +9,13 @@ export interface Venue {
 /** A stage, with what is measured on it. */
 export interface OpenStage {
   stage: Stage;
-  /** Right before the work: statistics of what lies in the tables, and nothing left to write of what filled them. */
+  /** Right before the work: analyzes the tables and makes a checkpoint. */
   settle(): Promise<void>;
-  /** Clears away what a repetition left behind, so that the server does not do it while the next one is measured. */
+  /** Cleans up after a repetition, so that the server does not do it while the next one is measured. */
   clear(): Promise<void>;
   /** Does the work of a runner that is prepared. */
   measure(runner: Runner): Promise<Sample>;
-  /** The same, but counts what passes the proxy, where the stage was opened so. Undefined for who does not use the database. */
+  /** The same, but counts what passes the proxy of the stage. Undefined for contestants without the database. */
   count(runner: Runner): Promise<Counted | undefined>;
   /** Drops the database, whoever is connected. */
   close(): Promise<void>;

@@ -1,9 +1,9 @@
 import { Cleanup } from '../../test/support/cleanup.js';
 
 /**
- * Does the work, and then what it has put down to be undone, whatever became of it.
+ * Does the work and then the cleanup that it has registered, even if it fails.
  *
- * @throws what the work has thrown, which tells more than what could not be undone because of it
+ * @throws the error of the work, which says more than errors of the cleanup after it
  */
 export async function withCleanup<T>(what: string, work: (cleanup: Cleanup) => Promise<T>): Promise<T> {
   const cleanup = new Cleanup();

@@ -6,7 +6,7 @@ import { makeItemTable } from '../rows/item-table.js';
 import { inChunks, type Item } from '../rows/items.js';
 import { openPool } from '../stage/connections.js';
 
-/** Jobs at a time: its documentation has 50 for jobs that wait for something, as these do. */
+/** Jobs at a time: its documentation uses 50 for jobs that wait for something, like these. */
 const CONCURRENCY = 50;
 /** Connections that they share; more do not make two processors faster. */
 const CONNECTIONS = 16;

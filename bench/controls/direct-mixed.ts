@@ -7,8 +7,8 @@ import { makeMixedTables } from '../rows/mixed-tables.js';
 import { SET_SIZE } from './direct.js';
 
 /**
- * The limit for mixed operations: who knows all of them beforehand, and that their order does not matter, writes one set of each
- * table and kind after the other, each a transaction. Sorting them into sets is a part of the work.
+ * The limit for mixed operations: it knows all of them in advance, and that their order does not matter. It writes one
+ * set of each table and kind after the other, each a transaction. Sorting them into sets is a part of the work.
  */
 export const directMixed: Contestant = {
   name: 'direct',

@@ -7,7 +7,7 @@ import { inChunks } from '../rows/items.js';
 /** Rows of a statement, as many as a chunk of the service has operations by default. */
 export const SET_SIZE = 1000;
 
-/** The limit: the rows go straight into their table, set by set, each a transaction. No queue, and nothing is remembered. */
+/** The limit: the rows go straight into their table, set by set, each a transaction. There is no queue. */
 export const direct: Contestant = {
   name: 'direct',
   async open({ database, admin, scale }) {

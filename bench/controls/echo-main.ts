@@ -1,6 +1,6 @@
 /**
- * A NestJS microservice that returns what it is sent, for `npm run bench`: `echo-main.ts URL QUEUE`. What RPC over RabbitMQ costs
- * where nothing is done for it.
+ * A NestJS microservice that returns what it is sent, for `npm run bench`: `echo-main.ts URL QUEUE`. It shows the cost
+ * of RPC over RabbitMQ without work.
  */
 import 'reflect-metadata';
 import { Controller, Module } from '@nestjs/common';

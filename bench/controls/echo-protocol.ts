@@ -1,4 +1,4 @@
-/** Of the one message of the echo. */
+/** The pattern of the only message of the echo. */
 export const ECHO_PATTERN = 'echo';
 
 /** How both sides declare the queue, so that it holds messages over a restart of the broker. */

@@ -10,9 +10,9 @@ import { SET_SIZE } from './direct.js';
 const QUEUE = 'items';
 
 /**
- * pg-boss, with batches as large as its API lets one fetch. What it leaves to its user is written by hand, with the statement of
- * the limit. Its API of one call each: `fetch` marks jobs active, `complete` marks them completed; each is a transaction. Its
- * maintenance and its scheduler are off, so that they fall into nobody's repetition.
+ * pg-boss, with the largest batches that its API can fetch. The work of its user is written by hand, with the statement
+ * of the limit. `fetch` marks jobs active, `complete` marks them completed; each is one call and one transaction. Its
+ * maintenance and its scheduler are off, so that they disturb no repetition.
  */
 export const pgBoss: Contestant = {
   name: 'pg-boss',

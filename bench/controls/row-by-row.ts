@@ -25,7 +25,7 @@ function rowByRowOver(name: string, connections: number): Contestant {
         processes: [],
         prepare: () => table.empty(),
         async run() {
-          // One iterator for all: whoever is done takes the next row.
+          // All share one iterator: a connection that is free takes the next row.
           const waiting = table.rows.values();
           const insertAll = async (client: pg.Client): Promise<void> => {
             for (const row of waiting) await client.query(insertItem(row));

@@ -34,7 +34,7 @@ const markDone = (ids: readonly string[]): pg.QueryConfig => ({
 });
 
 /**
- * The queue that is made by hand: a table with a status, one connection that takes the next thousand, writes them with the very
+ * A queue written by hand: a table with a status. One connection takes the next thousand, writes them with the
  * statement of the limit, and marks them, in one transaction. It knows one kind of operation on one table, and no faults.
  */
 export const statusColumn: Contestant = {

@@ -5,10 +5,12 @@ import { emptyTally, isData, type Tally, type Transaction } from './transaction.
 const IDLE = 'I';
 
 /**
- * Counts what one connection does, from the messages in both directions, and tells of each transaction when it has ended.
+ * Counts what one connection does, from the messages in both directions, and reports each transaction when it has
+ * ended.
  *
- * A statement is a CommandComplete or an ErrorResponse: `begin`, `commit` and savepoints are some. A round trip is a request of
- * a client that has got all answers: what is sent while others are under way waits for nobody. Logging in does not count.
+ * A statement is a CommandComplete or an ErrorResponse; `begin`, `commit` and savepoints count too. A round trip is a
+ * request of a client that has got all answers: a request that is sent before that does not wait. The login does not
+ * count.
  */
 export class ConnectionTally {
   private readonly fromClient = new MessageFrames(true);
@@ -51,7 +53,7 @@ export class ConnectionTally {
         break;
       case 'E':
         this.failed = true;
-        // Which statement it was is not told; one that is refused carries data as a rule.
+        // An error does not name its statement; a refused statement usually carries data.
         this.tally.statements += 1;
         this.tally.dataStatements += 1;
         break;

@@ -43,7 +43,7 @@ export async function startCountingProxy(target: { host: string; port: number })
         to.write(bytes);
       });
       from.on('end', () => to.end());
-      // Either side's end is the other's; what an error was is told by the side that made it.
+      // If one side ends, the other one ends too. The side that made an error reports it.
       from.on('error', () => to.destroy());
       from.on('close', () => {
         sockets.delete(from);

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 // USER_HZ: a part of the kernel's interface, the same on every architecture that Node runs on.
 const TICKS_PER_SECOND = 100;
 
-/** Where the fields of /proc/PID/stat are behind the name in parentheses, which may hold anything. */
+/** Positions of the fields in /proc/PID/stat after the name in parentheses, which may contain anything. */
 const FIELD = { parent: 1, userTime: 11, systemTime: 12, endedUserTime: 13, endedSystemTime: 14 } as const;
 
 interface ProcessStat {
@@ -29,7 +29,7 @@ export async function processorSeconds(pids: readonly number[]): Promise<number 
   return ticks / TICKS_PER_SECOND;
 }
 
-/** The same of a process with all its children, those that ended meanwhile included. */
+/** The same for a process with all its children, also those that have ended. */
 export async function familySeconds(pid: number): Promise<number | undefined> {
   const parent = await readStat(pid);
   if (parent === undefined) return undefined;

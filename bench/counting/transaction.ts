@@ -1,10 +1,10 @@
-/** What is counted of what passes between clients and PostgreSQL. */
+/** Counts of the traffic between clients and PostgreSQL. */
 export interface Tally {
-  /** Those that failed, `begin`, `commit`, savepoints and settings included, each of those that travel in one message as well. */
+  /** All statements: also failed ones, `begin`, `commit`, savepoints, settings, and each of several in one message. */
   statements: number;
-  /** Of them those that carry data: without `begin`, `commit`, savepoints and settings. */
+  /** Statements that carry data: without `begin`, `commit`, savepoints and settings. */
   dataStatements: number;
-  /** Transactions that were committed, those that only read included: a statement outside of a block is one. */
+  /** Committed transactions, also those that only read. A statement outside of a block is one. */
   commits: number;
   /** Times that a client had to wait for the server before it went on. */
   roundTrips: number;
@@ -21,5 +21,5 @@ export const emptyTally = (): Tally => ({ statements: 0, dataStatements: 0, comm
 export const isData = (tag: string): boolean =>
   !/^(BEGIN|START TRANSACTION|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|SET|SET CONSTRAINTS|RESET)$/.test(tag);
 
-/** Whether it executed a chunk of the service: only that sets constraints. What the function has done does not show. */
+/** Whether it executed a chunk of the service: only a chunk sets constraints. Statements in the function are not visible. */
 export const executesChunk = ({ tags }: Pick<Transaction, 'tags'>): boolean => tags.includes('SET CONSTRAINTS');

@@ -1,8 +1,8 @@
-/** Numbers as people read them. */
+/** Formats numbers for people. */
 
 export const MISSING = '–';
 
-/** About three digits, thousands apart, integers below 10 000 as they are; '–' for what is not known. */
+/** About three digits, with a space between thousands; integers below 10 000 as they are; '–' for an unknown number. */
 export function figure(value: number | undefined): string {
   if (value === undefined || !Number.isFinite(value)) return MISSING;
   const size = Math.abs(value);

@@ -3,10 +3,10 @@ import { applyRateAt, isolationAgainstClean, ISOLATION_AGAINST_SAVEPOINTS } from
 import { Measured } from './measured.js';
 
 const SERVICE = 'Batch Service';
-/** A slope is never quite nothing. One above this doubles what a process may have within a day. */
+/** A slope is never exactly zero. A larger one than this doubles the memory of a process within a day. */
 const FLAT_MB_PER_HOUR = 8;
 
-/** A line of the list of targets: a number that a run yields, and what it must not fall below or exceed. */
+/** A line of the list of targets: a number of a run, and its lower or upper limit. */
 interface Target {
   target: number;
   claim: string;
@@ -42,7 +42,7 @@ const reading = (target: number, study: string, name: string, atMost: number, un
   value: (measured) => measured.reading(study, name),
 });
 
-/** What must never be exceeded, not in the worst repetition either. */
+/** A limit that also holds for the worst repetition. */
 const ceiling = (target: number, study: string, name: string, atMost: number, unit: string): Target => ({
   ...reading(target, study, name, atMost, unit),
   value: (measured) => measured.highestReading(study, name),
@@ -125,7 +125,7 @@ const TARGETS: readonly Target[] = [
   },
 ];
 
-/** What the figures of one run say about each target. What the run has not measured has neither value nor verdict. */
+/** The value and verdict of each target in one run. Both are missing if the run has not measured it. */
 export function judgeTargets(figures: readonly FigureResult[]): Verdict[] {
   const measured = new Measured(figures);
   return TARGETS.map(({ target, claim, bound, value: valueIn }) => {

@@ -57,5 +57,5 @@ function table(head: readonly string[], rows: readonly string[][], aligns: reado
   return [line(head), rule, ...rows.map(line)].join('\n');
 }
 
-/** A cell of Markdown stands in one line, and a bar would end it. */
+/** A cell of Markdown must be one line, and a bar would end it. */
 const escaped = (text: string): string => text.replaceAll('\n', ' ').replaceAll('|', '\\|').trim();

@@ -1,7 +1,7 @@
 import { median } from '../../test/measure/statistics.js';
 import type { CellResult, Counted, FigureResult, Reading, Sample } from '../contest/contest.js';
 
-/** What is looked up in the figures of a run; undefined where the run has not measured it. */
+/** Looks numbers up in the figures of a run. Undefined if the run has not measured them. */
 export class Measured {
   constructor(private readonly figures: readonly FigureResult[]) {}
 
@@ -25,13 +25,13 @@ export class Measured {
     return middle(this.readings(study).find((reading) => reading.name === name)?.values ?? []);
   }
 
-  /** The highest that was ever read. */
+  /** The highest value of a reading. */
   highestReading(study: string, name: string): number | undefined {
     const values = this.readings(study).find((reading) => reading.name === name)?.values ?? [];
     return values.length === 0 ? undefined : Math.max(...values);
   }
 
-  /** The highest median of all readings that begin so: that of the worst case. */
+  /** The highest median of all readings whose names begin like this: the worst case. */
   worstReading(study: string, beginning: string): number | undefined {
     const medians = this.readings(study)
       .filter(({ name }) => name.startsWith(beginning))
@@ -62,13 +62,13 @@ export class Measured {
 
 export const operationsPerSecond = ({ operations, seconds }: Sample): number => operations / seconds;
 
-/** Undefined where there is no sample, or one does not know it. */
+/** Undefined if there is no sample, or if one does not have it. */
 export function medianOf(samples: readonly Sample[], of: (sample: Sample) => number | undefined): number | undefined {
   const values = samples.map(of).filter((value) => value !== undefined);
   return values.length === samples.length ? middle(values) : undefined;
 }
 
-/** Undefined of nothing. */
+/** Undefined for an empty list. */
 function middle(values: readonly number[]): number | undefined {
   return values.length === 0 ? undefined : median(values);
 }

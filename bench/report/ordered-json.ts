@@ -1,4 +1,4 @@
-/** Comes first in every object, in this order; what has another name follows in the order in which it was put there. */
+/** These names come first in every object, in this order. Others follow in the order of insertion. */
 const FIRST = ['kind', 'name', 'title', 'contestant', 'target', 'claim', 'startedAt', 'seconds', 'operations'];
 const SIGNIFICANT_DIGITS = 6;
 

@@ -7,7 +7,7 @@ import { styled, table, terminalOf, type Terminal } from './terminal.js';
 const QUICK =
   'A quick run: it shows that everything works and how the contestants compare, roughly. Judge by the long one.';
 
-/** Says what a run has found: a table a figure, then each target with what this run says about it. */
+/** Prints the results of a run: a table for each figure, then each target with its verdict. */
 export function printReport(
   report: BenchReport,
   say: (line: string) => void,

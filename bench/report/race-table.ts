@@ -9,7 +9,7 @@ interface Column {
   of: (cell: CellResult) => string;
 }
 
-/** A row a contestant: how fast it was, and what it cost. Two tables where one is too wide for the terminal. */
+/** One row for each contestant: its speed and its cost. Two tables if one is too wide for the terminal. */
 export function raceTable(race: RaceResult, terminal: Terminal): string {
   const speed = speedColumns(race);
   const whole = [NAME, ...speed, ...COSTS];
@@ -23,7 +23,7 @@ export function raceTable(race: RaceResult, terminal: Terminal): string {
   return parts.map((columns) => tableOf(race, columns, terminal)).join('\n');
 }
 
-/** The whole table as text: its heads, and a row a contestant. */
+/** The whole table as text: its heads, and a row for each contestant. */
 export function raceCells(race: RaceResult): { head: string[]; rows: string[][] } {
   const columns = [NAME, ...speedColumns(race), ...COSTS];
   return { head: heads(columns), rows: rowsOf(race, columns) };

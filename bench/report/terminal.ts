@@ -19,7 +19,7 @@ export function terminalOf(stream: NodeJS.WriteStream, environment: NodeJS.Proce
 export const styled = ({ colours }: Terminal, style: Style, text: string): string =>
   colours ? styleText(style, text) : text;
 
-/** A table that is no wider than the terminal: what does not fit of its first column goes on in the next line. */
+/** A table that is not wider than the terminal. The first column wraps if it does not fit. */
 export function table(
   head: readonly string[],
   aligns: readonly Align[],
@@ -53,7 +53,7 @@ function render(
     colAligns: [...aligns],
     colWidths: [first],
     wordWrap: true,
-    // The library would colour them whether or not there is somebody to see it.
+    // The library would colour them also for a file.
     style: { head: [], border: [], compact: true },
   }) as Table.GenericTable<string[]>;
   made.push(...rows.map((row) => [...row]));

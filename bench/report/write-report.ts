@@ -6,10 +6,10 @@ import { orderedJson } from './ordered-json.js';
 import { plotReport } from './plots/plot-report.js';
 
 /**
- * Writes a run to a folder: as `latest.json`, as `figures.md` for people, and a plot for each figure that was measured. The plots of figures that were not
- * are left as they are: each says at its foot of which run it is.
+ * Writes a run to a folder: as `latest.json`, as `figures.md` for people, and a plot for each measured figure. The
+ * plots of other figures stay as they are: each names its run at its foot.
  *
- * @param dated as JSON under its time, too
+ * @param dated also writes JSON under its time
  * @returns the names of the files
  */
 export async function writeReport(report: BenchReport, folder: string, dated: boolean): Promise<string[]> {
@@ -21,5 +21,5 @@ export async function writeReport(report: BenchReport, folder: string, dated: bo
   return [...files.keys()];
 }
 
-/** `2026-01-31T08:05:09.123Z` as `2026-01-31T0805`: no file name of Windows may hold a colon. */
+/** `2026-01-31T08:05:09.123Z` as `2026-01-31T0805`: Windows allows no colon in a file name. */
 const minuteOf = (instant: string): string => new Date(instant).toISOString().slice(0, 16).replace(':', '');

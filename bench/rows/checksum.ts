@@ -13,7 +13,7 @@ export async function checksumOf(admin: pg.Pool, table: string): Promise<Checksu
   return rows[0]!;
 }
 
-/** @throws Error that says what differs */
+/** @throws Error that names the difference */
 export function assertChecksum(table: string, actual: Checksum, expected: Checksum): void {
   if (actual.rows !== expected.rows) {
     throw new Error(`${table} holds ${actual.rows} rows, not ${expected.rows}`);

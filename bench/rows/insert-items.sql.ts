@@ -2,14 +2,14 @@ import type pg from 'pg';
 import { encodeTexts } from '../../src/services/database/encode-texts.js';
 import type { Item } from './items.js';
 
-/** One statement for all rows; prepared under its name. Whoever writes rows set by set writes them so. */
+/** One statement for all rows, prepared under its name. All contestants that write sets use it. */
 export function insertItems(rows: readonly Item[]): pg.QueryConfig {
   return {
     name: 'insert_items',
     text: `
       insert into item (id, a, b, c, d, e)
       select * from unnest($1::int[], $2::text[], $3::int[], $4::numeric[], $5::timestamptz[], $6::boolean[])`,
-    // Not by the driver's own encoder, which takes longer than the service's: this is to be the limit.
+    // Not by the driver's own encoder, which takes longer than the service's. This must be the limit.
     values: [
       encodeTexts(rows.map(({ id }) => String(id))),
       encodeTexts(rows.map(({ a }) => a)),
@@ -21,7 +21,7 @@ export function insertItems(rows: readonly Item[]): pg.QueryConfig {
   };
 }
 
-/** One row; prepared under its name. Whoever writes row by row writes it so. */
+/** One row, prepared under its name. All contestants that write row by row use it. */
 export function insertItem({ id, a, b, c, d, e }: Item): pg.QueryConfig {
   return {
     name: 'insert_item',

@@ -36,7 +36,6 @@ export function itemOf(id: number): Item {
   };
 }
 
-/** Rows 1 to `count`. */
 export function items(count: number): Item[] {
   return Array.from({ length: count }, (_, index) => itemOf(index + 1));
 }

@@ -15,7 +15,6 @@ export interface MessyOperation {
 }
 
 export interface MessyLoad {
-  /** Shuffled. */
   operations: MessyOperation[];
   /** What each table holds before. */
   before: Map<string, MessyRow[]>;

@@ -6,7 +6,6 @@ import { MIXED_TABLES } from './mixed-operations.js';
 
 /** The tables of the messy races, and what is to be done with them. */
 export interface MessyTables {
-  /** Shuffled. */
   operations: readonly MessyOperation[];
   /** How many of them PostgreSQL refuses. */
   refused: number;

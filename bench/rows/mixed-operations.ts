@@ -12,7 +12,6 @@ export type MixedOperation = { table: string } & (
 );
 
 export interface MixedLoad {
-  /** Shuffled. */
   operations: MixedOperation[];
   /** What each table holds before. */
   before: Map<string, Item[]>;
@@ -27,9 +26,9 @@ const KEYS = 1_000_000;
 const INCREMENTS_OF_A_KEY = 4;
 
 /**
- * Five kinds on eight tables in equal shares, shuffled, the same in every run. Each row is known to one kind, and but for
- * increments, which commute, to one operation: so there is one end state, whatever the order, and sets can be taken of a table
- * and kind.
+ * Five kinds on eight tables in equal shares, shuffled, the same in every run. Each row has operations of one kind, and
+ * only one operation unless these are increments, which commute. So the end state does not depend on the order, and the
+ * operations of a table and kind can be one set.
  */
 export function mixedLoad(count: number): MixedLoad {
   const random = seededRandom(SEED);

@@ -39,7 +39,7 @@ export function applySet(operations: readonly MixedOperation[]): pg.QueryConfig 
     case 'increment':
       return {
         name,
-        // An update takes one row for each key, whichever: so they are summed before.
+        // An update takes any one row for each key. So they are summed before.
         text: `
           update ${table} t set b = t.b + s.b, c = t.c + s.c
           from (

@@ -6,7 +6,6 @@ import { applyOne } from './mixed-sets.sql.js';
 
 /** The tables that the contestants of race `mixed` write to, and what is to be done with them. */
 export interface MixedTables {
-  /** Shuffled. */
   operations: readonly MixedOperation[];
   /** Puts what they hold before into them. */
   restore(): Promise<void>;

@@ -1,6 +1,5 @@
 import type { Random } from '../../test/support/random.js';
 
-/** The same items in another order. */
 export function shuffled<T>(all: readonly T[], random: Random): T[] {
   const result = [...all];
   for (let at = result.length - 1; at > 0; at -= 1) {

@@ -13,7 +13,6 @@ export const serviceApply: Contestant = {
   },
 };
 
-/** One insert for each row. */
 export const insertsInto = (table: ItemTable): Work => ({
   operations: table.rows.map(insertOf),
   empty: () => table.empty(),

@@ -10,7 +10,7 @@ import { awaitSettled } from './rpc/await-settled.js';
 import { emptyQueue, verifySettled } from './rpc/operation-tables.js';
 import { startService } from './rpc/start-service.js';
 
-/** What the service is to do, and how it is known to be done. */
+/** The work of the service, and the check that it is done. */
 export interface Work {
   operations: readonly QueuedOperation[];
   /** How many of them fail; default none. */
@@ -26,7 +26,7 @@ export interface Drain extends Runner {
   run(): Promise<number>;
 }
 
-/** The last chunk is noticed so much too late at most. More often, looking took a tenth of all processor time. */
+/** The last chunk is noticed at most this much too late. More frequent checks took a tenth of all processor time. */
 const LOOK_EVERY_MS = 20;
 
 /**
@@ -46,7 +46,7 @@ export async function openDrain(stage: Stage, work: Work, settings: TestEnvironm
     const filler = await openFiller({ REDIS_URL: stage.redisUrl, ...databaseEnvironment(stage.database) });
     cleanup.add('the filler', () => filler.close());
     let hold: LaneHold | undefined;
-    // Held still when a repetition ended before its work began.
+    // The lanes are still held if a repetition ended before its work began.
     cleanup.add('the lanes', async () => hold?.release());
     return {
       processes: worker.pids,
@@ -58,12 +58,12 @@ export async function openDrain(stage: Stage, work: Work, settings: TestEnvironm
       },
       async run() {
         await hold?.release();
-        // Where the signal is lost, it finds them by itself, at the next of its intervals.
+        // If the signal is lost, it finds them at its next interval.
         filler.wakeWorkers();
         await worker.during(() => awaitSettled(admin, operations, { lookEveryMs: LOOK_EVERY_MS }));
         return secondsOfChunks(admin);
       },
-      // A chunk does; what the worker asks by the clock, or in order to find more, does not.
+      // A chunk counts. The regular polls of the worker do not.
       isWork: executesChunk,
       async verify() {
         await verifySettled(admin, operations, work.failed);

@@ -7,7 +7,7 @@ import { sqlEnqueue } from './rpc/enqueue-sql.js';
 import { bulkEnqueue, singleEnqueue } from './rpc/enqueue-service.js';
 import { CALLS_IN_FLIGHT, OPERATIONS_PER_CALL } from './rpc/item-requests.js';
 
-/** What goes in through RabbitMQ, or in SQL. But for the last race no worker executes it meanwhile. */
+/** Intake through RabbitMQ or in SQL. Only in the last race a worker executes the operations meanwhile. */
 export const enqueueFigures: Figure[] = [
   {
     kind: 'race',
@@ -16,7 +16,7 @@ export const enqueueFigures: Figure[] = [
     contestants: [pgBossEnqueue, bulkEnqueue, sqlEnqueue],
     quickLacks: 'statements',
   },
-  // NestJS' own client is what the echo is called with; the published one does more for its callers.
+  // The echo is called with NestJS' own client; the published client does more for its callers.
   {
     ...singleCalls('enqueue-single', 64, {
       'Batch Service': publishedCaller,

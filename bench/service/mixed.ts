@@ -3,7 +3,7 @@ import { makeMixedTables } from '../rows/mixed-tables.js';
 import { openDrain } from './drain.js';
 import { toQueued } from './to-queued.js';
 
-/** Operations of every kind on several tables, waiting in the queue in no order that would suit it. */
+/** Operations of every kind on several tables, waiting in the queue in random order. */
 export const serviceMixed: Contestant = {
   name: 'Batch Service',
   async open(stage) {

@@ -26,7 +26,7 @@ const SETTINGS = {
   max_connections: '200',
 } as const;
 
-/** Left as they are, but told: figures without them would be worth nothing. */
+/** Not changed, but reported: figures are worth nothing without them. */
 const DURABILITY = ['fsync', 'synchronous_commit', 'full_page_writes'];
 
 const TMPFS = 0x01021994;
@@ -43,7 +43,7 @@ export interface BenchPostgres {
 }
 
 export async function startBenchPostgres(): Promise<BenchPostgres> {
-  // Right under the folder for temporary files: as root the server runs as somebody who may not enter a private one.
+  // Not in a private folder: as root, the server runs as another user, who could not enter it.
   const installed = await findInstalledPostgres();
   const cluster = await placeCluster(join(await diskFolder(), uniqueName('batch-bench-postgres')), installed);
   let guard: ServerGuard | undefined;
@@ -72,7 +72,7 @@ export async function startBenchPostgres(): Promise<BenchPostgres> {
   }
 }
 
-/** In memory, as the folder for temporary files is on many systems, fsync would cost nothing. */
+/** On many systems the folder for temporary files is in memory, where fsync would cost nothing. */
 async function diskFolder(): Promise<string> {
   const { type } = await statfs(tmpdir());
   return type === TMPFS ? '/var/tmp' : tmpdir();
@@ -110,7 +110,7 @@ async function readPostmasterPid({ dataFolder }: Cluster): Promise<number> {
   return Number(line);
 }
 
-/** As the server itself tells. */
+/** As the server reports them. */
 async function describe(connection: PostgresConnection, origin: string): Promise<string> {
   let description = '';
   await asAdministrator(connection, async (client) => {

@@ -28,7 +28,7 @@ export class BenchVenue implements Venue {
     await asAdministrator(straight, (client) => client.query(`create database ${database} template template0`));
     const proxy = counted ? await startCountingProxy(straight) : undefined;
     const admin = openPool(straight, ADMIN_CONNECTIONS);
-    // The database goes first: whoever still works on it, as after an interruption, fails at once and lets go of the rest.
+    // The database is dropped first: after an interruption, work that still uses it fails at once and frees the rest.
     const cleanup = new Cleanup();
     cleanup.add('the connections of the harness', () => endPool(admin));
     if (proxy) cleanup.add('the counting proxy', () => proxy.close());
@@ -38,7 +38,7 @@ export class BenchVenue implements Venue {
     const stage: Stage = {
       database: proxy ? { ...straight, host: proxy.host, port: proxy.port } : straight,
       admin,
-      // Which of them a figure needs stands in figures.ts; one that is used without says so by this address.
+      // figures.ts lists the servers of each figure. A server that is used but not listed fails with this address.
       rabbitmqUrl: rabbitmqUrl ?? 'amqp://not-started.invalid',
       redisUrl: redisUrl ?? 'redis://not-started.invalid',
       dist,
@@ -59,7 +59,7 @@ export class BenchVenue implements Venue {
   }
 }
 
-/** Waits until all connections were given back, but not for one that never is. */
+/** Waits until all connections were returned, but not for ever. */
 async function endPool(pool: pg.Pool): Promise<void> {
   const ended = new AbortController();
   const patience = delay(END_TIMEOUT_MS, undefined, ended).then(() =>
@@ -117,7 +117,7 @@ async function count(runner: Runner, { scale }: Stage, proxy: CountingProxy | un
   if (proxy === undefined) throw new Error('This stage was opened without a counting proxy');
   proxy.reset(runner.isWork);
   await runner.run();
-  // Who looks from outside sees a commit before its answer has passed.
+  // Another session sees a commit before its answer has passed the proxy.
   await eventually(() => {
     if (proxy.busy) throw new Error('Statements were still not answered');
   });

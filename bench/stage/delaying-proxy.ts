@@ -7,7 +7,7 @@ export interface DelayedDatabase {
   close(): Promise<void>;
 }
 
-/** The database as if a network were in between: what clients send to it arrives so many milliseconds later, in its order. */
+/** Simulates a network to the database: each message of a client arrives some milliseconds later, in order. */
 export async function delayed(database: DatabaseConnection, delayMs: number): Promise<DelayedDatabase> {
   if (delayMs === 0) return { database, close: () => Promise.resolve() };
   const { host, port } = database;

@@ -5,11 +5,11 @@ import { isExecutable } from '../../test/support/services/run-command.js';
 /** Where Debian keeps servers, one folder for each major version. */
 const INSTALLED = '/usr/lib/postgresql';
 
-/** The programs of the newest server that is installed on this machine, as its users have it: the folder. */
+/** The folder with the programs of the newest server that is installed on this machine. */
 export async function findInstalledPostgres(): Promise<string | undefined> {
   for (const majorVersion of await installedVersions()) {
     const bin = join(INSTALLED, majorVersion, 'bin');
-    // A client alone has a folder as well.
+    // An installation of the client alone also has a folder.
     if ((await isExecutable(join(bin, 'initdb'))) && (await isExecutable(join(bin, 'pg_ctl')))) return bin;
   }
   return undefined;

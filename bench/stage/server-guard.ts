@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Cluster } from '../../src/services/database/embedded-cluster.js';
 
-/** Stops a server and removes its data. */
 export interface ServerGuard {
   stop(): Promise<void>;
 }
@@ -18,12 +17,12 @@ rm -rf "$3"
 exit $status
 `;
 
-/** Makes a server that runs end with this process, however that ends. */
+/** Ends a running server together with this process, however the process ends. */
 export function guardServer({ account, bin, dataFolder, directory }: Cluster): ServerGuard {
   const child = spawn('sh', ['-c', GUARD, 'guard', join(bin, 'pg_ctl'), dataFolder, directory], {
     ...account,
     cwd: '/',
-    // Ctrl-C must not reach it before those who still use the server.
+    // Ctrl-C must first reach the processes that use the server.
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });

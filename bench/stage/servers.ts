@@ -8,24 +8,24 @@ import { startBenchPostgres, type BenchPostgres } from './bench-postgres.js';
 const NOT_NEEDED = Promise.resolve(undefined);
 const OWN_ONLY = { TEST_IGNORE_LOCAL_SERVICES: 'true' };
 
-/** What a figure needs beside PostgreSQL. */
+/** The servers that a figure needs besides PostgreSQL. */
 export type ServerName = 'rabbitmq' | 'redis';
 
 /** Servers of this run alone, and the service as it was when the run began. */
 export interface Servers {
   postgres: BenchPostgres;
-  /** Undefined where no figure needs it; so is the next. */
+  /** This one and the next are undefined if no figure needs them. */
   rabbitmqUrl?: string;
   redisUrl?: string;
   /** The compiled service; holds `main.js`. */
   dist: string;
   /** How each server describes itself. */
   descriptions: string[];
-  /** Stops and removes everything, the last that was started first. */
+  /** Stops and removes everything, in reverse order of the starts. */
   close(): Promise<void>;
 }
 
-/** Starts all at once, which is how long the slowest takes. */
+/** Starts all at once, so it takes as long as the slowest. */
 export async function startServers(needed: ReadonlySet<ServerName>, log: Log): Promise<Servers> {
   const cleanup = new Cleanup();
   const close = async (): Promise<void> => {
@@ -41,7 +41,7 @@ export async function startServers(needed: ReadonlySet<ServerName>, log: Log): P
     keep('the copy of the service', copyBuild(), (build) => build.remove()),
     keep('PostgreSQL', startBenchPostgres(), (server) => server.stop()),
     needed.has('rabbitmq') ? keep('RabbitMQ', startOwnRabbitmq(log), (server) => server.stop()) : NOT_NEEDED,
-    // Whatever listens on the usual port is in use by others.
+    // A server on the usual port belongs to others.
     needed.has('redis') ? keep('Redis', startRedis(OWN_ONLY, log), (server) => server.stop()) : NOT_NEEDED,
   ] as const;
   try {
@@ -55,7 +55,7 @@ export async function startServers(needed: ReadonlySet<ServerName>, log: Log): P
       close,
     };
   } catch (error) {
-    // One failed; what the others have started is known when they are through.
+    // One failed. The others are known when they have started.
     await Promise.allSettled(all);
     await close();
     throw error;

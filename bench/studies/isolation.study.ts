@@ -15,7 +15,7 @@ import { median, openMeasuringDatabase } from '../../test/measure/measuring.js';
 import type { Reading, Series, Stage, Study, StudyResult } from '../contest/contest.js';
 import { isolationAgainstClean, ISOLATION_AGAINST_SAVEPOINTS } from './reading-names.js';
 
-/** What users run into: each is found in another way. `npm run measure:isolation` has more of them. */
+/** Common faults; each is found in another way. `npm run measure:isolation` has more. */
 const FAULTS: readonly Fault[] = ['duplicate key', 'check', 'foreign key'];
 const QUICK_FAULTS: readonly Fault[] = ['duplicate key'];
 
@@ -72,7 +72,7 @@ function againstClean(
   return { name: `${isolationAgainstClean(bad, scope)}, ${fault}`, unit: 'x', values };
 }
 
-/** Savepoints are the executor's alone: a chunk of the service has none for each row that it could be compared with. */
+/** Only the executor is compared with a savepoint for each row, because a chunk of the service uses none. */
 function savepointReadings(cases: readonly ExecutorCase[], faults: readonly Fault[]): Reading[] {
   return faults.flatMap((fault) => {
     const allBad = isolated(cases, fault).find(({ bad }) => bad === ROWS)!;

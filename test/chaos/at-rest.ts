@@ -6,8 +6,8 @@ import type { Ledger } from './ledger.js';
 const LOOK_EVERY_MS = 100;
 
 /**
- * Waits until every operation is settled and notified. It gives up when nothing has moved for a while: what is missing then is
- * the judge's.
+ * Waits until every operation is settled and its source notified. It gives up when nothing has changed for a while: the
+ * judge then reports what is missing.
  */
 export async function atRest(
   database: DatabaseConnection,

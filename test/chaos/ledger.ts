@@ -16,14 +16,14 @@ export type IdentifiedRequest = ICreateBatchOperationRequest & { id: string; sou
 export interface LedgerEntry {
   request: IdentifiedRequest;
   expected: Verdict;
-  /** What is handed over one after the other, `history/rest-1.3`; undefined where no order was agreed on. */
+  /** Operations that are sent one after the other, `history/rest-1.3`. Undefined if their order does not matter. */
   stream?: string;
   attempts: number;
   acknowledgedAt?: number;
-  notified?: Notifyment;
+  notified?: ReceivedNotification;
 }
 
-export interface Notifyment {
+export interface ReceivedNotification {
   verdict: Verdict;
   source: string;
   /** Of the message among all messages. */
@@ -32,13 +32,13 @@ export interface Notifyment {
   times: number;
 }
 
-/** What was handed over, acknowledged and notified: the callers' memory. It lies in this process, which nothing kills. */
+/** The callers' memory: operations, acknowledgements and notifications. It is in this process, which nothing kills. */
 export class Ledger {
   private readonly byId = new Map<string, LedgerEntry>();
   private messages = 0;
-  /** Notified, but never handed over. */
+  /** Operations in notifications that no caller has sent. */
   readonly strangers = new Set<string>();
-  /** Answers that an operation was refused, which none should have been. */
+  /** Refused operations. There should be none. */
   readonly refusals: { id: string; code: string; message: string }[] = [];
   /** Attempts without an acknowledgement, by what they met. */
   readonly unknowns = new Map<string, number>();
@@ -57,7 +57,7 @@ export class Ledger {
     return count;
   }
 
-  /** Sources with an operation that was acknowledged after that time and is notified. */
+  /** Sources that were notified of an operation which was acknowledged after that time. */
   notifiedSince(at: number): Set<string> {
     const sources = new Set<string>();
     for (const { request, acknowledgedAt, notified } of this.byId.values()) {

@@ -27,7 +27,7 @@ const RECOVERY_MS = '2000';
 const QUICK_RECOVERY_MS = '10000';
 
 export const USAGE = `Kills processes, servers and connections of a whole service at random under load, and looks for what was lost, doubled,
-out of order or not notified. PostgreSQL and RabbitMQ are its own.
+out of order or without a notification. PostgreSQL and RabbitMQ are its own.
 
 npm run chaos -- [options]
   --quick           two minutes; with --negative less than one, which surely catches acknowledge-early and overtake-events,
@@ -36,7 +36,7 @@ npm run chaos -- [options]
   --restarts N      crashes of PostgreSQL (immediate mode), and kills of RabbitMQ: so many of each (${POSITIVE.restarts});
                     every other crash, the first included, comes while everything else is up
   --cuts N          all connections to the broker are reset (${POSITIVE.cuts})
-  --pauses N        a random process stands still for up to three seconds (${POSITIVE.pauses})
+  --pauses N        a random process is stopped for up to three seconds (${POSITIVE.pauses})
   --gap MS          between two faults, on average (${POSITIVE.gap})
   --seed N          to plan the same faults and operations again (random); when exactly they meet is left to the machine
   --recovery MS     what an outage may cost beside the interval, from its end to the first commit of a chunk (${RECOVERY_MS})

@@ -11,7 +11,7 @@ export function reportRun(result: ChaosResult): string {
     ['operations acknowledged', String(acknowledged)],
     ['  sent more than once', String(resent)],
     ['  attempts without an answer', counts(unknowns)],
-    ['  notified more than once', String(notifiedAgain)],
+    ['  with repeated notifications', String(notifiedAgain)],
     ['chunks', `${chunks}, operations in ${lanes} lanes`],
     ['faults', counts(new Map(Object.entries(faults)))],
     ['  starts given up, as without a database', String(abandonedStarts)],

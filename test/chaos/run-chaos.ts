@@ -138,7 +138,7 @@ async function setTheScene(options: ChaosOptions, surroundings: Surroundings, ra
   timeline.up(RABBITMQ);
   const database = await postgres.createDatabase();
   await onDatabase(database, (client) => client.query(CREATE_TABLES));
-  // Before the first operation is settled: nothing is notified to a queue that is not there.
+  // Before the first operation is settled: the broker drops notifications for a queue that does not exist.
   const listener = await listenToNotifications(rabbitmq.connection.url, `${queue}_events`, (event) =>
     ledger.notify(event),
   );

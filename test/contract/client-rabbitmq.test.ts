@@ -272,14 +272,14 @@ describe('a consumer of notifications', () => {
     await eventually(() => expect(received).toEqual(notified));
   });
 
-  it('gets again what its handler failed on', async () => {
+  it('receives a notification again when its handler has failed', async () => {
     const shop = uniqueName('shop');
     const received = await consume(shop, { failures: 1 });
     const notified = await notify(shop);
     await eventually(() => expect(received).toEqual([notified, notified]));
   });
 
-  it('finds what was notified while it was away', async () => {
+  it('receives the notifications that were sent while it was away', async () => {
     const shop = uniqueName('shop');
     await consume(shop);
     for (const consumer of opened.splice(0)) await consumer.close();

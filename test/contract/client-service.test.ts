@@ -284,7 +284,7 @@ describe.each([
     expect(operation.status).toBe('completed');
   });
 
-  it('notify what settled to the consumer of its source', async () => {
+  it('notify the consumer of each source of its settled operations', async () => {
     const good = await client.insert('orders', { id: 70 });
     await client.waitForOperation(good.id);
     const bad = await client.insert('orders', { id: 70 });

@@ -123,7 +123,7 @@ describe('a service that is told to stop', () => {
     expect(await count('batch.operations')).toBe(3);
   });
 
-  it('refuses what is new by SHUTTING_DOWN while it finishes and notifies its chunk, is no longer ready, and still alive', async () => {
+  it('refuses new requests with SHUTTING_DOWN while it finishes its chunk and notifies its sources, is not ready, and still alive', async () => {
     const service = await start();
     const release = await hold('items');
     const begun = insert();

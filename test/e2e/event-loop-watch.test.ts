@@ -34,7 +34,7 @@ describe('a process whose event loop is watched', () => {
     return { child, exited, output: () => output };
   }
 
-  it('is ended when the loop stands still for longer than it may, with a line that says so', async () => {
+  it('is ended when the loop is blocked for too long, with a line that says so', async () => {
     const startedAt = performance.now();
     const { child, exited, output } = run('block(60_000);');
     expect(await exited).toBe('SIGKILL');

@@ -38,7 +38,7 @@ describe('npm run notifications', () => {
   const countParked = async (): Promise<number> =>
     (await database.client.query('select from batch.parked_notifications')).rowCount ?? -1;
 
-  it('lists what is parked, with the reason', async () => {
+  it('lists parked notifications, with the reason', async () => {
     const { status, output } = await run(['list']);
     expect(status, output).toBe(0);
     expect(output).toContain(
@@ -47,7 +47,7 @@ describe('npm run notifications', () => {
     expect(output).toContain('1 parked\n');
   });
 
-  it('has a chunk notified again', async () => {
+  it('sends the notifications of a chunk again', async () => {
     const { status, output } = await run(['notify', chunkId]);
     expect({ status, output }).toEqual({
       status: 0,
@@ -57,7 +57,7 @@ describe('npm run notifications', () => {
     expect(await countUnnotified(database)).toBe(1);
   });
 
-  it('gives up what is parked of a chunk, once', async () => {
+  it('gives up the parked notifications of a chunk, once', async () => {
     expect(await run(['skip', chunkId])).toEqual({
       status: 0,
       output: `These sources will not be notified of chunk ${chunkId}: ${source}.\n`,

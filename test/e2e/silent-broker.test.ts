@@ -41,7 +41,7 @@ describe('a service', () => {
     service = await startServiceProcess({ environment });
     await service.up();
     proxy[fault]();
-    // So that there is something to notify.
+    // So that a notification waits.
     await settleChunk(database, await storeOperations(database, 1, 'shop'));
     service.signal('SIGTERM');
     expect(await service.exited, service.output).toBe(0);

@@ -55,7 +55,7 @@ describe('the limit of the backlog', () => {
       return (error as { code: string }).code;
     }
   };
-  /** A count that takes too long is given up, and made again for whoever comes a while later; time may stand still. */
+  /** A count that takes too long is given up, and made again for a later caller. */
   const eventuallyCounted = async (): Promise<void> => {
     while ((await metrics.render()).body.includes('batch_backlog_operations{backlog="pending"} Nan')) {
       await new Promise(setImmediate);

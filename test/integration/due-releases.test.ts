@@ -53,7 +53,7 @@ async function due(operations: readonly NewOperation[]): Promise<void> {
     from (select seq, row_number() over (order by seq) n from batch.delayed) o where o.seq = d.seq`);
 }
 
-/** As time goes by: what is held back is looked at again after a while. */
+/** As after some time: scheduled operations without room are checked again. */
 const release = async (): Promise<void> => {
   Object.assign(worker.queue, { nextReleaseAt: 0 });
   await worker.queue.releaseDue();
@@ -91,7 +91,7 @@ describe('scheduled operations that come due', () => {
     });
   });
 
-  it('are not held back by those of a party that has its share, in another lane', async () => {
+  it('do not wait for those of a party that has used up its share, in another lane', async () => {
     await worker.queue.enqueue(some(80, () => insert('key:a', 'item')));
     await due([...some(20, () => insert('key:a', 'item')), insert('key:b', 'other')]);
     await release();
@@ -99,7 +99,7 @@ describe('scheduled operations that come due', () => {
     expect(await pendingOf('key:b')).toBe(1);
   });
 
-  it('overtake none of their lane that is held back', async () => {
+  it('overtake no operation of their lane that has to wait', async () => {
     await worker.queue.enqueue(some(80, () => insert('key:a')));
     await due([insert('key:a'), insert('key:b')]);
     await release();
@@ -114,7 +114,7 @@ describe('scheduled operations that come due', () => {
     expect((await rows('select from batch.pending')).length).toBeLessThan(LIMIT);
   });
 
-  it('do not hold back what is tried again', async () => {
+  it('do not delay operations that are retried', async () => {
     await worker.queue.enqueue(some(LIMIT, () => insert('key:b')));
     await due([insert('key:a'), insert('key:a')]);
     await database.client.query(

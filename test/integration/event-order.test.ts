@@ -132,7 +132,7 @@ describe('what one channel published in order', () => {
     const stored = async (): Promise<number> => (await storedValues()).length;
     // Nobody executes anything: the queue is full, and then has room from time to time.
     const makeRoom = async (): Promise<void> => {
-      // What is stored while the queue is counted may count twice for a moment, so an event may be held back a little before 20.
+      // Operations that are stored during a count may count twice for a moment. So an event may be held before 20.
       await eventually(async () => expect(await stored()).toBeGreaterThanOrEqual(15));
       await eventually(
         async () => {

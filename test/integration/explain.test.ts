@@ -497,9 +497,9 @@ describe('the plan of a chunk that was executed', () => {
     expect({ groups, statements }).toEqual({ groups: 3, statements: 3 });
   });
 
-  it('shows the groups that the endpoint had notified', async () => {
+  it('shows the groups that the endpoint had planned', async () => {
     const requests = [pay(21), remove(21), pay(22), pay(21)];
-    const notified = await plan(...requests);
+    const planned = await plan(...requests);
     const { plan: kept } = await execute(
       ...requests.map(({ operationType, key, values }) =>
         newOperation({
@@ -523,9 +523,9 @@ describe('the plan of a chunk that was executed', () => {
       keyColumns,
       valueColumns,
     });
-    expect(kept!.groups.map(common)).toEqual(notified.groups.map(common));
+    expect(kept!.groups.map(common)).toEqual(planned.groups.map(common));
     expect(kept!.groups.map(({ because }) => because?.resource)).toEqual(
-      notified.groups.map(({ because }) => because?.resource),
+      planned.groups.map(({ because }) => because?.resource),
     );
   });
 

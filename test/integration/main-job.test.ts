@@ -48,7 +48,7 @@ describe('the main job', () => {
   const insertItem = (values: Record<string, unknown>) =>
     newOperation({ type: 'insert', target: 'public.item', values: JSON.stringify(values) });
 
-  /** As when the time of every lane that stands still has come. */
+  /** As when the retry of every blocked lane is due. */
   async function tryLanesAgain(): Promise<void> {
     await database.client.query('update batch.lane_blocks set next_try_at = now()');
     await worker.recovery.poll(IDLE);

@@ -36,7 +36,7 @@ const opened: (() => Promise<unknown>)[] = [];
 
 beforeEach(async () => {
   database = await createTestDatabase();
-  // An hour: what is notified within a test was notified for a signal.
+  // An hour: a notification within a test was caused by a signal, not by the interval.
   settings = testSettings({ ...database.environment, REDIS_URL: '', BATCH_PROCESS_OPERATION_INTERVAL: '3600000' });
   dataSource = await createDataSource(settings).initialize();
 });
@@ -129,7 +129,7 @@ describe('notifications through RabbitMQ', () => {
     await eventually(async () => expect(await unnotified()).toBe(0));
   });
 
-  it('leave alone the chunks that are not to be notified', async () => {
+  it('leave out the chunks that need no notification', async () => {
     await settle(await operations(1, source), [], false);
     const notified = await settle(await operations(1, source));
     const { notifier } = await startNotifier(publisher());
@@ -145,7 +145,7 @@ describe('notifications through RabbitMQ', () => {
     await eventually(() => expect(events()).toMatchObject([{ completed: ids(mine) }]));
   });
 
-  it('notify what was settled before the notifier stops', async () => {
+  it('include the chunks that were settled before the notifier stops', async () => {
     const { notifier } = await startNotifier(publisher());
     await settle(await operations(1, source));
     await notifier.onApplicationShutdown();
@@ -192,7 +192,7 @@ describe('notifications through RabbitMQ', () => {
     await eventually(() => expect(events().map(({ chunkId }) => chunkId)).toEqual(chunks));
   });
 
-  it('come from one notifier at a time: two of them notify nothing twice', async () => {
+  it('come from one notifier at a time: two of them send nothing twice', async () => {
     for (const operation of await operations(150, source)) await settle([operation]);
     await Promise.all([startNotifier(publisher()), startNotifier(publisher())]);
     await eventually(async () => expect(await unnotified()).toBe(0));

@@ -194,7 +194,7 @@ describe('notifications', () => {
     expect(heard.flat().length).toBeGreaterThan(2 * chunkIds.length);
   });
 
-  it('of 20 000 operations are all heard in order while the connection is cut 20 times', async () => {
+  it('of 20 000 operations all arrive in order while the connection is cut 20 times', async () => {
     const proxy = await breakable();
     await notify(through(proxy.through(brokerUrl())));
     const chunkIds: string[] = [];
@@ -304,7 +304,7 @@ describe('notifications', () => {
     }
   });
 
-  it('are given up in time when the broker says nothing while the notifier stops, and stay for the next one', async () => {
+  it('are given up in time when the broker does not answer while the notifier stops, and wait for the next one', async () => {
     const proxy = await breakable();
     const publisher = through(proxy.through(brokerUrl()));
     let begun!: () => void;
@@ -331,7 +331,7 @@ describe('notifications', () => {
   });
 });
 
-describe('a chunk that is notified again over REST', () => {
+describe('a chunk whose notifications are sent again over REST', () => {
   let service: TestApp;
 
   beforeAll(async () => {
@@ -347,7 +347,7 @@ describe('a chunk that is notified again over REST', () => {
   const notify = (id: string): Promise<Response> =>
     fetch(`${service.url}/api/v1/chunks/${id}/notifications`, { method: 'POST' });
 
-  it('is heard by the source whose queue came too late', async () => {
+  it('reaches the source whose queue came too late', async () => {
     const source = `late-${randomUUID()}`;
     const created = await fetch(`${service.url}/api/v1/operations`, {
       method: 'POST',
@@ -371,7 +371,7 @@ describe('a chunk that is notified again over REST', () => {
     });
   });
 
-  it('of which something is parked is listed, and can be skipped once', async () => {
+  it('is listed while a notification of it is parked, and can be skipped once', async () => {
     const source = `shop-${randomUUID()}`;
     const chunkId = await settleChunk(service.database, await storeOperations(service.database, 1, source), [], false);
     await service.database.client.query(
@@ -396,7 +396,7 @@ describe('a chunk that is notified again over REST', () => {
     expect(await again.json()).toMatchObject({ code: 'NOTIFICATION_NOT_FOUND' });
   });
 
-  it('has to be there', async () => {
+  it('has to exist', async () => {
     const unknown = await notify('999999');
     expect(unknown.status).toBe(404);
     expect(await unknown.json()).toMatchObject({ code: 'CHUNK_NOT_FOUND' });
@@ -404,7 +404,7 @@ describe('a chunk that is notified again over REST', () => {
   });
 });
 
-it('refuses to notify a chunk again where there is nowhere to notify to, and leaves it as it was', async () => {
+it('refuses to send the notifications of a chunk again where no broker is configured, and leaves it as it was', async () => {
   const service = await startTestApp({ BATCH_SERVICE_RMQ_URL: '', BATCH_ROLE: 'api' });
   opened.push(() => service.close());
   const chunkId = await settleChunk(service.database, await storeOperations(service.database, 1, 'shop'), [], false);

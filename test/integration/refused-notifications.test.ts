@@ -116,7 +116,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
   const chunksOf = (events: readonly IOperationsSettledEvent[]): string[] =>
     firstHeard(events).map(({ chunkId }) => chunkId);
 
-  it('is told of 3 MiB in parts, in order, and other sources are told meanwhile', async () => {
+  it('gets 3 MiB in parts, in order, and other sources are notified meanwhile', async () => {
     const [large, small] = [`large-${randomUUID()}`, `small-${randomUUID()}`];
     const [toLarge, toSmall] = [await listen(large), await listen(small)];
     const before = await complete(small);
@@ -131,7 +131,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     expect(parts.flatMap((event) => event.failed.map(({ id }) => id))).toEqual(failed);
   });
 
-  it('refuses one that cannot be smaller; it is parked, told, and all others are told meanwhile', async () => {
+  it('refuses one that cannot be smaller; it is parked and shown, and all others are sent meanwhile', async () => {
     const [large, small] = [`large-${randomUUID()}`, `small-${randomUUID()}`];
     const [toLarge, toSmall] = [await listen(large), await listen(small)];
     const before = await complete(small);
@@ -177,7 +177,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     expect(toLarge).toEqual([]);
   });
 
-  it('refuses a part: those behind it wait for it, and come in order when it is taken', async () => {
+  it('refuses a part: later parts wait for it, and come in order when it is taken', async () => {
     const source = `large-${randomUUID()}`;
     const heard = await listen(source);
     const stored = await storeOperations(database, 900, source);
@@ -199,7 +199,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     expect([...told]).toEqual(stored.map(({ id }) => id));
   });
 
-  it('is tried again with what it refused, later and later, and never with two at once', async () => {
+  it('gets a refused notification again with growing pauses, and never two at once', async () => {
     const source = `large-${randomUUID()}`;
     await failInChunk(source, 1, 2 * MIB);
     await failInChunk(source, 1, 2 * MIB);
@@ -229,7 +229,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     await eventually(async () => expect((await parked().list()).total).toBe(0));
   });
 
-  it('refuses for a full queue: other sources are told, and the source itself when there is room again', async () => {
+  it('refuses for a full queue: other sources are notified, and the source itself when there is room again', async () => {
     const [full, other] = [`full-${randomUUID()}`, `other-${randomUUID()}`];
     const toOther = await listen(other);
     const channel = await connection.createChannel();
@@ -255,7 +255,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     await eventually(async () => expect((await parked().list()).total).toBe(0));
   });
 
-  it('refuses all that there is for the moment: nothing is parked, and all is told in order when it takes it', async () => {
+  it('refuses all notifications for a moment: nothing is parked, and all are sent in order when it takes them', async () => {
     const full = `full-${randomUUID()}`;
     const channel = await connection.createChannel();
     const limits = { 'x-max-length': 1, 'x-overflow': 'reject-publish' };
@@ -274,7 +274,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     expect(message).toMatchObject({ properties: { messageId: `${chunkId}:${full}` } });
   });
 
-  it('refuses more chunks of one source than a round reads: the others behind them are told', async () => {
+  it('refuses more chunks of one source than a round reads: later sources are notified', async () => {
     const [full, other] = [`full-${randomUUID()}`, `other-${randomUUID()}`];
     const toOther = await listen(other);
     const channel = await connection.createChannel();
@@ -307,7 +307,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     await channel.checkExchange(EVENTS_EXCHANGE);
   });
 
-  it('is not asked again for what is skipped', async () => {
+  it('does not get a skipped notification again', async () => {
     const source = `large-${randomUUID()}`;
     const [chunkId = ''] = await failInChunk(source, 1, 2 * MIB);
     await notify();
@@ -317,7 +317,7 @@ describe('a broker that takes messages of 1 MiB at most', () => {
     await expect(parked().skip(chunkId)).rejects.toMatchObject({ code: 'NOTIFICATION_NOT_FOUND' });
   });
 
-  it('takes what was parked when its own limit was raised and the chunk is notified again', async () => {
+  it('takes a parked notification when its limit was raised and the notifications of the chunk are sent again', async () => {
     const source = `large-${randomUUID()}`;
     const [chunkId = '', failed] = await failInChunk(source, 1, 2 * MIB);
     const { settings, wakeUp } = await notify();

@@ -238,7 +238,7 @@ describe('retention', () => {
     expect(await idsOf('operations')).toEqual([]);
   });
 
-  it('looks again at a chunk that was not notified the first time, when it begins anew', async () => {
+  it('checks a chunk again whose sources were not notified the first time, when it starts anew', async () => {
     await worker.queue.enqueue([good()]);
     await settleAll();
     await query('update batch.chunks set notify = true');
@@ -253,7 +253,7 @@ describe('retention', () => {
     expect(await idsOf('chunks')).toEqual([]);
   });
 
-  it('keeps what the broker refuses to notify until it is notified or skipped', async () => {
+  it('keeps a chunk with a parked notification until it is sent or skipped', async () => {
     await worker.queue.enqueue([good(), orphan()]);
     await settleAll();
     const [chunk] = await idsOf('chunks');

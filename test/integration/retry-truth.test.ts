@@ -105,7 +105,7 @@ describe('random operations that may be tried again', () => {
   let database: TestDatabase;
   let reference: TestDatabase;
   const workers = new Map<Way, TestWorker>();
-  /** Operations put off, and operations that waited behind them. */
+  /** Deferred operations, and operations that waited behind them. */
   const seen = { retry: 0, blocked: 0 };
 
   beforeAll(async () => {

@@ -173,9 +173,9 @@ describe('operations that may be tried again', () => {
     ]);
   });
 
-  it('are undone with what follows, so that what depends on that is put off too', async () => {
+  it('are undone with their followers, so that operations that depend on those are deferred too', async () => {
     await database.client.query(`insert into item (id, code) values (-1, 'taken')`);
-    // Each upsert makes the row that the next insert refers to, and follows on the row of an insert that is put off.
+    // Each upsert makes the row that the next insert refers to, and follows on the row of a deferred insert.
     const chain = [insert('item', { id: 1, code: 'taken' }, on(['conflict'])), upsert('item', { id: 1, n: 1 })];
     for (let id = 2; id <= 4; id += 1) {
       chain.push(insert('item', { id, boss: id - 1 }, on(['missing_parent'])), upsert('item', { id, n: id }));
@@ -239,7 +239,7 @@ describe('operations that may be tried again', () => {
     expect(await rows('select n from item')).toEqual([[2]]);
   });
 
-  it('are settled and notified once, in the chunk that decides', async () => {
+  it('are settled once, with one notification, in the chunk that decides', async () => {
     await execute(insert('item', { id: 1, owner_id: 7 }, on(['missing_parent'])), insert('item', { id: 2 }));
     await execute(update('item', { id: 1 }, { n: 1 }));
     await database.client.query('insert into owner values (7)');
@@ -254,7 +254,7 @@ describe('operations that may be tried again', () => {
     );
   });
 
-  it('stay pending when their worker dies before they are put off', async () => {
+  it('stay pending when their worker dies before they are deferred', async () => {
     const doomed = await open();
     await worker.queue.enqueue([
       insert('item', { id: 1, owner_id: 7 }, on(['missing_parent'])),

@@ -185,7 +185,7 @@ describe.skipIf(NO_PSQL)('the roles that scripts/roles.sql makes (needs psql)', 
       expect(await (await fetch(`${app.url}/metrics`)).text()).toContain('batch_operations');
     });
 
-    it('notify what it has settled', () =>
+    it('send the notifications of settled chunks', () =>
       eventually(async () => {
         const { rows } = await database.client.query(
           'select count(*)::int as waiting from batch.chunks where notify and notified_at is null',

@@ -228,9 +228,7 @@ function sayTally({ offered, acknowledged, refusedByCode, silent, unanswered, he
   const at = (share: number): string => `${Math.round(sorted[Math.floor(share * (sorted.length - 1))] ?? 0)} ms`;
   const silentlyLost = [...unanswered].map(([reason, count]) => `${count} operations (${reason})`).join(', ') || 'none';
   const refused = [...refusedByCode].map(([code, count]) => `${code} ${count}`).join(', ') || 'none';
-  say(
-    `  offered ${offered} operations (${Math.round(offered / SECONDS)}/s), ${heldBack} requests held back by the sender`,
-  );
+  say(`  offered ${offered} operations (${Math.round(offered / SECONDS)}/s), ${heldBack} requests not sent`);
   say(`  acknowledged ${acknowledged.length} (${Math.round(acknowledged.length / SECONDS)}/s); refused: ${refused}`);
   say(`  refusals that do not say when to come back: ${silent}; without an answer: ${silentlyLost}`);
   say(`  answers after ${at(0.5)} (median), ${at(0.99)} (99 %), ${at(1)} at most`);

@@ -48,7 +48,7 @@ export async function settleChunk(
   return chunkId;
 }
 
-/** Chunks that wait to be notified. */
+/** Chunks whose sources are not notified yet. */
 export async function countUnnotified(database: TestDatabase): Promise<number> {
   const { rows } = await database.client.query<{ count: number }>(
     'select count(*)::int as count from batch.chunks where notify and notified_at is null',

@@ -13,7 +13,7 @@ export interface TcpProxy {
   refuse(): void;
   /** Keeps connections open, new ones too, but lets no byte pass, as a network that is gone does, until `accept()`. */
   stall(): void;
-  /** Ends `refuse` or `stall`; what was held back is delivered. */
+  /** Ends `refuse` or `stall`, and delivers the bytes that waited. */
   accept(): void;
   /** Like the target of `url`, but through the proxy. */
   through(url: string): string;

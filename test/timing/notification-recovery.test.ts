@@ -30,7 +30,7 @@ describe('a notifier after an outage', () => {
 
   beforeEach(async () => {
     database = await createTestDatabase();
-    // An hour: what is notified within a test was notified for a signal.
+    // An hour: a notification within a test was caused by a signal, not by the interval.
     settings = testSettings({ ...database.environment, REDIS_URL: '', BATCH_PROCESS_OPERATION_INTERVAL: '3600000' });
     dataSource = await createDataSource(settings).initialize();
   });

@@ -31,7 +31,7 @@ describe('the metrics', () => {
     expect(lines).toContain('batch_chunk_operations_sum 1000');
   });
 
-  it('count what was accepted, refused, cancelled, tried again and notified', async () => {
+  it('count operations that were accepted, refused, cancelled and retried, and notifications', async () => {
     const metrics = new MetricsService();
 
     metrics.recordAccepted(7);

@@ -2,7 +2,7 @@ import type { SeriesOption } from 'echarts';
 import { CONTROL, FONT, INK, MUTED } from './palette.js';
 import { BOTTOM, numberAxis, TOP, WIDTH, type Plot } from './plot.js';
 
-/** Lying bars with one unit. */
+/** Horizontal bars with one unit. */
 export interface Panel {
   caption: string;
   unit: string;
@@ -14,7 +14,7 @@ export interface Bar {
   colour: string;
   /** Undefined where it was not measured. */
   value: number | undefined;
-  /** What the whisker spans; none where it is as good as a point. */
+  /** The range of the whisker. None if it is almost a point. */
   low: number;
   high: number;
   /** Behind the bar. */
@@ -40,7 +40,7 @@ export function stacked(title: string, subtitle: string, panels: readonly Panel[
   return { title, subtitle, captions, height: top - GAP + BOTTOM, option: optionOf(places) };
 }
 
-/** Panels beside one another, with the same bars in each; names stand at the first. */
+/** Panels beside one another, with the same bars in each. Only the first has the names. */
 export function sideBySide(title: string, subtitle: string, panels: readonly Panel[]): Plot {
   const rows = Math.max(...panels.map(({ bars }) => bars.length));
   const each = (WIDTH - NAMES - 24) / panels.length;
@@ -61,7 +61,7 @@ interface Place {
   top: number;
   width: number;
   names: boolean;
-  /** About how many numbers stand at the axis. */
+  /** About how many numbers the axis has. */
   ticks: number;
 }
 

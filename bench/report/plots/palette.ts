@@ -7,7 +7,7 @@ export const RULE = '#e6e9ee';
 /** Without quotation marks: they would end the attribute of the SVG in which they stand. */
 export const FONT = 'Helvetica, Arial, sans-serif';
 
-/** The service is the one warm colour on every plot; whatever it is compared with is cool. */
+/** The service has the only warm colour on every plot; the others have cool colours. */
 export const SERVICE = '#e8590c';
 export const SERVICE_PALE = '#f4a261';
 export const LIMIT = '#2f4b6e';

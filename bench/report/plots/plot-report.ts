@@ -34,7 +34,6 @@ const races = (figures: readonly FigureResult[], names: readonly string[]): Race
     figures.filter((result): result is RaceResult => result.kind === 'race' && result.name === name),
   );
 
-/** Whichever study it comes from. */
 const seriesOf = (figures: readonly FigureResult[], name: string): Series | undefined =>
   figures
     .flatMap((result) => (result.kind === 'study' ? (result.series ?? []) : []))

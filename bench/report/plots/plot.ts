@@ -10,7 +10,6 @@ export interface Plot {
   subtitle: string;
   height: number;
   option: Pick<EChartsOption, 'grid' | 'xAxis' | 'yAxis' | 'series' | 'legend'>;
-  /** Titles of parts of it. */
   captions?: Caption[];
 }
 
@@ -26,7 +25,7 @@ export const TOP = 92;
 export const BOTTOM = 56;
 const MARGIN = 28;
 
-/** The plot as SVG, on a ground of its own so that it is legible on a light page and on a dark one. */
+/** The plot as SVG, with its own background so that it is legible on light and dark pages. */
 export function renderPlot({ title, subtitle, height, option, captions = [] }: Plot, report: BenchReport): string {
   const chart = init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height });
   try {

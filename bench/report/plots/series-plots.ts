@@ -21,7 +21,7 @@ export function latencyPlot(series: Series | undefined): Plot | undefined {
   );
 }
 
-/** What larger chunks buy, and what they cost. */
+/** What larger chunks gain, and what they cost. */
 export function chunkSizePlot(series: Series | undefined): Plot | undefined {
   if (series === undefined) return undefined;
   const points = line(series, 'median chunk', SERVICE, 'rate', 'durationMs', ({ limit }) => figure(limit));
@@ -46,7 +46,7 @@ export function soakPlot(series: Series | undefined): Plot | undefined {
 
 type Point = Series['points'][number];
 
-/** @throws where a point has no such value: a plot with a part of its points would tell something else */
+/** @throws if a point has no such value, because a plot without some of its points would mislead */
 function line(
   { name: series, points }: Series,
   name: string,

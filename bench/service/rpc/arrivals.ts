@@ -5,7 +5,7 @@ import { listenToNotifications } from '../../../test/chaos/load/notifications.js
 
 const PATIENCE_MS = 30_000;
 
-/** When the outcome of each operation was heard of, by a consumer as docs/client.md describes it: a durable quorum queue. */
+/** The time of each operation's notification at a consumer with a durable quorum queue, as in docs/client.md. */
 export interface Arrivals {
   /** By operation, in milliseconds since 1970: the clock that the database has, too. */
   at: ReadonlyMap<string, number>;
@@ -28,7 +28,7 @@ export async function collectArrivals(url: string): Promise<Arrivals> {
       eventually(
         () => {
           const missing = ids.filter((id) => !at.has(id)).length;
-          if (missing > 0) throw new Error(`${missing} of ${ids.length} operations were not notified`);
+          if (missing > 0) throw new Error(`${missing} of ${ids.length} operations have no notification`);
         },
         { timeoutMs: PATIENCE_MS, intervalMs: 50 },
       ),

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { settledOperations } from './operation-tables.js';
 
-/** Finer than what is measured by it, and seldom enough to cost nothing: the table that is read has one row for each chunk. */
+/** Short against the measured times, and cheap: the table that is read has one row for each chunk. */
 const LOOK_EVERY_MS = 5;
 const SILENCE_MS = 60_000;
 

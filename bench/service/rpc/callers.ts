@@ -4,23 +4,20 @@ import { v7 as uuid } from 'uuid';
 import { BatchServiceClient, RPC_PATTERNS, type ICreateBatchOperationRequest } from '../../../src/client/index.js';
 import { SEND_AT_ONCE } from '../../stage/send-at-once.js';
 
-/** Makes single calls. */
 export interface Caller {
-  /** Resolves with the answer. */
   call(request: ICreateBatchOperationRequest): Promise<unknown>;
   close(): Promise<void>;
 }
 
 export type OpenCaller = (url: string, queue: string) => Promise<Caller>;
 
-/** A failure is to be seen, not to be repeated. */
+/** A failed call must be seen, so it is not repeated. */
 const ONCE = { retries: 0, timeoutMs: 60_000 };
 
 export function openClient(url: string, queue: string): BatchServiceClient {
   return new BatchServiceClient({ transport: 'rmq', url, queue, ...ONCE });
 }
 
-/** The published client. */
 export const publishedCaller: OpenCaller = async (url, queue) => {
   const client = openClient(url, queue);
   return { call: (request) => client.createOperation(request), close: () => client.close() };
@@ -38,12 +35,12 @@ export const nestCaller: OpenCaller = async (url, queue) => {
   };
 };
 
-/** A refusal comes as the plain object that travelled. */
+/** A refusal comes as a plain object. */
 function toError(refusal: unknown): never {
   throw refusal instanceof Error ? refusal : new Error(`The call failed: ${JSON.stringify(refusal)}`);
 }
 
-/** Connected before the first call, which would be slower else. */
+/** Connects before the first call, which would be slower otherwise. */
 export async function connectProxy(proxy: ClientRMQ): Promise<ClientRMQ> {
   await proxy.connect();
   return proxy;

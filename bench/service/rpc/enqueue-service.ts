@@ -31,7 +31,6 @@ export const bulkEnqueue: Contestant = {
     }),
 };
 
-/** One operation a call. */
 export const singleEnqueue = (name: string, openCaller: OpenCaller, inFlight: number): Contestant => ({
   name,
   open: (stage) =>

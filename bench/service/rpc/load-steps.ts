@@ -7,7 +7,7 @@ import { awaitSettled } from './await-settled.js';
 import { emptyQueue, settledOperations } from './operation-tables.js';
 import { assertTaken } from './single-operations.js';
 
-/** A load that is put on the service, through whatever `send` leads to. */
+/** A load on the service, sent by `send`. */
 export interface LoadedService {
   admin: pg.Pool;
   send: Send;
@@ -15,12 +15,12 @@ export interface LoadedService {
 }
 
 export interface StepTimes {
-  /** Before that, what is measured does not count. */
+  /** Measurements before this time do not count. */
   warmUpMs: number;
   measuredMs: number;
 }
 
-/** What became of a constant load. Of each operation that was created while it was measured. */
+/** The result of a constant load, for the operations that were created while it was measured. */
 export interface StepResult {
   /** Milliseconds from `created_at`, which is when the transaction began that stored it, until its chunk was settled. */
   createdToApplied: number[];
@@ -28,18 +28,18 @@ export interface StepResult {
   appliedToNotified: number[];
   /** Operations a second, from the first that was created to the last that was settled. */
   throughput: number;
-  /** Requests that were due and not sent, since too many had no answer yet: more than none is more than can be borne. */
+  /** Requests that were due but not sent, because too many had no answer yet. With any, the load is too high. */
   heldBack: number;
   operationsPerChunk: number;
-  /** How late this process was itself, in milliseconds: an notification that arrived meanwhile was noted so much later. 99 of 100. */
+  /** The delay of this process itself in milliseconds, p99. Notifications that arrived meanwhile were noted late. */
   ownDelayP99: number;
 }
 
-/** More wait for an answer than the service needs to be busy all the time. */
+/** Enough requests without an answer to keep the service busy all the time. */
 const IN_FLIGHT = 256;
 const DELAY_RESOLUTION_MS = 2;
 
-/** Operations a second that are settled while as many come in as are answered. One operation a call. */
+/** Settled operations a second, if each answer is followed by a new request. One operation a call. */
 export async function measureCapacity({ admin, send }: LoadedService, times: StepTimes): Promise<number> {
   await startOver(admin);
   const tally = newTally();
@@ -54,7 +54,7 @@ export async function measureCapacity({ admin, send }: LoadedService, times: Ste
   return capacity;
 }
 
-/** One operation a call, so many calls a second whatever becomes of them, in ticks of a few milliseconds. */
+/** A fixed number of calls a second with one operation each, sent in ticks of a few milliseconds, answered or not. */
 export async function runStep(
   { admin, send, arrivals }: LoadedService,
   perSecond: number,
@@ -76,7 +76,7 @@ export async function runStep(
   return {
     heldBack: tally.heldBack,
     ...evaluate(await journeysSince(admin, measuredFrom), arrivals.at),
-    // What it tells is the time between two looks.
+    // It measures the time between two checks.
     ownDelayP99: Math.max(0, delays.percentile(99) / 1e6 - DELAY_RESOLUTION_MS),
   };
 }

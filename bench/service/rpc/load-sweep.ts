@@ -31,7 +31,7 @@ const QUICK: SweepPlan = {
 /** The share that is judged; one process alone is measured there only, at the same rate, so that both can be compared. */
 const JUDGED = 30;
 
-/** What is told of a step, by the name of its value in the plot. */
+/** The readings of a step, by the name of their values in the plot. */
 const METRICS = {
   throughput: { name: 'throughput', unit: 'operations/s', of: (step) => step.throughput },
   createdToAppliedP50: {
@@ -66,8 +66,9 @@ interface LoadPoint {
 }
 
 /**
- * How long operations take under loads from a little to almost all that the service can bear: single operations by RPC over
- * RabbitMQ, which keep coming whether or not they are answered. With default settings; api and worker are processes of their own.
+ * The time that operations take under loads from low to almost the capacity of the service: single operations by RPC
+ * over RabbitMQ, which keep coming whether or not they are answered. With default settings; api and worker are
+ * processes of their own.
  */
 export async function sweepLoad(stage: Stage): Promise<StudyResult> {
   const plan = stage.scale.quick ? QUICK : FULL;

@@ -12,14 +12,14 @@ export async function emptyQueue(admin: pg.Pool): Promise<void> {
   for (const table of QUEUE_TABLES) await admin.query(`truncate batch.${table}`);
 }
 
-/** Notifying is work as well, and not of what is measured next. */
+/** Notifications are work too, and must not fall into the next measurement. */
 function allNotified(admin: pg.Pool): Promise<void> {
   return eventually(
     async () => {
       const { rows } = await admin.query<{ left: number }>(
         'select count(*)::int as left from batch.chunks where notify and notified_at is null',
       );
-      if (rows[0]!.left > 0) throw new Error(`${rows[0]!.left} chunks were not notified`);
+      if (rows[0]!.left > 0) throw new Error(`The sources of ${rows[0]!.left} chunks were not notified`);
     },
     { timeoutMs: NOTIFIED_WITHIN_MS },
   );

@@ -11,10 +11,10 @@ import { startService } from './start-service.js';
 import { rssMb } from './watch-memory.js';
 
 const OPERATIONS_PER_SECOND = 2000;
-/** One a call would keep this machine busy with the messages. */
+/** One operation a call would keep this machine busy with messages. */
 const OPERATIONS_PER_CALL = 20;
 const LOOK_EVERY_MS = 10_000;
-/** What a shorter soak shows is how processes warm up. Its readings have other names, so that no target is judged by them. */
+/** A shorter soak shows only how processes warm up. Its readings have other names, so no target uses them. */
 const LEAST_JUDGED_MINUTES = 30;
 
 interface Look {
@@ -58,7 +58,7 @@ export async function soak(stage: Stage, minutes: number): Promise<StudyResult> 
   }
 }
 
-/** From one look to the next; what was sent is forgotten then, so that this process does not grow. @returns acknowledged operations */
+/** One period. It then forgets what it sent, so that this process does not grow. @returns acknowledged operations */
 async function loadOnce(send: Send): Promise<number> {
   const tally = newTally();
   await openLoop([send], OPERATIONS_PER_SECOND, OPERATIONS_PER_CALL, LOOK_EVERY_MS, tally);
@@ -84,7 +84,7 @@ function toResult(looks: readonly Look[], operationsPerSecond: number): StudyRes
   return { readings: [load, ...readings], series: [{ name: 'soak', points }] };
 }
 
-/** Without the first quarter, in which a process takes what it needs for its work. */
+/** Without the first quarter, in which a process grows to its working size. */
 function slopePerHour(looks: readonly Look[], role: 'api' | 'worker'): number {
   return slopeOf(looks.map((look): Point => ({ x: look.minutes / 60, y: look[role] })));
 }

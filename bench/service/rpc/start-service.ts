@@ -11,7 +11,7 @@ import type { Stage } from '../../contest/contest.js';
 export type Role = 'all' | 'api' | 'worker';
 
 export interface ServiceOptions {
-  /** Default: true. Without it nothing is taken in, nor notified. */
+  /** Default: true. Without it the service takes nothing in and sends no notifications. */
   broker?: boolean;
   /** Whether workers are woken through Redis; default: where several processes share the work. */
   redis?: boolean;
@@ -32,7 +32,7 @@ export interface RunningService {
 
 const OUTPUT_TAIL = 2000;
 
-/** Starts a process for each role as in production, JSON lines as log, and resolves when all serve. */
+/** Starts a process for each role as in production, with a JSON log, and resolves when all serve. */
 export async function startService(
   stage: Stage,
   roles: readonly Role[],
@@ -61,7 +61,7 @@ export async function startService(
     if (broker) await removeQueues(stage.rabbitmqUrl, queue);
   };
   const ended = Promise.race(processes.map(tellItsEnd));
-  // Also when nobody works: it ends in the end.
+  // Also when no work waits for it: a process ends at some time.
   ended.catch(() => undefined);
   return {
     queue,

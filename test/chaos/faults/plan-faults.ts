@@ -6,7 +6,7 @@ export interface FaultCounts {
   kills: number;
   /** Crashes of PostgreSQL, every other one of them alone, and as many of RabbitMQ. */
   restarts: number;
-  /** A random process stands still for a while. */
+  /** A random process is stopped for a while. */
   pauses: number;
   /** All connections to the broker are reset, those of the service or those of the callers. */
   cuts: number;

@@ -3,8 +3,8 @@ import { describeEntry, verdictOf } from './judge-operations.js';
 import type { StoredOperation } from './observations.js';
 import type { Violation } from './violation.js';
 
-/** Every settled operation was notified to its source with its verdict, and those of a stream in their order. */
-export function judgeNotifyments(ledger: Ledger, stored: readonly StoredOperation[]): Violation[] {
+/** The source of every settled operation was notified of its verdict, and those of a stream came in their order. */
+export function judgeNotifications(ledger: Ledger, stored: readonly StoredOperation[]): Violation[] {
   const verdicts = new Map(stored.map((operation) => [operation.id, verdictOf(operation)]));
   const violations: Violation[] = [];
   const positions = new Map<string, number>();
@@ -16,7 +16,10 @@ export function judgeNotifyments(ledger: Ledger, stored: readonly StoredOperatio
     if (entry.stream === undefined || entry.notified === undefined) continue;
     const { position } = entry.notified;
     if (position < (positions.get(entry.stream) ?? 0)) {
-      violations.push({ kind: 'out of order', what: `${describeEntry(entry)} was notified before an earlier one` });
+      violations.push({
+        kind: 'out of order',
+        what: `${describeEntry(entry)} has a notification before that of an earlier one`,
+      });
     }
     positions.set(entry.stream, Math.max(position, positions.get(entry.stream) ?? 0));
   }
@@ -24,7 +27,7 @@ export function judgeNotifyments(ledger: Ledger, stored: readonly StoredOperatio
 }
 
 function faultOf({ notified, request }: LedgerEntry, verdict: string): string | undefined {
-  if (notified === undefined) return `is ${verdict}, which was never notified`;
-  if (notified.source !== request.source) return `was notified to ${notified.source}`;
-  return notified.verdict === verdict ? undefined : `is ${verdict}, but was notified as ${notified.verdict}`;
+  if (notified === undefined) return `is ${verdict}, but its source was never notified`;
+  if (notified.source !== request.source) return `has a notification for ${notified.source}`;
+  return notified.verdict === verdict ? undefined : `is ${verdict}, but its notification says ${notified.verdict}`;
 }

@@ -1,7 +1,7 @@
 import type { Crash } from '../fleet/member.js';
 import type { Ledger } from '../ledger.js';
 import type { Timeline } from '../timeline.js';
-import { judgeNotifyments } from './judge-notifications.js';
+import { judgeNotifications } from './judge-notifications.js';
 import { judgeOperations } from './judge-operations.js';
 import { judgeRecovery, type Recoveries } from './judge-recovery.js';
 import { judgeTables } from './judge-tables.js';
@@ -32,7 +32,7 @@ export function judge({ ledger, observations, timeline, crashes, recoveryBoundMs
   const found: Violation[] = [
     ...judgeOperations(ledger, observations.operations),
     ...judgeTables([...ledger.entries], observations.tables),
-    ...judgeNotifyments(ledger, observations.operations),
+    ...judgeNotifications(ledger, observations.operations),
     ...crashes.map(({ member, exit, output }): Violation => ({
       kind: 'crashed',
       what: `${member} ended with ${exit}:\n${output}`,

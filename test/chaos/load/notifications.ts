@@ -7,7 +7,7 @@ import {
   type IOperationsSettledMessage,
 } from '../../../src/interfaces/settled-event.js';
 
-export interface NotifymentListener {
+export interface NotificationListener {
   close(): Promise<void>;
 }
 
@@ -15,14 +15,14 @@ const RECONNECT_MS = 100;
 const PREFETCH = 50;
 
 /**
- * Hears what is notified to every source, through a durable queue. It acknowledges what it has noted, and comes back when the
- * broker does; so nothing that was notified is missed. Resolves when the queue is bound.
+ * Receives the notifications of every source through a durable queue. It acknowledges them after it has noted them, and
+ * connects again after an outage of the broker. So it misses none. Resolves when the queue is bound.
  */
 export async function listenToNotifications(
   url: string,
   queue: string,
   note: (event: IOperationsSettledEvent) => void,
-): Promise<NotifymentListener> {
+): Promise<NotificationListener> {
   const closing = new AbortController();
   let current = await consume(url, queue, note);
   const stayConnected = async (): Promise<void> => {

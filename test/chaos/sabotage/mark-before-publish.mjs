@@ -3,7 +3,7 @@ import { replaceMethod, serviceModule } from './service-module.mjs';
 
 const { RabbitmqPublisher } = await serviceModule('services/notification/rabbitmq-publisher.service.js');
 
-// The notifier goes on to mark its chunks as notified, while their messages are yet to be published.
+// The notifier marks its chunks as notified before their messages are published.
 let published = Promise.resolve();
 replaceMethod(RabbitmqPublisher.prototype, 'publish', async function (publish, messages) {
   published = published

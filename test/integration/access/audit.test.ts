@@ -129,7 +129,7 @@ describe('what else is done by hand', () => {
     expect(await stored('lane', '63')).toEqual([]);
   });
 
-  it('is kept: a chunk is notified again', async () => {
+  it('is kept: the notifications of a chunk are sent again', async () => {
     const { rows } = await client.query<{ id: string }>(
       `insert into batch.chunks (worker, operations, completed, failed, deferred, groups, statements, fallback, started_at,
          settled_at, duration_ms, notify, seqs, notified_at)

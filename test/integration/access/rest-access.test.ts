@@ -216,10 +216,10 @@ describe('REST where API keys are required', () => {
       const { path, body } = requestOf(endpoint);
       const response = await ask(endpoint.method, path, keys[scope], body);
       const name = `${endpoint.method} ${endpoint.path}: ${await response.text()}`;
-      // The lane does not stand still, no notification is parked, and what one scope has cancelled the next cannot.
+      // The lane is not blocked, no notification is parked, and an operation can be cancelled by one scope only.
       expect([200, 201, 202, 404, 409, 422], name).toContain(response.status);
       if (response.status === 404) expect(name).toMatch(/LANE_NOT_FOUND|NOTIFICATION_NOT_FOUND/);
-      // There is no broker to notify to.
+      // No broker is configured for notifications.
       if (response.status === 422) expect(name).toContain('NOT_SUPPORTED');
       if (response.status === 409) expect(name).toMatch(/NOT_CANCELLABLE|NOT_RETRYABLE/);
     }

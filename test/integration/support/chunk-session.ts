@@ -15,8 +15,8 @@ const COMMAND = /^(begin|commit|rollback|savepoint|release|set |select set_confi
 export const THROW_BUGS = { report: () => false };
 
 /**
- * A connection as the service has it, which remembers what it was sent: for tests that look at surveys, plans and statements
- * one by one.
+ * A connection as the service has it, which remembers the statements that it was sent. For tests of the prefetch, of
+ * plans and of single statements.
  */
 export class ChunkSession {
   /** Texts of what was sent since the last `inTransaction` began, commands included. */

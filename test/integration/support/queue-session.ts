@@ -36,8 +36,8 @@ export async function openWatchedWorker(
 }
 
 /**
- * Polls until nothing is pending, as when the time of every lane that stands still has come. A poll may fail: its operations are
- * still there for the next one.
+ * Polls until nothing is pending, as if the retry of every blocked lane were due. A poll may fail: its operations stay
+ * for the next one.
  *
  * @returns what failed polls threw
  */

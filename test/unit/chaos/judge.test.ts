@@ -145,7 +145,7 @@ describe('the judge of the fault bench', () => {
     ]);
   });
 
-  it('finds an outcome that was not notified, or after a later one', () => {
+  it('finds an outcome without a notification, or with one after that of a later one', () => {
     const evidence = run([upsert('a', 1), upsert('b', 2)], { profiles: [{ key: 'k', n: 2 }] });
     const silent = { ...evidence, ledger: new Ledger() };
     for (const { notified: _, ...entry } of evidence.ledger.entries) silent.ledger.open(entry);

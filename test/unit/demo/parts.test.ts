@@ -62,7 +62,7 @@ describe('the notifications', () => {
     expect(notifications.repeated).toBe(1);
   });
 
-  it('waits until every operation was notified', async () => {
+  it('waits for the notification of every operation', async () => {
     const notifications = new Notifications();
     notifications.record(event);
     const told: string[] = [];

@@ -35,10 +35,14 @@ describe('the verification of the demo', () => {
   });
 
   it.each<[string, Story, RegExp]>([
-    ['was never notified', { ...completed, notified: undefined }, /never notified/],
+    ['has no notification', { ...completed, notified: undefined }, /no notification/],
     ['is unknown to the service', { ...completed, operation: undefined }, /unknown to the service/],
     ['was not executed row by row', { ...completed, alone: undefined }, /never executed row by row/],
-    ['was notified with another verdict', { ...completed, notified: failed.notified }, /notified failed with UNIQUE/],
+    [
+      'has a notification with another verdict',
+      { ...completed, notified: failed.notified },
+      /notification says failed with UNIQUE/,
+    ],
     [
       'failed for another reason',
       { ...failed, item: failing('CHECK_VIOLATION', request) },
@@ -56,7 +60,7 @@ describe('the verification of the demo', () => {
       { ...failed, alone: { ...failed.alone!, constraint: 'orders_customer_id_fkey' } },
       /orders_pkey.* but row by row .*orders_customer_id_fkey/,
     ],
-    ['was notified otherwise than stored', { ...failed, operation }, /but stored completed/],
+    ['has a notification that differs from the stored outcome', { ...failed, operation }, /but stored completed/],
     ['was refused for another reason', { ...turnedAway, item: refused('UNKNOWN_TARGET', request) }, /UNKNOWN_TARGET/],
     ['was refused without need', { ...turnedAway, item: good(request) }, /refused with UNKNOWN_COLUMN/],
     [

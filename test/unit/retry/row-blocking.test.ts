@@ -37,7 +37,7 @@ const queuedAt = (key: string, more: Partial<WaitingRecord> = {}): WaitingRecord
 });
 
 describe('findBlocked', () => {
-  it('holds what follows on the row of one that is put off, and on the row of that', () => {
+  it('blocks what follows on the row of a deferred operation, and on the row of a blocked one', () => {
     const found = waits([
       { operation: kinds.update(), rows: 'a' },
       { operation: kinds.insert(), rows: 'a', failed: 'MISSING_PARENT' },
@@ -48,7 +48,7 @@ describe('findBlocked', () => {
     expect(found).toEqual([undefined, undefined, undefined, 100, 100]);
   });
 
-  it('waits for the last of those that it waits for', () => {
+  it('names the last of the operations for which another one waits', () => {
     const found = waits([
       { operation: kinds.insert(), rows: 'a', failed: 'MISSING_PARENT', delayMs: 300 },
       { operation: kinds.insert(), rows: 'b', failed: 'MISSING_PARENT', delayMs: 200 },
@@ -57,7 +57,7 @@ describe('findBlocked', () => {
     expect(found[2]).toBe(300);
   });
 
-  it('holds one that was put off itself, behind an earlier one', () => {
+  it('blocks an operation that was deferred itself behind an earlier one', () => {
     const found = waits([
       { operation: kinds.insert(), rows: 'a', failed: 'MISSING_PARENT' },
       { operation: kinds.insert(), rows: 'ab', failed: 'UNIQUE_VIOLATION', delayMs: 900 },
@@ -66,7 +66,7 @@ describe('findBlocked', () => {
     expect(found).toEqual([undefined, 100, 100]);
   });
 
-  it('holds what is on a row for which one waits in the queue', () => {
+  it('blocks operations on a row for which one waits in the queue', () => {
     const chunk = [
       { operation: kinds.update(), rows: 'a' },
       { operation: kinds.update(), rows: 'b' },
@@ -74,7 +74,7 @@ describe('findBlocked', () => {
     expect(waits(chunk, [queuedAt('a')])).toEqual([70, undefined]);
   });
 
-  it('lets pass what was accepted before, and what has a higher priority', () => {
+  it('does not block operations that were accepted before or have a higher priority', () => {
     const earlier = kinds.update();
     const { seq } = earlier.operation;
     const chunk = [
