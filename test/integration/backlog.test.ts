@@ -95,7 +95,7 @@ describe('the limit of the backlog', () => {
     await refused();
   });
 
-  it('adds what this process lets in, stored or on its way, until the next count', async () => {
+  it('adds the operations that this process takes in, stored or not yet, until the next count', async () => {
     await fill(90);
     await outcomeOf();
     await eventuallyCounted();
@@ -125,7 +125,7 @@ describe('the limit of the backlog', () => {
     );
   });
 
-  it('lets nobody in until the queue is below its low mark, and then everybody', async () => {
+  it('takes nothing in until the queue is below its low mark, and then everything', async () => {
     await fill(LIMIT);
     await refused();
     await database.client.query('delete from batch.pending where seq <= 3');
@@ -150,7 +150,7 @@ describe('the limit of the backlog', () => {
     expect(await outcomeOf()).toBeUndefined();
   });
 
-  it('lets nobody overtake who awaits a count', async () => {
+  it('lets no operation overtake one that waits for a count', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     await fill(90);
     await outcomeOf();

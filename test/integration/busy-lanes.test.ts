@@ -74,7 +74,7 @@ describe('a lane that is busy for long', () => {
     holder = undefined;
   }
 
-  it('leaves others and readiness alone while many cancel in it, who are told within seconds to come back', async () => {
+  it('does not affect others or readiness while many cancel in it; these get LANE_BUSY within seconds', async () => {
     const ids = await createMany(CALLERS);
     await hold(await laneOf('items'));
     let done = false;
@@ -101,7 +101,7 @@ describe('a lane that is busy for long', () => {
     expect(again.map(({ status, body }) => [status, body.status])).toEqual(ids.map(() => [200, 'cancelled']));
   });
 
-  it('cancels at once what only waits for its time', async () => {
+  it('cancels a scheduled operation at once', async () => {
     const ids = await createMany(CALLERS, { runAt: '2035-01-01T00:00:00Z' });
     await hold(await laneOf('items'));
     const answers = await Promise.all(ids.map(cancel));
@@ -130,7 +130,7 @@ describe('a lane that is busy for long', () => {
     expect(new Set((await cancelled).map(({ body }) => body.code))).toEqual(new Set(['LANE_BUSY']));
   });
 
-  it('answers each of those who cancel together for itself', async () => {
+  it('answers each of several cancels with its own result', async () => {
     const [waiting, settled, unknown] = [await createMany(3), await createMany(1), crypto.randomUUID()];
     const lane = await laneOf('items');
     await hold(lane);

@@ -46,7 +46,7 @@ describe('the function that executes plans', () => {
     expect(rows).toEqual([{ comment: 'version 1000 of batch-service' }]);
   });
 
-  it('may be called only by roles to which that is granted; another one is told the cure', async () => {
+  it('may be called only by roles with a grant; the error of another role names the cure', async () => {
     const as = { DB_USERNAME: role, DB_PASSWORD: 'secret' };
     await database.client.query(`
       grant usage on schema batch to ${role};

@@ -239,7 +239,7 @@ describe('the digits that callers send', () => {
     }
   });
 
-  it('refuses in exact JSON what it refuses in any other', async () => {
+  it('refuses the same requests in exact JSON as in any other', async () => {
     const deep = `${'['.repeat(101)}1.0${']'.repeat(101)}`;
     for (const value of ['{"a":1.0,"b":"\\u0000"}', '{"a":1.0,"\\ud800":1}', deep]) {
       expect(await insert('AMQP', 'j', value)).toBe('INVALID_VALUE');

@@ -82,7 +82,7 @@ describe('an operation in execution', () => {
     });
   });
 
-  describe.each(['55000', 'UE001'])('that meets %s, of which PostgreSQL does not say whose fault it is', (sqlState) => {
+  describe.each(['55000', 'UE001'])('that meets %s, whose cause PostgreSQL does not name', (sqlState) => {
     it('fails when it fails alone and the statement without it passes', async () => {
       await poison(`if new.id = 666 then ${raise(sqlState)} end if;`);
       await worker.queue.enqueue([1, 666, 2].map((id) => toNewOperation(insert('note', { id }))));
@@ -184,7 +184,7 @@ describe('an operation that makes the service itself fail', () => {
     expect(inMinutes).toBeLessThan(61);
   });
 
-  it('is counted, and told by readiness, which is not lost for it', async () => {
+  it('is counted and shown by readiness, and the process stays ready', async () => {
     const worker = await open();
     await enqueuePoisoned(worker);
     await pollOften(worker);
@@ -290,7 +290,7 @@ describe('an operation at the intake', () => {
     );
   };
 
-  it('is not refused while the database lets nobody in', async () => {
+  it('is not refused while the database accepts no connections', async () => {
     // The second time its table is known.
     expect([...(await codes(1)), ...(await codes(1))]).toEqual(['pending', 'pending']);
     await asAdministrator(database.connection, async (administrator) => {

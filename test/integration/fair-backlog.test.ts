@@ -69,7 +69,7 @@ const waiting = async (table: 'pending' | 'delayed'): Promise<number> =>
   (await service.database.client.query<{ n: number }>(`select count(*)::int n from batch.${table}`)).rows[0]!.n;
 
 describe('one caller whose operations fill the queue', () => {
-  it('refuses nobody else by what it schedules for later years, nor what is to be executed now', async () => {
+  it('causes no refusal for others, nor for its own due operations, by scheduling for later years', async () => {
     const { body, retryAfter } = await fill(a, LATER);
     expect(body).toMatchObject({ details: { backlog: 'scheduled', limit: LIMIT, owner: `key:${parseApiKey(a)!.id}` } });
     expect(body.detail).toContain('are scheduled, its share of the 400 that BATCH_MAX_SCHEDULED allows');
@@ -82,7 +82,7 @@ describe('one caller whose operations fill the queue', () => {
     expect((await create(a)).status).toBe(201);
   });
 
-  it('refuses nobody else by what it hands over at once, and is told that its share is used up', async () => {
+  it('causes no refusal for others by creating many at once, and its error says that its share is used up', async () => {
     const { body, retryAfter } = await fill(a);
     const key = `key:${parseApiKey(a)!.id}`;
     expect(body.detail).toBe(
@@ -125,7 +125,7 @@ describe('one caller whose operations fill the queue', () => {
     await eventually(async () => expect((await create(a, { source: 'another' })).body.code).toBe('QUEUE_FULL'));
   });
 
-  it('is told so when the limit of all is reached, and not its share', async () => {
+  it('gets an error that names the common limit when that is reached, and not its share', async () => {
     await service.database.client.query(
       'insert into batch.pending (lane, priority, seq, shape, party) select 1, 0, -n, 1, n from generate_series(1, 400) n',
     );
@@ -135,7 +135,7 @@ describe('one caller whose operations fill the queue', () => {
   });
 });
 
-describe('callers of whom nothing is known', () => {
+describe('unknown callers', () => {
   it('have a share for each source', async () => {
     await service.close();
     service = await start({});

@@ -107,7 +107,7 @@ describe('IntakeService', () => {
     vi.restoreAllMocks();
   });
 
-  it('stores what was asked, as it was asked', async () => {
+  it('stores requests as they were sent', async () => {
     const id = randomUUID();
     const request = {
       id: id.toUpperCase(),
@@ -139,7 +139,7 @@ describe('IntakeService', () => {
     });
   });
 
-  it('schedules what has a time of its own', async () => {
+  it('schedules operations with a runAt', async () => {
     const runAt = new Date(Date.now() + 3_600_000).toISOString();
     expect(await accept(insert(1, { runAt }))).toMatchObject({ status: 'scheduled', created: true });
     expect((await run('select from batch.pending')).rowCount).toBe(0);
@@ -170,7 +170,7 @@ describe('IntakeService', () => {
     expect(idsOf(await stored())).toEqual(Array.from({ length: next }, (_, i) => i));
   });
 
-  it('begins nothing that comes behind a request which could not be checked, although both share a flush', async () => {
+  it('stores nothing that comes after a request which could not be checked, although both share a flush', async () => {
     await catalog.table('items');
     const unreachable = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
     const tables = catalog.tables.bind(catalog);
@@ -323,7 +323,7 @@ describe('IntakeService', () => {
     ]);
   });
 
-  it('says what was meant by the first few unknown columns of each request, whatever others ask at the time', async () => {
+  it('suggests names for the first few unknown columns of each request, whatever others send at the time', async () => {
     const columns = Array.from({ length: 50 }, (_, i) => `amount_${i}_of_order`);
     await run(`alter table items ${columns.map((name) => `add ${name} int`).join(', ')}`);
     const misspelt = columns.map((name, i) => insert(i, { values: { [name.replace('order', 'ordre')]: 1 } }));
@@ -366,7 +366,7 @@ describe('IntakeService', () => {
     expect(await hintOf('parcles', limited)).not.toHaveProperty('details.nearest');
   });
 
-  it('wakes the poller after what it stored, and for nothing else', async () => {
+  it('wakes the poller after it has stored operations, and only then', async () => {
     let woken = 0;
     let storedWhenWoken = -1;
     const id = randomUUID();

@@ -177,7 +177,7 @@ describe('a group of inserts with bad rows', () => {
     },
   );
 
-  it('executes alone what looks bad, once something was refused', async () => {
+  it('executes rows that look bad alone after a refusal', async () => {
     const executor = new ExecutorService();
     const plan = planOf([inserts(target, rows(1000, 100, 'bad literal'))]);
     const execute = () => inTransaction((client) => executor.execute(client, plan), {});
@@ -596,7 +596,7 @@ describe('a statement that sessions keep prepared, because it is repeated', () =
   });
 });
 
-describe('an error that is nobody’s fault', () => {
+describe('an error that no operation has caused', () => {
   /** The n-th row that is written raises it, counted without regard to what is undone; once, or from then on. */
   const raising = (sqlState: string, at: number, { always = false } = {}): string => `
     create temporary sequence written;

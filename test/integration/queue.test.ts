@@ -180,7 +180,7 @@ describe('the queue', () => {
       await expect(worker.queue.cancel(uuid())).rejects.toMatchObject({ code: 'OPERATION_NOT_FOUND' });
     });
 
-    it('does not take from a chunk what it has claimed', async () => {
+    it('does not cancel operations that a chunk has claimed', async () => {
       const operation = insertItem(1);
       await worker.queue.enqueue([operation]);
       await worker.database.transaction(async (tx) => {
@@ -276,7 +276,7 @@ describe('the queue', () => {
       await api.close();
     });
 
-    it('is refused for what did not fail, and happens once when asked for twice at once', async () => {
+    it('is refused for an operation that has not failed, and happens once for two requests at once', async () => {
       const operation = insertItem(1);
       await worker.queue.enqueue([operation]);
       await expect(worker.queue.retry(operation.id)).rejects.toMatchObject({ code: 'NOT_RETRYABLE' });

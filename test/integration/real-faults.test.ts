@@ -158,7 +158,7 @@ describe('a chunk that meets a real fault', () => {
       ));
   });
 
-  it('blames an operation for what it waited for, once that is committed', async () => {
+  it('fails an operation because of the row that it waited for, once that is committed', async () => {
     const worker = await openWatchedWorker(database, saboteur, {});
     await start(worker);
     await other.query('begin');
@@ -185,7 +185,7 @@ describe('a chunk that meets a real fault', () => {
     );
     beforeEach(() => database.client.query('truncate slow'));
 
-    it('lands them in parts, and fails what is bad among them', async () => {
+    it('executes them in parts, and fails the bad ones', async () => {
       const worker = await openWatchedWorker(database, saboteur, { BATCH_STATEMENT_TIMEOUT: STATEMENT_TIMEOUT_MS });
       await intake.queue.enqueue(Array.from({ length: 16 }, (_, id) => toNewOperation(asleep(id, 0.06))));
       saboteur.arm();

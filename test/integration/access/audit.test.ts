@@ -87,7 +87,7 @@ describe('what is done to an operation', () => {
     expect(await actsOn(id)).toEqual([['cancel', by(writer)]]);
   });
 
-  it('is kept once, with the caller who did it, when several cancel at once', async () => {
+  it('is kept once, with its caller, when several cancel at once', async () => {
     const ids = await Promise.all(Array.from({ length: 20 }, () => create()));
     const tries = ids.flatMap((id) => [writer, admin].map((key) => ask(key, 'DELETE', `operations/${id}`)));
     const answers = await Promise.all(tries);
@@ -106,7 +106,7 @@ describe('what is done to an operation', () => {
     expect(await actsOn(nameless)).toEqual([['cancel', undefined]]);
   });
 
-  it('is not told in a list', async () => {
+  it('is not shown in a list', async () => {
     await ask(writer, 'DELETE', `operations/${await create()}`);
     const { body } = await ask<IPage<IBatchOperation>>(writer, 'GET', 'operations?status=cancelled');
     expect(body.items.length).toBeGreaterThan(0);
@@ -170,7 +170,7 @@ describe('the audit as a whole', () => {
   const list = async (query = ''): Promise<IPage<IAuditEntry>> =>
     (await ask<IPage<IAuditEntry>>(admin, 'GET', `audit${query}`)).body;
 
-  it('is told newest first, by page, to who has the scope admin only', async () => {
+  it('is listed newest first, by page, for callers with the scope admin only', async () => {
     const all = (await list('?limit=1000')).items;
     expect(all.length).toBeGreaterThan(10);
     const walked: IAuditEntry[] = [];
@@ -260,7 +260,7 @@ describe('the table of the audit', () => {
     }
   });
 
-  it('loses what is old to its owner, by the statements of docs/access.md', async () => {
+  it('allows its owner to delete old entries, by the statements of docs/access.md', async () => {
     const documentation = readFileSync(new URL('../../../docs/access.md', import.meta.url), 'utf8');
     const statements = /```sql\n([^`]*disable trigger audit_only_grows[^`]*)```/.exec(documentation)![1]!;
     const count = async (): Promise<number> =>

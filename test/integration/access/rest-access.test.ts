@@ -189,7 +189,7 @@ describe('REST where API keys are required', () => {
     },
   );
 
-  it('shows a plan only to those who may write: it tells of rows that others have', async () => {
+  it('shows a plan only to callers who may write, because it shows which rows exist', async () => {
     const plan = endpoints.find(({ path }) => path.endsWith('/plan'))!;
     await expectRefusals(keys.read, 403, 'SCOPE_REQUIRED', [plan]);
     const { path, body } = requestOf(plan);
@@ -205,7 +205,7 @@ describe('REST where API keys are required', () => {
     expect(await response.json()).toMatchObject({ code: 'API_KEY_REQUIRED' });
   });
 
-  it('says nothing of the paths that there are to those who have no key', async () => {
+  it('does not show callers without a key which paths exist', async () => {
     const response = await ask('GET', '/api/v1/nothing');
     expect(await response.json()).toMatchObject({ status: 401, code: 'API_KEY_REQUIRED' });
   });
@@ -238,7 +238,7 @@ describe('REST where API keys are required', () => {
 });
 
 describe('REST where no API keys are required', () => {
-  it('asks nobody for one, and refuses nobody for a wrong one', async () => {
+  it('requires no key, and refuses nobody for a wrong one', async () => {
     const open = await startTestApp({ BATCH_SERVICE_RMQ_URL: '', REDIS_URL: '', BATCH_ROLE: 'api' });
     try {
       for (const headers of [undefined, { 'x-api-key': 'nonsense' }]) {
