@@ -51,7 +51,7 @@ describe('docs/wire-format.md', () => {
       expect(await run(await example('RPC over TCP'), service)).toMatch(/status: 'pending',\s+created: true/);
     }));
 
-  it('has a program that is told of settled operations', () =>
+  it('has a program that is notified of settled operations', () =>
     withService({}, async (service) => {
       const connection = await connect(service.settings.rabbitmq?.url ?? '');
       const channel = await connection.createChannel();

@@ -102,7 +102,7 @@ describe('a start', () => {
       expect(migration.output).toContain('No migration was missing');
     });
 
-    it('gives up when that takes too long, and says what to look at', async () => {
+    it('gives up when that takes too long, and says what to check', async () => {
       proxy.refuse();
       const service = startHere({ DB_WAIT_TIMEOUT: '1900' });
 
@@ -110,7 +110,7 @@ describe('a start', () => {
       expect(service.output.match(/Attempt \d/g)).toEqual(['Attempt 1', 'Attempt 2']);
     });
 
-    it('does not wait for what waiting does not cure', async () => {
+    it('does not wait for a fault that waiting cannot cure', async () => {
       const service = startHere({ DB_NAME: 'no_such_database' });
 
       expect(await service.refused()).toContain('DB_NAME');

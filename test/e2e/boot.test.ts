@@ -146,7 +146,7 @@ describe('the service with nothing but Node', () => {
 });
 
 describe('a start that cannot succeed', () => {
-  it('ends with 1 and names every setting that is wrong, with what was meant, without a stack', async () => {
+  it('ends with 1 and names every wrong setting, with a suggestion, without a stack', async () => {
     const wrong = { HTTP_PORT: 'none', BATCH_ROLE: 'boss', BATCH_PROCESS_OPERATION_LIMT: '5', NODE_ENV: 'production' };
     const service = await start(wrong);
 

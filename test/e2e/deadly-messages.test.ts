@@ -55,7 +55,7 @@ describe('an event', () => {
 
   const insert = (id: string) => ({ operationType: 'insert', target: 'items', values: { id } });
 
-  it('that ends each process that takes it is parked after its fourth delivery, and the one behind it is stored', async () => {
+  it('that ends each process that takes it is parked after its fourth delivery, and the next one is stored', async () => {
     const behind = randomUUID();
     let service = await start();
     await service.up();

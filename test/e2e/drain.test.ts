@@ -95,7 +95,7 @@ describe('a service that is told to stop', () => {
       expect(rowCount).toBeGreaterThan(0);
     });
 
-  it('answers what was begun over REST and RabbitMQ, lets those go who wait for an outcome, and ends with 0', async () => {
+  it('answers the requests that it has begun, over REST and RabbitMQ, also those that wait for an outcome, and ends with 0', async () => {
     const service = await start();
     const rabbitmq = await connectCaller();
     const scheduled = insert('items', { runAt: new Date(Date.now() + 86_400_000).toISOString() });
@@ -156,7 +156,7 @@ describe('a service that is told to stop', () => {
     expect(await count('batch.chunks where notified_at is null')).toBe(0);
   });
 
-  it('loses and doubles nothing under load, and leaves to the next process what it did not begin', async () => {
+  it('loses and doubles nothing under load, and leaves to the next process the work that it did not begin', async () => {
     const service = await start();
     const rabbitmq = await connectCaller();
     const acknowledged = new Set<string>();

@@ -81,7 +81,7 @@ function expectNoSecret(text: string): void {
   }
 }
 
-describe('no secret is told', () => {
+describe('no secret is shown', () => {
   it.each([
     [
       'a user and password of the database',

@@ -227,7 +227,7 @@ describe('TLS', () => {
       }
     });
 
-    it('is not verified with require, and as for its host not with verify-ca, and each is told what it is', async () => {
+    it('is not verified with require, its host is not verified with verify-ca, and each start warns of that', async () => {
       await startWith({ DB_SSL: 'require', DB_SSL_CA: '', DB_HOST: '127.0.0.1' }).up;
       await startWith({ DB_SSL: 'verify-ca', DB_HOST: '127.0.0.1' }).up;
       expect(await startWith({ DB_SSL: 'verify-ca', DB_SSL_CA: otherCa.cert }).refused()).toContain('DB_SSL_CA');
@@ -434,7 +434,7 @@ describe('TLS', () => {
   });
 
   describe('of HTTPS', () => {
-    it('is what the health check of the image speaks, when it is set', async () => {
+    it('is used by the health check of the image if it is set', async () => {
       const HTTP_PORT = String(await freePort());
       const files = { BATCH_HTTPS_CERT: server.cert, BATCH_HTTPS_KEY: server.key };
       await startHere({ ...database(), ...files, HTTP_PORT, BATCH_RPC_TCP_PORT: String(await freePort()) }).up;
@@ -449,7 +449,7 @@ describe('TLS', () => {
       expect(await check(String(await freePort()), files)).toBe(1);
     });
 
-    it('answers nobody without a certificate where callers have to show one', async () => {
+    it('answers no caller without a certificate where one is required', async () => {
       const HTTP_PORT = String(await freePort());
       const files = { BATCH_HTTPS_CERT: server.cert, BATCH_HTTPS_KEY: server.key, BATCH_HTTPS_CLIENT_CA: ca.cert };
       await startHere({ ...database(), ...files, HTTP_PORT, BATCH_RPC_TCP_PORT: String(await freePort()) }).up;
