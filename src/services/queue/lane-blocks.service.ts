@@ -9,10 +9,10 @@ import { DatabaseService } from '../database/database.service.js';
 import { ServiceError } from '../errors/service-error.js';
 import { nextTry, type NewLaneBlock } from './lane-block.js';
 import {
-  clearFaults,
-  clearIdleFaults,
+  clearBlocks,
+  clearIdleBlocks,
   nextTryOfLanes,
-  recordFault,
+  recordBlock,
   resumeLane,
   retryBugs,
   scheduleTry,
@@ -25,7 +25,7 @@ export class LaneBlocksService {
   private readonly logger = new Logger(LaneBlocksService.name);
 
   constructor(
-    @InjectRepository(LaneBlockEntity) private readonly faults: Repository<LaneBlockEntity>,
+    @InjectRepository(LaneBlockEntity) private readonly blocks: Repository<LaneBlockEntity>,
     private readonly database: DatabaseService,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {}
@@ -33,7 +33,7 @@ export class LaneBlocksService {
   /** Blocks the lane. It is then tried separately, with growing pauses, until it is parked (see `nextTry`). */
   async record(fault: NewLaneBlock): Promise<void> {
     await this.database.transaction(async (tx) => {
-      const { rows } = await tx.query<{ failures: number }>(recordFault(fault, WORKER_NAME));
+      const { rows } = await tx.query<{ failures: number }>(recordBlock(fault, WORKER_NAME));
       const failures = rows[0]?.failures ?? 1;
       const { lane, kind, sqlState } = fault;
       // The error of an operation may quote its values, and only callers with a key may see these.
@@ -60,7 +60,7 @@ export class LaneBlocksService {
    * waits, because an operation of higher priority may have overtaken it.
    */
   async clear(lanes: readonly number[]): Promise<void> {
-    const { rows } = await this.database.query<{ lane: number }>(clearFaults(lanes));
+    const { rows } = await this.database.query<{ lane: number }>(clearBlocks(lanes));
     if (rows.length > 0) this.logger.log({ message: 'Lanes go on after a fault', lanes: rows.map(({ lane }) => lane) });
   }
 
@@ -71,14 +71,14 @@ export class LaneBlocksService {
 
   /** Milliseconds until the next blocked lane is to be tried. Undefined when there is none. */
   async nextTryInMs(): Promise<number | undefined> {
-    await this.database.query(clearIdleFaults());
+    await this.database.query(clearIdleBlocks());
     const { rows } = await this.database.query<{ dueInMs: number | null }>(nextTryOfLanes());
     return rows[0]?.dueInMs ?? undefined;
   }
 
   async list(): Promise<ILaneBlock[]> {
-    const faults = await this.database.requests.within(() => this.faults.find({ order: { lane: 'ASC' } }));
-    return faults.map(toLaneFault);
+    const faults = await this.database.requests.within(() => this.blocks.find({ order: { lane: 'ASC' } }));
+    return faults.map(toLaneBlock);
   }
 
   /**
@@ -100,7 +100,7 @@ export class LaneBlocksService {
   }
 }
 
-function toLaneFault({ seq: _, sqlState, firstFailedAt, nextTryAt, parkedAt, ...fault }: LaneBlockEntity): ILaneBlock {
+function toLaneBlock({ seq: _, sqlState, firstFailedAt, nextTryAt, parkedAt, ...fault }: LaneBlockEntity): ILaneBlock {
   return {
     ...fault,
     ...(sqlState !== null && { sqlState }),

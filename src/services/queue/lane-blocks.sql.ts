@@ -2,7 +2,7 @@ import type { SqlStatement } from '../database/sql.js';
 import type { NewLaneBlock } from './lane-block.js';
 
 /** Records a failure of a lane, which blocks it. Returns how often the lane has failed. */
-export function recordFault({ lane, seq, kind, message, sqlState }: NewLaneBlock, worker: string): SqlStatement {
+export function recordBlock({ lane, seq, kind, message, sqlState }: NewLaneBlock, worker: string): SqlStatement {
   return {
     text: `
       insert into batch.lane_blocks as f (lane, seq, failures, kind, sql_state, message, worker, next_try_at)
@@ -27,7 +27,7 @@ export function scheduleTry(lane: number, delayMs: number, park: boolean): SqlSt
 }
 
 /** Unblocks those of the lanes whose blocking operation no longer waits. Returns them. */
-export function clearFaults(lanes: readonly number[]): SqlStatement {
+export function clearBlocks(lanes: readonly number[]): SqlStatement {
   return {
     text: `
       delete from batch.lane_blocks f
@@ -41,7 +41,7 @@ export function clearFaults(lanes: readonly number[]): SqlStatement {
 }
 
 /** Unblocks lanes in which nothing waits any more. */
-export function clearIdleFaults(): SqlStatement {
+export function clearIdleBlocks(): SqlStatement {
   return {
     text: `delete from batch.lane_blocks f where not exists (select from batch.pending p where p.lane = f.lane)`,
   };
