@@ -11,7 +11,7 @@ import type { IParkedNotification } from './interfaces/notification.js';
 import type { Settings } from './services/config/settings.js';
 import { asSqlClient } from './services/database/as-sql-client.js';
 import { RequestConnections } from './services/database/request-connections.js';
-import type { SqlClient } from './services/database/sql.js';
+import type { SqlClient } from './interfaces/sql.js';
 import { notifyAgain } from './services/notification/notify-again.js';
 import { listParked, skipParked } from './services/notification/parked-notifications.js';
 

@@ -1,6 +1,6 @@
 import { mayBeStale } from '../services/database/classify-failure.js';
 import { SQL_STATES } from '../services/database/sql-state.js';
-import type { SqlClient, SqlStatement } from '../services/database/sql.js';
+import type { SqlClient, SqlStatement } from '../interfaces/sql.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
 import { TransientError } from '../services/errors/transient-error.js';
 import type { LeftOutcome, Outcome } from '../services/queue/operation-record.js';

@@ -1,6 +1,6 @@
 import type { ChunkContext, ChunkHandler, ReadChunk, WrittenChunk } from '../batch/chunk/chunk-handler.js';
 import type { CatalogService } from '../services/catalog/catalog.service.js';
-import type { SqlClient } from '../services/database/sql.js';
+import type { SqlClient } from '../interfaces/sql.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { ClaimScope } from '../services/queue/claim-scope.js';
 import { leaving, type Claim, type ClaimService } from '../services/queue/claim.service.js';

@@ -1,5 +1,5 @@
 import type { Settings } from '../services/config/settings.js';
-import type { SqlClient } from '../services/database/sql.js';
+import type { SqlClient } from '../interfaces/sql.js';
 import type { ExecutionLimits, ExecutorService } from '../services/executor/executor.service.js';
 import { joinPlans, toChunkPlan } from '../services/explain/chunk-plan.js';
 import type { BugsService } from '../services/health/bugs.service.js';

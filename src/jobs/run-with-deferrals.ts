@@ -1,6 +1,6 @@
 import { backOffMs } from '../interfaces/back-off.js';
 import { inSavepoint } from '../services/database/in-savepoint.js';
-import type { SqlClient } from '../services/database/sql.js';
+import type { SqlClient } from '../interfaces/sql.js';
 import { TransientError } from '../services/errors/transient-error.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { DeferredOutcome, LeftOutcome, Outcome } from '../services/queue/operation-record.js';

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { BacklogService } from '../../src/services/backpressure/backlog.service.js';
 import { createDataSource } from '../../src/services/database/data-source.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
-import type { SqlResult, SqlStatement } from '../../src/services/database/sql.js';
+import type { SqlResult, SqlStatement } from '../../src/interfaces/sql.js';
 import { MetricsService } from '../../src/services/observability/metrics.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';

@@ -5,7 +5,7 @@ import { CatalogService } from '../../src/services/catalog/catalog.service.js';
 import type { Column, Table } from '../../src/services/catalog/table.js';
 import { asSqlClient } from '../../src/services/database/as-sql-client.js';
 import type { DatabaseService } from '../../src/services/database/database.service.js';
-import type { SqlClient, SqlResult, SqlStatement } from '../../src/services/database/sql.js';
+import type { SqlClient, SqlResult, SqlStatement } from '../../src/interfaces/sql.js';
 import { ExecutorService, LIMITS, type Execution } from '../../src/services/executor/executor.service.js';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
 import type { Plan } from '../../src/services/planner/plan.js';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDataSource } from '../../src/services/database/data-source.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
 import { NoPlaceError } from '../../src/services/database/places.js';
-import type { SqlClient } from '../../src/services/database/sql.js';
+import type { SqlClient } from '../../src/interfaces/sql.js';
 import { sqlStateOf } from '../../src/services/database/sql-state.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';

@@ -2,7 +2,7 @@ import pg from 'pg';
 import { v7 as uuid } from 'uuid';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { NOTIFY_CHANNEL } from '../../src/entities/functions/create-operations.js';
-import type { SqlClient } from '../../src/services/database/sql.js';
+import type { SqlClient } from '../../src/interfaces/sql.js';
 import { selectPage, selectStats } from '../../src/services/outcomes/outcomes.sql.js';
 import { asAdministrator, clientOptions } from '../support/test-databases.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';

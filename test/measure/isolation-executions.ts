@@ -1,4 +1,4 @@
-import type { SqlClient } from '../../src/services/database/sql.js';
+import type { SqlClient } from '../../src/interfaces/sql.js';
 import { statementOf } from '../support/execute-alone.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import type { Plan } from '../../src/services/planner/plan.js';

@@ -4,7 +4,7 @@ import { CatalogService } from '../../src/services/catalog/catalog.service.js';
 import { loadSettings } from '../../src/services/config/load-settings.js';
 import { asSqlClient } from '../../src/services/database/as-sql-client.js';
 import type { DatabaseService } from '../../src/services/database/database.service.js';
-import type { SqlClient } from '../../src/services/database/sql.js';
+import type { SqlClient } from '../../src/interfaces/sql.js';
 import { ExecutorService, type Execution } from '../../src/services/executor/executor.service.js';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
 import { EMPTY_READ_SET, type ReadSet } from '../../src/services/planner/read-set.js';

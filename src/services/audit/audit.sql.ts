@@ -1,7 +1,7 @@
 import type { AuditAct, AuditSubject } from '../../interfaces/audit.js';
 import type { Json } from '../../interfaces/json.js';
 import { encodeTexts } from '../database/encode-texts.js';
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 
 export interface NewAuditEntry {
   act: AuditAct;

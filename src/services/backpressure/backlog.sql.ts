@@ -1,4 +1,4 @@
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 import type { Backlog } from './demand.js';
 
 export interface BacklogRow {

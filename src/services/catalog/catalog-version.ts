@@ -1,4 +1,4 @@
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 
 /**
  * An expression that changes when an object is created that may put tables into one lane or change how their rows

@@ -1,5 +1,5 @@
 import { isLockNotAvailable } from '../database/classify-failure.js';
-import type { SqlClient } from '../database/sql.js';
+import type { SqlClient } from '../../interfaces/sql.js';
 import { selectCheckExpressions, type CheckExpressionRow } from './tables.sql.js';
 
 /** Callers and chunks wait meanwhile, also those of other tables. */

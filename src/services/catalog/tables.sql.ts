@@ -1,4 +1,4 @@
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 import { RELATION_MARK } from './relations.sql.js';
 import type { UniqueKey, ExclusionRule } from './table.js';
 

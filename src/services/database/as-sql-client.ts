@@ -1,5 +1,5 @@
 import type { ClientBase, QueryResult, QueryResultRow } from 'pg';
-import type { SqlClient, SqlResult, SqlStatement } from './sql.js';
+import type { SqlClient, SqlResult, SqlStatement } from '../../interfaces/sql.js';
 
 /** A connection of node-postgres as the service uses it. */
 export function asSqlClient(client: ClientBase): SqlClient {

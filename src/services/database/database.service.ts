@@ -5,7 +5,7 @@ import { TransientError } from '../errors/transient-error.js';
 import { asSqlClient, asSqlResult } from './as-sql-client.js';
 import { Listener } from './listener.js';
 import { RequestConnections } from './request-connections.js';
-import type { SqlClient, SqlDatabase, SqlResult, SqlStatement } from './sql.js';
+import type { SqlClient, SqlDatabase, SqlResult, SqlStatement } from '../../interfaces/sql.js';
 import { sqlStateOf } from './sql-state.js';
 
 /**

@@ -1,6 +1,6 @@
 import type { DatabaseFunction } from '../../entities/functions/database-function.js';
 import { DATABASE_FUNCTIONS } from '../../entities/functions/database-functions.js';
-import type { SqlStatement } from './sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 
 /** The names of the functions that the database lacks, or has in an older version. */
 export function selectOutdatedFunctions(): SqlStatement {

@@ -1,5 +1,5 @@
 import { sendAlong } from './send-along.js';
-import type { SqlClient } from './sql.js';
+import type { SqlClient } from '../../interfaces/sql.js';
 
 /**
  * Runs `work` within a transaction. If it throws, or `keep` refuses its result, what it did is undone, and the

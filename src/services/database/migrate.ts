@@ -12,7 +12,7 @@ import {
 } from './migrations.sql.js';
 import { createFunction, functionsNamed, selectOutdatedFunctions } from './functions.sql.js';
 import { grantRuntimeRights } from './runtime-rights.sql.js';
-import type { SqlStatement } from './sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 
 /** If a statement waits for a lock on a table, everybody who wants the table later waits behind it. */
 const TABLE_LOCK_TIMEOUT_MS = 2000;

@@ -1,4 +1,4 @@
-import type { SqlStatement } from './sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 
 /** The advisory lock of the process that migrates. It is held until the session ends. */
 const MIGRATION_LOCK = `hashtext('batch-service.migrations')`;

@@ -1,6 +1,6 @@
 import { quoteIdentifier } from '../catalog/target-name.js';
 import { SERVICE_FUNCTIONS } from '../../entities/functions/database-functions.js';
-import type { SqlStatement } from './sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 
 /**
  * What the service's statements do with each relation of schema `batch`. The service is granted the rights for these,

@@ -1,4 +1,4 @@
-import type { SqlClient, SqlStatement } from './sql.js';
+import type { SqlClient, SqlStatement } from '../../interfaces/sql.js';
 
 /**
  * Sends a command without waiting for it. It travels with the next statement of the transaction. If the command fails,

@@ -1,4 +1,4 @@
-import type { SqlStatement } from './sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 
 export interface SessionTimeouts {
   /** 0: no limit. */

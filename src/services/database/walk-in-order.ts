@@ -1,4 +1,4 @@
-import type { SqlStatement } from './sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 
 const WALKS = ['enable_bitmapscan', 'enable_seqscan', 'enable_hashjoin', 'enable_mergejoin'];
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { sendAlong } from '../database/send-along.js';
 import { sqlStateOf } from '../database/sql-state.js';
-import type { SqlClient } from '../database/sql.js';
+import type { SqlClient } from '../../interfaces/sql.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
 import { PreparedNames } from '../database/prepared-names.js';
 import { TransientError } from '../errors/transient-error.js';

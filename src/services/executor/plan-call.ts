@@ -4,7 +4,7 @@ import { SQL_STATE_CLASSES, SQL_STATE_EXCEPTIONS } from '../database/classify-fa
 import { encodeTexts, joinJsonTexts, jsonTexts } from '../database/encode-texts.js';
 import type { PreparedNames } from '../database/prepared-names.js';
 import type { DatabaseErrorFields } from '../database/sql-state.js';
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 import type { PlannedOperation } from '../planner/plan.js';
 import { transactionBoundOf, type TransactionBound } from './transaction-bound.js';
 import type { Steps } from '../steps/steps.js';

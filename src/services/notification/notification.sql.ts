@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../interfaces/error.js';
 import { ANONYMOUS_SOURCE } from '../../interfaces/settled-event.js';
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 
 /** Advisory lock of the only notifier of a database: `pg_try_advisory_xact_lock(class, id)`. */
 const NOTIFIER_LOCK = [0x0b47c5, 1] as const;

@@ -3,7 +3,7 @@ import { backOffMs, type BackOff } from '../../interfaces/back-off.js';
 import { settledRoutingKey, type IOperationsSettledMessage } from '../../interfaces/settled-event.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
-import type { SqlClient } from '../database/sql.js';
+import type { SqlClient } from '../../interfaces/sql.js';
 import { cutText } from '../errors/cut-text.js';
 import { MetricsService } from '../observability/metrics.service.js';
 import { Poller } from '../poller/poller.js';

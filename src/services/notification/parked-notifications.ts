@@ -4,7 +4,7 @@ import type {
   ISkippedNotifications,
 } from '../../interfaces/notification.js';
 import { insertAudit } from '../audit/audit.sql.js';
-import type { SqlClient, SqlDatabase } from '../database/sql.js';
+import type { SqlClient, SqlDatabase } from '../../interfaces/sql.js';
 import { ServiceError } from '../errors/service-error.js';
 import { selectParkedNotifications, skipNotifications } from './notification.sql.js';
 

@@ -2,7 +2,7 @@ import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
 import { selectDetails } from '../../entities/operation-details.js';
 import type { IListOperationsQuery } from '../../interfaces/operation.js';
 import { ACTS_OF_OPERATION } from '../audit/audit.sql.js';
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 
 const OPERATION_COLUMNS = `v.seq, v.id, v.type as "operationType", v.target, v.key::text, v."values"::text, v.on_conflict as "onConflict",
         v.conflict_key as "conflictKey", v.must_exist as "mustExist", ${selectDetails('v')}, v.status,

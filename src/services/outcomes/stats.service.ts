@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { IStats } from '../../interfaces/stats.js';
 import { DatabaseService } from '../database/database.service.js';
-import type { SqlClient } from '../database/sql.js';
+import type { SqlClient } from '../../interfaces/sql.js';
 import { selectStats } from './outcomes.sql.js';
 
 interface StatsRow extends Omit<IStats, 'lastMinute'> {

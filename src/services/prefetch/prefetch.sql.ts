@@ -2,7 +2,7 @@ import type { Column, Table } from '../catalog/table.js';
 import { quoteIdentifier } from '../catalog/target-name.js';
 import { foundBy } from '../composer/key-condition.js';
 import { PreparedNames } from '../database/prepared-names.js';
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 import { groupBy } from '../values/group-by.js';
 
 /** Rows of a table that some operations name in one way. */

@@ -3,7 +3,7 @@ import { parseTargetName, tableSql } from '../catalog/target-name.js';
 import { UNKNOWN_SEQUENCE } from '../catalog/table.js';
 import { inSavepoint } from '../database/in-savepoint.js';
 import { sendAlong } from '../database/send-along.js';
-import type { SqlClient } from '../database/sql.js';
+import type { SqlClient } from '../../interfaces/sql.js';
 import { classifyForIsolation } from '../database/classify-for-isolation.js';
 import { walkAsUsual, walkInOrder } from '../database/walk-in-order.js';
 import type { BoundOperation } from '../planner/bound-operation.js';

@@ -1,6 +1,6 @@
 import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
 import { CATALOG_VERSION } from '../catalog/catalog-version.js';
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 import { AS_USUAL } from '../database/walk-in-order.js';
 import { PRIORITIES, type ClaimWatermarks } from './claim-cursor.js';
 import type { ClaimScope } from './claim-scope.js';

@@ -1,7 +1,7 @@
 import { DETAIL_COLUMNS, selectDetails } from '../../entities/operation-details.js';
 import { partySql } from '../backpressure/party.js';
 import { encodeTexts, joinJsonTexts, jsonTexts } from '../database/encode-texts.js';
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 import type { NewOperation } from './new-operation.js';
 
 /** The size of values that were just stored. They are not compressed yet. */

@@ -1,4 +1,4 @@
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 import type { NewLaneBlock } from './lane-block.js';
 
 /** Records a failure of a lane, which blocks it. Returns how often the lane has failed. */

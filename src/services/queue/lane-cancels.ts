@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { insertAudit, type NewAuditEntry } from '../audit/audit.sql.js';
 import { NoPlaceError } from '../database/places.js';
 import type { RequestConnections } from '../database/request-connections.js';
-import type { SqlClient } from '../database/sql.js';
+import type { SqlClient } from '../../interfaces/sql.js';
 import { isLockNotAvailable } from '../database/classify-failure.js';
 import { laneBusy } from './lane-busy.js';
 import { cancelPending, lockLane, tryLockLane } from './requested-changes.sql.js';

@@ -4,7 +4,7 @@ import { CatalogService } from '../catalog/catalog.service.js';
 import { changedSince, selectVersion } from '../catalog/catalog-version.js';
 import { isLockNotAvailable } from '../database/classify-failure.js';
 import { DatabaseService } from '../database/database.service.js';
-import type { SqlClient } from '../database/sql.js';
+import type { SqlClient } from '../../interfaces/sql.js';
 import { assignLanes, spreadLanes, type LaneMap } from './assign-lanes.js';
 import {
   boundLockTimeout,

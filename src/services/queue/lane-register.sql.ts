@@ -1,5 +1,5 @@
 import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 import type { LaneMap } from './assign-lanes.js';
 import { LANE_LOCK } from './claim.sql.js';
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { v7 as uuid } from 'uuid';
 import { DatabaseService } from '../database/database.service.js';
-import type { SqlClient } from '../database/sql.js';
+import type { SqlClient } from '../../interfaces/sql.js';
 import type { ClaimWatermarks } from './claim-cursor.js';
 import type { ClaimScope } from './claim-scope.js';
 import { takeLanes, type TakenLanes } from './claim.sql.js';

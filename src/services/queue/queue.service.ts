@@ -4,7 +4,7 @@ import { backOffMs, type BackOff } from '../../interfaces/back-off.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { isRolledBack, isUniqueViolation } from '../database/classify-failure.js';
 import { DatabaseService } from '../database/database.service.js';
-import type { SqlClient } from '../database/sql.js';
+import type { SqlClient } from '../../interfaces/sql.js';
 import { LaneRegisterService } from './lane-register.service.js';
 import type { EnqueueResult, NewOperation } from './new-operation.js';
 import type { ChunkExecution, SettledChunk, SettledOperation } from './operation-record.js';

@@ -1,4 +1,4 @@
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 import { LANES } from './assign-lanes.js';
 
 /**

@@ -1,6 +1,6 @@
 import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
 import { partySql } from '../backpressure/party.js';
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 import { LANE_LOCK } from './claim.sql.js';
 import type { QueuedRow } from './settle.sql.js';
 

@@ -1,7 +1,7 @@
 import { insertAudit } from '../audit/audit.sql.js';
 import { isLockNotAvailable } from '../database/classify-failure.js';
 import type { RequestConnections } from '../database/request-connections.js';
-import type { SqlClient } from '../database/sql.js';
+import type { SqlClient } from '../../interfaces/sql.js';
 import { ServiceError } from '../errors/service-error.js';
 import { laneBusy } from './lane-busy.js';
 import { actOn, LaneCancels } from './lane-cancels.js';

@@ -1,5 +1,5 @@
 import { encodeTexts } from '../database/encode-texts.js';
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 import type { ChunkExecution, ClaimedPlace } from './operation-record.js';
 
 export interface QueuedRow {

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DatabaseService } from '../database/database.service.js';
-import type { SqlClient } from '../database/sql.js';
+import type { SqlClient } from '../../interfaces/sql.js';
 import { MAX_SHAPES } from '../../entities/functions/register-shape.js';
 import type { NamedShape, StoredShape } from './shape.js';
 import { registerShapes, selectShapes, type RegisteredRow } from './shapes.sql.js';

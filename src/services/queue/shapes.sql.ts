@@ -1,5 +1,5 @@
 import { encodeTexts } from '../database/encode-texts.js';
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 import type { NamedShape, StoredShape } from './shape.js';
 
 const SHAPE_COLUMNS = `s.id, s.type, s.target, s.key_columns as "keyColumns", s.value_columns as "valueColumns", s.documents,

@@ -1,4 +1,4 @@
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 
 /** Records that this worker is alive, and returns how many workers are. */
 export function beat(id: string, name: string, livesForMs: number): SqlStatement {

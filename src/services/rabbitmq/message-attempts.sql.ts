@@ -1,4 +1,4 @@
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 
 /** A message comes back within moments. An older record belongs to one that did not come back. */
 const KEPT_HOURS = 24;

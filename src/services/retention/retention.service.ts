@@ -7,7 +7,7 @@ import {
 } from '@nestjs/common';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 import { MetricsService } from '../observability/metrics.service.js';
 import { MAX_SHAPES } from '../../entities/functions/register-shape.js';
 import { Poller, type PollTask } from '../poller/poller.js';

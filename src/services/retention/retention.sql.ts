@@ -1,4 +1,4 @@
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 import type { RetentionCursor } from './retention-policy.js';
 
 /** Advisory lock of the process that deletes: `pg_try_advisory_xact_lock(class, id)`. */

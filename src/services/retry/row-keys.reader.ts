@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isolate } from '../../batch/chunk/isolate.js';
 import { inSavepoint } from '../database/in-savepoint.js';
-import type { SqlClient } from '../database/sql.js';
+import type { SqlClient } from '../../interfaces/sql.js';
 import { classifyFailure } from '../database/classify-failure.js';
 import { classifyForIsolation } from '../database/classify-for-isolation.js';
 import type { BoundOperation } from '../planner/bound-operation.js';

@@ -1,5 +1,5 @@
 import type { Column } from '../catalog/table.js';
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 
 /** Values of the same columns, in the same sense: see `NamedRow`. */
 export interface KeySource {

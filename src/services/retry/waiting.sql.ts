@@ -1,4 +1,4 @@
-import type { SqlStatement } from '../database/sql.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
 import type { WaitingOnRow } from './waiting-rows.js';
 
 export type WaitingRecord = WaitingOnRow & { key: string };

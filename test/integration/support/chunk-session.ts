@@ -4,7 +4,7 @@ import { CatalogService } from '../../../src/services/catalog/catalog.service.js
 import { loadSettings } from '../../../src/services/config/load-settings.js';
 import { asSqlClient } from '../../../src/services/database/as-sql-client.js';
 import type { DatabaseService } from '../../../src/services/database/database.service.js';
-import type { SqlClient, SqlResult, SqlStatement } from '../../../src/services/database/sql.js';
+import type { SqlClient, SqlResult, SqlStatement } from '../../../src/interfaces/sql.js';
 import type { BoundOperation } from '../../../src/services/planner/bound-operation.js';
 import type { TestOperation } from '../../support/serial-oracle.js';
 import { clientOptions, databaseEnvironment, type DatabaseConnection } from '../../support/test-databases.js';
