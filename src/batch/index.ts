@@ -1,3 +1,4 @@
+export type * from '../interfaces/sql.js';
 export type * from './awaitable.js';
 export type * from './chunk/chunk-handler.js';
 export type * from './chunk/chunk-listener.js';
@@ -27,6 +28,7 @@ export * from './operator/job-registry.js';
 export * from './repository/job-repository.js';
 export * from './repository/memory-job-repository.js';
 export * from './repository/memory-transaction-manager.js';
+export * from './repository/schema.js';
 export type * from './step/chunk-oriented-step.js';
 export * from './step/partitioned-step.js';
 export type * from './step/job-step.js';

@@ -15,6 +15,7 @@ export const BATCH_ERROR_CODES = [
   'CONTEXT_NOT_JSON',
   'LEASE_LOST',
   'SKIP_LIMIT_EXCEEDED',
+  'SCHEMA_TOO_NEW',
 ] as const;
 
 export type BatchErrorCode = (typeof BATCH_ERROR_CODES)[number];
@@ -105,8 +106,8 @@ export class FlowExecutionError extends BatchError {
 
 /** The execution belongs to another process now, or was ended by one. Nothing may be committed for it any more. */
 export class LeaseLostError extends BatchError {
-  constructor(step: string) {
-    super('LEASE_LOST', `Step "${step}" was taken over: this process had not renewed its lease in time`);
+  constructor(name: string, kind: 'Step' | 'Job' = 'Step') {
+    super('LEASE_LOST', `${kind} "${name}" was taken over: this process had not renewed its lease in time`);
   }
 }
 
