@@ -75,10 +75,19 @@ export interface StoredSkip extends SkippedItemRecord {
  * execution at most, and that progress is stored with the transaction it is given. Every implementation passes the same suite of tests.
  */
 export abstract class JobRepository<Tx> {
-  /** Makes the instance if it is new, and a new execution with status STARTING. */
+  /**
+   * Makes the instance if it is new, and a new execution with status STARTING.
+   *
+   * @throws JobExecutionAlreadyRunningError when an execution of the instance runs and `decide` did not refuse; and what `decide` throws
+   */
   abstract createExecution(request: NewJobExecution): Promise<JobExecution>;
 
-  /** Makes a step execution with status STARTED. */
+  /**
+   * Makes a step execution with status STARTED.
+   *
+   * @throws LeaseLostError when the job execution does not run any more
+   * @throws NoSuchJobExecutionError
+   */
   abstract createStepExecution(request: NewStepExecution): Promise<StepExecution>;
 
   /**
@@ -89,29 +98,41 @@ export abstract class JobRepository<Tx> {
   abstract saveProgress(tx: Tx, progress: StepProgress): Promise<SavedProgress>;
 
   /**
-   * Keeps the end of a step: status, exit status, counters and context.
+   * Keeps the end of a step: status, exit status, counters and context. Counters and context of a commit whose answer was lost stay.
    *
    * @throws LeaseLostError when the step was ended by another process
    */
   abstract saveStep(execution: StepExecution): Promise<void>;
 
   /**
-   * Keeps status, exit status, context, times and `restartAt` of a job execution that runs.
+   * Keeps status, exit status, context, times and `restartAt` of a job execution that runs. STOPPING stays when a stop was requested and
+   * the execution has only started.
    *
-   * @throws LeaseLostError when it does not run any more
+   * @throws LeaseLostError when it does not run any more, or was not made here
    */
   abstract saveJob(execution: JobExecution): Promise<void>;
 
   /** Renews the lease of every running execution of this process. Returns those that it still has. */
   abstract renewLeases(owner: string, leaseMs: number): Promise<RenewedLease[]>;
 
-  /** Asks for a stop, and sets STOPPING. Returns false when the execution does not run. */
+  /**
+   * Asks for a stop, and sets STOPPING. Returns false when the execution does not run.
+   *
+   * @throws NoSuchJobExecutionError
+   */
   abstract requestStop(id: string): Promise<boolean>;
 
-  /** Sets ABANDONED. Returns false when the execution runs, or is complete. */
+  /**
+   * Sets ABANDONED. Returns false when the execution runs, or is complete.
+   *
+   * @throws NoSuchJobExecutionError
+   */
   abstract abandon(id: string): Promise<boolean>;
 
-  /** Ends executions, and their steps, whose lease has expired: FAILED and interrupted. Returns them. */
+  /**
+   * Ends executions, and their steps, whose lease has expired: FAILED and interrupted. Returns them. It leaves alone, for the next call, what
+   * has saved progress in a transaction that is open.
+   */
   abstract failExpired(description: string): Promise<JobExecution[]>;
 
   /** Interrupted executions of these jobs that are the latest of their instance. */
@@ -128,6 +149,11 @@ export abstract class JobRepository<Tx> {
   abstract stepHistory(instance: JobInstance): Promise<Map<string, StepHistory>>;
   /** In the order in which they were skipped, after `after`. */
   abstract skippedItems(jobExecutionId: string, page: { after?: string; limit: number }): Promise<StoredSkip[]>;
-  /** Deletes executions that ended before, with their steps; then instances without one. Returns the number of executions. */
+  /**
+   * Deletes instances all of whose executions ended before, with these, their steps and their skipped items. An older execution of an
+   * instance that was started again stays, because a restart skips the steps that it has completed.
+   *
+   * @returns the number of executions
+   */
   abstract deleteEndedBefore(before: Date): Promise<number>;
 }

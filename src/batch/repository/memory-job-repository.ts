@@ -1,4 +1,4 @@
-import { LeaseLostError, NoSuchJobExecutionError } from '../model/batch-error.js';
+import { JobExecutionAlreadyRunningError, LeaseLostError, NoSuchJobExecutionError } from '../model/batch-error.js';
 import { isRunning } from '../model/batch-status.js';
 import { ExecutionContext } from '../model/execution-context.js';
 import { ExitStatus } from '../model/exit-status.js';
@@ -28,17 +28,20 @@ interface StoredJob {
 
 /** Remembers as long as the process lives: for tests and for jobs that nobody restarts. */
 export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
-  private readonly jobs: StoredJob[] = [];
-  private readonly steps: StepExecution[] = [];
-  private readonly skips: (StoredSkip & { stepExecutionId: string })[] = [];
+  private jobs: StoredJob[] = [];
+  private steps: StepExecution[] = [];
+  private skips: (StoredSkip & { stepExecutionId: string })[] = [];
   private readonly instances = new Map<string, JobInstance>();
   private lastId = 0;
 
   async createExecution(request: NewJobExecution): Promise<JobExecution> {
     const { jobName, parameters, recoveries, owner, leaseMs, decide } = request;
-    const history = await this.executionsOf(jobName, parameters);
+    const key = keyOf(jobName, parameters);
+    // Nothing is awaited from here on: another start would come between.
+    const history = this.historyOf(key);
     const { context, restartAt } = decide(history);
-    const key = `${jobName} ${parameters.key}`;
+    const running = history.find(({ status }) => isRunning(status));
+    if (running !== undefined) throw new JobExecutionAlreadyRunningError(jobName, running.id);
     const instance = this.instances.get(key) ?? { id: this.nextId(), jobName };
     this.instances.set(key, instance);
     const id = this.nextId();
@@ -56,6 +59,7 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
   }
 
   async createStepExecution({ jobExecutionId, stepName, context }: NewStepExecution): Promise<StepExecution> {
+    if (!isRunning(this.stored(jobExecutionId).execution.status)) throw new LeaseLostError(stepName);
     const id = this.nextId();
     const step = new StepExecution(id, jobExecutionId, stepName, new Date(), new ExecutionContext(context));
     this.steps.push(step.copy());
@@ -69,6 +73,8 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
     if (stored.version === execution.version + 1) return { alreadyCommitted: true, stopRequested };
     if (stored.version !== execution.version) throw new LeaseLostError(execution.stepName);
     const context = new ExecutionContext(execution.context.toJSON());
+    // Another process may take the step over while the transaction is open.
+    tx.beforeCommit(() => void this.runningStep(execution));
     tx.onCommit(() => {
       stored.add(contribution, counts);
       stored.rollbackCount = execution.rollbackCount;
@@ -96,8 +102,10 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
 
   async saveJob(execution: JobExecution): Promise<void> {
     const stored = this.stored(execution.id);
-    if (!isRunning(stored.execution.status)) throw new LeaseLostError(execution.jobName);
+    if (!isRunning(stored.execution.status)) throw new LeaseLostError(execution.jobName, 'Job');
     stored.execution = execution.copy();
+    const hasOnlyStarted = execution.status === 'STARTING' || execution.status === 'STARTED';
+    if (stored.stopRequested && hasOnlyStarted) stored.execution.status = 'STOPPING';
   }
 
   async renewLeases(owner: string, leaseMs: number): Promise<RenewedLease[]> {
@@ -157,11 +165,7 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
   }
 
   async executionsOf(jobName: string, parameters: JobParameters): Promise<JobExecution[]> {
-    const key = `${jobName} ${parameters.key}`;
-    return this.jobs
-      .filter((job) => job.key === key)
-      .map(({ execution }) => execution.copy())
-      .reverse();
+    return this.historyOf(keyOf(jobName, parameters));
   }
 
   async stepExecutions(jobExecutionId: string): Promise<StepExecution[]> {
@@ -191,9 +195,23 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
   }
 
   async deleteEndedBefore(before: Date): Promise<number> {
-    const ended = this.jobs.filter(({ execution }) => execution.endedAt !== undefined && execution.endedAt < before);
-    for (const job of ended) this.jobs.splice(this.jobs.indexOf(job), 1);
-    return ended.length;
+    const kept = new Set(this.jobs.filter(({ execution }) => !endedBefore(execution, before)).map(({ key }) => key));
+    const { length } = this.jobs;
+    this.jobs = this.jobs.filter(({ key }) => kept.has(key));
+    for (const key of this.instances.keys()) if (!kept.has(key)) this.instances.delete(key);
+    const jobs = new Set(this.jobs.map(({ execution }) => execution.id));
+    this.steps = this.steps.filter(({ jobExecutionId }) => jobs.has(jobExecutionId));
+    const steps = new Set(this.steps.map(({ id }) => id));
+    this.skips = this.skips.filter(({ stepExecutionId }) => steps.has(stepExecutionId));
+    return length - this.jobs.length;
+  }
+
+  /** The latest first. */
+  private historyOf(key: string): JobExecution[] {
+    return this.jobs
+      .filter((job) => job.key === key)
+      .map(({ execution }) => execution.copy())
+      .reverse();
   }
 
   private nextId(): string {
@@ -213,6 +231,11 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
     return step;
   }
 }
+
+const keyOf = (jobName: string, { key }: JobParameters): string => `${jobName} ${key}`;
+
+const endedBefore = ({ status, endedAt }: JobExecution, before: Date): boolean =>
+  !isRunning(status) && endedAt !== undefined && endedAt < before;
 
 function fail(execution: JobExecution | StepExecution, description: string): void {
   execution.status = 'FAILED';
