@@ -28,6 +28,7 @@ export * from './operator/job-registry.js';
 export * from './repository/job-repository.js';
 export * from './repository/memory-job-repository.js';
 export * from './repository/memory-transaction-manager.js';
+export * from './repository/postgres-job-repository.js';
 export * from './repository/schema.js';
 export type * from './step/chunk-oriented-step.js';
 export * from './step/partitioned-step.js';
