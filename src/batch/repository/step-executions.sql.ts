@@ -14,14 +14,17 @@ const COLUMNS = `
       s.rollback_count::float8 as "rollbackCount",
       s.context::text, s.version, s.started_at as "startedAt", s.ended_at as "endedAt"`;
 
-/** Makes no row when the job execution does not run. The lock holds up a take-over until the step can be seen. */
+/**
+ * Makes no row when the job execution does not run. The lock holds up a take-over until the step can be seen. It must be `for share`:
+ * the weaker lock of the foreign key does not wait for a change of the status.
+ */
 export const insertStep = (
   tables: BatchTables,
   { jobExecutionId, stepName, context }: NewStepExecution,
 ): SqlStatement => ({
   text: `
     with running as materialized (
-      select id from ${tables.jobExecutions} where id = $1::int8 and status in ${RUNNING} for key share
+      select id from ${tables.jobExecutions} where id = $1::int8 and status in ${RUNNING} for share
     )
     insert into ${tables.stepExecutions} as s (job_execution_id, step_name, status, exit_code, context)
     select id, $2::text, 'STARTED', 'EXECUTING', $3::json from running

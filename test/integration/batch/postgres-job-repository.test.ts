@@ -169,11 +169,23 @@ describe('PostgresJobRepository', () => {
     });
 
     it('is not taken over in the middle of the beginning of a step', async () => {
-      await paused.query('select from batch.job_executions where id = $1 for key share', [jobId]);
+      await paused.query('select from batch.job_executions where id = $1 for share', [jobId]);
       expect(await takeOver()).toEqual([]);
       await paused.query('commit');
       expect(await takeOver()).toEqual([jobId]);
     });
+  });
+
+  it('begins no step while a take-over is in progress', async () => {
+    const job = await user.start();
+    await paused.query('begin');
+    await paused.query(`update batch.job_executions set status = 'FAILED' where id = $1`, [job.id]);
+    const step = user.step(job);
+    step.catch(() => undefined);
+    await untilBlocked(test);
+    await paused.query('commit');
+    await expect(step).rejects.toThrow(LeaseLostError);
+    expect(await repository.stepExecutions(job.id)).toEqual([]);
   });
 
   it('does not let another process save an execution', async () => {

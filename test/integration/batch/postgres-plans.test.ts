@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { SqlStatement } from '../../../src/interfaces/sql.js';
 import { JobParameters } from '../../../src/batch/model/job-parameters.js';
 import { PostgresJobRepository } from '../../../src/batch/repository/postgres-job-repository.js';
 import { migrateBatchSchema } from '../../../src/batch/repository/schema.js';
@@ -52,6 +53,18 @@ describe('The statements of PostgresJobRepository on 10 000 executions', () => {
       const plan = rows.map((row) => row['QUERY PLAN']).join('\n');
       expect(plan).not.toMatch(/Seq Scan on (job|step|skipped)/);
     }
+  });
+
+  it.each<[string, string]>([
+    ['failExpired', 'job_executions_lease'],
+    ['interrupted', 'job_executions_interrupted'],
+    ['findExecutions of a rare job', 'job_executions_job'],
+  ])('%s uses the index %s', async (name, index) => {
+    const rare = (jobs: PostgresJobRepository) => jobs.findExecutions({ jobName: 'no such job', limit: 20 });
+    await (new Map(USES).get(name) ?? rare)(repository);
+    const [{ text, values }] = database.statements as [SqlStatement];
+    const { rows } = await test.client.query<{ 'QUERY PLAN': string }>({ text: `explain ${text}`, values });
+    expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain(index);
   });
 });
 
