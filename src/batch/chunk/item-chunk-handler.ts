@@ -246,7 +246,7 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
   private scanByHalves(outputs: readonly O[], context: ItemContext<Tx>): Promise<readonly WriteOutcome<R>[]> {
     const savepoints = this.savepoints(context);
     return isolate<O, WriteOutcome<R>>(outputs, {
-      attempt: (items) => savepoints.attempt(() => this.writeOnce(items, context)),
+      attempt: (items) => savepoints.attempt((onUndo) => this.writeOnce(items, { ...context, onUndo })),
       blame: (error) => (this.mayScan(error, context) ? 'item' : 'abort'),
       failure: (_, error) => ({ written: false, error }),
     });
@@ -256,7 +256,7 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
     const savepoints = this.savepoints(context);
     const attempt = async (items: readonly O[]): Promise<readonly WriteOutcome<R>[]> => {
       try {
-        return await savepoints.attempt(() => this.writeOnce(items, context));
+        return await savepoints.attempt((onUndo) => this.writeOnce(items, { ...context, onUndo }));
       } catch (error) {
         if (!this.mayScan(error, context)) throw error;
         return items.map(() => ({ written: false, error }));

@@ -6,6 +6,12 @@ import type { ChunkContext } from './chunk-handler.js';
 /** What readers, processors, writers and listeners of items get. */
 export interface ItemContext<Tx = unknown> extends ChunkContext<Tx> {
   readonly scope: StepScope;
+  /**
+   * While bad items are looked for, parts of a chunk are written and undone. What is given here is called then. It is for effects
+   * outside the transaction, such as lines in a file. A failure of the whole chunk does not call it: the next attempt has another
+   * number of `retries`.
+   */
+  readonly onUndo?: (act: () => void) => void;
 }
 
 /** Gives items one at a time, in order. */

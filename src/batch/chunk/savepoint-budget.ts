@@ -1,5 +1,8 @@
 import { MAX_RELEASED_SAVEPOINTS, type TransactionManager } from './transaction-manager.js';
 
+/** Takes what is to be called when the work is undone, for effects that the transaction does not cover. */
+export type OnUndo = (act: () => void) => void;
+
 /** Undoes what went well. */
 class Undo extends Error {}
 
@@ -28,28 +31,39 @@ export class SavepointBudget<Tx> {
    *
    * @throws SecondRunError when the transaction cannot go on
    */
-  async attempt<T>(work: () => Promise<T>): Promise<T> {
+  async attempt<T>(work: (onUndo: OnUndo) => Promise<T>): Promise<T> {
     if (this.released < MAX_RELEASED_SAVEPOINTS) {
-      const result = await this.transactionManager.savepoint(this.tx, work);
+      const result = await this.transactionManager.savepoint(this.tx, () => undoable(work));
       this.released += 1;
       return result;
     }
     await this.dryRun(work);
     try {
-      return await work();
+      return await undoable(work);
     } catch (error) {
       throw new SecondRunError(error);
     }
   }
 
-  private async dryRun(work: () => Promise<unknown>): Promise<void> {
+  private async dryRun(work: (onUndo: OnUndo) => Promise<unknown>): Promise<void> {
+    const undone = async (onUndo: OnUndo): Promise<void> => {
+      await work(onUndo);
+      throw new Undo();
+    };
     try {
-      await this.transactionManager.savepoint(this.tx, async () => {
-        await work();
-        throw new Undo();
-      });
+      await this.transactionManager.savepoint(this.tx, () => undoable(undone));
     } catch (error) {
       if (!(error instanceof Undo)) throw error;
     }
+  }
+}
+
+async function undoable<T>(work: (onUndo: OnUndo) => Promise<T>): Promise<T> {
+  const acts: (() => void)[] = [];
+  try {
+    return await work((act) => acts.push(act));
+  } catch (error) {
+    for (const act of acts.reverse()) act();
+    throw error;
   }
 }
