@@ -1,0 +1,36 @@
+import { Delegates, type Classifier } from '../chunk/classifier.js';
+import { DelegateStreams } from '../chunk/delegate-streams.js';
+import type { ItemContext, ItemStream, ItemWriter } from '../chunk/item.js';
+import { InvalidJobDefinitionError } from '../model/batch-error.js';
+
+/**
+ * Chooses a writer for each item. Each writer gets its items of a chunk at once, in their order.
+ *
+ * @throws InvalidJobDefinitionError for a writer that reports outcomes; from `write` BatchError NO_SUCH_DELEGATE
+ */
+export function classifierWriter<T, Tx = unknown>(
+  classifier: Classifier<T, ItemWriter<T, unknown, Tx>>,
+): ItemWriter<T, void, Tx> & ItemStream {
+  const writers = [...Object.values(classifier.delegates), classifier.otherwise];
+  if (writers.some((writer) => writer?.reportsOutcomes === true)) {
+    throw new InvalidJobDefinitionError('A classifier writer takes writers only that throw for a bad item');
+  }
+  return new ClassifierWriter(new Delegates(classifier));
+}
+
+class ClassifierWriter<T, Tx> extends DelegateStreams implements ItemWriter<T, void, Tx> {
+  constructor(private readonly writers: Delegates<T, ItemWriter<T, unknown, Tx>>) {
+    super(writers.named());
+  }
+
+  async write(items: readonly T[], context: ItemContext<Tx>): Promise<void> {
+    const byWriter = new Map<ItemWriter<T, unknown, Tx>, T[]>();
+    for (const item of items) {
+      const writer = await this.writers.choose(item);
+      const chosen = byWriter.get(writer);
+      if (chosen === undefined) byWriter.set(writer, [item]);
+      else chosen.push(item);
+    }
+    for (const [writer, chosen] of byWriter) await writer.write(chosen, context);
+  }
+}
