@@ -62,6 +62,11 @@ describe('FlatFileItemReader', () => {
     ['with too many values', '1,x\n2,y,y\n3,z\n', ['1|x', 'line 2', '3|z']],
     ['with a quote within a value', '1,x\n2,5" pipe\n3,z\n', ['1|x', 'line 2', '3|z']],
     ['with a quote that another one seems to close', '1,x\n2,"y\n3,"z"\n4,w\n', ['1|x', 'line 2', '3|z', '4|w']],
+    [
+      'with a quote that the quote of the next one seems to close',
+      '1,x\n2,"y\n3,"z\nz"\n4,w\n',
+      ['1|x', 'line 2', '3|z\nz', '4|w'],
+    ],
     ['with a quote that nothing closes', '1,x\n2,"y\n3,z\n4,w\n', ['1|x', 'line 2', '3|z', '4|w']],
     ['with text after a quote', '1,x\n2,"y"y\n3,z\n', ['1|x', 'line 2', '3|z']],
     ['that is no UTF-8', Buffer.from('1,x\n2,\xe9\n3,z\n', 'latin1'), ['1|x', 'line 2', '3|z']],
