@@ -71,11 +71,12 @@ export class JobBuilder<Tx> extends FlowBuilder<Tx> {
   }
 }
 
-const NAME = /^[\w.-]{1,100}$/;
+/** A colon stands between a partitioned step and its partition. */
+const NAME = /^[\w.:-]{1,100}$/;
 
 function named(what: string, name: string): string {
   if (NAME.test(name)) return name;
   throw new InvalidJobDefinitionError(
-    `The name of a ${what} has 1 to 100 letters, digits, "_", "." or "-", and is ${JSON.stringify(name)}`,
+    `The name of a ${what} has 1 to 100 letters, digits, "_", ".", ":" or "-", and is ${JSON.stringify(name)}`,
   );
 }

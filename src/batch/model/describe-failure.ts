@@ -9,9 +9,15 @@ export function describeFailure(error: unknown): string {
   const lines: string[] = [];
   let current = error;
   for (let depth = 0; depth < MAX_CAUSES && current !== undefined; depth += 1) {
-    lines.push(current instanceof Error ? `${current.name}: ${current.message}` : inspect(current));
+    lines.push(current instanceof Error ? `${errorNameOf(current)}: ${current.message}` : inspect(current));
     current = current instanceof Error ? current.cause : undefined;
   }
   const text = lines.join('\ncaused by ');
   return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
+}
+
+/** Most classes of errors do not set `name`. The name of the class says more than "Error" then. */
+export function errorNameOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  return error.name === 'Error' ? error.constructor.name : error.name;
 }

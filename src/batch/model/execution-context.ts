@@ -38,6 +38,18 @@ export class ExecutionContext {
     return new ComponentContext(this, `${component}.`);
   }
 
+  /** The whole context as a text, for `restore`. */
+  snapshot(): string {
+    return JSON.stringify(this);
+  }
+
+  /** Makes the context what it was at a snapshot. */
+  restore(snapshot: string): void {
+    const before = new ExecutionContext(JSON.parse(snapshot) as Record<string, JsonValue>);
+    for (const key of this.keys()) this.remove(key);
+    for (const key of before.keys()) this.put(key, before.get(key)!);
+  }
+
   toJSON(): Record<string, JsonValue> {
     return Object.fromEntries(this.values);
   }

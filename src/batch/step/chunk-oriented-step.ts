@@ -11,7 +11,8 @@ import {
 } from '../chunk/item-chunk-handler.js';
 import type { RetryPolicy } from '../chunk/retry-policy.js';
 import type { SkipPolicy } from '../chunk/skip-policy.js';
-import type { SkippedItemRecord } from '../model/step-execution.js';
+import { errorNameOf } from '../model/describe-failure.js';
+import type { SkippedItemRecord, StepExecution } from '../model/step-execution.js';
 import type { Step, StepListener, StepRun } from './step.js';
 import type { StepScope } from './step-scope.js';
 
@@ -89,7 +90,7 @@ export class ChunkOrientedStep<I, O, Tx> implements Step<Tx> {
       handler,
       transactionManager,
       retryPolicy: handler.chunkRetryPolicy,
-      listeners: [...listeners, { afterChunk: () => void (execution.version += 1) }],
+      listeners: [...listeners, contextKeeper(execution)],
       beforeCommit: async (tx, _, { contribution, skipped }) => {
         await streams.update();
         const counts = contribution.readCount + contribution.readSkipCount > 0;
@@ -100,6 +101,18 @@ export class ChunkOrientedStep<I, O, Tx> implements Step<Tx> {
       },
     });
   }
+}
+
+/** Keeps the context with the commits: what an attempt has changed is undone with its transaction. */
+function contextKeeper(execution: StepExecution) {
+  let committed = execution.context.snapshot();
+  return {
+    afterChunk: () => {
+      execution.version += 1;
+      committed = execution.context.snapshot();
+    },
+    onChunkError: () => execution.context.restore(committed),
+  } satisfies ChunkListener<unknown, unknown>;
 }
 
 interface Parts<I, O, Tx> {
@@ -180,7 +193,7 @@ function toRecord<I, O>(skipped: SkippedItem<I, O>): SkippedItemRecord {
   return {
     phase,
     item: phase === 'read' ? null : cut(textOf(skipped.item), MAX_ITEM_LENGTH),
-    errorName: error instanceof Error ? error.name : typeof error,
+    errorName: errorNameOf(error),
     message: cut(error instanceof Error ? error.message : String(error), MAX_MESSAGE_LENGTH),
   };
 }

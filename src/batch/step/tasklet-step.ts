@@ -52,6 +52,7 @@ export class TaskletStep<Tx> implements Step<Tx> {
     stop,
   }: StepRun<Tx>): Promise<boolean> {
     const contribution = { ...NO_CONTRIBUTION };
+    const before = execution.context.snapshot();
     try {
       const { answer, saved } = await transactionManager.transaction(async (tx) => {
         const said = await this.definition.tasklet({ tx, scope, signal, contribution });
@@ -64,6 +65,7 @@ export class TaskletStep<Tx> implements Step<Tx> {
       return answer !== 'CONTINUABLE';
     } catch (error) {
       execution.rolledBack();
+      execution.context.restore(before);
       throw error;
     }
   }
