@@ -9,7 +9,7 @@ import { readSettings } from './bootstrap/read-settings.js';
 import { commandActor, explain, runCommand, say, UsageError } from './bootstrap/run-command.js';
 import type { IParkedNotification } from './interfaces/notification.js';
 import type { Settings } from './services/config/settings.js';
-import { asSqlClient } from './services/database/as-sql-client.js';
+import { asSqlClient } from './batch/sql/as-sql-client.js';
 import { RequestConnections } from './services/database/request-connections.js';
 import type { SqlClient } from './interfaces/sql.js';
 import { notifyAgain } from './services/notification/notify-again.js';

@@ -48,6 +48,8 @@ export * from './repository/postgres-job-repository.js';
 export * from './repository/schema.js';
 export type * from './step/chunk-oriented-step.js';
 export type * from './step/job-step.js';
+export * from './sql/pool-database.js';
+export * from './sql/sql-transaction-manager.js';
 export * from './step/partitioned-step.js';
 export type * from './step/step-builder.js';
 export * from './step/step-scope.js';

@@ -3,11 +3,11 @@ import type { ChunkListener } from '../batch/chunk/chunk-listener.js';
 import { ChunkStep } from '../batch/chunk/chunk-step.js';
 import type { RetryPolicy } from '../batch/chunk/retry-policy.js';
 import { StepCounters } from '../batch/model/step-counters.js';
+import { SqlTransactionManager } from '../batch/sql/sql-transaction-manager.js';
 import type { RetryReason } from '../interfaces/operation.js';
 import { CatalogService } from '../services/catalog/catalog.service.js';
 import { SETTINGS, type Settings } from '../services/config/settings.js';
 import { DatabaseService } from '../services/database/database.service.js';
-import { inSavepoint } from '../services/database/in-savepoint.js';
 import { ExecutorService } from '../services/executor/executor.service.js';
 import { BugsService } from '../services/health/bugs.service.js';
 import { MetricsService } from '../services/observability/metrics.service.js';
@@ -72,10 +72,7 @@ export class OperationStepFactory {
       name: 'operations',
       chunkSize: this.chunkLimit,
       handler: new OperationChunkHandler(claims, catalog, runner, queue, scope, operationRetryDelayMs),
-      transactionManager: {
-        transaction: (work) => database.transaction(work),
-        savepoint: (tx, work) => inSavepoint(tx, 'engine', work),
-      },
+      transactionManager: new SqlTransactionManager(database),
       readerIsTransactionalQueue: true,
       retryPolicy,
       // The last listener is called first.

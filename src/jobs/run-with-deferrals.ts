@@ -1,5 +1,5 @@
 import { backOffMs } from '../interfaces/back-off.js';
-import { inSavepoint } from '../services/database/in-savepoint.js';
+import { inSavepoint } from '../batch/sql/in-savepoint.js';
 import type { SqlClient } from '../interfaces/sql.js';
 import { TransientError } from '../services/errors/transient-error.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { asSqlClient } from '../../src/services/database/as-sql-client.js';
-import { inSavepoint } from '../../src/services/database/in-savepoint.js';
+import { asSqlClient } from '../../src/batch/sql/as-sql-client.js';
+import { inSavepoint } from '../../src/batch/sql/in-savepoint.js';
 import type { SqlClient } from '../../src/interfaces/sql.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { clientOptions } from '../support/test-databases.js';

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonRow } from '../../src/interfaces/json.js';
 import { CatalogService } from '../../src/services/catalog/catalog.service.js';
 import type { Column, Table } from '../../src/services/catalog/table.js';
-import { asSqlClient } from '../../src/services/database/as-sql-client.js';
+import { asSqlClient } from '../../src/batch/sql/as-sql-client.js';
 import type { DatabaseService } from '../../src/services/database/database.service.js';
 import type { SqlClient, SqlResult, SqlStatement } from '../../src/interfaces/sql.js';
 import { ExecutorService, LIMITS, type Execution } from '../../src/services/executor/executor.service.js';

@@ -5,7 +5,7 @@ import { CatalogService } from '../../src/services/catalog/catalog.service.js';
 import type { Column } from '../../src/services/catalog/table.js';
 import { encodeValue } from '../../src/services/composer/encode-value.js';
 import { loadSettings } from '../../src/services/config/load-settings.js';
-import { asSqlClient } from '../../src/services/database/as-sql-client.js';
+import { asSqlClient } from '../../src/batch/sql/as-sql-client.js';
 import type { DatabaseService } from '../../src/services/database/database.service.js';
 import { jsonFault } from '../../src/services/intake/check-json.js';
 import { isLegal } from '../../src/services/planner/legal-value.js';

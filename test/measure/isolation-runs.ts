@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { CatalogService } from '../../src/services/catalog/catalog.service.js';
 import type { Table } from '../../src/services/catalog/table.js';
-import { asSqlClient } from '../../src/services/database/as-sql-client.js';
+import { asSqlClient } from '../../src/batch/sql/as-sql-client.js';
 import type { DatabaseService } from '../../src/services/database/database.service.js';
 import { clientOptions } from '../support/test-databases.js';
 import { openChunks } from './chunks.js';

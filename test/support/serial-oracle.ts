@@ -2,7 +2,7 @@ import { bindOperations, storeOperations, type ShapeOperation, type TestOperatio
 import pg from 'pg';
 import { CatalogService } from '../../src/services/catalog/catalog.service.js';
 import { loadSettings } from '../../src/services/config/load-settings.js';
-import { asSqlClient } from '../../src/services/database/as-sql-client.js';
+import { asSqlClient } from '../../src/batch/sql/as-sql-client.js';
 import type { DatabaseService } from '../../src/services/database/database.service.js';
 import type { SqlClient } from '../../src/interfaces/sql.js';
 import { ExecutorService, type Execution } from '../../src/services/executor/executor.service.js';

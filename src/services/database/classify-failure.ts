@@ -1,3 +1,4 @@
+import { CommitRefusedError } from '../../batch/sql/pool-database.js';
 import { TransientError } from '../errors/transient-error.js';
 import { driverErrorOf, SQL_STATES, sqlStateOf } from './sql-state.js';
 
@@ -125,7 +126,8 @@ export function noteConnectFailure(error: Error): void {
 }
 
 export function classifyFailure(error: unknown): FailureKind {
-  if (isConnectFailure(error) || error instanceof TransientError) return 'transient';
+  if (isConnectFailure(error) || error instanceof TransientError || error instanceof CommitRefusedError)
+    return 'transient';
   const state = sqlStateOf(error);
   if (state !== undefined) return classifySqlState(state);
   return isLostConnection(driverErrorOf(error)) ? 'transient' : 'bug';

@@ -1,5 +1,5 @@
 import { Places } from './places.js';
-import { sendAlong } from './send-along.js';
+import { sendAlong } from '../../batch/sql/send-along.js';
 import type { SqlClient, SqlDatabase, SqlResult, SqlStatement } from '../../interfaces/sql.js';
 
 /** Connections that requests leave to intake, chunks, notifications and probes. In a small pool it is half of them. */

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { sendAlong } from '../database/send-along.js';
+import { sendAlong } from '../../batch/sql/send-along.js';
 import { sqlStateOf } from '../database/sql-state.js';
 import type { SqlClient } from '../../interfaces/sql.js';
 import type { BoundOperation } from '../planner/bound-operation.js';

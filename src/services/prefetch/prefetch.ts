@@ -1,8 +1,8 @@
 import { isolate } from '../../batch/chunk/isolate.js';
 import { parseTargetName, tableSql } from '../catalog/target-name.js';
 import { UNKNOWN_SEQUENCE } from '../catalog/table.js';
-import { inSavepoint } from '../database/in-savepoint.js';
-import { sendAlong } from '../database/send-along.js';
+import { inSavepoint } from '../../batch/sql/in-savepoint.js';
+import { sendAlong } from '../../batch/sql/send-along.js';
 import type { SqlClient } from '../../interfaces/sql.js';
 import { classifyForIsolation } from '../database/classify-for-isolation.js';
 import { walkAsUsual, walkInOrder } from '../database/walk-in-order.js';

@@ -1,7 +1,7 @@
 import { countBacklog, countParties, type BacklogRow, type PartyRow } from '../backpressure/backlog.sql.js';
 import { chooseReleases, isCrowded, type DueOperation, type Room } from '../backpressure/fair-share.js';
 import type { Settings } from '../config/settings.js';
-import { sendAlong } from '../database/send-along.js';
+import { sendAlong } from '../../batch/sql/send-along.js';
 import type { SqlDatabase } from '../../interfaces/sql.js';
 import { walkInOrder } from '../database/walk-in-order.js';
 import { releaseScheduled, selectDue } from './releases.sql.js';

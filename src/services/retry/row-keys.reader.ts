@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isolate } from '../../batch/chunk/isolate.js';
-import { inSavepoint } from '../database/in-savepoint.js';
+import { inSavepoint } from '../../batch/sql/in-savepoint.js';
 import type { SqlClient } from '../../interfaces/sql.js';
 import { classifyFailure } from '../database/classify-failure.js';
 import { classifyForIsolation } from '../database/classify-for-isolation.js';

@@ -6,11 +6,11 @@ import { ExitStatus } from '../../../src/batch/model/exit-status.js';
 import type { StepExecution } from '../../../src/batch/model/step-execution.js';
 import { PostgresJobRepository } from '../../../src/batch/repository/postgres-job-repository.js';
 import { migrateBatchSchema } from '../../../src/batch/repository/schema.js';
-import { asSqlClient } from '../../../src/services/database/as-sql-client.js';
+import { asSqlClient } from '../../../src/batch/sql/as-sql-client.js';
 import { createTestDatabase, type TestDatabase } from '../../support/database.js';
 import { describeJobRepository, RepositoryUser } from '../../support/job-repository-contract.js';
 import { NotingDatabase } from '../../support/noting-database.js';
-import { PoolDatabase } from '../../support/pool-database.js';
+import { PoolDatabase } from '../../../src/batch/sql/pool-database.js';
 import { clientOptions } from '../../support/test-databases.js';
 
 const openIn = (schema?: string) => async () => {

@@ -6,7 +6,7 @@ import { migrateBatchSchema } from '../../../src/batch/repository/schema.js';
 import { createTestDatabase, type TestDatabase } from '../../support/database.js';
 import { OWNER } from '../../support/job-repository-contract.js';
 import { NotingDatabase } from '../../support/noting-database.js';
-import { PoolDatabase } from '../../support/pool-database.js';
+import { PoolDatabase } from '../../../src/batch/sql/pool-database.js';
 
 describe('The statements of PostgresJobRepository on 10 000 executions', () => {
   let test: TestDatabase;

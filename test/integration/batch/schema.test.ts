@@ -3,7 +3,7 @@ import type { SqlDatabase, SqlStatement } from '../../../src/interfaces/sql.js';
 import { migrateBatchSchema } from '../../../src/batch/repository/schema.js';
 import { createTestDatabase, type TestDatabase } from '../../support/database.js';
 import { NotingDatabase } from '../../support/noting-database.js';
-import { PoolDatabase } from '../../support/pool-database.js';
+import { PoolDatabase } from '../../../src/batch/sql/pool-database.js';
 
 const TABLES = ['batch_schema_versions', 'job_executions', 'job_instances', 'skipped_items', 'step_executions'];
 

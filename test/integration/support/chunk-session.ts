@@ -2,7 +2,7 @@ import { bindOperations, storeOperations } from '../../support/bind-operations.j
 import pg from 'pg';
 import { CatalogService } from '../../../src/services/catalog/catalog.service.js';
 import { loadSettings } from '../../../src/services/config/load-settings.js';
-import { asSqlClient } from '../../../src/services/database/as-sql-client.js';
+import { asSqlClient } from '../../../src/batch/sql/as-sql-client.js';
 import type { DatabaseService } from '../../../src/services/database/database.service.js';
 import type { SqlClient, SqlResult, SqlStatement } from '../../../src/interfaces/sql.js';
 import type { BoundOperation } from '../../../src/services/planner/bound-operation.js';
