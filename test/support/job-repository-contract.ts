@@ -517,6 +517,48 @@ export function describeJobRepository<Tx>(name: string, open: () => Promise<Open
       });
     });
 
+    describe('executions that wait for a process', () => {
+      const wait = (n: number): Promise<JobExecution> => user.start({ n }, { owner: undefined });
+      const adopt = (owner = OWNER): Promise<JobExecution[]> => repository.adopt([user.jobName], owner, LEASE_MS);
+
+      it('are given out once, the oldest first, and belong to the process then', async () => {
+        const waiting = [await wait(1), await wait(2)];
+        await user.start({ n: 3 });
+        const adopted = (await Promise.all([adopt(), adopt('host/2/other')])).flat();
+        expect(ids(adopted).sort()).toEqual(ids(waiting).sort());
+        expect(await adopt()).toEqual([]);
+        const third = await wait(4);
+        expect(await repository.adopt(['another'], OWNER, LEASE_MS)).toEqual([]);
+        const [mine] = await adopt();
+        expect(mine).toMatchObject({ id: third.id, status: 'STARTING' });
+        mine!.status = 'STARTED';
+        await repository.saveJob(mine!);
+        expect((await user.storedJob(third)).status).toBe('STARTED');
+      });
+
+      it('run as far as another start of their instance is concerned, and no lease of them expires', async () => {
+        const waiting = await wait(1);
+        await expect(user.start({ n: 1 })).rejects.toThrow(JobExecutionAlreadyRunningError);
+        expect(ids(await repository.failExpired('gone'))).not.toContain(waiting.id);
+      });
+
+      it('are given out as STOPPING when a stop was requested', async () => {
+        const waiting = await wait(1);
+        await repository.requestStop(waiting.id);
+        expect(await adopt()).toMatchObject([{ id: waiting.id, status: 'STOPPING' }]);
+      });
+    });
+
+    it('remembers the latest time of a schedule for which a job was started', async () => {
+      const [earlier, later] = [new Date('2026-03-01T03:00:00Z'), new Date('2026-03-02T03:00:00Z')];
+      expect(await repository.lastFireTime(user.jobName)).toBeUndefined();
+      await repository.saveFireTime(user.jobName, earlier);
+      await repository.saveFireTime(user.jobName, later);
+      await repository.saveFireTime(user.jobName, earlier);
+      expect(await repository.lastFireTime(user.jobName)).toEqual(later);
+      expect(await repository.lastFireTime('another')).toBeUndefined();
+    });
+
     describe('stopping and abandoning', () => {
       it('a request sets STOPPING, and is refused when the execution has ended', async () => {
         const execution = await user.start();

@@ -1,7 +1,7 @@
 import type { ExecutionContext } from '../model/execution-context.js';
 import type { ExitStatus } from '../model/exit-status.js';
 import type { StepExecution } from '../model/step-execution.js';
-import type { StepListener } from '../step/step.js';
+import type { StepListener } from '../step/step-listener.js';
 import type { StepScope } from '../step/step-scope.js';
 import type { ItemStream } from './item.js';
 

@@ -15,6 +15,7 @@ import { isRunning } from '../model/batch-status.js';
 import type { JobExecution } from '../model/job-execution.js';
 import { JobParameters, type JobParametersInput } from '../model/job-parameters.js';
 import type { JobRepository } from '../repository/job-repository.js';
+import { CommonListeners } from './common-listeners.js';
 import { decideStart } from './decide-start.js';
 import { runJob } from './job-runner.js';
 import type { JobRegistry } from './job-registry.js';
@@ -23,8 +24,14 @@ export interface JobOperatorOptions<Tx> {
   repository: JobRepository<Tx>;
   transactionManager: TransactionManager<Tx>;
   registry: JobRegistry<Tx>;
+  /** Listeners that no definition names. */
+  listeners?: CommonListeners<Tx>;
   /** Milliseconds after which another process takes over the executions of one that has gone. Default: 15 s. */
   leaseMs?: number;
+  /**
+   * False: this process only starts, stops and looks up. What it starts waits for a process that has the job and runs jobs. Default: true.
+   */
+  runsJobs?: boolean;
   /** How many executions in a row may be interrupted without a commit before nobody restarts the job by itself. Default: 5. */
   recoveryLimit?: number;
 }
@@ -40,8 +47,9 @@ const LEASE_MS = 15_000;
 const RECOVERY_LIMIT = 5;
 /** A lease is renewed so often within its time: one or two lost renewals do no harm. */
 const RENEWALS = 4;
-/** Gone processes are looked for so often. */
+/** Executions that wait, and processes that have gone, are looked for so often. */
 const RECOVERY_INTERVAL_MS = 2000;
+const ADOPTION_INTERVAL_MS = 500;
 
 /**
  * Starts, stops and restarts jobs. It promises that an instance runs in one process at a time, and that an execution whose process has gone
@@ -55,14 +63,19 @@ export class JobOperator<Tx> {
   private readonly leaseMs: number;
   private renewal: NodeJS.Timeout | undefined;
   private recovery: NodeJS.Timeout | undefined;
+  private adoption: NodeJS.Timeout | undefined;
+  private readonly runsJobs: boolean;
   private shutDown = false;
 
   constructor(private readonly options: JobOperatorOptions<Tx>) {
     this.leaseMs = options.leaseMs ?? LEASE_MS;
+    this.runsJobs = options.runsJobs ?? true;
   }
 
-  /** Renews leases, and takes over what processes that have gone have left. */
+  /** Renews leases, runs what waits for a process, and takes over what processes that have gone have left. */
   open(): void {
+    if (!this.runsJobs) return;
+    this.adoption ??= every(ADOPTION_INTERVAL_MS, () => this.adopt());
     this.renewal ??= every(this.leaseMs / RENEWALS, () => this.renewLeases());
     this.recovery ??= every(RECOVERY_INTERVAL_MS, () => this.recover());
   }
@@ -71,6 +84,7 @@ export class JobOperator<Tx> {
   async close(): Promise<void> {
     this.shutDown = true;
     clearInterval(this.recovery);
+    clearInterval(this.adoption);
     for (const { abort } of this.running.values()) abort.abort();
     await Promise.allSettled([...this.running.values()].map(({ ended }) => ended));
     clearInterval(this.renewal);
@@ -79,7 +93,7 @@ export class JobOperator<Tx> {
   /**
    * Starts a job, or restarts its instance where an execution with these identifying parameters has failed or was stopped.
    *
-   * @returns the execution while it runs; `awaitEnd` waits for its end
+   * @returns the execution while it runs, or waits for a process; `awaitEnd` waits for its end
    * @throws NoSuchJobError, InvalidJobParametersError, JobExecutionAlreadyRunningError, JobInstanceAlreadyCompleteError, JobRestartError
    */
   async start(jobName: string, input: JobParametersInput = {}): Promise<JobExecution> {
@@ -92,6 +106,18 @@ export class JobOperator<Tx> {
   async run(jobName: string, input: JobParametersInput = {}): Promise<JobExecution> {
     const { id } = await this.start(jobName, input);
     return this.awaitEnd(id);
+  }
+
+  /** Starts an instance that was never started. Undefined when it was: however that ended, it is left alone. */
+  async startOnce(jobName: string, input: JobParametersInput): Promise<JobExecution | undefined> {
+    const job = this.options.registry.get(jobName);
+    const parameters = JobParameters.read(jobName, input, job.parameters);
+    try {
+      return await this.launch(job, parameters, { isFirst: true });
+    } catch (error) {
+      if (error instanceof StartedBeforeError) return undefined;
+      throw error;
+    }
   }
 
   /**
@@ -168,7 +194,7 @@ export class JobOperator<Tx> {
       const recoveries = steps.some(({ commitCount }) => commitCount > 0) ? 0 : execution.recoveries + 1;
       if (!job.restartable || recoveries > recoveryLimit) continue;
       try {
-        const { id: next } = await this.launch(job, parameters, recoveries);
+        const { id: next } = await this.launch(job, parameters, { recoveries });
         this.logger.log({
           message: 'Job goes on after an interruption',
           job: jobName,
@@ -182,32 +208,51 @@ export class JobOperator<Tx> {
     }
   }
 
+  /** Runs executions that wait for a process. `open` calls it again and again. */
+  async adopt(): Promise<void> {
+    const { repository, registry } = this.options;
+    if (this.shutDown) return;
+    for (const execution of await repository.adopt(registry.names(), this.owner, this.leaseMs)) this.runHere(execution);
+  }
+
   async find(id: string): Promise<JobExecution> {
     const execution = await this.options.repository.findExecution(id);
     if (execution === undefined) throw new NoSuchJobExecutionError(id);
     return execution;
   }
 
-  private async launch(job: JobDefinition<Tx>, parameters: JobParameters, recoveries = 0): Promise<JobExecution> {
+  private async launch(
+    job: JobDefinition<Tx>,
+    parameters: JobParameters,
+    { recoveries = 0, isFirst = false } = {},
+  ): Promise<JobExecution> {
     const faults = await job.validator?.(parameters);
     if (faults !== undefined && faults.length > 0) throw new InvalidJobParametersError(job.name, faults);
     const execution = await this.options.repository.createExecution({
       jobName: job.name,
       parameters,
       recoveries,
-      owner: this.owner,
+      owner: this.runsJobs ? this.owner : undefined,
       leaseMs: this.leaseMs,
-      decide: (history) => decideStart(job, history),
+      decide: (history) => {
+        if (isFirst && history.length > 0) throw new StartedBeforeError();
+        return decideStart(job, history);
+      },
     });
+    if (this.runsJobs) this.runHere(execution);
+    return execution;
+  }
+
+  private runHere(execution: JobExecution): void {
+    const job = this.options.registry.get(execution.jobName);
     const abort = new AbortController();
-    if (this.shutDown) abort.abort();
+    if (this.shutDown || execution.status === 'STOPPING') abort.abort();
     const ended = this.execute(job, execution, abort).finally(() => this.running.delete(execution.id));
     // Who awaits the end is told by the repository.
     ended.catch((error: unknown) =>
       this.logger.error({ message: 'The end of a job could not be kept', job: job.name, err: error }),
     );
     this.running.set(execution.id, { execution, abort, ended });
-    return execution;
   }
 
   private execute(job: JobDefinition<Tx>, execution: JobExecution, abort: AbortController): Promise<void> {
@@ -218,6 +263,7 @@ export class JobOperator<Tx> {
       signal: abort.signal,
       stop: () => abort.abort(),
       isShutDown: () => this.shutDown,
+      commonListeners: this.options.listeners ?? new CommonListeners(),
       runJob: (name, parameters) => this.runWithin(abort.signal, name, parameters),
     });
   }
@@ -241,6 +287,8 @@ export class JobOperator<Tx> {
     }
   }
 }
+
+class StartedBeforeError extends Error {}
 
 /** Calls `work` again and again, one call at a time. Keeps no process alive. A failure is left to the next call. */
 function every(ms: number, work: () => Promise<void>): NodeJS.Timeout {

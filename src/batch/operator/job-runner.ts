@@ -8,6 +8,7 @@ import { ExitStatus } from '../model/exit-status.js';
 import type { JobExecution } from '../model/job-execution.js';
 import type { JobParametersInput } from '../model/job-parameters.js';
 import type { JobRepository } from '../repository/job-repository.js';
+import type { CommonListeners } from './common-listeners.js';
 import { StepRunner } from '../step/step-runner.js';
 
 export interface JobRunOptions<Tx> {
@@ -19,6 +20,8 @@ export interface JobRunOptions<Tx> {
   /** True when the process ends, and not the job. */
   isShutDown: () => boolean;
   runJob: (name: string, parameters: JobParametersInput) => Promise<JobExecution>;
+  /** Listeners of this job, and of steps, that its definition does not name. */
+  commonListeners: CommonListeners<Tx>;
 }
 
 const logger = new Logger('BatchJob');
@@ -29,7 +32,8 @@ export async function runJob<Tx>(
   execution: JobExecution,
   options: JobRunOptions<Tx>,
 ): Promise<void> {
-  const { repository, transactionManager, signal, stop, runJob: runOther } = options;
+  const { repository, transactionManager, signal, stop, runJob: runOther, commonListeners } = options;
+  const listeners = [...commonListeners.ofJob(definition.name), ...definition.listeners];
   const started = performance.now();
   try {
     execution.status = 'STARTED';
@@ -37,7 +41,7 @@ export async function runJob<Tx>(
     const { restartAt } = execution;
     execution.restartAt = undefined;
     await repository.saveJob(execution);
-    for (const listener of definition.listeners) await listener.beforeJob?.(execution);
+    for (const listener of listeners) await listener.beforeJob?.(execution);
     const history = await repository.stepHistory(execution.instance);
     const steps = new StepRunner({
       job: execution,
@@ -47,6 +51,7 @@ export async function runJob<Tx>(
       stop,
       history,
       runJob: runOther,
+      commonListeners: (stepName) => commonListeners.ofStep(definition.name, stepName),
     });
     const result = await new FlowRunner(steps).run(definition.flow, restartAt);
     execution.status = result.status;
@@ -56,7 +61,7 @@ export async function runJob<Tx>(
     if (error instanceof LeaseLostError) throw error;
     fail(execution, error);
   }
-  for (const listener of [...definition.listeners].reverse()) {
+  for (const listener of [...listeners].reverse()) {
     try {
       await listener.afterJob?.(execution);
     } catch (error) {

@@ -7,6 +7,7 @@ export interface BatchTables {
   readonly jobExecutions: string;
   readonly stepExecutions: string;
   readonly skippedItems: string;
+  readonly scheduledJobs: string;
   readonly schemaVersions: string;
   /** Sets the names of prepared statements apart from those of another schema on the same connection. */
   readonly statementPrefix: string;
@@ -21,6 +22,7 @@ export function batchTables(name: string): BatchTables {
     jobExecutions: `${schema}.job_executions`,
     stepExecutions: `${schema}.step_executions`,
     skippedItems: `${schema}.skipped_items`,
+    scheduledJobs: `${schema}.scheduled_jobs`,
     schemaVersions: `${schema}.batch_schema_versions`,
     statementPrefix: `batch.${createHash('sha256').update(name).digest('hex').slice(0, 8)}`,
   };

@@ -41,7 +41,7 @@ export const insertExecution = (
     insert into ${tables.jobExecutions} as e
       (job_instance_id, job_name, status, exit_code, parameters, context, restart_at, recoveries, owner, lease_until)
     values ($1::int8, $2::text, 'STARTING', 'EXECUTING', $3::json, $4::json, $5::text, $6::int4, $7::text,
-      clock_timestamp() + $8::float8 * interval '1 ms')
+      case when $7::text is null then 'infinity' else clock_timestamp() + $8::float8 * interval '1 ms' end)
     on conflict (job_instance_id) where status in ${RUNNING} do nothing
     returning ${JOB_COLUMNS}`,
   values: [
@@ -51,7 +51,7 @@ export const insertExecution = (
     context,
     restartAt ?? null,
     recoveries,
-    owner,
+    owner ?? null,
     leaseMs,
   ],
 });
@@ -92,6 +92,29 @@ export const renewLeases = (tables: BatchTables, owner: string, leaseMs: number)
     where owner = $1::text and status in ${RUNNING}
     returning id::text as "jobExecutionId", stop_requested as "stopRequested"`,
   values: [owner, leaseMs],
+});
+
+/** Two processes that search at the same time get different ones. */
+export const adoptExecutions = (
+  tables: BatchTables,
+  jobNames: readonly string[],
+  owner: string,
+  leaseMs: number,
+): SqlStatement => ({
+  text: `
+    with waiting as materialized (
+      select id from ${tables.jobExecutions}
+      where owner is null and status in ${RUNNING} and job_name = any($1::text[])
+      order by id
+      for update skip locked
+    ), adopted as (
+      update ${tables.jobExecutions} e
+      set owner = $2::text, lease_until = clock_timestamp() + $3::float8 * interval '1 ms'
+      from waiting where e.id = waiting.id
+      returning ${JOB_COLUMNS}
+    )
+    select * from adopted order by id::int8`,
+  values: [jobNames, owner, leaseMs],
 });
 
 /** What became of a change that may be refused. */

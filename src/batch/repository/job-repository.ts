@@ -15,8 +15,8 @@ export interface NewJobExecution {
   parameters: JobParameters;
   /** See `JobExecution.recoveries`. */
   recoveries: number;
-  /** The process that runs it. */
-  owner: string;
+  /** The process that runs it. Undefined: it waits for one that adopts it. */
+  owner: string | undefined;
   leaseMs: number;
   /**
    * Gets every execution of the instance, the latest first. Nobody else can start one meanwhile. What it throws is the refusal, and
@@ -135,6 +135,12 @@ export abstract class JobRepository<Tx> {
    */
   abstract failExpired(description: string): Promise<JobExecution[]>;
 
+  /**
+   * Gives this process executions of these jobs that wait for one, the oldest first. Their status is STARTING, or STOPPING when a stop was
+   * requested meanwhile.
+   */
+  abstract adopt(jobNames: readonly string[], owner: string, leaseMs: number): Promise<JobExecution[]>;
+
   /** Interrupted executions of these jobs that are the latest of their instance. */
   abstract interrupted(jobNames: readonly string[]): Promise<JobExecution[]>;
 
@@ -156,4 +162,9 @@ export abstract class JobRepository<Tx> {
    * @returns the number of executions
    */
   abstract deleteEndedBefore(before: Date): Promise<number>;
+
+  /** The last time of its schedule for which a job was started. */
+  abstract lastFireTime(jobName: string): Promise<Date | undefined>;
+  /** An earlier time than the one that is stored changes nothing. */
+  abstract saveFireTime(jobName: string, at: Date): Promise<void>;
 }

@@ -21,7 +21,7 @@ import type { MemoryTransaction } from './memory-transaction-manager.js';
 interface StoredJob {
   execution: JobExecution;
   key: string;
-  owner: string;
+  owner: string | undefined;
   leaseUntil: number;
   stopRequested: boolean;
 }
@@ -32,6 +32,7 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
   private steps: StepExecution[] = [];
   private skips: (StoredSkip & { stepExecutionId: string })[] = [];
   private readonly instances = new Map<string, JobInstance>();
+  private readonly fireTimes = new Map<string, Date>();
   private lastId = 0;
 
   async createExecution(request: NewJobExecution): Promise<JobExecution> {
@@ -52,7 +53,7 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
       execution: execution.copy(),
       key,
       owner,
-      leaseUntil: Date.now() + leaseMs,
+      leaseUntil: owner === undefined ? Infinity : Date.now() + leaseMs,
       stopRequested: false,
     });
     return execution;
@@ -142,6 +143,17 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
     return expired.map(({ execution }) => execution.copy());
   }
 
+  async adopt(jobNames: readonly string[], owner: string, leaseMs: number): Promise<JobExecution[]> {
+    const waiting = this.jobs.filter(
+      (job) => job.owner === undefined && isRunning(job.execution.status) && jobNames.includes(job.execution.jobName),
+    );
+    for (const job of waiting) {
+      job.owner = owner;
+      job.leaseUntil = Date.now() + leaseMs;
+    }
+    return waiting.map(({ execution }) => execution.copy());
+  }
+
   async interrupted(jobNames: readonly string[]): Promise<JobExecution[]> {
     const latest = new Map(this.jobs.map((job) => [job.key, job.execution]));
     return [...latest.values()]
@@ -204,6 +216,15 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
     const steps = new Set(this.steps.map(({ id }) => id));
     this.skips = this.skips.filter(({ stepExecutionId }) => steps.has(stepExecutionId));
     return length - this.jobs.length;
+  }
+
+  async lastFireTime(jobName: string): Promise<Date | undefined> {
+    return this.fireTimes.get(jobName);
+  }
+
+  async saveFireTime(jobName: string, at: Date): Promise<void> {
+    const last = this.fireTimes.get(jobName);
+    if (last === undefined || last < at) this.fireTimes.set(jobName, at);
   }
 
   /** The latest first. */

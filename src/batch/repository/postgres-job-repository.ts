@@ -21,6 +21,7 @@ import { toJobExecution, toStepExecution, type JobRow, type StepRow } from './po
 import { toText } from './postgres-values.js';
 import * as recovery from './recovery.sql.js';
 import * as retention from './retention.sql.js';
+import * as schedule from './scheduled-jobs.sql.js';
 import { DEFAULT_BATCH_SCHEMA } from './schema.js';
 import * as steps from './step-executions.sql.js';
 
@@ -62,7 +63,7 @@ export class PostgresJobRepository extends JobRepository<SqlClient> {
       const [running] = (await tx.query<{ id: string }>(jobs.selectRunningId(this.tables, id))).rows;
       throw new JobExecutionAlreadyRunningError(jobName, running?.id ?? '(it has just ended)');
     });
-    this.owners.set(execution.id, owner);
+    if (owner !== undefined) this.owners.set(execution.id, owner);
     return execution;
   }
 
@@ -130,6 +131,12 @@ export class PostgresJobRepository extends JobRepository<SqlClient> {
     });
   }
 
+  async adopt(jobNames: readonly string[], owner: string, leaseMs: number): Promise<JobExecution[]> {
+    const { rows } = await this.database.query<JobRow>(jobs.adoptExecutions(this.tables, jobNames, owner, leaseMs));
+    for (const { id } of rows) this.owners.set(id, owner);
+    return rows.map(toJobExecution);
+  }
+
   async interrupted(jobNames: readonly string[]): Promise<JobExecution[]> {
     const { rows } = await this.database.query<JobRow>(jobs.selectInterrupted(this.tables, jobNames));
     return rows.map(toJobExecution);
@@ -173,6 +180,15 @@ export class PostgresJobRepository extends JobRepository<SqlClient> {
       await tx.query(retention.deleteEmptyInstances(this.tables, ids));
       return rowCount ?? 0;
     });
+  }
+
+  async lastFireTime(jobName: string): Promise<Date | undefined> {
+    const { rows } = await this.database.query<{ at: Date }>(schedule.selectFireTime(this.tables, jobName));
+    return rows[0]?.at;
+  }
+
+  async saveFireTime(jobName: string, at: Date): Promise<void> {
+    await this.database.query(schedule.upsertFireTime(this.tables, jobName, at));
   }
 
   /** Why no progress could be saved: it was saved before, or the step is not this process's any more. */

@@ -9,7 +9,7 @@ const STATUSES = `(${BATCH_STATUSES.map((status) => `'${status}'`).join(', ')})`
  * parameters are `json`: `jsonb` refuses the character U+0000 and half surrogate pairs, which a text of a context may contain.
  */
 export const SCHEMA_STEPS: readonly ((tables: BatchTables) => readonly string[])[] = [
-  ({ jobInstances, jobExecutions, stepExecutions, skippedItems }) => [
+  ({ jobInstances, jobExecutions, stepExecutions, skippedItems, scheduledJobs }) => [
     `create table ${jobInstances} (
       id bigint generated always as identity primary key,
       job_name text not null,
@@ -34,17 +34,18 @@ export const SCHEMA_STEPS: readonly ((tables: BatchTables) => readonly string[])
       interrupted boolean not null default false,
       recoveries integer not null default 0,
       stop_requested boolean not null default false,
-      owner text not null,
+      owner text,
       lease_until timestamptz not null,
       created_at timestamptz not null default clock_timestamp(),
       started_at timestamptz,
       ended_at timestamptz
     )`,
     `comment on table ${jobExecutions} is
-      'One attempt to run a job instance. The process owner runs it, and renews lease_until while it does. job_name is a copy of the name of the instance, for the index.'`,
+      'One attempt to run a job instance. The process owner runs it, and renews lease_until while it does. Without an owner it waits for a process. job_name is a copy of the name of the instance, for the index.'`,
     `create unique index job_executions_running on ${jobExecutions} (job_instance_id) where status in ${RUNNING}`,
     `create index job_executions_instance on ${jobExecutions} (job_instance_id, id)`,
     `create index job_executions_lease on ${jobExecutions} (lease_until) where status in ${RUNNING}`,
+    `create index job_executions_waiting on ${jobExecutions} (id) where owner is null and status in ${RUNNING}`,
     `create index job_executions_interrupted on ${jobExecutions} (job_name) where interrupted`,
     `create index job_executions_job on ${jobExecutions} (job_name, id)`,
     `create index job_executions_ended on ${jobExecutions} (ended_at)`,
@@ -85,6 +86,13 @@ export const SCHEMA_STEPS: readonly ((tables: BatchTables) => readonly string[])
     `comment on table ${skippedItems} is
       'Items that a step has left out, stored in the transaction of their chunk. item is null where it could not be read.'`,
     `create index skipped_items_step on ${skippedItems} (step_execution_id, id)`,
+
+    `create table ${scheduledJobs} (
+      job_name text primary key,
+      last_fire_time timestamptz not null
+    )`,
+    `comment on table ${scheduledJobs} is
+      'The last time of its schedule for which a job was started. It shows which times were missed while no process ran.'`,
   ],
 ];
 

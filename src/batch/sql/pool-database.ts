@@ -1,4 +1,4 @@
-import type { Pool, PoolClient, QueryResultRow } from 'pg';
+import type { Pool, QueryResultRow } from 'pg';
 import type { SqlClient, SqlDatabase, SqlResult, SqlStatement } from '../../interfaces/sql.js';
 import { asSqlClient, asSqlResult } from './as-sql-client.js';
 
@@ -22,6 +22,7 @@ export class PoolDatabase implements SqlDatabase {
    */
   async transaction<T>(work: (tx: SqlClient) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
+    const sql = asSqlClient(client);
     let failure: Error | undefined;
     // The pool listens only for errors of idle connections. A connection in use also reports them through its queries.
     const ignoreReportedError = (): void => undefined;
@@ -29,16 +30,16 @@ export class PoolDatabase implements SqlDatabase {
     try {
       // It travels with the first statement of `work`. That statement gets no answer before `begin` has succeeded, so
       // nothing runs outside a transaction.
-      const begun = client.query('begin');
+      const begun = sql.query({ text: 'begin' });
       begun.catch(() => undefined);
-      const result = await work(after(begun, asSqlClient(client)));
+      const result = await work(after(begun, sql));
       await begun;
-      const { command } = await client.query('commit');
+      const { command } = await sql.query({ text: 'commit' });
       // After an overlooked error COMMIT succeeds, but with the tag ROLLBACK.
       if (command !== 'COMMIT') throw new CommitRefusedError();
       return result;
     } catch (error) {
-      failure = await rollBack(client, error);
+      failure = await rollBack(sql, error);
       throw error;
     } finally {
       client.off('error', ignoreReportedError);
@@ -66,9 +67,9 @@ function after(begun: Promise<unknown>, client: SqlClient): SqlClient {
 }
 
 /** Returns an error when the connection must not be used again. */
-async function rollBack(client: PoolClient, cause: unknown): Promise<Error | undefined> {
+async function rollBack(sql: SqlClient, cause: unknown): Promise<Error | undefined> {
   try {
-    await client.query('rollback');
+    await sql.query({ text: 'rollback' });
     return undefined;
   } catch (error) {
     // The first error says more than the failed rollback on a dead connection.

@@ -1,6 +1,5 @@
 import { AlreadyCommittedError, ChunkStep } from '../chunk/chunk-step.js';
 import type { ChunkListener } from '../chunk/chunk-listener.js';
-import type { ItemListener } from '../chunk/item-listener.js';
 import type { ItemProcessor, ItemReader, ItemStream, ItemWriter } from '../chunk/item.js';
 import {
   ItemChunkHandler,
@@ -13,16 +12,12 @@ import type { RetryPolicy } from '../chunk/retry-policy.js';
 import type { SkipPolicy } from '../chunk/skip-policy.js';
 import { errorNameOf } from '../model/describe-failure.js';
 import type { SkippedItemRecord, StepExecution } from '../model/step-execution.js';
-import type { Step, StepListener, StepRun } from './step.js';
+import type { Step, StepRun } from './step.js';
+import type { ChunkStepListener, StepListener } from './step-listener.js';
 import type { StepScope } from './step-scope.js';
 
 /** A part of a step, or what makes it for one execution, from the parameters and contexts of that execution. */
 export type LateBound<T> = T | ((scope: StepScope) => T | Promise<T>);
-
-/** Every kind of listener of a chunk-oriented step in one. */
-export type ChunkStepListener<I, O, Tx> = StepListener &
-  ItemListener<I, O, Tx> &
-  ChunkListener<ReadItems<I>, WrittenItems<I, O, unknown>>;
 
 export interface ChunkOrientedStepDefinition<I, O, Tx> {
   name: string;
@@ -79,7 +74,11 @@ export class ChunkOrientedStep<I, O, Tx> implements Step<Tx> {
   private toChunkStep(run: StepRun<Tx>, parts: Parts<I, O, Tx>, streams: Streams) {
     const { name, chunkSize, skipPolicy, retryPolicy, keepsTransaction, scan, concurrency } = this.definition;
     const { transactionManager, scope, execution, repository } = run;
-    const listeners = [...(this.definition.listeners ?? []), ...listenersAmong<I, O, Tx>(parts)];
+    const listeners: ChunkStepListener<I, O, Tx>[] = [
+      ...run.commonListeners,
+      ...(this.definition.listeners ?? []),
+      ...listenersAmong<I, O, Tx>(parts),
+    ];
     const handler = new ItemChunkHandler<I, O, unknown, Tx>({
       ...parts,
       ...{ transactionManager, scope, skipPolicy, retryPolicy, keepsTransaction, scan, concurrency, listeners },
@@ -90,7 +89,7 @@ export class ChunkOrientedStep<I, O, Tx> implements Step<Tx> {
       handler,
       transactionManager,
       retryPolicy: handler.chunkRetryPolicy,
-      listeners: [...listeners, contextKeeper(execution)],
+      listeners: [...listeners.map((listener) => ofChunks(listener, scope)), contextKeeper(execution)],
       beforeCommit: async (tx, _, { contribution, skipped }) => {
         await streams.update();
         const counts = contribution.readCount + contribution.readSkipCount > 0;
@@ -101,6 +100,18 @@ export class ChunkOrientedStep<I, O, Tx> implements Step<Tx> {
       },
     });
   }
+}
+
+function ofChunks<I, O, Tx>(
+  listener: ChunkStepListener<I, O, Tx>,
+  scope: StepScope,
+): ChunkListener<ReadItems<I>, WrittenItems<I, O, unknown>> {
+  return {
+    beforeChunk: () => listener.beforeChunk?.(scope),
+    afterChunk: (read, written) => listener.afterChunk?.(read, written, scope),
+    onChunkError: (error, read) => listener.onChunkError?.(error, read, scope),
+    onChunkRetry: (error, retries) => listener.onChunkRetry?.(error, retries, scope),
+  };
 }
 
 /** Keeps the context with the commits: what an attempt has changed is undone with its transaction. */

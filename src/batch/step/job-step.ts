@@ -1,6 +1,7 @@
 import { JobInstanceAlreadyCompleteError } from '../model/batch-error.js';
 import type { JobParametersInput } from '../model/job-parameters.js';
-import type { Step, StepListener, StepRun } from './step.js';
+import type { Step, StepRun } from './step.js';
+import type { StepListener } from './step-listener.js';
 import type { StepScope } from './step-scope.js';
 
 /** Makes the parameters of the other job from what this step belongs to. */

@@ -4,7 +4,8 @@ import type { JsonValue } from '../model/execution-context.js';
 import { NO_CONTRIBUTION } from '../model/step-counters.js';
 import { ExitStatus } from '../model/exit-status.js';
 import type { StepExecution } from '../model/step-execution.js';
-import type { Step, StepLauncher, StepListener, StepRun } from './step.js';
+import type { Step, StepLauncher, StepRun } from './step.js';
+import type { StepListener } from './step-listener.js';
 import type { StepScope } from './step-scope.js';
 
 /** The contexts of the partitions, by name. A worker reads its part from its step context. */

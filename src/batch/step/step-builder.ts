@@ -6,15 +6,11 @@ import type { ItemContext, ItemProcessor, ItemReader, ItemStream, ItemWriter } f
 import { NO_BACK_OFF, retryByClass, type RetryPolicy } from '../chunk/retry-policy.js';
 import { skipByClass, type SkipPolicy } from '../chunk/skip-policy.js';
 import { InvalidJobDefinitionError } from '../model/batch-error.js';
-import {
-  ChunkOrientedStep,
-  type ChunkOrientedStepDefinition,
-  type ChunkStepListener,
-  type LateBound,
-} from './chunk-oriented-step.js';
+import { ChunkOrientedStep, type ChunkOrientedStepDefinition, type LateBound } from './chunk-oriented-step.js';
 import { JobStep, type JobStepParameters } from './job-step.js';
 import { PartitionedStep, type PartitionedStepDefinition } from './partitioned-step.js';
-import type { Step, StepListener } from './step.js';
+import type { Step } from './step.js';
+import type { ChunkStepListener, StepListener } from './step-listener.js';
 import { TaskletStep, type Tasklet } from './tasklet-step.js';
 
 /** Says first what kind of step it is. */

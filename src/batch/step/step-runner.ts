@@ -8,7 +8,8 @@ import type { JobExecution } from '../model/job-execution.js';
 import type { JobParametersInput } from '../model/job-parameters.js';
 import type { StepExecution } from '../model/step-execution.js';
 import type { JobRepository, StepHistory } from '../repository/job-repository.js';
-import type { Step, StepLauncher, StepListener } from './step.js';
+import type { Step, StepLauncher } from './step.js';
+import type { ChunkStepListener, StepListener } from './step-listener.js';
 import { StepScope } from './step-scope.js';
 
 export interface StepRunnerOptions<Tx> {
@@ -20,6 +21,8 @@ export interface StepRunnerOptions<Tx> {
   stop: () => void;
   /** Runs another job to its end. */
   runJob: (name: string, parameters: JobParametersInput) => Promise<JobExecution>;
+  /** Listeners of every step with this name. */
+  commonListeners: (stepName: string) => readonly ChunkStepListener<unknown, unknown, Tx>[];
   /** Of the instance, before this execution. */
   history: ReadonlyMap<string, StepHistory>;
 }
@@ -72,12 +75,13 @@ export class StepRunner<Tx> implements StepLauncher<Tx> {
   }
 
   private async execute(step: Step<Tx>, execution: StepExecution): Promise<void> {
-    const { history: _, ...options } = this.options;
+    const { history: _, commonListeners: listenersOf, ...options } = this.options;
     const scope = new StepScope(options.job, execution);
-    const listeners = [...step.listeners];
+    const commonListeners = listenersOf(step.name);
+    const listeners: StepListener[] = [...commonListeners, ...step.listeners];
     try {
-      for (const listener of step.listeners) await listener.beforeStep?.(scope);
-      await step.execute({ ...options, execution, scope, listeners, runner: this });
+      for (const listener of [...listeners]) await listener.beforeStep?.(scope);
+      await step.execute({ ...options, execution, scope, listeners, commonListeners, runner: this });
       // A partitioned step, or one that runs a job, has a status of its own.
       if (execution.status === 'STARTED') execution.status = options.signal.aborted ? 'STOPPED' : 'COMPLETED';
       execution.exitStatus = withCode(execution.exitStatus, ExitStatus.of(execution.status));

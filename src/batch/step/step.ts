@@ -1,19 +1,11 @@
-import type { Awaitable } from '../awaitable.js';
 import type { TransactionManager } from '../chunk/transaction-manager.js';
 import type { JsonValue } from '../model/execution-context.js';
-import type { ExitStatus } from '../model/exit-status.js';
 import type { JobExecution } from '../model/job-execution.js';
 import type { JobParametersInput } from '../model/job-parameters.js';
 import type { StepExecution } from '../model/step-execution.js';
 import type { JobRepository } from '../repository/job-repository.js';
+import type { ChunkStepListener, StepListener } from './step-listener.js';
 import type { StepScope } from './step-scope.js';
-
-/** Is told of the beginning and the end of a step. */
-export interface StepListener {
-  beforeStep?(scope: StepScope): Awaitable<void>;
-  /** The exit status that it answers is joined with that of the step: the worse code counts. */
-  afterStep?(execution: StepExecution, scope: StepScope): Awaitable<ExitStatus | void>;
-}
 
 /** Runs steps as parts of a step. */
 export interface StepLauncher<Tx> {
@@ -39,6 +31,8 @@ export interface StepRun<Tx> {
   readonly runJob: (name: string, parameters: JobParametersInput) => Promise<JobExecution>;
   /** Told of the end of the step. A step may add its parts while it runs. */
   readonly listeners: StepListener[];
+  /** Of every step with this name: also told of its chunks and items. */
+  readonly commonListeners: readonly ChunkStepListener<unknown, unknown, Tx>[];
   /** For steps that consist of steps. */
   readonly runner: StepLauncher<Tx>;
 }

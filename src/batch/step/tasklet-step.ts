@@ -1,6 +1,7 @@
 import type { Awaitable } from '../awaitable.js';
 import { NO_CONTRIBUTION, type StepContribution } from '../model/step-counters.js';
-import type { Step, StepListener, StepRun } from './step.js';
+import type { Step, StepRun } from './step.js';
+import type { StepListener } from './step-listener.js';
 import type { StepScope } from './step-scope.js';
 
 export interface TaskletContext<Tx> {
@@ -14,7 +15,11 @@ export interface TaskletContext<Tx> {
 }
 
 /** Work that is not made of items. It is called again and again, in a transaction of its own each time, until it answers FINISHED. */
-export type Tasklet<Tx> = (context: TaskletContext<Tx>) => Awaitable<'FINISHED' | 'CONTINUABLE' | void>;
+export type Tasklet<Tx> = (context: TaskletContext<Tx>) => Awaitable<RepeatStatus | void>;
+
+/** Whether a tasklet is called again. To answer nothing is to answer FINISHED. */
+export const RepeatStatus = { FINISHED: 'FINISHED', CONTINUABLE: 'CONTINUABLE' } as const;
+export type RepeatStatus = keyof typeof RepeatStatus;
 
 export interface TaskletStepDefinition<Tx> {
   name: string;

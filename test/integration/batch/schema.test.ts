@@ -5,7 +5,14 @@ import { createTestDatabase, type TestDatabase } from '../../support/database.js
 import { NotingDatabase } from '../../support/noting-database.js';
 import { PoolDatabase } from '../../../src/batch/sql/pool-database.js';
 
-const TABLES = ['batch_schema_versions', 'job_executions', 'job_instances', 'skipped_items', 'step_executions'];
+const TABLES = [
+  'batch_schema_versions',
+  'job_executions',
+  'job_instances',
+  'scheduled_jobs',
+  'skipped_items',
+  'step_executions',
+];
 
 describe('migrateBatchSchema', () => {
   let test: TestDatabase;

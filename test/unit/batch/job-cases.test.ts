@@ -276,6 +276,32 @@ describe('the job operator', () => {
     expect(await operator.find(id)).toMatchObject({ status: 'FAILED', interrupted: true });
   });
 
+  it('leaves a job to another process when it runs none itself, and that one adopts it', async () => {
+    const repository = new MemoryJobRepository();
+    const { rows, writer } = table();
+    const job = b
+      .job('job')
+      .start(
+        b
+          .step('load')
+          .chunk(2)
+          .reader(() => listReader(itemsOf(3)))
+          .writer(writer)
+          .build(),
+      )
+      .build();
+    const caller = engine([job], repository, { runsJobs: false }).operator;
+    const { id, status } = await caller.start('job');
+    const stopped = await caller.start('job', { n: 2 });
+    await caller.stop(stopped.id);
+    expect([status, rows]).toEqual(['STARTING', []]);
+
+    const { operator } = engine([job], repository);
+    await operator.adopt();
+    expect([(await caller.awaitEnd(id)).status, rows]).toEqual(['COMPLETED', itemsOf(3)]);
+    expect((await caller.awaitEnd(stopped.id)).status).toBe('STOPPED');
+  });
+
   it('starts the next instance with the parameters of the last one and the next run.id', async () => {
     const { operator } = engine([
       b

@@ -1,0 +1,65 @@
+import type { Pool } from 'pg';
+import type { SqlClient, SqlDatabase } from '../../interfaces/sql.js';
+import type { TransactionManager } from '../chunk/transaction-manager.js';
+import type { JobOperatorOptions } from '../operator/job-operator.js';
+import type { JobRepository } from '../repository/job-repository.js';
+import { PostgresJobRepository } from '../repository/postgres-job-repository.js';
+import { migrateBatchSchema } from '../repository/schema.js';
+import { PoolDatabase } from '../sql/pool-database.js';
+import { SqlTransactionManager } from '../sql/sql-transaction-manager.js';
+
+/** TypeORM's connection to PostgreSQL, as far as the engine uses it: its pool. */
+export interface TypeOrmDataSource {
+  readonly driver: object;
+}
+
+interface CommonOptions extends Pick<JobOperatorOptions<never>, 'leaseMs' | 'recoveryLimit' | 'runsJobs'> {
+  /** False: no job is started by its schedule in this process. Default: true where jobs run. */
+  schedules?: boolean;
+}
+
+/** Executions and the transactions of chunks are in PostgreSQL. */
+export interface PostgresBatchOptions extends CommonOptions {
+  /** A pool of node-postgres, TypeORM's data source, or anything that keeps the promises of `SqlDatabase`. */
+  database: Pool | TypeOrmDataSource | SqlDatabase;
+  /** The schema of the engine's tables. Default: `batch`. */
+  schema?: string;
+  /** False: `migrateBatchSchema` is called elsewhere. Default: true, the tables are made at the start of the application. */
+  migrate?: boolean;
+}
+
+/** Executions are elsewhere: in memory, for tests. */
+export interface CustomBatchOptions extends CommonOptions {
+  repository: JobRepository<unknown>;
+  transactionManager: TransactionManager<unknown>;
+}
+
+export type BatchModuleOptions = PostgresBatchOptions | CustomBatchOptions;
+
+/** Where the engine keeps what it remembers, and where chunks are committed. */
+export interface BatchStore {
+  repository: JobRepository<SqlClient>;
+  transactionManager: TransactionManager<SqlClient>;
+  prepare(): Promise<void>;
+}
+
+export function openStore(options: BatchModuleOptions): BatchStore {
+  if ('repository' in options) {
+    const { repository, transactionManager } = options as unknown as Omit<BatchStore, 'prepare'>;
+    return { repository, transactionManager, prepare: async () => undefined };
+  }
+  const { schema, migrate = true } = options;
+  const database = toSqlDatabase(options.database);
+  return {
+    repository: new PostgresJobRepository(database, schema === undefined ? {} : { schema }),
+    transactionManager: new SqlTransactionManager(database),
+    prepare: async () => (migrate ? migrateBatchSchema(database, schema) : undefined),
+  };
+}
+
+function toSqlDatabase(database: PostgresBatchOptions['database']): SqlDatabase {
+  // TypeORM's data source has the methods `query` and `transaction` too.
+  if ('driver' in database) return new PoolDatabase((database.driver as { master: Pool }).master);
+  if ('transaction' in database) return database;
+  return new PoolDatabase(database);
+}

@@ -1,0 +1,138 @@
+import { Injectable, Logger } from '@nestjs/common';
+import { SchedulerRegistry } from '@nestjs/schedule';
+import { CronJob, CronTime } from 'cron';
+import type { SqlClient } from '../../interfaces/sql.js';
+import { InvalidJobDefinitionError } from '../model/batch-error.js';
+import { isRunning } from '../model/batch-status.js';
+import { JobOperator } from '../operator/job-operator.js';
+import { JobRepository } from '../repository/job-repository.js';
+import { SCHEDULED_AT, type JobSchedule } from './scheduled-job.js';
+
+interface Scheduled {
+  jobName: string;
+  schedule: JobSchedule;
+  times: CronTime;
+}
+
+/** A timer may ring a little before its time. */
+const EARLY_MS = 500;
+/** Of a schedule that was not served for long, only so many times are looked at. */
+const MAX_MISSED = 1000;
+
+/**
+ * Starts jobs at the times of their schedules. The time is an identifying parameter, so of all processes one starts the run. It promises
+ * that a time at which no process ran is reported, and made up for where the schedule says so.
+ */
+@Injectable()
+export class JobScheduler {
+  private readonly logger = new Logger(JobScheduler.name);
+  private readonly scheduled: Scheduled[] = [];
+
+  constructor(
+    private readonly operator: JobOperator<SqlClient>,
+    private readonly repository: JobRepository<SqlClient>,
+    private readonly crons: SchedulerRegistry,
+  ) {}
+
+  /** @throws InvalidJobDefinitionError */
+  add(jobName: string, schedule: JobSchedule): void {
+    try {
+      this.scheduled.push({ jobName, schedule, times: new CronTime(schedule.cron, schedule.timeZone ?? 'UTC') });
+    } catch (cause) {
+      throw new InvalidJobDefinitionError(
+        `Job "${jobName}" has the schedule "${schedule.cron}" in time zone ${schedule.timeZone ?? 'UTC'}, which cannot be read: ` +
+          `${(cause as Error).message}. Write five fields, or six with seconds first.`,
+      );
+    }
+  }
+
+  /** Looks for missed times, and begins to start jobs. */
+  async open(): Promise<void> {
+    for (const each of this.scheduled) {
+      const { jobName, schedule } = each;
+      if ((await this.repository.lastFireTime(jobName)) === undefined) {
+        // Nothing was missed before the schedule existed.
+        await this.repository.saveFireTime(jobName, new Date());
+      }
+      await this.catchUp(each);
+      const cron = CronJob.from({
+        cronTime: schedule.cron,
+        timeZone: schedule.timeZone ?? 'UTC',
+        onTick: () => this.fire(each),
+        start: true,
+        unrefTimeout: true,
+      });
+      this.crons.addCronJob(`batch:${jobName}`, cron);
+    }
+  }
+
+  close(): void {
+    for (const { jobName } of this.scheduled) {
+      const name = `batch:${jobName}`;
+      if (this.crons.doesExist('cron', name)) this.crons.deleteCronJob(name);
+    }
+  }
+
+  private async catchUp(scheduled: Scheduled): Promise<void> {
+    const missed = await this.dueTimes(scheduled);
+    const { jobName, schedule } = scheduled;
+    if (missed.length === 0) return;
+    this.report(jobName, missed);
+    if (schedule.missed === 'run') await this.start(scheduled, missed.at(-1)!);
+    await this.repository.saveFireTime(jobName, missed.at(-1)!);
+  }
+
+  private async fire(scheduled: Scheduled): Promise<void> {
+    try {
+      const due = await this.dueTimes(scheduled);
+      const fireTime = due.pop();
+      // Another process was quicker.
+      if (fireTime === undefined) return;
+      if (due.length > 0) this.report(scheduled.jobName, due);
+      await this.start(scheduled, fireTime);
+      await this.repository.saveFireTime(scheduled.jobName, fireTime);
+    } catch (error) {
+      this.logger.error({ message: 'A scheduled job was not started', job: scheduled.jobName, err: error });
+    }
+  }
+
+  /** Times after the last one for which the job was started, up to now. */
+  private async dueTimes({ jobName, times }: Scheduled): Promise<Date[]> {
+    const last = await this.repository.lastFireTime(jobName);
+    const due: Date[] = [];
+    if (last === undefined) return due;
+    const until = Date.now() + EARLY_MS;
+    for (let at = nextTime(times, last); at.getTime() <= until && due.length < MAX_MISSED; at = nextTime(times, at)) {
+      due.push(at);
+    }
+    return due;
+  }
+
+  private async start({ jobName, schedule }: Scheduled, fireTime: Date): Promise<void> {
+    if (schedule.overlap !== 'allow' && (await this.runsAlready(jobName))) {
+      this.logger.warn(`Job "${jobName}" is not started for ${fireTime.toISOString()}: an earlier run goes on`);
+      return;
+    }
+    const { parameters = {} } = schedule;
+    const given = typeof parameters === 'function' ? parameters(fireTime) : parameters;
+    const execution = await this.operator.startOnce(jobName, { ...given, [SCHEDULED_AT]: fireTime });
+    if (execution === undefined) return;
+    this.logger.log({ message: 'Job started by its schedule', job: jobName, execution: execution.id, fireTime });
+  }
+
+  private async runsAlready(jobName: string): Promise<boolean> {
+    const latest = await this.repository.findExecutions({ jobName, limit: 20 });
+    return latest.some(({ status, parameters }) => isRunning(status) && parameters.get(SCHEDULED_AT) !== undefined);
+  }
+
+  private report(jobName: string, missed: readonly Date[]): void {
+    const [first, last] = [missed[0]!.toISOString(), missed.at(-1)!.toISOString()];
+    const count = missed.length === MAX_MISSED ? `${MAX_MISSED} or more` : String(missed.length);
+    this.logger.warn(
+      `Job "${jobName}" missed ${count} of its scheduled times, from ${first} to ${last}: no process ran then`,
+    );
+  }
+}
+
+/** The next time after a time. */
+const nextTime = (times: CronTime, after: Date): Date => times.getNextDateFrom(after, times.timeZone).toJSDate();

@@ -1,0 +1,135 @@
+import { Logger, Module, type INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import {
+  BatchJob,
+  BatchModule,
+  MemoryJobRepository,
+  MemoryTransactionManager,
+  ScheduledJob,
+  type BatchBuilders,
+  type BatchJobClass,
+  type JobDefinition,
+  type JobSchedule,
+  type SqlClient,
+} from '../../../src/batch/index.js';
+
+const open: INestApplicationContext[] = [];
+
+afterEach(async () => {
+  vi.restoreAllMocks();
+  for (const app of open.splice(0)) await app.close();
+});
+
+/** A process with one scheduled job. */
+async function start(
+  repository: MemoryJobRepository,
+  schedule: JobSchedule,
+  work: () => Promise<void> = async () => undefined,
+): Promise<INestApplicationContext> {
+  @ScheduledJob(schedule)
+  @BatchJob()
+  class Nightly implements BatchJobClass {
+    define(b: BatchBuilders<SqlClient>): JobDefinition<SqlClient> {
+      const step = b.step('work').tasklet(work).build();
+      return b
+        .job('nightly')
+        .parameters({ mode: { type: 'string' } })
+        .start(step)
+        .build();
+    }
+  }
+  @Module({
+    imports: [
+      BatchModule.forRoot({ repository, transactionManager: new MemoryTransactionManager() }),
+      BatchModule.forFeature([Nightly]),
+    ],
+  })
+  class App {}
+  const app = await NestFactory.createApplicationContext(App, { logger: false, abortOnError: false });
+  open.push(app);
+  return app;
+}
+
+/** What the scheduler warns of. */
+function warnings(): string[] {
+  const texts: string[] = [];
+  vi.spyOn(Logger.prototype, 'warn').mockImplementation((message: unknown) => void texts.push(String(message)));
+  return texts;
+}
+
+const fireTimes = async (repository: MemoryJobRepository): Promise<unknown[]> =>
+  (await repository.findExecutions({ limit: 99 })).map(({ parameters }) => parameters.get('scheduledAt')).reverse();
+
+const yesterday = new Date(Date.now() - 86_400_000);
+
+describe('a scheduled job', () => {
+  it('runs once at each of its times, however many processes there are', async () => {
+    const repository = new MemoryJobRepository();
+    const everySecond: JobSchedule = { cron: '* * * * * *', parameters: (at) => ({ mode: `at ${at.getSeconds()}` }) };
+    for (let process = 0; process < 3; process += 1) await start(repository, everySecond);
+    await vi.waitFor(async () => expect(await fireTimes(repository)).toHaveLength(3), { timeout: 6000, interval: 20 });
+    const times = (await fireTimes(repository)) as Date[];
+    expect(times.map((at) => at.getTime() - times[0]!.getTime())).toEqual([0, 1000, 2000]);
+    const [latest] = await repository.findExecutions({ limit: 1 });
+    expect(latest!.parameters.get('mode')).toBe(`at ${times[2]!.getSeconds()}`);
+  });
+
+  it('reports the times at which no process ran, and does not make up for them unless it is to', async () => {
+    const repository = new MemoryJobRepository();
+    await repository.saveFireTime('nightly', yesterday);
+    const told = warnings();
+    await start(repository, { cron: '0 * * * *' });
+    expect(told).toEqual([expect.stringMatching(/"nightly" missed 24 of its scheduled times, from .* no process ran/)]);
+    expect(await fireTimes(repository)).toEqual([]);
+    await start(repository, { cron: '0 * * * *' });
+    expect(told).toHaveLength(1);
+  });
+
+  it('makes up once for the times that were missed, for the last of them', async () => {
+    const repository = new MemoryJobRepository();
+    await repository.saveFireTime('nightly', yesterday);
+    const told = warnings();
+    await start(repository, { cron: '0 * * * *', missed: 'run' });
+    await start(repository, { cron: '0 * * * *', missed: 'run' });
+    const hour = new Date();
+    hour.setUTCMinutes(0, 0, 0);
+    expect(told).toHaveLength(1);
+    expect(await fireTimes(repository)).toEqual([hour]);
+  });
+
+  it('has missed nothing before it was known', async () => {
+    const repository = new MemoryJobRepository();
+    const told = warnings();
+    await start(repository, { cron: '0 * * * *', missed: 'run' });
+    expect(told).toEqual([]);
+    expect(await fireTimes(repository)).toEqual([]);
+  });
+
+  it.each([
+    ['is left out while an earlier run goes on', undefined, 1],
+    ['begins beside an earlier run where that is allowed', 'allow' as const, 2],
+  ])('%s', async (_, overlap, runs) => {
+    const repository = new MemoryJobRepository();
+    const told = warnings();
+    let free = (): void => undefined;
+    const blocked = new Promise<void>((resolve) => (free = resolve));
+    await start(repository, { cron: '* * * * * *', ...(overlap && { overlap }) }, () => blocked);
+    await vi.waitFor(
+      async () => expect(overlap ? await fireTimes(repository) : told).toHaveLength(overlap ? runs : 1),
+      { timeout: 5000, interval: 20 },
+    );
+    expect(await fireTimes(repository)).toHaveLength(runs);
+    if (!overlap) expect(told[0]).toMatch(/"nightly" is not started for .*: an earlier run goes on/);
+    free();
+  });
+
+  it('runs at the hour of its time zone', async () => {
+    const repository = new MemoryJobRepository();
+    await repository.saveFireTime('nightly', new Date('2026-01-01T00:00:00Z'));
+    vi.spyOn(Date, 'now').mockReturnValue(Date.parse('2026-01-01T23:59:00Z'));
+    warnings();
+    await start(repository, { cron: '0 3 * * *', timeZone: 'Asia/Tokyo', missed: 'run' });
+    expect(await fireTimes(repository)).toEqual([new Date('2026-01-01T18:00:00Z')]);
+  });
+});
