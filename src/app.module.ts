@@ -3,6 +3,7 @@ import { APP_GUARD } from '@nestjs/core';
 import { AccessGuard } from './controllers/access.guard.js';
 import { HttpModule, ProbesModule } from './controllers/http/http.module.js';
 import { RpcModule } from './controllers/rpc/rpc.module.js';
+import { BatchEngineModule } from './jobs/batch-engine.module.js';
 import { JobsModule } from './jobs/jobs.module.js';
 import { AccessModule } from './services/access/access.module.js';
 import { BackpressureModule } from './services/backpressure/backpressure.module.js';
@@ -39,6 +40,7 @@ export class AppModule {
         ConfigModule.forSettings(settings),
         ...FOUNDATION,
         ProbesModule,
+        BatchEngineModule.forSettings(settings),
         ...(settings.role === 'worker' ? [] : API),
         ...(settings.role === 'api' ? [] : WORKER),
       ],

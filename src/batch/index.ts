@@ -54,6 +54,7 @@ export * from './repository/postgres-job-repository.js';
 export * from './repository/schema.js';
 export type * from './step/chunk-oriented-step.js';
 export type * from './step/job-step.js';
+export * from './sql/database-errors.js';
 export * from './sql/pool-database.js';
 export * from './sql/sql-transaction-manager.js';
 export * from './step/partitioned-step.js';

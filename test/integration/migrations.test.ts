@@ -57,7 +57,7 @@ describe('the migrations', () => {
     );
     expect(log[0]).toContain(`pid ${await pidOfOther()} `);
     await other.query(`select pg_advisory_unlock(${LOCK})`);
-    expect(await migrated).toEqual(['InitialSchema1764800000000']);
+    expect(await migrated).toEqual(['InitialSchema1764800000000', 'batch engine 1']);
   });
 
   it('give up the wait at the deadline, and say who migrates', async () => {
@@ -81,7 +81,7 @@ describe('the migrations', () => {
     expect(rows).toEqual([{ tablename: 'lanes' }]);
 
     await database.client.query('drop table batch.lanes');
-    expect(await run()).toEqual(['InitialSchema1764800000000']);
+    expect(await run()).toEqual(['InitialSchema1764800000000', 'batch engine 1']);
   });
 
   it('wait two seconds for a lock at most, and say so', async () => {
@@ -93,7 +93,7 @@ describe('the migrations', () => {
 
     expect(message).toMatch(/InitialSchema\d+ failed .*canceling statement due to lock timeout.*then migrate again/);
     expect(message).not.toMatch(/DB_NAME|\n/);
-    expect(await run()).toEqual(['InitialSchema1764800000000']);
+    expect(await run()).toEqual(['InitialSchema1764800000000', 'batch engine 1']);
   });
 
   it('say which right is missing, and whose', async () => {
@@ -123,7 +123,7 @@ describe('the migrations', () => {
 
     expect((await failed).message).toMatch(/InitialSchema.*terminat.*The connection was lost/);
     await other.query('rollback');
-    expect(await run()).toEqual(['InitialSchema1764800000000']);
+    expect(await run()).toEqual(['InitialSchema1764800000000', 'batch engine 1']);
   });
 
   it('need no right to create anything where nothing is missing', async () => {
@@ -131,7 +131,7 @@ describe('the migrations', () => {
     await database.client.query(`
       create role ${role} login password 'secret';
       grant usage on schema batch to ${role};
-      grant select on batch.migrations to ${role}`);
+      grant select on batch.migrations, batch.batch_schema_versions to ${role}`);
     expect(await run({ DB_USERNAME: role, DB_PASSWORD: 'secret' })).toEqual([]);
     await database.client.query(`drop owned by ${role}; drop role ${role}`);
   });

@@ -42,7 +42,7 @@ describe.skipIf(NO_PSQL)('the roles that scripts/roles.sql makes (needs psql)', 
       DB_USERNAME: roles.runtime,
       DB_MIGRATION_USERNAME: roles.migration,
     };
-    expect(await migrate(testSettings(environment))).toHaveLength(1);
+    expect(await migrate(testSettings(environment))).toHaveLength(2);
     runtime = new pg.Client({ ...clientOptions(database.connection), user: roles.runtime, password: 'runtime-secret' });
     await runtime.connect();
   });
@@ -350,6 +350,7 @@ const STATEMENTS = readdirSync(join(ROOT, 'src/services'), { recursive: true, en
     (file) => file.endsWith('.sql.ts') || file.endsWith('schema-state.ts') || file.endsWith('api-keys.service.ts'),
   )
   .map((file) => readFileSync(join(ROOT, 'src/services', file), 'utf8').replace(/\s+/g, ' '))
+  .concat(engineStatements())
   // A function that runs with the rights of who calls it.
   .concat(STORE_SHAPE.sql)
   .join('\n')
@@ -357,3 +358,14 @@ const STATEMENTS = readdirSync(join(ROOT, 'src/services'), { recursive: true, en
   .replaceAll(/\btx\.find\(ApiKeyEntity/g, 'select from batch.api_keys')
   .replaceAll(/\btx\.insert\(ApiKeyEntity/g, 'insert into batch.api_keys')
   .replaceAll(/\btx\.update\(ApiKeyEntity/g, 'update batch.api_keys');
+
+/** The engine's statements name its tables by members of `BatchTables`. */
+function engineStatements(): string[] {
+  const folder = join(ROOT, 'src/batch/repository');
+  const snake = (name: string): string => name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.sql.ts') && file !== 'schema.sql.ts')
+    .map((file) => readFileSync(join(folder, file), 'utf8').replace(/\s+/g, ' '))
+    .concat('select from batch.batch_schema_versions')
+    .map((text) => text.replaceAll(/\$\{(?:tables\.)?(\w+)\}/g, (_, table: string) => `batch.${snake(table)}`));
+}

@@ -25,7 +25,7 @@ describe('the schema', () => {
 
   it('is made once, however many processes boot at the same time', async () => {
     const done = await Promise.all([migrate(settings), migrate(settings), migrate(settings)]);
-    expect(done.flat()).toEqual(['InitialSchema1764800000000']);
+    expect(done.flat()).toEqual(['InitialSchema1764800000000', 'batch engine 1']);
     expect(await dataSource.showMigrations()).toBe(false);
   });
 

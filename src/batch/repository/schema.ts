@@ -34,6 +34,17 @@ export async function migrateBatchSchema(database: SqlDatabase, schema = DEFAULT
   });
 }
 
+/** The versions of the engine's tables in a database, 0 when there are none, and in this code. Changes nothing. */
+export async function batchSchemaVersions(
+  client: SqlClient,
+  schema = DEFAULT_BATCH_SCHEMA,
+): Promise<{ database: number; code: number }> {
+  const tables = batchTables(schema);
+  const { rows } = await client.query<{ hasVersions: boolean }>(selectExisting(tables));
+  const found = rows[0]!.hasVersions ? await client.query<{ version: number }>(selectVersion(tables)) : undefined;
+  return { database: found?.rows[0]!.version ?? 0, code: SCHEMA_STEPS.length };
+}
+
 async function currentVersion(tx: SqlClient, tables: BatchTables): Promise<number> {
   const { rows } = await tx.query<{ hasSchema: boolean; hasVersions: boolean }>(selectExisting(tables));
   const { hasSchema, hasVersions } = rows[0]!;

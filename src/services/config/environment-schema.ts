@@ -90,6 +90,8 @@ export const environmentSchema = z.object({
   BATCH_WAKE_UP: flag(true),
   BATCH_WAKE_UP_DELAY: count(10, 0, 60_000),
 
+  BATCH_EXAMPLE_JOBS: optionalFlag(),
+
   BATCH_ALLOWED_TARGETS: z.string().default('public.*'),
   BATCH_MAX_BODY_KB: count(16_384, 1, 131_072),
   BATCH_MAX_OPERATION_KB: count(1024, 1, 16_384),

@@ -84,6 +84,8 @@ export function toSettings(env: Environment, certificates: ServiceCertificates) 
       /** A chunk that runs longer counts as stuck. */
       stuckTimeoutMs: env.BATCH_STUCK_TIMEOUT,
     },
+    /** The jobs `importOrders` and `archiveOrders`, to try the engine with. */
+    exampleJobs: env.BATCH_EXAMPLE_JOBS ?? !production,
     intake: {
       allowedTargets: listOf(env.BATCH_ALLOWED_TARGETS),
       maxBodyKb: env.BATCH_MAX_BODY_KB,

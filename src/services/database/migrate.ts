@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MigrationExecutor, QueryFailedError, type DataSource, type Migration, type QueryRunner } from 'typeorm';
+import { batchSchemaVersions, migrateBatchSchema } from '../../batch/repository/schema.js';
 import type { Settings } from '../config/settings.js';
 import { createDataSource, SCHEMA, type DatabaseSettings } from './data-source.js';
 import { MigrationFailedError } from './migration-failed.error.js';
@@ -11,8 +12,9 @@ import {
   type SessionRow,
 } from './migrations.sql.js';
 import { createFunction, functionsNamed, selectOutdatedFunctions } from './functions.sql.js';
+import { queriesOf } from './queries-of.js';
 import { grantRuntimeRights } from './runtime-rights.sql.js';
-import type { SqlStatement } from '../../interfaces/sql.js';
+import type { SqlClient, SqlStatement } from '../../interfaces/sql.js';
 
 /** If a statement waits for a lock on a table, everybody who wants the table later waits behind it. */
 const TABLE_LOCK_TIMEOUT_MS = 2000;
@@ -82,8 +84,9 @@ class MigrationRun {
       const pending = await this.executor.getPendingMigrations();
       for (const migration of pending) await this.applyMigration(migration);
       await this.createFunctions();
+      const engine = await this.migrateEngine();
       await this.grantRights();
-      return pending.map(({ name }) => name);
+      return [...pending.map(({ name }) => name), ...engine];
     } finally {
       // The lock also ends with the session, for instance when the connection is lost.
       await this.query(releaseMigrationLock()).catch(() => undefined);
@@ -124,6 +127,18 @@ class MigrationRun {
         this.query(createFunction(outdatedFunction)),
       );
     }
+  }
+
+  /** The tables of the batch engine have versions of their own. */
+  private async migrateEngine(): Promise<string[]> {
+    const client = queriesOf(this.runner);
+    const { database, code } = await batchSchemaVersions(client);
+    if (database >= code) return [];
+    const name = `batch engine ${code}`;
+    this.log(`Applying migration ${name}`);
+    const within = { ...client, transaction: <T>(work: (tx: SqlClient) => Promise<T>) => work(client) };
+    await this.step(`migration ${name}`, () => migrateBatchSchema(within, SCHEMA));
+    return [name];
   }
 
   /** Needed if one role migrates and another role runs the service. */

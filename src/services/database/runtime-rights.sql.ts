@@ -26,6 +26,14 @@ export const RUNTIME_RIGHTS: Readonly<Record<string, readonly string[]>> = {
   audit: ['select', 'insert'],
   // Used by the command `keys`.
   api_keys: ['select', 'insert', 'update (revoked_at, secret_box, secret_version)'],
+  // Of the batch engine. `last_started_at`: it locks the rows.
+  job_instances: ['select', 'insert', 'update (last_started_at)', 'delete'],
+  job_executions: ['select', 'insert', 'update', 'delete'],
+  // A deleted execution takes these with it.
+  step_executions: ['select', 'insert', 'update'],
+  skipped_items: ['select', 'insert'],
+  scheduled_jobs: ['select', 'insert', 'update'],
+  batch_schema_versions: ['select'],
   migrations: ['select'],
   // `usage` allows nextval.
   requeue_epoch: ['select', 'usage'],

@@ -1,5 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { SCHEMA } from './data-source.js';
+import { batchSchemaVersions } from '../../batch/repository/schema.js';
+import { queriesOf } from './queries-of.js';
 import { selectOutdatedFunctions } from './functions.sql.js';
 import { isUndefinedTable } from './classify-failure.js';
 
@@ -15,11 +17,20 @@ export interface SchemaState {
 export async function readSchemaState(dataSource: DataSource): Promise<SchemaState> {
   const known = dataSource.migrations.map(({ name, constructor }) => name ?? constructor.name);
   const applied = await appliedMigrations(dataSource);
+  const engine = await batchSchemaVersions(queriesOf(dataSource));
   return {
-    missing: [...known.filter((name) => !applied.includes(name)), ...(await outdatedFunctions(dataSource))],
-    unknown: applied.filter((name) => !known.includes(name)),
+    missing: [
+      ...known.filter((name) => !applied.includes(name)),
+      ...(await outdatedFunctions(dataSource)),
+      ...engineSteps(engine.database, engine.code),
+    ],
+    unknown: [...applied.filter((name) => !known.includes(name)), ...engineSteps(engine.code, engine.database)],
   };
 }
+
+/** Versions of the batch engine's tables after one, up to another. */
+const engineSteps = (from: number, to: number): string[] =>
+  Array.from({ length: Math.max(0, to - from) }, (_, index) => `batch engine ${from + index + 1}`);
 
 async function outdatedFunctions(dataSource: DataSource): Promise<string[]> {
   const { text, values } = selectOutdatedFunctions();
