@@ -1,4 +1,6 @@
 import { Logger } from '@nestjs/common';
+import { BatchError } from '../batch/model/batch-error.js';
+import { REFUSAL_CODES } from '../interfaces/error.js';
 import { overloaded } from '../services/backpressure/overload-errors.js';
 import { classifyFailure, isLockNotAvailable } from '../services/database/classify-failure.js';
 import { NoPlaceError } from '../services/database/places.js';
@@ -17,6 +19,7 @@ const told = new WeakSet<object>();
  */
 export function toServiceError(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
+  if (error instanceof BatchError && isRefusal(error.code)) return new ServiceError(error.code, error.message);
   const requestId = currentRequestId();
   const details = requestId === undefined ? undefined : { requestId };
   if (error instanceof NoPlaceError) return overloaded('has the maximum number of requests at the database');
@@ -47,6 +50,10 @@ export function toServiceError(error: unknown): ServiceError {
     },
   );
 }
+
+/** The engine refuses with codes that are those of the service. Its other codes are faults of a job. */
+const isRefusal = (code: string): code is (typeof REFUSAL_CODES)[number] =>
+  (REFUSAL_CODES as readonly string[]).includes(code);
 
 function warnOnce(error: unknown, text: string): void {
   if (typeof error === 'object' && error !== null) {

@@ -7,6 +7,10 @@ export const AUDIT_ACTS = [
   'resume',
   'notify',
   'skip',
+  'start',
+  'stop',
+  'restart',
+  'abandon',
   'replay',
   'discard',
   'create_key',
@@ -15,8 +19,8 @@ export const AUDIT_ACTS = [
 ] as const;
 export type AuditAct = (typeof AUDIT_ACTS)[number];
 
-/** `parked`: a message in `<queue>.parked`. */
-export const AUDIT_SUBJECTS = ['operation', 'lane', 'chunk', 'parked', 'key'] as const;
+/** `parked`: a message in `<queue>.parked`. `job`: an execution of a job. */
+export const AUDIT_SUBJECTS = ['operation', 'lane', 'chunk', 'parked', 'key', 'job'] as const;
 export type AuditSubject = (typeof AUDIT_SUBJECTS)[number];
 
 /** What was done to an operation. */

@@ -16,8 +16,8 @@ export function describeFailure(error: unknown): string {
   return text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}…` : text;
 }
 
-/** Most classes of errors do not set `name`. The name of the class says more than "Error" then. */
+/** Most classes of errors do not set `name`, and node-postgres sets "error". The name of the class says more then. */
 export function errorNameOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
-  return error.name === 'Error' ? error.constructor.name : error.name;
+  return /^error$/i.test(error.name) ? error.constructor.name : error.name;
 }

@@ -8,6 +8,7 @@ import {
   InvalidJobParametersError,
   JobExecutionNotRunningError,
   JobExecutionStillRunningError,
+  JobInstanceAlreadyCompleteError,
   JobRestartError,
   NoSuchJobExecutionError,
 } from '../model/batch-error.js';
@@ -158,12 +159,13 @@ export class JobOperator<Tx> {
   /**
    * Gives an execution up: its instance is never run again.
    *
-   * @throws NoSuchJobExecutionError, JobExecutionStillRunningError
+   * @throws NoSuchJobExecutionError, JobExecutionStillRunningError, JobInstanceAlreadyCompleteError
    */
   async abandon(id: string): Promise<JobExecution> {
-    const { status } = await this.find(id);
-    if (!(await this.options.repository.abandon(id))) throw new JobExecutionStillRunningError(id, status);
-    return this.find(id);
+    if (await this.options.repository.abandon(id)) return this.find(id);
+    const { status, jobName } = await this.find(id);
+    if (isRunning(status)) throw new JobExecutionStillRunningError(id, status);
+    throw new JobInstanceAlreadyCompleteError(jobName, id, status);
   }
 
   /** Resolves when the execution has ended, wherever it runs. */

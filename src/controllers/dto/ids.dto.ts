@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 import { Transform } from 'class-transformer';
-import { IsInt, Matches, Max, Min, ValidateBy, ValidateIf } from 'class-validator';
+import { IsInt, IsString, Matches, Max, Min, ValidateBy, ValidateIf } from 'class-validator';
 import { LANES } from '../../services/queue/assign-lanes.js';
 
 /** The pipe adds the value after this. class-validator would replace tokens such as `$property` in the value. */
@@ -41,6 +41,18 @@ export class WaitForOperationDto extends OperationIdDto {
 export class ChunkIdDto {
   @ApiProperty({ description: 'The number of the chunk: `chunkId` of an operation.' })
   @Must(isBigint, `The id of a chunk must be a number${GIVEN}`)
+  id!: string;
+}
+
+export class JobNameDto {
+  @ApiProperty({ description: 'The name of the job.', example: 'importOrders' })
+  @IsString()
+  name!: string;
+}
+
+export class JobExecutionIdDto {
+  @ApiProperty({ description: 'The number of the execution.' })
+  @Must(isBigint, `The id of a job execution must be a number${GIVEN}`)
   id!: string;
 }
 

@@ -79,6 +79,15 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   CHUNK_NOT_FOUND: "There is no chunk '1207'",
   LANE_NOT_FOUND: 'Lane 17 is not blocked',
   NOTIFICATION_NOT_FOUND: 'No notification of chunk 1207 is parked',
+  NO_SUCH_JOB: 'There is no job "importOrder". Registered jobs: archiveOrders, importOrders.',
+  NO_SUCH_JOB_EXECUTION: 'There is no job execution 4711',
+  INVALID_JOB_PARAMETERS: 'Job "importOrders" was not started. Parameter "file" (string) is missing.',
+  JOB_ALREADY_RUNNING: 'Job "importOrders" already runs with these parameters, as execution 42',
+  JOB_INSTANCE_ALREADY_COMPLETE:
+    'Job "importOrders" has already run with these identifying parameters: execution 42 is COMPLETED. Change an identifying parameter to run it again.',
+  JOB_RESTART_REFUSED: 'Job "importOrders" is not restartable, and execution 42 is FAILED',
+  JOB_NOT_RUNNING: 'Job execution 42 does not run: it is COMPLETED',
+  JOB_STILL_RUNNING: 'Job execution 42 is STARTED. Stop it first.',
   QUEUE_FULL:
     '2000000 operations or more wait, as many as BATCH_MAX_BACKLOG allows; nothing was stored, send the request again in 5 s',
   OVERLOADED:

@@ -6,6 +6,8 @@ import { QueueModule } from '../../services/queue/queue.module.js';
 import { AuditController } from './audit.controller.js';
 import { ChunksController } from './chunks.controller.js';
 import { HealthController } from './health.controller.js';
+import { JobExecutionsController } from './job-executions.controller.js';
+import { JobsController } from './jobs.controller.js';
 import { LanesController } from './lanes.controller.js';
 import { MetricsController } from './metrics.controller.js';
 import { NotificationsController } from './notifications.controller.js';
@@ -25,6 +27,8 @@ export class ProbesModule {}
     NotificationsController,
     StatsController,
     AuditController,
+    JobsController,
+    JobExecutionsController,
   ],
 })
 export class HttpModule {}

@@ -5,6 +5,7 @@ import { SETTINGS, type Settings } from '../../services/config/settings.js';
 import { ownValue } from '../../services/values/own-value.js';
 import { EVERY_TARGET_EXTENSION, SCOPE_EXTENSION, SECURITY_SCHEMES } from '../require-scope.js';
 import { PlanOperationsDto, ServiceErrorDto } from './dto/create-operations.dto.js';
+import { JobParameterValueDto } from './dto/job.dto.js';
 import { OperationsSettledMessageDto } from './dto/settled-message.dto.js';
 
 const DOCS_PATH = 'api/docs';
@@ -44,9 +45,10 @@ export function describeApi(app: INestApplication): OpenAPIObject {
     .addTag('operations', 'Single-row writes and their results')
     .addTag('chunks', 'Committed transactions of the poller')
     .addTag('lanes', 'Blocked lanes')
+    .addTag('jobs', 'Batch jobs and their executions')
     .addTag('stats', 'The queue now')
     .build();
-  const extraModels = [ServiceErrorDto, OperationsSettledMessageDto];
+  const extraModels = [ServiceErrorDto, OperationsSettledMessageDto, JobParameterValueDto];
   const document = SwaggerModule.createDocument(app, config, { extraModels });
   const { intake } = app.get<Settings>(SETTINGS);
   return tellPlanLimit(tellScopes(document), intake.planLimit);

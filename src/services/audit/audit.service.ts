@@ -6,17 +6,23 @@ import type { IAuditEntry, IAuditQuery } from '../../interfaces/audit.js';
 import type { Json } from '../../interfaces/json.js';
 import type { IPage } from '../../interfaces/operation.js';
 import { DatabaseService } from '../database/database.service.js';
+import { insertAudit, type NewAuditEntry } from './audit.sql.js';
 import { checkCursor, FIRST_PAGE, pageOf } from '../outcomes/cursor.js';
 
 const DEFAULT_LIMIT = 100;
 
-/** Lists the entries of the audit. Each entry is written in the transaction of its act, see `insertAudit`. */
+/** The audit. An entry is written in the transaction of its act where that is one of the service, see `insertAudit`. */
 @Injectable()
 export class AuditService {
   constructor(
     @InjectRepository(AuditEntity) private readonly audit: Repository<AuditEntity>,
     private readonly database: DatabaseService,
   ) {}
+
+  /** Writes an entry for an act that has a transaction of its own. */
+  async record(entry: NewAuditEntry): Promise<void> {
+    await this.database.requests.query(insertAudit([entry]));
+  }
 
   /** @throws ServiceError INVALID_REQUEST */
   async list({ act, by, subject, id, limit = DEFAULT_LIMIT, cursor }: IAuditQuery): Promise<IPage<IAuditEntry>> {

@@ -218,7 +218,7 @@ describe('REST where API keys are required', () => {
       const name = `${endpoint.method} ${endpoint.path}: ${await response.text()}`;
       // The lane is not blocked, no notification is parked, and an operation can be cancelled by one scope only.
       expect([200, 201, 202, 404, 409, 422], name).toContain(response.status);
-      if (response.status === 404) expect(name).toMatch(/LANE_NOT_FOUND|NOTIFICATION_NOT_FOUND/);
+      if (response.status === 404) expect(name).toMatch(/LANE_NOT_FOUND|NOTIFICATION_NOT_FOUND|NO_SUCH_JOB/);
       // No broker is configured for notifications.
       if (response.status === 422) expect(name).toContain('NOT_SUPPORTED');
       if (response.status === 409) expect(name).toMatch(/NOT_CANCELLABLE|NOT_RETRYABLE/);

@@ -1,0 +1,65 @@
+import type { JobDefinition } from '../../batch/job/job-definition.js';
+import type { JobExecution } from '../../batch/model/job-execution.js';
+import type { JobParameterDeclaration, JobParameterValue } from '../../batch/model/job-parameters.js';
+import type { StepExecution } from '../../batch/model/step-execution.js';
+import type { StoredSkip } from '../../batch/repository/job-repository.js';
+import type { IJob, IJobExecution, IJobParameter, ISkippedItem, IStepExecution } from '../../interfaces/job.js';
+
+/** What REST shows of jobs and their executions. */
+
+export function toJob(
+  { name, description, restartable, incrementer, parameters }: JobDefinition<never>,
+  last: JobExecution | undefined,
+): IJob {
+  return {
+    name,
+    ...(description !== undefined && { description }),
+    restartable,
+    hasNextInstance: incrementer !== undefined,
+    ...(parameters && { parameters: Object.entries(parameters).map(toParameter) }),
+    ...(last && { lastExecution: toExecution(last) }),
+  };
+}
+
+function toParameter([name, declaration]: [string, JobParameterDeclaration]): IJobParameter {
+  const { type, required = false, identifying = true, default: value, choices, description } = declaration;
+  return {
+    ...{ name, type, required, identifying },
+    ...(value !== undefined && { default: textOf(value) }),
+    ...(choices && { choices: choices.map(textOf) }),
+    ...(description !== undefined && { description }),
+  };
+}
+
+export function toExecution(execution: JobExecution): IJobExecution {
+  const { id, jobName, instance, parameters, status, exitStatus, interrupted, createdAt } = execution;
+  return {
+    ...{ id, job: jobName, instanceId: instance.id, parameters: parameters.toJSON(), status },
+    ...{ exitCode: exitStatus.code, exitDescription: exitStatus.description, interrupted },
+    createdAt: createdAt.toISOString(),
+    ...(execution.startedAt && { startedAt: execution.startedAt.toISOString() }),
+    ...(execution.endedAt && { endedAt: execution.endedAt.toISOString() }),
+  };
+}
+
+export function toStep(step: StepExecution): IStepExecution {
+  const { id, stepName, status, exitStatus, readCount, writeCount, filterCount } = step;
+  const { readSkipCount, processSkipCount, writeSkipCount, commitCount, rollbackCount } = step;
+  return {
+    ...{ id, name: stepName, status, exitCode: exitStatus.code, exitDescription: exitStatus.description },
+    ...{ readCount, writeCount, filterCount, readSkipCount, processSkipCount, writeSkipCount },
+    ...{ commitCount, rollbackCount },
+    startedAt: step.startedAt.toISOString(),
+    ...(step.endedAt && { endedAt: step.endedAt.toISOString() }),
+  };
+}
+
+export function toSkippedItem({ id, stepName, phase, item, errorName, message, at }: StoredSkip): ISkippedItem {
+  return {
+    ...{ id, step: stepName, phase },
+    ...(item !== null && { item }),
+    ...{ error: errorName, message, at: at.toISOString() },
+  };
+}
+
+const textOf = (value: JobParameterValue): string => (value instanceof Date ? value.toISOString() : String(value));

@@ -1,0 +1,111 @@
+import type { Json } from './json.js';
+
+export const JOB_STATUSES = [
+  'COMPLETED',
+  'STARTING',
+  'STARTED',
+  'STOPPING',
+  'STOPPED',
+  'FAILED',
+  'ABANDONED',
+  'UNKNOWN',
+] as const;
+export type JobStatus = (typeof JOB_STATUSES)[number];
+
+export const JOB_PARAMETER_KINDS = ['string', 'integer', 'number', 'boolean', 'date'] as const;
+export type JobParameterKind = (typeof JOB_PARAMETER_KINDS)[number];
+
+/** A parameter that a job declares. */
+export interface IJobParameter {
+  name: string;
+  type: JobParameterKind;
+  required: boolean;
+  /** True: another value is another instance of the job. */
+  identifying: boolean;
+  /** Taken when the parameter is not given. */
+  default?: string;
+  /** The only values that are allowed. */
+  choices?: string[];
+  description?: string;
+}
+
+export interface IJob {
+  name: string;
+  description?: string;
+  restartable: boolean;
+  /** True: `nextInstance` starts it with the next value of `run.id` or the like. */
+  hasNextInstance: boolean;
+  /** Absent: the job takes any parameters. */
+  parameters?: IJobParameter[];
+  lastExecution?: IJobExecution;
+}
+
+export interface IJobParameterValue {
+  type: JobParameterKind;
+  value: string;
+  identifying: boolean;
+}
+
+/** One attempt to run a job with certain parameters. */
+export interface IJobExecution {
+  id: string;
+  job: string;
+  /** Executions with the same identifying parameters have the same instance. */
+  instanceId: string;
+  parameters: Readonly<Record<string, IJobParameterValue>>;
+  status: JobStatus;
+  exitCode: string;
+  /** Why it failed, cut to 2500 characters. */
+  exitDescription: string;
+  /** True: its process has gone, and a worker goes on with it by itself. */
+  interrupted: boolean;
+  /** ISO 8601 in UTC. */
+  createdAt: string;
+  startedAt?: string;
+  endedAt?: string;
+}
+
+/** One attempt to run a step. */
+export interface IStepExecution {
+  id: string;
+  /** Of a partition: `step:partition`. */
+  name: string;
+  status: JobStatus;
+  exitCode: string;
+  exitDescription: string;
+  readCount: number;
+  writeCount: number;
+  filterCount: number;
+  readSkipCount: number;
+  processSkipCount: number;
+  writeSkipCount: number;
+  commitCount: number;
+  rollbackCount: number;
+  startedAt: string;
+  endedAt?: string;
+}
+
+export interface IJobExecutionDetail extends IJobExecution {
+  /** In the order of their start. */
+  steps: IStepExecution[];
+}
+
+/** An item that a step has left out. */
+export interface ISkippedItem {
+  id: string;
+  step: string;
+  phase: 'read' | 'process' | 'write';
+  /** As JSON text, cut to 2000 characters. Absent for an item that could not be read. */
+  item?: string;
+  /** The name of the class of the error. */
+  error: string;
+  message: string;
+  at: string;
+}
+
+export interface IStartJobRequest {
+  /** Text, number, boolean or ISO 8601 time by name, as the job declares them. */
+  parameters?: Readonly<Record<string, Json>>;
+  /** True: the next instance, with the parameters of the last one where none are given. */
+  nextInstance?: boolean;
+}
