@@ -13,6 +13,11 @@ export interface ChunkContext<Tx> {
   readonly previousError: unknown;
   /** How often this chunk was tried before. */
   readonly retries: number;
+  /**
+   * True when an item of this chunk has broken the transaction of an attempt before. Then each item is processed in a savepoint of
+   * its own.
+   */
+  readonly itemSavepoints?: boolean;
 }
 
 /** What was read for one chunk. */

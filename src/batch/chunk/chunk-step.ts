@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Awaitable } from '../awaitable.js';
+import { BrokenTransactionError } from './broken-transaction.js';
 import type { ChunkContext, ChunkHandler, ReadChunk, WrittenChunk } from './chunk-handler.js';
 import type { ChunkListener } from './chunk-listener.js';
 import { neverRetry, type RetryPolicy } from './retry-policy.js';
@@ -65,8 +66,13 @@ export class ChunkStep<Read extends ReadChunk, Processed, Written extends Writte
 
   private async commitChunk(execution: StepCounters, signal?: AbortSignal): Promise<CommittedChunk<Read, Written>> {
     const { retryPolicy = neverRetry, readerIsTransactionalQueue = false } = this.definition;
-    const attempt: Attempt<Read, Written> = { read: undefined, written: undefined, previousError: undefined };
-    for (let retries = 0; ; retries += 1) {
+    const attempt: Attempt<Read, Written> = {
+      read: undefined,
+      written: undefined,
+      previousError: undefined,
+      itemSavepoints: false,
+    };
+    for (let retries = 0; ;) {
       for (const listener of this.definition.listeners ?? []) await listener.beforeChunk?.();
       try {
         return await this.attempt(attempt, execution, retries);
@@ -75,6 +81,13 @@ export class ChunkStep<Read extends ReadChunk, Processed, Written extends Writte
         if (error instanceof AlreadyCommittedError) return { read: read!, written: written! };
         execution.rolledBack();
         await this.tell('onChunkError', (listener) => listener.onChunkError?.(error, read));
+        if (error instanceof BrokenTransactionError && !attempt.itemSavepoints) {
+          // Not a retry of the policy: nothing is known yet to have failed but one item.
+          attempt.itemSavepoints = true;
+          attempt.previousError = error;
+          if (readerIsTransactionalQueue) attempt.read = undefined;
+          continue;
+        }
         if (!retryPolicy.canRetry(error, retries)) {
           execution.readCount += read?.takenCount ?? 0;
           throw error;
@@ -83,6 +96,7 @@ export class ChunkStep<Read extends ReadChunk, Processed, Written extends Writte
         await wait(retryPolicy.backOffMs(retries), undefined, { signal }).catch(() => undefined);
         if (signal?.aborted === true) throw error;
         attempt.previousError = error;
+        retries += 1;
         if (readerIsTransactionalQueue) attempt.read = undefined;
       }
     }
@@ -94,9 +108,9 @@ export class ChunkStep<Read extends ReadChunk, Processed, Written extends Writte
     retries: number,
   ): Promise<CommittedChunk<Read, Written>> {
     const { handler, chunkSize, transactionManager, beforeCommit } = this.definition;
-    const { previousError } = attempt;
+    const { previousError, itemSavepoints } = attempt;
     return transactionManager.transaction(async (tx) => {
-      const context: ChunkContext<Tx> = { tx, execution, previousError, retries };
+      const context: ChunkContext<Tx> = { tx, execution, previousError, retries, itemSavepoints };
       const read = (attempt.read ??= await handler.read(chunkSize, context));
       const processed = await handler.process(read, context);
       const written = (attempt.written = await handler.write(processed, context));
@@ -129,4 +143,5 @@ interface Attempt<Read, Written> {
   read: Read | undefined;
   written: Written | undefined;
   previousError: unknown;
+  itemSavepoints: boolean;
 }

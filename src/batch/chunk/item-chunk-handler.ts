@@ -3,6 +3,7 @@ import { isThenable, type Awaitable } from '../awaitable.js';
 import type { StepContribution } from '../model/step-counters.js';
 import type { StepScope } from '../step/step-scope.js';
 import type { ChunkContext, ChunkHandler, ReadChunk, WrittenChunk } from './chunk-handler.js';
+import { assertUsable, BrokenTransactionError } from './broken-transaction.js';
 import { isolate } from './isolate.js';
 import type { ItemContext, ItemProcessor, ItemReader, ItemWriter, WriteOutcome } from './item.js';
 import { ItemListeners, type ItemListener } from './item-listener.js';
@@ -77,6 +78,7 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
   private readonly listeners: ItemListeners<I, O, Tx>;
   /** Errors of items for which there is no further attempt. The chunk is not tried again for them. */
   private readonly final = new WeakSet<object>();
+  private budget: { tx: Tx; savepoints: SavepointBudget<Tx> } | undefined;
 
   constructor(private readonly options: ItemChunkHandlerOptions<I, O, R, Tx>) {
     this.skipPolicy = options.skipPolicy ?? neverSkip;
@@ -106,6 +108,7 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
         items.push(item);
       } catch (error) {
         this.skipOrThrow(error, skipped.length, context);
+        await this.assertReadable(error, context);
         skipped.push({ phase: 'read', error });
       }
     }
@@ -113,11 +116,13 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
   }
 
   async process(read: ReadItems<I>, chunk: ChunkContext<Tx>): Promise<ProcessedItems<I, O>> {
+    this.budget = undefined;
     const context = this.contextOf(chunk);
     const outputs: O[] = [];
     const skipped: SkippedItem<I, never>[] = [...read.skipped];
     let filtered = 0;
-    const { concurrency = 1 } = this.options;
+    // Savepoints of several items on one connection would interleave.
+    const concurrency = context.itemSavepoints === true ? 1 : (this.options.concurrency ?? 1);
     const together = concurrency > 1 ? await this.processTogether(read.items, context, concurrency) : undefined;
     for (const [index, item] of read.items.entries()) {
       const each = together?.[index] ?? this.processItem(item, context);
@@ -178,58 +183,109 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
   ): Promise<Processed<O>[]> {
     const results: Processed<O>[] = [];
     let next = 0;
+    const broken: unknown[] = [];
     const work = async (): Promise<void> => {
-      while (next < items.length) {
+      while (next < items.length && broken.length === 0) {
         const index = next++;
-        results[index] = await this.processCarefully(items[index]!, context);
+        try {
+          results[index] = await this.processWithPolicies(items[index]!, context);
+        } catch (error) {
+          broken.push(error);
+        }
       }
     };
+    // All have come to their end before the transaction is rolled back.
     await Promise.all(Array.from({ length: concurrency }, work));
+    if (broken.length > 0) throw broken[0];
     return results;
   }
 
   private processItem(item: I, context: ItemContext<Tx>): Awaitable<Processed<O>> {
     const { processor } = this.options;
-    if (this.retryPolicy !== neverRetry || !this.listeners.isEmpty) {
-      return this.processCarefully(item, context);
+    if (this.retryPolicy !== neverRetry || !this.listeners.isEmpty || context.itemSavepoints === true) {
+      return this.processWithPolicies(item, context);
     }
     try {
       const output = processor.process(item, context);
       if (!isThenable(output)) return { output };
       return Promise.resolve(output).then(
         (value) => ({ output: value }),
-        (error: unknown) => ({ error }),
+        (error: unknown) => this.failed(error, context),
       );
     } catch (error) {
-      return { error };
+      return this.failed(error, context);
     }
   }
 
-  private async processCarefully(item: I, context: ItemContext<Tx>): Promise<Processed<O>> {
+  private async failed(error: unknown, context: ItemContext<Tx>): Promise<Processed<O>> {
+    await this.assertProcessable(error, 0, context);
+    return { error };
+  }
+
+  private async processWithPolicies(item: I, context: ItemContext<Tx>): Promise<Processed<O>> {
     try {
-      const output = await this.retried(async () => {
-        await this.listeners.tell('beforeProcess', item, context);
+      const output = await this.retried(async (retries) => {
         try {
-          const processed = await this.options.processor.process(item, context);
-          await this.listeners.tell('afterProcess', item, processed, context);
-          return processed;
+          return await this.processOnce(item, context);
         } catch (error) {
+          await this.assertProcessable(error, retries, context);
           await this.listeners.tell('onProcessError', item, error, context);
           throw error;
         }
       });
       return { output };
     } catch (error) {
+      if (isOfTransaction(error)) throw error;
       return { error };
     }
   }
 
+  private async processOnce(item: I, context: ItemContext<Tx>): Promise<O | null> {
+    const work = async (given: ItemContext<Tx>): Promise<O | null> => {
+      await this.listeners.tell('beforeProcess', item, given);
+      const processed = await this.options.processor.process(item, given);
+      await this.listeners.tell('afterProcess', item, processed, given);
+      return processed;
+    };
+    if (context.itemSavepoints !== true) return work(context);
+    const { transactionManager } = this.options;
+    return this.savepoints(context).attempt(async (onUndo) => {
+      const processed = await work({ ...context, onUndo });
+      // A processor may have caught the error of its statement. Without this, the next item would be blamed for it.
+      await transactionManager.savepoint(context.tx, () => Promise.resolve());
+      return processed;
+    });
+  }
+
+  /**
+   * Whether an item that is retried or skipped has left a transaction that can go on. Nothing is asked where the failure ends the
+   * chunk, or is undone by a savepoint.
+   *
+   * @throws BrokenTransactionError when the chunk has to be attempted anew
+   */
+  private async assertProcessable(error: unknown, retries: number, context: ItemContext<Tx>): Promise<void> {
+    if (context.itemSavepoints === true || isOfTransaction(error)) return;
+    if (!this.retryPolicy.canRetry(error, retries) && !this.skipPolicy.shouldSkip(error, 0)) return;
+    await assertUsable(this.options.transactionManager, context.tx, error);
+  }
+
+  /** A reader that has broken the transaction fails the chunk: what it would read next is not known to be what comes next. */
+  private async assertReadable(error: unknown, { tx }: ItemContext<Tx>): Promise<void> {
+    try {
+      await assertUsable(this.options.transactionManager, tx, error);
+    } catch {
+      if (typeof error === 'object' && error !== null) this.final.add(error);
+      throw error;
+    }
+  }
+
   /** Repeats work on one item in place. */
-  private async retried<T>(work: () => Promise<T>): Promise<T> {
+  private async retried<T>(work: (retries: number) => Promise<T>): Promise<T> {
     for (let retries = 0; ; retries += 1) {
       try {
-        return await work();
+        return await work(retries);
       } catch (error) {
+        if (isOfTransaction(error)) throw error;
         if (!this.retryPolicy.canRetry(error, retries)) throw error;
         await wait(this.retryPolicy.backOffMs(retries));
       }
@@ -269,8 +325,12 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
     return outcomes;
   }
 
+  /** One budget for processing and writing, since both are in one transaction. */
   private savepoints({ tx }: ItemContext<Tx>): SavepointBudget<Tx> {
-    return new SavepointBudget(this.options.transactionManager, tx);
+    if (this.budget?.tx !== tx) {
+      this.budget = { tx, savepoints: new SavepointBudget(this.options.transactionManager, tx) };
+    }
+    return this.budget.savepoints;
   }
 
   private async writeOnce(items: readonly O[], context: ItemContext<Tx>): Promise<readonly WriteOutcome<R>[]> {
@@ -328,6 +388,10 @@ function toContribution<I, O>(
     writeSkipCount: skips('write'),
   };
 }
+
+/** An error that no item is to blame for, so no policy for items decides on it. */
+const isOfTransaction = (error: unknown): boolean =>
+  error instanceof BrokenTransactionError || error instanceof SecondRunError;
 
 /** A plain writer that did not throw has written everything. */
 function reported<T, R>(items: readonly T[], outcomes: readonly WriteOutcome<R>[] | void): readonly WriteOutcome<R>[] {

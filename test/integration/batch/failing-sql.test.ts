@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { TransactionManager } from '../../../src/batch/chunk/transaction-manager.js';
+import { neverRetry, retryByClass } from '../../../src/batch/chunk/retry-policy.js';
+import { BatchBuilders } from '../../../src/batch/job/batch-builders.js';
+import { JobOperator } from '../../../src/batch/operator/job-operator.js';
+import { JobRegistry } from '../../../src/batch/operator/job-registry.js';
+import { ListItemReader } from '../../../src/batch/readers/list-item-reader.js';
+import { PostgresJobRepository } from '../../../src/batch/repository/postgres-job-repository.js';
+import { migrateBatchSchema } from '../../../src/batch/repository/schema.js';
+import { SqlItemWriter } from '../../../src/batch/writers/sql-item-writer.js';
+import type { SqlClient } from '../../../src/interfaces/sql.js';
+import { inSavepoint } from '../../../src/services/database/in-savepoint.js';
+import { createTestDatabase, type TestDatabase } from '../../support/database.js';
+import { PoolDatabase } from '../../support/pool-database.js';
+
+let test: TestDatabase;
+let database: PoolDatabase;
+let transactionManager: TransactionManager<SqlClient>;
+const b = new BatchBuilders<SqlClient>();
+
+beforeAll(async () => {
+  test = await createTestDatabase({ migrated: false });
+  database = new PoolDatabase(test.client);
+  await migrateBatchSchema(database);
+  transactionManager = {
+    transaction: (work) => database.transaction(work),
+    savepoint: (tx, work) => inSavepoint(tx, 'engine', work),
+  };
+  await test.client.query(
+    'create table good (id int primary key); create table audit (id int); create table told (id int)',
+  );
+});
+afterAll(() => test.drop());
+beforeEach(() => test.client.query('truncate good, audit, told'));
+
+const idsOf = async (table: string): Promise<number[]> =>
+  (await test.client.query<{ id: number }>(`select id from ${table} order by id`)).rows.map(({ id }) => id);
+
+const BAD = [2, 5, 9];
+const GOOD = [1, 3, 4, 6, 7, 8, 10];
+const ALL = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
+
+interface Case {
+  count?: number;
+  concurrency?: number;
+  retries?: number;
+  /** Whether the statement of this item fails, at its attempt of this number, counted from 1. */
+  fails?: (id: number, attempt: number) => boolean;
+  skips?: boolean;
+}
+
+async function runStep(given: Case) {
+  const { count = 10, concurrency = 1, retries = 0, skips = true } = given;
+  const { fails = (id: number) => BAD.includes(id) } = given;
+  const attempts = new Map<number, number>();
+  const builder = b
+    .step('load')
+    .chunk(count)
+    .reader(new ListItemReader(Array.from({ length: count }, (_, index) => ({ id: index + 1 }))))
+    .process(async ({ id }, { tx }) => {
+      const attempt = (attempts.get(id) ?? 0) + 1;
+      attempts.set(id, attempt);
+      await tx.query({ text: 'insert into audit values ($1)', values: [id] });
+      await tx.query({ text: 'select 1 / $1::int', values: [fails(id, attempt) ? 0 : 1] });
+      return { id };
+    })
+    .writer(new SqlItemWriter({ table: 'good' }))
+    .concurrency(concurrency)
+    .faultTolerant()
+    .retryPolicy(retries > 0 ? retryByClass([[Error, retries]]) : neverRetry)
+    .listener({
+      onSkipInProcess: async ({ id }, _, { tx }) =>
+        void (await tx.query({ text: 'insert into told values ($1)', values: [id] })),
+    });
+  if (skips) builder.skip(Error).skipLimit(1000);
+  const repository = new PostgresJobRepository(database);
+  const registry = new JobRegistry<SqlClient>();
+  registry.register(b.job('job').start(builder.build()).build());
+  const operator = new JobOperator<SqlClient>({ repository, registry, transactionManager });
+  const execution = await operator.run('job', { run: crypto.randomUUID() });
+  const [step] = await repository.stepExecutions(execution.id);
+  return { execution, step: step!, attempts };
+}
+
+describe('A processor whose statement fails', () => {
+  it.each([{ concurrency: 1 }, { concurrency: 4 }])(
+    'costs only its item, with its own rows, at concurrency $concurrency',
+    async (given) => {
+      const { execution, step } = await runStep(given);
+      expect(execution.status).toBe('COMPLETED');
+      expect(step).toMatchObject({
+        readCount: 10,
+        writeCount: 7,
+        processSkipCount: 3,
+        commitCount: 1,
+        rollbackCount: 1,
+      });
+      expect(await idsOf('good')).toEqual(GOOD);
+      expect(await idsOf('audit')).toEqual(GOOD);
+      expect(await idsOf('told')).toEqual(BAD);
+    },
+  );
+
+  it.each([{ concurrency: 1 }, { concurrency: 4 }])(
+    'is retried until it works, at concurrency $concurrency',
+    async ({ concurrency }) => {
+      const fails = (id: number, attempt: number) => BAD.includes(id) && attempt <= 2;
+      const { execution, step } = await runStep({ concurrency, retries: 3, fails, skips: false });
+      expect(execution.status).toBe('COMPLETED');
+      expect(step).toMatchObject({ readCount: 10, writeCount: 10, processSkipCount: 0, rollbackCount: 1 });
+      expect(await idsOf('good')).toEqual(ALL);
+      expect(await idsOf('audit')).toEqual(ALL);
+    },
+  );
+
+  it('is skipped when all its retries have failed', async () => {
+    const { step, attempts } = await runStep({ retries: 2 });
+    expect(step).toMatchObject({ writeCount: 7, processSkipCount: 3, rollbackCount: 1 });
+    expect(attempts.get(2)).toBe(1 + 3);
+    expect(await idsOf('audit')).toEqual(GOOD);
+    expect(await idsOf('told')).toEqual(BAD);
+  });
+
+  it('costs only its item in a chunk of more items than one transaction may have savepoints', async () => {
+    const fails = (id: number) => id % 10 === 0;
+    const { step } = await runStep({ count: 200, fails });
+    expect(step).toMatchObject({ readCount: 200, writeCount: 180, processSkipCount: 20, rollbackCount: 1 });
+    expect(await idsOf('audit')).toHaveLength(180);
+    expect(await idsOf('told')).toHaveLength(20);
+  });
+
+  it('fails the step where nothing may be skipped, without another attempt', async () => {
+    const { execution, step, attempts } = await runStep({ skips: false });
+    expect(execution.status).toBe('FAILED');
+    expect(step).toMatchObject({ readCount: 10, writeCount: 0, rollbackCount: 1 });
+    expect(attempts.get(1)).toBe(1);
+    expect(await idsOf('audit')).toEqual([]);
+  });
+});
+
+it('A text with a NUL, which PostgreSQL stores nowhere, costs only its item', async () => {
+  await test.client.query(
+    'drop table if exists texts; create table texts (id int primary key, text text, list text[])',
+  );
+  const items = [1, 2, 3, 4, 5, 6].map((id) => ({ id, text: id === 2 ? 'a\0b' : 'a', list: [id === 5 ? '\0' : 'b'] }));
+  const told: unknown[] = [];
+  const step = b
+    .step('load')
+    .chunk(10)
+    .reader(new ListItemReader(items))
+    .writer(new SqlItemWriter({ table: 'texts' }))
+    .faultTolerant()
+    .skip(Error)
+    .skipLimit(2)
+    .listener({ onSkipInWrite: ({ id }, error) => void told.push([id, (error as { code?: string }).code]) })
+    .build();
+  const registry = new JobRegistry<SqlClient>();
+  registry.register(b.job('nul').start(step).build());
+  const repository = new PostgresJobRepository(database);
+  const operator = new JobOperator<SqlClient>({ repository, registry, transactionManager });
+  expect((await operator.run('nul', { run: crypto.randomUUID() })).status).toBe('COMPLETED');
+  expect(await idsOf('texts')).toEqual([1, 3, 4, 6]);
+  expect(told).toEqual([
+    [2, '22021'],
+    [5, '22021'],
+  ]);
+});
