@@ -50,11 +50,10 @@ export class JobScheduler {
   async open(): Promise<void> {
     for (const each of this.scheduled) {
       const { jobName, schedule } = each;
+      // Nothing was missed before the schedule existed.
       if ((await this.repository.lastFireTime(jobName)) === undefined) {
-        // Nothing was missed before the schedule existed.
         await this.repository.saveFireTime(jobName, new Date());
-      }
-      await this.catchUp(each);
+      } else await this.catchUp(each);
       const cron = CronJob.from({
         cronTime: schedule.cron,
         timeZone: schedule.timeZone ?? 'UTC',
@@ -74,7 +73,7 @@ export class JobScheduler {
   }
 
   private async catchUp(scheduled: Scheduled): Promise<void> {
-    const missed = await this.dueTimes(scheduled);
+    const missed = await this.dueTimes(scheduled, Date.now());
     const { jobName, schedule } = scheduled;
     if (missed.length === 0) return;
     this.report(jobName, missed);
@@ -84,7 +83,7 @@ export class JobScheduler {
 
   private async fire(scheduled: Scheduled): Promise<void> {
     try {
-      const due = await this.dueTimes(scheduled);
+      const due = await this.dueTimes(scheduled, Date.now() + EARLY_MS);
       const fireTime = due.pop();
       // Another process was quicker.
       if (fireTime === undefined) return;
@@ -96,12 +95,11 @@ export class JobScheduler {
     }
   }
 
-  /** Times after the last one for which the job was started, up to now. */
-  private async dueTimes({ jobName, times }: Scheduled): Promise<Date[]> {
+  /** Times after the last one for which the job was started. */
+  private async dueTimes({ jobName, times }: Scheduled, until: number): Promise<Date[]> {
     const last = await this.repository.lastFireTime(jobName);
     const due: Date[] = [];
     if (last === undefined) return due;
-    const until = Date.now() + EARLY_MS;
     for (let at = nextTime(times, last); at.getTime() <= until && due.length < MAX_MISSED; at = nextTime(times, at)) {
       due.push(at);
     }

@@ -9,9 +9,9 @@ import { PostgresJobRepository } from '../../../src/batch/repository/postgres-jo
 import { migrateBatchSchema } from '../../../src/batch/repository/schema.js';
 import { SqlItemWriter } from '../../../src/batch/writers/sql-item-writer.js';
 import type { SqlClient } from '../../../src/interfaces/sql.js';
-import { inSavepoint } from '../../../src/services/database/in-savepoint.js';
+import { inSavepoint } from '../../../src/batch/sql/in-savepoint.js';
 import { createTestDatabase, type TestDatabase } from '../../support/database.js';
-import { PoolDatabase } from '../../support/pool-database.js';
+import { PoolDatabase } from '../../../src/batch/sql/pool-database.js';
 
 let test: TestDatabase;
 let database: PoolDatabase;
