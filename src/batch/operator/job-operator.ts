@@ -10,6 +10,7 @@ import {
   JobExecutionStillRunningError,
   JobInstanceAlreadyCompleteError,
   JobRestartError,
+  LeaseLostError,
   NoSuchJobExecutionError,
 } from '../model/batch-error.js';
 import { isRunning } from '../model/batch-status.js';
@@ -173,7 +174,10 @@ export class JobOperator<Tx> {
     id: string,
     { pollMs = 500, signal }: { pollMs?: number; signal?: AbortSignal } = {},
   ): Promise<JobExecution> {
-    await this.running.get(id)?.ended;
+    // Another process has ended an execution that lost its lease. The repository knows how.
+    await this.running.get(id)?.ended.catch((error: unknown) => {
+      if (!(error instanceof LeaseLostError)) throw error;
+    });
     for (;;) {
       const execution = await this.find(id);
       if (!isRunning(execution.status)) return execution;
