@@ -1,3 +1,4 @@
+import type { SqlClient } from '../../interfaces/sql.js';
 import { FlowBuilder } from '../flow/flow-builder.js';
 import type { Flow } from '../flow/flow.js';
 import { InvalidJobDefinitionError } from '../model/batch-error.js';
@@ -6,7 +7,7 @@ import { StepBuilder } from '../step/step-builder.js';
 import type { JobDefinition, JobListener, JobParametersIncrementer, JobParametersValidator } from './job-definition.js';
 
 /** Where jobs, steps and flows begin. */
-export class BatchBuilders<Tx> {
+export class BatchBuilders<Tx = SqlClient> {
   job(name: string): JobBuilder<Tx> {
     return new JobBuilder(named('job', name));
   }

@@ -1,3 +1,4 @@
+import type { SqlClient } from '../../interfaces/sql.js';
 import type { Awaitable } from '../awaitable.js';
 import type { Flow } from '../flow/flow.js';
 import type { JobExecution } from '../model/job-execution.js';
@@ -16,7 +17,7 @@ export type JobParametersValidator = (parameters: JobParameters) => Awaitable<re
 /** Makes the parameters of the next instance from those of the last one. */
 export type JobParametersIncrementer = (last: JobParameters | undefined) => Readonly<Record<string, JobParameter>>;
 
-export interface JobDefinition<Tx> {
+export interface JobDefinition<Tx = SqlClient> {
   name: string;
   description?: string;
   flow: Flow<Tx>;

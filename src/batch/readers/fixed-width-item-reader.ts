@@ -3,10 +3,10 @@ import { LineItemReader, type LineItemReaderOptions, type LineResult } from './l
 import { FlatFileParseError } from './resource-errors.js';
 
 /** A name, and the first and the last character, counted from 1. */
-export type FixedWidthColumn = readonly [name: string, from: number, to: number];
+export type FixedWidthColumn<Column extends string = string> = readonly [name: Column, from: number, to: number];
 
-export interface FixedWidthItemReaderOptions<T> extends LineItemReaderOptions {
-  columns: readonly FixedWidthColumn[];
+export interface FixedWidthItemReaderOptions<Column extends string, T> extends LineItemReaderOptions {
+  columns: readonly FixedWidthColumn<Column>[];
   /** Lines at the beginning of the file. Default: 0. */
   linesToSkip?: number;
   /** Lines that begin so are left out. */
@@ -16,14 +16,16 @@ export interface FixedWidthItemReaderOptions<T> extends LineItemReaderOptions {
   /** True: each line has the length of the layout; spaces may follow. Default: true. */
   strict?: boolean;
   /** Makes the item. Default: the row itself. What it throws is a `FlatFileParseError` of that line. */
-  map?: (row: Record<string, string>, lineNumber: number) => T;
+  map?: (row: Record<Column, string>, lineNumber: number) => T;
 }
 
 /** Reads a file whose columns stand at fixed places of a line. Empty lines are left out. */
-export class FixedWidthItemReader<T = Record<string, string>> extends LineItemReader<T> {
+export class FixedWidthItemReader<Column extends string = string, T = Record<Column, string>> extends LineItemReader<
+  NoInfer<T>
+> {
   private readonly width: number;
 
-  constructor(private readonly options: FixedWidthItemReaderOptions<T>) {
+  constructor(private readonly options: FixedWidthItemReaderOptions<Column, T>) {
     super(options);
     this.width = Math.max(...options.columns.map(([, , to]) => to));
   }
@@ -51,7 +53,7 @@ export class FixedWidthItemReader<T = Record<string, string>> extends LineItemRe
         const value = characters(text, from - 1, to);
         return [name, trim ? value.trim() : value];
       });
-      const row = Object.fromEntries(values) as Record<string, string>;
+      const row = Object.fromEntries(values) as Record<Column, string>;
       return { item: map === undefined ? (row as T) : map(row, line.number) };
     } catch (cause) {
       return { error: this.error(line, `cannot be made an item (${String(cause)})`, cause) };

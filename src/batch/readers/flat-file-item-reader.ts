@@ -6,13 +6,13 @@ import type { Line } from './line-source.js';
 import { LineItemReader, type LineItemReaderOptions, type LineResult } from './line-item-reader.js';
 import { FlatFileParseError } from './resource-errors.js';
 
-export interface FlatFileItemReaderOptions<T> extends LineItemReaderOptions {
+export interface FlatFileItemReaderOptions<Column extends string, T> extends LineItemReaderOptions {
   /** Default: a comma. */
   delimiter?: string;
   /** One ASCII character, which is doubled within a value; null: values are never quoted. Default: `"`. */
   quote?: string | null;
   /** Names in the order of the columns; true: the first line after `linesToSkip` names them. */
-  columns: readonly string[] | true;
+  columns: readonly Column[] | true;
   /** Lines at the beginning of the file. Default: 0. */
   linesToSkip?: number;
   /** Lines that begin so are left out. */
@@ -20,18 +20,20 @@ export interface FlatFileItemReaderOptions<T> extends LineItemReaderOptions {
   /** True: each line has as many values as there are columns. False: what is missing is empty, what is more is left out. Default: true. */
   strict?: boolean;
   /** Makes the item. Default: the row itself. What it throws is a `FlatFileParseError` of that line. */
-  map?: (row: Record<string, string>, lineNumber: number) => T;
+  map?: (row: Record<Column, string>, lineNumber: number) => T;
 }
 
 /**
  * Reads a delimited file, such as CSV. Values in quotes may contain newlines. Empty lines are left out. A broken line costs itself
  * only, also when its quote is not closed: the next `read` goes on with the line after it.
  */
-export class FlatFileItemReader<T = Record<string, string>> extends LineItemReader<T> {
+export class FlatFileItemReader<Column extends string = string, T = Record<Column, string>> extends LineItemReader<
+  NoInfer<T>
+> {
   private names: readonly string[] | undefined;
   private kept: readonly Line[] = [];
 
-  constructor(private readonly options: FlatFileItemReaderOptions<T>) {
+  constructor(private readonly options: FlatFileItemReaderOptions<Column, T>) {
     super(options);
   }
 
@@ -107,7 +109,7 @@ export class FlatFileItemReader<T = Record<string, string>> extends LineItemRead
       if (strict && values.length !== names.length) {
         return { error: this.error(lines, `has ${values.length} values instead of ${names.length}`) };
       }
-      const row = Object.fromEntries(names.map((name, index) => [name, values[index] ?? '']));
+      const row = Object.fromEntries(names.map((name, index) => [name, values[index] ?? ''])) as Record<Column, string>;
       return { item: map === undefined ? (row as T) : map(row, lines[0]!.number) };
     } catch (cause) {
       return { error: this.error(lines, `cannot be made an item (${(cause as Error).message})`, cause) };

@@ -8,7 +8,7 @@ export interface JsonLinesItemReaderOptions<T> extends LineItemReaderOptions {
 }
 
 /** Reads a file with one JSON value a line. Empty lines are left out. */
-export class JsonLinesItemReader<T> extends LineItemReader<T> {
+export class JsonLinesItemReader<T = unknown> extends LineItemReader<NoInfer<T>> {
   private readonly parse: (text: string, lineNumber: number) => T;
 
   constructor(options: JsonLinesItemReaderOptions<T>) {

@@ -21,7 +21,7 @@ export interface SqlCursorItemReaderOptions {
  * moment, and chunks commit meanwhile. The transaction stays open as long as the step: PostgreSQL cannot vacuum what was deleted since.
  * Where that matters, or where a restart has to skip millions of rows, read by key instead.
  */
-export class SqlCursorItemReader<Row = Record<string, unknown>> implements ItemReader<Row>, ItemStream {
+export class SqlCursorItemReader<Row = Record<string, unknown>> implements ItemReader<NoInfer<Row>>, ItemStream {
   readonly name?: string;
   private readonly fetchSize: number;
   private session: { tx: SqlClient; end: () => Promise<void> } | undefined;
@@ -51,7 +51,7 @@ export class SqlCursorItemReader<Row = Record<string, unknown>> implements ItemR
     if (this.count > 0) await tx.query(moveForward(this.count));
   }
 
-  read(): Awaitable<Row | null> {
+  read(): Awaitable<NoInfer<Row> | null> {
     return this.next < this.rows.length ? this.give() : this.readOn();
   }
 

@@ -25,7 +25,7 @@ type KeyedRow = Record<string, unknown> & { [KEY_COLUMN]: (string | null)[] };
  * a restart seeks by the index of the key. Keys travel as texts, so no digit of them is lost. Rows that are added behind the last key
  * while it reads are read too.
  */
-export class SqlKeysetItemReader<Row = Record<string, unknown>> implements ItemReader<Row>, ItemStream {
+export class SqlKeysetItemReader<Row = Record<string, unknown>> implements ItemReader<NoInfer<Row>>, ItemStream {
   readonly name?: string;
   private readonly fetchSize: number;
   private page: KeyedRow[] = [];
@@ -53,7 +53,7 @@ export class SqlKeysetItemReader<Row = Record<string, unknown>> implements ItemR
     if (rows.length > 0) throw this.keyError('is null in a row');
   }
 
-  read(): Awaitable<Row | null> {
+  read(): Awaitable<NoInfer<Row> | null> {
     return this.next < this.page.length ? this.give() : this.readOn();
   }
 

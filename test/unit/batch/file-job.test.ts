@@ -57,7 +57,7 @@ describe('a job from a file to a file', () => {
     let broken = true;
     const load = step('load')
       .chunk(5)
-      .reader(() => new FlatFileItemReader<Record<string, string>>({ name: 'people', resource, columns: true }))
+      .reader(() => new FlatFileItemReader({ name: 'people', resource, columns: true }))
       .processor(validatingProcessor(Person))
       .writer(() =>
         compositeWriter<Person, Tx>(new FlatFileItemWriter({ resource: output, columns: ['id'] }), {
@@ -100,7 +100,7 @@ describe('a job from a file to a file', () => {
     };
     const load = step('load')
       .chunk(200)
-      .reader(() => new FlatFileItemReader<Record<string, string>>({ resource, columns: true }))
+      .reader(() => new FlatFileItemReader({ resource, columns: true }))
       .processor(validatingProcessor(Person))
       .writer(() =>
         compositeWriter<Person, Tx>(new FlatFileItemWriter({ resource: output, columns: ['id'] }), refusing),

@@ -11,7 +11,7 @@ import { opened, restartedEverywhere, savedBy, take, TemporaryFolder } from '../
 const folder = new TemporaryFolder();
 afterAll(() => folder.remove());
 
-type Options = Partial<FlatFileItemReaderOptions<Record<string, string>>>;
+type Options = Partial<FlatFileItemReaderOptions<string, Record<string, string>>>;
 let files = 0;
 
 const readerOf = (content: string | Uint8Array, options: Options = {}) => {

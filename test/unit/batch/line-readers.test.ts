@@ -41,7 +41,7 @@ describe('JsonLinesItemReader', () => {
 
 describe('FixedWidthItemReader', () => {
   const reader =
-    (content: string, options: Partial<FixedWidthItemReaderOptions<Record<string, string>>> = {}) =>
+    (content: string, options: Partial<FixedWidthItemReaderOptions<string, Record<string, string>>> = {}) =>
     () =>
       new FixedWidthItemReader({
         resource: folder.file('a.txt', content),
