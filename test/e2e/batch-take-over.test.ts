@@ -3,7 +3,7 @@ import { migrateBatchSchema } from '../../src/batch/repository/schema.js';
 import { startBatchProcess, type BatchProcess } from '../support/batch-process/batch-process.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
-import { PoolDatabase } from '../support/pool-database.js';
+import { PoolDatabase } from '../../src/batch/sql/pool-database.js';
 
 const LEASE_MS = 2000;
 /** A take-over may begin so long after the end of the lease. */

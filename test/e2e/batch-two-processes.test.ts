@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { migrateBatchSchema } from '../../src/batch/repository/schema.js';
 import { startBatchProcess, type BatchProcess } from '../support/batch-process/batch-process.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
-import { PoolDatabase } from '../support/pool-database.js';
+import { PoolDatabase } from '../../src/batch/sql/pool-database.js';
 
 const ROUNDS = 100;
 /** Longer than a message takes to both processes. */

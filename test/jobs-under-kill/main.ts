@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { PostgresJobRepository } from '../../src/batch/repository/postgres-job-repository.js';
 import { migrateBatchSchema } from '../../src/batch/repository/schema.js';
-import { PoolDatabase } from '../support/pool-database.js';
+import { PoolDatabase } from '../../src/batch/sql/pool-database.js';
 import { startPostgres } from '../support/services/postgres.js';
 import { asAdministrator, clientOptions } from '../support/test-databases.js';
 import { uniqueName } from '../support/unique-name.js';

@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Pool, QueryResultRow } from 'pg';
 import type { TransactionManager } from '../../src/batch/chunk/transaction-manager.js';
 import type { SqlClient, SqlDatabase, SqlResult, SqlStatement } from '../../src/interfaces/sql.js';
-import { asSqlClient, asSqlResult } from '../../src/services/database/as-sql-client.js';
+import { asSqlClient, asSqlResult } from '../../src/batch/sql/as-sql-client.js';
 import { PHASES, type KillPoint, type Phase } from './kill-point.js';
 
 /** Notes the phase of this process in a file, which outlives the process, and ends the process at the kill point. */

@@ -9,7 +9,6 @@ import {
   JobExecutionNotRunningError,
   JobExecutionStillRunningError,
   JobInstanceAlreadyCompleteError,
-  JobRestartError,
   LeaseLostError,
   NoSuchJobExecutionError,
 } from '../model/batch-error.js';
@@ -19,6 +18,7 @@ import { JobParameters, type JobParametersInput } from '../model/job-parameters.
 import type { JobRepository } from '../repository/job-repository.js';
 import { CommonListeners } from './common-listeners.js';
 import { decideStart } from './decide-start.js';
+import { nextParameters } from './next-parameters.js';
 import { runJob } from './job-runner.js';
 import type { JobRegistry } from './job-registry.js';
 
@@ -77,8 +77,8 @@ export class JobOperator<Tx> {
   /** Renews leases, runs what waits for a process, and takes over what processes that have gone have left. */
   open(): void {
     if (!this.runsJobs) return;
-    this.adoption ??= every(ADOPTION_INTERVAL_MS, () => this.adopt());
     this.renewal ??= every(this.leaseMs / RENEWALS, () => this.renewLeases());
+    this.adoption ??= every(ADOPTION_INTERVAL_MS, () => this.adopt());
     this.recovery ??= every(RECOVERY_INTERVAL_MS, () => this.recover());
   }
 
@@ -123,21 +123,14 @@ export class JobOperator<Tx> {
   }
 
   /**
-   * Starts the next instance of a job that has an incrementer.
+   * Starts the next instance of a job that has an incrementer: with the parameters of the last one, but for those given.
    *
-   * @throws JobRestartError when it has none
+   * @throws JobRestartError when it has none; NoSuchJobError, InvalidJobParametersError
    */
   async startNextInstance(jobName: string, input: JobParametersInput = {}): Promise<JobExecution> {
     const job = this.options.registry.get(jobName);
-    if (job.incrementer === undefined) {
-      throw new JobRestartError(
-        `Job "${jobName}" has no incrementer, so its next instance is not known. Start it with parameters.`,
-      );
-    }
     const [last] = await this.options.repository.findExecutions({ jobName, limit: 1 });
-    const given = JobParameters.read(jobName, input);
-    const next = (last?.parameters ?? new JobParameters()).with(Object.fromEntries(given.entries()));
-    return this.launch(job, next.with(job.incrementer(last?.parameters)));
+    return this.launch(job, nextParameters(job, last?.parameters, input));
   }
 
   /** @throws NoSuchJobExecutionError, and what `start` throws */

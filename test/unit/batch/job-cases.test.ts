@@ -320,6 +320,53 @@ describe('the job operator', () => {
     expect(second.parameters.toJSON()).toMatchObject({ file: { value: 'a.csv' }, 'run.id': { value: '2' } });
     expect(second.instance.id).not.toBe(first.instance.id);
   });
+
+  it('checks the parameters of the next instance like those of any start', async () => {
+    const nothing = b
+      .step('nothing')
+      .tasklet(() => undefined)
+      .build();
+    const { operator, repository } = engine([
+      b
+        .job('job')
+        .incrementer(runIdIncrementer)
+        .parameters({ day: { type: 'date', required: true }, limit: { type: 'integer', identifying: false } })
+        .start(nothing)
+        .build(),
+    ]);
+    const refused = { code: 'INVALID_JOB_PARAMETERS' };
+    expect(await rejection(operator.startNextInstance('job'))).toMatchObject(refused);
+    expect(await rejection(operator.startNextInstance('job', { day: 'tomorrow' }))).toMatchObject(refused);
+    expect(await rejection(operator.startNextInstance('job', { day: '2026-05-01', dya: '1' }))).toMatchObject(refused);
+    expect(await repository.findExecutions({ limit: 1 })).toEqual([]);
+
+    const day = { type: 'date', value: '2026-05-01T00:00:00.000Z', identifying: true };
+    await operator.awaitEnd((await operator.startNextInstance('job', { day: '2026-05-01', limit: '7' })).id);
+    expect((await operator.startNextInstance('job')).parameters.toJSON()).toEqual({
+      day,
+      limit: { type: 'integer', value: '7', identifying: false },
+      'run.id': { type: 'integer', value: '2', identifying: true },
+    });
+  });
+
+  it('leaves out what the last instance had and the job does not declare any more', async () => {
+    const of = (...names: string[]) =>
+      b
+        .job('job')
+        .incrementer(runIdIncrementer)
+        .parameters(Object.fromEntries(names.map((name) => [name, { type: 'string' } as const])))
+        .start(
+          b
+            .step('nothing')
+            .tasklet(() => undefined)
+            .build(),
+        )
+        .build();
+    const { operator, repository } = engine([of('kept', 'gone')]);
+    await operator.awaitEnd((await operator.startNextInstance('job', { kept: 'a', gone: 'b' })).id);
+    const next = await engine([of('kept')], repository).operator.startNextInstance('job');
+    expect(next.parameters.entries().map(([name]) => name)).toEqual(['kept', 'run.id']);
+  });
 });
 
 describe('a flow', () => {
