@@ -13,7 +13,10 @@ export interface TypeOrmDataSource {
   readonly driver: object;
 }
 
-interface CommonOptions extends Pick<JobOperatorOptions<never>, 'leaseMs' | 'recoveryLimit' | 'runsJobs'> {
+interface CommonOptions extends Pick<
+  JobOperatorOptions<never>,
+  'leaseMs' | 'recoveryLimit' | 'runsJobs' | 'takesOver'
+> {
   /** False: no job is started by its schedule in this process. Default: true where jobs run. */
   schedules?: boolean;
 }

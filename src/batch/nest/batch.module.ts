@@ -59,7 +59,7 @@ const PROVIDERS: Provider[] = [
     provide: JobOperator,
     inject: [BATCH_OPTIONS, BATCH_STORE, JobRegistry, CommonListeners],
     useFactory: (
-      { leaseMs, recoveryLimit, runsJobs }: BatchModuleOptions,
+      { leaseMs, recoveryLimit, runsJobs, takesOver }: BatchModuleOptions,
       { repository, transactionManager }: BatchStore,
       registry: JobRegistry<never>,
       listeners: CommonListeners<never>,
@@ -67,7 +67,7 @@ const PROVIDERS: Provider[] = [
       new JobOperator({
         repository,
         transactionManager,
-        ...{ registry, listeners, leaseMs, recoveryLimit, runsJobs },
+        ...{ registry, listeners, leaseMs, recoveryLimit, runsJobs, takesOver },
       }),
   },
   JobScheduler,

@@ -34,6 +34,8 @@ export interface JobOperatorOptions<Tx> {
    * False: this process only starts, stops and looks up. What it starts waits for a process that has the job and runs jobs. Default: true.
    */
   runsJobs?: boolean;
+  /** False: this process runs what it starts itself, and nothing that waits for a process or was left by one. Default: true. */
+  takesOver?: boolean;
   /** How many executions in a row may be interrupted without a commit before nobody restarts the job by itself. Default: 5. */
   recoveryLimit?: number;
 }
@@ -78,6 +80,7 @@ export class JobOperator<Tx> {
   open(): void {
     if (!this.runsJobs) return;
     this.renewal ??= every(this.leaseMs / RENEWALS, () => this.renewLeases());
+    if (this.options.takesOver === false) return;
     this.adoption ??= every(ADOPTION_INTERVAL_MS, () => this.adopt());
     this.recovery ??= every(RECOVERY_INTERVAL_MS, () => this.recover());
   }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { decision, split, subflow } from '../../../src/batch/flow/flow-builder.js';
 import { runIdIncrementer } from '../../../src/batch/job/job-definition.js';
 import { ExitStatus } from '../../../src/batch/model/exit-status.js';
@@ -300,6 +300,29 @@ describe('the job operator', () => {
     await operator.adopt();
     expect([(await caller.awaitEnd(id)).status, rows]).toEqual(['COMPLETED', itemsOf(3)]);
     expect((await caller.awaitEnd(stopped.id)).status).toBe('STOPPED');
+  });
+
+  it.each([true, false])('takes over what waits for a process, where it is to: %s', async (takesOver) => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const repository = new MemoryJobRepository();
+    const job = b
+      .job('job')
+      .start(
+        b
+          .step('nothing')
+          .tasklet(() => undefined)
+          .build(),
+      )
+      .build();
+    const { id } = await engine([job], repository, { runsJobs: false }).operator.start('job', { n: 1 });
+    const { operator } = engine([job], repository, { takesOver });
+    operator.open();
+    onTestFinished(() => operator.close());
+    const own = await operator.start('job', { n: 2 });
+    await vi.advanceTimersByTimeAsync(5000);
+    expect((await operator.find(own.id)).status).toBe('COMPLETED');
+    expect((await operator.find(id)).status).toBe(takesOver ? 'COMPLETED' : 'STARTING');
   });
 
   it('starts the next instance with the parameters of the last one and the next run.id', async () => {
