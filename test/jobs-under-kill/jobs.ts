@@ -33,8 +33,8 @@ export interface JobOptions {
   sabotage: SabotageName | undefined;
 }
 
-export function makeJob(name: JobName, { database, file, chunkSize, sabotage }: JobOptions): JobDefinition<SqlClient> {
-  const b = new BatchBuilders<SqlClient>();
+export function makeJob(name: JobName, { database, file, chunkSize, sabotage }: JobOptions): JobDefinition {
+  const b = new BatchBuilders();
   const step = (): Parts<Item> => {
     const reader = name === 'csv' ? csvReader(file) : tableReader(database);
     const writer = new SqlItemWriter<Item>({ table: 'new.items', columns: ['line', 'amount', 'code', 'note'] });
@@ -58,12 +58,12 @@ export function makeJob(name: JobName, { database, file, chunkSize, sabotage }: 
 }
 
 function csvReader(file: string) {
-  return new FlatFileItemReader<Item>({
+  return new FlatFileItemReader({
     name: 'source',
     resource: file,
     columns: ['amount', 'code', 'note'],
-    map: ({ amount, code, note }, line) => ({ line, amount: amount!, code: code === '' ? null : code!, note: note! }),
-  }) as FlatFileItemReader<Item> & { name: string };
+    map: ({ amount, code, note }, line): Item => ({ line, amount, code: code === '' ? null : code, note }),
+  }) as FlatFileItemReader<'amount' | 'code' | 'note', Item> & { name: string };
 }
 
 function tableReader(database: SqlDatabase) {

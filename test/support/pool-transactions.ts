@@ -1,6 +1,6 @@
 import type { TransactionManager } from '../../src/batch/chunk/transaction-manager.js';
 import type { SqlClient } from '../../src/interfaces/sql.js';
-import { PoolDatabase } from './pool-database.js';
+import { PoolDatabase } from '../../src/batch/sql/pool-database.js';
 
 /** A pool of a test as the database and the transaction manager of jobs. */
 export class PoolTransactions extends PoolDatabase implements TransactionManager<SqlClient> {

@@ -46,7 +46,7 @@ export class JobExplorer implements OnModuleInit {
   }
 
   private addJob(instance: BatchJobClass, { name: className }: NamedClass, { job, schedule }: Metadata): void {
-    const built = instance.define(new BatchBuilders<SqlClient>());
+    const built = instance.define(new BatchBuilders());
     if (job?.name !== undefined && job.name !== built.name) {
       throw new InvalidJobDefinitionError(
         `Class ${className} is declared as job "${job.name}", and its define() builds job "${built.name}". Give both one name.`,
@@ -94,7 +94,7 @@ function call(instance: object, event: ListenerMethod['event'], method: string |
 type Listen = (...args: unknown[]) => unknown;
 
 /** A job that declares its parameters need not declare this one. */
-function withFireTime(job: JobDefinition<SqlClient>): JobDefinition<SqlClient> {
+function withFireTime(job: JobDefinition): JobDefinition {
   if (job.parameters === undefined) return job;
   const fireTime = { type: 'date', description: 'The time of the schedule for which the job runs' } as const;
   return { ...job, parameters: { [SCHEDULED_AT]: fireTime, ...job.parameters } };

@@ -3,7 +3,6 @@ import type { BatchBuilders } from '../../batch/job/batch-builders.js';
 import type { JobDefinition } from '../../batch/job/job-definition.js';
 import { SqlKeysetItemReader } from '../../batch/readers/sql-keyset-item-reader.js';
 import { SqlItemWriter } from '../../batch/writers/sql-item-writer.js';
-import type { SqlClient } from '../../interfaces/sql.js';
 import { DatabaseService } from '../../services/database/database.service.js';
 import type { Order } from './import-orders.job.js';
 
@@ -24,7 +23,7 @@ const CHUNK_SIZE = 1000;
 export class ArchiveOrdersJob implements BatchJobClass {
   constructor(private readonly database: DatabaseService) {}
 
-  define(b: BatchBuilders<SqlClient>): JobDefinition<SqlClient> {
+  define(b: BatchBuilders): JobDefinition {
     const prepare = b.step('prepare').tasklet(async ({ tx }) => void (await tx.query({ text: CREATE_TABLE })));
     const copy = b
       .step('copy')

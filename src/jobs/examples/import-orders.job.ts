@@ -5,7 +5,6 @@ import { FlatFileItemReader } from '../../batch/readers/flat-file-item-reader.js
 import { FlatFileParseError } from '../../batch/readers/resource-errors.js';
 import { isDataError, isTransientDatabaseError } from '../../batch/sql/database-errors.js';
 import { SqlItemWriter } from '../../batch/writers/sql-item-writer.js';
-import type { SqlClient } from '../../interfaces/sql.js';
 
 /** An order as the example jobs write it. */
 export interface Order {
@@ -28,7 +27,7 @@ const CHUNK_SIZE = 1000;
 /** CSV to table: a file with the columns order_no, customer, amount and ordered_on. Bad lines and bad rows are skipped and kept. */
 @BatchJob('importOrders')
 export class ImportOrdersJob implements BatchJobClass {
-  define(b: BatchBuilders<SqlClient>): JobDefinition<SqlClient> {
+  define(b: BatchBuilders): JobDefinition {
     const prepare = b.step('prepare').tasklet(async ({ tx }) => void (await tx.query({ text: CREATE_TABLE })));
     const load = b
       .step('load')

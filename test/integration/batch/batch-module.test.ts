@@ -42,7 +42,7 @@ class Names {
 class ImportPeopleJob implements BatchJobClass {
   constructor(private readonly names: Names) {}
 
-  define(b: BatchBuilders<SqlClient>): JobDefinition<SqlClient> {
+  define(b: BatchBuilders): JobDefinition {
     const load = b
       .step('load')
       .chunk(2)
@@ -193,7 +193,7 @@ describe('BatchModule', () => {
 
 @BatchJob()
 class Greet implements BatchJobClass {
-  define(b: BatchBuilders<SqlClient>): JobDefinition<SqlClient> {
+  define(b: BatchBuilders): JobDefinition {
     const greet = b.step('greet').tasklet(() => undefined);
     return b.job('greet').start(greet.build()).build();
   }
@@ -201,7 +201,7 @@ class Greet implements BatchJobClass {
 
 @BatchJob()
 class Endless implements BatchJobClass {
-  define(b: BatchBuilders<SqlClient>): JobDefinition<SqlClient> {
+  define(b: BatchBuilders): JobDefinition {
     const go = b.step('go').tasklet(async ({ contribution }) => {
       await new Promise((resolve) => setTimeout(resolve, 5));
       contribution.writeCount += 1;

@@ -16,7 +16,7 @@ import { PoolDatabase } from '../../../src/batch/sql/pool-database.js';
 let test: TestDatabase;
 let database: PoolDatabase;
 let transactionManager: TransactionManager<SqlClient>;
-const b = new BatchBuilders<SqlClient>();
+const b = new BatchBuilders();
 
 beforeAll(async () => {
   test = await createTestDatabase({ migrated: false });

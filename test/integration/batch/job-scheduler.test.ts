@@ -11,7 +11,6 @@ import {
   type BatchJobClass,
   type JobDefinition,
   type JobSchedule,
-  type SqlClient,
 } from '../../../src/batch/index.js';
 
 const open: INestApplicationContext[] = [];
@@ -30,7 +29,7 @@ async function start(
   @ScheduledJob(schedule)
   @BatchJob()
   class Nightly implements BatchJobClass {
-    define(b: BatchBuilders<SqlClient>): JobDefinition<SqlClient> {
+    define(b: BatchBuilders): JobDefinition {
       const step = b.step('work').tasklet(work).build();
       return b
         .job('nightly')

@@ -21,7 +21,7 @@ describe('what a chunk costs beside its data', () => {
   let proxy: CountingProxy;
   let pool: pg.Pool;
   let database: PoolTransactions;
-  const b = new BatchBuilders<SqlClient>();
+  const b = new BatchBuilders();
   beforeAll(async () => {
     test = await createTestDatabase({ migrated: false });
     await migrateBatchSchema(new PoolTransactions(test.client));

@@ -21,7 +21,7 @@ describe('mistakes of Spring Batch that are not made here', () => {
   let test: TestDatabase;
   let database: PoolTransactions;
   let repository: PostgresJobRepository;
-  const b = new BatchBuilders<SqlClient>();
+  const b = new BatchBuilders();
   beforeAll(async () => {
     test = await createTestDatabase({ migrated: false });
     database = new PoolTransactions(test.client);

@@ -23,7 +23,7 @@ let gate = Promise.resolve();
  */
 function makeOperator({ connection, leaseMs }: BatchProcessOptions): JobOperator<SqlClient> {
   const database = new PoolTransactions(new pg.Pool({ ...clientOptions(connection), max: 4 }));
-  const b = new BatchBuilders<SqlClient>();
+  const b = new BatchBuilders();
   const wait = b
     .step('wait')
     .tasklet(async () => gate)
