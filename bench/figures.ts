@@ -2,6 +2,7 @@ import { applyRace } from './contest/apply.race.js';
 import type { Figure } from './contest/contest.js';
 import { messyRaces } from './contest/messy.race.js';
 import { mixedRace } from './contest/mixed.race.js';
+import { engineStudy } from './engine/engine.study.js';
 import { enqueueFigures } from './service/enqueue.figures.js';
 import { latencyStudy } from './service/latency.study.js';
 import { memoryStudy } from './service/memory.study.js';
@@ -18,7 +19,7 @@ export interface ListedFigure {
 /** All figures of `npm run bench`, in the order in which it measures them. */
 export const FIGURES: readonly ListedFigure[] = [
   ...needing(['redis'], [applyRace, mixedRace, ...messyRaces]),
-  ...needing([], [isolationStudy, backlogStudy]),
+  ...needing([], [isolationStudy, backlogStudy, engineStudy]),
   ...needing(['rabbitmq', 'redis'], [...enqueueFigures, latencyStudy, memoryStudy]),
 ];
 

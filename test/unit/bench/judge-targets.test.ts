@@ -13,9 +13,9 @@ const verdict = (claim: string, ...figures: FigureResult[]): Pick<Verdict, 'valu
 };
 
 describe('the judge of the targets', () => {
-  it('has each target from 1 to 10, and no verdict on what was not measured', () => {
+  it('has each target from 1 to 10 and 12, and no verdict on what was not measured', () => {
     const verdicts = judgeTargets([]);
-    expect([...new Set(verdicts.map(({ target }) => target))]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect([...new Set(verdicts.map(({ target }) => target))]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12]);
     expect(verdicts.filter(({ value, met }) => value !== undefined || met !== undefined)).toEqual([]);
     expect(new Set(verdicts.map(({ claim }) => claim)).size).toBe(verdicts.length);
   });
