@@ -27,6 +27,7 @@ export default defineConfig({
         'src/keys.ts',
         'src/parked-messages.ts',
         'src/notifications.ts',
+        'src/job.ts',
       ],
       reporter: ['text-summary', 'html', 'json-summary'],
     },

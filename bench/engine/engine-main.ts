@@ -9,11 +9,12 @@ import { JobRegistry } from '../../src/batch/operator/job-registry.js';
 import { FlatFileItemReader } from '../../src/batch/readers/flat-file-item-reader.js';
 import { PostgresJobRepository } from '../../src/batch/repository/postgres-job-repository.js';
 import { migrateBatchSchema } from '../../src/batch/repository/schema.js';
+import { PoolDatabase } from '../../src/batch/sql/pool-database.js';
+import { SqlTransactionManager } from '../../src/batch/sql/sql-transaction-manager.js';
 import { SqlItemWriter } from '../../src/batch/writers/sql-item-writer.js';
 import type { SqlClient } from '../../src/interfaces/sql.js';
 import { openPool } from '../stage/connections.js';
 import { READY, type ImportOrder, type ImportResult } from './engine-protocol.js';
-import { PoolTransactionManager } from './pool-transaction-manager.js';
 
 const CHUNK_SIZE = 1000;
 const CHECK_VIOLATION = '23514';
@@ -25,9 +26,10 @@ process.send!(READY);
 
 async function importFile({ database, file }: ImportOrder): Promise<ImportResult> {
   const pool = openPool(database, CONNECTIONS);
-  const transactionManager = new PoolTransactionManager(pool);
-  await migrateBatchSchema(transactionManager);
-  const repository = new PostgresJobRepository(transactionManager);
+  const served = new PoolDatabase(pool);
+  const transactionManager = new SqlTransactionManager(served);
+  await migrateBatchSchema(served);
+  const repository = new PostgresJobRepository(served);
   const registry = new JobRegistry<SqlClient>();
   registry.register(importJob(file));
   const operator = new JobOperator({ repository, transactionManager, registry });
@@ -48,11 +50,11 @@ async function importFile({ database, file }: ImportOrder): Promise<ImportResult
 }
 
 function importJob(file: string) {
-  const builders = new BatchBuilders<SqlClient>();
+  const builders = new BatchBuilders();
   const step = builders
     .step('load')
     .chunk(CHUNK_SIZE)
-    .reader<Record<string, string>>(new FlatFileItemReader({ resource: file, columns: true }))
+    .reader(new FlatFileItemReader({ resource: file, columns: true }))
     .writer(new SqlItemWriter({ table: 'item' }))
     .faultTolerant()
     .skipPolicy(limitedSkip(Infinity, (error) => (error as { code?: unknown }).code === CHECK_VIOLATION))

@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import { BatchError } from '../batch/model/batch-error.js';
 import { isUndefinedTable } from '../services/database/classify-failure.js';
 import { sqlStateOf } from '../services/database/sql-state.js';
 import { ServiceError } from '../services/errors/service-error.js';
@@ -6,7 +7,7 @@ import { redactSecrets } from '../services/observability/redact-url.js';
 import { StartError } from './start-error.js';
 
 const HELP = ['help', '--help', '-h'];
-const LACKS_MIGRATIONS =
+export const LACKS_MIGRATIONS =
   'The database lacks the migrations of this version: start the service once, or run `node dist/migrate.js`';
 
 /** The command line asks for something that does not exist. The message, if there is one, says what is wrong. */
@@ -42,6 +43,7 @@ export async function runCommand(usage: string, work: (args: string[]) => Promis
 }
 
 function reasonOf(error: unknown): string {
+  if (error instanceof BatchError) return `${error.code}: ${error.message}`;
   if (error instanceof StartError || error instanceof OutputError || error instanceof ServiceError) {
     return error.message;
   }
