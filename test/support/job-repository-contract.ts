@@ -436,14 +436,15 @@ export function describeJobRepository<Tx>(name: string, open: () => Promise<Open
     });
 
     describe('leases', () => {
-      it('are renewed for the running executions of the owner, and show requests to stop', async () => {
+      it('are renewed for running executions of the owner that are named, and show requests to stop', async () => {
         const owner = uniqueName('owner');
         const one = await user.start({ n: 1 }, { owner });
         const two = await user.start({ n: 2 }, { owner });
-        await user.end(await user.start({ n: 3 }, { owner }), 'COMPLETED');
-        await user.start({ n: 4 });
+        const ended = await user.end(await user.start({ n: 3 }, { owner }), 'COMPLETED');
+        const another = await user.start({ n: 4 });
         await repository.requestStop(two.id);
-        const renewed = await repository.renewLeases(owner, LEASE_MS);
+        const named = ids([one, two, ended, another]);
+        const renewed = await repository.renewLeases(owner, named, LEASE_MS);
         expect(new Map(renewed.map((each) => [each.jobExecutionId, each.stopRequested]))).toEqual(
           new Map([
             [one.id, false],
@@ -455,8 +456,12 @@ export function describeJobRepository<Tx>(name: string, open: () => Promise<Open
       it('save an execution from the take-over when they are renewed in time', async () => {
         const owner = uniqueName('owner');
         const execution = await user.start({}, { owner, leaseMs: NO_LEASE_MS });
-        await repository.renewLeases(owner, LEASE_MS);
-        expect(ids(await repository.failExpired('gone'))).not.toContain(execution.id);
+        const left = await user.start({ left: true }, { owner, leaseMs: NO_LEASE_MS });
+        await repository.renewLeases(owner, [execution.id], LEASE_MS);
+        const expired = ids(await repository.failExpired('gone'));
+        expect(expired).not.toContain(execution.id);
+        // The process has it no more: its end could not be stored, for instance.
+        expect(expired).toContain(left.id);
         expect((await user.storedJob(execution)).status).toBe('STARTING');
       });
 
@@ -491,7 +496,7 @@ export function describeJobRepository<Tx>(name: string, open: () => Promise<Open
         await expect(user.endStep(step, 'COMPLETED')).rejects.toThrow(LeaseLostError);
         await expect(user.end(job, 'COMPLETED')).rejects.toThrow(LeaseLostError);
         await expect(user.step(job, 'next')).rejects.toThrow(LeaseLostError);
-        expect(await repository.renewLeases(owner, LEASE_MS)).toEqual([]);
+        expect(await repository.renewLeases(owner, [job.id], LEASE_MS)).toEqual([]);
         expect(await user.storedStep(step)).toMatchObject({ status: 'FAILED', version: 0 });
         expect(await repository.skippedItems(job.id, { limit: 10 })).toEqual([]);
       });

@@ -81,6 +81,8 @@ export class JobOperator<Tx> {
     if (!this.runsJobs) return;
     this.renewal ??= every(this.leaseMs / RENEWALS, () => this.renewLeases());
     if (this.options.takesOver === false) return;
+    // Without a job there is nothing to ask the database for.
+    if (this.options.registry.names().length === 0) return;
     this.adoption ??= every(ADOPTION_INTERVAL_MS, () => this.adopt());
     this.recovery ??= every(RECOVERY_INTERVAL_MS, () => this.recover());
   }
@@ -281,7 +283,7 @@ export class JobOperator<Tx> {
 
   private async renewLeases(): Promise<void> {
     if (this.running.size === 0) return;
-    const renewed = await this.options.repository.renewLeases(this.owner, this.leaseMs);
+    const renewed = await this.options.repository.renewLeases(this.owner, [...this.running.keys()], this.leaseMs);
     const kept = new Map(renewed.map((lease) => [lease.jobExecutionId, lease]));
     for (const [id, { abort }] of this.running) {
       // Without its lease it cannot commit any more. It ends sooner so.

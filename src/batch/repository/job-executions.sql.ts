@@ -86,12 +86,17 @@ export const updateExecution = (
   ],
 });
 
-export const renewLeases = (tables: BatchTables, owner: string, leaseMs: number): SqlStatement => ({
+export const renewLeases = (
+  tables: BatchTables,
+  owner: string,
+  ids: readonly string[],
+  leaseMs: number,
+): SqlStatement => ({
   text: `
     update ${tables.jobExecutions} set lease_until = clock_timestamp() + $2::float8 * interval '1 ms'
-    where owner = $1::text and status in ${RUNNING}
+    where id = any($3::int8[]) and owner = $1::text and status in ${RUNNING}
     returning id::text as "jobExecutionId", stop_requested as "stopRequested"`,
-  values: [owner, leaseMs],
+  values: [owner, leaseMs, ids],
 });
 
 /** Two processes that search at the same time get different ones. */

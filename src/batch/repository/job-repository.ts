@@ -112,8 +112,8 @@ export abstract class JobRepository<Tx> {
    */
   abstract saveJob(execution: JobExecution): Promise<void>;
 
-  /** Renews the lease of every running execution of this process. Returns those that it still has. */
-  abstract renewLeases(owner: string, leaseMs: number): Promise<RenewedLease[]>;
+  /** Renews the leases of these executions. Returns those that still run and belong to this process. */
+  abstract renewLeases(owner: string, ids: readonly string[], leaseMs: number): Promise<RenewedLease[]>;
 
   /**
    * Asks for a stop, and sets STOPPING. Returns false when the execution does not run.

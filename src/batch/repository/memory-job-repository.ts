@@ -109,8 +109,10 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
     if (stored.stopRequested && hasOnlyStarted) stored.execution.status = 'STOPPING';
   }
 
-  async renewLeases(owner: string, leaseMs: number): Promise<RenewedLease[]> {
-    const mine = this.jobs.filter((job) => job.owner === owner && isRunning(job.execution.status));
+  async renewLeases(owner: string, ids: readonly string[], leaseMs: number): Promise<RenewedLease[]> {
+    const mine = this.jobs.filter(
+      (job) => job.owner === owner && ids.includes(job.execution.id) && isRunning(job.execution.status),
+    );
     for (const job of mine) job.leaseUntil = Date.now() + leaseMs;
     return mine.map(({ execution, stopRequested }) => ({ jobExecutionId: execution.id, stopRequested }));
   }

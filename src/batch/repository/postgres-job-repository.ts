@@ -107,8 +107,8 @@ export class PostgresJobRepository extends JobRepository<SqlClient> {
     if (rowCount === 0) throw new LeaseLostError(jobName, 'Job');
   }
 
-  async renewLeases(owner: string, leaseMs: number): Promise<RenewedLease[]> {
-    return (await this.database.query<RenewedLease>(jobs.renewLeases(this.tables, owner, leaseMs))).rows;
+  async renewLeases(owner: string, ids: readonly string[], leaseMs: number): Promise<RenewedLease[]> {
+    return (await this.database.query<RenewedLease>(jobs.renewLeases(this.tables, owner, ids, leaseMs))).rows;
   }
 
   async requestStop(id: string): Promise<boolean> {

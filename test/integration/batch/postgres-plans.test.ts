@@ -29,7 +29,7 @@ describe('The statements of PostgresJobRepository on 10 000 executions', () => {
   };
   const USES: [string, (repository: PostgresJobRepository) => Promise<unknown>][] = [
     ['failExpired', (jobs) => jobs.failExpired('gone')],
-    ['renewLeases', (jobs) => jobs.renewLeases('nobody', 1000)],
+    ['renewLeases', (jobs) => jobs.renewLeases('nobody', ['1'], 1000)],
     ['interrupted', (jobs) => jobs.interrupted(['job 1', 'job 2'])],
     ['findExecution', (jobs) => jobs.findExecution('77')],
     ['findExecutions', (jobs) => jobs.findExecutions({ limit: 20 })],
