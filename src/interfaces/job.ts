@@ -1,6 +1,7 @@
 import type { Json } from './json.js';
 
-export const JOB_STATUSES = [
+/** What became of a job or a step, from the best to the worst. The status of several together is the worst of them. */
+export const BATCH_STATUSES = [
   'COMPLETED',
   'STARTING',
   'STARTED',
@@ -10,15 +11,15 @@ export const JOB_STATUSES = [
   'ABANDONED',
   'UNKNOWN',
 ] as const;
-export type JobStatus = (typeof JOB_STATUSES)[number];
+export type BatchStatus = (typeof BATCH_STATUSES)[number];
 
-export const JOB_PARAMETER_KINDS = ['string', 'integer', 'number', 'boolean', 'date'] as const;
-export type JobParameterKind = (typeof JOB_PARAMETER_KINDS)[number];
+export const JOB_PARAMETER_TYPES = ['string', 'integer', 'number', 'boolean', 'date'] as const;
+export type JobParameterType = (typeof JOB_PARAMETER_TYPES)[number];
 
 /** A parameter that a job declares. */
 export interface IJobParameter {
   name: string;
-  type: JobParameterKind;
+  type: JobParameterType;
   required: boolean;
   /** True: another value is another instance of the job. */
   identifying: boolean;
@@ -41,7 +42,7 @@ export interface IJob {
 }
 
 export interface IJobParameterValue {
-  type: JobParameterKind;
+  type: JobParameterType;
   value: string;
   identifying: boolean;
 }
@@ -53,7 +54,7 @@ export interface IJobExecution {
   /** Executions with the same identifying parameters have the same instance. */
   instanceId: string;
   parameters: Readonly<Record<string, IJobParameterValue>>;
-  status: JobStatus;
+  status: BatchStatus;
   exitCode: string;
   /** Why it failed, cut to 2500 characters. */
   exitDescription: string;
@@ -70,7 +71,7 @@ export interface IStepExecution {
   id: string;
   /** Of a partition: `step:partition`. */
   name: string;
-  status: JobStatus;
+  status: BatchStatus;
   exitCode: string;
   exitDescription: string;
   readCount: number;

@@ -624,6 +624,15 @@ export function describeJobRepository<Tx>(name: string, open: () => Promise<Open
         expect(await repository.findExecutions({ jobName, before: 'no id', limit: 2 })).toEqual([]);
       });
 
+      it('gives the latest execution of each job that has one', async () => {
+        await user.start({ n: 1 });
+        const last = await user.start({ n: 2 });
+        const other = await user.start({}, { jobName: uniqueName('other') });
+        const found = await repository.lastExecutions([user.jobName, 'never', other.jobName]);
+        expect(ids(found).sort()).toEqual(ids([last, other]).sort());
+        expect(await repository.lastExecutions([])).toEqual([]);
+      });
+
       it('knows the history of the steps over several executions: the last execution, and the number of starts', async () => {
         const first = await user.start();
         await user.endStep(await user.step(first, 'one'), 'COMPLETED');

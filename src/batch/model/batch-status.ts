@@ -1,16 +1,6 @@
-/** What became of a job or a step, from the best to the worst. The status of several together is the worst of them. */
-export const BATCH_STATUSES = [
-  'COMPLETED',
-  'STARTING',
-  'STARTED',
-  'STOPPING',
-  'STOPPED',
-  'FAILED',
-  'ABANDONED',
-  'UNKNOWN',
-] as const;
+import { BATCH_STATUSES, type BatchStatus } from '../../interfaces/job.js';
 
-export type BatchStatus = (typeof BATCH_STATUSES)[number];
+export { BATCH_STATUSES, type BatchStatus };
 
 const RUNNING: ReadonlySet<BatchStatus> = new Set(['STARTING', 'STARTED', 'STOPPING']);
 

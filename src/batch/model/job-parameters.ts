@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
+import { JOB_PARAMETER_TYPES, type JobParameterType } from '../../interfaces/job.js';
 import { InvalidJobParametersError } from './batch-error.js';
 
-export const JOB_PARAMETER_TYPES = ['string', 'integer', 'number', 'boolean', 'date'] as const;
-
-export type JobParameterType = (typeof JOB_PARAMETER_TYPES)[number];
+export { JOB_PARAMETER_TYPES, type JobParameterType };
 export type JobParameterValue = string | number | boolean | Date;
 
 export interface JobParameter {

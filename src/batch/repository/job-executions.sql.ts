@@ -186,6 +186,17 @@ export function selectExecutions(tables: BatchTables, { jobName, before, limit }
   };
 }
 
+/** Each job gives the last entry of its part of the index. */
+export const selectLastExecutions = (tables: BatchTables, jobNames: readonly string[]): SqlStatement => ({
+  text: `
+    select e.*
+    from unnest($1::text[]) as job (name)
+    cross join lateral (
+      select ${JOB_COLUMNS} from ${tables.jobExecutions} e where e.job_name = job.name order by e.id desc limit 1
+    ) e`,
+  values: [jobNames],
+});
+
 /** The latest first. */
 export const selectExecutionsByKey = (tables: BatchTables, jobName: string, key: string): SqlStatement => ({
   text: `

@@ -147,6 +147,8 @@ export abstract class JobRepository<Tx> {
   abstract findExecution(id: string): Promise<JobExecution | undefined>;
   /** The latest first. */
   abstract findExecutions(filter: JobExecutionFilter): Promise<JobExecution[]>;
+  /** The latest execution of each of these jobs that has one. */
+  abstract lastExecutions(jobNames: readonly string[]): Promise<JobExecution[]>;
   /** Of the instance with these parameters, the latest first. */
   abstract executionsOf(jobName: string, parameters: JobParameters): Promise<JobExecution[]>;
   /** In the order of their start. */

@@ -178,6 +178,13 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
       .map((execution) => execution.copy());
   }
 
+  async lastExecutions(jobNames: readonly string[]): Promise<JobExecution[]> {
+    const latest = new Map(this.jobs.map(({ execution }) => [execution.jobName, execution]));
+    return [...latest.values()]
+      .filter(({ jobName }) => jobNames.includes(jobName))
+      .map((execution) => execution.copy());
+  }
+
   async executionsOf(jobName: string, parameters: JobParameters): Promise<JobExecution[]> {
     return this.historyOf(keyOf(jobName, parameters));
   }

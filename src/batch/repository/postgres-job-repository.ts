@@ -152,6 +152,11 @@ export class PostgresJobRepository extends JobRepository<SqlClient> {
     return rows.map(toJobExecution);
   }
 
+  async lastExecutions(jobNames: readonly string[]): Promise<JobExecution[]> {
+    const { rows } = await this.database.query<JobRow>(jobs.selectLastExecutions(this.tables, jobNames));
+    return rows.map(toJobExecution);
+  }
+
   async executionsOf(jobName: string, { key }: JobParameters): Promise<JobExecution[]> {
     const { rows } = await this.database.query<JobRow>(jobs.selectExecutionsByKey(this.tables, jobName, key));
     return rows.map(toJobExecution);

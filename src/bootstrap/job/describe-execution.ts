@@ -1,59 +1,42 @@
-import type { JobExecution } from '../../batch/model/job-execution.js';
-import type { StepExecution } from '../../batch/model/step-execution.js';
-import type { StoredSkip } from '../../batch/repository/job-repository.js';
+import type { IJob, IJobExecution, IJobExecutionDetail, ISkippedItem } from '../../interfaces/job.js';
 
-/** An execution as JSON for programs. */
-export function executionJson(
-  { id, jobName: job, instance, status, exitStatus, parameters, createdAt, startedAt, endedAt }: JobExecution,
-  steps?: readonly StepExecution[],
-  skippedItems?: readonly StoredSkip[],
-) {
-  return {
-    ...{ id, job, instanceId: instance.id, status },
-    ...{ exitCode: exitStatus.code, exitDescription: exitStatus.description, parameters: parameters.toJSON() },
-    createdAt: createdAt.toISOString(),
-    startedAt: startedAt?.toISOString(),
-    endedAt: endedAt?.toISOString(),
-    ...(steps && { steps: steps.map(stepJson) }),
-    ...(skippedItems && { skippedItems }),
-  };
+/** A job for people, line by line. */
+export function jobLines({ name, description = '', parameters = [], lastExecution }: IJob): string[] {
+  return [
+    `${name}  ${description}`.trimEnd(),
+    ...parameters.map(({ name: parameter, type, required, description: text = '' }) =>
+      `  ${parameter}  ${type}${required ? ', required' : ''}  ${text}`.trimEnd(),
+    ),
+    `  last: ${lastExecution === undefined ? 'never started' : `${lastExecution.id} ${lastExecution.status}`}`,
+  ].map(plain);
 }
+
+/** An execution in one line. */
+export const executionLine = ({ id, job, status, exitCode, createdAt }: IJobExecution): string =>
+  plain([id, job, status, exitCode, createdAt].join('  '));
 
 /** An execution for people, line by line. */
 export function executionLines(
-  execution: JobExecution,
-  steps: readonly StepExecution[],
-  skipped: readonly StoredSkip[],
+  { id, job, status, exitCode, exitDescription, steps }: IJobExecutionDetail,
+  skipped: readonly ISkippedItem[],
 ): string[] {
-  const { id, jobName, status, exitStatus } = execution;
   return [
-    `execution ${id} of ${jobName}: ${status}, exit code ${exitStatus.code}`,
-    ...(exitStatus.description === '' ? [] : [`  ${exitStatus.description}`]),
+    `execution ${id} of ${job}: ${status}, exit code ${exitCode}`,
+    ...(exitDescription === '' ? [] : [`  ${exitDescription}`]),
     ...steps.map((step) => {
-      const { readCount, writeCount, filterCount, skipCount, commitCount, rollbackCount } = step;
+      const { readCount, writeCount, filterCount, commitCount, rollbackCount } = step;
+      const skips = step.readSkipCount + step.processSkipCount + step.writeSkipCount;
       return (
-        `  ${step.stepName}: ${step.status}, ${readCount} read, ${writeCount} written, ${filterCount} filtered, ` +
-        `${skipCount} skipped, ${commitCount} commits, ${rollbackCount} rollbacks`
+        `  ${step.name}: ${step.status}, ${readCount} read, ${writeCount} written, ${filterCount} filtered, ` +
+        `${skips} skipped, ${commitCount} commits, ${rollbackCount} rollbacks`
       );
     }),
-    ...skipped.map(({ stepName, phase, errorName, message, item }) => {
-      return `  skipped in ${stepName}, ${phase}: ${errorName}: ${message}${item === null ? '' : ` ${item}`}`;
-    }),
+    ...skipped.map(({ step, phase, error, message, item = '' }) =>
+      `  skipped in ${step}, ${phase}: ${error}: ${message} ${item}`.trimEnd(),
+    ),
   ].map(plain);
 }
 
 /** Data must not steer the terminal. */
 // eslint-disable-next-line no-control-regex -- these are the characters to replace
 const plain = (text: string): string => text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
-
-function stepJson(step: StepExecution) {
-  const { id, stepName: name, status, exitStatus, startedAt, endedAt } = step;
-  const { readCount, writeCount, filterCount, readSkipCount, processSkipCount, writeSkipCount } = step;
-  return {
-    ...{ id, name, status, exitCode: exitStatus.code, exitDescription: exitStatus.description },
-    ...{ readCount, writeCount, filterCount, readSkipCount, processSkipCount, writeSkipCount },
-    ...{ commitCount: step.commitCount, rollbackCount: step.rollbackCount },
-    startedAt: startedAt.toISOString(),
-    endedAt: endedAt?.toISOString(),
-  };
-}

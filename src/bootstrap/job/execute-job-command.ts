@@ -1,7 +1,8 @@
 import type { JobExecution } from '../../batch/model/job-execution.js';
+import { describeJobs, toExecution, toExecutionDetail, toSkippedItem } from '../../jobs/job-answers.js';
 import type { Settings } from '../../services/config/settings.js';
 import { explain, say } from '../run-command.js';
-import { executionJson, executionLines } from './describe-execution.js';
+import { executionLine, executionLines, jobLines } from './describe-execution.js';
 import type { JobCommand } from './job-command.js';
 import { withJobs, type Jobs } from './open-jobs.js';
 import { runHere } from './run-here.js';
@@ -23,21 +24,15 @@ async function execute(jobs: Jobs, command: JobCommand): Promise<number> {
   const { operator, repository, registry } = jobs;
   switch (command.kind) {
     case 'list':
-      for (const name of registry.names()) {
-        const { description, parameters = {} } = registry.get(name);
-        const [last] = await repository.findExecutions({ jobName: name, limit: 1 });
-        const job = { name, description, parameters, last: last && executionJson(last) };
-        await say(command.json ? JSON.stringify(job) : listLines(job).join('\n'));
+      for (const job of await describeJobs(registry, repository)) {
+        await say(command.json ? JSON.stringify(job) : jobLines(job).join('\n'));
       }
       return 0;
     case 'executions': {
       const found = await repository.findExecutions({ jobName: command.job, limit: LATEST });
       if (found.length === 0 && command.job !== undefined) registry.get(command.job);
-      for (const each of found) {
-        const { id, job, status, exitCode, createdAt } = executionJson(each);
-        await say(
-          command.json ? JSON.stringify(executionJson(each)) : [id, job, status, exitCode, createdAt].join('  '),
-        );
+      for (const execution of found.map(toExecution)) {
+        await say(command.json ? JSON.stringify(execution) : executionLine(execution));
       }
       return 0;
     }
@@ -81,7 +76,7 @@ async function begin(
     return exitCodeOf(ended);
   }
   const execution = await start();
-  await say(json ? JSON.stringify(executionJson(execution)) : execution.id);
+  await say(json ? JSON.stringify(toExecution(execution)) : execution.id);
   explain(
     `A running service of role all or worker runs execution ${execution.id}; \`show ${execution.id}\` tells how far it is`,
   );
@@ -101,26 +96,8 @@ function exitCodeOf({ exitStatus: { code } }: JobExecution): number {
 }
 
 async function print({ repository }: Jobs, execution: JobExecution, json: boolean): Promise<void> {
-  const steps = await repository.stepExecutions(execution.id);
-  const skipped = await repository.skippedItems(execution.id, { limit: SHOWN_SKIPS });
-  if (json) return say(JSON.stringify(executionJson(execution, steps, skipped)));
-  for (const line of executionLines(execution, steps, skipped)) await say(line);
-}
-
-function listLines(job: {
-  name: string;
-  description?: string;
-  parameters: object;
-  last?: { id: string; status: string };
-}) {
-  const parameters = Object.entries(
-    job.parameters as Record<string, { type: string; required?: boolean; description?: string }>,
-  );
-  return [
-    `${job.name}  ${job.description ?? ''}`.trimEnd(),
-    ...parameters.map(([name, { type, required, description = '' }]) => {
-      return `  ${name}  ${type}${required === true ? ', required' : ''}  ${description}`.trimEnd();
-    }),
-    `  last: ${job.last === undefined ? 'never started' : `${job.last.id} ${job.last.status}`}`,
-  ];
+  const detail = toExecutionDetail(execution, await repository.stepExecutions(execution.id));
+  const skippedItems = (await repository.skippedItems(execution.id, { limit: SHOWN_SKIPS })).map(toSkippedItem);
+  if (json) return say(JSON.stringify({ ...detail, skippedItems }));
+  for (const line of executionLines(detail, skippedItems)) await say(line);
 }

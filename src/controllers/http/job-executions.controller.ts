@@ -17,7 +17,7 @@ import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
 import { JobExecutionDetailDto, JobExecutionDto, JobExecutionPageDto, SkippedItemPageDto } from './dto/job.dto.js';
 import { PageQueryDto } from './dto/queries.dto.js';
-import { toExecution, toSkippedItem, toStep } from './job-answers.js';
+import { toExecution, toExecutionDetail, toSkippedItem } from '../../jobs/job-answers.js';
 
 const DEFAULT_LIMIT = 100;
 
@@ -50,7 +50,7 @@ export class JobExecutionsController {
   async get(@Param(namedFieldsPipe) { id }: JobExecutionIdDto): Promise<IJobExecutionDetail> {
     const execution = await this.operator.find(id);
     const steps = await this.repository.stepExecutions(id);
-    return { ...toExecution(execution), steps: steps.map(toStep) };
+    return toExecutionDetail(execution, steps);
   }
 
   @Get(':id/skipped-items')

@@ -17,7 +17,7 @@ import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
 import { JobDto, JobExecutionDto, JobExecutionPageDto, StartJobDto } from './dto/job.dto.js';
 import { PageQueryDto } from './dto/queries.dto.js';
-import { toExecution, toJob } from './job-answers.js';
+import { describeJobs, toExecution, toJob } from '../../jobs/job-answers.js';
 import { readStartRequest } from './read-start-request.js';
 
 const DEFAULT_LIMIT = 100;
@@ -39,7 +39,7 @@ export class JobsController {
   @ApiOkResponse({ type: [JobDto] })
   @ApiProblems()
   list(): Promise<IJob[]> {
-    return Promise.all(this.registry.names().map((name) => this.describe(name)));
+    return describeJobs(this.registry, this.repository);
   }
 
   @Get(':name')
@@ -47,8 +47,10 @@ export class JobsController {
   @ApiOperation({ summary: 'Read a job' })
   @ApiOkResponse({ type: JobDto })
   @ApiProblems('INVALID_REQUEST', 'NO_SUCH_JOB')
-  get(@Param(namedFieldsPipe) { name }: JobNameDto): Promise<IJob> {
-    return this.describe(name);
+  async get(@Param(namedFieldsPipe) { name }: JobNameDto): Promise<IJob> {
+    const job = this.registry.get(name);
+    const [last] = await this.repository.lastExecutions([name]);
+    return toJob(job, last);
   }
 
   @Get(':name/executions')
@@ -107,11 +109,5 @@ export class JobsController {
     });
     response.location(`/${API_PREFIX}/job-executions/${id}`);
     return toExecution(execution);
-  }
-
-  private async describe(name: string): Promise<IJob> {
-    const job = this.registry.get(name);
-    const [last] = await this.repository.findExecutions({ jobName: name, limit: 1 });
-    return toJob(job, last);
   }
 }

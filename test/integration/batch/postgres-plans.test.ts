@@ -35,6 +35,7 @@ describe('The statements of PostgresJobRepository on 10 000 executions', () => {
     ['findExecutions', (jobs) => jobs.findExecutions({ limit: 20 })],
     ['findExecutions before', (jobs) => jobs.findExecutions({ before: '5000', limit: 20 })],
     ['findExecutions of a job', (jobs) => jobs.findExecutions({ jobName: 'job 7', before: '5000', limit: 20 })],
+    ['lastExecutions', (jobs) => jobs.lastExecutions(['job 1', 'job 2'])],
     ['executionsOf', (jobs) => jobs.executionsOf('job 1', new JobParameters())],
     ['createExecution', (jobs) => jobs.createExecution(request)],
     ['stepExecutions', (jobs) => jobs.stepExecutions('77')],

@@ -1,7 +1,7 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import {
-  JOB_PARAMETER_KINDS,
-  JOB_STATUSES,
+  JOB_PARAMETER_TYPES,
+  BATCH_STATUSES,
   type IJob,
   type IJobExecution,
   type IJobExecutionDetail,
@@ -14,8 +14,8 @@ import type { IPage } from '../../../interfaces/operation.js';
 import { Fields } from './fields.js';
 
 const AT = '2026-01-01T08:00:00.000Z';
-const STATUS = { enum: JOB_STATUSES, enumName: 'JobStatus', example: 'COMPLETED' } as const;
-const TYPE = { enum: JOB_PARAMETER_KINDS, enumName: 'JobParameterType', example: 'string' } as const;
+const STATUS = { enum: BATCH_STATUSES, enumName: 'BatchStatus', example: 'COMPLETED' } as const;
+const TYPE = { enum: JOB_PARAMETER_TYPES, enumName: 'JobParameterType', example: 'string' } as const;
 
 @Fields<IJobParameter>({
   name: { example: 'file' },

@@ -1,11 +1,29 @@
-import type { JobDefinition } from '../../batch/job/job-definition.js';
-import type { JobExecution } from '../../batch/model/job-execution.js';
-import type { JobParameterDeclaration, JobParameterValue } from '../../batch/model/job-parameters.js';
-import type { StepExecution } from '../../batch/model/step-execution.js';
-import type { StoredSkip } from '../../batch/repository/job-repository.js';
-import type { IJob, IJobExecution, IJobParameter, ISkippedItem, IStepExecution } from '../../interfaces/job.js';
+import type { JobDefinition } from '../batch/job/job-definition.js';
+import type { JobExecution } from '../batch/model/job-execution.js';
+import type { JobParameterDeclaration, JobParameterValue } from '../batch/model/job-parameters.js';
+import type { StepExecution } from '../batch/model/step-execution.js';
+import type { JobRegistry } from '../batch/operator/job-registry.js';
+import type { JobRepository, StoredSkip } from '../batch/repository/job-repository.js';
+import type {
+  IJob,
+  IJobExecution,
+  IJobExecutionDetail,
+  IJobParameter,
+  ISkippedItem,
+  IStepExecution,
+} from '../interfaces/job.js';
 
-/** What REST shows of jobs and their executions. */
+/** What REST and the command line show of jobs and their executions. */
+
+/** Every job that this process knows. */
+export async function describeJobs(
+  registry: JobRegistry<never>,
+  repository: Pick<JobRepository<unknown>, 'lastExecutions'>,
+): Promise<IJob[]> {
+  const names = registry.names();
+  const last = new Map((await repository.lastExecutions(names)).map((execution) => [execution.jobName, execution]));
+  return names.map((name) => toJob(registry.get(name), last.get(name)));
+}
 
 export function toJob(
   { name, description, restartable, incrementer, parameters }: JobDefinition<never>,
@@ -42,7 +60,7 @@ export function toExecution(execution: JobExecution): IJobExecution {
   };
 }
 
-export function toStep(step: StepExecution): IStepExecution {
+function toStep(step: StepExecution): IStepExecution {
   const { id, stepName, status, exitStatus, readCount, writeCount, filterCount } = step;
   const { readSkipCount, processSkipCount, writeSkipCount, commitCount, rollbackCount } = step;
   return {
@@ -53,6 +71,11 @@ export function toStep(step: StepExecution): IStepExecution {
     ...(step.endedAt && { endedAt: step.endedAt.toISOString() }),
   };
 }
+
+export const toExecutionDetail = (execution: JobExecution, steps: readonly StepExecution[]): IJobExecutionDetail => ({
+  ...toExecution(execution),
+  steps: steps.map(toStep),
+});
 
 export function toSkippedItem({ id, stepName, phase, item, errorName, message, at }: StoredSkip): ISkippedItem {
   return {
