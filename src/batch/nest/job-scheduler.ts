@@ -16,7 +16,7 @@ interface Scheduled {
 
 /** A timer may ring a little before its time. */
 const EARLY_MS = 500;
-/** Of a schedule that was not served for long, only so many times are looked at. */
+/** Of a schedule that was not served for long, the times in between are not gone through. */
 const MAX_MISSED = 1000;
 
 /**
@@ -98,16 +98,17 @@ export class JobScheduler {
   /** Times after the last one for which the job was started. */
   private async dueTimes({ jobName, times }: Scheduled, until: number): Promise<Date[]> {
     const last = await this.repository.lastFireTime(jobName);
+    if (last === undefined) return [];
     const due: Date[] = [];
-    if (last === undefined) return due;
-    for (let at = nextTime(times, last); at.getTime() <= until && due.length < MAX_MISSED; at = nextTime(times, at)) {
+    for (let at = nextTime(times, last); at.getTime() <= until; at = nextTime(times, at)) {
+      if (due.length === MAX_MISSED) return [...due, lastTime(times, at, until)];
       due.push(at);
     }
     return due;
   }
 
   private async start({ jobName, schedule }: Scheduled, fireTime: Date): Promise<void> {
-    if (schedule.overlap !== 'allow' && (await this.runsAlready(jobName))) {
+    if (schedule.overlap !== 'allow' && (await this.earlierRunGoesOn(jobName, fireTime))) {
       this.logger.warn(`Job "${jobName}" is not started for ${fireTime.toISOString()}: an earlier run goes on`);
       return;
     }
@@ -118,18 +119,34 @@ export class JobScheduler {
     this.logger.log({ message: 'Job started by its schedule', job: jobName, execution: execution.id, fireTime });
   }
 
-  private async runsAlready(jobName: string): Promise<boolean> {
+  /** The run of this time may go on already: another process was quicker. */
+  private async earlierRunGoesOn(jobName: string, fireTime: Date): Promise<boolean> {
     const latest = await this.repository.findExecutions({ jobName, limit: 20 });
-    return latest.some(({ status, parameters }) => isRunning(status) && parameters.get(SCHEDULED_AT) !== undefined);
+    return latest.some(({ status, parameters }) => {
+      const scheduledAt = parameters.get(SCHEDULED_AT);
+      return isRunning(status) && scheduledAt instanceof Date && scheduledAt < fireTime;
+    });
   }
 
   private report(jobName: string, missed: readonly Date[]): void {
     const [first, last] = [missed[0]!.toISOString(), missed.at(-1)!.toISOString()];
-    const count = missed.length === MAX_MISSED ? `${MAX_MISSED} or more` : String(missed.length);
+    const count = missed.length > MAX_MISSED ? `${MAX_MISSED} or more` : String(missed.length);
     this.logger.warn(
       `Job "${jobName}" missed ${count} of its scheduled times, from ${first} to ${last}: no process ran then`,
     );
   }
+}
+
+/** The last time up to `until`. It looks at the last minute, then at twice as long, and so on back to `earliest`, which is a time. */
+function lastTime(times: CronTime, earliest: Date, until: number): Date {
+  for (let part = 60_000; until - part > earliest.getTime(); part *= 2) {
+    let last: Date | undefined;
+    for (let at = nextTime(times, new Date(until - part)); at.getTime() <= until; at = nextTime(times, at)) last = at;
+    if (last !== undefined) return last;
+  }
+  let last = earliest;
+  for (let at = earliest; at.getTime() <= until; at = nextTime(times, at)) last = at;
+  return last;
 }
 
 /** The next time after a time. */

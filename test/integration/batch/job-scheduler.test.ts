@@ -66,10 +66,14 @@ describe('a scheduled job', () => {
   it('runs once at each of its times, however many processes there are', async () => {
     const repository = new MemoryJobRepository();
     const everySecond: JobSchedule = { cron: '* * * * * *', parameters: (at) => ({ mode: `at ${at.getSeconds()}` }) };
-    for (let process = 0; process < 3; process += 1) await start(repository, everySecond);
+    const told = warnings();
+    const work = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 200));
+    for (let process = 0; process < 3; process += 1) await start(repository, everySecond, work);
     await vi.waitFor(async () => expect(await fireTimes(repository)).toHaveLength(3), { timeout: 6000, interval: 20 });
     const times = (await fireTimes(repository)) as Date[];
     expect(times.map((at) => at.getTime() - times[0]!.getTime())).toEqual([0, 1000, 2000]);
+    // The run that another process has started is no earlier one.
+    expect(told).toEqual([]);
     const [latest] = await repository.findExecutions({ limit: 1 });
     expect(latest!.parameters.get('mode')).toBe(`at ${times[2]!.getSeconds()}`);
   });
@@ -95,6 +99,19 @@ describe('a scheduled job', () => {
     hour.setUTCMinutes(0, 0, 0);
     expect(told).toHaveLength(1);
     expect(await fireTimes(repository)).toEqual([hour]);
+  });
+
+  it.each([
+    ['goes on', '* * * * * *', '2026-03-09T12:00:00.000Z'],
+    ['ended long ago', '* * * 1 3 *', '2026-03-01T23:59:59.000Z'],
+  ])('makes up for the last of very many times, of a schedule that %s', async (_, cron, last) => {
+    const repository = new MemoryJobRepository();
+    await repository.saveFireTime('nightly', new Date('2026-03-01T12:00:00Z'));
+    vi.spyOn(Date, 'now').mockReturnValue(Date.parse('2026-03-09T12:00:00Z'));
+    const told = warnings();
+    await start(repository, { cron, missed: 'run' });
+    expect(told).toEqual([expect.stringContaining(`missed 1000 or more of its scheduled times`)]);
+    expect(await fireTimes(repository)).toEqual([new Date(last)]);
   });
 
   it('has missed nothing before it was known', async () => {
