@@ -1,3 +1,4 @@
+import { SecondRunError } from './savepoint-budget.js';
 import type { TransactionManager } from './transaction-manager.js';
 
 /**
@@ -28,3 +29,7 @@ export async function assertUsable<Tx>(manager: TransactionManager<Tx>, tx: Tx, 
     throw new BrokenTransactionError(cause);
   }
 }
+
+/** An error that no item is to blame for, so no policy for items decides on it. */
+export const isOfTransaction = (error: unknown): boolean =>
+  error instanceof BrokenTransactionError || error instanceof SecondRunError;

@@ -1,10 +1,11 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { isThenable, type Awaitable } from '../awaitable.js';
 import type { StepContribution } from '../model/step-counters.js';
 import type { StepScope } from '../step/step-scope.js';
 import type { ChunkContext, ChunkHandler, ReadChunk, WrittenChunk } from './chunk-handler.js';
-import { assertUsable, BrokenTransactionError } from './broken-transaction.js';
+import { assertUsable } from './broken-transaction.js';
 import { isolate } from './isolate.js';
+import { ItemProcessing } from './item-processing.js';
+import { retried } from './retry-in-place.js';
 import type { ItemContext, ItemProcessor, ItemReader, ItemWriter, WriteOutcome } from './item.js';
 import { ItemListeners, type ItemListener } from './item-listener.js';
 import { neverRetry, type RetryPolicy } from './retry-policy.js';
@@ -59,9 +60,6 @@ export interface ItemChunkHandlerOptions<I, O, R, Tx> {
   listeners?: readonly ItemListener<I, O, Tx>[];
 }
 
-/** What became of an item in processing. */
-type Processed<O> = { output: O | null } | { error: unknown };
-
 /**
  * Makes the work on a chunk of readers, processors and writers of single items. It promises that one bad item costs only
  * itself where the skip policy allows it. What fails is retried first, and skipped when it fails still. Where items come from and
@@ -78,12 +76,18 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
   private readonly listeners: ItemListeners<I, O, Tx>;
   /** Errors of items for which there is no further attempt. The chunk is not tried again for them. */
   private readonly final = new WeakSet<object>();
+  private readonly processing: ItemProcessing<I, O, Tx>;
   private budget: { tx: Tx; savepoints: SavepointBudget<Tx> } | undefined;
 
   constructor(private readonly options: ItemChunkHandlerOptions<I, O, R, Tx>) {
     this.skipPolicy = options.skipPolicy ?? neverSkip;
     this.retryPolicy = options.retryPolicy ?? neverRetry;
     this.listeners = new ItemListeners(options.listeners ?? []);
+    const { retryPolicy, skipPolicy, listeners } = this;
+    this.processing = new ItemProcessing({
+      ...options,
+      ...{ retryPolicy, skipPolicy, listeners, savepoints: (context) => this.savepoints(context) },
+    });
   }
 
   /** For the step: repeats a chunk whose write, or commit, has failed. */
@@ -121,11 +125,9 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
     const outputs: O[] = [];
     const skipped: SkippedItem<I, never>[] = [...read.skipped];
     let filtered = 0;
-    // Savepoints of several items on one connection would interleave.
-    const concurrency = context.itemSavepoints === true ? 1 : (this.options.concurrency ?? 1);
-    const together = concurrency > 1 ? await this.processTogether(read.items, context, concurrency) : undefined;
+    const together = await this.processing.together(read.items, context);
     for (const [index, item] of read.items.entries()) {
-      const each = together?.[index] ?? this.processItem(item, context);
+      const each = together?.[index] ?? this.processing.process(item, context);
       const processed = isThenable(each) ? await each : each;
       if ('error' in processed) {
         this.skipOrThrow(processed.error, skipped.length, context);
@@ -162,7 +164,7 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
   private readItem(context: ItemContext<Tx>): Awaitable<I | null> {
     const { reader } = this.options;
     if (this.retryPolicy === neverRetry && this.listeners.isEmpty) return reader.read(context);
-    return this.retried(async () => {
+    return retried(this.retryPolicy, async () => {
       await this.listeners.tell('beforeRead', context);
       try {
         const item = await reader.read(context);
@@ -175,100 +177,6 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
     });
   }
 
-  /** Each of `concurrency` workers takes the next item as soon as it is free. */
-  private async processTogether(
-    items: readonly I[],
-    context: ItemContext<Tx>,
-    concurrency: number,
-  ): Promise<Processed<O>[]> {
-    const results: Processed<O>[] = [];
-    let next = 0;
-    const broken: unknown[] = [];
-    const work = async (): Promise<void> => {
-      while (next < items.length && broken.length === 0) {
-        const index = next++;
-        try {
-          results[index] = await this.processWithPolicies(items[index]!, context);
-        } catch (error) {
-          broken.push(error);
-        }
-      }
-    };
-    // All have come to their end before the transaction is rolled back.
-    await Promise.all(Array.from({ length: concurrency }, work));
-    if (broken.length > 0) throw broken[0];
-    return results;
-  }
-
-  private processItem(item: I, context: ItemContext<Tx>): Awaitable<Processed<O>> {
-    const { processor } = this.options;
-    if (this.retryPolicy !== neverRetry || !this.listeners.isEmpty || context.itemSavepoints === true) {
-      return this.processWithPolicies(item, context);
-    }
-    try {
-      const output = processor.process(item, context);
-      if (!isThenable(output)) return { output };
-      return Promise.resolve(output).then(
-        (value) => ({ output: value }),
-        (error: unknown) => this.failed(error, context),
-      );
-    } catch (error) {
-      return this.failed(error, context);
-    }
-  }
-
-  private async failed(error: unknown, context: ItemContext<Tx>): Promise<Processed<O>> {
-    await this.assertProcessable(error, 0, context);
-    return { error };
-  }
-
-  private async processWithPolicies(item: I, context: ItemContext<Tx>): Promise<Processed<O>> {
-    try {
-      const output = await this.retried(async (retries) => {
-        try {
-          return await this.processOnce(item, context);
-        } catch (error) {
-          await this.assertProcessable(error, retries, context);
-          await this.listeners.tell('onProcessError', item, error, context);
-          throw error;
-        }
-      });
-      return { output };
-    } catch (error) {
-      if (isOfTransaction(error)) throw error;
-      return { error };
-    }
-  }
-
-  private async processOnce(item: I, context: ItemContext<Tx>): Promise<O | null> {
-    const work = async (given: ItemContext<Tx>): Promise<O | null> => {
-      await this.listeners.tell('beforeProcess', item, given);
-      const processed = await this.options.processor.process(item, given);
-      await this.listeners.tell('afterProcess', item, processed, given);
-      return processed;
-    };
-    if (context.itemSavepoints !== true) return work(context);
-    const { transactionManager } = this.options;
-    return this.savepoints(context).attempt(async (onUndo) => {
-      const processed = await work({ ...context, onUndo });
-      // A processor may have caught the error of its statement. Without this, the next item would be blamed for it.
-      await transactionManager.savepoint(context.tx, () => Promise.resolve());
-      return processed;
-    });
-  }
-
-  /**
-   * Whether an item that is retried or skipped has left a transaction that can go on. Nothing is asked where the failure ends the
-   * chunk, or is undone by a savepoint.
-   *
-   * @throws BrokenTransactionError when the chunk has to be attempted anew
-   */
-  private async assertProcessable(error: unknown, retries: number, context: ItemContext<Tx>): Promise<void> {
-    if (context.itemSavepoints === true || isOfTransaction(error)) return;
-    if (!this.retryPolicy.canRetry(error, retries) && !this.skipPolicy.shouldSkip(error, 0)) return;
-    await assertUsable(this.options.transactionManager, context.tx, error);
-  }
-
   /** A reader that has broken the transaction fails the chunk: what it would read next is not known to be what comes next. */
   private async assertReadable(error: unknown, { tx }: ItemContext<Tx>): Promise<void> {
     try {
@@ -276,19 +184,6 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
     } catch {
       if (typeof error === 'object' && error !== null) this.final.add(error);
       throw error;
-    }
-  }
-
-  /** Repeats work on one item in place. */
-  private async retried<T>(work: (retries: number) => Promise<T>): Promise<T> {
-    for (let retries = 0; ; retries += 1) {
-      try {
-        return await work(retries);
-      } catch (error) {
-        if (isOfTransaction(error)) throw error;
-        if (!this.retryPolicy.canRetry(error, retries)) throw error;
-        await wait(this.retryPolicy.backOffMs(retries));
-      }
     }
   }
 
@@ -388,10 +283,6 @@ function toContribution<I, O>(
     writeSkipCount: skips('write'),
   };
 }
-
-/** An error that no item is to blame for, so no policy for items decides on it. */
-const isOfTransaction = (error: unknown): boolean =>
-  error instanceof BrokenTransactionError || error instanceof SecondRunError;
 
 /** A plain writer that did not throw has written everything. */
 function reported<T, R>(items: readonly T[], outcomes: readonly WriteOutcome<R>[] | void): readonly WriteOutcome<R>[] {
