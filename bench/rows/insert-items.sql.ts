@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { encodeTexts } from '../../src/services/database/encode-texts.js';
+import { encodeTexts } from '../../src/batch/sql/encode-texts.js';
 import type { Item } from './items.js';
 
 /** One statement for all rows, prepared under its name. All contestants that write sets use it. */

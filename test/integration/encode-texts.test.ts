@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { encodeTexts } from '../../src/services/database/encode-texts.js';
+import { encodeTexts } from '../../src/batch/sql/encode-texts.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 
 describe('a list of texts, as an array', () => {

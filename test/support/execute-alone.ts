@@ -1,7 +1,7 @@
 import { composeStatement } from '../../src/services/composer/compose-statement.js';
 import { encodeRow } from '../../src/services/composer/encode-row.js';
 import { classifyFailure } from '../../src/services/database/classify-failure.js';
-import type { DatabaseErrorFields } from '../../src/services/database/sql-state.js';
+import type { DatabaseErrorFields } from '../../src/batch/sql/database-errors.js';
 import type { SqlClient, SqlResult, SqlStatement } from '../../src/interfaces/sql.js';
 import { toOperationError, toOutcome } from '../../src/services/executor/to-operation-error.js';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';

@@ -3,13 +3,11 @@ import { resolve } from 'node:path';
 import pg from 'pg';
 import { QueryFailedError } from 'typeorm';
 import { describe, expect, it } from 'vitest';
+import { classifySqlState, SQL_STATE_CLASSES, SQL_STATE_EXCEPTIONS } from '../../src/batch/sql/sql-states.js';
 import {
   classifyFailure,
-  classifySqlState,
   isConnectionFault,
   noteConnectFailure,
-  SQL_STATE_CLASSES,
-  SQL_STATE_EXCEPTIONS,
   type FailureKind,
 } from '../../src/services/database/classify-failure.js';
 import { TransientError } from '../../src/services/errors/transient-error.js';

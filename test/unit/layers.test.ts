@@ -28,7 +28,7 @@ const FORBIDDEN: [rule: string, from: string, specifier: string][] = [
   ['pure-does-no-io', 'src/services/planner/to-driver.ts', 'pg'],
   ['pure-does-no-io', 'src/services/planner/to-framework.ts', '@nestjs/common'],
   ['pure-does-no-io', 'src/services/composer/to-orm.ts', 'typeorm'],
-  ['pure-does-no-io', 'src/services/composer/to-files.ts', 'node:fs/promises'],
+  ['pure-does-no-io', 'src/batch/composer/to-files.ts', 'node:fs/promises'],
   ['pure-does-no-io', 'src/services/planner/to-service.ts', '../queue/queue.service.js'],
   ['no-cycle', 'src/services/intake/a.ts', './b.js'],
   ['no-barrel', 'src/services/queue/to-barrel.ts', '../intake/index.js'],

@@ -1,13 +1,16 @@
-/**
- * What to skip and to retry on PostgreSQL, for `skip` and `retry` of a step.
- *
- * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
- */
+import { classifySqlState } from './sql-states.js';
 
-/** Data exception; constraint violation; a check option of a view; an error that a trigger or function raises. */
-const DATA_CLASSES: ReadonlySet<string> = new Set(['22', '23', '44', 'P0']);
-/** Connection lost; transaction rolled back; insufficient resources; shutdown or crash. */
-const TRANSIENT = /^(08|40|53|57P|55P03)/;
+/** The fields of node-postgres' DatabaseError that say what PostgreSQL refused. */
+export interface DatabaseErrorFields {
+  code?: string;
+  message: string;
+  detail?: string;
+  constraint?: string;
+  column?: string;
+  table?: string;
+  schema?: string;
+}
+
 const CONNECTION_CODES: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -16,16 +19,19 @@ const CONNECTION_CODES: ReadonlySet<string> = new Set([
   'ENOTFOUND',
 ]);
 
-/** True when PostgreSQL refuses the values of a row. Another row may be fine. */
+/** For `skip` of a step. True when PostgreSQL refuses the values of a row. Another row may be fine. */
 export function isDataError(error: unknown): boolean {
   const state = sqlStateOf(error);
-  return state !== undefined && DATA_CLASSES.has(state.slice(0, 2));
+  return state !== undefined && classifySqlState(state) === 'operation';
 }
 
-/** True when the same statement may succeed later: a deadlock, a lock that was not given in time, a lost connection. */
+/**
+ * For `retry` of a step. True when the same statement may succeed later: a deadlock, a lock that was not given in time,
+ * a lost connection.
+ */
 export function isTransientDatabaseError(error: unknown): boolean {
   const state = sqlStateOf(error);
-  if (state !== undefined) return TRANSIENT.test(state);
+  if (state !== undefined) return classifySqlState(state) === 'transient';
   return error instanceof Error && 'code' in error && CONNECTION_CODES.has(String(error.code));
 }
 

@@ -1,6 +1,6 @@
 import type { AuditAct, AuditSubject } from '../../interfaces/audit.js';
 import type { Json } from '../../interfaces/json.js';
-import { encodeTexts } from '../database/encode-texts.js';
+import { encodeTexts } from '../../batch/sql/encode-texts.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
 
 export interface NewAuditEntry {

@@ -1,5 +1,5 @@
 import { INTEGER_KINDS, type Column } from '../catalog/table.js';
-import { quoteElement } from '../database/encode-texts.js';
+import { quoteElement } from '../../batch/sql/encode-texts.js';
 import { integerText } from '../values/decimal-text.js';
 import { ExactJson, stringifyJson, type GivenValue } from '../values/exact-json.js';
 import { elementsOf, type GivenElements } from '../values/parse-json.js';

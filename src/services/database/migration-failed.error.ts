@@ -1,6 +1,7 @@
 import { cutText } from '../errors/cut-text.js';
 import { classifyFailure, isConnectionFault } from './classify-failure.js';
-import { driverErrorOf, SQL_STATES, sqlStateOf, type DatabaseErrorFields } from './sql-state.js';
+import type { DatabaseErrorFields } from '../../batch/sql/database-errors.js';
+import { driverErrorOf, SQL_STATES, sqlStateOf } from './sql-state.js';
 
 const LONGEST_STATEMENT = 200;
 

@@ -31,17 +31,6 @@ export const SQL_STATES = {
   queryCanceled: '57014',
 } as const;
 
-/** The fields of node-postgres' DatabaseError that the service reads. */
-export interface DatabaseErrorFields {
-  code?: string;
-  message: string;
-  detail?: string;
-  constraint?: string;
-  column?: string;
-  table?: string;
-  schema?: string;
-}
-
 /** Undefined if PostgreSQL did not send the error. Not all codes of five capitals are SQLSTATEs: see `EPIPE`. */
 export function sqlStateOf(error: unknown): string | undefined {
   const sent = driverErrorOf(error);

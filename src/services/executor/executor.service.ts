@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { UNEXPECTED_ROWS, type PlanAnswer } from '../../batch/sql/execute-plan.sql.js';
 import { sendAlong } from '../../batch/sql/send-along.js';
 import { sqlStateOf } from '../database/sql-state.js';
 import type { SqlClient } from '../../interfaces/sql.js';
@@ -8,7 +9,7 @@ import { TransientError } from '../errors/transient-error.js';
 import { originalsOf, unfold, type Plan } from '../planner/plan.js';
 import type { LeftOutcome, Outcome } from '../queue/operation-record.js';
 import { inSlices } from '../steps/in-slices.js';
-import { composeCall, UNEXPECTED_ROWS, type CallOptions, type PlanAnswer, type Step } from './plan-call.js';
+import { composeCall, type CallOptions, type Step } from './plan-call.js';
 import { toOperationError, toOutcome } from './to-operation-error.js';
 import { withSuspects } from './suspects.js';
 

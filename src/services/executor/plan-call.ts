@@ -1,9 +1,10 @@
-import { composeStatement, type ComposedStatement } from '../composer/compose-statement.js';
+import type { ComposedStatement } from '../../batch/composer/compose-set-statement.js';
+import { encodeTexts, joinJsonTexts, jsonTexts } from '../../batch/sql/encode-texts.js';
+import { answersOrdinals, type PlanAnswer } from '../../batch/sql/execute-plan.sql.js';
+import { SQL_STATE_KINDS } from '../../batch/sql/sql-states.js';
+import { composeStatement } from '../composer/compose-statement.js';
 import { encodeRow } from '../composer/encode-row.js';
-import { SQL_STATE_CLASSES, SQL_STATE_EXCEPTIONS } from '../database/classify-failure.js';
-import { encodeTexts, joinJsonTexts, jsonTexts } from '../database/encode-texts.js';
 import type { PreparedNames } from '../database/prepared-names.js';
-import type { DatabaseErrorFields } from '../database/sql-state.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
 import type { PlannedOperation } from '../planner/plan.js';
 import { transactionBoundOf, type TransactionBound } from './transaction-bound.js';
@@ -38,49 +39,11 @@ export interface CallOptions {
   before: Pick<PlanAnswer, 'blocks' | 'tainted'>;
 }
 
-/** The error that a row was refused with. Its texts are cut, because PostgreSQL quotes values of any size. */
-export interface RowError extends DatabaseErrorFields {
-  /** The number of characters that are missing at the ends of `message` and `detail`. */
-  unsent: number;
-}
-
-/** Rows are counted from 1, through all steps. */
-export interface PlanAnswer {
-  /** Rows up to this one have a verdict. */
-  executed: number;
-  /**
-   * Null when every row has a verdict. `fold`: the next row stands for several operations and was refused. `blocks`,
-   * `budget`: a limit was reached. `transaction`: the next row may have failed only because an earlier one took effect
-   * in the same transaction, see `TransactionBound`. `as_one`: see `CallOptions.mode`.
-   */
-  stoppedBy: 'blocks' | 'budget' | 'fold' | 'transaction' | 'as_one' | null;
-  /** The subtransactions that stay, those of earlier calls in the transaction included. */
-  blocks: number;
-  /** `TransactionBound.group` of the operations that have taken effect in the transaction. */
-  tainted: string[];
-  /** For each step: the number of statements that were sent, including those that were undone. */
-  sent: number[];
-  /** For each step: whether one of its statements failed, so that its operations were isolated. */
-  isolated: boolean[];
-  /** The rows that did not change exactly one row, and how many rows each of them changed. */
-  otherRows: number[];
-  otherChanges: number[];
-  /** The number of refused rows that did not look bad. */
-  unexpected: number;
-  /** Rows that were refused, each alone, or all from one row to another because their statement cannot run. */
-  failures: { from: number; to: number; error: RowError }[];
-}
-
 /**
  * A rule or trigger of the table may not work with a prepared statement. Kind `ignore` joins its new rows with given
  * rows. No index helps there, so the best plan depends on the number of rows.
  */
 const mayBePrepared = ({ table, kind }: PlannedOperation): boolean => table.opaque === undefined && kind !== 'ignore';
-
-const KINDS = JSON.stringify(Object.fromEntries([...SQL_STATE_CLASSES, ...SQL_STATE_EXCEPTIONS]));
-
-/** The SQLSTATE with which `batch.execute_plan` reports that a statement changed a wrong number of rows. */
-export const UNEXPECTED_ROWS = 'BS001';
 
 /**
  * Composes the call that executes the steps. It pauses after each row.
@@ -124,7 +87,7 @@ export function* composeCall(
     values: [
       encodeTexts(statements.map(({ text }) => text)),
       encodeTexts(statements.map(({ lone }) => lone ?? null)),
-      statements.map(({ answers }) => answers === 'ordinals'),
+      statements.map(answersOrdinals),
       encodeTexts(statements.map(({ name }) => name)),
       JSON.stringify(statements.map(({ bound }) => bound)),
       texts,
@@ -133,7 +96,7 @@ export function* composeCall(
       seqs,
       given.some((row) => row !== null) ? joinJsonTexts(given) : null,
       suspects,
-      KINDS,
+      SQL_STATE_KINDS,
       mode === 'oneByOne',
       mode === 'asOne',
       blocks,

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../interfaces/error.js';
 import type { IOperationError } from '../../interfaces/operation.js';
-import { SQL_STATES, type DatabaseErrorFields } from '../database/sql-state.js';
+import type { DatabaseErrorFields } from '../../batch/sql/database-errors.js';
+import { SQL_STATES } from '../database/sql-state.js';
 import type { BoundOperation } from '../planner/bound-operation.js';
 import type { Outcome } from '../queue/operation-record.js';
 import { stringifyJson } from '../values/exact-json.js';

@@ -1,10 +1,8 @@
+import type { StatementKind } from '../../batch/composer/compose-set-statement.js';
 import type { IOperationError } from '../../interfaces/operation.js';
 import { uniqueKeyOver, type Column, type Table, type UniqueKey } from '../catalog/table.js';
 import type { ClaimedOperation } from '../queue/operation-record.js';
 import type { Shape } from '../queue/shape.js';
-
-/** What one statement does. `ignore` is an insert that leaves existing rows unchanged. */
-export type StatementKind = 'insert' | 'ignore' | 'upsert' | 'update' | 'increment' | 'delete';
 
 /** What all operations of one statement have in common. Columns are resolved, in the table's own order. */
 export interface OperationShape {

@@ -1,6 +1,6 @@
 import type { Column, Table } from '../catalog/table.js';
 import { quoteIdentifier } from '../catalog/target-name.js';
-import { foundBy } from '../composer/key-condition.js';
+import { foundBy } from '../../batch/composer/key-condition.js';
 import { PreparedNames } from '../database/prepared-names.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
 import { groupBy } from '../values/group-by.js';

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { RetryReason } from '../../interfaces/operation.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
-import { splitJsonTexts } from '../database/encode-texts.js';
+import { splitJsonTexts } from '../../batch/sql/encode-texts.js';
 import { sendAlong } from '../../batch/sql/send-along.js';
 import type { SqlClient } from '../../interfaces/sql.js';
 import { walkInOrder } from '../database/walk-in-order.js';

@@ -1,6 +1,6 @@
 import { DETAIL_COLUMNS, selectDetails } from '../../entities/operation-details.js';
 import { partySql } from '../backpressure/party.js';
-import { encodeTexts, joinJsonTexts, jsonTexts } from '../database/encode-texts.js';
+import { encodeTexts, joinJsonTexts, jsonTexts } from '../../batch/sql/encode-texts.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
 import type { NewOperation } from './new-operation.js';
 

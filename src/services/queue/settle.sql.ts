@@ -1,4 +1,4 @@
-import { encodeTexts } from '../database/encode-texts.js';
+import { encodeTexts } from '../../batch/sql/encode-texts.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
 import type { ChunkExecution, ClaimedPlace } from './operation-record.js';
 

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../interfaces/error.js';
 import type { RetryReason } from '../../interfaces/operation.js';
-import type { StatementKind } from '../planner/operation-shape.js';
+import type { StatementKind } from '../../batch/composer/compose-set-statement.js';
 import type { ClaimedOperation } from '../queue/operation-record.js';
 
 const REASONS: Partial<Record<ErrorCode, RetryReason>> = {

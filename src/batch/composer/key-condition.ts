@@ -1,11 +1,16 @@
-import type { Column } from '../catalog/table.js';
-import { quoteIdentifier } from '../catalog/target-name.js';
+import { quoteName } from '../sql/quote-name.js';
 
-type KeyColumn = Pick<Column, 'name' | 'equals' | 'kind'>;
+export interface KeyColumn {
+  name: string;
+  /** The operator that compares its values, such as `=`. */
+  equals: string;
+  /** `array` for a column of arrays. */
+  kind: string;
+}
 
 /** Row `t` has the value in the column. */
 export const equality = ({ name, equals }: KeyColumn, value: string): string =>
-  `t.${quoteIdentifier(name)} ${equals} ${value}`;
+  `t.${quoteName(name)} ${equals} ${value}`;
 
 /**
  * The same, for statements whose plans are kept. PostgreSQL can use it only to look up each value in an index. With
