@@ -8,7 +8,7 @@ import { JobOperator } from '../../src/batch/operator/job-operator.js';
 import { JobRegistry } from '../../src/batch/operator/job-registry.js';
 import { FlatFileItemReader } from '../../src/batch/readers/flat-file-item-reader.js';
 import { PostgresJobRepository } from '../../src/batch/repository/postgres-job-repository.js';
-import { migrateBatchSchema } from '../../src/batch/repository/schema.js';
+import { DEFAULT_BATCH_SCHEMA, migrateBatchSchema } from '../../src/batch/repository/schema.js';
 import { PoolDatabase } from '../../src/batch/sql/pool-database.js';
 import { SqlTransactionManager } from '../../src/batch/sql/sql-transaction-manager.js';
 import { SqlItemWriter } from '../../src/batch/writers/sql-item-writer.js';
@@ -27,7 +27,7 @@ process.send!(READY);
 async function importFile({ database, file }: ImportOrder): Promise<ImportResult> {
   const pool = openPool(database, CONNECTIONS);
   const served = new PoolDatabase(pool);
-  const transactionManager = new SqlTransactionManager(served);
+  const transactionManager = new SqlTransactionManager(served, { schema: DEFAULT_BATCH_SCHEMA });
   await migrateBatchSchema(served);
   const repository = new PostgresJobRepository(served);
   const registry = new JobRegistry<SqlClient>();

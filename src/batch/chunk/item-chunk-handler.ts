@@ -144,6 +144,7 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
     const skipped: SkippedItem<I, O>[] = [...processed.skipped];
     const written: { item: O; result: R }[] = [];
     const outcomes = outputs.length === 0 ? [] : await this.writeOutcomes(outputs, context);
+    for (const outcome of outcomes) if (!outcome.written && this.isRetried(outcome.error, context)) throw outcome.error;
     outcomes.forEach((outcome, index) => {
       const item = outputs[index]!;
       if (outcome.written) {
@@ -158,7 +159,7 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
   }
 
   private contextOf(chunk: ChunkContext<Tx>): ItemContext<Tx> {
-    return { ...chunk, scope: this.options.scope };
+    return { ...chunk, scope: this.options.scope, maySkip: this.options.skipPolicy !== undefined };
   }
 
   private readItem(context: ItemContext<Tx>): Awaitable<I | null> {
@@ -205,18 +206,22 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
 
   private async scanByItem(outputs: readonly O[], context: ItemContext<Tx>): Promise<readonly WriteOutcome<R>[]> {
     const savepoints = this.savepoints(context);
-    const attempt = async (items: readonly O[]): Promise<readonly WriteOutcome<R>[]> => {
+    const attempt = async (items: readonly O[]): Promise<readonly WriteOutcome<R>[] | { thrown: unknown }> => {
       try {
         return await savepoints.attempt((onUndo) => this.writeOnce(items, { ...context, onUndo }));
       } catch (error) {
         if (!this.mayScan(error, context)) throw error;
-        return items.map(() => ({ written: false, error }));
+        return { thrown: error };
       }
     };
     const together = await attempt(outputs);
-    if (outputs.length === 1 || together.every(({ written }) => written)) return together;
+    if (!('thrown' in together)) return together;
+    if (outputs.length === 1) return [{ written: false, error: together.thrown }];
     const outcomes: WriteOutcome<R>[] = [];
-    for (const item of outputs) outcomes.push(...(await attempt([item])));
+    for (const item of outputs) {
+      const alone = await attempt([item]);
+      outcomes.push(...('thrown' in alone ? [{ written: false, error: alone.thrown } as const] : alone));
+    }
     return outcomes;
   }
 
@@ -246,6 +251,11 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
   private mayScan(error: unknown, { retries }: ItemContext<Tx>): boolean {
     if (error instanceof SecondRunError || this.retryPolicy.canRetry(error, retries)) return false;
     return this.skipPolicy.shouldSkip(error, 0);
+  }
+
+  /** Retry comes before skip, also where the writer names the bad item. */
+  private isRetried(error: unknown, { retries }: ItemContext<Tx>): boolean {
+    return !this.isFinal(error) && this.retryPolicy.canRetry(error, retries);
   }
 
   private skipOrThrow(error: unknown, skippedInChunk: number, { execution }: ItemContext<Tx>): void {

@@ -26,6 +26,8 @@ export interface StatementShape {
   givenKey?: readonly string[];
   /** Of `upsert`: the columns that are written to a row that is there already. Default: all but the key. */
   updated?: readonly StatementColumn[];
+  /** True when several rows of the table may have the same key. A given row that changes several counts once. */
+  mayMatchSeveral?: boolean;
 }
 
 /**
@@ -139,7 +141,7 @@ changed as (
   ${statement('s')}
   where ${match} and (select count(*) from s) >= 0 returning s.ord
 )
-select array_agg(ord::int order by ord) from changed`,
+select array_agg(${shape.mayMatchSeveral === true ? 'distinct ord::int order by ord::int' : 'ord::int order by ord'}) from changed`,
     answers: 'ordinals',
     lone: `${statement(`(${rows}) s`)}
   where ${match} and (select count(${all}) from (${rows} offset 0) s) >= 0`,

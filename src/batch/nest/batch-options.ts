@@ -4,7 +4,7 @@ import type { TransactionManager } from '../chunk/transaction-manager.js';
 import type { JobOperatorOptions } from '../operator/job-operator.js';
 import type { JobRepository } from '../repository/job-repository.js';
 import { PostgresJobRepository } from '../repository/postgres-job-repository.js';
-import { migrateBatchSchema } from '../repository/schema.js';
+import { DEFAULT_BATCH_SCHEMA, migrateBatchSchema } from '../repository/schema.js';
 import { PoolDatabase } from '../sql/pool-database.js';
 import { SqlTransactionManager } from '../sql/sql-transaction-manager.js';
 
@@ -51,11 +51,11 @@ export function openStore(options: BatchModuleOptions): BatchStore {
     const { repository, transactionManager } = options as unknown as Omit<BatchStore, 'prepare'>;
     return { repository, transactionManager, prepare: async () => undefined };
   }
-  const { schema, migrate = true } = options;
+  const { schema = DEFAULT_BATCH_SCHEMA, migrate = true } = options;
   const database = toSqlDatabase(options.database);
   return {
-    repository: new PostgresJobRepository(database, schema === undefined ? {} : { schema }),
-    transactionManager: new SqlTransactionManager(database),
+    repository: new PostgresJobRepository(database, { schema }),
+    transactionManager: new SqlTransactionManager(database, { schema }),
     prepare: async () => (migrate ? migrateBatchSchema(database, schema) : undefined),
   };
 }

@@ -1,15 +1,16 @@
 import type { SqlStatement } from '../../interfaces/sql.js';
 import { BATCH_STATUSES } from '../model/batch-status.js';
+import { createItemFunctions } from '../sql/item-functions.sql.js';
 import { RUNNING, type BatchTables } from './batch-tables.js';
 
 const STATUSES = `(${BATCH_STATUSES.map((status) => `'${status}'`).join(', ')})`;
 
 /**
- * The engine's tables, step by step. A step that was released is never changed: what it made is in databases. Contexts and
+ * The engine's tables and functions, step by step. A step that was released is never changed: what it made is in databases. Contexts and
  * parameters are `json`: `jsonb` refuses the character U+0000 and half surrogate pairs, which a text of a context may contain.
  */
 export const SCHEMA_STEPS: readonly ((tables: BatchTables) => readonly string[])[] = [
-  ({ jobInstances, jobExecutions, stepExecutions, skippedItems, scheduledJobs }) => [
+  ({ schema, jobInstances, jobExecutions, stepExecutions, skippedItems, scheduledJobs }) => [
     `create table ${jobInstances} (
       id bigint generated always as identity primary key,
       job_name text not null,
@@ -93,6 +94,8 @@ export const SCHEMA_STEPS: readonly ((tables: BatchTables) => readonly string[])
     )`,
     `comment on table ${scheduledJobs} is
       'The last time of its schedule for which a job was started. It shows which times were missed while no process ran.'`,
+
+    ...createItemFunctions(schema),
   ],
 ];
 

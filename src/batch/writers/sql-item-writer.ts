@@ -1,25 +1,28 @@
 import type { SqlClient } from '../../interfaces/sql.js';
-import type { ItemContext, ItemStream, ItemWriter } from '../chunk/item.js';
-import { BatchError, InvalidJobDefinitionError } from '../model/batch-error.js';
-import { encodeColumn, encodeValue } from './encode-column.js';
+import type { ItemContext, ItemStream, ItemWriter, WriteOutcome } from '../chunk/item.js';
 import {
-  insertItems,
-  selectColumnTypes,
-  updateItems,
-  upsertItems,
-  type Batch,
-  type ColumnType,
-} from './sql-item-writer.sql.js';
+  composeSetStatement,
+  type ComposedStatement,
+  type StatementColumn,
+} from '../composer/compose-set-statement.js';
+import { BatchError, InvalidJobDefinitionError } from '../model/batch-error.js';
+import type { PlanAnswer } from '../sql/execute-plan.sql.js';
+import { quoteName, quoteTable } from '../sql/quote-name.js';
+import { refusedRow } from '../sql/refused-row.js';
+import { batchSchemaOf } from '../sql/sql-transaction-manager.js';
+import { encodeItem } from './encode-item.js';
+import { encodeValue } from './encode-value.js';
+import { ItemColumns, memberOf, type ItemColumnsOptions } from './item-columns.js';
+import { executeAll, executeItems, isolatedRows, ROWS, type TableColumn } from './sql-item-writer.sql.js';
+import { TableColumns } from './table-columns.js';
 
 /** `update` of an upsert: the columns of a row that is there already. Default: all but the key. */
 export type SqlWriteMode =
   'insert' | { upsert: readonly string[]; update?: readonly string[] } | { update: readonly string[] };
 
-export interface SqlItemWriterOptions {
+export interface SqlItemWriterOptions extends ItemColumnsOptions {
   /** `schema.table`, or `table`. */
   table: string;
-  /** Members of the items. Default: those of the first item; then all items must have the same. */
-  columns?: readonly string[];
   /** Default: `insert`. */
   mode?: SqlWriteMode;
   /** True: an item whose update matches no row is an error. Default: true. */
@@ -31,7 +34,7 @@ export class UpdateMatchedNoRowError extends BatchError {
   constructor(
     table: string,
     readonly key: Readonly<Record<string, unknown>>,
-    count: number,
+    count = 1,
   ) {
     const more = count > 1 ? `, and ${count - 1} more items of the chunk have none` : '';
     super('UPDATE_MATCHED_NO_ROW', `Table "${table}" has no row with the key ${describe(key)}${more}`);
@@ -40,137 +43,162 @@ export class UpdateMatchedNoRowError extends BatchError {
 
 /**
  * Writes the items of a chunk to a table, in the chunk's transaction, with one statement. Only items with the same key need more: each
- * sees what the one before it has written. Values are cast to the types of their columns. It throws the database's errors.
+ * sees what the one before it has written. Values are cast to the types of their columns.
+ *
+ * Where the step may skip items, bad ones are isolated inside the database: one call writes all others, and says of each bad item why
+ * PostgreSQL refuses it. Deferred constraints are then checked at once. This needs the engine's schema in the database of the chunk's
+ * transaction, see `SqlTransactionManagerOptions`. Elsewhere it throws the database's error.
  */
 export class SqlItemWriter<T extends object> implements ItemWriter<T, void, SqlClient>, ItemStream {
-  private names: readonly string[] | undefined;
-  private types: Promise<readonly ColumnType[]> | undefined;
   private readonly key: readonly string[];
+  private readonly members: ItemColumns;
+  private readonly table: TableColumns;
 
   constructor(private readonly options: SqlItemWriterOptions) {
-    const { mode = 'insert', columns, table } = options;
-    this.names = columns;
+    const { mode = 'insert', table } = options;
     this.key = mode === 'insert' ? [] : 'upsert' in mode ? mode.upsert : mode.update;
     if (mode !== 'insert' && this.key.length === 0) {
       throw new InvalidJobDefinitionError(`The writer to "${table}" updates rows and names no column of their key`);
     }
+    this.members = new ItemColumns(options, this.key);
+    this.table = new TableColumns(table);
   }
 
   open(): void {
-    this.names = this.options.columns;
-    this.types = undefined;
+    this.members.forget();
+    this.table.forget();
   }
 
   /** @throws BatchError NO_SUCH_TABLE, NO_SUCH_COLUMN, ITEM_COLUMNS_DIFFER; UpdateMatchedNoRowError; what PostgreSQL says */
-  async write(items: readonly T[], { tx }: ItemContext<SqlClient>): Promise<void> {
-    if (items.length === 0) return;
-    const rows = items.map((item) => new Map<string, unknown>(Object.entries(item)));
-    this.names ??= [...rows[0]!.keys()];
-    for (const [index, row] of rows.entries()) this.checkColumns(row, index);
-    const columns = await this.columns(tx);
-    const rounds = this.key.length === 0 ? [rows] : inRounds(rows, (row) => this.keyText(row, columns));
-    for (const round of rounds) await this.writeRound(round, columns, tx);
+  async write(
+    items: readonly T[],
+    { tx, maySkip = false }: ItemContext<SqlClient>,
+  ): Promise<readonly WriteOutcome[] | void> {
+    const [first] = items;
+    if (first === undefined) return;
+    const columns = await this.table.named(this.members.of(first), tx);
+    const schema = maySkip ? batchSchemaOf(tx) : undefined;
+    if (schema === undefined) return this.writeAll(items, columns, tx);
+    return this.writeEach(items, columns, tx, quoteName(schema));
   }
 
-  private checkColumns(row: ReadonlyMap<string, unknown>, index: number): void {
-    const names = this.names!;
-    const missing = [...names, ...this.key].filter((name) => !row.has(name));
-    const more = this.options.columns === undefined ? [...row.keys()].filter((name) => !names.includes(name)) : [];
-    if (missing.length + more.length === 0) return;
-    const faults = [
-      missing.length > 0 ? `has no ${missing.join(', ')}` : '',
-      more.length > 0 ? `also has ${more.join(', ')}` : '',
-    ].filter((fault) => fault !== '');
-    throw new BatchError(
-      'ITEM_COLUMNS_DIFFER',
-      `Table "${this.options.table}" gets the columns ${names.join(', ')}, and item ${index + 1} of those written ${faults.join(' and ')}. ` +
-        'Give all items the same members, or name the "columns" of the writer.',
-    );
-  }
-
-  /** Those that are written, with their types. */
-  private async columns(tx: SqlClient): Promise<readonly ColumnType[]> {
-    const types = await this.columnTypes(tx);
-    return [...new Set([...this.names!, ...this.key])].map((name) => {
-      const type = types.find((column) => column.name === name);
-      if (type !== undefined) return type;
-      const known = types.map((column) => column.name).join(', ');
-      throw new BatchError(
-        'NO_SUCH_COLUMN',
-        `Table "${this.options.table}" has no column "${name}". It has: ${known}.`,
-      );
-    });
-  }
-
-  private columnTypes(tx: SqlClient): Promise<readonly ColumnType[]> {
-    this.types ??= this.readColumnTypes(tx).catch((error: unknown) => {
-      this.types = undefined;
-      throw error;
-    });
-    return this.types;
-  }
-
-  private async readColumnTypes(tx: SqlClient): Promise<readonly ColumnType[]> {
-    const { table } = this.options;
-    const { rows } = await tx.query<ColumnType>(selectColumnTypes(table));
-    if (rows.length > 0) return rows;
-    throw new BatchError(
-      'NO_SUCH_TABLE',
-      `There is no table "${table}". Write its schema and name as they are stored.`,
-    );
-  }
-
-  private keyText(row: ReadonlyMap<string, unknown>, columns: readonly ColumnType[]): string {
-    const types = columns.filter(({ name }) => this.key.includes(name));
-    return JSON.stringify(types.map((type) => encodeValue(row.get(type.name), type)));
-  }
-
-  private async writeRound(rows: readonly Row[], columns: readonly ColumnType[], tx: SqlClient): Promise<void> {
-    const { table, mode = 'insert', assertUpdates = true } = this.options;
-    const arrays = columns.map((column) =>
-      encodeColumn(
-        rows.map((row) => row.get(column.name)),
-        column,
-      ),
-    );
-    const batch: Batch = { table, columns, arrays };
-    if (mode === 'insert') {
-      await tx.query(insertItems(batch));
-    } else if ('upsert' in mode) {
-      await tx.query(upsertItems(batch, this.key, mode.update ?? this.withoutKey(columns)));
-    } else {
-      const { rows: found } = await tx.query<{ position: number }>(updateItems(batch, this.key));
-      if (assertUpdates) this.assertUpdated(rows, new Set(found.map(({ position }) => position)));
+  /** All items, or none. */
+  private async writeAll(items: readonly T[], columns: readonly TableColumn[], tx: SqlClient): Promise<void> {
+    const rows = items.map((item, index) => this.encode(item, index, columns));
+    const statement = this.compose(columns, ROWS);
+    for (const round of this.inRounds(items, [...items.keys()], columns)) {
+      const call = executeAll(statement, pick(rows, round));
+      const result = await tx.query<{ array_agg: number[] | null }>(call);
+      if (!this.assertsUpdates) continue;
+      const changed = new Set(result.rows[0]!.array_agg);
+      const missing = round.filter((_, place) => !changed.has(place + 1));
+      if (missing.length > 0) throw this.noRowFor(items[missing[0]!]!, missing.length);
     }
   }
 
-  private withoutKey(columns: readonly ColumnType[]): string[] {
-    return columns.map(({ name }) => name).filter((name) => !this.key.includes(name));
+  /** Each item by itself. @param schema the engine's schema, quoted */
+  private async writeEach(
+    items: readonly T[],
+    columns: readonly TableColumn[],
+    tx: SqlClient,
+    schema: string,
+  ): Promise<readonly WriteOutcome[]> {
+    const outcomes: WriteOutcome[] = items.map(() => WRITTEN);
+    const rows = items.map((item, index) => {
+      try {
+        return this.encode(item, index, columns);
+      } catch (error) {
+        outcomes[index] = { written: false, error };
+        return undefined;
+      }
+    });
+    const encoded = [...items.keys()].filter((index) => rows[index] !== undefined);
+    if (encoded.length === 0) return outcomes;
+    const rounds = this.inRounds(items, encoded, columns);
+    const order = rounds.flat();
+    const sizes = rounds.map(({ length }) => length);
+    const statement = this.compose(columns, isolatedRows(schema));
+    const call = executeItems(schema, statement, sizes, pick(rows, order) as string[]);
+    const { failures, otherRows, otherChanges } = (await tx.query<{ answer: PlanAnswer }>(call)).rows[0]!.answer;
+    for (const { from, to, error } of failures) {
+      // Several rows: their statement cannot run at all.
+      for (let row = from; row <= to; row += 1)
+        outcomes[order[row - 1]!] = { written: false, error: refusedRow(error) };
+    }
+    if (!this.assertsUpdates) return outcomes;
+    otherRows.forEach((row, place) => {
+      const index = order[row - 1]!;
+      if (otherChanges[place] === 0) outcomes[index] = { written: false, error: this.noRowFor(items[index]!) };
+    });
+    return outcomes;
   }
 
-  private assertUpdated(rows: readonly Row[], found: ReadonlySet<number>): void {
-    const missing = rows.filter((_, index) => !found.has(index + 1));
-    if (missing[0] === undefined) return;
-    const [row] = missing;
-    const key = Object.fromEntries(this.key.map((name) => [name, row.get(name)]));
-    throw new UpdateMatchedNoRowError(this.options.table, key, missing.length);
+  private get assertsUpdates(): boolean {
+    const { mode = 'insert', assertUpdates = true } = this.options;
+    return mode !== 'insert' && !('upsert' in mode) && assertUpdates;
+  }
+
+  private encode(item: T, index: number, columns: readonly TableColumn[]): string {
+    this.members.check(item, index);
+    return encodeItem(item, columns);
+  }
+
+  private compose(columns: readonly TableColumn[], source: string): ComposedStatement {
+    const { table, mode = 'insert' } = this.options;
+    const sentColumns = columns.map(toStatementColumn);
+    const keyColumns = sentColumns.slice(0, this.key.length);
+    const shape = { table: quoteTable(table), keyColumns, sentColumns };
+    if (mode === 'insert') {
+      // Triggers and rules may change another number of rows.
+      return {
+        ...composeSetStatement({ ...shape, kind: 'insert', valueColumns: sentColumns }, source),
+        answers: 'any',
+      };
+    }
+    if ('upsert' in mode) {
+      const updated = mode.update && sentColumns.filter(({ name }) => mode.update!.includes(name));
+      const upsert = { ...shape, kind: 'upsert', valueColumns: sentColumns, ...(updated && { updated }) } as const;
+      return { ...composeSetStatement(upsert, source), answers: 'any' };
+    }
+    const valueColumns = sentColumns.slice(this.key.length);
+    const { text, answers } = composeSetStatement(
+      { ...shape, kind: 'update', valueColumns, mayMatchSeveral: true },
+      source,
+    );
+    return { text, answers };
+  }
+
+  /** Those with the same key go into different rounds, in their order: a statement writes a row once only. */
+  private inRounds(items: readonly T[], indexes: readonly number[], columns: readonly TableColumn[]): number[][] {
+    if (this.key.length === 0) return [[...indexes]];
+    const keyColumns = columns.slice(0, this.key.length);
+    const rounds: number[][] = [];
+    const times = new Map<string, number>();
+    for (const index of indexes) {
+      const item = items[index]!;
+      const key = JSON.stringify(keyColumns.map((column) => encodeValue(memberOf(item, column.name), column)));
+      const round = times.get(key) ?? 0;
+      times.set(key, round + 1);
+      (rounds[round] ??= []).push(index);
+    }
+    return rounds;
+  }
+
+  private noRowFor(item: T, count?: number): UpdateMatchedNoRowError {
+    const key = Object.fromEntries(this.key.map((name) => [name, memberOf(item, name)]));
+    return new UpdateMatchedNoRowError(this.options.table, key, count);
   }
 }
 
-type Row = ReadonlyMap<string, unknown>;
+const WRITTEN: WriteOutcome = { written: true, result: undefined };
 
-/** Rows with the same key go into different rounds, in their order: a statement writes a row once only. */
-function inRounds(rows: readonly Row[], keyOf: (row: Row) => string): Row[][] {
-  const rounds: Row[][] = [];
-  const times = new Map<string, number>();
-  for (const row of rows) {
-    const key = keyOf(row);
-    const round = times.get(key) ?? 0;
-    times.set(key, round + 1);
-    (rounds[round] ??= []).push(row);
-  }
-  return rounds;
-}
+const pick = <V>(values: readonly V[], indexes: readonly number[]): V[] => indexes.map((index) => values[index]!);
+
+const toStatementColumn = ({ name, type, storedType, isArray }: TableColumn): StatementColumn => ({
+  ...{ name, type, storedType },
+  equals: '=',
+  kind: isArray ? 'array' : 'other',
+});
 
 const describe = (key: Readonly<Record<string, unknown>>): string =>
   Object.entries(key)

@@ -1,14 +1,17 @@
-import type { ColumnType } from './sql-item-writer.sql.js';
+import { quoteElement } from '../sql/encode-texts.js';
 
-/** The values of a column, as a `text[]` in PostgreSQL's syntax. Each text is cast to the type of the column in SQL. */
-export const encodeColumn = (values: readonly unknown[], type: ColumnType): string =>
-  toArray(values.map((value) => encodeValue(value, type)));
+/** How the values of a column are written. */
+export interface ValueForm {
+  isArray: boolean;
+  /** Of the column, or of its elements. */
+  isJson: boolean;
+}
 
 /** The text of a value, or null. It means the same as node-postgres' own parameters, but for JSON: there a string is a JSON string. */
-export function encodeValue(value: unknown, type: Pick<ColumnType, 'isJson' | 'isArray'>): string | null {
+export function encodeValue(value: unknown, form: ValueForm): string | null {
   if (value === null || value === undefined) return null;
-  if (type.isArray && Array.isArray(value)) return encodeArray(value, type.isJson);
-  if (type.isJson && !type.isArray) return JSON.stringify(value);
+  if (form.isArray && Array.isArray(value)) return encodeArray(value, form.isJson);
+  if (form.isJson && !form.isArray) return JSON.stringify(value);
   switch (typeof value) {
     case 'string':
       return value;
@@ -37,12 +40,7 @@ function encodeArray(values: readonly unknown[], isJson: boolean): string {
   return `{${elements.map((each) => each.literal ?? encodeElement(each.text)).join(',')}}`;
 }
 
-const toArray = (texts: readonly (string | null)[]): string => `{${texts.map(encodeElement).join(',')}}`;
-
-const encodeElement = (text: string | null): string =>
-  text === null ? 'NULL' : `"${NEEDS_ESCAPE.test(text) ? text.replace(/[\\"]/g, '\\$&') : text}"`;
-
-const NEEDS_ESCAPE = /[\\"]/;
+const encodeElement = (text: string | null): string => (text === null ? 'NULL' : quoteElement(text));
 
 /** In local time with its offset, so that a column without time zone keeps what it gives back. */
 function encodeDate(date: Date): string {
