@@ -11,10 +11,11 @@ import { PostgresJobRepository } from '../../src/batch/repository/postgres-job-r
 import { DEFAULT_BATCH_SCHEMA, migrateBatchSchema } from '../../src/batch/repository/schema.js';
 import { PoolDatabase } from '../../src/batch/sql/pool-database.js';
 import { SqlTransactionManager } from '../../src/batch/sql/sql-transaction-manager.js';
+import { SqlCopyItemWriter } from '../../src/batch/writers/sql-copy-item-writer.js';
 import { SqlItemWriter } from '../../src/batch/writers/sql-item-writer.js';
 import type { SqlClient } from '../../src/interfaces/sql.js';
 import { openPool } from '../stage/connections.js';
-import { READY, type ImportOrder, type ImportResult } from './engine-protocol.js';
+import { READY, type ImportOrder, type ImportResult, type Writer } from './engine-protocol.js';
 
 const CHUNK_SIZE = 1000;
 const CHECK_VIOLATION = '23514';
@@ -24,14 +25,14 @@ process.on('disconnect', () => process.exit());
 process.once('message', (order: ImportOrder) => void importFile(order).then((result) => process.send!(result)));
 process.send!(READY);
 
-async function importFile({ database, file }: ImportOrder): Promise<ImportResult> {
+async function importFile({ database, file, writer }: ImportOrder): Promise<ImportResult> {
   const pool = openPool(database, CONNECTIONS);
   const served = new PoolDatabase(pool);
   const transactionManager = new SqlTransactionManager(served, { schema: DEFAULT_BATCH_SCHEMA });
   await migrateBatchSchema(served);
   const repository = new PostgresJobRepository(served);
   const registry = new JobRegistry<SqlClient>();
-  registry.register(importJob(file));
+  registry.register(importJob(file, writer));
   const operator = new JobOperator({ repository, transactionManager, registry });
   operator.open();
   const startedAt = performance.now();
@@ -49,13 +50,13 @@ async function importFile({ database, file }: ImportOrder): Promise<ImportResult
   };
 }
 
-function importJob(file: string) {
+function importJob(file: string, writer: Writer) {
   const builders = new BatchBuilders();
   const step = builders
     .step('load')
     .chunk(CHUNK_SIZE)
     .reader(new FlatFileItemReader({ resource: file, columns: true }))
-    .writer(new SqlItemWriter({ table: 'item' }))
+    .writer(writer === 'copy' ? new SqlCopyItemWriter({ table: 'item' }) : new SqlItemWriter({ table: 'item' }))
     .faultTolerant()
     .skipPolicy(limitedSkip(Infinity, (error) => (error as { code?: unknown }).code === CHECK_VIOLATION))
     .build();

@@ -5,7 +5,11 @@ export interface ImportOrder {
   database: DatabaseConnection;
   /** The path of the CSV file. */
   file: string;
+  writer: Writer;
 }
+
+/** `insert`: `SqlItemWriter`. `copy`: `SqlCopyItemWriter`. */
+export type Writer = 'insert' | 'copy';
 
 /** What the engine says of the import. */
 export interface ImportResult {

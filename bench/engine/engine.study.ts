@@ -3,7 +3,15 @@ import type { Reading, Stage, Study, StudyResult } from '../contest/contest.js';
 import { figure } from '../report/format.js';
 import { items } from '../rows/items.js';
 import { shuffled } from '../rows/shuffled.js';
-import { CLEAN, COPY, DIRECT, ENGINE_RSS, ONE_IN_HUNDRED, ONE_IN_THOUSAND } from './engine-reading-names.js';
+import {
+  CLEAN,
+  CLEAN_BY_COPY,
+  COPY,
+  DIRECT,
+  ENGINE_RSS,
+  ONE_IN_HUNDRED,
+  ONE_IN_THOUSAND,
+} from './engine-reading-names.js';
 import { writeImportFiles, type ImportFiles } from './import-files.js';
 import { makeImportTable } from './import-table.js';
 import { importByCopy, importByEngine, importDirectly, type Imported } from './imports.js';
@@ -56,6 +64,7 @@ function contestantsOf(stage: Stage, rows: ReturnType<typeof items>, files: Impo
     { name: DIRECT, bad: [], run: () => importDirectly(stage, rows) },
     { name: COPY, bad: [], run: () => importByCopy(stage, clean) },
     { name: CLEAN, bad: [], run: () => importByEngine(stage, clean) },
+    { name: CLEAN_BY_COPY, bad: [], run: () => importByEngine(stage, clean, 'copy') },
     { name: ONE_IN_THOUSAND, bad: oneInThousand.bad, run: () => importByEngine(stage, oneInThousand) },
     { name: ONE_IN_HUNDRED, bad: oneInHundred.bad, run: () => importByEngine(stage, oneInHundred) },
   ];
@@ -73,6 +82,7 @@ function readingsOf(imported: ReadonlyMap<string, readonly Imported[]>, rows: nu
     ...[...imported.keys()].map((name) => ({ name: `${name}${suffix}`, unit: 'rows/s', values: rates(name) })),
     ratio(CLEAN, DIRECT),
     ratio(CLEAN, COPY),
+    ratio(CLEAN_BY_COPY, CLEAN),
     ratio(ONE_IN_THOUSAND, CLEAN),
     ratio(ONE_IN_HUNDRED, CLEAN),
     { name: `${ENGINE_RSS}${suffix}`, unit: 'MB', values: memory },

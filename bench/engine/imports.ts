@@ -6,6 +6,7 @@ import type { Stage } from '../contest/contest.js';
 import { insertItems } from '../rows/insert-items.sql.js';
 import { inChunks, type Item } from '../rows/items.js';
 import { openClient } from '../stage/connections.js';
+import type { Writer } from './engine-protocol.js';
 import type { CsvFile } from './import-files.js';
 import { runEngine } from './start-engine.js';
 
@@ -44,8 +45,12 @@ export async function importByCopy({ database }: Stage, { path }: CsvFile): Prom
 }
 
 /** @throws when the job did not complete, or has not counted as many rows as the file has */
-export async function importByEngine({ database }: Stage, { path, rows, bad }: CsvFile): Promise<Imported> {
-  const { status, seconds, rssMb, read, written, skipped } = await runEngine({ database, file: path });
+export async function importByEngine(
+  { database }: Stage,
+  { path, rows, bad }: CsvFile,
+  writer: Writer = 'insert',
+): Promise<Imported> {
+  const { status, seconds, rssMb, read, written, skipped } = await runEngine({ database, file: path, writer });
   const expected = `COMPLETED, ${rows} read, ${rows - bad.length} written, ${bad.length} skipped`;
   const actual = `${status}, ${read} read, ${written} written, ${skipped} skipped`;
   if (actual !== expected) throw new Error(`The engine says: ${actual}. Right is: ${expected}`);

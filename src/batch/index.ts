@@ -68,4 +68,5 @@ export * from './writers/composite-writer.js';
 export type { FileItemWriterOptions } from './writers/file-item-writer.js';
 export * from './writers/flat-file-item-writer.js';
 export * from './writers/json-lines-item-writer.js';
+export * from './writers/sql-copy-item-writer.js';
 export * from './writers/sql-item-writer.js';

@@ -19,6 +19,11 @@ export interface SqlResult<Row> {
  */
 export interface SqlClient {
   query<Row = Record<string, unknown>>(statement: SqlStatement): Promise<SqlResult<Row>>;
+  /**
+   * Runs `COPY … FROM STDIN` with these rows, in COPY's text format. It waits for the statements before it, and later ones wait
+   * for it. Absent where rows cannot be sent so, as through the pool.
+   */
+  copy?(text: string, rows: Iterable<string>): Promise<void>;
 }
 
 /** A database, or the part of its connections that one user of it may take. */

@@ -27,6 +27,7 @@ export const BATCH_ERROR_CODES = [
   'NO_SUCH_TABLE',
   'NO_SUCH_COLUMN',
   'UPDATE_MATCHED_NO_ROW',
+  'COPY_NOT_SUPPORTED',
   'NO_SUCH_DELEGATE',
 ] as const;
 

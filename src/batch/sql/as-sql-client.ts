@@ -1,22 +1,25 @@
 import type { ClientBase, QueryResult, QueryResultRow } from 'pg';
 import type { SqlClient, SqlResult, SqlStatement } from '../../interfaces/sql.js';
+import { copyIn } from './copy-in.js';
 
-/** A connection of node-postgres. Without its pipeline mode, statements are sent one after the other. */
+/** A connection of node-postgres. Without its pipeline mode, and behind a COPY, statements wait for the one before them. */
 export function asSqlClient(client: ClientBase): SqlClient {
-  const send = (statement: SqlStatement): Promise<QueryResult<QueryResultRow>> =>
-    client.query<QueryResultRow>(statement);
-  const query = isPipelined(client) ? send : inTurn(send);
-  return { query: async <Row>(statement: SqlStatement) => asSqlResult<Row>(await query(statement)) };
-}
-
-const isPipelined = (client: ClientBase): boolean => 'pipeline' in client && client.pipeline === true;
-
-function inTurn<T>(send: (statement: SqlStatement) => Promise<T>): (statement: SqlStatement) => Promise<T> {
+  const isPipelined = 'pipeline' in client && client.pipeline === true;
   let last: Promise<unknown> = Promise.resolve();
-  return (statement) => {
-    const answer = last.then(() => send(statement));
-    last = answer.catch(() => undefined);
-    return answer;
+  let copied: Promise<unknown> | undefined;
+  return {
+    query<Row>(statement: SqlStatement) {
+      const send = async () => asSqlResult<Row>(await client.query<QueryResultRow>(statement));
+      const before = isPipelined ? copied : last;
+      const answer = before === undefined ? send() : before.then(send);
+      last = answer.catch(() => undefined);
+      return answer;
+    },
+    copy(text, rows) {
+      const answer = last.then(() => copyIn(client, text, rows));
+      copied = last = answer.catch(() => undefined);
+      return answer;
+    },
   };
 }
 

@@ -63,6 +63,9 @@ function after(begun: Promise<unknown>, client: SqlClient): SqlClient {
       const [result] = await Promise.all([client.query<Row>(statement), begun]);
       return result;
     },
+    copy: async (text, rows) => {
+      await Promise.all([client.copy!(text, rows), begun]);
+    },
   };
 }
 
