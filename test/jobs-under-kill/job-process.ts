@@ -5,9 +5,10 @@ import { JobParameters } from '../../src/batch/model/job-parameters.js';
 import { JobOperator } from '../../src/batch/operator/job-operator.js';
 import { JobRegistry } from '../../src/batch/operator/job-registry.js';
 import { PostgresJobRepository } from '../../src/batch/repository/postgres-job-repository.js';
+import { DEFAULT_BATCH_SCHEMA } from '../../src/batch/repository/schema.js';
 import type { SqlClient } from '../../src/interfaces/sql.js';
 import { clientOptions, type DatabaseConnection } from '../support/test-databases.js';
-import { makeJob, type JobName } from './jobs.js';
+import { makeJob, type Isolation, type JobName } from './jobs.js';
 import type { KillPoint } from './kill-point.js';
 import type { SabotageName } from './sabotage.js';
 import { WatchedDatabase } from './watched-database.js';
@@ -23,6 +24,8 @@ export interface JobOrder {
   phaseFile: string;
   sabotage: SabotageName | undefined;
   point: KillPoint | undefined;
+  /** Where bad items are isolated. */
+  isolation: Isolation;
 }
 
 /** What a process says: `ready` for an order; `running` as soon as its execution is there; how that has ended. */
@@ -35,7 +38,12 @@ const RETRY_MS = 20;
 /** Runs one instance: takes over what a process before it has left, or starts it. */
 async function work(order: JobOrder): Promise<void> {
   const pool = new pg.Pool({ ...clientOptions(order.connection), max: 3 });
-  const database = new WatchedDatabase(pool, order.phaseFile, order.point);
+  const database = new WatchedDatabase(
+    pool,
+    order.phaseFile,
+    order.point,
+    order.isolation === 'database' ? DEFAULT_BATCH_SCHEMA : undefined,
+  );
   const repository = new PostgresJobRepository(database);
   const registry = new JobRegistry<SqlClient>();
   registry.register(makeJob(order.job, { ...order, database }));

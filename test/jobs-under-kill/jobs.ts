@@ -13,6 +13,9 @@ import { insertTold } from './tables.sql.js';
 export const JOB_NAMES = ['csv', 'migration'] as const;
 export type JobName = (typeof JOB_NAMES)[number];
 
+/** `engine`: parts of a chunk are written again and again. `database`: one statement finds the bad items. */
+export type Isolation = 'engine' | 'database';
+
 interface Item {
   line: number;
   amount: string;

@@ -19,6 +19,11 @@ export type KillPlan = (random: Random) => KillPoint;
 const duringCommit: KillPlan = (random) => at(random, 'commit', 8);
 export const beforeCommit: KillPlan = (random) => ({ ...at(random, 'commit', 8), moment: 'before' });
 export const duringIsolation: KillPlan = (random) => at(random, 'isolation', 120);
+/** An isolation inside the database is one statement a chunk. */
+export const duringCall: KillPlan = (random) => ({
+  ...at(random, 'isolation', 4),
+  moment: random.pick(['sent', 'sent', 'answered']),
+});
 export const afterCommit: KillPlan = (random) => ({ ...at(random, 'commit', 8), moment: 'answered' });
 const anywhere: KillPlan = (random) => at(random, 'any', 200);
 const afterTime: KillPlan = (random) => ({ delayMs: random.integer(0, 400) });
@@ -28,6 +33,8 @@ export const mixed: KillPlan = (random) =>
   random.pick([afterTime, anywhere, anywhere, duringCommit, duringIsolation])(random);
 export const mostlyIsolation: KillPlan = (random) =>
   random.pick([duringIsolation, duringIsolation, duringIsolation, mixed])(random);
+
+export const mostlyCalls: KillPlan = (random) => random.pick([duringCall, duringCall, duringCall, mixed])(random);
 
 const at = (random: Random, phase: Phase | 'any', most: number) => ({
   phase,

@@ -8,7 +8,7 @@ import { seededRandom, type Random } from '../support/random.js';
 import type { DatabaseConnection } from '../support/test-databases.js';
 import type { JobChildren } from './job-child.js';
 import type { JobOrder } from './job-process.js';
-import type { JobName } from './jobs.js';
+import type { Isolation, JobName } from './jobs.js';
 import { judge, type Evidence } from './judge.js';
 import { PHASES, type KillPlan, type Phase } from './kill-point.js';
 import { makeRows, type SourceOptions, type SourceRow } from './rows.js';
@@ -21,6 +21,8 @@ export interface Scenario {
   source: Omit<SourceOptions, 'seed'>;
   chunkSize: number;
   plan: KillPlan;
+  /** Default: `engine`. */
+  isolation?: Isolation;
   sabotage?: SabotageName;
 }
 
@@ -73,7 +75,7 @@ export async function runScenario(
 }
 
 async function prepare(
-  { job, chunkSize, sabotage }: Scenario,
+  { job, chunkSize, sabotage, isolation = 'engine' }: Scenario,
   { connection, database, folder }: Stage,
   rows: readonly SourceRow[],
   round: string,
@@ -84,7 +86,7 @@ async function prepare(
   await database.query(sql.insertTaken());
   await database.query(sql.insertSource(rows));
   const phaseFile = join(folder, 'phase');
-  return { connection, job, round, file, chunkSize, phaseFile, sabotage, point: undefined };
+  return { connection, job, round, file, chunkSize, phaseFile, sabotage, isolation, point: undefined };
 }
 
 /** The phases in which running executions were killed. */

@@ -1,4 +1,4 @@
-import { mixed, mostlyIsolation } from './kill-point.js';
+import { duringCall, mixed, mostlyCalls, mostlyIsolation } from './kill-point.js';
 import type { Scenario, ScenarioResult } from './run-scenario.js';
 import { SABOTAGES } from './sabotage.js';
 
@@ -27,7 +27,15 @@ const ISOLATION: Scenario = {
   plan: mostlyIsolation,
 };
 
-export const SCENARIOS: readonly Scenario[] = [CSV, MIGRATION, ISOLATION];
+/** The process dies while PostgreSQL looks for the bad rows by itself. */
+const ISOLATION_IN_DATABASE: Scenario = {
+  ...ISOLATION,
+  name: 'isolation in the database',
+  isolation: 'database',
+  plan: mostlyCalls,
+};
+
+export const SCENARIOS: readonly Scenario[] = [CSV, MIGRATION, ISOLATION, ISOLATION_IN_DATABASE];
 
 /** With so many bad rows that hardly a chunk is without a skip. */
 const control = (scenario: Scenario, sabotage: keyof typeof SABOTAGES): Scenario => ({
@@ -45,11 +53,12 @@ export const CONTROLS: readonly Scenario[] = [
   control(MIGRATION, 'forget-position'),
   control(MIGRATION, 'tell-outside'),
   control(ISOLATION, 'position-first'),
+  { ...control(ISOLATION_IN_DATABASE, 'position-first'), plan: duringCall },
 ];
 
 /** A run that was hardly disturbed shows nothing. */
 export function weaknessOf({ plan }: Scenario, { kills, byPhase }: ScenarioResult): string | undefined {
-  if (plan === mostlyIsolation && byPhase.isolation < kills / 4) {
+  if ((plan === mostlyIsolation || plan === mostlyCalls) && byPhase.isolation < kills / 4) {
     return `SHOWS TOO LITTLE: only ${byPhase.isolation} of ${kills} kills hit an isolation`;
   }
   return undefined;

@@ -2,6 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Pool, QueryResultRow } from 'pg';
 import type { TransactionManager } from '../../src/batch/chunk/transaction-manager.js';
 import type { SqlClient, SqlDatabase, SqlResult, SqlStatement } from '../../src/interfaces/sql.js';
+import { withBatchSchema } from '../../src/batch/sql/sql-transaction-manager.js';
 import { asSqlClient, asSqlResult } from '../../src/batch/sql/as-sql-client.js';
 import { PHASES, type KillPoint, type Phase } from './kill-point.js';
 
@@ -58,6 +59,8 @@ export class WatchedDatabase implements SqlDatabase, TransactionManager<SqlClien
     private readonly pool: Pool,
     phaseFile: string,
     point: KillPoint | undefined,
+    /** The engine's schema, where bad items are isolated inside the database. */
+    private readonly schema: string | undefined,
   ) {
     this.watch = new Watch(phaseFile, point);
   }
@@ -117,7 +120,8 @@ export class WatchedDatabase implements SqlDatabase, TransactionManager<SqlClien
         this.isolates = false;
         try {
           return await this.transaction(async (tx) => {
-            const result = await work(this.ofChunk(tx));
+            const chunk = this.ofChunk(tx);
+            const result = await work(this.schema === undefined ? chunk : withBatchSchema(chunk, this.schema));
             this.watch.enter('commit');
             return result;
           });
@@ -133,7 +137,8 @@ export class WatchedDatabase implements SqlDatabase, TransactionManager<SqlClien
   private ofChunk(tx: SqlClient): SqlClient {
     return {
       query: <Row>(statement: SqlStatement) => {
-        if (!this.inSavepoint) this.watch.enter('chunk');
+        if (statement.text.includes('execute_items')) this.watch.enter('isolation');
+        else if (!this.inSavepoint) this.watch.enter('chunk');
         return tx.query<Row>(statement);
       },
     };

@@ -19,10 +19,7 @@ export class SqlTransactionManager implements TransactionManager<SqlClient> {
 
   transaction<T>(work: (tx: SqlClient) => Promise<T>): Promise<T> {
     const { schema } = this.options;
-    return this.database.transaction((tx) => {
-      if (schema !== undefined) schemas.set(tx, schema);
-      return work(tx);
-    });
+    return this.database.transaction((tx) => work(schema === undefined ? tx : withBatchSchema(tx, schema)));
   }
 
   savepoint<T>(tx: SqlClient, work: () => Promise<T>): Promise<T> {
@@ -31,6 +28,12 @@ export class SqlTransactionManager implements TransactionManager<SqlClient> {
 }
 
 const schemas = new WeakMap<SqlClient, string>();
+
+/** Notes the engine's schema in the database of a transaction. */
+export function withBatchSchema(tx: SqlClient, schema: string): SqlClient {
+  schemas.set(tx, schema);
+  return tx;
+}
 
 /** The engine's schema in the database of a transaction. Undefined where its transaction manager was given none. */
 export const batchSchemaOf = (tx: SqlClient): string | undefined => schemas.get(tx);
