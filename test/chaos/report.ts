@@ -17,7 +17,8 @@ export function reportRun(result: ChaosResult): string {
     ['  starts given up, as without a database', String(abandonedStarts)],
     ['seconds', seconds.toFixed(0)],
   ];
-  return [table(facts, [0, 1]), '', reportRecoveries(result), '', reportViolations(result)].join('\n');
+  const history = violated(result).length > 0 ? ['', ...result.history] : [];
+  return [table(facts, [0, 1]), '', reportRecoveries(result), '', reportViolations(result), ...history].join('\n');
 }
 
 function reportRecoveries({ verdict: { recoveries, unjudgedRecoveries } }: ChaosResult): string {

@@ -8,7 +8,8 @@ import { injectFaults } from './faults/inject-faults.js';
 import { planFaults, type FaultCounts } from './faults/plan-faults.js';
 import { startFleet, type Fleet } from './fleet/fleet.js';
 import { judge, type Verdict } from './judge/judge.js';
-import { observe } from './judge/observe.js';
+import { observeDatabase } from './judge/observe-database.js';
+import { observeQueues } from './judge/observe-queues.js';
 import { Ledger } from './ledger.js';
 import { listenToNotifications } from './load/notifications.js';
 import { openLoad, type Load } from './load/load.js';
@@ -54,6 +55,8 @@ export interface ChaosResult {
   /** Notifications that came again. */
   notifiedAgain: number;
   abandonedStarts: number;
+  /** See `Member.history`. In the order of time, with the names of the members. */
+  history: readonly string[];
   seconds: number;
 }
 
@@ -75,7 +78,7 @@ export async function runChaos(
   const random = seededRandom(options.seed);
   const planned = planFaults(options, options.gapMs, random);
   const scene = await setTheScene(options, surroundings, random);
-  const { fleet, ledger, timeline, database } = scene;
+  const { fleet, ledger, timeline, database, queue } = scene;
   try {
     const faults: Record<string, number> = {};
     const onFault = (fault: string): void => {
@@ -99,7 +102,10 @@ export async function runChaos(
     const crashes = fleet.members.flatMap((member) => member.crashes);
     await fleet.close();
 
-    const observations = await onDatabase(database, observe);
+    const observations = {
+      ...(await onDatabase(database, observeDatabase)),
+      queued: await observeQueues(surroundings.rabbitmq.connection.url, queue),
+    };
     const recoveryBoundMs = options.recoveryMs + options.intervalMs;
     const entries = [...ledger.entries];
     return {
@@ -112,6 +118,9 @@ export async function runChaos(
       chunks: observations.chunksAt.length,
       notifiedAgain: entries.filter(({ notified }) => (notified?.times ?? 0) > 1).length,
       abandonedStarts: fleet.members.reduce((sum, member) => sum + member.abandonedStarts, 0),
+      history: fleet.members
+        .flatMap(({ name, history }) => history.map((line) => line.replace('] ', `] ${name}: `)))
+        .sort(),
       seconds: (performance.now() - startedAt) / 1000,
     };
   } finally {
@@ -121,6 +130,7 @@ export async function runChaos(
 
 /** What a run consists of, up and ready. */
 interface Scene {
+  queue: string;
   database: DatabaseConnection;
   ledger: Ledger;
   timeline: Timeline;
@@ -156,7 +166,7 @@ async function setTheScene(options: ChaosOptions, surroundings: Surroundings, ra
     };
     try {
       await onDatabase(database, (client) => seed(client, load));
-      return { database, ledger, timeline, fleet, load, close };
+      return { queue, database, ledger, timeline, fleet, load, close };
     } catch (error) {
       await close();
       throw error;

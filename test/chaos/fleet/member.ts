@@ -21,10 +21,14 @@ export interface MemberOptions {
 }
 
 const OUTPUT_TAIL = 4000;
+/** What a process logs of its messages and of their connection. */
+const OF_MESSAGES = /\[(RPC|RabbitMQ rpc)\]/;
 
 /** One place in the fleet: a process of the service, and after its end the next one. */
 export class Member {
   readonly crashes: Crash[] = [];
+  /** What its processes logged of messages, and when each of them ended. Every line begins with a time. */
+  readonly history: string[] = [];
   /** Starts that the process gave up by itself, as it does while the database is away. */
   abandonedStarts = 0;
   private readonly closing = new AbortController();
@@ -99,6 +103,8 @@ export class Member {
       () => undefined,
     );
     const exit = await service.exited;
+    this.history.push(...service.output.split('\n').filter((line) => OF_MESSAGES.test(line)));
+    this.history.push(`[${new Date().toISOString().slice(11, 23)}] ended with ${exit}`);
     this.current = undefined;
     if (life.up) this.options.timeline.down(this.name);
     this.wasKilled ||= life.killed;

@@ -1,10 +1,17 @@
 import type { Ledger, LedgerEntry, Verdict } from '../ledger.js';
-import type { StoredOperation } from './observations.js';
+import type { Observations, QueuedOperation, StoredOperation } from './observations.js';
 import type { Violation } from './violation.js';
 
-/** Compares the callers' memory with the queue: each operation is there once, settled, with the verdict it must have. */
-export function judgeOperations(ledger: Ledger, stored: readonly StoredOperation[]): Violation[] {
+/**
+ * Compares the callers' memory with the queue: each operation is there once, settled, with the verdict it must have. No
+ * message of the callers ends a process or is wrong, so none may be parked.
+ */
+export function judgeOperations(
+  ledger: Ledger,
+  { operations: stored, queued }: Pick<Observations, 'operations' | 'queued'>,
+): Violation[] {
   const byId = new Map(stored.map((operation) => [operation.id, operation]));
+  const queuedById = new Map(queued.map((operation) => [operation.id, operation]));
   const entries = [...ledger.entries];
   const known = new Set(entries.map(({ request }) => request.id));
   const refused = new Set(ledger.refusals.map(({ id }) => id));
@@ -15,7 +22,10 @@ export function judgeOperations(ledger: Ledger, stored: readonly StoredOperation
     })),
     ...entries
       .filter(({ request }) => !refused.has(request.id))
-      .flatMap((entry) => judgeEntry(entry, byId.get(entry.request.id))),
+      .flatMap((entry) => judgeEntry(entry, byId.get(entry.request.id), queuedById.get(entry.request.id))),
+    ...queued.flatMap(({ id, parkedFor }): Violation[] =>
+      parkedFor === undefined ? [] : [{ kind: 'parked', what: `${id}: ${parkedFor}` }],
+    ),
     ...stored
       .filter(({ id }) => !known.has(id))
       .map(({ id }): Violation => ({
@@ -25,10 +35,17 @@ export function judgeOperations(ledger: Ledger, stored: readonly StoredOperation
   ];
 }
 
-function judgeEntry(entry: LedgerEntry, stored: StoredOperation | undefined): Violation[] {
+function judgeEntry(
+  entry: LedgerEntry,
+  stored: StoredOperation | undefined,
+  queued: QueuedOperation | undefined,
+): Violation[] {
   const what = describeEntry(entry);
   if (entry.acknowledgedAt === undefined) return [{ kind: 'unacknowledged', what }];
-  if (stored === undefined) return [{ kind: 'lost', what: `${what} was acknowledged, but is not stored` }];
+  if (stored === undefined) {
+    const where = queued === undefined ? 'gone' : `in ${queued.queue}`;
+    return [{ kind: 'lost', what: `${what} was acknowledged, but is not stored; its message is ${where}` }];
+  }
   const verdict = verdictOf(stored);
   if (verdict === undefined) return [{ kind: 'lost', what: `${what} was acknowledged, but is ${stored.status}` }];
   if (verdict === entry.expected) return [];

@@ -30,7 +30,7 @@ export interface Verdict {
 export function judge({ ledger, observations, timeline, crashes, recoveryBoundMs, until }: Evidence): Verdict {
   const recovery = judgeRecovery(timeline, observations, recoveryBoundMs, until);
   const found: Violation[] = [
-    ...judgeOperations(ledger, observations.operations),
+    ...judgeOperations(ledger, observations),
     ...judgeTables([...ledger.entries], observations.tables),
     ...judgeNotifications(ledger, observations.operations),
     ...crashes.map(({ member, exit, output }): Violation => ({

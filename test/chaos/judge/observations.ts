@@ -21,9 +21,18 @@ export interface Tables {
   children: { key: string; parent: string }[];
 }
 
+/** An operation in a message that is still in a queue. */
+export interface QueuedOperation {
+  id: string;
+  queue: string;
+  /** The code and the reason. Undefined: it is not parked. */
+  parkedFor: string | undefined;
+}
+
 /** What is found when everything has come to rest. */
 export interface Observations {
   operations: StoredOperation[];
+  queued: QueuedOperation[];
   tables: Tables;
   /** When each chunk was committed, by `Date.now()`, ascending. */
   chunksAt: number[];

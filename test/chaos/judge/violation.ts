@@ -1,6 +1,7 @@
 /** What must not be found. */
 export const VIOLATION_KINDS = [
   'lost',
+  'parked',
   'doubled',
   'out of order',
   'unnotified',

@@ -42,6 +42,7 @@ function run(handed: readonly Handed[], tables: Partial<Tables> = {}): Evidence 
     observations: {
       operations: handed.map(({ request: { id }, expected }) => stored(id, expected)),
       tables: { ...EMPTY, ...tables },
+      queued: [],
       chunksAt: [],
       rpcStoredAt: [],
     },
@@ -132,6 +133,16 @@ describe('the judge of the fault bench', () => {
     expect(violations({ ...evidence, observations: { ...evidence.observations, operations: [pending] } })).toEqual([
       'lost',
     ]);
+  });
+
+  it('finds an operation in a parked message, and says of a lost one where its message is', () => {
+    const evidence = run([insert('a')], { slots: [{ key: 'k', n: 1 }] });
+    const queued = [{ id: 'a', queue: 'chaos.parked', parkedFor: 'DELIVERY_LIMIT Processes ended' }];
+    const parked = { ...evidence, observations: { ...evidence.observations, queued } };
+    expect(violations(parked)).toEqual(['parked']);
+    const found = judge({ ...parked, observations: { ...parked.observations, operations: [] } }).violations;
+    expect(found.get('lost')).toEqual([expect.stringMatching(/its message is in chaos\.parked$/)]);
+    expect(found.get('parked')).toEqual(['a: DELIVERY_LIMIT Processes ended']);
   });
 
   it('finds an operation that nobody knows, and a verdict that was not due', () => {

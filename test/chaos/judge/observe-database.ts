@@ -26,8 +26,8 @@ const CHUNKS = `select (extract(epoch from settled_at) * 1000)::float8 as at fro
 const RPC_STORED = `
   select distinct (extract(epoch from created_at) * 1000)::float8 as at from batch.operations where source like 'rpc-%' order by 1`;
 
-/** Reads what the run has left. Nothing may run any more. */
-export async function observe(client: pg.ClientBase): Promise<Observations> {
+/** Reads what the run has left in the database. Nothing may run any more. */
+export async function observeDatabase(client: pg.ClientBase): Promise<Omit<Observations, 'queued'>> {
   const tables: Partial<Record<keyof Tables, unknown[]>> = {};
   for (const [name, query] of Object.entries(TABLES)) {
     tables[name as keyof Tables] = (await client.query<object>(query)).rows;
