@@ -4,7 +4,8 @@ import { Column, Entity, PrimaryColumn } from 'typeorm';
 @Entity({
   schema: 'batch',
   name: 'message_attempts',
-  comment: 'Messages that came back to the queue and are executed again. One that ends its process twice is parked.',
+  comment:
+    'Messages that came back to the queue and are executed again. One that ends its process again and again is parked.',
 })
 export class MessageAttemptEntity {
   /** The first half of the SHA-256 of the message. */

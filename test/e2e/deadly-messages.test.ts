@@ -55,14 +55,14 @@ describe('an event', () => {
 
   const insert = (id: string) => ({ operationType: 'insert', target: 'items', values: { id } });
 
-  it('that ends each process that takes it is parked after its fourth delivery, and the next one is stored', async () => {
+  it('that ends each process that takes it is parked after its sixth delivery, and the next one is stored', async () => {
     const behind = randomUUID();
     let service = await start();
     await service.up();
     await caller.emit('create_operation', { id: randomUUID(), ...insert(DEADLY) });
     await caller.emit('create_operation', { id: behind, ...insert(randomUUID()) });
 
-    for (let delivery = 1; delivery <= 3; delivery += 1) {
+    for (let delivery = 1; delivery <= 5; delivery += 1) {
       expect(await service.exited, `delivery ${delivery}`).toBe('SIGKILL');
       service = await start();
     }

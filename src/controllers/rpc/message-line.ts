@@ -33,7 +33,7 @@ export interface LineMessage {
   execute(place: PipelinePlace): Promise<LineOutcome>;
   /** Answers instead of waiting. Absent in an event. */
   refuse?(refusal: IServiceError): void;
-  /** Two processes have ended while they executed it. Resolves when it will not come again. */
+  /** Processes have ended while they executed it. Resolves when it will not come again. */
   giveUp(): Promise<void>;
 }
 
@@ -41,10 +41,18 @@ interface Entry {
   message: LineMessage;
   /** In the order of delivery. */
   position: number;
+  /** When it was delivered, by `performance.now()`. */
+  since: number;
   suspect: boolean;
 }
 
-/** What the lines of a channel share. */
+/** Suspects of a line that are under way, and nothing else of any line. */
+interface Apart {
+  fingerprints: readonly string[];
+  leave: Leave;
+}
+
+/** What the lines of a channel share. The suspects are those of all channels of the process. */
 export interface LineSurroundings {
   suspects: Suspects;
   gate: ExecutionGate;
@@ -67,8 +75,7 @@ export class MessageLine {
   private pipeline = new SubmissionPipeline();
   /** Why events wait, and since when. */
   private held: { by: IServiceError; since: number; retryAt: number } | undefined;
-  /** Suspects of this line are under way, and nothing else of any line. */
-  private apart: Leave | undefined;
+  private apart: Apart | undefined;
   private notify: () => void = () => undefined;
   /** While there are messages. */
   private running: Promise<void> | undefined;
@@ -93,7 +100,7 @@ export class MessageLine {
     const suspect = message.fingerprint !== undefined;
     if (!suspect && message.turn === 'unordered' && !this.keepsApart()) return this.executeBeside(message);
     this.positions += 1;
-    this.waiting.push({ message, position: this.positions, suspect });
+    this.waiting.push({ message, position: this.positions, since: performance.now(), suspect });
     if (this.held !== undefined) this.answerRequests(this.held.by);
     this.goOn();
   }
@@ -234,35 +241,41 @@ export class MessageLine {
 
   private async beginSuspects(first: Entry): Promise<void> {
     const leave = await new Promise<Leave>((resolve) => this.shared.gate.enterAlone(resolve));
-    if (!this.mayBegin(first) || !(await this.recordSuspects())) return leave();
-    this.apart = leave;
+    const fingerprints = this.mayBegin(first) ? await this.recordSuspects() : [];
+    if (fingerprints.length === 0) return leave();
+    this.apart = { fingerprints, leave };
   }
 
-  /** @returns whether there are some that may be begun now */
-  private async recordSuspects(): Promise<boolean> {
+  /** @returns those that may be begun now */
+  private async recordSuspects(): Promise<readonly string[]> {
     const behind = this.waiting.findIndex(({ suspect }) => !suspect);
     const entries = this.waiting.slice(0, behind === -1 ? undefined : behind);
     const fingerprints = entries.map(({ message }) => message.fingerprint!);
     try {
-      const count = await this.shared.suspects.begin(fingerprints);
-      for (const entry of entries.slice(0, count)) entry.suspect = false;
-      if (count > 0) return true;
+      const count = await this.shared.suspects.choose(fingerprints, entries[0]!.since);
+      if (this.shared.ending.aborted) return [];
+      if (count > 0) {
+        const chosen = fingerprints.slice(0, count);
+        await this.shared.suspects.begin(chosen);
+        for (const entry of entries.slice(0, count)) entry.suspect = false;
+        return chosen;
+      }
     } catch (error) {
       const reason = (error as Error).message;
       this.logger.warn({ msg: `Redelivered messages ${this.origin} wait: ${reason}`, ...this.label });
       this.hold(databaseAway());
-      return false;
+      return [];
     }
     this.waiting.shift();
     await entries[0]!.message.giveUp();
-    await this.shared.suspects.forget(fingerprints.slice(0, 1));
-    return false;
+    await this.shared.suspects.conclude(fingerprints.slice(0, 1));
+    return [];
   }
 
-  private async concludeSuspects(leave: Leave): Promise<void> {
+  private async concludeSuspects({ fingerprints, leave }: Apart): Promise<void> {
     // Suspects that were recorded but not begun have to be recorded again.
     for (const entry of this.waiting) entry.suspect = entry.message.fingerprint !== undefined;
-    await this.shared.suspects.conclude();
+    await this.shared.suspects.conclude(fingerprints);
     this.apart = undefined;
     leave();
   }

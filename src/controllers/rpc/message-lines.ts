@@ -1,6 +1,6 @@
 import { ExecutionGate, type Leave } from './execution-gate.js';
 import { MessageLine, type LineMessage, type LineSurroundings } from './message-line.js';
-import { Suspects, type AttemptLog } from './suspects.js';
+import type { Suspects } from './suspects.js';
 
 /**
  * The messages of a channel: a line for each sender. It promises that the messages of a sender take effect in the order
@@ -16,8 +16,8 @@ export class MessageLines {
   private readonly ending = new AbortController();
   private readonly surroundings: LineSurroundings;
 
-  constructor(attempts: AttemptLog) {
-    this.surroundings = { suspects: new Suspects(attempts), gate: new ExecutionGate(), ending: this.ending.signal };
+  constructor(suspects: Suspects) {
+    this.surroundings = { suspects, gate: new ExecutionGate(), ending: this.ending.signal };
   }
 
   /** How many messages wait for their turn. */

@@ -13,7 +13,7 @@ import { DeadLetterTriage } from './dead-letter-triage.js';
 import { Deliveries } from './deliveries.js';
 import { MessageLines } from './message-lines.js';
 import { RpcMessage, type MessageChannel } from './rpc-message.js';
-import type { AttemptLog } from './suspects.js';
+import { Suspects, type AttemptLog } from './suspects.js';
 
 export type RabbitmqServerSettings = Pick<Settings, 'intake' | 'shutdownTimeoutMs'> & {
   rabbitmq: NonNullable<Settings['rabbitmq']>;
@@ -44,6 +44,8 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
   private readonly inFlight = new Set<Promise<unknown>>();
   private readonly closing = new AbortController();
   private readonly triage: DeadLetterTriage;
+  /** Of every channel: an attempt may end after its channel. */
+  private readonly suspects: Suspects;
   /** Of the current channel. */
   private source: Source | undefined;
 
@@ -51,10 +53,11 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
     private readonly settings: RabbitmqServerSettings,
     rabbitmq: RabbitmqService,
     private readonly metrics: MetricsService,
-    private readonly attempts: AttemptLog,
+    attempts: AttemptLog,
     private readonly budget = new InFlightBudget(settings),
   ) {
     super();
+    this.suspects = new Suspects(attempts);
     this.connection = rabbitmq.create({ name: 'rpc', setUp: (model) => this.consume(model) });
     this.triage = new DeadLetterTriage({
       queue: settings.rabbitmq.queue,
@@ -132,7 +135,7 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
       inFlight: this.inFlight,
       park: (message, why) => parking.park(message, why),
     };
-    return { at, lines: new MessageLines(this.attempts) };
+    return { at, lines: new MessageLines(this.suspects) };
   }
 
   private receive({ at, lines }: Source, message: ConsumeMessage | null): void {

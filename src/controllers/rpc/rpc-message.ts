@@ -86,7 +86,7 @@ export class RpcMessage implements LineMessage {
   }
 
   async giveUp(): Promise<void> {
-    const reason = 'Two processes ended while they executed it';
+    const reason = 'Four processes ended while they executed it';
     const { err } = refusal(new Error(reason));
     if (this.replyTo !== undefined) this.reply({ err, isDisposed: true });
     this.report('DELIVERY_LIMIT', 'park');

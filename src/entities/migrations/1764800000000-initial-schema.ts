@@ -181,7 +181,7 @@ const UP = [
     last_at timestamptz not null,
     attempts smallint not null
   )`,
-  `comment on table batch.message_attempts is 'Messages that came back to the queue and are executed again. One that ends its process twice is parked.'`,
+  `comment on table batch.message_attempts is 'Messages that came back to the queue and are executed again. One that ends its process again and again is parked.'`,
 
   `create table batch.parked_notifications (
     chunk_id bigint not null,

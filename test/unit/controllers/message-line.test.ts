@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LineMessage, LineOutcome } from '../../../src/controllers/rpc/message-line.js';
 import { MessageLines } from '../../../src/controllers/rpc/message-lines.js';
+import { Suspects } from '../../../src/controllers/rpc/suspects.js';
 import type { IServiceError } from '../../../src/interfaces/error.js';
 import type { PipelinePlace } from '../../../src/services/intake/submission-pipeline.js';
 import { AttemptsInMemory } from '../../support/attempts-in-memory.js';
@@ -19,6 +20,7 @@ interface Begun {
 describe('messages of a channel', () => {
   let lines: MessageLines;
   let attempts: AttemptsInMemory;
+  let suspects: Suspects;
   /** In order, and not ended yet. */
   let begun: Begun[];
   /** What happened, in order. */
@@ -27,7 +29,8 @@ describe('messages of a channel', () => {
   beforeEach(() => {
     vi.useFakeTimers();
     attempts = new AttemptsInMemory();
-    lines = new MessageLines(attempts);
+    suspects = new Suspects(attempts);
+    lines = new MessageLines(suspects);
     begun = [];
     told = [];
   });
@@ -256,19 +259,87 @@ describe('messages of a channel', () => {
       await settle();
       expect(names()).toEqual(['a']);
       await end('a');
+      await vi.advanceTimersByTimeAsync(1000);
       expect(names()).toEqual(['b']);
       await end('b');
       expect(names()).toEqual(['c']);
     });
 
-    it('are given up when they were begun twice without an end', async () => {
-      await attempts.begin(['b']);
-      await attempts.begin(['b']);
+    it('are begun alone after a second in which nothing else is begun', async () => {
+      await attempts.begin(['a', 'b']);
+      for (const name of ['a', 'b']) back(name);
+      add('new');
+      await vi.advanceTimersByTimeAsync(999);
+      expect(told).toEqual([]);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(names()).toEqual(['a']);
+      await end('a');
+      expect(names()).toEqual(['b']);
+      await end('b');
+      expect(names()).toEqual(['new']);
+    });
+
+    it('are given up when they were begun four times without an end', async () => {
+      for (let process = 0; process < 4; process += 1) await attempts.begin(['b']);
       for (const name of ['a', 'b', 'c']) back(name);
       await settle();
       await end('a');
+      await vi.advanceTimersByTimeAsync(1000);
       expect(told).toEqual(['a', 'b given up', 'c']);
       expect(await recorded('b')).toEqual([0]);
+    });
+
+    /** The next process begins when this one is killed. */
+    const killed = (): void => {
+      vi.clearAllTimers();
+      begun = [];
+      suspects = new Suspects(attempts);
+      lines = new MessageLines(suspects);
+    };
+
+    it('are not given up when processes are killed during their first attempts', async () => {
+      for (let process = 0; process < 3; process += 1) {
+        back('a');
+        await vi.advanceTimersByTimeAsync(1000);
+        expect(names()).toEqual(['a']);
+        killed();
+      }
+      back('a');
+      await vi.advanceTimersByTimeAsync(1000);
+      await end('a');
+      expect(told).toEqual(['a', 'a', 'a', 'a']);
+      expect(await recorded('a')).toEqual([0]);
+    });
+
+    it('are given up for no process that is killed soon after it got them, however many there are', async () => {
+      await attempts.begin(['a']);
+      for (let process = 0; process < 20; process += 1) {
+        back('a');
+        await vi.advanceTimersByTimeAsync(900);
+        killed();
+      }
+      expect(told).toEqual([]);
+      expect(await recorded('a')).toEqual([1]);
+    });
+
+    it('are not begun alone when their channel is lost before', async () => {
+      await attempts.begin(['a']);
+      back('a');
+      await settle();
+      const ended = lines.end();
+      await vi.advanceTimersByTimeAsync(1000);
+      await ended;
+      expect(told).toEqual([]);
+      expect(await recorded('a')).toEqual([1]);
+    });
+
+    it('are begun together when their attempts on a lost channel have ended meanwhile', async () => {
+      await attempts.begin(['a', 'b']);
+      for (const name of ['a', 'b']) back(name);
+      await settle();
+      await attempts.conclude(['a', 'b']);
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(names()).toEqual(['a', 'b']);
     });
 
     it('are not begun while they cannot be recorded, and requests among them are answered', async () => {
@@ -314,7 +385,8 @@ describe('messages of a channel', () => {
         attempts.conclude = () => Promise.reject(new Error('killed'));
         await lines.end();
         attempts.conclude = conclude;
-        lines = new MessageLines(attempts);
+        suspects = new Suspects(attempts);
+        lines = new MessageLines(suspects);
       }
       expect(told).not.toContain('a given up');
     });
@@ -332,6 +404,20 @@ describe('messages of a channel', () => {
       }
       expect(told).toEqual(['a', 'a', 'a', 'a']);
       expect(await recorded('a')).toEqual([1]);
+    });
+
+    it('are given up for no outage in which their ends cannot be recorded and the channel is lost', async () => {
+      const conclude = attempts.conclude.bind(attempts);
+      for (let outage = 0; outage < 5; outage += 1) {
+        back('a');
+        await settle();
+        attempts.conclude = () => Promise.reject(new Error('the database is away'));
+        await end('a', AGAIN);
+        await lines.end();
+        attempts.conclude = conclude;
+        lines = new MessageLines(suspects);
+      }
+      expect(told).toEqual(['a', 'a', 'a', 'a', 'a']);
     });
 
     it('are no longer recorded when the channel is lost and they have ended here', async () => {
@@ -531,15 +617,15 @@ describe('messages of a channel', () => {
       });
 
       it('are recorded sender by sender, and each is blamed for itself', async () => {
-        await attempts.begin(['b1']);
-        await attempts.begin(['b1']);
+        for (let process = 0; process < 4; process += 1) await attempts.begin(['b1']);
         a('a1', { cameBack: true });
         b('b1', { cameBack: true });
         b('b2', { cameBack: true });
         await settle();
         expect(names()).toEqual(['a1']);
-        expect(await recorded('a1', 'b1', 'b2')).toEqual([1, 2, 0]);
+        expect(await recorded('a1', 'b1', 'b2')).toEqual([1, 4, 0]);
         await end('a1');
+        await vi.advanceTimersByTimeAsync(1000);
         expect(told).toEqual(['a1', 'b1 given up', 'b2']);
         expect(await recorded('a1', 'b1', 'b2')).toEqual([0, 0, 1]);
       });
