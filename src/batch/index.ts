@@ -3,6 +3,7 @@ export type * from './awaitable.js';
 export type * from './chunk/chunk-handler.js';
 export type * from './chunk/chunk-listener.js';
 export * from './chunk/chunk-step.js';
+export * from './chunk/completion-policy.js';
 export type { Classifier } from './chunk/classifier.js';
 export type * from './chunk/error-classes.js';
 export * from './chunk/isolate.js';

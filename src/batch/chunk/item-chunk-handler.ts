@@ -1,6 +1,7 @@
 import { isThenable, type Awaitable } from '../awaitable.js';
 import type { StepContribution } from '../model/step-counters.js';
 import type { StepScope } from '../step/step-scope.js';
+import type { CompletionPolicy } from './completion-policy.js';
 import type { ChunkContext, ChunkHandler, ReadChunk, WrittenChunk } from './chunk-handler.js';
 import { assertUsable } from './broken-transaction.js';
 import { isolate } from './isolate.js';
@@ -53,6 +54,8 @@ export interface ItemChunkHandlerOptions<I, O, R, Tx> {
   retryPolicy?: RetryPolicy;
   /** An error of the writer that undoes nothing: what it has written so far is committed. Default: none. */
   keepsTransaction?: (error: unknown) => boolean;
+  /** Default: a chunk is complete when it has as many items as its size. */
+  completionPolicy?: CompletionPolicy<I>;
   /** Default: `halves`. */
   scan?: Scan;
   /** How many items are processed at the same time. They are written in the order of reading. Default: 1. */
@@ -103,6 +106,7 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
     const context = this.contextOf(chunk);
     const items: I[] = [];
     const skipped: SkippedItem<I, never>[] = [];
+    const isComplete = this.options.completionPolicy?.begin();
     while (items.length < limit) {
       try {
         const next = this.readItem(context);
@@ -110,6 +114,7 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
         const item = isThenable(next) ? await next : next;
         if (item === null) return { items, skipped, more: false, takenCount: items.length };
         items.push(item);
+        if (isComplete?.(item) === true) break;
       } catch (error) {
         this.skipOrThrow(error, skipped.length, context);
         await this.assertReadable(error, context);

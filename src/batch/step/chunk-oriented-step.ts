@@ -1,4 +1,5 @@
 import { AlreadyCommittedError, ChunkStep } from '../chunk/chunk-step.js';
+import type { CompletionPolicy } from '../chunk/completion-policy.js';
 import type { ChunkListener } from '../chunk/chunk-listener.js';
 import type { ItemProcessor, ItemReader, ItemStream, ItemWriter } from '../chunk/item.js';
 import {
@@ -28,6 +29,7 @@ export interface ChunkOrientedStepDefinition<I, O, Tx> {
   skipPolicy?: SkipPolicy;
   retryPolicy?: RetryPolicy;
   keepsTransaction?: (error: unknown) => boolean;
+  completionPolicy?: CompletionPolicy<I>;
   scan?: Scan;
   concurrency?: number;
   startLimit?: number;
@@ -72,7 +74,8 @@ export class ChunkOrientedStep<I, O, Tx> implements Step<Tx> {
   }
 
   private toChunkStep(run: StepRun<Tx>, parts: Parts<I, O, Tx>, streams: Streams) {
-    const { name, chunkSize, skipPolicy, retryPolicy, keepsTransaction, scan, concurrency } = this.definition;
+    const { name, chunkSize, completionPolicy, skipPolicy, retryPolicy } = this.definition;
+    const { keepsTransaction, scan, concurrency } = this.definition;
     const { transactionManager, scope, execution, repository } = run;
     const listeners: ChunkStepListener<I, O, Tx>[] = [
       ...run.commonListeners,
@@ -81,7 +84,8 @@ export class ChunkOrientedStep<I, O, Tx> implements Step<Tx> {
     ];
     const handler = new ItemChunkHandler<I, O, unknown, Tx>({
       ...parts,
-      ...{ transactionManager, scope, skipPolicy, retryPolicy, keepsTransaction, scan, concurrency, listeners },
+      ...{ transactionManager, scope, completionPolicy, skipPolicy, retryPolicy },
+      ...{ keepsTransaction, scan, concurrency, listeners },
     });
     return new ChunkStep({
       name,

@@ -1,5 +1,6 @@
 import type { BackOff } from '../../interfaces/back-off.js';
 import type { Awaitable } from '../awaitable.js';
+import type { CompletionPolicy } from '../chunk/completion-policy.js';
 import { isOneOf, type ErrorMatcher } from '../chunk/error-classes.js';
 import type { Scan } from '../chunk/item-chunk-handler.js';
 import type { ItemContext, ItemProcessor, ItemReader, ItemStream, ItemWriter } from '../chunk/item.js';
@@ -118,6 +119,12 @@ export class ChunkStepBuilder<I, O, Tx> {
   /** A writer, or a function that makes it when the step begins. */
   writer(writer: LateBound<ItemWriter<O, unknown, Tx>>): this {
     this.output = writer;
+    return this;
+  }
+
+  /** When a chunk is complete before it has as many items as its size. */
+  completionPolicy(policy: CompletionPolicy<I>): this {
+    this.definition.completionPolicy = policy;
     return this;
   }
 
