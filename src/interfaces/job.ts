@@ -82,6 +82,8 @@ export interface IStepExecution {
   writeSkipCount: number;
   commitCount: number;
   rollbackCount: number;
+  /** How far it is, from 0 to 1. Absent where that is not known. */
+  progress?: number;
   startedAt: string;
   endedAt?: string;
 }

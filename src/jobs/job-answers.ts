@@ -4,6 +4,7 @@ import type { JobParameterDeclaration, JobParameterValue } from '../batch/model/
 import type { StepExecution } from '../batch/model/step-execution.js';
 import type { JobRegistry } from '../batch/operator/job-registry.js';
 import type { JobRepository, StoredSkip } from '../batch/repository/job-repository.js';
+import { progressOf } from '../batch/step/partitioned-step.js';
 import type {
   IJob,
   IJobExecution,
@@ -60,13 +61,15 @@ export function toExecution(execution: JobExecution): IJobExecution {
   };
 }
 
-function toStep(step: StepExecution): IStepExecution {
+function toStep(step: StepExecution, steps: readonly StepExecution[]): IStepExecution {
+  const progress = progressOf(step, steps);
   const { id, stepName, status, exitStatus, readCount, writeCount, filterCount } = step;
   const { readSkipCount, processSkipCount, writeSkipCount, commitCount, rollbackCount } = step;
   return {
     ...{ id, name: stepName, status, exitCode: exitStatus.code, exitDescription: exitStatus.description },
     ...{ readCount, writeCount, filterCount, readSkipCount, processSkipCount, writeSkipCount },
     ...{ commitCount, rollbackCount },
+    ...(progress !== undefined && { progress }),
     startedAt: step.startedAt.toISOString(),
     ...(step.endedAt && { endedAt: step.endedAt.toISOString() }),
   };
@@ -74,7 +77,7 @@ function toStep(step: StepExecution): IStepExecution {
 
 export const toExecutionDetail = (execution: JobExecution, steps: readonly StepExecution[]): IJobExecutionDetail => ({
   ...toExecution(execution),
-  steps: steps.map(toStep),
+  steps: steps.map((step) => toStep(step, steps)),
 });
 
 export function toSkippedItem({ id, stepName, phase, item, errorName, message, at }: StoredSkip): ISkippedItem {

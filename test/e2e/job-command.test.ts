@@ -108,6 +108,7 @@ describe('npm run job', () => {
     program.signal('SIGINT');
     expect(await program.exited, program.output).toBe(3);
     expect(await written()).toBeLessThan(count);
+    expect(program.output).toMatch(/load: STOPPED, \d+ %, \d+ read/);
     const id = /job -- restart (\d+)/.exec(program.output)![1]!;
     const restarted = await run('restart', id, '--wait');
     expect(restarted.status, restarted.output).toBe(0);

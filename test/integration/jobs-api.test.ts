@@ -86,6 +86,7 @@ describe('jobs over REST', () => {
     expect(execution).toMatchObject({ status: 'COMPLETED', exitCode: 'COMPLETED', interrupted: false });
     expect(execution.steps.map(({ name }) => name)).toEqual(['prepare', 'load']);
     expect(execution.steps[1]).toMatchObject({ readCount: 5, writeCount: 3, readSkipCount: 1, writeSkipCount: 2 });
+    expect(execution.steps.map(({ progress }) => progress)).toEqual([1, 1]);
 
     const path = `job-executions/${body.id}/skipped-items`;
     const first = (await ask<IPage<ISkippedItem>>('GET', `${path}?limit=2`)).body;

@@ -74,12 +74,13 @@ export class RepositoryUser<Tx> {
   }
 
   save(tx: Tx, execution: StepExecution, more: Progress = {}): Promise<SavedProgress> {
-    const { contribution = {}, counts = true, skipped = [] } = more;
+    const { contribution = {}, counts = true, skipped = [], progress } = more;
     return this.repository.saveProgress(tx, {
       execution,
       contribution: { ...NO_CONTRIBUTION, ...contribution },
       counts,
       skipped,
+      progress,
     });
   }
 
@@ -108,6 +109,7 @@ export interface Progress {
   contribution?: Partial<StepContribution>;
   counts?: boolean;
   skipped?: SkippedItemRecord[];
+  progress?: number;
 }
 
 const skip = (item: string, phase: SkippedItemRecord['phase'] = 'process'): SkippedItemRecord => ({
@@ -324,6 +326,21 @@ export function describeJobRepository<Tx>(name: string, open: () => Promise<Open
         expect((await user.storedStep(step)).context.toJSON()).toEqual({ at: 1 });
       });
 
+      it('keeps how far the step is with the transaction, until something else is known', async () => {
+        const step = await user.step(await user.start());
+        expect((await user.storedStep(step)).progress).toBeUndefined();
+        await user.commit(step, { progress: 0.1 });
+        expect((await user.storedStep(step)).progress).toBe(0.1);
+        await user.commit(step);
+        expect((await user.storedStep(step)).progress).toBe(0.1);
+        const attempt = opened.transactionManager.transaction(async (tx) => {
+          await user.save(tx, step, { progress: 0.7 });
+          throw new Error('the chunk fails');
+        });
+        await expect(attempt).rejects.toThrow('the chunk fails');
+        expect((await user.storedStep(step)).progress).toBe(0.1);
+      });
+
       it('writes a context that goes back to what it was', async () => {
         const step = await user.step(await user.start(), 'load', { at: 0 });
         for (const at of [1, 0, 0, 1, 0]) {
@@ -386,11 +403,12 @@ export function describeJobRepository<Tx>(name: string, open: () => Promise<Open
     });
 
     describe('saving a step', () => {
-      it('keeps status, exit status, counters and context', async () => {
+      it('keeps status, exit status, counters, progress and context', async () => {
         const step = await user.step(await user.start());
         await user.commit(step, { contribution: { readCount: 2, writeCount: 2 } });
         step.readCount += 3;
         step.rolledBack();
+        step.progress = 1;
         step.context.put('at', 5);
         step.exitStatus = new ExitStatus('COMPLETED WITH SKIPS', 'two');
         step.status = 'COMPLETED';
@@ -402,6 +420,7 @@ export function describeJobRepository<Tx>(name: string, open: () => Promise<Open
           readCount: 5,
           writeCount: 2,
           rollbackCount: 1,
+          progress: 1,
           version: 1,
         });
         expect(stored.exitStatus).toEqual(step.exitStatus);
@@ -409,13 +428,14 @@ export function describeJobRepository<Tx>(name: string, open: () => Promise<Open
         expect(stored.endedAt).toBeInstanceOf(Date);
       });
 
-      it('leaves counters and context of a commit whose answer was lost', async () => {
+      it('leaves counters, progress and context of a commit whose answer was lost', async () => {
         const step = await user.step(await user.start(), 'load', { at: 0 });
         const committed = step.copy();
         committed.context.put('at', 1);
-        await user.commit(committed, { contribution: { readCount: 2, writeCount: 2 } });
+        await user.commit(committed, { contribution: { readCount: 2, writeCount: 2 }, progress: 0.5 });
         await user.endStep(step, 'FAILED');
         const stored = await user.storedStep(step);
+        expect(stored.progress).toBe(0.5);
         expect(stored).toMatchObject({ status: 'FAILED', readCount: 2, writeCount: 2, commitCount: 1, version: 1 });
         expect(stored.context.toJSON()).toEqual({ at: 1 });
       });

@@ -55,6 +55,11 @@ export interface ItemStream {
   open?(context: ExecutionContext, scope: StepScope): Awaitable<void>;
   /** Before each commit. What it puts into the context is stored with the chunk. */
   update?(context: ExecutionContext): Awaitable<void>;
+  /**
+   * Of a reader: which part of its input it has given out, from 0 to 1. It is asked before each commit, stored with the chunk, and
+   * shown. Undefined while that is not known.
+   */
+  progress?(): number | undefined;
   /** After the last chunk, also after a failure. */
   close?(): Awaitable<void>;
 }

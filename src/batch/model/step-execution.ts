@@ -10,6 +10,8 @@ export class StepExecution extends StepCounters {
   endedAt: Date | undefined;
   /** Grows with every commit. It tells whether a commit whose answer was lost has happened, and whether somebody else ended the step. */
   version = 0;
+  /** How far the step is, from 0 to 1. Undefined when that is not known. Of a step with partitions, see `progressOf`. */
+  progress: number | undefined;
   context: ExecutionContext;
 
   constructor(
@@ -33,6 +35,7 @@ export class StepExecution extends StepCounters {
     copy.exitStatus = this.exitStatus;
     copy.endedAt = this.endedAt;
     copy.version = this.version;
+    copy.progress = this.progress;
     return copy;
   }
 }

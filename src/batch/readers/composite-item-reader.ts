@@ -39,6 +39,15 @@ export class CompositeItemReader<T, Tx = unknown> implements ItemReader<T, Tx>, 
     if (this.isOpen) await this.stream()?.update?.(context.of(String(this.current)));
   }
 
+  /** Each reader counts the same, however much it has to read. Undefined unless every one of them says how far it is. */
+  progress(): number | undefined {
+    const { length } = this.readers;
+    if (!this.readers.every((reader) => asStream(reader).progress !== undefined)) return undefined;
+    if (this.current >= length) return 1;
+    const share = this.isOpen ? this.stream()!.progress!() : 0;
+    return share === undefined ? undefined : (this.current + share) / length;
+  }
+
   async close(): Promise<void> {
     if (!this.isOpen) return;
     this.isOpen = false;

@@ -63,6 +63,13 @@ export abstract class LineItemReader<T> implements ItemReader<T>, ItemStream {
     context.put('line', this.position.line);
   }
 
+  /** By bytes. */
+  progress(): number | undefined {
+    if (this.source === undefined) return undefined;
+    const { size } = this.source;
+    return size === 0 ? 1 : this.position.offset / size;
+  }
+
   async close(): Promise<void> {
     await this.source?.close();
     this.source = undefined;

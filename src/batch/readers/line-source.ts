@@ -46,6 +46,8 @@ export class LineSource {
     private readonly maxLineBytes: number,
     offset: number,
     private line: number,
+    /** Of the file, when it was opened. Bytes. */
+    readonly size: number,
   ) {
     this.readAt = offset;
     this.lineStart = offset;
@@ -61,7 +63,7 @@ export class LineSource {
       if (stat.isDirectory()) throw cannotOpen(resource, new Error('It is a directory'));
       if (offset > stat.size) throw isShorter(resource, stat.size, offset);
       const start = offset === 0 ? await byteOrderMark(file) : offset;
-      return new LineSource(file, maxLineBytes, start, line);
+      return new LineSource(file, maxLineBytes, start, line, stat.size);
     } catch (error) {
       await file.close();
       throw error;

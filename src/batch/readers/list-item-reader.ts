@@ -22,4 +22,8 @@ export class ListItemReader<T extends NonNullable<unknown>> implements ItemReade
   update(context: ExecutionContext): void {
     context.put('count', this.next);
   }
+
+  progress(): number {
+    return this.items.length === 0 ? 1 : this.next / this.items.length;
+  }
 }

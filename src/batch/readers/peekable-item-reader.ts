@@ -41,6 +41,10 @@ export class PeekableItemReader<T, Tx = unknown> implements ItemReader<T, Tx>, I
     for (const [key, value] of Object.entries(this.shown.before.toJSON())) context.put(key, value);
   }
 
+  progress(): number | undefined {
+    return asStream(this.reader).progress?.();
+  }
+
   async close(): Promise<void> {
     await asStream(this.reader).close?.();
   }

@@ -3,7 +3,7 @@ import type { Awaitable } from '../awaitable.js';
 import type { ItemReader, ItemStream } from '../chunk/item.js';
 import { BatchError, InvalidJobDefinitionError } from '../model/batch-error.js';
 import type { ExecutionContext } from '../model/execution-context.js';
-import { KEY_COLUMN, selectPage, selectRowWithoutKey } from './sql-readers.sql.js';
+import { countRows, KEY_COLUMN, selectPage, selectRowWithoutKey } from './sql-readers.sql.js';
 
 export interface SqlKeysetItemReaderOptions {
   /** Names its part of the context. Default: `reader`. */
@@ -16,6 +16,8 @@ export interface SqlKeysetItemReaderOptions {
   key: readonly string[];
   /** Rows of a page. Default: 1000. */
   fetchSize?: number;
+  /** True: the rows are counted when the step opens, and the step says how far it is. It takes as long as a `count(*)`. Default: false. */
+  countRows?: boolean;
 }
 
 type KeyedRow = Record<string, unknown> & { [KEY_COLUMN]: (string | null)[] };
@@ -33,6 +35,9 @@ export class SqlKeysetItemReader<Row = Record<string, unknown>> implements ItemR
   private isLastPage = false;
   /** Of the row that was read last. */
   private last: readonly string[] | undefined;
+  /** Rows that were given out, also before a restart, and all rows. Kept only where the rows are counted. */
+  private given = 0;
+  private total: number | undefined;
 
   constructor(private readonly options: SqlKeysetItemReaderOptions) {
     this.name = options.name;
@@ -51,6 +56,8 @@ export class SqlKeysetItemReader<Row = Record<string, unknown>> implements ItemR
     this.isLastPage = false;
     const { rows } = await this.options.database.query(selectRowWithoutKey(this.query));
     if (rows.length > 0) throw this.keyError('is null in a row');
+    this.given = context.get<number>('given') ?? 0;
+    if (this.options.countRows === true) this.total = this.given + (await this.countRemaining());
   }
 
   read(): Awaitable<NoInfer<Row> | null> {
@@ -59,11 +66,21 @@ export class SqlKeysetItemReader<Row = Record<string, unknown>> implements ItemR
 
   update(context: ExecutionContext): void {
     if (this.last !== undefined) context.put('key', this.last);
+    if (this.total !== undefined) context.put('given', this.given);
+  }
+
+  progress(): number | undefined {
+    return this.total === 0 ? 1 : this.total && this.given / this.total;
   }
 
   private get query() {
     const { select, values = [], key } = this.options;
     return { select, values, key };
+  }
+
+  private async countRemaining(): Promise<number> {
+    const { rows } = await this.options.database.query<{ count: number }>(countRows(this.query, this.last));
+    return rows[0]!.count;
   }
 
   private async readOn(): Promise<Row | null> {
@@ -91,6 +108,7 @@ export class SqlKeysetItemReader<Row = Record<string, unknown>> implements ItemR
   private give(): Row {
     const { [KEY_COLUMN]: key, ...row } = this.page[this.next++]!;
     this.last = key as string[];
+    this.given += 1;
     return row as Row;
   }
 

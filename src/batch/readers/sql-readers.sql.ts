@@ -13,19 +13,13 @@ export interface KeysetQuery {
 const keyOf = (key: readonly string[]): string => key.map((name) => `input.${quoteName(name)}`).join(', ');
 
 /** The rows after a key, or the first rows. */
-export function selectPage(
-  { select, values, key }: KeysetQuery,
-  after: readonly string[] | undefined,
-  limit: number,
-): SqlStatement {
-  // Without casts: each parameter gets the type of the column that it is compared with, whatever type that is.
-  const parameters = key.map((_, index) => `$${values.length + 1 + index}`).join(', ');
+export function selectPage(query: KeysetQuery, after: readonly string[] | undefined, limit: number): SqlStatement {
+  const { values, key } = query;
   const texts = key.map((name) => `input.${quoteName(name)}::text`).join(', ');
   return {
     text: `
       select input.*, array[${texts}] as "${KEY_COLUMN}"
-      from (${select}\n) as input
-      ${after === undefined ? '' : `where (${keyOf(key)}) > (${parameters})`}
+      ${fromAfter(query, after)}
       order by ${keyOf(key)}
       limit ${limit}`,
     values: [...values, ...(after ?? [])],
@@ -42,6 +36,23 @@ export function selectRowWithoutKey({ select, values, key }: KeysetQuery): SqlSt
       limit 1`,
     values: [...values],
   };
+}
+
+/** How many rows there are after a key, or at all. */
+export const countRows = (query: KeysetQuery, after?: readonly string[]): SqlStatement => ({
+  text: `
+      select count(*)::float8 as count
+      ${fromAfter(query, after)}`,
+  values: [...query.values, ...(after ?? [])],
+});
+
+function fromAfter({ select, values, key }: KeysetQuery, after: readonly string[] | undefined): string {
+  const from = `from (${select}\n) as input`;
+  if (after === undefined) return from;
+  // Without casts: each parameter gets the type of the column that it is compared with, whatever type that is.
+  const parameters = key.map((_, index) => `$${values.length + 1 + index}`).join(', ');
+  return `${from}
+      where (${keyOf(key)}) > (${parameters})`;
 }
 
 const CURSOR = 'batch_reader';

@@ -38,6 +38,8 @@ export interface StepProgress {
   /** True when it counts as a commit: an empty last chunk does not. */
   counts: boolean;
   skipped: readonly SkippedItemRecord[];
+  /** How far the step is, from 0 to 1. Undefined: what was stored before stays. */
+  progress?: number | undefined;
 }
 
 export interface SavedProgress {
@@ -98,7 +100,7 @@ export abstract class JobRepository<Tx> {
   abstract saveProgress(tx: Tx, progress: StepProgress): Promise<SavedProgress>;
 
   /**
-   * Keeps the end of a step: status, exit status, counters and context. Counters and context of a commit whose answer was lost stay.
+   * Keeps the end of a step: status, exit status, counters, progress and context. Counters, progress and context of a commit whose answer was lost stay.
    *
    * @throws LeaseLostError when the step was ended by another process
    */

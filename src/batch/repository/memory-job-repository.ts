@@ -68,7 +68,7 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
   }
 
   async saveProgress(tx: MemoryTransaction, progress: StepProgress): Promise<SavedProgress> {
-    const { execution, contribution, counts, skipped } = progress;
+    const { execution, contribution, counts, skipped, progress: share } = progress;
     const stored = this.runningStep(execution);
     const { stopRequested } = this.stored(execution.jobExecutionId);
     if (stored.version === execution.version + 1) return { alreadyCommitted: true, stopRequested };
@@ -79,6 +79,7 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
     tx.onCommit(() => {
       stored.add(contribution, counts);
       stored.rollbackCount = execution.rollbackCount;
+      stored.progress = share ?? stored.progress;
       stored.context = context;
       stored.version += 1;
       for (const skip of skipped) {
@@ -94,6 +95,7 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
     const { status, exitStatus, endedAt } = execution;
     if (stored.version === execution.version) {
       stored.copyCounters(execution);
+      stored.progress = execution.progress;
       stored.context = new ExecutionContext(execution.context.toJSON());
     }
     stored.status = status;

@@ -41,6 +41,7 @@ export interface StepRow {
   writeSkipCount: number;
   commitCount: number;
   rollbackCount: number;
+  progress: number | null;
   /** JSON text. */
   context: string;
   version: number;
@@ -70,6 +71,7 @@ export function toStepExecution(row: StepRow): StepExecution {
   execution.add(row, false);
   execution.commitCount = row.commitCount;
   execution.rollbackCount = row.rollbackCount;
+  execution.progress = row.progress ?? undefined;
   execution.version = row.version;
   execution.endedAt = row.endedAt ?? undefined;
   return execution;

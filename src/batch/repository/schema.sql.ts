@@ -66,13 +66,14 @@ export const SCHEMA_STEPS: readonly ((tables: BatchTables) => readonly string[])
       write_skip_count bigint not null default 0,
       commit_count bigint not null default 0,
       rollback_count bigint not null default 0,
+      progress double precision,
       context json not null,
       version integer not null default 0,
       started_at timestamptz not null default clock_timestamp(),
       ended_at timestamptz
     )`,
     `comment on table ${stepExecutions} is
-      'One attempt to run a step. Counters, context and version change in the transaction of a chunk.'`,
+      'One attempt to run a step. Counters, progress, context and version change in the transaction of a chunk. progress is from 0 to 1, and null where it is not known; of a step with partitions it is the part that earlier executions have completed.'`,
     `create index step_executions_job on ${stepExecutions} (job_execution_id, id)`,
 
     `create table ${skippedItems} (

@@ -12,7 +12,7 @@ const COLUMNS = `
       s.read_skip_count::float8 as "readSkipCount", s.process_skip_count::float8 as "processSkipCount",
       s.write_skip_count::float8 as "writeSkipCount", s.commit_count::float8 as "commitCount",
       s.rollback_count::float8 as "rollbackCount",
-      s.context::text, s.version, s.started_at as "startedAt", s.ended_at as "endedAt"`;
+      s.progress, s.context::text, s.version, s.started_at as "startedAt", s.ended_at as "endedAt"`;
 
 /**
  * Makes no row when the job execution does not run. The lock holds up a take-over until the step can be seen. It must be `for share`:
@@ -38,7 +38,7 @@ export const insertStep = (
  * @param context JSON text; null leaves the context as it is
  */
 export function saveProgress(tables: BatchTables, progress: StepProgress, context: string | null): SqlStatement {
-  const { execution, contribution, counts, skipped } = progress;
+  const { execution, contribution, counts, skipped, progress: share = null } = progress;
   const { readCount, writeCount, filterCount, readSkipCount, processSkipCount, writeSkipCount } = contribution;
   return {
     name: `${tables.statementPrefix}.save_progress`,
@@ -49,7 +49,7 @@ export function saveProgress(tables: BatchTables, progress: StepProgress, contex
           read_count = read_count + $3::int8, write_count = write_count + $4::int8, filter_count = filter_count + $5::int8,
           read_skip_count = read_skip_count + $6::int8, process_skip_count = process_skip_count + $7::int8,
           write_skip_count = write_skip_count + $8::int8, commit_count = commit_count + $9::int8, rollback_count = $10::int8,
-          context = coalesce($11::json, context)
+          context = coalesce($11::json, context), progress = coalesce($16::float8, progress)
         where id = $1::int8 and version = $2::int4 and status in ${RUNNING}
         returning id, job_execution_id
       ),
@@ -73,6 +73,7 @@ export function saveProgress(tables: BatchTables, progress: StepProgress, contex
       skipped.map(({ item }) => (item === null ? null : toText(item))),
       skipped.map(({ errorName }) => toText(errorName)),
       skipped.map(({ message }) => toText(message)),
+      share,
     ],
   };
 }
@@ -86,7 +87,7 @@ export const selectRunningStep = (tables: BatchTables, id: string): SqlStatement
   values: [toId(id)],
 });
 
-/** A greater version is that of a commit whose answer was lost: its counters and its context are the true ones. */
+/** A greater version is that of a commit whose answer was lost: its counters, its progress and its context are the true ones. */
 export function updateStep(tables: BatchTables, execution: StepExecution): SqlStatement {
   const counters = [
     'read_count',
@@ -104,6 +105,7 @@ export function updateStep(tables: BatchTables, execution: StepExecution): SqlSt
       set status = $3::text, exit_code = $4::text, exit_description = $5::text,
         ended_at = case when $3::text not in ${RUNNING} then clock_timestamp() end,
         context = case when version = $2::int4 then $6::json else context end,
+        progress = case when version = $2::int4 then $15::float8 else progress end,
         ${counters.join(',\n        ')}
       where id = $1::int8 and status in ${RUNNING}`,
     values: [
@@ -115,7 +117,7 @@ export function updateStep(tables: BatchTables, execution: StepExecution): SqlSt
       JSON.stringify(execution.context),
       ...[execution.readCount, execution.writeCount, execution.filterCount],
       ...[execution.readSkipCount, execution.processSkipCount, execution.writeSkipCount],
-      ...[execution.commitCount, execution.rollbackCount],
+      ...[execution.commitCount, execution.rollbackCount, execution.progress ?? null],
     ],
   };
 }

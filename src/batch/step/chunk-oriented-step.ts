@@ -1,5 +1,6 @@
 import { AlreadyCommittedError, ChunkStep } from '../chunk/chunk-step.js';
 import type { CompletionPolicy } from '../chunk/completion-policy.js';
+import { asStream } from '../chunk/delegate-streams.js';
 import type { ChunkListener } from '../chunk/chunk-listener.js';
 import type { ItemProcessor, ItemReader, ItemStream, ItemWriter } from '../chunk/item.js';
 import {
@@ -77,6 +78,7 @@ export class ChunkOrientedStep<I, O, Tx> implements Step<Tx> {
     const { name, chunkSize, completionPolicy, skipPolicy, retryPolicy } = this.definition;
     const { keepsTransaction, scan, concurrency } = this.definition;
     const { transactionManager, scope, execution, repository } = run;
+    const reader = asStream(parts.reader);
     const listeners: ChunkStepListener<I, O, Tx>[] = [
       ...run.commonListeners,
       ...(this.definition.listeners ?? []),
@@ -93,12 +95,13 @@ export class ChunkOrientedStep<I, O, Tx> implements Step<Tx> {
       handler,
       transactionManager,
       retryPolicy: handler.chunkRetryPolicy,
-      listeners: [...listeners.map((listener) => ofChunks(listener, scope)), contextKeeper(execution)],
+      listeners: [...listeners.map((listener) => ofChunks(listener, scope)), keeper(execution, reader)],
       beforeCommit: async (tx, _, { contribution, skipped }) => {
         await streams.update();
         const counts = contribution.readCount + contribution.readSkipCount > 0;
-        const progress = { execution, contribution, counts, skipped: skipped.map(toRecord) };
-        const { alreadyCommitted, stopRequested } = await repository.saveProgress(tx, progress);
+        const progress = shareOf(reader);
+        const chunk = { execution, contribution, counts, skipped: skipped.map(toRecord), progress };
+        const { alreadyCommitted, stopRequested } = await repository.saveProgress(tx, chunk);
         if (stopRequested) run.stop();
         if (alreadyCommitted) throw new AlreadyCommittedError();
       },
@@ -118,16 +121,23 @@ function ofChunks<I, O, Tx>(
   };
 }
 
-/** Keeps the context with the commits: what an attempt has changed is undone with its transaction. */
-function contextKeeper(execution: StepExecution) {
+/** Keeps context and progress with the commits: what an attempt has changed is undone with its transaction. */
+function keeper(execution: StepExecution, reader: ItemStream) {
   let committed = execution.context.snapshot();
   return {
     afterChunk: () => {
       execution.version += 1;
+      execution.progress = shareOf(reader) ?? execution.progress;
       committed = execution.context.snapshot();
     },
     onChunkError: () => execution.context.restore(committed),
   } satisfies ChunkListener<unknown, unknown>;
+}
+
+/** Nothing depends on it, so an answer of a reader that makes no sense harms nothing. */
+function shareOf(reader: ItemStream): number | undefined {
+  const share = reader.progress?.();
+  return share === undefined || Number.isNaN(share) ? undefined : Math.min(1, Math.max(0, share));
 }
 
 interface Parts<I, O, Tx> {

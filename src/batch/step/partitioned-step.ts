@@ -79,18 +79,24 @@ export class PartitionedStep<Tx> implements Step<Tx> {
     const { gridSize, handler = new LocalPartitionHandler(gridSize), worker } = this.definition;
     const partitions =
       execution.context.get<Partitions>(PARTITIONS) ?? (await this.definition.partitioner(gridSize, scope));
-    if (!execution.context.has(PARTITIONS)) {
-      execution.context.put(PARTITIONS, partitions);
-      // Before the first partition begins: a restart must not divide the work in another way.
-      await transactionManager.transaction((tx) =>
-        repository.saveProgress(tx, { execution, contribution: NO_CONTRIBUTION, counts: false, skipped: [] }),
-      );
-      execution.version += 1;
-    }
     const all = Object.entries(partitions).map(([name, context]) => ({
       step: worker(`${this.name}:${name}`),
       context,
     }));
+    execution.context.put(PARTITIONS, partitions);
+    execution.progress = completeShare(all, runner.historyOf(`${this.name}:`));
+    // Before the first partition begins: a restart must not divide the work in another way.
+    await transactionManager.transaction((tx) => {
+      const { progress } = execution;
+      return repository.saveProgress(tx, {
+        execution,
+        contribution: NO_CONTRIBUTION,
+        counts: false,
+        skipped: [],
+        progress,
+      });
+    });
+    execution.version += 1;
     const ended = await handler.handle(all, runner);
     for (const each of ended) addUp(execution, each);
     const status = worstStatus(ended.map((each) => each.status));
@@ -101,6 +107,36 @@ export class PartitionedStep<Tx> implements Step<Tx> {
 }
 
 const PARTITIONS = 'batch.partitions';
+
+/**
+ * How far a step is, from 0 to 1. Undefined when that is not known. Of a step with partitions it is the mean of these: what earlier
+ * executions have completed, and how far the partitions of this execution are.
+ *
+ * @param steps all steps of the same job execution
+ */
+export function progressOf(
+  { status, stepName, context, progress }: StepExecution,
+  steps: readonly StepExecution[],
+): number | undefined {
+  const partitions = context.get<Partitions>(PARTITIONS);
+  if (partitions === undefined || status === 'COMPLETED') return progress;
+  const names = new Set(Object.keys(partitions).map((name) => `${stepName}:${name}`));
+  let sum = (progress ?? 0) * names.size;
+  for (const partition of steps.filter((each) => names.has(each.stepName))) {
+    // Before its first commit it has done nothing. After that, a reader that does not say how far it is never will.
+    const share = partition.progress ?? (partition.version === 0 ? 0 : undefined);
+    if (share === undefined) return undefined;
+    sum += share;
+  }
+  return names.size === 0 ? undefined : sum / names.size;
+}
+
+/** What earlier executions have completed, and this one does not run again. */
+function completeShare<Tx>(all: readonly Partition<Tx>[], history: readonly StepExecution[]): number {
+  const complete = new Set(history.filter(({ status }) => status === 'COMPLETED').map(({ stepName }) => stepName));
+  const done = all.filter(({ step }) => complete.has(step.name) && !step.allowStartIfComplete);
+  return all.length === 0 ? 0 : done.length / all.length;
+}
 
 const describe = ({ stepName, exitStatus }: StepExecution): string => `${stepName}: ${exitStatus.description}`;
 

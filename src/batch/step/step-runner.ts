@@ -90,6 +90,7 @@ export class StepRunner<Tx> implements StepLauncher<Tx> {
       this.fail(execution, error);
     }
     await this.afterStep(listeners, execution, scope);
+    if (execution.status === 'COMPLETED') execution.progress = 1;
     execution.endedAt = new Date();
     await options.repository.saveStep(execution);
   }

@@ -26,8 +26,9 @@ export function executionLines(
     ...steps.map((step) => {
       const { readCount, writeCount, filterCount, commitCount, rollbackCount } = step;
       const skips = step.readSkipCount + step.processSkipCount + step.writeSkipCount;
+      const part = step.progress === undefined || step.status === 'COMPLETED' ? '' : `${percent(step.progress)}, `;
       return (
-        `  ${step.name}: ${step.status}, ${readCount} read, ${writeCount} written, ${filterCount} filtered, ` +
+        `  ${step.name}: ${step.status}, ${part}${readCount} read, ${writeCount} written, ${filterCount} filtered, ` +
         `${skips} skipped, ${commitCount} commits, ${rollbackCount} rollbacks`
       );
     }),
@@ -36,6 +37,9 @@ export function executionLines(
     ),
   ].map(plain);
 }
+
+/** Rounded down: 100 % is what is complete. */
+export const percent = (progress: number): string => `${Math.floor(progress * 100)} %`;
 
 /** Data must not steer the terminal. */
 // eslint-disable-next-line no-control-regex -- these are the characters to replace

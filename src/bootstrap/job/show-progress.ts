@@ -13,40 +13,55 @@ export interface Progress {
 const LINE_EVERY_MS = 5000;
 /** The speed is that of this time. */
 const WINDOW_MS = 10_000;
+const BAR_COLUMNS = 25;
 
-/** Shows the counters and the speed of the running step: on a terminal in one line that changes, elsewhere in a line from time to time. */
+/**
+ * Shows how far the running step is: on a terminal with a bar, in one line that changes, and elsewhere in a line from time to time. A step
+ * that cannot tell has no bar and no percentage.
+ */
 export function showProgress(stream: NodeJS.WriteStream): Progress {
   const print = stream.isTTY ? onTerminal(stream) : asLines(stream);
-  let samples: StepSample[] = [];
+  let began: StepSample | undefined;
+  let recent: StepSample[] = [];
   return {
     show(steps, now) {
       const sample = runningStep(steps, now);
       if (sample === undefined) return;
-      samples = [...samples, sample].filter(({ name, at }) => name === sample.name && now - at <= WINDOW_MS);
-      print.show(progressLine(samples), now);
+      if (began?.name !== sample.name || began.progress === undefined) began = sample;
+      recent = [...recent, sample].filter(({ name, at }) => name === sample.name && now - at <= WINDOW_MS);
+      print.show({ line: progressLine(began, recent), progress: sample.progress }, now);
     },
     end: () => print.end(),
   };
 }
 
+interface Shown {
+  line: string;
+  /** From 0 to 1. */
+  progress: number | undefined;
+}
+
 interface Printer {
-  show(line: string, now: number): void;
+  show(shown: Shown, now: number): void;
   end(): void;
 }
 
-/** How many items there are to read is not known, so there is no bar and no percentage. */
 function onTerminal(stream: NodeJS.WriteStream): Printer {
   const bar = new cliProgress.SingleBar({
     stream,
-    format: (_options, _params, { line }: { line: string }) => line,
+    format: (options, _params, { line, progress }: Shown) =>
+      progress === undefined ? line : `${cliProgress.Format.BarFormat(progress, options)} ${line}`,
+    barsize: BAR_COLUMNS,
+    barCompleteChar: '\u2588',
+    barIncompleteChar: '\u2591',
     hideCursor: true,
     clearOnComplete: true,
     gracefulExit: false,
   });
   return {
-    show(line) {
-      if (bar.isActive) bar.update({ line });
-      else bar.start(0, 0, { line });
+    show(shown) {
+      if (bar.isActive) bar.update(shown);
+      else bar.start(1, 0, shown);
     },
     end: () => bar.stop(),
   };
@@ -55,7 +70,7 @@ function onTerminal(stream: NodeJS.WriteStream): Printer {
 function asLines(stream: NodeJS.WriteStream): Printer {
   let writtenAt: number | undefined;
   return {
-    show(line, now) {
+    show({ line }, now) {
       writtenAt ??= now;
       if (now - writtenAt < LINE_EVERY_MS) return;
       writtenAt = now;

@@ -91,6 +91,13 @@ export class JobDto {}
   writeSkipCount: { example: 2 },
   commitCount: { example: 1 },
   rollbackCount: { example: 0 },
+  progress: {
+    optional: true,
+    minimum: 0,
+    maximum: 1,
+    description: 'How far the step is. Absent where its reader cannot tell.',
+    example: 0.42,
+  },
   startedAt: { format: 'date-time', example: AT },
   endedAt: { optional: true, format: 'date-time', example: AT },
 })
