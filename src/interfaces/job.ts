@@ -13,7 +13,7 @@ export const BATCH_STATUSES = [
 ] as const;
 export type BatchStatus = (typeof BATCH_STATUSES)[number];
 
-export const JOB_PARAMETER_TYPES = ['string', 'integer', 'number', 'boolean', 'date'] as const;
+export const JOB_PARAMETER_TYPES = ['string', 'integer', 'number', 'boolean', 'date', 'file'] as const;
 export type JobParameterType = (typeof JOB_PARAMETER_TYPES)[number];
 
 /** A parameter that a job declares. */

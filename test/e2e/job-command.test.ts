@@ -64,6 +64,18 @@ describe('npm run job', () => {
     ['an unknown job', ['start', 'importOrder', '--wait'], 1, /NO_SUCH_JOB: .*archiveOrders, importOrders/],
     ['a missing parameter', ['start', 'importOrders', '--wait'], 1, /INVALID_JOB_PARAMETERS: .*"file" .*missing/],
     [
+      'an unknown parameter',
+      ['start', 'archiveOrders', 'before=2026-03-01', 'befor=1', '--wait'],
+      1,
+      /INVALID_JOB_PARAMETERS: .*no parameter "befor"; it has: before/,
+    ],
+    [
+      'a file that is not there',
+      ['start', 'importOrders', 'file=/nowhere/orders.csv', '--wait'],
+      1,
+      /INVALID_JOB_PARAMETERS: .*"file" must be a file that can be read: ENOENT/,
+    ],
+    [
       'a malformed date',
       ['start', 'archiveOrders', 'before=1.3.2026', '--wait'],
       1,
@@ -79,15 +91,21 @@ describe('npm run job', () => {
     expect(await instances()).toBe(before);
   });
 
-  it('fails for a file that is not there, and a restart goes on once it is', async () => {
+  it('fails for a file with a wrong header, refuses a restart without the file, and goes on once it is right', async () => {
     const file = join(folder, 'later.csv');
+    await writeFile(file, 'order_no,order_no,amount,ordered_on\n');
     const failed = await run('start', 'importOrders', `file=${file}`, '--wait');
     expect(failed).toMatchObject({
       status: 1,
-      output: expect.stringContaining(`"${file}" cannot be opened`) as string,
+      output: expect.stringContaining(`FLAT_FILE_HEADER_INVALID: Line 1 of "${file}"`) as string,
+    });
+    const id = /job -- restart (\d+)/.exec(failed.output)![1]!;
+    await rm(file);
+    expect(await run('restart', id, '--wait')).toMatchObject({
+      status: 1,
+      output: expect.stringMatching(/INVALID_JOB_PARAMETERS: .*"file" must be a file.*ENOENT/) as string,
     });
     await orders('later.csv', 3);
-    const id = /job -- restart (\d+)/.exec(failed.output)![1]!;
     const restarted = await run('restart', id, '--wait');
     expect(restarted.status, restarted.output).toBe(0);
     expect(restarted.output).toContain('3 written');

@@ -17,6 +17,8 @@ const ORDERS = [
   'A-6,Niklaus,64.00,2026-04-09',
 ];
 
+const BAD_HEADER = ['order_no,order_no,amount,ordered_on', ...ORDERS.slice(1)];
+
 let service: TestApp;
 let folder: string;
 
@@ -72,7 +74,7 @@ describe('jobs over REST', () => {
     expect((await ask<IJob>('GET', 'jobs/importOrders')).body).toMatchObject({
       restartable: true,
       hasNextInstance: false,
-      parameters: [{ name: 'file', type: 'string', required: true, identifying: true }],
+      parameters: [{ name: 'file', type: 'file', required: true, identifying: true }],
     });
   });
 
@@ -115,16 +117,25 @@ describe('jobs over REST', () => {
   });
 
   it('that have failed are restarted, and abandoned', async () => {
-    const file = join(folder, 'comes-later.csv');
+    const file = await orders(BAD_HEADER);
     const first = await ended((await start({ file })).body.id);
-    expect(first).toMatchObject({ status: 'FAILED', exitDescription: expect.stringContaining(file) as string });
+    expect(first).toMatchObject({
+      status: 'FAILED',
+      exitDescription: `FLAT_FILE_HEADER_INVALID: Line 1 of "${file}" names the columns, and names the column "order_no" twice`,
+    });
+    await rm(file);
+    expect(await ask('POST', `job-executions/${first.id}/restarts`)).toMatchObject({
+      status: 400,
+      body: { code: 'INVALID_JOB_PARAMETERS', detail: expect.stringContaining(file) as string },
+    });
+    expect((await ask<IJob>('GET', 'jobs/importOrders')).body.lastExecution?.id).toBe(first.id);
     await writeFile(file, ORDERS.slice(0, 3).join('\n'));
     const again = await ask<IJobExecution>('POST', `job-executions/${first.id}/restarts`);
     expect([again.status, again.body.instanceId]).toEqual([201, first.instanceId]);
     const second = await ended(again.body.id);
     expect([second.status, second.steps.map(({ name }) => name)]).toEqual(['COMPLETED', ['load']]);
 
-    const lost = await ended((await start({ file: join(folder, 'never.csv') })).body.id);
+    const lost = await ended((await start({ file: await orders(BAD_HEADER) })).body.id);
     const abandoned = await ask<IJobExecution>('POST', `job-executions/${lost.id}/abandonments`);
     expect([abandoned.status, abandoned.body.status]).toEqual([200, 'ABANDONED']);
     expect(await ask('POST', `job-executions/${lost.id}/restarts`)).toMatchObject({
@@ -149,6 +160,15 @@ describe('jobs over REST', () => {
       400,
       'INVALID_JOB_PARAMETERS',
       /no parameter "size"; it has: file/,
+    ],
+    [
+      'a file that is not there',
+      'POST',
+      'jobs/importOrders/executions',
+      { parameters: { file: '/nowhere/orders.csv' } },
+      400,
+      'INVALID_JOB_PARAMETERS',
+      /"file" must be a file that can be read: ENOENT.*nowhere/,
     ],
     [
       'a malformed date',
@@ -241,6 +261,16 @@ describe('jobs over REST', () => {
             },
           )
           .toBe('COMPLETED');
+        // Nobody but the worker knows whether it has a file.
+        const { body: lacking } = await start({ file: join(folder, 'not there.csv') }, 'importOrders', api.url);
+        expect(lacking.status).toBe('STARTING');
+        const read = async (): Promise<IJobExecutionDetail> =>
+          (await ask<IJobExecutionDetail>('GET', `job-executions/${lacking.id}`, undefined, api.url)).body;
+        await expect.poll(async () => (await read()).status, { timeout: 10_000 }).toBe('FAILED');
+        expect(await read()).toMatchObject({
+          exitDescription: expect.stringMatching(/^INVALID_JOB_PARAMETERS: .*not there.csv/) as string,
+          steps: [],
+        });
       } finally {
         await worker.close();
       }

@@ -1,4 +1,4 @@
-import { InvalidJobDefinitionError } from '../model/batch-error.js';
+import { BatchError, InvalidJobDefinitionError } from '../model/batch-error.js';
 import { ExitStatus } from '../model/exit-status.js';
 import type { Step } from '../step/step.js';
 import type { Decider, EndNode, Flow, FlowNode, Transition } from './flow.js';
@@ -51,10 +51,15 @@ export class FlowBuilder<Tx> {
     });
   }
 
-  /** Goes back to a place of the flow, to say more of what follows it. */
+  /**
+   * Goes back to a place of the flow, to say more of what follows it.
+   *
+   * @throws BatchError NO_SUCH_STEP
+   */
   from(target: FlowTarget<Tx>): this {
     if (!this.nodes.has(target.name)) {
-      throw new InvalidJobDefinitionError(
+      throw new BatchError(
+        'NO_SUCH_STEP',
         `Flow "${this.name}" has no "${target.name}" yet, so nothing can go on from there`,
       );
     }

@@ -14,6 +14,7 @@ export interface JobParameter {
 
 /** What a job says of one of its parameters. */
 export interface JobParameterDeclaration {
+  /** `file`: the path of a file that is read. A process that runs jobs refuses a start when it cannot read the file. */
   type: JobParameterType;
   /** Default: false. */
   required?: boolean;
@@ -133,6 +134,7 @@ const MEANING: Record<JobParameterType, string> = {
   number: 'a number',
   boolean: 'true or false',
   date: 'a time in ISO 8601, such as 2026-05-01 or 2026-05-01T12:00:00Z',
+  file: 'the path of a file',
 };
 
 const isValue = (given: JobParametersInput[string]): given is JobParameterValue =>
@@ -149,6 +151,8 @@ function valueOf(value: unknown, type: JobParameterType): JobParameterValue | un
   switch (type) {
     case 'string':
       return typeof value === 'string' ? value : undefined;
+    case 'file':
+      return typeof value === 'string' && value !== '' ? value : undefined;
     case 'integer': {
       const number = toNumber(value);
       return Number.isSafeInteger(number) ? number : undefined;

@@ -2,13 +2,16 @@ import { Logger } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { TransactionManager } from '../chunk/transaction-manager.js';
+import { hasPlace } from '../flow/has-place.js';
 import type { JobDefinition } from '../job/job-definition.js';
 import {
   BatchError,
   InvalidJobParametersError,
   JobExecutionNotRunningError,
   JobExecutionStillRunningError,
+  JobExecutionAlreadyRunningError,
   JobInstanceAlreadyCompleteError,
+  JobRestartError,
   LeaseLostError,
   NoSuchJobExecutionError,
 } from '../model/batch-error.js';
@@ -21,6 +24,7 @@ import { decideStart } from './decide-start.js';
 import { nextParameters } from './next-parameters.js';
 import { runJob } from './job-runner.js';
 import type { JobRegistry } from './job-registry.js';
+import { unreadableFiles } from './unreadable-files.js';
 
 export interface JobOperatorOptions<Tx> {
   repository: JobRepository<Tx>;
@@ -62,6 +66,8 @@ const ADOPTION_INTERVAL_MS = 500;
 export class JobOperator<Tx> {
   private readonly logger = new Logger('JobOperator');
   private readonly running = new Map<string, Running>();
+  /** Interrupted executions that could not be restarted here. */
+  private readonly refused = new Set<string>();
   /** Names this process in the repository. */
   readonly owner = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`;
   private readonly leaseMs: number;
@@ -206,8 +212,8 @@ export class JobOperator<Tx> {
           interrupted: id,
         });
       } catch (error) {
-        // Another process was quicker.
         if (!(error instanceof BatchError)) throw error;
+        this.tellOfRefusal(execution, error);
       }
     }
   }
@@ -230,8 +236,12 @@ export class JobOperator<Tx> {
     parameters: JobParameters,
     { recoveries = 0, isFirst = false } = {},
   ): Promise<JobExecution> {
-    const faults = await job.validator?.(parameters);
-    if (faults !== undefined && faults.length > 0) throw new InvalidJobParametersError(job.name, faults);
+    const faults = (await job.validator?.(parameters)) ?? [];
+    // The process that will run the job may be on another machine, with other files. It checks them itself.
+    const unreadable = this.runsJobs ? await unreadableFiles(parameters) : [];
+    if (faults.length + unreadable.length > 0) {
+      throw new InvalidJobParametersError(job.name, [...faults, ...unreadable]);
+    }
     const execution = await this.options.repository.createExecution({
       jobName: job.name,
       parameters,
@@ -240,11 +250,23 @@ export class JobOperator<Tx> {
       leaseMs: this.leaseMs,
       decide: (history) => {
         if (isFirst && history.length > 0) throw new StartedBeforeError();
-        return decideStart(job, history);
+        const decision = decideStart(job, history);
+        const { restartAt } = decision;
+        if (restartAt !== undefined && !hasPlace(job.flow, restartAt)) throw restartsNowhere(job.name, restartAt);
+        return decision;
       },
     });
     if (this.runsJobs) this.runHere(execution);
     return execution;
+  }
+
+  /** Once for each execution: it is tried again and again, since a file may come back. */
+  private tellOfRefusal({ id, jobName }: JobExecution, error: BatchError): void {
+    const isQuicker =
+      error instanceof JobExecutionAlreadyRunningError || error instanceof JobInstanceAlreadyCompleteError;
+    if (isQuicker || this.refused.has(id)) return;
+    this.refused.add(id);
+    this.logger.warn({ message: 'An interrupted job cannot go on here', job: jobName, interrupted: id, err: error });
   }
 
   private runHere(execution: JobExecution): void {
@@ -293,6 +315,12 @@ export class JobOperator<Tx> {
 }
 
 class StartedBeforeError extends Error {}
+
+const restartsNowhere = (jobName: string, restartAt: string): JobRestartError =>
+  new JobRestartError(
+    `Job "${jobName}" cannot be restarted: it stopped before "${restartAt}", which it does not have any more. ` +
+      'Put that step back, or start another instance.',
+  );
 
 /** Calls `work` again and again, one call at a time. Keeps no process alive. A failure is left to the next call. */
 function every(ms: number, work: () => Promise<void>): NodeJS.Timeout {

@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { TransactionManager } from '../chunk/transaction-manager.js';
 import { FlowRunner } from '../flow/flow-runner.js';
 import type { JobDefinition } from '../job/job-definition.js';
-import { LeaseLostError } from '../model/batch-error.js';
+import { InvalidJobParametersError, LeaseLostError } from '../model/batch-error.js';
 import { describeFailure } from '../model/describe-failure.js';
 import { ExitStatus } from '../model/exit-status.js';
 import type { JobExecution } from '../model/job-execution.js';
@@ -10,6 +10,7 @@ import type { JobParametersInput } from '../model/job-parameters.js';
 import type { JobRepository } from '../repository/job-repository.js';
 import type { CommonListeners } from './common-listeners.js';
 import { StepRunner } from '../step/step-runner.js';
+import { unreadableFiles } from './unreadable-files.js';
 
 export interface JobRunOptions<Tx> {
   repository: JobRepository<Tx>;
@@ -38,6 +39,9 @@ export async function runJob<Tx>(
   try {
     execution.status = 'STARTED';
     execution.startedAt = new Date();
+    // A process that runs no jobs may have stored the execution. No step begins without its files.
+    const faults = await unreadableFiles(execution.parameters);
+    if (faults.length > 0) throw new InvalidJobParametersError(definition.name, faults);
     const { restartAt } = execution;
     execution.restartAt = undefined;
     await repository.saveJob(execution);

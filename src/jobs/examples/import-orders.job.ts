@@ -44,7 +44,7 @@ export class ImportOrdersJob implements BatchJobClass {
     return b
       .job('importOrders')
       .describe('Reads orders from a CSV file into public.example_orders')
-      .parameters({ file: { type: 'string', required: true, description: 'The path of the CSV file on the server' } })
+      .parameters({ file: { type: 'file', required: true, description: 'The path of the CSV file on the server' } })
       .start(prepare.build())
       .next(load)
       .build();

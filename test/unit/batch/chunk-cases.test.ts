@@ -106,7 +106,7 @@ describe('the counters of a chunk-oriented step', () => {
       .build();
     const { status, description } = await outcome(step);
     expect({ status, rows }).toEqual({ status: 'FAILED', rows: ['1', '3'] });
-    expect(description).toContain('SkipLimitExceededError: More than 2 items had to be skipped');
+    expect(description).toContain('SKIP_LIMIT_EXCEEDED: More than 2 items had to be skipped');
   });
 
   it('fill a chunk up after items that could not be read', async () => {

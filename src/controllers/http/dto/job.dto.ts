@@ -45,7 +45,7 @@ export class JobParameterValueDto {}
   parameters: {
     type: 'object',
     additionalProperties: { $ref: '#/components/schemas/JobParameterValueDto' },
-    example: { file: { type: 'string', value: 'orders.csv', identifying: true } },
+    example: { file: { type: 'file', value: 'orders.csv', identifying: true } },
   },
   status: STATUS,
   exitCode: { description: 'The status, unless a step or a listener gave another code.', example: 'COMPLETED' },
