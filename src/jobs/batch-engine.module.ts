@@ -6,12 +6,15 @@ import { DatabaseService } from '../services/database/database.service.js';
 import { ExampleJobsModule } from './examples/example-jobs.module.js';
 
 /** What a process does for jobs, beside starting and showing them. */
-export type JobDuties = Pick<BatchModuleOptions, 'runsJobs' | 'takesOver' | 'schedules'>;
+export type JobDuties = Pick<BatchModuleOptions, 'runsJobs' | 'takesOver' | 'schedules' | 'retentionHours'>;
 
 /** The batch engine on the service's database, with the jobs that a process knows. A process of role `api` runs none of them. */
 @Module({})
 export class BatchEngineModule {
-  static forSettings({ role, exampleJobs }: Settings, duties: JobDuties = { runsJobs: role !== 'api' }): DynamicModule {
+  static forSettings(
+    { role, exampleJobs, jobRetentionHours: retentionHours }: Settings,
+    duties: JobDuties = { runsJobs: role !== 'api', retentionHours },
+  ): DynamicModule {
     return {
       module: BatchEngineModule,
       imports: [

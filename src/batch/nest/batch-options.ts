@@ -19,6 +19,11 @@ interface CommonOptions extends Pick<
 > {
   /** False: no job is started by its schedule in this process. Default: true where jobs run. */
   schedules?: boolean;
+  /**
+   * Executions that ended more hours ago are deleted, with their steps and skipped items, by processes that run jobs. Default, and 0: they
+   * are kept for ever.
+   */
+  retentionHours?: number;
 }
 
 /** Executions and the transactions of chunks are in PostgreSQL. */

@@ -2,6 +2,7 @@ import { Module, type DynamicModule, type FactoryProvider, type ModuleMetadata, 
 import { DiscoveryModule } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
 import { CommonListeners } from '../operator/common-listeners.js';
+import { ExecutionRetention } from '../operator/execution-retention.js';
 import { JobOperator } from '../operator/job-operator.js';
 import { JobRegistry } from '../operator/job-registry.js';
 import { JobRepository } from '../repository/job-repository.js';
@@ -69,6 +70,12 @@ const PROVIDERS: Provider[] = [
         transactionManager,
         ...{ registry, listeners, leaseMs, recoveryLimit, runsJobs, takesOver },
       }),
+  },
+  {
+    provide: ExecutionRetention,
+    inject: [BATCH_OPTIONS, BATCH_STORE],
+    useFactory: ({ retentionHours }: BatchModuleOptions, { repository }: BatchStore) =>
+      new ExecutionRetention(repository, retentionHours),
   },
   JobScheduler,
   JobExplorer,

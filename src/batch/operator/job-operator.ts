@@ -21,6 +21,7 @@ import { JobParameters, type JobParametersInput } from '../model/job-parameters.
 import type { JobRepository } from '../repository/job-repository.js';
 import { CommonListeners } from './common-listeners.js';
 import { decideStart } from './decide-start.js';
+import { every } from './every.js';
 import { nextParameters } from './next-parameters.js';
 import { runJob } from './job-runner.js';
 import type { JobRegistry } from './job-registry.js';
@@ -321,18 +322,3 @@ const restartsNowhere = (jobName: string, restartAt: string): JobRestartError =>
     `Job "${jobName}" cannot be restarted: it stopped before "${restartAt}", which it does not have any more. ` +
       'Put that step back, or start another instance.',
   );
-
-/** Calls `work` again and again, one call at a time. Keeps no process alive. A failure is left to the next call. */
-function every(ms: number, work: () => Promise<void>): NodeJS.Timeout {
-  const logger = new Logger('JobOperator');
-  let busy = false;
-  const timer = setInterval(() => {
-    if (busy) return;
-    busy = true;
-    work()
-      .catch((error: unknown) => logger.warn(`Trying again: ${(error as Error).message}`))
-      .finally(() => (busy = false));
-  }, ms);
-  timer.unref();
-  return timer;
-}

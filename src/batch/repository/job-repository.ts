@@ -161,11 +161,13 @@ export abstract class JobRepository<Tx> {
   abstract skippedItems(jobExecutionId: string, page: { after?: string; limit: number }): Promise<StoredSkip[]>;
   /**
    * Deletes instances all of whose executions ended before, with these, their steps and their skipped items. An older execution of an
-   * instance that was started again stays, because a restart skips the steps that it has completed.
+   * instance that was started again stays, because a restart skips the steps that it has completed. It works in short transactions, and
+   * leaves alone what other callers delete at the same time.
    *
+   * @param signal aborted: it ends with the transaction that is open
    * @returns the number of executions
    */
-  abstract deleteEndedBefore(before: Date): Promise<number>;
+  abstract deleteEndedBefore(before: Date, signal?: AbortSignal): Promise<number>;
 
   /** The last time of its schedule for which a job was started. */
   abstract lastFireTime(jobName: string): Promise<Date | undefined>;

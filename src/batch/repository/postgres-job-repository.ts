@@ -25,6 +25,9 @@ import * as schedule from './scheduled-jobs.sql.js';
 import { DEFAULT_BATCH_SCHEMA } from './schema.js';
 import * as steps from './step-executions.sql.js';
 
+/** An instance may have many thousands of skipped items, which are deleted with it. */
+const INSTANCES_PER_TRANSACTION = 20;
+
 /** The context that the row of a step has when the step has this version. */
 interface SavedContext {
   version: number;
@@ -177,14 +180,14 @@ export class PostgresJobRepository extends JobRepository<SqlClient> {
     return (await this.database.query<StoredSkip>(steps.selectSkippedItems(this.tables, jobExecutionId, page))).rows;
   }
 
-  async deleteEndedBefore(before: Date): Promise<number> {
-    return this.database.transaction(async (tx) => {
-      const ids = idsOf((await tx.query<HasId>(retention.lockInstancesEndedBefore(this.tables, before))).rows);
-      if (ids.length === 0) return 0;
-      const { rowCount } = await tx.query(retention.deleteExecutions(this.tables, ids, before));
-      await tx.query(retention.deleteEmptyInstances(this.tables, ids));
-      return rowCount ?? 0;
-    });
+  async deleteEndedBefore(before: Date, signal?: AbortSignal): Promise<number> {
+    let deleted = 0;
+    for (let more = true; more && signal?.aborted !== true;) {
+      const step = await this.database.transaction((tx) => this.deleteSome(tx, before));
+      deleted += step.executions;
+      more = step.instances === INSTANCES_PER_TRANSACTION;
+    }
+    return deleted;
   }
 
   async lastFireTime(jobName: string): Promise<Date | undefined> {
@@ -194,6 +197,15 @@ export class PostgresJobRepository extends JobRepository<SqlClient> {
 
   async saveFireTime(jobName: string, at: Date): Promise<void> {
     await this.database.query(schedule.upsertFireTime(this.tables, jobName, at));
+  }
+
+  private async deleteSome(tx: SqlClient, before: Date): Promise<{ instances: number; executions: number }> {
+    const lock = retention.lockInstancesEndedBefore(this.tables, before, INSTANCES_PER_TRANSACTION);
+    const ids = idsOf((await tx.query<HasId>(lock)).rows);
+    if (ids.length === 0) return { instances: 0, executions: 0 };
+    const { rowCount } = await tx.query(retention.deleteExecutions(this.tables, ids, before));
+    await tx.query(retention.deleteEmptyInstances(this.tables, ids));
+    return { instances: ids.length, executions: rowCount ?? 0 };
   }
 
   /** Why no progress could be saved: it was saved before, or the step is not this process's any more. */

@@ -1,16 +1,19 @@
 import type { SqlStatement } from '../../interfaces/sql.js';
 import type { BatchTables } from './batch-tables.js';
 
-/** Locks instances all of whose executions ended before. Nobody can start them until the end of the transaction. */
-export const lockInstancesEndedBefore = (tables: BatchTables, before: Date): SqlStatement => ({
+/**
+ * Locks instances all of whose executions ended before, those first that were started longest ago. Nobody can start them until the end of
+ * the transaction.
+ */
+export const lockInstancesEndedBefore = (tables: BatchTables, before: Date, limit: number): SqlStatement => ({
   text: `
     select i.id::text
     from ${tables.jobInstances} i
-    where i.id in (select e.job_instance_id from ${tables.jobExecutions} e where e.ended_at < $1::timestamptz)
-      and ${NO_LATER(tables, 'i.id')}
-    order by i.id
+    where i.last_started_at < $1::timestamptz and ${NO_LATER(tables, 'i.id')}
+    order by i.last_started_at
+    limit $2::int4
     for update of i skip locked`,
-  values: [before],
+  values: [before, limit],
 });
 
 /** Sees what was started before the lock was given. Steps and skipped items go with their executions. */

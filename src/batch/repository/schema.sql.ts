@@ -22,6 +22,8 @@ export const SCHEMA_STEPS: readonly ((tables: BatchTables) => readonly string[])
     `comment on table ${jobInstances} is
       'A job with its identifying parameters (job_key is their hash). It has executions, and completes once.'`,
 
+    `create index job_instances_started on ${jobInstances} (last_started_at)`,
+
     `create table ${jobExecutions} (
       id bigint generated always as identity primary key,
       job_instance_id bigint not null references ${jobInstances} on delete cascade,
@@ -49,7 +51,6 @@ export const SCHEMA_STEPS: readonly ((tables: BatchTables) => readonly string[])
     `create index job_executions_waiting on ${jobExecutions} (id) where owner is null and status in ${RUNNING}`,
     `create index job_executions_interrupted on ${jobExecutions} (job_name) where interrupted`,
     `create index job_executions_job on ${jobExecutions} (job_name, id)`,
-    `create index job_executions_ended on ${jobExecutions} (ended_at)`,
 
     `create table ${stepExecutions} (
       id bigint generated always as identity primary key,

@@ -120,6 +120,8 @@ export function toSettings(env: Environment, certificates: ServiceCertificates) 
       completedHours: env.BATCH_RETENTION_COMPLETED_HOURS,
       failedHours: env.BATCH_RETENTION_FAILED_HOURS,
     },
+    /** How many hours executions of jobs are kept after their end. 0: for ever. */
+    jobRetentionHours: env.BATCH_RETENTION_JOBS_HOURS,
     shutdownTimeoutMs: env.BATCH_SHUTDOWN_TIMEOUT,
     /** A process whose event loop stands still for longer is ended. 0: never. */
     hangTimeoutMs: env.BATCH_HANG_TIMEOUT,

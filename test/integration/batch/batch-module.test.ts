@@ -2,7 +2,7 @@ import { Controller, Injectable, Module, Scope, type INestApplicationContext } f
 import { NestFactory } from '@nestjs/core';
 import pg from 'pg';
 import { DataSource } from 'typeorm';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   AfterJob,
   BatchJob,
@@ -188,6 +188,29 @@ describe('BatchModule', () => {
     const [latest] = await next.get(JobRepository).findExecutions({ limit: 1 });
     expect(latest).toMatchObject({ jobName: 'endless', recoveries: 0 });
     expect(latest!.id).not.toBe(id);
+  });
+
+  it.each([
+    ['deletes old executions while it runs, where it is to', { retentionHours: 1 }, []],
+    ['keeps executions for ever unless it is told otherwise', {}, ['greet']],
+    ['keeps executions in a process that runs no jobs', { retentionHours: 1, runsJobs: false }, ['greet']],
+  ])('%s', async (_, options, kept) => {
+    const store = inMemory();
+    const before = await start([BatchModule.forRoot(store), BatchModule.forFeature([Greet])]);
+    await before.get(JobOperator).run('greet');
+    await before.close();
+    open.pop();
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'], now: Date.now() + 3_601_000 });
+    try {
+      const app = await start([BatchModule.forRoot({ ...store, ...options }), BatchModule.forFeature([Greet])]);
+      vi.advanceTimersByTime(60_000);
+      await app.close();
+      open.pop();
+      const executions = await app.get(JobRepository).findExecutions({ limit: 10 });
+      expect(executions.map(({ jobName }) => jobName)).toEqual(kept);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 

@@ -228,6 +228,42 @@ describe('PostgresJobRepository', () => {
     await paused.query('commit');
     expect((await user.start()).instance.id).toBe(old.instance.id);
   });
+
+  describe('deletes many executions', () => {
+    const tomorrow = new Date(Date.now() + 86_400_000);
+    const idsDeleted = () =>
+      database.statements
+        .filter(({ text }) => /delete from .*job_executions/.test(text))
+        .map(({ values }) => (values![1] as string[]).length);
+    beforeEach(async () => {
+      await repository.deleteEndedBefore(tomorrow);
+      for (let n = 0; n < 45; n += 1) await user.end(await user.start({ n }), 'COMPLETED');
+    });
+
+    it('in transactions of twenty instances at most', async () => {
+      database.statements.length = 0;
+      expect(await repository.deleteEndedBefore(tomorrow)).toBe(45);
+      expect(idsDeleted()).toEqual([20, 20, 5]);
+      expect(await repository.findExecutions({ jobName: user.jobName, limit: 1 })).toEqual([]);
+    });
+
+    it('from several processes at the same time, each of them once', async () => {
+      const counts = await Promise.all([1, 2, 3].map(() => repository.deleteEndedBefore(tomorrow)));
+      expect(counts.reduce((sum, count) => sum + count)).toBe(45);
+      expect(await repository.findExecutions({ jobName: user.jobName, limit: 1 })).toEqual([]);
+    });
+
+    it('until it is told to end, and no further', async () => {
+      const closing = new AbortController();
+      const { transaction } = database;
+      database.transaction = (work) => {
+        closing.abort();
+        return transaction.call(database, work) as ReturnType<typeof work>;
+      };
+      expect(await repository.deleteEndedBefore(tomorrow, closing.signal)).toBe(20);
+      expect(await repository.findExecutions({ jobName: user.jobName, limit: 100 })).toHaveLength(25);
+    });
+  });
 });
 
 /** Resolves when a session of the database waits for a lock. */

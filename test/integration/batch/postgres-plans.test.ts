@@ -59,6 +59,7 @@ describe('The statements of PostgresJobRepository on 10 000 executions', () => {
   it.each<[string, string]>([
     ['failExpired', 'job_executions_lease'],
     ['interrupted', 'job_executions_interrupted'],
+    ['deleteEndedBefore', 'job_instances_started'],
     ['findExecutions of a rare job', 'job_executions_job'],
   ])('%s uses the index %s', async (name, index) => {
     const rare = (jobs: PostgresJobRepository) => jobs.findExecutions({ jobName: 'no such job', limit: 20 });
@@ -71,7 +72,8 @@ describe('The statements of PostgresJobRepository on 10 000 executions', () => {
 
 /** 10 000 executions of as many instances and 50 jobs, with two steps and a skipped item each; three run, ten were interrupted. */
 const FILL = [
-  `insert into batch.job_instances (job_name, job_key) select 'job ' || n % 50, n::text from generate_series(1, 10000) n`,
+  `insert into batch.job_instances (job_name, job_key, last_started_at)
+   select 'job ' || n % 50, n::text, timestamptz '2026-01-01Z' + n * interval '1 minute' from generate_series(1, 10000) n`,
   `insert into batch.job_executions (job_instance_id, job_name, status, exit_code, parameters, context, owner, lease_until,
      interrupted, created_at, started_at, ended_at)
    select id, job_name, case when id > 9997 then 'STARTED' when id % 1000 = 0 then 'FAILED' else 'COMPLETED' end, 'COMPLETED', '{}',
