@@ -290,6 +290,7 @@ export class JobOperator<Tx> {
       signal: abort.signal,
       stop: () => abort.abort(),
       isShutDown: () => this.shutDown,
+      leaseMs: this.leaseMs,
       commonListeners: this.options.listeners ?? new CommonListeners(),
       runJob: (name, parameters) => this.runWithin(abort.signal, name, parameters),
     });

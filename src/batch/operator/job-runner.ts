@@ -8,6 +8,7 @@ import { ExitStatus } from '../model/exit-status.js';
 import type { JobExecution } from '../model/job-execution.js';
 import type { JobParametersInput } from '../model/job-parameters.js';
 import type { JobRepository } from '../repository/job-repository.js';
+import { storeEnd } from '../repository/store-end.js';
 import type { CommonListeners } from './common-listeners.js';
 import { StepRunner } from '../step/step-runner.js';
 import { unreadableFiles } from './unreadable-files.js';
@@ -21,6 +22,8 @@ export interface JobRunOptions<Tx> {
   /** True when the process ends, and not the job. */
   isShutDown: () => boolean;
   runJob: (name: string, parameters: JobParametersInput) => Promise<JobExecution>;
+  /** How long it is tried to store an end, in milliseconds. */
+  leaseMs: number;
   /** Listeners of this job, and of steps, that its definition does not name. */
   commonListeners: CommonListeners<Tx>;
 }
@@ -33,7 +36,7 @@ export async function runJob<Tx>(
   execution: JobExecution,
   options: JobRunOptions<Tx>,
 ): Promise<void> {
-  const { repository, transactionManager, signal, stop, runJob: runOther, commonListeners } = options;
+  const { repository, transactionManager, signal, stop, runJob: runOther, commonListeners, leaseMs } = options;
   const listeners = [...commonListeners.ofJob(definition.name), ...definition.listeners];
   const started = performance.now();
   try {
@@ -54,6 +57,7 @@ export async function runJob<Tx>(
       signal,
       stop,
       history,
+      leaseMs,
       runJob: runOther,
       commonListeners: (stepName) => commonListeners.ofStep(definition.name, stepName),
     });
@@ -74,7 +78,12 @@ export async function runJob<Tx>(
   }
   execution.interrupted = options.isShutDown() && execution.status === 'STOPPED';
   execution.endedAt = new Date();
-  await repository.saveJob(execution);
+  await storeEnd(
+    execution,
+    () => repository.saveJob(execution),
+    () => repository.findExecution(execution.id),
+    leaseMs,
+  );
   logger.log({
     message: 'Job ended',
     job: execution.jobName,

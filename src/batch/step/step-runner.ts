@@ -8,6 +8,7 @@ import type { JobExecution } from '../model/job-execution.js';
 import type { JobParametersInput } from '../model/job-parameters.js';
 import type { StepExecution } from '../model/step-execution.js';
 import type { JobRepository, StepHistory } from '../repository/job-repository.js';
+import { storeEnd } from '../repository/store-end.js';
 import type { Step, StepLauncher } from './step.js';
 import type { ChunkStepListener, StepListener } from './step-listener.js';
 import { StepScope } from './step-scope.js';
@@ -25,6 +26,8 @@ export interface StepRunnerOptions<Tx> {
   commonListeners: (stepName: string) => readonly ChunkStepListener<unknown, unknown, Tx>[];
   /** Of the instance, before this execution. */
   history: ReadonlyMap<string, StepHistory>;
+  /** How long it is tried to store the end of a step, in milliseconds. Default: 0, it is tried once. */
+  leaseMs?: number;
 }
 
 /**
@@ -75,7 +78,7 @@ export class StepRunner<Tx> implements StepLauncher<Tx> {
   }
 
   private async execute(step: Step<Tx>, execution: StepExecution): Promise<void> {
-    const { history: _, commonListeners: listenersOf, ...options } = this.options;
+    const { history: _, commonListeners: listenersOf, leaseMs = 0, ...options } = this.options;
     const scope = new StepScope(options.job, execution);
     const commonListeners = listenersOf(step.name);
     const listeners: StepListener[] = [...commonListeners, ...step.listeners];
@@ -92,7 +95,13 @@ export class StepRunner<Tx> implements StepLauncher<Tx> {
     await this.afterStep(listeners, execution, scope);
     if (execution.status === 'COMPLETED') execution.progress = 1;
     execution.endedAt = new Date();
-    await options.repository.saveStep(execution);
+    const { repository } = options;
+    await storeEnd(
+      execution,
+      () => repository.saveStep(execution),
+      async () => (await repository.stepExecutions(execution.jobExecutionId)).find(({ id }) => id === execution.id),
+      leaseMs,
+    );
   }
 
   private async afterStep(
