@@ -10,7 +10,7 @@ import { retried } from './retry-in-place.js';
 import type { ItemContext, ItemProcessor, ItemReader, ItemWriter, WriteOutcome } from './item.js';
 import { ItemListeners, type ItemListener } from './item-listener.js';
 import { neverRetry, type RetryPolicy } from './retry-policy.js';
-import { SavepointBudget, SecondRunError } from './savepoint-budget.js';
+import { SavepointBudget, SecondRunError, type OnUndo } from './savepoint-budget.js';
 import { neverSkip, SkipLimitExceededError, type SkipPolicy } from './skip-policy.js';
 import type { TransactionManager } from './transaction-manager.js';
 
@@ -201,19 +201,17 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
   }
 
   private scanByHalves(outputs: readonly O[], context: ItemContext<Tx>): Promise<readonly WriteOutcome<R>[]> {
-    const savepoints = this.savepoints(context);
     return isolate<O, WriteOutcome<R>>(outputs, {
-      attempt: (items) => savepoints.attempt((onUndo) => this.writeOnce(items, { ...context, onUndo })),
+      attempt: (items) => this.writeUndoable(items, context),
       blame: (error) => (this.mayScan(error, context) ? 'item' : 'abort'),
       failure: (_, error) => ({ written: false, error }),
     });
   }
 
   private async scanByItem(outputs: readonly O[], context: ItemContext<Tx>): Promise<readonly WriteOutcome<R>[]> {
-    const savepoints = this.savepoints(context);
     const attempt = async (items: readonly O[]): Promise<readonly WriteOutcome<R>[] | { thrown: unknown }> => {
       try {
-        return await savepoints.attempt((onUndo) => this.writeOnce(items, { ...context, onUndo }));
+        return await this.writeUndoable(items, context);
       } catch (error) {
         if (!this.mayScan(error, context)) throw error;
         return { thrown: error };
@@ -236,6 +234,21 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
       this.budget = { tx, savepoints: new SavepointBudget(this.options.transactionManager, tx) };
     }
     return this.budget.savepoints;
+  }
+
+  private writeUndoable(items: readonly O[], context: ItemContext<Tx>): Promise<readonly WriteOutcome<R>[]> {
+    const work = (onUndo: OnUndo) => this.writeOnce(items, { ...context, onUndo });
+    const untold = (onUndo: OnUndo) => this.writeUntold(items, { ...context, onUndo });
+    return this.savepoints(context).attempt(work, this.listeners.isEmpty ? work : untold);
+  }
+
+  /** For what is done once more: the listeners are told then. */
+  private async writeUntold(items: readonly O[], context: ItemContext<Tx>): Promise<void> {
+    try {
+      await this.options.writer.write(items, context);
+    } catch (error) {
+      if (this.options.keepsTransaction?.(error) !== true) throw error;
+    }
   }
 
   private async writeOnce(items: readonly O[], context: ItemContext<Tx>): Promise<readonly WriteOutcome<R>[]> {

@@ -4,7 +4,7 @@ import type { ItemListeners } from './item-listener.js';
 import type { ItemContext, ItemProcessor } from './item.js';
 import { retried } from './retry-in-place.js';
 import { neverRetry, type RetryPolicy } from './retry-policy.js';
-import type { SavepointBudget } from './savepoint-budget.js';
+import type { OnUndo, SavepointBudget } from './savepoint-budget.js';
 import type { SkipPolicy } from './skip-policy.js';
 import type { TransactionManager } from './transaction-manager.js';
 
@@ -94,20 +94,23 @@ export class ItemProcessing<I, O, Tx> {
   }
 
   private async processOnce(item: I, context: ItemContext<Tx>): Promise<O | null> {
-    const work = async (given: ItemContext<Tx>): Promise<O | null> => {
-      await this.options.listeners.tell('beforeProcess', item, given);
-      const processed = await this.options.processor.process(item, given);
-      await this.options.listeners.tell('afterProcess', item, processed, given);
+    const { processor, listeners, transactionManager, savepoints } = this.options;
+    const untold = async (given: ItemContext<Tx>): Promise<O | null> => processor.process(item, given);
+    const told = async (given: ItemContext<Tx>): Promise<O | null> => {
+      await listeners.tell('beforeProcess', item, given);
+      const processed = await untold(given);
+      await listeners.tell('afterProcess', item, processed, given);
       return processed;
     };
-    if (context.itemSavepoints !== true) return work(context);
-    const { transactionManager, savepoints } = this.options;
-    return savepoints(context).attempt(async (onUndo) => {
+    if (context.itemSavepoints !== true) return told(context);
+    const within = (work: typeof told) => async (onUndo: OnUndo) => {
       const processed = await work({ ...context, onUndo });
       // A processor may have caught the error of its statement. Without this, the next item would be blamed for it.
       await transactionManager.savepoint(context.tx, () => Promise.resolve());
       return processed;
-    });
+    };
+    const work = within(told);
+    return savepoints(context).attempt(work, listeners.isEmpty ? work : within(untold));
   }
 
   /**

@@ -15,8 +15,8 @@ export class SecondRunError extends Error {
 }
 
 /**
- * The savepoints of one transaction. It releases `MAX_RELEASED_SAVEPOINTS` of them at most. After that, work is first done behind a
- * savepoint that is undone. If it goes well, it is done once more without a savepoint.
+ * The savepoints of one transaction. It releases `MAX_RELEASED_SAVEPOINTS` of them. After that, work is first done behind a savepoint that
+ * is undone. If it goes well, it is done once more without a savepoint.
  */
 export class SavepointBudget<Tx> {
   private released = 0;
@@ -29,15 +29,26 @@ export class SavepointBudget<Tx> {
   /**
    * What `work` did stays, or it throws and nothing stays.
    *
+   * @param rehearsal `work` without what must be done once only, such as telling listeners. It takes the place of `work` where that is
+   *   done twice. Default: `work` itself.
    * @throws SecondRunError when the transaction cannot go on
    */
-  async attempt<T>(work: (onUndo: OnUndo) => Promise<T>): Promise<T> {
-    if (this.released < MAX_RELEASED_SAVEPOINTS) {
-      const result = await this.transactionManager.savepoint(this.tx, () => undoable(work));
-      this.released += 1;
-      return result;
-    }
-    await this.dryRun(work);
+  async attempt<T>(work: Work<T>, rehearsal: Work<unknown> = work): Promise<T> {
+    if (this.released < MAX_RELEASED_SAVEPOINTS) return this.behindSavepoint(work);
+    const failure = await this.dryRun(rehearsal);
+    if (failure === undefined) return this.withoutSavepoint(work);
+    if (rehearsal === work) throw failure.error;
+    // It fails once more, and its savepoint is undone. Only work that fails at random is released beyond the limit.
+    return this.behindSavepoint(work);
+  }
+
+  private async behindSavepoint<T>(work: Work<T>): Promise<T> {
+    const result = await this.transactionManager.savepoint(this.tx, () => undoable(work));
+    this.released += 1;
+    return result;
+  }
+
+  private async withoutSavepoint<T>(work: Work<T>): Promise<T> {
     try {
       return await undoable(work);
     } catch (error) {
@@ -45,20 +56,24 @@ export class SavepointBudget<Tx> {
     }
   }
 
-  private async dryRun(work: (onUndo: OnUndo) => Promise<unknown>): Promise<void> {
+  /** Undefined when the work goes well. */
+  private async dryRun(work: Work<unknown>): Promise<{ error: unknown } | undefined> {
     const undone = async (onUndo: OnUndo): Promise<void> => {
       await work(onUndo);
       throw new Undo();
     };
     try {
       await this.transactionManager.savepoint(this.tx, () => undoable(undone));
+      return undefined;
     } catch (error) {
-      if (!(error instanceof Undo)) throw error;
+      return error instanceof Undo ? undefined : { error };
     }
   }
 }
 
-async function undoable<T>(work: (onUndo: OnUndo) => Promise<T>): Promise<T> {
+type Work<T> = (onUndo: OnUndo) => Promise<T>;
+
+async function undoable<T>(work: Work<T>): Promise<T> {
   const acts: (() => void)[] = [];
   try {
     return await work((act) => acts.push(act));

@@ -53,6 +53,8 @@ async function runStep(given: Case) {
   const { count = 10, concurrency = 1, retries = 0, skips = true } = given;
   const { fails = (id: number) => BAD.includes(id) } = given;
   const attempts = new Map<number, number>();
+  /** What listeners of processing were told, by attempt at a chunk. */
+  const told: string[][] = [];
   const builder = b
     .step('load')
     .chunk(count)
@@ -69,6 +71,10 @@ async function runStep(given: Case) {
     .faultTolerant()
     .retryPolicy(retries > 0 ? retryByClass([[Error, retries]]) : neverRetry)
     .listener({
+      beforeChunk: () => void told.push([]),
+      beforeProcess: ({ id }) => void told.at(-1)!.push(`before ${id}`),
+      afterProcess: ({ id }) => void told.at(-1)!.push(`after ${id}`),
+      onProcessError: ({ id }) => void told.at(-1)!.push(`error ${id}`),
       onSkipInProcess: async ({ id }, _, { tx }) =>
         void (await tx.query({ text: 'insert into told values ($1)', values: [id] })),
     });
@@ -79,7 +85,7 @@ async function runStep(given: Case) {
   const operator = new JobOperator<SqlClient>({ repository, registry, transactionManager });
   const execution = await operator.run('job', { run: crypto.randomUUID() });
   const [step] = await repository.stepExecutions(execution.id);
-  return { execution, step: step!, attempts };
+  return { execution, step: step!, attempts, told };
 }
 
 describe('A processor whose statement fails', () => {
@@ -123,10 +129,13 @@ describe('A processor whose statement fails', () => {
 
   it('costs only its item in a chunk of more items than one transaction may have savepoints', async () => {
     const fails = (id: number) => id % 10 === 0;
-    const { step } = await runStep({ count: 200, fails });
+    const { step, told } = await runStep({ count: 200, fails });
     expect(step).toMatchObject({ readCount: 200, writeCount: 180, processSkipCount: 20, rollbackCount: 1 });
     expect(await idsOf('audit')).toHaveLength(180);
     expect(await idsOf('told')).toHaveLength(20);
+    // The first attempt has found that each item needs a savepoint. In the second one listeners are told once of each item.
+    const ids = Array.from({ length: 200 }, (_, index) => index + 1);
+    expect(told[1]).toEqual(ids.flatMap((id) => [`before ${id}`, `${fails(id) ? 'error' : 'after'} ${id}`]));
   });
 
   it('fails the step where nothing may be skipped, without another attempt', async () => {
