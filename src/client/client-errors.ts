@@ -1,4 +1,4 @@
-import type { ErrorCode, IServiceError } from '../interfaces/error.js';
+import { TRANSIENT_REFUSAL_CODES, type ErrorCode, type IServiceError } from '../interfaces/error.js';
 import type { Json } from '../interfaces/json.js';
 import type { ICreateBatchOperationRequest } from '../interfaces/operation.js';
 
@@ -70,21 +70,11 @@ export function isBatchServiceError<Code extends BatchServiceErrorCode>(
   return error instanceof BatchServiceError && (code === undefined || error.code === code);
 }
 
-/** Refusals that say nothing about the request. */
-const PASSING: readonly BatchServiceErrorCode[] = [
-  'SERVICE_UNAVAILABLE',
-  'SHUTTING_DOWN',
-  'QUEUE_FULL',
-  'OVERLOADED',
-  'LANE_BUSY',
-  'RATE_LIMITED',
-];
-
 /** Whether the same request may succeed a little later. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof BatchServiceTimeoutError) return error.code === 'TIMEOUT';
   if (error instanceof BatchServiceUnavailableError) return error.code !== 'CLIENT_CLOSED';
-  return isBatchServiceError(error) && PASSING.includes(error.code);
+  return isBatchServiceError(error) && TRANSIENT_REFUSAL_CODES.includes(error.code);
 }
 
 /** How long the service asks to wait before the request is sent again, in milliseconds. 0 when it does not say. */

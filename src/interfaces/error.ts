@@ -52,6 +52,16 @@ export const REFUSAL_CODES = [
   'INTERNAL_ERROR',
 ] as const;
 
+/** Refusals that say nothing about the request: the same request may be accepted a little later. */
+export const TRANSIENT_REFUSAL_CODES: readonly string[] = [
+  'SERVICE_UNAVAILABLE',
+  'SHUTTING_DOWN',
+  'QUEUE_FULL',
+  'OVERLOADED',
+  'LANE_BUSY',
+  'RATE_LIMITED',
+] satisfies readonly (typeof REFUSAL_CODES)[number][];
+
 /** Why a stored operation failed, see `IOperationError`. Some codes are in both lists. */
 export const FAILURE_CODES = [
   'UNIQUE_VIOLATION',

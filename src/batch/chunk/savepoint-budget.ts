@@ -22,7 +22,7 @@ export class SavepointBudget<Tx> {
   private released = 0;
 
   constructor(
-    private readonly transactionManager: TransactionManager<Tx>,
+    private readonly transactionManager: Pick<TransactionManager<Tx>, 'savepoint'>,
     private readonly tx: Tx,
   ) {}
 

@@ -29,6 +29,9 @@ export const BATCH_ERROR_CODES = [
   'UPDATE_MATCHED_NO_ROW',
   'COPY_NOT_SUPPORTED',
   'NO_SUCH_DELEGATE',
+  'OPERATION_REFUSED',
+  'OPERATION_ID_MISSING',
+  'OPERATIONS_NOT_ACCEPTED',
 ] as const;
 
 export type BatchErrorCode = (typeof BATCH_ERROR_CODES)[number];

@@ -6,6 +6,8 @@ import { JsonLinesItemReader } from '../../../src/batch/readers/json-lines-item-
 import { ListItemReader } from '../../../src/batch/readers/list-item-reader.js';
 import { SqlCursorItemReader } from '../../../src/batch/readers/sql-cursor-item-reader.js';
 import { SqlKeysetItemReader } from '../../../src/batch/readers/sql-keyset-item-reader.js';
+import { OperationItemWriter } from '../../../src/batch/writers/operation-item-writer.js';
+import type { ICreateBatchOperationRequest } from '../../../src/interfaces/operation.js';
 import type { SqlDatabase } from '../../../src/interfaces/sql.js';
 
 const b = new BatchBuilders();
@@ -77,5 +79,19 @@ describe('the types of items', () => {
       .chunk(1)
       .reader(new ListItemReader([1, 2]))
       .process((item) => (expectTypeOf(item).toEqualTypeOf<number>(), item));
+  });
+
+  it('of an operation writer that is given no mapping are operations, and it needs SQL or a client', () => {
+    const enqueue = () => Promise.resolve([]);
+    new OperationItemWriter({});
+    new OperationItemWriter<ICreateBatchOperationRequest, unknown>({ enqueue });
+    const toOperation = ({ id }: { id: number }) =>
+      ({ operationType: 'delete', target: 'orders', key: { id } }) as const;
+    const writer = new OperationItemWriter({ toOperation });
+    expectTypeOf(writer).toEqualTypeOf<OperationItemWriter<{ id: number }>>();
+    // @ts-expect-error -- a number is no operation
+    new OperationItemWriter<number>({});
+    // @ts-expect-error -- a transaction that is not one of PostgreSQL
+    new OperationItemWriter<ICreateBatchOperationRequest, unknown>({});
   });
 });
