@@ -84,7 +84,14 @@ module.exports = {
       comment: 'Import the file that defines the thing; only what is published has an index.',
       severity: 'error',
       from: {},
-      to: { path: '^src/.+/index\\.ts$', pathNot: '^src/(client|batch)/index\\.ts$' },
+      to: { path: '^src/.+/index\\.ts$', pathNot: '^src/(client|batch|batch/testing)/index\\.ts$' },
+    },
+    {
+      name: 'test-kit-is-for-tests',
+      comment: 'The test kit of jobs is published for tests. What runs in production does not need it.',
+      severity: 'error',
+      from: { path: '^src/', pathNot: '^src/batch/testing/' },
+      to: { path: '^src/batch/testing/' },
     },
     {
       name: 'src-does-not-import-programs',

@@ -1,24 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ItemContext, ItemReader, ItemStream } from '../../src/batch/chunk/item.js';
+import type { ItemReader, ItemStream } from '../../src/batch/chunk/item.js';
 import { ExecutionContext, type JsonValue } from '../../src/batch/model/execution-context.js';
-import { JobExecution } from '../../src/batch/model/job-execution.js';
-import { JobParameters } from '../../src/batch/model/job-parameters.js';
-import { StepCounters } from '../../src/batch/model/step-counters.js';
-import { StepExecution } from '../../src/batch/model/step-execution.js';
-import { StepScope } from '../../src/batch/step/step-scope.js';
-
-const JOB = new JobExecution('1', { id: '1', jobName: 'job' }, new JobParameters());
-
-export const scopeOf = (step = new StepExecution('1', JOB.id, 'step')): StepScope => new StepScope(JOB, step);
-
-/** The context of one attempt at a chunk, after `commitCount` chunks. */
-export function itemContext<Tx>(tx: Tx, { commitCount = 0, retries = 0 } = {}): ItemContext<Tx> {
-  const execution = new StepCounters();
-  execution.commitCount = commitCount;
-  return { tx, execution, previousError: undefined, retries, scope: scopeOf() };
-}
+import { fakeItemContext, fakeStepScope } from '../../src/batch/testing/index.js';
 
 export type StreamReader<T> = ItemReader<T> & ItemStream;
 
@@ -30,7 +15,7 @@ export async function savedBy(stream: ItemStream): Promise<Record<string, JsonVa
 }
 
 export async function opened<S extends object>(stream: S, saved: Record<string, JsonValue> = {}): Promise<S> {
-  await (stream as ItemStream).open?.(new ExecutionContext(saved), scopeOf());
+  await (stream as ItemStream).open?.(new ExecutionContext(saved), fakeStepScope());
   return stream;
 }
 
@@ -39,7 +24,7 @@ export async function take<T>(reader: ItemReader<T>, limit = Infinity): Promise<
   const items: (T | Error)[] = [];
   while (items.length < limit) {
     try {
-      const item = await reader.read(itemContext(undefined));
+      const item = await reader.read(fakeItemContext());
       if (item === null) return items;
       items.push(item);
     } catch (error) {

@@ -730,6 +730,25 @@ export function describeJobRepository<Tx>(name: string, open: () => Promise<Open
         expect((await repository.stepHistory(running.instance)).get('one')!.last.status).toBe('COMPLETED');
       });
 
+      it('takes the instances that are named, with all that they have, but for those that run', async () => {
+        const [ended, other, running] = [
+          await user.start({ n: 1 }),
+          await user.start({ n: 2 }),
+          await user.start({ n: 3 }),
+        ];
+        const step = await user.step(ended);
+        await user.commit(step, { skipped: [skip('1')] });
+        await user.endStep(step, 'COMPLETED');
+        for (const each of [ended, other]) await user.end(each, 'COMPLETED');
+        expect(await repository.deleteInstances([ended.instance.id, running.instance.id])).toBe(1);
+        expect(await repository.findExecution(ended.id)).toBeUndefined();
+        expect(await repository.stepExecutions(ended.id)).toEqual([]);
+        expect(await repository.skippedItems(ended.id, { limit: 1 })).toEqual([]);
+        expect((await user.storedJob(other)).status).toBe('COMPLETED');
+        expect((await user.storedJob(running)).status).toBe('STARTING');
+        expect((await user.start({ n: 1 })).instance.id).not.toBe(ended.instance.id);
+      });
+
       it('counts the executions', async () => {
         await repository.deleteEndedBefore(tomorrow());
         for (const n of [1, 1, 2]) await user.end(await user.start({ n }), 'FAILED');

@@ -32,6 +32,7 @@ export const BATCH_ERROR_CODES = [
   'OPERATION_REFUSED',
   'OPERATION_ID_MISSING',
   'OPERATIONS_NOT_ACCEPTED',
+  'TEST_KIT_WITHOUT_DATABASE',
 ] as const;
 
 export type BatchErrorCode = (typeof BATCH_ERROR_CODES)[number];

@@ -86,6 +86,15 @@ export const updateExecution = (
   ],
 });
 
+/** Executions, steps and skipped items go with them. */
+export const deleteInstances = (tables: BatchTables, ids: readonly string[]): SqlStatement => ({
+  text: `
+    delete from ${tables.jobInstances} i
+    where i.id = any($1::int8[])
+      and not exists (select from ${tables.jobExecutions} e where e.job_instance_id = i.id and e.status in ${RUNNING})`,
+  values: [ids],
+});
+
 export const renewLeases = (
   tables: BatchTables,
   owner: string,

@@ -132,6 +132,13 @@ export abstract class JobRepository<Tx> {
   abstract abandon(id: string): Promise<boolean>;
 
   /**
+   * Deletes instances with their executions, steps and skipped items. An instance that runs is left alone.
+   *
+   * @returns the number of instances
+   */
+  abstract deleteInstances(ids: readonly string[]): Promise<number>;
+
+  /**
    * Ends executions, and their steps, whose lease has expired: FAILED and interrupted. Returns them. It leaves alone, for the next call, what
    * has saved progress in a transaction that is open.
    */

@@ -135,6 +135,14 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
     return true;
   }
 
+  async deleteInstances(ids: readonly string[]): Promise<number> {
+    const running = this.jobs.filter(({ execution }) => isRunning(execution.status));
+    const kept = new Set(running.map(({ execution }) => execution.instance.id));
+    const gone = [...this.instances].filter(([, { id }]) => ids.includes(id) && !kept.has(id));
+    this.deleteKeys(new Set(gone.map(([key]) => key)));
+    return gone.length;
+  }
+
   async failExpired(description: string): Promise<JobExecution[]> {
     const expired = this.jobs.filter((job) => isRunning(job.execution.status) && job.leaseUntil <= Date.now());
     for (const { execution } of expired) {
@@ -220,12 +228,7 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
   async deleteEndedBefore(before: Date): Promise<number> {
     const kept = new Set(this.jobs.filter(({ execution }) => !endedBefore(execution, before)).map(({ key }) => key));
     const { length } = this.jobs;
-    this.jobs = this.jobs.filter(({ key }) => kept.has(key));
-    for (const key of this.instances.keys()) if (!kept.has(key)) this.instances.delete(key);
-    const jobs = new Set(this.jobs.map(({ execution }) => execution.id));
-    this.steps = this.steps.filter(({ jobExecutionId }) => jobs.has(jobExecutionId));
-    const steps = new Set(this.steps.map(({ id }) => id));
-    this.skips = this.skips.filter(({ stepExecutionId }) => steps.has(stepExecutionId));
+    this.deleteKeys(new Set([...this.instances.keys()].filter((key) => !kept.has(key))));
     return length - this.jobs.length;
   }
 
@@ -236,6 +239,15 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
   async saveFireTime(jobName: string, at: Date): Promise<void> {
     const last = this.fireTimes.get(jobName);
     if (last === undefined || last < at) this.fireTimes.set(jobName, at);
+  }
+
+  private deleteKeys(keys: ReadonlySet<string>): void {
+    for (const key of keys) this.instances.delete(key);
+    this.jobs = this.jobs.filter(({ key }) => !keys.has(key));
+    const jobs = new Set(this.jobs.map(({ execution }) => execution.id));
+    this.steps = this.steps.filter(({ jobExecutionId }) => jobs.has(jobExecutionId));
+    const steps = new Set(this.steps.map(({ id }) => id));
+    this.skips = this.skips.filter(({ stepExecutionId }) => steps.has(stepExecutionId));
   }
 
   /** The latest first. */

@@ -122,6 +122,11 @@ export class PostgresJobRepository extends JobRepository<SqlClient> {
     return isChanged(id, (await this.database.query<jobs.Change>(jobs.abandonExecution(this.tables, id))).rows);
   }
 
+  async deleteInstances(ids: readonly string[]): Promise<number> {
+    const { rowCount } = await this.database.query(jobs.deleteInstances(this.tables, ids));
+    return rowCount ?? 0;
+  }
+
   async failExpired(description: string): Promise<JobExecution[]> {
     const text = toText(description);
     return this.database.transaction(async (tx) => {

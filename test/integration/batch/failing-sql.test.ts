@@ -1,31 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { TransactionManager } from '../../../src/batch/chunk/transaction-manager.js';
 import { neverRetry, retryByClass } from '../../../src/batch/chunk/retry-policy.js';
 import { BatchBuilders } from '../../../src/batch/job/batch-builders.js';
-import { JobOperator } from '../../../src/batch/operator/job-operator.js';
-import { JobRegistry } from '../../../src/batch/operator/job-registry.js';
 import { ListItemReader } from '../../../src/batch/readers/list-item-reader.js';
-import { PostgresJobRepository } from '../../../src/batch/repository/postgres-job-repository.js';
-import { migrateBatchSchema } from '../../../src/batch/repository/schema.js';
+import { BatchTestKit } from '../../../src/batch/testing/index.js';
 import { SqlItemWriter } from '../../../src/batch/writers/sql-item-writer.js';
-import type { SqlClient } from '../../../src/interfaces/sql.js';
-import { inSavepoint } from '../../../src/batch/sql/in-savepoint.js';
 import { createTestDatabase, type TestDatabase } from '../../support/database.js';
-import { PoolDatabase } from '../../../src/batch/sql/pool-database.js';
 
 let test: TestDatabase;
-let database: PoolDatabase;
-let transactionManager: TransactionManager<SqlClient>;
 const b = new BatchBuilders();
 
 beforeAll(async () => {
   test = await createTestDatabase({ migrated: false });
-  database = new PoolDatabase(test.client);
-  await migrateBatchSchema(database);
-  transactionManager = {
-    transaction: (work) => database.transaction(work),
-    savepoint: (tx, work) => inSavepoint(tx, 'engine', work),
-  };
   await test.client.query(
     'create table good (id int primary key); create table audit (id int); create table told (id int)',
   );
@@ -79,13 +64,9 @@ async function runStep(given: Case) {
         void (await tx.query({ text: 'insert into told values ($1)', values: [id] })),
     });
   if (skips) builder.skip(Error).skipLimit(1000);
-  const repository = new PostgresJobRepository(database);
-  const registry = new JobRegistry<SqlClient>();
-  registry.register(b.job('job').start(builder.build()).build());
-  const operator = new JobOperator<SqlClient>({ repository, registry, transactionManager });
-  const execution = await operator.run('job', { run: crypto.randomUUID() });
-  const [step] = await repository.stepExecutions(execution.id);
-  return { execution, step: step!, attempts, told };
+  const kit = BatchTestKit.forJob(b.job('job').start(builder.build()).build(), { database: test.client });
+  const { execution, steps } = await kit.launchJob();
+  return { execution, step: steps[0]!, attempts, told };
 }
 
 describe('A processor whose statement fails', () => {
@@ -163,11 +144,8 @@ it('A text with a NUL, which PostgreSQL stores nowhere, costs only its item', as
     .skipLimit(2)
     .listener({ onSkipInWrite: ({ id }, error) => void told.push([id, (error as { code?: string }).code]) })
     .build();
-  const registry = new JobRegistry<SqlClient>();
-  registry.register(b.job('nul').start(step).build());
-  const repository = new PostgresJobRepository(database);
-  const operator = new JobOperator<SqlClient>({ repository, registry, transactionManager });
-  expect((await operator.run('nul', { run: crypto.randomUUID() })).status).toBe('COMPLETED');
+  const kit = BatchTestKit.forJob(b.job('nul').start(step).build(), { database: test.client });
+  expect((await kit.launchStep('load')).status).toBe('COMPLETED');
   expect(await idsOf('texts')).toEqual([1, 3, 4, 6]);
   expect(told).toEqual([
     [2, '22021'],

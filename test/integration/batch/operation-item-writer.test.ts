@@ -3,16 +3,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   BatchBuilders,
   isTransientDatabaseError,
-  JobOperator,
-  JobRegistry,
   ListItemReader,
   migrateBatchSchema,
   OperationItemWriter,
   OperationRefusedError,
   OperationsNotAcceptedError,
   PoolDatabase,
-  PostgresJobRepository,
-  SqlTransactionManager,
   type ChunkStepBuilder,
   type JobExecution,
   type OperationClient,
@@ -20,13 +16,13 @@ import {
   type StepExecution,
   type WriteOutcome,
 } from '../../../src/batch/index.js';
+import { BatchTestKit, fakeItemContext } from '../../../src/batch/testing/index.js';
 import {
   BatchServiceClient,
   type ICreateBatchOperationRequest,
   type ICreateBatchOperationResult,
 } from '../../../src/client/index.js';
 import { startTestApp, type TestApp } from '../../support/app.js';
-import { itemContext } from '../../support/batch-items.js';
 import { createTestDatabase, type TestDatabase } from '../../support/database.js';
 import { refuse, startScriptedService } from '../../support/scripted-service.js';
 import { freePort } from '../../support/free-port.js';
@@ -47,19 +43,10 @@ async function run(
   { items, chunk, job = 'job' }: { items: readonly number[]; chunk: number; job?: string },
   define: Define,
 ): Promise<{ execution: JobExecution; step: StepExecution; skips: string[] }> {
-  const sql = new PoolDatabase(database.client);
-  const repository = new PostgresJobRepository(sql);
-  const registry = new JobRegistry<SqlClient>();
   const step = define(b.step('enqueue').chunk(chunk).reader(new ListItemReader(items))).build();
-  registry.register(b.job(job).start(step).build());
-  const operator = new JobOperator({ repository, transactionManager: new SqlTransactionManager(sql), registry });
-  const execution = await operator.run(job);
-  const skipped = await repository.skippedItems(execution.id, { limit: 100 });
-  return {
-    execution,
-    step: (await repository.stepExecutions(execution.id))[0]!,
-    skips: skipped.map(({ item, message }) => `${item}: ${message}`),
-  };
+  const kit = BatchTestKit.forJob(b.job(job).start(step).build(), { database: database.client });
+  const { execution, steps, skippedItems } = await kit.launchJob({}, { unique: false });
+  return { execution, step: steps[0]!, skips: skippedItems.map(({ item, message }) => `${item}: ${message}`) };
 }
 
 describe('OperationItemWriter', () => {
@@ -169,7 +156,7 @@ describe('OperationItemWriter', () => {
         { ...stocked(5), values: { sku: 5, quantity: '\0' } },
         { ...stocked(6), id },
       ];
-      const outcomes = await inTransaction((tx) => new OperationItemWriter({}).write(requests, itemContext(tx)));
+      const outcomes = await inTransaction((tx) => new OperationItemWriter({}).write(requests, fakeItemContext(tx)));
       expect(outcomes[0]).toEqual({ written: true, result: { id, status: 'pending', created: true } });
       expect(outcomes.slice(1).map(errorOf)).toMatchObject([
         { code: 'OPERATION_REFUSED', serviceCode: 'UNKNOWN_COLUMN', details: { column: 'amount' } },
@@ -204,7 +191,7 @@ describe('OperationItemWriter', () => {
       const created = async (toOperation: (id: number) => ICreateBatchOperationRequest, count: number) => {
         lengths.length = 0;
         const outcomes = await inTransaction((tx) =>
-          writer(toOperation).write(numbers(count), itemContext(watched(tx))),
+          writer(toOperation).write(numbers(count), fakeItemContext(watched(tx))),
         );
         return outcomes.filter((each) => each.written).length;
       };
@@ -332,10 +319,7 @@ describe('OperationItemWriter', () => {
       key: { sku: 1 },
     };
     const write = (enqueue: OperationClient) =>
-      new OperationItemWriter<ICreateBatchOperationRequest, unknown>({ enqueue }).write(
-        [operation],
-        itemContext(undefined),
-      );
+      new OperationItemWriter<ICreateBatchOperationRequest, unknown>({ enqueue }).write([operation], fakeItemContext());
 
     it.each(['QUEUE_FULL', 'OVERLOADED', 'SHUTTING_DOWN', 'RATE_LIMITED'] as const)(
       'throws %s as an error that a retry policy can match, and blames no item',
@@ -364,7 +348,7 @@ describe('OperationItemWriter', () => {
         return Promise.resolve(requests.map(({ id }) => ({ id: id!, status: 'pending', created: true })));
       };
       const writer = new OperationItemWriter<number, unknown>({ toOperation: () => operation, enqueue });
-      const outcomes = await writer.write(numbers(20_001), itemContext(undefined));
+      const outcomes = await writer.write(numbers(20_001), fakeItemContext());
       expect([sent, outcomes.length]).toEqual([[10_000, 10_000, 1], 20_001]);
     });
 

@@ -3,14 +3,12 @@ import type { ItemWriter } from '../../../src/batch/chunk/item.js';
 import { BatchBuilders } from '../../../src/batch/job/batch-builders.js';
 import type { ChunkStepBuilder } from '../../../src/batch/step/step-builder.js';
 import { JobParameters } from '../../../src/batch/model/job-parameters.js';
-import { JobOperator } from '../../../src/batch/operator/job-operator.js';
-import { JobRegistry } from '../../../src/batch/operator/job-registry.js';
 import { ListItemReader } from '../../../src/batch/readers/list-item-reader.js';
-import { PostgresJobRepository } from '../../../src/batch/repository/postgres-job-repository.js';
 import { migrateBatchSchema } from '../../../src/batch/repository/schema.js';
+import { PoolDatabase } from '../../../src/batch/sql/pool-database.js';
+import { BatchTestKit } from '../../../src/batch/testing/index.js';
 import type { SqlClient } from '../../../src/interfaces/sql.js';
 import { createTestDatabase, type TestDatabase } from '../../support/database.js';
-import { PoolTransactions } from '../../support/pool-transactions.js';
 
 const hasCode = (code: string) => (error: unknown) => (error as { code?: string }).code === code;
 const REFUSED = hasCode('23514');
@@ -19,15 +17,11 @@ const itemsOf = (count: number): number[] => Array.from({ length: count }, (_, i
 /** Each of them was seen in Spring Batch 6. */
 describe('mistakes of Spring Batch that are not made here', () => {
   let test: TestDatabase;
-  let database: PoolTransactions;
-  let repository: PostgresJobRepository;
   const b = new BatchBuilders();
   beforeAll(async () => {
     test = await createTestDatabase({ migrated: false });
-    database = new PoolTransactions(test.client);
-    await migrateBatchSchema(database);
+    await migrateBatchSchema(new PoolDatabase(test.client));
     await test.client.query('create table items (n int not null check (n % 1000 <> 0)); create table told (n int)');
-    repository = new PostgresJobRepository(database);
   });
   afterAll(() => test?.drop());
   beforeEach(async () => void (await test.client.query('truncate items, told, batch.job_instances cascade')));
@@ -48,10 +42,9 @@ describe('mistakes of Spring Batch that are not made here', () => {
   ) {
     const reader = new ListItemReader(itemsOf(count));
     const step = define(b.step('load').chunk(chunkSize).reader(reader).faultTolerant()).build();
-    const registry = new JobRegistry<SqlClient>();
-    registry.register(b.job('job').start(step).build());
-    const { id, status } = await new JobOperator({ repository, transactionManager: database, registry }).run('job');
-    return { id, status, step: (await repository.stepExecutions(id))[0]! };
+    const kit = BatchTestKit.forJob(b.job('job').start(step).build(), { database: test.client });
+    const { execution, steps } = await kit.launchJob({}, { unique: false });
+    return { id: execution.id, status: execution.status, step: steps[0]! };
   }
 
   it('1. a restart in the middle of a scan loses no item', async () => {
@@ -137,9 +130,9 @@ describe('mistakes of Spring Batch that are not made here', () => {
 
   it('6. executions are taken over and deleted without any tool', async () => {
     const [waiting, ended] = [b.step('wait').tasklet(() => undefined), await run(3, 3, (step) => step.writer(insert))];
-    const registry = new JobRegistry<SqlClient>();
-    registry.register(b.job('other').start(waiting.build()).build());
-    const operator = new JobOperator({ repository, transactionManager: database, registry });
+    const { operator, repository } = BatchTestKit.forJob(b.job('other').start(waiting.build()).build(), {
+      database: test.client,
+    });
     const { id } = await repository.createExecution({
       ...{ jobName: 'other', parameters: new JobParameters(), recoveries: 0, owner: 'gone', leaseMs: -1 },
       decide: () => ({ context: {}, restartAt: undefined }),

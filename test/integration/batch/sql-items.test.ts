@@ -4,7 +4,8 @@ import type { SqlClient, SqlDatabase, SqlStatement } from '../../../src/interfac
 import { SqlCursorItemReader } from '../../../src/batch/readers/sql-cursor-item-reader.js';
 import { SqlKeysetItemReader } from '../../../src/batch/readers/sql-keyset-item-reader.js';
 import { SqlItemWriter, type SqlItemWriterOptions } from '../../../src/batch/writers/sql-item-writer.js';
-import { itemContext, opened, restartedEverywhere, savedBy, take } from '../../support/batch-items.js';
+import { fakeItemContext } from '../../../src/batch/testing/index.js';
+import { opened, restartedEverywhere, savedBy, take } from '../../support/batch-items.js';
 import { createTestDatabase, type TestDatabase } from '../../support/database.js';
 
 let test: TestDatabase;
@@ -148,7 +149,7 @@ type Item = Record<string, unknown>;
 /** Each call is a chunk of its own, of one writer. */
 const writerOf = (options: SqlItemWriterOptions) => {
   const writer = new SqlItemWriter<Item>(options);
-  return (items: readonly Item[]) => database.transaction((tx) => writer.write(items, itemContext(tx)));
+  return (items: readonly Item[]) => database.transaction((tx) => writer.write(items, fakeItemContext(tx)));
 };
 
 describe('SqlItemWriter', () => {

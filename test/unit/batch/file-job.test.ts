@@ -2,17 +2,12 @@ import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ItemWriter } from '../../../src/batch/chunk/item.js';
 import { BatchBuilders } from '../../../src/batch/job/batch-builders.js';
-import { JobOperator } from '../../../src/batch/operator/job-operator.js';
-import { JobRegistry } from '../../../src/batch/operator/job-registry.js';
 import { validatingProcessor } from '../../../src/batch/processors/validating-processor.js';
 import { FlatFileItemReader } from '../../../src/batch/readers/flat-file-item-reader.js';
 import { FlatFileParseError } from '../../../src/batch/readers/resource-errors.js';
-import { MemoryJobRepository } from '../../../src/batch/repository/memory-job-repository.js';
-import {
-  MemoryTransactionManager,
-  type MemoryTransaction,
-} from '../../../src/batch/repository/memory-transaction-manager.js';
+import type { MemoryTransaction } from '../../../src/batch/repository/memory-transaction-manager.js';
 import type { Step } from '../../../src/batch/step/step.js';
+import { BatchTestKit } from '../../../src/batch/testing/index.js';
 import { compositeWriter } from '../../../src/batch/writers/composite-writer.js';
 import { FlatFileItemWriter } from '../../../src/batch/writers/flat-file-item-writer.js';
 import { z } from 'zod';
@@ -32,15 +27,7 @@ const { job, step } = {
   step: (name: string) => new BatchBuilders<Tx>().step(name),
 };
 
-function operatorOf(load: Step<Tx>) {
-  const repository = new MemoryJobRepository();
-  const registry = new JobRegistry<Tx>();
-  registry.register(job('import').start(load).build());
-  return {
-    repository,
-    operator: new JobOperator({ repository, transactionManager: new MemoryTransactionManager(), registry }),
-  };
-}
+const kitOf = (load: Step<Tx>) => BatchTestKit.forJob(job('import').start(load).build());
 
 const csv = (rows: number, bad: readonly number[] = []): string =>
   `id,name\n${Array.from({ length: rows }, (_, at) => `${at + 1}${bad.includes(at + 1) ? '' : `,"name\n${at + 1}"`}\n`).join('')}`;
@@ -70,20 +57,18 @@ describe('a job from a file to a file', () => {
       .skip(FlatFileParseError)
       .skipLimit(1)
       .build();
-    const { operator, repository } = operatorOf(load);
+    const kit = kitOf(load);
 
-    const failed = await operator.run('import');
-    expect(failed.status).toBe('FAILED');
-    const [before] = await repository.stepExecutions(failed.id);
-    expect(before).toMatchObject({ readSkipCount: 1, writeCount: 10, commitCount: 2 });
+    const failed = await kit.launchJob();
+    expect(failed.execution.status).toBe('FAILED');
+    expect(failed.steps[0]).toMatchObject({ readSkipCount: 1, writeCount: 10, commitCount: 2 });
     // The chunk that failed has left its lines.
     expect(ids(output)).toHaveLength(15);
 
     broken = false;
-    const completed = await operator.restart(failed.id);
-    expect((await operator.awaitEnd(completed.id)).status).toBe('COMPLETED');
-    const [after] = await repository.stepExecutions(completed.id);
-    expect(after).toMatchObject({ readSkipCount: 0, readCount: 14, writeCount: 14 });
+    const completed = await kit.restart(failed.execution);
+    expect(completed.execution.status).toBe('COMPLETED');
+    expect(completed.steps[0]).toMatchObject({ readSkipCount: 0, readCount: 14, writeCount: 14 });
     const good = Array.from({ length: 25 }, (_, at) => at + 1).filter((id) => id !== 4);
     expect(ids(output)).toEqual(good);
   });
@@ -109,8 +94,7 @@ describe('a job from a file to a file', () => {
       .skip(BadItemError)
       .skipLimit(400)
       .build();
-    const { operator } = operatorOf(load);
-    expect((await operator.run('import')).status).toBe('COMPLETED');
+    expect((await kitOf(load).launchStep('load')).status).toBe('COMPLETED');
     expect(ids(output)).toEqual(Array.from({ length: 400 }, (_, at) => at + 1).filter((id) => !isBad(id)));
   });
 });

@@ -7,13 +7,14 @@ import { classifierWriter } from '../../../src/batch/writers/classifier-writer.j
 import { compositeWriter } from '../../../src/batch/writers/composite-writer.js';
 import { FlatFileItemWriter } from '../../../src/batch/writers/flat-file-item-writer.js';
 import { JsonLinesItemWriter } from '../../../src/batch/writers/json-lines-item-writer.js';
-import { itemContext, opened, savedBy, take, TemporaryFolder } from '../../support/batch-items.js';
+import { fakeItemContext } from '../../../src/batch/testing/index.js';
+import { opened, savedBy, take, TemporaryFolder } from '../../support/batch-items.js';
 
 const folder = new TemporaryFolder();
 afterAll(() => folder.remove());
 
 const content = (resource: string): string => readFileSync(resource, 'utf8');
-const chunk = (commitCount: number, retries = 0) => itemContext<unknown>(undefined, { commitCount, retries });
+const chunk = (commitCount: number, retries = 0) => fakeItemContext<unknown>(undefined, { commitCount, retries });
 
 describe('JsonLinesItemWriter', () => {
   const resource = folder.file('out.jsonl');

@@ -4,8 +4,8 @@ import { FlatFileItemReader } from '../../../src/batch/readers/flat-file-item-re
 import { IteratorItemReader } from '../../../src/batch/readers/iterator-item-reader.js';
 import { ListItemReader } from '../../../src/batch/readers/list-item-reader.js';
 import { PeekableItemReader } from '../../../src/batch/readers/peekable-item-reader.js';
+import { fakeItemContext } from '../../../src/batch/testing/index.js';
 import {
-  itemContext,
   opened,
   restartedEverywhere,
   savedBy,
@@ -97,7 +97,7 @@ describe('PeekableItemReader', () => {
   it('reads the item that it has shown, and shows it again after a restart', async () => {
     const make = () => new PeekableItemReader(fileOf('peeked', '1\n2\n3')());
     const reader = await opened(make());
-    const context = itemContext(undefined);
+    const context = fakeItemContext();
     expect(await reader.read(context)).toBe(1);
     expect([await reader.peek(context), await reader.peek(context)]).toEqual([2, 2]);
     const saved = await savedBy(reader);

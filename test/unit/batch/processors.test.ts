@@ -8,9 +8,10 @@ import { compositeProcessor } from '../../../src/batch/processors/composite-proc
 import { filterProcessor } from '../../../src/batch/processors/filter-processor.js';
 import { validatingProcessor } from '../../../src/batch/processors/validating-processor.js';
 import type { ItemProcessor, ItemStream } from '../../../src/batch/chunk/item.js';
-import { itemContext, opened, savedBy } from '../../support/batch-items.js';
+import { fakeItemContext } from '../../../src/batch/testing/index.js';
+import { opened, savedBy } from '../../support/batch-items.js';
 
-const context = itemContext(undefined);
+const context = fakeItemContext();
 
 /** Counts what it has processed, across restarts. */
 function counting(): ItemProcessor<string, string> & ItemStream {

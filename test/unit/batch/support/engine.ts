@@ -4,13 +4,13 @@ import type { JobDefinition } from '../../../../src/batch/job/job-definition.js'
 import type { JobExecution } from '../../../../src/batch/model/job-execution.js';
 import type { JobParametersInput } from '../../../../src/batch/model/job-parameters.js';
 import type { StepExecution } from '../../../../src/batch/model/step-execution.js';
-import { JobOperator, type JobOperatorOptions } from '../../../../src/batch/operator/job-operator.js';
-import { JobRegistry } from '../../../../src/batch/operator/job-registry.js';
+import type { CustomBatchOptions } from '../../../../src/batch/nest/batch-options.js';
 import { MemoryJobRepository } from '../../../../src/batch/repository/memory-job-repository.js';
 import {
   MemoryTransactionManager,
   type MemoryTransaction,
 } from '../../../../src/batch/repository/memory-transaction-manager.js';
+import { BatchTestKit } from '../../../../src/batch/testing/index.js';
 
 export type Tx = MemoryTransaction;
 
@@ -59,24 +59,19 @@ export function table(isBad: (item: string) => boolean = () => false) {
   return { rows, calls, writer };
 }
 
-/** An operator with a repository of its own. Another one on the same repository is another process. */
+/** A test kit with a repository of its own. Another one on the same repository is another process. */
 export function engine(
   jobs: readonly JobDefinition<Tx>[],
   repository = new MemoryJobRepository(),
-  options: Partial<JobOperatorOptions<Tx>> = {},
+  options: Partial<CustomBatchOptions> = {},
 ) {
-  const registry = new JobRegistry<Tx>();
-  for (const job of jobs) registry.register(job);
-  const operator = new JobOperator<Tx>({
-    repository,
-    transactionManager: new MemoryTransactionManager(),
-    registry,
-    ...options,
-  });
+  const [first, ...others] = jobs;
+  const store = { repository, transactionManager: new MemoryTransactionManager() };
+  const { operator } = BatchTestKit.forJob<Tx>([first!, ...others], { ...store, ...options });
   return {
     operator,
     repository,
-    run: (input: JobParametersInput = {}, name = jobs[0]!.name): Promise<JobExecution> => operator.run(name, input),
+    run: (input: JobParametersInput = {}, name = first!.name): Promise<JobExecution> => operator.run(name, input),
     steps: (execution: JobExecution): Promise<StepExecution[]> => repository.stepExecutions(execution.id),
   };
 }
