@@ -1,12 +1,13 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { access, chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startTestApp } from '../support/app.js';
 import { freePort } from '../support/free-port.js';
+import { compileApplication, installLibrary, packLibrary } from '../support/library.js';
 import { readmeExamples, readmeTables } from '../support/readme.js';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -40,20 +41,15 @@ process.stdout.write((await answer.text()) + end.replace('\\\\n', '\\n'));
 
 describe('the README', () => {
   let folder: string;
-  /** The client as another service installs it, unpacked. */
-  let client: string;
+  /** The tarball that another service installs, unpacked. */
+  let library: string;
   let npm: ChildProcess | undefined;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'batch-readme-'));
     // For root the embedded server runs as another user, who has to come through.
     await chmod(folder, 0o755);
-    const destination = join(folder, 'made/by/pack-client');
-    const { stdout } = await run(process.execPath, ['scripts/pack-client.mjs', destination], { cwd: ROOT });
-    const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string };
-    expect(stdout.trim()).toBe(join(destination, `batch-service-${version}.tgz`));
-    await run('tar', ['-xzf', stdout.trim(), '-C', destination]);
-    client = join(destination, 'package');
+    library = await packLibrary(join(folder, 'made/by/pack-library'));
   });
   afterEach(() => npm?.kill());
   afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -137,7 +133,7 @@ describe('the README', () => {
     await service.close();
   });
 
-  it('has a NestJS module that compiles and runs with the tarball of the client', { timeout: 120_000 }, async () => {
+  it('has a NestJS module that compiles and runs with the tarball of the library', { timeout: 120_000 }, async () => {
     const [program = ''] = await readmeExamples('From NestJS', 'ts');
     const service = await startTestApp(
       { BATCH_SERVICE_RMQ_URL: '', BATCH_PROCESS_OPERATION_INTERVAL: '200' },
@@ -145,10 +141,7 @@ describe('the README', () => {
     );
     const app = await applicationWith(program.replace('port: 3001', `port: ${service.settings.rpcTcp.port}`));
 
-    const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
-    await run(process.execPath, [tsc, '-p', app]).catch((error: Error & { stdout?: string }) => {
-      throw new Error(`The example does not compile:\n${error.stdout}`, { cause: error });
-    });
+    await compileApplication(app);
     const { stdout } = await run(process.execPath, [join(app, 'main.js')]);
 
     expect(stdout).toBe('sold\nCHECK_VIOLATION\n');
@@ -156,19 +149,19 @@ describe('the README', () => {
     await service.close();
   });
 
-  it('has a tarball of the client whose documents link to nothing that it lacks', async () => {
-    const files = await readdir(client, { recursive: true });
+  it('has a tarball of the library whose documents link to nothing that it lacks', async () => {
+    const files = await readdir(library, { recursive: true });
     const documents = files.filter((file) => file.endsWith('.md'));
     expect(documents).toEqual(expect.arrayContaining(['CHANGELOG.md', 'docs/client.md', 'docs/wire-format.md']));
 
     const broken: string[] = [];
     let followed = 0;
     for (const document of documents) {
-      for (const { path, anchor } of relativeLinks(await readFile(join(client, document), 'utf8'))) {
+      for (const { path, anchor } of relativeLinks(await readFile(join(library, document), 'utf8'))) {
         const target = path === '' ? document : join(dirname(document), path);
         followed += 1;
         const found = files.includes(target);
-        const headings = found && anchor !== undefined ? anchorsOf(await readFile(join(client, target), 'utf8')) : [];
+        const headings = found && anchor !== undefined ? anchorsOf(await readFile(join(library, target), 'utf8')) : [];
         if (!found || (anchor !== undefined && !headings.includes(anchor)))
           broken.push(`${document}: ${path}#${anchor}`);
       }
@@ -177,29 +170,10 @@ describe('the README', () => {
     expect(followed).toBeGreaterThan(20);
   });
 
-  /** A service of somebody else: the unpacked tarball, and beside it nothing but what the tarball asks for. */
+  /** A service of somebody else, with what docs/client.md tells it to install. */
   async function applicationWith(shop: string): Promise<string> {
     const app = join(folder, 'app');
-    const modules = join(app, 'node_modules');
-    await mkdir(join(modules, '@nestjs'), { recursive: true });
-    await cp(client, join(modules, 'batch-service'), { recursive: true });
-
-    const manifest = JSON.parse(await readFile(join(client, 'package.json'), 'utf8')) as {
-      dependencies: Record<string, string>;
-      peerDependencies: Record<string, string>;
-      peerDependenciesMeta: Record<string, unknown>;
-    };
-    const needed = { ...manifest.dependencies, ...manifest.peerDependencies };
-    for (const name of Object.keys(needed)) {
-      if (name in manifest.peerDependenciesMeta) continue;
-      await symlink(join(ROOT, 'node_modules', name), join(modules, name));
-    }
-    const compilerOptions = {
-      ...{ target: 'ES2023', module: 'NodeNext', strict: true, skipLibCheck: true, types: [] },
-      ...{ experimentalDecorators: true, emitDecoratorMetadata: true },
-    };
-    await writeFile(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
-    await writeFile(join(app, 'package.json'), JSON.stringify({ type: 'module' }));
+    await installLibrary(library, app, ['@nestjs/microservices']);
     await writeFile(join(app, 'shop.ts'), shop);
     await writeFile(
       join(app, 'main.ts'),

@@ -33,6 +33,7 @@ export const BATCH_ERROR_CODES = [
   'OPERATION_ID_MISSING',
   'OPERATIONS_NOT_ACCEPTED',
   'TEST_KIT_WITHOUT_DATABASE',
+  'PACKAGE_MISSING',
 ] as const;
 
 export type BatchErrorCode = (typeof BATCH_ERROR_CODES)[number];

@@ -1,8 +1,8 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { plainToInstance } from 'class-transformer';
-import { validate, type ValidationError as ClassFault, type ValidatorOptions } from 'class-validator';
+import type { ValidationError as ClassFault, ValidatorOptions } from 'class-validator';
 import type { ItemProcessor } from '../chunk/item.js';
 import { BatchError } from '../model/batch-error.js';
+import { optionalPackage } from '../optional-package.js';
 
 export interface FieldFault {
   /** Such as `address.street` or `lines.0.amount`; empty for the item as a whole. */
@@ -30,9 +30,9 @@ export function validatingProcessor<S extends StandardSchemaV1>(
   schema: S,
 ): ItemProcessor<unknown, StandardSchemaV1.InferOutput<S>>;
 /**
- * Makes an instance of the class, and checks it by the decorators of class-validator.
+ * Makes an instance of the class with class-transformer, and checks it by the decorators of class-validator.
  *
- * @throws ValidationError, from `process`
+ * @throws from `process`: ValidationError; BatchError PACKAGE_MISSING
  */
 export function validatingProcessor<T extends object>(
   dto: new () => T,
@@ -61,8 +61,11 @@ const toField = (path: StandardSchemaV1.Issue['path']): string =>
   (path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
 
 function byClass(dto: new () => object, options?: ValidatorOptions): ItemProcessor<unknown, object> {
+  let packages: ReturnType<typeof classPackages> | undefined;
   return {
     async process(item) {
+      packages ??= classPackages();
+      const { plainToInstance, validate } = await packages;
       const instance = plainToInstance(dto, item as object);
       const faults = await validate(instance, options);
       if (faults.length === 0) return instance;
@@ -72,6 +75,13 @@ function byClass(dto: new () => object, options?: ValidatorOptions): ItemProcess
       );
     },
   };
+}
+
+async function classPackages() {
+  const neededBy = 'validatingProcessor with a class';
+  const { plainToInstance } = await optionalPackage('class-transformer', neededBy, () => import('class-transformer'));
+  const { validate } = await optionalPackage('class-validator', neededBy, () => import('class-validator'));
+  return { plainToInstance, validate };
 }
 
 function toFaults({ property, constraints = {}, children = [] }: ClassFault, parent: string): FieldFault[] {

@@ -1,6 +1,7 @@
-import { parse } from 'csv-parse/sync';
+import type * as CsvParse from 'csv-parse/sync';
 import { BatchError } from '../model/batch-error.js';
 import type { ExecutionContext } from '../model/execution-context.js';
+import { optionalPackage } from '../optional-package.js';
 import { joinRecords, type FlatFileRecord } from './join-records.js';
 import type { Line } from './line-source.js';
 import { LineItemReader, type LineItemReaderOptions, type LineResult } from './line-item-reader.js';
@@ -32,13 +33,15 @@ export class FlatFileItemReader<Column extends string = string, T = Record<Colum
 > {
   private names: readonly string[] | undefined;
   private kept: readonly Line[] = [];
+  private csv: typeof CsvParse | undefined;
 
   constructor(private readonly options: FlatFileItemReaderOptions<Column, T>) {
     super(options);
   }
 
-  /** @throws BatchError RESOURCE_NOT_FOUND, RESOURCE_CHANGED, FLAT_FILE_HEADER_INVALID */
+  /** @throws BatchError RESOURCE_NOT_FOUND, RESOURCE_CHANGED, FLAT_FILE_HEADER_INVALID, PACKAGE_MISSING */
   override async open(context: ExecutionContext): Promise<void> {
+    this.csv = await optionalPackage('csv-parse', 'FlatFileItemReader', () => import('csv-parse/sync'));
     const { columns } = this.options;
     // A restart begins behind the header.
     this.names = columns === true ? context.get<readonly string[]>('columns') : columns;
@@ -128,7 +131,7 @@ export class FlatFileItemReader<Column extends string = string, T = Record<Colum
 
   private parseRecords(text: string): string[][] {
     const { delimiter = ',', quote = '"' } = this.options;
-    return parse(text, { delimiter, quote, escape: quote, record_delimiter: '\n', relax_column_count: true });
+    return this.csv!.parse(text, { delimiter, quote, escape: quote, record_delimiter: '\n', relax_column_count: true });
   }
 
   /** The lines of one record. What is within quotes keeps its newlines as they are. */

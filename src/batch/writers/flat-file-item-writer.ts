@@ -1,4 +1,6 @@
-import { stringify } from 'csv-stringify/sync';
+import type * as CsvStringify from 'csv-stringify/sync';
+import type { ExecutionContext } from '../model/execution-context.js';
+import { optionalPackage } from '../optional-package.js';
 import { FileItemWriter, type FileItemWriterOptions } from './file-item-writer.js';
 
 export interface FlatFileItemWriterOptions<T> extends FileItemWriterOptions {
@@ -16,8 +18,16 @@ export interface FlatFileItemWriterOptions<T> extends FileItemWriterOptions {
 
 /** Writes a delimited file, such as CSV. Null and undefined are empty; dates are in ISO 8601, objects in JSON. */
 export class FlatFileItemWriter<T> extends FileItemWriter<T> {
+  private csv: typeof CsvStringify | undefined;
+
   constructor(private readonly options: FlatFileItemWriterOptions<T>) {
     super(options);
+  }
+
+  /** @throws BatchError RESOURCE_NOT_FOUND, RESOURCE_CHANGED, PACKAGE_MISSING */
+  override async open(context: ExecutionContext): Promise<void> {
+    this.csv = await optionalPackage('csv-stringify', 'FlatFileItemWriter', () => import('csv-stringify/sync'));
+    await super.open(context);
   }
 
   protected toText(items: readonly T[]): string {
@@ -37,7 +47,7 @@ export class FlatFileItemWriter<T> extends FileItemWriter<T> {
 
   private toLines(rows: readonly (readonly unknown[])[]): string {
     const { delimiter = ',', quote = '"' } = this.options;
-    return stringify([...rows] as unknown[][], {
+    return this.csv!.stringify([...rows] as unknown[][], {
       delimiter,
       quote,
       escape: quote,

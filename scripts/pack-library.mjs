@@ -1,20 +1,28 @@
-// `npm run pack:client`: makes batch-service-<version>.tgz, which another service installs to have `batch-service/client`.
-// It holds the client and its types, and needs none of the server's packages. NestJS is a peer dependency, because an application
-// must have one copy of it.
+// `npm run pack:library`: makes batch-service-<version>.tgz, which another application installs to have `batch-service/client`,
+// `batch-service/batch` and `batch-service/batch/testing`. It holds nothing of the server, and needs none of its packages. NestJS is a
+// peer dependency, because an application must have one copy of it.
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
-const PARTS = ['client', 'interfaces'];
+const PARTS = ['client', 'batch', 'interfaces'];
 const DOCUMENTS = [
-  ...['client', 'sql', 'wire-format', 'access', 'retry', 'overload', 'rabbitmq'].map((name) => `docs/${name}.md`),
+  ...['client', 'jobs', 'sql', 'wire-format', 'access', 'retry', 'overload', 'rabbitmq'].map(
+    (name) => `docs/${name}.md`,
+  ),
   ...['LICENSE', 'CHANGELOG.md'],
 ];
-const OWN = ['uuid'];
-const PEERS = ['@nestjs/common', '@nestjs/core', '@nestjs/microservices', 'reflect-metadata', 'rxjs'];
-/** For RabbitMQ only. */
-const OPTIONAL_PEERS = ['amqp-connection-manager', 'amqplib'];
+/** Small, and needed whatever is imported. */
+const OWN = ['@standard-schema/spec', 'uuid'];
+const PEERS = ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs'];
+/** An application installs those of the parts that it uses: docs/client.md, docs/jobs.md. */
+const OPTIONAL_PEERS = [
+  // The client, and the client over RabbitMQ.
+  ...['@nestjs/microservices', 'amqp-connection-manager', 'amqplib'],
+  // The batch engine, and its parts that read CSV, write CSV or validate by a class.
+  ...['@nestjs/schedule', 'cron', 'pg', 'csv-parse', 'csv-stringify', 'class-transformer', 'class-validator'],
+];
 
 const root = resolve(import.meta.dirname, '..');
 const service = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -24,7 +32,7 @@ const ranges = (names) => Object.fromEntries(names.map((each) => [each, service.
 const manifest = {
   name,
   version,
-  description: 'Client of Batch Service for NestJS.',
+  description: 'Client and batch engine of Batch Service for NestJS.',
   license,
   type,
   engines,
@@ -34,7 +42,7 @@ const manifest = {
   peerDependenciesMeta: Object.fromEntries(OPTIONAL_PEERS.map((each) => [each, { optional: true }])),
 };
 
-const stage = mkdtempSync(join(tmpdir(), 'batch-service-client-'));
+const stage = mkdtempSync(join(tmpdir(), 'batch-service-library-'));
 try {
   for (const part of PARTS) {
     // The sources, to which maps would lead, are not in it.
