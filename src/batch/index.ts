@@ -70,6 +70,6 @@ export type { FileItemWriterOptions } from './writers/file-item-writer.js';
 export * from './writers/flat-file-item-writer.js';
 export * from './writers/json-lines-item-writer.js';
 export * from './writers/sql-copy-item-writer.js';
-export * from './writers/operation-errors.js';
+export { OperationRefusedError, OperationsNotAcceptedError } from './writers/operation-errors.js';
 export * from './writers/operation-item-writer.js';
 export * from './writers/sql-item-writer.js';
