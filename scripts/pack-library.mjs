@@ -20,8 +20,17 @@ const PEERS = ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs'];
 const OPTIONAL_PEERS = [
   // The client, and the client over RabbitMQ.
   ...['@nestjs/microservices', 'amqp-connection-manager', 'amqplib'],
-  // The batch engine, and its parts that read CSV, write CSV or validate by a class.
-  ...['@nestjs/schedule', 'cron', 'pg', 'csv-parse', 'csv-stringify', 'class-transformer', 'class-validator'],
+  // The batch engine, and its parts that read CSV, write CSV, validate by a class or copy rows.
+  ...[
+    '@nestjs/schedule',
+    'cron',
+    'pg',
+    'csv-parse',
+    'csv-stringify',
+    'class-transformer',
+    'class-validator',
+    'pg-copy-streams',
+  ],
 ];
 
 const root = resolve(import.meta.dirname, '..');

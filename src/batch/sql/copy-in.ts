@@ -1,13 +1,14 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ClientBase } from 'pg';
-import { from as copyFrom } from 'pg-copy-streams';
+import { optionalPackage } from '../optional-package.js';
 
 /**
  * Sends rows by `COPY … FROM STDIN`. Nothing else may be under way on the connection. Its pipeline mode is switched off
  * meanwhile, because node-postgres refuses COPY there.
  */
 export async function copyIn(client: ClientBase, text: string, rows: Iterable<string>): Promise<void> {
+  const { from: copyFrom } = await optionalPackage('pg-copy-streams', 'COPY', () => import('pg-copy-streams'));
   const mode = client as { pipeline?: boolean };
   const { pipeline: isPipelined } = mode;
   mode.pipeline = false;

@@ -13,7 +13,7 @@ import { SqlTransactionManager } from '../../../src/batch/sql/sql-transaction-ma
 import { SqlCopyItemWriter } from '../../../src/batch/writers/sql-copy-item-writer.js';
 import { SqlItemWriter } from '../../../src/batch/writers/sql-item-writer.js';
 import type { SqlClient } from '../../../src/interfaces/sql.js';
-import { itemContext } from '../../support/batch-items.js';
+import { fakeItemContext } from '../../../src/batch/testing/fake-executions.js';
 import { createTestDatabase, type TestDatabase } from '../../support/database.js';
 import { eventually } from '../../support/eventually.js';
 import { clientOptions } from '../../support/test-databases.js';
@@ -172,7 +172,9 @@ describe.each([{ pipeline: false }, { pipeline: true }])(
 it('SqlCopyItemWriter says where a transaction cannot copy, and what to use instead', async () => {
   const writer = new SqlCopyItemWriter<Item>({ table: 'goods' });
   const tx: SqlClient = { query: () => Promise.reject(new Error('nothing may be sent')) };
-  const error = await Promise.resolve(writer.write([{ id: 1 }], itemContext(tx))).catch((thrown: unknown) => thrown);
+  const error = await Promise.resolve(writer.write([{ id: 1 }], fakeItemContext(tx))).catch(
+    (thrown: unknown) => thrown,
+  );
   expect(error).toMatchObject({
     code: 'COPY_NOT_SUPPORTED',
     message: expect.stringContaining('write with SqlItemWriter'),
