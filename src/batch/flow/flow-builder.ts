@@ -34,7 +34,7 @@ export class FlowBuilder<Tx> {
     return this;
   }
 
-  /** Goes to the target when the place before it completes. */
+  /** Goes to the target when the place before it ends with the exit code COMPLETED. After another code the flow ends as that place did. */
   next(target: FlowTarget<Tx>): this {
     const from = this.current('next');
     if (!this.transitions.has(from)) this.sequential.add(from);
