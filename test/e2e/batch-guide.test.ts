@@ -150,7 +150,8 @@ describe('docs/batch-guide.md', { timeout: 300_000 }, () => {
 /** What the page says that its examples leave out. It is one line: errors are at the lines of the page. */
 function preludeOf(program: string, names: readonly string[]): string {
   const own = ['BatchBuilders', 'PoolDatabase', 'JobOperator', 'JobRepository', 'SqlClient'];
-  const declared = (name: string): boolean => new RegExp(`\\b(const|class|interface) ${name}\\b`).test(program);
+  const declared = (name: string): boolean =>
+    new RegExp(`\\b(const|class|interface) ${name}\\b|^import .*\\b${name}\\b`, 'm').test(program);
   const used = names.filter((name) => own.includes(name) || new RegExp(`\\b${name}\\b`).test(program));
   return [
     `import { ${used.filter((name) => !declared(name)).join(', ')} } from 'batch-service/batch';`,
