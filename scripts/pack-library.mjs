@@ -8,7 +8,7 @@ import { dirname, join, resolve } from 'node:path';
 
 const PARTS = ['client', 'batch', 'interfaces'];
 const DOCUMENTS = [
-  ...['client', 'jobs', 'sql', 'wire-format', 'access', 'retry', 'overload', 'rabbitmq'].map(
+  ...['client', 'jobs', 'batch-guide', 'sql', 'wire-format', 'access', 'retry', 'overload', 'rabbitmq'].map(
     (name) => `docs/${name}.md`,
   ),
   ...['LICENSE', 'CHANGELOG.md'],

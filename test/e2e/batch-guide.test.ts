@@ -7,8 +7,8 @@ import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { firstJob, guideExamples, testOfFirstJob, type GuideStep } from '../support/batch-guide.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { installLibrary, packLibrary } from '../support/library.js';
 
-const ROOT = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
 
 const DECLARED = /^export (?:declare )?(?:abstract )?(?:class|interface|type|const|function) (\w+)/gm;
@@ -118,24 +118,14 @@ describe('docs/batch-guide.md', { timeout: 300_000 }, () => {
     return stdout;
   }
 
-  /** An application of somebody else: the unpacked package with what it depends on, and what the page installs. */
+  /** An application of somebody else: the library, and what the page installs beside it. */
   async function applicationWith(packages: readonly string[]): Promise<string> {
-    // `dist` was built before the first test.
-    const pack = ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder];
-    const { stdout } = await run('npm', pack, { cwd: ROOT });
-    const modules = join(folder, 'app/node_modules');
-    await mkdir(join(modules, '.bin'), { recursive: true });
-    await run('tar', ['-xzf', join(folder, stdout.trim()), '-C', modules]);
-    await run('mv', [join(modules, 'package'), join(modules, 'batch-service')]);
-    const manifest = await readFile(join(modules, 'batch-service/package.json'), 'utf8');
-    const { dependencies } = JSON.parse(manifest) as { dependencies: Record<string, string> };
-    for (const name of new Set([...Object.keys(dependencies), ...packages])) {
-      await mkdir(dirname(join(modules, name)), { recursive: true });
-      await symlink(join(ROOT, 'node_modules', name), join(modules, name));
-    }
-    await symlink('../typescript/bin/tsc', join(modules, '.bin/tsc'));
-    await writeFile(join(folder, 'app/package.json'), JSON.stringify({ type: 'module' }));
-    return join(folder, 'app');
+    const to = join(folder, 'app');
+    // An example validates by zod.
+    await installLibrary(await packLibrary(folder), to, [...packages, 'zod']);
+    await mkdir(join(to, 'node_modules/.bin'));
+    await symlink('../typescript/bin/tsc', join(to, 'node_modules/.bin/tsc'));
+    return to;
   }
 
   /** What the engine declares, types included. That it exports what an example uses is the compiler's to say. */

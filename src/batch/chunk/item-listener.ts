@@ -3,7 +3,7 @@ import type { ItemContext } from './item.js';
 
 /**
  * Is told what becomes of single items. `before…` is called in the order of the listeners, `after…` and `on…` in the reverse order.
- * What a listener throws fails the chunk. It is told once of each attempt at an item or a write. The engine may rehearse an attempt whose
+ * It is told once of each attempt at an item or a write. The engine may rehearse an attempt whose
  * transaction has many savepoints already: the processor or writer is called then, and its effects are undone, but no listener is told.
  * What a listener throws counts as an error of the item, or of the write, that it was told of. What an `onSkip…` throws fails the attempt
  * at the chunk.
