@@ -164,7 +164,8 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
   }
 
   private contextOf(chunk: ChunkContext<Tx>): ItemContext<Tx> {
-    return { ...chunk, scope: this.options.scope, maySkip: this.options.skipPolicy !== undefined };
+    const { scope, writer, skipPolicy } = this.options;
+    return { ...chunk, scope, ...(skipPolicy !== undefined && { reportingWriter: writer }) };
   }
 
   private readItem(context: ItemContext<Tx>): Awaitable<I | null> {

@@ -6,8 +6,11 @@ import type { ChunkContext } from './chunk-handler.js';
 /** What readers, processors, writers and listeners of items get. */
 export interface ItemContext<Tx = unknown> extends ChunkContext<Tx> {
   readonly scope: StepScope;
-  /** True when the step may skip items. A writer that can tell its items apart then answers outcomes. Default: false. */
-  readonly maySkip?: boolean;
+  /**
+   * The writer of the step, where the step may skip items: outcomes are read of this writer only. Another one, inside of it, must throw
+   * for a bad item, or its outcomes would be lost. A writer that hands on the outcomes of others names them here.
+   */
+  readonly reportingWriter?: object;
   /**
    * While bad items are looked for, parts of a chunk are written and undone. What is given here is called then. It is for effects
    * outside the transaction, such as lines in a file. A failure of the whole chunk does not call it: the next attempt has another
@@ -36,7 +39,7 @@ export type WriteOutcome<R = void> = { written: true; result: R } | { written: f
  *
  * A plain writer answers nothing and throws when anything is wrong: the engine then finds the bad items by itself. For this it
  * calls the writer again with parts of the chunk. A writer that can tell its items apart answers one outcome for each item, in
- * the order of the items. It throws only errors that no item is to blame for. A writer may do the one or the other, see `maySkip`.
+ * the order of the items. It throws only errors that no item is to blame for. A writer may do the one or the other, see `reportingWriter`.
  */
 export interface ItemWriter<T, R = void, Tx = unknown> {
   /** True when it always answers outcomes. Then no part of a chunk is written again. */

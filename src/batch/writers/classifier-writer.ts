@@ -1,6 +1,6 @@
 import { Delegates, type Classifier } from '../chunk/classifier.js';
 import { DelegateStreams } from '../chunk/delegate-streams.js';
-import type { ItemContext, ItemStream, ItemWriter } from '../chunk/item.js';
+import type { ItemContext, ItemStream, ItemWriter, WriteOutcome } from '../chunk/item.js';
 import { InvalidJobDefinitionError } from '../model/batch-error.js';
 
 /**
@@ -10,7 +10,7 @@ import { InvalidJobDefinitionError } from '../model/batch-error.js';
  */
 export function classifierWriter<T, Tx = unknown>(
   classifier: Classifier<T, ItemWriter<T, unknown, Tx>>,
-): ItemWriter<T, void, Tx> & ItemStream {
+): ItemWriter<T, unknown, Tx> & ItemStream {
   const writers = [...Object.values(classifier.delegates), classifier.otherwise];
   if (writers.some((writer) => writer?.reportsOutcomes === true)) {
     throw new InvalidJobDefinitionError('A classifier writer takes writers only that throw for a bad item');
@@ -18,19 +18,29 @@ export function classifierWriter<T, Tx = unknown>(
   return new ClassifierWriter(new Delegates(classifier));
 }
 
-class ClassifierWriter<T, Tx> extends DelegateStreams implements ItemWriter<T, void, Tx> {
+class ClassifierWriter<T, Tx> extends DelegateStreams implements ItemWriter<T, unknown, Tx> {
   constructor(private readonly writers: Delegates<T, ItemWriter<T, unknown, Tx>>) {
     super(writers.named());
   }
 
-  async write(items: readonly T[], context: ItemContext<Tx>): Promise<void> {
-    const byWriter = new Map<ItemWriter<T, unknown, Tx>, T[]>();
-    for (const item of items) {
+  async write(items: readonly T[], context: ItemContext<Tx>): Promise<readonly WriteOutcome<unknown>[]> {
+    const byWriter = new Map<ItemWriter<T, unknown, Tx>, number[]>();
+    for (const [index, item] of items.entries()) {
       const writer = await this.writers.choose(item);
       const chosen = byWriter.get(writer);
-      if (chosen === undefined) byWriter.set(writer, [item]);
-      else chosen.push(item);
+      if (chosen === undefined) byWriter.set(writer, [index]);
+      else chosen.push(index);
     }
-    for (const [writer, chosen] of byWriter) await writer.write(chosen, context);
+    const outcomes = items.map((): WriteOutcome<unknown> => ({ written: true, result: undefined }));
+    const reports = context.reportingWriter === this;
+    for (const [writer, chosen] of byWriter) {
+      const own = { ...context, reportingWriter: reports ? writer : undefined };
+      const answered = await writer.write(
+        chosen.map((index) => items[index]!),
+        own,
+      );
+      answered?.forEach((outcome, place) => (outcomes[chosen[place]!] = outcome));
+    }
+    return outcomes;
   }
 }

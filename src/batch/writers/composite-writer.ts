@@ -3,7 +3,8 @@ import type { ItemContext, ItemStream, ItemWriter } from '../chunk/item.js';
 import { InvalidJobDefinitionError } from '../model/batch-error.js';
 
 /**
- * Gives the same items to each writer, in order. Writers that are streams are opened and closed.
+ * Gives the same items to each writer, in order. Writers that are streams are opened and closed. An item that one of them refuses is
+ * written by none: they throw for it, and the engine writes the chunk in parts.
  *
  * @throws InvalidJobDefinitionError for a writer that reports outcomes: the others would not know of the items that it refuses
  */

@@ -33,12 +33,13 @@ export class ItemColumns {
     return [...new Set([...this.key, ...this.names])];
   }
 
-  /** @throws BatchError ITEM_COLUMNS_DIFFER. @param index of the item in its chunk */
-  check(item: object, index: number): void {
-    const names = this.names!;
-    const missing = [...names, ...this.key].filter((name) => !Object.hasOwn(item, name));
-    const more = this.options.columns === undefined ? Object.keys(item).filter((name) => !names.includes(name)) : [];
+  /** @throws BatchError ITEM_COLUMNS_DIFFER. @param index of the item in its chunk. @param columns those of `of` */
+  check(item: object, index: number, columns: readonly { name: string }[]): void {
+    const isColumn = (member: string): boolean => columns.some(({ name }) => name === member);
+    const missing = columns.map(({ name }) => name).filter((name) => !Object.hasOwn(item, name));
+    const more = this.options.columns === undefined ? Object.keys(item).filter((member) => !isColumn(member)) : [];
     if (missing.length + more.length === 0) return;
+    const names = columns.map(({ name }) => name);
     const faults = [
       missing.length > 0 ? `has no ${missing.join(', ')}` : '',
       more.length > 0 ? `also has ${more.join(', ')}` : '',

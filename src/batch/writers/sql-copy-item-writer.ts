@@ -40,13 +40,13 @@ export class SqlCopyItemWriter<T extends object> implements ItemWriter<T, void, 
   /** @throws BatchError COPY_NOT_SUPPORTED, NO_SUCH_TABLE, NO_SUCH_COLUMN, ITEM_COLUMNS_DIFFER; what PostgreSQL says */
   async write(items: readonly T[], context: ItemContext<SqlClient>): Promise<readonly WriteOutcome[] | void> {
     if (items.length === 0) return;
-    const { tx, maySkip = false } = context;
-    if (!maySkip) return this.copy(items, tx);
+    const { tx, reportingWriter } = context;
+    if (reportingWriter !== this) return this.copy(items, tx);
     try {
       await inSavepoint(tx, 'copy', () => this.copy(items, tx));
     } catch (error) {
       if (!isOfItems(error)) throw error;
-      return this.inserts.write(items, context);
+      return this.inserts.write(items, { ...context, reportingWriter: this.inserts });
     }
   }
 
@@ -60,7 +60,7 @@ export class SqlCopyItemWriter<T extends object> implements ItemWriter<T, void, 
     }
     const columns = await this.table.named(this.members.of(items[0]!), tx);
     const rows = items.map((item, index) => {
-      this.members.check(item, index);
+      this.members.check(item, index, columns);
       return encodeRow(item, columns);
     });
     const names = columns.map(({ name }) => quoteName(name)).join(', ');

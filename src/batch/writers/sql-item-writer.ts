@@ -72,12 +72,12 @@ export class SqlItemWriter<T extends object> implements ItemWriter<T, void, SqlC
   /** @throws BatchError NO_SUCH_TABLE, NO_SUCH_COLUMN, ITEM_COLUMNS_DIFFER; UpdateMatchedNoRowError; what PostgreSQL says */
   async write(
     items: readonly T[],
-    { tx, maySkip = false }: ItemContext<SqlClient>,
+    { tx, reportingWriter }: ItemContext<SqlClient>,
   ): Promise<readonly WriteOutcome[] | void> {
     const [first] = items;
     if (first === undefined) return;
     const columns = await this.table.named(this.members.of(first), tx);
-    const schema = maySkip ? batchSchemaOf(tx) : undefined;
+    const schema = reportingWriter === this ? batchSchemaOf(tx) : undefined;
     if (schema === undefined) return this.writeAll(items, columns, tx);
     return this.writeEach(items, columns, tx, quoteName(schema));
   }
@@ -139,7 +139,7 @@ export class SqlItemWriter<T extends object> implements ItemWriter<T, void, SqlC
   }
 
   private encode(item: T, index: number, columns: readonly TableColumn[]): string {
-    this.members.check(item, index);
+    this.members.check(item, index, columns);
     return encodeItem(item, columns);
   }
 

@@ -12,6 +12,8 @@ import { isDataError } from '../../../src/batch/sql/database-errors.js';
 import { PoolDatabase } from '../../../src/batch/sql/pool-database.js';
 import { SqlTransactionManager } from '../../../src/batch/sql/sql-transaction-manager.js';
 import type { ChunkStepBuilder } from '../../../src/batch/step/step-builder.js';
+import { classifierWriter } from '../../../src/batch/writers/classifier-writer.js';
+import { compositeWriter } from '../../../src/batch/writers/composite-writer.js';
 import { SqlItemWriter, type SqlItemWriterOptions } from '../../../src/batch/writers/sql-item-writer.js';
 import type { SqlClient } from '../../../src/interfaces/sql.js';
 import { createTestDatabase, type TestDatabase } from '../../support/database.js';
@@ -263,6 +265,55 @@ describe('SqlItemWriter in a step that may skip items', () => {
     expect(status).toBe('FAILED');
     expect(description).toContain('parent_n_check');
     expect(await rowsOf('select id from parent')).toEqual([]);
+  });
+});
+
+describe('SqlItemWriter inside another writer', () => {
+  const items = () => parents(6, (item) => ({ ...item, n: item.id === 2 ? -1 : 1 }));
+
+  it('loses no bad item in a writer of a user that does not know of outcomes', async () => {
+    const inner = toParent();
+    const { step, told } = await run(items(), {
+      write: async (each, context) => void (await inner.write(each, context)),
+    });
+    expect(step).toMatchObject({ writeCount: 5, writeSkipCount: 1 });
+    expect(told).toEqual([[2, '23514']]);
+    expect(await rowsOf('select count(*)::int as n from parent')).toEqual([{ n: 5 }]);
+  });
+
+  it('of a composite writer keeps an item out of all tables that one of them refuses', async () => {
+    await test.client.query(
+      'drop table if exists copies; create table copies (id int check (id <> 4), code text, n int, name text)',
+    );
+    const writer = compositeWriter<Item, SqlClient>(toParent(), new SqlItemWriter<Item>({ table: 'copies' }));
+    const { step, told } = await run(items(), writer);
+    expect(step).toMatchObject({ writeCount: 4, writeSkipCount: 2 });
+    expect(told.map(([id]) => id)).toEqual([2, 4]);
+    const ids = [1, 3, 5, 6].map((id) => ({ id }));
+    expect(await rowsOf('select id from parent order by id')).toEqual(ids);
+    expect(await rowsOf('select id from copies order by id')).toEqual(ids);
+  });
+
+  it('of a classifier writer is isolated inside the database, each writer with its items', async () => {
+    await test.client.query(
+      'drop table if exists odd; create table odd (id int check (id <> 5), code text, n int, name text)',
+    );
+    const writer = classifierWriter<Item, SqlClient>({
+      classify: ({ id }) => ((id as number) % 2 === 0 ? 'even' : 'odd'),
+      delegates: { even: toParent(), odd: new SqlItemWriter<Item>({ table: 'odd' }) },
+    });
+    const { step, told } = await run(items(), writer);
+    expect(step).toMatchObject({ writeCount: 4, writeSkipCount: 2 });
+    expect(told.map(([id]) => id)).toEqual([2, 5]);
+    expect(await rowsOf('select id from parent order by id')).toEqual([4, 6].map((id) => ({ id })));
+    expect(await rowsOf('select id from odd order by id')).toEqual([1, 3].map((id) => ({ id })));
+    expect(database.statements.filter(({ text }) => text.includes('execute_items'))).toHaveLength(2);
+  });
+
+  it('of a classifier writer inside a composite one throws, as all writers in there', async () => {
+    const classifier = classifierWriter<Item, SqlClient>({ classify: () => 'all', delegates: { all: toParent() } });
+    const { step } = await run(items(), compositeWriter<Item, SqlClient>(classifier));
+    expect(step).toMatchObject({ writeCount: 5, writeSkipCount: 1 });
   });
 });
 
