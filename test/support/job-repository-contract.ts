@@ -7,7 +7,7 @@ import {
   NoSuchJobExecutionError,
 } from '../../src/batch/model/batch-error.js';
 import type { BatchStatus } from '../../src/batch/model/batch-status.js';
-import type { JsonValue } from '../../src/batch/model/execution-context.js';
+import { ExecutionContext, type JsonValue } from '../../src/batch/model/execution-context.js';
 import { ExitStatus } from '../../src/batch/model/exit-status.js';
 import type { JobExecution } from '../../src/batch/model/job-execution.js';
 import { JobParameters, type JobParametersInput } from '../../src/batch/model/job-parameters.js';
@@ -65,11 +65,11 @@ export class RepositoryUser<Tx> {
     return this.repository.createStepExecution({ jobExecutionId: job.id, stepName, context });
   }
 
-  async endStep(step: StepExecution, status: BatchStatus): Promise<StepExecution> {
+  async endStep(step: StepExecution, status: BatchStatus, jobContext = new ExecutionContext()): Promise<StepExecution> {
     step.status = status;
     step.exitStatus = ExitStatus.of(status);
     step.endedAt = new Date();
-    await this.repository.saveStep(step);
+    await this.repository.saveStep(step, jobContext);
     return step;
   }
 
@@ -403,6 +403,23 @@ export function describeJobRepository<Tx>(name: string, open: () => Promise<Open
     });
 
     describe('saving a step', () => {
+      it('keeps the context of the job with it, which the next execution takes over when the process dies', async () => {
+        const job = await user.start({}, { leaseMs: NO_LEASE_MS });
+        job.context.put('orders', 7);
+        await user.endStep(await user.step(job), 'COMPLETED', job.context);
+        await repository.failExpired('gone');
+        expect((await repository.findExecution(job.id))?.context.toJSON()).toEqual({ orders: 7 });
+      });
+
+      it('keeps nothing of the job when the step was ended by another process', async () => {
+        const job = await user.start({}, { leaseMs: NO_LEASE_MS });
+        const step = await user.step(job);
+        await repository.failExpired('gone');
+        job.context.put('orders', 7);
+        await expect(user.endStep(step, 'COMPLETED', job.context)).rejects.toThrow(LeaseLostError);
+        expect((await repository.findExecution(job.id))?.context.toJSON()).toEqual({});
+      });
+
       it('keeps status, exit status, counters, progress and context', async () => {
         const step = await user.step(await user.start());
         await user.commit(step, { contribution: { readCount: 2, writeCount: 2 } });
@@ -413,7 +430,7 @@ export function describeJobRepository<Tx>(name: string, open: () => Promise<Open
         step.exitStatus = new ExitStatus('COMPLETED WITH SKIPS', 'two');
         step.status = 'COMPLETED';
         step.endedAt = new Date();
-        await repository.saveStep(step);
+        await repository.saveStep(step, new ExecutionContext());
         const stored = await user.storedStep(step);
         expect(stored).toMatchObject({
           status: 'COMPLETED',

@@ -1,17 +1,11 @@
-import type { Pool } from 'pg';
-import type { SqlClient, SqlDatabase } from '../../interfaces/sql.js';
+import type { SqlClient } from '../../interfaces/sql.js';
 import type { TransactionManager } from '../chunk/transaction-manager.js';
 import type { JobOperatorOptions } from '../operator/job-operator.js';
 import type { JobRepository } from '../repository/job-repository.js';
 import { PostgresJobRepository } from '../repository/postgres-job-repository.js';
 import { DEFAULT_BATCH_SCHEMA, migrateBatchSchema } from '../repository/schema.js';
-import { PoolDatabase } from '../sql/pool-database.js';
 import { SqlTransactionManager } from '../sql/sql-transaction-manager.js';
-
-/** TypeORM's connection to PostgreSQL, as far as the engine uses it: its pool. */
-export interface TypeOrmDataSource {
-  readonly driver: object;
-}
+import { toSqlDatabase, type SqlSource } from '../sql/to-sql-database.js';
 
 interface CommonOptions extends Pick<
   JobOperatorOptions<never>,
@@ -28,8 +22,7 @@ interface CommonOptions extends Pick<
 
 /** Executions and the transactions of chunks are in PostgreSQL. */
 export interface PostgresBatchOptions extends CommonOptions {
-  /** A pool of node-postgres, TypeORM's data source, or anything that keeps the promises of `SqlDatabase`. */
-  database: Pool | TypeOrmDataSource | SqlDatabase;
+  database: SqlSource;
   /** The schema of the engine's tables. Default: `batch`. */
   schema?: string;
   /** False: `migrateBatchSchema` is called elsewhere. Default: true, the tables are made at the start of the application. */
@@ -63,11 +56,4 @@ export function openStore(options: BatchModuleOptions): BatchStore {
     transactionManager: new SqlTransactionManager(database, { schema }),
     prepare: async () => (migrate ? migrateBatchSchema(database, schema) : undefined),
   };
-}
-
-function toSqlDatabase(database: PostgresBatchOptions['database']): SqlDatabase {
-  // TypeORM's data source has the methods `query` and `transaction` too.
-  if ('driver' in database) return new PoolDatabase((database.driver as { master: Pool }).master);
-  if ('transaction' in database) return database;
-  return new PoolDatabase(database);
 }

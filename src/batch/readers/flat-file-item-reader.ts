@@ -110,7 +110,12 @@ export class FlatFileItemReader<Column extends string = string, T = Record<Colum
       const names = this.names!;
       const { strict = true, map } = this.options;
       if (strict && values.length !== names.length) {
-        return { error: this.error(lines, `has ${values.length} values instead of ${names.length}`) };
+        return {
+          error: this.error(
+            lines,
+            `has ${values.length} ${values.length === 1 ? 'value' : 'values'} instead of ${names.length}`,
+          ),
+        };
       }
       const row = Object.fromEntries(names.map((name, index) => [name, values[index] ?? ''])) as Record<Column, string>;
       return { item: map === undefined ? (row as T) : map(row, lines[0]!.number) };

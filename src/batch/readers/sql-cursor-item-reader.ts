@@ -3,12 +3,13 @@ import type { Awaitable } from '../awaitable.js';
 import type { ItemReader, ItemStream } from '../chunk/item.js';
 import { InvalidJobDefinitionError } from '../model/batch-error.js';
 import type { ExecutionContext } from '../model/execution-context.js';
+import { toSqlDatabase, type SqlSource } from '../sql/to-sql-database.js';
 import { countRows, declareCursor, fetchForward, moveForward, waitWithoutLimit } from './sql-readers.sql.js';
 
 export interface SqlCursorItemReaderOptions {
   /** Names its part of the context. Default: `reader`. */
   name?: string;
-  database: SqlDatabase;
+  database: SqlSource;
   /** Any query. Its order must be unique, or a restart may leave rows out. Its parameters are `$1` and so on. */
   select: string;
   values?: readonly unknown[];
@@ -47,7 +48,7 @@ export class SqlCursorItemReader<Row = Record<string, unknown>> implements ItemR
     this.ended = false;
     this.count = context.get<number>('count') ?? 0;
     const { database, select, values = [], countRows: counts = false } = this.options;
-    this.session = await begin(database);
+    this.session = await begin(toSqlDatabase(database));
     const { tx } = this.session;
     await tx.query(waitWithoutLimit());
     if (counts) this.total = (await tx.query<{ count: number }>(countRows({ select, values, key: [] }))).rows[0]!.count;

@@ -3,12 +3,13 @@ import type { Awaitable } from '../awaitable.js';
 import type { ItemReader, ItemStream } from '../chunk/item.js';
 import { BatchError, InvalidJobDefinitionError } from '../model/batch-error.js';
 import type { ExecutionContext } from '../model/execution-context.js';
+import { toSqlDatabase, type SqlSource } from '../sql/to-sql-database.js';
 import { countRows, KEY_COLUMN, selectPage, selectRowWithoutKey } from './sql-readers.sql.js';
 
 export interface SqlKeysetItemReaderOptions {
   /** Names its part of the context. Default: `reader`. */
   name?: string;
-  database: SqlDatabase;
+  database: SqlSource;
   /** Columns, from and where. No order and no limit. Its parameters are `$1` and so on. */
   select: string;
   values?: readonly unknown[];
@@ -29,6 +30,7 @@ type KeyedRow = Record<string, unknown> & { [KEY_COLUMN]: (string | null)[] };
  */
 export class SqlKeysetItemReader<Row = Record<string, unknown>> implements ItemReader<NoInfer<Row>>, ItemStream {
   readonly name?: string;
+  private readonly database: SqlDatabase;
   private readonly fetchSize: number;
   private page: KeyedRow[] = [];
   private next = 0;
@@ -41,6 +43,7 @@ export class SqlKeysetItemReader<Row = Record<string, unknown>> implements ItemR
 
   constructor(private readonly options: SqlKeysetItemReaderOptions) {
     this.name = options.name;
+    this.database = toSqlDatabase(options.database);
     this.fetchSize = options.fetchSize ?? 1000;
     if (options.key.length === 0) throw new InvalidJobDefinitionError('The reader by key needs a column of the key');
     if (!Number.isSafeInteger(this.fetchSize) || this.fetchSize < 1) {
@@ -54,7 +57,7 @@ export class SqlKeysetItemReader<Row = Record<string, unknown>> implements ItemR
     this.page = [];
     this.next = 0;
     this.isLastPage = false;
-    const { rows } = await this.options.database.query(selectRowWithoutKey(this.query));
+    const { rows } = await this.database.query(selectRowWithoutKey(this.query));
     if (rows.length > 0) throw this.keyError('is null in a row');
     this.given = context.get<number>('given') ?? 0;
     if (this.options.countRows === true) this.total = this.given + (await this.countRemaining());
@@ -79,7 +82,7 @@ export class SqlKeysetItemReader<Row = Record<string, unknown>> implements ItemR
   }
 
   private async countRemaining(): Promise<number> {
-    const { rows } = await this.options.database.query<{ count: number }>(countRows(this.query, this.last));
+    const { rows } = await this.database.query<{ count: number }>(countRows(this.query, this.last));
     return rows[0]!.count;
   }
 
@@ -87,7 +90,7 @@ export class SqlKeysetItemReader<Row = Record<string, unknown>> implements ItemR
     if (this.isLastPage) return null;
     // One row more shows that a key does not go on behind the page.
     const statement = selectPage(this.query, this.last, this.fetchSize + 1);
-    const { rows } = await this.options.database.query<KeyedRow>(statement);
+    const { rows } = await this.database.query<KeyedRow>(statement);
     this.checkKeys(rows);
     this.isLastPage = rows.length <= this.fetchSize;
     this.page = rows.slice(0, this.fetchSize);

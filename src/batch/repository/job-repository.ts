@@ -1,6 +1,6 @@
 import type { JobExecution, JobInstance } from '../model/job-execution.js';
 import type { JobParameters } from '../model/job-parameters.js';
-import type { JsonValue } from '../model/execution-context.js';
+import type { ExecutionContext, JsonValue } from '../model/execution-context.js';
 import type { StepContribution } from '../model/step-counters.js';
 import type { SkippedItemRecord, StepExecution } from '../model/step-execution.js';
 
@@ -100,11 +100,12 @@ export abstract class JobRepository<Tx> {
   abstract saveProgress(tx: Tx, progress: StepProgress): Promise<SavedProgress>;
 
   /**
-   * Keeps the end of a step: status, exit status, counters, progress and context. Counters, progress and context of a commit whose answer was lost stay.
+   * Keeps the end of a step: status, exit status, counters, progress and context. Counters, progress and context of a commit whose answer was
+   * lost stay. The context of its job is kept with it, so that what a complete step has left there outlives its process.
    *
    * @throws LeaseLostError when the step was ended by another process
    */
-  abstract saveStep(execution: StepExecution): Promise<void>;
+  abstract saveStep(execution: StepExecution, jobContext: ExecutionContext): Promise<void>;
 
   /**
    * Keeps status, exit status, context, times and `restartAt` of a job execution that runs. STOPPING stays when a stop was requested and

@@ -90,7 +90,7 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
     return { alreadyCommitted: false, stopRequested };
   }
 
-  async saveStep(execution: StepExecution): Promise<void> {
+  async saveStep(execution: StepExecution, jobContext: ExecutionContext): Promise<void> {
     const stored = this.runningStep(execution);
     const { status, exitStatus, endedAt } = execution;
     if (stored.version === execution.version) {
@@ -101,6 +101,7 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
     stored.status = status;
     stored.exitStatus = exitStatus;
     stored.endedAt = endedAt;
+    this.stored(execution.jobExecutionId).execution.context = new ExecutionContext(jobContext.toJSON());
   }
 
   async saveJob(execution: JobExecution): Promise<void> {

@@ -1,6 +1,7 @@
 import type { SqlClient, SqlDatabase } from '../../interfaces/sql.js';
 import { JobExecutionAlreadyRunningError, LeaseLostError, NoSuchJobExecutionError } from '../model/batch-error.js';
 import { isRunning } from '../model/batch-status.js';
+import type { ExecutionContext } from '../model/execution-context.js';
 import type { JobExecution, JobInstance } from '../model/job-execution.js';
 import type { JobParameters } from '../model/job-parameters.js';
 import type { StepExecution } from '../model/step-execution.js';
@@ -95,9 +96,9 @@ export class PostgresJobRepository extends JobRepository<SqlClient> {
     return { alreadyCommitted: false, stopRequested: row.stopRequested };
   }
 
-  async saveStep(execution: StepExecution): Promise<void> {
+  async saveStep(execution: StepExecution, jobContext: ExecutionContext): Promise<void> {
     this.savedContexts.delete(execution);
-    const { rowCount } = await this.database.query(steps.updateStep(this.tables, execution));
+    const { rowCount } = await this.database.query(steps.updateStep(this.tables, execution, jobContext));
     if (rowCount === 0) throw new LeaseLostError(execution.stepName);
   }
 

@@ -1,4 +1,5 @@
 import type { SqlStatement } from '../../interfaces/sql.js';
+import type { ExecutionContext } from '../model/execution-context.js';
 import type { JobInstance } from '../model/job-execution.js';
 import type { StepExecution } from '../model/step-execution.js';
 import { RUNNING, type BatchTables } from './batch-tables.js';
@@ -88,7 +89,7 @@ export const selectRunningStep = (tables: BatchTables, id: string): SqlStatement
 });
 
 /** A greater version is that of a commit whose answer was lost: its counters, its progress and its context are the true ones. */
-export function updateStep(tables: BatchTables, execution: StepExecution): SqlStatement {
+export function updateStep(tables: BatchTables, execution: StepExecution, jobContext: ExecutionContext): SqlStatement {
   const counters = [
     'read_count',
     'write_count',
@@ -101,13 +102,20 @@ export function updateStep(tables: BatchTables, execution: StepExecution): SqlSt
   ].map((column, index) => `${column} = case when version = $2::int4 then $${index + 7}::int8 else ${column} end`);
   return {
     text: `
-      update ${tables.stepExecutions}
-      set status = $3::text, exit_code = $4::text, exit_description = $5::text,
-        ended_at = case when $3::text not in ${RUNNING} then clock_timestamp() end,
-        context = case when version = $2::int4 then $6::json else context end,
-        progress = case when version = $2::int4 then $15::float8 else progress end,
-        ${counters.join(',\n        ')}
-      where id = $1::int8 and status in ${RUNNING}`,
+      with ended as (
+        update ${tables.stepExecutions}
+        set status = $3::text, exit_code = $4::text, exit_description = $5::text,
+          ended_at = case when $3::text not in ${RUNNING} then clock_timestamp() end,
+          context = case when version = $2::int4 then $6::json else context end,
+          progress = case when version = $2::int4 then $15::float8 else progress end,
+          ${counters.join(',\n          ')}
+        where id = $1::int8 and status in ${RUNNING}
+        returning job_execution_id
+      )
+      update ${tables.jobExecutions} j
+      set context = $16::json
+      from ended
+      where j.id = ended.job_execution_id`,
     values: [
       toId(execution.id),
       execution.version,
@@ -118,6 +126,7 @@ export function updateStep(tables: BatchTables, execution: StepExecution): SqlSt
       ...[execution.readCount, execution.writeCount, execution.filterCount],
       ...[execution.readSkipCount, execution.processSkipCount, execution.writeSkipCount],
       ...[execution.commitCount, execution.rollbackCount, execution.progress ?? null],
+      JSON.stringify(jobContext),
     ],
   };
 }

@@ -36,9 +36,6 @@ export interface StepRunnerOptions<Tx> {
  */
 export class StepRunner<Tx> implements StepLauncher<Tx> {
   private readonly logger = new Logger('BatchStep');
-  /** In the order of their start. */
-  readonly executions: StepExecution[] = [];
-
   constructor(private readonly options: StepRunnerOptions<Tx>) {}
 
   get job(): JobExecution {
@@ -72,7 +69,6 @@ export class StepRunner<Tx> implements StepLauncher<Tx> {
       stepName: step.name,
       context: before === undefined || isComplete ? context : before.last.context.toJSON(),
     });
-    this.executions.push(execution);
     await this.execute(step, execution);
     return execution;
   }
@@ -98,7 +94,7 @@ export class StepRunner<Tx> implements StepLauncher<Tx> {
     const { repository } = options;
     await storeEnd(
       execution,
-      () => repository.saveStep(execution),
+      () => repository.saveStep(execution, options.job.context),
       async () => (await repository.stepExecutions(execution.jobExecutionId)).find(({ id }) => id === execution.id),
       leaseMs,
     );

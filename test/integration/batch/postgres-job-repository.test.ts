@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SqlClient } from '../../../src/interfaces/sql.js';
 import { LeaseLostError } from '../../../src/batch/model/batch-error.js';
+import { ExecutionContext } from '../../../src/batch/model/execution-context.js';
 import { ExitStatus } from '../../../src/batch/model/exit-status.js';
 import type { StepExecution } from '../../../src/batch/model/step-execution.js';
 import { PostgresJobRepository } from '../../../src/batch/repository/postgres-job-repository.js';
@@ -107,7 +108,7 @@ describe('PostgresJobRepository', () => {
     await user.commit(step, { skipped: [skip] });
     step.exitStatus = new ExitStatus('FAILED', 'line 1: a\0b');
     step.status = 'FAILED';
-    await repository.saveStep(step);
+    await repository.saveStep(step, new ExecutionContext());
     job.exitStatus = new ExitStatus('FAILED', 'a\0b');
     job.status = 'FAILED';
     await repository.saveJob(job);

@@ -4,8 +4,8 @@ import { BatchBuilders } from '../../../src/batch/job/batch-builders.js';
 import { JobOperator } from '../../../src/batch/operator/job-operator.js';
 import { JobRegistry } from '../../../src/batch/operator/job-registry.js';
 import type { JobExecution } from '../../../src/batch/model/job-execution.js';
-import type { StepExecution } from '../../../src/batch/model/step-execution.js';
 import { ListItemReader } from '../../../src/batch/readers/list-item-reader.js';
+import type { JobRepository } from '../../../src/batch/repository/job-repository.js';
 import { PostgresJobRepository } from '../../../src/batch/repository/postgres-job-repository.js';
 import { migrateBatchSchema } from '../../../src/batch/repository/schema.js';
 import { PoolDatabase } from '../../../src/batch/sql/pool-database.js';
@@ -52,8 +52,8 @@ it.each(['step', 'job'])(
       }
     };
     const repository = new (class extends PostgresJobRepository {
-      override saveStep(execution: StepExecution): Promise<void> {
-        return noting(super.saveStep(execution));
+      override saveStep(...given: Parameters<JobRepository<unknown>['saveStep']>): Promise<void> {
+        return noting(super.saveStep(...given));
       }
 
       override saveJob(execution: JobExecution): Promise<void> {

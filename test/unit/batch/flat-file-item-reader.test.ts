@@ -80,7 +80,7 @@ describe('FlatFileItemReader', () => {
     const [, error] = await take(reader);
     await reader.close();
     expect(error).toMatchObject({ code: 'FLAT_FILE_PARSE_FAILED', lineNumber: 2, input: 'y'.repeat(200) });
-    expect((error as Error).message).toMatch(/^Line 2 of ".*csv" has 1 values instead of 2: "y{200}…"$/);
+    expect((error as Error).message).toMatch(/^Line 2 of ".*csv" has 1 value instead of 2: "y{200}…"$/);
   });
 
   it('counts the lines within quotes', async () => {

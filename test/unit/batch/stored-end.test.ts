@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { isRunning } from '../../../src/batch/model/batch-status.js';
 import type { JobExecution } from '../../../src/batch/model/job-execution.js';
-import type { StepExecution } from '../../../src/batch/model/step-execution.js';
+import type { JobRepository } from '../../../src/batch/repository/job-repository.js';
 import { MemoryJobRepository } from '../../../src/batch/repository/memory-job-repository.js';
 import { b, engine, itemsOf, table } from './support/engine.js';
 import { ListItemReader } from '../../../src/batch/readers/list-item-reader.js';
@@ -29,8 +29,8 @@ class FailingRepository extends MemoryJobRepository {
     return isRunning(execution.status) ? save() : this.failing('job', save);
   }
 
-  override saveStep(execution: StepExecution): Promise<void> {
-    return this.failing('step', () => super.saveStep(execution));
+  override saveStep(...given: Parameters<JobRepository<unknown>['saveStep']>): Promise<void> {
+    return this.failing('step', () => super.saveStep(...given));
   }
 
   private async failing(what: 'job' | 'step', save: () => Promise<void>): Promise<void> {
