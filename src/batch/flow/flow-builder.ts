@@ -34,7 +34,10 @@ export class FlowBuilder<Tx> {
     return this;
   }
 
-  /** Goes to the target when the place before it ends with the exit code COMPLETED. After another code the flow ends as that place did. */
+  /**
+   * Goes to the target when the status of the place before it is COMPLETED, whatever its exit code. Otherwise the flow ends as that place
+   * did. Behind `on`, it is the place for the exit code COMPLETED.
+   */
   next(target: FlowTarget<Tx>): this {
     const from = this.current('next');
     if (!this.transitions.has(from)) this.sequential.add(from);

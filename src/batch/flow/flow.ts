@@ -4,7 +4,12 @@ import type { JobExecution } from '../model/job-execution.js';
 import type { StepExecution } from '../model/step-execution.js';
 import type { Step } from '../step/step.js';
 
-/** Says by its answer which way a flow goes on: the answer is compared with the patterns. */
+/**
+ * Says by its answer which way a flow goes on: the answer is compared with the patterns.
+ *
+ * @param lastStep the step that the flow has passed last; after a restart perhaps in an execution before. Behind a split it is
+ *   the step before the split. Undefined at the beginning
+ */
 export type Decider = (job: JobExecution, lastStep: StepExecution | undefined) => Awaitable<string>;
 
 /** A place in a flow. Its name is its id: the same name is the same place. */
@@ -39,7 +44,8 @@ export interface Flow<Tx> {
   /** By name of the node that they begin at. A node without any ends the flow. */
   transitions: ReadonlyMap<string, readonly Transition[]>;
   /**
-   * Nodes with nothing but a next one. They go on when they complete, and otherwise end the flow with their own status.
+   * Nodes with nothing but a next one. They go on when their status is COMPLETED, whatever their exit code, and otherwise end the flow with
+   * their own status.
    */
   sequential: ReadonlySet<string>;
 }

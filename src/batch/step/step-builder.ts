@@ -6,6 +6,7 @@ import type { Scan } from '../chunk/item-chunk-handler.js';
 import type { ItemContext, ItemProcessor, ItemReader, ItemStream, ItemWriter } from '../chunk/item.js';
 import { NO_BACK_OFF, retryByClass, type RetryPolicy } from '../chunk/retry-policy.js';
 import { skipByClass, type SkipPolicy } from '../chunk/skip-policy.js';
+import { compositeProcessor } from '../processors/composite-processor.js';
 import { InvalidJobDefinitionError } from '../model/batch-error.js';
 import { ChunkOrientedStep, type ChunkOrientedStepDefinition, type LateBound } from './chunk-oriented-step.js';
 import { JobStep, type JobStepParameters } from './job-step.js';
@@ -276,19 +277,14 @@ function toPolicies(tolerance: FaultTolerance): { retryPolicy?: RetryPolicy; ski
   return { ...(retryPolicy && { retryPolicy }), ...(skipPolicy && { skipPolicy }) };
 }
 
-/** One processor after the other. The second does not see what the first leaves out. */
+/** One processor after the other, as one that opens and closes both. */
 function chained<I, O, P, Tx>(
   first: LateBound<ItemProcessor<I, O, Tx>>,
   second: LateBound<ItemProcessor<O, P, Tx>>,
 ): LateBound<ItemProcessor<I, P, Tx>> {
-  return async (scope) => {
-    const one = typeof first === 'function' ? await first(scope) : first;
-    const other = typeof second === 'function' ? await second(scope) : second;
-    return {
-      async process(item, context) {
-        const output = await one.process(item, context);
-        return output === null ? null : other.process(output, context);
-      },
-    };
-  };
+  return async (scope) =>
+    compositeProcessor(
+      typeof first === 'function' ? await first(scope) : first,
+      typeof second === 'function' ? await second(scope) : second,
+    );
 }

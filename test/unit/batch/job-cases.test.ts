@@ -490,6 +490,45 @@ describe('a flow', () => {
     expect(ran).toEqual(['first', 'inner', 'innerEnd', 'last']);
   });
 
+  it('goes on to the next step when the status is COMPLETED, whatever exit code a listener gives', async () => {
+    const ran: string[] = [];
+    const step = noting(ran);
+    const skips = b
+      .step('a')
+      .tasklet(() => void ran.push('a'))
+      .listener({ afterStep: () => new ExitStatus('COMPLETED WITH SKIPS') })
+      .build();
+    expect(await run(b.job('job').start(skips).next(step('b')).next(step('c')).build())).toBe('COMPLETED COMPLETED');
+    expect(ran).toEqual(['a', 'b', 'c']);
+  });
+
+  it('shows a decision the step before it, also when that was complete before a restart', async () => {
+    const ran: string[] = [];
+    const broken = new Set(['last']);
+    const step = noting(ran, broken);
+    const seen: unknown[] = [];
+    const look = decision<Tx>('look', (_, lastStep) => {
+      seen.push(lastStep && `${lastStep.stepName} ${lastStep.status}`);
+      return 'ON';
+    });
+    const beside = [b.flow('one').start(step('left')).build(), b.flow('two').start(step('right')).build()];
+    const job = b
+      .job('job')
+      .start(look)
+      .on('ON')
+      .to(step('first'))
+      .next(split('both', ...beside))
+      .next(decision<Tx>('behind', (_, lastStep) => (seen.push(lastStep?.stepName), 'ON')))
+      .next(step('last'))
+      .build();
+    const { run: start } = engine([job]);
+    expect((await start()).status).toBe('FAILED');
+    broken.clear();
+    expect((await start()).status).toBe('COMPLETED');
+    expect(seen).toEqual([undefined, 'first', undefined, 'first']);
+    expect(ran.filter((name) => name === 'first')).toHaveLength(1);
+  });
+
   it('goes by the exit code that a listener gives', async () => {
     const ran: string[] = [];
     const skips = b

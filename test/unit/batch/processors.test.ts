@@ -10,6 +10,7 @@ import { validatingProcessor } from '../../../src/batch/processors/validating-pr
 import type { ItemProcessor, ItemStream } from '../../../src/batch/chunk/item.js';
 import { fakeItemContext } from '../../../src/batch/testing/index.js';
 import { opened, savedBy } from '../../support/batch-items.js';
+import { b, engine, listReader, table } from './support/engine.js';
 
 const context = fakeItemContext();
 
@@ -127,4 +128,29 @@ describe('validatingProcessor', () => {
       message: expect.stringMatching(/name: .+; lines\.1\.amount: /),
     });
   });
+});
+
+it('Processors that a step names one after the other are opened, asked before each commit, and closed', async () => {
+  const told: string[] = [];
+  const noting = (name: string): ItemProcessor<string, string> & ItemStream => ({
+    open: (saved) => void told.push(`open ${name} at ${saved.get<number>('at') ?? 0}`),
+    process: (item) => `${item}${name}`,
+    update: (saved) => saved.put('at', 1),
+    close: () => void told.push(`close ${name}`),
+  });
+  const { rows, writer } = table();
+  const step = b
+    .step('load')
+    .chunk(2)
+    .reader(listReader(['x', 'y']))
+    .processor(noting('a'))
+    .processor(() => noting('b'))
+    .process((item) => item.toUpperCase())
+    .writer(writer)
+    .build();
+  const { run, steps } = engine([b.job('job').start(step).build()]);
+  const [execution] = await steps(await run());
+  expect(rows).toEqual(['XAB', 'YAB']);
+  expect(told).toEqual(['open a at 0', 'open b at 0', 'close b', 'close a']);
+  expect(JSON.stringify(execution!.context)).toContain('1');
 });
