@@ -6,6 +6,9 @@ import pg from 'pg';
 import { EntityManager } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prepareDatabase } from '../../src/bootstrap/check-surroundings.js';
+import { SqlTransactionManager } from '../../src/batch/sql/sql-transaction-manager.js';
+import { fakeItemContext } from '../../src/batch/testing/fake-executions.js';
+import { SqlItemWriter } from '../../src/batch/writers/sql-item-writer.js';
 import { STORE_SHAPE } from '../../src/entities/functions/register-shape.js';
 import { ApiKeysService } from '../../src/services/access/api-keys.service.js';
 import { sealingKey } from '../../src/services/access/sealed-hash.js';
@@ -183,6 +186,16 @@ describe.skipIf(NO_PSQL)('the roles that scripts/roles.sql makes (needs psql)', 
       await send('GET', `chunks/${items[0]!.id}`);
       await send('POST', `chunks/${items[0]!.id}/notifications`);
       expect(await (await fetch(`${app.url}/metrics`)).text()).toContain('batch_operations');
+    });
+
+    it('isolate the bad items of a job, also where functions are closed to the public', async () => {
+      await database.client.query('revoke execute on all functions in schema batch from public');
+      const writer = new SqlItemWriter<object>({ table: 'items' });
+      const manager = new SqlTransactionManager(app.app.get(DatabaseService), { schema: 'batch' });
+      const outcomes = await manager.transaction((tx) =>
+        writer.write([{ name: 'of a job' }, { name: 'of a job' }], { ...fakeItemContext(tx), reportingWriter: writer }),
+      );
+      expect(outcomes?.map(({ written }) => written)).toEqual([true, false]);
     });
 
     it('send the notifications of settled chunks', () =>

@@ -1,11 +1,14 @@
 import { createExecutePlan } from './execute-plan.sql.js';
 
-/** The names of the functions by which writers isolate items. @param schema the engine's schema, quoted */
+/** The functions by which writers isolate items. A role that runs jobs needs the right to execute them. */
+export const ITEM_FUNCTIONS = ['execute_items', 'item_rows'] as const;
+
+/** Their names with the schema. @param schema the engine's schema, quoted */
 export const itemFunctions = (schema: string) => ({
   /** See `createExecutePlan`. */
-  executeItems: `${schema}.execute_items`,
+  executeItems: `${schema}.${ITEM_FUNCTIONS[0]}`,
   /** The source of the rows of its statements. */
-  itemRows: `${schema}.item_rows`,
+  itemRows: `${schema}.${ITEM_FUNCTIONS[1]}`,
 });
 
 /** Creates both. PostgreSQL inlines `item_rows`. `offset 0` keeps it from computing a row once for each column. */

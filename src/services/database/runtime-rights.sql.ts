@@ -1,4 +1,5 @@
 import { quoteIdentifier } from '../catalog/target-name.js';
+import { ITEM_FUNCTIONS } from '../../batch/sql/item-functions.sql.js';
 import { SERVICE_FUNCTIONS } from '../../entities/functions/database-functions.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
 
@@ -39,6 +40,9 @@ export const RUNTIME_RIGHTS: Readonly<Record<string, readonly string[]>> = {
   requeue_epoch: ['select', 'usage'],
 };
 
+/** The functions that the service and its jobs call. */
+const RUNTIME_FUNCTIONS: readonly string[] = [...SERVICE_FUNCTIONS.map(({ name }) => name), ...ITEM_FUNCTIONS];
+
 /** The relations that are sequences. */
 const SEQUENCES: ReadonlySet<string> = new Set(['requeue_epoch']);
 
@@ -57,7 +61,7 @@ export function grantRuntimeRights(role: string): SqlStatement {
       `revoke all on all tables in schema batch from ${runtime}`,
       `revoke all on all sequences in schema batch from ${runtime}`,
       ...grants,
-      ...SERVICE_FUNCTIONS.map(({ name }) => `grant execute on function batch.${name} to ${runtime}`),
+      ...RUNTIME_FUNCTIONS.map((name) => `grant execute on function batch.${name} to ${runtime}`),
     ].join(';\n'),
   };
 }
@@ -93,7 +97,7 @@ export function selectMissingRights(): SqlStatement {
       needed.map(({ verb }) => verb),
       needed.map(({ column }) => column),
       needed.map(({ name }) => SEQUENCES.has(name)),
-      SERVICE_FUNCTIONS.map(({ name }) => name),
+      [...RUNTIME_FUNCTIONS],
     ],
   };
 }
