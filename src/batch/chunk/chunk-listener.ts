@@ -1,6 +1,6 @@
 import type { Awaitable } from '../awaitable.js';
 
-/** Is told what becomes of chunks. Where a step has several listeners, the last one is told first, but for `beforeChunk`. */
+/** Is told what becomes of chunks. Several listeners are told in reverse order, except for `beforeChunk`. */
 export interface ChunkListener<Read, Written> {
   /** Called before each attempt at a chunk. What it throws ends the execution of the step. */
   beforeChunk?(): Awaitable<void>;

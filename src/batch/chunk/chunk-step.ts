@@ -23,13 +23,18 @@ export interface ChunkStepDefinition<Read extends ReadChunk, Processed, Written 
    */
   readerIsTransactionalQueue?: boolean;
   listeners?: readonly ChunkListener<Read, Written>[];
+  /**
+   * Called first in an attempt that follows a failed one. It throws `AlreadyCommittedError` when the commit of the attempt before has
+   * happened: what that one has written must not be written again, and no item be blamed for meeting it.
+   */
+  beforeRetry?: (tx: Tx) => Promise<void>;
   /** Called last in the transaction of a chunk: keeps what has to be committed with it. */
   beforeCommit?: (tx: Tx, read: Read, written: Written) => Promise<void>;
 }
 
 /**
- * A commit whose answer was lost has happened: `beforeCommit` throws it in the attempt that follows. That attempt is undone, and
- * the chunk counts as committed.
+ * A commit whose answer was lost has happened. The attempt that follows throws it, is undone, and the chunk counts as committed, with
+ * what the attempt before has written.
  */
 export class AlreadyCommittedError extends Error {}
 
@@ -78,7 +83,11 @@ export class ChunkStep<Read extends ReadChunk, Processed, Written extends Writte
         return await this.attempt(attempt, execution, retries);
       } catch (error) {
         const { read, written } = attempt;
-        if (error instanceof AlreadyCommittedError) return { read: read!, written: written! };
+        if (error instanceof AlreadyCommittedError) {
+          // The attempt before was counted as rolled back.
+          execution.rollbackCount -= 1;
+          return { read: read!, written: written! };
+        }
         execution.rolledBack();
         await this.tell('onChunkError', (listener) => listener.onChunkError?.(error, read));
         if (error instanceof BrokenTransactionError && !attempt.itemSavepoints) {
@@ -107,9 +116,10 @@ export class ChunkStep<Read extends ReadChunk, Processed, Written extends Writte
     execution: StepCounters,
     retries: number,
   ): Promise<CommittedChunk<Read, Written>> {
-    const { handler, chunkSize, transactionManager, beforeCommit } = this.definition;
+    const { handler, chunkSize, transactionManager, beforeRetry, beforeCommit } = this.definition;
     const { previousError, itemSavepoints } = attempt;
     return transactionManager.transaction(async (tx) => {
+      if (previousError !== undefined) await beforeRetry?.(tx);
       const context: ChunkContext<Tx> = { tx, execution, previousError, retries, itemSavepoints };
       const read = (attempt.read ??= await handler.read(chunkSize, context));
       const processed = await handler.process(read, context);

@@ -9,10 +9,14 @@ import { ItemProcessing } from './item-processing.js';
 import { retried } from './retry-in-place.js';
 import type { ItemContext, ItemProcessor, ItemReader, ItemWriter, WriteOutcome } from './item.js';
 import { ItemListeners, type ItemListener } from './item-listener.js';
+import { isNeverSkipped } from './never-skipped.js';
 import { neverRetry, type RetryPolicy } from './retry-policy.js';
 import { SavepointBudget, SecondRunError, type OnUndo } from './savepoint-budget.js';
 import { neverSkip, SkipLimitExceededError, type SkipPolicy } from './skip-policy.js';
 import type { TransactionManager } from './transaction-manager.js';
+
+/** In one chunk. */
+const MOST_READ_SKIPS = 1000;
 
 /** An item that was left out because the skip policy allows it. */
 export type SkippedItem<I, O> =
@@ -107,19 +111,22 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
     const items: I[] = [];
     const skipped: SkippedItem<I, never>[] = [];
     const isComplete = this.options.completionPolicy?.begin();
-    while (items.length < limit) {
+    // A reader that fails again and again ends its chunk too, so that a stop is noticed and the skips are stored.
+    while (items.length < limit && skipped.length < MOST_READ_SKIPS) {
+      let item: I | null;
       try {
         const next = this.readItem(context);
         // Awaiting a value that is there already takes longer than reading many an item.
-        const item = isThenable(next) ? await next : next;
-        if (item === null) return { items, skipped, more: false, takenCount: items.length };
-        items.push(item);
-        if (isComplete?.(item) === true) break;
+        item = isThenable(next) ? await next : next;
       } catch (error) {
         this.skipOrThrow(error, skipped.length, context);
         await this.assertReadable(error, context);
         skipped.push({ phase: 'read', error });
+        continue;
       }
+      if (item === null) return { items, skipped, more: false, takenCount: items.length };
+      items.push(item);
+      if (isComplete?.(item) === true) break;
     }
     return { items, skipped, more: true, takenCount: items.length };
   }
@@ -170,18 +177,29 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
 
   private readItem(context: ItemContext<Tx>): Awaitable<I | null> {
     const { reader } = this.options;
-    if (this.retryPolicy === neverRetry && this.listeners.isEmpty) return reader.read(context);
-    return retried(this.retryPolicy, async () => {
+    // Most readers have passed the item that they could not give. Another call would give the next one, and nobody would miss it.
+    const policy = reader.repeatsFailedReads === true ? this.retryPolicy : neverRetry;
+    if (policy === neverRetry && this.listeners.isEmpty) return reader.read(context);
+    return this.readAndTell(reader, policy, context);
+  }
+
+  private async readAndTell(
+    reader: ItemReader<I, Tx>,
+    policy: RetryPolicy,
+    context: ItemContext<Tx>,
+  ): Promise<I | null> {
+    const item = await retried(policy, async () => {
       await this.listeners.tell('beforeRead', context);
       try {
-        const item = await reader.read(context);
-        if (item !== null) await this.listeners.tell('afterRead', item, context);
-        return item;
+        return await reader.read(context);
       } catch (error) {
         await this.listeners.tell('onReadError', error, context);
         throw error;
       }
     });
+    // The item is taken: a listener that fails must not read another one.
+    if (item !== null) await this.listeners.tell('afterRead', item, context);
+    return item;
   }
 
   /** A reader that has broken the transaction fails the chunk: what it would read next is not known to be what comes next. */
@@ -268,7 +286,8 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
 
   /** False when another attempt at the whole chunk comes first, or when the error may not be skipped. */
   private mayScan(error: unknown, { retries }: ItemContext<Tx>): boolean {
-    if (error instanceof SecondRunError || this.retryPolicy.canRetry(error, retries)) return false;
+    if (error instanceof SecondRunError || isNeverSkipped(error)) return false;
+    if (this.retryPolicy.canRetry(error, retries)) return false;
     return this.skipPolicy.shouldSkip(error, 0);
   }
 
@@ -278,7 +297,8 @@ export class ItemChunkHandler<I, O, R, Tx> implements ChunkHandler<
   }
 
   private skipOrThrow(error: unknown, skippedInChunk: number, { execution }: ItemContext<Tx>): void {
-    if (this.skipPolicy.shouldSkip(error, execution.skipCount + skippedInChunk)) return;
+    const skipped = execution.skipCount + skippedInChunk;
+    if (!isNeverSkipped(error) && this.skipPolicy.shouldSkip(error, skipped)) return;
     if (typeof error === 'object' && error !== null) this.final.add(error);
     throw error;
   }

@@ -8,7 +8,7 @@ export interface ItemContext<Tx = unknown> extends ChunkContext<Tx> {
   readonly scope: StepScope;
   /**
    * The writer of the step, where the step may skip items: outcomes are read of this writer only. Another one, inside of it, must throw
-   * for a bad item, or its outcomes would be lost. A writer that hands on the outcomes of others names them here.
+   * for a bad item, or its outcomes would be lost. A writer that passes on the outcomes of another one sets this to that one.
    */
   readonly reportingWriter?: object;
   /**
@@ -21,6 +21,11 @@ export interface ItemContext<Tx = unknown> extends ChunkContext<Tx> {
 
 /** Gives items one at a time, in order. */
 export interface ItemReader<T, Tx = unknown> {
+  /**
+   * True when a `read` that has thrown changes nothing, so that the next call gives what this one could not: then it may be retried.
+   * Default: false, the next call gives the item behind.
+   */
+  readonly repeatsFailedReads?: boolean;
   /** The next item, or null at the end of the input. */
   read(context: ItemContext<Tx>): Awaitable<T | null>;
 }
@@ -39,7 +44,7 @@ export type WriteOutcome<R = void> = { written: true; result: R } | { written: f
  *
  * A plain writer answers nothing and throws when anything is wrong: the engine then finds the bad items by itself. For this it
  * calls the writer again with parts of the chunk. A writer that can tell its items apart answers one outcome for each item, in
- * the order of the items. It throws only errors that no item is to blame for. A writer may do the one or the other, see `reportingWriter`.
+ * the order of the items. It throws only errors that no item is to blame for. A writer may answer outcomes in one call and throw in another, see `reportingWriter`.
  */
 export interface ItemWriter<T, R = void, Tx = unknown> {
   /** True when it always answers outcomes. Then no part of a chunk is written again. */

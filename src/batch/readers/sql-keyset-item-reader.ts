@@ -30,6 +30,8 @@ type KeyedRow = Record<string, unknown> & { [KEY_COLUMN]: (string | null)[] };
  */
 export class SqlKeysetItemReader<Row = Record<string, unknown>> implements ItemReader<NoInfer<Row>>, ItemStream {
   readonly name?: string;
+  /** A page that could not be read is asked for again. */
+  readonly repeatsFailedReads = true;
   private readonly database: SqlDatabase;
   private readonly fetchSize: number;
   private page: KeyedRow[] = [];

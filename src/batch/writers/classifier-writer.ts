@@ -39,6 +39,9 @@ class ClassifierWriter<T, Tx> extends DelegateStreams implements ItemWriter<T, u
         chosen.map((index) => items[index]!),
         own,
       );
+      if (answered !== undefined && answered.length !== chosen.length) {
+        throw new Error(`A writer was given ${chosen.length} items and answered ${answered.length} outcomes`);
+      }
       answered?.forEach((outcome, place) => (outcomes[chosen[place]!] = outcome));
     }
     return outcomes;

@@ -266,7 +266,10 @@ export class MessageLine {
       this.hold(databaseAway());
       return [];
     }
-    this.waiting.shift();
+    const at = this.waiting.indexOf(entries[0]!);
+    // It was answered meanwhile.
+    if (at === -1) return [];
+    this.waiting.splice(at, 1);
     await entries[0]!.message.giveUp();
     await this.shared.suspects.conclude(fingerprints.slice(0, 1));
     return [];
