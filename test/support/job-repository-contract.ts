@@ -402,6 +402,35 @@ export function describeJobRepository<Tx>(name: string, open: () => Promise<Open
       });
     });
 
+    describe('a commit whose answer was lost', () => {
+      it('is known by the version of its step, and a rolled back one is not', async () => {
+        const step = await user.step(await user.start());
+        const isSaved = () => opened.transactionManager.transaction((tx) => repository.isSaved(tx, step));
+        expect(await isSaved()).toBe(false);
+
+        const undone = opened.transactionManager.transaction(async (tx) => {
+          await user.save(tx, step);
+          throw new Error('undone');
+        });
+        await expect(undone).rejects.toThrow('undone');
+        expect(await isSaved()).toBe(false);
+        const before = step.version;
+        await user.commit(step);
+        step.version = before;
+        expect(await isSaved()).toBe(true);
+        step.version = before + 1;
+        expect(await isSaved()).toBe(false);
+      });
+
+      it('is asked for in vain when another process has ended the step', async () => {
+        const step = await user.step(await user.start({}, { leaseMs: NO_LEASE_MS }));
+        await repository.failExpired('gone');
+        await expect(opened.transactionManager.transaction((tx) => repository.isSaved(tx, step))).rejects.toThrow(
+          LeaseLostError,
+        );
+      });
+    });
+
     describe('saving a step', () => {
       it('keeps the context of the job with it, which the next execution takes over when the process dies', async () => {
         const job = await user.start({}, { leaseMs: NO_LEASE_MS });

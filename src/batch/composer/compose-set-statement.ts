@@ -135,17 +135,28 @@ function changing(shape: StatementShape, source: string, statement: (rows: strin
   const rows = `select s.ord, ${cast.join(', ')} from ${source}`;
   const match = shape.keyColumns.map((column, place) => foundBy(column, `s.c${place}`)).join(' and ');
   const all = `(${cast.map((_, place) => `s.c${place}`).join(', ')})`;
+  const unique = shape.mayMatchSeveral === true ? ` and ${noKeyTwice(shape)}` : '';
   return {
     text: `with s as materialized (${rows}),
 changed as (
   ${statement('s')}
-  where ${match} and (select count(*) from s) >= 0 returning s.ord
+  where ${match} and (select count(*) from s) >= 0${unique} returning s.ord
 )
 select array_agg(${shape.mayMatchSeveral === true ? 'distinct ord::int order by ord::int' : 'ord::int order by ord'}) from changed`,
     answers: 'ordinals',
     lone: `${statement(`(${rows}) s`)}
   where ${match} and (select count(${all}) from (${rows} offset 0) s) >= 0`,
   };
+}
+
+/**
+ * An update would change a row once and ignore all other given rows with its key, whatever their spelling. Two rows of a
+ * scalar subquery are an error (21000) instead, like the one of an upsert.
+ */
+function noKeyTwice({ keyColumns }: StatementShape): string {
+  const key = keyColumns.map((_, place) => `s.c${place}`).join(', ');
+  const twice = `select 1 from s group by ${key} having count(*) > 1`;
+  return `(select 1 from (${twice} union all ${twice}) d) is null`;
 }
 
 /** The row has the value as its column stores it: `1.001` in `numeric(6, 2)` as `1.00`. */

@@ -310,7 +310,7 @@ export class JobOperator<Tx> {
     const renewed = await this.options.repository.renewLeases(this.owner, [...this.running.keys()], this.leaseMs);
     const kept = new Map(renewed.map((lease) => [lease.jobExecutionId, lease]));
     for (const [id, { abort }] of this.running) {
-      // Without its lease it cannot commit any more. It ends sooner so.
+      // Without its lease it cannot commit any more. Stopping it now ends it sooner.
       if (kept.get(id)?.stopRequested !== false) abort.abort();
     }
   }

@@ -100,6 +100,13 @@ export abstract class JobRepository<Tx> {
   abstract saveProgress(tx: Tx, progress: StepProgress): Promise<SavedProgress>;
 
   /**
+   * Whether the progress behind this version of the step is committed: true when the answer of its commit was lost.
+   *
+   * @throws LeaseLostError when the step was ended by another process
+   */
+  abstract isSaved(tx: Tx, execution: StepExecution): Promise<boolean>;
+
+  /**
    * Keeps the end of a step: status, exit status, counters, progress and context. Counters, progress and context of a commit whose answer was
    * lost stay. The context of its job is kept with it, so that what a complete step has left there outlives its process.
    *

@@ -90,6 +90,13 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
     return { alreadyCommitted: false, stopRequested };
   }
 
+  async isSaved(_: MemoryTransaction, execution: StepExecution): Promise<boolean> {
+    const { version } = this.runningStep(execution);
+    if (version === execution.version) return false;
+    if (version === execution.version + 1) return true;
+    throw new LeaseLostError(execution.stepName);
+  }
+
   async saveStep(execution: StepExecution, jobContext: ExecutionContext): Promise<void> {
     const stored = this.runningStep(execution);
     const { status, exitStatus, endedAt } = execution;

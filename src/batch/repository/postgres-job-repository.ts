@@ -96,6 +96,13 @@ export class PostgresJobRepository extends JobRepository<SqlClient> {
     return { alreadyCommitted: false, stopRequested: row.stopRequested };
   }
 
+  async isSaved(tx: SqlClient, { id, version, stepName }: StepExecution): Promise<boolean> {
+    const [row] = (await tx.query<{ version: number }>(steps.selectRunningStep(this.tables, id))).rows;
+    if (row?.version === version) return false;
+    if (row?.version === version + 1) return true;
+    throw new LeaseLostError(stepName);
+  }
+
   async saveStep(execution: StepExecution, jobContext: ExecutionContext): Promise<void> {
     this.savedContexts.delete(execution);
     const { rowCount } = await this.database.query(steps.updateStep(this.tables, execution, jobContext));

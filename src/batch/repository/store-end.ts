@@ -20,7 +20,7 @@ const logger = new Logger('BatchRepository');
  *
  * @param save stores the end
  * @param find what is stored now. An attempt whose answer was lost may have stored the end.
- * @param forMs no attempt begins after this time. The lease is let go then, and another process takes the execution over.
+ * @param forMs no attempt begins after this time. After that the lease expires, and another process takes the execution over.
  * @throws LeaseLostError; what the last attempt threw
  */
 export async function storeEnd(

@@ -1,3 +1,4 @@
+import { isLostConnection } from './lost-connection.js';
 import { classifySqlState } from './sql-states.js';
 
 /** The fields of node-postgres' DatabaseError that say what PostgreSQL refused. */
@@ -10,14 +11,6 @@ export interface DatabaseErrorFields {
   table?: string;
   schema?: string;
 }
-
-const CONNECTION_CODES: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'EPIPE',
-  'ETIMEDOUT',
-  'ENOTFOUND',
-]);
 
 /** For `skip` of a step. True when PostgreSQL refuses the values of a row. Another row may be fine. */
 export function isDataError(error: unknown): boolean {
@@ -32,8 +25,17 @@ export function isDataError(error: unknown): boolean {
 export function isTransientDatabaseError(error: unknown): boolean {
   const state = sqlStateOf(error);
   if (state !== undefined) return classifySqlState(state) === 'transient';
-  return error instanceof Error && 'code' in error && CONNECTION_CODES.has(String(error.code));
+  return isLostConnection(error);
 }
+
+/** True when the statement itself cannot run: no such table, no right, a wrong type. It says nothing about a row. */
+export function isSystemicError(error: unknown): boolean {
+  const state = sqlStateOf(error);
+  return state !== undefined && classifySqlState(state) === 'systemic';
+}
+
+/** True when a statement was given the same row of the table twice. */
+export const isRepeatedKey = (error: unknown): boolean => sqlStateOf(error) === '21000';
 
 /** Undefined when PostgreSQL did not send the error. */
 function sqlStateOf(error: unknown): string | undefined {

@@ -15,7 +15,14 @@ export async function inSavepoint<T>(
   const [begun, done] = await Promise.allSettled([tx.query({ text: `savepoint ${name}` }), work()]);
   // Without this savepoint, the rollback would find an older one and release the locks that were taken since.
   if (begun.status === 'rejected') throw begun.reason;
-  if (done.status === 'rejected' || !keep(done.value)) await tx.query({ text: `rollback to savepoint ${name}` });
+  if (done.status === 'rejected' || !keep(done.value)) {
+    try {
+      await tx.query({ text: `rollback to savepoint ${name}` });
+    } catch (error) {
+      // On a lost connection this fails too. The first error says why.
+      throw done.status === 'rejected' ? done.reason : error;
+    }
+  }
   sendAlong(tx, { text: `release savepoint ${name}` });
   if (done.status === 'rejected') throw done.reason;
   return done.value;

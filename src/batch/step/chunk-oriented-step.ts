@@ -89,6 +89,8 @@ export class ChunkOrientedStep<I, O, Tx> implements Step<Tx> {
       ...{ transactionManager, scope, completionPolicy, skipPolicy, retryPolicy },
       ...{ keepsTransaction, scan, concurrency, listeners },
     });
+    /** The context as the last attempt has handed it to its commit. */
+    let handedOver = '';
     return new ChunkStep({
       name,
       chunkSize,
@@ -96,8 +98,14 @@ export class ChunkOrientedStep<I, O, Tx> implements Step<Tx> {
       transactionManager,
       retryPolicy: handler.chunkRetryPolicy,
       listeners: [...listeners.map((listener) => ofChunks(listener, scope)), keeper(execution, reader)],
+      beforeRetry: async (tx) => {
+        if (!(await repository.isSaved(tx, execution))) return;
+        execution.context.restore(handedOver);
+        throw new AlreadyCommittedError();
+      },
       beforeCommit: async (tx, _, { contribution, skipped }) => {
         await streams.update();
+        handedOver = execution.context.snapshot();
         const counts = contribution.readCount + contribution.readSkipCount > 0;
         const progress = shareOf(reader);
         const chunk = { execution, contribution, counts, skipped: skipped.map(toRecord), progress };
@@ -228,7 +236,9 @@ const cut = (text: string, length: number): string => text.slice(0, length).repl
 
 function textOf(item: unknown): string {
   try {
-    return JSON.stringify(item) ?? String(item);
+    return (
+      JSON.stringify(item, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)) ?? String(item)
+    );
   } catch {
     return String(item);
   }

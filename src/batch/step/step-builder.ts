@@ -188,6 +188,11 @@ export class ChunkStepBuilder<I, O, Tx> {
 
   /** Of one execution of the step: read, processed and written items together. Default: 10. */
   skipLimit(limit: number): this {
+    if (Number.isNaN(limit) || limit < 0) {
+      throw new InvalidJobDefinitionError(
+        `The skip limit of step "${this.definition.name}" must be 0 or more, and is ${limit}`,
+      );
+    }
     this.tolerant('skipLimit').skipLimit = limit;
     return this;
   }

@@ -18,7 +18,8 @@ export interface SqlCopyItemWriterOptions extends ItemColumnsOptions {
 /**
  * Inserts the items of a chunk by COPY, in the chunk's transaction. It fits input that is nearly always good: a chunk that PostgreSQL
  * refuses is undone, and where the step may skip items, `SqlItemWriter` writes it. It needs chunks on connections of node-postgres, as
- * `PoolDatabase` and `BatchModule` give them.
+ * `PoolDatabase` and `BatchModule` give them. COPY does not apply rules, and takes values for columns that are generated always as
+ * identity, which an insert refuses. PostgreSQL refuses COPY into views, and into tables with row level security.
  */
 export class SqlCopyItemWriter<T extends object> implements ItemWriter<T, void, SqlClient>, ItemStream {
   private readonly members: ItemColumns;

@@ -1,4 +1,4 @@
-import type { SqlClient } from '../../interfaces/sql.js';
+import type { SqlClient, SqlStatement } from '../../interfaces/sql.js';
 import type { ItemContext, ItemStream, ItemWriter, WriteOutcome } from '../chunk/item.js';
 import {
   composeSetStatement,
@@ -6,7 +6,9 @@ import {
   type StatementColumn,
 } from '../composer/compose-set-statement.js';
 import { BatchError, InvalidJobDefinitionError } from '../model/batch-error.js';
+import { isRepeatedKey, isSystemicError } from '../sql/database-errors.js';
 import type { PlanAnswer } from '../sql/execute-plan.sql.js';
+import { inSavepoint } from '../sql/in-savepoint.js';
 import { quoteName, quoteTable } from '../sql/quote-name.js';
 import { refusedRow } from '../sql/refused-row.js';
 import { batchSchemaOf } from '../sql/sql-transaction-manager.js';
@@ -87,13 +89,33 @@ export class SqlItemWriter<T extends object> implements ItemWriter<T, void, SqlC
     const rows = items.map((item, index) => this.encode(item, index, columns));
     const statement = this.compose(columns, ROWS);
     for (const round of this.inRounds(items, [...items.keys()], columns)) {
-      const call = executeAll(statement, pick(rows, round));
-      const result = await tx.query<{ array_agg: number[] | null }>(call);
+      const changed = await this.writeRound(statement, pick(rows, round), tx);
       if (!this.assertsUpdates) continue;
-      const changed = new Set(result.rows[0]!.array_agg);
       const missing = round.filter((_, place) => !changed.has(place + 1));
       if (missing.length > 0) throw this.noRowFor(items[missing[0]!]!, missing.length);
     }
+  }
+
+  /** Answers which rows have changed something, counted from 1. Of inserts it answers none. */
+  private async writeRound(
+    statement: ComposedStatement,
+    rows: readonly string[],
+    tx: SqlClient,
+  ): Promise<ReadonlySet<number>> {
+    const write = async (some: readonly string[]): Promise<number[]> => {
+      const result = await tx.query<{ array_agg?: number[] | null }>(executeAll(statement, some));
+      return result.rows[0]?.array_agg ?? [];
+    };
+    if (this.key.length === 0) return new Set(await write(rows));
+    try {
+      return new Set(await inSavepoint(tx, 'round', () => write(rows)));
+    } catch (error) {
+      if (!isRepeatedKey(error)) throw error;
+    }
+    // The same key in two spellings, such as 1 and 1.0: row by row, each sees what the one before it has written.
+    const changed = new Set<number>();
+    for (const [place, row] of rows.entries()) if ((await write([row])).length > 0) changed.add(place + 1);
+    return changed;
   }
 
   /** Each item by itself. @param schema the engine's schema, quoted */
@@ -119,11 +141,11 @@ export class SqlItemWriter<T extends object> implements ItemWriter<T, void, SqlC
     const sizes = rounds.map(({ length }) => length);
     const statement = this.compose(columns, isolatedRows(schema));
     const call = executeItems(schema, statement, sizes, pick(rows, order) as string[]);
-    const { failures, otherRows, otherChanges } = (await tx.query<{ answer: PlanAnswer }>(call)).rows[0]!.answer;
+    const { failures, otherRows, otherChanges } = await this.isolated(call, tx);
     for (const { from, to, error } of failures) {
-      // Several rows: their statement cannot run at all.
-      for (let row = from; row <= to; row += 1)
-        outcomes[order[row - 1]!] = { written: false, error: refusedRow(error) };
+      // Of several rows together: their statement does not run even without rows.
+      if (to > from) throw this.statementRefused(refusedRow(error));
+      outcomes[order[from - 1]!] = { written: false, error: refusedRow(error) };
     }
     if (!this.assertsUpdates) return outcomes;
     otherRows.forEach((row, place) => {
@@ -131,6 +153,22 @@ export class SqlItemWriter<T extends object> implements ItemWriter<T, void, SqlC
       if (otherChanges[place] === 0) outcomes[index] = { written: false, error: this.noRowFor(items[index]!) };
     });
     return outcomes;
+  }
+
+  private async isolated(call: SqlStatement, tx: SqlClient): Promise<PlanAnswer> {
+    try {
+      return (await tx.query<{ answer: PlanAnswer }>(call)).rows[0]!.answer;
+    } catch (error) {
+      throw isSystemicError(error) ? this.statementRefused(error) : error;
+    }
+  }
+
+  /** No policy skips it: otherwise a step that skips much would be complete without a single row. */
+  private statementRefused(cause: unknown): BatchError {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    return new BatchError('STATEMENT_REFUSED', `PostgreSQL cannot write to "${this.options.table}": ${reason}`, {
+      cause,
+    });
   }
 
   private get assertsUpdates(): boolean {
@@ -156,7 +194,7 @@ export class SqlItemWriter<T extends object> implements ItemWriter<T, void, SqlC
       };
     }
     if ('upsert' in mode) {
-      const updated = mode.update && sentColumns.filter(({ name }) => mode.update!.includes(name));
+      const updated = mode.update?.map((name) => this.updated(name, sentColumns));
       const upsert = { ...shape, kind: 'upsert', valueColumns: sentColumns, ...(updated && { updated }) } as const;
       return { ...composeSetStatement(upsert, source), answers: 'any' };
     }
@@ -166,6 +204,13 @@ export class SqlItemWriter<T extends object> implements ItemWriter<T, void, SqlC
       source,
     );
     return { text, answers };
+  }
+
+  private updated(name: string, columns: readonly StatementColumn[]): StatementColumn {
+    const column = columns.find((each) => each.name === name);
+    if (column !== undefined) return column;
+    const written = columns.map((each) => each.name).join(', ');
+    throw new BatchError('NO_SUCH_COLUMN', `"${name}" of "update" is none of the columns that are written: ${written}`);
   }
 
   /** Those with the same key go into different rounds, in their order: a statement writes a row once only. */

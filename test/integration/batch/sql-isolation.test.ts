@@ -8,7 +8,7 @@ import { JobRegistry } from '../../../src/batch/operator/job-registry.js';
 import { ListItemReader } from '../../../src/batch/readers/list-item-reader.js';
 import { PostgresJobRepository } from '../../../src/batch/repository/postgres-job-repository.js';
 import { migrateBatchSchema } from '../../../src/batch/repository/schema.js';
-import { isDataError } from '../../../src/batch/sql/database-errors.js';
+import { isDataError, isTransientDatabaseError } from '../../../src/batch/sql/database-errors.js';
 import { PoolDatabase } from '../../../src/batch/sql/pool-database.js';
 import { SqlTransactionManager } from '../../../src/batch/sql/sql-transaction-manager.js';
 import type { ChunkStepBuilder } from '../../../src/batch/step/step-builder.js';
@@ -17,10 +17,12 @@ import { compositeWriter } from '../../../src/batch/writers/composite-writer.js'
 import { SqlItemWriter, type SqlItemWriterOptions } from '../../../src/batch/writers/sql-item-writer.js';
 import type { SqlClient } from '../../../src/interfaces/sql.js';
 import { createTestDatabase, type TestDatabase } from '../../support/database.js';
+import { uniqueName } from '../../support/unique-name.js';
 import { NotingDatabase } from '../../support/noting-database.js';
 
 /** Not the default, and with a quote: the functions are found wherever the engine's schema is. */
 const SCHEMA = 'the "engine';
+const ROLE = uniqueName('runner');
 
 type Item = Record<string, unknown>;
 type Builder = ChunkStepBuilder<Item, Item, SqlClient>;
@@ -236,25 +238,67 @@ describe('SqlItemWriter in a step that may skip items', () => {
     expect(await rowsOf('select id from parent order by id')).toEqual([{ id: 1 }, { id: 3 }]);
   });
 
-  it('gives every item the error of a statement that cannot run, and fails where that may not be skipped', async () => {
+  it.each([
+    ['skips what it names', (builder: Builder) => builder.faultTolerant().skip(isDataError)],
+    ['skips everything', (builder: Builder) => builder.faultTolerant().skipPolicy(alwaysSkip)],
+  ])('fails, and blames no item, when the statement cannot run, where the step %s', async (_, refine) => {
     await test.client.query('create or replace view seen as select id, n + 1 as n from parent');
-    const { status, description, step, told } = await run(
-      [
-        { id: 1, n: 1 },
-        { id: 2, n: 2 },
-      ],
-      new SqlItemWriter<Item>({ table: 'seen' }),
-    );
-    expect({ status, told, written: step.writeCount }).toEqual({ status: 'FAILED', told: [], written: 0 });
-    expect(description).toContain('column "n" of view "seen"');
-    const all = await run(
-      parents(300, ({ id }) => ({ id, n: 1 })),
-      new SqlItemWriter<Item>({ table: 'seen' }),
-      (builder) => builder.faultTolerant().skipPolicy(alwaysSkip),
-    );
-    expect(all.step).toMatchObject({ writeCount: 0, writeSkipCount: 300 });
-    expect(database.statements.filter(({ text }) => text.includes('execute_items'))).toHaveLength(2);
+    const items = parents(300, ({ id }) => ({ id, n: 1 }));
+    const { status, description, told } = await run(items, new SqlItemWriter<Item>({ table: 'seen' }), refine);
     await test.client.query('drop view seen');
+    expect({ status, told }).toEqual({ status: 'FAILED', told: [] });
+    expect(description).toMatch(/^STATEMENT_REFUSED: PostgreSQL cannot write to "seen": .*column "n" of view "seen"/);
+    expect(database.statements.filter(({ text }) => text.includes('execute_items'))).toHaveLength(1);
+  });
+
+  it('fails where the role may not execute the function, however much is skipped', async () => {
+    await test.client.query(`revoke execute on all functions in schema "the ""engine" from public;
+      drop role if exists ${ROLE}; create role ${ROLE};
+      grant usage on schema "the ""engine" to ${ROLE}; grant all on all tables in schema "the ""engine" to ${ROLE};
+      grant all on parent to ${ROLE}`);
+    const setRole = (tx: SqlClient) => tx.query({ text: `set local role ${ROLE}` });
+    const { status, description } = await run(parents(3), toParent(), (builder) =>
+      builder
+        .faultTolerant()
+        .skipPolicy(alwaysSkip)
+        .listener({ beforeWrite: async (__, { tx }) => void (await setRole(tx)) }),
+    );
+    await test.client.query(`drop owned by ${ROLE}; drop role ${ROLE};
+      grant execute on all functions in schema "the ""engine" to public`);
+    expect(status).toBe('FAILED');
+    expect(description).toContain('permission denied for function execute_items');
+  });
+
+  it.each(['upsert', 'update'] as const)(
+    'gives keys in two spellings to one row in their order, by %s',
+    async (kind) => {
+      await run(parents(2), toParent());
+      const items = [
+        { id: '1', n: 5 },
+        { id: ' 01', n: -6 },
+        { id: '+1', n: 7 },
+      ];
+      const mode = kind === 'upsert' ? { upsert: ['id'] } : { update: ['id'] };
+      const { told, step } = await run(items, toParent({ mode }), (builder) => builder.faultTolerant().skip(Error));
+      expect(told).toEqual([[' 01', '23514']]);
+      expect(step).toMatchObject({ writeCount: 2, writeSkipCount: 1 });
+      expect(await rowsOf('select n from parent where id = 1')).toEqual([{ n: 7 }]);
+      const plain = items.map((item) => ({ ...item, n: Math.abs(item.n) }));
+      expect((await run(plain, toParent({ mode }), (builder) => builder)).status).toBe('COMPLETED');
+      expect(await rowsOf('select n from parent where id = 1')).toEqual([{ n: 7 }]);
+      expect(
+        (await run([...plain, { id: 77, n: 1 }], toParent({ mode: { update: ['id'] } }), (builder) => builder))
+          .description,
+      ).toContain('has no row with the key id = 77');
+    },
+  );
+
+  it('refuses a column of "update" that is not written, instead of updating nothing', async () => {
+    const { status, description } = await run(parents(2), toParent({ mode: { upsert: ['id'], update: ['nn'] } }));
+    expect(status).toBe('FAILED');
+    expect(description).toContain(
+      'NO_SUCH_COLUMN: "nn" of "update" is none of the columns that are written: id, code, n, name',
+    );
   });
 
   it('fails the step with the error of the item that may not be skipped, and undoes the chunk', async () => {
@@ -266,6 +310,54 @@ describe('SqlItemWriter in a step that may skip items', () => {
     expect(description).toContain('parent_n_check');
     expect(await rowsOf('select id from parent')).toEqual([]);
   });
+});
+
+describe('A commit whose answer is lost', () => {
+  /** The second chunk is committed, and its process is told that the connection was lost. */
+  class LosesAnswer extends SqlTransactionManager {
+    chunks = 0;
+    override async transaction<T>(work: (tx: SqlClient) => Promise<T>): Promise<T> {
+      const result = await super.transaction(work);
+      this.chunks += 1;
+      if (this.chunks === 2) throw Object.assign(new Error('Connection terminated unexpectedly'));
+      return result;
+    }
+  }
+
+  it.each([
+    ['skips nothing', (builder: Builder) => builder.retry(isTransientDatabaseError)],
+    ['may skip', (builder: Builder) => builder.retry(isTransientDatabaseError).skip(isDataError)],
+  ])(
+    'is seen by the next attempt: nothing is written twice, and no row is blamed, where the step %s',
+    async (_, refine) => {
+      const kept: unknown[] = [];
+      const step = b
+        .step('load')
+        .chunk(3)
+        .reader(new ListItemReader(parents(9)))
+        .writer(toParent())
+        .faultTolerant()
+        .listener({ beforeWrite: (items, { scope }) => scope.step.context.put('last', items.at(-1)!.id as number) });
+      const repository = new PostgresJobRepository(database, { schema: SCHEMA });
+      const registry = new JobRegistry<SqlClient>();
+      registry.register(b.job('job').start(refine(step).build()).build());
+      const transactionManager = new LosesAnswer(database, { schema: SCHEMA });
+      const operator = new JobOperator<SqlClient>({ repository, registry, transactionManager });
+      const { id, status } = await operator.run('job', { run: crypto.randomUUID() });
+      const [execution] = await repository.stepExecutions(id);
+      kept.push(execution!.context.get('last'));
+      expect(status).toBe('COMPLETED');
+      expect(execution).toMatchObject({
+        readCount: 9,
+        writeCount: 9,
+        writeSkipCount: 0,
+        commitCount: 3,
+        rollbackCount: 0,
+      });
+      expect(await rowsOf('select count(*)::int as n from parent')).toEqual([{ n: 9 }]);
+      expect(kept).toEqual([9]);
+    },
+  );
 });
 
 describe('SqlItemWriter inside another writer', () => {

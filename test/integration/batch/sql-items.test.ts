@@ -230,7 +230,7 @@ describe('SqlItemWriter', () => {
       { id: '2', name: 'x' },
       { id: 2n, name: 'y' },
     ]);
-    expect(statements).toHaveLength(2);
+    expect(statements.filter(({ text }) => text.includes('insert into'))).toHaveLength(2);
     expect(await all()).toMatchObject([
       { id: '1', name: 'b' },
       { id: '2', name: 'y' },
