@@ -2,7 +2,7 @@ import { Injectable, Logger } from '@nestjs/common';
 import { SchedulerRegistry } from '@nestjs/schedule';
 import { CronJob, CronTime } from 'cron';
 import type { SqlClient } from '../../interfaces/sql.js';
-import { InvalidJobDefinitionError } from '../model/batch-error.js';
+import { BatchError, InvalidJobDefinitionError } from '../model/batch-error.js';
 import { isRunning } from '../model/batch-status.js';
 import { JobOperator } from '../operator/job-operator.js';
 import { JobRepository } from '../repository/job-repository.js';
@@ -77,7 +77,7 @@ export class JobScheduler {
     const { jobName, schedule } = scheduled;
     if (missed.length === 0) return;
     this.report(jobName, missed);
-    if (schedule.missed === 'run') await this.start(scheduled, missed.at(-1)!);
+    if (schedule.missed === 'run') await this.startOrReport(scheduled, missed.at(-1)!);
     await this.repository.saveFireTime(jobName, missed.at(-1)!);
   }
 
@@ -88,7 +88,7 @@ export class JobScheduler {
       // Another process was quicker.
       if (fireTime === undefined) return;
       if (due.length > 0) this.report(scheduled.jobName, due);
-      await this.start(scheduled, fireTime);
+      await this.startOrReport(scheduled, fireTime);
       await this.repository.saveFireTime(scheduled.jobName, fireTime);
     } catch (error) {
       this.logger.error({ message: 'A scheduled job was not started', job: scheduled.jobName, err: error });
@@ -105,6 +105,16 @@ export class JobScheduler {
       due.push(at);
     }
     return due;
+  }
+
+  /** A refused start has had its time too: the next time must not report it as missed. */
+  private async startOrReport(scheduled: Scheduled, fireTime: Date): Promise<void> {
+    try {
+      await this.start(scheduled, fireTime);
+    } catch (error) {
+      if (!(error instanceof BatchError)) throw error;
+      this.logger.error({ message: 'A scheduled job was refused', job: scheduled.jobName, fireTime, err: error });
+    }
   }
 
   private async start({ jobName, schedule }: Scheduled, fireTime: Date): Promise<void> {

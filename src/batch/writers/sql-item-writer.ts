@@ -199,6 +199,11 @@ export class SqlItemWriter<T extends object> implements ItemWriter<T, void, SqlC
       return { ...composeSetStatement(upsert, source), answers: 'any' };
     }
     const valueColumns = sentColumns.slice(this.key.length);
+    if (valueColumns.length === 0) {
+      throw new InvalidJobDefinitionError(
+        `The writer to "${table}" updates no column: the items have those of the key only`,
+      );
+    }
     const { text, answers } = composeSetStatement(
       { ...shape, kind: 'update', valueColumns, mayMatchSeveral: true },
       source,

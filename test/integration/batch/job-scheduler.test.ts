@@ -78,6 +78,20 @@ describe('a scheduled job', () => {
     expect(latest!.parameters.get('mode')).toBe(`at ${times[2]!.getSeconds()}`);
   });
 
+  it('whose start is refused has had its time, which is not reported as missed', async () => {
+    const repository = new MemoryJobRepository();
+    const told = warnings();
+    const errors = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+    await start(repository, { cron: '* * * * * *', parameters: { unknown: 'parameter' } });
+    await vi.waitFor(() => expect(errors.mock.calls.length).toBeGreaterThanOrEqual(2), { timeout: 6000, interval: 20 });
+    expect(errors.mock.calls[0]![0]).toMatchObject({
+      message: 'A scheduled job was refused',
+      job: 'nightly',
+      err: { code: 'INVALID_JOB_PARAMETERS' },
+    });
+    expect(told).toEqual([]);
+  });
+
   it('reports the times at which no process ran, and does not make up for them unless it is to', async () => {
     const repository = new MemoryJobRepository();
     await repository.saveFireTime('nightly', yesterday);
