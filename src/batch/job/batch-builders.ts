@@ -1,8 +1,10 @@
 import type { SqlClient } from '../../interfaces/sql.js';
 import { FlowBuilder } from '../flow/flow-builder.js';
 import type { Flow } from '../flow/flow.js';
+import { stepsOf } from '../flow/steps-of.js';
 import { InvalidJobDefinitionError } from '../model/batch-error.js';
 import type { JobParameterDeclarations } from '../model/job-parameters.js';
+import type { Step } from '../step/step.js';
 import { StepBuilder } from '../step/step-builder.js';
 import type { JobDefinition, JobListener, JobParametersIncrementer, JobParametersValidator } from './job-definition.js';
 
@@ -68,7 +70,22 @@ export class JobBuilder<Tx> extends FlowBuilder<Tx> {
   /** @throws InvalidJobDefinitionError */
   build(): JobDefinition<Tx> {
     const { name, parts, listeners, restartable } = this;
-    return { name, flow: this.buildFlow(), ...parts, restartable, listeners };
+    const flow = this.buildFlow();
+    assertNamesOfSteps(name, flow);
+    return { name, flow, ...parts, restartable, listeners };
+  }
+}
+
+/** What is stored of a step is found by its name: with two steps of one name, the end of one would count for the other. */
+function assertNamesOfSteps(job: string, flow: Flow<unknown>): void {
+  const byName = new Map<string, Step<unknown>>();
+  for (const step of stepsOf(flow)) {
+    if ((byName.get(step.name) ?? step) !== step) {
+      throw new InvalidJobDefinitionError(
+        `Job "${job}" has two different steps with the name "${step.name}": give each step of all its flows its own name`,
+      );
+    }
+    byName.set(step.name, step);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Awaitable } from '../awaitable.js';
+import { InvalidJobDefinitionError } from '../model/batch-error.js';
 import { worstStatus } from '../model/batch-status.js';
 import type { JsonValue } from '../model/execution-context.js';
 import { NO_CONTRIBUTION } from '../model/step-counters.js';
@@ -26,7 +27,7 @@ export interface Partition<Tx> {
 
 export interface PartitionedStepDefinition<Tx> {
   name: string;
-  /** Makes the step of a partition. Its name must be the one given: `step:partition`. */
+  /** Makes the step of a partition. A step with another name than the one given, `step:partition`, is refused. */
   worker: (name: string) => Step<Tx>;
   partitioner: Partitioner;
   gridSize: number;
@@ -76,11 +77,11 @@ export class PartitionedStep<Tx> implements Step<Tx> {
   }
 
   async execute({ execution, scope, runner, signal, repository, transactionManager }: StepRun<Tx>): Promise<void> {
-    const { gridSize, handler = new LocalPartitionHandler(gridSize), worker } = this.definition;
+    const { gridSize, handler = new LocalPartitionHandler(gridSize) } = this.definition;
     const partitions =
       execution.context.get<Partitions>(PARTITIONS) ?? (await this.definition.partitioner(gridSize, scope));
     const all = Object.entries(partitions).map(([name, context]) => ({
-      step: worker(`${this.name}:${name}`),
+      step: this.workerOf(name),
       context,
     }));
     execution.context.put(PARTITIONS, partitions);
@@ -103,6 +104,17 @@ export class PartitionedStep<Tx> implements Step<Tx> {
     execution.status = status === 'COMPLETED' && (signal.aborted || ended.length < all.length) ? 'STOPPED' : status;
     const failures = ended.filter((each) => each.status === 'FAILED').map(describe);
     if (failures.length > 0) execution.exitStatus = ExitStatus.FAILED.describedBy(failures.join('\n'));
+  }
+
+  /** @throws InvalidJobDefinitionError */
+  private workerOf(partition: string): Step<Tx> {
+    const name = `${this.name}:${partition}`;
+    const step = this.definition.worker(name);
+    if (step.name === name) return step;
+    // What is stored of a partition is found by its name.
+    throw new InvalidJobDefinitionError(
+      `The worker of step "${this.name}" was asked for a step with the name "${name}", and made "${step.name}": give its step the name that it gets`,
+    );
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { SqlClient } from '../../interfaces/sql.js';
 import type { TransactionManager } from '../chunk/transaction-manager.js';
+import { stepsOf } from '../flow/steps-of.js';
 import type { JobDefinition } from '../job/job-definition.js';
 import { BatchError } from '../model/batch-error.js';
 import type { JsonValue } from '../model/execution-context.js';
@@ -16,7 +17,6 @@ import type { JobRepository, StoredSkip } from '../repository/job-repository.js'
 import { StepRunner } from '../step/step-runner.js';
 import type { Step } from '../step/step.js';
 import { memoryStore } from './memory-store.js';
-import { stepsOf } from './steps-of.js';
 
 /** A job execution that has ended. */
 export interface LaunchedJob {

@@ -1,4 +1,4 @@
-import type { Flow } from '../flow/flow.js';
+import type { Flow } from './flow.js';
 import type { Step } from '../step/step.js';
 
 /** The steps of a flow, also those of the flows in it. */
