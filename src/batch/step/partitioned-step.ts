@@ -30,6 +30,7 @@ export interface PartitionedStepDefinition<Tx> {
   /** Makes the step of a partition. A step with another name than the one given, `step:partition`, is refused. */
   worker: (name: string) => Step<Tx>;
   partitioner: Partitioner;
+  /** A whole number from 1. */
   gridSize: number;
   /** Default: in this process, as many at the same time as `gridSize`. */
   handler?: PartitionHandler<Tx>;
@@ -69,8 +70,15 @@ export class PartitionedStep<Tx> implements Step<Tx> {
   readonly allowStartIfComplete: boolean;
   readonly listeners: readonly StepListener[];
 
+  /** @throws InvalidJobDefinitionError */
   constructor(private readonly definition: PartitionedStepDefinition<Tx>) {
-    this.name = definition.name;
+    const { name, gridSize } = definition;
+    if (!Number.isSafeInteger(gridSize) || gridSize < 1) {
+      throw new InvalidJobDefinitionError(
+        `The grid size of step "${name}" must be a whole number from 1, and is ${gridSize}`,
+      );
+    }
+    this.name = name;
     this.startLimit = definition.startLimit ?? Infinity;
     this.allowStartIfComplete = definition.allowStartIfComplete ?? false;
     this.listeners = definition.listeners ?? [];

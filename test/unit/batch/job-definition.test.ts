@@ -69,6 +69,13 @@ describe('a job is refused', () => {
 });
 
 describe('a partitioned step', () => {
+  it.each([0, -1, 1.5, NaN, Infinity])('is refused with a grid size of %s', (gridSize) => {
+    expect(() => partitioned(step, gridSize)).toThrow(InvalidJobDefinitionError);
+    expect(() => partitioned(step, gridSize)).toThrow(
+      `The grid size of step "all" must be a whole number from 1, and is ${gridSize}`,
+    );
+  });
+
   it('fails when its worker gives a step another name than it gets', async () => {
     const { run, steps } = engine([
       b
