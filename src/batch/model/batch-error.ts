@@ -1,3 +1,5 @@
+import type { BatchStatus } from './batch-status.js';
+
 export const BATCH_ERROR_CODES = [
   'NO_SUCH_JOB',
   'NO_SUCH_STEP',
@@ -83,10 +85,15 @@ export class JobExecutionAlreadyRunningError extends BatchError {
 }
 
 export class JobInstanceAlreadyCompleteError extends BatchError {
-  constructor(job: string, id: string, status: string) {
+  /** @param status of the execution that stands in the way: COMPLETED or ABANDONED */
+  constructor(
+    job: string,
+    readonly executionId: string,
+    readonly status: BatchStatus,
+  ) {
     super(
       'JOB_INSTANCE_ALREADY_COMPLETE',
-      `Job "${job}" has already run with these identifying parameters: execution ${id} is ${status}. ` +
+      `Job "${job}" has already run with these identifying parameters: execution ${executionId} is ${status}. ` +
         'Change an identifying parameter to run it again.',
     );
   }

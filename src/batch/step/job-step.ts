@@ -39,9 +39,10 @@ export class JobStep<Tx> implements Step<Tx> {
       execution.status = status;
       execution.exitStatus = exitStatus;
     } catch (error) {
-      // A process has died after the other job was complete and before this step was.
+      // A process has died after the other job was complete and before this step was. A job that was abandoned is not complete.
       const isRestart = runner.historyOf(this.name).some(({ stepName }) => stepName === this.name);
-      if (!(error instanceof JobInstanceAlreadyCompleteError) || !isRestart) throw error;
+      const isComplete = error instanceof JobInstanceAlreadyCompleteError && error.status === 'COMPLETED';
+      if (!isComplete || !isRestart) throw error;
     }
   }
 }

@@ -5,20 +5,7 @@ import { ExitStatus } from '../../../src/batch/model/exit-status.js';
 import type { JobParametersInput } from '../../../src/batch/model/job-parameters.js';
 import { MemoryJobRepository } from '../../../src/batch/repository/memory-job-repository.js';
 import { MemoryTransactionManager } from '../../../src/batch/repository/memory-transaction-manager.js';
-import type { Step } from '../../../src/batch/step/step.js';
-import { b, BadItemError, counts, engine, itemsOf, listReader, table, type Tx } from './support/engine.js';
-
-/** A step that notes its name each time it runs, and fails as long as it is among the broken ones. */
-function noting(ran: string[], broken: ReadonlySet<string> = new Set()) {
-  return (name: string): Step<Tx> =>
-    b
-      .step(name)
-      .tasklet(() => {
-        ran.push(name);
-        if (broken.has(name)) throw new Error(`${name} is broken`);
-      })
-      .build();
-}
+import { b, BadItemError, counts, engine, itemsOf, listReader, noting, table, type Tx } from './support/engine.js';
 
 const rejection = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
@@ -585,20 +572,5 @@ describe('a partitioned step', () => {
     const second = await engine([jobOn(3)], repository).run();
     expect(second.status).toBe('COMPLETED');
     expect({ ran, grids }).toEqual({ ran: ['all:p1 1'], grids: [2] });
-  });
-});
-
-describe('a step that runs a job', () => {
-  it('ends as that job ends, and a restart restarts it', async () => {
-    const ran: string[] = [];
-    const broken = new Set(['inner']);
-    const step = noting(ran, broken);
-    const inner = b.job('other').start(step('before')).next(step('inner')).build();
-    const outer = b.job('outer').start(b.step('whole').job('other').build()).next(step('after')).build();
-    const { run: start } = engine([outer, inner]);
-    expect((await start()).status).toBe('FAILED');
-    broken.clear();
-    expect((await start()).status).toBe('COMPLETED');
-    expect(ran).toEqual(['before', 'inner', 'inner', 'after']);
   });
 });

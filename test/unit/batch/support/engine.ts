@@ -10,6 +10,7 @@ import {
   MemoryTransactionManager,
   type MemoryTransaction,
 } from '../../../../src/batch/repository/memory-transaction-manager.js';
+import type { Step } from '../../../../src/batch/step/step.js';
 import { BatchTestKit } from '../../../../src/batch/testing/index.js';
 
 export type Tx = MemoryTransaction;
@@ -57,6 +58,18 @@ export function table(isBad: (item: string) => boolean = () => false) {
     },
   };
   return { rows, calls, writer };
+}
+
+/** Makes steps that note their names each time they run, and fail as long as they are among the broken ones. */
+export function noting(ran: string[], broken: ReadonlySet<string> = new Set()) {
+  return (name: string): Step<Tx> =>
+    b
+      .step(name)
+      .tasklet(() => {
+        ran.push(name);
+        if (broken.has(name)) throw new Error(`${name} is broken`);
+      })
+      .build();
 }
 
 /** A test kit with a repository of its own. Another one on the same repository is another process. */
