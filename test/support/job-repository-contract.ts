@@ -553,6 +553,14 @@ export function describeJobRepository<Tx>(name: string, open: () => Promise<Open
         expect(await repository.failExpired('again')).toEqual([]);
       });
 
+      it('end it as not interrupted when they expire after a stop was requested', async () => {
+        const execution = await user.start({}, { leaseMs: NO_LEASE_MS });
+        await repository.requestStop(execution.id);
+        expect(await repository.failExpired('gone')).toMatchObject([{ id: execution.id, interrupted: false }]);
+        expect(await user.storedJob(execution)).toMatchObject({ status: 'FAILED', interrupted: false });
+        expect(await repository.interrupted([user.jobName])).toEqual([]);
+      });
+
       it('once lost, let the process that had them store nothing any more', async () => {
         const owner = uniqueName('owner');
         const job = await user.start({}, { owner, leaseMs: NO_LEASE_MS });
@@ -638,6 +646,14 @@ export function describeJobRepository<Tx>(name: string, open: () => Promise<Open
         await user.end(execution, 'STOPPED');
         expect(await repository.requestStop(execution.id)).toBe(false);
         expect((await user.storedJob(execution)).status).toBe('STOPPED');
+      });
+
+      it('an execution that ends after a request is not interrupted, even if its process ends too', async () => {
+        const execution = await user.start();
+        await repository.requestStop(execution.id);
+        await user.end(Object.assign(execution, { interrupted: true }), 'STOPPED');
+        expect(await user.storedJob(execution)).toMatchObject({ status: 'STOPPED', interrupted: false });
+        expect(await repository.interrupted([user.jobName])).toEqual([]);
       });
 
       it('an execution is abandoned unless it runs or is complete', async () => {

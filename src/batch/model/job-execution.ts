@@ -17,7 +17,7 @@ export class JobExecution {
   endedAt: Date | undefined;
   /** The node of the flow at which the next restart begins. */
   restartAt: string | undefined;
-  /** True when its process has gone, or was shut down. Another process restarts it by itself. */
+  /** True when its process has gone, or was shut down, and nobody had requested a stop. Another process restarts it by itself. */
   interrupted = false;
   /** How many interrupted executions without a commit come just before it. */
   recoveries = 0;

@@ -47,8 +47,9 @@ export interface JobOperatorOptions<Tx> {
 
 /** An execution that runs in this process. */
 interface Running {
-  execution: JobExecution;
   abort: AbortController;
+  /** True when somebody wants it to stop. Otherwise its process ends, or it has lost its lease. */
+  stopRequested: boolean;
   ended: Promise<void>;
 }
 
@@ -159,7 +160,8 @@ export class JobOperator<Tx> {
   async stop(id: string): Promise<void> {
     const { status } = await this.find(id);
     if (!(await this.options.repository.requestStop(id))) throw new JobExecutionNotRunningError(id, status);
-    this.running.get(id)?.abort.abort();
+    const run = this.running.get(id);
+    if (run !== undefined) stopByRequest(run);
   }
 
   /**
@@ -272,27 +274,29 @@ export class JobOperator<Tx> {
 
   private runHere(execution: JobExecution): void {
     const job = this.options.registry.get(execution.jobName);
-    const abort = new AbortController();
-    if (this.shutDown || execution.status === 'STOPPING') abort.abort();
-    const ended = this.execute(job, execution, abort).finally(() => this.running.delete(execution.id));
+    const run: Running = { abort: new AbortController(), stopRequested: false, ended: Promise.resolve() };
+    if (execution.status === 'STOPPING') stopByRequest(run);
+    if (this.shutDown) run.abort.abort();
+    run.ended = this.execute(job, execution, run).finally(() => this.running.delete(execution.id));
     // Who awaits the end is told by the repository.
-    ended.catch((error: unknown) =>
+    run.ended.catch((error: unknown) =>
       this.logger.error({ message: 'The end of a job could not be kept', job: job.name, err: error }),
     );
-    this.running.set(execution.id, { execution, abort, ended });
+    this.running.set(execution.id, run);
   }
 
-  private execute(job: JobDefinition<Tx>, execution: JobExecution, abort: AbortController): Promise<void> {
+  private execute(job: JobDefinition<Tx>, execution: JobExecution, run: Running): Promise<void> {
     const { repository, transactionManager } = this.options;
+    const { signal } = run.abort;
     return runJob(job, execution, {
       repository,
       transactionManager,
-      signal: abort.signal,
-      stop: () => abort.abort(),
-      isShutDown: () => this.shutDown,
+      signal,
+      stop: () => stopByRequest(run),
+      isInterrupted: () => this.shutDown && !run.stopRequested,
       leaseMs: this.leaseMs,
       commonListeners: this.options.listeners ?? new CommonListeners(),
-      runJob: (name, parameters) => this.runWithin(abort.signal, name, parameters),
+      runJob: (name, parameters) => this.runWithin(signal, name, parameters),
     });
   }
 
@@ -309,11 +313,18 @@ export class JobOperator<Tx> {
     if (this.running.size === 0) return;
     const renewed = await this.options.repository.renewLeases(this.owner, [...this.running.keys()], this.leaseMs);
     const kept = new Map(renewed.map((lease) => [lease.jobExecutionId, lease]));
-    for (const [id, { abort }] of this.running) {
+    for (const [id, run] of this.running) {
+      const lease = kept.get(id);
+      if (lease?.stopRequested === true) stopByRequest(run);
       // Without its lease it cannot commit any more. Stopping it now ends it sooner.
-      if (kept.get(id)?.stopRequested !== false) abort.abort();
+      if (lease === undefined) run.abort.abort();
     }
   }
+}
+
+function stopByRequest(run: Running): void {
+  run.stopRequested = true;
+  run.abort.abort();
 }
 
 class StartedBeforeError extends Error {}

@@ -18,9 +18,10 @@ export interface JobRunOptions<Tx> {
   transactionManager: TransactionManager<Tx>;
   /** Aborted when the job is to stop. */
   signal: AbortSignal;
+  /** Somebody has asked for a stop. */
   stop: () => void;
-  /** True when the process ends, and not the job. */
-  isShutDown: () => boolean;
+  /** True when the job stops because its process ends, and nobody has asked for the stop. */
+  isInterrupted: () => boolean;
   runJob: (name: string, parameters: JobParametersInput) => Promise<JobExecution>;
   /** How long it is tried to store an end, in milliseconds. */
   leaseMs: number;
@@ -76,7 +77,7 @@ export async function runJob<Tx>(
       fail(execution, error);
     }
   }
-  execution.interrupted = options.isShutDown() && execution.status === 'STOPPED';
+  execution.interrupted = execution.status === 'STOPPED' && options.isInterrupted();
   execution.endedAt = new Date();
   await storeEnd(
     execution,

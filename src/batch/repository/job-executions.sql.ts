@@ -70,7 +70,8 @@ export const updateExecution = (
   text: `
     update ${tables.jobExecutions}
     set status = case when stop_requested and $3::text in ('STARTING', 'STARTED') then 'STOPPING' else $3::text end,
-      exit_code = $4::text, exit_description = $5::text, context = $6::json, restart_at = $7::text, interrupted = $8::bool,
+      exit_code = $4::text, exit_description = $5::text, context = $6::json, restart_at = $7::text,
+      interrupted = $8::bool and not stop_requested,
       started_at = case when $3::text <> 'STARTING' then coalesce(started_at, clock_timestamp()) end,
       ended_at = case when $3::text not in ${RUNNING} then clock_timestamp() end
     where id = $1::int8 and owner = $2::text and status in ${RUNNING}`,

@@ -116,7 +116,7 @@ export abstract class JobRepository<Tx> {
 
   /**
    * Keeps status, exit status, context, times and `restartAt` of a job execution that runs. STOPPING stays when a stop was requested and
-   * the execution has only started.
+   * the execution has only started. `interrupted` is kept only where no stop was requested.
    *
    * @throws LeaseLostError when it does not run any more, or was not made here
    */
@@ -147,8 +147,8 @@ export abstract class JobRepository<Tx> {
   abstract deleteInstances(ids: readonly string[]): Promise<number>;
 
   /**
-   * Ends executions, and their steps, whose lease has expired: FAILED and interrupted. Returns them. It leaves alone, for the next call, what
-   * has saved progress in a transaction that is open.
+   * Ends executions, and their steps, whose lease has expired: FAILED, and interrupted unless a stop was requested. Returns them. It leaves
+   * alone, for the next call, what has saved progress in a transaction that is open.
    */
   abstract failExpired(description: string): Promise<JobExecution[]>;
 

@@ -115,6 +115,7 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
     const stored = this.stored(execution.id);
     if (!isRunning(stored.execution.status)) throw new LeaseLostError(execution.jobName, 'Job');
     stored.execution = execution.copy();
+    stored.execution.interrupted &&= !stored.stopRequested;
     const hasOnlyStarted = execution.status === 'STARTING' || execution.status === 'STARTED';
     if (stored.stopRequested && hasOnlyStarted) stored.execution.status = 'STOPPING';
   }
@@ -153,9 +154,9 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
 
   async failExpired(description: string): Promise<JobExecution[]> {
     const expired = this.jobs.filter((job) => isRunning(job.execution.status) && job.leaseUntil <= Date.now());
-    for (const { execution } of expired) {
+    for (const { execution, stopRequested } of expired) {
       fail(execution, description);
-      execution.interrupted = true;
+      execution.interrupted = !stopRequested;
       for (const step of this.steps) {
         if (step.jobExecutionId === execution.id && isRunning(step.status)) fail(step, description);
       }

@@ -43,7 +43,7 @@ export const failSteps = (tables: BatchTables, ids: readonly string[], descripti
 export const failExecutions = (tables: BatchTables, ids: readonly string[], description: string): SqlStatement => ({
   text: `
     update ${tables.jobExecutions} e
-    set status = 'FAILED', exit_code = 'FAILED', exit_description = $2::text, interrupted = true,
+    set status = 'FAILED', exit_code = 'FAILED', exit_description = $2::text, interrupted = not stop_requested,
       ended_at = clock_timestamp()
     where e.id = any($1::int8[])
     returning ${JOB_COLUMNS}`,
