@@ -79,7 +79,12 @@ export class InvalidJobParametersError extends BatchError {
 }
 
 export class JobExecutionAlreadyRunningError extends BatchError {
-  constructor(job: string, id: string) {
+  /** @param executionId undefined when it has just ended */
+  constructor(
+    job: string,
+    readonly executionId: string | undefined,
+  ) {
+    const id = executionId ?? '(it has just ended)';
     super('JOB_ALREADY_RUNNING', `Job "${job}" already runs with these parameters, as execution ${id}`);
   }
 }

@@ -50,6 +50,8 @@ interface Running {
   abort: AbortController;
   /** True when somebody wants it to stop. Otherwise its process ends, or it has lost its lease. */
   stopRequested: boolean;
+  /** Executions of other jobs that its steps wait for. */
+  waitsFor: Set<string>;
   ended: Promise<void>;
 }
 
@@ -60,6 +62,8 @@ const RENEWALS = 4;
 /** Executions that wait, and processes that have gone, are looked for so often. */
 const RECOVERY_INTERVAL_MS = 2000;
 const ADOPTION_INTERVAL_MS = 500;
+/** The end of an execution of another process is looked for so often. */
+const POLL_MS = 500;
 
 /**
  * Starts, stops and restarts jobs. It promises that an instance runs in one process at a time, and that an execution whose process has gone
@@ -179,18 +183,12 @@ export class JobOperator<Tx> {
   /** Resolves when the execution has ended, wherever it runs. */
   async awaitEnd(
     id: string,
-    { pollMs = 500, signal }: { pollMs?: number; signal?: AbortSignal } = {},
+    { pollMs = POLL_MS, signal }: { pollMs?: number; signal?: AbortSignal } = {},
   ): Promise<JobExecution> {
-    // Another process has ended an execution that lost its lease. The repository knows how.
-    await this.running.get(id)?.ended.catch((error: unknown) => {
-      if (!(error instanceof LeaseLostError)) throw error;
-    });
-    for (;;) {
-      const execution = await this.find(id);
-      if (!isRunning(execution.status)) return execution;
+    return this.awaitEndUnless(id, pollMs, () => {
       signal?.throwIfAborted();
-      await new Promise((resolve) => setTimeout(resolve, pollMs));
-    }
+      return false;
+    });
   }
 
   /** Ends executions whose process has gone, and restarts those that may be restarted. `open` calls it again and again. */
@@ -274,7 +272,12 @@ export class JobOperator<Tx> {
 
   private runHere(execution: JobExecution): void {
     const job = this.options.registry.get(execution.jobName);
-    const run: Running = { abort: new AbortController(), stopRequested: false, ended: Promise.resolve() };
+    const run: Running = {
+      abort: new AbortController(),
+      stopRequested: false,
+      waitsFor: new Set(),
+      ended: Promise.resolve(),
+    };
     if (execution.status === 'STOPPING') stopByRequest(run);
     if (this.shutDown) run.abort.abort();
     run.ended = this.execute(job, execution, run).finally(() => this.running.delete(execution.id));
@@ -296,17 +299,89 @@ export class JobOperator<Tx> {
       isInterrupted: () => this.shutDown && !run.stopRequested,
       leaseMs: this.leaseMs,
       commonListeners: this.options.listeners ?? new CommonListeners(),
-      runJob: (name, parameters) => this.runWithin(signal, name, parameters),
+      runJob: (name, parameters) => this.runWithin(execution.id, run, name, parameters),
     });
   }
 
-  /** Runs a job as a part of another, which stops it with itself. */
-  private async runWithin(signal: AbortSignal, name: string, parameters: JobParametersInput): Promise<JobExecution> {
-    const { id } = await this.start(name, parameters);
-    const stop = (): void => this.running.get(id)?.abort.abort();
+  /**
+   * Runs a job as a part of another. When the other is to stop, so is this one. An execution that runs already is waited for: after an
+   * interruption both jobs are restarted, and the inner one may be the first. An inner execution that is interrupted alone is restarted.
+   *
+   * @param outerId the execution that the job is a part of
+   * @returns the execution, which runs on elsewhere when the process of the outer one ends
+   */
+  private async runWithin(
+    outerId: string,
+    outer: Running,
+    name: string,
+    parameters: JobParametersInput,
+  ): Promise<JobExecution> {
+    for (let isFirst = true; ; isFirst = false) {
+      const id = await this.startOrFind(outerId, isFirst, name, parameters);
+      outer.waitsFor.add(id);
+      const execution = await this.awaitWithin(outer, id).finally(() => outer.waitsFor.delete(id));
+      if (!execution.interrupted || outer.abort.signal.aborted) return execution;
+    }
+  }
+
+  private async startOrFind(
+    outerId: string,
+    isFirst: boolean,
+    name: string,
+    parameters: JobParametersInput,
+  ): Promise<string> {
+    try {
+      return (await this.start(name, parameters)).id;
+    } catch (error) {
+      if (error instanceof JobExecutionAlreadyRunningError) {
+        const { executionId: id } = error;
+        // A job that waits for itself would wait for ever.
+        if (id !== undefined && !this.isWaitingFor(id, outerId)) return id;
+      }
+      // Another process has restarted it after its interruption.
+      const isOver = error instanceof JobInstanceAlreadyCompleteError && error.status === 'COMPLETED';
+      if (isOver && !isFirst) return error.executionId;
+      throw error;
+    }
+  }
+
+  private isWaitingFor(id: string, other: string): boolean {
+    return id === other || [...(this.running.get(id)?.waitsFor ?? [])].some((each) => this.isWaitingFor(each, other));
+  }
+
+  private async awaitWithin(outer: Running, id: string): Promise<JobExecution> {
+    const { signal } = outer.abort;
+    // At the end of the process `close` stops those that run in it, and the next start of the outer job finds the others.
+    const stop = (): void => {
+      if (outer.stopRequested) this.stopWithin(id);
+    };
     signal.addEventListener('abort', stop, { once: true });
     if (signal.aborted) stop();
-    return this.awaitEnd(id).finally(() => signal.removeEventListener('abort', stop));
+    return this.awaitEndUnless(id, POLL_MS, () => signal.aborted && (this.shutDown || !outer.stopRequested)).finally(
+      () => signal.removeEventListener('abort', stop),
+    );
+  }
+
+  /** The request is stored too: the execution may run in another process, or this process may die before it has stopped. */
+  private stopWithin(id: string): void {
+    const run = this.running.get(id);
+    if (run !== undefined) stopByRequest(run);
+    this.options.repository
+      .requestStop(id)
+      .catch((err: unknown) => this.logger.warn({ message: 'A stop could not be requested', execution: id, err }));
+  }
+
+  /** Resolves when the execution has ended, or `leaves` answers true. */
+  private async awaitEndUnless(id: string, pollMs: number, leaves: () => boolean): Promise<JobExecution> {
+    // Another process has ended an execution that lost its lease. The repository knows how.
+    await this.running.get(id)?.ended.catch((error: unknown) => {
+      if (!(error instanceof LeaseLostError)) throw error;
+    });
+    for (;;) {
+      const execution = await this.find(id);
+      if (!isRunning(execution.status) || leaves()) return execution;
+      await new Promise((resolve) => setTimeout(resolve, pollMs));
+    }
   }
 
   private async renewLeases(): Promise<void> {

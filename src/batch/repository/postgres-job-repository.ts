@@ -65,7 +65,7 @@ export class PostgresJobRepository extends JobRepository<SqlClient> {
       const [row] = (await tx.query<JobRow>(jobs.insertExecution(this.tables, id, request, decision))).rows;
       if (row !== undefined) return toJobExecution(row);
       const [running] = (await tx.query<{ id: string }>(jobs.selectRunningId(this.tables, id))).rows;
-      throw new JobExecutionAlreadyRunningError(jobName, running?.id ?? '(it has just ended)');
+      throw new JobExecutionAlreadyRunningError(jobName, running?.id);
     });
     if (owner !== undefined) this.owners.set(execution.id, owner);
     return execution;

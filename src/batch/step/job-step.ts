@@ -1,4 +1,5 @@
 import { JobInstanceAlreadyCompleteError } from '../model/batch-error.js';
+import { isRunning } from '../model/batch-status.js';
 import type { JobParametersInput } from '../model/job-parameters.js';
 import type { Step, StepRun } from './step.js';
 import type { StepListener } from './step-listener.js';
@@ -36,6 +37,8 @@ export class JobStep<Tx> implements Step<Tx> {
     const { parameters = parametersOf } = this.definition;
     try {
       const { status, exitStatus } = await runJob(this.definition.job, parameters(scope));
+      // This process ends, and the other job runs on in another one.
+      if (isRunning(status)) return;
       execution.status = status;
       execution.exitStatus = exitStatus;
     } catch (error) {
