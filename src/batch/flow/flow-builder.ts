@@ -143,12 +143,12 @@ export class TransitionBuilder<Tx, B extends FlowBuilder<Tx>> {
     return this.to(endNode('FAILED', exitCode));
   }
 
-  /** Stops the job. A restart runs it from its start, past the steps that are complete. */
+  /** Stops the job. A restart runs it from its start, or from where `stopAndRestart` put it before, past the steps that are complete. */
   stop(exitCode = 'STOPPED'): B {
     return this.to(endNode('STOPPED', exitCode));
   }
 
-  /** Stops the job. A restart begins at the target. */
+  /** Stops the job. Each restart begins at the target, until the job is complete or another `stopAndRestart` is reached. */
   stopAndRestart(target: FlowTarget<Tx>): B {
     const restartAt = this.flow.add(target);
     return this.to({ ...endNode('STOPPED', 'STOPPED'), name: `stop before ${restartAt}`, restartAt });

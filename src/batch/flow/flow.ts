@@ -26,7 +26,7 @@ export interface EndNode {
   name: string;
   status: Extract<BatchStatus, 'COMPLETED' | 'STOPPED' | 'FAILED'>;
   exitCode: string;
-  /** The name of the node at which a restart begins. Undefined: at the start, past the complete steps. */
+  /** The name of the node at which a restart begins. Undefined: as before, past the complete steps. */
   restartAt?: string;
 }
 

@@ -15,7 +15,7 @@ export class JobExecution {
   exitStatus = ExitStatus.EXECUTING;
   startedAt: Date | undefined;
   endedAt: Date | undefined;
-  /** The node of the flow at which the next restart begins. */
+  /** The node of the flow at which the next restart begins: where `stopAndRestart` put it last. Undefined: at the start. */
   restartAt: string | undefined;
   /** True when its process has gone, or was shut down, and nobody had requested a stop. Another process restarts it by itself. */
   interrupted = false;

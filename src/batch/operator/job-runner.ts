@@ -46,8 +46,6 @@ export async function runJob<Tx>(
     // A process that runs no jobs may have stored the execution. No step begins without its files.
     const faults = await unreadableFiles(execution.parameters);
     if (faults.length > 0) throw new InvalidJobParametersError(definition.name, faults);
-    const { restartAt } = execution;
-    execution.restartAt = undefined;
     await repository.saveJob(execution);
     for (const listener of listeners) await listener.beforeJob?.(execution);
     const history = await repository.stepHistory(execution.instance);
@@ -62,10 +60,11 @@ export async function runJob<Tx>(
       runJob: runOther,
       commonListeners: (stepName) => commonListeners.ofStep(definition.name, stepName),
     });
-    const result = await new FlowRunner(steps).run(definition.flow, restartAt);
+    const result = await new FlowRunner(steps).run(definition.flow, execution.restartAt);
     execution.status = result.status;
     execution.exitStatus = result.exitStatus;
-    execution.restartAt = result.restartAt;
+    // Until the job is complete, each restart begins there: also one after a failure, a stop or a crash.
+    execution.restartAt = result.restartAt ?? execution.restartAt;
   } catch (error) {
     if (error instanceof LeaseLostError) throw error;
     fail(execution, error);
@@ -77,6 +76,7 @@ export async function runJob<Tx>(
       fail(execution, error);
     }
   }
+  if (execution.status === 'COMPLETED') execution.restartAt = undefined;
   execution.interrupted = execution.status === 'STOPPED' && options.isInterrupted();
   execution.endedAt = new Date();
   await storeEnd(

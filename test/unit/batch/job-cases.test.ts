@@ -413,6 +413,37 @@ describe('a flow', () => {
     expect(ran).toEqual(['fails', 'step2']);
   });
 
+  it('restarts there again after a failure and after the end of its process, until it is complete', async () => {
+    const ran: string[] = [];
+    const fails = noting(ran, new Set(['fails']))('fails');
+    const work: (() => Promise<void> | void)[] = [
+      () => Promise.reject(new Error('not yet')),
+      // Its process never answers again.
+      () => new Promise(() => undefined),
+      () => Promise.reject(new Error('not yet')),
+      () => undefined,
+    ];
+    const step2 = b
+      .step('step2')
+      .tasklet(async () => {
+        ran.push('step2');
+        await work.shift()!();
+      })
+      .build();
+    const job = b.job('job').start(fails).on('FAILED').stopAndRestart(step2).from(fails).on('*').to(step2).build();
+    const repository = new MemoryJobRepository();
+    const { run: start, operator } = engine([job], repository);
+    expect((await start()).status).toBe('STOPPED');
+    expect((await start()).status).toBe('FAILED');
+    await engine([job], repository, { leaseMs: -1 }).operator.start('job');
+    while (work.length > 2) await new Promise(setImmediate);
+    await operator.recover();
+    const [latest] = await repository.findExecutions({ limit: 1 });
+    expect((await operator.awaitEnd(latest!.id)).status).toBe('FAILED');
+    expect(await start()).toMatchObject({ status: 'COMPLETED', restartAt: undefined });
+    expect(ran).toEqual(['fails', 'step2', 'step2', 'step2', 'step2']);
+  });
+
   it.each([
     ['COMPLETED_PARTIALLY', 'exact'],
     ['COMPLETED_WHOLLY', 'star'],
