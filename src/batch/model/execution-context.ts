@@ -43,6 +43,21 @@ export class ExecutionContext {
     return JSON.stringify(this);
   }
 
+  /** Another context with the same values, also where one is changed in place. */
+  copy(): ExecutionContext {
+    return new ExecutionContext(JSON.parse(this.snapshot()) as Record<string, JsonValue>);
+  }
+
+  /** The values that are new, or other ones than in a copy. */
+  changesSince(copy: ExecutionContext): Record<string, JsonValue> {
+    const isOther = (key: string): boolean => JSON.stringify(this.get(key)) !== JSON.stringify(copy.get(key));
+    return Object.fromEntries(
+      this.keys()
+        .filter(isOther)
+        .map((key) => [key, this.get(key)!]),
+    );
+  }
+
   /** Makes the context what it was at a snapshot. */
   restore(snapshot: string): void {
     const before = new ExecutionContext(JSON.parse(snapshot) as Record<string, JsonValue>);

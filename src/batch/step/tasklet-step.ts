@@ -1,4 +1,5 @@
 import type { Awaitable } from '../awaitable.js';
+import type { ExecutionContext, JsonValue } from '../model/execution-context.js';
 import { NO_CONTRIBUTION, type StepContribution } from '../model/step-counters.js';
 import type { Step, StepRun } from './step.js';
 import type { StepListener } from './step-listener.js';
@@ -29,7 +30,16 @@ export interface TaskletStepDefinition<Tx> {
   listeners?: readonly StepListener[];
 }
 
-/** Runs a tasklet. It promises that the context is stored with each call's work. */
+/**
+ * Kept in the context of the step, as the partitions of a partitioned step are. Names of that kind are the engine's. Its value is what the
+ * tasklet has put into the context of the job: that is stored only with the end of the step.
+ */
+const FINISHED = 'batch.finished';
+
+/**
+ * Runs a tasklet. It promises that the context is stored with each call's work, and with the last call that it was the last: a restart
+ * does not call a tasklet again that has finished.
+ */
 export class TaskletStep<Tx> implements Step<Tx> {
   readonly name: string;
   readonly startLimit: number;
@@ -44,23 +54,25 @@ export class TaskletStep<Tx> implements Step<Tx> {
   }
 
   async execute(run: StepRun<Tx>): Promise<void> {
-    let finished = false;
-    while (!finished && !run.signal.aborted) finished = await this.callOnce(run);
+    const { execution, job, signal } = run;
+    // Its process may have died, or was stopped, after the last call and before the end of the step was stored.
+    const left = execution.context.get<Record<string, JsonValue>>(FINISHED);
+    for (const [key, value] of Object.entries(left ?? {})) job.context.put(key, value);
+    const before = job.context.copy();
+    let finished = left !== undefined;
+    while (!finished && !signal.aborted) finished = await this.callOnce(run, before);
   }
 
-  private async callOnce({
-    execution,
-    scope,
-    repository,
-    transactionManager,
-    signal,
-    stop,
-  }: StepRun<Tx>): Promise<boolean> {
+  private async callOnce(
+    { execution, job, scope, repository, transactionManager, signal, stop }: StepRun<Tx>,
+    jobContext: ExecutionContext,
+  ): Promise<boolean> {
     const contribution = { ...NO_CONTRIBUTION };
     const before = execution.context.snapshot();
     try {
       const { answer, saved } = await transactionManager.transaction(async (tx) => {
         const said = await this.definition.tasklet({ tx, scope, signal, contribution });
+        if (said !== 'CONTINUABLE') execution.context.put(FINISHED, job.context.changesSince(jobContext));
         const progress = { execution, contribution, counts: true, skipped: [] };
         return { answer: said, saved: await repository.saveProgress(tx, progress) };
       });
