@@ -693,6 +693,27 @@ export function describeJobRepository<Tx>(name: string, open: () => Promise<Open
         expect(await repository.interrupted([])).toEqual([]);
       });
 
+      it('knows whether a commit of an execution is new, or that of a step that was complete and ran again', async () => {
+        const run = async (complete: string[], committing: string[]): Promise<boolean> => {
+          const execution = await user.start({}, { leaseMs: NO_LEASE_MS });
+          for (const stepName of complete) {
+            const step = await user.step(execution, stepName);
+            await user.commit(step);
+            await user.endStep(step, 'COMPLETED');
+          }
+          for (const stepName of committing) await user.commit(await user.step(execution, stepName));
+          await user.step(execution, 'fatal');
+          await repository.failExpired('gone');
+          return repository.hasProgressed(execution);
+        };
+        expect(await run([], [])).toBe(false);
+        expect(await run([], ['load'])).toBe(true);
+        expect(await run(['prepare'], [])).toBe(true);
+        expect(await run(['prepare'], [])).toBe(false);
+        expect(await run([], ['prepare'])).toBe(false);
+        expect(await run(['prepare'], ['load'])).toBe(true);
+      });
+
       it('lists executions in pages, the latest first', async () => {
         const started: string[] = [];
         for (let n = 1; n <= 5; n += 1) started.unshift((await user.start({ n })).id);

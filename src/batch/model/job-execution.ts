@@ -19,7 +19,7 @@ export class JobExecution {
   restartAt: string | undefined;
   /** True when its process has gone, or was shut down, and nobody had requested a stop. Another process restarts it by itself. */
   interrupted = false;
-  /** How many interrupted executions without a commit come just before it. */
+  /** How many interrupted executions without a new commit come just before it. See `JobRepository.hasProgressed`. */
   recoveries = 0;
   context: ExecutionContext;
 

@@ -41,7 +41,7 @@ export interface JobOperatorOptions<Tx> {
   runsJobs?: boolean;
   /** False: this process runs what it starts itself, and nothing that waits for a process or was left by one. Default: true. */
   takesOver?: boolean;
-  /** How many executions in a row may be interrupted without a commit before nobody restarts the job by itself. Default: 5. */
+  /** How many executions in a row may be interrupted without a new commit before nobody restarts the job by itself. Default: 5. */
   recoveryLimit?: number;
 }
 
@@ -201,8 +201,7 @@ export class JobOperator<Tx> {
     for (const execution of await repository.interrupted(registry.names())) {
       const { id, jobName, parameters } = execution;
       const job = registry.get(jobName);
-      const steps = await repository.stepExecutions(id);
-      const recoveries = steps.some(({ commitCount }) => commitCount > 0) ? 0 : execution.recoveries + 1;
+      const recoveries = (await repository.hasProgressed(execution)) ? 0 : execution.recoveries + 1;
       if (!job.restartable || recoveries > recoveryLimit) continue;
       try {
         const { id: next } = await this.launch(job, parameters, { recoveries });

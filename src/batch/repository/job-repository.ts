@@ -161,6 +161,12 @@ export abstract class JobRepository<Tx> {
   /** Interrupted executions of these jobs that are the latest of their instance. */
   abstract interrupted(jobNames: readonly string[]): Promise<JobExecution[]>;
 
+  /**
+   * True when a step of the execution has a commit that brings the instance further. Those of a step that was complete in an earlier
+   * execution, and ran again, do not.
+   */
+  abstract hasProgressed(execution: JobExecution): Promise<boolean>;
+
   abstract findExecution(id: string): Promise<JobExecution | undefined>;
   /** The latest first. */
   abstract findExecutions(filter: JobExecutionFilter): Promise<JobExecution[]>;

@@ -182,6 +182,16 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
       .map((execution) => execution.copy());
   }
 
+  async hasProgressed({ id, instance }: JobExecution): Promise<boolean> {
+    const earlier = this.jobs.map(({ execution }) => execution).filter((each) => each.instance.id === instance.id);
+    const ids = new Set(earlier.map((each) => each.id).filter((each) => Number(each) < Number(id)));
+    const complete = this.steps.filter(
+      ({ jobExecutionId, status }) => ids.has(jobExecutionId) && status === 'COMPLETED',
+    );
+    const names = new Set(complete.map(({ stepName }) => stepName));
+    return this.steps.some((step) => step.jobExecutionId === id && step.commitCount > 0 && !names.has(step.stepName));
+  }
+
   async findExecution(id: string): Promise<JobExecution | undefined> {
     const job = this.jobs.find(({ execution }) => execution.id === id);
     return job && job.execution.copy();

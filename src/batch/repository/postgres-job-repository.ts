@@ -158,6 +158,11 @@ export class PostgresJobRepository extends JobRepository<SqlClient> {
     return rows.map(toJobExecution);
   }
 
+  async hasProgressed(execution: JobExecution): Promise<boolean> {
+    const statement = recovery.selectHasProgressed(this.tables, execution);
+    return (await this.database.query<{ hasProgressed: boolean }>(statement)).rows[0]!.hasProgressed;
+  }
+
   async findExecution(id: string): Promise<JobExecution | undefined> {
     const [row] = (await this.database.query<JobRow>(jobs.selectExecution(this.tables, id))).rows;
     return row && toJobExecution(row);

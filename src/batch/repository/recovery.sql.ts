@@ -1,6 +1,8 @@
 import type { SqlStatement } from '../../interfaces/sql.js';
+import type { JobExecution } from '../model/job-execution.js';
 import { RUNNING, type BatchTables } from './batch-tables.js';
 import { JOB_COLUMNS } from './job-executions.sql.js';
+import { toId } from './postgres-values.js';
 
 /** Locks executions whose lease has expired. What others have locked is left to the next search. */
 export const lockExpired = (tables: BatchTables): SqlStatement => ({
@@ -48,4 +50,19 @@ export const failExecutions = (tables: BatchTables, ids: readonly string[], desc
     where e.id = any($1::int8[])
     returning ${JOB_COLUMNS}`,
   values: [ids, description],
+});
+
+/** See `JobRepository.hasProgressed`. */
+export const selectHasProgressed = (tables: BatchTables, { id, instance }: JobExecution): SqlStatement => ({
+  text: `
+    select exists (
+      select from ${tables.stepExecutions} s
+      where s.job_execution_id = $1::int8 and s.commit_count > 0
+        and not exists (
+          select from ${tables.jobExecutions} e join ${tables.stepExecutions} earlier on earlier.job_execution_id = e.id
+          where e.job_instance_id = $2::int8 and e.id < $1::int8
+            and earlier.step_name = s.step_name and earlier.status = 'COMPLETED'
+        )
+    ) as "hasProgressed"`,
+  values: [toId(id), toId(instance.id)],
 });
