@@ -10,7 +10,7 @@ export function markdownReport(report: BenchReport): string {
   const { cpus, model, memoryGb, node, platform } = machine;
   const parts = [
     '# Figures of one run',
-    'Written by `npm run bench`. Do not edit it: the next run writes it anew. [performance.md](../performance.md) says how it is measured.',
+    'Written by `npm run bench`. Do not edit it: the next run writes it anew. `docs/performance.md` says how it is measured.',
     bulleted([
       `Started ${startedAt}, ${Math.round(seconds / 60)} minutes${commit === undefined ? '' : `, commit ${commit.slice(0, 12)}`}`,
       `${cpus} × ${model}, ${memoryGb} GB, ${platform}, Node ${node}`,
