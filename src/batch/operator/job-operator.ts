@@ -23,7 +23,9 @@ import { CommonListeners } from './common-listeners.js';
 import { decideStart } from './decide-start.js';
 import { every } from './every.js';
 import { nextParameters } from './next-parameters.js';
+import { InnerJobs } from './inner-jobs.js';
 import { runJob } from './job-runner.js';
+import { stopByRequest, type RunningExecution } from './running-execution.js';
 import type { JobRegistry } from './job-registry.js';
 import { unreadableFiles } from './unreadable-files.js';
 
@@ -45,16 +47,6 @@ export interface JobOperatorOptions<Tx> {
   recoveryLimit?: number;
 }
 
-/** An execution that runs in this process. */
-interface Running {
-  abort: AbortController;
-  /** True when somebody wants it to stop. Otherwise its process ends, or it has lost its lease. */
-  stopRequested: boolean;
-  /** Executions of other jobs that its steps wait for. */
-  waitsFor: Set<string>;
-  ended: Promise<void>;
-}
-
 const LEASE_MS = 15_000;
 const RECOVERY_LIMIT = 5;
 /** A lease is renewed so often within its time: one or two lost renewals do no harm. */
@@ -71,7 +63,8 @@ const POLL_MS = 500;
  */
 export class JobOperator<Tx> {
   private readonly logger = new Logger('JobOperator');
-  private readonly running = new Map<string, Running>();
+  private readonly running = new Map<string, RunningExecution>();
+  private readonly innerJobs: InnerJobs;
   /** Interrupted executions that could not be restarted here. */
   private readonly refused = new Set<string>();
   /** Names this process in the repository. */
@@ -86,6 +79,13 @@ export class JobOperator<Tx> {
   constructor(private readonly options: JobOperatorOptions<Tx>) {
     this.leaseMs = options.leaseMs ?? LEASE_MS;
     this.runsJobs = options.runsJobs ?? true;
+    this.innerJobs = new InnerJobs({
+      running: this.running,
+      start: (name, parameters) => this.start(name, parameters),
+      awaitEndUnless: (id, leaves) => this.awaitEndUnless(id, POLL_MS, leaves),
+      requestStop: (id) => options.repository.requestStop(id),
+      isShutDown: () => this.shutDown,
+    });
   }
 
   /** Renews leases, runs what waits for a process, and takes over what processes that have gone have left. */
@@ -271,7 +271,7 @@ export class JobOperator<Tx> {
 
   private runHere(execution: JobExecution): void {
     const job = this.options.registry.get(execution.jobName);
-    const run: Running = {
+    const run: RunningExecution = {
       abort: new AbortController(),
       stopRequested: false,
       waitsFor: new Set(),
@@ -287,7 +287,7 @@ export class JobOperator<Tx> {
     this.running.set(execution.id, run);
   }
 
-  private execute(job: JobDefinition<Tx>, execution: JobExecution, run: Running): Promise<void> {
+  private execute(job: JobDefinition<Tx>, execution: JobExecution, run: RunningExecution): Promise<void> {
     const { repository, transactionManager } = this.options;
     const { signal } = run.abort;
     return runJob(job, execution, {
@@ -298,76 +298,8 @@ export class JobOperator<Tx> {
       isInterrupted: () => this.shutDown && !run.stopRequested,
       leaseMs: this.leaseMs,
       commonListeners: this.options.listeners ?? new CommonListeners(),
-      runJob: (name, parameters) => this.runWithin(execution.id, run, name, parameters),
+      runJob: (name, parameters) => this.innerJobs.run({ id: execution.id, run }, name, parameters),
     });
-  }
-
-  /**
-   * Runs a job as a part of another. When the other is to stop, so is this one. An execution that runs already is waited for: after an
-   * interruption both jobs are restarted, and the inner one may be the first. An inner execution that is interrupted alone is restarted.
-   *
-   * @param outerId the execution that the job is a part of
-   * @returns the execution, which runs on elsewhere when the process of the outer one ends
-   */
-  private async runWithin(
-    outerId: string,
-    outer: Running,
-    name: string,
-    parameters: JobParametersInput,
-  ): Promise<JobExecution> {
-    for (let isFirst = true; ; isFirst = false) {
-      const id = await this.startOrFind(outerId, isFirst, name, parameters);
-      outer.waitsFor.add(id);
-      const execution = await this.awaitWithin(outer, id).finally(() => outer.waitsFor.delete(id));
-      if (!execution.interrupted || outer.abort.signal.aborted) return execution;
-    }
-  }
-
-  private async startOrFind(
-    outerId: string,
-    isFirst: boolean,
-    name: string,
-    parameters: JobParametersInput,
-  ): Promise<string> {
-    try {
-      return (await this.start(name, parameters)).id;
-    } catch (error) {
-      if (error instanceof JobExecutionAlreadyRunningError) {
-        const { executionId: id } = error;
-        // A job that waits for itself would wait for ever.
-        if (id !== undefined && !this.isWaitingFor(id, outerId)) return id;
-      }
-      // Another process has restarted it after its interruption.
-      const isOver = error instanceof JobInstanceAlreadyCompleteError && error.status === 'COMPLETED';
-      if (isOver && !isFirst) return error.executionId;
-      throw error;
-    }
-  }
-
-  private isWaitingFor(id: string, other: string): boolean {
-    return id === other || [...(this.running.get(id)?.waitsFor ?? [])].some((each) => this.isWaitingFor(each, other));
-  }
-
-  private async awaitWithin(outer: Running, id: string): Promise<JobExecution> {
-    const { signal } = outer.abort;
-    // At the end of the process `close` stops those that run in it, and the next start of the outer job finds the others.
-    const stop = (): void => {
-      if (outer.stopRequested) this.stopWithin(id);
-    };
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-    return this.awaitEndUnless(id, POLL_MS, () => signal.aborted && (this.shutDown || !outer.stopRequested)).finally(
-      () => signal.removeEventListener('abort', stop),
-    );
-  }
-
-  /** The request is stored too: the execution may run in another process, or this process may die before it has stopped. */
-  private stopWithin(id: string): void {
-    const run = this.running.get(id);
-    if (run !== undefined) stopByRequest(run);
-    this.options.repository
-      .requestStop(id)
-      .catch((err: unknown) => this.logger.warn({ message: 'A stop could not be requested', execution: id, err }));
   }
 
   /** Resolves when the execution has ended, or `leaves` answers true. */
@@ -394,11 +326,6 @@ export class JobOperator<Tx> {
       if (lease === undefined) run.abort.abort();
     }
   }
-}
-
-function stopByRequest(run: Running): void {
-  run.stopRequested = true;
-  run.abort.abort();
 }
 
 class StartedBeforeError extends Error {}

@@ -27,7 +27,7 @@ export interface StepRun<Tx> {
   readonly signal: AbortSignal;
   /** Aborts the signal. */
   readonly stop: () => void;
-  /** Runs another job to its end. It is stopped with this one. */
+  /** Runs another job to its end, and stops it with this one. When only this process ends, the execution may still run. */
   readonly runJob: (name: string, parameters: JobParametersInput) => Promise<JobExecution>;
   /** Told of the end of the step. A step may add its parts while it runs. */
   readonly listeners: StepListener[];
