@@ -19,7 +19,7 @@ export function describeStandIns(
   if (embedded) {
     lines.push(
       `EMBEDDED PostgreSQL on 127.0.0.1:${embedded.port}, ` +
-        `data in ${embedded.directory}. It is for a first look; production refuses it. Set DB_HOST to use your own server.`,
+        `data in ${embedded.directory}. It is for a first look; production refuses it. Set DB_HOST or DATABASE_URL to use your own server.`,
     );
   }
   if (!rabbitmq) {

@@ -43,7 +43,7 @@ const documented = Object.keys(parseEnv(readFileSync(resolve(project, '.env.exam
 const KEPT: Readonly<Record<string, string>> = {
   NODE_ENV: 'production, which is what the file is for',
   ...byReason('says which of the servers of the file', [
-    ...['DB_HOST', 'DB_PORT', 'DB_NAME', 'DB_USERNAME', 'DB_SSL'],
+    ...['DATABASE_URL', 'DB_HOST', 'DB_PORT', 'DB_NAME', 'DB_USERNAME', 'DB_SSL'],
     ...['REDIS_URL', 'BATCH_SERVICE_RMQ_URL'],
   ]),
   ...byReason('only the service `migration` has a user that may migrate', [

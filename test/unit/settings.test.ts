@@ -78,7 +78,7 @@ describe('the settings', () => {
 
   it('refuse the embedded PostgreSQL in production', () => {
     const production = { ...BROKER, NODE_ENV: 'production', API_KEY_ENCRYPTION_SECRET: SECRET };
-    expect(faultsOf(production)).toEqual([expect.stringMatching(/^DB_HOST: .*embedded/)]);
+    expect(faultsOf(production)).toEqual([expect.stringMatching(/^DB_HOST: required in production, or DATABASE_URL/)]);
     expect(faultsOf({ ...production, DB_HOST: 'db' })).toEqual([]);
   });
 
@@ -329,6 +329,63 @@ describe('BATCH_TRUST_PROXY', () => {
       expect.stringMatching(
         /^BATCH_TRUST_PROXY: expected a number of proxies from 1 to 10, or the addresses of proxies/,
       ),
+    ]);
+  });
+});
+
+describe('DATABASE_URL', () => {
+  it('stands for the host, the port, the database, the user, the password and TLS', () => {
+    const url = 'postgres://shop%40eu:p%2Fw%23@db.example.org:6432/orders%20db?sslmode=require';
+
+    expect(loadSettings({ DATABASE_URL: url }).database).toMatchObject({
+      host: 'db.example.org',
+      port: 6432,
+      name: 'orders db',
+      username: 'shop@eu',
+      password: 'p/w#',
+      ssl: { mode: 'require' },
+    });
+    expect(loadSettings({ DATABASE_URL: 'postgresql://[::1]/orders' }).database).toMatchObject({
+      host: '::1',
+      port: 5432,
+      name: 'orders',
+    });
+  });
+
+  it('may leave the password to its own variable', () => {
+    const { database } = loadSettings({ DATABASE_URL: 'postgres://app@db/orders', DB_PASSWORD: 'secret' });
+
+    expect(database).toMatchObject({ username: 'app', password: 'secret' });
+  });
+
+  it('is enough in production', () => {
+    const environment = { ...BROKER, NODE_ENV: 'production', API_KEY_ENCRYPTION_SECRET: SECRET };
+
+    expect(faultsOf({ ...environment, DATABASE_URL: 'postgres://app:pw@db/orders' })).toEqual([]);
+  });
+
+  it.each([
+    ['mysql://app:hidden@db/orders', /expected a URL that begins with postgres:/],
+    ['postgres://app:hid#den@db/orders', /expected a URL .* %23/],
+    ['postgres://app:hidden%@db/orders', /expected a URL that/],
+    ['postgres:///orders', /names no host/],
+    ['postgres://app:hidden@db', /names no database/],
+    ['postgres://app:hidden@one,two/orders', /names several hosts/],
+    ['postgres://app:hidden@db/orders?target_session_attrs=read-write', /the parameter target_session_attrs is not/],
+  ])('refuses %s, and does not show the password', (url, expected) => {
+    const faults = faultsOf({ DATABASE_URL: url });
+
+    expect(faults.join()).toMatch(expected);
+    expect(faults.every((fault) => fault.startsWith('DATABASE_URL: '))).toBe(true);
+    expect(faults.join()).not.toMatch(/hidden|hid#den/);
+  });
+
+  it('refuses a second variable for what it already says', () => {
+    expect(
+      faultsOf({ DATABASE_URL: 'postgres://app:pw@db/orders?sslmode=require', DB_HOST: 'db', DB_SSL: 'require' }),
+    ).toEqual([
+      'DATABASE_URL: it and DB_HOST both say the same thing; remove one of the two',
+      'DATABASE_URL: it and DB_SSL both say the same thing; remove one of the two',
     ]);
   });
 });

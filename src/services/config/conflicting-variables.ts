@@ -6,7 +6,7 @@ export function conflictFaults(given: NodeJS.ProcessEnv): string[] {
   const faults: readonly [wrong: boolean, fault: string][] = [
     [
       production && given.DB_HOST === undefined,
-      'DB_HOST: required in production; the embedded PostgreSQL is for a first look only',
+      'DB_HOST: required in production, or DATABASE_URL; the embedded PostgreSQL is for a first look only',
     ],
     [
       production && given.BATCH_NOTIFICATION_TCP_URL !== undefined,

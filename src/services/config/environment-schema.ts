@@ -25,6 +25,8 @@ export const environmentSchema = z.object({
   NODE_ENV: oneOf(['development', 'production', 'test'], 'development'),
   LOG_LEVEL: oneOf(LOG_LEVELS, 'info'),
 
+  /** `readDatabaseUrl` has replaced it by the variables below before they are checked. */
+  DATABASE_URL: z.string().optional(),
   DB_HOST: z.string().optional(),
   DB_PORT: port(5432),
   DB_NAME: z.string().default('batch_service'),

@@ -4,6 +4,7 @@ import { didYouMean } from '../errors/nearest-name.js';
 import { ownValue } from '../values/own-value.js';
 import { certificateFaults, readCertificates } from './certificate-settings.js';
 import { conflictFaults } from './conflicting-variables.js';
+import { readDatabaseUrl } from './database-url.js';
 import { environmentSchema, expectationOf, listOf, type Environment } from './environment-schema.js';
 import { InvalidSettingsError } from './invalid-settings.error.js';
 import { openAccessFaults } from './open-access.js';
@@ -16,14 +17,16 @@ import { unknownVariableFaults } from './unknown-variables.js';
  * @throws InvalidSettingsError that lists every fault.
  */
 export function loadSettings(variables: NodeJS.ProcessEnv): Settings {
-  const given = Object.fromEntries(
+  const present = Object.fromEntries(
     Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''),
   );
+  const { variables: given, faults: urlFaults } = readDatabaseUrl(present);
   const { environment, faults: wrongValues } = parseEnvironment(given);
   const certificates = readCertificates(given);
   const settings = environment && toSettings(environment, certificates);
   const faults = [
     ...unknownVariableFaults(variables, Object.keys(environmentSchema.shape)),
+    ...urlFaults,
     ...wrongValues,
     ...targetFaults(given.BATCH_ALLOWED_TARGETS, (entries) => TargetList.allowed(entries)),
     ...targetFaults(given.BATCH_SERIAL_TARGETS, (entries) => TargetList.serial(entries)),

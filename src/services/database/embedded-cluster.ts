@@ -82,7 +82,9 @@ function findPackage(): string {
   try {
     return join(dirname(createRequire(import.meta.url).resolve(name)), '..');
   } catch (error) {
-    throw new Error(`There is no embedded PostgreSQL here: ${name} is not installed. Set DB_HOST.`, { cause: error });
+    throw new Error(`There is no embedded PostgreSQL here: ${name} is not installed. Set DB_HOST or DATABASE_URL.`, {
+      cause: error,
+    });
   }
 }
 
