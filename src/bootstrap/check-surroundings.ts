@@ -1,10 +1,16 @@
 import type { DataSource } from 'typeorm';
+import { v4 as uuid } from 'uuid';
 import type { Settings } from '../services/config/settings.js';
 import { migrate } from '../services/database/migrate.js';
 import { selectMissingRights } from '../services/database/runtime-rights.sql.js';
 import { readSchemaState } from '../services/database/schema-state.js';
 import { readServerVersion } from '../services/database/server-version.js';
-import { selectDatabaseFacts, type DatabaseFacts } from '../services/database/session.sql.js';
+import {
+  markSession,
+  selectDatabaseFacts,
+  type DatabaseFacts,
+  type SeenMark,
+} from '../services/database/session.sql.js';
 import { awaitDatabase, type Waiting } from './await-database.js';
 import { describeDatabase } from './describe-database.js';
 import { portReason } from './explain-start-failure.js';
@@ -40,8 +46,9 @@ export async function prepareDatabase(
   waiting: Waiting,
   log: (line: string) => void = () => undefined,
 ): Promise<string[]> {
-  const dataSource = await openDatabase({ ...settings, database: { ...settings.database, poolSize: 1 } }, waiting);
+  const dataSource = await openDatabase({ ...settings, database: { ...settings.database, poolSize: 2 } }, waiting);
   try {
+    await refuseTransactionPooling(dataSource, settings);
     const { missing } = await readSchemaState(dataSource);
     if (missing.length > 0) {
       if (!settings.database.runMigrations) throw lacksMigrations(missing, settings);
@@ -76,6 +83,31 @@ export async function openDatabase(settings: Settings, waiting: Waiting): Promis
     await dataSource.destroy();
     throw error;
   }
+}
+
+/**
+ * A pooler in transaction mode gives each transaction any of its sessions. Then the settings of a session, its prepared
+ * statements and what it listens to belong to nobody. It is found by a value that one connection sets and another sees.
+ */
+async function refuseTransactionPooling(dataSource: DataSource, { database: { host, port } }: Settings): Promise<void> {
+  const [one, other] = [dataSource.createQueryRunner(), dataSource.createQueryRunner()];
+  try {
+    await Promise.all([one.connect(), other.connect()]);
+    const mark = uuid();
+    const { set, read } = markSession(mark);
+    await one.query(set.text, set.values);
+    const [[seenByOther], [seenByOne]] = [
+      (await other.query(read.text)) as SeenMark[],
+      (await one.query(read.text)) as SeenMark[],
+    ];
+    if (seenByOther?.mark !== mark && seenByOne?.mark === mark) return;
+  } finally {
+    await Promise.all([one.release(), other.release()]);
+  }
+  throw new StartError(
+    `A connection pooler in transaction mode is on ${host}:${port}: the service needs sessions of its own; set ` +
+      'pool_mode = session for this database, or connect to PostgreSQL itself (docs/postgresql.md)',
+  );
 }
 
 async function refuseTooFewRights(dataSource: DataSource, settings: Settings): Promise<void> {

@@ -1,27 +1,12 @@
-import { execFile } from 'node:child_process';
-import { appendFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  ensureCluster,
-  placeCluster,
-  runningServer,
-  startServer,
-  stopServer,
-  type Cluster,
-} from '../../src/services/database/embedded-cluster.js';
 import { migrate } from '../../src/services/database/migrate.js';
 import { eventually } from '../support/eventually.js';
-import { freePort } from '../support/free-port.js';
+import { startPrimaryAndStandby, type PrimaryAndStandby } from '../support/primary-and-standby.js';
 import { clientOptions, databaseEnvironment, type DatabaseConnection } from '../support/test-databases.js';
 import { testSettings } from '../support/test-settings.js';
-import { uniqueName } from '../support/unique-name.js';
 import { newOperation, openWorkerWith, type TestWorker } from '../support/worker.js';
 
-const run = promisify(execFile);
 const IDLE = new AbortController().signal;
 const OPERATIONS = 1000;
 /** PostgreSQL keeps the numbers of so many subtransactions of a session at hand, see PGPROC_MAX_CACHED_SUBXIDS. */
@@ -29,8 +14,8 @@ const CACHED_SUBTRANSACTIONS = 64;
 
 /** A chunk with many refused operations has hundreds of subtransactions. Who reads them elsewhere has to see one transaction. */
 describe('a chunk with more subtransactions than PostgreSQL keeps at hand', () => {
-  const clusters: Cluster[] = [];
   const clients: pg.Client[] = [];
+  let servers: PrimaryAndStandby;
   let primary: DatabaseConnection;
   let standby: DatabaseConnection;
   let worker: TestWorker;
@@ -41,32 +26,9 @@ describe('a chunk with more subtransactions than PostgreSQL keeps at hand', () =
     clients.push(client);
     return client;
   };
-  const placeOf = async (name: string): Promise<Cluster> => {
-    const cluster = await placeCluster(join(tmpdir(), uniqueName(`batch-${name}`)));
-    clusters.push(cluster);
-    return cluster;
-  };
-
   beforeAll(async () => {
-    const original = await placeOf('primary');
-    await ensureCluster(original);
-    await appendFile(
-      join(original.dataFolder, 'postgresql.conf'),
-      '\nwal_level = logical\nmax_standby_streaming_delay = -1\n',
-    );
-    // A stopped cluster is copied with all of its files.
-    const copy = await placeOf('standby');
-    await run('cp', ['-a', dirname(original.dataFolder), dirname(copy.dataFolder)]);
-
-    await startServer(original, await freePort());
-    primary = { ...(await runningServer(original))!, database: 'postgres' };
-    await appendFile(
-      join(copy.dataFolder, 'postgresql.conf'),
-      `\nprimary_conninfo = 'host=127.0.0.1 port=${primary.port} user=${primary.username} password=${primary.password}'\n`,
-    );
-    await writeFile(join(copy.dataFolder, 'standby.signal'), '');
-    await startServer(copy, await freePort());
-    standby = { ...(await runningServer(copy))!, database: 'postgres' };
+    servers = await startPrimaryAndStandby(['wal_level = logical', 'max_standby_streaming_delay = -1']);
+    ({ primary, standby } = servers);
 
     const settings = testSettings({ ...databaseEnvironment(primary), REDIS_URL: '', BATCH_SERVICE_RMQ_URL: '' });
     await migrate(settings);
@@ -81,10 +43,7 @@ describe('a chunk with more subtransactions than PostgreSQL keeps at hand', () =
   afterAll(async () => {
     await worker?.close();
     for (const client of clients) await client.end().catch(() => undefined);
-    for (const cluster of clusters.reverse()) {
-      await stopServer(cluster, 'immediate').catch(() => undefined);
-      await rm(cluster.directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
-    }
+    await servers?.stop();
   });
 
   /** Of three, one misses its parent, or its number is refused. */

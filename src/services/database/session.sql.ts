@@ -59,6 +59,19 @@ export function pinSession({ statementTimeoutMs, lockTimeoutMs }: SessionTimeout
   };
 }
 
+export interface SeenMark {
+  /** Null or empty: this session has none. */
+  mark: string | null;
+}
+
+/** Sets a value that belongs to this session alone, and reads that of the session which executes it. */
+export function markSession(mark: string): { set: SqlStatement; read: SqlStatement } {
+  return {
+    set: { text: `select pg_catalog.set_config('batch_service.session', $1, false)`, values: [mark] },
+    read: { text: `select pg_catalog.current_setting('batch_service.session', true) as mark` },
+  };
+}
+
 /** Facts about the server and its tables on which promises of the service depend. */
 export interface DatabaseFacts {
   fsync: string;
