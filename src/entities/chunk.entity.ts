@@ -60,6 +60,22 @@ export class ChunkEntity {
   @Column({ name: 'duration_ms', type: 'integer' })
   durationMs!: number;
 
+  /** Where `durationMs` went: see `IChunkPhases`. */
+  @Column({ name: 'claim_ms', type: 'real', nullable: true })
+  claimMs!: number | null;
+
+  @Column({ name: 'read_ms', type: 'real', nullable: true })
+  readMs!: number | null;
+
+  @Column({ name: 'plan_ms', type: 'real', nullable: true })
+  planMs!: number | null;
+
+  @Column({ name: 'execute_ms', type: 'real', nullable: true })
+  executeMs!: number | null;
+
+  @Column({ name: 'settle_ms', type: 'real', nullable: true })
+  settleMs!: number | null;
+
   @Column({ name: 'notified_at', type: 'timestamptz', nullable: true })
   notifiedAt!: Date | null;
 

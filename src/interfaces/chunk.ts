@@ -1,5 +1,15 @@
 import type { IGroup } from './plan.js';
 
+export const CHUNK_PHASES = ['claim', 'read', 'plan', 'execute', 'settle'] as const;
+export type ChunkPhase = (typeof CHUNK_PHASES)[number];
+
+/**
+ * Where the time of a chunk went, in milliseconds. `claim`: taking lanes and operations. `read`: reading the operations
+ * and the rows that they touch. `plan`: grouping them. `execute`: the statements on the target tables, with isolation.
+ * `settle`: writing the outcomes. The sum is not greater than `durationMs`.
+ */
+export type IChunkPhases = Record<ChunkPhase, number>;
+
 /** One committed transaction of the poller. Times are ISO 8601 in UTC, durations milliseconds. */
 export interface IChunk {
   id: string;
@@ -18,6 +28,7 @@ export interface IChunk {
   fallback: boolean;
   startedAt: string;
   settledAt: string;
+  /** From its claim to its settlement. The commit is not part of it. */
   durationMs: number;
   /** When its notifications were published. Absent before that, and when no receiver is configured. */
   notifiedAt?: string;
@@ -51,6 +62,8 @@ export interface IChunkPlan {
 
 /** A chunk with its failures: counted by code, with one example each. Failures that were retried since are left out. */
 export interface IChunkDetail extends IChunk {
+  /** Absent where they were not measured. */
+  phases?: IChunkPhases;
   failures: { code: string; count: number; example: { id: string; message: string } }[];
   /** Absent where it was not kept. */
   plan?: IChunkPlan;

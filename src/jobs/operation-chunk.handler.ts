@@ -11,6 +11,7 @@ import type {
   SettledChunk,
   SettledOperation,
 } from '../services/queue/operation-record.js';
+import { PhaseTimer } from '../services/queue/phase-timer.js';
 import type { QueueService } from '../services/queue/queue.service.js';
 import { bindOperations, type BoundOperations } from './bind-operations.js';
 import { metStaleTable, StaleCatalogError } from './met-stale-table.js';
@@ -19,10 +20,12 @@ import { runWithDeferrals, type DeferredRun } from './run-with-deferrals.js';
 
 export interface ClaimedChunk extends ReadChunk {
   claim: Claim;
+  timer: PhaseTimer;
 }
 
 export interface BoundChunk extends BoundOperations {
   claim: Claim;
+  timer: PhaseTimer;
 }
 
 export interface SettledOperations extends WrittenChunk {
@@ -44,6 +47,7 @@ interface UnreadRun extends Pick<DeferredRun, 'summary'> {
   rest: BoundChunk;
 }
 
+const NOTHING_BOUND: BoundOperations = { unread: [], bound: [], read: [], refused: [], tablesAreCurrent: true };
 const NOTHING_RUN: DeferredRun = { outcomes: [], summary: NOTHING_EXECUTED };
 
 /**
@@ -63,22 +67,25 @@ export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundCh
   ) {}
 
   async read(limit: number, { tx }: ChunkContext<SqlClient>): Promise<ClaimedChunk> {
+    const timer = new PhaseTimer('claim');
     const scope = this.scope();
     const claim = await this.claims.claim(tx, { ...scope, limit: Math.min(scope.limit, limit) });
-    return { claim, more: claim.full };
+    return { claim, timer, more: claim.full };
   }
 
-  async process({ claim }: ClaimedChunk, { tx, previousError }: ChunkContext<SqlClient>): Promise<BoundChunk> {
+  async process({ claim, timer }: ClaimedChunk, { tx, previousError }: ChunkContext<SqlClient>): Promise<BoundChunk> {
     const { operations } = claim;
-    if (operations.length === 0) return { claim, unread: [], bound: [], read: [], refused: [], tablesAreCurrent: true };
+    if (operations.length === 0) return { claim, timer, ...NOTHING_BOUND };
+    timer.begin('read');
     const anew = previousError instanceof StaleCatalogError;
     const read = (places: readonly ClaimedPlace[]) => this.claims.read(tx, places);
     const mayLeaveUnread = !claim.releasesBlocked && this.runner.mayLeaveUnread;
-    return { claim, ...(await bindOperations(operations, { catalog: this.catalog, read, anew, mayLeaveUnread })) };
+    const bound = await bindOperations(operations, { catalog: this.catalog, read, anew, mayLeaveUnread });
+    return { claim, timer, ...bound };
   }
 
   async write(chunk: BoundChunk, { tx }: ChunkContext<SqlClient>): Promise<SettledOperations> {
-    const { claim } = chunk;
+    const { claim, timer } = chunk;
     const { rest, ...first } = await this.runUnread(tx, chunk);
     const second = rest.bound.length === 0 ? NOTHING_RUN : await this.run(tx, rest);
     const all = [...first.landed, ...outcomesOf(rest.bound, second)];
@@ -87,25 +94,27 @@ export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundCh
     const { refused } = rest;
     const operations = [...executed, ...refused];
     const summary = inAll(first.summary, second.summary);
-    const execution = { worker: WORKER_NAME, startedAt: new Date(claim.claimedAt), ...summary };
+    timer.begin('settle');
+    const execution = { worker: WORKER_NAME, startedAt: new Date(claim.claimedAt), timer, ...summary };
     const settled = operations.length === 0 ? undefined : await this.queue.settle(tx, execution, operations);
     return { claim: leaving(claim, left), operations, settled, contribution: toContribution(executed, refused) };
   }
 
   /** Executes the operations that were not read. If that fails, all of them are undone, read, and added to `rest`. */
   private async runUnread(tx: SqlClient, chunk: BoundChunk): Promise<UnreadRun> {
-    const { claim, unread, read } = chunk;
+    const { claim, timer, unread, read } = chunk;
     if (unread.length === 0) return { landed: [], summary: NOTHING_EXECUTED, rest: chunk };
     const seqs = new Set(unread.map(({ operation }) => operation.seq));
     const places = claim.operations.filter(({ seq }) => seqs.has(seq));
     let reading: Promise<ClaimedOperation[]> = Promise.resolve([]);
-    const run = await this.runner.runUnread(tx, unread, () => {
+    const run = await this.runner.runUnread(tx, unread, timer, () => {
       reading = this.claims.readIfUndone(tx, places);
       // If the read fails, the run fails too, and its error says why.
       reading.catch(() => undefined);
     });
     const undone = await reading;
     if (undone.length === 0) return { landed: outcomesOf(unread, run), summary: run.summary, rest: chunk };
+    timer.begin('read');
     const known = new Map([...read, ...undone].map((operation) => [operation.seq, operation]));
     const rest = await bindOperations(claim.operations, {
       catalog: this.catalog,
@@ -113,20 +122,25 @@ export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundCh
       anew: false,
       mayLeaveUnread: false,
     });
-    return { landed: [], summary: run.summary, rest: { claim, ...rest } };
+    return { landed: [], summary: run.summary, rest: { claim, timer, ...rest } };
   }
 
-  private run(tx: SqlClient, { claim, bound, tablesAreCurrent }: BoundChunk): Promise<DeferredRun> {
+  private run(tx: SqlClient, chunk: BoundChunk): Promise<DeferredRun> {
+    const { claim, bound } = chunk;
     return runWithDeferrals(bound, {
       tx,
-      run: (operations) => this.runOnce(tx, operations, tablesAreCurrent),
+      run: (operations) => this.runOnce(tx, operations, chunk),
       allowReleases: claim.releasesBlocked ? () => this.claims.allowReleases(tx) : undefined,
       initialDelayMs: this.initialDelayMs,
     });
   }
 
-  private async runOnce(tx: SqlClient, operations: readonly BoundOperation[], tablesAreCurrent: boolean): Promise<Run> {
-    const run = await this.runner.run(tx, operations);
+  private async runOnce(
+    tx: SqlClient,
+    operations: readonly BoundOperation[],
+    { tablesAreCurrent, timer }: BoundChunk,
+  ): Promise<Run> {
+    const run = await this.runner.run(tx, operations, timer);
     if (!tablesAreCurrent && (await metStaleTable(tx, operations, run.outcomes))) throw new StaleCatalogError();
     return run;
   }

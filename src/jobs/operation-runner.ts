@@ -7,11 +7,12 @@ import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { Plan } from '../services/planner/plan.js';
 import { planByShape, planInSteps, planSerially } from '../services/planner/plan-operations.js';
 import type { ChunkExecution, LeftOutcome, Outcome } from '../services/queue/operation-record.js';
+import type { PhaseTimer } from '../services/queue/phase-timer.js';
 import { inSlices } from '../services/steps/in-slices.js';
 import { prefetch } from '../services/prefetch/prefetch.js';
 
 /** What the row of the chunk stores about its execution. */
-export type ExecutionSummary = Omit<ChunkExecution, 'worker' | 'startedAt'>;
+export type ExecutionSummary = Omit<ChunkExecution, 'worker' | 'startedAt' | 'timer'>;
 
 export const NOTHING_EXECUTED: ExecutionSummary = { groups: 0, statements: 0, fallback: false };
 
@@ -41,8 +42,9 @@ export class OperationRunner {
     private readonly limits?: ExecutionLimits,
   ) {}
 
-  async run(tx: SqlClient, operations: readonly BoundOperation[]): Promise<Run> {
-    const plan = await this.plan(tx, operations);
+  async run(tx: SqlClient, operations: readonly BoundOperation[], timer: PhaseTimer): Promise<Run> {
+    const plan = await this.plan(tx, operations, timer);
+    timer.begin('execute');
     const { outcomes, groups, statements, fallback, perGroup } =
       this.mode === 'serial'
         ? await this.executor.executeOneByOne(tx, plan, this.limits)
@@ -55,18 +57,28 @@ export class OperationRunner {
   }
 
   /** Executes operations that were not read. Either all of them take effect, or all of them are left in the queue. */
-  async runUnread(tx: SqlClient, operations: readonly BoundOperation[], sent?: () => void): Promise<Run> {
+  async runUnread(
+    tx: SqlClient,
+    operations: readonly BoundOperation[],
+    timer: PhaseTimer,
+    sent?: () => void,
+  ): Promise<Run> {
+    timer.begin('plan');
     const plan = planByShape(operations);
+    timer.begin('execute');
     const { outcomes, statements, perGroup } = await this.executor.executeAsOne(tx, plan, this.limits, sent);
     if (outcomes[0]!.status === 'left') return { outcomes, summary: { groups: 0, statements, fallback: true } };
     const summary = { groups: plan.groups.length, statements, fallback: false };
     return { outcomes, summary: { ...summary, plan: toChunkPlan(plan, this.mode, perGroup) } };
   }
 
-  private async plan(tx: SqlClient, operations: readonly BoundOperation[]): Promise<Plan> {
+  private async plan(tx: SqlClient, operations: readonly BoundOperation[], timer: PhaseTimer): Promise<Plan> {
+    timer.begin('plan');
     if (this.mode === 'serial') return planSerially(operations);
     try {
+      timer.begin('read');
       const readSet = await prefetch(tx, operations);
+      timer.begin('plan');
       return await inSlices(planInSteps(operations, readSet), { holdsTransaction: true });
     } catch (error) {
       if (!this.bugs.report('plan', error)) throw error;

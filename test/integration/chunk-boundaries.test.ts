@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OperationRunner } from '../../src/jobs/operation-runner.js';
+import { PhaseTimer } from '../../src/services/queue/phase-timer.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import { createFunctions } from '../support/create-functions.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -53,7 +54,7 @@ describe('the same operations', () => {
       const runner = new OperationRunner('grouped', new ExecutorService(), THROW_BUGS);
       const outcomes: string[] = [];
       for (let next = 0; next < bound.length; next += chunkSize) {
-        const chunk = await runner.run(session.tx, bound.slice(next, next + chunkSize));
+        const chunk = await runner.run(session.tx, bound.slice(next, next + chunkSize), new PhaseTimer('plan'));
         outcomes.push(...chunk.outcomes.map(outcomeText));
       }
       const { rows } = await session.client.query<{ rows: string }>(dump);

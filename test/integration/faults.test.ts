@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { OperationRunner } from '../../src/jobs/operation-runner.js';
+import { PhaseTimer } from '../../src/services/queue/phase-timer.js';
 import { ExecutorService } from '../../src/services/executor/executor.service.js';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
 import { sqlStateOf } from '../../src/services/database/sql-state.js';
@@ -85,7 +86,7 @@ describe('a fault at any statement of a chunk', () => {
       if (alteration !== undefined) await client.query(alteration);
       saboteur.arm(fault, at);
       const runner = new OperationRunner(mode, new ExecutorService(), THROW_BUGS);
-      const { outcomes } = await runner.run(tx, bound).finally(() => saboteur.disarm());
+      const { outcomes } = await runner.run(tx, bound, new PhaseTimer('plan')).finally(() => saboteur.disarm());
       // What was sent last and not waited for may have failed: PostgreSQL would not commit it.
       const tables = await dump(client);
       return { outcomes: outcomes.map(outcomeText), tables };

@@ -2,6 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { v7 as uuid } from 'uuid';
 import { claimOperations } from '../../src/services/queue/claim.sql.js';
 import { walkInOrder } from '../../src/services/database/walk-in-order.js';
+import { NOTHING_EXECUTED } from '../../src/jobs/operation-runner.js';
+import { PhaseTimer } from '../../src/services/queue/phase-timer.js';
 import type { ClaimedPlace } from '../../src/services/queue/operation-record.js';
 import { lockLane } from '../../src/services/queue/requested-changes.sql.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -316,7 +318,7 @@ describe('the queue', () => {
       await database.client.query('delete from batch.pending where seq = $1', [claim.operations[0]!.seq]);
       await worker.queue.settle(
         tx,
-        { worker: 'test', groups: 0, statements: 0, fallback: false, startedAt: new Date() },
+        { ...NOTHING_EXECUTED, worker: 'test', startedAt: new Date(), timer: new PhaseTimer('settle') },
         claim.operations.map((operation) => ({ operation, outcome: { status: 'completed', rowsAffected: 1 } })),
       );
     });
@@ -336,7 +338,7 @@ describe('the queue', () => {
       ];
       await worker.queue.settle(
         tx,
-        { worker: 'test', groups: 0, statements: 0, fallback: false, startedAt: new Date() },
+        { ...NOTHING_EXECUTED, worker: 'test', startedAt: new Date(), timer: new PhaseTimer('settle') },
         moved.map((operation) => ({ operation, outcome: { status: 'completed', rowsAffected: 1 } })),
       );
     });

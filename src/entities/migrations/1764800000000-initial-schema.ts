@@ -122,6 +122,11 @@ const UP = [
     worker text not null,
     seqs int8multirange not null,
     unrouted text[],
+    claim_ms real,
+    read_ms real,
+    plan_ms real,
+    execute_ms real,
+    settle_ms real,
     plan json
   )`,
   `create index chunks_seqs_idx on batch.chunks using gist (seqs)`,

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { LessThan, type Repository } from 'typeorm';
 import { ChunkEntity } from '../../entities/chunk.entity.js';
-import type { IChunk, IChunkDetail } from '../../interfaces/chunk.js';
+import type { IChunk, IChunkDetail, IChunkPhases } from '../../interfaces/chunk.js';
 import type { IPage } from '../../interfaces/operation.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
@@ -48,7 +48,13 @@ export class ChunksService {
     if (known === null) throw noSuchChunk(id);
     const { rows } = await requests.query<FailureRow>(selectChunkFailures(id));
     const plan = known.plan as ChunkPlan | null;
-    return { ...toChunk(known), failures: rows.map(toFailure), ...(plan !== null && { plan: toAnsweredPlan(plan) }) };
+    const phases = toPhases(known);
+    return {
+      ...toChunk(known),
+      ...(phases && { phases }),
+      failures: rows.map(toFailure),
+      ...(plan !== null && { plan: toAnsweredPlan(plan) }),
+    };
   }
 
   /**
@@ -63,10 +69,11 @@ export class ChunksService {
   }
 }
 
-function toChunk({ seqs: _seqs, notify: _notify, plan: _plan, ...given }: ChunkEntity): IChunk {
-  const { startedAt, settledAt, notifiedAt, unrouted, parked, ...chunk } = given;
+function toChunk(chunk: ChunkEntity): IChunk {
+  const { id, worker, operations, completed, failed, deferred, groups, statements, fallback, durationMs } = chunk;
+  const { startedAt, settledAt, notifiedAt, unrouted, parked } = chunk;
   return {
-    ...chunk,
+    ...{ id, worker, operations, completed, failed, deferred, groups, statements, fallback, durationMs },
     startedAt: startedAt.toISOString(),
     settledAt: settledAt.toISOString(),
     ...(notifiedAt !== null && { notifiedAt: notifiedAt.toISOString() }),
@@ -74,6 +81,15 @@ function toChunk({ seqs: _seqs, notify: _notify, plan: _plan, ...given }: ChunkE
     ...(parked !== null && { parked }),
   };
 }
+
+function toPhases({ claimMs, readMs, planMs, executeMs, settleMs }: ChunkEntity): IChunkPhases | undefined {
+  if (settleMs === null) return undefined;
+  const [claim, read, plan, execute, settle] = [claimMs, readMs, planMs, executeMs, settleMs].map(toHundredths);
+  return { claim, read, plan, execute, settle } as IChunkPhases;
+}
+
+/** Rounded down, so that the sum of the phases stays below the duration. */
+const toHundredths = (ms: number | null): number => Math.floor((ms ?? 0) * 100) / 100;
 
 function toFailure({ code, count, exampleId, exampleMessage }: FailureRow): IChunkDetail['failures'][number] {
   return { code, count, example: { id: exampleId, message: exampleMessage ?? '' } };

@@ -1,5 +1,6 @@
 import type { IOperationError, RetryReason } from '../../interfaces/operation.js';
 import type { IChunkGroup, IChunkPlan } from '../../interfaces/chunk.js';
+import type { PhaseTimer } from './phase-timer.js';
 import type { Shape, StoredShape } from './shape.js';
 import type { KeyAndValues } from './stored-row.js';
 
@@ -98,6 +99,8 @@ export interface ChunkExecution {
   statements: number;
   fallback: boolean;
   startedAt: Date;
+  /** It measures until the chunk is settled. */
+  timer: PhaseTimer;
   /** Absent when no plan was made. */
   plan?: ChunkPlan;
 }

@@ -99,6 +99,7 @@ export class QueueService {
         {
           ...execution,
           ...counts,
+          phases: execution.timer.phases,
           seqs: toMultirange(settled.map(({ operation }) => operation.seq)),
           operations: settled.length,
           failed,

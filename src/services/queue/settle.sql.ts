@@ -1,4 +1,5 @@
 import { encodeTexts } from '../../batch/sql/encode-texts.js';
+import { CHUNK_PHASES, type IChunkPhases } from '../../interfaces/chunk.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
 import type { ChunkExecution, ClaimedPlace } from './operation-record.js';
 
@@ -22,6 +23,8 @@ export interface OutcomeRow {
 }
 
 export interface ChunkRow extends ChunkExecution {
+  /** Up to now. What this statement takes is added to `settle`. */
+  phases: IChunkPhases;
   seqs: string;
   operations: number;
   completed: number;
@@ -39,7 +42,10 @@ export interface SettledRow {
   same: boolean;
 }
 
-/** Ends a chunk: deletes its pending rows, inserts the exceptional outcomes and one chunk row. */
+/**
+ * Ends a chunk: deletes its pending rows, inserts the exceptional outcomes and one chunk row. Its duration is measured
+ * by the process, and from the begin of this statement by PostgreSQL, because their clocks may differ.
+ */
 export function settleChunk(
   pending: readonly Pick<ClaimedPlace, 'seq' | 'place'>[],
   outcomes: readonly OutcomeRow[],
@@ -48,16 +54,23 @@ export function settleChunk(
   return {
     name: 'batch.settle_chunk',
     text: `
-      with chunk as (
-        insert into batch.chunks (seqs, worker, operations, completed, failed, groups, statements, fallback, notify,
-          started_at, settled_at, duration_ms, plan, deferred)
-        values ($11::int8multirange, $12, $13, $14, $15, $16, $17, $18, $19, $20, clock_timestamp(),
-          extract(epoch from clock_timestamp() - $20::timestamptz) * 1000, $21::json, $22)
-        returning id, settled_at, duration_ms
-      ),
-      gone as (
+      with gone as (
         -- Finding a row by its ctid costs a quarter of finding it by its key.
         delete from batch.pending where ctid = any($1::tid[]) returning seq
+      ),
+      deleted as materialized (
+        select count(*)::int as gone, array_agg(seq order by seq) = $23::int8[] as same,
+          extract(epoch from clock_timestamp() - statement_timestamp()) * 1000 as ms
+        from gone
+      ),
+      chunk as (
+        insert into batch.chunks (seqs, worker, operations, completed, failed, groups, statements, fallback, notify,
+          started_at, settled_at, duration_ms, plan, deferred, claim_ms, read_ms, plan_ms, execute_ms, settle_ms)
+        select $11::int8multirange, $12, $13, $14, $15, $16, $17, $18, $19, $20, clock_timestamp(),
+          ceil($24::float8 + $25::float8 + $26::float8 + $27::float8 + $28::float8 + ms), $21::json, $22,
+          $24, $25, $26, $27, $28 + ms
+        from deleted
+        returning id, settled_at, duration_ms
       ),
       exceptional as (
         insert into batch.outcomes (seq, status, rows_affected, attempts, code, message, constraint_name, column_name,
@@ -66,8 +79,7 @@ export function settleChunk(
         from chunk, unnest($2::int8[], $3::text[], $4::int4[], $5::int2[], $6::text[], $7::text[], $8::text[],
           $9::text[], $10::text[]) s
       )
-      select id, duration_ms as "durationMs", gone, same
-      from chunk, (select count(*)::int as gone, array_agg(seq order by seq) = $23::int8[] as same from gone) gone`,
+      select id, duration_ms as "durationMs", gone, same from chunk, deleted`,
     values: [
       encodeTexts(pending.map(({ place }) => place)),
       ...columnsOf(outcomes, OUTCOME_COLUMNS),
@@ -84,6 +96,7 @@ export function settleChunk(
       chunk.plan === undefined ? null : JSON.stringify(chunk.plan),
       chunk.deferred,
       pending.map(({ seq }) => seq).sort((a, b) => a - b),
+      ...CHUNK_PHASES.map((phase) => chunk.phases[phase]),
     ],
   };
 }

@@ -1,4 +1,4 @@
-import type { IChunk, IChunkDetail, IChunkGroup, IChunkPlan } from '../../../interfaces/chunk.js';
+import type { IChunk, IChunkDetail, IChunkGroup, IChunkPhases, IChunkPlan } from '../../../interfaces/chunk.js';
 import type { IPage } from '../../../interfaces/operation.js';
 import type { IGroup, IPlanReason } from '../../../interfaces/plan.js';
 import { Fields } from './fields.js';
@@ -22,7 +22,7 @@ import { GroupDto } from './plan.dto.js';
   fallback: { description: 'True when the fast path failed and bad operations were isolated.', example: true },
   startedAt: { format: 'date-time', example: '2026-01-01T08:00:01.000Z' },
   settledAt: { format: 'date-time', example: '2026-01-01T08:00:01.250Z' },
-  durationMs: { description: 'Milliseconds.', example: 250 },
+  durationMs: { description: 'Milliseconds from its claim to its settlement, without the commit.', example: 250 },
   notifiedAt: {
     optional: true,
     format: 'date-time',
@@ -99,7 +99,21 @@ export class ChunkGroupDto extends GroupDto {}
 })
 export class ChunkPlanDto {}
 
+@Fields<IChunkPhases>({
+  claim: { description: 'Taking lanes and operations.', example: 3.12 },
+  read: { description: 'Reading the operations, and the rows that they touch.', example: 21.4 },
+  plan: { description: 'Grouping the operations.', example: 9.05 },
+  execute: { description: 'The statements on the target tables, including isolation.', example: 204.6 },
+  settle: { description: 'Writing the outcomes.', example: 11.3 },
+})
+export class ChunkPhasesDto {}
+
 @Fields<Omit<IChunkDetail, keyof IChunk>>({
+  phases: {
+    optional: true,
+    type: ChunkPhasesDto,
+    description: 'Where the time went, in milliseconds. The sum is not greater than `durationMs`.',
+  },
   failures: { type: [ChunkFailureDto], description: 'Failures counted by code, with one example each.' },
   plan: {
     optional: true,
