@@ -57,7 +57,7 @@ export function databaseReason(
     username === migration?.username ? 'DB_MIGRATION_USERNAME, DB_MIGRATION_PASSWORD' : 'DB_USERNAME, DB_PASSWORD';
   const server = `PostgreSQL on ${host}:${port}`;
   if (isRefusedByPooler(error)) {
-    return `A connection pooler on ${host}:${port} refuses the connection (${error.message}): set DB_HOST and DB_PORT to PostgreSQL itself`;
+    return `A connection pooler on ${host}:${port} refuses the connection (${error.message}): let it ignore these settings (docs/postgresql.md), or set DB_HOST and DB_PORT to PostgreSQL itself`;
   }
   const refusal = databaseRefusal(error);
   if (refusal !== undefined) return `${server} ${refusal}`;
