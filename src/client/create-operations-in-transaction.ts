@@ -16,7 +16,10 @@ export type QueryInTransaction = (text: string, values: unknown[]) => PromiseLik
 
 /** SQLSTATE of a refusal. Its detail is JSON. */
 const REFUSED = 'BS100';
-const TEXT = 'select id, status, created from batch.create_operations($1::jsonb)';
+/** Rows instead of one JSON value: drivers differ in whether they parse JSON. */
+const TEXT = `
+  select r->>'id' as id, r->>'status' as status, (r->>'created')::bool as created
+  from pg_catalog.jsonb_array_elements(batch.create_operations($1::jsonb)->'results') with ordinality e(r, n) order by n`;
 
 /**
  * Creates operations within a transaction of the caller, on the database of the service. They exist if it commits, and

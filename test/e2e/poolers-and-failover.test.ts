@@ -93,7 +93,7 @@ describe('a service whose database is not reached directly', () => {
         const request = { operationType: 'increment', target: 'counters', key: { id: 0 }, values: { n: 1 } };
 
         const id = await onDatabase(pooler.database, async (client) => {
-          const { rows } = await client.query<{ id: string }>('select id from batch.create_operation($1::jsonb)', [
+          const { rows } = await client.query<{ id: string }>(`select batch.create_operation($1::jsonb)->>'id' as id`, [
             JSON.stringify(request),
           ]);
           return rows[0]!.id;

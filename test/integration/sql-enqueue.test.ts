@@ -32,7 +32,11 @@ describe('operations that are created in SQL', () => {
     return client;
   };
   const create = async (by: pg.Client | pg.Pool, ...operations: object[]): Promise<Created[]> =>
-    (await by.query<Created>('select * from batch.create_operations($1)', [JSON.stringify(operations)])).rows;
+    (
+      await by.query<{ answer: { results: Created[] } }>('select batch.create_operations($1) as answer', [
+        JSON.stringify(operations),
+      ])
+    ).rows[0]!.answer.results;
   const insert = (id: number, values: object = {}): object => ({
     operationType: 'insert',
     target: 'orders',
@@ -308,7 +312,7 @@ describe('operations that are created in SQL', () => {
 
     it.each(cases)('%s %j', async (code, request) => {
       const given = JSON.stringify([insert(100), request]);
-      await expect(database.client.query('select * from batch.create_operations($1)', [given])).rejects.toMatchObject({
+      await expect(database.client.query('select batch.create_operations($1)', [given])).rejects.toMatchObject({
         code: 'BS100',
         message: expect.stringMatching(`^${code}: `) as string,
         detail: expect.stringContaining('"operation": 1') as string,
@@ -321,14 +325,32 @@ describe('operations that are created in SQL', () => {
 
     it('when they are no list, or too many', async () => {
       for (const given of ['{}', '"x"', null]) {
-        const refused = database.client.query('select * from batch.create_operations($1)', [given]);
+        const refused = database.client.query('select batch.create_operations($1)', [given]);
         await expect(refused).rejects.toThrow('INVALID_REQUEST');
       }
       const many = JSON.stringify(Array(10_001).fill({}));
-      await expect(database.client.query('select * from batch.create_operations($1)', [many])).rejects.toThrow(
+      await expect(database.client.query('select batch.create_operations($1)', [many])).rejects.toThrow(
         'TOO_MANY_OPERATIONS',
       );
       expect(await create(database.client)).toEqual([]);
+    });
+  });
+
+  it('answers as RPC does, for one and for many', async () => {
+    const first = { id: '0a8f5d5e-2f0b-4c65-9a55-5f7f2b1c0001', ...insert(1) };
+    const one = await database.client.query<{ answer: object }>('select batch.create_operation($1) as answer', [
+      JSON.stringify(first),
+    ]);
+    const many = await database.client.query<{ answer: object }>('select batch.create_operations($1) as answer', [
+      JSON.stringify({ operations: [first, { ...insert(2), runAt: new Date(Date.now() + 3_600_000).toISOString() }] }),
+    ]);
+
+    expect(one.rows[0]!.answer).toEqual({ id: first.id, status: 'pending', created: true });
+    expect(many.rows[0]!.answer).toEqual({
+      results: [
+        { id: first.id, status: 'pending', created: false },
+        { id: expect.any(String) as string, status: 'scheduled', created: true },
+      ],
     });
   });
 

@@ -16,7 +16,7 @@ const comparable = ({ type }: DetailColumn, value: string): string =>
 
 /**
  * Takes operations in within the transaction of its caller: they exist when that transaction commits. Each is an object
- * like an `ICreateBatchOperationRequest`. Returns one row for each, in order.
+ * like an `ICreateBatchOperationRequest`. Returns `{ results: [...] }`, as over RPC: one for each, in order.
  *
  * It checks the form of each operation, its table, columns and key, the kinds of its values, and that the calling role
  * itself has the rights for the operation. Only the execution shows whether PostgreSQL accepts a value. A refusal is an
@@ -29,7 +29,7 @@ export const CREATE_OPERATIONS: DatabaseFunction = {
   version: 1,
   sql: String.raw`
 create or replace function batch.create_operations(requests jsonb)
-returns table (id uuid, status text, created boolean)
+returns jsonb
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp set standard_conforming_strings = on set plan_cache_mode = force_generic_plan as $function$
 #variable_conflict use_column
 declare
@@ -38,11 +38,14 @@ declare
   own_source text := case when caller ~ '^[A-Za-z0-9_-]{1,100}$' then caller end;
   -- See partyOf.
   party int4 := ('x' || left(encode(sha256(convert_to('role:' || caller, 'UTF8')), 'hex'), 8))::bit(32)::int4;
-  total int := case when jsonb_typeof(requests) = 'array' then jsonb_array_length(requests) end;
+  -- Over RPC a request is an object. A bare array is accepted as well.
+  operations jsonb := case jsonb_typeof(requests) when 'object' then requests->'operations' else requests end;
+  total int := case when jsonb_typeof(operations) = 'array' then jsonb_array_length(operations) end;
+  results jsonb;
   ids uuid[];
   -- For each operation: what it has in common with others of its shape. It is often the same as for the first one.
   signatures text[];
-  first jsonb := requests->0;
+  first jsonb := operations->0;
   first_signature text;
   first_rest jsonb;
   first_key text[];
@@ -67,11 +70,11 @@ begin
   -- It fails where PostgreSQL runs code of a table's owner for another role, as in maintenance: it hides the caller.
   execute 'unlisten batch_none';
   if total is null then
-    perform batch.refuse('INVALID_REQUEST', 'The operations are a JSON array of objects', null, null, null);
+    perform batch.refuse('INVALID_REQUEST', 'The operations are a JSON array of objects, or an object with such an array as operations', null, null, null);
   elsif total > ${MAX_OPERATIONS_PER_REQUEST} then
     perform batch.refuse('TOO_MANY_OPERATIONS', format('One call takes ${MAX_OPERATIONS_PER_REQUEST} operations at most, not %s: make several', total), null, null, null);
   elsif total = 0 then
-    return;
+    return '{"results": []}';
   end if;
 
   first_signature := batch.check_request(first, own_source, 0);
@@ -91,7 +94,7 @@ begin
       then first_signature
       else batch.check_request(r, own_source, n::int - 1)
     end), array_agg(coalesce((r->>'id')::uuid, gen_random_uuid()))
-  into signatures, ids from jsonb_array_elements(requests) with ordinality e(r, n);
+  into signatures, ids from jsonb_array_elements(operations) with ordinality e(r, n);
 
   for kind in select s as signature, min(n)::int as n from unnest(signatures) with ordinality u(s, n) group by s order by min(n) loop
     shape := batch.register_shape(kind.signature::jsonb, caller, kind.n - 1);
@@ -141,26 +144,27 @@ begin
     begin
       -- Without conflict checks it takes three quarters of the time. For small calls, subtransactions cost too much.
       execute format(command, cells, '') into new_ids, scheduled_ids, any_pending
-      using requests, ids, kinds, kind_shapes, kind_lanes, own_source, 'role:' || caller, party;
+      using operations, ids, kinds, kind_shapes, kind_lanes, own_source, 'role:' || caller, party;
       is_stored := true;
     exception when unique_violation then null;
     end;
   end if;
   if not is_stored then
     execute format(command, cells, 'on conflict (id) do nothing') into new_ids, scheduled_ids, any_pending
-    using requests, ids, kinds, kind_shapes, kind_lanes, own_source, 'role:' || caller, party;
+    using operations, ids, kinds, kind_shapes, kind_lanes, own_source, 'role:' || caller, party;
   end if;
   -- PostgreSQL sends it when the transaction commits, and once for several calls.
   perform pg_notify('${NOTIFY_CHANNEL}', '') where any_pending and coalesce(current_setting('batch.notify', true), '') <> 'off';
 
   if new_ids is null then
-    return query
-      select i, case when i = any (scheduled_ids) then 'scheduled' else 'pending' end, true from unnest(ids) with ordinality u(i, n) order by n;
-    return;
+    select jsonb_agg(jsonb_build_object('id', i, 'status', case when i = any (scheduled_ids) then 'scheduled' else 'pending' end,
+      'created', true) order by n)
+    into results from unnest(ids) with ordinality u(i, n);
+    return jsonb_build_object('results', results);
   end if;
   -- The same request twice is one operation.
   select min(g.n)::int into faulty
-  from rows from (jsonb_array_elements(requests), unnest(ids), unnest(kinds)) with ordinality g(r, id, kind, n)
+  from rows from (jsonb_array_elements(operations), unnest(ids), unnest(kinds)) with ordinality g(r, id, kind, n)
   left join batch.batch_operations v using (id)
   where (v.type, v.target, v.key::jsonb, v."values"::jsonb, v.on_conflict, (select array_agg(c order by c) from unnest(v.conflict_key) c),
       v.must_exist, ${columns((detail) => comparable(detail, `v.${detail.column}`))})
@@ -173,11 +177,11 @@ begin
       'The id %s belongs to an operation with another body: use a new id, or repeat the first request as it was', ids[faulty]),
       faulty - 1, 'id', ids[faulty]::text);
   end if;
-  return query
-    select v.id, v.status, v.id = any (new_ids) and g.nth = 1
-    from (select i, n, row_number() over (partition by i order by n) as nth from unnest(ids) with ordinality u(i, n)) g
-    join batch.batch_operations v on v.id = g.i
-    order by g.n;
+  select jsonb_agg(jsonb_build_object('id', v.id, 'status', v.status, 'created', v.id = any (new_ids) and g.nth = 1) order by g.n)
+  into results
+  from (select i, n, row_number() over (partition by i order by n) as nth from unnest(ids) with ordinality u(i, n)) g
+  join batch.batch_operations v on v.id = g.i;
+  return jsonb_build_object('results', results);
 end
 $function$`,
 };
@@ -188,8 +192,8 @@ export const CREATE_OPERATION: DatabaseFunction = {
   version: 1,
   sql: `
 create or replace function batch.create_operation(request jsonb)
-returns table (id uuid, status text, created boolean)
+returns jsonb
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $function$
-  select * from batch.create_operations(jsonb_build_array(request))
+  select batch.create_operations(jsonb_build_array(request))->'results'->0
 $function$`,
 };
