@@ -31,3 +31,29 @@ export interface ILaneBlock {
   /** When it was parked. A parked lane is not tried until it is resumed or the operation is cancelled. */
   parkedAt?: string;
 }
+
+/**
+ * What a lane does. `idle`: nothing waits in it. `waiting`: its operations wait for the next chunk. `running`: a chunk
+ * holds it. `blocked`: its first operation met a fault, or its chunk waits for a lock. `parked`: it waits for a person.
+ */
+export const LANE_STATES = ['idle', 'waiting', 'running', 'blocked', 'parked'] as const;
+export type LaneState = (typeof LANE_STATES)[number];
+
+/** A lane that has tables, and what waits in it. Times are ISO 8601 in UTC. */
+export interface ILane {
+  /** 0 to 63. 64 is the entrance: it has operations whose table has no lane yet. */
+  lane: number;
+  /** Its tables. */
+  targets: string[];
+  /** Operations that wait for the next chunk. Counted up to 10 000. */
+  waiting: number;
+  /** False: there may be more than `waiting`. */
+  waitingIsExact: boolean;
+  /** The operation that is executed next. Absent when nothing waits. */
+  head?: { id: string; createdAt: string };
+  /** Age of the oldest operation that waits, in milliseconds; 0 when nothing waits. */
+  oldestMs: number;
+  state: LaneState;
+  /** Why it is blocked or parked. Absent while its chunk only waits for a lock. */
+  block?: ILaneBlock;
+}

@@ -6,7 +6,9 @@ export interface IStats {
   scheduled: number;
   /** Age of the oldest pending operation, in milliseconds; 0 when none waits. */
   lagMs: number;
-  /** Lanes that are parked, see `GET lanes`. */
+  /** Lanes that do not go on: by a fault, parked, or because their chunk waits for a lock. See `GET lanes?state=all`. */
+  blockedLanes: number;
+  /** Those of them that are parked, see `GET lanes`. */
   parkedLanes: number;
   /** Workers that were seen in the last seconds. */
   workers: number;

@@ -57,6 +57,7 @@ describe('the metrics', () => {
       pending: 5,
       scheduled: 2,
       lagMs: 1500,
+      blockedLanes: 3,
       parkedLanes: 3,
       workers: 4,
       failed: 0,

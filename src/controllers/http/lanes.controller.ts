@@ -1,34 +1,44 @@
-import { Controller, Get, HttpCode, HttpStatus, Param, Post } from '@nestjs/common';
-import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { ILaneBlock } from '../../interfaces/lane.js';
+import { Controller, Get, HttpCode, HttpStatus, Param, Post, Query } from '@nestjs/common';
+import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags, getSchemaPath } from '@nestjs/swagger';
+import type { ILane, ILaneBlock } from '../../interfaces/lane.js';
 import { callerName, type Access } from '../../services/access/access.js';
 import { LaneBlocksService } from '../../services/queue/lane-blocks.service.js';
+import { LaneListService } from '../../services/queue/lane-list.service.js';
 import { CallerAccess } from '../caller-access.js';
 import { LaneDto } from '../dto/ids.dto.js';
-import { namedFieldsPipe } from '../pipes/validation.pipes.js';
+import { namedFieldsPipe, queryPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
-import { LaneBlockDto } from './dto/lane.dto.js';
+import { LaneBlockDto, ListedLaneDto, ListLanesQueryDto } from './dto/lane.dto.js';
 
 @ApiTags('lanes')
 @Controller(`${API_PREFIX}/lanes`)
 export class LanesController {
-  constructor(private readonly faults: LaneBlocksService) {}
+  constructor(
+    private readonly faults: LaneBlocksService,
+    private readonly lanes: LaneListService,
+  ) {}
 
   @Get()
   @RequireScope('read', { everyTarget: true })
   @ApiOperation({
-    summary: 'List the blocked lanes',
+    summary: 'List the blocked lanes, or all lanes',
     description:
       'Tables that may influence one another are in one lane, and their operations are executed in order. Where the first of ' +
       'them meets a fault that it did not cause (a lock, a time-out), the lane is blocked and is tried again with growing ' +
       'pauses. After BATCH_LANE_RETRY_LIMIT tries it is parked. All other lanes go on.',
   })
-  @ApiOkResponse({ type: [LaneBlockDto] })
-  @ApiProblems()
-  list(): Promise<ILaneBlock[]> {
-    return this.faults.list();
+  @ApiExtraModels(LaneBlockDto, ListedLaneDto)
+  @ApiOkResponse({
+    description: 'With `state=all`, the items have more fields: the block of a lane is then its field `block`.',
+    schema: {
+      oneOf: [LaneBlockDto, ListedLaneDto].map((item) => ({ type: 'array', items: { $ref: getSchemaPath(item) } })),
+    },
+  })
+  @ApiProblems('INVALID_REQUEST')
+  list(@Query(queryPipe) { state }: ListLanesQueryDto): Promise<ILane[] | ILaneBlock[]> {
+    return state === 'all' ? this.lanes.list() : this.faults.list();
   }
 
   @Post(':lane/resumes')

@@ -2,6 +2,7 @@ import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
 import { selectDetails } from '../../entities/operation-details.js';
 import type { IListOperationsQuery } from '../../interfaces/operation.js';
 import { ACTS_OF_OPERATION } from '../audit/audit.sql.js';
+import { BLOCKED_LANES } from '../queue/lane-list.sql.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
 
 const OPERATION_COLUMNS = `v.seq, v.id, v.type as "operationType", v.target, v.key::text, v."values"::text, v.on_conflict as "onConflict",
@@ -137,6 +138,7 @@ export function selectStats(): SqlStatement {
           join batch.operations o on o.seq = first.seq
         ), 0) as "lagMs",
         (select count(*)::int from batch.lane_blocks where parked_at is not null) as "parkedLanes",
+        ${BLOCKED_LANES} as "blockedLanes",
         (select count(*)::int from batch.workers where seen_at > now() - interval '10 seconds') as workers,
         (select count(*)::int from batch.chunks where notify and notified_at is null) as "pendingNotifications",
         (select count(*)::int from batch.parked_notifications) as "parkedNotifications",

@@ -1,4 +1,6 @@
-import { FAULT_KINDS, type ILaneBlock } from '../../../interfaces/lane.js';
+import { ApiPropertyOptional } from '@nestjs/swagger';
+import { IsIn, IsOptional } from 'class-validator';
+import { FAULT_KINDS, LANE_STATES, type ILane, type ILaneBlock } from '../../../interfaces/lane.js';
 import { Fields } from './fields.js';
 
 @Fields<ILaneBlock>({
@@ -36,3 +38,54 @@ import { Fields } from './fields.js';
   },
 })
 export class LaneBlockDto {}
+
+@Fields<NonNullable<ILane['head']>>({
+  id: { format: 'uuid', example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f' },
+  createdAt: { format: 'date-time', example: '2026-01-01T08:00:00.000Z' },
+})
+export class LaneHeadDto {}
+
+@Fields<ILane>({
+  lane: {
+    type: 'integer',
+    minimum: 0,
+    maximum: 64,
+    description: '64: operations whose table has no lane yet.',
+    example: 17,
+  },
+  targets: { type: [String], description: 'Its tables.', example: ['public.orders'] },
+  waiting: { description: 'Operations that wait for the next chunk, counted up to 10 000.', example: 120 },
+  waitingIsExact: { description: 'False: there may be more than `waiting`.', example: true },
+  head: {
+    optional: true,
+    type: LaneHeadDto,
+    description: 'The operation that is executed next; absent when nothing waits.',
+  },
+  oldestMs: {
+    description: 'Age of the oldest operation that waits, in milliseconds; 0 when nothing waits.',
+    example: 850,
+  },
+  state: {
+    enum: LANE_STATES,
+    description:
+      'idle: nothing waits; waiting: for the next chunk; running: a chunk holds the lane; blocked: its first operation met ' +
+      'a fault (`block`), or its chunk waits for a lock; parked: it waits until somebody resumes it.',
+    example: 'waiting',
+  },
+  block: { optional: true, type: LaneBlockDto, description: 'The fault of a blocked or parked lane.' },
+})
+export class ListedLaneDto {}
+
+export const LANE_SELECTIONS = ['blocked', 'all'] as const;
+
+export class ListLanesQueryDto {
+  @ApiPropertyOptional({
+    enum: LANE_SELECTIONS,
+    default: 'blocked',
+    description:
+      '`blocked`: lanes with a fault. `all`: every lane that has tables, with what waits in it and its state.',
+  })
+  @IsOptional()
+  @IsIn(LANE_SELECTIONS)
+  state?: (typeof LANE_SELECTIONS)[number];
+}

@@ -13,6 +13,11 @@ export class LastMinuteDto {}
   pending: { description: 'Operations that wait for the next chunk.', example: 120 },
   scheduled: { description: 'Operations that wait for their time.', example: 3 },
   lagMs: { description: 'Age of the oldest pending operation, in milliseconds; 0 when none waits.', example: 850 },
+  blockedLanes: {
+    description:
+      'Lanes that do not go on: by a fault, parked, or because their chunk waits for a lock. See `GET lanes?state=all`.',
+    example: 0,
+  },
   parkedLanes: { description: 'Lanes that are parked: see `GET lanes`.', example: 0 },
   workers: { description: 'Workers that were seen in the last seconds.', example: 2 },
   failed: { description: 'Failed operations that are still stored.', example: 12 },

@@ -1,0 +1,79 @@
+import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
+import type { SqlStatement } from '../../interfaces/sql.js';
+import { PRIORITIES } from './claim-cursor.js';
+import { LANE_LOCK } from './claim.sql.js';
+
+export interface LaneRow {
+  lane: number;
+  targets: string[];
+  waiting: number;
+  headId: string | null;
+  headCreatedAt: Date | null;
+  oldestMs: number;
+  /** A chunk holds it, or a cancel. */
+  held: boolean;
+  /** Its holder has waited for a lock for a while. */
+  lockedOut: boolean;
+}
+
+/** A shorter wait for a lock is usual: chunks and callers update the same rows. */
+const LOCK_WAIT_MS = 500;
+
+/**
+ * Advisory locks of lanes that sessions of this database hold, and whether the holder waits for a lock. Needs no
+ * rights: everybody may read `pg_locks`.
+ */
+const HELD_LANES = `
+      select l.objid::int as lane, bool_or(exists (
+        select from pg_locks w
+        where w.pid = l.pid and not w.granted and w.waitstart < clock_timestamp() - interval '${LOCK_WAIT_MS} ms'
+      )) as locked_out
+      from pg_locks l
+      where l.locktype = 'advisory' and l.classid = ${LANE_LOCK} and l.objsubid = 2 and l.granted
+        and l.database = (select oid from pg_database where datname = current_database())
+        and l.objid <= ${ENTRANCE_LANE}
+      group by l.objid`;
+
+/** How many lanes are blocked: by a fault, parked, or because their chunk waits for a lock. */
+export const BLOCKED_LANES = `(select count(*)::int from (
+          select lane::int from batch.lane_blocks union select lane from (${HELD_LANES}) held where locked_out
+        ) blocked)`;
+
+/**
+ * Every lane with tables, and the entrance when operations wait there. It reads the first operation of each priority,
+ * and counts up to `most` operations of a lane.
+ */
+export function selectLanes(most: number): SqlStatement {
+  return {
+    name: 'batch.select_lanes',
+    text: `
+      with held as materialized (${HELD_LANES}),
+      lane as materialized (
+        select lane, array_agg(target order by target) as targets from batch.lanes group by lane
+        union all
+        select ${ENTRANCE_LANE}, '{}' where exists (select from batch.pending where lane = ${ENTRANCE_LANE})
+      ),
+      first as materialized (
+        select l.lane, q.priority, p.seq, o.id, o.created_at
+        from lane l cross join generate_series(0, ${PRIORITIES - 1}) q(priority)
+        cross join lateral (
+          select seq from batch.pending p where p.lane = l.lane and p.priority = q.priority::int2 order by seq limit 1
+        ) p
+        join batch.operations o on o.seq = p.seq
+      )
+      select l.lane, l.targets, head.id as "headId", head.created_at as "headCreatedAt", held.lane is not null as held,
+        coalesce(held.locked_out, false) as "lockedOut",
+        (select count(*)::int from (select from batch.pending p where p.lane = l.lane limit $1::int) counted) as waiting,
+        coalesce((
+          select greatest(0, round(extract(epoch from clock_timestamp() - min(first.created_at)) * 1000))
+          from first where first.lane = l.lane
+        ), 0)::float8 as "oldestMs"
+      from lane l
+      left join lateral (
+        select id, created_at from first where first.lane = l.lane order by priority desc limit 1
+      ) head on true
+      left join held on held.lane = l.lane
+      order by l.lane`,
+    values: [most],
+  };
+}

@@ -1,0 +1,125 @@
+import type pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { ILane } from '../../src/interfaces/lane.js';
+import { lockLane } from '../../src/services/queue/requested-changes.sql.js';
+import { startTestApp, type TestApp } from '../support/app.js';
+import { eventually } from '../support/eventually.js';
+
+let service: TestApp;
+const sessions: pg.PoolClient[] = [];
+
+beforeAll(async () => {
+  service = await startTestApp(
+    { BATCH_SERVICE_RMQ_URL: '', BATCH_ROLE: 'api' },
+    { schema: 'create table orders (id int primary key); create table stock (id int primary key)' },
+  );
+});
+afterAll(() => service.close());
+
+beforeEach(async () => {
+  await service.database.client.query('truncate batch.operations, batch.pending, batch.lane_blocks');
+  for (const target of ['orders', 'stock']) await create(target);
+});
+afterEach(async () => {
+  for (const session of sessions.splice(0)) {
+    await session.query('rollback');
+    session.release();
+  }
+});
+
+async function create(target: string, priority = 0): Promise<string> {
+  const response = await fetch(`${service.url}/api/v1/operations`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ operationType: 'delete', target, key: { id: 1 }, priority }),
+  });
+  return ((await response.json()) as { id: string }).id;
+}
+
+async function lanes(): Promise<ILane[]> {
+  return (await (await fetch(`${service.url}/api/v1/lanes?state=all`)).json()) as ILane[];
+}
+
+async function laneOf(target: string): Promise<ILane> {
+  return (await lanes()).find(({ targets }) => targets.includes(`public.${target}`))!;
+}
+
+async function begin(): Promise<pg.PoolClient> {
+  const session = await service.database.client.connect();
+  sessions.push(session);
+  await session.query('begin');
+  return session;
+}
+
+describe('the list of all lanes', () => {
+  it('has each lane with its tables, what waits in it, and the operation that is executed next', async () => {
+    const urgent = await create('orders', 5);
+    const orders = await laneOf('orders');
+    expect(orders).toMatchObject({ targets: ['public.orders'], waiting: 2, waitingIsExact: true, state: 'waiting' });
+    expect(orders.head).toEqual({ id: urgent, createdAt: expect.stringMatching(/^\d{4}-.*Z$/) as string });
+    expect(orders.oldestMs).toBeGreaterThan(0);
+    expect(await laneOf('stock')).toMatchObject({ waiting: 1, state: 'waiting' });
+    expect((await lanes()).map(({ lane }) => lane)).toEqual(
+      (await lanes()).map(({ lane }) => lane).sort((a, b) => a - b),
+    );
+  });
+
+  it('says of a lane without operations that it is idle', async () => {
+    await service.database.client.query('truncate batch.pending');
+    const stock = await laneOf('stock');
+    expect(stock).toMatchObject({ waiting: 0, oldestMs: 0, state: 'idle' });
+    expect(stock).not.toHaveProperty('head');
+  });
+
+  it('counts no more than 10 000 operations of a lane, and says so', async () => {
+    const { lane } = await laneOf('orders');
+    await service.database.client.query(
+      `insert into batch.pending (seq, shape, lane, priority) select 1000000 + n, 1, $1, 0 from generate_series(1, 10000) n`,
+      [lane],
+    );
+    expect(await laneOf('orders')).toMatchObject({ waiting: 10_000, waitingIsExact: false });
+  });
+
+  it('says which lane a chunk holds', async () => {
+    const { lane } = await laneOf('orders');
+    const chunk = await begin();
+    await chunk.query(lockLane(lane).text, lockLane(lane).values);
+    expect(await laneOf('orders')).toMatchObject({ state: 'running' });
+    expect(await laneOf('stock')).toMatchObject({ state: 'waiting' });
+  });
+
+  it('says that a lane is blocked while its chunk waits for a lock, and counts it in the stats', async () => {
+    const { lane } = await laneOf('orders');
+    const [chunk, other] = [await begin(), await begin()];
+    await other.query('lock table orders in access exclusive mode');
+    await chunk.query(lockLane(lane).text, lockLane(lane).values);
+    const refused = chunk.query('delete from orders').catch(() => undefined);
+    await eventually(async () => expect(await laneOf('orders')).toMatchObject({ state: 'blocked' }));
+    expect(await laneOf('orders')).not.toHaveProperty('block');
+    const stats = (await (await fetch(`${service.url}/api/v1/stats`)).json()) as object;
+    expect(stats).toMatchObject({ blockedLanes: 1, parkedLanes: 0 });
+    await other.query('rollback');
+    await refused;
+  });
+
+  it('has the fault of a blocked or parked lane', async () => {
+    const { lane, head } = await laneOf('orders');
+    await service.database.client.query(
+      `insert into batch.lane_blocks (lane, seq, failures, message, worker, next_try_at)
+       select $1, seq, 3, 'canceling statement due to lock timeout', 'test:1', now() from batch.operations where id = $2`,
+      [lane, head!.id],
+    );
+    const block = { lane, operationId: head!.id, failures: 3 };
+    expect(await laneOf('orders')).toMatchObject({ state: 'blocked', block });
+    await service.database.client.query('update batch.lane_blocks set parked_at = now()');
+    expect(await laneOf('orders')).toMatchObject({ state: 'parked', block });
+    const blocked = (await (await fetch(`${service.url}/api/v1/lanes`)).json()) as object[];
+    expect(blocked).toMatchObject([block]);
+  });
+
+  it('is refused for a state that it does not know', async () => {
+    const response = await fetch(`${service.url}/api/v1/lanes?state=parked`);
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ code: 'INVALID_REQUEST' });
+  });
+});
