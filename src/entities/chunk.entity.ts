@@ -91,6 +91,10 @@ export class ChunkEntity {
   })
   parked!: string[] | null;
 
+  /** The groups of its operations: see `encodeMembers`. */
+  @Column({ type: 'bytea', nullable: true, select: false })
+  members!: Buffer | null;
+
   /** Its groups: `ChunkPlan`. */
   @Column({ type: 'json', nullable: true, select: false })
   plan!: unknown;

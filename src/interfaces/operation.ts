@@ -74,6 +74,20 @@ export interface IOperationError {
   sqlState?: string;
 }
 
+/** How the chunk that settled an operation executed it. */
+export interface IOperationExecution {
+  /** The place of its group among the groups of the chunk, counted from 0: see `plan.groups` of the chunk. */
+  group: number;
+  /** How many other operations are in this group. */
+  with: number;
+  /** True when it was combined with another operation on the same row: one row of the statement stands for both. */
+  folded: boolean;
+  /** True when the group failed as a whole, and its operations were tried in parts. */
+  isolated: boolean;
+  /** Statements sent for the group, including those of isolation. */
+  statements: number;
+}
+
 /** An operation and its result. Times are ISO 8601 in UTC. */
 export interface IBatchOperation {
   id: string;
@@ -104,7 +118,16 @@ export interface IBatchOperation {
   /** The chunk that settled it. */
   chunkId?: string;
   createdAt: string;
+  /** When the chunk that settled it was claimed. Absent in a list. */
+  claimedAt?: string;
   settledAt?: string;
+  /**
+   * When its source was notified. Absent before that, in a list, and when the notification was dropped, because no
+   * queue was bound for it.
+   */
+  notifiedAt?: string;
+  /** Absent in a list, before it is settled, when it met no statement, and where it was not kept. */
+  execution?: IOperationExecution;
   /** What was done to it, oldest first. Absent in a list, and if nothing was done. */
   audit?: IOperationAct[];
 }

@@ -1,12 +1,13 @@
 import type { Settings } from '../services/config/settings.js';
 import type { SqlClient } from '../interfaces/sql.js';
-import type { ExecutionLimits, ExecutorService } from '../services/executor/executor.service.js';
+import type { ExecutionLimits, ExecutorService, GroupExecution } from '../services/executor/executor.service.js';
 import { joinPlans, toChunkPlan } from '../services/explain/chunk-plan.js';
+import { joinMembers, toMembers } from '../services/explain/group-members.js';
 import type { BugsService } from '../services/health/bugs.service.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { Plan } from '../services/planner/plan.js';
 import { planByShape, planInSteps, planSerially } from '../services/planner/plan-operations.js';
-import type { ChunkExecution, LeftOutcome, Outcome } from '../services/queue/operation-record.js';
+import type { ChunkExecution, ChunkPlan, LeftOutcome, Outcome } from '../services/queue/operation-record.js';
 import type { PhaseTimer } from '../services/queue/phase-timer.js';
 import { inSlices } from '../services/steps/in-slices.js';
 import { prefetch } from '../services/prefetch/prefetch.js';
@@ -24,13 +25,29 @@ export interface Run {
 
 /** Adds up two executions for the same chunk. */
 export function inAll(one: ExecutionSummary, other: ExecutionSummary): ExecutionSummary {
-  const plan = one.plan && other.plan ? joinPlans(one.plan, other.plan) : (one.plan ?? other.plan);
   return {
     groups: one.groups + other.groups,
     statements: one.statements + other.statements,
     fallback: one.fallback || other.fallback,
-    ...(plan !== undefined && { plan }),
+    ...joinKept(one, other),
   };
+}
+
+function joinKept(one: ExecutionSummary, other: ExecutionSummary): Pick<ExecutionSummary, 'plan' | 'members'> {
+  if (one.plan === undefined || one.members === undefined) return { plan: other.plan, members: other.members };
+  if (other.plan === undefined || other.members === undefined) return { plan: one.plan, members: one.members };
+  const plan = joinPlans(one.plan, other.plan);
+  return { plan, members: joinMembers(one.members, other.members, one.plan.groups.length, plan.groups.length) };
+}
+
+/** What the row of the chunk keeps of an executed plan. */
+function toKept(
+  plan: Plan,
+  mode: ChunkPlan['mode'],
+  executions: readonly GroupExecution[],
+): Pick<ExecutionSummary, 'plan' | 'members'> {
+  const kept = toChunkPlan(plan, mode, executions);
+  return { plan: kept, members: toMembers(plan, kept.groups.length) };
 }
 
 /** Plans operations and executes the plan, in as few statements as possible, or one by one in mode `serial`. */
@@ -49,7 +66,7 @@ export class OperationRunner {
       this.mode === 'serial'
         ? await this.executor.executeOneByOne(tx, plan, this.limits)
         : await this.executor.execute(tx, plan, this.limits);
-    return { outcomes, summary: { groups, statements, fallback, plan: toChunkPlan(plan, this.mode, perGroup) } };
+    return { outcomes, summary: { groups, statements, fallback, ...toKept(plan, this.mode, perGroup) } };
   }
 
   get mayLeaveUnread(): boolean {
@@ -69,7 +86,7 @@ export class OperationRunner {
     const { outcomes, statements, perGroup } = await this.executor.executeAsOne(tx, plan, this.limits, sent);
     if (outcomes[0]!.status === 'left') return { outcomes, summary: { groups: 0, statements, fallback: true } };
     const summary = { groups: plan.groups.length, statements, fallback: false };
-    return { outcomes, summary: { ...summary, plan: toChunkPlan(plan, this.mode, perGroup) } };
+    return { outcomes, summary: { ...summary, ...toKept(plan, this.mode, perGroup) } };
   }
 
   private async plan(tx: SqlClient, operations: readonly BoundOperation[], timer: PhaseTimer): Promise<Plan> {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CHUNK_PHASES, type IChunkDetail } from '../../src/interfaces/chunk.js';
+import type { IBatchOperation } from '../../src/interfaces/operation.js';
 import type { NewOperation } from '../../src/services/queue/new-operation.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { newOperation, openWorker, type TestWorker } from '../support/worker.js';
@@ -82,5 +83,149 @@ describe('the phases of a chunk', () => {
     const { id } = await execute(insert('orders', { id: 1003 }));
     await service.database.client.query('update batch.chunks set settle_ms = null where id = $1', [id]);
     expect(await get<IChunkDetail>(`chunks/${id}`)).not.toHaveProperty('phases');
+  });
+});
+
+const read = ({ id }: NewOperation): Promise<IBatchOperation> => get<IBatchOperation>(`operations/${id}`);
+const update = (id: number, values: object): NewOperation =>
+  newOperation({
+    type: 'update',
+    target: 'public.orders',
+    key: JSON.stringify({ id }),
+    values: JSON.stringify(values),
+  });
+
+describe('the execution of an operation', () => {
+  it('tells its group, with how many others, and whether it shares a row with one of them', async () => {
+    const operations = [
+      update(11, { status: 'paid' }),
+      insert('orders', { id: 2001 }),
+      update(12, { status: 'paid' }),
+      insert('orders', { id: 2002 }),
+      update(12, { status: 'late' }),
+      update(12, { total: 3 }),
+    ];
+    const { plan } = await execute(...operations);
+    const kinds = plan!.groups.map(({ kind, valueColumns }) => `${kind} ${valueColumns.join()}`);
+    const executions = await Promise.all(operations.map(async (operation) => (await read(operation)).execution!));
+    expect(executions.map(({ group, ...execution }) => ({ ...execution, group: kinds[group]! }))).toEqual(
+      [
+        { group: 'update status', with: 2, folded: false },
+        { group: 'insert id', with: 1, folded: false },
+        { group: 'update status', with: 2, folded: true },
+        { group: 'insert id', with: 1, folded: false },
+        { group: 'update status', with: 2, folded: true },
+        { group: 'update total', with: 0, folded: false },
+      ].map((execution) => ({ ...execution, isolated: false, statements: 1 })),
+    );
+  });
+
+  it('tells of a refused operation, and of those beside it, that they were isolated', async () => {
+    const operations = [insert('orders', { id: 2101 }), insert('orders', { id: 1 }), insert('orders', { id: 2102 })];
+    const { plan } = await execute(...operations);
+    for (const operation of operations) {
+      expect((await read(operation)).execution).toMatchObject({ group: 0, with: 2, folded: false, isolated: true });
+    }
+    expect((await read(operations[1]!)).execution!.statements).toBe(plan!.groups[0]!.statements);
+  });
+
+  it('finds the group of operations that were executed unread, and of those that were read', async () => {
+    const operations = [insert('slow', { id: 2201 }), update(21, { status: 'x' }), insert('slow', { id: 2202 })];
+    const { plan } = await execute(...operations);
+    const targets = await Promise.all(
+      operations.map(async (operation) => plan!.groups[(await read(operation)).execution!.group]!.target),
+    );
+    expect(targets).toEqual(['public.slow', 'public.orders', 'public.slow']);
+  });
+
+  it('is found where other operations lie between those of the chunk, and one of the chunk is tried again later', async () => {
+    const operations = [
+      insert('slow', { id: 2251 }),
+      update(22, { status: 'x' }),
+      insert('orders', { id: 2 }, { retryLimit: 1, retryOn: ['conflict'] }),
+      insert('slow', { id: 2252 }),
+      update(23, { status: 'x' }),
+      update(24, { total: 1 }),
+    ];
+    await worker.queue.enqueue(operations);
+    await worker.queue.cancel(operations[0]!.id);
+    await worker.job.poll(new AbortController().signal);
+    const { items } = await get<{ items: { id: string }[] }>('chunks?limit=1');
+    const { plan, deferred } = await get<IChunkDetail>(`chunks/${items[0]!.id}`);
+    expect(deferred).toBe(1);
+    const groups = await Promise.all(
+      operations.map(async (operation) => {
+        const { execution } = await read(operation);
+        const group = execution && plan!.groups[execution.group]!;
+        return group && `${group.target} ${group.valueColumns.join()}`;
+      }),
+    );
+    expect(groups).toEqual([
+      undefined,
+      'public.orders status',
+      undefined,
+      'public.slow id',
+      'public.orders status',
+      'public.orders total',
+    ]);
+  });
+
+  it('is that of the chunk which settled it last', async () => {
+    const operation = insert('orders', { id: 1 });
+    await execute(operation, insert('orders', { id: 2301 }));
+    expect((await read(operation)).execution).toMatchObject({ with: 1, isolated: true });
+    await service.database.client.query('delete from orders where id = 1');
+    await worker.queue.retry(operation.id);
+    expect(await read(operation)).not.toHaveProperty('execution');
+    await worker.job.poll(new AbortController().signal);
+    expect(await read(operation)).toMatchObject({ status: 'completed', execution: { with: 0, isolated: false } });
+  });
+
+  it('is absent for an operation that met no statement, in a list, and in a chunk whose plan was not kept', async () => {
+    const known = insert('orders', { id: 2401 });
+    const gone = newOperation({ type: 'update', target: 'public.gone', key: '{"id":1}', values: '{"a":1}' });
+    const { id } = await execute(known, gone);
+    expect(await read(gone)).toMatchObject({ status: 'failed', claimedAt: expect.any(String) as string });
+    expect(await read(gone)).not.toHaveProperty('execution');
+    const { items } = await get<{ items: IBatchOperation[] }>('operations');
+    for (const item of items) expect(Object.keys(item)).not.toContain('execution');
+    expect(await read(known)).toHaveProperty('execution');
+    await service.database.client.query('update batch.chunks set plan = null where id = $1', [id]);
+    expect(await read(known)).not.toHaveProperty('execution');
+  });
+});
+
+describe('the times of an operation', () => {
+  it('are those of its life, in order', async () => {
+    const operation = insert('orders', { id: 3001 }, { source: 'shop' });
+    await worker.queue.enqueue([operation]);
+    const waiting = await read(operation);
+    expect([waiting.claimedAt, waiting.settledAt, waiting.notifiedAt]).toEqual([undefined, undefined, undefined]);
+    await worker.job.poll(new AbortController().signal);
+    const settled = await read(operation);
+    expect(settled.notifiedAt).toBeUndefined();
+    await service.database.client.query('update batch.chunks set notified_at = clock_timestamp()');
+    const { createdAt, claimedAt, settledAt, notifiedAt } = await read(operation);
+    const times = [createdAt, claimedAt!, settledAt!, notifiedAt!];
+    expect([...times].sort()).toEqual(times);
+  });
+
+  it.each([
+    ['was dropped', `update batch.chunks set unrouted = '{shop}'`],
+    [
+      'is parked',
+      `insert into batch.parked_notifications 
+         select id, 'shop', 'refused', 1, now(), now() from batch.chunks`,
+    ],
+  ])('have no notification for the source whose own %s', async (_what, sql) => {
+    const operations = ['shop', 'stock'].map((source, index) => insert('orders', { id: 3101 + index }, { source }));
+    await execute(...operations);
+    await service.database.client.query('update batch.chunks set notified_at = clock_timestamp()');
+    await service.database.client.query(sql);
+    const [shop, stock] = await Promise.all(operations.map(read));
+    expect(shop).not.toHaveProperty('notifiedAt');
+    expect(stock).toHaveProperty('notifiedAt');
+    await service.database.client.query('delete from orders where id > 3000');
+    await service.database.client.query('truncate batch.parked_notifications');
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Table } from '../../src/services/catalog/table.js';
-import { toAnsweredPlan, toChunkPlan } from '../../src/services/explain/chunk-plan.js';
+import { joinPlans, toAnsweredPlan, toChunkPlan } from '../../src/services/explain/chunk-plan.js';
+import { joinMembers, toMembers } from '../../src/services/explain/group-members.js';
 import { describePlan, shorten } from '../../src/services/explain/describe-plan.js';
 import { splitChunks } from '../../src/services/explain/split-chunks.js';
 import type { BoundOperation } from '../../src/services/planner/bound-operation.js';
@@ -131,6 +132,57 @@ describe('what is kept of the plan of a chunk', () => {
     const kept = toChunkPlan(plan, 'grouped', executions(plan));
     expect(kept.groups.length).toBeGreaterThan(0);
     expect(JSON.stringify(kept).length).toBeLessThanOrEqual(80 * 1024);
+  });
+});
+
+describe('the members of groups that are kept', () => {
+  const numbered = (...seqs: number[]) =>
+    seqs.map((seq) => {
+      const bound = insertInto(orders, seq);
+      return { ...bound, operation: { ...bound.operation, seq } };
+    });
+  const alone = (group: number) => ({ group, folded: false });
+
+  it('are the operations of each, and those that share a row', () => {
+    const operations = numbered(7, 8, 9, 10);
+    const plan = planOf(operations, [0, 1, 1, 0]);
+    plan.groups[1]!.operations = [{ ...operations[2]!, folded: operations.slice(1, 3) }];
+    expect([...toMembers(plan, 2)]).toEqual([
+      [7, alone(0)],
+      [8, { group: 1, folded: true }],
+      [9, { group: 1, folded: true }],
+      [10, alone(0)],
+    ]);
+  });
+
+  it('are left out with the groups that are not kept', () => {
+    const plan = planOf(numbered(1, 2, 3), [0, 1, 2]);
+    expect([...toMembers(plan, 2).keys()]).toEqual([1, 2]);
+    const joined = joinMembers(toMembers(plan, 3), toMembers(planOf(numbered(4, 5, 6), [0, 1, 2]), 3), 3, 5);
+    expect([...joined]).toEqual([
+      [1, alone(0)],
+      [2, alone(1)],
+      [3, alone(2)],
+      [4, alone(3)],
+      [5, alone(4)],
+    ]);
+  });
+
+  it('have the numbers that the groups have in the joined plan', () => {
+    const many = numbered(...Array.from({ length: 51 }, (_, index) => index));
+    const kept = (count: number) => {
+      const plan = planOf(
+        many.slice(0, count),
+        many.slice(0, count).map((_, index) => index),
+      );
+      return toChunkPlan(plan, 'grouped', executions(plan));
+    };
+    expect(joinPlans(kept(3), kept(2)).groups).toHaveLength(5);
+    // The groups behind those that were left out have no number.
+    const joined = joinPlans({ ...kept(3), omittedGroups: 1 }, kept(2));
+    expect(joined).toMatchObject({ omittedGroups: 3 });
+    expect(joined.groups).toHaveLength(3);
+    expect(joinPlans(kept(3), kept(50))).toMatchObject({ omittedGroups: 3 });
   });
 });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { toMultirange } from '../../src/services/queue/to-settlement.js';
+import { encodeMembers, toMultirange } from '../../src/services/queue/to-settlement.js';
 
 describe('sequence numbers as a multirange', () => {
   it.each([
@@ -20,4 +20,18 @@ describe('sequence numbers as a multirange', () => {
       }),
     );
   });
+});
+
+describe('the groups of operations as bytes', () => {
+  it('are one byte for each operation, in the order of the sequence numbers', () => {
+    const members = new Map([
+      [7, { group: 0, folded: false }],
+      [9, { group: 49, folded: true }],
+      [4, { group: 1, folded: false }],
+      [5, { group: 3, folded: false }],
+    ]);
+    expect(encodeMembers([9, 8, 7, 4], members)).toEqual(Buffer.from([2, 1, 0, 178]));
+  });
+
+  it('are nothing where no plan is kept', () => expect(encodeMembers([1], undefined)).toBeNull());
 });

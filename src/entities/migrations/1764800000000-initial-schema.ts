@@ -127,6 +127,7 @@ const UP = [
     plan_ms real,
     execute_ms real,
     settle_ms real,
+    members bytea,
     plan json
   )`,
   `create index chunks_seqs_idx on batch.chunks using gist (seqs)`,

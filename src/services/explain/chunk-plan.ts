@@ -30,9 +30,12 @@ export function toChunkPlan(plan: Plan, mode: ChunkPlan['mode'], executions: rea
   return { mode, sql, groups, ...(omitted > 0 && { omittedGroups: omitted }) };
 }
 
-/** Joins the plans of two parts of a chunk, in the order of their execution. Pure. */
+/**
+ * Joins the plans of two parts of a chunk, in the order of their execution. The groups that are kept stay the first
+ * ones, so that the place of a group is its number. Pure.
+ */
 export function joinPlans(one: ChunkPlan, other: ChunkPlan): ChunkPlan {
-  const rest = MAX_GROUPS - one.groups.length;
+  const rest = one.omittedGroups === undefined ? MAX_GROUPS - one.groups.length : 0;
   const groups = other.groups.slice(0, rest).map((group) => ({ ...group, sql: group.sql + one.sql.length }));
   const omitted = (one.omittedGroups ?? 0) + (other.omittedGroups ?? 0) + other.groups.length - groups.length;
   return {

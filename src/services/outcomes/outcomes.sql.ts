@@ -3,6 +3,7 @@ import { selectDetails } from '../../entities/operation-details.js';
 import type { IListOperationsQuery } from '../../interfaces/operation.js';
 import { ACTS_OF_OPERATION } from '../audit/audit.sql.js';
 import { BLOCKED_LANES } from '../queue/lane-list.sql.js';
+import { ANONYMOUS_SOURCE } from '../../interfaces/settled-event.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
 
 const OPERATION_COLUMNS = `v.seq, v.id, v.type as "operationType", v.target, v.key::text, v."values"::text, v.on_conflict as "onConflict",
@@ -12,13 +13,39 @@ const OPERATION_COLUMNS = `v.seq, v.id, v.type as "operationType", v.target, v.k
         v.settled_at as "settledAt", v.wait_reason as "waitReason",
         v.available_at as "availableAt", v.created_by as "createdBy"`;
 
+/** An operation, with the times of the chunk that settled it and its group there. */
 export function selectOperation(id: string): SqlStatement {
   return {
     name: 'batch.select_operation',
     text: `
-      select ${OPERATION_COLUMNS}, ${ACTS_OF_OPERATION} as audit
-      from batch.batch_operations v where v.id = $1::uuid`,
-    values: [id],
+      select ${OPERATION_COLUMNS}, ${ACTS_OF_OPERATION} as audit, chunk.*
+      from batch.batch_operations v
+      left join lateral (
+        select c.started_at as "claimedAt",
+          case when notification.source = any(c.unrouted) or exists (
+            select from batch.parked_notifications n where n.chunk_id = c.id and n.source = notification.source
+          ) then null else c.notified_at end as "notifiedAt",
+          (
+            select json_build_object('group', m.member % 128 - 1, 'with', (g.kept->>'operations')::int - 1,
+              'folded', m.member >= 128, 'isolated', g.kept->'isolated', 'statements', g.kept->'statements')
+            from (
+              -- The number of operations of the chunk that come before it is its place in the bytes.
+              select get_byte(c.members, before.count) as member
+              from (
+                select coalesce(sum(least(upper(r), v.seq) - lower(r)), 0)::int as count
+                from unnest(c.seqs) r where lower(r) < v.seq
+              ) before
+              where before.count < length(c.members)
+            ) m
+            cross join lateral (select c.plan->'groups'->(m.member % 128 - 1) as kept) g
+            where m.member > 0 and g.kept is not null
+          ) as execution
+        from batch.chunks c
+        cross join (select coalesce(v.source, $2::text)) notification(source)
+        where c.id = v.chunk_id
+      ) chunk on true
+      where v.id = $1::uuid`,
+    values: [id, ANONYMOUS_SOURCE],
   };
 }
 

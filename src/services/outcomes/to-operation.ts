@@ -1,7 +1,12 @@
 import { toRequested, type StoredDetails } from '../../entities/operation-details.js';
 import type { AuditAct, IOperationAct } from '../../interfaces/audit.js';
 import type { ErrorCode } from '../../interfaces/error.js';
-import type { IBatchOperation, OperationStatus, OperationType } from '../../interfaces/operation.js';
+import type {
+  IBatchOperation,
+  IOperationExecution,
+  OperationStatus,
+  OperationType,
+} from '../../interfaces/operation.js';
 import { ExactJson } from '../values/exact-json.js';
 import { withoutSpace } from '../values/parse-json.js';
 
@@ -30,7 +35,10 @@ export interface OperationRow extends StoredDetails {
   settledAt: Date | null;
   waitReason: keyof typeof WAITS_FOR | null;
   availableAt: Date | null;
-  /** Absent in a list. */
+  /** This and what follows is absent in a list. */
+  claimedAt?: Date | null;
+  notifiedAt?: Date | null;
+  execution?: IOperationExecution | null;
   audit?: { at: string; act: AuditAct; by: string | null }[] | null;
 }
 
@@ -72,10 +80,15 @@ export function toOperation(row: OperationRow): GivenOperation {
     }),
     ...(row.chunkId !== null && { chunkId: row.chunkId }),
     createdAt: row.createdAt.toISOString(),
+    ...(isPresent(row.claimedAt) && { claimedAt: row.claimedAt.toISOString() }),
     ...(row.settledAt !== null && { settledAt: row.settledAt.toISOString() }),
-    ...((row.audit ?? null) !== null && { audit: row.audit?.map(toAct) }),
+    ...(isPresent(row.notifiedAt) && { notifiedAt: row.notifiedAt.toISOString() }),
+    ...(isPresent(row.execution) && { execution: row.execution }),
+    ...(isPresent(row.audit) && { audit: row.audit.map(toAct) }),
   };
 }
+
+const isPresent = <T>(value: T | null | undefined): value is T => value !== null && value !== undefined;
 
 function toAct({ at, act, by }: { at: string; act: AuditAct; by: string | null }): IOperationAct {
   return { at: new Date(at).toISOString(), act, ...(by !== null && { by }) };

@@ -93,6 +93,14 @@ export interface ChunkPlanGroup extends Omit<IChunkGroup, 'sql'> {
   sql: number;
 }
 
+/** The group of an operation. */
+export interface GroupMember {
+  /** Index into `ChunkPlan.groups`. */
+  group: number;
+  /** True when it shares a row with another operation. */
+  folded: boolean;
+}
+
 export interface ChunkExecution {
   worker: string;
   groups: number;
@@ -103,6 +111,8 @@ export interface ChunkExecution {
   timer: PhaseTimer;
   /** Absent when no plan was made. */
   plan?: ChunkPlan;
+  /** The operations of the groups in `plan`, by their sequence numbers. */
+  members?: ReadonlyMap<number, GroupMember>;
 }
 
 export interface SettledChunk extends ChunkExecution {

@@ -20,6 +20,7 @@ import { RELEASE_LIMIT, ScheduledReleases } from './scheduled-releases.js';
 import { firstById, toEnqueueResult, type StoredOperations } from './to-enqueue-result.js';
 import {
   countFailures,
+  encodeMembers,
   isDecided,
   isDeferred,
   isExceptional,
@@ -90,6 +91,7 @@ export class QueueService {
       assertGone(rows.length, deferred.length);
     }
     if (settled.length === 0) return undefined;
+    const seqs = settled.map(({ operation }) => operation.seq);
     const failed = settled.filter(({ outcome }) => outcome.status === 'failed').length;
     const counts = { completed: settled.length - failed, deferred: deferred.length };
     const { rows } = await tx.query<SettledRow>(
@@ -100,7 +102,8 @@ export class QueueService {
           ...execution,
           ...counts,
           phases: execution.timer.phases,
-          seqs: toMultirange(settled.map(({ operation }) => operation.seq)),
+          seqs: toMultirange(seqs),
+          encodedMembers: encodeMembers(seqs, execution.members),
           operations: settled.length,
           failed,
           notify: (this.settings.rabbitmq ?? this.settings.notificationTcpUrl) !== undefined,

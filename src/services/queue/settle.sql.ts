@@ -26,6 +26,8 @@ export interface ChunkRow extends ChunkExecution {
   /** Up to now. What this statement takes is added to `settle`. */
   phases: IChunkPhases;
   seqs: string;
+  /** See `encodeMembers`. */
+  encodedMembers: Buffer | null;
   operations: number;
   completed: number;
   failed: number;
@@ -65,10 +67,11 @@ export function settleChunk(
       ),
       chunk as (
         insert into batch.chunks (seqs, worker, operations, completed, failed, groups, statements, fallback, notify,
-          started_at, settled_at, duration_ms, plan, deferred, claim_ms, read_ms, plan_ms, execute_ms, settle_ms)
+          started_at, settled_at, duration_ms, plan, deferred, members, claim_ms, read_ms, plan_ms,
+          execute_ms, settle_ms)
         select $11::int8multirange, $12, $13, $14, $15, $16, $17, $18, $19, $20, clock_timestamp(),
           ceil($24::float8 + $25::float8 + $26::float8 + $27::float8 + $28::float8 + ms), $21::json, $22,
-          $24, $25, $26, $27, $28 + ms
+          $29::bytea, $24, $25, $26, $27, $28 + ms
         from deleted
         returning id, settled_at, duration_ms
       ),
@@ -97,6 +100,7 @@ export function settleChunk(
       chunk.deferred,
       pending.map(({ seq }) => seq).sort((a, b) => a - b),
       ...CHUNK_PHASES.map((phase) => chunk.phases[phase]),
+      chunk.encodedMembers,
     ],
   };
 }

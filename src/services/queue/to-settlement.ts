@@ -1,6 +1,6 @@
 import type { IOperationError } from '../../interfaces/operation.js';
 import { cutText } from '../errors/cut-text.js';
-import type { DeferredOutcome, Outcome, SettledOperation } from './operation-record.js';
+import type { ChunkExecution, DeferredOutcome, Outcome, SettledOperation } from './operation-record.js';
 import type { DeferredRow, OutcomeRow } from './settle.sql.js';
 
 const MAX_ATTEMPTS = 32_767;
@@ -63,6 +63,23 @@ export function countFailures(settled: readonly DecidedOperation[]): Map<string,
     if (outcome.status === 'failed') counts.set(outcome.error.code, (counts.get(outcome.error.code) ?? 0) + 1);
   }
   return counts;
+}
+
+const FOLDED = 128;
+
+/**
+ * One byte for each operation of a chunk, in the order of their sequence numbers: 0 when its group is not kept, else the
+ * number of the group counted from 1, and 128 more when the operation was folded. Null when no plan is kept.
+ */
+export function encodeMembers(seqs: readonly number[], members: ChunkExecution['members']): Buffer | null {
+  if (members === undefined) return null;
+  const sorted = [...seqs].sort((a, b) => a - b);
+  return Buffer.from(
+    sorted.map((seq) => {
+      const member = members.get(seq);
+      return member === undefined ? 0 : member.group + 1 + (member.folded ? FOLDED : 0);
+    }),
+  );
 }
 
 /** Sequence numbers as the text of an `int8multirange`. Neighbours are joined: `{[1,4),[7,8)}`. */

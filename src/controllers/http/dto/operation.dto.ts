@@ -4,6 +4,7 @@ import {
   type IBatchOperation,
   type ICreateBatchOperationRequest,
   type IOperationError,
+  type IOperationExecution,
   type IPage,
 } from '../../../interfaces/operation.js';
 import { ALL_ERROR_CODES } from '../../../services/errors/error-catalog.js';
@@ -20,6 +21,21 @@ import { Fields } from './fields.js';
   sqlState: { optional: true, description: "Five characters, see PostgreSQL's appendix A.", example: '23505' },
 })
 export class OperationErrorDto {}
+
+@Fields<IOperationExecution>({
+  group: { description: 'Its group among the groups of its chunk, counted from 0.', example: 2 },
+  with: { description: 'How many other operations are in this group.', example: 639 },
+  folded: {
+    description: 'True when one row of the statement stands for it and for another operation on the same row.',
+    example: false,
+  },
+  isolated: {
+    description: 'True when the group failed as a whole and its operations were tried in parts.',
+    example: false,
+  },
+  statements: { description: 'Statements that were sent for the group, including those of isolation.', example: 1 },
+})
+export class OperationExecutionDto {}
 
 @Fields<IOperationAct>({
   at: { format: 'date-time', example: '2026-01-01T08:00:00.500Z' },
@@ -72,7 +88,26 @@ export class OperationActDto {}
   },
   chunkId: { optional: true, description: 'The chunk that settled it.', example: '1207' },
   createdAt: { format: 'date-time', example: '2026-01-01T08:00:00.000Z' },
+  claimedAt: {
+    optional: true,
+    format: 'date-time',
+    description: 'When the chunk that settled it was claimed. Absent in a list.',
+    example: '2026-01-01T08:00:01.000Z',
+  },
   settledAt: { optional: true, format: 'date-time', example: '2026-01-01T08:00:01.250Z' },
+  notifiedAt: {
+    optional: true,
+    format: 'date-time',
+    description:
+      'When its source was notified. Absent before that, in a list, and when the notification was dropped because no queue was bound for it.',
+    example: '2026-01-01T08:00:01.300Z',
+  },
+  execution: {
+    optional: true,
+    type: OperationExecutionDto,
+    description:
+      'How its chunk executed it. Absent in a list, before it is settled, when it met no statement, and where it was not kept.',
+  },
   audit: {
     optional: true,
     type: [OperationActDto],
