@@ -35,6 +35,13 @@ module.exports = {
       'Controllers translate, decide nothing.',
     ),
     {
+      name: 'layer-ui',
+      comment: 'The dashboard knows the service by its REST API: it shares the vocabulary, and nothing else.',
+      severity: 'error',
+      from: { path: '^ui/' },
+      to: { path: '^(src|test|bench|demo)/', pathNot: '^src/interfaces/' },
+    },
+    {
       name: 'layer-demo',
       comment:
         'The demo is another service: it knows the client, the settings and how to start an embedded PostgreSQL.',
@@ -97,7 +104,7 @@ module.exports = {
       name: 'src-does-not-import-programs',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^(test|bench|demo)/' },
+      to: { path: '^(test|bench|demo|ui)/' },
     },
     {
       name: 'no-dev-dependency-in-src',
@@ -128,7 +135,7 @@ module.exports = {
     enhancedResolveOptions: {
       exportsFields: ['exports'],
       conditionNames: ['import', 'node', 'default', 'types'],
-      extensions: ['.ts', '.js', '.mjs', '.cjs', '.json', '.d.ts'],
+      extensions: ['.ts', '.tsx', '.js', '.mjs', '.cjs', '.json', '.d.ts'],
     },
   },
 };

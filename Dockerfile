@@ -10,6 +10,7 @@ RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/bundle.mjs ./scripts/
 COPY src ./src
+COPY ui ./ui
 RUN npm run build
 
 # What runs. The embedded PostgreSQL is optional and refused in production, so its binaries (100 MB) stay out.

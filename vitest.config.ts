@@ -9,6 +9,7 @@ const FILES_AT_ONCE = Math.min(availableParallelism() + 2, 6);
 
 const SERVICES = 'test/support/global-setup.ts';
 const BUILD = 'test/support/build-setup.ts';
+const CHROMIUM = 'test/support/chromium-setup.ts';
 
 // A file is in the project of its folder, see CONTRIBUTING.md. Groups run one after the other, in this order.
 // Loading Nest costs most of a second, so the files of a project share their modules (`isolate: false`): tests leave no
@@ -95,6 +96,20 @@ export default defineConfig({
           testTimeout: 90_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
+          // The dashboard in Chromium. Left out by `npm test`, which needs no browser: `.ci/run` runs it.
+          name: 'ui',
+          include: ['test/ui/**/*.test.ts'],
+          setupFiles: ['test/support/setup.ts'],
+          globalSetup: [SERVICES, BUILD, CHROMIUM],
+          isolate: false,
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 4 },
         },
       },
     ],

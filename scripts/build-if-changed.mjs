@@ -11,7 +11,10 @@ const SETTINGS = ['package.json', 'tsconfig.json', 'tsconfig.build.json', 'scrip
 const changedAt = (path) => statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 // Folders as well: theirs is the time at which a file in them was deleted.
-const sources = ['src', ...readdirSync(join(root, 'src'), { recursive: true }).map((path) => join('src', path))];
+const sources = ['src', 'ui'].flatMap((folder) => [
+  folder,
+  ...readdirSync(join(root, folder), { recursive: true }).map((path) => join(folder, path)),
+]);
 const newest = [...SETTINGS, ...sources].reduce((latest, path) => Math.max(latest, changedAt(path)), 0);
 // `npm run build` leaves it when it has succeeded.
 if (changedAt('dist/.built') <= newest)

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { SCOPES, type KeyScope } from '../services/access/access.js';
+import { SCOPES, type KeyScope } from '../interfaces/access.js';
 import type { ApiKeyRequest } from '../services/access/api-keys.service.js';
 import { isSource } from '../services/access/sources.js';
 import { TargetList } from '../services/catalog/target-list.js';

@@ -4,6 +4,7 @@ import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { Logger } from 'pino';
 import { AppModule } from '../app.module.js';
 import { configureHttp } from '../controllers/http/configure-http.js';
+import { serveDashboard } from '../controllers/http/serve-dashboard.js';
 import { setUpSwagger } from '../controllers/http/set-up-swagger.js';
 import { connectRpc } from '../controllers/rpc/connect-rpc.js';
 import type { Settings } from '../services/config/settings.js';
@@ -88,6 +89,7 @@ async function startApplication(settings: Settings, logger: Logger): Promise<INe
     configureHttp(app, settings);
     if (!onlyProbes) {
       setUpSwagger(app);
+      serveDashboard(app);
       connectRpc(app, settings);
     }
     // RPC starts last: it takes messages from a shared queue at once, while REST gets requests only from callers that

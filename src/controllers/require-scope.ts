@@ -1,7 +1,8 @@
 import { applyDecorators, SetMetadata, type ExecutionContext } from '@nestjs/common';
 import type { Reflector } from '@nestjs/core';
 import { ApiExtension, ApiSecurity } from '@nestjs/swagger';
-import type { Requirement, KeyScope } from '../services/access/access.js';
+import type { KeyScope } from '../interfaces/access.js';
+import type { Requirement } from '../services/access/access.js';
 
 const REQUIREMENT = 'batch-service:requirement';
 

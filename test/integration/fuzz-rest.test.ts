@@ -46,8 +46,8 @@ describe('arbitrary requests over REST', () => {
     let text = '';
     response.setEncoding('utf8');
     for await (const part of response) text += String(part);
-    // The root leads to the docs, `//` as well. What there is to read depends on `Accept`.
-    if (response.headers.location === '/api/docs') text = JSON.stringify('to the docs');
+    // The root leads to the dashboard, `//` as well. What there is to read depends on `Accept`.
+    if (response.headers.location === '/ui') text = JSON.stringify('to the dashboard');
     return {
       status: response.statusCode ?? 0,
       contentType: response.headers['content-type'] ?? '',
@@ -56,7 +56,7 @@ describe('arbitrary requests over REST', () => {
   }
 
   function assertAnswer({ status, contentType, body }: Answer, assertBody: (body: unknown) => void): void {
-    if (status === 302) return expect(body).toBe('to the docs');
+    if (status === 302) return expect(body).toBe('to the dashboard');
     if (status < 400) {
       expect(contentType).toMatch(/^application\/json/);
       return assertBody(body);

@@ -66,7 +66,7 @@ function routes(): string[] {
       route === undefined ? [] : Object.keys(route.methods).map((method) => [method, route.path]),
     )
     .map(([method = '', path = '']) => `${method.toUpperCase()} ${path.replace(/:(\w+)/g, '{$1}')}`)
-    .filter((route) => !route.includes('/api/docs') && route !== 'GET /');
+    .filter((route) => !/^GET \/(api\/docs|ui|$)/.test(route));
 }
 
 /** Every `$ref` in the document, wherever it stands. */

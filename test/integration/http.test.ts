@@ -326,9 +326,9 @@ describe('errors over REST', () => {
     expect(body.detail).toBe(`${path} does not support ${method}, only ${allowed}`);
   });
 
-  it('lead from the root to the documentation', async () => {
+  it('lead from the root to the dashboard', async () => {
     const response = await fetch(`${service.url}/`, { redirect: 'manual' });
-    expect([response.status, response.headers.get('location')]).toEqual([302, '/api/docs']);
+    expect([response.status, response.headers.get('location')]).toEqual([302, '/ui']);
   });
 
   it('ask whether a parameter or a field was misspelt', async () => {

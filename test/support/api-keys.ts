@@ -2,7 +2,7 @@ import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { ApiKeyEntity } from '../../src/entities/api-key.entity.js';
 import { AuditEntity } from '../../src/entities/audit.entity.js';
-import type { KeyScope } from '../../src/services/access/access.js';
+import type { KeyScope } from '../../src/interfaces/access.js';
 import { parseApiKey } from '../../src/services/access/api-key.js';
 import { ApiKeysService } from '../../src/services/access/api-keys.service.js';
 import { sealingKey } from '../../src/services/access/sealed-hash.js';

@@ -5,6 +5,7 @@ import { Test } from '@nestjs/testing';
 import { connect } from 'amqplib';
 import { AppModule } from '../../src/app.module.js';
 import { configureHttp } from '../../src/controllers/http/configure-http.js';
+import { serveDashboard } from '../../src/controllers/http/serve-dashboard.js';
 import { setUpSwagger } from '../../src/controllers/http/set-up-swagger.js';
 import { connectRpc } from '../../src/controllers/rpc/connect-rpc.js';
 import type { Settings } from '../../src/services/config/settings.js';
@@ -63,6 +64,7 @@ async function start(settings: Settings, logger: LoggerService | false): Promise
   const app = module.createNestApplication<NestExpressApplication>({ logger, bodyParser: false });
   configureHttp(app, settings);
   setUpSwagger(app);
+  serveDashboard(app);
   if (settings.role !== 'worker') connectRpc(app, settings);
   await app.init();
   await app.startAllMicroservices();

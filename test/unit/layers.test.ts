@@ -21,6 +21,7 @@ const FORBIDDEN: [rule: string, from: string, specifier: string][] = [
   ['layer-services', 'src/services/queue/to-jobs.ts', '../../jobs/b.js'],
   ['layer-jobs', 'src/jobs/a.ts', '../controllers/b.js'],
   ['layer-controllers', 'src/controllers/a.ts', '../client/b.js'],
+  ['layer-ui', 'ui/src/a.ts', '../../src/services/queue/b.js'],
   ['layer-demo', 'demo/a.ts', '../src/services/queue/b.js'],
   ['layer-demo', 'demo/to-client-part.ts', '../src/client/b.js'],
   ['roots-are-not-imported', 'src/services/queue/to-root.ts', '../../app.module.js'],
@@ -49,6 +50,7 @@ const ALLOWED: [from: string, specifier: string][] = [
   ['src/batch/ok.ts', '../interfaces/b.js'],
   ['src/batch/testing/ok.ts', '../index.js'],
   ['src/client/ok.ts', '../interfaces/b.js'],
+  ['ui/src/ok.ts', '../../src/interfaces/b.js'],
   ['demo/ok.ts', '../src/services/database/embedded-postgres.js'],
   ['src/services/planner/ok.ts', '../catalog/table.js'],
   ['src/services/queue/ok-driver.ts', 'pg'],
@@ -118,7 +120,7 @@ describe('the layer rules', () => {
     const config = join(project, '.dependency-cruiser.cjs');
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      [program, '--config', config, '--output-type', 'json', 'src', 'demo'],
+      [program, '--config', config, '--output-type', 'json', 'src', 'ui', 'demo'],
       { cwd: fixture, maxBuffer: 64 * 1024 * 1024 },
     ).catch((error: { stdout: string }) => error);
     return (JSON.parse(stdout) as { summary: { violations: Violation[] } }).summary.violations;

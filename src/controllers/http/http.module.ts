@@ -3,6 +3,7 @@ import { ExplainModule } from '../../services/explain/explain.module.js';
 import { IntakeModule } from '../../services/intake/intake.module.js';
 import { OutcomesModule } from '../../services/outcomes/outcomes.module.js';
 import { QueueModule } from '../../services/queue/queue.module.js';
+import { AccessController } from './access.controller.js';
 import { AuditController } from './audit.controller.js';
 import { ChunksController } from './chunks.controller.js';
 import { HealthController } from './health.controller.js';
@@ -26,6 +27,7 @@ export class ProbesModule {}
     LanesController,
     NotificationsController,
     StatsController,
+    AccessController,
     AuditController,
     JobsController,
     JobExecutionsController,

@@ -1,4 +1,4 @@
-import { HttpStatus, type INestApplication } from '@nestjs/common';
+import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import { EVENTS_EXCHANGE, settledRoutingKey } from '../../interfaces/settled-event.js';
 import { SETTINGS, type Settings } from '../../services/config/settings.js';
@@ -27,11 +27,6 @@ export function setUpSwagger(app: INestApplication): void {
     yamlDocumentUrl: `${DOCS_PATH}-yaml`,
     customSiteTitle: 'Batch Service',
   });
-  // A person who opens the address in a browser looks for the documentation.
-  const adapter = app.getHttpAdapter();
-  adapter.get('/', (_request: unknown, response: unknown) => {
-    adapter.redirect(response, HttpStatus.FOUND, `/${DOCS_PATH}`);
-  });
 }
 
 export function describeApi(app: INestApplication): OpenAPIObject {
@@ -47,6 +42,7 @@ export function describeApi(app: INestApplication): OpenAPIObject {
     .addTag('lanes', 'Blocked lanes')
     .addTag('jobs', 'Batch jobs and their executions')
     .addTag('stats', 'The queue now')
+    .addTag('access', 'What the caller may do')
     .build();
   const extraModels = [ServiceErrorDto, OperationsSettledMessageDto, JobParameterValueDto];
   const document = SwaggerModule.createDocument(app, config, { extraModels });

@@ -1,13 +1,7 @@
+import type { KeyScope } from '../../interfaces/access.js';
 import type { TargetList } from '../catalog/target-list.js';
 import { parseTargetName } from '../catalog/target-name.js';
 import { ServiceError } from '../errors/service-error.js';
-
-/**
- * `read`: see operations and the state of the service; `write`: create, cancel and retry operations; `admin`:
- * everything.
- */
-export const SCOPES = ['read', 'write', 'admin'] as const;
-export type KeyScope = (typeof SCOPES)[number];
 
 /** What a caller may do. */
 export interface Access {

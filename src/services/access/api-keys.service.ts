@@ -2,7 +2,7 @@ import { Not, type EntityManager } from 'typeorm';
 import { ApiKeyEntity } from '../../entities/api-key.entity.js';
 import { AuditEntity } from '../../entities/audit.entity.js';
 import type { AuditAct } from '../../interfaces/audit.js';
-import type { KeyScope } from './access.js';
+import type { KeyScope } from '../../interfaces/access.js';
 import { formatApiKey, generateApiKey } from './api-key.js';
 import { hashOf, openHash, sealHash, type SealingKey } from './sealed-hash.js';
 

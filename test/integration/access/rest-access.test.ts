@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { OpenAPIObject } from '@nestjs/swagger';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SCOPES, type KeyScope } from '../../../src/services/access/access.js';
+import { SCOPES, type KeyScope } from '../../../src/interfaces/access.js';
 import { createTestKey, KEYS_REQUIRED } from '../../support/api-keys.js';
 import { startTestApp, type TestApp } from '../../support/app.js';
 import { freePort } from '../../support/free-port.js';

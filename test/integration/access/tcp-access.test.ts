@@ -4,7 +4,7 @@ import { firstValueFrom } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BatchServiceClient } from '../../../src/client/batch-service.client.js';
 import { RPC_PATTERNS } from '../../../src/interfaces/rpc.js';
-import { SCOPES, type KeyScope } from '../../../src/services/access/access.js';
+import { SCOPES, type KeyScope } from '../../../src/interfaces/access.js';
 import { createTestKey, KEYS_REQUIRED } from '../../support/api-keys.js';
 import { connectAmqpCaller } from '../../support/amqp.js';
 import { startTestApp, type TestApp } from '../../support/app.js';

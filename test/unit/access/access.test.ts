@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { assertMeets, FULL_ACCESS, reaches, type Access, type KeyScope } from '../../../src/services/access/access.js';
+import type { KeyScope } from '../../../src/interfaces/access.js';
+import { assertMeets, FULL_ACCESS, reaches, type Access } from '../../../src/services/access/access.js';
 import { TargetList } from '../../../src/services/catalog/target-list.js';
 import { tableId } from '../../../src/services/catalog/target-name.js';
 

@@ -1,0 +1,141 @@
+import type { JSX } from 'preact';
+import type { ILane, ILockHolder, IPause } from '../api/contract.js';
+import { pause, resumeLane, skipOfLane, unpause } from '../api/endpoints.js';
+import { pageAddress } from '../state/location.js';
+import { Action } from './actions.js';
+import { Code, Time } from './basics.js';
+import { duration, plural } from './format.js';
+
+/** Why a lane does not go on, in words, with links to what holds it. */
+export function LaneReason({ lane }: { lane: ILane }): JSX.Element {
+  const { block, lock, pauses = [] } = lane;
+  return (
+    <div>
+      {pauses.map((each) => (
+        <p key={`${each.kind} ${each.name}`}>
+          <PauseText pause={each} />
+        </p>
+      ))}
+      {lock !== undefined && <LockText {...lock} />}
+      {block !== undefined && (
+        <p>
+          <a href={pageAddress(`/operations/${block.operationId}`)}>An operation</a> was tried{' '}
+          {block.failures === 1 ? 'once' : `${block.failures} times`}: {block.message}.{' '}
+          {block.nextTryAt !== undefined ? (
+            <>
+              Next try <Time at={block.nextTryAt} />.
+            </>
+          ) : (
+            <>
+              Parked {block.parkedAt !== undefined && <Time at={block.parkedAt} />}: it is not tried until somebody
+              resumes the lane.
+            </>
+          )}
+        </p>
+      )}
+    </div>
+  );
+}
+
+export function PauseText({ pause: { kind, name, pausedAt, by, reason, drain } }: { pause: IPause }): JSX.Element {
+  return (
+    <>
+      {kind} {name} is {drain ? 'drained' : 'paused'}
+      {by !== undefined && ` by ${by}`}, since <Time at={pausedAt} />
+      {reason !== undefined && `: ${reason}`}
+    </>
+  );
+}
+
+export function LockText({
+  sinceMs,
+  holders,
+  relation,
+}: {
+  sinceMs: number;
+  holders: readonly ILockHolder[];
+  relation?: string;
+}): JSX.Element {
+  return (
+    <>
+      <p>
+        It waits for a lock{relation !== undefined && ` on ${relation}`}, for {duration(sinceMs)}.{' '}
+        {plural(holders.length, 'session')} {holders.length === 1 ? 'holds' : 'hold'} it:
+      </p>
+      <Holders holders={holders} />
+    </>
+  );
+}
+
+export function Holders({ holders }: { holders: readonly ILockHolder[] }): JSX.Element {
+  return (
+    <ul class="holders">
+      {holders.map(({ pid, application, user, client, state, query, transactionStartedAt }) => (
+        <li key={pid}>
+          Session <code>{pid}</code>
+          {application !== undefined && application !== '' && ` of ${application}`}
+          {user !== undefined && `, user ${user}`}
+          {client !== undefined && `, from ${client}`}
+          {state !== undefined && `, ${state}`}
+          {transactionStartedAt !== undefined && (
+            <>
+              , its transaction began <Time at={transactionStartedAt} />
+            </>
+          )}
+          {query !== undefined && query !== '' && <Code text={query} label={`What session ${pid} ran last`} />}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+export function LaneActions({ lane: { lane, block, pauses = [] } }: { lane: ILane }): JSX.Element {
+  const name = String(lane);
+  const own = pauses.find((each) => each.kind === 'lane' && each.name === name);
+  return (
+    <div class="actions">
+      {block !== undefined && (
+        <>
+          <Action label="Resume" scope="admin" done={`Lane ${lane} is tried again.`} work={() => resumeLane(lane)} />
+          <Action
+            label="Skip the operation"
+            scope="admin"
+            danger
+            done={`The operation is cancelled, and lane ${lane} goes on.`}
+            work={() => skipOfLane(lane)}
+            confirm={
+              <p>
+                Operation <code>{block.operationId}</code> is cancelled, and lane {lane} goes on without it. It can be
+                retried later.
+              </p>
+            }
+          />
+        </>
+      )}
+      {own === undefined ? (
+        <Action
+          label="Pause"
+          scope="admin"
+          done={`Lane ${lane} is paused.`}
+          work={() => pause('lane', name)}
+          confirm={
+            <p>Nothing of lane {lane} is executed until somebody unpauses it. New operations are still accepted.</p>
+          }
+        />
+      ) : (
+        <Action label="Unpause" scope="admin" done={`Lane ${lane} goes on.`} work={() => unpause('lane', name)} />
+      )}
+      {pauses
+        .filter((each) => each !== own && each.kind !== 'source')
+        .map((each) => (
+          <Action
+            key={`${each.kind} ${each.name}`}
+            label={`Unpause ${each.kind} ${each.name}`}
+            scope="admin"
+            done={`${each.kind} ${each.name} goes on.`}
+            work={() => unpause(each.kind, each.name)}
+          />
+        ))}
+    </div>
+  );
+}

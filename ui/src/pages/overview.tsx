@@ -1,0 +1,236 @@
+import type { JSX } from 'preact';
+import type { ILane, IStatsHistory, IStatsNow, IStatsPoint } from '../api/contract.js';
+import { getHistory, getWorkers, listFailures, listLanes } from '../api/endpoints.js';
+import { Empty, Loaded, Loading, Page, Problem, Section, Time } from '../components/basics.js';
+import { count, duration, plural, rate, shortTarget } from '../components/format.js';
+import { LaneActions, LaneReason } from '../components/lane.js';
+import { Plot } from '../components/plot.js';
+import { LaneBadge } from '../components/status.js';
+import { Table } from '../components/table.js';
+import { Troubles } from '../components/troubles.js';
+import { stats, statsError } from '../state/live-stats.js';
+import { pageAddress } from '../state/location.js';
+import { isToldByShell, useResource } from '../state/resource.js';
+
+const HISTORY_MINUTES = 60;
+const HISTORY_POLL_MS = 10_000;
+const LISTS_POLL_MS = 5000;
+
+/** Where the night begins: the numbers now, what is wrong and what to do about it, and the last hour. */
+export function OverviewPage(): JSX.Element {
+  const history = useResource('history', (stop) => getHistory(HISTORY_MINUTES, stop), { pollMs: HISTORY_POLL_MS });
+  const lanes = useResource('troubled lanes', (stop) => listLanes('blocked', stop), { pollMs: LISTS_POLL_MS });
+  const now = stats.value;
+  return (
+    <Page title="Overview">
+      <Troubles />
+      {statsError.value !== undefined && !isToldByShell(statsError.value) && <Problem error={statsError.value} />}
+      {now === undefined ? statsError.value === undefined && <Loading /> : <Tiles now={now} history={history.data} />}
+      <Section title="Lanes that stand still" aside={<a href={pageAddress('/lanes')}>All lanes</a>}>
+        <Loaded from={lanes}>{(found) => <StandingLanes lanes={found} />}</Loaded>
+      </Section>
+      <Section title="The last hour">
+        <Loaded from={history}>{(found) => <Plots history={found} />}</Loaded>
+      </Section>
+      <div class="columns">
+        <Failures />
+        <Workers />
+      </div>
+    </Page>
+  );
+}
+
+function Tiles({ now, history }: { now: IStatsNow; history: IStatsHistory | undefined }): JSX.Element {
+  const last = history?.points.at(-1);
+  const seconds = (history?.intervalMs ?? 0) / 1000;
+  const perSecond = (value: number): string => (seconds === 0 ? '–' : `${rate(value / seconds)}/s`);
+  const { completed, failed, chunks } = now.lastMinute;
+  const blocked = now.blockedLanes ?? now.parkedLanes;
+  return (
+    <dl class="tiles" aria-label="The queue now">
+      <Tile name="Pending" href={pageAddress('/operations', { status: 'pending' })} value={count(now.pending)} />
+      <Tile name="Scheduled" href={pageAddress('/operations', { status: 'scheduled' })} value={count(now.scheduled)} />
+      <Tile name="Oldest waits" value={duration(now.lagMs)} />
+      <Tile name="In" value={last === undefined ? '–' : perSecond(last.accepted)} note="accepted" />
+      <Tile name="Out" value={`${rate((completed + failed) / 60)}/s`} note="the last minute" />
+      <Tile
+        name="Failures"
+        href={pageAddress('/failures')}
+        value={`${count(failed)}/min`}
+        note={`${count(now.failed)} kept`}
+        alarm={failed > 0}
+      />
+      <Tile
+        name="A chunk takes"
+        value={ms(last?.chunkP50Ms)}
+        note={`p99 ${ms(last?.chunkP99Ms)} · ${plural(chunks, 'chunk')}/min`}
+      />
+      <Tile name="Workers" value={count(now.workers)} alarm={now.workers === 0} />
+      <Tile
+        name="Lanes standing still"
+        href={pageAddress('/lanes')}
+        value={count(blocked)}
+        note={now.pausedLanes !== undefined && now.pausedLanes > 0 ? `${count(now.pausedLanes)} paused` : undefined}
+        alarm={blocked > 0}
+      />
+    </dl>
+  );
+}
+
+const ms = (value: number | null | undefined): string =>
+  value === null || value === undefined ? '–' : duration(value);
+
+function Tile({
+  name,
+  value,
+  note,
+  href,
+  alarm = false,
+}: {
+  name: string;
+  value: string;
+  note?: string;
+  href?: string;
+  alarm?: boolean;
+}): JSX.Element {
+  return (
+    <div class={alarm ? 'tile alarm' : 'tile'}>
+      <dt>{href === undefined ? name : <a href={href}>{name}</a>}</dt>
+      <dd>
+        {value}
+        {note !== undefined && <span class="small">{note}</span>}
+      </dd>
+    </div>
+  );
+}
+
+function StandingLanes({ lanes }: { lanes: ILane[] }): JSX.Element {
+  if (lanes.length === 0) return <Empty title="Every lane goes on." />;
+  return (
+    <Table
+      caption="Lanes that stand still"
+      rows={lanes}
+      rowKey={({ lane }) => String(lane)}
+      columns={[
+        { name: 'Lane', cell: ({ lane }) => <a href={pageAddress('/lanes', { lane })}>Lane {lane}</a> },
+        { name: 'State', cell: ({ state }) => <LaneBadge state={state} /> },
+        { name: 'Tables', cell: ({ targets }) => targets.map(shortTarget).join(', ') },
+        { name: 'Waiting', numeric: true, cell: ({ waiting }) => count(waiting) },
+        { name: 'Why', cell: (lane) => <LaneReason lane={lane} /> },
+        { name: 'Actions', cell: (lane) => <LaneActions lane={lane} /> },
+      ]}
+    />
+  );
+}
+
+function Plots({ history: { points, intervalMs } }: { history: IStatsHistory }): JSX.Element {
+  if (points.length === 0) {
+    return (
+      <Empty title="Nothing was recorded yet.">
+        The first values come within a minute after the service has started.
+      </Empty>
+    );
+  }
+  const times = points.map(({ at }) => Date.parse(at));
+  const of = (value: (point: IStatsPoint) => number | null | undefined): (number | null)[] =>
+    points.map((point) => value(point) ?? null);
+  const perSecond = (value: number): number => value / (intervalMs / 1000);
+  return (
+    <div class="plots">
+      <Plot
+        title="Operations per second"
+        times={times}
+        format={rate}
+        series={[
+          { name: 'in', color: '--plot-1', values: of(({ accepted }) => perSecond(accepted)) },
+          { name: 'out', color: '--plot-2', values: of(({ completed }) => perSecond(completed)) },
+          { name: 'failed', color: '--plot-3', values: of(({ failed }) => perSecond(failed)) },
+        ]}
+      />
+      <Plot
+        title="Pending"
+        times={times}
+        format={count}
+        series={[{ name: 'pending', color: '--plot-1', values: of(({ pending }) => pending) }]}
+      />
+      <Plot
+        title="Age of the oldest"
+        times={times}
+        format={duration}
+        series={[{ name: 'oldest', color: '--plot-4', values: of(({ lagMs }) => lagMs) }]}
+      />
+      <Plot
+        title="Time of a chunk"
+        times={times}
+        format={duration}
+        series={[
+          { name: 'p50', color: '--plot-1', values: of(({ chunkP50Ms }) => chunkP50Ms) },
+          { name: 'p99', color: '--plot-4', values: of(({ chunkP99Ms }) => chunkP99Ms) },
+        ]}
+      />
+    </div>
+  );
+}
+
+function Failures(): JSX.Element {
+  const failures = useResource('failures', (stop) => listFailures({ limit: 8 }, stop), { pollMs: LISTS_POLL_MS });
+  return (
+    <Section title="Failures" aside={<a href={pageAddress('/failures')}>All groups</a>}>
+      <Loaded from={failures}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <Empty title="No operation has failed." />
+          ) : (
+            <Table
+              caption="Failures by code and table"
+              rows={items}
+              rowKey={({ code, constraint, target }) => `${code} ${constraint} ${target}`}
+              columns={[
+                {
+                  name: 'Code',
+                  cell: ({ code, constraint, target }) => (
+                    <a href={pageAddress('/failures', { code, constraint, target })}>{code}</a>
+                  ),
+                },
+                { name: 'Table', cell: ({ target }) => shortTarget(target) },
+                { name: 'Operations', numeric: true, cell: (group) => count(group.count) },
+                { name: 'Last', cell: ({ lastAt }) => <Time at={lastAt} /> },
+              ]}
+            />
+          )
+        }
+      </Loaded>
+    </Section>
+  );
+}
+
+function Workers(): JSX.Element {
+  const workers = useResource('workers', getWorkers, { pollMs: LISTS_POLL_MS });
+  return (
+    <Section title="Workers">
+      <Loaded from={workers}>
+        {(found) =>
+          found.length === 0 ? (
+            <Empty title="No worker was seen.">
+              Nothing is executed until one runs: <code>npm run start:worker</code>
+            </Empty>
+          ) : (
+            <Table
+              caption="Workers"
+              rows={found}
+              rowKey={({ name }) => name}
+              columns={[
+                { name: 'Worker', cell: ({ name }) => <code>{name}</code> },
+                { name: 'Seen', cell: ({ seenAt }) => <Time at={seenAt} /> },
+                {
+                  name: 'Chunks',
+                  cell: ({ name }) => <a href={pageAddress('/chunks', { worker: name })}>Its chunks</a>,
+                },
+              ]}
+            />
+          )
+        }
+      </Loaded>
+    </Section>
+  );
+}
