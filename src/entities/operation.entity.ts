@@ -51,6 +51,6 @@ export class OperationEntity {
   @Column({ type: 'smallint' })
   lane!: number;
 
-  @Column({ name: 'created_at', type: 'timestamptz', default: () => 'now()' })
+  @Column({ name: 'created_at', type: 'timestamptz', default: () => 'clock_timestamp()' })
   createdAt!: Date;
 }

@@ -8,6 +8,10 @@ import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 })
 @Check('outcomes_status_check', `status in ('completed', 'failed', 'cancelled')`)
 @Index('outcomes_status_idx', ['status', 'seq'])
+@Index('outcomes_failed_code_idx', ['code', 'seq'], { where: `(status = 'failed'::text)` })
+@Index('outcomes_failed_constraint_idx', ['constraintName', 'seq'], {
+  where: `((status = 'failed'::text) AND (constraint_name IS NOT NULL))`,
+})
 export class OutcomeEntity {
   @PrimaryColumn({ type: 'bigint', primaryKeyConstraintName: 'outcomes_pkey' })
   seq!: string;

@@ -84,6 +84,8 @@ export const FAILURE_CODES = [
   'DATABASE_ERROR',
 ] as const;
 
+export type FailureCode = (typeof FAILURE_CODES)[number];
+
 export type ErrorCode = (typeof REFUSAL_CODES)[number] | (typeof FAILURE_CODES)[number];
 
 /** An error as RPC returns it. REST returns the same code and details as problem+json. */

@@ -132,16 +132,6 @@ export interface IBatchOperation {
   audit?: IOperationAct[];
 }
 
-export interface IListOperationsQuery {
-  status?: OperationStatus;
-  target?: string;
-  source?: string;
-  /** 1 to 1000, default 100. */
-  limit?: number;
-  /** `nextCursor` of the previous page. */
-  cursor?: string;
-}
-
 /** Newest first. A page may have fewer than `limit` items and still not be the last. The last has no `nextCursor`. */
 export interface IPage<T> {
   items: T[];

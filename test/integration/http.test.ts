@@ -237,6 +237,17 @@ describe('errors over REST', () => {
     [`operations/${randomUUID()}?wait=soon`, 400, 'INVALID_REQUEST', 'wait'],
     ['operations?status=done', 400, 'INVALID_REQUEST', 'status'],
     ['operations?status=failed&status=pending', 400, 'INVALID_REQUEST', 'status'],
+    ['operations?code=MISSING_PARNT', 400, 'INVALID_REQUEST', 'code'],
+    ['operations?code=MISSING_PARENT&status=completed', 400, 'INVALID_REQUEST', 'code'],
+    ['operations?constraint=', 400, 'INVALID_REQUEST', 'constraint'],
+    ['operations?chunkId=abc', 400, 'INVALID_REQUEST', 'chunkId'],
+    ['operations?chunkId=1&status=pending', 400, 'INVALID_REQUEST', 'chunkId'],
+    ['operations?createdAfter=yesterday', 400, 'INVALID_REQUEST', 'createdAfter'],
+    ['operations?settledBefore=2026-02-30T00:00:00Z', 400, 'INVALID_REQUEST', 'settledBefore'],
+    [
+      'operations?createdAfter=2026-01-02T00:00:00Z&createdBefore=2026-01-01T00:00:00Z',
+      ...[400, 'INVALID_REQUEST', 'createdAfter'],
+    ] as [string, number, string, string],
     ['operations?limit=0', 400, 'INVALID_REQUEST', 'limit'],
     ['operations?limit=1001', 400, 'INVALID_REQUEST', 'limit'],
     ['operations?limit=1.5', 400, 'INVALID_REQUEST', 'limit'],
@@ -334,6 +345,12 @@ describe('errors over REST', () => {
   it('ask whether a parameter or a field was misspelt', async () => {
     expect((await get('operations?stauts=failed')).body.detail).toBe(
       'The query is not valid: there is no parameter "stauts"; did you mean "status"?',
+    );
+    expect((await get('operations?code=MISSING_PARNT')).body.detail).toMatch(
+      /code must be one of UNIQUE_VIOLATION, MISSING_PARENT, .*; did you mean "MISSING_PARENT"\?$/,
+    );
+    expect((await get('operations?status=done')).body.detail).toMatch(
+      /status must be one of scheduled, pending, completed, failed, cancelled$/,
     );
     expect((await get('operations?colour=red')).body.detail).toMatch(/there is no parameter "colour"$/);
   });

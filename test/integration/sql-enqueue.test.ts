@@ -551,7 +551,11 @@ describe('operations that are created in SQL', () => {
       await create(database.client, insert(1), { operationType: 'insert', target: 'public.apart', values: { id: 9 } });
       expect((await database.client.query('select from batch.pending where lane = 64')).rowCount).toBe(2);
       const { rows: page } = await worker.database.query<{ target: string }>(
-        selectPage({ status: 'pending', reach: undefined }, '1000000', { operations: 9, bytes: 1e6, window: 9 }),
+        selectPage(
+          { status: 'pending' },
+          { order: 'descending', after: '1000000', last: '0', width: 1000, by: 'status' },
+          { operations: 9, bytes: 1e6 },
+        ),
       );
       expect(page.map(({ target }) => target)).toEqual(['public.apart', 'public.orders']);
       const { rows: stats } = await worker.database.query<{ lagMs: number }>(selectStats());

@@ -35,10 +35,12 @@ const UP = [
   )`,
   `comment on table batch.shapes is 'What operations of the same kind have in common. \`operations.values\` holds the values, keys first.'`,
 
+  // `created_at` is the moment at which the row got its `seq`, so both have the same order, but for some milliseconds. The
+  // time of a transaction may be much earlier.
   `create table batch.operations (
     seq bigint generated always as identity constraint operations_pkey primary key,
     id uuid not null,
-    created_at timestamptz not null default now(),
+    created_at timestamptz not null default clock_timestamp(),
     shape int not null,
     lane smallint not null,
     priority smallint not null default 0,
@@ -150,6 +152,10 @@ const UP = [
     constraint outcomes_status_check check (status in ('completed', 'failed', 'cancelled'))
   )`,
   `create index outcomes_status_idx on batch.outcomes (status, seq)`,
+  // Of failures only, so that nothing else pays for them.
+  `create index outcomes_failed_code_idx on batch.outcomes (code, seq) where status = 'failed'::text`,
+  `create index outcomes_failed_constraint_idx on batch.outcomes (constraint_name, seq)
+   where status = 'failed'::text and constraint_name is not null`,
   `create index outcomes_chunk_id_idx on batch.outcomes (chunk_id)`,
   `create index outcomes_settled_at_idx on batch.outcomes (settled_at)`,
   `comment on table batch.outcomes is 'What is not an ordinary success: failed, cancelled, no row matched, more than one attempt.'`,

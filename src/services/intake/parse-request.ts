@@ -12,6 +12,7 @@ import { quoteForMessage } from '../errors/quote-for-message.js';
 import { didYouMean } from '../errors/nearest-name.js';
 import { ServiceError } from '../errors/service-error.js';
 import { ExactJson, stringifyJson, type GivenRow } from '../values/exact-json.js';
+import { parseTime } from '../values/parse-time.js';
 import { ownValue } from '../values/own-value.js';
 import { isPlainObject, jsonFault } from './check-json.js';
 import { fitsSchema, type Fits } from './fits-schema.js';
@@ -52,7 +53,6 @@ export function parseRequest(request: unknown, context: ParseContext): ParsedReq
 
 const MAX_YEARS_AHEAD = 10;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-const ISO_TIME = /^(\d{4})-(\d{2})-(\d{2})T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2})$/;
 
 type FieldName = keyof typeof OPERATION_FIELDS;
 
@@ -180,17 +180,6 @@ function parseRunAt(value: unknown, now: Date): string | undefined {
   if (time < 0 || time > latest.getTime())
     throw invalid('runAt', `lies between 1970 and ${MAX_YEARS_AHEAD} years from now`);
   return new Date(time).toISOString();
-}
-
-function parseTime(text: string): number | undefined {
-  const match = ISO_TIME.exec(text);
-  if (match === null) return undefined;
-  const time = Date.parse(text);
-  if (Number.isNaN(time)) return undefined;
-  // Date.parse takes February 30 for March 1 or 2.
-  const [year, month, day] = match.slice(1).map(Number);
-  const exists = new Date(Date.UTC(year ?? 0, (month ?? 0) - 1, day)).getUTCDate() === day;
-  return exists ? time : undefined;
 }
 
 function parseRetry(value: unknown, mustExist: boolean): IRetryRequest | undefined {

@@ -1,20 +1,29 @@
 import { Injectable } from '@nestjs/common';
-import type { IListOperationsQuery, IPage } from '../../interfaces/operation.js';
+import type { IListOperationsQuery } from '../../interfaces/operation-filter.js';
+import type { IPage } from '../../interfaces/operation.js';
+import type { SqlClient } from '../../interfaces/sql.js';
+import { sendAlong } from '../../batch/sql/send-along.js';
 import { callerName, reaches, type Access } from '../access/access.js';
-import { parseTargetName, tableId } from '../catalog/target-name.js';
 import { DatabaseService } from '../database/database.service.js';
+import { walkInOrder } from '../database/walk-in-order.js';
 import { ServiceError } from '../errors/service-error.js';
 import { MetricsService } from '../observability/metrics.service.js';
 import { QueueService } from '../queue/queue.service.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
-import { checkCursor, FIRST_PAGE } from './cursor.js';
+import { checkCursor } from './cursor.js';
+import type { PreparedMatch } from './matching.sql.js';
+import { toMatch } from './operation-match.js';
 import { OutcomeWatchService } from './outcome-watch.service.js';
 import { selectOperation, selectPage } from './outcomes.sql.js';
+import { firstStretch, prepareMatch, walkMatches } from './walk-matches.js';
 import { toOperation, type GivenOperation, type OperationRow } from './to-operation.js';
 
 const DEFAULT_LIMIT = 100;
-/** How many operations a page examines at most to find those that match. */
-const WINDOW = 10_000;
+/**
+ * A page begins no further stretch after this time, even if it is not full. Each stretch is twice as large as the one
+ * before, so the last one takes about as long as all others.
+ */
+const PAGE_MS = 60;
 /** The process serializes a page of this size in a few milliseconds. */
 const PAGE_BYTES = 1024 * 1024;
 
@@ -56,15 +65,14 @@ export class OperationsService {
 
   /** @throws ServiceError INVALID_REQUEST */
   async list(query: IListOperationsQuery, access: Access): Promise<IPage<GivenOperation>> {
-    const limits = { operations: query.limit ?? DEFAULT_LIMIT, bytes: PAGE_BYTES, window: WINDOW };
-    const cursor = checkCursor(query.cursor) ?? FIRST_PAGE;
-    const target = query.target === undefined ? undefined : canonicalTarget(query.target);
-    const filter = { ...query, target, reach: access.targets?.patterns };
-    const { rows } = await this.database.requests.query<PageRow>(selectPage(filter, cursor, limits));
-    const found = rows.filter((row): row is PageRow & OperationRow => row.seq !== null);
-    const isCut = found.length === limits.operations || found.length < (rows[0]?.matched ?? 0);
-    const nextCursor = isCut ? found.at(-1)?.seq : endOfWindow(rows[0]);
-    return { items: found.map(toOperation), ...(nextCursor !== undefined && { nextCursor }) };
+    const { limit = DEFAULT_LIMIT, cursor, ...filter } = query;
+    const match = toMatch(filter, access);
+    const from = checkCursor(cursor);
+    return this.database.requests.transaction(async (tx) => {
+      sendAlong(tx, walkInOrder());
+      const prepared = await prepareMatch(tx, match);
+      return prepared === undefined ? { items: [] } : this.page(tx, prepared, limit, from);
+    });
   }
 
   /** @throws ServiceError OPERATION_NOT_FOUND, NOT_CANCELLABLE, LANE_BUSY */
@@ -84,6 +92,28 @@ export class OperationsService {
     return this.get(id, access);
   }
 
+  private async page(
+    tx: SqlClient,
+    match: PreparedMatch,
+    limit: number,
+    cursor: string | undefined,
+  ): Promise<IPage<GivenOperation>> {
+    const items: GivenOperation[] = [];
+    let bytes = 0;
+    const start = await firstStretch(tx, match, 'descending', cursor);
+    const nextCursor = await walkMatches(match, start, PAGE_MS, async (stretch) => {
+      const limits = { operations: limit - items.length, bytes: PAGE_BYTES - bytes };
+      const { rows } = await tx.query<PageRow>(selectPage(match, stretch, limits));
+      const { matched, next } = rows[0]!;
+      const found = rows.filter((row): row is PageRow & { seq: string } => row.seq !== null);
+      items.push(...found.map(toOperation));
+      bytes += found.reduce((sum, row) => sum + Number(row.bytes), 0);
+      const isCut = items.length === limit || found.length < matched || bytes >= PAGE_BYTES;
+      return isCut && found.length > 0 ? { stopAt: found.at(-1)!.seq } : { next };
+    });
+    return { items, ...(nextCursor !== undefined && { nextCursor }) };
+  }
+
   /**
    * The target of an operation never changes, so the result of this check is still true when the operation is changed.
    */
@@ -92,19 +122,6 @@ export class OperationsService {
   }
 }
 
-type PageRow = { walked: number; floor: string | null; matched: number } & ({ seq: null } | OperationRow);
+type PageRow = { matched: number; next: string | null } & ({ seq: null } | (OperationRow & { bytes: string }));
 
 const isSettled = ({ status }: GivenOperation): boolean => status !== 'pending' && status !== 'scheduled';
-
-/** Where a page with too few results stopped examining. Older operations may match. */
-const endOfWindow = (row: PageRow | undefined): string | undefined =>
-  row?.walked === WINDOW ? (row.floor ?? undefined) : undefined;
-
-/** `orders` is stored as `public.orders`. */
-function canonicalTarget(target: string): string {
-  const name = parseTargetName(target);
-  if (name !== undefined) return tableId(name);
-  throw new ServiceError('INVALID_REQUEST', 'target must be a `table` (in schema `public`) or `schema.table`', {
-    parameter: 'target',
-  });
-}

@@ -1,10 +1,9 @@
-import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
 import { selectDetails } from '../../entities/operation-details.js';
-import type { IListOperationsQuery } from '../../interfaces/operation.js';
 import { ACTS_OF_OPERATION } from '../audit/audit.sql.js';
 import { BLOCKED_LANES } from '../queue/lane-list.sql.js';
 import { ANONYMOUS_SOURCE } from '../../interfaces/settled-event.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
+import { LANES, matchedIn, nextOf, Values, type PreparedMatch, type Stretch } from './matching.sql.js';
 
 const OPERATION_COLUMNS = `v.seq, v.id, v.type as "operationType", v.target, v.key::text, v."values"::text, v.on_conflict as "onConflict",
         v.conflict_key as "conflictKey", v.must_exist as "mustExist", ${selectDetails('v')}, v.status,
@@ -65,74 +64,32 @@ export function selectSettled(ids: readonly string[]): SqlStatement {
   };
 }
 
-/** All lanes of `pending`. The entrance has the operations whose table has no lane yet. */
-const LANES = `(select distinct lane from batch.lanes union all select ${ENTRANCE_LANE}::int2)`;
-
-/** The operations that may have a status, newest first, below a cursor. */
-const CANDIDATES = {
-  pending: `select p.seq from ${LANES} lane
-        cross join generate_series(0, 9) priority cross join lateral (
-          select seq from batch.pending p where p.lane = lane.lane and p.priority = priority.priority and seq < $1::int8
-          order by seq desc limit $2::int
-        ) p order by seq desc limit $2::int`,
-  scheduled: 'select seq from batch.delayed where seq < $1::int8 order by seq desc limit $2::int',
-  failed: `select seq from batch.outcomes where status = 'failed' and seq < $1::int8 order by seq desc limit $2::int`,
-  cancelled: `select seq from batch.outcomes where status = 'cancelled' and seq < $1::int8 order by seq desc limit $2::int`,
-  completed: 'select seq from batch.operations where seq < $1::int8 order by seq desc limit $2::int',
-} as const;
-
-export interface OperationFilter extends Pick<IListOperationsQuery, 'status' | 'target' | 'source'> {
-  /** Only these targets, or targets that begin with these prefixes. Undefined: any. */
-  reach: { ids: readonly string[]; prefixes: readonly string[] } | undefined;
-}
-
 export interface PageLimits {
   operations: number;
   /** The size of keys and values. The operation that reaches the limit is the last one of the page. */
   bytes: number;
-  /** How many operations are examined, because there is no index for targets and sources. */
-  window: number;
 }
 
 /**
- * A page of operations below `cursor`, newest first. In each row, `walked` is the number of examined operations, and
- * `floor` is the oldest of them. `matched` is the number of matches before the cut by size. An empty page is one row
- * without `seq`.
+ * The operations of the stretch that match, newest first. In each row, `matched` is the number of matches before the cut
+ * by size, and `next` is where the next stretch goes on. Without matches it is one row without `seq`.
  */
-export function selectPage(query: OperationFilter, cursor: string, limits: PageLimits): SqlStatement {
-  return {
-    text: `
-      with candidates as materialized (${CANDIDATES[query.status ?? 'completed']}),
+export function selectPage(match: PreparedMatch, stretch: Stretch, limits: PageLimits): SqlStatement {
+  const values = new Values();
+  const text = `
+      with ${matchedIn(match, stretch, values, limits.operations)},
       page as (
-        select ${OPERATION_COLUMNS}
-        from candidates c join batch.batch_operations v on v.seq = c.seq
-        where ($3::text is null or v.status = $3) and ($4::text is null or v.target = $4)
-          and ($5::text is null or v.source = $5)
-          and ($7::text[] is null or v.target = any($7)
-            or exists (select from unnest($8::text[]) prefix where starts_with(v.target, prefix)))
-        order by v.seq desc limit $6::int
+        select ${OPERATION_COLUMNS} from matched m join batch.batch_operations v on v.seq = m.seq
       ),
       sized as (
         select page.*, coalesce(octet_length(key), 0) + coalesce(octet_length("values"), 0) as bytes from page
       ),
       summed as (select sized.*, sum(bytes) over (order by seq desc) - bytes as "bytesBefore" from sized)
-      select w.walked, w.floor, w.matched, summed.*
-      from (
-        select count(*)::int as walked, min(seq) as floor, (select count(*)::int from page) as matched from candidates
-      ) w left join summed on "bytesBefore" < $9::int
-      order by summed.seq desc`,
-    values: [
-      cursor,
-      limits.window,
-      query.status ?? null,
-      query.target ?? null,
-      query.source ?? null,
-      limits.operations,
-      query.reach?.ids ?? null,
-      query.reach?.prefixes ?? null,
-      limits.bytes,
-    ],
-  };
+      select w.*, summed.*
+      from (select (select count(*)::int from page) as matched, ${nextOf(stretch, values, match)} as next) w
+      left join summed on "bytesBefore" < ${values.add(limits.bytes, 'int8')}
+      order by summed.seq desc`;
+  return { text, values: values.list };
 }
 
 /** Failures of a chunk by code, with the first operation of each code as an example. */

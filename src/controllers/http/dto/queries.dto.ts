@@ -1,6 +1,6 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsIn, IsInt, IsOptional, IsString, Matches, Max, MaxLength, Min } from 'class-validator';
+import { IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min, ValidateBy } from 'class-validator';
 import {
   AUDIT_ACTS,
   AUDIT_SUBJECTS,
@@ -8,12 +8,28 @@ import {
   type AuditSubject,
   type IAuditQuery,
 } from '../../../interfaces/audit.js';
-import { OPERATION_STATUSES, type IListOperationsQuery, type OperationStatus } from '../../../interfaces/operation.js';
+import { FAILURE_CODES, type FailureCode } from '../../../interfaces/error.js';
+import type { IListOperationsQuery } from '../../../interfaces/operation-filter.js';
+import { OPERATION_STATUSES, type OperationStatus } from '../../../interfaces/operation.js';
+import { filterFault } from '../../../services/outcomes/filter-fields.js';
 import { MAX_WAIT_MS } from '../../dto/ids.dto.js';
 
 const MAX_LIMIT = 1000;
 const LIMIT = { message: `limit must be a whole number from 1 to ${MAX_LIMIT}` };
 const WAIT = { message: `wait must be a whole number of milliseconds from 0 to ${MAX_WAIT_MS}` };
+
+/** The same rules and messages as in the filter of a bulk action. */
+function FilterField(): PropertyDecorator {
+  return (prototype, property) => {
+    const field = property as keyof Omit<IListOperationsQuery, 'limit' | 'cursor'>;
+    const rule = {
+      validate: (value: unknown) => filterFault(field, value) === undefined,
+      defaultMessage: (given?: { value: unknown }) => filterFault(field, given?.value) ?? '',
+    };
+    IsOptional()(prototype, property);
+    ValidateBy({ name: 'filterField', validator: rule })(prototype, property);
+  };
+}
 
 // Parameters have no example: the documentation's form would send it, and find nothing.
 export class PageQueryDto {
@@ -40,20 +56,49 @@ export class PageQueryDto {
 
 export class ListOperationsQueryDto extends PageQueryDto implements IListOperationsQuery {
   @ApiPropertyOptional({ enum: OPERATION_STATUSES, description: 'Only operations in this state.' })
-  @IsOptional()
-  @IsIn(OPERATION_STATUSES)
+  @FilterField()
   status?: OperationStatus;
 
   @ApiPropertyOptional({ description: 'Only operations on this `table` (in schema `public`) or `schema.table`.' })
-  @IsOptional()
-  @IsString()
-  @MaxLength(200)
+  @FilterField()
   target?: string;
 
   @ApiPropertyOptional({ description: 'Only operations of this calling service.' })
-  @IsOptional()
-  @Matches(/^[A-Za-z0-9_-]{1,100}$/, { message: 'source must be 1 to 100 letters, digits, _ or -' })
+  @FilterField()
   source?: string;
+
+  @ApiPropertyOptional({
+    enum: FAILURE_CODES,
+    enumName: 'FailureCode',
+    description:
+      'Only operations that failed with this code. With status `scheduled`: whose last attempt failed with it.',
+  })
+  @FilterField()
+  code?: FailureCode;
+
+  @ApiPropertyOptional({ description: 'Only operations that this constraint refused.' })
+  @FilterField()
+  constraint?: string;
+
+  @ApiPropertyOptional({ description: 'Only operations that this chunk settled.' })
+  @FilterField()
+  chunkId?: string;
+
+  @ApiPropertyOptional({ format: 'date-time', description: 'Only operations that were created at this time or later.' })
+  @FilterField()
+  createdAfter?: string;
+
+  @ApiPropertyOptional({ format: 'date-time', description: 'Only operations that were created before this time.' })
+  @FilterField()
+  createdBefore?: string;
+
+  @ApiPropertyOptional({ format: 'date-time', description: 'Only operations that were settled at this time or later.' })
+  @FilterField()
+  settledAfter?: string;
+
+  @ApiPropertyOptional({ format: 'date-time', description: 'Only operations that were settled before this time.' })
+  @FilterField()
+  settledBefore?: string;
 }
 
 export class ListAuditQueryDto extends PageQueryDto implements IAuditQuery {
