@@ -558,7 +558,7 @@ describe('operations that are created in SQL', () => {
         ),
       );
       expect(page.map(({ target }) => target)).toEqual(['public.apart', 'public.orders']);
-      const { rows: stats } = await worker.database.query<{ lagMs: number }>(selectStats());
+      const { rows: stats } = await worker.database.query<{ lagMs: number }>(selectStats(1000));
       expect(stats[0]!.lagMs).toBeGreaterThan(0);
     });
 

@@ -55,12 +55,15 @@ describe('the metrics', () => {
     const metrics = new MetricsService();
     const queue: IStats = {
       pending: 5,
+      pendingIsExact: true,
       scheduled: 2,
+      scheduledIsExact: true,
       lagMs: 1500,
       blockedLanes: 3,
       parkedLanes: 3,
       workers: 4,
       failed: 0,
+      failedIsExact: true,
       lastMinute: { chunks: 0, completed: 0, failed: 0, statements: 0 },
       pendingNotifications: 6,
       parkedNotifications: 7,

@@ -188,6 +188,27 @@ const UP = [
   )`,
   `comment on table batch.workers is 'Processes that execute operations. One that was not seen for a few seconds is gone.'`,
 
+  // Not unlogged: a row in ten seconds costs nothing, and the last hour is what one looks at after a crash.
+  `create table batch.stats_samples (
+    at timestamptz not null constraint stats_samples_pkey primary key,
+    last_seq bigint not null,
+    pending bigint not null,
+    scheduled bigint not null,
+    kept_failures bigint not null,
+    lag_ms double precision not null,
+    accepted integer,
+    completed integer not null,
+    failed integer not null,
+    chunks integer not null,
+    chunk_p50_ms integer,
+    chunk_p95_ms integer,
+    chunk_p99_ms integer,
+    workers integer not null,
+    blocked_lanes integer not null,
+    failed_by_code jsonb
+  )`,
+  `comment on table batch.stats_samples is 'The state of the queue every ten seconds, and what happened in between. Kept for an hour.'`,
+
   `create table batch.message_attempts (
     fingerprint uuid not null constraint message_attempts_pkey primary key,
     last_at timestamptz not null,

@@ -12,6 +12,7 @@ import { OutcomeEntity } from '../../entities/outcome.entity.js';
 import { ParkedNotificationEntity } from '../../entities/parked-notification.entity.js';
 import { PendingOperationEntity } from '../../entities/pending-operation.entity.js';
 import { ShapeEntity } from '../../entities/shape.entity.js';
+import { StatsSampleEntity } from '../../entities/stats-sample.entity.js';
 import { WorkerEntity } from '../../entities/worker.entity.js';
 import type { Settings } from '../config/settings.js';
 import { databaseTls } from '../config/client-tls.js';
@@ -47,6 +48,7 @@ export function dataSourceOptions(
       LaneEntity,
       LaneBlockEntity,
       WorkerEntity,
+      StatsSampleEntity,
       ApiKeyEntity,
       AuditEntity,
       MessageAttemptEntity,

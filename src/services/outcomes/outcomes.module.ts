@@ -8,6 +8,7 @@ import { QueueModule } from '../queue/queue.module.js';
 import { ChunksService } from './chunks.service.js';
 import { OperationsService } from './operations.service.js';
 import { OutcomeWatchService } from './outcome-watch.service.js';
+import { StatsSamplerService } from './stats-sampler.service.js';
 import { StatsService } from './stats.service.js';
 
 @Module({
@@ -18,8 +19,16 @@ import { StatsService } from './stats.service.js';
     ChunksService,
     ParkedNotificationsService,
     StatsService,
+    StatsSamplerService,
     AuditService,
   ],
-  exports: [OperationsService, ChunksService, ParkedNotificationsService, StatsService, AuditService],
+  exports: [
+    OperationsService,
+    ChunksService,
+    ParkedNotificationsService,
+    StatsService,
+    StatsSamplerService,
+    AuditService,
+  ],
 })
 export class OutcomesModule {}

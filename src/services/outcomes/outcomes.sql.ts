@@ -105,14 +105,8 @@ export function selectChunkFailures(id: string): SqlStatement {
   };
 }
 
-export function selectStats(): SqlStatement {
-  return {
-    text: `
-      select
-        (select count(*)::int from batch.pending) as pending,
-        (select count(*)::int from batch.delayed) as scheduled,
-        (select count(*)::int from batch.outcomes where status = 'failed') as failed,
-        coalesce((
+/** Age of the oldest pending operation, in milliseconds; 0 when none waits. Reads the first one of each place in the queue. */
+export const LAG_MS = `coalesce((
           select greatest(0, round(extract(epoch from clock_timestamp() - min(o.created_at)) * 1000))::float8
           from ${LANES} lane
           cross join generate_series(0, 9) priority
@@ -120,17 +114,55 @@ export function selectStats(): SqlStatement {
             select seq from batch.pending p where p.lane = lane.lane and p.priority = priority.priority order by seq limit 1
           ) first
           join batch.operations o on o.seq = first.seq
-        ), 0) as "lagMs",
+        ), 0)`;
+
+/** How many workers were seen in the last seconds. */
+export const SEEN_WORKERS = `(select count(*)::int from batch.workers where seen_at > now() - interval '10 seconds')`;
+
+/**
+ * The state of the queue. It counts up to `most` operations of each kind. Where there are more, the number is that of
+ * the last sample, and not exact. So it takes some milliseconds, whatever the size of the tables.
+ */
+export function selectStats(most: number): SqlStatement {
+  return {
+    name: 'batch.select_stats',
+    text: `
+      with latest as materialized (
+        select pending, scheduled, kept_failures from batch.stats_samples order by at desc limit 1
+      ),
+      counted as materialized (
+        select
+          (select count(*)::int from (select from batch.pending limit $1::int + 1) p) as pending,
+          (select count(*)::int from (select from batch.delayed limit $1::int + 1) d) as scheduled,
+          -- In order, so that it walks the index: other outcomes may be many more.
+          (select count(*)::int from (
+            select from batch.outcomes where status = 'failed' order by seq desc limit $1::int + 1
+          ) x) as failed
+      )
+      select
+        ${bounded('pending', 'pending')},
+        ${bounded('scheduled', 'scheduled')},
+        ${bounded('failed', 'kept_failures')},
+        ${LAG_MS} as "lagMs",
         (select count(*)::int from batch.lane_blocks where parked_at is not null) as "parkedLanes",
         ${BLOCKED_LANES} as "blockedLanes",
-        (select count(*)::int from batch.workers where seen_at > now() - interval '10 seconds') as workers,
+        ${SEEN_WORKERS} as workers,
         (select count(*)::int from batch.chunks where notify and notified_at is null) as "pendingNotifications",
         (select count(*)::int from batch.parked_notifications) as "parkedNotifications",
         recent.chunks, recent.completed, recent.failed as "failedRecently", recent.statements
-      from (
+      from counted, (
         select count(*)::int as chunks, coalesce(sum(completed), 0)::int as completed, coalesce(sum(failed), 0)::int as failed,
           coalesce(sum(statements), 0)::int as statements
         from batch.chunks where settled_at > now() - interval '1 minute'
       ) recent`,
+    values: [most],
   };
+}
+
+/** The number as it was counted, or that of the last sample if there are more. */
+function bounded(name: 'pending' | 'scheduled' | 'failed', sampled: string): string {
+  return `case
+          when counted.${name} <= $1::int then counted.${name}
+          else greatest(counted.${name}, (select ${sampled} from latest))
+        end::float8 as ${name}, counted.${name} <= $1::int as "${name}IsExact"`;
 }

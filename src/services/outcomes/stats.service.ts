@@ -4,6 +4,9 @@ import { DatabaseService } from '../database/database.service.js';
 import type { SqlClient } from '../../interfaces/sql.js';
 import { selectStats } from './outcomes.sql.js';
 
+/** More operations of one kind are not counted. The count takes some milliseconds. */
+const COUNTED = 50_000;
+
 interface StatsRow extends Omit<IStats, 'lastMinute'> {
   chunks: number;
   completed: number;
@@ -31,7 +34,7 @@ export class StatsService {
   }
 
   private async read(database: SqlClient): Promise<IStats> {
-    const { rows } = await database.query<StatsRow>(selectStats());
+    const { rows } = await database.query<StatsRow>(selectStats(COUNTED));
     const { chunks, completed, failedRecently, statements, ...stats } = rows[0]!;
     return { ...stats, lastMinute: { chunks, completed, failed: failedRecently, statements } };
   }

@@ -1,4 +1,8 @@
-import type { IStats } from '../../../interfaces/stats.js';
+import { ApiPropertyOptional } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { IsInt, IsOptional, Max, Min } from 'class-validator';
+import type { IStats, IStatsHistory, IStatsPoint } from '../../../interfaces/stats.js';
+import { HISTORY_MINUTES } from '../../../services/outcomes/stats-sampler.service.js';
 import { Fields } from './fields.js';
 
 @Fields<IStats['lastMinute']>({
@@ -11,7 +15,9 @@ export class LastMinuteDto {}
 
 @Fields<IStats>({
   pending: { description: 'Operations that wait for the next chunk.', example: 120 },
+  pendingIsExact: { description: 'False: there are more than 50 000, counted some seconds ago.', example: true },
   scheduled: { description: 'Operations that wait for their time.', example: 3 },
+  scheduledIsExact: { description: 'False: there are more than 50 000, counted some seconds ago.', example: true },
   lagMs: { description: 'Age of the oldest pending operation, in milliseconds; 0 when none waits.', example: 850 },
   blockedLanes: {
     description:
@@ -21,8 +27,62 @@ export class LastMinuteDto {}
   parkedLanes: { description: 'Lanes that are parked: see `GET lanes`.', example: 0 },
   workers: { description: 'Workers that were seen in the last seconds.', example: 2 },
   failed: { description: 'Failed operations that are still stored.', example: 12 },
+  failedIsExact: { description: 'False: there are more than 50 000, counted some seconds ago.', example: true },
   lastMinute: { type: LastMinuteDto, description: 'Chunks and operations settled in the last minute.' },
   pendingNotifications: { description: 'Chunks whose callers are not notified yet.', example: 0 },
   parkedNotifications: { description: 'Notifications that the broker refuses: see `GET notifications`.', example: 0 },
 })
 export class StatsDto {}
+
+@Fields<IStatsPoint>({
+  at: { format: 'date-time', description: 'The end of the interval.', example: '2026-01-01T08:00:10.000Z' },
+  pending: { description: 'Operations that waited for the next chunk at that time.', example: 120 },
+  scheduled: { description: 'Operations that waited for their time.', example: 3 },
+  lagMs: { description: 'Age of the oldest pending operation, in milliseconds.', example: 850 },
+  accepted: {
+    optional: true,
+    description: 'Operations stored in the interval. Absent where the point before this one is missing.',
+    example: 6900,
+  },
+  completed: { description: 'Operations completed in the interval.', example: 6850 },
+  failed: { description: 'Operations failed in the interval.', example: 12 },
+  failedByCode: {
+    optional: true,
+    type: 'object',
+    additionalProperties: { type: 'integer' },
+    description:
+      'Failed operations by code; codes beyond the ten most frequent together as `other`. Absent: none failed.',
+    example: { UNIQUE_VIOLATION: 12 },
+  },
+  chunks: { description: 'Chunks settled in the interval.', example: 8 },
+  chunkP50Ms: { optional: true, description: 'Half of the chunks took no longer, in milliseconds.', example: 41 },
+  chunkP95Ms: { optional: true, description: '95 percent of the chunks took no longer.', example: 80 },
+  chunkP99Ms: { optional: true, description: '99 percent of the chunks took no longer.', example: 95 },
+  workers: { description: 'Workers that were seen.', example: 2 },
+  blockedLanes: { description: 'Lanes that did not go on.', example: 0 },
+})
+export class StatsPointDto {}
+
+@Fields<IStatsHistory>({
+  intervalMs: { description: 'The length of an interval, in milliseconds.', example: 10_000 },
+  points: { type: [StatsPointDto], description: 'In the order of time. A point is missing where no process ran.' },
+})
+export class StatsHistoryDto {}
+
+const MINUTES = { message: `minutes must be a whole number from 1 to ${HISTORY_MINUTES}` };
+
+export class StatsHistoryQueryDto {
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 1,
+    maximum: HISTORY_MINUTES,
+    default: HISTORY_MINUTES,
+    description: 'How many minutes the history goes back.',
+  })
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt(MINUTES)
+  @Min(1, MINUTES)
+  @Max(HISTORY_MINUTES, MINUTES)
+  minutes?: number;
+}
