@@ -5,6 +5,9 @@ export const AUDIT_ACTS = [
   'cancel',
   'retry',
   'resume',
+  'pause',
+  'drain',
+  'unpause',
   'notify',
   'skip',
   'start',
@@ -20,7 +23,7 @@ export const AUDIT_ACTS = [
 export type AuditAct = (typeof AUDIT_ACTS)[number];
 
 /** `parked`: a message in `<queue>.parked`. `job`: an execution of a job. */
-export const AUDIT_SUBJECTS = ['operation', 'lane', 'chunk', 'parked', 'key', 'job'] as const;
+export const AUDIT_SUBJECTS = ['operation', 'lane', 'target', 'source', 'chunk', 'parked', 'key', 'job'] as const;
 export type AuditSubject = (typeof AUDIT_SUBJECTS)[number];
 
 /** What was done to an operation. */

@@ -111,8 +111,8 @@ export interface IBatchOperation {
   attempts: number;
   /** While it is scheduled: it is not executed before this time. */
   nextAttemptAt?: string;
-  /** While it is scheduled: what it waits for. `earlier_operation` is one on the same row. */
-  waitsFor?: 'run_at' | 'retry' | 'earlier_operation';
+  /** While it is scheduled: what it waits for. `earlier_operation` is one on the same row; `pause` is that of its source. */
+  waitsFor?: 'run_at' | 'retry' | 'earlier_operation' | 'pause';
   /** Why it failed. While it waits for its next attempt: its last failure. */
   error?: IOperationError;
   /** The chunk that settled it. */

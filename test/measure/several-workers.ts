@@ -4,7 +4,7 @@
  * cores. Interleaved; medians with minimum and maximum.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { LANE_LOCK } from '../../src/services/queue/claim.sql.js';
+import { LANE_LOCK } from '../../src/services/queue/lane-lock.js';
 import { startServiceProcess } from '../support/service-process.js';
 import { newOperation, openWorkerWith } from '../support/worker.js';
 import { judge, median, numberOption, say, withMeasuringDatabase, type MeasuringDatabase } from './measuring.js';

@@ -37,6 +37,7 @@ export const OPERATION_REFUSALS: readonly ErrorCode[] = [
   'IDEMPOTENCY_CONFLICT',
   'QUEUE_FULL',
   'LANE_BUSY',
+  'PAUSED',
 ];
 
 /** The description of an error: one example. */
@@ -78,6 +79,7 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   OPERATION_NOT_FOUND: "There is no operation '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f'",
   CHUNK_NOT_FOUND: "There is no chunk '1207'",
   LANE_NOT_FOUND: 'Lane 17 is not blocked',
+  PAUSE_NOT_FOUND: 'The target public.orders is neither paused nor drained',
   NOTIFICATION_NOT_FOUND: 'No notification of chunk 1207 is parked',
   NO_SUCH_JOB: 'There is no job "importOrder". Registered jobs: archiveOrders, importOrders.',
   NO_SUCH_JOB_EXECUTION: 'There is no job execution 4711',
@@ -94,6 +96,9 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
     'The service is answering requests of 131000 KiB; BATCH_MAX_IN_FLIGHT_KB allows 131072; nothing was begun, send the request again ' +
     'in a second',
   LANE_BUSY: 'A long chunk or another session holds lane 17. Nothing was changed; send the request again in a second',
+  PAUSED:
+    'An operator drains the target public.orders, so new operations for it are refused until DELETE pauses/target/public.orders; ' +
+    'nothing was stored',
   API_KEY_REQUIRED:
     'An API key is required: send it in the header Authorization (Bearer) or X-API-Key over REST, in the field apiKey over TCP',
   INVALID_API_KEY: 'The API key is not valid',

@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { ExplainModule } from '../../services/explain/explain.module.js';
 import { IntakeModule } from '../../services/intake/intake.module.js';
 import { OutcomesModule } from '../../services/outcomes/outcomes.module.js';
+import { PausesModule } from '../../services/pauses/pauses.module.js';
 import { QueueModule } from '../../services/queue/queue.module.js';
 import { AccessController } from './access.controller.js';
 import { AuditController } from './audit.controller.js';
@@ -13,6 +14,7 @@ import { LanesController } from './lanes.controller.js';
 import { MetricsController } from './metrics.controller.js';
 import { NotificationsController } from './notifications.controller.js';
 import { OperationsController } from './operations.controller.js';
+import { PausesController } from './pauses.controller.js';
 import { StatsController } from './stats.controller.js';
 
 /** Endpoints in which machines ask a process about itself, in every role: `/health/*` and `/metrics`. */
@@ -20,11 +22,12 @@ import { StatsController } from './stats.controller.js';
 export class ProbesModule {}
 
 @Module({
-  imports: [IntakeModule, ExplainModule, OutcomesModule, QueueModule],
+  imports: [IntakeModule, ExplainModule, OutcomesModule, PausesModule, QueueModule],
   controllers: [
     OperationsController,
     ChunksController,
     LanesController,
+    PausesController,
     NotificationsController,
     StatsController,
     AccessController,

@@ -90,6 +90,7 @@ const UP = [
     attempts smallint not null default 0,
     size_kb smallint not null default 1,
     reason text not null default 'scheduled',
+    paused_source text,
     row_keys bigint[],
     code text,
     message text
@@ -100,7 +101,10 @@ const UP = [
   `create index delayed_retried_idx on batch.delayed (available_at, seq)
    where (reason = any (array['retry'::text, 'blocked'::text]))`,
   // Each claim looks whether anything waits in its lanes.
-  `create index delayed_waiting_idx on batch.delayed (lane) where (reason = any (array['retry'::text, 'blocked'::text]))`,
+  `create index delayed_waiting_idx on batch.delayed (lane)
+   where (reason = any (array['retry'::text, 'blocked'::text, 'paused'::text]))`,
+  // In the order in which they come back.
+  `create index delayed_paused_idx on batch.delayed (paused_source, seq) where (reason = 'paused'::text)`,
   // Scheduled operations have no row keys, so they cost this index nothing.
   'create index delayed_row_keys_idx on batch.delayed using gin (row_keys) with (fastupdate = off)',
   `comment on table batch.delayed is 'Operations that wait for their time.'`,
@@ -179,6 +183,18 @@ const UP = [
     parked_at timestamptz
   )`,
   `comment on table batch.lane_blocks is 'Blocked lanes: their first operation met a fault of nobody''s, such as a lock.'`,
+
+  `create table batch.pauses (
+    kind text not null,
+    name text not null,
+    drain boolean not null default false,
+    paused_at timestamptz not null default now(),
+    paused_by text,
+    reason text,
+    constraint pauses_pkey primary key (kind, name),
+    constraint pauses_kind_check check (kind = any (array['lane'::text, 'target'::text, 'source'::text]))
+  )`,
+  `comment on table batch.pauses is 'Lanes, tables and sources that an operator has paused or drained.'`,
 
   `create table batch.workers (
     id uuid not null constraint workers_pkey primary key,
@@ -283,7 +299,7 @@ const UP = [
     coalesce(x.code, d.code) as code, coalesce(x.message, d.message) as message, x.constraint_name, x.column_name, x.sql_state,
     coalesce(x.chunk_id, c.id) as chunk_id,
     coalesce(x.settled_at, c.settled_at) as settled_at,
-    d.available_at, d.reason as wait_reason, o.created_by
+    nullif(d.available_at, 'infinity') as available_at, d.reason as wait_reason, o.created_by
   from batch.operations o
   join batch.shapes s on s.id = o.shape
   left join batch.pending p on p.lane = o.lane and p.priority = o.priority and p.seq = o.seq

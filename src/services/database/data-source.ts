@@ -10,6 +10,7 @@ import { MessageAttemptEntity } from '../../entities/message-attempt.entity.js';
 import { OperationEntity } from '../../entities/operation.entity.js';
 import { OutcomeEntity } from '../../entities/outcome.entity.js';
 import { ParkedNotificationEntity } from '../../entities/parked-notification.entity.js';
+import { PauseEntity } from '../../entities/pause.entity.js';
 import { PendingOperationEntity } from '../../entities/pending-operation.entity.js';
 import { ShapeEntity } from '../../entities/shape.entity.js';
 import { StatsSampleEntity } from '../../entities/stats-sample.entity.js';
@@ -47,6 +48,7 @@ export function dataSourceOptions(
       ChunkEntity,
       LaneEntity,
       LaneBlockEntity,
+      PauseEntity,
       WorkerEntity,
       StatsSampleEntity,
       ApiKeyEntity,

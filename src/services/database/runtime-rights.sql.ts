@@ -13,13 +13,15 @@ export const RUNTIME_RIGHTS: Readonly<Record<string, readonly string[]>> = {
   // `lane`: tables that influence one another share a lane, so a table may move to another one.
   operations: ['select', 'insert', 'update (lane)', 'delete'],
   pending: ['select', 'insert', 'update (lane)', 'delete'],
-  delayed: ['select', 'insert', 'update (lane)', 'delete'],
+  // `available_at`: those behind a paused operation come back when it does.
+  delayed: ['select', 'insert', 'update (lane, available_at)', 'delete'],
   // `settled_at`: retention locks the rows.
   outcomes: ['select', 'insert', 'update (settled_at)', 'delete'],
   chunks: ['select', 'insert', 'update (notify, notified_at, unrouted)', 'delete'],
   batch_operations: ['select'],
   lanes: ['select', 'insert', 'update (lane)'],
   lane_blocks: ['select', 'insert', 'update', 'delete'],
+  pauses: ['select', 'insert', 'update', 'delete'],
   workers: ['select', 'insert', 'update (seen_at)', 'delete'],
   stats_samples: ['select', 'insert', 'delete'],
   message_attempts: ['select', 'insert', 'update (attempts, last_at)', 'delete'],

@@ -43,7 +43,7 @@ export interface OperationRow extends StoredDetails {
 }
 
 /** The API's word for each `batch.delayed.reason`. */
-const WAITS_FOR = { scheduled: 'run_at', retry: 'retry', blocked: 'earlier_operation' } as const;
+const WAITS_FOR = { scheduled: 'run_at', retry: 'retry', blocked: 'earlier_operation', paused: 'pause' } as const;
 
 /** An operation as callers see it. Its rows are the stored text, so it must be serialized by `stringifyJson`. */
 export interface GivenOperation extends Omit<IBatchOperation, 'key' | 'values'> {

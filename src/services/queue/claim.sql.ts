@@ -4,9 +4,7 @@ import type { SqlStatement } from '../../interfaces/sql.js';
 import { AS_USUAL } from '../database/walk-in-order.js';
 import { PRIORITIES, type ClaimWatermarks } from './claim-cursor.js';
 import type { ClaimScope } from './claim-scope.js';
-
-/** Class of the advisory locks of lanes: `pg_advisory_xact_lock(LANE_LOCK, lane)`. */
-export const LANE_LOCK = 0x0b47c4;
+import { LANE_LOCK } from './lane-lock.js';
 
 /** What a claim sees before it takes operations. */
 export interface TakenLanes {

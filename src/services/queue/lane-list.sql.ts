@@ -1,7 +1,7 @@
 import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
 import { PRIORITIES } from './claim-cursor.js';
-import { LANE_LOCK } from './claim.sql.js';
+import { LANE_LOCK } from './lane-lock.js';
 
 export interface LaneRow {
   lane: number;

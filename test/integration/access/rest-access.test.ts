@@ -108,6 +108,12 @@ function requestOf({ method, path }: Endpoint): { path: string; body: unknown } 
       : path.includes('retries')
         ? failed
         : completed;
+  if (path.includes('/pauses')) {
+    return {
+      path: path.replace('{kind}', 'source').replace('{name}', 'nobody'),
+      body: { kind: 'source', name: 'nobody' },
+    };
+  }
   if (path.includes('/job')) return { path: path.replace('{id}', '4711').replace('{name}', 'nothing'), body: {} };
   return {
     path: path.replace('{id}', id).replace('{lane}', '1'),
@@ -219,7 +225,8 @@ describe('REST where API keys are required', () => {
       const name = `${endpoint.method} ${endpoint.path}: ${await response.text()}`;
       // The lane is not blocked, no notification is parked, no job has that name, and an operation can be cancelled by one scope only.
       expect([200, 201, 202, 404, 409, 422], name).toContain(response.status);
-      if (response.status === 404) expect(name).toMatch(/LANE_NOT_FOUND|NOTIFICATION_NOT_FOUND|NO_SUCH_JOB/);
+      if (response.status === 404)
+        expect(name).toMatch(/LANE_NOT_FOUND|PAUSE_NOT_FOUND|NOTIFICATION_NOT_FOUND|NO_SUCH_JOB/);
       // No broker is configured for notifications.
       if (response.status === 422) expect(name).toContain('NOT_SUPPORTED');
       if (response.status === 409) expect(name).toMatch(/NOT_CANCELLABLE|NOT_RETRYABLE/);

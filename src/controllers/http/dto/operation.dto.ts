@@ -76,9 +76,10 @@ export class OperationActDto {}
   },
   waitsFor: {
     optional: true,
-    enum: ['run_at', 'retry', 'earlier_operation'],
+    enum: ['run_at', 'retry', 'earlier_operation', 'pause'],
     description:
-      'While it is scheduled: it waits for its `runAt`, for its next attempt, or behind an earlier operation on the same row.',
+      'While it is scheduled: it waits for its `runAt`, for its next attempt, behind an earlier operation on the same row, or ' +
+      'until the pause of its source ends.',
     example: 'retry',
   },
   error: {
