@@ -7,7 +7,7 @@
 // `test/unit/layers.test.ts` shows that each rule fires.
 
 const PURE = '^src/(services/(planner|composer)|batch/composer)/';
-const ROOT = '^src/(main|migrate|sql|keys|parked-messages|notifications|job|app\\.module)\\.ts$';
+const ROOT = '^src/(main|migrate|sql|keys|parked-messages|notifications|alerts|job|app\\.module)\\.ts$';
 const EMBEDDED = '^src/services/database/embedded-postgres\\.ts$';
 const npm = (...names) => `(^|/)node_modules/(@types/)?(${names.join('|')})(/|$)`;
 
@@ -111,7 +111,8 @@ module.exports = {
       comment: 'A package that the service needs at run time belongs in `dependencies`.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+      // The SDK of AWS is loaded where an operator has installed it, see `optionalPackage`. It is large, and few need it.
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: npm('@aws-sdk') },
     },
     {
       name: 'no-unlisted-package',

@@ -28,6 +28,7 @@ export default defineConfig({
         'src/keys.ts',
         'src/parked-messages.ts',
         'src/notifications.ts',
+        'src/alerts.ts',
         'src/job.ts',
       ],
       reporter: ['text-summary', 'html', 'json-summary'],

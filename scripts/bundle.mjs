@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
 
-const PROGRAMS = ['main', 'migrate', 'sql', 'keys', 'parked-messages', 'notifications', 'job'];
+const PROGRAMS = ['main', 'migrate', 'sql', 'keys', 'parked-messages', 'notifications', 'alerts', 'job'];
 /** They start threads from files, or read files, of their own folders. */
 const LEFT_IN_THEIR_FOLDERS = ['pino', 'pino-pretty', 'swagger-ui-dist'];
 /** NestJS loads them by their names. One copy of each must serve both. */
@@ -17,6 +17,8 @@ const SHARED_WITH_NESTJS = ['amqp-connection-manager', 'amqplib', 'class-transfo
 const RUNS_FIRST = ['reflect-metadata'];
 /** NestJS would load them for what the service does not use. */
 const NOT_INSTALLED = ['@fastify/static', '@grpc/*', '@nats-io/*', '@nestjs/websockets', 'kafkajs', 'mqtt'];
+/** Those who use it install it, see `optionalPackage`. */
+const OPTIONAL = ['@aws-sdk/client-sesv2'];
 const CHUNKS = 'chunks';
 
 /**
@@ -61,7 +63,7 @@ const { metafile } = await build({
   keepNames: true,
   sourcemap: true,
   sourcesContent: false,
-  external: [...LEFT_IN_THEIR_FOLDERS, ...SHARED_WITH_NESTJS, ...RUNS_FIRST, ...NOT_INSTALLED],
+  external: [...LEFT_IN_THEIR_FOLDERS, ...SHARED_WITH_NESTJS, ...RUNS_FIRST, ...NOT_INSTALLED, ...OPTIONAL],
   // CommonJS packages call `require`, which modules do not have.
   banner: { js: "import{createRequire as requireOf}from'node:module';const require=requireOf(import.meta.url);" },
   plugins: [oneTypeorm, filesOfPackages],

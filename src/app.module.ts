@@ -6,6 +6,7 @@ import { RpcModule } from './controllers/rpc/rpc.module.js';
 import { BatchEngineModule } from './jobs/batch-engine.module.js';
 import { JobsModule } from './jobs/jobs.module.js';
 import { AccessModule } from './services/access/access.module.js';
+import { AlertsModule } from './services/alerts/alerts.module.js';
 import { BackpressureModule } from './services/backpressure/backpressure.module.js';
 import { CatalogModule } from './services/catalog/catalog.module.js';
 import { ConfigModule } from './services/config/config.module.js';
@@ -43,6 +44,8 @@ export class AppModule {
         BatchEngineModule.forSettings(settings),
         ...(settings.role === 'worker' ? [] : API),
         ...(settings.role === 'api' ? [] : WORKER),
+        // In every role: an api has to tell that no worker is left.
+        AlertsModule,
       ],
       // Every endpoint of HTTP. The message patterns name the guard themselves.
       providers: [{ provide: APP_GUARD, useClass: AccessGuard }],

@@ -1,4 +1,5 @@
 import type { Settings } from '../services/config/settings.js';
+import { InvalidSettingsError } from '../services/config/invalid-settings.error.js';
 import { MigrationFailedError } from '../services/database/migration-failed.error.js';
 import { SQL_STATES, sqlStateOf } from '../services/database/sql-state.js';
 import { messageOf } from '../services/errors/message-of.js';
@@ -20,7 +21,7 @@ function reasonOf(error: Error, settings: Settings): string | undefined {
     return place && portReason(error, place);
   }
   if (error instanceof MigrationFailedError) return capital(error.message);
-  if (error instanceof RefusedByBrokerError) return error.message;
+  if (error instanceof RefusedByBrokerError || error instanceof InvalidSettingsError) return error.message;
   return sqlStateOf(error) === undefined ? undefined : databaseReason(error, settings.database);
 }
 

@@ -12,7 +12,7 @@ export interface ServiceProcessOptions {
   /** All that it sees, but PATH and HOME: nothing of the developer's own environment. */
   environment: TestEnvironment;
   /** Default: `main`. */
-  program?: 'main' | 'migrate' | 'keys' | 'parked-messages' | 'notifications' | 'job' | 'sql';
+  program?: 'main' | 'migrate' | 'keys' | 'parked-messages' | 'notifications' | 'alerts' | 'job' | 'sql';
   args?: readonly string[];
   /** The compiled service; default: `dist`, see `buildService`. */
   dist?: string;

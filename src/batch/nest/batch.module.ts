@@ -18,8 +18,8 @@ export interface BatchModuleAsyncOptions extends Pick<ModuleMetadata, 'imports'>
 }
 
 /**
- * The batch engine of an application. It is imported once, and is global: every module may inject `JobOperator`, `JobRegistry` and
- * `JobRepository`, and any provider with `@BatchJob` or a listener decorator is found.
+ * The batch engine of an application. It is imported once, and is global: every module may inject `JobOperator`, `JobRegistry`,
+ * `JobRepository` and `JobScheduler`, and any provider with `@BatchJob` or a listener decorator is found.
  */
 @Module({})
 export class BatchModule {
@@ -42,7 +42,7 @@ export class BatchModule {
       global: true,
       imports: [DiscoveryModule, ScheduleModule.forRoot(), ...imports],
       providers: [options, ...PROVIDERS],
-      exports: [JobOperator, JobRegistry, JobRepository],
+      exports: [JobOperator, JobRegistry, JobRepository, JobScheduler],
     };
   }
 }

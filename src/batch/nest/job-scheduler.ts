@@ -72,6 +72,18 @@ export class JobScheduler {
     }
   }
 
+  /** The jobs with a schedule that this process knows, also where it does not start them. */
+  get jobNames(): string[] {
+    return this.scheduled.map(({ jobName }) => jobName);
+  }
+
+  /** The last time of the schedule of a job that is after `since` and not after `until`. Undefined when there is none. */
+  lastDueTime(jobName: string, since: Date, until: Date): Date | undefined {
+    const times = this.scheduled.find((each) => each.jobName === jobName)?.times;
+    const first = times && nextTime(times, since);
+    return first === undefined || first > until ? undefined : lastTime(times!, first, until.getTime());
+  }
+
   private async catchUp(scheduled: Scheduled): Promise<void> {
     const missed = await this.dueTimes(scheduled, Date.now());
     const { jobName, schedule } = scheduled;

@@ -92,10 +92,11 @@ export const SCHEMA_STEPS: readonly ((tables: BatchTables) => readonly string[])
 
     `create table ${scheduledJobs} (
       job_name text primary key,
-      last_fire_time timestamptz not null
+      last_fire_time timestamptz not null,
+      created_at timestamptz not null default clock_timestamp()
     )`,
     `comment on table ${scheduledJobs} is
-      'The last time of its schedule for which a job was started. It shows which times were missed while no process ran.'`,
+      'The last time of its schedule for which a job was started. It shows which times were missed while no process ran. No time before created_at was missed.'`,
 
     ...createItemFunctions(schema),
   ],

@@ -1,10 +1,12 @@
 import { Module } from '@nestjs/common';
+import { AlertsModule } from '../../services/alerts/alerts.module.js';
 import { ExplainModule } from '../../services/explain/explain.module.js';
 import { IntakeModule } from '../../services/intake/intake.module.js';
 import { OutcomesModule } from '../../services/outcomes/outcomes.module.js';
 import { PausesModule } from '../../services/pauses/pauses.module.js';
 import { QueueModule } from '../../services/queue/queue.module.js';
 import { AccessController } from './access.controller.js';
+import { AlertsController } from './alerts.controller.js';
 import { AuditController } from './audit.controller.js';
 import { ChunksController } from './chunks.controller.js';
 import { HealthController } from './health.controller.js';
@@ -22,7 +24,7 @@ import { StatsController } from './stats.controller.js';
 export class ProbesModule {}
 
 @Module({
-  imports: [IntakeModule, ExplainModule, OutcomesModule, PausesModule, QueueModule],
+  imports: [AlertsModule, IntakeModule, ExplainModule, OutcomesModule, PausesModule, QueueModule],
   controllers: [
     OperationsController,
     ChunksController,
@@ -31,6 +33,7 @@ export class ProbesModule {}
     NotificationsController,
     StatsController,
     AccessController,
+    AlertsController,
     AuditController,
     JobsController,
     JobExecutionsController,

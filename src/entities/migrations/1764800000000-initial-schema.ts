@@ -243,6 +243,39 @@ const UP = [
   )`,
   `comment on table batch.parked_notifications is 'Notifications that the broker refuses while it takes others. They are tried again seldom.'`,
 
+  `create table batch.alerts (
+    id bigint generated always as identity constraint alerts_pkey primary key,
+    first_at timestamptz not null,
+    last_at timestamptz not null,
+    notified_at timestamptz not null,
+    resolved_at timestamptz,
+    rule text not null,
+    subject text not null,
+    title text not null,
+    text text not null
+  )`,
+  'create unique index alerts_firing_idx on batch.alerts (rule, subject) where resolved_at is null',
+  'create index alerts_resolved_at_idx on batch.alerts (resolved_at)',
+  `comment on table batch.alerts is 'What operators are told of. An alert without resolved_at goes on; there is one of each rule and subject.'`,
+
+  `create table batch.alert_deliveries (
+    id bigint generated always as identity constraint alert_deliveries_pkey primary key,
+    alert_id bigint not null,
+    created_at timestamptz not null,
+    next_try_at timestamptz not null,
+    sent_at timestamptz,
+    gave_up_at timestamptz,
+    attempts integer not null default 0,
+    channel text not null,
+    event text not null,
+    title text not null,
+    text text not null,
+    error text
+  )`,
+  `create index alert_deliveries_pending_idx on batch.alert_deliveries (channel, id) where sent_at is null and gave_up_at is null`,
+  'create index alert_deliveries_alert_id_idx on batch.alert_deliveries (alert_id)',
+  `comment on table batch.alert_deliveries is 'Messages of alerts, one for each channel. They are tried until they are sent, or for a day.'`,
+
   `create table batch.api_keys (
     id text not null constraint api_keys_pkey primary key,
     name text not null,

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { isMailAddress, parseMailbox } from '../mail/mail-address.js';
 import { DB_SSL_MODES } from './client-tls.js';
 
 export const ROLES = ['all', 'api', 'worker'] as const;
@@ -123,6 +124,57 @@ export const environmentSchema = z.object({
   BATCH_RETENTION_FAILED_HOURS: count(720, 0, 87_600),
   BATCH_RETENTION_JOBS_HOURS: count(720, 0, 87_600),
 
+  SMTP_URL: expecting(
+    'a URL such as smtp://user:password@host:587 or smtps://host:465, without a path or parameters',
+    z.string().refine(isSmtpUrl).optional(),
+  ),
+  SES_REGION: expecting(
+    'a region such as eu-central-1',
+    z
+      .string()
+      .regex(/^[a-z]{2}(-[a-z]+)+-\d$/)
+      .optional(),
+  ),
+  MAIL_FROM: expecting(
+    'an address such as batch@example.com or Batch Service <batch@example.com>',
+    z
+      .string()
+      .transform((text, context) => parseMailbox(text) ?? (context.addIssue('none'), z.NEVER))
+      .optional(),
+  ),
+  MAIL_TEMPLATE_DIR: z.string().optional(),
+
+  BATCH_ALERT_NAME: expecting(
+    'a text of 1 to 100 characters in one line',
+    z
+      .string()
+      .regex(/^\P{C}{1,100}$/u)
+      .default('Batch Service'),
+  ),
+  BATCH_ALERT_SLACK_URL: webAddress(),
+  BATCH_ALERT_EMAIL_TO: expecting(
+    'at most 50 addresses, separated by commas',
+    z
+      .string()
+      .default('')
+      .refine((text) => listOf(text).length <= 50 && listOf(text).every(isMailAddress)),
+  ),
+  BATCH_ALERT_WEBHOOK_URL: webAddress(),
+  BATCH_ALERT_WEBHOOK_SECRET: secret(),
+  BATCH_ALERT_INTERVAL: count(5000, 100, 600_000),
+  BATCH_ALERT_REPEAT_MINUTES: count(60, 0, 10_080),
+  BATCH_ALERT_RESOLVE_SECONDS: count(30, 0, 86_400),
+  BATCH_ALERT_LAG_SECONDS: count(60, 0, 604_800),
+  BATCH_ALERT_FAILURE_PERCENT: count(10, 0, 100),
+  BATCH_ALERT_FAILURE_MINIMUM: count(50, 1, 1_000_000_000),
+  BATCH_ALERT_FAILURE_WINDOW_SECONDS: count(300, 10, 86_400),
+  BATCH_ALERT_LANE_BLOCKED_SECONDS: count(60, 0, 604_800),
+  BATCH_ALERT_PARKED_MESSAGES: count(1, 0, 1_000_000_000),
+  BATCH_ALERT_PARKED_NOTIFICATIONS: count(1, 0, 1_000_000_000),
+  BATCH_ALERT_JOB_FAILED_HOURS: count(24, 0, 87_600),
+  BATCH_ALERT_JOB_MISSED_SECONDS: count(300, 0, 604_800),
+  BATCH_ALERT_NO_WORKER_SECONDS: count(30, 0, 604_800),
+
   BATCH_SHUTDOWN_TIMEOUT: count(30_000, 100, 600_000),
   BATCH_HANG_TIMEOUT: count(10_000, 0, 3_600_000),
 });
@@ -180,6 +232,36 @@ function url(...protocols: string[]) {
       .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol))
       .optional(),
   );
+}
+
+/** The address of another program's HTTP. `fetch` refuses an address with a user. */
+function webAddress() {
+  return expecting(
+    'a URL that begins with https:// or http://, without user and password',
+    z
+      .string()
+      .refine((text) => {
+        const { protocol, username, password } = parseUrl(text) ?? {};
+        return (protocol === 'https:' || protocol === 'http:') && username === '' && password === '';
+      })
+      .optional(),
+  );
+}
+
+/** Parameters are refused, because nothing would read them. */
+function isSmtpUrl(text: string): boolean {
+  const { protocol = '', hostname, pathname = '', search, hash, username, password } = parseUrl(text) ?? {};
+  const isPlain = /^\/?$/.test(pathname) && search === '' && hash === '' && isEncoded(`${username}${password}`);
+  return ['smtp:', 'smtps:'].includes(protocol) && hostname !== '' && isPlain;
+}
+
+/** A `%` in a password has to be written as `%25`. */
+function isEncoded(text: string): boolean {
+  return !/%(?![0-9a-f]{2})/i.test(text);
+}
+
+function parseUrl(text: string): URL | undefined {
+  return URL.canParse(text) ? new URL(text) : undefined;
 }
 
 /**

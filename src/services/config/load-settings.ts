@@ -6,6 +6,7 @@ import { certificateFaults, readCertificates } from './certificate-settings.js';
 import { conflictFaults } from './conflicting-variables.js';
 import { readDatabaseUrl } from './database-url.js';
 import { environmentSchema, expectationOf, listOf, type Environment } from './environment-schema.js';
+import { mailFaults } from './mail-faults.js';
 import { InvalidSettingsError } from './invalid-settings.error.js';
 import { openAccessFaults } from './open-access.js';
 import { toSettings, type Settings } from './settings.js';
@@ -31,6 +32,7 @@ export function loadSettings(variables: NodeJS.ProcessEnv): Settings {
     ...targetFaults(given.BATCH_ALLOWED_TARGETS, (entries) => TargetList.allowed(entries)),
     ...targetFaults(given.BATCH_SERIAL_TARGETS, (entries) => TargetList.serial(entries)),
     ...conflictFaults(given),
+    ...mailFaults(given),
     ...certificates.faults,
     ...certificateFaults(given),
     ...(settings === undefined ? [] : openAccessFaults(settings)),

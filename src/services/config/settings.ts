@@ -122,10 +122,52 @@ export function toSettings(env: Environment, certificates: ServiceCertificates) 
     },
     /** How many hours executions of jobs are kept after their end. 0: for ever. */
     jobRetentionHours: env.BATCH_RETENTION_JOBS_HOURS,
+    /** How mails are sent. Undefined: none are. */
+    mail: mailSettings(env),
+    alerts: {
+      /** Of this installation. It begins every message. */
+      name: env.BATCH_ALERT_NAME,
+      slackUrl: env.BATCH_ALERT_SLACK_URL,
+      emailTo: listOf(env.BATCH_ALERT_EMAIL_TO),
+      webhook:
+        env.BATCH_ALERT_WEBHOOK_URL === undefined
+          ? undefined
+          : { url: env.BATCH_ALERT_WEBHOOK_URL, secret: env.BATCH_ALERT_WEBHOOK_SECRET ?? '' },
+      intervalMs: env.BATCH_ALERT_INTERVAL,
+      /** 0: an alert is not repeated. */
+      repeatMs: env.BATCH_ALERT_REPEAT_MINUTES * 60_000,
+      /** An alert is over when its rule has not been met for this long. */
+      resolveMs: env.BATCH_ALERT_RESOLVE_SECONDS * 1000,
+      /** A rule with 0 is off. */
+      rules: {
+        lagMs: env.BATCH_ALERT_LAG_SECONDS * 1000,
+        failurePercent: env.BATCH_ALERT_FAILURE_PERCENT,
+        failureMinimum: env.BATCH_ALERT_FAILURE_MINIMUM,
+        failureWindowMs: env.BATCH_ALERT_FAILURE_WINDOW_SECONDS * 1000,
+        laneBlockedMs: env.BATCH_ALERT_LANE_BLOCKED_SECONDS * 1000,
+        parkedMessages: env.BATCH_ALERT_PARKED_MESSAGES,
+        parkedNotifications: env.BATCH_ALERT_PARKED_NOTIFICATIONS,
+        jobFailedMs: env.BATCH_ALERT_JOB_FAILED_HOURS * 3_600_000,
+        jobMissedMs: env.BATCH_ALERT_JOB_MISSED_SECONDS * 1000,
+        noWorkerMs: env.BATCH_ALERT_NO_WORKER_SECONDS * 1000,
+      },
+    },
     shutdownTimeoutMs: env.BATCH_SHUTDOWN_TIMEOUT,
     /** A process whose event loop stands still for longer is ended. 0: never. */
     hangTimeoutMs: env.BATCH_HANG_TIMEOUT,
   };
+}
+
+function mailSettings({
+  SMTP_URL: url,
+  SES_REGION: region,
+  MAIL_FROM: from,
+  MAIL_TEMPLATE_DIR: templateDir,
+}: Environment) {
+  if (from === undefined) return undefined;
+  if (url !== undefined) return { from, templateDir, transport: { kind: 'smtp' as const, url } };
+  if (region !== undefined) return { from, templateDir, transport: { kind: 'ses' as const, region } };
+  return undefined;
 }
 
 function rpcTransport(brokerUrl: string | undefined, production: boolean): 'rabbitmq' | 'tcp' | 'none' {

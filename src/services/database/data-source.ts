@@ -1,4 +1,6 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
+import { AlertDeliveryEntity } from '../../entities/alert-delivery.entity.js';
+import { AlertEntity } from '../../entities/alert.entity.js';
 import { ApiKeyEntity } from '../../entities/api-key.entity.js';
 import { AuditEntity } from '../../entities/audit.entity.js';
 import { ChunkEntity } from '../../entities/chunk.entity.js';
@@ -55,6 +57,8 @@ export function dataSourceOptions(
       AuditEntity,
       MessageAttemptEntity,
       ParkedNotificationEntity,
+      AlertEntity,
+      AlertDeliveryEntity,
     ],
     migrations: [InitialSchema1764800000000],
     migrationsTableName: 'migrations',

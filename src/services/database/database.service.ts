@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import { PoolDatabase } from '../../batch/sql/pool-database.js';
 import { Listener } from './listener.js';
+import { Leadership, type AdvisoryLock } from './leadership.js';
 import { RequestConnections } from './request-connections.js';
 
 /** Gives out connections and transactions of TypeORM's pool. It keeps apart what requests of callers may take of it. */
@@ -23,5 +24,10 @@ export class DatabaseService extends PoolDatabase {
   /** Calls `heard` when a transaction that has notified this channel commits, and sometimes without need. */
   listen(channel: string, heard: () => void): Listener {
     return new Listener(this.pool.options, channel, heard);
+  }
+
+  /** For a task that one process of all does. */
+  leadership(lock: AdvisoryLock): Leadership {
+    return new Leadership(this.pool.options, lock, this);
   }
 }

@@ -26,6 +26,8 @@ export const RUNTIME_RIGHTS: Readonly<Record<string, readonly string[]>> = {
   stats_samples: ['select', 'insert', 'delete'],
   message_attempts: ['select', 'insert', 'update (attempts, last_at)', 'delete'],
   parked_notifications: ['select', 'insert', 'update', 'delete'],
+  alerts: ['select', 'insert', 'update', 'delete'],
+  alert_deliveries: ['select', 'insert', 'update', 'delete'],
   // The table only grows: the service can neither change nor delete what it has written.
   audit: ['select', 'insert'],
   // Used by the command `keys`.

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { ALERT_RULES, type AlertChannelName, type AlertRule } from '../../interfaces/alert.js';
 import type { RetryReason } from '../../interfaces/operation.js';
 import type { IStats } from '../../interfaces/stats.js';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
@@ -86,6 +87,17 @@ export class MetricsService {
     ['kind'],
   );
 
+  private readonly alertDeliveries = this.counter(
+    'batch_alert_deliveries_total',
+    'Tries to send a message of an alert, by channel and result: sent, failed (it is tried again) or gave_up',
+    ['channel', 'result'],
+  );
+
+  private readonly alertsFiring = this.gauge(
+    'batch_alerts_firing',
+    'Alerts that go on, by rule, as the process that evaluates the rules sees them; of all others 0',
+    ['rule'],
+  );
   private readonly pending = this.gauge('batch_operations_pending', 'Operations that wait for the next chunk');
   private readonly scheduled = this.gauge('batch_operations_scheduled', 'Operations that wait for their time');
   private readonly oldestPending = this.gauge('batch_oldest_pending_seconds', 'Age of the oldest pending operation');
@@ -194,6 +206,15 @@ export class MetricsService {
   /** `kind`: `completed`, `failed` or `cancelled` for operations, or `chunk`. */
   recordDeleted(kind: string, count: number): void {
     this.deleted.inc({ kind }, count);
+  }
+
+  recordAlertDelivery(channel: AlertChannelName, result: 'sent' | 'failed' | 'gave_up'): void {
+    this.alertDeliveries.inc({ channel, result });
+  }
+
+  /** @param rules the rule of each alert that goes on; none when another process evaluates the rules */
+  recordAlertsFiring(rules: readonly AlertRule[]): void {
+    for (const rule of ALERT_RULES) this.alertsFiring.set({ rule }, rules.filter((each) => each === rule).length);
   }
 
   readBacklogBy(read: (backlog: 'pending' | 'scheduled') => number | undefined): void {

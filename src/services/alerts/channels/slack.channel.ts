@@ -1,0 +1,41 @@
+import type { IncomingWebhook } from '@slack/webhook';
+import { headline, type AlertChannel, type AlertMessage } from '../alert-message.js';
+
+const TIMEOUT_MS = 10_000;
+
+/** Sends to an incoming webhook of Slack. */
+export class SlackChannel implements AlertChannel {
+  readonly name = 'slack';
+
+  private constructor(
+    private readonly webhook: typeof IncomingWebhook,
+    private readonly url: string,
+  ) {}
+
+  static async open(url: string): Promise<SlackChannel> {
+    const { IncomingWebhook: webhook } = await import('@slack/webhook');
+    return new SlackChannel(webhook, url);
+  }
+
+  get place(): string {
+    return new URL(this.url).host;
+  }
+
+  async send(message: AlertMessage, signal: AbortSignal): Promise<void> {
+    const send: typeof fetch = (url, init) =>
+      fetch(url, { ...init, signal: AbortSignal.any([signal, ...(init?.signal ? [init.signal] : [])]) });
+    // Without its own retries: a message is tried again later, also by another process.
+    await new this.webhook(this.url, { timeout: TIMEOUT_MS, fetch: send }).send({ text: toMrkdwn(message) });
+  }
+
+  close(): void {
+    // It keeps no connection.
+  }
+}
+
+function toMrkdwn(message: AlertMessage): string {
+  return `*${escaped(headline(message))}*\n${escaped(message.text)}`;
+}
+
+/** In Slack's markup these characters begin links and mentions, such as `<!channel>`. */
+const escaped = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');

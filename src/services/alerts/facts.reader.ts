@@ -1,0 +1,64 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { JobScheduler } from '../../batch/nest/job-scheduler.js';
+import type { SqlClient } from '../../interfaces/sql.js';
+import { SETTINGS, type Settings } from '../config/settings.js';
+import type { AlertFacts, BlockedLane, FailedJob, MissedJob } from './alert-facts.js';
+import {
+  selectBlockedLanes,
+  selectFailedJobs,
+  selectQueueFacts,
+  selectScheduledJobs,
+  type QueueFactsRow,
+  type ScheduledJobRow,
+} from './alerts.sql.js';
+import { missedJobs } from './missed-jobs.js';
+import { ParkedMessageCount } from './parked-message-count.js';
+
+/** Reads what the rules look at. It remembers since when no worker was seen; a new leader counts that anew. */
+@Injectable()
+export class FactsReader {
+  private noWorkerSince: Date | undefined;
+
+  constructor(
+    @Inject(SETTINGS) private readonly settings: Settings,
+    private readonly scheduler: JobScheduler,
+    private readonly parkedMessages: ParkedMessageCount,
+  ) {}
+
+  async read(database: SqlClient): Promise<AlertFacts> {
+    const { rules } = this.settings.alerts;
+    const { rows: queue } = await database.query<QueueFactsRow>(selectQueueFacts(rules.failureWindowMs));
+    const { rows: lanes } = await database.query<BlockedLane>(selectBlockedLanes());
+    const { rows: failedJobs } = await database.query<FailedJob>(selectFailedJobs(rules.jobFailedMs));
+    const { workers, ...facts } = queue[0]!;
+    this.noWorkerSince = workers > 0 ? undefined : (this.noWorkerSince ?? facts.now);
+    return {
+      ...facts,
+      lanes,
+      failedJobs,
+      missedJobs: await this.missedJobs(database, facts.now),
+      parkedMessages: await this.countParkedMessages(),
+      noWorkerSince: this.noWorkerSince,
+    };
+  }
+
+  /** For a process that no longer leads. */
+  forget(): void {
+    this.noWorkerSince = undefined;
+  }
+
+  private async missedJobs(database: SqlClient, now: Date): Promise<MissedJob[]> {
+    const { jobNames } = this.scheduler;
+    if (jobNames.length === 0) return [];
+    const { rows } = await database.query<ScheduledJobRow>(selectScheduledJobs(jobNames));
+    const lastDueTime = this.scheduler.lastDueTime.bind(this.scheduler);
+    return missedJobs(rows, lastDueTime, now, this.settings.alerts.rules.jobMissedMs);
+  }
+
+  /** Without a broker no message can be parked. */
+  private async countParkedMessages(): Promise<number | undefined> {
+    const { alerts, rabbitmq } = this.settings;
+    if (rabbitmq === undefined || alerts.rules.parkedMessages === 0) return 0;
+    return this.parkedMessages.count(rabbitmq.queue);
+  }
+}

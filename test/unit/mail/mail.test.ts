@@ -1,0 +1,170 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { isMailAddress, parseMailbox } from '../../../src/services/mail/mail-address.js';
+import { toSubject } from '../../../src/services/mail/mail-sender.js';
+import { MailTemplate, MailTemplateError } from '../../../src/services/mail/mail-template.js';
+import { openMailSender, type MailSettings } from '../../../src/services/mail/open-mail-sender.js';
+import { startHttpReceiver } from '../../support/http-receiver.js';
+import { startMailServer } from '../../support/mail-server.js';
+
+const FROM = { name: 'Batch Service', address: 'batch@example.com' };
+const DEFAULTS = { subject: '{{title}}', text: '{{title}}\n', html: '<p>{{title}}</p>' };
+
+const smtp = (url: string): MailSettings => ({ from: FROM, templateDir: undefined, transport: { kind: 'smtp', url } });
+
+describe('a mailbox', () => {
+  it.each<[text: string, expected: object | undefined]>([
+    ['ada@example.com', { name: '', address: 'ada@example.com' }],
+    ['Ada Lovelace <ada@example.com>', { name: 'Ada Lovelace', address: 'ada@example.com' }],
+    ['<ada@example.com>', { name: '', address: 'ada@example.com' }],
+    ['Größe <ada@example.com>', { name: 'Größe', address: 'ada@example.com' }],
+    ['Ada', undefined],
+    ['Ada <ada>', undefined],
+    ['Ada <ada@example.com> <eve@example.com>', undefined],
+    ['Ada\r\nBcc: eve@example.com <ada@example.com>', undefined],
+    ['"Ada" <ada@example.com>', undefined],
+  ])('%j is read as %j', (text, expected) => {
+    expect(parseMailbox(text)).toEqual(expected);
+  });
+
+  it('is no address with a line break', () => {
+    expect(isMailAddress('ada@example.com\r\nBcc: eve@example.com')).toBe(false);
+  });
+});
+
+describe('a template of mails', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'batch-mail-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  const load = (): Promise<MailTemplate> => MailTemplate.load('alert', DEFAULTS, ['title', 'isTest'], folder);
+
+  it('escapes values in HTML and nowhere else', async () => {
+    expect((await load()).render({ title: '<b> & "x"' })).toEqual({
+      subject: '<b> & "x"',
+      text: '<b> & "x"\n',
+      html: '<p>&lt;b&gt; &amp; &quot;x&quot;</p>',
+    });
+  });
+
+  it('takes each part from the folder, where it is there', async () => {
+    await writeFile(join(folder, 'alert.subject.mustache'), '{{#isTest}}Test: {{/isTest}}{{title}}\n');
+    expect((await load()).render({ title: 'Lag', isTest: true })).toEqual({
+      subject: 'Test: Lag',
+      text: 'Lag\n',
+      html: '<p>Lag</p>',
+    });
+  });
+
+  it.each([
+    ['another field', '{{titel}}', 'there is no field "titel"; the fields are title, isTest'],
+    ['another field within a section', '{{#isTest}}{{titel}}{{/isTest}}', 'there is no field "titel"'],
+    ['a value that would not be escaped', '{{{title}}}', '{{{title}}} would not be escaped; write {{title}}'],
+    ['another template', '{{> other}}', '{{>other}} is not supported'],
+    ['a section without its end', '{{#isTest}}', 'Unclosed section "isTest"'],
+  ])('is refused with %s, by the name of its file', async (_claim, text, fault) => {
+    await writeFile(join(folder, 'alert.html.mustache'), text);
+    const refused = await load().catch((error: unknown) => error as MailTemplateError);
+    expect(refused).toBeInstanceOf(MailTemplateError);
+    expect((refused as MailTemplateError).message).toContain(`${join(folder, 'alert.html.mustache')}: ${fault}`);
+  });
+});
+
+describe('a mail through a real SMTP server', () => {
+  it('arrives with text, HTML and its id', async () => {
+    const server = await startMailServer();
+    const sender = await openMailSender(smtp(`smtp://127.0.0.1:${server.port}`));
+    const mail = { to: ['ada@example.com'], subject: 'Größe', text: 'plain', html: '<p>rich</p>', id: 'alert-1' };
+    expect(await sender.send(mail)).toEqual([]);
+    await server.close();
+    const [received] = server.mails;
+    expect(received).toMatchObject({ from: 'batch@example.com', to: ['ada@example.com'], subject: 'Größe' });
+    expect(received!.raw).toContain('From: Batch Service <batch@example.com>');
+    expect(received!.raw).toContain('Message-ID: <alert-1@example.com>');
+    expect(received!.raw).toMatch(/plain[^]*<p>rich<\/p>/);
+  });
+
+  it('keeps its headers and recipients, whatever the subject contains', async () => {
+    const server = await startMailServer();
+    const sender = await openMailSender(smtp(`smtp://127.0.0.1:${server.port}`));
+    const subject = 'Lag\r\nBcc: eve@example.com\r\n\r\nbody\u2028X-More: 1\u0000';
+    await sender.send({ to: ['ada@example.com'], subject, text: 'plain' });
+    await server.close();
+    const [received] = server.mails;
+    expect(received).toMatchObject({ to: ['ada@example.com'], subject: 'Lag Bcc: eve@example.com body X-More: 1' });
+    expect(received!.raw).not.toMatch(/^(Bcc|X-More):/im);
+  });
+
+  it('names the recipients that the server refuses, when it takes others', async () => {
+    const server = await startMailServer({
+      onRcptTo: ({ address }, _session, done) =>
+        done(address.startsWith('eve') ? Object.assign(new Error('no such user'), { responseCode: 550 }) : null),
+    });
+    const sender = await openMailSender(smtp(`smtp://127.0.0.1:${server.port}`));
+    const mail = { subject: 's', text: 't' };
+    expect(await sender.send({ ...mail, to: ['ada@example.com', 'eve@example.com'] })).toEqual(['eve@example.com']);
+    await expect(sender.send({ ...mail, to: ['eve@example.com'] })).rejects.toThrow('no such user');
+    await server.close();
+  });
+
+  it('logs in with user and password', async () => {
+    const server = await startMailServer({
+      disabledCommands: ['STARTTLS'],
+      allowInsecureAuth: true,
+      onAuth: ({ username, password }, _session, done) =>
+        password === 'p@ss' ? done(null, { user: username }) : done(new Error('wrong password')),
+    });
+    const send = async (login: string): Promise<string[]> =>
+      (await openMailSender(smtp(`smtp://${login}@127.0.0.1:${server.port}`))).send({
+        to: ['ada@example.com'],
+        subject: 's',
+        text: 't',
+      });
+    await send('batch:p%40ss');
+    expect(server.mails[0]).toMatchObject({ user: 'batch' });
+    await expect(send('batch:other')).rejects.toThrow('wrong password');
+    await server.close();
+  });
+
+  it('gives up when it is told to', async () => {
+    const server = await startMailServer({ onMailFrom: () => undefined });
+    const sender = await openMailSender(smtp(`smtp://127.0.0.1:${server.port}`));
+    const sending = sender.send({ to: ['ada@example.com'], subject: 's', text: 't' }, AbortSignal.timeout(200));
+    await expect(sending).rejects.toThrow(/abort/i);
+    await server.close();
+  });
+});
+
+describe('a mail through the API of Amazon SES', () => {
+  it('is one signed request with the mail', async () => {
+    const receiver = await startHttpReceiver('{"MessageId":"1"}');
+    vi.stubEnv('AWS_ENDPOINT_URL_SESV2', receiver.url);
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDEXAMPLE');
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
+    try {
+      const transport = { kind: 'ses', region: 'eu-central-1' } as const;
+      const sender = await openMailSender({ from: FROM, templateDir: undefined, transport });
+      expect(await sender.send({ to: ['ada@example.com'], subject: 'Lag', text: 'plain' })).toEqual([]);
+      sender.close();
+    } finally {
+      vi.unstubAllEnvs();
+      await receiver.close();
+    }
+    const [{ path, headers, body }] = receiver.requests as [(typeof receiver.requests)[number]];
+    expect(path).toBe('/v2/email/outbound-emails');
+    expect(headers.authorization).toContain('Credential=AKIDEXAMPLE/');
+    const { Content, Destination } = JSON.parse(body) as { Content: { Raw: { Data: string } }; Destination: unknown };
+    expect(Destination).toEqual({ ToAddresses: ['ada@example.com'] });
+    expect(Buffer.from(Content.Raw.Data, 'base64').toString()).toContain('Subject: Lag');
+  });
+});
+
+describe('a subject', () => {
+  it('is one line of at most 200 characters', () => {
+    expect(toSubject(`a\n\tb\u2029c\u0007${'😀'.repeat(300)}`)).toBe(`a b c ${'😀'.repeat(194)}`);
+  });
+});
