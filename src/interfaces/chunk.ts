@@ -50,10 +50,40 @@ export interface IChunkGroup extends IGroup<string> {
   isolated: boolean;
 }
 
+export const ISOLATION_RESULTS = ['landed', 'undone', 'refused'] as const;
+
+/**
+ * One try to execute operations together, when the database had refused one of them. `landed`: they took effect.
+ * `undone`: a statement failed, and the operations were tried again in parts. These are the steps that follow with a
+ * greater depth. `refused`: the operation failed alone, at its place, and this is its verdict. Several are refused
+ * together if their statement cannot run at all.
+ */
+export interface IIsolationStep {
+  /**
+   * The group whose statement failed, or the first group that landed: its place in `plan.groups`. Absent for the first
+   * try of operations that were not read, because the groups were made after it.
+   */
+  group?: number;
+  /** The first and the last operation, by their places in the order of execution, counted from 0 through all groups. */
+  from: number;
+  to: number;
+  /** Rows that its statements had. Operations that were folded are one row. */
+  rows: number;
+  result: (typeof ISOLATION_RESULTS)[number];
+  /** Of the statement that failed. Absent when it landed. */
+  sqlState?: string;
+  /** Of a single operation that was refused. */
+  operation?: string;
+  /** How many earlier steps it lies in. All of them were undone. */
+  depth: number;
+}
+
 /** What the plan of a chunk was. */
 export interface IChunkPlan {
   /** `serial`: every operation was executed alone, in order. */
   mode: 'grouped' | 'serial';
+  /** How many operations the plan had. */
+  operations: number;
   /** The first of them, in the order of execution. */
   groups: IChunkGroup[];
   /** How many more groups there were. Absent when `groups` has all. */
@@ -67,4 +97,8 @@ export interface IChunkDetail extends IChunk {
   failures: { code: string; count: number; example: { id: string; message: string } }[];
   /** Absent where it was not kept. */
   plan?: IChunkPlan;
+  /** What was tried to find the operations that were refused: the first 200 steps, in order. Absent when nothing failed. */
+  isolation?: IIsolationStep[];
+  /** How many more steps there were. Absent when `isolation` has all. */
+  omittedIsolationSteps?: number;
 }

@@ -1,8 +1,8 @@
 import type { Settings } from '../services/config/settings.js';
 import type { SqlClient } from '../interfaces/sql.js';
-import type { ExecutionLimits, ExecutorService, GroupExecution } from '../services/executor/executor.service.js';
-import { joinPlans, toChunkPlan } from '../services/explain/chunk-plan.js';
-import { joinMembers, toMembers } from '../services/explain/group-members.js';
+import type { Execution, ExecutionLimits, ExecutorService } from '../services/executor/executor.service.js';
+import { joinPlans, toChunkPlan, toUndonePlan } from '../services/explain/chunk-plan.js';
+import { joinMembers, toMembers, type GroupMembers } from '../services/explain/group-members.js';
 import type { BugsService } from '../services/health/bugs.service.js';
 import type { BoundOperation } from '../services/planner/bound-operation.js';
 import type { Plan } from '../services/planner/plan.js';
@@ -16,6 +16,8 @@ import { prefetch } from '../services/prefetch/prefetch.js';
 export type ExecutionSummary = Omit<ChunkExecution, 'worker' | 'startedAt' | 'timer'>;
 
 export const NOTHING_EXECUTED: ExecutionSummary = { groups: 0, statements: 0, fallback: false };
+
+const NO_MEMBERS: GroupMembers = new Map();
 
 export interface Run {
   /** One for each operation, in the given order. */
@@ -41,12 +43,8 @@ function joinKept(one: ExecutionSummary, other: ExecutionSummary): Pick<Executio
 }
 
 /** What the row of the chunk keeps of an executed plan. */
-function toKept(
-  plan: Plan,
-  mode: ChunkPlan['mode'],
-  executions: readonly GroupExecution[],
-): Pick<ExecutionSummary, 'plan' | 'members'> {
-  const kept = toChunkPlan(plan, mode, executions);
+function toKept(plan: Plan, mode: ChunkPlan['mode'], execution: Execution): Pick<ExecutionSummary, 'plan' | 'members'> {
+  const kept = toChunkPlan(plan, mode, execution);
   return { plan: kept, members: toMembers(plan, kept.groups.length) };
 }
 
@@ -62,11 +60,12 @@ export class OperationRunner {
   async run(tx: SqlClient, operations: readonly BoundOperation[], timer: PhaseTimer): Promise<Run> {
     const plan = await this.plan(tx, operations, timer);
     timer.begin('execute');
-    const { outcomes, groups, statements, fallback, perGroup } =
+    const execution =
       this.mode === 'serial'
         ? await this.executor.executeOneByOne(tx, plan, this.limits)
         : await this.executor.execute(tx, plan, this.limits);
-    return { outcomes, summary: { groups, statements, fallback, ...toKept(plan, this.mode, perGroup) } };
+    const { outcomes, groups, statements, fallback } = execution;
+    return { outcomes, summary: { groups, statements, fallback, ...toKept(plan, this.mode, execution) } };
   }
 
   get mayLeaveUnread(): boolean {
@@ -83,10 +82,14 @@ export class OperationRunner {
     timer.begin('plan');
     const plan = planByShape(operations);
     timer.begin('execute');
-    const { outcomes, statements, perGroup } = await this.executor.executeAsOne(tx, plan, this.limits, sent);
-    if (outcomes[0]!.status === 'left') return { outcomes, summary: { groups: 0, statements, fallback: true } };
+    const execution = await this.executor.executeAsOne(tx, plan, this.limits, sent);
+    const { outcomes, statements } = execution;
+    if (outcomes[0]!.status === 'left') {
+      const undone = { plan: toUndonePlan(this.mode, execution.isolation), members: NO_MEMBERS };
+      return { outcomes, summary: { groups: 0, statements, fallback: true, ...undone } };
+    }
     const summary = { groups: plan.groups.length, statements, fallback: false };
-    return { outcomes, summary: { ...summary, ...toKept(plan, this.mode, perGroup) } };
+    return { outcomes, summary: { ...summary, ...toKept(plan, this.mode, execution) } };
   }
 
   private async plan(tx: SqlClient, operations: readonly BoundOperation[], timer: PhaseTimer): Promise<Plan> {

@@ -7,9 +7,8 @@ import { newOperation, openWorker, type TestWorker } from '../support/worker.js'
 
 const SCHEMA = `
   create table orders (id int primary key, total int check (total >= 0), status text);
-  create function dawdle() returns trigger language plpgsql as $$ begin perform pg_sleep(0.05); return null; end $$;
-  create table slow (id int primary key);
-  create trigger slow_dawdle after insert on slow for each statement execute function dawdle();
+  create table plain (id int primary key);
+  create table slow (id int primary key check (pg_sleep(0.05) is not null));
   insert into orders select n, n, 'new' from generate_series(1, 100) n`;
 
 /** The poller sleeps: the tests say when a chunk is executed. */
@@ -130,20 +129,20 @@ describe('the execution of an operation', () => {
   });
 
   it('finds the group of operations that were executed unread, and of those that were read', async () => {
-    const operations = [insert('slow', { id: 2201 }), update(21, { status: 'x' }), insert('slow', { id: 2202 })];
+    const operations = [insert('plain', { id: 2201 }), update(21, { status: 'x' }), insert('plain', { id: 2202 })];
     const { plan } = await execute(...operations);
     const targets = await Promise.all(
       operations.map(async (operation) => plan!.groups[(await read(operation)).execution!.group]!.target),
     );
-    expect(targets).toEqual(['public.slow', 'public.orders', 'public.slow']);
+    expect(targets).toEqual(['public.plain', 'public.orders', 'public.plain']);
   });
 
   it('is found where other operations lie between those of the chunk, and one of the chunk is tried again later', async () => {
     const operations = [
-      insert('slow', { id: 2251 }),
+      insert('plain', { id: 2251 }),
       update(22, { status: 'x' }),
       insert('orders', { id: 2 }, { retryLimit: 1, retryOn: ['conflict'] }),
-      insert('slow', { id: 2252 }),
+      insert('plain', { id: 2252 }),
       update(23, { status: 'x' }),
       update(24, { total: 1 }),
     ];
@@ -164,7 +163,7 @@ describe('the execution of an operation', () => {
       undefined,
       'public.orders status',
       undefined,
-      'public.slow id',
+      'public.plain id',
       'public.orders status',
       'public.orders total',
     ]);
@@ -228,4 +227,81 @@ describe('the times of an operation', () => {
     await service.database.client.query('delete from orders where id > 3000');
     await service.database.client.query('truncate batch.parked_notifications');
   });
+});
+
+describe('the isolation of a chunk', () => {
+  it('is absent where nothing was refused', async () => {
+    const chunk = await execute(insert('orders', { id: 4001 }), update(41, { status: 'x' }));
+    expect(chunk).toMatchObject({ fallback: false, statements: 2 });
+    expect(chunk).not.toHaveProperty('isolation');
+    expect(chunk.plan).not.toHaveProperty('isolation');
+  });
+
+  it('begins with the operations that were not read, and then tells of each block of the plan', async () => {
+    await settleDown();
+    const operations = [
+      ...[4101, 4102, 1, 4103].map((id) => insert('orders', { id })),
+      ...[1, 2].map((id) => insert('plain', { id: 4100 + id })),
+    ];
+    const { isolation, statements, plan } = await execute(...operations);
+    const [first, ...rest] = isolation!;
+    expect(first).toEqual({ from: 0, to: 5, rows: 6, result: 'undone', sqlState: '23505', depth: 0 });
+    const refused = rest.filter(({ result }) => result === 'refused');
+    expect(refused).toMatchObject([{ group: 0, from: 2, to: 2, sqlState: '23505', operation: operations[2]!.id }]);
+    const settled = rest.filter(({ result }) => result !== 'undone').map(({ from, to }) => [from, to]);
+    expect(
+      settled.flatMap(([from, to]) => Array.from({ length: to! - from! + 1 }, (_, index) => from! + index)),
+    ).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(plan).toMatchObject({ operations: 6 });
+    // What was sent before is not part of a group.
+    expect(statements).toBeGreaterThan(plan!.groups.reduce((sum, group) => sum + group.statements, 0));
+  });
+
+  it('counts places through the operations that were not read, and through those that were', async () => {
+    await settleDown();
+    const unread = [4201, 4202].map((id) => insert('plain', { id }));
+    const bad = update(42, { total: -1 });
+    const { isolation, plan } = await execute(...unread, update(43, { total: 1 }), bad);
+    expect(plan!.groups.map(({ target, operations }) => [target, operations])).toEqual([
+      ['public.plain', 2],
+      ['public.orders', 2],
+    ]);
+    expect(isolation!.filter(({ result }) => result === 'refused')).toMatchObject([
+      { group: 1, from: 3, to: 3, operation: bad.id, sqlState: '23514' },
+    ]);
+    expect(isolation![0]).toMatchObject({ group: 1, from: 2, to: 3, result: 'undone', depth: 0 });
+  });
+
+  it('has at most 200 steps, says how many more there were, and shows no value', async () => {
+    const operations = Array.from({ length: 400 }, (_, index) =>
+      insert('orders', { id: 5000 + index, total: index % 2 === 0 ? -4711 : 1 }),
+    );
+    const chunk = await execute(...operations);
+    expect(chunk.failed).toBe(200);
+    expect(chunk.isolation).toHaveLength(200);
+    expect(chunk.omittedIsolationSteps).toBeGreaterThan(0);
+    const { rows } = await service.database.client.query<{ plan: string }>('select plan::text from batch.chunks');
+    expect(rows[0]!.plan.length).toBeLessThan(64 * 1024);
+    expect(rows[0]!.plan).not.toContain('4711');
+  });
+
+  it('is absent when every operation is executed alone from the start', async () => {
+    const serial = await openWorker(service.database, { BATCH_EXECUTION_MODE: 'serial' });
+    try {
+      await serial.queue.enqueue([insert('orders', { id: 1 }), insert('orders', { id: 6001 })]);
+      await serial.job.poll(new AbortController().signal);
+      const { items } = await get<{ items: { id: string }[] }>('chunks?limit=1');
+      const chunk = await get<IChunkDetail>(`chunks/${items[0]!.id}`);
+      expect(chunk).toMatchObject({ completed: 1, failed: 1, plan: { mode: 'serial' } });
+      expect(chunk).not.toHaveProperty('isolation');
+    } finally {
+      await serial.close();
+    }
+  });
+
+  /** Until the worker expects no refusal, and leaves inserts unread. */
+  async function settleDown(): Promise<void> {
+    for (let round = 0; round < 12; round += 1) await execute(update(50, { total: round }));
+    await service.database.client.query('truncate batch.operations, batch.outcomes, batch.chunks');
+  }
 });

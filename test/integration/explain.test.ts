@@ -468,6 +468,7 @@ describe('the plan of a chunk that was executed', () => {
     const shape = { target: 'public.orders', keyColumns: ['id'], statements: 1, isolated: false };
     expect(kept).toEqual({
       mode: 'grouped',
+      operations: 5,
       groups: [
         { ...shape, kind: 'update', valueColumns: ['status'], operations: 3, folded: 1, sql },
         {

@@ -24,6 +24,7 @@ import {
 import { createFunctions } from '../support/create-functions.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { executeAlone } from '../support/execute-alone.js';
+import { expectTraceFits } from './support/expect-trace.js';
 import { clientOptions } from '../support/test-databases.js';
 import { testSettings } from '../support/test-settings.js';
 
@@ -104,7 +105,13 @@ type Execute = (client: CountingClient) => Promise<Execution>;
 /** In a transaction that is rolled back. */
 async function run(plan: Plan, options: RunOptions = {}): Promise<Result> {
   const { mode = 'execute', limits } = options;
-  return inTransaction((client) => new ExecutorService()[mode](client, plan, { ...LIMITS, ...limits }), options);
+  const result = await inTransaction(
+    (client) => new ExecutorService()[mode](client, plan, { ...LIMITS, ...limits }),
+    options,
+  );
+  if (mode === 'execute') expectTraceFits(plan, result.execution);
+  else expect(result.execution).not.toHaveProperty('isolation');
+  return result;
 }
 
 async function inTransaction(execute: Execute, { setUp, dump = 'target', meddle }: RunOptions): Promise<Result> {
@@ -163,6 +170,7 @@ describe('a group of inserts with bad rows', () => {
     expect(dump).toHaveLength(1000 + 1000 - bad);
     expect(execution.statements).toBeLessThanOrEqual(MOST_STATEMENTS[bad]!);
     expect(execution).toMatchObject({ groups: 1, fallback: bad > 0 });
+    expect(execution.isolation === undefined).toBe(bad === 0);
     expect(execution.perGroup).toEqual([{ statements: execution.statements, isolated: bad > 0 }]);
     expect(client.roundTrips).toBe(1);
   });
@@ -183,6 +191,7 @@ describe('a group of inserts with bad rows', () => {
     const execute = () => inTransaction((client) => executor.execute(client, plan), {});
     expect((await execute()).execution.statements).toBeGreaterThan(200);
     const { outcomes, dump, execution } = await execute();
+    expectTraceFits(plan, execution);
     expect(failures(outcomes)).toHaveLength(100);
     expect(dump).toHaveLength(1900);
     expect(execution.statements).toBeLessThanOrEqual(30 + 100);
@@ -203,6 +212,7 @@ describe('a group of inserts with bad rows', () => {
       const grouped = await inTransaction((client) => executor.execute(client, plan), {});
       expect(grouped.outcomes).toEqual(serial.outcomes);
       expect(grouped.dump).toEqual(serial.dump);
+      expectTraceFits(plan, grouped.execution);
     }
   });
 
@@ -284,6 +294,52 @@ describe('a group of inserts with bad rows', () => {
     const { outcomes, execution } = await run(planOf([inserts(stale, values)]));
     expect(outcomes).toEqual(Array(500).fill('42703'));
     expect(execution.statements).toBe(2);
+    expect(execution.isolation).toEqual({
+      steps: [{ group: 0, from: 0, to: 499, rows: 500, result: 'refused', sqlState: '42703', depth: 0 }],
+      omitted: 0,
+    });
+  });
+
+  it('leaves no trace, and takes one statement, where nothing fails, also when a refusal is expected', async () => {
+    const executor = new ExecutorService();
+    const execute = (bad: number) =>
+      inTransaction((client) => executor.execute(client, planOf([inserts(target, rows(50, bad, 'check'))])), {});
+    expect((await execute(0)).execution).toEqual({
+      ...{ outcomes: Array(50).fill({ status: 'completed', rowsAffected: 1 }), groups: 1, statements: 1 },
+      ...{ fallback: false, perGroup: [{ statements: 1, isolated: false }] },
+    });
+    await execute(5);
+    expect(executor.expectsSuccess).toBe(false);
+    const { execution } = await execute(0);
+    expect(execution).not.toHaveProperty('isolation');
+  });
+
+  it('is told step by step', async () => {
+    const { execution } = await run(planOf([inserts(target, rows(8, 1, 'check of a domain'))]));
+    const refused = { ...{ group: 0, from: 4, to: 4, rows: 1, result: 'refused' }, sqlState: '23514' };
+    const step = (from: number, to: number, result: string, depth: number) => ({
+      ...{ group: 0, from, to, rows: to - from + 1, result },
+      ...(result === 'undone' && { sqlState: '23514' }),
+      depth,
+    });
+    expect(execution.isolation).toEqual({
+      steps: [
+        step(0, 7, 'undone', 0),
+        step(0, 3, 'landed', 1),
+        step(4, 5, 'undone', 1),
+        { ...refused, operation: expect.any(String) as string, depth: 2 },
+        step(5, 7, 'landed', 1),
+      ],
+      omitted: 0,
+    });
+  });
+
+  it('is told in 200 steps at most, without any value', async () => {
+    const { execution } = await run(planOf([inserts(target, rows(1000, 400, 'duplicate key'))]));
+    const { steps, omitted } = execution.isolation!;
+    expect(steps).toHaveLength(200);
+    expect(omitted).toBeGreaterThan(400);
+    expect(JSON.stringify(steps)).not.toContain('taken');
   });
 
   it('keeps control characters, also those that separate rows on the way', async () => {

@@ -40,7 +40,7 @@ function planOf(
   return { operations, groups, placements: places.map((group, index) => ({ ...waits[index], group })) };
 }
 
-const executions = ({ groups }: Plan) => groups.map(() => ({ statements: 1, isolated: false }));
+const executions = ({ groups }: Plan) => ({ perGroup: groups.map(() => ({ statements: 1, isolated: false })) });
 
 describe('the description of a plan', () => {
   it('gives a wait as the reason only where it explains that no earlier group was joined', () => {

@@ -17,6 +17,19 @@ export interface RowError extends DatabaseErrorFields {
   unsent: number;
 }
 
+/** A block that was executed, see `createExecutePlan`. Rows are counted from 1, through all steps. */
+export interface BlockTry {
+  from: number;
+  to: number;
+  /** Why it was undone. Absent when it took effect. */
+  state?: string;
+  /** The rows of the statement that failed. Absent when the block took effect. */
+  failedFrom?: number;
+  failedTo?: number;
+  /** The rows from `from` to this one were refused. Absent when no row was refused by this try. */
+  refusedTo?: number;
+}
+
 /** Rows are counted from 1, through all steps. */
 export interface PlanAnswer {
   /** Rows up to this one have a verdict. */
@@ -42,7 +55,17 @@ export interface PlanAnswer {
   unexpected: number;
   /** Rows that were refused, each alone, or all from one row to another because their statement cannot run. */
   failures: { from: number; to: number; error: RowError }[];
+  /**
+   * The first blocks that were tried, in their order. Without a failure it is empty, or all of its blocks took effect.
+   * It is always empty when each row is executed alone from the start.
+   */
+  tries: BlockTry[];
+  /** How many more there were. */
+  omittedTries: number;
 }
+
+/** More would be too much to read, and to store. */
+export const MOST_TRIES = 200;
 
 /** The SQLSTATE with which the function reports that a statement changed a wrong number of rows. */
 export const UNEXPECTED_ROWS = 'BS001';
@@ -70,7 +93,8 @@ export const answersOrdinals = ({ answers }: ComposedStatement): boolean | null 
  * subtransaction: it takes effect as a whole, or not at all. If no refusal is expected, the first block has all rows.
  * After a failure, the rows before the failed statement are one block, because they are known to be good. The rows of
  * the failed statement are halved, down to a single one. The share of refused rows decides the size of later blocks. So
- * a row is refused only if it failed alone, at its place, after all rows before it had taken effect.
+ * a row is refused only if it failed alone, at its place, after all rows before it had taken effect. `tries` tells how
+ * this went, block by block. If the first block has all rows and succeeds, nothing is noted.
  *
  * A failure that says nothing about a row is raised. Transient failures are known by their class. No handler catches
  * others, such as a cancelled statement.
@@ -150,6 +174,9 @@ declare
   of_table text;
   of_schema text;
   stopped_by text;
+  -- See BlockTry.
+  tries jsonb[] := '{}';
+  omitted_tries int := 0;
   i int;
 begin
   foreach i in array sizes loop
@@ -268,6 +295,14 @@ begin
       other_rows := other_rows || block_rows;
       other_changes := other_changes || block_changes;
       tainted := tainted || block_tainted;
+      -- If no failure was expected, the first block has all rows, so a failure comes before all blocks that succeed.
+      if (cardinality(tries) > 0 or expected_share > 0) and not one_by_one and first_row > next_row then
+        if cardinality(tries) < ${MOST_TRIES} then
+          tries := array_append(tries, jsonb_build_object('from', next_row, 'to', first_row - 1));
+        else
+          omitted_tries := omitted_tries + 1;
+        end if;
+      end if;
       next_row := first_row;
       next_group := this_group;
     exception when assert_failure or others then
@@ -276,6 +311,13 @@ begin
         of_column = column_name, of_table = table_name, of_schema = schema_name;
       kind := case when state = 'BS001' then 'transient' else coalesce(kinds->>state, kinds->>left(state, 2), 'unknown') end;
       if kind = 'transient' then raise; end if;
+      if one_by_one then null;
+      elsif cardinality(tries) < ${MOST_TRIES} then
+        tries := array_append(tries, jsonb_build_object(
+          'from', next_row, 'to', block_end, 'state', state, 'failedFrom', first_row, 'failedTo', first_row + size - 1));
+      else
+        omitted_tries := omitted_tries + 1;
+      end if;
       if as_one then
         stopped_by := 'as_one';
         total := 0;
@@ -360,12 +402,17 @@ begin
         next_row := next_row + 1;
         bad_until := 0;
       end if;
+      if next_row > first_row and cardinality(tries) > 0 and omitted_tries = 0 then
+        i := cardinality(tries);
+        tries[i] := tries[i] || jsonb_build_object('refusedTo', next_row - 1, 'state', state);
+      end if;
     end;
   end loop;
 
 ${check}
   return json_build_object(
     'executed', next_row - 1, 'stoppedBy', stopped_by, 'blocks', blocks, 'tainted', tainted, 'sent', sent, 'isolated', isolated,
-    'unexpected', refused, 'otherRows', other_rows, 'otherChanges', other_changes, 'failures', to_json(failures));
+    'unexpected', refused, 'otherRows', other_rows, 'otherChanges', other_changes, 'failures', to_json(failures),
+    'tries', to_json(tries), 'omittedTries', omitted_tries);
 end
 $function$`;

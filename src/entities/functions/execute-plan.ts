@@ -4,7 +4,7 @@ import type { DatabaseFunction } from './database-function.js';
 /** Executes the plan of a chunk. */
 export const EXECUTE_PLAN: DatabaseFunction = {
   name: 'execute_plan',
-  version: 4,
+  version: 5,
   sql: createExecutePlan({
     name: 'batch.execute_plan',
     rows: 'batch.operation_rows',

@@ -7,8 +7,9 @@ import type { BoundOperation } from '../planner/bound-operation.js';
 import { PreparedNames } from '../database/prepared-names.js';
 import { TransientError } from '../errors/transient-error.js';
 import { originalsOf, unfold, type Plan } from '../planner/plan.js';
-import type { LeftOutcome, Outcome } from '../queue/operation-record.js';
+import type { IsolationTrace, LeftOutcome, Outcome } from '../queue/operation-record.js';
 import { inSlices } from '../steps/in-slices.js';
+import { toIsolationTrace, type IsolatedCall } from './isolation-trace.js';
 import { composeCall, type CallOptions, type Step } from './plan-call.js';
 import { toOperationError, toOutcome } from './to-operation-error.js';
 import { withSuspects } from './suspects.js';
@@ -29,6 +30,8 @@ export interface Execution {
   fallback: boolean;
   /** In the order of `Plan.groups`. */
   perGroup: GroupExecution[];
+  /** Absent when nothing failed. */
+  isolation?: IsolationTrace;
 }
 
 export type ExecutionLimits = Pick<CallOptions, 'blocks' | 'budgetMs'>;
@@ -93,11 +96,13 @@ export class ExecutorService {
     let steps = plan.groups.map(({ signature, operations }, group): GroupStep => ({ signature, operations, group }));
     if (!this.expectsSuccess && limits.mode === 'grouped') steps = steps.map(withSuspects);
     let before: CallOptions['before'] = { blocks: 0, tainted: [] };
+    const calls: IsolatedCall[] = [];
     while (steps.length > 0) {
       const answer = await this.call(tx, steps, { ...limits, expectedShare: this.unexpected.share, before }, sent);
       this.refused.note(answer.failures.filter(({ from, to }) => from === to).length, answer.executed);
       this.unexpected.note(answer.unexpected, answer.executed);
       before = answer;
+      calls.push({ steps, answer });
       steps.forEach(({ group }, index) => {
         perGroup[group]!.statements += answer.sent[index]!;
         perGroup[group]!.isolated ||= answer.isolated[index]!;
@@ -109,12 +114,14 @@ export class ExecutorService {
         unfold(step).map((part) => ({ ...part, group, ...(suspects && { suspects }) })),
       );
     }
+    const isolation = toIsolationTrace(calls);
     return {
       outcomes: plan.operations.map((operation) => outcomes.get(operation) ?? LEFT),
       groups: plan.groups.length,
       statements: perGroup.reduce((sum, { statements }) => sum + statements, 0),
       fallback: perGroup.some(({ isolated }) => isolated),
       perGroup,
+      ...(isolation && { isolation }),
     };
   }
 

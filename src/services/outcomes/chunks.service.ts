@@ -53,7 +53,7 @@ export class ChunksService {
       ...toChunk(known),
       ...(phases && { phases }),
       failures: rows.map(toFailure),
-      ...(plan !== null && { plan: toAnsweredPlan(plan) }),
+      ...(plan !== null && { plan: toAnsweredPlan(plan), ...toIsolation(plan) }),
     };
   }
 
@@ -80,6 +80,12 @@ function toChunk(chunk: ChunkEntity): IChunk {
     ...(unrouted !== null && { unrouted }),
     ...(parked !== null && { parked }),
   };
+}
+
+function toIsolation({ isolation }: ChunkPlan): Pick<IChunkDetail, 'isolation' | 'omittedIsolationSteps'> {
+  if (isolation === undefined) return {};
+  const { steps, omitted } = isolation;
+  return { isolation: steps, ...(omitted > 0 && { omittedIsolationSteps: omitted }) };
 }
 
 function toPhases({ claimMs, readMs, planMs, executeMs, settleMs }: ChunkEntity): IChunkPhases | undefined {

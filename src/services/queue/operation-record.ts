@@ -1,5 +1,5 @@
 import type { IOperationError, RetryReason } from '../../interfaces/operation.js';
-import type { IChunkGroup, IChunkPlan } from '../../interfaces/chunk.js';
+import type { IChunkGroup, IChunkPlan, IIsolationStep } from '../../interfaces/chunk.js';
 import type { PhaseTimer } from './phase-timer.js';
 import type { Shape, StoredShape } from './shape.js';
 import type { KeyAndValues } from './stored-row.js';
@@ -82,10 +82,20 @@ export interface SettledOperation {
   outcome: Outcome | DeferredOutcome;
 }
 
+/** What was tried to find the operations that the database refuses. */
+export interface IsolationTrace {
+  /** The first ones, in the order in which they were tried. */
+  steps: IIsolationStep[];
+  /** How many more there were. */
+  omitted: number;
+}
+
 /** The stored plan of a chunk. It differs from the plan in answers: each statement is stored only once. */
 export interface ChunkPlan extends Omit<IChunkPlan, 'groups'> {
   sql: string[];
   groups: ChunkPlanGroup[];
+  /** Absent when nothing failed. */
+  isolation?: IsolationTrace;
 }
 
 export interface ChunkPlanGroup extends Omit<IChunkGroup, 'sql'> {

@@ -1,4 +1,12 @@
-import type { IChunk, IChunkDetail, IChunkGroup, IChunkPhases, IChunkPlan } from '../../../interfaces/chunk.js';
+import {
+  ISOLATION_RESULTS,
+  type IChunk,
+  type IChunkDetail,
+  type IChunkGroup,
+  type IChunkPhases,
+  type IChunkPlan,
+  type IIsolationStep,
+} from '../../../interfaces/chunk.js';
 import type { IPage } from '../../../interfaces/operation.js';
 import type { IGroup, IPlanReason } from '../../../interfaces/plan.js';
 import { Fields } from './fields.js';
@@ -94,10 +102,41 @@ export class ChunkGroupDto extends GroupDto {}
     description: '`serial`: every operation was executed alone, in order.',
     example: 'grouped',
   },
+  operations: { description: 'How many operations the plan had.', example: 1000 },
   groups: { type: [ChunkGroupDto], description: 'The first 50 at most, in the order of execution.' },
   omittedGroups: { optional: true, description: 'How many more groups there were.', example: 12 },
 })
 export class ChunkPlanDto {}
+
+@Fields<IIsolationStep>({
+  group: {
+    optional: true,
+    description:
+      'The group whose statement failed, or the first group that landed: its place in `plan.groups`. Absent for the first try of operations that were not read, because the groups were made after it.',
+    example: 0,
+  },
+  from: {
+    description: 'Its first operation, by its place in the order of execution, counted from 0 through all groups.',
+    example: 250,
+  },
+  to: { description: 'Its last operation, by its place.', example: 374 },
+  rows: { description: 'Rows that its statements had. Operations that were folded are one row.', example: 125 },
+  result: {
+    enum: ISOLATION_RESULTS,
+    description:
+      '`landed`: its operations took effect. `undone`: a statement failed, and the steps that follow with a greater depth tried its operations in parts. `refused`: the operation failed alone, at its place.',
+    example: 'undone',
+  },
+  sqlState: { optional: true, description: 'Of the statement that failed.', example: '23505' },
+  operation: {
+    optional: true,
+    format: 'uuid',
+    description: 'The id of a single operation that was refused.',
+    example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f',
+  },
+  depth: { description: 'How many earlier steps it lies in. All of them were undone.', example: 2 },
+})
+export class IsolationStepDto {}
 
 @Fields<IChunkPhases>({
   claim: { description: 'Taking lanes and operations.', example: 3.12 },
@@ -120,6 +159,13 @@ export class ChunkPhasesDto {}
     type: ChunkPlanDto,
     description: 'How its operations were grouped. Absent where it was not kept.',
   },
+  isolation: {
+    optional: true,
+    type: [IsolationStepDto],
+    description:
+      'What was tried to find the operations that were refused: the first 200 steps, in order. Absent when nothing failed.',
+  },
+  omittedIsolationSteps: { optional: true, description: 'How many more steps there were.', example: 40 },
 })
 export class ChunkDetailDto extends ChunkDto {}
 
