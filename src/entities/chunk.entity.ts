@@ -6,6 +6,8 @@ import { Column, Entity, Index, PrimaryGeneratedColumn, VirtualColumn } from 'ty
   name: 'chunks',
   comment: 'One row for each committed chunk: which operations, how many statements, how long.',
 })
+@Index('chunks_failed_idx', ['id'], { where: 'failed > 0' })
+@Index('chunks_fallback_idx', ['id'], { where: 'fallback' })
 @Index('chunks_unnotified_idx', ['id'], { where: 'notify and notified_at is null' })
 export class ChunkEntity {
   @PrimaryGeneratedColumn('identity', {

@@ -38,6 +38,19 @@ export interface IChunk {
   parked?: string[];
 }
 
+export interface IListChunksQuery {
+  /** Only chunks whose bad operations were isolated; `false`: only the others. */
+  fallback?: boolean;
+  /** Only chunks with an operation that failed; `false`: only the others. */
+  failed?: boolean;
+  /** Only chunks that this worker executed, by `IChunk.worker`. */
+  worker?: string;
+  /** 1 to 1000, default 100. */
+  limit?: number;
+  /** `nextCursor` of the previous page. */
+  cursor?: string;
+}
+
 /** A group as it was executed. Operations are named by their ids. */
 export interface IChunkGroup extends IGroup<string> {
   /** How many operations it had. */

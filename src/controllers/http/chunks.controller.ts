@@ -11,7 +11,7 @@ import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
 import { ChunkDetailDto, ChunkPageDto } from './dto/chunk.dto.js';
-import { PageQueryDto } from './dto/queries.dto.js';
+import { ListChunksQueryDto } from './dto/queries.dto.js';
 
 /** The history of the poller. */
 @ApiTags('chunks')
@@ -21,10 +21,14 @@ export class ChunksController {
 
   @Get()
   @RequireScope('read', { everyTarget: true })
-  @ApiOperation({ summary: 'List chunks, newest first' })
+  @ApiOperation({
+    summary: 'List chunks, newest first',
+    description:
+      'A page examines 10 000 chunks at most. So it may have fewer than `limit` chunks, and still not be the last.',
+  })
   @ApiOkResponse({ type: ChunkPageDto })
   @ApiProblems('INVALID_REQUEST')
-  list(@Query(queryPipe) query: PageQueryDto): Promise<IPage<IChunk>> {
+  list(@Query(queryPipe) query: ListChunksQueryDto): Promise<IPage<IChunk>> {
     return this.chunks.list(query);
   }
 

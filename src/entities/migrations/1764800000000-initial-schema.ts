@@ -109,7 +109,7 @@ const UP = [
   'create index delayed_row_keys_idx on batch.delayed using gin (row_keys) with (fastupdate = off)',
   `comment on table batch.delayed is 'Operations that wait for their time.'`,
 
-  // The plan is `json` and not `jsonb`: every chunk writes it, and it is rarely read, always as a whole. A value in it
+  // The plan is `json` and not `jsonb`: every chunk writes it, and it is rarely read. A value in it
   // may have any text.
   `create table batch.chunks (
     id bigint generated always as identity constraint chunks_pkey primary key,
@@ -138,6 +138,9 @@ const UP = [
   )`,
   `create index chunks_seqs_idx on batch.chunks using gist (seqs)`,
   `create index chunks_settled_at_idx on batch.chunks (settled_at)`,
+  // For people who look for chunks with trouble. Most chunks are in none of them.
+  `create index chunks_failed_idx on batch.chunks (id) where failed > 0`,
+  `create index chunks_fallback_idx on batch.chunks (id) where fallback`,
   `create index chunks_unnotified_idx on batch.chunks (id) where notify and notified_at is null`,
   `comment on table batch.chunks is 'One row for each committed chunk: which operations, how many statements, how long.'`,
 

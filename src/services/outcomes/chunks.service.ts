@@ -1,19 +1,24 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
-import { LessThan, type Repository } from 'typeorm';
+import { In, type Repository } from 'typeorm';
 import { ChunkEntity } from '../../entities/chunk.entity.js';
-import type { IChunk, IChunkDetail, IChunkPhases } from '../../interfaces/chunk.js';
+import type { IChunk, IChunkDetail, IChunkPhases, IListChunksQuery } from '../../interfaces/chunk.js';
 import type { IPage } from '../../interfaces/operation.js';
+import { sendAlong } from '../../batch/sql/send-along.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
+import { walkInOrder } from '../database/walk-in-order.js';
 import { toAnsweredPlan } from '../explain/chunk-plan.js';
 import { notifyAgain, isChunkId, noSuchChunk } from '../notification/notify-again.js';
 import type { ChunkPlan } from '../queue/operation-record.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
-import { checkCursor, FIRST_PAGE, pageOf } from './cursor.js';
+import { selectChunkPage, type ChunkPageRow } from './chunks.sql.js';
+import { checkCursor, FIRST_PAGE } from './cursor.js';
 import { selectChunkFailures } from './outcomes.sql.js';
 
 const DEFAULT_LIMIT = 100;
+/** How many chunks a page examines at most. */
+const WINDOW = 10_000;
 
 interface FailureRow {
   code: string;
@@ -31,12 +36,18 @@ export class ChunksService {
     private readonly wakeUp: WakeUpService,
   ) {}
 
-  async list({ limit = DEFAULT_LIMIT, cursor }: { limit?: number; cursor?: string }): Promise<IPage<IChunk>> {
-    const where = { id: LessThan(checkCursor(cursor) ?? FIRST_PAGE) };
-    const found = await this.database.requests.within(() =>
-      this.chunks.find({ where, order: { id: 'DESC' }, take: limit }),
-    );
-    return pageOf(found.map(toChunk), limit);
+  /** @throws ServiceError INVALID_REQUEST */
+  async list({ limit = DEFAULT_LIMIT, cursor, ...filter }: IListChunksQuery): Promise<IPage<IChunk>> {
+    const { requests } = this.database;
+    const before = checkCursor(cursor) ?? FIRST_PAGE;
+    const { ids, walked, floor } = await requests.transaction(async (tx) => {
+      sendAlong(tx, walkInOrder());
+      return (await tx.query<ChunkPageRow>(selectChunkPage(filter, before, limit, WINDOW))).rows[0]!;
+    });
+    const found = await requests.within(() => this.chunks.find({ where: { id: In(ids) }, order: { id: 'DESC' } }));
+    // Older chunks may match as well.
+    const nextCursor = ids.length === limit ? ids.at(-1) : walked === WINDOW ? floor : undefined;
+    return { items: found.map(toChunk), ...(typeof nextCursor === 'string' && { nextCursor }) };
   }
 
   /** @throws ServiceError CHUNK_NOT_FOUND */

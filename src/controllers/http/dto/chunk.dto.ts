@@ -170,7 +170,7 @@ export class ChunkPhasesDto {}
 export class ChunkDetailDto extends ChunkDto {}
 
 @Fields<IPage<IChunk>>({
-  items: { type: [ChunkDto], description: 'Newest first.' },
+  items: { type: [ChunkDto], description: 'Newest first. May have fewer than `limit` chunks.' },
   nextCursor: { optional: true, description: 'For the next page; absent on the last one.', example: 'MTIwNw' },
 })
 export class ChunkPageDto {}

@@ -1,6 +1,6 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import { IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min, ValidateBy } from 'class-validator';
+import { Transform, Type } from 'class-transformer';
+import { IsBoolean, IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min, ValidateBy } from 'class-validator';
 import {
   AUDIT_ACTS,
   AUDIT_SUBJECTS,
@@ -8,6 +8,7 @@ import {
   type AuditSubject,
   type IAuditQuery,
 } from '../../../interfaces/audit.js';
+import type { IListChunksQuery } from '../../../interfaces/chunk.js';
 import { FAILURE_CODES, type FailureCode } from '../../../interfaces/error.js';
 import type { IListOperationsQuery } from '../../../interfaces/operation-filter.js';
 import { OPERATION_STATUSES, type OperationStatus } from '../../../interfaces/operation.js';
@@ -16,6 +17,7 @@ import { MAX_WAIT_MS } from '../../dto/ids.dto.js';
 
 const MAX_LIMIT = 1000;
 const LIMIT = { message: `limit must be a whole number from 1 to ${MAX_LIMIT}` };
+const WORKER = { message: 'worker must be one text of at most 300 characters' };
 const WAIT = { message: `wait must be a whole number of milliseconds from 0 to ${MAX_WAIT_MS}` };
 
 /** The same rules and messages as in the filter of a bulk action. */
@@ -99,6 +101,38 @@ export class ListOperationsQueryDto extends PageQueryDto implements IListOperati
   @ApiPropertyOptional({ format: 'date-time', description: 'Only operations that were settled before this time.' })
   @FilterField()
   settledBefore?: string;
+}
+
+/** The texts of a query: other values than these two are refused. */
+function BooleanParameter(): PropertyDecorator {
+  return (prototype, property) => {
+    const read = ({ value }: { value: unknown }) => (value === 'true' ? true : value === 'false' ? false : value);
+    IsOptional()(prototype, property);
+    Transform(read)(prototype, property);
+    IsBoolean({ message: `${String(property)} must be true or false` })(prototype, property);
+  };
+}
+
+export class ListChunksQueryDto extends PageQueryDto implements IListChunksQuery {
+  @ApiPropertyOptional({
+    type: Boolean,
+    description: 'Only chunks whose bad operations were isolated; `false`: only the others.',
+  })
+  @BooleanParameter()
+  fallback?: boolean;
+
+  @ApiPropertyOptional({
+    type: Boolean,
+    description: 'Only chunks with an operation that failed; `false`: only the others.',
+  })
+  @BooleanParameter()
+  failed?: boolean;
+
+  @ApiPropertyOptional({ description: 'Only chunks that this worker executed: the `worker` of a chunk.' })
+  @IsOptional()
+  @IsString(WORKER)
+  @MaxLength(300, WORKER)
+  worker?: string;
 }
 
 export class ListAuditQueryDto extends PageQueryDto implements IAuditQuery {
