@@ -1,4 +1,4 @@
-import type { Json } from './json.js';
+import type { Json, JsonRow } from './json.js';
 
 /** What became of a job or a step, from the best to the worst. The status of several together is the worst of them. */
 export const BATCH_STATUSES = [
@@ -84,11 +84,15 @@ export interface IStepExecution {
   rollbackCount: number;
   /** How far it is, from 0 to 1. Absent where that is not known. */
   progress?: number;
+  /** What the step remembers for a restart. */
+  context: JsonRow;
   startedAt: string;
   endedAt?: string;
 }
 
 export interface IJobExecutionDetail extends IJobExecution {
+  /** What its steps pass on to one another. */
+  context: JsonRow;
   /** In the order of their start. */
   steps: IStepExecution[];
 }

@@ -68,7 +68,7 @@ function toStep(step: StepExecution, steps: readonly StepExecution[]): IStepExec
   return {
     ...{ id, name: stepName, status, exitCode: exitStatus.code, exitDescription: exitStatus.description },
     ...{ readCount, writeCount, filterCount, readSkipCount, processSkipCount, writeSkipCount },
-    ...{ commitCount, rollbackCount },
+    ...{ commitCount, rollbackCount, context: step.context.toJSON() },
     ...(progress !== undefined && { progress }),
     startedAt: step.startedAt.toISOString(),
     ...(step.endedAt && { endedAt: step.endedAt.toISOString() }),
@@ -77,6 +77,7 @@ function toStep(step: StepExecution, steps: readonly StepExecution[]): IStepExec
 
 export const toExecutionDetail = (execution: JobExecution, steps: readonly StepExecution[]): IJobExecutionDetail => ({
   ...toExecution(execution),
+  context: execution.context.toJSON(),
   steps: steps.map((step) => toStep(step, steps)),
 });
 

@@ -8,7 +8,6 @@ import { QueueModule } from '../queue/queue.module.js';
 import { ChunksService } from './chunks.service.js';
 import { OperationsService } from './operations.service.js';
 import { OutcomeWatchService } from './outcome-watch.service.js';
-import { StatsFeedService } from './stats-feed.service.js';
 import { StatsSamplerService } from './stats-sampler.service.js';
 import { StatsService } from './stats.service.js';
 
@@ -21,7 +20,6 @@ import { StatsService } from './stats.service.js';
     ParkedNotificationsService,
     StatsService,
     StatsSamplerService,
-    StatsFeedService,
     AuditService,
   ],
   exports: [
@@ -30,7 +28,6 @@ import { StatsService } from './stats.service.js';
     ParkedNotificationsService,
     StatsService,
     StatsSamplerService,
-    StatsFeedService,
     AuditService,
   ],
 })

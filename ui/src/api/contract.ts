@@ -1,7 +1,8 @@
-import type { ILaneBlock } from '../../../src/interfaces/lane.js';
-import type { IStats } from '../../../src/interfaces/stats.js';
-import type { IChunkDetail, IChunkGroup } from '../../../src/interfaces/chunk.js';
-import type { IBatchOperation, OperationStatus } from '../../../src/interfaces/operation.js';
+import type { IPause } from '../../../src/interfaces/pause.js';
+import type { FailureCode } from '../../../src/interfaces/error.js';
+import type { IOperationFilter } from '../../../src/interfaces/operation-filter.js';
+import type { ILane as IKnownLane, ILaneBlock } from '../../../src/interfaces/lane.js';
+import type { IBatchOperation } from '../../../src/interfaces/operation.js';
 
 // What the REST API answers, as far as src/interfaces does not tell it yet.
 
@@ -13,16 +14,6 @@ export interface ILockHolder {
   query?: string;
   client?: string;
   transactionStartedAt?: string;
-}
-
-export interface IPause {
-  kind: 'lane' | 'target' | 'source';
-  name: string;
-  pausedAt: string;
-  by?: string;
-  reason?: string;
-  drain: boolean;
-  remaining?: number;
 }
 
 export type IWaitReason =
@@ -47,62 +38,22 @@ export interface IWaiting {
   text: string;
 }
 
-export interface IExecution {
-  group: number;
-  position?: number;
-  with: number;
-  folded: boolean;
-}
-
 export interface IOperationDetail extends IBatchOperation {
   waiting?: IWaiting;
-  execution?: IExecution;
   erased?: boolean;
   erasedAt?: string;
 }
 
-export interface IStatsNow extends IStats {
-  blockedLanes?: number;
-  pausedLanes?: number;
-}
+export type LaneState = IKnownLane['state'] | 'paused';
 
-export interface IStatsPoint {
-  at: string;
-  pending: number;
-  scheduled: number;
-  lagMs: number;
-  accepted: number;
-  completed: number;
-  failed: number;
-  chunkP50Ms?: number | null;
-  chunkP95Ms?: number | null;
-  chunkP99Ms?: number | null;
-  workers: number;
-  blockedLanes: number;
-  failedByCode?: Record<string, number>;
-}
-
-export interface IStatsHistory {
-  intervalMs: number;
-  points: IStatsPoint[];
-}
-
-export type LaneState = 'idle' | 'waiting' | 'running' | 'blocked' | 'parked' | 'paused';
-
-export interface ILane {
-  lane: number;
-  targets: string[];
-  waiting: number;
-  head?: { id: string; createdAt: string };
-  oldestMs?: number;
+export interface ILane extends Omit<IKnownLane, 'state'> {
   state: LaneState;
-  block?: ILaneBlock;
   lock?: { sinceMs: number; holders: ILockHolder[]; relation?: string };
   pauses?: IPause[];
 }
 
 export interface IFailureGroup {
-  code: string;
+  code: FailureCode;
   constraint?: string;
   target: string;
   count: number;
@@ -113,30 +64,17 @@ export interface IFailureGroup {
 
 export interface IParkedMessage {
   id: string;
-  reason?: string;
-  body?: unknown;
-  parkedAt?: string;
-  [field: string]: unknown;
+  messageId?: string;
+  code: string;
+  reason: string;
+  parkedAt: string;
+  body: string;
 }
 
 export interface IWorker {
   name: string;
   seenAt: string;
   [field: string]: unknown;
-}
-
-export interface IOperationFilter {
-  status?: OperationStatus;
-  target?: string;
-  source?: string;
-  code?: string;
-  constraint?: string;
-  chunkId?: string;
-  createdAfter?: string;
-  createdBefore?: string;
-  settledAfter?: string;
-  settledBefore?: string;
-  ids?: string[];
 }
 
 export type BulkActionKind = 'retry' | 'cancel' | 'erase';
@@ -163,54 +101,7 @@ export interface IDryRun {
   exact: boolean;
 }
 
-export interface IIsolationStep {
-  group: number;
-  from: number;
-  to: number;
-  rows: number;
-  result: 'landed' | 'undone' | 'refused';
-  sqlState?: string;
-  depth: number;
-}
-
-export interface IChunkAnatomy extends IChunkDetail {
-  phases?: Record<string, number>;
-  isolation?: IIsolationStep[];
-}
-
-export type { IChunkGroup };
-
 export interface IHealth {
   status: 'ready' | 'not_ready';
   parts: Record<string, { status: 'up' | 'degraded' | 'down'; reason?: string }>;
-}
-
-export interface IAlertDelivery {
-  channel: string;
-  event: 'firing' | 'repeated' | 'resolved';
-  state: 'pending' | 'sent' | 'gave_up';
-  attempts: number;
-  createdAt: string;
-  sentAt?: string;
-  nextTryAt?: string;
-  error?: string;
-}
-
-export interface IAlert {
-  id: string;
-  rule: string;
-  subject: string;
-  state: 'firing' | 'resolved';
-  title: string;
-  text: string;
-  firstAt: string;
-  lastAt: string;
-  resolvedAt?: string;
-  deliveries: IAlertDelivery[];
-}
-
-export interface IAlerts {
-  channels: string[];
-  firing: IAlert[];
-  recent: IAlert[];
 }

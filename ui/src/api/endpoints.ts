@@ -1,26 +1,24 @@
+import type { IPause, IPauseAnswer, IPauseState } from '../../../src/interfaces/pause.js';
+import type { IAlerts } from '../../../src/interfaces/alert.js';
+import type { IOperationFilter } from '../../../src/interfaces/operation-filter.js';
+import type { IStatsHistory, IStats } from '../../../src/interfaces/stats.js';
 import type { IAccess } from '../../../src/interfaces/access.js';
 
 import type { IAuditEntry } from '../../../src/interfaces/audit.js';
-import type { IChunk } from '../../../src/interfaces/chunk.js';
+import type { IChunk, IChunkDetail } from '../../../src/interfaces/chunk.js';
 import type { IJob, IJobExecution, IJobExecutionDetail, ISkippedItem } from '../../../src/interfaces/job.js';
 import type { ILaneBlock } from '../../../src/interfaces/lane.js';
 import type { IParkedNotifications } from '../../../src/interfaces/notification.js';
 import type { IBatchOperation, IPage } from '../../../src/interfaces/operation.js';
 import type {
   BulkActionKind,
-  IAlerts,
   IBulkAction,
-  IChunkAnatomy,
   IDryRun,
   IFailureGroup,
   IHealth,
   ILane,
   IOperationDetail,
-  IOperationFilter,
   IParkedMessage,
-  IPause,
-  IStatsHistory,
-  IStatsNow,
   IWorker,
 } from './contract.js';
 import { request } from './request.js';
@@ -45,7 +43,7 @@ const post = <T>(path: string, body?: unknown): Promise<T> => request<T>(path, {
 const remove = <T>(path: string): Promise<T> => request<T>(path, { method: 'DELETE' });
 
 export const getAccess = (stop?: AbortSignal): Promise<IAccess> => get('access', {}, stop);
-export const getStats = (stop?: AbortSignal): Promise<IStatsNow> => get('stats', {}, stop);
+export const getStats = (stop?: AbortSignal): Promise<IStats> => get('stats', {}, stop);
 export const getHistory = (minutes: number, stop?: AbortSignal): Promise<IStatsHistory> =>
   get('stats/history', { minutes }, stop);
 export const getWorkers = (stop?: AbortSignal): Promise<IWorker[]> => get('workers', {}, stop);
@@ -80,16 +78,15 @@ export const getBulkAction = (id: string, stop?: AbortSignal): Promise<IBulkActi
 export const stopBulkAction = (id: string): Promise<IBulkAction> => post(`bulk-actions/${part(id)}/stops`);
 
 export const listChunks = (filter: Values, stop?: AbortSignal): Promise<IPage<IChunk>> => get('chunks', filter, stop);
-export const getChunk = (id: string, stop?: AbortSignal): Promise<IChunkAnatomy> => get(`chunks/${part(id)}`, {}, stop);
-export const notifyAgain = (id: string): Promise<IChunkAnatomy> => post(`chunks/${part(id)}/notifications`);
+export const getChunk = (id: string, stop?: AbortSignal): Promise<IChunkDetail> => get(`chunks/${part(id)}`, {}, stop);
+export const notifyAgain = (id: string): Promise<IChunkDetail> => post(`chunks/${part(id)}/notifications`);
 
-export const listLanes = (state: 'all' | 'blocked', stop?: AbortSignal): Promise<ILane[]> =>
-  get('lanes', { state }, stop);
+export const listLanes = (stop?: AbortSignal): Promise<ILane[]> => get('lanes', { state: 'all' }, stop);
 export const resumeLane = (lane: number): Promise<ILaneBlock> => post(`lanes/${lane}/resumes`);
 export const skipOfLane = (lane: number): Promise<unknown> => post(`lanes/${lane}/skips`);
 
-export const listPauses = (stop?: AbortSignal): Promise<IPause[]> => get('pauses', {}, stop);
-export const pause = (kind: IPause['kind'], name: string, reason?: string, drain = false): Promise<IPause> =>
+export const listPauses = (stop?: AbortSignal): Promise<IPauseState[]> => get('pauses', {}, stop);
+export const pause = (kind: IPause['kind'], name: string, reason?: string, drain = false): Promise<IPauseAnswer> =>
   post('pauses', { kind, name, drain, ...(reason !== undefined && reason !== '' && { reason }) });
 export const unpause = (kind: IPause['kind'], name: string): Promise<unknown> => remove(`pauses/${kind}/${part(name)}`);
 
@@ -112,7 +109,7 @@ export const listExecutionsOf = (name: string, values: Values, stop?: AbortSigna
   get(`jobs/${part(name)}/executions`, values, stop);
 export const startJob = (
   name: string,
-  parameters: Readonly<Record<string, string | boolean>>,
+  parameters: Readonly<Record<string, string | number | boolean>>,
   nextInstance: boolean,
 ): Promise<IJobExecution> => post(`jobs/${part(name)}/executions`, { parameters, nextInstance });
 export const getExecution = (id: string, stop?: AbortSignal): Promise<IJobExecutionDetail> =>

@@ -1,5 +1,6 @@
+import type { IPause } from '../../../src/interfaces/pause.js';
 import type { JSX } from 'preact';
-import type { ILane, ILockHolder, IPause } from '../api/contract.js';
+import type { ILane, ILockHolder } from '../api/contract.js';
 import { pause, resumeLane, skipOfLane, unpause } from '../api/endpoints.js';
 import { pageAddress } from '../state/location.js';
 import { Action } from './actions.js';

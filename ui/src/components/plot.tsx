@@ -127,10 +127,10 @@ function options(element: HTMLElement, series: Series[], format: (value: number)
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 18, 0, 0],
     scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [
-      { ...axis, values: (_plot, splits) => splits.map((at) => clockTimeWithSeconds(at * 1000).slice(0, 5)) },
+      { ...axis, size: 26, values: (_plot, splits) => splits.map((at) => clockTimeWithSeconds(at * 1000).slice(0, 5)) },
       { ...axis, size: 64, values: (_plot, splits) => splits.map(format) },
     ],
     series: [

@@ -21,29 +21,31 @@ export function Table<T>({
   rowKey: (row: T) => string;
 }): JSX.Element {
   return (
-    <table class="table">
-      <caption class="unseen">{caption}</caption>
-      <thead>
-        <tr>
-          {columns.map(({ name, numeric }) => (
-            <th key={name} scope="col" class={numeric === true ? 'numeric' : undefined}>
-              {name}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map((row) => (
-          <tr key={rowKey(row)}>
-            {columns.map(({ name, numeric, cell }) => (
-              <td key={name} data-name={name} class={numeric === true ? 'numeric' : undefined}>
-                {cell(row)}
-              </td>
+    <div class="scroll">
+      <table class="table">
+        <caption class="unseen">{caption}</caption>
+        <thead>
+          <tr>
+            {columns.map(({ name, numeric }) => (
+              <th key={name} scope="col" class={numeric === true ? 'numeric' : undefined}>
+                {name}
+              </th>
             ))}
           </tr>
-        ))}
-      </tbody>
-    </table>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={rowKey(row)}>
+              {columns.map(({ name, numeric, cell }) => (
+                <td key={name} data-name={name} class={numeric === true ? 'numeric' : undefined}>
+                  {cell(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 

@@ -1,6 +1,8 @@
+import type { IAlerts } from '../../../src/interfaces/alert.js';
+import type { IStats } from '../../../src/interfaces/stats.js';
 import type { ComponentChildren, JSX } from 'preact';
 
-import type { IAlerts, IHealth, IStatsNow } from '../api/contract.js';
+import type { IHealth } from '../api/contract.js';
 import { getHealth, listAlerts } from '../api/endpoints.js';
 import { stats } from '../state/live-stats.js';
 import { pageAddress } from '../state/location.js';
@@ -71,8 +73,8 @@ function unhealthyParts({ parts }: IHealth): Trouble[] {
     }));
 }
 
-function ofStats(now: IStatsNow): Trouble[] {
-  const blocked = now.blockedLanes ?? now.parkedLanes;
+function ofStats(now: IStats): Trouble[] {
+  const blocked = now.blockedLanes;
   return [
     ...when(now.workers === 0, 'workers', 'bad', () => (
       <>

@@ -1,5 +1,85 @@
+import type { IOperationFilter } from '../../../src/interfaces/operation-filter.js';
 import type { JSX } from 'preact';
-import { NotFoundPage } from './not-found.js';
-export function FailuresPage(_: object): JSX.Element {
-  return <NotFoundPage />;
+import { FAILURE_CODES } from '../../../src/interfaces/error.js';
+import type { IFailureGroup } from '../api/contract.js';
+import { listFailures } from '../api/endpoints.js';
+import { Empty, Loaded, Page, Time } from '../components/basics.js';
+import { BulkButton } from '../components/bulk.js';
+import { Filters, type FilterField } from '../components/filters.js';
+import { count, shortTarget } from '../components/format.js';
+import { Pager, Table } from '../components/table.js';
+import { pageAddress, query, type Query } from '../state/location.js';
+import { useResource } from '../state/resource.js';
+
+const FIELDS: readonly FilterField[] = [
+  { name: 'code', label: 'Code', choices: FAILURE_CODES },
+  { name: 'target', label: 'Table', placeholder: 'orders' },
+  { name: 'source', label: 'Source', placeholder: 'shop' },
+  { name: 'since', label: 'Since', time: true },
+];
+const PAGE = 100;
+const POLL_MS = 5000;
+
+export function FailuresPage(): JSX.Element {
+  const { code, target, source, since, cursor } = Object.fromEntries(query.value);
+  const asked = { code, target, source, since, cursor, limit: PAGE };
+  const page = useResource(`failures ${JSON.stringify(asked)}`, (stop) => listFailures(asked, stop), {
+    ...(cursor === undefined && { pollMs: POLL_MS }),
+  });
+  return (
+    <Page
+      title="Failures"
+      lead="Failed operations that are kept, grouped by what refused them. A group is retried as a whole when its cause is gone."
+    >
+      <Filters fields={FIELDS} label="Filter the failures" />
+      <Loaded from={page}>
+        {({ items, nextCursor }) => (
+          <>
+            {items.length === 0 ? (
+              <Empty title="No operation has failed." />
+            ) : (
+              <Groups groups={items} source={source} />
+            )}
+            <Pager nextCursor={nextCursor} />
+          </>
+        )}
+      </Loaded>
+    </Page>
+  );
+}
+
+function Groups({ groups, source }: { groups: IFailureGroup[]; source: string | undefined }): JSX.Element {
+  const filterOf = ({ code, constraint, target }: IFailureGroup): IOperationFilter => ({
+    status: 'failed',
+    code,
+    target,
+    ...(constraint !== undefined && { constraint }),
+    ...(source !== undefined && { source }),
+  });
+  return (
+    <Table
+      caption="Failures by code, constraint and table"
+      rows={groups}
+      rowKey={({ code, constraint, target }) => `${code} ${constraint} ${target}`}
+      columns={[
+        {
+          name: 'Code',
+          cell: (group) => <a href={pageAddress('/operations', filterOf(group) as Query)}>{group.code}</a>,
+        },
+        { name: 'Constraint', cell: ({ constraint }) => (constraint === undefined ? '' : <code>{constraint}</code>) },
+        { name: 'Table', cell: ({ target }) => shortTarget(target) },
+        { name: 'Operations', numeric: true, cell: (group) => count(group.count) },
+        { name: 'First', cell: ({ firstAt }) => <Time at={firstAt} /> },
+        { name: 'Last', cell: ({ lastAt }) => <Time at={lastAt} /> },
+        {
+          name: 'One of them',
+          cell: ({ example }) => <a href={pageAddress(`/operations/${example.id}`)}>{example.message}</a>,
+        },
+        {
+          name: 'Actions',
+          cell: (group) => <BulkButton action="retry" filter={filterOf(group)} label="Retry all" />,
+        },
+      ]}
+    />
+  );
 }

@@ -1,6 +1,7 @@
+import type { IStatsHistory, IStats, IStatsPoint } from '../../../src/interfaces/stats.js';
 import type { JSX } from 'preact';
-import type { ILane, IStatsHistory, IStatsNow, IStatsPoint } from '../api/contract.js';
-import { getHistory, getWorkers, listFailures, listLanes } from '../api/endpoints.js';
+import type { ILane } from '../api/contract.js';
+import { getHistory, getWorkers, listFailures } from '../api/endpoints.js';
 import { Empty, Loaded, Loading, Page, Problem, Section, Time } from '../components/basics.js';
 import { count, duration, plural, rate, shortTarget } from '../components/format.js';
 import { LaneActions, LaneReason } from '../components/lane.js';
@@ -10,6 +11,7 @@ import { Table } from '../components/table.js';
 import { Troubles } from '../components/troubles.js';
 import { stats, statsError } from '../state/live-stats.js';
 import { pageAddress } from '../state/location.js';
+import { standsStill, useLanes } from '../state/lanes.js';
 import { isToldByShell, useResource } from '../state/resource.js';
 
 const HISTORY_MINUTES = 60;
@@ -19,7 +21,7 @@ const LISTS_POLL_MS = 5000;
 /** Where the night begins: the numbers now, what is wrong and what to do about it, and the last hour. */
 export function OverviewPage(): JSX.Element {
   const history = useResource('history', (stop) => getHistory(HISTORY_MINUTES, stop), { pollMs: HISTORY_POLL_MS });
-  const lanes = useResource('troubled lanes', (stop) => listLanes('blocked', stop), { pollMs: LISTS_POLL_MS });
+  const lanes = useLanes();
   const now = stats.value;
   return (
     <Page title="Overview">
@@ -27,7 +29,7 @@ export function OverviewPage(): JSX.Element {
       {statsError.value !== undefined && !isToldByShell(statsError.value) && <Problem error={statsError.value} />}
       {now === undefined ? statsError.value === undefined && <Loading /> : <Tiles now={now} history={history.data} />}
       <Section title="Lanes that stand still" aside={<a href={pageAddress('/lanes')}>All lanes</a>}>
-        <Loaded from={lanes}>{(found) => <StandingLanes lanes={found} />}</Loaded>
+        <Loaded from={lanes}>{(found) => <StandingLanes lanes={found.filter(standsStill)} />}</Loaded>
       </Section>
       <Section title="The last hour">
         <Loaded from={history}>{(found) => <Plots history={found} />}</Loaded>
@@ -40,16 +42,24 @@ export function OverviewPage(): JSX.Element {
   );
 }
 
-function Tiles({ now, history }: { now: IStatsNow; history: IStatsHistory | undefined }): JSX.Element {
+function Tiles({ now, history }: { now: IStats; history: IStatsHistory | undefined }): JSX.Element {
   const last = history?.points.at(-1);
   const seconds = (history?.intervalMs ?? 0) / 1000;
-  const perSecond = (value: number): string => (seconds === 0 ? '–' : `${rate(value / seconds)}/s`);
+  const perSecond = (value = 0): string => (seconds === 0 ? '–' : `${rate(value / seconds)}/s`);
   const { completed, failed, chunks } = now.lastMinute;
-  const blocked = now.blockedLanes ?? now.parkedLanes;
+  const blocked = now.blockedLanes;
   return (
     <dl class="tiles" aria-label="The queue now">
-      <Tile name="Pending" href={pageAddress('/operations', { status: 'pending' })} value={count(now.pending)} />
-      <Tile name="Scheduled" href={pageAddress('/operations', { status: 'scheduled' })} value={count(now.scheduled)} />
+      <Tile
+        name="Pending"
+        href={pageAddress('/operations', { status: 'pending' })}
+        value={about(now.pending, now.pendingIsExact)}
+      />
+      <Tile
+        name="Scheduled"
+        href={pageAddress('/operations', { status: 'scheduled' })}
+        value={about(now.scheduled, now.scheduledIsExact)}
+      />
       <Tile name="Oldest waits" value={duration(now.lagMs)} />
       <Tile name="In" value={last === undefined ? '–' : perSecond(last.accepted)} note="accepted" />
       <Tile name="Out" value={`${rate((completed + failed) / 60)}/s`} note="the last minute" />
@@ -57,7 +67,7 @@ function Tiles({ now, history }: { now: IStatsNow; history: IStatsHistory | unde
         name="Failures"
         href={pageAddress('/failures')}
         value={`${count(failed)}/min`}
-        note={`${count(now.failed)} kept`}
+        note={`${about(now.failed, now.failedIsExact)} kept`}
         alarm={failed > 0}
       />
       <Tile
@@ -66,16 +76,13 @@ function Tiles({ now, history }: { now: IStatsNow; history: IStatsHistory | unde
         note={`p99 ${ms(last?.chunkP99Ms)} · ${plural(chunks, 'chunk')}/min`}
       />
       <Tile name="Workers" value={count(now.workers)} alarm={now.workers === 0} />
-      <Tile
-        name="Lanes standing still"
-        href={pageAddress('/lanes')}
-        value={count(blocked)}
-        note={now.pausedLanes !== undefined && now.pausedLanes > 0 ? `${count(now.pausedLanes)} paused` : undefined}
-        alarm={blocked > 0}
-      />
+      <Tile name="Lanes standing still" href={pageAddress('/lanes')} value={count(blocked)} alarm={blocked > 0} />
     </dl>
   );
 }
+
+/** Large numbers are of the last sample. */
+const about = (value: number, isExact: boolean): string => `${isExact ? '' : '≈ '}${count(value)}`;
 
 const ms = (value: number | null | undefined): string =>
   value === null || value === undefined ? '–' : duration(value);
@@ -142,7 +149,11 @@ function Plots({ history: { points, intervalMs } }: { history: IStatsHistory }):
         times={times}
         format={rate}
         series={[
-          { name: 'in', color: '--plot-1', values: of(({ accepted }) => perSecond(accepted)) },
+          {
+            name: 'in',
+            color: '--plot-1',
+            values: of(({ accepted }) => (accepted === undefined ? null : perSecond(accepted))),
+          },
           { name: 'out', color: '--plot-2', values: of(({ completed }) => perSecond(completed)) },
           { name: 'failed', color: '--plot-3', values: of(({ failed }) => perSecond(failed)) },
         ]}

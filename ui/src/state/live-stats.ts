@@ -1,12 +1,12 @@
+import type { IStats } from '../../../src/interfaces/stats.js';
 import { signal } from '@preact/signals';
-import type { IStatsNow } from '../api/contract.js';
 import { getStats } from '../api/endpoints.js';
-import { open, ProblemError, UnreachableError } from '../api/request.js';
+import { open, UnreachableError } from '../api/request.js';
 
 // The numbers of the queue, as they change: by server-sent events, or by asking every few seconds where a proxy does not let these
 // through. The stream is read by `fetch`, because `EventSource` cannot send the key in a header.
 
-export const stats = signal<IStatsNow | undefined>(undefined);
+export const stats = signal<IStats | undefined>(undefined);
 /** When they came, in milliseconds. */
 export const statsAt = signal(0);
 export const statsError = signal<Error | undefined>(undefined);
@@ -25,8 +25,11 @@ export async function followStats(stop: AbortSignal): Promise<void> {
       await readStream(stop, () => (failures = 0));
     } catch (error) {
       if (stop.aborted) return;
-      if (!(error instanceof UnreachableError)) await pollOnce(stop);
-      statsError.value = error instanceof ProblemError && error.status === 404 ? statsError.value : (error as Error);
+      if (error instanceof UnreachableError) statsError.value = error;
+      else if (await pollOnce(stop)) {
+        await sleep(POLL_MS, stop);
+        continue;
+      }
     }
     live.value = 'off';
     const wait = BACK_OFF_MS[Math.min(failures++, BACK_OFF_MS.length - 1)] ?? POLL_MS;
@@ -34,12 +37,14 @@ export async function followStats(stop: AbortSignal): Promise<void> {
   }
 }
 
-async function pollOnce(stop: AbortSignal): Promise<void> {
+async function pollOnce(stop: AbortSignal): Promise<boolean> {
   try {
     take(await getStats(stop));
     live.value = 'polling';
+    return true;
   } catch (error) {
     if (!stop.aborted) statsError.value = error as Error;
+    return false;
   }
 }
 
@@ -65,7 +70,7 @@ async function readStream(stop: AbortSignal, onEvent: () => void): Promise<void>
       for (const event of events) {
         const data = dataOf(event);
         if (data === undefined) continue;
-        take(JSON.parse(data) as IStatsNow);
+        take(JSON.parse(data) as IStats);
         live.value = 'stream';
         onEvent();
       }
@@ -87,7 +92,7 @@ function dataOf(event: string): string | undefined {
   return name === 'stats' && data.length > 0 ? data.join('\n') : undefined;
 }
 
-function take(value: IStatsNow): void {
+function take(value: IStats): void {
   stats.value = value;
   statsAt.value = Date.now();
   statsError.value = undefined;

@@ -15,6 +15,7 @@ import { Fields } from './fields.js';
 
 const AT = '2026-01-01T08:00:00.000Z';
 const STATUS = { enum: BATCH_STATUSES, enumName: 'BatchStatus', example: 'COMPLETED' } as const;
+const CONTEXT = { type: 'object', additionalProperties: true } as const;
 const TYPE = { enum: JOB_PARAMETER_TYPES, enumName: 'JobParameterType', example: 'string' } as const;
 
 @Fields<IJobParameter>({
@@ -98,12 +99,14 @@ export class JobDto {}
     description: 'How far the step is. Absent where its reader cannot tell.',
     example: 0.42,
   },
+  context: { ...CONTEXT, description: 'What the step remembers for a restart.', example: { 'reader.position': 1000 } },
   startedAt: { format: 'date-time', example: AT },
   endedAt: { optional: true, format: 'date-time', example: AT },
 })
 export class StepExecutionDto {}
 
-@Fields<Pick<IJobExecutionDetail, 'steps'>>({
+@Fields<Pick<IJobExecutionDetail, 'context' | 'steps'>>({
+  context: { ...CONTEXT, description: 'What its steps pass on to one another.', example: { file: 'orders.csv' } },
   steps: { type: [StepExecutionDto], description: 'In the order of their start.' },
 })
 export class JobExecutionDetailDto extends JobExecutionDto {}
