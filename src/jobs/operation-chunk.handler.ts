@@ -79,7 +79,7 @@ export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundCh
     timer.begin('read');
     const anew = previousError instanceof StaleCatalogError;
     const read = (places: readonly ClaimedPlace[]) => this.claims.read(tx, places);
-    const mayLeaveUnread = !claim.releasesBlocked && this.runner.mayLeaveUnread;
+    const mayLeaveUnread = !claim.releasesBlocked && claim.paused.size === 0 && this.runner.mayLeaveUnread;
     const bound = await bindOperations(operations, { catalog: this.catalog, read, anew, mayLeaveUnread });
     return { claim, timer, ...bound };
   }
@@ -91,12 +91,13 @@ export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundCh
     const all = [...first.landed, ...outcomesOf(rest.bound, second)];
     const executed = all.filter((each): each is SettledOperation => each.outcome.status !== 'left');
     const left = all.flatMap(({ operation, outcome }) => (outcome.status === 'left' ? [operation] : []));
-    const { refused } = rest;
+    const refused = rest.refused.map((each) => asPaused(each, claim.paused));
     const operations = [...executed, ...refused];
     const summary = inAll(first.summary, second.summary);
     timer.begin('settle');
     const execution = { worker: WORKER_NAME, startedAt: new Date(claim.claimedAt), timer, ...summary };
-    const settled = operations.length === 0 ? undefined : await this.queue.settle(tx, execution, operations);
+    const settled =
+      operations.length === 0 ? undefined : await this.queue.settle(tx, execution, operations, second.keptByPause);
     return { claim: leaving(claim, left), operations, settled, contribution: toContribution(executed, refused) };
   }
 
@@ -132,6 +133,7 @@ export class OperationChunkHandler implements ChunkHandler<ClaimedChunk, BoundCh
       run: (operations) => this.runOnce(tx, operations, chunk),
       allowReleases: claim.releasesBlocked ? () => this.claims.allowReleases(tx) : undefined,
       initialDelayMs: this.initialDelayMs,
+      paused: claim.paused,
     });
   }
 
@@ -151,6 +153,17 @@ function outcomesOf(
   { outcomes }: Pick<DeferredRun, 'outcomes'>,
 ): ExecutedOperation[] {
   return operations.map(({ operation }, index) => ({ operation, outcome: outcomes[index]! }));
+}
+
+/** An operation of a paused source gets no verdict, even if its table is gone. */
+function asPaused(refused: SettledOperation, paused: ReadonlyMap<number, string>): SettledOperation {
+  const { operation } = refused;
+  const pausedSource = paused.get(operation.seq);
+  if (pausedSource === undefined) return refused;
+  return {
+    operation,
+    outcome: { status: 'deferred', reason: 'paused', delayMs: Infinity, rowKeys: [], pausedSource },
+  };
 }
 
 /** Each operation that did not succeed counts as skipped, even if it is only deferred. */

@@ -26,6 +26,8 @@ export interface DeferralOptions {
   allowReleases: (() => Promise<void>) | undefined;
   /** The pause before the first retry. */
   initialDelayMs: number;
+  /** See `Claim.paused`. */
+  paused: ReadonlyMap<number, string>;
 }
 
 export interface DeferredRun {
@@ -33,6 +35,8 @@ export interface DeferredRun {
   outcomes: readonly (Outcome | DeferredOutcome | LeftOutcome)[];
   /** Sums over all rounds. The plan is that of the last round. */
   summary: ExecutionSummary;
+  /** The sequence numbers of the operations, kept by a pause, behind which others wait. Absent: there are none. */
+  keptByPause?: readonly number[];
 }
 
 /** Each round settles at least one more operation, so a small chunk needs no more rounds than it has operations. */
@@ -41,8 +45,8 @@ const MAX_ROUNDS = 10;
 const NONE_DEFERRED: ReadonlyMap<BoundOperation, Deferral> = new Map();
 
 /**
- * Runs operations. It defers those that fail and may be retried, and later ones on the same row. It promises the same
- * result as executing the other operations one by one.
+ * Runs operations, except those whose source is paused. It defers these, those that fail and may be retried, and later
+ * ones on the same row. It promises the same result as executing the other operations one by one.
  *
  * The first round assumes that no operation will be deferred. If one fails and is deferred, later operations on its row
  * must wait. If such operations have taken effect, the round is undone and executed again without them. This is
@@ -51,39 +55,42 @@ const NONE_DEFERRED: ReadonlyMap<BoundOperation, Deferral> = new Map();
  */
 export function runWithDeferrals(operations: Operations, options: DeferralOptions): Promise<DeferredRun> {
   const mayFailAgain = operations.some(({ operation }) => mayBeRetried(operation));
-  if (!mayFailAgain && options.allowReleases === undefined) return options.run(operations);
+  if (!mayFailAgain && options.allowReleases === undefined && options.paused.size === 0) return options.run(operations);
   return runInRounds(operations, options, mayFailAgain);
 }
 
 async function runInRounds(
   operations: Operations,
-  { tx, run, allowReleases, initialDelayMs }: DeferralOptions,
+  { tx, run, allowReleases, initialDelayMs, paused }: DeferralOptions,
   mayFailAgain: boolean,
 ): Promise<DeferredRun> {
   let keys: RowKeys = new Map();
   let queued: readonly WaitingRecord[] = [];
+  if (allowReleases !== undefined || paused.size > 0) keys = await readRowKeys(tx, operations);
   if (allowReleases !== undefined) {
-    keys = await readRowKeys(tx, operations);
     queued = await waitingOn(tx, keys);
     await allowReleases();
   }
-  let blocked = findBlocked(operations, keys, queued, NONE_DEFERRED);
+  let blocked = findBlocked(operations, keys, queued, NONE_DEFERRED, paused);
   let summary = NOTHING_EXECUTED;
   const execute = async () => {
-    const rest = operations.filter((operation) => !blocked.has(operation));
+    const rest = operations.filter((bound) => !blocked.has(bound) && !paused.has(bound.operation.seq));
     const ran = rest.length === 0 ? undefined : await run(rest);
     if (ran !== undefined) summary = ofRounds(summary, ran.summary);
     const outcomes = new Map(rest.map((operation, index) => [operation, ran!.outcomes[index]!]));
     const deferred = findDeferred(outcomes, initialDelayMs);
     if (deferred.size > 0 && keys.size === 0) keys = await readRowKeys(tx, operations);
-    const mustWait = findBlocked(operations, keys, queued, deferred);
+    const mustWait = findBlocked(operations, keys, queued, deferred, paused);
     return { outcomes, deferred, mustWait, exact: isExact(blocked, mustWait, outcomes) };
   };
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     // If no operation may be retried, the first round is exact.
     const ran = mayFailAgain ? await inSavepoint(tx, 'round', execute, ({ exact }) => exact) : await execute();
     const { outcomes, deferred, mustWait } = ran;
-    if (ran.exact) return { outcomes: conclude(operations, outcomes, deferred, mustWait, keys), summary };
+    if (ran.exact) {
+      const keptByPause = queued.filter(({ dueInMs }) => dueInMs === Infinity).map(({ seq }) => seq);
+      return { outcomes: conclude(operations, outcomes, deferred, mustWait, keys, paused), summary, keptByPause };
+    }
     blocked = mustWait;
   }
   // The error makes the chunk run again with fewer operations.
@@ -123,9 +130,14 @@ function conclude(
   deferred: ReadonlyMap<BoundOperation, Deferral>,
   blocked: ReadonlyMap<BoundOperation, number>,
   keys: RowKeys,
+  paused: ReadonlyMap<number, string>,
 ): (Outcome | DeferredOutcome | LeftOutcome)[] {
   return operations.map((bound) => {
     const rowKeys = keys.get(bound) ?? [];
+    const pausedSource = paused.get(bound.operation.seq);
+    if (pausedSource !== undefined) {
+      return { status: 'deferred', reason: 'paused', delayMs: Infinity, rowKeys, pausedSource };
+    }
     const waitMs = blocked.get(bound);
     if (waitMs !== undefined) return { status: 'deferred', reason: 'blocked', delayMs: waitMs, rowKeys };
     const outcome = outcomes.get(bound)!;

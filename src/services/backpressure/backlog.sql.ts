@@ -12,7 +12,7 @@ export const RATE_WINDOW_SECONDS = 10;
 /** The parties beyond this number have too few operations to use up their share. */
 const MOST_PARTIES = 1000;
 
-const WAITING = `reason in ('retry', 'blocked')`;
+const WAITING = `reason in ('retry', 'blocked', 'paused')`;
 
 const COUNT_OF: Readonly<Record<Backlog, string>> = {
   pending: `(select count(*)::int from (select from batch.pending limit $1::int8) p)
@@ -23,7 +23,7 @@ const COUNT_OF: Readonly<Record<Backlog, string>> = {
 /**
  * The exact number of waiting operations, up to `limit`. The count stops there, because larger numbers make no
  * difference. The planner's estimate (`reltuples`) would cost nothing, but it is minutes old, and a queue may fill in
- * seconds. Deferred and blocked operations count as pending, because they will be pending again.
+ * seconds. Deferred, blocked and paused operations count as pending, because they will be pending again.
  */
 export function countBacklog(backlog: Backlog, limit: number): SqlStatement {
   return {

@@ -22,6 +22,8 @@ export class PausesService {
   async pause(request: IPauseRequest, actor?: string): Promise<IPauseAnswer> {
     const answer = await pause(this.database.requests, request, actor);
     const { kind, name, drain, running } = answer;
+    // What waited for the end of a pause is executed while it drains.
+    if (drain) this.wakeUp.operationsAccepted();
     this.logger.log({ message: drain ? 'Drained' : 'Paused', kind, name, running, by: actor });
     return answer;
   }

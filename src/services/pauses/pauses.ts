@@ -9,6 +9,7 @@ import { quoteForMessage } from '../errors/quote-for-message.js';
 import { ServiceError } from '../errors/service-error.js';
 import { NearestNames } from '../intake/nearest-names.js';
 import { LANES } from '../queue/assign-lanes.js';
+import { lockReleases, wakeAllKept } from '../queue/releases.sql.js';
 import {
   countWaiting,
   deletePause,
@@ -65,6 +66,7 @@ export async function pause(
     if (changed) await tx.query(insertAudit([act(drain ? 'drain' : 'pause', stored, actor)]));
     return stored;
   });
+  if (kind === 'source') await wakeKept(database);
   return { ...toPause(row), running: await stillRuns(database, row) };
 }
 
@@ -128,6 +130,17 @@ async function assertTable(database: SqlClient, target: string): Promise<void> {
   const nearest = new NearestNames(() => names.rows.map(tableId)).table(target);
   const suggestion = nearest === undefined ? '' : `; did you mean ${quoteForMessage(nearest)}?`;
   throw new ServiceError('UNKNOWN_TARGET', `There is no table ${quoteForMessage(target)}${suggestion}`, { target });
+}
+
+/**
+ * An earlier pause of the source may have ended, and some of its operations may have come back. Then nothing else would
+ * bring back what waits behind these.
+ */
+function wakeKept(database: SqlDatabase): Promise<void> {
+  return database.transaction(async (tx) => {
+    await tx.query(lockReleases());
+    await tx.query(wakeAllKept());
+  });
 }
 
 /** Whether something that may not know of the pause has not ended in time. */

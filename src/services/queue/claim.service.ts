@@ -4,6 +4,7 @@ import { SETTINGS, type Settings } from '../config/settings.js';
 import { splitJsonTexts } from '../../batch/sql/encode-texts.js';
 import { sendAlong } from '../../batch/sql/send-along.js';
 import type { SqlClient } from '../../interfaces/sql.js';
+import { selectPausedOperations, type PausedOperationRow } from '../pauses/paused.sql.js';
 import { walkInOrder } from '../database/walk-in-order.js';
 import { ClaimCursor, slotOf, type ObservedClaim } from './claim-cursor.js';
 import type { ClaimScope } from './claim-scope.js';
@@ -37,11 +38,15 @@ export interface Claim {
   observed: ObservedClaim | undefined;
   claimedAt: number;
   /**
-   * True when deferred or blocked operations are in these lanes. Then none of them comes back before `allowReleases` is
+   * True when deferred, blocked or paused operations are in these lanes. Then none of them comes back before `allowReleases` is
    * called, or before the transaction ends.
    */
   releasesBlocked: boolean;
+  /** The source of each operation whose source is paused, by sequence number. They must not be executed. */
+  paused: ReadonlyMap<number, string>;
 }
+
+const NONE_PAUSED: ReadonlyMap<number, string> = new Map();
 
 interface SnapshotRow {
   xmax: string;
@@ -69,7 +74,10 @@ export class ClaimService {
     const watermarks = this.cursor.watermarksAt(claimedAt);
     sendAlong(tx, walkInOrder());
     const taken = await this.lanes.take(tx, scope, watermarks);
-    const nothing = { operations: [], left: 0, full: false, allLanesBusy: false, claimedAt, releasesBlocked: false };
+    const nothing = {
+      ...{ operations: [], left: 0, full: false, allLanesBusy: false, claimedAt },
+      ...{ releasesBlocked: false, paused: NONE_PAUSED },
+    };
     if (taken.lanes.length === 0) return { ...nothing, allLanesBusy: taken.busy > 0, observed: undefined };
     const read = () =>
       Promise.all([
@@ -85,8 +93,9 @@ export class ClaimService {
     ]);
     const releasesBlocked = waiting.rows[0]!.waiting;
     const [claimed, after] = releasesBlocked ? await this.readWithReleasesBlocked(tx, read) : first;
-    const { cut, ...columns } = claimed.rows[0]!;
+    const { cut, pausedLanes, sourcesArePaused, ...columns } = claimed.rows[0]!;
     const operations = await this.toPlaces(tx, columns);
+    const paused = sourcesArePaused ? await findPaused(tx, operations) : NONE_PAUSED;
     const full = cut === true;
     const snapshotXmax = BigInt(after.rows[0]!.xmax);
     return {
@@ -94,12 +103,14 @@ export class ClaimService {
       operations,
       full: full || taken.busy > taken.lanes.length,
       releasesBlocked,
+      paused,
       observed: {
         oldestWriter:
           writer === undefined ? BigInt(taken.xmin) : toWholeNumber(writer.rows[0]?.xid ?? null, snapshotXmax),
         snapshotXmax,
         requeueEpoch: { before: taken.requeueEpoch, after: after.rows[0]!.requeueEpoch },
-        lanes: taken.lanes,
+        // From a paused lane nothing was taken, so nothing is known of it.
+        lanes: taken.lanes.filter((lane) => !pausedLanes.includes(lane)),
         // Rows come in order, so the last one of a slot wins.
         last: new Map(operations.map(({ lane, priority, seq }) => [slotOf(lane, priority), seq])),
         full,
@@ -151,7 +162,10 @@ export class ClaimService {
     );
   }
 
-  private async toPlaces(tx: SqlClient, claimed: Omit<ClaimedRow, 'cut'>): Promise<ClaimedPlace[]> {
+  private async toPlaces(
+    tx: SqlClient,
+    claimed: Omit<ClaimedRow, 'cut' | 'pausedLanes' | 'sourcesArePaused'>,
+  ): Promise<ClaimedPlace[]> {
     const shapeIds = elementsOf(claimed.shapes).map(Number);
     const shapes = await this.shapes.find(tx, shapeIds);
     const [seqs, priorities, lanes, attempts] = [claimed.seqs, claimed.priorities, claimed.lanes, claimed.attempts].map(
@@ -193,6 +207,12 @@ export class ClaimService {
     ]);
     return result;
   }
+}
+
+async function findPaused(tx: SqlClient, operations: readonly ClaimedPlace[]): Promise<ReadonlyMap<number, string>> {
+  if (operations.length === 0) return NONE_PAUSED;
+  const { rows } = await tx.query<PausedOperationRow>(selectPausedOperations(operations.map(({ seq }) => seq)));
+  return new Map(rows.map(({ seq, source }) => [seq, source]));
 }
 
 /** The claim without the operations in `left`. They stay in the queue, and the next claim begins with them. */

@@ -2,6 +2,7 @@ import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
 import { CATALOG_VERSION } from '../catalog/catalog-version.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
 import { AS_USUAL } from '../database/walk-in-order.js';
+import { ANY_SOURCE_IS_PAUSED, PAUSED_LANES } from '../pauses/paused.sql.js';
 import { PRIORITIES, type ClaimWatermarks } from './claim-cursor.js';
 import type { ClaimScope } from './claim-scope.js';
 import { LANE_LOCK } from './lane-lock.js';
@@ -33,7 +34,7 @@ const ELIGIBLE_LANES = {
 
 /**
  * Takes free lanes until the end of the transaction. It prefers lanes whose first operation has the highest priority,
- * and then the oldest. It takes at most `maxLanes`, and at most this worker's fair share.
+ * and then the oldest. It takes at most `maxLanes`, and at most this worker's fair share. It takes no paused lane.
  *
  * @param closed lanes that it must not take
  */
@@ -70,6 +71,7 @@ export function takeLanes(
           order by p.priority desc limit 1
         ) first
         where ${ELIGIBLE_LANES[eligible]} and l.lane <> all($7::int2[])
+          and l.lane <> all(array(${PAUSED_LANES}))
       ),
       taken as materialized (
         -- The offset keeps this order: lanes are tried in it, and none after the last one that is needed.
@@ -96,6 +98,10 @@ export interface ClaimedRow {
   shapes: string | null;
   /** Whether the claim ended because of its limits. */
   cut: boolean | null;
+  /** Those of the lanes that are paused. Nothing was claimed from them. */
+  pausedLanes: number[];
+  /** Whether some sources are paused, see `selectPausedOperations`. */
+  sourcesArePaused: boolean;
 }
 
 /**
@@ -104,7 +110,10 @@ export interface ClaimedRow {
  * of a priority equally. So an operation never waits for the older ones of another lane. From each lane it takes the
  * first operations.
  *
- * It takes nothing while operations wait whose table has no lane yet: they may belong before the others.
+ * It takes nothing while operations wait whose table has no lane yet: they may belong before the others. It takes
+ * nothing from a paused lane. `takeLanes` took none, but one may have been paused since. Whoever pauses a lane waits for
+ * the holder of the lane. The lanes are held before this statement begins, so either it sees the pause, or whoever
+ * pauses waits for this chunk.
  *
  * The watermarks are valid only as long as no operation has come back with an old sequence number.
  */
@@ -118,9 +127,11 @@ export function claimOperations(
     name: 'batch.claim_operations',
     // One short index scan for each lane and priority. If nothing waits, it costs a single probe.
     text: `
+      with paused as materialized (${PAUSED_LANES})
       select array_agg(p.seq)::text as seqs, array_agg(p.priority)::text as priorities, array_agg(p.lane)::text as lanes,
         array_agg(p.attempts)::text as attempts, array_agg(p.place)::text as places, array_agg(p.shape)::text as shapes,
-        bool_or(p.taken >= $4::int or p.kb >= $5::int) as cut
+        bool_or(p.taken >= $4::int or p.kb >= $5::int) as cut,
+        array(select lane from paused where lane = any($3::int2[])) as "pausedLanes", ${ANY_SOURCE_IS_PAUSED} as "sourcesArePaused"
       from (
         select p.*
         from (
@@ -133,7 +144,7 @@ export function claimOperations(
           cross join lateral (
             select p.seq, p.priority, p.lane, p.attempts, p.shape, p.size_kb, p.ctid as place, row_number() over (order by p.seq) as nth
             from batch.pending p
-            where p.lane = l.lane and p.priority = q.priority::int2
+            where p.lane = l.lane and p.priority = q.priority::int2 and l.lane <> all(array(select lane from paused))
               and p.seq > case when r.last_value = $2::int8 then ($1::int8[])[l.lane * ${PRIORITIES} + q.priority + 1] else 0 end
             order by p.seq limit $4::int
           ) p
@@ -178,14 +189,14 @@ export function oldestWriter(): SqlStatement {
 }
 
 /**
- * Whether deferred or blocked operations are in these lanes. Read it before a claim. The answer stays true, because
+ * Whether deferred, blocked or paused operations are in these lanes. Read it before a claim. The answer stays true, because
  * only the holder of the lanes defers operations.
  */
 export function findWaiting(lanes: readonly number[]): SqlStatement {
   return {
     name: 'batch.find_waiting',
     text: `
-      select exists (select from batch.delayed where lane = any($1::int2[]) and reason in ('retry', 'blocked')) as waiting`,
+      select exists (select from batch.delayed where lane = any($1::int2[]) and reason in ('retry', 'blocked', 'paused')) as waiting`,
     values: [lanes],
   };
 }

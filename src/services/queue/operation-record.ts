@@ -61,11 +61,17 @@ export function withContents(place: ClaimedPlace, contents: OperationContents): 
 /** The verdict on one operation: the result of running it alone, at its place in the order. */
 export type Outcome = { status: 'completed'; rowsAffected: number } | { status: 'failed'; error: IOperationError };
 
-/** No verdict yet. The operation is retried later, or waits behind a deferred operation on the same row. */
+/**
+ * No verdict yet. The operation is retried later, waits behind a deferred or paused operation on the same row, or its
+ * source is paused.
+ */
 export interface DeferredOutcome {
   status: 'deferred';
-  reason: 'retry' | 'blocked';
+  reason: 'retry' | 'blocked' | 'paused';
+  /** Infinity while a pause keeps it, or keeps an earlier operation on its row. */
   delayMs: number;
+  /** Present for `paused`. */
+  pausedSource?: string;
   /** Identifies its rows, see `row-keys.reader.ts`. */
   rowKeys: readonly string[];
   /** The error of the attempt. Absent for an operation that waits behind another. */

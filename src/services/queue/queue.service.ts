@@ -9,8 +9,17 @@ import { LaneRegisterService } from './lane-register.service.js';
 import type { EnqueueResult, NewOperation } from './new-operation.js';
 import type { ChunkExecution, SettledChunk, SettledOperation } from './operation-record.js';
 import { insertOperations, selectRequests, type InsertedRow } from './enqueue.sql.js';
-import { nextDueOperation, releaseRetried, type NextDueRow, type RetriedRow } from './releases.sql.js';
-import { deferOperations, settleChunk, type SettledRow } from './settle.sql.js';
+import {
+  blockReleases,
+  nextDueOperation,
+  releasePaused,
+  releaseRetried,
+  selectKeptByPause,
+  wakeAllKept,
+  type NextDueRow,
+  type RetriedRow,
+} from './releases.sql.js';
+import { deferOperations, settleChunk, type DeferredRow, type SettledRow } from './settle.sql.js';
 import { RequestedChanges } from './requested-changes.js';
 import { ShapesService } from './shapes.service.js';
 import { objectShape } from './shape.js';
@@ -77,17 +86,21 @@ export class QueueService {
   /**
    * Writes the outcomes of a claim's operations. They are final when `tx` commits. Deferred and blocked operations are
    * moved to `delayed`. Returns undefined when no operation has a verdict.
+   *
+   * @param keptByPause operations in `delayed`, kept there by a pause, behind which some of the operations wait
    */
   async settle(
     tx: SqlClient,
     execution: ChunkExecution,
     claimed: readonly SettledOperation[],
+    keptByPause: readonly number[] = [],
   ): Promise<SettledChunk | undefined> {
     const deferred = claimed.filter(isDeferred);
     const settled = claimed.filter(isDecided);
     // Only the holder of the lane may move these rows. If another session has moved one, the chunk must not commit.
     if (deferred.length > 0) {
-      const { rows } = await tx.query(deferOperations(deferred.map(toDeferredRow)));
+      const given = deferred.map(toDeferredRow);
+      const { rows } = await tx.query(deferOperations(await this.withoutStranded(tx, given, keptByPause)));
       assertGone(rows.length, deferred.length);
     }
     if (settled.length === 0) return undefined;
@@ -116,18 +129,50 @@ export class QueueService {
     return { ...execution, ...counts, id, durationMs, failedByCode: countFailures(settled) };
   }
 
+  /**
+   * Operations that wait behind others which a pause keeps come back with these. If one of these has come back since
+   * the chunk found it, nobody would bring them back. So they come back at once, and a chunk finds out again for what they
+   * wait. No release and no cancel may come between this and the commit.
+   */
+  private async withoutStranded(
+    tx: SqlClient,
+    rows: readonly DeferredRow[],
+    keptByPause: readonly number[],
+  ): Promise<readonly DeferredRow[]> {
+    const waitForever = rows.some(({ reason, delayMs }) => reason === 'blocked' && delayMs === Infinity);
+    if (!waitForever || keptByPause.length === 0) return rows;
+    const seqs = [...new Set(keptByPause)];
+    await tx.query(blockReleases());
+    const { rows: kept } = await tx.query(selectKeptByPause(seqs));
+    if (kept.length === seqs.length) return rows;
+    return rows.map((row) => (row.reason === 'blocked' && row.delayMs === Infinity ? { ...row, delayMs: 0 } : row));
+  }
+
   /** Makes operations pending that are due. Scheduled operations need room in the backlog too. */
   async releaseDue(): Promise<void> {
     const { rows } = await this.database.query<RetriedRow>(releaseRetried(RELEASE_LIMIT));
+    if (rows[0]!.pauseHasEnded) await this.releasePaused();
     if (!rows[0]!.scheduledAreDue || performance.now() < this.nextReleaseAt) return;
     const pauseMs = await this.scheduled.release();
     this.nextReleaseAt = performance.now() + pauseMs;
   }
 
+  /**
+   * Brings back operations whose source is no longer paused, in their order. With the last of them come those that wait
+   * behind them.
+   */
+  private async releasePaused(): Promise<void> {
+    await this.database.transaction(async (tx) => {
+      const { rows } = await tx.query(releasePaused(RELEASE_LIMIT));
+      if (rows.length > 0) await tx.query(wakeAllKept());
+    });
+  }
+
   /** Milliseconds until the next operation can be released; undefined when none waits. */
   async nextDueInMs(): Promise<number | undefined> {
     const { rows } = await this.database.query<NextDueRow>(nextDueOperation());
-    const { retriedInMs, scheduledInMs } = rows[0]!;
+    const { retriedInMs, scheduledInMs, pauseHasEnded } = rows[0]!;
+    if (pauseHasEnded) return 0;
     const pauseMs = this.nextReleaseAt - performance.now();
     const dueInMs = Math.min(retriedInMs ?? Infinity, Math.max(scheduledInMs ?? Infinity, pauseMs));
     return dueInMs === Infinity ? undefined : dueInMs;

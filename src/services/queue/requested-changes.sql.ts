@@ -52,23 +52,31 @@ export function cancelPending(lane: number, rows: readonly QueuedRow[]): SqlStat
   };
 }
 
+export interface CancelledRow {
+  rowKeys: string[] | null;
+  /** True when a pause kept it. */
+  kept: boolean;
+}
+
 /**
  * Takes an operation out of `delayed` and stores its outcome. Returns no row when it was not there.
  *
  * It needs no lane, because nobody executes operations in `delayed`. A release locks the row first, so only one of the
  * release and the cancel succeeds. A chunk that still finds the operation here only defers later operations on its row,
- * and these come back by themselves.
+ * and these come back by themselves, unless a pause kept the operation: see `wakeBehind`.
  */
 export function cancelDelayed(seq: number): SqlStatement {
   return {
     name: 'batch.cancel_delayed',
     text: `
       with removed as (
-        delete from batch.delayed where seq = $1::int8 returning seq, attempts
+        delete from batch.delayed where seq = $1::int8 returning seq, attempts, row_keys, available_at
+      ),
+      outcome as (
+        insert into batch.outcomes (seq, status, rows_affected, attempts)
+        select seq, 'cancelled', 0, attempts from removed
       )
-      insert into batch.outcomes (seq, status, rows_affected, attempts)
-      select seq, 'cancelled', 0, attempts from removed
-      returning seq`,
+      select row_keys as "rowKeys", available_at = 'infinity' as kept from removed`,
     values: [seq],
   };
 }

@@ -5,10 +5,12 @@ import type { SqlClient } from '../../interfaces/sql.js';
 import { ServiceError } from '../errors/service-error.js';
 import { laneBusy } from './lane-busy.js';
 import { actOn, LaneCancels } from './lane-cancels.js';
+import { lockReleases, wakeBehind } from './releases.sql.js';
 import {
   cancelDelayed,
   requeueOperation,
   selectPlace,
+  type CancelledRow,
   type PlaceRow,
   type RequeuedRow,
 } from './requested-changes.sql.js';
@@ -62,7 +64,8 @@ export class RequestedChanges {
         return this.laneCancels.cancel({ id, actor, seq: Number(seq), priority, lane });
       case 'scheduled':
         return this.changeRow(id, async (tx) => {
-          const { rows } = await tx.query(cancelDelayed(Number(seq)));
+          const { rows } = await tx.query<CancelledRow>(cancelDelayed(Number(seq)));
+          if (rows[0]?.kept === true) await wake(tx, rows[0].rowKeys ?? []);
           if (rows.length > 0) await tx.query(insertAudit([actOn('cancel', id, actor)]));
           return rows.length > 0;
         });
@@ -87,6 +90,12 @@ export class RequestedChanges {
       throw laneBusy(`Operation ${id} is being moved to another lane, or another session has locked it`, error);
     }
   }
+}
+
+/** The lock waits for chunks that have found the operation, and have deferred others behind it. */
+async function wake(tx: SqlClient, rowKeys: readonly string[]): Promise<void> {
+  await tx.query(lockReleases());
+  await tx.query(wakeBehind(rowKeys));
 }
 
 async function findPlace(tx: SqlClient, id: string): Promise<PlaceRow> {

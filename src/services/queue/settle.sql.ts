@@ -106,8 +106,9 @@ export function settleChunk(
 }
 
 export interface DeferredRow extends QueuedRow {
-  reason: 'retry' | 'blocked';
-  /** Milliseconds from now. */
+  reason: 'retry' | 'blocked' | 'paused';
+  pausedSource: string | null;
+  /** Milliseconds from now, or Infinity. */
   delayMs: number;
   attempts: number;
   rowKeys: readonly string[];
@@ -122,15 +123,15 @@ export function deferOperations(rows: readonly DeferredRow[]): SqlStatement {
     text: `
       with deferred as (
         select * from unnest($1::int8[], $2::int2[], $3::int2[], $4::text[], $5::float8[], $6::int2[], $7::text[], $8::text[],
-          $9::text[]) d(seq, priority, lane, reason, delay_ms, attempts, code, message, row_keys)
+          $9::text[], $10::text[]) d(seq, priority, lane, reason, delay_ms, attempts, code, message, paused_source, row_keys)
       ),
       gone as (
         delete from batch.pending p using deferred d
         where p.lane = d.lane and p.priority = d.priority and p.seq = d.seq returning p.seq, p.shape, p.size_kb, p.party
       )
-      insert into batch.delayed (seq, available_at, priority, lane, attempts, shape, size_kb, party, reason, row_keys, code, message)
-      select d.seq, clock_timestamp() + d.delay_ms * interval '1 ms', d.priority, d.lane, d.attempts, gone.shape, gone.size_kb, gone.party, d.reason,
-        d.row_keys::int8[], d.code, d.message
+      insert into batch.delayed (seq, available_at, priority, lane, attempts, shape, size_kb, party, reason, row_keys, code, message, paused_source)
+      select d.seq, case when d.delay_ms = 'Infinity' then 'infinity' else clock_timestamp() + d.delay_ms * interval '1 ms' end, d.priority, d.lane, d.attempts, gone.shape, gone.size_kb, gone.party, d.reason,
+        d.row_keys::int8[], d.code, d.message, d.paused_source
       from deferred d join gone using (seq)
       returning 1`,
     values: [...columnsOf(rows, DEFERRED_COLUMNS), rows.map(({ rowKeys }) => `{${rowKeys.join(',')}}`)],
@@ -148,7 +149,9 @@ const OUTCOME_COLUMNS: readonly (keyof OutcomeRow)[] = [
   'column',
   'sqlState',
 ];
-const DEFERRED_COLUMNS = ['seq', 'priority', 'lane', 'reason', 'delayMs', 'attempts', 'code', 'message'] as const;
+const DEFERRED_COLUMNS = [
+  ...(['seq', 'priority', 'lane', 'reason', 'delayMs', 'attempts', 'code', 'message', 'pausedSource'] as const),
+] as const;
 
 function columnsOf<Row>(rows: readonly Row[], names: readonly (keyof Row)[]): unknown[][] {
   // eslint-disable-next-line batch/no-names-as-keys -- the names are those of the lists above, and no caller's

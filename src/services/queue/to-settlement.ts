@@ -19,10 +19,10 @@ export const isDecided = (operation: SettledOperation): operation is DecidedOper
 
 export function toDeferredRow({ operation, outcome }: DeferredOperation): DeferredRow {
   const { seq, priority, lane, attempts } = operation;
-  const { reason, delayMs, rowKeys, error } = outcome;
+  const { reason, delayMs, rowKeys, error, pausedSource = null } = outcome;
   return {
-    ...{ seq, priority, lane, reason, delayMs, rowKeys },
-    // An operation that waits behind another was not tried.
+    ...{ seq, priority, lane, reason, delayMs, rowKeys, pausedSource },
+    // An operation that waits behind another, or for the end of a pause, was not tried.
     attempts: Math.min(reason === 'retry' ? attempts + 1 : attempts, MAX_ATTEMPTS),
     ...errorColumns(error),
   };

@@ -10,18 +10,23 @@ export interface Deferral {
   delayMs: number;
 }
 
+const NONE_PAUSED: ReadonlyMap<number, string> = new Map();
+
 /**
  * Finds the operations that are blocked, and for how many milliseconds: an earlier operation on their row waits in the
- * queue, is deferred, or is blocked itself. A blocked operation is not deferred, whatever error it met. Pure.
+ * queue, is deferred, is paused, or is blocked itself. A blocked operation is not deferred, whatever error it met. A
+ * paused operation is neither. Pure.
  *
  * @param operations of a chunk, in the order of execution
  * @param queued the operations that wait in the queue
+ * @param paused the source of each operation whose source is paused, by sequence number
  */
 export function findBlocked(
   operations: readonly BoundOperation[],
   keys: RowKeys,
   queued: readonly WaitingRecord[],
   deferred: ReadonlyMap<BoundOperation, Deferral>,
+  paused: ReadonlyMap<number, string> = NONE_PAUSED,
 ): Map<BoundOperation, number> {
   const waiting = new WaitingRows();
   for (const record of queued) waiting.add([record.key], record);
@@ -29,6 +34,10 @@ export function findBlocked(
   for (const operation of operations) {
     const { seq, priority } = operation.operation;
     const own = keys.get(operation) ?? [];
+    if (paused.has(seq)) {
+      waiting.add(own, { seq, priority, reason: 'paused', code: null, dueInMs: Infinity });
+      continue;
+    }
     const delayMs = waiting.delayOf(operation, own);
     const failed = deferred.get(operation);
     if (delayMs !== undefined) {

@@ -7,11 +7,11 @@ export interface WaitingOnRow {
   /** The number of the earliest one. */
   seq: number;
   priority: number;
-  /** It waits for its next attempt, or behind an operation that waits for one. */
-  reason: 'retry' | 'blocked';
+  /** It waits for its next attempt, behind an operation that waits, or for the end of a pause. */
+  reason: 'retry' | 'blocked' | 'paused';
   /** The error that it met, if it waits for its next attempt. */
   code: ErrorCode | null;
-  /** Milliseconds until it comes back. */
+  /** Milliseconds until it comes back. Infinity while a pause keeps it. */
   dueInMs: number;
 }
 
@@ -53,8 +53,8 @@ export class WaitingRows {
  */
 function covers(one: WaitingOnRow, other: WaitingOnRow): boolean {
   return (
-    one.reason === 'blocked' &&
-    other.reason === 'blocked' &&
+    one.reason !== 'retry' &&
+    other.reason !== 'retry' &&
     one.seq <= other.seq &&
     one.priority >= other.priority &&
     one.dueInMs >= other.dueInMs
