@@ -33,4 +33,4 @@ EXPOSE 3000
 # the certificate of HTTPS, which is for another name, is not verified.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "--eval", "process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0'; fetch((process.env.BATCH_HTTPS_CERT ? 'https' : 'http') + '://127.0.0.1:3000/health/live').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--max-semi-space-size=16", "--min-semi-space-size=16", "--heap-growing-percent=30", "--enable-source-maps", "dist/main.js"]
+CMD ["node", "--max-semi-space-size=16", "--min-semi-space-size=16", "--heap-growing-percent=30", "--enable-source-maps", "--import", "./dist/telemetry.js", "dist/main.js"]

@@ -23,6 +23,7 @@ export default defineConfig({
       include: ['src/**/*.ts'],
       exclude: [
         'src/main.ts',
+        'src/telemetry.ts',
         'src/migrate.ts',
         'src/sql.ts',
         'src/keys.ts',

@@ -14,7 +14,7 @@ const DOCUMENTS = [
   ...['LICENSE', 'CHANGELOG.md'],
 ];
 /** Small, and needed whatever is imported. */
-const OWN = ['@standard-schema/spec', 'uuid'];
+const OWN = ['@opentelemetry/api', '@standard-schema/spec', 'uuid'];
 const PEERS = ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs'];
 /** An application installs those of the parts that it uses: docs/client.md, docs/jobs.md. */
 const OPTIONAL_PEERS = [

@@ -10,12 +10,14 @@ import { connectRpc } from '../controllers/rpc/connect-rpc.js';
 import type { Settings } from '../services/config/settings.js';
 import { NestLogger } from '../services/observability/nest-logger.js';
 import { serverTls } from '../services/tls/server-tls.js';
+import { isTracing } from '../services/tracing/tracing.js';
 import { checkPorts, prepareDatabase } from './check-surroundings.js';
 import { describeOpenAccess, describePlainText, describeService, describeStandIns } from './describe-service.js';
 import { provideDatabase, type Database } from './embedded-database.js';
 import { explainStartFailure } from './explain-start-failure.js';
 import { renewCertificates } from './renew-certificates.js';
 import { ShutdownWatch } from './shutdown-watch.js';
+import { logDiagnostics } from './telemetry/log-diagnostics.js';
 
 export interface RunningService {
   /** The given settings, with the database that is in use. */
@@ -40,6 +42,7 @@ export interface StartingService {
 
 /** Starts the service in the role of the settings, on an embedded PostgreSQL if they name no database. */
 export function beginService(given: Settings, logger: Logger): StartingService {
+  if (isTracing()) logDiagnostics(logger);
   const database = checkPorts(given).then(() => provideDatabase(given));
   const waiting = new AbortController();
   return {

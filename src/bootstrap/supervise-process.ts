@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { TimedOutError, withTimeout } from '../services/observability/with-timeout.js';
+import { flushSpans } from '../services/tracing/tracing.js';
 import { StartError } from './start-error.js';
 import type { RunningService, StartingService } from './start-service.js';
 
@@ -10,6 +11,8 @@ const EXIT_CODE: Readonly<Record<StopSignal, number>> = { SIGINT: 130, SIGTERM: 
 /** Under `npm start` one Ctrl-C arrives twice, from the terminal and from npm. */
 const SAME_KEYSTROKE_MS = 500;
 const LAST_WORK_MS = 5000;
+/** A collector that is away must not keep a process from ending. */
+const LAST_SPANS_MS = 2000;
 
 /**
  * Ends the process in an orderly way. The first SIGTERM or SIGINT stops the service: it accepts nothing new, finishes
@@ -55,6 +58,7 @@ async function stopped(starting: StartingService, logger: Logger, timeoutMs: num
   try {
     service = await withTimeout(starting.up, timeoutMs);
     await withTimeout(service.close(), deadline - performance.now());
+    await withTimeout(flushSpans(), Math.min(LAST_SPANS_MS, deadline - performance.now())).catch(() => undefined);
     logger.info('Stopped');
     return 0;
   } catch (error) {

@@ -12,6 +12,7 @@ import {
 } from './client-errors.js';
 import type { ResolvedConnection } from './client-options.js';
 import { MandatoryClientRmq } from './mandatory-client-rmq.js';
+import { traceRequest, type TraceHeaders } from './trace-request.js';
 
 /** How a message is to be sent. */
 interface Envelope {
@@ -20,6 +21,7 @@ interface Envelope {
   timeoutMs: number;
   /** True when somebody waits for its answer for this time. Later the answer is useless. */
   awaited: boolean;
+  headers: TraceHeaders;
 }
 
 /** A Nest transport, and what RabbitMQ adds to it. */
@@ -27,6 +29,8 @@ interface Wire {
   proxy: ClientTCP | MandatoryClientRmq;
   /** The data, which is given as JSON, in the form that the transport takes. */
   wrap(json: string, envelope: Envelope): unknown;
+  /** The queue of the service. Undefined where messages have no headers, so that no trace can be passed on. */
+  queue: string | undefined;
   /** Ids of messages that reached no queue. */
   returned$: Observable<string>;
 }
@@ -92,10 +96,18 @@ export class ServiceConnection {
     await Promise.resolve(this.wire.proxy.close()).catch(() => undefined);
   }
 
-  private async exchange<T>(pattern: string, json: string, timeoutMs: number, awaited: boolean): Promise<T> {
+  private exchange<T>(pattern: string, json: string, timeoutMs: number, awaited: boolean): Promise<T> {
+    const { queue } = this.wire;
+    const messageId = randomUUID();
+    const send = (headers: TraceHeaders): Promise<T> =>
+      this.send(pattern, json, { messageId, timeoutMs, awaited, headers });
+    return queue === undefined ? send({}) : traceRequest({ queue, pattern, messageId }, send);
+  }
+
+  private async send<T>(pattern: string, json: string, envelope: Envelope): Promise<T> {
     if (this.closed.aborted) throw this.closedError();
     const { proxy } = this.wire;
-    const messageId = randomUUID();
+    const { messageId, timeoutMs, awaited } = envelope;
     let sending: Unsubscribable | undefined;
     let timer: NodeJS.Timeout | undefined;
     try {
@@ -108,7 +120,7 @@ export class ServiceConnection {
           if (this.calls.get(messageId) !== call) return;
           if (this.lost) return reject(this.lostError());
           call.sent = true;
-          const message = this.wire.wrap(json, { messageId, timeoutMs, awaited });
+          const message = this.wire.wrap(json, envelope);
           sending = (awaited ? proxy.send<T>(pattern, message) : proxy.emit<T>(pattern, message)).subscribe({
             next: resolve,
             error: reject,
@@ -179,7 +191,7 @@ function openWire({ wire }: ResolvedConnection): Wire {
       const { socket } = proxy as unknown as { socket: { netSocket: Socket } | null };
       socket?.netSocket.setNoDelay(true);
     });
-    return { proxy, wrap: (json) => JSON.parse(json) as unknown, returned$: NEVER };
+    return { proxy, wrap: (json) => JSON.parse(json) as unknown, queue: undefined, returned$: NEVER };
   }
   const proxy = new MandatoryClientRmq({
     urls: wire.urls,
@@ -191,11 +203,12 @@ function openWire({ wire }: ResolvedConnection): Wire {
   });
   return {
     proxy,
-    wrap(json, { messageId, timeoutMs, awaited }) {
+    queue: wire.queue,
+    wrap(json, { messageId, timeoutMs, awaited, headers }) {
       // The connection manager keeps what it could not send, and sends it after the reconnect. `timeout` is its own
       // option: after that time nobody waits for the message any more.
       const sender = wire.userId === undefined ? {} : { userId: wire.userId };
-      const options = { mandatory: true, messageId, timeout: timeoutMs, written: json, ...sender };
+      const options = { mandatory: true, messageId, timeout: timeoutMs, written: json, headers, ...sender };
       // The broker drops requests that nobody waits for, so they do not burden a service that comes back.
       return new RmqRecord(undefined, awaited ? { ...options, expiration: expirationOf(timeoutMs) } : options);
     },

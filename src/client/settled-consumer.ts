@@ -2,10 +2,11 @@ import { applyDecorators, Injectable, UseInterceptors } from '@nestjs/common';
 import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { EventPattern, RmqContext, Transport, type RmqOptions, type TcpOptions } from '@nestjs/microservices';
 import type { Channel, Message } from 'amqplib';
-import { tap, type Observable } from 'rxjs';
+import { from, lastValueFrom, tap, type Observable } from 'rxjs';
 import { backOffMs, type BackOff } from '../interfaces/back-off.js';
 import { EVENTS_EXCHANGE, SETTLED_PATTERN, settledRoutingKey } from '../interfaces/settled-event.js';
 import { toSocketOptions, type RmqConnectionOptions } from './client-options.js';
+import { traceNotification } from './trace-request.js';
 
 export interface RmqSettledConsumerOptions extends Pick<
   RmqConnectionOptions,
@@ -57,6 +58,9 @@ export function settledConsumerOptions(
   };
 }
 
+/** A handler that returns nothing. */
+const NO_VALUE = { defaultValue: undefined };
+
 /** The pause before an event whose handler failed returns to the queue. It grows with each delivery. */
 const REDELIVERY: BackOff = { initialMs: 1000, maxMs: 30_000, jitter: 0 };
 
@@ -71,7 +75,9 @@ export class SettledAcknowledgement implements NestInterceptor {
     if (!(rpc instanceof RmqContext)) return next.handle();
     const channel = rpc.getChannelRef() as Channel;
     const message = rpc.getMessage() as Message;
-    return next.handle().pipe(
+    const { headers } = message.properties;
+    const handled = traceNotification(headers, EVENTS_EXCHANGE, () => lastValueFrom(next.handle(), NO_VALUE));
+    return from(handled).pipe(
       tap({
         complete: () => onChannel(() => channel.ack(message)),
         error: () => {

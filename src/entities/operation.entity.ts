@@ -48,6 +48,10 @@ export class OperationEntity {
   @Column({ name: 'created_by', type: 'text', nullable: true })
   createdBy!: string | null;
 
+  /** The span that took it in, as W3C's `traceparent`. Null: its request is not traced. */
+  @Column({ name: 'trace_context', type: 'text', nullable: true })
+  traceContext!: string | null;
+
   @Column({ type: 'smallint' })
   lane!: number;
 

@@ -16,6 +16,7 @@ import { ClaimService, type Claim } from '../services/queue/claim.service.js';
 import type { SettledChunk, SettledOperation } from '../services/queue/operation-record.js';
 import { QueueService } from '../services/queue/queue.service.js';
 import { retryReasonOf } from '../services/retry/retry-reason.js';
+import { ChunkTraces } from '../services/tracing/chunk-traces.js';
 import { WakeUpService } from '../services/wake-up/wake-up.service.js';
 import { OperationChunkHandler, type ClaimedChunk, type SettledOperations } from './operation-chunk.handler.js';
 import { OperationRunner } from './operation-runner.js';
@@ -41,6 +42,7 @@ export type ExecuteChunk = (signal: AbortSignal) => Promise<Claim>;
 export class OperationStepFactory {
   private readonly logger = new Logger('OperationChunk');
   private readonly runner: OperationRunner;
+  private readonly traces: ChunkTraces;
 
   constructor(
     @Inject(SETTINGS) private readonly settings: Settings,
@@ -55,6 +57,7 @@ export class OperationStepFactory {
   ) {
     const { mode, maxSubtransactions, statementTimeoutMs } = settings.execution;
     const limits = { blocks: maxSubtransactions, budgetMs: statementTimeoutMs / 4 };
+    this.traces = new ChunkTraces(database);
     this.runner = new OperationRunner(mode, executor, bugs, limits);
   }
 
@@ -87,11 +90,13 @@ export class OperationStepFactory {
         this.claims.committed(claim);
         if (settled !== undefined) this.noteSettled(settled);
         for (const reason of operations.flatMap(reasonToComeAgain)) this.metrics.recordOperationRetry(reason);
+        return settled && this.traces.committed({ settled, operations });
       },
-      onChunkError: (error) => {
+      onChunkError: (error, read) => {
         // The remembered tables may be the cause.
         this.catalog.invalidate();
         this.bugs.report('chunk', error);
+        if (read !== undefined) this.traces.undone(error, read.claim.claimedAt, read.claim.operations.length);
       },
       onChunkRetry: (error, retries) => {
         this.metrics.recordChunkRetry();

@@ -110,7 +110,7 @@ export async function bindOperations(
 }
 
 const NOTHING_MORE = {
-  ...{ id: '', priority: 0, createdBy: undefined },
+  ...{ id: '', priority: 0, createdBy: undefined, traceContext: null },
   ...{ key: undefined, values: undefined, onConflict: undefined, conflictKey: undefined },
   ...{ runAt: undefined, retry: undefined, source: undefined },
 };

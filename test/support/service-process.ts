@@ -8,9 +8,13 @@ import type { TestEnvironment } from './test-settings.js';
 const ROOT = join(import.meta.dirname, '../..');
 const UP = 'Batch Service is up';
 
+/** Variables that are read by OpenTelemetry's SDK or by Node, and not by the service. */
+export type OtelEnvironment = Partial<Record<`OTEL_${string}` | 'NODE_V8_COVERAGE', string>>;
+
 export interface ServiceProcessOptions {
   /** All that it sees, but PATH and HOME: nothing of the developer's own environment. */
   environment: TestEnvironment;
+  otel?: OtelEnvironment;
   /** Default: `main`. */
   program?: 'main' | 'migrate' | 'keys' | 'parked-messages' | 'notifications' | 'alerts' | 'job' | 'sql';
   args?: readonly string[];
@@ -46,10 +50,12 @@ export interface ServiceProcess {
 
 export async function startServiceProcess(options: ServiceProcessOptions): Promise<ServiceProcess> {
   const { environment, program = 'main', dist = join(ROOT, 'dist'), args = [], nodeOptions = [] } = options;
-  const { cwd = tmpdir(), stdout = 'pipe', account, detached = false } = options;
-  const child = spawn(process.execPath, [...NODE_FLAGS, ...nodeOptions, join(dist, `${program}.js`), ...args], {
+  const { otel, cwd = tmpdir(), stdout = 'pipe', account, detached = false } = options;
+  const telemetry = program === 'main' ? ['--import', join(dist, 'telemetry.js')] : [];
+  const flags = [...NODE_FLAGS, ...telemetry, ...nodeOptions];
+  const child = spawn(process.execPath, [...flags, join(dist, `${program}.js`), ...args], {
     cwd,
-    env: { PATH: process.env.PATH, HOME: account?.home ?? process.env.HOME, ...environment },
+    env: { PATH: process.env.PATH, HOME: account?.home ?? process.env.HOME, ...otel, ...environment },
     ...(account && { uid: account.uid, gid: account.gid }),
     detached,
     stdio: ['ignore', stdout, 'pipe'],

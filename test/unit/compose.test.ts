@@ -204,7 +204,9 @@ describe('Dockerfile', () => {
 
   it('ends in an image that runs the compiled service as an ordinary user', () => {
     expect(last).toMatch(/^USER node$/m);
-    expect(last).toContain(`\nCMD ${JSON.stringify(['node', ...NODE_FLAGS, 'dist/main.js']).replaceAll(',', ', ')}\n`);
+    expect(last).toContain(
+      `\nCMD ${JSON.stringify(['node', ...NODE_FLAGS, '--import', './dist/telemetry.js', 'dist/main.js']).replaceAll(',', ', ')}\n`,
+    );
     expect(last).toMatch(/^HEALTHCHECK .*\\\n {2}CMD \["node"/m);
     expect(last).not.toMatch(/RUN npm|COPY src/);
   });
@@ -216,7 +218,11 @@ describe('Dockerfile', () => {
     const starting = Object.values(scripts).filter((script) => /dist\/(modules\/)?main\.js/.test(script));
     expect(starting.length).toBeGreaterThan(3);
     for (const script of starting)
-      expect(script).toMatch(new RegExp(`node ${NODE_FLAGS.join(' ')} dist/(modules/)?main\\.js`));
+      expect(script).toMatch(
+        new RegExp(
+          `node ${NODE_FLAGS.join(' ')} --import \\./dist/(modules/)?telemetry\\.js dist/(modules/)?main\\.js`,
+        ),
+      );
   });
 
   it('asks whether the process is of use, not whether its servers are: an orchestrator ends what is unhealthy', () => {

@@ -28,6 +28,7 @@ import { answerUnreadable } from './answer-unreadable.js';
 import { API_PREFIX } from './api-prefix.js';
 import { ProblemFilter } from './filters/problem.filter.js';
 import { limitConnections, type ConnectionLimits } from './limit-connections.js';
+import { traceRequest } from './trace-request.js';
 
 /** More connections are closed at once: each takes memory and a file descriptor before it has shown a key. */
 export const MAX_CONNECTIONS = 4000;
@@ -53,6 +54,7 @@ export function configureHttp(
   app.disable('etag');
   if (settings.http.trustProxy !== undefined) app.set('trust proxy', settings.http.trustProxy);
   app.use(nameRequest);
+  app.use(`/${API_PREFIX}`, traceRequest);
   app.use(securityHeaders());
   app.use(FOR_CALLERS, refuseOtherHosts(settings));
   app.use(FOR_CALLERS, identifyCallers(app.get(AccessService)));

@@ -127,6 +127,7 @@ export class RabbitmqServer extends Server implements CustomTransportStrategy {
     const { metrics, budget } = this;
     const at: MessageChannel = {
       ...{ channel, metrics, budget },
+      queue: this.settings.rabbitmq.queue,
       deliveries: new Deliveries(channel),
       handlers: this.messageHandlers,
       limits: this.settings.intake,

@@ -22,6 +22,7 @@ import { OrderedRmqContext } from './ordered-rmq-context.js';
 import { isReplyQueue, type ReplyQueues } from './reply-queues.js';
 import { encodeAnswer, refusal, runHandler, type RpcAnswer } from './rpc-answer.js';
 import { identify, type Identified } from './stable-identity.js';
+import { traceMessage } from './trace-message.js';
 import { whileOpen } from './while-open.js';
 
 /** A message with more bytes is read in slices. */
@@ -30,6 +31,8 @@ const LARGE_BYTES = 32 * 1024;
 /** What the messages of a channel have in common. */
 export interface MessageChannel {
   channel: Channel;
+  /** The queue of the requests. */
+  queue: string;
   deliveries: Deliveries;
   handlers: ReadonlyMap<string, MessageHandler>;
   limits: PacketLimits;
@@ -130,22 +133,34 @@ export class RpcMessage implements LineMessage {
 
   private answer(place: PipelinePlace): Promise<RpcAnswer> {
     const { request, message, at } = this;
-    return runInRequest(requestIdOf(message, request), async () => {
-      if (request instanceof Error) return refusal(request);
-      let release: Release;
-      try {
-        release = this.takeBudget();
-      } catch (error) {
-        return refusal(error);
-      }
-      const { pattern, data } = request.packet;
-      const context = new OrderedRmqContext([message, at.channel, pattern], place, this.sender);
-      try {
-        return await runHandler(at.handlers.get(pattern), pattern, data, context);
-      } finally {
-        release();
-      }
-    });
+    return runInRequest(requestIdOf(message, request), () =>
+      traceMessage(message, at.queue, this.knownPattern, () => this.handle(place)),
+    );
+  }
+
+  private async handle(place: PipelinePlace): Promise<RpcAnswer> {
+    const { request, message, at } = this;
+    if (request instanceof Error) return refusal(request);
+    let release: Release;
+    try {
+      release = this.takeBudget();
+    } catch (error) {
+      return refusal(error);
+    }
+    const { pattern, data } = request.packet;
+    const context = new OrderedRmqContext([message, at.channel, pattern], place, this.sender);
+    try {
+      return await runHandler(at.handlers.get(pattern), pattern, data, context);
+    } finally {
+      release();
+    }
+  }
+
+  /** Undefined when the message cannot be read, or has an invented pattern. */
+  private get knownPattern(): string | undefined {
+    if (this.request instanceof Error) return undefined;
+    const { pattern } = this.request.packet;
+    return this.at.handlers.has(pattern) ? pattern : undefined;
   }
 
   /** Nobody would get the refusal of an event. The prefetch limits how many there are at once. */

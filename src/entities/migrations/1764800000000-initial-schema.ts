@@ -50,6 +50,7 @@ const UP = [
     run_at timestamptz,
     retry_limit smallint,
     retry_on text[],
+    trace_context text,
     constraint operations_id_key unique (id),
     constraint operations_priority_check check (priority between 0 and 9)
   )`,

@@ -35,7 +35,8 @@ export function checkOperation(
 }
 
 function toNewOperation(request: ParsedRequest, { shape, row }: ShapedRequest): NewOperation {
-  return addDetails({ id: request.id, shape, row, createdBy: request.createdBy ?? null }, request);
+  const { id, createdBy = null, traceContext } = request;
+  return addDetails({ id, shape, row, createdBy, traceContext }, request);
 }
 
 function withHint(error: ServiceError, table: Table, hints: NearestNames): ServiceError {

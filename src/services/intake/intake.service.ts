@@ -27,6 +27,7 @@ import { GroupCommit } from './group-commit.js';
 import { failedByBug, failureOf, isAccepted, notStorable, unavailable } from './intake-errors.js';
 import { OperationChecks } from './operation-checks.js';
 import type { PipelinePlace } from './submission-pipeline.js';
+import { traceStore } from './trace-store.js';
 import { Turns } from './turns.js';
 
 const UNAVAILABLE: readonly ErrorCode[] = ['SERVICE_UNAVAILABLE', 'LANE_BUSY'];
@@ -223,7 +224,8 @@ export class IntakeService implements BeforeApplicationShutdown {
   private async tryToStore(checked: readonly (NewOperation | ServiceError)[]): Promise<Answer[]> {
     const startedAt = performance.now();
     try {
-      const results = await this.enqueue(checked.filter(isAccepted));
+      const accepted = checked.filter(isAccepted);
+      const results = await traceStore(accepted, () => this.enqueue(accepted));
       let next = 0;
       const answers = checked.map((each) => (isAccepted(each) ? toAnswer(each.id, results[next++]!) : each));
       this.concludeFlush(answers, startedAt);

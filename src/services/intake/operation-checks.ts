@@ -10,6 +10,7 @@ import type { BugsService } from '../health/bugs.service.js';
 import type { NewOperation } from '../queue/new-operation.js';
 import { inSlices } from '../steps/in-slices.js';
 import { mapInSteps } from '../steps/steps.js';
+import { currentTraceparent } from '../tracing/tracing.js';
 import { checkOperation } from './check-operation.js';
 import { failedByBug, failureOf, isAccepted } from './intake-errors.js';
 import { NearestNames } from './nearest-names.js';
@@ -75,7 +76,12 @@ export class OperationChecks {
     const { maxOperationKb } = this.settings.intake;
     const call: Call = {
       access,
-      context: { maxOperationKb, now: new Date(), createdBy: callerName(access) },
+      context: {
+        maxOperationKb,
+        now: new Date(),
+        createdBy: callerName(access),
+        traceContext: currentTraceparent(),
+      },
       // One for each call: the suggestions for a caller must not depend on what others send meanwhile.
       hints: new NearestNames(() => this.catalog.tableIds().filter((id) => reaches(access, id))),
     };

@@ -31,11 +31,14 @@ export interface ParsedRequest extends EveryField<Omit<ICreateBatchOperationRequ
   mustExist: boolean;
   /** See `callerName`. */
   createdBy: string | undefined;
+  /** See `NewOperation`. */
+  traceContext: string | null;
 }
 
 export interface ParseContext {
   /** Who sends the request. */
   createdBy?: string | undefined;
+  traceContext?: string | null;
   /** One operation's key and values together, in KiB. */
   maxOperationKb: number;
   now: Date;
@@ -64,7 +67,7 @@ const RETRY = OPERATION_FIELDS.retry.schema.properties;
 const fitsLimit = fitsSchema(RETRY.limit);
 const fitsReasons = fitsSchema(RETRY.on);
 
-function parse(request: unknown, { maxOperationKb, now, createdBy }: ParseContext): ParsedRequest {
+function parse(request: unknown, { maxOperationKb, now, createdBy, traceContext = null }: ParseContext): ParsedRequest {
   if (request instanceof ExactJson) throw new ServiceError('INVALID_REQUEST', 'An operation has one field twice');
   if (!isPlainObject(request)) throw new ServiceError('INVALID_REQUEST', 'An operation is an object');
   const operationType = parseOperationType(request.operationType);
@@ -89,6 +92,7 @@ function parse(request: unknown, { maxOperationKb, now, createdBy }: ParseContex
     retry: parseRetry(request.retry, mustExist),
     source: optional('source', request.source),
     createdBy,
+    traceContext,
   };
 }
 

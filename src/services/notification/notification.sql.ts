@@ -115,6 +115,34 @@ export interface NotificationKey {
   source: string;
 }
 
+/** Operations of one traced request in a chunk, of one source. */
+export interface NotificationTraceRow extends NotificationKey {
+  traceparent: string;
+  operations: number;
+}
+
+/** The traces to which the operations of these chunks belong, in the order of the chunks: at most `limit`. */
+export function selectNotificationTraces(chunkIds: readonly string[], limit: number): SqlStatement {
+  return {
+    text: `
+      select c.id::text as "chunkId", coalesce(o.source, $2::text) as source, o.trace_context as traceparent,
+        count(*)::int as operations
+      from batch.chunks c
+      cross join unnest(c.seqs) as settled (seqs)
+      cross join lateral (
+        select o.seq, o.source, o.trace_context
+        from batch.operations o
+        where o.seq >= lower(settled.seqs) and o.seq < upper(settled.seqs) and o.trace_context is not null
+        offset 0
+      ) o
+      where c.id = any($1::bigint[])
+      group by c.id, o.source, o.trace_context
+      order by c.id, min(o.seq)
+      limit $3::int`,
+    values: [chunkIds, ANONYMOUS_SOURCE, limit],
+  };
+}
+
 /** `unrouted`: the notifications for which no queue was bound. */
 export function markNotified(chunkIds: readonly string[], unrouted: readonly NotificationKey[]): SqlStatement {
   return {

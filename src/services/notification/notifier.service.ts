@@ -7,6 +7,7 @@ import type { SqlClient } from '../../interfaces/sql.js';
 import { cutText } from '../errors/cut-text.js';
 import { MetricsService } from '../observability/metrics.service.js';
 import { Poller } from '../poller/poller.js';
+import { isTracing } from '../tracing/tracing.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
 import {
   addUnrouted,
@@ -23,7 +24,14 @@ import {
   type SettledRow,
   type UnnotifiedChunk,
 } from './notification.sql.js';
-import { notificationOf, SETTLED_PUBLISHER, type RefusedMessage, type SettledPublisher } from './settled-publisher.js';
+import { NotificationTraces } from './notification-traces.js';
+import {
+  notificationOf,
+  SETTLED_PUBLISHER,
+  type Published,
+  type RefusedMessage,
+  type SettledPublisher,
+} from './settled-publisher.js';
 import { splitNotification } from './split-notification.js';
 import { UnroutedSources } from './unrouted-sources.js';
 
@@ -149,7 +157,8 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     if (chunks.length === 0) return this.retryParked(tx, publisher);
     const chunkIds = chunks.map(({ id }) => id);
     const messages = await this.messagesOf(tx, chunkIds);
-    const { unrouted, refused } = await publisher.publish(messages, this.refusing || this.failingForMs > PATIENCE_MS);
+    const refusedBefore = this.refusing || this.failingForMs > PATIENCE_MS;
+    const { unrouted, refused } = await this.publish(tx, publisher, messages, refusedBefore);
     await tx.query(
       markNotified(
         chunkIds,
@@ -173,7 +182,7 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
     const [due] = rows;
     if (due === undefined) return 'done';
     const messages = (await this.messagesOf(tx, [due.chunkId])).filter(({ data }) => data.source === due.source);
-    const { unrouted, refused } = await publisher.publish(messages, true);
+    const { unrouted, refused } = await this.publish(tx, publisher, messages, true);
     const [again] = refused;
     if (unrouted.length > 0) await tx.query(addUnrouted(due));
     if (again === undefined) await tx.query(unparkNotification(due));
@@ -185,6 +194,34 @@ export class NotifierService implements OnApplicationBootstrap, OnApplicationShu
       ...due,
     });
     return 'full';
+  }
+
+  /** Over TCP there are no headers for a trace. */
+  private publish(
+    tx: SqlClient,
+    publisher: SettledPublisher,
+    messages: readonly IOperationsSettledMessage[],
+    refusedBefore: boolean,
+  ): Promise<Published> {
+    if (!isTracing() || this.settings.rabbitmq === undefined) return publisher.publish(messages, { refusedBefore });
+    return this.publishTraced(tx, publisher, messages, refusedBefore);
+  }
+
+  private async publishTraced(
+    tx: SqlClient,
+    publisher: SettledPublisher,
+    messages: readonly IOperationsSettledMessage[],
+    refusedBefore: boolean,
+  ): Promise<Published> {
+    const traces = await NotificationTraces.begin(tx, messages);
+    try {
+      const published = await publisher.publish(messages, { refusedBefore, headersOf: traces.headersOf });
+      traces.published(published.refused);
+      return published;
+    } catch (error) {
+      traces.failed(error);
+      throw error;
+    }
   }
 
   private async messagesOf(tx: SqlClient, chunkIds: readonly string[]): Promise<IOperationsSettledMessage[]> {

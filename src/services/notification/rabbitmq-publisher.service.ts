@@ -15,11 +15,14 @@ import {
   messageIdOf,
   notificationOf,
   type Published,
+  type PublishOptions,
   type RefusedMessage,
   type SettledPublisher,
 } from './settled-publisher.js';
 
 const CONFIRM_TIMEOUT_MS = 15_000;
+
+type Send = (channel: ConfirmChannel, message: IOperationsSettledMessage) => Promise<Error | null>;
 
 /** A channel, and why the broker closed it. */
 interface EventsChannel {
@@ -51,14 +54,15 @@ export class RabbitmqPublisher implements SettledPublisher {
     return this.connection.open();
   }
 
-  async publish(messages: readonly IOperationsSettledMessage[], refusedBefore = false): Promise<Published> {
+  async publish(messages: readonly IOperationsSettledMessage[], options?: PublishOptions): Promise<Published> {
+    const send: Send = (channel, message) => sendWith(channel, message, options?.headersOf?.(message));
     const model = this.usableModel();
     this.returned.clear();
     const { channel } = await this.usableChannel(model);
     const failures = await this.inTime(Promise.all(messages.map((message) => send(channel, message))));
     const unconfirmed = messages.filter((_message, index) => failures[index] !== null);
-    const othersPass = refusedBefore || unconfirmed.length < messages.length;
-    const refused = unconfirmed.length === 0 ? [] : await this.sendOneByOne(model, unconfirmed, othersPass);
+    const othersPass = options?.refusedBefore === true || unconfirmed.length < messages.length;
+    const refused = unconfirmed.length === 0 ? [] : await this.sendOneByOne(model, send, unconfirmed, othersPass);
     return { unrouted: messages.filter((message) => this.returned.has(messageIdOf(message))), refused };
   }
 
@@ -98,6 +102,7 @@ export class RabbitmqPublisher implements SettledPublisher {
    */
   private async sendOneByOne(
     model: ChannelModel,
+    send: Send,
     messages: readonly IOperationsSettledMessage[],
     othersPass: boolean,
   ): Promise<RefusedMessage[]> {
@@ -138,7 +143,11 @@ export class RabbitmqPublisher implements SettledPublisher {
  * Resolves with null when the broker has accepted the message, or else with the reason why that is not certain.
  * Operations without a source have no receiver, so their unrouted notifications are not reported.
  */
-function send(channel: ConfirmChannel, message: IOperationsSettledMessage): Promise<Error | null> {
+function sendWith(
+  channel: ConfirmChannel,
+  message: IOperationsSettledMessage,
+  headers: Readonly<Record<string, string>> | undefined,
+): Promise<Error | null> {
   return new Promise((resolve) => {
     const options = {
       persistent: true,
@@ -146,6 +155,7 @@ function send(channel: ConfirmChannel, message: IOperationsSettledMessage): Prom
       messageId: messageIdOf(message),
       contentType: 'application/json',
       timestamp: Math.trunc(Date.parse(message.data.settledAt) / 1000),
+      ...(headers !== undefined && { headers }),
     };
     const settle = (error: unknown): void => resolve(error instanceof Error ? error : null);
     try {

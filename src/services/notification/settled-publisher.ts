@@ -1,4 +1,5 @@
 import { settledEventKey, type IOperationsSettledMessage } from '../../interfaces/settled-event.js';
+import type { NotificationKey } from './notification.sql.js';
 
 export const SETTLED_PUBLISHER = Symbol('SETTLED_PUBLISHER');
 
@@ -16,6 +17,14 @@ export interface Published {
   refused: readonly RefusedMessage[];
 }
 
+/** How messages are to be sent. */
+export interface PublishOptions {
+  /** These messages were refused before, so no other message has to be accepted. */
+  refusedBefore: boolean;
+  /** What a message carries beside its contents, where the transport has headers. */
+  headersOf?: ((message: IOperationsSettledMessage) => Readonly<Record<string, string>> | undefined) | undefined;
+}
+
 export interface SettledPublisher {
   start(): Promise<void>;
 
@@ -23,10 +32,9 @@ export interface SettledPublisher {
    * Sends the messages in this order. Resolves when the receiving side has accepted or refused each of them. If the
    * cause may be a problem of the receiving side, a message counts as refused only if another message was accepted.
    *
-   * @param refusedBefore these messages were refused before, so no other message has to be accepted
    * @throws when the result is not certain for every message; some may have arrived
    */
-  publish(messages: readonly IOperationsSettledMessage[], refusedBefore?: boolean): Promise<Published>;
+  publish(messages: readonly IOperationsSettledMessage[], options?: PublishOptions): Promise<Published>;
 
   /** May be called while `publish` runs. Then `publish` fails. */
   stop(): Promise<void>;
@@ -38,6 +46,6 @@ export function messageIdOf({ data }: IOperationsSettledMessage): string {
 }
 
 /** Identifies a chunk's notification for a source, which may have several messages. */
-export function notificationOf({ data }: IOperationsSettledMessage): string {
+export function notificationOf({ data }: { data: NotificationKey }): string {
   return `${data.chunkId}:${data.source}`;
 }

@@ -40,6 +40,7 @@ const SHARED: readonly SharedColumn[] = [
     return { column, type: 'text', stored, of: (operation) => (operation[name] as string[] | null)?.join(' ') ?? null };
   }),
   { column: 'created_by', type: 'text', stored: 'created_by', of: ({ createdBy }) => createdBy },
+  { column: 'trace_context', type: 'text', stored: 'trace_context', of: ({ traceContext }) => traceContext ?? null },
 ];
 const SHARED_COLUMNS = SHARED.map(({ column }) => column).join(', ');
 const LISTS = SHARED.map(({ type }, index) => `$${index + 6}::${type}[]`).join(', ');
@@ -114,9 +115,15 @@ export function insertOperations(
       joinJsonTexts(operations.map(({ row }) => row)),
       [...targets],
       [...new Set(shapes)],
-      ...SHARED.map(({ of }) => (input === 'common' ? of(operations[0]!) : operations.map(of))),
+      ...SHARED.map(({ of }) => (input === 'common' ? of(operations[0]!) : columnOf(operations, of))),
     ],
   };
+}
+
+/** Null when it is null for every operation. Then `unnest` returns nulls, and an array without values costs nothing. */
+function columnOf(operations: readonly NewOperation[], of: SharedColumn['of']): (string | number | null)[] | null {
+  const values = operations.map(of);
+  return values.every((value) => value === null) ? null : values;
 }
 
 function haveTheSame([first, ...others]: readonly NewOperation[]): boolean {

@@ -10,6 +10,8 @@ export interface NewOperation extends OperationDetails {
   row: string;
   /** The caller that sent it, see `callerName`. Null: nothing is known of the caller. */
   createdBy: string | null;
+  /** The span that took it in, as W3C's `traceparent`. Absent or null: its request is not traced. */
+  traceContext?: string | null;
 }
 
 /**
