@@ -79,20 +79,20 @@ export class DeliveryService {
 
   private async failed(channel: AlertChannel, { id, event, title, attempts }: DueDelivery, why: unknown) {
     const againInMs = backOffMs(RETRY, attempts);
-    const error = cutText(hideSecrets(messageOf(why), this.settings), LONGEST_REASON);
-    await this.database.query(recordFailure(id, error, againInMs));
+    const reason = cutText(hideSecrets(messageOf(why), this.settings), LONGEST_REASON);
+    await this.database.query(recordFailure(id, reason, againInMs));
     this.metrics.recordAlertDelivery(channel.name, 'failed');
     this.logger.warn({
       message: 'Alert could not be sent; it is tried again',
-      ...{ channel: channel.name, event, title, tries: attempts + 1, againInMs, error },
+      ...{ channel: channel.name, event, title, tries: attempts + 1, againInMs, reason },
     });
   }
 
   private async giveUp(leader: SqlClient): Promise<void> {
     const { rows } = await leader.query<GivenUp>(giveUp(GIVE_UP_AFTER_MS));
-    for (const { channel, title, attempts, error } of rows) {
+    for (const { channel, title, attempts, error: reason } of rows) {
       this.metrics.recordAlertDelivery(channel, 'gave_up');
-      this.logger.error({ message: 'Alert could not be sent for a day', channel, title, tries: attempts, error });
+      this.logger.error({ message: 'Alert could not be sent for a day', channel, title, tries: attempts, reason });
     }
   }
 

@@ -16,7 +16,7 @@ export async function openChannels({ alerts, mail }: Pick<Settings, 'alerts' | '
   const channels: AlertChannel[] = [];
   if (alerts.slackUrl !== undefined) {
     const { SlackChannel } = await import('./slack.channel.js');
-    channels.push(await SlackChannel.open(alerts.slackUrl));
+    channels.push(new SlackChannel(alerts.slackUrl));
   }
   if (alerts.emailTo.length > 0 && mail !== undefined) {
     const { EmailChannel } = await import('./email.channel.js');

@@ -1,4 +1,4 @@
-import type { IncomingWebhook } from '@slack/webhook';
+import { IncomingWebhook } from '@slack/webhook';
 import { headline, type AlertChannel, type AlertMessage } from '../alert-message.js';
 
 const TIMEOUT_MS = 10_000;
@@ -7,15 +7,7 @@ const TIMEOUT_MS = 10_000;
 export class SlackChannel implements AlertChannel {
   readonly name = 'slack';
 
-  private constructor(
-    private readonly webhook: typeof IncomingWebhook,
-    private readonly url: string,
-  ) {}
-
-  static async open(url: string): Promise<SlackChannel> {
-    const { IncomingWebhook: webhook } = await import('@slack/webhook');
-    return new SlackChannel(webhook, url);
-  }
+  constructor(private readonly url: string) {}
 
   get place(): string {
     return new URL(this.url).host;
@@ -25,7 +17,7 @@ export class SlackChannel implements AlertChannel {
     const send: typeof fetch = (url, init) =>
       fetch(url, { ...init, signal: AbortSignal.any([signal, ...(init?.signal ? [init.signal] : [])]) });
     // Without its own retries: a message is tried again later, also by another process.
-    await new this.webhook(this.url, { timeout: TIMEOUT_MS, fetch: send }).send({ text: toMrkdwn(message) });
+    await new IncomingWebhook(this.url, { timeout: TIMEOUT_MS, fetch: send }).send({ text: toMrkdwn(message) });
   }
 
   close(): void {
