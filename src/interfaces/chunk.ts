@@ -63,6 +63,13 @@ export interface IChunkGroup extends IGroup<string> {
   isolated: boolean;
 }
 
+/** An operation of a group, as the chunk executed it. It may have been retried since. */
+export interface IChunkGroupMember {
+  id: string;
+  /** True when it was combined with another operation on the same row. */
+  folded: boolean;
+}
+
 export const ISOLATION_RESULTS = ['landed', 'undone', 'refused'] as const;
 
 /**

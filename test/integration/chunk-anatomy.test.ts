@@ -194,6 +194,44 @@ describe('the execution of an operation', () => {
   });
 });
 
+describe('the operations of a group', () => {
+  const list = (chunk: string, group: number, query = '') =>
+    get<{ items: { id: string; folded: boolean }[]; nextCursor?: string }>(
+      `chunks/${chunk}/groups/${group}/operations${query}`,
+    );
+
+  it('are listed page by page, in the order in which they were accepted', async () => {
+    const operations = Array.from({ length: 7 }, (_, index) =>
+      index % 2 === 0 ? update(60 + (index % 4), { status: 'x' }) : insert('plain', { id: 7000 + index }),
+    );
+    await worker.queue.enqueue(operations);
+    await worker.queue.cancel(operations[1]!.id);
+    await worker.job.poll(new AbortController().signal);
+    const { items } = await get<{ items: { id: string }[] }>('chunks?limit=1');
+    const { id, plan } = await get<IChunkDetail>(`chunks/${items[0]!.id}`);
+    const groupOf = (kind: string) => plan!.groups.findIndex((group) => group.kind === kind);
+    const updates = [0, 2, 4, 6].map((index) => ({ id: operations[index]!.id, folded: true }));
+    expect(await list(id, groupOf('update'))).toEqual({ items: updates });
+    const inserts = [3, 5].map((index) => ({ id: operations[index]!.id, folded: false }));
+    expect(await list(id, groupOf('insert'))).toEqual({ items: inserts });
+    const first = await list(id, groupOf('update'), '?limit=3');
+    expect(first.items).toEqual(updates.slice(0, 3));
+    expect(await list(id, groupOf('update'), `?limit=3&cursor=${first.nextCursor}`)).toEqual({
+      items: updates.slice(3),
+    });
+    expect(await list(id, 2)).toEqual({ items: [] });
+  });
+
+  it.each([
+    ['chunks/999999999/groups/0/operations', 404, 'CHUNK_NOT_FOUND'],
+    ['chunks/1/groups/x/operations', 400, 'INVALID_REQUEST'],
+  ])('are refused for %s', async (path, status, code) => {
+    const response = await fetch(`${service.url}/api/v1/${path}`);
+    expect(response.status).toBe(status);
+    expect(await response.json()).toMatchObject({ code });
+  });
+});
+
 describe('the times of an operation', () => {
   it('are those of its life, in order', async () => {
     const operation = insert('orders', { id: 3001 }, { source: 'shop' });

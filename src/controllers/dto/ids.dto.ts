@@ -44,6 +44,13 @@ export class ChunkIdDto {
   id!: string;
 }
 
+export class ChunkGroupIdDto extends ChunkIdDto {
+  @ApiProperty({ type: 'integer', minimum: 0, description: 'The place of the group in `plan.groups` of the chunk.' })
+  @Transform(({ value }: { value: string }) => (/^\d{1,6}$/.test(value) ? Number(value) : value))
+  @IsInt({ message: `A group must be a number${GIVEN}` })
+  group!: number;
+}
+
 export class JobNameDto {
   @ApiProperty({ description: 'The name of the job.', example: 'importOrders' })
   @IsString()

@@ -1,17 +1,17 @@
 import { Controller, Get, HttpCode, HttpStatus, Param, Post, Query } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { IChunk, IChunkDetail } from '../../interfaces/chunk.js';
+import type { IChunk, IChunkDetail, IChunkGroupMember } from '../../interfaces/chunk.js';
 import type { IPage } from '../../interfaces/operation.js';
 import { callerName, type Access } from '../../services/access/access.js';
 import { ChunksService } from '../../services/outcomes/chunks.service.js';
 import { CallerAccess } from '../caller-access.js';
-import { ChunkIdDto } from '../dto/ids.dto.js';
+import { ChunkGroupIdDto, ChunkIdDto } from '../dto/ids.dto.js';
 import { namedFieldsPipe, queryPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
-import { ChunkDetailDto, ChunkPageDto } from './dto/chunk.dto.js';
-import { ListChunksQueryDto } from './dto/queries.dto.js';
+import { ChunkDetailDto, ChunkGroupMemberPageDto, ChunkPageDto } from './dto/chunk.dto.js';
+import { ListChunksQueryDto, PageQueryDto } from './dto/queries.dto.js';
 
 /** The history of the poller. */
 @ApiTags('chunks')
@@ -39,6 +39,21 @@ export class ChunksController {
   @ApiProblems('INVALID_REQUEST', 'CHUNK_NOT_FOUND')
   get(@Param(namedFieldsPipe) { id }: ChunkIdDto): Promise<IChunkDetail> {
     return this.chunks.get(id);
+  }
+
+  @Get(':id/groups/:group/operations')
+  @RequireScope('read', { everyTarget: true })
+  @ApiOperation({
+    summary: 'List the operations of a group',
+    description: 'Those that the chunk settled. Empty for a group that was not kept.',
+  })
+  @ApiOkResponse({ type: ChunkGroupMemberPageDto })
+  @ApiProblems('INVALID_REQUEST', 'CHUNK_NOT_FOUND')
+  listGroup(
+    @Param(namedFieldsPipe) { id, group }: ChunkGroupIdDto,
+    @Query(queryPipe) query: PageQueryDto,
+  ): Promise<IPage<IChunkGroupMember>> {
+    return this.chunks.groupMembers(id, group, query);
   }
 
   @Post(':id/notifications')

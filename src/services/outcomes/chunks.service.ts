@@ -2,7 +2,13 @@ import { Inject, Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { In, type Repository } from 'typeorm';
 import { ChunkEntity } from '../../entities/chunk.entity.js';
-import type { IChunk, IChunkDetail, IChunkPhases, IListChunksQuery } from '../../interfaces/chunk.js';
+import type {
+  IChunk,
+  IChunkDetail,
+  IChunkGroupMember,
+  IChunkPhases,
+  IListChunksQuery,
+} from '../../interfaces/chunk.js';
 import type { IPage } from '../../interfaces/operation.js';
 import { sendAlong } from '../../batch/sql/send-along.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
@@ -12,9 +18,11 @@ import { toAnsweredPlan } from '../explain/chunk-plan.js';
 import { notifyAgain, isChunkId, noSuchChunk } from '../notification/notify-again.js';
 import type { ChunkPlan } from '../queue/operation-record.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
-import { selectChunkPage, type ChunkPageRow } from './chunks.sql.js';
+import { selectChunkPage, selectGroupMembers, type ChunkPageRow } from './chunks.sql.js';
 import { checkCursor, FIRST_PAGE } from './cursor.js';
 import { selectChunkFailures } from './outcomes.sql.js';
+
+type PageQuery = Pick<IListChunksQuery, 'limit' | 'cursor'>;
 
 const DEFAULT_LIMIT = 100;
 /** How many chunks a page examines at most. */
@@ -66,6 +74,24 @@ export class ChunksService {
       failures: rows.map(toFailure),
       ...(plan !== null && { plan: toAnsweredPlan(plan), ...toIsolation(plan) }),
     };
+  }
+
+  /**
+   * The operations of a group, in the order in which they were accepted. None where the group was not kept.
+   *
+   * @throws ServiceError CHUNK_NOT_FOUND, INVALID_REQUEST
+   */
+  async groupMembers(id: string, group: number, page: PageQuery): Promise<IPage<IChunkGroupMember>> {
+    const { limit = DEFAULT_LIMIT, cursor } = page;
+    const { requests } = this.database;
+    const known = isChunkId(id) && (await requests.within(() => this.chunks.existsBy({ id })));
+    if (!known) throw noSuchChunk(id);
+    const after = checkCursor(cursor) ?? '0';
+    const { rows } = await requests.query<IChunkGroupMember & { seq: string }>(
+      selectGroupMembers(id, group, after, limit),
+    );
+    const items = rows.map(({ seq: _seq, ...member }) => member);
+    return { items, ...(rows.length === limit && { nextCursor: rows.at(-1)!.seq }) };
   }
 
   /**

@@ -35,3 +35,22 @@ export function selectChunkPage(filter: ChunkFilter, cursor: string, limit: numb
     values: [cursor, window, limit, fallback, failed, worker],
   };
 }
+
+/** The operations of a group after `cursor`, in the order in which they were accepted: see `encodeMembers`. */
+export function selectGroupMembers(id: string, group: number, cursor: string, limit: number): SqlStatement {
+  return {
+    text: `
+      select o.seq::text, o.id, m.member >= 128 as folded
+      from (
+        select s.seq, get_byte(c.members, (row_number() over (order by s.seq))::int - 1) as member
+        from batch.chunks c
+        cross join unnest(c.seqs) r
+        cross join generate_series(lower(r), upper(r) - 1) s(seq)
+        where c.id = $1::int8 and c.members is not null
+      ) m
+      join batch.operations o on o.seq = m.seq
+      where m.member % 128 = $2::int + 1 and m.seq > $3::int8
+      order by m.seq limit $4::int`,
+    values: [id, group, cursor, limit],
+  };
+}

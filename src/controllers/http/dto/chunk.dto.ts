@@ -3,6 +3,7 @@ import {
   type IChunk,
   type IChunkDetail,
   type IChunkGroup,
+  type IChunkGroupMember,
   type IChunkPhases,
   type IChunkPlan,
   type IIsolationStep,
@@ -168,6 +169,18 @@ export class ChunkPhasesDto {}
   omittedIsolationSteps: { optional: true, description: 'How many more steps there were.', example: 40 },
 })
 export class ChunkDetailDto extends ChunkDto {}
+
+@Fields<IChunkGroupMember>({
+  id: { format: 'uuid', example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f' },
+  folded: { description: 'True when it was combined with another operation on the same row.', example: false },
+})
+export class ChunkGroupMemberDto {}
+
+@Fields<IPage<IChunkGroupMember>>({
+  items: { type: [ChunkGroupMemberDto], description: 'In the order in which they were accepted.' },
+  nextCursor: { optional: true, description: 'For the next page; absent on the last one.', example: '120733' },
+})
+export class ChunkGroupMemberPageDto {}
 
 @Fields<IPage<IChunk>>({
   items: { type: [ChunkDto], description: 'Newest first. May have fewer than `limit` chunks.' },
