@@ -65,7 +65,7 @@ export function identifyCallers(access: AccessService): RequestHandler {
 }
 
 /** `Authorization: Bearer <key>`, or `X-API-Key: <key>`. */
-function apiKeyOf({ headers }: Request): unknown {
+export function apiKeyOf({ headers }: Request): unknown {
   const [, bearer] = BEARER.exec(headers.authorization ?? '') ?? [];
   return bearer ?? headers['x-api-key'];
 }

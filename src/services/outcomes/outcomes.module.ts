@@ -8,6 +8,7 @@ import { QueueModule } from '../queue/queue.module.js';
 import { ChunksService } from './chunks.service.js';
 import { OperationsService } from './operations.service.js';
 import { OutcomeWatchService } from './outcome-watch.service.js';
+import { StatsFeedService } from './stats-feed.service.js';
 import { StatsSamplerService } from './stats-sampler.service.js';
 import { StatsService } from './stats.service.js';
 
@@ -20,6 +21,7 @@ import { StatsService } from './stats.service.js';
     ParkedNotificationsService,
     StatsService,
     StatsSamplerService,
+    StatsFeedService,
     AuditService,
   ],
   exports: [
@@ -28,6 +30,7 @@ import { StatsService } from './stats.service.js';
     ParkedNotificationsService,
     StatsService,
     StatsSamplerService,
+    StatsFeedService,
     AuditService,
   ],
 })

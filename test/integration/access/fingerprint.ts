@@ -4,7 +4,7 @@ import type pg from 'pg';
 export async function fingerprint(client: pg.Pool, ...targets: string[]): Promise<Record<string, string>> {
   const { rows } = await client.query<{ name: string }>(
     `select format('%I.%I', schemaname, tablename) as name from pg_tables
-     where schemaname = 'batch' and tablename not in ('api_keys', 'migrations', 'workers') order by 1`,
+     where schemaname = 'batch' and tablename not in ('api_keys', 'migrations', 'workers', 'stats_samples') order by 1`,
   );
   const prints: Record<string, string> = {};
   for (const name of [...rows.map((row) => row.name), ...targets]) {

@@ -148,6 +148,7 @@ describe('a key that is limited to targets', () => {
     ['POST', '/api/v1/chunks/1/notifications'],
     ['GET', '/api/v1/stats'],
     ['GET', '/api/v1/stats/history'],
+    ['GET', '/api/v1/stats/stream'],
     ['GET', '/api/v1/lanes'],
     ['GET', '/api/v1/lanes?state=all'],
     ['POST', '/api/v1/lanes/1/resumes'],
