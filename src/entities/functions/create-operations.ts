@@ -66,6 +66,8 @@ declare
   new_ids uuid[];
   scheduled_ids uuid[];
   faulty int;
+  -- A drain that refuses an operation, and the place of that operation.
+  drained record;
 begin
   -- It fails where PostgreSQL runs code of a table's owner for another role, as in maintenance: it hides the caller.
   execute 'unlisten batch_none';
@@ -110,6 +112,25 @@ begin
   perform from batch.lanes l where l.target = any (kind_targets) order by l.target for share;
   kind_lanes := array(
     select coalesce((select l.lane from batch.lanes l where l.target = t), ${ENTRANCE_LANE}) from unnest(kind_targets) with ordinality u(t, n) order by n);
+
+  -- Whoever drains waits for the transactions that hold this lock. So either they are waited for, or they see the drain.
+  lock table batch.pending in row exclusive mode;
+  if exists (select from batch.pauses where drain) then
+    select p.kind as kind, p.name as name, g.n into drained
+    from rows from (unnest(ids), unnest(kinds)) with ordinality g(id, kind, n)
+    join batch.pauses p on p.drain and case p.kind
+      when 'source' then p.name = own_source
+      when 'target' then p.name = kind_targets[g.kind]
+      else p.name = kind_lanes[g.kind]::text end
+    -- A request that comes again is answered as before.
+    where not exists (select from batch.operations o where o.id = g.id)
+    order by g.n limit 1;
+    if found then
+      perform batch.refuse('PAUSED', format(
+        'An operator drains the %s %s, so new operations for it are refused until DELETE pauses/%1$s/%2$s; nothing was stored',
+        drained.kind, drained.name), drained.n::int - 1, drained.kind, drained.name);
+    end if;
+  end if;
 
   -- The transaction id is drawn before any sequence number. The claim's watermarks rely on this (see claim-cursor.ts).
   perform pg_current_xact_id();

@@ -1,4 +1,5 @@
 import { ServiceError } from '../errors/service-error.js';
+import type { Drain } from '../queue/new-operation.js';
 
 export function isAccepted<T>(item: T | ServiceError): item is T {
   return !(item instanceof ServiceError);
@@ -30,4 +31,15 @@ export function failedByBug(id: string, cause: unknown): ServiceError {
 export function notStorable(cause: unknown): ServiceError {
   const reason = cause instanceof Error ? cause.message : 'unknown reason';
   return new ServiceError('INVALID_VALUE', `PostgreSQL cannot store the request: ${reason}`, undefined, { cause });
+}
+
+/** A drain lasts until somebody ends it, and nobody knows when. To ask more often would be in vain. */
+const RETRY_DRAINED_MS = 60_000;
+
+export function drained({ kind, name }: Drain): ServiceError {
+  return new ServiceError(
+    'PAUSED',
+    `An operator drains the ${kind} ${name}, so new operations for it are refused until DELETE pauses/${kind}/${name}; nothing was stored`,
+    { [kind]: name, retryAfterMs: RETRY_DRAINED_MS },
+  );
 }

@@ -24,7 +24,7 @@ import { ExactJson } from '../values/exact-json.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { isPlainObject } from './check-json.js';
 import { GroupCommit } from './group-commit.js';
-import { failedByBug, failureOf, isAccepted, notStorable, unavailable } from './intake-errors.js';
+import { drained, failedByBug, failureOf, isAccepted, notStorable, unavailable } from './intake-errors.js';
 import { OperationChecks } from './operation-checks.js';
 import type { PipelinePlace } from './submission-pipeline.js';
 import { traceStore } from './trace-store.js';
@@ -312,6 +312,7 @@ function toAnswer(id: string, result: EnqueueResult | ServiceError): Answer {
   }
   if (result.outcome === 'busy')
     return laneBusy(`The table of operation ${id} has no lane yet, or is being moved to another one`);
+  if (result.outcome === 'drained') return drained(result.by);
   return { id, status: result.status, created: result.outcome === 'created' };
 }
 

@@ -2,7 +2,7 @@ import { DETAIL_COLUMNS, selectDetails } from '../../entities/operation-details.
 import { partySql } from '../backpressure/party.js';
 import { encodeTexts, joinJsonTexts, jsonTexts } from '../../batch/sql/encode-texts.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
-import type { NewOperation } from './new-operation.js';
+import type { Drain, NewOperation } from './new-operation.js';
 
 /** The size of values that were just stored. They are not compressed yet. */
 const SIZE_KB = `least(32767, 1 + pg_column_size(o."values") / 1024)::int2`;
@@ -17,8 +17,16 @@ export interface InsertedRow {
   ids: readonly string[] | null;
   /** Targets whose operations were not stored, because their tables have no lane or are being moved to another one. */
   moving: readonly string[];
+  /** What is drained of the targets and sources, by target or by source. Operations on them were not stored. */
+  drained: readonly DrainRow[] | null;
   /** Shapes that retention has just deleted. Their operations were not stored. */
   missing: readonly number[];
+}
+
+/** One of `target` and `source` is present. */
+export interface DrainRow extends Drain {
+  target: string | null;
+  source: string | null;
 }
 
 /** A column of `operations` that has the same value for most operations that are stored together. */
@@ -59,7 +67,8 @@ const INPUTS = {
 /**
  * Stores new operations, and puts those that are due into `pending`. It does not store operations whose target is not
  * registered (see `registerLanes`) or is being moved to another lane. A move may take minutes, and operations on other
- * tables must not wait for it.
+ * tables must not wait for it. It does not store what is drained. Whoever drains waits for the transactions that have
+ * locked `pending`, and a statement locks its tables before it takes its snapshot.
  *
  * @param shapes the id of the shape of each operation
  * @param options `repeats`: skips operations whose id is already stored. Without it, such an id makes the statement
@@ -89,10 +98,21 @@ export function insertOperations(
       k as materialized (
         select id, target from batch.shapes where id = any($5::int4[]) order by id for key share skip locked
       ),
+      drain as materialized (
+        select p.kind, p.name, p.name as target, null as source from batch.pauses p
+        where p.drain and p.kind = 'target' and p.name = any($4::text[])
+        union all
+        select p.kind, p.name, l.target, null from batch.pauses p join l on l.lane::text = p.name where p.drain and p.kind = 'lane'
+        union all
+        select p.kind, p.name, null, p.name from batch.pauses p where p.drain and p.kind = 'source'
+      ),
       o as (
         insert into batch.operations (id, shape, "values", lane, ${SHARED_COLUMNS})
         select input.id, input.shape, "values"::jsonb, l.lane, ${SHARED.map(({ stored }) => stored).join(', ')}
-        from input join k on k.id = input.shape join l using (target) order by ord
+        from input join k on k.id = input.shape join l using (target)
+        where target <> all(array(select d.target from drain d where d.target is not null))
+          and coalesce(source <> all(array(select d.source from drain d where d.source is not null)), true)
+        order by ord
         ${repeats ? 'on conflict (id) do nothing' : ''}
         returning seq, id, shape, "values", priority, run_at, lane, created_by, source
       ),
@@ -106,6 +126,7 @@ export function insertOperations(
       )
       select coalesce(array_agg(id) filter (where run_at > now()), '{}') as scheduled,
         case when count(*) < cardinality($1::uuid[]) then coalesce(array_agg(id), '{}') end as ids,
+        (select json_agg(d) from drain d) as drained,
         array(select target from unnest($4::text[]) t(target) where target not in (select target from l)) as moving,
         array(select id from unnest($5::int4[]) s(id) where id not in (select id from k)) as missing
       from o`,

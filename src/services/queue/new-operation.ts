@@ -1,4 +1,5 @@
 import type { OperationDetails } from '../../entities/operation-details.js';
+import type { PauseKind } from '../../interfaces/pause.js';
 import type { OperationStatus } from '../../interfaces/operation.js';
 import type { NamedShape } from './shape.js';
 
@@ -16,7 +17,17 @@ export interface NewOperation extends OperationDetails {
 
 /**
  * What happened to one `NewOperation`. `conflict`: the id belongs to an operation with another body. `busy`: it was not
- * stored, because its table was being moved to another lane all the time, or could not get its first lane.
+ * stored, because its table was being moved to another lane all the time, or could not get its first lane. `drained`: it
+ * was not stored, because an operator drains this.
  */
 export type EnqueueResult =
-  { outcome: 'created' | 'existing'; status: OperationStatus } | { outcome: 'conflict' } | { outcome: 'busy' };
+  | { outcome: 'created' | 'existing'; status: OperationStatus }
+  | { outcome: 'conflict' }
+  | { outcome: 'busy' }
+  | { outcome: 'drained'; by: Drain };
+
+/** What is drained: a target, a source, or the lane of a target. */
+export interface Drain {
+  kind: PauseKind;
+  name: string;
+}

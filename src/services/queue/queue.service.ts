@@ -6,9 +6,9 @@ import { isRolledBack, isUniqueViolation } from '../database/classify-failure.js
 import { DatabaseService } from '../database/database.service.js';
 import type { SqlClient } from '../../interfaces/sql.js';
 import { LaneRegisterService } from './lane-register.service.js';
-import type { EnqueueResult, NewOperation } from './new-operation.js';
+import type { Drain, EnqueueResult, NewOperation } from './new-operation.js';
 import type { ChunkExecution, SettledChunk, SettledOperation } from './operation-record.js';
-import { insertOperations, selectRequests, type InsertedRow } from './enqueue.sql.js';
+import { insertOperations, selectRequests, type DrainRow, type InsertedRow } from './enqueue.sql.js';
 import {
   blockReleases,
   nextDueOperation,
@@ -45,7 +45,7 @@ const INSERT_RETRIES = 5;
 const INSERT_BACK_OFF: BackOff = { initialMs: 5, maxMs: 200, jitter: 1 };
 /** After a repeated id, more are likely: a caller is sending again, or a broker is delivering again. */
 const REPEATS_FOR_MS = 10_000;
-const NOTHING_INSERTED: Inserted = { ids: [], scheduled: [], moving: [] };
+const NOTHING_INSERTED: Inserted = { ids: [], scheduled: [], moving: [], drained: null };
 /** Most moves take some milliseconds. The waits are short, because operations on other tables wait meanwhile. */
 const MOVE_WAITS_MS = [10, 40, 150, 300];
 
@@ -201,6 +201,7 @@ export class QueueService {
   private async store(operations: readonly NewOperation[]): Promise<StoredOperations> {
     const created = new Map<string, 'scheduled' | 'pending'>();
     const existing = new Map<string, StoredRequest>();
+    const drained = new Map<string, Drain>();
     let left = operations;
     for (let tries = 0; ; tries += 1) {
       const withheld = await this.lanes.register(left.map(({ shape }) => shape));
@@ -210,16 +211,21 @@ export class QueueService {
       for (const id of inserted.scheduled) created.set(id, 'scheduled');
       const repeated = left.filter(({ id }) => !created.has(id));
       for (const row of await this.findRequests(repeated)) existing.set(row.id, row);
-      left = repeated.filter(({ id }) => !existing.has(id));
+      const missing = repeated.filter(({ id }) => !existing.has(id));
+      for (const operation of missing) {
+        const drain = inserted.drained?.find((each) => concerns(each, operation));
+        if (drain !== undefined) drained.set(operation.id, drain);
+      }
+      left = missing.filter(({ id }) => !drained.has(id));
 
       const moving = [...inserted.moving, ...withheld];
       const waitMs = MOVE_WAITS_MS[tries];
-      if (left.length === 0 || waitMs === undefined) return { created, existing, moving };
+      if (left.length === 0 || waitMs === undefined) return { created, existing, moving, drained };
       // Tables without a lane are registered again, because somebody may have emptied the register.
       this.lanes.forget(moving);
       if (left.every(({ shape }) => moving.includes(shape.target))) await wait(waitMs);
       // An id was repeated, but not found: retention has deleted that operation since the insert.
-      else if (tries > 0) return { created, existing, moving };
+      else if (tries > 0) return { created, existing, moving, drained };
     }
   }
 
@@ -272,6 +278,9 @@ export class QueueService {
     return rows;
   }
 }
+
+const concerns = ({ target, source }: DrainRow, operation: NewOperation): boolean =>
+  target === null ? source === operation.source : target === operation.shape.target;
 
 function assertGone(gone: number, claimed: number): void {
   if (gone === claimed) return;

@@ -1,4 +1,4 @@
-import type { EnqueueResult, NewOperation } from './new-operation.js';
+import type { Drain, EnqueueResult, NewOperation } from './new-operation.js';
 import { sameRequest, type StoredRequest } from './same-request.js';
 
 /** What happened to operations with distinct ids. */
@@ -9,6 +9,8 @@ export interface StoredOperations {
   existing: ReadonlyMap<string, StoredRequest>;
   /** See `InsertedRow`. */
   moving: readonly string[];
+  /** What is drained, for each new operation that it concerns, by id. */
+  drained: ReadonlyMap<string, Drain>;
 }
 
 /** If an id comes twice, the first operation counts. */
@@ -22,7 +24,7 @@ export function firstById(operations: readonly NewOperation[]): Map<string, NewO
 export function toEnqueueResult(
   operation: NewOperation,
   first: ReadonlyMap<string, NewOperation>,
-  { created, existing, moving }: StoredOperations,
+  { created, existing, moving, drained }: StoredOperations,
 ): EnqueueResult {
   const { id, shape } = operation;
   const status = created.get(id);
@@ -31,6 +33,8 @@ export function toEnqueueResult(
     return original === operation ? { outcome: 'created', status } : toRepeat(operation, original, status);
   const stored = existing.get(id);
   if (stored !== undefined) return toRepeat(operation, stored, stored.status);
+  const drain = drained.get(id);
+  if (drain !== undefined) return { outcome: 'drained', by: { kind: drain.kind, name: drain.name } };
   if (moving.includes(shape.target)) return { outcome: 'busy' };
   throw new Error(`Operation ${id} was neither stored nor found`);
 }

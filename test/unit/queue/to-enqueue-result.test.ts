@@ -20,7 +20,7 @@ const textsOf = ({ shape, row }: NewOperation): Pick<StoredRequest, 'key' | 'val
   return { key: key && stringifyJson(key), values: values && stringifyJson(values) };
 };
 const resultsOf = (operations: readonly NewOperation[], stored: Partial<StoredOperations>): EnqueueResult[] => {
-  const all = { created: new Map(), existing: new Map(), moving: [], ...stored };
+  const all = { created: new Map(), existing: new Map(), moving: [], drained: new Map(), ...stored };
   return operations.map((operation) => toEnqueueResult(operation, firstById(operations), all));
 };
 
