@@ -44,6 +44,8 @@ where password <> '' \gexec
 
 -- What the migration role creates belongs to the owner.
 grant :"owner" to :"migration";
+-- So that `batch.lock_holders` can say what a session does that holds a lock for which operations wait.
+grant pg_read_all_stats to :"owner";
 select format('alter role %I in database %I set role = %L', :'migration', current_database(), :'owner') \gexec
 select format('grant connect on database %I to %I, %I', current_database(), :'migration', :'runtime') \gexec
 

@@ -1,6 +1,6 @@
+import { LANE_LOCK } from '../../src/entities/lane-lock.js';
 import type pg from 'pg';
 import { LANES } from '../../src/services/queue/assign-lanes.js';
-import { LANE_LOCK } from '../../src/services/queue/lane-lock.js';
 
 /** Keeps every worker from executing anything until it is released. */
 export interface LaneHold {

@@ -192,8 +192,13 @@ export class BatchServiceClient implements OnApplicationShutdown {
     } while (performance.now() < deadline);
     throw new BatchServiceTimeoutError(
       'WAIT_TIMEOUT',
-      `Operation ${id} was not final after ${timeoutMs} ms${last ? `: it is ${last.status}` : ''}`,
-      { id, timeoutMs, ...(last && { status: last.status }) },
+      `Operation ${id} was not final after ${timeoutMs} ms${last ? `: it is ${last.status}` : ''}${last?.waiting ? `. ${last.waiting.text}` : ''}`,
+      {
+        id,
+        timeoutMs,
+        ...(last && { status: last.status }),
+        ...(last?.waiting && { waiting: { ...last.waiting } as unknown as JsonRow }),
+      },
       { cause },
     );
   }

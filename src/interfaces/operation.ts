@@ -1,6 +1,7 @@
 import type { IOperationAct } from './audit.js';
 import type { ErrorCode } from './error.js';
 import type { JsonRow } from './json.js';
+import type { IWaiting } from './waiting.js';
 
 export const OPERATION_TYPES = ['insert', 'upsert', 'update', 'increment', 'delete'] as const;
 export type OperationType = (typeof OPERATION_TYPES)[number];
@@ -113,6 +114,8 @@ export interface IBatchOperation {
   nextAttemptAt?: string;
   /** While it is scheduled: what it waits for. `earlier_operation` is one on the same row; `pause` is that of its source. */
   waitsFor?: 'run_at' | 'retry' | 'earlier_operation' | 'pause';
+  /** Why it waits. Absent in a list, and once it is settled. */
+  waiting?: IWaiting;
   /** Why it failed. While it waits for its next attempt: its last failure. */
   error?: IOperationError;
   /** The chunk that settled it. */

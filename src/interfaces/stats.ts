@@ -13,6 +13,8 @@ export interface IStats {
   lagMs: number;
   /** Lanes that do not go on: by a fault, parked, or because their chunk waits for a lock. See `GET lanes?state=all`. */
   blockedLanes: number;
+  /** Those of them whose chunk waits for a lock. */
+  lockedLanes: number;
   /** Those of them that are parked, see `GET lanes`. */
   parkedLanes: number;
   /** Workers that were seen in the last seconds. */

@@ -13,6 +13,7 @@ import { HealthService, type HealthContributor, type LivenessContributor } from 
 import { Poller, stuckReason } from '../services/poller/poller.js';
 import { WakeUpService } from '../services/wake-up/wake-up.service.js';
 import { LanesService } from '../services/queue/lanes.service.js';
+import { LaneWatchService } from '../services/waiting/lane-watch.service.js';
 import { LaneRecoveryJob } from './lane-recovery.job.js';
 import { OperationChunkJob } from './operation-chunk.job.js';
 
@@ -22,7 +23,7 @@ const GRACE_MS = 10_000;
 
 /**
  * Runs the main job at every interval, directly after a full chunk, and when operations were accepted. It also runs the
- * job that tries blocked lanes.
+ * job that tries blocked lanes, and the watch of lanes that wait for a lock.
  */
 @Injectable()
 export class OperationPollerService
@@ -32,6 +33,7 @@ export class OperationPollerService
   private readonly logger = new Logger(OperationPollerService.name);
   private readonly poller: Poller;
   private readonly recoveryPoller: Poller;
+  private readonly watchPoller: Poller;
   private stopListening: (() => void) | undefined;
   private listener: Listener | undefined;
   private startedAt = 0;
@@ -39,6 +41,7 @@ export class OperationPollerService
   constructor(
     private readonly job: OperationChunkJob,
     recovery: LaneRecoveryJob,
+    laneWatch: LaneWatchService,
     private readonly lanes: LanesService,
     private readonly database: DatabaseService,
     @Inject(SETTINGS) private readonly settings: Settings,
@@ -47,6 +50,8 @@ export class OperationPollerService
   ) {
     this.poller = new Poller(job);
     this.recoveryPoller = new Poller(recovery);
+    laneWatch.watch(() => Math.max(this.poller.pollingForMs ?? 0, this.recoveryPoller.pollingForMs ?? 0));
+    this.watchPoller = new Poller(laneWatch);
   }
 
   onApplicationBootstrap(): void {
@@ -61,6 +66,7 @@ export class OperationPollerService
     }
     this.poller.start();
     this.recoveryPoller.start();
+    this.watchPoller.start();
     this.logger.log({ message: 'Poller started', intervalMs, limit, wakeUp });
   }
 
@@ -68,7 +74,7 @@ export class OperationPollerService
   async beforeApplicationShutdown(): Promise<void> {
     this.stopListening?.();
     this.listener?.stop();
-    await Promise.all([this.poller.stop(), this.recoveryPoller.stop()]);
+    await Promise.all([this.poller.stop(), this.recoveryPoller.stop(), this.watchPoller.stop()]);
     // If this fails, the other workers notice some seconds later that this worker has stopped.
     await this.lanes
       .leave()

@@ -253,6 +253,11 @@ describe.each([
     const runAt = new Date(Date.now() + 3_600_000).toISOString();
     const { id } = await client.insert('orders', { id: 50 }, { runAt });
     expect(await refusal(client.waitForOperation(id, { timeoutMs: 300 }))).toBe('WAIT_TIMEOUT');
+    await expect(client.waitForOperation(id, { timeoutMs: 300 })).rejects.toMatchObject({
+      message: expect.stringMatching(/^Operation .* was not final after 300 ms: it is \w+\. \w/) as string,
+      details: { waiting: { reason: { kind: expect.any(String) as string }, text: expect.any(String) as string } },
+    });
+    expect((await client.getOperation(id)).waiting?.text).toMatch(/\.$/);
   });
 
   it('lose and double nothing while connections break', async () => {

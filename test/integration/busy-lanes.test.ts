@@ -1,7 +1,7 @@
+import { LANE_LOCK } from '../../src/entities/lane-lock.js';
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Poller } from '../../src/services/poller/poller.js';
-import { LANE_LOCK } from '../../src/services/queue/lane-lock.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';

@@ -14,6 +14,7 @@ import { MetricsService } from '../../src/services/observability/metrics.service
 import { LaneRegisterService } from '../../src/services/queue/lane-register.service.js';
 import { ShapesService } from '../../src/services/queue/shapes.service.js';
 import { QueueService } from '../../src/services/queue/queue.service.js';
+import { LaneWatchService } from '../../src/services/waiting/lane-watch.service.js';
 import { WakeUpService } from '../../src/services/wake-up/wake-up.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
@@ -225,6 +226,7 @@ describe('an operation that makes the service itself fail', () => {
     const poller = new OperationPollerService(
       job,
       recovery,
+      new LaneWatchService(ofWorker, lanes),
       lanes,
       ofWorker,
       settings,

@@ -1,7 +1,7 @@
+import { LANE_LOCK } from '../../src/entities/lane-lock.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { LaneBlocksService } from '../../src/services/queue/lane-blocks.service.js';
 import type { EnqueueResult, NewOperation } from '../../src/services/queue/new-operation.js';
-import { LANE_LOCK } from '../../src/services/queue/lane-lock.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { OWN_LOCKS } from '../support/own-locks.js';

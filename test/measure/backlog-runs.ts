@@ -1,6 +1,6 @@
+import { LANE_LOCK } from '../../src/entities/lane-lock.js';
 import { setTimeout as delay } from 'node:timers/promises';
 import { v7 as uuid } from 'uuid';
-import { LANE_LOCK } from '../../src/services/queue/lane-lock.js';
 import { freePort } from '../support/free-port.js';
 import { startServiceProcess } from '../support/service-process.js';
 import { newOperation, openWorkerWith } from '../support/worker.js';

@@ -3,8 +3,8 @@
  * lanes in which the database takes its time for each chunk, so that it shows whether lanes run in parallel whatever the number of
  * cores. Interleaved; medians with minimum and maximum.
  */
+import { LANE_LOCK } from '../../src/entities/lane-lock.js';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LANE_LOCK } from '../../src/services/queue/lane-lock.js';
 import { startServiceProcess } from '../support/service-process.js';
 import { newOperation, openWorkerWith } from '../support/worker.js';
 import { judge, median, numberOption, say, withMeasuringDatabase, type MeasuringDatabase } from './measuring.js';

@@ -59,6 +59,7 @@ describe('the metrics', () => {
       scheduled: 2,
       scheduledIsExact: true,
       lagMs: 1500,
+      lockedLanes: 1,
       blockedLanes: 3,
       parkedLanes: 3,
       workers: 4,

@@ -5,6 +5,7 @@ import { EXECUTE_PLAN } from './execute-plan.js';
 import { OPERATION_CONTENTS } from './operation-contents.js';
 import { OPERATION_ROWS } from './operation-rows.js';
 import { REFUSE } from './refuse.js';
+import { LOCK_HOLDERS, WAITS_FOR, WHY_WAITING } from './why-waiting.js';
 import { REGISTER_SHAPE, STORE_SHAPE } from './register-shape.js';
 
 /** The functions of schema `batch` that the service calls. */
@@ -13,6 +14,8 @@ export const SERVICE_FUNCTIONS: readonly DatabaseFunction[] = [
   OPERATION_CONTENTS,
   EXECUTE_PLAN,
   STORE_SHAPE,
+  LOCK_HOLDERS,
+  WHY_WAITING,
 ];
 
 /** Those for callers in SQL, and what these need. */
@@ -22,6 +25,7 @@ const CALLER_FUNCTIONS: readonly DatabaseFunction[] = [
   REGISTER_SHAPE,
   CREATE_OPERATIONS,
   CREATE_OPERATION,
+  WAITS_FOR,
 ];
 
 /** All functions of schema `batch`. */

@@ -1,4 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { WAITS_FOR, WHY_WAITING } from '../functions/why-waiting.js';
 
 /**
  * The tables of the service. An operation never changes. It is pending while `pending` has its `seq`, and scheduled
@@ -316,7 +317,11 @@ const UP = [
   // It also fires in a session with session_replication_role = replica.
   'alter table batch.audit enable always trigger audit_only_grows',
 
-  // For people: every operation with its result.
+  // The view calls them. `migrate` creates them again, with their versions and rights.
+  WHY_WAITING.sql,
+  WAITS_FOR.sql,
+
+  // For people: every operation with its result. `waits_for` costs nothing where it is not selected.
   `create view batch.batch_operations as
   select o.seq, o.id, s.type, s.target,
     ${object('key_columns', '0', '0')} as key,
@@ -336,7 +341,8 @@ const UP = [
     coalesce(x.code, d.code) as code, coalesce(x.message, d.message) as message, x.constraint_name, x.column_name, x.sql_state,
     coalesce(x.chunk_id, c.id) as chunk_id,
     coalesce(x.settled_at, c.settled_at) as settled_at,
-    nullif(d.available_at, 'infinity') as available_at, d.reason as wait_reason, o.created_by
+    nullif(d.available_at, 'infinity') as available_at, d.reason as wait_reason, o.created_by,
+    case when p.seq is not null or d.seq is not null then batch.waits_for(o.id) end as waits_for
   from batch.operations o
   join batch.shapes s on s.id = o.shape
   left join batch.pending p on p.lane = o.lane and p.priority = o.priority and p.seq = o.seq

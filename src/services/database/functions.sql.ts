@@ -20,9 +20,8 @@ export function selectOutdatedFunctions(): SqlStatement {
 export const functionsNamed = (names: readonly string[]): DatabaseFunction[] =>
   DATABASE_FUNCTIONS.filter(({ name }) => names.includes(name));
 
-/** Only roles to which it is granted may call it. */
-export const createFunction = ({ name, version, sql }: DatabaseFunction): SqlStatement => ({
+export const createFunction = ({ name, version, sql, isPublic = false }: DatabaseFunction): SqlStatement => ({
   text: `${sql};
     comment on function batch.${name} is 'version ${version} of batch-service';
-    revoke execute on function batch.${name} from public`,
+    ${isPublic ? `grant execute on function batch.${name} to public` : `revoke execute on function batch.${name} from public`}`,
 });

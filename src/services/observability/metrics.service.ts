@@ -105,6 +105,11 @@ export class MetricsService {
     'batch_lanes_parked',
     'Lanes that wait until they are resumed or the blocking operation is cancelled',
   );
+  private readonly blockedLanes = this.gauge(
+    'batch_lanes_blocked',
+    'Lanes that do not go on, by cause: their chunk waits for a lock, a fault, or parked',
+    ['cause'],
+  );
   private readonly workers = this.gauge('batch_workers', 'Workers that were seen in the last seconds');
   private readonly pendingNotifications = this.gauge(
     'batch_notifications_pending',
@@ -235,6 +240,7 @@ export class MetricsService {
     this.scheduled.set(queue?.scheduled ?? NaN);
     this.oldestPending.set(queue === undefined ? NaN : queue.lagMs / 1000);
     this.parkedLanes.set(queue?.parkedLanes ?? NaN);
+    this.setBlockedLanes(queue);
     this.workers.set(queue?.workers ?? NaN);
     this.pendingNotifications.set(queue?.pendingNotifications ?? NaN);
     this.parkedNotifications.set(queue?.parkedNotifications ?? NaN);
@@ -244,6 +250,13 @@ export class MetricsService {
     this.inFlightBytes.set(this.readInFlightBytes?.() ?? 0);
     this.waitingMessages.set(this.readWaitingMessages?.() ?? 0);
     return { contentType: this.registry.contentType, body: await this.registry.metrics() };
+  }
+
+  private setBlockedLanes(queue: IStats | undefined): void {
+    const { blockedLanes = NaN, lockedLanes = NaN, parkedLanes = NaN } = queue ?? {};
+    this.blockedLanes.set({ cause: 'lock' }, lockedLanes);
+    this.blockedLanes.set({ cause: 'parked' }, parkedLanes);
+    this.blockedLanes.set({ cause: 'fault' }, blockedLanes - lockedLanes - parkedLanes);
   }
 
   private counter<Label extends string = never>(name: string, help: string, labelNames: Label[] = []): Counter<Label> {

@@ -3,12 +3,14 @@ import type { IListOperationsQuery } from '../../interfaces/operation-filter.js'
 import type { IPage } from '../../interfaces/operation.js';
 import type { SqlClient } from '../../interfaces/sql.js';
 import { sendAlong } from '../../batch/sql/send-along.js';
+import type { IWaiting } from '../../interfaces/waiting.js';
 import { callerName, reaches, type Access } from '../access/access.js';
 import { DatabaseService } from '../database/database.service.js';
 import { walkInOrder } from '../database/walk-in-order.js';
 import { ServiceError } from '../errors/service-error.js';
 import { MetricsService } from '../observability/metrics.service.js';
 import { QueueService } from '../queue/queue.service.js';
+import { selectWaiting, type WaitingRow } from '../waiting/waiting.sql.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { checkCursor } from './cursor.js';
 import type { PreparedMatch } from './matching.sql.js';
@@ -43,12 +45,10 @@ export class OperationsService {
 
   /** @throws ServiceError OPERATION_NOT_FOUND */
   async get(id: string, access: Access): Promise<GivenOperation> {
-    const { rows } = await this.database.requests.query<OperationRow>(selectOperation(id));
-    const [row] = rows;
-    if (row === undefined || !reaches(access, row.target)) {
-      throw new ServiceError('OPERATION_NOT_FOUND', `There is no operation ${id}`, { id });
-    }
-    return toOperation(row);
+    const operation = await this.find(id, access);
+    if (isSettled(operation)) return operation;
+    const waiting = await this.whyWaiting(id, access);
+    return { ...operation, ...(waiting !== null && { waiting }) };
   }
 
   /**
@@ -57,9 +57,9 @@ export class OperationsService {
    * @throws ServiceError OPERATION_NOT_FOUND
    */
   async wait(id: string, timeoutMs: number, access: Access): Promise<GivenOperation> {
-    const operation = await this.get(id, access);
-    if (isSettled(operation) || timeoutMs <= 0) return operation;
-    await this.watch.settled(id, timeoutMs);
+    const operation = await this.find(id, access);
+    if (isSettled(operation)) return operation;
+    if (timeoutMs > 0) await this.watch.settled(id, timeoutMs);
     return this.get(id, access);
   }
 
@@ -114,11 +114,27 @@ export class OperationsService {
     return { items, ...(nextCursor !== undefined && { nextCursor }) };
   }
 
+  /** Without the reason why it waits. */
+  private async find(id: string, access: Access): Promise<GivenOperation> {
+    const { rows } = await this.database.requests.query<OperationRow>(selectOperation(id));
+    const [row] = rows;
+    if (row === undefined || !reaches(access, row.target)) {
+      throw new ServiceError('OPERATION_NOT_FOUND', `There is no operation ${id}`, { id });
+    }
+    return toOperation(row);
+  }
+
+  /** A caller that is limited to some targets does not see what others do in the lane. Null: it was settled meanwhile. */
+  private async whyWaiting(id: string, access: Access): Promise<IWaiting | null> {
+    const { rows } = await this.database.requests.query<WaitingRow>(selectWaiting(id, access.targets === undefined));
+    return rows[0]?.waiting ?? null;
+  }
+
   /**
    * The target of an operation never changes, so the result of this check is still true when the operation is changed.
    */
   private async assertWithinReach(id: string, access: Access): Promise<void> {
-    if (access.targets !== undefined) await this.get(id, access);
+    if (access.targets !== undefined) await this.find(id, access);
   }
 }
 

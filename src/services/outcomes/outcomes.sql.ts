@@ -1,6 +1,6 @@
 import { selectDetails } from '../../entities/operation-details.js';
 import { ACTS_OF_OPERATION } from '../audit/audit.sql.js';
-import { BLOCKED_LANES } from '../queue/lane-list.sql.js';
+import { BLOCKED_LANES, LOCKED_LANES } from '../queue/lane-list.sql.js';
 import { ANONYMOUS_SOURCE } from '../../interfaces/settled-event.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
 import { LANES, matchedIn, nextOf, Values, type PreparedMatch, type Stretch } from './matching.sql.js';
@@ -146,6 +146,7 @@ export function selectStats(most: number): SqlStatement {
         ${LAG_MS} as "lagMs",
         (select count(*)::int from batch.lane_blocks where parked_at is not null) as "parkedLanes",
         ${BLOCKED_LANES} as "blockedLanes",
+        ${LOCKED_LANES} as "lockedLanes",
         ${SEEN_WORKERS} as workers,
         (select count(*)::int from batch.chunks where notify and notified_at is null) as "pendingNotifications",
         (select count(*)::int from batch.parked_notifications) as "parkedNotifications",

@@ -1,7 +1,7 @@
+import { LANE_LOCK } from '../../entities/lane-lock.js';
 import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
 import type { IPauseRequest, PauseKind } from '../../interfaces/pause.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
-import { LANE_LOCK } from '../queue/lane-lock.js';
 
 export interface PauseRow {
   kind: PauseKind;

@@ -1,3 +1,4 @@
+import { LANE_LOCK } from '../../entities/lane-lock.js';
 import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
 import { CATALOG_VERSION } from '../catalog/catalog-version.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
@@ -5,7 +6,6 @@ import { AS_USUAL } from '../database/walk-in-order.js';
 import { ANY_SOURCE_IS_PAUSED, PAUSED_LANES } from '../pauses/paused.sql.js';
 import { PRIORITIES, type ClaimWatermarks } from './claim-cursor.js';
 import type { ClaimScope } from './claim-scope.js';
-import { LANE_LOCK } from './lane-lock.js';
 
 /** What a claim sees before it takes operations. */
 export interface TakenLanes {

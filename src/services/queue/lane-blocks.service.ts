@@ -39,18 +39,20 @@ export class LaneBlocksService {
       // The error of an operation may quote its values, and only callers with a key may see these.
       const reason = kind === 'operation' || kind === 'unknown' ? 'see GET lanes' : fault.message;
       const { delayMs, parked } = nextTry(kind, failures, this.settings.execution.laneTries);
-      await tx.query(scheduleTry(lane, delayMs, parked));
+      const { rows: scheduled } = await tx.query<{ targets: string[] }>(scheduleTry(lane, delayMs, parked));
+      const targets = scheduled[0]?.targets ?? [];
       if (parked) {
         this.logger.error({
           message: 'Lane was parked until somebody resumes it',
           lane,
+          targets,
           failures,
           kind,
           reason,
           sqlState,
         });
       } else {
-        this.logger.warn({ message: 'Lane is blocked', lane, failures, delayMs, kind, reason, sqlState });
+        this.logger.warn({ message: 'Lane is blocked', lane, targets, failures, delayMs, kind, reason, sqlState });
       }
     });
   }

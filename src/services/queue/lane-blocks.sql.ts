@@ -21,7 +21,8 @@ export function scheduleTry(lane: number, delayMs: number, park: boolean): SqlSt
     text: `
       update batch.lane_blocks
       set next_try_at = now() + $2::float8 * interval '1 ms', parked_at = case when $3::boolean then now() end
-      where lane = $1::int2`,
+      where lane = $1::int2
+      returning array(select target from batch.lanes l where l.lane = $1::int2 order by target) as targets`,
     values: [lane, delayMs, park],
   };
 }

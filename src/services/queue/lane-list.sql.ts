@@ -1,7 +1,8 @@
+import { LANE_LOCK } from '../../entities/lane-lock.js';
+import { USUAL_LOCK_WAIT_MS } from '../../entities/functions/why-waiting.js';
 import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
 import { PRIORITIES } from './claim-cursor.js';
-import { LANE_LOCK } from './lane-lock.js';
 
 export interface LaneRow {
   lane: number;
@@ -16,9 +17,6 @@ export interface LaneRow {
   lockedOut: boolean;
 }
 
-/** A shorter wait for a lock is usual: chunks and callers update the same rows. */
-const LOCK_WAIT_MS = 500;
-
 /**
  * Advisory locks of lanes that sessions of this database hold, and whether the holder waits for a lock. Needs no
  * rights: everybody may read `pg_locks`.
@@ -26,13 +24,17 @@ const LOCK_WAIT_MS = 500;
 const HELD_LANES = `
       select l.objid::int as lane, bool_or(exists (
         select from pg_locks w
-        where w.pid = l.pid and not w.granted and w.waitstart < clock_timestamp() - interval '${LOCK_WAIT_MS} ms'
+        where w.pid = l.pid and not w.granted and w.waitstart < clock_timestamp() - interval '${USUAL_LOCK_WAIT_MS} ms'
       )) as locked_out
       from pg_locks l
       where l.locktype = 'advisory' and l.classid = ${LANE_LOCK} and l.objsubid = 2 and l.granted
         and l.database = (select oid from pg_database where datname = current_database())
         and l.objid <= ${ENTRANCE_LANE}
       group by l.objid`;
+
+/** How many lanes without a fault wait for a lock. */
+export const LOCKED_LANES = `(select count(*)::int from (${HELD_LANES}) held
+          where locked_out and not exists (select from batch.lane_blocks b where b.lane = held.lane))`;
 
 /** How many lanes are blocked: by a fault, parked, or because their chunk waits for a lock. */
 export const BLOCKED_LANES = `(select count(*)::int from (

@@ -1,7 +1,7 @@
+import { LANE_LOCK } from '../../entities/lane-lock.js';
 import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
 import type { LaneMap } from './assign-lanes.js';
-import { LANE_LOCK } from './lane-lock.js';
 
 /** The register of lanes is locked like a lane. No lane has this number. */
 const REGISTER = -1;

@@ -1,7 +1,7 @@
+import { LANE_LOCK } from '../../entities/lane-lock.js';
 import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
 import { partySql } from '../backpressure/party.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
-import { LANE_LOCK } from './lane-lock.js';
 import type { QueuedRow } from './settle.sql.js';
 
 const STORED_SIZE_KB = `least(32767, 1 + octet_length(o."values"::text) / 1024)::int2`;

@@ -10,6 +10,7 @@ import {
 import { ALL_ERROR_CODES } from '../../../services/errors/error-catalog.js';
 import { documentOperation } from './create-operation.dto.js';
 import { Fields } from './fields.js';
+import { WaitingDto } from './waiting.dto.js';
 
 @Fields<IOperationError>({
   code: { enum: ALL_ERROR_CODES, enumName: 'ErrorCode', example: 'UNIQUE_VIOLATION' },
@@ -81,6 +82,11 @@ export class OperationActDto {}
       'While it is scheduled: it waits for its `runAt`, for its next attempt, behind an earlier operation on the same row, or ' +
       'until the pause of its source ends.',
     example: 'retry',
+  },
+  waiting: {
+    optional: true,
+    type: WaitingDto,
+    description: 'Why it waits. Absent in a list, and once it is settled.',
   },
   error: {
     optional: true,

@@ -24,6 +24,7 @@ export class LastMinuteDto {}
       'Lanes that do not go on: by a fault, parked, or because their chunk waits for a lock. See `GET lanes?state=all`.',
     example: 0,
   },
+  lockedLanes: { description: 'Those of them whose chunk waits for a lock.', example: 0 },
   parkedLanes: { description: 'Lanes that are parked: see `GET lanes`.', example: 0 },
   workers: { description: 'Workers that were seen in the last seconds.', example: 2 },
   failed: { description: 'Failed operations that are still stored.', example: 12 },

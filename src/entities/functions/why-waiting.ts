@@ -1,0 +1,223 @@
+import { LANE_LOCK } from '../lane-lock.js';
+import type { DatabaseFunction } from './database-function.js';
+
+/** More operations before one are not counted. */
+const COUNTED = 10_000;
+/** A shorter wait for a lock is usual: chunks and callers update the same rows. */
+export const USUAL_LOCK_WAIT_MS = 300;
+/** A worker tells every second that it is there. */
+const WORKER_SEEN_SECONDS = 10;
+
+const iso = (time: string): string => `to_char((${time}) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
+/**
+ * The sessions that hold what a session waits for, as a JSON array of `ILockHolder`. It follows a chain of waiting
+ * sessions to those that wait for nobody. PostgreSQL shows the statements of other users only to members of
+ * `pg_read_all_stats`.
+ */
+export const LOCK_HOLDERS: DatabaseFunction = {
+  name: 'lock_holders',
+  version: 1,
+  sql: `
+create or replace function batch.lock_holders(waiting int) returns jsonb
+language sql stable security definer set search_path = pg_catalog, pg_temp as $function$
+  with recursive chain(pid, depth) as (
+    select distinct pid, 1 from unnest(pg_blocking_pids(waiting)) pid
+    union
+    select blocker.pid, chain.depth + 1 from chain cross join unnest(pg_blocking_pids(chain.pid)) blocker(pid)
+    where chain.depth < 10
+  ),
+  root as (
+    select distinct pid from chain where cardinality(pg_blocking_pids(pid)) = 0 or depth = 10
+  )
+  select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+    'pid', root.pid, 'application', nullif(a.application_name, ''), 'user', a.usename, 'client', host(a.client_addr),
+    'state', a.state, 'query', nullif(left(nullif(a.query, '<insufficient privilege>'), 200), ''),
+    'transactionStartedAt', ${iso('a.xact_start')}
+  )) order by a.xact_start nulls last), '[]')
+  from root left join pg_stat_activity a on a.pid = root.pid
+$function$`,
+};
+
+/**
+ * Says why an operation waits, as an `IWaiting`; null when it does not wait. REST, RPC and the view
+ * `batch.batch_operations` all use it, so they say the same. It stores nothing: it looks at the queue, at the lock of the
+ * lane, and at the sessions of PostgreSQL.
+ *
+ * @remarks detailed: without it, the answer has nothing of other operations, tables and sessions
+ */
+export const WHY_WAITING: DatabaseFunction = {
+  name: 'why_waiting',
+  version: 1,
+  sql: String.raw`
+create or replace function batch.why_waiting(operation_id uuid, detailed boolean default true) returns jsonb
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $function$
+declare
+  op record;
+  head record;
+  block record;
+  holder record;
+  before int;
+  tables text[];
+  holders jsonb;
+  pauses jsonb;
+  relation text;
+  reason jsonb;
+  said text;
+  place text := '';
+  result jsonb;
+begin
+  select o.seq, o.id, o.lane, o.priority, s.target, o.source, p.seq is not null as pending, d.reason, d.available_at, d.code, d.message, d.row_keys
+  into op
+  from batch.operations o join batch.shapes s on s.id = o.shape
+  left join batch.pending p on p.lane = o.lane and p.priority = o.priority and p.seq = o.seq
+  left join batch.delayed d on d.seq = o.seq
+  where o.id = operation_id and (p.seq is not null or d.seq is not null);
+  if not found then return null; end if;
+  tables := array(select l.target from batch.lanes l where l.lane = op.lane order by l.target);
+  if not detailed or cardinality(tables) = 0 then tables := array[op.target]; end if;
+  result := jsonb_build_object('lane', op.lane, 'targets', to_jsonb(tables));
+
+  if op.pending then
+    select count(*) into before from (
+      select from batch.pending p
+      where p.lane = op.lane and (p.priority > op.priority or (p.priority = op.priority and p.seq < op.seq))
+      limit ${COUNTED + 1}
+    ) counted;
+    result := result || jsonb_build_object('position', least(before, ${COUNTED}), 'positionIsExact', before <= ${COUNTED});
+    place := case when before = 0 then ' It is the first of its lane.'
+      when before = 1 then ' One operation of its lane comes before it.'
+      else format(' %s operations of its lane come before it.', case when before > ${COUNTED} then 'More than ${COUNTED}' else before::text end) end;
+    if before > 0 and detailed then
+      select x.id, s.type, s.target, x.created_at into head
+      from (select p.seq from batch.pending p where p.lane = op.lane order by p.priority desc, p.seq limit 1) p
+      join batch.operations x on x.seq = p.seq join batch.shapes s on s.id = x.shape;
+      if found then
+        result := result || jsonb_build_object('first', jsonb_build_object(
+          'id', head.id, 'operationType', head.type, 'target', head.target, 'createdAt', ${iso('head.created_at')}));
+      end if;
+    end if;
+  end if;
+
+  -- A paused table stops its lane, because the tables of a lane depend on one another.
+  select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('kind', z.kind, 'name', z.name, 'drain', z.drain,
+    'pausedAt', ${iso('z.paused_at')}, 'by', z.paused_by, 'reason', z.reason)) order by z.kind, z.name)
+  into pauses from batch.pauses z
+  where not z.drain and case
+    when not op.pending and op.reason = 'paused' then z.kind = 'source' and z.name = op.source
+    when op.pending or op.reason <> 'scheduled' then (z.kind = 'lane' and z.name = op.lane::text)
+      or (z.kind = 'target' and z.name in (select l.target from batch.lanes l where l.lane = op.lane))
+    else false end;
+  if not detailed then
+    select jsonb_agg(z) into pauses from jsonb_array_elements(pauses) z
+    where z->>'kind' <> 'target' or z->>'name' = op.target;
+  end if;
+  if pauses is not null and (op.pending or op.reason = 'paused') then
+    return result || jsonb_build_object('reason', jsonb_build_object('kind', 'pause', 'pauses', pauses), 'text',
+      (select string_agg(format('%s %s is paused%s.', initcap(z->>'kind'), z->>'name', coalesce(': ' || (z->>'reason'), '')), ' ')
+       from jsonb_array_elements(pauses) z) || place);
+  end if;
+
+  if not op.pending and op.available_at > clock_timestamp() then
+    case op.reason
+      when 'scheduled' then
+        reason := jsonb_build_object('kind', 'run_at', 'at', ${iso('op.available_at')});
+        said := format('It is not executed before %s.', ${iso('op.available_at')});
+      when 'retry' then
+        reason := jsonb_strip_nulls(jsonb_build_object('kind', 'retry', 'at', ${iso('op.available_at')},
+          'error', case when op.code is not null then jsonb_build_object('code', op.code, 'message', op.message) end));
+        said := format('It failed with %s%s, and is tried again at %s.', op.code,
+          case when detailed then format(' (%s)', op.message) else '' end, ${iso('op.available_at')});
+      else
+        select x.id into head from batch.delayed d join batch.operations x on x.seq = d.seq
+        where d.row_keys && op.row_keys and d.seq < op.seq order by d.seq limit 1;
+        reason := jsonb_strip_nulls(jsonb_build_object('kind', 'earlier_operation', 'at', ${iso('op.available_at')},
+          'id', case when found and detailed then head.id end));
+        said := format('An earlier operation on the same row is tried again first%s. Next look: %s.',
+          case when found and detailed then format(' (%s)', head.id) else '' end, ${iso('op.available_at')});
+    end case;
+    return result || jsonb_build_object('reason', reason, 'text', said);
+  end if;
+
+  -- The lock of the lane says which session executes its chunk.
+  select l.pid, w.waitstart, a.xact_start,
+    (select r.relation::regclass::text from pg_locks r
+     where r.pid = l.pid and not r.granted and r.relation is not null limit 1) as relation
+  into holder
+  from pg_locks l
+  left join pg_locks w on w.pid = l.pid and not w.granted
+  left join pg_stat_activity a on a.pid = l.pid
+  where l.locktype = 'advisory' and l.classid = ${LANE_LOCK} and l.objid = op.lane and l.objsubid = 2 and l.granted
+    and l.database = (select d.oid from pg_database d where d.datname = current_database())
+  limit 1;
+  if holder.waitstart is not null and holder.waitstart < clock_timestamp() - interval '${USUAL_LOCK_WAIT_MS} ms' then
+    holders := batch.lock_holders(holder.pid);
+  end if;
+  select b.*, x.id as operation_id into block from batch.lane_blocks b join batch.operations x on x.seq = b.seq where b.lane = op.lane;
+
+  if jsonb_array_length(holders) > 0 then
+    relation := case when detailed then holder.relation end;
+    reason := jsonb_strip_nulls(jsonb_build_object('kind', 'lock',
+      'sinceMs', round(extract(epoch from clock_timestamp() - holder.waitstart) * 1000), 'relation', relation));
+    said := format('The chunk of its lane has waited for a lock%s for %s s.', coalesce(' on ' || relation, ''),
+      round(extract(epoch from clock_timestamp() - holder.waitstart)::numeric, 1));
+    if detailed then
+      reason := reason || jsonb_build_object('holders', holders);
+      said := said || (select string_agg(case when h->>'pid' = '0'
+          then ' A prepared transaction holds it: see pg_prepared_xacts.'
+          else format(' Process %s%s holds it%s.', h->>'pid',
+            coalesce(format(' (%s)', nullif(concat_ws(', ', h->>'application', 'user ' || (h->>'user'), h->>'state'), '')), ''),
+            coalesce(', its last statement is: ' || (h->>'query'), '; its statement is not visible to the owner of schema batch'))
+          end, '') from jsonb_array_elements(holders) h);
+    else
+      reason := reason || jsonb_build_object('holders', '[]'::jsonb);
+    end if;
+  elsif holder.pid is null and block.parked_at is null and not exists (
+    select from batch.workers w where w.seen_at > clock_timestamp() - interval '${WORKER_SEEN_SECONDS} seconds'
+  ) then
+    reason := jsonb_build_object('kind', 'no_worker');
+    said := 'No worker was seen in the last ${WORKER_SEEN_SECONDS} seconds: start one.';
+  elsif block.lane is not null then
+    reason := jsonb_build_object('kind', case when block.parked_at is null then 'fault' else 'parked' end,
+      'block', jsonb_strip_nulls(jsonb_build_object('lane', block.lane, 'targets', to_jsonb(tables),
+        'operationId', case when detailed or block.operation_id = op.id then block.operation_id end, 'failures', block.failures, 'kind', block.kind,
+        'message', case when detailed or block.operation_id = op.id then block.message end, 'sqlState', block.sql_state, 'worker', block.worker,
+        'firstFailedAt', ${iso('block.first_failed_at')},
+        'nextTryAt', case when block.parked_at is null then ${iso('block.next_try_at')} end,
+        'parkedAt', ${iso('block.parked_at')})));
+    said := format('Its lane is %s after %s failed tries%s. %s', case when block.parked_at is null then 'blocked' else 'parked' end,
+      block.failures, case when detailed or block.operation_id = op.id then ': ' || block.message else '' end,
+      case when block.parked_at is null then format('It is tried again at %s.', ${iso('block.next_try_at')})
+        else format('It waits until somebody resumes lane %s, or skips its first operation.', block.lane) end);
+  elsif holder.pid is not null then
+    reason := jsonb_strip_nulls(jsonb_build_object('kind', 'running',
+      'sinceMs', case when holder.xact_start is not null then
+        greatest(0, round(extract(epoch from clock_timestamp() - holder.xact_start) * 1000)) end));
+    said := case when holder.xact_start is null then 'A chunk holds its lane.' else format('A chunk has held its lane for %s s.',
+      round(extract(epoch from clock_timestamp() - holder.xact_start)::numeric, 1)) end;
+  else
+    reason := jsonb_build_object('kind', 'turn');
+    said := case when op.pending then 'It waits for its turn.' else 'Its time has come; the next poll takes it.' end;
+  end if;
+  return result || jsonb_build_object('reason', reason, 'text', said || place);
+end
+$function$`,
+};
+
+/**
+ * The text of `why_waiting`, for readers of the view `batch.batch_operations`. PostgreSQL checks the right to a function
+ * of a view against the reader, so everybody may call it. Only a role that may also call `why_waiting` is told of other
+ * operations, tables and sessions.
+ */
+export const WAITS_FOR: DatabaseFunction = {
+  name: 'waits_for',
+  version: 1,
+  isPublic: true,
+  sql: `
+create or replace function batch.waits_for(operation_id uuid) returns text
+language sql stable security definer set search_path = pg_catalog, pg_temp as $function$
+  -- The role that asks: this function runs as its owner.
+  select batch.why_waiting(operation_id, has_function_privilege(
+    coalesce(nullif(current_setting('role'), 'none'), session_user), 'batch.why_waiting(uuid, boolean)', 'execute'))->>'text'
+$function$`,
+};

@@ -1,0 +1,72 @@
+import type { ErrorCode } from './error.js';
+import type { ILaneBlock } from './lane.js';
+import type { IPause } from './pause.js';
+
+/** A session of PostgreSQL that holds a lock for which others wait. Times are ISO 8601 in UTC. */
+export interface ILockHolder {
+  /** For `pg_terminate_backend`. 0: a prepared transaction, see `pg_prepared_xacts`. */
+  pid: number;
+  /** Its `application_name`. */
+  application?: string;
+  user?: string;
+  /** The address from which it is connected; absent for a local socket. */
+  client?: string;
+  /** `active`, `idle in transaction`, … */
+  state?: string;
+  /** The first 200 characters of its last statement. Absent when the owner of schema `batch` may not see it. */
+  query?: string;
+  transactionStartedAt?: string;
+}
+
+/** Why an operation waits. */
+export type IWaitReason =
+  /** Nothing is wrong: the next chunks take what is before it. */
+  | { kind: 'turn' }
+  /** A chunk holds its lane now. */
+  | { kind: 'running'; sinceMs: number }
+  /** The chunk of its lane waits for a lock. */
+  | { kind: 'lock'; sinceMs: number; holders: ILockHolder[]; relation?: string }
+  /** Its lane is blocked, and is tried again. */
+  | { kind: 'fault'; block: ILaneBlock }
+  /** Its lane is blocked, and waits for a person. */
+  | { kind: 'parked'; block: ILaneBlock }
+  /** Its lane, a table of its lane, or its source is paused. */
+  | { kind: 'pause'; pauses: IPause[] }
+  /** No worker was seen in the last ten seconds. */
+  | { kind: 'no_worker' }
+  /** Its `runAt` lies ahead. */
+  | { kind: 'run_at'; at: string }
+  /** Its next attempt lies ahead. */
+  | { kind: 'retry'; at: string; error?: { code: ErrorCode; message: string } }
+  /** An earlier operation on the same row is tried again first. */
+  | { kind: 'earlier_operation'; at: string; id?: string };
+
+export const WAIT_KINDS = [
+  'turn',
+  'running',
+  'lock',
+  'fault',
+  'parked',
+  'pause',
+  'no_worker',
+  'run_at',
+  'retry',
+  'earlier_operation',
+] as const satisfies readonly IWaitReason['kind'][];
+
+/** Where a pending or scheduled operation waits, and for what. */
+export interface IWaiting {
+  /** 0 to 63. 64 is the entrance: the table has no lane yet. */
+  lane: number;
+  /** The tables of the lane: their operations keep their order. */
+  targets: string[];
+  /** Operations of the lane that come before it, counted up to 10 000. Absent while it is scheduled. */
+  position?: number;
+  /** False: there may be more than `position`. */
+  positionIsExact?: boolean;
+  /** The operation that is the first of the lane. Absent when it is this one, and while it is scheduled. */
+  first?: { id: string; operationType: string; target: string; createdAt: string };
+  reason: IWaitReason;
+  /** The same in words. */
+  text: string;
+}

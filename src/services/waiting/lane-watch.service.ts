@@ -1,0 +1,75 @@
+import { Injectable, Logger } from '@nestjs/common';
+import type { ILockHolder } from '../../interfaces/waiting.js';
+import { DatabaseService } from '../database/database.service.js';
+import type { PollTask } from '../poller/poller.js';
+import { LanesService } from '../queue/lanes.service.js';
+import { selectLockedLanes, type LockedLaneRow } from './waiting.sql.js';
+
+const INTERVAL_MS = 500;
+/** After a failure; the poller itself reports a database that is away. */
+const AFTER_FAILURE_MS = 5000;
+/**
+ * Logs which lanes wait for a lock, and for whom, within a second: long before the lock times out. One line when it
+ * begins, and one when it ends. It asks only while a chunk of this process takes longer than usual. It also tells the other
+ * workers that this one is there.
+ */
+@Injectable()
+export class LaneWatchService implements PollTask {
+  private readonly logger = new Logger(LaneWatchService.name);
+  private readonly locked = new Map<number, string>();
+  private chunkRunsForMs: () => number = () => 0;
+
+  constructor(
+    private readonly database: DatabaseService,
+    private readonly lanes: LanesService,
+  ) {}
+
+  /** @param chunkRunsForMs for how long the chunks of this process have been running: the longest */
+  watch(chunkRunsForMs: () => number): void {
+    this.chunkRunsForMs = chunkRunsForMs;
+  }
+
+  async poll(): Promise<number> {
+    // A chunk that waits for a lock polls nothing, and its worker is there all the same.
+    await this.lanes.beat();
+    if (this.locked.size > 0 || this.chunkRunsForMs() > INTERVAL_MS / 2) await this.look();
+    return INTERVAL_MS;
+  }
+
+  afterFailure(error: unknown): number {
+    this.logger.warn({ message: 'Locks of lanes could not be read', reason: (error as Error).message });
+    return AFTER_FAILURE_MS;
+  }
+
+  private async look(): Promise<void> {
+    const { rows } = await this.database.query<LockedLaneRow>(selectLockedLanes());
+    const found = new Map(rows.map((row) => [row.lane, row]));
+    for (const lane of [...this.locked.keys()].filter((known) => !found.has(known))) {
+      this.locked.delete(lane);
+      this.logger.log({ message: 'Lane no longer waits for a lock', lane });
+    }
+    for (const row of found.values()) {
+      const holders = row.holders.map(({ pid }) => pid).join();
+      if (this.locked.get(row.lane) === holders) continue;
+      this.locked.set(row.lane, holders);
+      this.logger.warn({
+        message: 'Lane is blocked by a lock',
+        lane: row.lane,
+        targets: row.targets,
+        waitingMs: Math.round(row.waitingMs),
+        ...(row.relation !== null && { relation: row.relation }),
+        holders: row.holders.map(toLogged),
+      });
+    }
+  }
+}
+
+/** Without the statement: it may contain values, and more people read the log. */
+function toLogged({ pid, application, user, state }: ILockHolder): Partial<ILockHolder> {
+  return {
+    pid,
+    ...(application !== undefined && { application }),
+    ...(user !== undefined && { user }),
+    ...(state !== undefined && { state }),
+  };
+}

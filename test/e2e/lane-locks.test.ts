@@ -1,0 +1,137 @@
+import pg from 'pg';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { IBatchOperation } from '../../src/interfaces/operation.js';
+import type { IStats } from '../../src/interfaces/stats.js';
+import { migrate } from '../../src/services/database/migrate.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { eventually } from '../support/eventually.js';
+import { freePort } from '../support/free-port.js';
+import { startServiceProcess, type ServiceProcess } from '../support/service-process.js';
+import { clientOptions, databaseEnvironment } from '../support/test-databases.js';
+import { testEnvironment, testSettings } from '../support/test-settings.js';
+
+/** The lock times out much later than the reason has to be known. */
+const LOCK_TIMEOUT_MS = 60_000;
+const KNOWN_WITHIN_MS = 1000;
+
+let database: TestDatabase;
+let service: ServiceProcess;
+let url: string;
+let report: pg.Client;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const environment = { ...databaseEnvironment(database.connection), REDIS_URL: '', BATCH_SERVICE_RMQ_URL: '' };
+  await migrate(testSettings(environment));
+  await database.client.query('create table orders (id int primary key); create table stock (id int primary key)');
+  const port = await freePort();
+  url = `http://127.0.0.1:${port}`;
+  service = await startServiceProcess({
+    environment: {
+      ...testEnvironment(environment),
+      HTTP_PORT: String(port),
+      BATCH_RPC_TCP_PORT: String(await freePort()),
+      BATCH_PROCESS_OPERATION_INTERVAL: '50',
+      BATCH_LOCK_TIMEOUT: String(LOCK_TIMEOUT_MS),
+      LOG_LEVEL: 'info',
+    },
+  });
+  await service.up();
+  report = new pg.Client({ ...clientOptions(database.connection), application_name: 'nightly-report' });
+  // The database is dropped while it is connected, if a test fails.
+  report.on('error', () => undefined);
+  await report.connect();
+}, 60_000);
+afterAll(async () => {
+  await report?.end();
+  await service?.end();
+  await database?.drop();
+});
+
+async function create(target: string, id: number): Promise<string> {
+  const response = await fetch(`${url}/api/v1/operations`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ operationType: 'insert', target, values: { id } }),
+  });
+  return ((await response.json()) as { id: string }).id;
+}
+
+const get = async <T>(path: string): Promise<T> => (await fetch(`${url}/api/v1/${path}`)).json() as Promise<T>;
+
+it('names the session that locks a table within a second: to callers, in the log, in the figures, and in SQL', async () => {
+  await report.query('begin; lock table orders in access exclusive mode');
+  const id = await create('orders', 1);
+  const behind = await create('orders', 2);
+
+  const operation = await eventually(
+    async () => {
+      const found = await get<IBatchOperation>(`operations/${id}`);
+      expect(found.waiting?.reason.kind).toBe('lock');
+      return found;
+    },
+    { timeoutMs: 10_000 },
+  );
+  expect((operation.waiting!.reason as { sinceMs: number }).sinceMs).toBeLessThan(KNOWN_WITHIN_MS);
+  const holder = {
+    pid: (report as unknown as { processID: number }).processID,
+    application: 'nightly-report',
+    state: 'idle in transaction',
+    query: 'begin; lock table orders in access exclusive mode',
+  };
+  expect(operation.waiting).toMatchObject({
+    targets: ['public.orders'],
+    reason: { kind: 'lock', relation: 'public.orders', holders: [holder] },
+  });
+  expect(operation.waiting!.text).toContain(`Process ${holder.pid} (nightly-report, user`);
+
+  await service.said(/Lane is blocked by a lock/);
+  const [, loggedAfterMs] = /waitingMs\D+(\d+)/.exec(service.output)!;
+  expect(Number(loggedAfterMs)).toBeLessThan(KNOWN_WITHIN_MS);
+  expect(service.output).toMatch(/Lane is blocked by a lock[\s\S]*public\.orders/);
+  expect(service.output).toContain('nightly-report');
+
+  expect(await get<IStats>('stats')).toMatchObject({ blockedLanes: 1, lockedLanes: 1, parkedLanes: 0 });
+  expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^batch_lanes_blocked\{cause="lock"\} 1$/m);
+  expect((await get<IBatchOperation>(`operations/${behind}`)).waiting).toMatchObject({ reason: { kind: 'lock' } });
+  const { rows } = await database.client.query<{ waits_for: string }>(
+    'select waits_for from batch.batch_operations where id = $1',
+    [id],
+  );
+  expect(rows[0]!.waits_for).toMatch(
+    /^The chunk of its lane has waited for a lock on public.orders for .*nightly-report/,
+  );
+
+  // Another lane goes on waiting for its turn, and the worker is there, although its chunk has polled nothing for a while.
+  await database.client.query(`update batch.workers set seen_at = now() - interval '1 minute'`);
+  await eventually(async () => expect(await get<IStats>('stats')).toMatchObject({ workers: 1 }), { timeoutMs: 5000 });
+
+  await report.query('rollback');
+  const settled = await get<IBatchOperation>(`operations/${id}?wait=10000`);
+  expect(settled).toMatchObject({ status: 'completed' });
+  expect(settled).not.toHaveProperty('waiting');
+  await service.said(/Lane no longer waits for a lock/);
+});
+
+it('follows a chain of waiting sessions to the one that waits for nobody', async () => {
+  const between = new pg.Client({ ...clientOptions(database.connection), application_name: 'between' });
+  await between.connect();
+  await report.query('begin; lock table stock in share mode');
+  // It waits for the report, and the service waits for it.
+  const waiting = between.query('begin; lock table stock in access exclusive mode');
+  const id = await create('stock', 1);
+
+  await eventually(
+    async () => {
+      const { waiting: reason } = await get<IBatchOperation>(`operations/${id}`);
+      expect(reason).toMatchObject({ reason: { kind: 'lock', holders: [{ application: 'nightly-report' }] } });
+    },
+    { timeoutMs: 10_000 },
+  );
+
+  await report.query('rollback');
+  await waiting;
+  await between.query('rollback');
+  await between.end();
+  expect(await get<IBatchOperation>(`operations/${id}?wait=10000`)).toMatchObject({ status: 'completed' });
+});
