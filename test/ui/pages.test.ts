@@ -27,7 +27,7 @@ afterAll(async () => {
 /** Every page, and a text that shows that it has its content. */
 const pages = (): [name: string, path: string, shows: string][] => [
   ['the overview', '/', 'Everything runs'],
-  ['operations', '/operations', 'UNIQUE_VIOLATION'],
+  ['operations', '/operations', 'Ada again'],
   ['an operation that failed', `/operations/${ids.duplicate}`, 'Why it failed'],
   ['an operation that waits', `/operations/${ids.scheduled}`, 'Waits'],
   ['failures', '/failures', 'Failed operations that are kept'],

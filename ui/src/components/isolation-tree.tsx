@@ -25,7 +25,7 @@ export function IsolationTree({
   omitted?: number;
 }): JSX.Element {
   return (
-    <div class="panel">
+    <div class="panel isolation" tabIndex={0} role="region" aria-label="What was tried, in order">
       <Branches branches={treeOf(steps)} top />
       {omitted > 0 && <p class="muted">{plural(omitted, 'more try', 'more tries')} are not shown.</p>}
     </div>

@@ -9,7 +9,7 @@ import { duration, plural } from './format.js';
 
 /** Why a lane does not go on, in words, with links to what holds it. */
 export function LaneReason({ lane }: { lane: ILane }): JSX.Element {
-  const { block, lock, pauses = [] } = lane;
+  const { block, lock, pauses = [], head, state } = lane;
   return (
     <div>
       {pauses.map((each) => (
@@ -18,6 +18,12 @@ export function LaneReason({ lane }: { lane: ILane }): JSX.Element {
         </p>
       ))}
       {lock !== undefined && <LockText {...lock} />}
+      {state === 'blocked' && block === undefined && head !== undefined && (
+        <p>
+          {lock === undefined && 'Its chunk waits for a lock. '}
+          <a href={pageAddress(`/operations/${head.id}`)}>Who holds it</a>
+        </p>
+      )}
       {block !== undefined && (
         <p>
           <a href={pageAddress(`/operations/${block.operationId}`)}>An operation</a> was tried{' '}

@@ -1,0 +1,250 @@
+import { makeId } from '../../src/client/make-id.js';
+import pg from 'pg';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { IBatchOperation } from '../../src/interfaces/operation.js';
+import { clientOptions } from '../support/test-databases.js';
+import { launchBrowser, settled, visit } from './support/browser.js';
+import { startDashboard, type Dashboard } from './support/dashboard.js';
+import { fillShop, runJobs, SCRIPT, SHOP_TABLES, type ShopIds } from './support/shop.js';
+
+let dashboard: Dashboard;
+let browser: Browser;
+let ids: ShopIds;
+let jobs: Awaited<ReturnType<typeof runJobs>>;
+
+beforeAll(async () => {
+  dashboard = await startDashboard({ BATCH_EXAMPLE_JOBS: 'true' }, { schema: SHOP_TABLES });
+  browser = await launchBrowser();
+  ids = await fillShop(dashboard);
+  jobs = await runJobs(dashboard);
+});
+afterAll(async () => {
+  await browser?.close();
+  await dashboard?.close();
+  await jobs?.remove();
+});
+
+const operation = (id: string): Promise<IBatchOperation> => dashboard.api('GET', `operations/${id}`);
+const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
+
+describe('the overview', () => {
+  it('shows new numbers by itself', async () => {
+    const seen = await visit(browser, dashboard.url);
+    await seen.open('/');
+    const scheduled = seen.page.locator('.tile', { hasText: 'Scheduled' }).locator('dd');
+    const before = Number(await scheduled.innerText());
+    await seen.page.getByText('Live', { exact: true }).waitFor();
+    const runAt = new Date(Date.now() + 3_600_000).toISOString();
+    await dashboard.api('POST', 'operations', { operationType: 'delete', target: 'visits', key: { id: 77 }, runAt });
+    await expect.poll(() => scheduled.innerText(), { timeout: 10_000 }).toBe(String(before + 1));
+    await seen.close();
+  });
+
+  it('says that the service does not answer, and comes back by itself', async () => {
+    const seen = await visit(browser, dashboard.url);
+    await seen.open('/');
+    await dashboard.kill();
+    await seen.page.getByText('The service does not answer.').waitFor();
+    // What it told last is still there.
+    expect(await seen.page.locator('.tile').count()).toBeGreaterThan(5);
+    await dashboard.start();
+    await expect.poll(() => seen.page.getByText('The service does not answer.').count(), { timeout: 20_000 }).toBe(0);
+    await seen.page.getByText('Live', { exact: true }).waitFor();
+    await seen.close();
+  });
+
+  it('leads from a lane that a lock holds to the operation and to who holds it', async () => {
+    const holder = new pg.Client(clientOptions(dashboard.database.connection));
+    await holder.connect();
+    await holder.query(`begin; update stock set quantity = 3 where sku = 'A-17'`);
+    const id = makeId();
+    await dashboard.api('POST', 'operations', {
+      ...{ id, operationType: 'update', target: 'stock', key: { sku: 'A-17' }, values: { quantity: 2 } },
+    });
+    const seen = await visit(browser, dashboard.url);
+    try {
+      await seen.open('/');
+      await seen.page.getByText('1 lane stands still.').waitFor();
+      await seen.page.getByRole('link', { name: /See why/ }).click();
+      await settled(seen.page);
+      await seen.page.locator(`tbody a[href$="${id}"]`).first().click();
+      await seen.page.getByRole('heading', { name: 'Operation' }).waitFor();
+      expect(seen.page.url()).toContain(id);
+    } finally {
+      await holder.query('rollback');
+      await holder.end();
+    }
+    await expect.poll(async () => (await operation(id)).status, { timeout: 20_000 }).toBe('completed');
+    expect(seen.faults).toEqual([]);
+    await seen.close();
+  });
+});
+
+describe('one operation', () => {
+  it('shows a value that looks like HTML as text', async () => {
+    const seen = await visit(browser, dashboard.url);
+    for (const path of [`/operations/${ids.script}`, '/operations?source=web&target=visits']) {
+      await seen.open(path);
+      await seen.page.getByText('<script>document.title').first().waitFor();
+      expect(await seen.page.locator('img').count()).toBe(0);
+      expect(await seen.page.title()).toMatch(/ · Batch Service$/);
+    }
+    await seen.open(`/operations/${ids.script}`);
+    expect(JSON.parse(await seen.page.getByLabel('Values').innerText())).toEqual({ id: 1, page: SCRIPT });
+    expect(seen.faults).toEqual([]);
+    await seen.close();
+  });
+
+  it('shows a number with all of its digits', async () => {
+    const id = makeId();
+    const body = `{"id":"${id}","operationType":"update","target":"orders","key":{"id":2},"values":{"total":12345678901234567890.10}}`;
+    await fetch(`${dashboard.url}/api/v1/operations`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
+    const seen = await visit(browser, dashboard.url);
+    await seen.open(`/operations/${id}`);
+    expect(await seen.page.getByLabel('Values').innerText()).toContain('12345678901234567890.10');
+    await seen.close();
+  });
+
+  it('is retried', async () => {
+    await dashboard.database.client.query(`insert into customers values (99, 'the parent')`);
+    const seen = await visit(browser, dashboard.url);
+    await seen.open(`/operations/${ids.orphan}`);
+    await button(seen.page, 'Retry').click();
+    await seen.page.getByText('The operation is pending again.').waitFor();
+    await seen.page.locator('.facts .badge', { hasText: 'completed' }).waitFor();
+    expect((await operation(ids.orphan)).status).toBe('completed');
+    await seen.page.getByText('What was done to it').first().waitFor();
+    await seen.close();
+  });
+
+  it('is cancelled by keyboard only, and not when the question is closed', async () => {
+    const seen = await visit(browser, dashboard.url);
+    const { page } = seen;
+    await seen.open('/operations?status=scheduled');
+    await tabTo(page, `a[href$="${ids.scheduled}"]`);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Operation' }).waitFor();
+    await button(page, 'Cancel').waitFor();
+    await tabTo(page, '.page-head .button.danger');
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await page.keyboard.press('Escape');
+    await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
+    expect((await operation(ids.scheduled)).status).toBe('scheduled');
+    // The focus is back on the button that asked.
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await tabTo(page, 'dialog .button.danger');
+    await page.keyboard.press('Enter');
+    await page.getByText('The operation is cancelled.').waitFor();
+    expect((await operation(ids.scheduled)).status).toBe('cancelled');
+    expect(seen.faults).toEqual([]);
+    await seen.close();
+  });
+
+  it('that does not exist is a problem with its code', async () => {
+    const seen = await visit(browser, dashboard.url);
+    await seen.open(`/operations/${makeId()}`);
+    await seen.page.getByText('OPERATION_NOT_FOUND').waitFor();
+    await seen.close();
+  });
+});
+
+describe('a list', () => {
+  it('has its filters in the address, and the address makes the list', async () => {
+    const seen = await visit(browser, dashboard.url);
+    await seen.open('/operations');
+    await seen.page.getByLabel('Status').selectOption('failed');
+    await expect.poll(() => new URL(seen.page.url()).search).toBe('?status=failed');
+    await settled(seen.page);
+    await expect
+      .poll(async () => new Set(await seen.page.locator('tbody .badge').allInnerTexts()))
+      .toEqual(new Set(['failed']));
+    const other = await visit(browser, dashboard.url);
+    await other.open('/operations?status=failed');
+    expect(await other.page.getByLabel('Status').inputValue()).toBe('failed');
+    await seen.page.goBack();
+    await expect.poll(() => seen.page.getByLabel('Status').inputValue()).toBe('');
+    await seen.close();
+    await other.close();
+  });
+
+  it('that is empty says so', async () => {
+    const seen = await visit(browser, dashboard.url);
+    await seen.open('/operations?source=nobody');
+    await seen.page.getByText('Nothing matches the filter.').waitFor();
+    await seen.close();
+  });
+});
+
+describe('a lane', () => {
+  it('is paused, shown as paused on the overview, and goes on', async () => {
+    const seen = await visit(browser, dashboard.url);
+    await seen.open('/lanes?target=visits');
+    await button(seen.page, 'Pause').click();
+    await seen.page.getByRole('dialog').getByRole('button', { name: 'Pause' }).click();
+    await seen.page.getByText(/Lane \d+ is paused\./).waitFor();
+    await seen.open('/');
+    await seen.page.locator('.badge', { hasText: 'paused' }).waitFor();
+    await button(seen.page, 'Unpause').click();
+    await seen.page.getByText('Every lane goes on.').waitFor();
+    expect(await dashboard.api('GET', 'pauses')).toEqual([]);
+    expect(seen.faults).toEqual([]);
+    await seen.close();
+  });
+});
+
+describe('a job', () => {
+  it('starts with a form of its declared parameters, and shows its steps, skips and contexts', async () => {
+    const seen = await visit(browser, dashboard.url);
+    await seen.open('/jobs/importOrders');
+    await button(seen.page, 'Start…').click();
+    await seen.page.getByRole('dialog').getByRole('button', { name: 'Start', exact: true }).click();
+    await seen.page.getByText('Parameter "file"').waitFor();
+    await seen.page.getByRole('dialog').getByRole('textbox').fill(`${jobs.folder}/orders.csv`);
+    await seen.page.getByRole('dialog').getByRole('button', { name: 'Start', exact: true }).click();
+    // The same file is the same instance, which is complete.
+    await seen.page.getByText('JOB_INSTANCE_ALREADY_COMPLETE').waitFor();
+    await seen.page.keyboard.press('Escape');
+    await seen.open(`/executions/${jobs.completed}`);
+    await seen.page.getByRole('progressbar', { name: 'Progress of step load' }).waitFor();
+    await seen.page.getByText('DatabaseError: invalid input syntax').first().waitFor();
+    await seen.page.getByText('example_orders_amount_check').first().waitFor();
+    expect(seen.faults).toEqual([]);
+    await seen.close();
+  });
+
+  it('that failed is abandoned', async () => {
+    const bad = `${jobs.folder}/bad.csv`;
+    const { writeFile } = await import('node:fs/promises');
+    await writeFile(bad, 'order_no,order_no\n1,2');
+    const seen = await visit(browser, dashboard.url);
+    await seen.open('/jobs');
+    await seen.page
+      .getByRole('row', { name: /importOrders/ })
+      .first()
+      .getByRole('button', { name: 'Start…' })
+      .click();
+    await seen.page.getByRole('dialog').getByRole('textbox').fill(bad);
+    await seen.page.getByRole('dialog').getByRole('button', { name: 'Start', exact: true }).click();
+    await seen.page.getByText('FLAT_FILE_HEADER_INVALID').first().waitFor();
+    await button(seen.page, 'Abandon').click();
+    await seen.page.getByRole('dialog').getByRole('button', { name: 'Abandon' }).click();
+    await seen.page.locator('.badge', { hasText: 'ABANDONED' }).waitFor();
+    await seen.close();
+  });
+});
+
+/** Presses Tab until the element has the focus. */
+async function tabTo(page: Page, selector: string): Promise<void> {
+  for (let presses = 0; presses < 200; presses++) {
+    if (await page.evaluate<boolean>(`document.activeElement?.matches(${JSON.stringify(selector)}) ?? false`)) return;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`${selector} is not reached by the keyboard`);
+}
