@@ -68,8 +68,13 @@ async function ask(
 
 /** An answer that nobody reads keeps its connection busy, and the server from closing, until it is collected as garbage. */
 async function readToTheEnd(response: Response): Promise<Response> {
-  const body = await response.arrayBuffer();
   const { status, headers } = response;
+  // A stream of events does not end.
+  if (headers.get('content-type') === 'text/event-stream') {
+    await response.body!.cancel();
+    return new Response(null, { status, headers });
+  }
+  const body = await response.arrayBuffer();
   return new Response(body.byteLength === 0 ? null : body, { status, headers });
 }
 
@@ -116,7 +121,7 @@ function requestOf({ method, path }: Endpoint): { path: string; body: unknown } 
   }
   if (path.includes('/job')) return { path: path.replace('{id}', '4711').replace('{name}', 'nothing'), body: {} };
   return {
-    path: path.replace('{id}', id).replace('{lane}', '1'),
+    path: path.replace('{id}', id).replace('{lane}', '1').replace('{group}', '0'),
     body: many ? { operations: [operation] } : operation,
   };
 }
