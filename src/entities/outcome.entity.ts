@@ -8,6 +8,8 @@ import { Check, Column, Entity, Index, PrimaryColumn } from 'typeorm';
 })
 @Check('outcomes_status_check', `status in ('completed', 'failed', 'cancelled')`)
 @Index('outcomes_status_idx', ['status', 'seq'])
+// It has an expression, which TypeORM cannot describe.
+@Index('outcomes_failed_kind_idx', { synchronize: false })
 @Index('outcomes_failed_code_idx', ['code', 'seq'], { where: `(status = 'failed'::text)` })
 @Index('outcomes_failed_constraint_idx', ['constraintName', 'seq'], {
   where: `((status = 'failed'::text) AND (constraint_name IS NOT NULL))`,

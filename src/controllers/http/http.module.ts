@@ -9,6 +9,7 @@ import { AccessController } from './access.controller.js';
 import { AlertsController } from './alerts.controller.js';
 import { AuditController } from './audit.controller.js';
 import { ChunksController } from './chunks.controller.js';
+import { FailuresController } from './failures.controller.js';
 import { HealthController } from './health.controller.js';
 import { JobExecutionsController } from './job-executions.controller.js';
 import { JobsController } from './jobs.controller.js';
@@ -32,6 +33,7 @@ export class ProbesModule {}
     PausesController,
     NotificationsController,
     StatsController,
+    FailuresController,
     AccessController,
     AlertsController,
     AuditController,

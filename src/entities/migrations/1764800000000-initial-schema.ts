@@ -165,6 +165,9 @@ const UP = [
   `create index outcomes_failed_code_idx on batch.outcomes (code, seq) where status = 'failed'::text`,
   `create index outcomes_failed_constraint_idx on batch.outcomes (constraint_name, seq)
    where status = 'failed'::text and constraint_name is not null`,
+  // An expression, so that one step leads from a pair of code and constraint to the next, also where there is no constraint.
+  `create index outcomes_failed_kind_idx on batch.outcomes (code, (coalesce(constraint_name, ''::text)), seq)
+   where status = 'failed'::text`,
   `create index outcomes_chunk_id_idx on batch.outcomes (chunk_id)`,
   `create index outcomes_settled_at_idx on batch.outcomes (settled_at)`,
   `comment on table batch.outcomes is 'What is not an ordinary success: failed, cancelled, no row matched, more than one attempt.'`,

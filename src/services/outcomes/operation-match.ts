@@ -88,7 +88,7 @@ function refuseEmptyTime(what: 'created' | 'settled', after: string | undefined,
 }
 
 /** `orders` is stored as `public.orders`. */
-function canonicalTarget(target: string): string {
+export function canonicalTarget(target: string): string {
   const name = parseTargetName(target);
   if (name !== undefined) return tableId(name);
   throw new ServiceError('INVALID_REQUEST', filterFault('target', target) ?? 'target is no name of a table', {

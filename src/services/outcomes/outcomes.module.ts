@@ -6,6 +6,7 @@ import { AuditService } from '../audit/audit.service.js';
 import { ParkedNotificationsService } from '../notification/parked-notifications.service.js';
 import { QueueModule } from '../queue/queue.module.js';
 import { ChunksService } from './chunks.service.js';
+import { FailuresService } from './failures.service.js';
 import { OperationsService } from './operations.service.js';
 import { OutcomeWatchService } from './outcome-watch.service.js';
 import { StatsFeedService } from './stats-feed.service.js';
@@ -22,6 +23,7 @@ import { StatsService } from './stats.service.js';
     StatsService,
     StatsSamplerService,
     StatsFeedService,
+    FailuresService,
     AuditService,
   ],
   exports: [
@@ -31,6 +33,7 @@ import { StatsService } from './stats.service.js';
     StatsService,
     StatsSamplerService,
     StatsFeedService,
+    FailuresService,
     AuditService,
   ],
 })

@@ -147,6 +147,7 @@ describe('a key that is limited to targets', () => {
     ['GET', '/api/v1/chunks/1'],
     ['POST', '/api/v1/chunks/1/notifications'],
     ['GET', '/api/v1/stats'],
+    ['GET', '/api/v1/failures'],
     ['GET', '/api/v1/stats/history'],
     ['GET', '/api/v1/stats/stream'],
     ['GET', '/api/v1/lanes'],

@@ -10,9 +10,12 @@ import {
 } from '../../../interfaces/audit.js';
 import type { IListChunksQuery } from '../../../interfaces/chunk.js';
 import { FAILURE_CODES, type FailureCode } from '../../../interfaces/error.js';
+import type { IFailuresQuery } from '../../../interfaces/failure.js';
 import type { IListOperationsQuery } from '../../../interfaces/operation-filter.js';
 import { OPERATION_STATUSES, type OperationStatus } from '../../../interfaces/operation.js';
+import { MOST_KINDS } from '../../../services/outcomes/failures.service.js';
 import { filterFault } from '../../../services/outcomes/filter-fields.js';
+import { parseTime } from '../../../services/values/parse-time.js';
 import { MAX_WAIT_MS } from '../../dto/ids.dto.js';
 
 const MAX_LIMIT = 1000;
@@ -173,4 +176,51 @@ export class WaitQueryDto {
   @Min(0, WAIT)
   @Max(MAX_WAIT_MS, WAIT)
   wait?: number;
+}
+
+const KINDS = { message: `limit must be a whole number from 1 to ${MOST_KINDS}` };
+
+export class ListFailuresQueryDto implements IFailuresQuery {
+  @ApiPropertyOptional({ description: 'Only operations on this `table` (in schema `public`) or `schema.table`.' })
+  @FilterField()
+  target?: string;
+
+  @ApiPropertyOptional({ enum: FAILURE_CODES, enumName: 'FailureCode', description: 'Only failures with this code.' })
+  @FilterField()
+  code?: FailureCode;
+
+  @ApiPropertyOptional({ description: 'Only operations of this calling service.' })
+  @FilterField()
+  source?: string;
+
+  @ApiPropertyOptional({ format: 'date-time', description: 'Only operations that failed at this time or later.' })
+  @IsOptional()
+  @ValidateBy({
+    name: 'since',
+    validator: {
+      validate: (value: unknown) => typeof value === 'string' && parseTime(value) !== undefined,
+      defaultMessage: () => 'since must be a time in ISO 8601 with zone, such as 2030-01-31T12:00:00Z',
+    },
+  })
+  since?: string;
+
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 1,
+    maximum: MOST_KINDS,
+    default: MOST_KINDS,
+    description: 'How many different pairs of code and constraint a page has. Each is one group for each table.',
+  })
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt(KINDS)
+  @Min(1, KINDS)
+  @Max(MOST_KINDS, KINDS)
+  limit?: number;
+
+  @ApiPropertyOptional({ description: '`nextCursor` of the previous page. Absent for the first page.' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(400)
+  cursor?: string;
 }

@@ -1,0 +1,124 @@
+import type { DataSource } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SqlStatement } from '../../src/interfaces/sql.js';
+import { createDataSource } from '../../src/services/database/data-source.js';
+import { DatabaseService } from '../../src/services/database/database.service.js';
+import { FailuresService } from '../../src/services/outcomes/failures.service.js';
+import { selectFailures, selectFailuresSince } from '../../src/services/outcomes/failures.sql.js';
+import { selectStats } from '../../src/services/outcomes/outcomes.sql.js';
+import { insertSample, selectSamples } from '../../src/services/outcomes/stats-samples.sql.js';
+import { StatsService } from '../../src/services/outcomes/stats.service.js';
+import { selectLanes } from '../../src/services/queue/lane-list.sql.js';
+import { createTestDatabase, type TestDatabase } from '../support/database.js';
+import { FILLED_FROM, fillWithOperations } from '../support/million-operations.js';
+import { testSettings } from '../support/test-settings.js';
+
+/** Each list of the dashboard takes no longer in the database. */
+const LONGEST_MS = 200;
+/** The test machine does other things as well, so the quickest of some runs counts. */
+const RUNS = 5;
+
+interface PlanNode {
+  'Node Type': string;
+  'Relation Name'?: string;
+  'Actual Rows': number;
+  'Actual Loops': number;
+  'Rows Removed by Filter'?: number;
+  Plans?: PlanNode[];
+}
+
+let database: TestDatabase;
+let dataSource: DataSource;
+let service: DatabaseService;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await fillWithOperations(database);
+  await database.client.query(
+    'insert into batch.pending (seq, shape, lane, priority) select n, 1, 1, 0 from generate_series(2000001, 3000000) n',
+  );
+  await database.client.query('vacuum analyze batch.pending');
+  dataSource = await createDataSource(testSettings(database.environment)).initialize();
+  service = new DatabaseService(dataSource);
+}, 120_000);
+afterAll(async () => {
+  await dataSource?.destroy();
+  await database?.drop();
+});
+
+async function explain({ text, values }: SqlStatement): Promise<{ ms: number; read: Record<string, number> }> {
+  const { rows } = await database.client.query<{ 'QUERY PLAN': [{ Plan: PlanNode; 'Execution Time': number }] }>(
+    `explain (analyze, timing off, format json) ${text}`,
+    values,
+  );
+  const [{ Plan, 'Execution Time': ms }] = rows[0]!['QUERY PLAN'];
+  const read: Record<string, number> = {};
+  for (const node of nodesOf(Plan)) {
+    const relation = node['Relation Name'];
+    if (relation === undefined) continue;
+    const rowsRead = (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)) * node['Actual Loops'];
+    read[relation] = (read[relation] ?? 0) + rowsRead;
+  }
+  return { ms, read };
+}
+
+const nodesOf = (node: PlanNode): PlanNode[] => [node, ...(node.Plans ?? []).flatMap(nodesOf)];
+
+async function quickest(statement: SqlStatement): Promise<{ ms: number; read: Record<string, number> }> {
+  const runs = [];
+  for (let run = 0; run < RUNS; run += 1) runs.push(await explain(statement));
+  return runs.sort((a, b) => a.ms - b.ms)[0]!;
+}
+
+const LIMITS = { kinds: 100, examined: 4000, counted: 10_000 };
+const ANY = { code: undefined, target: undefined, source: undefined };
+const SINCE = new Date(FILLED_FROM).toISOString();
+
+describe('with a million operations that wait, and most of a million that failed', () => {
+  it.each<[string, SqlStatement, number]>([
+    ['the stats', selectStats(50_000), 50_001],
+    ['all lanes', selectLanes(10_001), 30_000],
+    ['the failures', selectFailures(ANY, undefined, LIMITS), 25_000],
+    ['the failures of a rare table', selectFailures({ ...ANY, target: 'public.rare' }, undefined, LIMITS), 25_000],
+    ['the failures of a code', selectFailures({ ...ANY, code: 'MISSING_PARENT' }, undefined, LIMITS), 25_000],
+    ['a later page of failures', selectFailures(ANY, { code: 'MISSING_PARENT', constraint: '' }, LIMITS), 25_000],
+    ['the failures since a time', selectFailuresSince(SINCE, ANY, undefined, { ...LIMITS, examined: 10_000 }), 25_000],
+    ['the history', selectSamples(60), 1000],
+  ])('%s take less than 200 ms, and read a bounded number of rows', async (_, statement, most) => {
+    const { ms, read } = await quickest(statement);
+    for (const [relation, rows] of Object.entries(read)) {
+      expect(rows, `rows of ${relation}`).toBeLessThanOrEqual(most);
+    }
+    expect(ms).toBeLessThan(LONGEST_MS);
+  });
+
+  it('a sample of a later interval reads only what happened in it', async () => {
+    const at = new Date(FILLED_FROM + 400_000);
+    await service.query(insertSample(new Date(at.getTime() - 10_000), true));
+    await database.client.query('update batch.stats_samples set last_seq = 990000');
+    const { read } = await explain(insertSample(at, false));
+    // One operation failed each millisecond.
+    expect(read.outcomes).toBeLessThanOrEqual(10_001);
+    expect(read.operations).toBeLessThanOrEqual(10_100);
+    expect(read.pending ?? 0).toBeLessThanOrEqual(100);
+  });
+
+  it('the numbers beyond the bound are those of the last sample', async () => {
+    await service.query(insertSample(new Date(), true));
+    expect(await new StatsService(service).stats()).toMatchObject({
+      ...{ pending: 1_050_000, pendingIsExact: false, failed: 792_000, failedIsExact: false },
+      ...{ scheduled: 50_000, scheduledIsExact: true },
+    });
+  });
+
+  it('every kind of failure is found, and the counts say that they are not exact', async () => {
+    const { items, isComplete } = await new FailuresService(service).list({});
+    expect(isComplete).toBe(false);
+    expect(items.map(({ code, constraint, target, countIsExact }) => [code, constraint, target, countIsExact])).toEqual(
+      [
+        ['MISSING_PARENT', 'common_parent_fkey', 'public.common', true],
+        ['UNIQUE_VIOLATION', 'common_pkey', 'public.common', false],
+      ],
+    );
+  });
+});
