@@ -7,7 +7,8 @@
 // `test/unit/layers.test.ts` shows that each rule fires.
 
 const PURE = '^src/(services/(planner|composer)|batch/composer)/';
-const ROOT = '^src/(main|telemetry|migrate|sql|keys|parked-messages|notifications|alerts|job|app\\.module)\\.ts$';
+const ROOT =
+  '^src/(main|telemetry|migrate|sql|keys|parked-messages|notifications|pauses|alerts|job|app\\.module)\\.ts$';
 const EMBEDDED = '^src/services/database/embedded-postgres\\.ts$';
 const npm = (...names) => `(^|/)node_modules/(@types/)?(${names.join('|')})(/|$)`;
 

@@ -5,7 +5,18 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
 
-const PROGRAMS = ['main', 'telemetry', 'migrate', 'sql', 'keys', 'parked-messages', 'notifications', 'alerts', 'job'];
+const PROGRAMS = [
+  'main',
+  'telemetry',
+  'migrate',
+  'sql',
+  'keys',
+  'parked-messages',
+  'notifications',
+  'pauses',
+  'alerts',
+  'job',
+];
 /** They start threads from files, or read files, of their own folders. */
 const LEFT_IN_THEIR_FOLDERS = ['pino', 'pino-pretty', 'swagger-ui-dist'];
 /** NestJS loads them by their names. One copy of each must serve both. */

@@ -1,4 +1,3 @@
-import type pg from 'pg';
 import {
   NOTIFICATIONS_USAGE,
   parseNotificationsCommand,
@@ -6,12 +5,11 @@ import {
 } from './bootstrap/notifications-command.js';
 import { onOneConnection } from './bootstrap/on-one-connection.js';
 import { readSettings } from './bootstrap/read-settings.js';
+import { requestsOn } from './bootstrap/requests-on.js';
 import { commandActor, explain, runCommand, say, UsageError } from './bootstrap/run-command.js';
 import type { IParkedNotification } from './interfaces/notification.js';
 import type { Settings } from './services/config/settings.js';
-import { asSqlClient } from './batch/sql/as-sql-client.js';
-import { RequestConnections } from './services/database/request-connections.js';
-import type { SqlClient } from './interfaces/sql.js';
+import type { RequestConnections } from './services/database/request-connections.js';
 import { notifyAgain } from './services/notification/notify-again.js';
 import { listParked, skipParked } from './services/notification/parked-notifications.js';
 
@@ -22,19 +20,6 @@ await runCommand(NOTIFICATIONS_USAGE, async (args) => {
   if (command === undefined) throw new UsageError();
   await onOneConnection(readSettings(), (client, settings) => execute(command, settings, requestsOn(client, settings)));
 });
-
-/** It uses the database like the requests of callers: with a lock time-out. */
-function requestsOn(client: pg.Client, { execution }: Settings): RequestConnections {
-  const sql = asSqlClient(client);
-  const transaction = async <T>(work: (tx: SqlClient) => Promise<T>): Promise<T> => {
-    await client.query('begin');
-    // After an error the connection is closed, which rolls back.
-    const result = await work(sql);
-    await client.query('commit');
-    return result;
-  };
-  return new RequestConnections({ ...sql, transaction }, { poolSize: 1, lockTimeoutMs: execution.lockTimeoutMs });
-}
 
 async function execute(command: NotificationsCommand, settings: Settings, requests: RequestConnections): Promise<void> {
   switch (command.name) {

@@ -1,7 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
 import type { IPause, IPauseAnswer, IPauseRequest, IPauseState, PauseKind } from '../../interfaces/pause.js';
 import { DatabaseService } from '../database/database.service.js';
-import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { listPauses, pause, unpause } from './pauses.js';
 
 /** Pauses and drains lanes, tables and sources for operators. The claim and intake obey the pauses. */
@@ -9,10 +8,7 @@ import { listPauses, pause, unpause } from './pauses.js';
 export class PausesService {
   private readonly logger = new Logger(PausesService.name);
 
-  constructor(
-    private readonly database: DatabaseService,
-    private readonly wakeUp: WakeUpService,
-  ) {}
+  constructor(private readonly database: DatabaseService) {}
 
   list(): Promise<IPauseState[]> {
     return listPauses(this.database.requests);
@@ -22,8 +18,6 @@ export class PausesService {
   async pause(request: IPauseRequest, actor?: string): Promise<IPauseAnswer> {
     const answer = await pause(this.database.requests, request, actor);
     const { kind, name, drain, running } = answer;
-    // What waited for the end of a pause is executed while it drains.
-    if (drain) this.wakeUp.operationsAccepted();
     this.logger.log({ message: drain ? 'Drained' : 'Paused', kind, name, running, by: actor });
     return answer;
   }
@@ -32,8 +26,6 @@ export class PausesService {
   async unpause(kind: PauseKind, name: string, actor?: string): Promise<IPause> {
     const ended = await unpause(this.database.requests, kind, name, actor);
     this.logger.log({ message: 'No longer paused', kind, name: ended.name, by: actor });
-    // What waited may be executed now.
-    this.wakeUp.operationsAccepted();
     return ended;
   }
 }

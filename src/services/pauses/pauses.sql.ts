@@ -1,5 +1,5 @@
 import { LANE_LOCK } from '../../entities/lane-lock.js';
-import { ENTRANCE_LANE } from '../../entities/functions/create-operations.js';
+import { ENTRANCE_LANE, NOTIFY_CHANNEL } from '../../entities/functions/create-operations.js';
 import type { IPauseRequest, PauseKind } from '../../interfaces/pause.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
 
@@ -45,6 +45,11 @@ export function deletePause(kind: PauseKind, name: string): SqlStatement {
     text: `delete from batch.pauses where kind = $1 and name = $2 returning ${COLUMNS}`,
     values: [kind, name],
   };
+}
+
+/** Wakes the workers when the transaction commits. */
+export function notifyWorkers(): SqlStatement {
+  return { text: `select pg_notify('${NOTIFY_CHANNEL}', '')` };
 }
 
 /** Whether there is such a table. */

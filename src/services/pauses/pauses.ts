@@ -14,6 +14,7 @@ import {
   countWaiting,
   deletePause,
   insertPause,
+  notifyWorkers,
   selectPauses,
   selectTable,
   selectTableNames,
@@ -64,6 +65,8 @@ export async function pause(
     const { rows } = await tx.query<PauseRow & { changed: boolean }>(insertPause({ ...request, name }, actor));
     const { changed, ...stored } = rows[0]!;
     if (changed) await tx.query(insertAudit([act(drain ? 'drain' : 'pause', stored, actor)]));
+    // A drain of what was paused lets it go on.
+    if (changed && drain) await tx.query(notifyWorkers());
     return stored;
   });
   if (kind === 'source') await wakeKept(database);
@@ -85,7 +88,9 @@ export async function unpause(
   const name = nameOf(kind, given);
   const row = await database.transaction(async (tx) => {
     const { rows } = await tx.query<PauseRow>(deletePause(kind, name));
-    if (rows[0] !== undefined) await tx.query(insertAudit([act('unpause', rows[0], actor)]));
+    if (rows[0] === undefined) return undefined;
+    await tx.query(insertAudit([act('unpause', rows[0], actor)]));
+    await tx.query(notifyWorkers());
     return rows[0];
   });
   if (row !== undefined) return toPause(row);
