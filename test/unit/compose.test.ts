@@ -51,7 +51,7 @@ const KEPT: Readonly<Record<string, string>> = {
   ]),
   ...byReason('names a file, which is not in the container', [
     ...['DB_SSL_CA', 'DB_SSL_CERT', 'DB_SSL_KEY', 'REDIS_CA', 'REDIS_CERT', 'REDIS_KEY'],
-    ...['BATCH_RMQ_CA', 'BATCH_RMQ_CERT', 'BATCH_RMQ_KEY'],
+    ...['BATCH_RMQ_CA', 'BATCH_RMQ_CERT', 'BATCH_RMQ_KEY', 'MAIL_TEMPLATE_DIR'],
     ...['BATCH_HTTPS_CERT', 'BATCH_HTTPS_KEY', 'BATCH_HTTPS_CLIENT_CA'],
   ]),
   BATCH_RUN_MIGRATIONS: 'the service `migration` runs them',

@@ -144,6 +144,7 @@ describe('a fault of the settings', () => {
   it('is found for every variable that does not take any text', () => {
     const free = names.filter((name) => !refused.some((each) => each.name === name));
     expect(free.sort()).toEqual([
+      'BATCH_ALERT_NAME',
       'BATCH_ALLOWED_TARGETS',
       'BATCH_EMBEDDED_DIR',
       'BATCH_HTTPS_CERT',
@@ -165,6 +166,7 @@ describe('a fault of the settings', () => {
       'DB_SSL_KEY',
       'DB_USERNAME',
       'HTTP_HOST',
+      'MAIL_TEMPLATE_DIR',
       'REDIS_CA',
       'REDIS_CERT',
       'REDIS_KEY',
@@ -183,7 +185,8 @@ describe('a fault of the settings', () => {
       expect(fault).toMatch(
         new RegExp(
           `^${name}: expected (?:a whole number from \\d+ to \\d+|true or false|(?:[a-z-]+, )*[a-z-]+ or [a-z-]+|a URL that begins with .+|` +
-            'a random text of at least 32 characters|a number of proxies from 1 to 10, or .+)(?:; got "[^"]+")?$',
+            'a random text of at least 32 characters|a number of proxies from 1 to 10, or .+|a URL such as smtp://.+|' +
+            'an address such as .+|a region such as .+|at most 50 addresses, separated by commas)(?:; got "[^"]+")?$',
         ),
       );
       expect(fault.includes(`got "${value}"`)).toBe(!/URL|SECRET/.test(name));
