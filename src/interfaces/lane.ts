@@ -57,3 +57,10 @@ export interface ILane {
   /** Why it is blocked or parked. Absent while its chunk only waits for a lock. */
   block?: ILaneBlock;
 }
+
+/** A lane that goes on without the operation that blocked it. */
+export interface ISkippedOperation {
+  lane: number;
+  /** It was cancelled. It can be retried. */
+  operationId: string;
+}

@@ -19,6 +19,7 @@ import { NotificationsController } from './notifications.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { PausesController } from './pauses.controller.js';
 import { StatsController } from './stats.controller.js';
+import { WorkersController } from './workers.controller.js';
 
 /** Endpoints in which machines ask a process about itself, in every role: `/health/*` and `/metrics`. */
 @Module({ imports: [OutcomesModule], controllers: [HealthController, MetricsController] })
@@ -34,6 +35,7 @@ export class ProbesModule {}
     NotificationsController,
     StatsController,
     FailuresController,
+    WorkersController,
     AccessController,
     AlertsController,
     AuditController,

@@ -1,7 +1,8 @@
 import { Controller, Get, HttpCode, HttpStatus, Param, Post, Query } from '@nestjs/common';
 import { ApiExtraModels, ApiOkResponse, ApiOperation, ApiTags, getSchemaPath } from '@nestjs/swagger';
-import type { ILane, ILaneBlock } from '../../interfaces/lane.js';
+import type { ILane, ILaneBlock, ISkippedOperation } from '../../interfaces/lane.js';
 import { callerName, type Access } from '../../services/access/access.js';
+import { LaneSkipsService } from '../../services/outcomes/lane-skips.service.js';
 import { LaneBlocksService } from '../../services/queue/lane-blocks.service.js';
 import { LaneListService } from '../../services/queue/lane-list.service.js';
 import { CallerAccess } from '../caller-access.js';
@@ -10,7 +11,7 @@ import { namedFieldsPipe, queryPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
-import { LaneBlockDto, ListedLaneDto, ListLanesQueryDto } from './dto/lane.dto.js';
+import { LaneBlockDto, SkippedOperationDto, ListedLaneDto, ListLanesQueryDto } from './dto/lane.dto.js';
 
 @ApiTags('lanes')
 @Controller(`${API_PREFIX}/lanes`)
@@ -18,6 +19,7 @@ export class LanesController {
   constructor(
     private readonly faults: LaneBlocksService,
     private readonly lanes: LaneListService,
+    private readonly skips: LaneSkipsService,
   ) {}
 
   @Get()
@@ -47,12 +49,25 @@ export class LanesController {
   @ApiOperation({
     summary: 'Try a lane at once',
     description:
-      'This also works for a parked lane, and counts its failures from 0 again. To go on without the blocking operation, cancel it: ' +
-      '`DELETE operations/:id`.',
+      'This also works for a parked lane, and counts its failures from 0 again. To go on without the blocking operation: ' +
+      '`POST lanes/:lane/skips`.',
   })
   @ApiOkResponse({ type: LaneBlockDto })
   @ApiProblems('INVALID_REQUEST', 'LANE_NOT_FOUND', ...BODY_REFUSALS)
   resume(@Param(namedFieldsPipe) { lane }: LaneDto, @CallerAccess() access: Access): Promise<ILaneBlock> {
     return this.faults.resume(lane, callerName(access));
+  }
+
+  @Post(':lane/skips')
+  @RequireScope('admin')
+  @HttpCode(HttpStatus.OK)
+  @ApiOperation({
+    summary: 'Cancel the operation that blocks a lane, so that the lane goes on',
+    description: 'The operation is cancelled as by `DELETE operations/:id`, and can be retried later.',
+  })
+  @ApiOkResponse({ type: SkippedOperationDto })
+  @ApiProblems('INVALID_REQUEST', 'LANE_NOT_FOUND', 'NOT_CANCELLABLE', 'LANE_BUSY', ...BODY_REFUSALS)
+  skip(@Param(namedFieldsPipe) { lane }: LaneDto, @CallerAccess() access: Access): Promise<ISkippedOperation> {
+    return this.skips.skip(lane, access);
   }
 }

@@ -7,11 +7,13 @@ import { ParkedNotificationsService } from '../notification/parked-notifications
 import { QueueModule } from '../queue/queue.module.js';
 import { ChunksService } from './chunks.service.js';
 import { FailuresService } from './failures.service.js';
+import { LaneSkipsService } from './lane-skips.service.js';
 import { OperationsService } from './operations.service.js';
 import { OutcomeWatchService } from './outcome-watch.service.js';
 import { StatsFeedService } from './stats-feed.service.js';
 import { StatsSamplerService } from './stats-sampler.service.js';
 import { StatsService } from './stats.service.js';
+import { WorkersService } from './workers.service.js';
 
 @Module({
   imports: [QueueModule, TypeOrmModule.forFeature([AuditEntity, ChunkEntity])],
@@ -24,6 +26,8 @@ import { StatsService } from './stats.service.js';
     StatsSamplerService,
     StatsFeedService,
     FailuresService,
+    LaneSkipsService,
+    WorkersService,
     AuditService,
   ],
   exports: [
@@ -34,6 +38,8 @@ import { StatsService } from './stats.service.js';
     StatsSamplerService,
     StatsFeedService,
     FailuresService,
+    LaneSkipsService,
+    WorkersService,
     AuditService,
   ],
 })

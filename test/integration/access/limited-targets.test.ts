@@ -153,6 +153,8 @@ describe('a key that is limited to targets', () => {
     ['GET', '/api/v1/lanes'],
     ['GET', '/api/v1/lanes?state=all'],
     ['POST', '/api/v1/lanes/1/resumes'],
+    ['POST', '/api/v1/lanes/1/skips'],
+    ['GET', '/api/v1/workers'],
     ['GET', '/metrics'],
   ])('does not see what tells of all tables: %s %s', async (method, path) => {
     expect(await ask(limited, method, path)).toMatchObject({ status: 403, body: { code: 'SCOPE_REQUIRED' } });

@@ -1,6 +1,12 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
-import { FAULT_KINDS, LANE_STATES, type ILane, type ILaneBlock } from '../../../interfaces/lane.js';
+import {
+  FAULT_KINDS,
+  LANE_STATES,
+  type ILane,
+  type ILaneBlock,
+  type ISkippedOperation,
+} from '../../../interfaces/lane.js';
 import { Fields } from './fields.js';
 
 @Fields<ILaneBlock>({
@@ -75,6 +81,12 @@ export class LaneHeadDto {}
   block: { optional: true, type: LaneBlockDto, description: 'The fault of a blocked or parked lane.' },
 })
 export class ListedLaneDto {}
+
+@Fields<ISkippedOperation>({
+  lane: { type: 'integer', example: 17 },
+  operationId: { format: 'uuid', description: 'It was cancelled.', example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f' },
+})
+export class SkippedOperationDto {}
 
 export const LANE_SELECTIONS = ['blocked', 'all'] as const;
 
