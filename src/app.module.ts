@@ -8,6 +8,7 @@ import { JobsModule } from './jobs/jobs.module.js';
 import { AccessModule } from './services/access/access.module.js';
 import { AlertsModule } from './services/alerts/alerts.module.js';
 import { BackpressureModule } from './services/backpressure/backpressure.module.js';
+import { BulkActionsModule } from './services/bulk-actions/bulk-actions.module.js';
 import { CatalogModule } from './services/catalog/catalog.module.js';
 import { ConfigModule } from './services/config/config.module.js';
 import type { Settings } from './services/config/settings.js';
@@ -42,6 +43,7 @@ export class AppModule {
         ...FOUNDATION,
         ProbesModule,
         BatchEngineModule.forSettings(settings),
+        BulkActionsModule,
         ...(settings.role === 'worker' ? [] : API),
         ...(settings.role === 'api' ? [] : WORKER),
         // In every role: an api has to tell that no worker is left.

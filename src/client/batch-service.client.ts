@@ -1,4 +1,5 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
+import type { IBulkAction, IBulkActionCount, IBulkActionRequest } from '../interfaces/bulk-action.js';
 import type { ErrorCode, IServiceError } from '../interfaces/error.js';
 import type { JsonRow } from '../interfaces/json.js';
 import type {
@@ -36,6 +37,9 @@ import { splitRequests, write, WrittenList } from './split-requests.js';
 
 /** The options that the short forms (`insert`, `upsert`, …) accept. */
 export type OperationOptions = Omit<ICreateBatchOperationRequest, 'operationType' | 'target' | 'key' | 'values'>;
+
+/** The answer to a dry run is a number. */
+export type BulkAnswer<Request> = Request extends { dryRun: true } ? IBulkActionCount : IBulkAction;
 
 export interface WaitOptions {
   /** How long to wait for the outcome, including reconnects, in milliseconds. Default: 60 000. */
@@ -244,6 +248,40 @@ export class BatchServiceClient implements OnApplicationShutdown {
     return this.change(RPC_PATTERNS.retryOperation, id, 'NOT_RETRYABLE', retried, options);
   }
 
+  /**
+   * Retries all failed (or cancelled) operations that match a filter. The answer comes when the action has ended, or
+   * after 1.5 s with status `running`: `getBulkAction` then shows how far it is.
+   *
+   * @throws BatchServiceRefusalError `INVALID_REQUEST`, `COUNT_CHANGED`
+   */
+  retryOperations<Request extends IBulkActionRequest>(
+    request: Request,
+    options?: CallOptions,
+  ): Promise<BulkAnswer<Request>> {
+    return this.bulk(RPC_PATTERNS.retryOperations, request, options);
+  }
+
+  /** Cancels all operations that match a filter and wait, see `retryOperations`. */
+  cancelOperations<Request extends IBulkActionRequest>(
+    request: Request,
+    options?: CallOptions,
+  ): Promise<BulkAnswer<Request>> {
+    return this.bulk(RPC_PATTERNS.cancelOperations, request, options);
+  }
+
+  /** Deletes key and values of all settled operations that match a filter, for good. See `retryOperations`. */
+  eraseOperations<Request extends IBulkActionRequest>(
+    request: Request,
+    options?: CallOptions,
+  ): Promise<BulkAnswer<Request>> {
+    return this.bulk(RPC_PATTERNS.eraseOperations, request, options);
+  }
+
+  /** @throws BatchServiceRefusalError `BULK_ACTION_NOT_FOUND` */
+  getBulkAction(id: string, options?: CallOptions): Promise<IBulkAction> {
+    return this.call(RPC_PATTERNS.getBulkAction, JSON.stringify({ id }), options);
+  }
+
   /** Fails all open calls with `CLIENT_CLOSED` and disconnects. */
   close(): Promise<void> {
     return this.connection.close();
@@ -252,6 +290,16 @@ export class BatchServiceClient implements OnApplicationShutdown {
   /** Not earlier, because requests that the application still answers while its servers close may need the client. */
   async onApplicationShutdown(): Promise<void> {
     await this.close();
+  }
+
+  /** The action gets its id here, so that a repeated request is the same action. */
+  private bulk<Request extends IBulkActionRequest>(
+    pattern: string,
+    request: Request,
+    options: CallOptions | undefined,
+  ): Promise<BulkAnswer<Request>> {
+    const identified = request.dryRun === true ? request : { ...request, id: request.id ?? makeId() };
+    return this.call(pattern, JSON.stringify(identified), options);
   }
 
   private identifyAll(method: string, requests: readonly ICreateBatchOperationRequest[]): IdentifiedRequest[] {

@@ -5,7 +5,12 @@ export {
   type BatchServiceClientModuleExtras,
 } from './batch-service-client.module.js';
 export { createOperationsInTransaction, type QueryInTransaction } from './create-operations-in-transaction.js';
-export { BatchServiceClient, type OperationOptions, type WaitOptions } from './batch-service.client.js';
+export {
+  BatchServiceClient,
+  type BulkAnswer,
+  type OperationOptions,
+  type WaitOptions,
+} from './batch-service.client.js';
 export type {
   BatchServiceClientOptions,
   CallOptions,
@@ -35,6 +40,16 @@ export {
 
 export { FAILURE_CODES, REFUSAL_CODES, type ErrorCode, type IServiceError } from '../interfaces/error.js';
 export { AUDIT_ACTS, type AuditAct, type IOperationAct } from '../interfaces/audit.js';
+export {
+  BULK_ACTIONS,
+  BULK_ACTION_STATUSES,
+  type BulkActionKind,
+  type BulkActionStatus,
+  type IBulkAction,
+  type IBulkActionCount,
+  type IBulkActionRequest,
+} from '../interfaces/bulk-action.js';
+export type { IOperationFilter } from '../interfaces/operation-filter.js';
 export type { Json, JsonRow } from '../interfaces/json.js';
 export {
   OPERATION_STATUSES,

@@ -4,6 +4,7 @@ import type { Json } from './json.js';
 export const AUDIT_ACTS = [
   'cancel',
   'retry',
+  'erase',
   'resume',
   'pause',
   'drain',
@@ -22,8 +23,18 @@ export const AUDIT_ACTS = [
 ] as const;
 export type AuditAct = (typeof AUDIT_ACTS)[number];
 
-/** `parked`: a message in `<queue>.parked`. `job`: an execution of a job. */
-export const AUDIT_SUBJECTS = ['operation', 'lane', 'target', 'source', 'chunk', 'parked', 'key', 'job'] as const;
+/** `bulk_action`: all operations that match its filter. `parked`: a message in `<queue>.parked`. `job`: an execution of a job. */
+export const AUDIT_SUBJECTS = [
+  'operation',
+  'lane',
+  'target',
+  'source',
+  'chunk',
+  'parked',
+  'key',
+  'job',
+  'bulk_action',
+] as const;
 export type AuditSubject = (typeof AUDIT_SUBJECTS)[number];
 
 /** What was done to an operation. */
@@ -33,9 +44,11 @@ export interface IOperationAct {
   act: AuditAct;
   /** `key:<id>`, `user:<user of the broker>` or `command:<user of the system>`. Absent: the caller was not known. */
   by?: string;
+  /** The bulk action that did it. */
+  bulkActionId?: string;
 }
 
-export interface IAuditEntry extends IOperationAct {
+export interface IAuditEntry extends Omit<IOperationAct, 'bulkActionId'> {
   id: string;
   subject: { kind: AuditSubject; id: string };
   details: Readonly<Record<string, Json>>;

@@ -124,6 +124,9 @@ export interface IBatchOperation {
   /** When the chunk that settled it was claimed. Absent in a list. */
   claimedAt?: string;
   settledAt?: string;
+  /** True: its key and values were deleted for good, and it cannot be retried. */
+  erased?: true;
+  erasedAt?: string;
   /**
    * When its source was notified. Absent before that, in a list, and when the notification was dropped, because no
    * queue was bound for it.

@@ -10,6 +10,10 @@ export const RPC_PATTERNS = {
   waitForOperation: 'wait_for_operation',
   cancelOperation: 'cancel_operation',
   retryOperation: 'retry_operation',
+  retryOperations: 'retry_operations',
+  cancelOperations: 'cancel_operations',
+  eraseOperations: 'erase_operations',
+  getBulkAction: 'get_bulk_action',
 } as const;
 
 /** The maximum number of operations of one `create_operations`. For `plan_operations` a setting limits the number. */

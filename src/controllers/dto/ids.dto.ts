@@ -29,6 +29,19 @@ export class OperationIdDto {
   id!: string;
 }
 
+/** Names a bulk action. */
+export class BulkActionIdDto {
+  @ApiProperty({
+    description: 'The UUID of the bulk action.',
+    format: 'uuid',
+    example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f',
+  })
+  @Transform(({ value }: { value: unknown }) => (isUuid(value) ? value.toLowerCase() : value))
+  @Matches(UUID, { message: `The id of a bulk action must be a UUID${GIVEN}`, context: { code: 'INVALID_ID' } })
+  @Must((value) => value !== undefined, 'The request names no bulk action; expected { "id": "<uuid>" }')
+  id!: string;
+}
+
 /** The payload of an RPC that waits for an operation. */
 export class WaitForOperationDto extends OperationIdDto {
   @ValidateIf((_, value) => value !== undefined)

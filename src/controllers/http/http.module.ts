@@ -7,7 +7,9 @@ import { PausesModule } from '../../services/pauses/pauses.module.js';
 import { QueueModule } from '../../services/queue/queue.module.js';
 import { AccessController } from './access.controller.js';
 import { AlertsController } from './alerts.controller.js';
+import { BulkActionsModule } from '../../services/bulk-actions/bulk-actions.module.js';
 import { AuditController } from './audit.controller.js';
+import { BulkActionsController } from './bulk-actions.controller.js';
 import { ChunksController } from './chunks.controller.js';
 import { FailuresController } from './failures.controller.js';
 import { HealthController } from './health.controller.js';
@@ -26,9 +28,10 @@ import { WorkersController } from './workers.controller.js';
 export class ProbesModule {}
 
 @Module({
-  imports: [AlertsModule, IntakeModule, ExplainModule, OutcomesModule, PausesModule, QueueModule],
+  imports: [AlertsModule, BulkActionsModule, IntakeModule, ExplainModule, OutcomesModule, PausesModule, QueueModule],
   controllers: [
     OperationsController,
+    BulkActionsController,
     ChunksController,
     LanesController,
     PausesController,

@@ -2,9 +2,11 @@ import { Body, Controller, Delete, Get, HttpCode, HttpStatus, Param, Post, Query
 import { ApiBody, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { Response } from 'express';
 import type { ICreateBatchOperationResult, IPage } from '../../interfaces/operation.js';
+import type { BulkActionKind, IBulkAction, IBulkActionCount } from '../../interfaces/bulk-action.js';
 import type { IOperationsPlan } from '../../interfaces/plan.js';
 import type { ICreateBatchOperationsResponse } from '../../interfaces/rpc.js';
 import type { Access } from '../../services/access/access.js';
+import { BulkActionsService } from '../../services/bulk-actions/bulk-actions.service.js';
 import { ExplainService } from '../../services/explain/explain.service.js';
 import { IntakeService } from '../../services/intake/intake.service.js';
 import { OperationsService } from '../../services/outcomes/operations.service.js';
@@ -15,6 +17,7 @@ import { namedFieldsPipe, queryPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems, BODY_REFUSALS, OPERATION_REFUSALS } from './api-problems.js';
+import { ApiBulkAction, BULK_DESCRIPTION } from './api-bulk-action.js';
 import { CREATE_EXAMPLES, CREATE_MANY_EXAMPLES } from './create-examples.js';
 import { CreateOperationDto, CreateOperationResultDto } from './dto/create-operation.dto.js';
 import { CreateOperationsDto, CreateOperationsResponseDto, PlanOperationsDto } from './dto/create-operations.dto.js';
@@ -31,6 +34,7 @@ export class OperationsController {
     private readonly intake: IntakeService,
     private readonly explainer: ExplainService,
     private readonly operations: OperationsService,
+    private readonly bulkActions: BulkActionsService,
   ) {}
 
   @Post()
@@ -104,6 +108,56 @@ export class OperationsController {
     return this.operations.list(query, access);
   }
 
+  @Post('retries')
+  @RequireScope('write')
+  @HttpCode(HttpStatus.ACCEPTED)
+  @ApiOperation({
+    summary: 'Retry all failed operations that match a filter',
+    description: `They are pending again, at their old places in the order. Without a status in the filter, failed operations are meant. ${BULK_DESCRIPTION}`,
+  })
+  @ApiBulkAction()
+  retryAll(
+    @Body() request: unknown,
+    @CallerAccess() access: Access,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<IBulkActionCount | IBulkAction> {
+    return this.requestBulk('retry', request, access, response);
+  }
+
+  @Post('cancellations')
+  @RequireScope('write')
+  @HttpCode(HttpStatus.ACCEPTED)
+  @ApiOperation({
+    summary: 'Cancel all waiting operations that match a filter',
+    description: `Pending and scheduled ones, unless the filter has a status. ${BULK_DESCRIPTION}`,
+  })
+  @ApiBulkAction()
+  cancelAll(
+    @Body() request: unknown,
+    @CallerAccess() access: Access,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<IBulkActionCount | IBulkAction> {
+    return this.requestBulk('cancel', request, access, response);
+  }
+
+  @Post('erasures')
+  @RequireScope('admin')
+  @HttpCode(HttpStatus.ACCEPTED)
+  @ApiOperation({
+    summary: 'Erase the values of all settled operations that match a filter',
+    description:
+      'Their key and values are gone for good, and what else may quote them: the messages of failures, and the plans of their chunks. ' +
+      `The records stay, and cannot be retried. ${BULK_DESCRIPTION}`,
+  })
+  @ApiBulkAction()
+  eraseAll(
+    @Body() request: unknown,
+    @CallerAccess() access: Access,
+    @Res({ passthrough: true }) response: Response,
+  ): Promise<IBulkActionCount | IBulkAction> {
+    return this.requestBulk('erase', request, access, response);
+  }
+
   @Get(':id')
   @RequireScope('read')
   @ApiOperation({
@@ -140,5 +194,19 @@ export class OperationsController {
   @ApiProblems('INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_RETRYABLE', 'LANE_BUSY', ...BODY_REFUSALS)
   retry(@Param(namedFieldsPipe) { id }: OperationIdDto, @CallerAccess() access: Access): Promise<GivenOperation> {
     return this.operations.retry(id, access);
+  }
+
+  /** 202: it goes on after the answer. */
+  private async requestBulk(
+    action: BulkActionKind,
+    request: unknown,
+    access: Access,
+    response: Response,
+  ): Promise<IBulkActionCount | IBulkAction> {
+    const answer = await this.bulkActions.request(action, request, access);
+    const goesOn = !('dryRun' in answer) && answer.status === 'running';
+    response.status(goesOn ? HttpStatus.ACCEPTED : HttpStatus.OK);
+    if (!('dryRun' in answer)) response.location(`/${API_PREFIX}/bulk-actions/${answer.id}`);
+    return answer;
   }
 }

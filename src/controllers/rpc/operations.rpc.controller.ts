@@ -2,9 +2,11 @@ import { Controller, UseFilters, UseGuards } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { ICreateBatchOperationResult } from '../../interfaces/operation.js';
+import type { IBulkAction, IBulkActionCount } from '../../interfaces/bulk-action.js';
 import type { IOperationsPlan } from '../../interfaces/plan.js';
 import { RPC_PATTERNS, type ICreateBatchOperationsResponse } from '../../interfaces/rpc.js';
 import type { Access } from '../../services/access/access.js';
+import { BulkActionsService } from '../../services/bulk-actions/bulk-actions.service.js';
 import { ExplainService } from '../../services/explain/explain.service.js';
 import { IntakeService } from '../../services/intake/intake.service.js';
 import type { PipelinePlace } from '../../services/intake/submission-pipeline.js';
@@ -12,7 +14,7 @@ import { OperationsService } from '../../services/outcomes/operations.service.js
 import type { GivenOperation } from '../../services/outcomes/to-operation.js';
 import { AccessGuard } from '../access.guard.js';
 import { CallerAccess } from '../caller-access.js';
-import { OperationIdDto, WaitForOperationDto } from '../dto/ids.dto.js';
+import { BulkActionIdDto, OperationIdDto, WaitForOperationDto } from '../dto/ids.dto.js';
 import { namedFieldsPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { MessagePlace } from './ordered-rmq-context.js';
@@ -28,6 +30,7 @@ export class OperationsRpcController {
     private readonly intake: IntakeService,
     private readonly explainer: ExplainService,
     private readonly operations: OperationsService,
+    private readonly bulkActions: BulkActionsService,
   ) {}
 
   @MessagePattern(RPC_PATTERNS.createOperation)
@@ -81,5 +84,32 @@ export class OperationsRpcController {
   @RequireScope('write')
   retry(@Payload(namedFieldsPipe) { id }: OperationIdDto, @CallerAccess() access: Access): Promise<GivenOperation> {
     return this.operations.retry(id, access);
+  }
+
+  @MessagePattern(RPC_PATTERNS.retryOperations)
+  @RequireScope('write')
+  retryAll(@Payload() request: unknown, @CallerAccess() access: Access): Promise<IBulkActionCount | IBulkAction> {
+    return this.bulkActions.request('retry', request, access);
+  }
+
+  @MessagePattern(RPC_PATTERNS.cancelOperations)
+  @RequireScope('write')
+  cancelAll(@Payload() request: unknown, @CallerAccess() access: Access): Promise<IBulkActionCount | IBulkAction> {
+    return this.bulkActions.request('cancel', request, access);
+  }
+
+  @MessagePattern(RPC_PATTERNS.eraseOperations)
+  @RequireScope('admin')
+  eraseAll(@Payload() request: unknown, @CallerAccess() access: Access): Promise<IBulkActionCount | IBulkAction> {
+    return this.bulkActions.request('erase', request, access);
+  }
+
+  @MessagePattern(RPC_PATTERNS.getBulkAction)
+  @RequireScope('read')
+  getBulkAction(
+    @Payload(namedFieldsPipe) { id }: BulkActionIdDto,
+    @CallerAccess() access: Access,
+  ): Promise<IBulkAction> {
+    return this.bulkActions.get(id, access);
   }
 }

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { BulkActionsModule } from '../../services/bulk-actions/bulk-actions.module.js';
 import { ExplainModule } from '../../services/explain/explain.module.js';
 import { IntakeModule } from '../../services/intake/intake.module.js';
 import { OutcomesModule } from '../../services/outcomes/outcomes.module.js';
@@ -7,7 +8,7 @@ import { OperationsRpcController } from './operations.rpc.controller.js';
 
 /** The message patterns. `connectRpc` gives them a transport. */
 @Module({
-  imports: [IntakeModule, ExplainModule, OutcomesModule, RabbitmqModule],
+  imports: [BulkActionsModule, IntakeModule, ExplainModule, OutcomesModule, RabbitmqModule],
   controllers: [OperationsRpcController],
 })
 export class RpcModule {}

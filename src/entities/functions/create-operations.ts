@@ -183,11 +183,11 @@ begin
     into results from unnest(ids) with ordinality u(i, n);
     return jsonb_build_object('results', results);
   end if;
-  -- The same request twice is one operation.
+  -- The same request twice is one operation. What was erased cannot be compared any more, and is never executed again.
   select min(g.n)::int into faulty
   from rows from (jsonb_array_elements(operations), unnest(ids), unnest(kinds)) with ordinality g(r, id, kind, n)
   left join batch.batch_operations v using (id)
-  where (v.type, v.target, v.key::jsonb, v."values"::jsonb, v.on_conflict, (select array_agg(c order by c) from unnest(v.conflict_key) c),
+  where v.erased_at is null and (v.type, v.target, v.key::jsonb, v."values"::jsonb, v.on_conflict, (select array_agg(c order by c) from unnest(v.conflict_key) c),
       v.must_exist, ${columns((detail) => comparable(detail, `v.${detail.column}`))})
     is distinct from (r->>'operationType', kind_targets[g.kind], r->'key', r->'values',
       case when r->>'operationType' = 'insert' then coalesce(r->>'onConflict', 'error') end,

@@ -1,6 +1,7 @@
 import { CHECK_REQUEST } from './check-request.js';
 import { CREATE_OPERATION, CREATE_OPERATIONS } from './create-operations.js';
 import type { DatabaseFunction } from './database-function.js';
+import { ERASE_OPERATIONS } from './erase-operations.js';
 import { EXECUTE_PLAN } from './execute-plan.js';
 import { OPERATION_CONTENTS } from './operation-contents.js';
 import { OPERATION_ROWS } from './operation-rows.js';
@@ -16,6 +17,7 @@ export const SERVICE_FUNCTIONS: readonly DatabaseFunction[] = [
   STORE_SHAPE,
   LOCK_HOLDERS,
   WHY_WAITING,
+  ERASE_OPERATIONS,
 ];
 
 /** Those for callers in SQL, and what these need. */

@@ -52,6 +52,7 @@ const UP = [
     retry_limit smallint,
     retry_on text[],
     trace_context text,
+    erased_at timestamptz,
     constraint operations_id_key unique (id),
     constraint operations_priority_check check (priority between 0 and 9)
   )`,
@@ -320,6 +321,45 @@ const UP = [
   // It also fires in a session with session_replication_role = replica.
   'alter table batch.audit enable always trigger audit_only_grows',
 
+  // `after_seq`: its operations up to here were examined. `last_seq`: it leaves later operations alone. `again`: some
+  // operations could not be changed yet, so it begins once more. The process with the lease works on it.
+  `create table batch.bulk_actions (
+    seq bigint generated always as identity constraint bulk_actions_pkey primary key,
+    id uuid not null constraint bulk_actions_id_key unique,
+    action text not null,
+    status text not null default 'running',
+    filter jsonb not null,
+    reach jsonb,
+    matched bigint not null,
+    done bigint not null default 0,
+    skipped bigint not null default 0,
+    after_seq bigint not null default 0,
+    last_seq bigint not null,
+    again boolean not null default false,
+    failures smallint not null default 0,
+    error text,
+    leased_by uuid,
+    leased_until timestamptz not null,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    ended_at timestamptz,
+    created_by text,
+    constraint bulk_actions_action_check check (action in ('retry', 'cancel', 'erase')),
+    constraint bulk_actions_status_check check (status in ('running', 'completed', 'stopped', 'failed'))
+  )`,
+  `create index bulk_actions_running_idx on batch.bulk_actions (leased_until) where status = 'running'::text`,
+  `comment on table batch.bulk_actions is 'What was requested for all operations that match a filter, and how far it is.'`,
+
+  `create table batch.bulk_steps (
+    id bigint generated always as identity constraint bulk_steps_pkey primary key,
+    action bigint not null constraint bulk_steps_action_fkey references batch.bulk_actions on delete cascade,
+    at timestamptz not null default now(),
+    seqs int8multirange not null
+  )`,
+  `create index bulk_steps_action_idx on batch.bulk_steps (action)`,
+  `create index bulk_steps_seqs_idx on batch.bulk_steps using gist (seqs)`,
+  `comment on table batch.bulk_steps is 'The operations that each step of a bulk action has changed.'`,
+
   // The view calls them. `migrate` creates them again, with their versions and rights.
   WHY_WAITING.sql,
   WAITS_FOR.sql,
@@ -345,7 +385,7 @@ const UP = [
     coalesce(x.chunk_id, c.id) as chunk_id,
     coalesce(x.settled_at, c.settled_at) as settled_at,
     nullif(d.available_at, 'infinity') as available_at, d.reason as wait_reason, o.created_by,
-    case when p.seq is not null or d.seq is not null then batch.waits_for(o.id) end as waits_for
+    case when p.seq is not null or d.seq is not null then batch.waits_for(o.id) end as waits_for, o.erased_at
   from batch.operations o
   join batch.shapes s on s.id = o.shape
   left join batch.pending p on p.lane = o.lane and p.priority = o.priority and p.seq = o.seq
@@ -362,6 +402,7 @@ const UP = [
 /** An object of these columns. Their values begin at place `first`. Without columns: one text, at place `whole`. */
 function object(columns: string, first: string, whole: string): string {
   return `case
+      when o.erased_at is not null then null
       when not s.by_column then (o."values"->>${whole})::json
       when s.${columns} is not null then (
         select json_object_agg(c.name, case

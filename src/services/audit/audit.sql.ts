@@ -37,10 +37,19 @@ export function detailsText(details: Readonly<Record<string, Json>>): string {
   return JSON.stringify(details, (_, value: unknown) => (typeof value === 'string' ? storable(value) : value));
 }
 
-/** What was done to an operation, oldest first, as JSON. For a query in which `v` is the operation. */
+/**
+ * What was done to an operation, oldest first, as JSON. For a query in which `v` is the operation. A bulk action has one
+ * entry in the audit for its beginning and one for its end; its steps say which operations it has changed.
+ */
 export const ACTS_OF_OPERATION = `(
-          select json_agg(json_build_object('at', a.at, 'act', a.act, 'by', a.actor) order by a.id) from batch.audit a
-          where a.subject_kind = 'operation' and a.subject = v.id::text
+          select json_agg(json_build_object('at', a.at, 'act', a.act, 'by', a.actor, 'bulkActionId', a.bulk_action) order by a.at)
+          from (
+            select at, act, actor, null::uuid as bulk_action from batch.audit
+            where subject_kind = 'operation' and subject = v.id::text
+            union all
+            select s.at, b.action, b.created_by, b.id
+            from batch.bulk_steps s join batch.bulk_actions b on b.seq = s.action where s.seqs @> v.seq
+          ) a
         )`;
 
 /** PostgreSQL accepts no NUL in a text, and no lone surrogate in JSON. */

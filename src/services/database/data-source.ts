@@ -1,3 +1,5 @@
+import { BulkActionEntity } from '../../entities/bulk-action.entity.js';
+import { BulkStepEntity } from '../../entities/bulk-step.entity.js';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { AlertDeliveryEntity } from '../../entities/alert-delivery.entity.js';
 import { AlertEntity } from '../../entities/alert.entity.js';
@@ -42,6 +44,8 @@ export function dataSourceOptions(
     ssl: databaseTls(database.ssl),
     schema: SCHEMA,
     entities: [
+      BulkActionEntity,
+      BulkStepEntity,
       ShapeEntity,
       OperationEntity,
       PendingOperationEntity,

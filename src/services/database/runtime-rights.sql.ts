@@ -28,6 +28,14 @@ export const RUNTIME_RIGHTS: Readonly<Record<string, readonly string[]>> = {
   parked_notifications: ['select', 'insert', 'update', 'delete'],
   alerts: ['select', 'insert', 'update', 'delete'],
   alert_deliveries: ['select', 'insert', 'update', 'delete'],
+  bulk_actions: [
+    'select',
+    'insert',
+    'update (matched, done, skipped, after_seq, again, failures, error, status, leased_by, leased_until, updated_at, ended_at)',
+    'delete',
+  ],
+  // A deleted action takes these with it.
+  bulk_steps: ['select', 'insert'],
   // The table only grows: the service can neither change nor delete what it has written.
   audit: ['select', 'insert'],
   // Used by the command `keys`.

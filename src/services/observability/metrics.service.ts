@@ -163,8 +163,8 @@ export class MetricsService {
     this.requestsRefused.inc({ transport, code });
   }
 
-  recordCancelled(): void {
-    this.settled.inc({ outcome: 'cancelled', code: NO_CODE });
+  recordCancelled(operations = 1): void {
+    this.settled.inc({ outcome: 'cancelled', code: NO_CODE }, operations);
   }
 
   recordChunk({ durationMs, completed, failedByCode, statements, fallback }: ChunkCounts): void {

@@ -85,10 +85,12 @@ export function matchedIn(match: PreparedMatch, stretch: Stretch, values: Values
       : `${seq} >= ${head} and ${seq} < ${head} + ${width} and ${seq} <= ${last}`;
   const conditions = conditionsOf(match, source, values);
   const all = conditions.map((condition) => `\n          and ${condition}`).join('');
+  // For each candidate, its operation is looked up. Without new statistics, PostgreSQL might do it the other way round.
   const candidates =
     source.ofOperations === true || all === ''
       ? `(${source.select(inStretch, '', all)}) c`
-      : `(${source.select(inStretch, '')}) c join batch.operations o on o.seq = c.seq${all}`;
+      : `(${source.select(inStretch, '')}) c
+        cross join lateral (select from batch.operations o where o.seq = c.seq${all} offset 0) o`;
   return `head as materialized (
         select seq from (${source.select(within, `order by seq ${direction} limit 1`)}) c order by seq ${direction} limit 1
       ),

@@ -54,6 +54,8 @@ export function toMatch(
 }
 
 function impliedStatus(filter: IOperationFilter, implied: MatchedStatus): MatchedStatus {
+  // An operation that waits for its next attempt has the code of its last one.
+  if (implied === 'waiting') return filter.code === undefined ? implied : 'scheduled';
   if (filter.code !== undefined || filter.constraint !== undefined) return 'failed';
   const settled = [filter.chunkId, filter.settledAfter, filter.settledBefore].some((field) => field !== undefined);
   return settled && implied === 'any' ? 'settled' : implied;

@@ -1,33 +1,18 @@
 import { Injectable } from '@nestjs/common';
 import type { IListOperationsQuery } from '../../interfaces/operation-filter.js';
 import type { IPage } from '../../interfaces/operation.js';
-import type { SqlClient } from '../../interfaces/sql.js';
-import { sendAlong } from '../../batch/sql/send-along.js';
 import type { IWaiting } from '../../interfaces/waiting.js';
 import { callerName, reaches, type Access } from '../access/access.js';
 import { DatabaseService } from '../database/database.service.js';
-import { walkInOrder } from '../database/walk-in-order.js';
 import { ServiceError } from '../errors/service-error.js';
 import { MetricsService } from '../observability/metrics.service.js';
 import { QueueService } from '../queue/queue.service.js';
 import { selectWaiting, type WaitingRow } from '../waiting/waiting.sql.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
-import { checkCursor } from './cursor.js';
-import type { PreparedMatch } from './matching.sql.js';
-import { toMatch } from './operation-match.js';
+import { listOperations } from './list-operations.js';
 import { OutcomeWatchService } from './outcome-watch.service.js';
-import { selectOperation, selectPage } from './outcomes.sql.js';
-import { firstStretch, prepareMatch, walkMatches } from './walk-matches.js';
+import { selectOperation } from './outcomes.sql.js';
 import { toOperation, type GivenOperation, type OperationRow } from './to-operation.js';
-
-const DEFAULT_LIMIT = 100;
-/**
- * A page begins no further stretch after this time, even if it is not full. Each stretch is twice as large as the one
- * before, so the last one takes about as long as all others.
- */
-const PAGE_MS = 60;
-/** The process serializes a page of this size in a few milliseconds. */
-const PAGE_BYTES = 1024 * 1024;
 
 /**
  * Tells callers what happened to their operations, and cancels or retries them. A caller that is limited to some
@@ -64,15 +49,8 @@ export class OperationsService {
   }
 
   /** @throws ServiceError INVALID_REQUEST */
-  async list(query: IListOperationsQuery, access: Access): Promise<IPage<GivenOperation>> {
-    const { limit = DEFAULT_LIMIT, cursor, ...filter } = query;
-    const match = toMatch(filter, access);
-    const from = checkCursor(cursor);
-    return this.database.requests.transaction(async (tx) => {
-      sendAlong(tx, walkInOrder());
-      const prepared = await prepareMatch(tx, match);
-      return prepared === undefined ? { items: [] } : this.page(tx, prepared, limit, from);
-    });
+  list(query: IListOperationsQuery, access: Access): Promise<IPage<GivenOperation>> {
+    return listOperations(this.database.requests, query, access);
   }
 
   /** @throws ServiceError OPERATION_NOT_FOUND, NOT_CANCELLABLE, LANE_BUSY */
@@ -90,28 +68,6 @@ export class OperationsService {
     await this.queue.retry(id, callerName(access));
     this.wakeUp.operationsAccepted();
     return this.get(id, access);
-  }
-
-  private async page(
-    tx: SqlClient,
-    match: PreparedMatch,
-    limit: number,
-    cursor: string | undefined,
-  ): Promise<IPage<GivenOperation>> {
-    const items: GivenOperation[] = [];
-    let bytes = 0;
-    const start = await firstStretch(tx, match, 'descending', cursor);
-    const nextCursor = await walkMatches(match, start, PAGE_MS, async (stretch) => {
-      const limits = { operations: limit - items.length, bytes: PAGE_BYTES - bytes };
-      const { rows } = await tx.query<PageRow>(selectPage(match, stretch, limits));
-      const { matched, next } = rows[0]!;
-      const found = rows.filter((row): row is PageRow & { seq: string } => row.seq !== null);
-      items.push(...found.map(toOperation));
-      bytes += found.reduce((sum, row) => sum + Number(row.bytes), 0);
-      const isCut = items.length === limit || found.length < matched || bytes >= PAGE_BYTES;
-      return isCut && found.length > 0 ? { stopAt: found.at(-1)!.seq } : { next };
-    });
-    return { items, ...(nextCursor !== undefined && { nextCursor }) };
   }
 
   /** Without the reason why it waits. */
@@ -137,7 +93,5 @@ export class OperationsService {
     if (access.targets !== undefined) await this.find(id, access);
   }
 }
-
-type PageRow = { matched: number; next: string | null } & ({ seq: null } | (OperationRow & { bytes: string }));
 
 const isSettled = ({ status }: GivenOperation): boolean => status !== 'pending' && status !== 'scheduled';

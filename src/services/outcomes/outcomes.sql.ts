@@ -10,7 +10,7 @@ const OPERATION_COLUMNS = `v.seq, v.id, v.type as "operationType", v.target, v.k
         v.rows_affected as "rowsAffected", v.attempts, v.code, v.message, v.constraint_name as "constraint",
         v.column_name as "column", v.sql_state as "sqlState", v.chunk_id as "chunkId", v.created_at as "createdAt",
         v.settled_at as "settledAt", v.wait_reason as "waitReason",
-        v.available_at as "availableAt", v.created_by as "createdBy"`;
+        v.available_at as "availableAt", v.created_by as "createdBy", v.erased_at as "erasedAt"`;
 
 /** An operation, with the times of the chunk that settled it and its group there. */
 export function selectOperation(id: string): SqlStatement {

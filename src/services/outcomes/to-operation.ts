@@ -35,11 +35,19 @@ export interface OperationRow extends StoredDetails {
   settledAt: Date | null;
   waitReason: keyof typeof WAITS_FOR | null;
   availableAt: Date | null;
+  erasedAt: Date | null;
   /** This and what follows is absent in a list. */
   claimedAt?: Date | null;
   notifiedAt?: Date | null;
   execution?: IOperationExecution | null;
-  audit?: { at: string; act: AuditAct; by: string | null }[] | null;
+  audit?: ActRow[] | null;
+}
+
+interface ActRow {
+  at: string;
+  act: AuditAct;
+  by: string | null;
+  bulkActionId: string | null;
 }
 
 /** The API's word for each `batch.delayed.reason`. */
@@ -84,12 +92,18 @@ export function toOperation(row: OperationRow): GivenOperation {
     ...(row.settledAt !== null && { settledAt: row.settledAt.toISOString() }),
     ...(isPresent(row.notifiedAt) && { notifiedAt: row.notifiedAt.toISOString() }),
     ...(isPresent(row.execution) && { execution: row.execution }),
+    ...(row.erasedAt !== null && { erased: true as const, erasedAt: row.erasedAt.toISOString() }),
     ...(isPresent(row.audit) && { audit: row.audit.map(toAct) }),
   };
 }
 
 const isPresent = <T>(value: T | null | undefined): value is T => value !== null && value !== undefined;
 
-function toAct({ at, act, by }: { at: string; act: AuditAct; by: string | null }): IOperationAct {
-  return { at: new Date(at).toISOString(), act, ...(by !== null && { by }) };
+function toAct({ at, act, by, bulkActionId }: ActRow): IOperationAct {
+  return {
+    at: new Date(at).toISOString(),
+    act,
+    ...(by !== null && { by }),
+    ...(bulkActionId !== null && { bulkActionId }),
+  };
 }

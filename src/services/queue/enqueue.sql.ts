@@ -156,7 +156,7 @@ export function selectRequests(ids: readonly string[]): SqlStatement {
     name: 'batch.select_requests',
     text: `
       select id, type, target, key::text, "values"::text, on_conflict as "onConflict", conflict_key as "conflictKey",
-        must_exist as "mustExist", ${selectDetails('v')}, status
+        must_exist as "mustExist", ${selectDetails('v')}, status, erased_at is not null as erased
       from batch.batch_operations v where id = any($1::uuid[])`,
     values: [ids],
   };

@@ -8,7 +8,7 @@ import { actOn, LaneCancels } from './lane-cancels.js';
 import { lockReleases, wakeBehind } from './releases.sql.js';
 import {
   cancelDelayed,
-  requeueOperation,
+  requeueOperations,
   selectPlace,
   type CancelledRow,
   type PlaceRow,
@@ -40,11 +40,16 @@ export class RequestedChanges {
   async retry(id: string, actor: string | undefined): Promise<void> {
     const place = await findPlace(this.connections, id);
     await this.changeRow(id, async (tx) => {
-      const { rows } = await tx.query<RequeuedRow>(requeueOperation(Number(place.seq)));
+      const { rows } = await tx.query<RequeuedRow>(requeueOperations([place.seq], { wait: true }));
       const { moving, requeued } = rows[0]!;
-      if (requeued) return void (await tx.query(insertAudit([actOn('retry', id, actor)])));
+      if (requeued.length > 0) return void (await tx.query(insertAudit([actOn('retry', id, actor)])));
       if (moving) throw laneBusy(`The table of operation ${id} is being moved to another lane`);
-      const { status } = await findPlace(tx, id);
+      const { status, erased } = await findPlace(tx, id);
+      if (erased) {
+        throw new ServiceError('NOT_RETRYABLE', `The values of operation ${id} were erased, so it cannot be retried`, {
+          status,
+        });
+      }
       throw new ServiceError(
         'NOT_RETRYABLE',
         `Operation ${id} is ${status}; only a failed or cancelled operation can be retried`,
@@ -64,7 +69,7 @@ export class RequestedChanges {
         return this.laneCancels.cancel({ id, actor, seq: Number(seq), priority, lane });
       case 'scheduled':
         return this.changeRow(id, async (tx) => {
-          const { rows } = await tx.query<CancelledRow>(cancelDelayed(Number(seq)));
+          const { rows } = await tx.query<CancelledRow>(cancelDelayed([seq], { wait: true }));
           if (rows[0]?.kept === true) await wake(tx, rows[0].rowKeys ?? []);
           if (rows.length > 0) await tx.query(insertAudit([actOn('cancel', id, actor)]));
           return rows.length > 0;

@@ -16,6 +16,8 @@ export interface StoredRequest extends StoredDetails {
   conflictKey: readonly string[] | null;
   mustExist: boolean;
   status: OperationStatus;
+  /** Its key and values were deleted for good. */
+  erased: boolean;
 }
 
 type Comparable = Pick<StoredRequest, 'type' | 'target' | 'onConflict' | 'conflictKey' | 'mustExist'> & KeyAndValues;

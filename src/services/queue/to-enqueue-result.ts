@@ -45,5 +45,7 @@ function toRepeat(
   original: NewOperation | StoredRequest,
   status: StoredRequest['status'],
 ): EnqueueResult {
-  return sameRequest(operation, original) ? { outcome: 'existing', status } : { outcome: 'conflict' };
+  // What was erased cannot be compared any more. It is never executed again.
+  const isErased = 'erased' in original && original.erased;
+  return isErased || sameRequest(operation, original) ? { outcome: 'existing', status } : { outcome: 'conflict' };
 }

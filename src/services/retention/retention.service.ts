@@ -13,6 +13,7 @@ import { MAX_SHAPES } from '../../entities/functions/register-shape.js';
 import { Poller, type PollTask } from '../poller/poller.js';
 import { advance, cutoffsAt, isAtEnd, NEW_WALK, pauseAfter, type Cutoffs, type Walk } from './retention-policy.js';
 import {
+  deleteActions,
   deleteChunks,
   deleteCompleted,
   deleteFailed,
@@ -82,6 +83,7 @@ export class RetentionService implements PollTask, OnApplicationBootstrap, Befor
       if (step.more) return pauseAfter(performance.now() - startedAt, step.workers);
     }
     await this.database.query(deleteLostWorkers());
+    await this.deleteBulkActions();
     this.tellDeleted();
     await this.deleteShapes();
     return INTERVAL_MS;
@@ -111,6 +113,15 @@ export class RetentionService implements PollTask, OnApplicationBootstrap, Befor
     const result = { walked: row.walked, last, cut: row.completed === OPERATIONS_PER_STEP };
     this.walks[kind] = advance(walk, result);
     return { more: !isAtEnd(result, window), workers };
+  }
+
+  /**
+   * A bulk action shows what was done to operations of every kind, so it is kept as long as a chunk. There are few, so one
+   * statement deletes them.
+   */
+  private async deleteBulkActions(): Promise<void> {
+    const { chunk } = cutoffsAt(new Date(), this.settings.retention);
+    if (chunk !== undefined) await this.database.query(deleteActions(chunk));
   }
 
   /** Does nothing while there are few shapes, because the search for unused ones reads all operations. */

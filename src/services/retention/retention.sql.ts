@@ -197,3 +197,8 @@ export function deleteUnusedShapes(locked: readonly number[]): SqlStatement {
 export function deleteLostWorkers(): SqlStatement {
   return { text: `delete from batch.workers where seen_at < now() - interval '1 day'` };
 }
+
+/** Deletes bulk actions that ended before this time, with their steps. */
+export function deleteActions(before: Date): SqlStatement {
+  return { text: 'delete from batch.bulk_actions where ended_at < $1::timestamptz', values: [before] };
+}

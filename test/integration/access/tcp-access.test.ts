@@ -19,6 +19,10 @@ const SCOPE_OF: Record<(typeof PATTERNS)[number], KeyScope> = {
   wait_for_operation: 'read',
   cancel_operation: 'write',
   retry_operation: 'write',
+  retry_operations: 'write',
+  cancel_operations: 'write',
+  erase_operations: 'admin',
+  get_bulk_action: 'read',
 };
 /** What stands in the table and in no refusal. */
 const DATA = 'the row that nobody may see';
@@ -26,6 +30,7 @@ const DATA = 'the row that nobody may see';
 let service: TestApp;
 let keys: Record<KeyScope, string>;
 let operation: string;
+let bulkAction: string;
 
 beforeAll(async () => {
   service = await startTestApp(
@@ -37,6 +42,7 @@ beforeAll(async () => {
   ) as Record<KeyScope, string>;
   const { id } = await call<{ id: string }>('create_operation', insert({ runAt: '2030-01-01T00:00:00Z' }), keys.write);
   operation = id;
+  bulkAction = (await call<{ id: string }>('retry_operations', { filter: { source: 'nobody' } }, keys.write)).id;
 });
 
 afterAll(() => service.close());
@@ -68,6 +74,8 @@ async function call<T>(pattern: string, data: unknown, apiKey?: unknown): Promis
 function requestOf(pattern: string): object {
   if (pattern === 'create_operation') return insert();
   if (pattern === 'create_operations' || pattern === 'plan_operations') return { operations: [insert()] };
+  if (pattern === 'get_bulk_action') return { id: bulkAction };
+  if (pattern.endsWith('_operations')) return { filter: { target: 'notes' }, dryRun: true };
   return { id: operation, ...(pattern === 'wait_for_operation' && { timeoutMs: 0 }) };
 }
 

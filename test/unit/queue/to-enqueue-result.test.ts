@@ -14,6 +14,7 @@ const request = (operation: NewOperation, status: StoredRequest['status']): Stor
   ...textsOf(operation),
   runAt: null,
   status,
+  erased: false,
 });
 const textsOf = ({ shape, row }: NewOperation): Pick<StoredRequest, 'key' | 'values'> => {
   const { key, values } = readRow(shape, row);

@@ -47,6 +47,11 @@ export class OperationExecutionDto {}
       '`key:<id of an API key>`, `user:<user of the broker>` or `command:<user of the system>`. Absent when nothing was known of the caller.',
     example: 'key:1f0c9a7e5b2d4c68',
   },
+  bulkActionId: {
+    optional: true,
+    description: 'The bulk action that did it.',
+    example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f',
+  },
 })
 export class OperationActDto {}
 
@@ -102,6 +107,13 @@ export class OperationActDto {}
     example: '2026-01-01T08:00:01.000Z',
   },
   settledAt: { optional: true, format: 'date-time', example: '2026-01-01T08:00:01.250Z' },
+  erased: {
+    optional: true,
+    type: Boolean,
+    description: 'True: its key and values were deleted for good, and it cannot be retried.',
+    example: true,
+  },
+  erasedAt: { optional: true, format: 'date-time', example: '2026-03-01T08:00:00.000Z' },
   notifiedAt: {
     optional: true,
     format: 'date-time',
