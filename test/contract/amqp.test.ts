@@ -76,7 +76,10 @@ describe('a caller that speaks plain AMQP', () => {
 
     const { response } = await caller.call('wait_for_operation', { id: request.id, timeoutMs: 10_000 });
     expect(response).toMatchObject({ id: request.id, target: 'public.orders', status: 'completed', rowsAffected: 1 });
-    expect((await caller.call('get_operation', { id: request.id })).response).toEqual(response);
+    expect((await caller.call('get_operation', { id: request.id })).response).toMatchObject(
+      // Its source may be notified in between.
+      response as object,
+    );
   });
 
   it('is given an id when it sends none', async () => {
