@@ -8,7 +8,7 @@
 
 const PURE = '^src/(services/(planner|composer)|batch/composer)/';
 const ROOT =
-  '^src/(main|telemetry|migrate|sql|keys|parked-messages|notifications|pauses|alerts|job|app\\.module)\\.ts$';
+  '^src/(main|telemetry|migrate|sql|keys|parked-messages|notifications|operations|pauses|alerts|job|app\\.module)\\.ts$';
 const EMBEDDED = '^src/services/database/embedded-postgres\\.ts$';
 const npm = (...names) => `(^|/)node_modules/(@types/)?(${names.join('|')})(/|$)`;
 

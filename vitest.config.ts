@@ -29,6 +29,7 @@ export default defineConfig({
         'src/keys.ts',
         'src/parked-messages.ts',
         'src/notifications.ts',
+        'src/operations.ts',
         'src/alerts.ts',
         'src/job.ts',
       ],

@@ -13,6 +13,7 @@ const PROGRAMS = [
   'keys',
   'parked-messages',
   'notifications',
+  'operations',
   'pauses',
   'alerts',
   'job',

@@ -25,6 +25,7 @@ describe('a command', () => {
     ['keys', ['help'], 0, '@nestjs|ioredis|pino'],
     ['parked-messages', ['--help'], 0, 'typeorm|@nestjs|ioredis|pino'],
     ['notifications', ['-h'], 0, 'typeorm|@nestjs|ioredis|pino'],
+    ['operations', ['help'], 0, 'typeorm|@nestjs|ioredis|pino'],
     ['pauses', ['-h'], 0, 'typeorm|@nestjs|ioredis|pino'],
     ['job', ['help'], 0, 'typeorm|@nestjs|ioredis|pino|cli-progress'],
     ['sql', [], 2, 'typeorm|@nestjs|ioredis|pino'],

@@ -280,6 +280,31 @@ describe('retention', () => {
     expect(names).not.toContain('lost');
   });
 
+  it('removes bulk actions with their steps, as long after their end as chunks', async () => {
+    await query(`
+      with action as (
+        insert into batch.bulk_actions (id, action, status, filter, matched, last_seq, leased_until, ended_at)
+        select gen_random_uuid(), 'retry', status, '{}', 1, 1, now(), ended_at
+        from (values ('completed', now() - interval '25 hours'), ('stopped', now() - interval '23 hours'), ('running', null))
+          a(status, ended_at)
+        returning seq
+      )
+      insert into batch.bulk_steps (action, seqs) select seq, '{[1,2)}' from action`);
+
+    await sweep(retentionOf({ completedHours: 24, failedHours: 24 }));
+
+    const left = await query<{ status: string; steps: string }>(
+      `select status, (select count(*) from batch.bulk_steps s where s.action = a.seq) as steps
+       from batch.bulk_actions a order by status`,
+    );
+    expect(left).toEqual([
+      { status: 'running', steps: '1' },
+      { status: 'stopped', steps: '1' },
+    ]);
+    expect(await query('select from batch.bulk_steps')).toHaveLength(2);
+    await query('delete from batch.bulk_actions');
+  });
+
   it('counts what it deleted', async () => {
     const metrics = new MetricsService();
     const cancelled = good();

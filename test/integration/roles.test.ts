@@ -166,6 +166,25 @@ describe.skipIf(NO_PSQL)('the roles that scripts/roles.sql makes (needs psql)', 
       expect(rows).toEqual([{ id: 1, name: 'b', stock: 5, parent: 1 }]);
     });
 
+    it('erase the values of operations by a bulk action, and cannot change them', async () => {
+      const id = await create({
+        operationType: 'insert',
+        target: 'items',
+        values: { id: 900, name: 'secret' },
+        source: 'erased',
+      });
+      await outcome(id);
+      const action = await send<{ status: string; done: number }>('POST', 'operations/erasures', {
+        filter: { ids: [id] },
+      });
+      expect(action).toMatchObject({ status: 'completed', done: 1 });
+      expect(await send('GET', `operations/${id}`)).toMatchObject({ erased: true, status: 'completed' });
+      for (const change of [`"values" = '[]'`, 'erased_at = null', 'id = id']) {
+        const denied = runtime.query(`update batch.operations set ${change}`);
+        await expect(denied).rejects.toMatchObject({ code: '42501' });
+      }
+    });
+
     it('plan, cancel, retry, list, count, and tell of chunks and lanes', async () => {
       const later = new Date(Date.now() + 3_600_000).toISOString();
       const insert = { operationType: 'insert', target: 'items', values: { id: 1, name: 'x' } };
