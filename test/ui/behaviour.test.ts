@@ -71,6 +71,9 @@ describe('the overview', () => {
       await seen.page.locator(`tbody a[href$="${id}"]`).first().click();
       await seen.page.getByRole('heading', { name: 'Operation' }).waitFor();
       expect(seen.page.url()).toContain(id);
+      const reason = seen.page.locator('.reason');
+      await reason.getByText(/waited for a lock/).waitFor();
+      await reason.getByText('update stock set quantity = 3').first().waitFor();
     } finally {
       await holder.query('rollback');
       await holder.end();
@@ -195,6 +198,31 @@ describe('a lane', () => {
     await seen.page.getByText('Every lane goes on.').waitFor();
     expect(await dashboard.api('GET', 'pauses')).toEqual([]);
     expect(seen.faults).toEqual([]);
+    await seen.close();
+  });
+});
+
+describe('failures', () => {
+  it('are groups, from which a click leads to their operations', async () => {
+    const seen = await visit(browser, dashboard.url);
+    await seen.open('/');
+    await seen.page.getByRole('link', { name: 'UNIQUE_VIOLATION' }).click();
+    await seen.page.getByRole('heading', { name: 'Failures' }).waitFor();
+    await seen.page.locator('tbody').getByText('customers_pkey', { exact: true }).waitFor();
+    await seen.page.locator('tbody').getByRole('link', { name: 'UNIQUE_VIOLATION' }).click();
+    await seen.page.locator(`tbody a[href$="${ids.duplicate}"]`).waitFor();
+    expect(seen.faults).toEqual([]);
+    await seen.close();
+  });
+});
+
+describe('a worker', () => {
+  it('is shown with its chunks', async () => {
+    const seen = await visit(browser, dashboard.url);
+    await seen.open('/');
+    await seen.page.locator('.badge', { hasText: 'alive' }).waitFor();
+    await seen.page.getByRole('row', { name: /alive/ }).last().getByRole('link', { name: 'Its chunks' }).click();
+    await expect.poll(() => seen.page.locator('tbody tr').count()).toBeGreaterThan(0);
     await seen.close();
   });
 });

@@ -30,7 +30,7 @@ const pages = (): [name: string, path: string, shows: string][] => [
   ['operations', '/operations', 'Ada again'],
   ['an operation that failed', `/operations/${ids.duplicate}`, 'Why it failed'],
   ['an operation that waits', `/operations/${ids.scheduled}`, 'Waits'],
-  ['failures', '/failures', 'Failed operations that are kept'],
+  ['failures', '/failures', 'customers_pkey'],
   ['lanes', '/lanes', 'customers'],
   ['chunks', '/chunks', 'isolated'],
   ['a chunk', `/chunks/${chunkId}`, 'insert customers'],

@@ -1,3 +1,5 @@
+import type { IWorker } from '../../../src/interfaces/worker.js';
+import type { IFailures } from '../../../src/interfaces/failure.js';
 import type { IPause, IPauseAnswer, IPauseState } from '../../../src/interfaces/pause.js';
 import type { IAlerts } from '../../../src/interfaces/alert.js';
 import type { IOperationFilter } from '../../../src/interfaces/operation-filter.js';
@@ -7,20 +9,10 @@ import type { IAccess } from '../../../src/interfaces/access.js';
 import type { IAuditEntry } from '../../../src/interfaces/audit.js';
 import type { IChunk, IChunkDetail } from '../../../src/interfaces/chunk.js';
 import type { IJob, IJobExecution, IJobExecutionDetail, ISkippedItem } from '../../../src/interfaces/job.js';
-import type { ILaneBlock } from '../../../src/interfaces/lane.js';
+import type { ILane, ILaneBlock } from '../../../src/interfaces/lane.js';
 import type { IParkedNotifications } from '../../../src/interfaces/notification.js';
 import type { IBatchOperation, IPage } from '../../../src/interfaces/operation.js';
-import type {
-  BulkActionKind,
-  IBulkAction,
-  IDryRun,
-  IFailureGroup,
-  IHealth,
-  ILane,
-  IOperationDetail,
-  IParkedMessage,
-  IWorker,
-} from './contract.js';
+import type { BulkActionKind, IBulkAction, IDryRun, IHealth, IParkedMessage, IOperationDetail } from './contract.js';
 import { request } from './request.js';
 
 // Every request that the dashboard makes, in the words of docs/wire-format.md and Swagger.
@@ -59,8 +51,8 @@ export const listOperations = (filter: Values, stop?: AbortSignal): Promise<IPag
   get('operations', filter, stop);
 export const getOperation = (id: string, stop?: AbortSignal): Promise<IOperationDetail> =>
   get(`operations/${part(id)}`, {}, stop);
-export const retryOperation = (id: string): Promise<IOperationDetail> => post(`operations/${part(id)}/retries`);
-export const cancelOperation = (id: string): Promise<IOperationDetail> => remove(`operations/${part(id)}`);
+export const retryOperation = (id: string): Promise<IBatchOperation> => post(`operations/${part(id)}/retries`);
+export const cancelOperation = (id: string): Promise<IBatchOperation> => remove(`operations/${part(id)}`);
 
 const BULK_PATHS = { retry: 'retries', cancel: 'cancellations', erase: 'erasures' } as const;
 export const bulkPath = (action: BulkActionKind): string => `operations/${BULK_PATHS[action]}`;
@@ -90,8 +82,7 @@ export const pause = (kind: IPause['kind'], name: string, reason?: string, drain
   post('pauses', { kind, name, drain, ...(reason !== undefined && reason !== '' && { reason }) });
 export const unpause = (kind: IPause['kind'], name: string): Promise<unknown> => remove(`pauses/${kind}/${part(name)}`);
 
-export const listFailures = (filter: Values, stop?: AbortSignal): Promise<IPage<IFailureGroup>> =>
-  get('failures', filter, stop);
+export const listFailures = (filter: Values, stop?: AbortSignal): Promise<IFailures> => get('failures', filter, stop);
 
 export const listParkedMessages = (values: Values, stop?: AbortSignal): Promise<IPage<IParkedMessage>> =>
   get('parked-messages', values, stop);

@@ -1,15 +1,16 @@
+import type { ILockHolder } from '../../../src/interfaces/waiting.js';
 import type { IPause } from '../../../src/interfaces/pause.js';
 import type { JSX } from 'preact';
-import type { ILane, ILockHolder } from '../api/contract.js';
 import { pause, resumeLane, skipOfLane, unpause } from '../api/endpoints.js';
+import { now } from '../state/clock.js';
+import type { LaneNow } from '../state/lanes.js';
 import { pageAddress } from '../state/location.js';
 import { Action } from './actions.js';
 import { Code, Time } from './basics.js';
-import { duration, plural } from './format.js';
 
 /** Why a lane does not go on, in words, with links to what holds it. */
-export function LaneReason({ lane }: { lane: ILane }): JSX.Element {
-  const { block, lock, pauses = [], head, state } = lane;
+export function LaneReason({ lane }: { lane: LaneNow }): JSX.Element {
+  const { block, pauses, head, state } = lane;
   return (
     <div>
       {pauses.map((each) => (
@@ -17,11 +18,9 @@ export function LaneReason({ lane }: { lane: ILane }): JSX.Element {
           <PauseText pause={each} />
         </p>
       ))}
-      {lock !== undefined && <LockText {...lock} />}
       {state === 'blocked' && block === undefined && head !== undefined && (
         <p>
-          {lock === undefined && 'Its chunk waits for a lock. '}
-          <a href={pageAddress(`/operations/${head.id}`)}>Who holds it</a>
+          Its chunk waits for a lock. <a href={pageAddress(`/operations/${head.id}`)}>Who holds it</a>
         </p>
       )}
       {block !== undefined && (
@@ -30,7 +29,13 @@ export function LaneReason({ lane }: { lane: ILane }): JSX.Element {
           {block.failures === 1 ? 'once' : `${block.failures} times`}: {block.message}.{' '}
           {block.nextTryAt !== undefined ? (
             <>
-              Next try <Time at={block.nextTryAt} />.
+              {Date.parse(block.nextTryAt) > now.value ? (
+                <>
+                  Next try <Time at={block.nextTryAt} />.
+                </>
+              ) : (
+                'It is tried now.'
+              )}
             </>
           ) : (
             <>
@@ -50,26 +55,6 @@ export function PauseText({ pause: { kind, name, pausedAt, by, reason, drain } }
       {kind} {name} is {drain ? 'drained' : 'paused'}
       {by !== undefined && ` by ${by}`}, since <Time at={pausedAt} />
       {reason !== undefined && `: ${reason}`}
-    </>
-  );
-}
-
-export function LockText({
-  sinceMs,
-  holders,
-  relation,
-}: {
-  sinceMs: number;
-  holders: readonly ILockHolder[];
-  relation?: string;
-}): JSX.Element {
-  return (
-    <>
-      <p>
-        It waits for a lock{relation !== undefined && ` on ${relation}`}, for {duration(sinceMs)}.{' '}
-        {plural(holders.length, 'session')} {holders.length === 1 ? 'holds' : 'hold'} it:
-      </p>
-      <Holders holders={holders} />
     </>
   );
 }
@@ -96,7 +81,7 @@ export function Holders({ holders }: { holders: readonly ILockHolder[] }): JSX.E
   );
 }
 
-export function LaneActions({ lane: { lane, block, pauses = [] } }: { lane: ILane }): JSX.Element {
+export function LaneActions({ lane: { lane, block, pauses } }: { lane: LaneNow }): JSX.Element {
   const name = String(lane);
   const own = pauses.find((each) => each.kind === 'lane' && each.name === name);
   return (

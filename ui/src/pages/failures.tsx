@@ -1,7 +1,7 @@
+import type { IFailureGroup } from '../../../src/interfaces/failure.js';
 import type { IOperationFilter } from '../../../src/interfaces/operation-filter.js';
 import type { JSX } from 'preact';
-import { FAILURE_CODES } from '../../../src/interfaces/error.js';
-import type { IFailureGroup } from '../api/contract.js';
+import { FAILURE_CODES, type FailureCode } from '../../../src/interfaces/error.js';
 import { listFailures } from '../api/endpoints.js';
 import { Empty, Loaded, Page, Time } from '../components/basics.js';
 import { BulkButton } from '../components/bulk.js';
@@ -33,12 +33,18 @@ export function FailuresPage(): JSX.Element {
     >
       <Filters fields={FIELDS} label="Filter the failures" />
       <Loaded from={page}>
-        {({ items, nextCursor }) => (
+        {({ items, nextCursor, examined, isComplete }) => (
           <>
             {items.length === 0 ? (
               <Empty title="No operation has failed." />
             ) : (
               <Groups groups={items} source={source} />
+            )}
+            {!isComplete && (
+              <p class="muted">
+                The last {count(examined)} failures were looked at. There are more, and groups without a recent failure
+                may be missing.
+              </p>
             )}
             <Pager nextCursor={nextCursor} />
           </>
@@ -51,7 +57,7 @@ export function FailuresPage(): JSX.Element {
 function Groups({ groups, source }: { groups: IFailureGroup[]; source: string | undefined }): JSX.Element {
   const filterOf = ({ code, constraint, target }: IFailureGroup): IOperationFilter => ({
     status: 'failed',
-    code,
+    code: code as FailureCode,
     target,
     ...(constraint !== undefined && { constraint }),
     ...(source !== undefined && { source }),
@@ -64,16 +70,32 @@ function Groups({ groups, source }: { groups: IFailureGroup[]; source: string | 
       columns={[
         {
           name: 'Code',
-          cell: (group) => <a href={pageAddress('/operations', filterOf(group) as Query)}>{group.code}</a>,
+          cell: (group) => (
+            <>
+              <a href={pageAddress('/operations', filterOf(group) as Query)}>{group.code}</a>
+              {group.constraint !== undefined && (
+                <p>
+                  <code>{group.constraint}</code>
+                </p>
+              )}
+            </>
+          ),
         },
-        { name: 'Constraint', cell: ({ constraint }) => (constraint === undefined ? '' : <code>{constraint}</code>) },
         { name: 'Table', cell: ({ target }) => shortTarget(target) },
-        { name: 'Operations', numeric: true, cell: (group) => count(group.count) },
+        {
+          name: 'Operations',
+          numeric: true,
+          cell: (group) => `${group.countIsExact ? '' : '≈ '}${count(group.count)}`,
+        },
         { name: 'First', cell: ({ firstAt }) => <Time at={firstAt} /> },
         { name: 'Last', cell: ({ lastAt }) => <Time at={lastAt} /> },
         {
           name: 'One of them',
-          cell: ({ example }) => <a href={pageAddress(`/operations/${example.id}`)}>{example.message}</a>,
+          cell: ({ example }) => (
+            <a class="two-lines" href={pageAddress(`/operations/${example.id}`)} title={example.message}>
+              {example.message}
+            </a>
+          ),
         },
         {
           name: 'Actions',

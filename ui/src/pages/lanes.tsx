@@ -1,6 +1,5 @@
 import type { IPauseState } from '../../../src/interfaces/pause.js';
 import type { JSX } from 'preact';
-import type { ILane } from '../api/contract.js';
 import { listPauses, unpause } from '../api/endpoints.js';
 import { Action } from '../components/actions.js';
 import { Age, Empty, Loaded, Page, Section, ShortId, Time } from '../components/basics.js';
@@ -11,7 +10,7 @@ import { PauseForm } from '../components/pause-form.js';
 import { LaneBadge } from '../components/status.js';
 import { Table } from '../components/table.js';
 import { pageAddress, query } from '../state/location.js';
-import { standsStill, useLanes } from '../state/lanes.js';
+import { standsStill, useLanes, type LaneNow } from '../state/lanes.js';
 import { useResource } from '../state/resource.js';
 
 const FIELDS: readonly FilterField[] = [
@@ -31,7 +30,7 @@ const POLL_MS = 3000;
 export function LanesPage(): JSX.Element {
   const { show, target, lane } = Object.fromEntries(query.value);
   const lanes = useLanes();
-  const chosen = (each: ILane): boolean =>
+  const chosen = (each: LaneNow): boolean =>
     (show !== 'standing' || standsStill(each)) &&
     (show !== 'busy' || each.waiting > 0) &&
     (target === undefined || each.targets.some((name) => name.includes(target))) &&
@@ -49,7 +48,7 @@ export function LanesPage(): JSX.Element {
   );
 }
 
-function Lanes({ lanes, all }: { lanes: ILane[]; all: number }): JSX.Element {
+function Lanes({ lanes, all }: { lanes: LaneNow[]; all: number }): JSX.Element {
   if (lanes.length === 0) {
     return all === 0 ? (
       <Empty title="No lanes yet.">A table gets its lane with its first operation.</Empty>

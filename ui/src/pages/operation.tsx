@@ -1,6 +1,7 @@
+import type { IWaiting } from '../../../src/interfaces/waiting.js';
 import type { ComponentChildren, JSX } from 'preact';
 import type { ICreateBatchOperationRequest } from '../../../src/interfaces/operation.js';
-import type { IOperationDetail, IWaiting } from '../api/contract.js';
+import type { IOperationDetail } from '../api/contract.js';
 import { cancelOperation, getOperation, retryOperation } from '../api/endpoints.js';
 import { asCurl } from '../api/request.js';
 import { Action } from '../components/actions.js';
@@ -152,27 +153,32 @@ const TONES: Record<IWaiting['reason']['kind'], Tone> = {
 };
 
 function Waiting({ waiting }: { waiting: IWaiting }): JSX.Element {
-  const { lane, targets, position, positionIsExact, before, reason, text } = waiting;
+  const { lane, targets, first, reason, text } = waiting;
   return (
     <Section title="Why is it pending?" aside={<a href={pageAddress('/lanes', { lane })}>Lane {lane}</a>}>
       <div class={`reason ${TONES[reason.kind]}`}>
         <p class="reason-text">{text}</p>
         <ReasonDetails waiting={waiting} />
         <p class="small muted">
-          Lane {lane} has {targets.map(shortTarget).join(', ')}.{' '}
-          {position === 0
-            ? 'Nothing of the lane comes before it.'
-            : `${positionIsExact ? '' : 'At least '}${plural(position, 'operation of the lane comes', 'operations of the lane come')} before it.`}
+          Lane {lane} has {targets.map(shortTarget).join(', ')}. {positionText(waiting)}
         </p>
-        {before !== undefined && (
+        {first !== undefined && (
           <p>
-            The head of the lane: <ShortId id={before.id} href={pageAddress(`/operations/${before.id}`)} />{' '}
-            {before.operationType} · {shortTarget(before.target)}, accepted <Time at={before.createdAt} />
+            The first of the lane: <ShortId id={first.id} href={pageAddress(`/operations/${first.id}`)} />{' '}
+            {first.operationType} · {shortTarget(first.target)}, accepted <Time at={first.createdAt} />
           </p>
         )}
       </div>
     </Section>
   );
+}
+
+/** Scheduled operations have no place yet. */
+function positionText({ position, positionIsExact }: IWaiting): string {
+  if (position === undefined) return '';
+  if (position === 0) return 'Nothing of the lane comes before it.';
+  const many = plural(position, 'operation of the lane comes', 'operations of the lane come');
+  return `${positionIsExact === false ? 'At least ' : ''}${many} before it.`;
 }
 
 function ReasonDetails({ waiting: { reason } }: { waiting: IWaiting }): JSX.Element | null {

@@ -1,8 +1,7 @@
 import type { IStatsHistory, IStats, IStatsPoint } from '../../../src/interfaces/stats.js';
 import type { JSX } from 'preact';
-import type { ILane } from '../api/contract.js';
 import { getHistory, getWorkers, listFailures } from '../api/endpoints.js';
-import { Empty, Loaded, Loading, Page, Problem, Section, Time } from '../components/basics.js';
+import { Badge, Empty, Loaded, Loading, Page, Problem, Section, Time } from '../components/basics.js';
 import { count, duration, plural, rate, shortTarget } from '../components/format.js';
 import { LaneActions, LaneReason } from '../components/lane.js';
 import { Plot } from '../components/plot.js';
@@ -11,7 +10,7 @@ import { Table } from '../components/table.js';
 import { Troubles } from '../components/troubles.js';
 import { stats, statsError } from '../state/live-stats.js';
 import { pageAddress } from '../state/location.js';
-import { standsStill, useLanes } from '../state/lanes.js';
+import { standsStill, useLanes, type LaneNow } from '../state/lanes.js';
 import { isToldByShell, useResource } from '../state/resource.js';
 
 const HISTORY_MINUTES = 60;
@@ -111,7 +110,7 @@ function Tile({
   );
 }
 
-function StandingLanes({ lanes }: { lanes: ILane[] }): JSX.Element {
+function StandingLanes({ lanes }: { lanes: LaneNow[] }): JSX.Element {
   if (lanes.length === 0) return <Empty title="Every lane goes on." />;
   return (
     <Table
@@ -204,7 +203,11 @@ function Failures(): JSX.Element {
                   ),
                 },
                 { name: 'Table', cell: ({ target }) => shortTarget(target) },
-                { name: 'Operations', numeric: true, cell: (group) => count(group.count) },
+                {
+                  name: 'Operations',
+                  numeric: true,
+                  cell: (group) => `${group.countIsExact ? '' : '≈ '}${count(group.count)}`,
+                },
                 { name: 'Last', cell: ({ lastAt }) => <Time at={lastAt} /> },
               ]}
             />
@@ -232,7 +235,13 @@ function Workers(): JSX.Element {
               rowKey={({ name }) => name}
               columns={[
                 { name: 'Worker', cell: ({ name }) => <code>{name}</code> },
+                {
+                  name: 'State',
+                  cell: ({ alive }) => <Badge tone={alive ? 'good' : 'bad'}>{alive ? 'alive' : 'not seen'}</Badge>,
+                },
                 { name: 'Seen', cell: ({ seenAt }) => <Time at={seenAt} /> },
+                { name: 'Since', cell: ({ startedAt }) => <Time at={startedAt} /> },
+                { name: 'Operations/min', numeric: true, cell: ({ lastMinute }) => count(lastMinute.operations) },
                 {
                   name: 'Chunks',
                   cell: ({ name }) => <a href={pageAddress('/chunks', { worker: name })}>Its chunks</a>,

@@ -1,12 +1,20 @@
+import type { ILane, LaneState as OwnLaneState } from '../../../src/interfaces/lane.js';
 import type { IPause } from '../../../src/interfaces/pause.js';
-import type { ILane } from '../api/contract.js';
 import { listLanes, listPauses } from '../api/endpoints.js';
 import { useResource, type Resource } from './resource.js';
+
+export type LaneState = OwnLaneState | 'paused';
+
+/** A lane with the pauses that hold it. */
+export interface LaneNow extends Omit<ILane, 'state'> {
+  state: LaneState;
+  pauses: IPause[];
+}
 
 const POLL_MS = 3000;
 
 /** The lanes, each with the pauses that hold it. */
-export function useLanes(): Resource<ILane[]> {
+export function useLanes(): Resource<LaneNow[]> {
   return useResource(
     'lanes',
     async (stop) => {
@@ -18,15 +26,14 @@ export function useLanes(): Resource<ILane[]> {
 }
 
 /** A drained lane goes on. That of a source too: only the operations of the source wait. */
-function withPauses(lane: ILane, all: readonly IPause[]): ILane {
+function withPauses(lane: ILane, all: readonly IPause[]): LaneNow {
   const pauses = all.filter(
     ({ kind, name, drain }) =>
       !drain && (kind === 'lane' ? name === String(lane.lane) : kind === 'target' && lane.targets.includes(name)),
   );
-  if (pauses.length === 0) return lane;
-  const goesOn = lane.state === 'idle' || lane.state === 'waiting';
-  return { ...lane, pauses, ...(goesOn && { state: 'paused' }) };
+  const paused = pauses.length > 0 && (lane.state === 'idle' || lane.state === 'waiting');
+  return { ...lane, pauses, ...(paused && { state: 'paused' }) };
 }
 
-export const standsStill = ({ state }: ILane): boolean =>
+export const standsStill = ({ state }: LaneNow): boolean =>
   state === 'blocked' || state === 'parked' || state === 'paused';
