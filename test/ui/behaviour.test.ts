@@ -216,6 +216,60 @@ describe('failures', () => {
   });
 });
 
+describe('many operations', () => {
+  it('of a filter are cancelled after their number was shown, with progress', async () => {
+    const runAt = new Date(Date.now() + 3_600_000).toISOString();
+    const operations = Array.from({ length: 40 }, (_, id) => ({
+      ...{ operationType: 'delete', target: 'visits', key: { id: 9000 + id }, source: 'night', runAt },
+    }));
+    await dashboard.api('POST', 'operations/bulk', { operations });
+    const seen = await visit(browser, dashboard.url);
+    await seen.open('/operations');
+    // Without a filter it would concern everything.
+    expect(await button(seen.page, 'Cancel all of these').getAttribute('aria-disabled')).toBe('true');
+    await seen.open('/operations?source=night');
+    await button(seen.page, 'Cancel all of these').click();
+    await seen.page.getByText('40 operations match.').waitFor();
+    await seen.page.getByRole('button', { name: 'Cancel 40' }).click();
+    await seen.page.getByRole('heading', { name: 'Bulk action' }).waitFor();
+    await seen.page.getByText('40 of 40 operations').waitFor();
+    await seen.page.locator('.facts .badge', { hasText: 'completed' }).waitFor();
+    await seen.page.getByRole('link', { name: 'The operations of this filter now' }).click();
+    await expect
+      .poll(async () => new Set(await seen.page.locator('tbody .badge').allInnerTexts()))
+      .toEqual(new Set(['cancelled']));
+    expect(seen.faults).toEqual([]);
+    await seen.close();
+  });
+
+  it('of a group of failures are retried in three clicks from the overview', async () => {
+    await dashboard.database.client.query(
+      'delete from customers where id = 1 and not exists (select from orders where customer_id = 1)',
+    );
+    const seen = await visit(browser, dashboard.url);
+    await seen.open('/');
+    await seen.page.getByRole('link', { name: 'UNIQUE_VIOLATION' }).click();
+    await button(seen.page, 'Retry all').click();
+    await seen.page.getByText('1 operation matches.').waitFor();
+    await seen.page.getByRole('button', { name: 'Retry 1' }).click();
+    await seen.page.getByText('1 of 1 operation').first().waitFor();
+    await expect.poll(async () => (await operation(ids.duplicate)).audit?.map(({ act }) => act)).toContain('retry');
+    await seen.close();
+  });
+
+  it('that are settled are erased, and say so', async () => {
+    const seen = await visit(browser, dashboard.url);
+    await seen.open('/operations?source=web&status=completed');
+    await button(seen.page, 'Erase all of these').click();
+    await seen.page.getByRole('button', { name: /^Erase \d+$/ }).click();
+    await seen.page.locator('.facts .badge', { hasText: 'completed' }).waitFor();
+    await seen.open(`/operations/${ids.script}`);
+    await seen.page.getByText('The key and the values were erased').waitFor();
+    expect(seen.faults).toEqual([]);
+    await seen.close();
+  });
+});
+
 describe('a worker', () => {
   it('is shown with its chunks', async () => {
     const seen = await visit(browser, dashboard.url);

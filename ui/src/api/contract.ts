@@ -1,6 +1,3 @@
-import type { IBatchOperation } from '../../../src/interfaces/operation.js';
-import type { IOperationFilter } from '../../../src/interfaces/operation-filter.js';
-
 // What the REST API answers, as far as src/interfaces does not tell it yet.
 
 export interface IParkedMessage {
@@ -10,35 +7,18 @@ export interface IParkedMessage {
   reason: string;
   parkedAt: string;
   body: string;
+  bodyEncoding: 'utf-8' | 'base64';
+  bodyBytes: number;
+  bodyIsComplete: boolean;
 }
 
-export type BulkActionKind = 'retry' | 'cancel' | 'erase';
-
-export interface IBulkAction {
-  id: string;
-  action: BulkActionKind;
-  filter: IOperationFilter;
-  status: 'running' | 'completed' | 'stopped' | 'failed';
-  matched: number;
-  done: number;
-  skipped: number;
-  createdAt: string;
-  updatedAt: string;
-  endedAt?: string;
-  createdBy?: string;
-  error?: string;
-}
-
-export interface IDryRun {
-  dryRun: true;
-  action: BulkActionKind;
-  matched: number;
-  exact: boolean;
+export interface IParkedMessages {
+  items: IParkedMessage[];
+  nextCursor?: string;
+  total: number;
 }
 
 export interface IHealth {
   status: 'ready' | 'not_ready';
   parts: Record<string, { status: 'up' | 'degraded' | 'down'; reason?: string }>;
 }
-
-export type IOperationDetail = IBatchOperation & { erased?: boolean; erasedAt?: string };

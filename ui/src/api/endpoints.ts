@@ -1,3 +1,4 @@
+import type { BulkActionKind, IBulkAction, IBulkActionCount } from '../../../src/interfaces/bulk-action.js';
 import type { IWorker } from '../../../src/interfaces/worker.js';
 import type { IFailures } from '../../../src/interfaces/failure.js';
 import type { IPause, IPauseAnswer, IPauseState } from '../../../src/interfaces/pause.js';
@@ -12,7 +13,7 @@ import type { IJob, IJobExecution, IJobExecutionDetail, ISkippedItem } from '../
 import type { ILane, ILaneBlock } from '../../../src/interfaces/lane.js';
 import type { IParkedNotifications } from '../../../src/interfaces/notification.js';
 import type { IBatchOperation, IPage } from '../../../src/interfaces/operation.js';
-import type { BulkActionKind, IBulkAction, IDryRun, IHealth, IParkedMessage, IOperationDetail } from './contract.js';
+import type { IHealth, IParkedMessages } from './contract.js';
 import { request } from './request.js';
 
 // Every request that the dashboard makes, in the words of docs/wire-format.md and Swagger.
@@ -49,20 +50,20 @@ export async function getHealth(stop?: AbortSignal): Promise<IHealth> {
 export const operationsPath = (filter: Values): string => withQuery('operations', filter);
 export const listOperations = (filter: Values, stop?: AbortSignal): Promise<IPage<IBatchOperation>> =>
   get('operations', filter, stop);
-export const getOperation = (id: string, stop?: AbortSignal): Promise<IOperationDetail> =>
+export const getOperation = (id: string, stop?: AbortSignal): Promise<IBatchOperation> =>
   get(`operations/${part(id)}`, {}, stop);
 export const retryOperation = (id: string): Promise<IBatchOperation> => post(`operations/${part(id)}/retries`);
 export const cancelOperation = (id: string): Promise<IBatchOperation> => remove(`operations/${part(id)}`);
 
 const BULK_PATHS = { retry: 'retries', cancel: 'cancellations', erase: 'erasures' } as const;
 export const bulkPath = (action: BulkActionKind): string => `operations/${BULK_PATHS[action]}`;
-export const dryRun = (action: BulkActionKind, filter: IOperationFilter): Promise<IDryRun> =>
+export const dryRun = (action: BulkActionKind, filter: IOperationFilter): Promise<IBulkActionCount> =>
   post(bulkPath(action), { filter, dryRun: true });
 export const startBulkAction = (
   action: BulkActionKind,
   filter: IOperationFilter,
-  expected: number,
-): Promise<IBulkAction> => post(bulkPath(action), { filter, expected });
+  expected: number | undefined,
+): Promise<IBulkAction> => post(bulkPath(action), { filter, ...(expected !== undefined && { expected }) });
 export const listBulkActions = (values: Values, stop?: AbortSignal): Promise<IPage<IBulkAction>> =>
   get('bulk-actions', values, stop);
 export const getBulkAction = (id: string, stop?: AbortSignal): Promise<IBulkAction> =>
@@ -84,7 +85,7 @@ export const unpause = (kind: IPause['kind'], name: string): Promise<unknown> =>
 
 export const listFailures = (filter: Values, stop?: AbortSignal): Promise<IFailures> => get('failures', filter, stop);
 
-export const listParkedMessages = (values: Values, stop?: AbortSignal): Promise<IPage<IParkedMessage>> =>
+export const listParkedMessages = (values: Values, stop?: AbortSignal): Promise<IParkedMessages> =>
   get('parked-messages', values, stop);
 export const replayMessage = (id: string): Promise<unknown> => post(`parked-messages/${part(id)}/replays`);
 export const discardMessage = (id: string): Promise<unknown> => remove(`parked-messages/${part(id)}`);

@@ -1,7 +1,7 @@
+import type { BulkActionKind, IBulkActionCount } from '../../../src/interfaces/bulk-action.js';
 import type { IOperationFilter } from '../../../src/interfaces/operation-filter.js';
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
-import type { BulkActionKind, IDryRun } from '../api/contract.js';
 import { dryRun, startBulkAction } from '../api/endpoints.js';
 import { notify } from '../state/act.js';
 import { goTo, pageAddress } from '../state/location.js';
@@ -34,7 +34,7 @@ export function BulkButton({
   primary?: boolean;
 }): JSX.Element {
   const open = useSignal(false);
-  const counted = useSignal<IDryRun | Error | undefined>(undefined);
+  const counted = useSignal<IBulkActionCount | Error | undefined>(undefined);
   const begin = async (): Promise<void> => {
     open.value = true;
     counted.value = undefined;
@@ -71,15 +71,16 @@ function Question({
 }: {
   action: BulkActionKind;
   filter: IOperationFilter;
-  counted: IDryRun | Error | undefined;
+  counted: IBulkActionCount | Error | undefined;
   onClose: () => void;
 }): JSX.Element {
   const busy = useSignal(false);
   const failed = useSignal<Error | undefined>(undefined);
-  const run = async (matched: number): Promise<void> => {
+  /** More may match meanwhile. Then the service refuses, and the count is asked for again. */
+  const run = async (expected: number | undefined): Promise<void> => {
     busy.value = true;
     try {
-      const { id } = await startBulkAction(action, filter, matched);
+      const { id } = await startBulkAction(action, filter, expected);
       onClose();
       notify('done', `${VERBS[action]} has begun.`);
       goTo(pageAddress(`/bulk-actions/${id}`));
@@ -96,7 +97,7 @@ function Question({
       <FilterText filter={filter} />
       <p role="status">
         <strong>
-          {exact ? '' : 'More than '}
+          {exact ? '' : 'At least '}
           {plural(matched, 'operation matches', 'operations match')}.
         </strong>{' '}
         {EFFECTS[action]}
@@ -110,7 +111,7 @@ function Question({
           type="button"
           class={`button ${action === 'retry' ? 'primary' : 'danger'}`}
           disabled={busy.value || matched === 0}
-          onClick={() => void run(matched)}
+          onClick={() => void run(exact ? matched : undefined)}
         >
           {VERBS[action]} {count(matched)}
         </button>

@@ -1,7 +1,7 @@
+import type { IBulkAction } from '../../../src/interfaces/bulk-action.js';
 import type { JSX } from 'preact';
 import type { BatchStatus } from '../../../src/interfaces/job.js';
 import type { OperationStatus } from '../../../src/interfaces/operation.js';
-import type { IBulkAction } from '../api/contract.js';
 import type { LaneState } from '../state/lanes.js';
 import { Badge, type Tone } from './basics.js';
 

@@ -1,5 +1,5 @@
+import type { IBulkAction } from '../../../src/interfaces/bulk-action.js';
 import type { JSX } from 'preact';
-import type { IBulkAction } from '../api/contract.js';
 import { getBulkAction, listBulkActions, stopBulkAction } from '../api/endpoints.js';
 import { Action } from '../components/actions.js';
 import { Empty, Facts, Id, Loaded, Page, Problem, Progress, Section, ShortId, Time } from '../components/basics.js';
@@ -68,7 +68,7 @@ export function BulkActionPage({ id }: { id: string }): JSX.Element {
         found?.status === 'running' && (
           <Action
             label="Stop"
-            scope={found.action === 'erase' ? 'admin' : 'write'}
+            scope="write"
             danger
             done="The bulk action stops."
             work={() => stopBulkAction(id)}

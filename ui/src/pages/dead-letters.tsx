@@ -11,7 +11,7 @@ import {
 } from '../api/endpoints.js';
 import { Action } from '../components/actions.js';
 import { Code, Empty, Loaded, Page, Section, ShortId, Time } from '../components/basics.js';
-import { count } from '../components/format.js';
+import { count, plural } from '../components/format.js';
 import { Pager, Table } from '../components/table.js';
 import { pageAddress, query } from '../state/location.js';
 import { useResource } from '../state/resource.js';
@@ -36,12 +36,15 @@ export function DeadLettersPage(): JSX.Element {
     >
       <Section title="Parked messages">
         <Loaded from={messages}>
-          {({ items, nextCursor }) => (
+          {({ items, nextCursor, total }) => (
             <>
               {items.length === 0 ? (
                 <Empty title="No message is parked.">Every message of a caller was read and answered.</Empty>
               ) : (
-                <Messages messages={items} />
+                <>
+                  <Messages messages={items} />
+                  {total > items.length && <p class="muted">{count(total)} in all, the oldest first.</p>}
+                </>
               )}
               <Pager nextCursor={nextCursor} />
             </>
@@ -76,7 +79,7 @@ function Messages({ messages }: { messages: IParkedMessage[] }): JSX.Element {
         { name: 'Message', cell: ({ id, messageId }) => <code>{messageId ?? id}</code> },
         { name: 'Code', cell: ({ code }) => code },
         { name: 'Reason', cell: ({ reason }) => reason },
-        { name: 'Body', cell: ({ id, body }) => <Body body={body} label={`Body of message ${id}`} /> },
+        { name: 'Body', cell: (message) => <Body message={message} /> },
         { name: 'Parked', cell: ({ parkedAt }) => <Time at={parkedAt} /> },
         { name: 'Actions', cell: ({ id }) => <MessageActions id={id} /> },
       ]}
@@ -84,13 +87,22 @@ function Messages({ messages }: { messages: IParkedMessage[] }): JSX.Element {
   );
 }
 
-function Body({ body, label }: { body: string; label: string }): JSX.Element {
+function Body({
+  message: { id, body, bodyBytes, bodyEncoding, bodyIsComplete },
+}: {
+  message: IParkedMessage;
+}): JSX.Element {
   return (
     <details>
       <summary>
         <code class="cut">{body.slice(0, 60)}</code>
       </summary>
-      <Code text={body} label={label} />
+      <Code text={body} label={`Body of message ${id}`} />
+      <p class="small muted">
+        {plural(bodyBytes, 'byte')}
+        {bodyEncoding === 'base64' && ', shown as base64, because it is not UTF-8'}
+        {!bodyIsComplete && '; this is its beginning'}
+      </p>
     </details>
   );
 }

@@ -1,7 +1,6 @@
 import type { IWaiting } from '../../../src/interfaces/waiting.js';
 import type { ComponentChildren, JSX } from 'preact';
-import type { ICreateBatchOperationRequest } from '../../../src/interfaces/operation.js';
-import type { IOperationDetail } from '../api/contract.js';
+import type { ICreateBatchOperationRequest, IBatchOperation } from '../../../src/interfaces/operation.js';
 import { cancelOperation, getOperation, retryOperation } from '../api/endpoints.js';
 import { asCurl } from '../api/request.js';
 import { Action } from '../components/actions.js';
@@ -24,7 +23,7 @@ export function OperationPage({ id }: { id: string }): JSX.Element {
   );
 }
 
-function Actions({ operation }: { operation: IOperationDetail }): JSX.Element {
+function Actions({ operation }: { operation: IBatchOperation }): JSX.Element {
   const { id, status, erased } = operation;
   const waits = status === 'pending' || status === 'scheduled';
   return (
@@ -55,7 +54,7 @@ function Actions({ operation }: { operation: IOperationDetail }): JSX.Element {
 }
 
 /** The request as its caller could send it again. The same id makes it the same operation. */
-function requestOf(operation: IOperationDetail): ICreateBatchOperationRequest {
+function requestOf(operation: IBatchOperation): ICreateBatchOperationRequest {
   const { id, operationType, target, key, values, onConflict, conflictKey, mustExist, priority, runAt, retry, source } =
     operation;
   return {
@@ -64,7 +63,7 @@ function requestOf(operation: IOperationDetail): ICreateBatchOperationRequest {
   };
 }
 
-function Operation({ operation }: { operation: IOperationDetail }): JSX.Element {
+function Operation({ operation }: { operation: IBatchOperation }): JSX.Element {
   const { id, status, operationType, target, source, createdBy, priority, error, waiting, erased, erasedAt } =
     operation;
   return (
@@ -127,7 +126,7 @@ function Operation({ operation }: { operation: IOperationDetail }): JSX.Element 
   );
 }
 
-function Options({ operation }: { operation: IOperationDetail }): JSX.Element | null {
+function Options({ operation }: { operation: IBatchOperation }): JSX.Element | null {
   const { onConflict, conflictKey, mustExist, retry, runAt } = operation;
   const options = { onConflict, conflictKey, mustExist, retry, runAt };
   if (Object.values(options).every((value) => value === undefined)) return null;
@@ -218,7 +217,7 @@ function ReasonDetails({ waiting: { reason } }: { waiting: IWaiting }): JSX.Elem
   }
 }
 
-function Failure({ operation: { error, status, target } }: { operation: IOperationDetail }): JSX.Element {
+function Failure({ operation: { error, status, target } }: { operation: IBatchOperation }): JSX.Element {
   const { code, message, constraint, column, sqlState } = error!;
   return (
     <Section
@@ -247,7 +246,7 @@ interface Stage {
   text: ComponentChildren;
 }
 
-function Life({ operation }: { operation: IOperationDetail }): JSX.Element {
+function Life({ operation }: { operation: IBatchOperation }): JSX.Element {
   return (
     <ol class="life">
       {stagesOf(operation).map(({ name, at, tone, text }) => (
@@ -262,7 +261,7 @@ function Life({ operation }: { operation: IOperationDetail }): JSX.Element {
   );
 }
 
-function stagesOf(operation: IOperationDetail): Stage[] {
+function stagesOf(operation: IBatchOperation): Stage[] {
   const { status, createdAt, claimedAt, settledAt, notifiedAt, createdBy, waiting, chunkId, source } = operation;
   const begun = claimedAt ?? settledAt;
   const waited = begun === undefined ? undefined : Math.max(0, Date.parse(begun) - Date.parse(createdAt));
@@ -281,7 +280,7 @@ function stagesOf(operation: IOperationDetail): Stage[] {
   ];
 }
 
-function scheduledStage({ waitsFor, nextAttemptAt, waiting }: IOperationDetail): Stage {
+function scheduledStage({ waitsFor, nextAttemptAt, waiting }: IBatchOperation): Stage {
   const forWhat = {
     run_at: 'for its time',
     retry: 'for its next attempt',
@@ -305,7 +304,7 @@ function scheduledStage({ waitsFor, nextAttemptAt, waiting }: IOperationDetail):
   };
 }
 
-function executionStages({ execution, claimedAt }: IOperationDetail, chunkId: string): Stage[] {
+function executionStages({ execution, claimedAt }: IBatchOperation, chunkId: string): Stage[] {
   const chunk = (
     <>
       by <a href={pageAddress(`/chunks/${chunkId}`)}>chunk {chunkId}</a>
@@ -338,7 +337,7 @@ function executionStages({ execution, claimedAt }: IOperationDetail, chunkId: st
   ];
 }
 
-function endStage({ status, error, rowsAffected }: IOperationDetail, at: string): Stage {
+function endStage({ status, error, rowsAffected }: IBatchOperation, at: string): Stage {
   switch (status) {
     case 'completed':
       return {

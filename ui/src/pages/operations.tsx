@@ -46,6 +46,7 @@ export function OperationsPage(): JSX.Element {
         <>
           <BulkButton action="retry" filter={filter} label="Retry all of these" refused={unlimited} />
           <BulkButton action="cancel" filter={filter} label="Cancel all of these" refused={unlimited} />
+          <BulkButton action="erase" filter={filter} label="Erase all of these" refused={unlimited} />
           <Copy text={asCurl(operationsPath(asked))} shown="Copy as curl" />
         </>
       }
