@@ -15,6 +15,7 @@ import { sqlStateOf } from './services/database/sql-state.js';
 import { cutText } from './services/errors/cut-text.js';
 import { messageOf } from './services/errors/message-of.js';
 import { redactSecrets } from './services/observability/redact-url.js';
+import { toAuditEntries } from './services/rabbitmq/parked-audit.js';
 import { ParkedMessages, type ParkedMessage, type ParkedSelection } from './services/rabbitmq/parked-messages.js';
 import { parkedQueue } from './services/rabbitmq/topology.js';
 import { brokerRefusal } from './services/tls/tls-refusal.js';
@@ -72,14 +73,7 @@ function recorded(
 ): Promise<void> {
   const actor = commandActor();
   const record = async (database: pg.Client, messages: readonly ParkedMessage[]): Promise<void> => {
-    const entries = messages.map(({ id, messageId, code }) => ({
-      act,
-      actor,
-      subject: { kind: 'parked' as const, id },
-      // A sender may have put a secret there.
-      details: { messageId: messageId === undefined ? null : redactSecrets(messageId), code },
-    }));
-    await database.query(insertAudit(entries));
+    await database.query(insertAudit(toAuditEntries(act, actor, messages)));
   };
   return onOneConnection(settings, (database) => work((messages) => record(database, messages)));
 }

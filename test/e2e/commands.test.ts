@@ -47,6 +47,7 @@ describe('a command', () => {
     const folder = await mkdtemp(join(tmpdir(), 'batch-build-'));
     onTestFinished(() => rm(folder, { recursive: true }));
     await mkdir(join(folder, 'src/part'), { recursive: true });
+    await mkdir(join(folder, 'ui'));
     await cp(join(ROOT, 'scripts/build-if-changed.mjs'), join(folder, 'scripts/build-if-changed.mjs'));
     const build = 'echo built >> builds; test ! -e broken && mkdir -p dist && touch dist/.built';
     const long = new Date(Date.now() - 60_000);
@@ -57,7 +58,7 @@ describe('a command', () => {
     await write('package.json', JSON.stringify({ scripts: { build } }));
     await write('src/part/a.ts', '');
     await write('src/part/b.ts', '');
-    for (const path of ['src', 'src/part']) await utimes(join(folder, path), long, long);
+    for (const path of ['src', 'src/part', 'ui']) await utimes(join(folder, path), long, long);
     const command = () => run(process.execPath, ['scripts/build-if-changed.mjs'], { cwd: folder });
     const builds = async (): Promise<number> => (await readFile(join(folder, 'builds'), 'utf8')).split('\n').length - 1;
 

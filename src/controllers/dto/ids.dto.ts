@@ -76,6 +76,12 @@ export class JobExecutionIdDto {
   id!: string;
 }
 
+export class ParkedMessageIdDto {
+  @ApiProperty({ description: 'The id that the message got when it was parked.' })
+  @Must((value) => isUuid(value), `The id of a parked message must be a UUID${GIVEN}`)
+  id!: string;
+}
+
 export class LaneDto {
   @ApiProperty({ type: 'integer', minimum: 0, maximum: LANES - 1, example: 17 })
   @Transform(({ value }: { value: string }) =>

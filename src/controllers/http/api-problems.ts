@@ -80,6 +80,7 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   CHUNK_NOT_FOUND: "There is no chunk '1207'",
   LANE_NOT_FOUND: 'Lane 17 is not blocked',
   PAUSE_NOT_FOUND: 'The target public.orders is neither paused nor drained',
+  PARKED_MESSAGE_NOT_FOUND: "There is no parked message '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f'",
   NOTIFICATION_NOT_FOUND: 'No notification of chunk 1207 is parked',
   NO_SUCH_JOB: 'There is no job "importOrder". Registered jobs: archiveOrders, importOrders.',
   NO_SUCH_JOB_EXECUTION: 'There is no job execution 4711',

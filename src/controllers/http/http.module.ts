@@ -4,6 +4,7 @@ import { ExplainModule } from '../../services/explain/explain.module.js';
 import { IntakeModule } from '../../services/intake/intake.module.js';
 import { OutcomesModule } from '../../services/outcomes/outcomes.module.js';
 import { PausesModule } from '../../services/pauses/pauses.module.js';
+import { RabbitmqModule } from '../../services/rabbitmq/rabbitmq.module.js';
 import { QueueModule } from '../../services/queue/queue.module.js';
 import { AccessController } from './access.controller.js';
 import { AlertsController } from './alerts.controller.js';
@@ -18,6 +19,7 @@ import { JobsController } from './jobs.controller.js';
 import { LanesController } from './lanes.controller.js';
 import { MetricsController } from './metrics.controller.js';
 import { NotificationsController } from './notifications.controller.js';
+import { ParkedMessagesController } from './parked-messages.controller.js';
 import { OperationsController } from './operations.controller.js';
 import { PausesController } from './pauses.controller.js';
 import { StatsController } from './stats.controller.js';
@@ -28,7 +30,16 @@ import { WorkersController } from './workers.controller.js';
 export class ProbesModule {}
 
 @Module({
-  imports: [AlertsModule, BulkActionsModule, IntakeModule, ExplainModule, OutcomesModule, PausesModule, QueueModule],
+  imports: [
+    AlertsModule,
+    BulkActionsModule,
+    IntakeModule,
+    ExplainModule,
+    OutcomesModule,
+    PausesModule,
+    QueueModule,
+    RabbitmqModule,
+  ],
   controllers: [
     OperationsController,
     BulkActionsController,
@@ -38,6 +49,7 @@ export class ProbesModule {}
     NotificationsController,
     StatsController,
     FailuresController,
+    ParkedMessagesController,
     WorkersController,
     AccessController,
     AlertsController,

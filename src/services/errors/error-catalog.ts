@@ -36,6 +36,7 @@ const REFUSALS: Readonly<Record<(typeof REFUSAL_CODES)[number], ErrorDescription
   BULK_ACTION_ENDED: { httpStatus: 409, title: 'The bulk action has ended' },
   LANE_NOT_FOUND: { httpStatus: 404, title: 'The lane is not blocked' },
   PAUSE_NOT_FOUND: { httpStatus: 404, title: 'It is not paused' },
+  PARKED_MESSAGE_NOT_FOUND: { httpStatus: 404, title: 'There is no such parked message' },
   NOTIFICATION_NOT_FOUND: { httpStatus: 404, title: 'No notification of the chunk is parked' },
   NO_SUCH_JOB: { httpStatus: 404, title: 'There is no such job' },
   NO_SUCH_JOB_EXECUTION: { httpStatus: 404, title: 'There is no such execution of a job' },

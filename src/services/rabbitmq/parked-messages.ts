@@ -30,6 +30,8 @@ export interface ParkedMessage {
 export interface ParkedSelection {
   /** The id of the message, or the id that it got when it was parked. Default: every message. */
   id?: string;
+  /** The id that it got when it was parked. No other message has it, whatever its sender wrote. */
+  parkedId?: string;
   /** The maximum number of messages. Default: no limit. */
   limit?: number;
   /** Ends the work after the messages in progress. */
@@ -38,8 +40,18 @@ export interface ParkedSelection {
   record?: (messages: readonly ParkedMessage[]) => Promise<void>;
 }
 
+/** Where a look at the queue ends. */
+export interface LookLimits {
+  messages: number;
+  /** Of all bodies. The message that reaches it is the last one. */
+  bytes: number;
+  signal: AbortSignal;
+}
+
 /** Confirms and acknowledgements are awaited for this many messages together. */
 const BATCH = 200;
+/** Bodies may be megabytes. A process that serves requests keeps no more of them at a time. */
+const SMALL_BATCH = 16;
 
 /** How long to wait until messages that were only read are back in the queue. Usually it takes a few milliseconds. */
 const RETURN_TIMEOUT_MS = 2000;
@@ -77,6 +89,35 @@ export class ParkedMessages {
     return { total, messages };
   }
 
+  async count(): Promise<number> {
+    const channel = await this.model.createChannel();
+    channel.on('error', () => undefined);
+    const { messageCount } = await channel.checkQueue(parkedQueue(this.queue));
+    await channel.close();
+    return messageCount;
+  }
+
+  /**
+   * Shows the first messages of the queue. They stay in it. Each is passed to `show` at once, so no more than a few
+   * bodies are in memory. The broker may change the order of messages that were only looked at.
+   */
+  async look<Shown>(
+    { messages, bytes, signal }: LookLimits,
+    show: (message: ParkedMessage) => Shown,
+  ): Promise<Shown[]> {
+    const full = new AbortController();
+    const shown: Shown[] = [];
+    let size = 0;
+    const selection = { limit: messages, signal: AbortSignal.any([full.signal, signal]), batch: SMALL_BATCH };
+    await this.walk(selection, (batch) => {
+      shown.push(...batch.map((message) => show(describe(message))));
+      size += batch.reduce((sum, { content }) => sum + content.length, 0);
+      if (size >= bytes) full.abort();
+      return Promise.resolve('keep');
+    });
+    return shown;
+  }
+
   /** Sends messages back into their queue as they were sent first, oldest first. `onMoved` is called for each. */
   async replay(selection: ParkedSelection, onMoved: (message: ParkedMessage) => void): Promise<void> {
     const sender = await ConfirmedSender.open(this.model, this.queue);
@@ -108,7 +149,7 @@ export class ParkedMessages {
    * is not removed returns to its place when the channel is closed, also when the process dies.
    */
   private async walk(
-    { id, limit = Infinity, signal }: ParkedSelection,
+    { id, parkedId, limit = Infinity, signal, batch = BATCH }: ParkedSelection & { batch?: number },
     work: (batch: GetMessage[]) => Promise<'keep' | 'remove'>,
   ): Promise<number> {
     const channel = await this.model.createChannel();
@@ -118,11 +159,14 @@ export class ParkedMessages {
     let done = 0;
     let removed = 0;
     while (seen < messageCount && done < limit && signal?.aborted !== true) {
-      const wanted = id === undefined ? limit - done : BATCH;
-      const taken = await this.take(channel, Math.min(BATCH, messageCount - seen, wanted));
+      const wanted = id === undefined && parkedId === undefined ? limit - done : batch;
+      const taken = await this.take(
+        channel,
+        Math.min(parkedId === undefined ? batch : SMALL_BATCH, messageCount - seen, wanted),
+      );
       if (taken.length === 0) break;
       seen += taken.length;
-      const chosen = taken.filter((message) => isNamed(message, id)).slice(0, limit - done);
+      const chosen = taken.filter((message) => isChosen(message, { id, parkedId })).slice(0, limit - done);
       done += chosen.length;
       if (chosen.length === 0 || (await work(chosen)) === 'keep') continue;
       for (const message of chosen) channel.ack(message);
@@ -153,8 +197,13 @@ export class ParkedMessages {
   }
 }
 
-function isNamed({ properties }: GetMessage, id: string | undefined): boolean {
-  return id === undefined || properties.messageId === id || properties.headers?.[PARKED_ID_HEADER] === id;
+function isChosen(
+  { properties }: GetMessage,
+  { id, parkedId }: { id: string | undefined; parkedId: string | undefined },
+): boolean {
+  const ownId: unknown = ownValue(properties.headers ?? {}, PARKED_ID_HEADER);
+  if (parkedId !== undefined) return ownId === parkedId;
+  return id === undefined || properties.messageId === id || ownId === id;
 }
 
 function describe({ content, properties }: GetMessage): ParkedMessage {

@@ -155,6 +155,7 @@ describe('a key that is limited to targets', () => {
     ['POST', '/api/v1/lanes/1/resumes'],
     ['POST', '/api/v1/lanes/1/skips'],
     ['GET', '/api/v1/workers'],
+    ['GET', '/api/v1/parked-messages'],
     ['GET', '/metrics'],
   ])('does not see what tells of all tables: %s %s', async (method, path) => {
     expect(await ask(limited, method, path)).toMatchObject({ status: 403, body: { code: 'SCOPE_REQUIRED' } });

@@ -15,6 +15,7 @@ import type { IListOperationsQuery } from '../../../interfaces/operation-filter.
 import { OPERATION_STATUSES, type OperationStatus } from '../../../interfaces/operation.js';
 import { MOST_KINDS } from '../../../services/outcomes/failures.service.js';
 import { filterFault } from '../../../services/outcomes/filter-fields.js';
+import { MOST_PARKED } from '../../../services/rabbitmq/parked-messages.service.js';
 import { parseTime } from '../../../services/values/parse-time.js';
 import { MAX_WAIT_MS } from '../../dto/ids.dto.js';
 
@@ -216,6 +217,30 @@ export class ListFailuresQueryDto implements IFailuresQuery {
   @IsInt(KINDS)
   @Min(1, KINDS)
   @Max(MOST_KINDS, KINDS)
+  limit?: number;
+
+  @ApiPropertyOptional({ description: '`nextCursor` of the previous page. Absent for the first page.' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(400)
+  cursor?: string;
+}
+
+const MESSAGES = { message: `limit must be a whole number from 1 to ${MOST_PARKED}` };
+
+export class ListParkedMessagesQueryDto {
+  @ApiPropertyOptional({
+    type: 'integer',
+    minimum: 1,
+    maximum: MOST_PARKED,
+    default: 50,
+    description: 'The maximum number of messages of a page.',
+  })
+  @IsOptional()
+  @Type(() => Number)
+  @IsInt(MESSAGES)
+  @Min(1, MESSAGES)
+  @Max(MOST_PARKED, MESSAGES)
   limit?: number;
 
   @ApiPropertyOptional({ description: '`nextCursor` of the previous page. Absent for the first page.' })
