@@ -16,7 +16,17 @@ export interface ServiceProcessOptions {
   environment: TestEnvironment;
   otel?: OtelEnvironment;
   /** Default: `main`. */
-  program?: 'main' | 'migrate' | 'keys' | 'parked-messages' | 'notifications' | 'operations' | 'pauses' | 'alerts' | 'job' | 'sql';
+  program?:
+    | 'main'
+    | 'migrate'
+    | 'keys'
+    | 'parked-messages'
+    | 'notifications'
+    | 'operations'
+    | 'pauses'
+    | 'alerts'
+    | 'job'
+    | 'sql';
   args?: readonly string[];
   /** The compiled service; default: `dist`, see `buildService`. */
   dist?: string;
