@@ -19,7 +19,7 @@ import {
 import { hideSecrets } from './hide-secrets.js';
 
 const RETRY: BackOff = { initialMs: 5000, maxMs: 600_000, jitter: 0.2 };
-const SEND_TIMEOUT_MS = 15_000;
+const SEND_TIMEOUT_MS = 10_000;
 const GIVE_UP_AFTER_MS = 24 * 3_600_000;
 /** The rules are evaluated again after so many messages, and after so long. */
 const MESSAGES_A_ROUND = 50;
@@ -55,13 +55,14 @@ export class DeliveryService {
       if (signal.aborted || performance.now() > endsAt) return;
       // With the lock's connection: a process that has lost the lock stops here.
       await leader.query(beginTry(delivery.id, SEND_TIMEOUT_MS));
-      if (!(await this.send(channel, delivery, signal))) return;
+      if (!(await this.send(channel, delivery))) return;
     }
   }
 
-  private async send(channel: AlertChannel, delivery: DueDelivery, signal: AbortSignal): Promise<boolean> {
+  /** A stop of the process does not break it off: the receiver may have the message already, and would get it twice. */
+  private async send(channel: AlertChannel, delivery: DueDelivery): Promise<boolean> {
     try {
-      await channel.send(this.toMessage(delivery), AbortSignal.any([signal, AbortSignal.timeout(SEND_TIMEOUT_MS)]));
+      await channel.send(this.toMessage(delivery), AbortSignal.timeout(SEND_TIMEOUT_MS));
     } catch (error) {
       await this.failed(channel, delivery, error);
       return false;

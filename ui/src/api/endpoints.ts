@@ -12,8 +12,9 @@ import type { IChunk, IChunkDetail } from '../../../src/interfaces/chunk.js';
 import type { IJob, IJobExecution, IJobExecutionDetail, ISkippedItem } from '../../../src/interfaces/job.js';
 import type { ILane, ILaneBlock } from '../../../src/interfaces/lane.js';
 import type { IParkedNotifications } from '../../../src/interfaces/notification.js';
+import type { IParkedMessages } from '../../../src/interfaces/parked-message.js';
 import type { IBatchOperation, IPage } from '../../../src/interfaces/operation.js';
-import type { IHealth, IParkedMessages } from './contract.js';
+import type { IHealth } from './health.js';
 import { request } from './request.js';
 
 // Every request that the dashboard makes, in the words of docs/wire-format.md and Swagger.

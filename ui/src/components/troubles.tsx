@@ -2,7 +2,7 @@ import type { IAlerts } from '../../../src/interfaces/alert.js';
 import type { IStats } from '../../../src/interfaces/stats.js';
 import type { ComponentChildren, JSX } from 'preact';
 
-import type { IHealth } from '../api/contract.js';
+import type { IHealth } from '../api/health.js';
 import { getHealth, listAlerts } from '../api/endpoints.js';
 import { stats } from '../state/live-stats.js';
 import { pageAddress } from '../state/location.js';

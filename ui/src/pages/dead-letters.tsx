@@ -1,6 +1,6 @@
 import type { JSX } from 'preact';
 import type { IParkedNotification } from '../../../src/interfaces/notification.js';
-import type { IParkedMessage } from '../api/contract.js';
+import type { IParkedMessage } from '../../../src/interfaces/parked-message.js';
 import {
   discardMessage,
   discardNotifications,
