@@ -55,7 +55,8 @@ describe('the phases of a chunk', () => {
     const chunk = await execute(insert('slow', { id: 1 }));
     expect(Object.keys(chunk.phases!)).toEqual(CHUNK_PHASES);
     expect(chunk.phases!.execute).toBeGreaterThanOrEqual(50);
-    for (const phase of CHUNK_PHASES) expect(chunk.phases![phase]).toBeGreaterThan(0);
+    // These ask the database. Reading and planning a single operation may take less than the hundredth that is shown.
+    for (const phase of ['claim', 'execute', 'settle'] as const) expect(chunk.phases![phase]).toBeGreaterThan(0);
     expect(sum(chunk)).toBeLessThanOrEqual(chunk.durationMs);
     // A busy machine may stop the process between two phases.
     expect(sum(chunk)).toBeGreaterThan(chunk.durationMs / 2);
