@@ -190,6 +190,12 @@ describe('the description of the API', () => {
     }
   });
 
+  it('names ORIGIN_NOT_ALLOWED where something is changed, and only there', () => {
+    const refuses = ({ operation }: Endpoint): boolean =>
+      'ORIGIN_NOT_ALLOWED' in (operation.responses['403']?.content?.['application/problem+json']?.examples ?? {});
+    for (const each of ofApi()) expect(refuses(each), each.name).toBe(!each.name.startsWith('GET'));
+  });
+
   it.each([1000, 70])('tells how many operations one request for a plan takes, here %s', async (limit) => {
     const limited = await startTestApp({
       BATCH_SERVICE_RMQ_URL: '',

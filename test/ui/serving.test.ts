@@ -107,6 +107,27 @@ describe('a page of another origin', () => {
     await page.close();
   });
 
+  it('resumes nothing: a POST without a body reaches the service, and is refused', async () => {
+    const page = await browser.newPage();
+    await page.goto(strangerUrl);
+    const resumes = '/api/v1/lanes/17/resumes';
+    const refusals = async (): Promise<string | undefined> =>
+      /^batch_requests_refused_total{.*code="ORIGIN_NOT_ALLOWED".*} (\d+)$/m.exec(
+        await (await get('/metrics')).text(),
+      )?.[1];
+    expect(await refusals()).toBeUndefined();
+    await page.evaluate(
+      `fetch('${dashboard.url}${resumes}', { method: 'POST', mode: 'no-cors' }).catch(() => undefined)`,
+    );
+    expect(await refusals()).toBe('1');
+    await page.goto(`${dashboard.url}/ui/`);
+    const own = await page.evaluate<string>(
+      `fetch('${resumes}', { method: 'POST' }).then((answer) => answer.json()).then(({ code }) => code)`,
+    );
+    expect(own).toBe('LANE_NOT_FOUND');
+    await page.close();
+  });
+
   it.each(['POST', 'DELETE'])('sends no %s with a body or a method that needs permission', async (method) => {
     const page = await browser.newPage();
     await page.goto(strangerUrl);

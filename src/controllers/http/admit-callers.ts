@@ -41,6 +41,42 @@ export function refuseOtherHosts({ access, http }: Pick<Settings, 'access' | 'ht
   };
 }
 
+/** These change nothing. */
+const READING_METHODS: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
+const SITES_OF_OTHERS: readonly unknown[] = ['cross-site', 'same-site'];
+
+/**
+ * Refuses what a web page of another origin sends, unless it only reads. A browser asks for no permission before it sends a POST without a
+ * body, so a page that somebody of this network has open could resume a lane. Programs send neither header.
+ */
+export function refuseOtherOrigins(request: Request, _response: Response, next: NextFunction): void {
+  const sign = READING_METHODS.includes(request.method) ? undefined : signOfOtherOrigin(request);
+  if (sign === undefined) return next();
+  throw new ServiceError(
+    'ORIGIN_NOT_ALLOWED',
+    `A web page of another origin sent this request (${cutText(sign, SHOWN_HOST)}); such a page can change nothing, so nothing was done. ` +
+      'Send it from a page of this service, or from a program. Is it a page of this service behind a proxy? ' +
+      'Then the proxy has to pass on the header Host',
+  );
+}
+
+/** Browsers send `Sec-Fetch-Site` over HTTPS and to this machine. Old ones, and those over plain HTTP, send `Origin` only. */
+function signOfOtherOrigin({ headers, host }: Request): string | undefined {
+  const { 'sec-fetch-site': site, origin } = headers;
+  if (site !== undefined) return SITES_OF_OTHERS.includes(site) ? `Sec-Fetch-Site: ${String(site)}` : undefined;
+  if (origin === undefined || isSameHost(origin, host)) return undefined;
+  return `Origin: ${origin}`;
+}
+
+/** A page of a file or of a frame without rights has the origin `null`. */
+function isSameHost(origin: string, host: string): boolean {
+  if (!URL.canParse(origin)) return false;
+  const { protocol, host: ofOrigin } = new URL(origin);
+  // A proxy may name the port that the scheme has anyway.
+  const asked = `${protocol}//${host}`;
+  return URL.canParse(asked) && new URL(asked).host === ofOrigin;
+}
+
 /** Only such a name can belong to a web page: public DNS has no names without a dot, and no `localhost`. */
 function isDomainName(host: string): boolean {
   const name = host.replace(/\.$/, '');

@@ -56,8 +56,9 @@ const UNSUPPORTED_MEDIA_TYPE: DescribedProblem = {
   detail: 'Bodies are JSON; send the header Content-Type: application/json (it was text/plain)',
 };
 
-/** Problems of a request with a body, before the body is examined. */
+/** Problems of a POST, before its body is examined. */
 export const BODY_REFUSALS: readonly (ErrorCode | DescribedProblem)[] = [
+  'ORIGIN_NOT_ALLOWED',
   'MALFORMED_MESSAGE',
   'PAYLOAD_TOO_LARGE',
   UNSUPPORTED_MEDIA_TYPE,
@@ -106,6 +107,9 @@ const DETAILS: Partial<Record<ErrorCode, string>> = {
   SCOPE_REQUIRED: 'This needs an API key of scope write',
   HOST_NOT_ALLOWED:
     'The service asks for no keys, so it does not answer under the domain name batch.example, but under localhost and addresses',
+  ORIGIN_NOT_ALLOWED:
+    'A web page of another origin sent this request (Sec-Fetch-Site: cross-site); such a page can change nothing, so nothing was done. ' +
+    'Send it from a page of this service, or from a program',
   RATE_LIMITED:
     'The API key has made 10000 requests within 10000 ms; BATCH_RATE_LIMIT allows no more. Send the request again in 4 s',
   SERVICE_UNAVAILABLE: 'The database is out of reach; send the request again',

@@ -22,6 +22,7 @@ import {
   limitRequests,
   nameRequest,
   refuseOtherHosts,
+  refuseOtherOrigins,
   refuseWhileStopping,
 } from './admit-callers.js';
 import { answerUnreadable } from './answer-unreadable.js';
@@ -57,6 +58,7 @@ export function configureHttp(
   app.use(`/${API_PREFIX}`, traceRequest);
   app.use(securityHeaders());
   app.use(FOR_CALLERS, refuseOtherHosts(settings));
+  app.use(FOR_CALLERS, refuseOtherOrigins);
   app.use(FOR_CALLERS, identifyCallers(app.get(AccessService)));
   app.use(`/${API_PREFIX}`, refuseWhileStopping(app.get(HealthService)));
   app.use(FOR_CALLERS, limitRequests(app.get(RateLimitService)));

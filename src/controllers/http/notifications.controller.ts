@@ -39,7 +39,7 @@ export class NotificationsController {
     description: 'Its sources are not notified of it. The operations do not change, and can be read.',
   })
   @ApiOkResponse({ type: SkippedNotificationsDto })
-  @ApiProblems('INVALID_REQUEST', 'NOTIFICATION_NOT_FOUND')
+  @ApiProblems('ORIGIN_NOT_ALLOWED', 'INVALID_REQUEST', 'NOTIFICATION_NOT_FOUND')
   skip(@Param(namedFieldsPipe) { id }: ChunkIdDto, @CallerAccess() access: Access): Promise<ISkippedNotifications> {
     return this.parked.skip(id, callerName(access));
   }

@@ -178,7 +178,7 @@ export class OperationsController {
   @RequireScope('write')
   @ApiOperation({ summary: 'Cancel an operation that is pending or scheduled' })
   @ApiOkResponse({ type: OperationDto })
-  @ApiProblems('INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_CANCELLABLE', 'LANE_BUSY')
+  @ApiProblems('ORIGIN_NOT_ALLOWED', 'INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_CANCELLABLE', 'LANE_BUSY')
   cancel(@Param(namedFieldsPipe) { id }: OperationIdDto, @CallerAccess() access: Access): Promise<GivenOperation> {
     return this.operations.cancel(id, access);
   }

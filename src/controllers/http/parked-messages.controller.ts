@@ -50,7 +50,7 @@ export class ParkedMessagesController {
   @RequireScope('admin')
   @ApiOperation({ summary: 'Delete a parked message' })
   @ApiOkResponse({ type: ParkedMessageDto, description: 'The message, which is gone.' })
-  @ApiProblems('INVALID_REQUEST', 'PARKED_MESSAGE_NOT_FOUND', 'NOT_SUPPORTED')
+  @ApiProblems('ORIGIN_NOT_ALLOWED', 'INVALID_REQUEST', 'PARKED_MESSAGE_NOT_FOUND', 'NOT_SUPPORTED')
   discard(@Param(namedFieldsPipe) { id }: ParkedMessageIdDto, @CallerAccess() access: Access): Promise<IParkedMessage> {
     return this.parked.discard(id, callerName(access));
   }

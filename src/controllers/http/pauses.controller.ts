@@ -52,7 +52,7 @@ export class PausesController {
     description: 'What waited is executed at once, in its order.',
   })
   @ApiOkResponse({ type: PauseDto })
-  @ApiProblems('INVALID_REQUEST', 'PAUSE_NOT_FOUND')
+  @ApiProblems('ORIGIN_NOT_ALLOWED', 'INVALID_REQUEST', 'PAUSE_NOT_FOUND')
   unpause(@Param(namedFieldsPipe) { kind, name }: PauseNameDto, @CallerAccess() access: Access): Promise<IPause> {
     return this.pauses.unpause(kind, name, callerName(access));
   }

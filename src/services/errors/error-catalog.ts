@@ -52,6 +52,7 @@ const REFUSALS: Readonly<Record<(typeof REFUSAL_CODES)[number], ErrorDescription
   INVALID_API_KEY: { httpStatus: 401, title: 'The API key is not valid' },
   SCOPE_REQUIRED: { httpStatus: 403, title: 'The API key does not allow this' },
   HOST_NOT_ALLOWED: { httpStatus: 403, title: 'The service does not answer under this domain name' },
+  ORIGIN_NOT_ALLOWED: { httpStatus: 403, title: 'A page of another origin can change nothing' },
   USER_ID_REQUIRED: { httpStatus: 401, title: 'The message does not name its user of the broker' },
   REPLY_TO_NOT_ALLOWED: { httpStatus: 403, title: 'Answers are not sent to this queue' },
   RATE_LIMITED: { httpStatus: 429, title: 'Too many requests' },
