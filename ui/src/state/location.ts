@@ -43,12 +43,12 @@ export function setQuery(changes: Query, options?: { replace?: boolean }): void 
   goTo(pageAddress(path.value === '/' ? '/' : path.value, next), options);
 }
 
-/** Follows links to pages of the dashboard without loading it again. Everything else is left to the browser. */
+/** Follows links to pages of the dashboard without loading it again. Everything else is left to the browser, also a place of this page. */
 export function followLinks(event: MouseEvent): void {
   if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey)
     return;
   const link = (event.target as Element).closest('a');
-  if (link === null || link.target !== '' || link.origin !== window.location.origin) return;
+  if (link === null || link.target !== '' || link.hash !== '' || link.origin !== window.location.origin) return;
   if (!link.pathname.startsWith(`${ROOT}/`) && link.pathname !== ROOT) return;
   event.preventDefault();
   goTo(link.pathname + link.search);
