@@ -8,7 +8,7 @@ import type { IStatsHistory, IStats } from '../../../src/interfaces/stats.js';
 import type { IAccess } from '../../../src/interfaces/access.js';
 
 import type { IAuditEntry } from '../../../src/interfaces/audit.js';
-import type { IChunk, IChunkDetail } from '../../../src/interfaces/chunk.js';
+import type { IChunk, IChunkDetail, IChunkGroupMember } from '../../../src/interfaces/chunk.js';
 import type { IJob, IJobExecution, IJobExecutionDetail, ISkippedItem } from '../../../src/interfaces/job.js';
 import type { ILane, ILaneBlock } from '../../../src/interfaces/lane.js';
 import type { IParkedNotifications } from '../../../src/interfaces/notification.js';
@@ -73,6 +73,12 @@ export const stopBulkAction = (id: string): Promise<IBulkAction> => post(`bulk-a
 
 export const listChunks = (filter: Values, stop?: AbortSignal): Promise<IPage<IChunk>> => get('chunks', filter, stop);
 export const getChunk = (id: string, stop?: AbortSignal): Promise<IChunkDetail> => get(`chunks/${part(id)}`, {}, stop);
+export const listGroup = (
+  id: string,
+  group: number,
+  values: Values,
+  stop?: AbortSignal,
+): Promise<IPage<IChunkGroupMember>> => get(`chunks/${part(id)}/groups/${group}/operations`, values, stop);
 export const notifyAgain = (id: string): Promise<IChunkDetail> => post(`chunks/${part(id)}/notifications`);
 
 export const listLanes = (stop?: AbortSignal): Promise<ILane[]> => get('lanes', { state: 'all' }, stop);

@@ -1,14 +1,16 @@
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { CHUNK_PHASES, type IChunkPhases, type IChunkDetail, type IChunkGroup } from '../../../src/interfaces/chunk.js';
-import { getChunk, notifyAgain } from '../api/endpoints.js';
+import { getChunk, listGroup, notifyAgain } from '../api/endpoints.js';
 import { Action } from '../components/actions.js';
-import { Badge, Code, Empty, Facts, Loaded, Page, Section, Time } from '../components/basics.js';
+import { Badge, Code, Empty, Facts, Loaded, Page, Section, ShortId, Time } from '../components/basics.js';
 import { count, duration, plural, shortTarget } from '../components/format.js';
 import { IsolationTree } from '../components/isolation-tree.js';
-import { Table } from '../components/table.js';
-import { pageAddress, query } from '../state/location.js';
+import { Pager, Table } from '../components/table.js';
+import { pageAddress, path, query } from '../state/location.js';
 import { useResource } from '../state/resource.js';
+
+const PAGE = 50;
 
 /** The anatomy of a chunk: where its time went, what was executed together, what kept it apart, and what was refused. */
 export function ChunkPage({ id }: { id: string }): JSX.Element {
@@ -80,7 +82,7 @@ function Anatomy({ chunk }: { chunk: IChunkDetail }): JSX.Element {
         ) : (
           <>
             {plan.groups.map((group, index) => (
-              <Group key={index} group={group} index={index} />
+              <Group key={index} chunkId={chunk.id} group={group} index={index} />
             ))}
             {plan.omittedGroups !== undefined && (
               <p class="muted">{plural(plan.omittedGroups, 'more group')} not shown.</p>
@@ -157,7 +159,7 @@ function Failures({ chunk: { id, failures } }: { chunk: IChunkDetail }): JSX.Ele
   );
 }
 
-function Group({ group, index }: { group: IChunkGroup; index: number }): JSX.Element {
+function Group({ chunkId, group, index }: { chunkId: string; group: IChunkGroup; index: number }): JSX.Element {
   const { kind, target, operations, folded, statements, isolated, keyColumns, valueColumns, because, opaque, sql } =
     group;
   const chosen = query.value.get('group') === String(index);
@@ -175,7 +177,7 @@ function Group({ group, index }: { group: IChunkGroup; index: number }): JSX.Ele
         <span>{plural(statements, 'statement')}</span>
         {folded > 0 && <span>{count(folded)} combined on their rows</span>}
         {isolated && <Badge tone="warn">isolated</Badge>}
-        {chosen && <Badge tone="busy">the operation is here</Badge>}
+        {chosen && query.value.has('operation') && <Badge tone="busy">the operation is here</Badge>}
       </header>
       <p class="small muted">
         {keyColumns.length > 0 && `key ${keyColumns.join(', ')}`}
@@ -193,6 +195,51 @@ function Group({ group, index }: { group: IChunkGroup; index: number }): JSX.Ele
         <summary>SQL</summary>
         <Code text={sql} label={`SQL of group ${index + 1}`} />
       </details>
+      {chosen ? (
+        <Members chunkId={chunkId} group={index} />
+      ) : (
+        <a class="button" href={pageAddress(path.value, { group: index })}>
+          Operations of group {index + 1}
+        </a>
+      )}
     </article>
+  );
+}
+
+/** The operations of the group that the address names, in the order in which they were accepted. */
+function Members({ chunkId, group }: { chunkId: string; group: number }): JSX.Element {
+  const { cursor, operation } = Object.fromEntries(query.value);
+  const members = useResource(`group ${chunkId} ${group} ${cursor}`, (stop) =>
+    listGroup(chunkId, group, { limit: PAGE, cursor }, stop),
+  );
+  return (
+    <Loaded from={members}>
+      {({ items, nextCursor }) => (
+        <>
+          {items.length === 0 ? (
+            <Empty title="No operation of this group was kept." />
+          ) : (
+            <Table
+              caption={`Operations of group ${group + 1}`}
+              rows={items}
+              rowKey={({ id }) => id}
+              columns={[
+                {
+                  name: 'Operation',
+                  cell: ({ id }) => (
+                    <>
+                      <ShortId id={id} href={pageAddress(`/operations/${id}`)} />{' '}
+                      {id === operation && <Badge tone="busy">this one</Badge>}
+                    </>
+                  ),
+                },
+                { name: 'Combined on its row', cell: ({ folded }) => (folded ? 'yes' : 'no') },
+              ]}
+            />
+          )}
+          <Pager nextCursor={nextCursor} />
+        </>
+      )}
+    </Loaded>
   );
 }

@@ -304,7 +304,7 @@ function scheduledStage({ waitsFor, nextAttemptAt, waiting }: IBatchOperation): 
   };
 }
 
-function executionStages({ execution, claimedAt }: IBatchOperation, chunkId: string): Stage[] {
+function executionStages({ id, execution, claimedAt }: IBatchOperation, chunkId: string): Stage[] {
   const chunk = (
     <>
       by <a href={pageAddress(`/chunks/${chunkId}`)}>chunk {chunkId}</a>
@@ -325,7 +325,7 @@ function executionStages({ execution, claimedAt }: IBatchOperation, chunkId: str
       tone: 'good',
       text: (
         <>
-          in <a href={pageAddress(`/chunks/${chunkId}`, { group })}>group {group + 1}</a>
+          in <a href={pageAddress(`/chunks/${chunkId}`, { group, operation: id })}>group {group + 1}</a>
           {others === 0
             ? ', alone'
             : ` with ${count(others)} other ${others === 1 ? 'operation' : 'operations'}, in one statement`}
