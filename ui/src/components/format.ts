@@ -6,6 +6,15 @@ export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
+/** A number up to which the service has counted: 10000 → 10,000 or more, where it is not exact. */
+export const counted = (value: number, isExact: boolean): string => `${count(value)}${isExact ? '' : ' or more'}`;
+
+/** A number of the last sample, where it is not exact: 60000 → ≈ 60,000 */
+export const sampled = (value: number, isExact: boolean): string => `${isExact ? '' : '≈ '}${count(value)}`;
+
+/** A number that the service has concluded from a part of what there is, where it is not exact: 5000 → ≈ 5,000 or more */
+export const estimated = (value: number, isExact: boolean): string => (isExact ? '' : '≈ ') + counted(value, isExact);
+
 /** 0.42 → 0.4, 1234.5 → 1,235 */
 export function rate(value: number): string {
   return value < 10 ? String(Math.round(value * 10) / 10) : count(Math.round(value));

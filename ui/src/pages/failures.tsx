@@ -6,7 +6,7 @@ import { listFailures } from '../api/endpoints.js';
 import { Empty, Loaded, Page, Time } from '../components/basics.js';
 import { BulkButton } from '../components/bulk.js';
 import { Filters, type FilterField } from '../components/filters.js';
-import { count, shortTarget } from '../components/format.js';
+import { count, estimated, shortTarget } from '../components/format.js';
 import { Pager, Table } from '../components/table.js';
 import { pageAddress, query, type Query } from '../state/location.js';
 import { useResource } from '../state/resource.js';
@@ -85,7 +85,7 @@ function Groups({ groups, source }: { groups: IFailureGroup[]; source: string | 
         {
           name: 'Operations',
           numeric: true,
-          cell: (group) => `${group.countIsExact ? '' : '≈ '}${count(group.count)}`,
+          cell: (group) => estimated(group.count, group.countIsExact),
         },
         { name: 'First', cell: ({ firstAt }) => <Time at={firstAt} /> },
         { name: 'Last', cell: ({ lastAt }) => <Time at={lastAt} /> },

@@ -1,10 +1,9 @@
-import type { IPauseState } from '../../../src/interfaces/pause.js';
 import type { JSX } from 'preact';
 import { listPauses, unpause } from '../api/endpoints.js';
 import { Action } from '../components/actions.js';
 import { Age, Empty, Loaded, Page, Section, ShortId, Time } from '../components/basics.js';
 import { Filters, type FilterField } from '../components/filters.js';
-import { count, shortTarget } from '../components/format.js';
+import { counted, shortTarget } from '../components/format.js';
 import { LaneActions, LaneReason } from '../components/lane.js';
 import { PauseForm } from '../components/pause-form.js';
 import { LaneBadge } from '../components/status.js';
@@ -68,7 +67,7 @@ function Lanes({ lanes, all }: { lanes: LaneNow[]; all: number }): JSX.Element {
         {
           name: 'Waiting',
           numeric: true,
-          cell: ({ waiting, waitingIsExact }) => `${count(waiting)}${waitingIsExact ? '' : ' or more'}`,
+          cell: ({ waiting, waitingIsExact }) => counted(waiting, waitingIsExact),
         },
         {
           name: 'Head',
@@ -108,7 +107,11 @@ function Pauses(): JSX.Element {
                   name: 'How',
                   cell: ({ drain }) => (drain ? 'drained: refuses new operations' : 'paused: executes nothing'),
                 },
-                { name: 'Remaining', numeric: true, cell: (pause) => <Remaining pause={pause} /> },
+                {
+                  name: 'Remaining',
+                  numeric: true,
+                  cell: ({ remaining, remainingIsExact }) => counted(remaining, remainingIsExact),
+                },
                 { name: 'Reason', cell: ({ reason }) => reason ?? '' },
                 { name: 'By', cell: ({ by }) => by ?? '' },
                 { name: 'Since', cell: ({ pausedAt }) => <Time at={pausedAt} /> },
@@ -131,10 +134,3 @@ function Pauses(): JSX.Element {
     </Section>
   );
 }
-
-const Remaining = ({ pause: { remaining, remainingIsExact } }: { pause: IPauseState }): JSX.Element => (
-  <>
-    {count(remaining)}
-    {remainingIsExact ? '' : ' or more'}
-  </>
-);

@@ -2,7 +2,7 @@ import type { IStatsHistory, IStats, IStatsPoint } from '../../../src/interfaces
 import type { JSX } from 'preact';
 import { getHistory, getWorkers, listFailures } from '../api/endpoints.js';
 import { Badge, Empty, Loaded, Loading, Page, Problem, Section, Time } from '../components/basics.js';
-import { count, duration, plural, rate, shortTarget } from '../components/format.js';
+import { count, counted, duration, estimated, plural, rate, sampled, shortTarget } from '../components/format.js';
 import { LaneActions, LaneReason } from '../components/lane.js';
 import { Plot } from '../components/plot.js';
 import { LaneBadge } from '../components/status.js';
@@ -52,12 +52,12 @@ function Tiles({ now, history }: { now: IStats; history: IStatsHistory | undefin
       <Tile
         name="Pending"
         href={pageAddress('/operations', { status: 'pending' })}
-        value={about(now.pending, now.pendingIsExact)}
+        value={sampled(now.pending, now.pendingIsExact)}
       />
       <Tile
         name="Scheduled"
         href={pageAddress('/operations', { status: 'scheduled' })}
-        value={about(now.scheduled, now.scheduledIsExact)}
+        value={sampled(now.scheduled, now.scheduledIsExact)}
       />
       <Tile name="Oldest waits" value={duration(now.lagMs)} />
       <Tile name="In" value={last === undefined ? '–' : perSecond(last.accepted)} note="accepted" />
@@ -66,7 +66,7 @@ function Tiles({ now, history }: { now: IStats; history: IStatsHistory | undefin
         name="Failures"
         href={pageAddress('/failures')}
         value={`${count(failed)}/min`}
-        note={`${about(now.failed, now.failedIsExact)} kept`}
+        note={`${sampled(now.failed, now.failedIsExact)} kept`}
         alarm={failed > 0}
       />
       <Tile
@@ -79,9 +79,6 @@ function Tiles({ now, history }: { now: IStats; history: IStatsHistory | undefin
     </dl>
   );
 }
-
-/** Large numbers are of the last sample. */
-const about = (value: number, isExact: boolean): string => `${isExact ? '' : '≈ '}${count(value)}`;
 
 const ms = (value: number | null | undefined): string =>
   value === null || value === undefined ? '–' : duration(value);
@@ -121,7 +118,7 @@ function StandingLanes({ lanes }: { lanes: LaneNow[] }): JSX.Element {
         { name: 'Lane', cell: ({ lane }) => <a href={pageAddress('/lanes', { lane })}>Lane {lane}</a> },
         { name: 'State', cell: ({ state }) => <LaneBadge state={state} /> },
         { name: 'Tables', cell: ({ targets }) => targets.map(shortTarget).join(', ') },
-        { name: 'Waiting', numeric: true, cell: ({ waiting }) => count(waiting) },
+        { name: 'Waiting', numeric: true, cell: ({ waiting, waitingIsExact }) => counted(waiting, waitingIsExact) },
         { name: 'Why', cell: (lane) => <LaneReason lane={lane} /> },
         { name: 'Actions', cell: (lane) => <LaneActions lane={lane} /> },
       ]}
@@ -206,7 +203,7 @@ function Failures(): JSX.Element {
                 {
                   name: 'Operations',
                   numeric: true,
-                  cell: (group) => `${group.countIsExact ? '' : '≈ '}${count(group.count)}`,
+                  cell: (group) => estimated(group.count, group.countIsExact),
                 },
                 { name: 'Last', cell: ({ lastAt }) => <Time at={lastAt} /> },
               ]}
