@@ -18,6 +18,8 @@ import { useResource } from '../state/resource.js';
 
 const PAGE = 50;
 const POLL_MS = 5000;
+/** To list the messages, the service takes each of them out of the queue and puts it back. */
+const MESSAGES_POLL_MS = 30_000;
 
 export function DeadLettersPage(): JSX.Element {
   const cursor = query.value.get('cursor') ?? undefined;
@@ -25,7 +27,7 @@ export function DeadLettersPage(): JSX.Element {
     `parked messages ${cursor}`,
     (stop) => listParkedMessages({ limit: PAGE, cursor }, stop),
     {
-      ...(cursor === undefined && { pollMs: POLL_MS }),
+      ...(cursor === undefined && { pollMs: MESSAGES_POLL_MS }),
     },
   );
   const notifications = useResource('parked notifications', listParkedNotifications, { pollMs: POLL_MS });
