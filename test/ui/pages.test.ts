@@ -34,6 +34,7 @@ const pages = (): [name: string, path: string, shows: string][] => [
   ['lanes', '/lanes', 'customers'],
   ['chunks', '/chunks', 'isolated'],
   ['a chunk', `/chunks/${chunkId}`, 'insert customers'],
+  ['a group of a chunk', `/chunks/${chunkId}?group=0`, 'Combined on its row'],
   ['jobs', '/jobs', 'importOrders'],
   ['a job', '/jobs/importOrders', 'file'],
   ['an execution', `/executions/${jobs.completed}`, 'Skipped items'],
@@ -48,6 +49,7 @@ describe('every page', () => {
     ['light', 'wide'],
     ['dark', 'wide'],
     ['light', 'narrow'],
+    ['dark', 'narrow'],
   ] as const)(
     'in %s colours and a %s window has its content, no fault of accessibility, no scroll to the side, and asks no other host',
     async (colorScheme, width) => {
