@@ -1,10 +1,11 @@
 import type { FaultKind } from '../../interfaces/lane.js';
+import type { ILockHolder } from '../../interfaces/waiting.js';
 
 /** What the rules look at, as it was at one moment. */
 export interface AlertFacts {
   /** By the clock of the database. */
   now: Date;
-  /** Age of the oldest pending operation. 0: none waits. */
+  /** Age of the oldest pending operation in a lane that is not paused. 0: none waits. */
   lagMs: number;
   /** Of the chunks of the window. */
   completed: number;
@@ -19,15 +20,31 @@ export interface AlertFacts {
   noWorkerSince: Date | undefined;
 }
 
+/** A lane that does not go on, although nobody has paused it. It has a fault, a lock, or both. */
 export interface BlockedLane {
   lane: number;
   targets: readonly string[];
+  /** Its first operation met it. */
+  fault?: LaneFault;
+  /** Its chunk waits for it, or did so until the lock timed out. */
+  lock?: LaneLock;
+}
+
+export interface LaneFault {
   kind: FaultKind;
   sqlState: string | null;
   failures: number;
   firstFailedAt: Date;
   /** Null: it is tried again by itself. */
   parkedAt: Date | null;
+}
+
+export interface LaneLock {
+  since: Date;
+  /** The table of the lock. Undefined: it is the lock of a row, or not known at the moment. */
+  relation?: string;
+  /** Empty between two tries. */
+  holders: readonly ILockHolder[];
 }
 
 /** The last execution of its instance, which has failed. */

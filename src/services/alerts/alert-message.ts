@@ -8,7 +8,10 @@ export interface AlertMessage {
   name: string;
   event: AlertEvent | 'test';
   rule: AlertRule | 'test';
+  /** Empty: the whole service, or several subjects. */
   subject: string;
+  /** Of every alert of which it tells. */
+  subjects: readonly string[];
   title: string;
   text: string;
   /** When the alert began. */
@@ -45,7 +48,7 @@ export function headline({ name, event, title }: Pick<AlertMessage, 'name' | 'ev
 
 export function testMessage(name: string, id: string, at: Date): AlertMessage {
   return {
-    ...{ id, name, at, firstAt: at, event: 'test', rule: 'test', subject: '' },
+    ...{ id, name, at, firstAt: at, event: 'test', rule: 'test', subject: '', subjects: [''] },
     title: 'Messages arrive here',
     text: 'This is a test by `npm run alerts -- test`. Nothing is wrong.',
   };

@@ -1,6 +1,7 @@
 import type { AlertRule } from '../../interfaces/alert.js';
 import type { Settings } from '../config/settings.js';
-import type { AlertFacts, BlockedLane, FailedJob, MissedJob } from './alert-facts.js';
+import type { ILockHolder } from '../../interfaces/waiting.js';
+import type { AlertFacts, BlockedLane, FailedJob, LaneFault, LaneLock, MissedJob } from './alert-facts.js';
 
 export type RuleSettings = Settings['alerts']['rules'];
 
@@ -72,33 +73,58 @@ function failureRate({ completed, failed }: AlertFacts, rules: RuleSettings): Fi
   );
 }
 
-function blockedLanes({ now, lanes }: AlertFacts, { laneBlockedMs }: RuleSettings): FiringAlert[] {
+function blockedLanes({ now, lanes }: AlertFacts, { laneBlockedMs, laneLockedMs }: RuleSettings): FiringAlert[] {
   if (laneBlockedMs === 0) return [];
+  const isOver = (since: Date | undefined, limitMs: number): boolean =>
+    since !== undefined && limitMs > 0 && now.getTime() - since.getTime() > limitMs;
   return lanes
     .filter(
-      ({ parkedAt, firstFailedAt }) => parkedAt !== null || now.getTime() - firstFailedAt.getTime() > laneBlockedMs,
+      ({ fault, lock }) =>
+        (fault?.parkedAt ?? null) !== null ||
+        isOver(fault?.firstFailedAt, laneBlockedMs) ||
+        isOver(lock?.since, laneLockedMs),
     )
     .map(blockedLane);
 }
 
-/** The message of the failure may quote values of an operation, so it is not told. */
-function blockedLane(block: BlockedLane): FiringAlert {
-  const { lane, targets, kind, sqlState, failures, firstFailedAt, parkedAt } = block;
+function blockedLane({ lane, targets, fault, lock }: BlockedLane): FiringAlert {
   const tables = targets.length === 0 ? 'tables unknown' : listed(targets);
+  const causes = [
+    ...(lock === undefined ? [] : [describeLock(lock)]),
+    ...(fault === undefined ? [] : [describeFault(lane, fault)]),
+  ];
+  return {
+    rule: 'lane_blocked',
+    subject: `lane ${lane}`,
+    title: `Lane ${lane} stands still (${tables})`,
+    text: `Operations on ${tables} wait. ${causes.join(' ')} GET /api/v1/lanes?state=all shows the lane.`,
+  };
+}
+
+/** Without statements: they may have values of callers. */
+function describeLock({ since, relation, holders }: LaneLock): string {
+  const of = relation === undefined ? '' : ` on ${relation}`;
+  return [`Their chunk has waited for a lock${of} since ${since.toISOString()}.`, ...holders.map(describeHolder)].join(
+    ' ',
+  );
+}
+
+function describeHolder({ pid, application, user, state }: ILockHolder): string {
+  if (pid === 0) return 'A prepared transaction holds it: see pg_prepared_xacts.';
+  const who = [application, user && `user ${user}`, state].filter(Boolean).join(', ');
+  return `Process ${pid}${who === '' ? '' : ` (${who})`} holds it: end its transaction.`;
+}
+
+/** The message of the failure may quote values of an operation, so it is not told. */
+function describeFault(lane: number, { kind, sqlState, failures, firstFailedAt, parkedAt }: LaneFault): string {
   const state = sqlState === null ? '' : `, SQLSTATE ${sqlState}`;
   const outlook =
     parkedAt === null
       ? 'It is tried again by itself.'
       : `It was parked at ${parkedAt.toISOString()} and waits for you: POST /api/v1/lanes/${lane}/resumes tries it again, ` +
-        'DELETE /api/v1/operations/:id cancels the operation in the way.';
-  return {
-    rule: 'lane_blocked',
-    subject: `lane ${lane}`,
-    title: `Lane ${lane} stands still (${tables})`,
-    text:
-      `Operations on ${tables} wait. Their lane has failed ${times(failures)} since ${firstFailedAt.toISOString()} ` +
-      `(kind of the failure: ${kind}${state}). ${outlook} GET /api/v1/lanes shows the operation and its failure.`,
-  };
+        `POST /api/v1/lanes/${lane}/skips cancels the operation in the way.`;
+  const seen = `Their lane has failed ${times(failures)} since ${firstFailedAt.toISOString()} (kind of the failure: ${kind}${state}).`;
+  return `${seen} ${outlook}`;
 }
 
 function parkedMessages({ parkedMessages: count }: AlertFacts, rules: RuleSettings): FiringAlert[] {

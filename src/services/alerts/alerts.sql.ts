@@ -1,6 +1,8 @@
 import type { AlertChannelName, AlertEvent, AlertRule } from '../../interfaces/alert.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
+import { PAUSED_LANES } from '../pauses/paused.sql.js';
 import { LANES } from '../outcomes/matching.sql.js';
+import type { LaneFault } from './alert-facts.js';
 import type { FiringAlert } from './alert-rules.js';
 
 /** Executions older than these are not looked at for failures: there is no index for the time of an end. */
@@ -12,6 +14,7 @@ const MOST_DELIVERIES = 20;
 export interface QueueFactsRow {
   now: Date;
   lagMs: number;
+  pausedLanes: number[];
   completed: number;
   failed: number;
   parkedNotifications: number;
@@ -21,8 +24,9 @@ export interface QueueFactsRow {
 export function selectQueueFacts(windowMs: number): SqlStatement {
   return {
     text: `
+      with paused as materialized (${PAUSED_LANES})
       select
-        clock_timestamp() as now,
+        clock_timestamp() as now, array(select lane from paused) as "pausedLanes",
         coalesce((
           select greatest(0, round(extract(epoch from clock_timestamp() - min(o.created_at)) * 1000))::float8
           from ${LANES} lane
@@ -31,6 +35,7 @@ export function selectQueueFacts(windowMs: number): SqlStatement {
             select seq from batch.pending p where p.lane = lane.lane and p.priority = priority.priority order by seq limit 1
           ) first
           join batch.operations o on o.seq = first.seq
+          where lane.lane not in (select lane from paused)
         ), 0) as "lagMs",
         (select count(*)::int from batch.parked_notifications) as "parkedNotifications",
         (select count(*)::int from batch.workers where seen_at > now() - interval '10 seconds') as workers,
@@ -43,7 +48,12 @@ export function selectQueueFacts(windowMs: number): SqlStatement {
   };
 }
 
-export function selectBlockedLanes(): SqlStatement {
+export interface LaneFaultRow extends LaneFault {
+  lane: number;
+  targets: string[];
+}
+
+export function selectLaneFaults(): SqlStatement {
   return {
     text: `
       select b.lane, b.kind, b.sql_state as "sqlState", b.failures, b.first_failed_at as "firstFailedAt", b.parked_at as "parkedAt",
@@ -189,30 +199,30 @@ export function selectDue(channel: string, limit: number): SqlStatement {
 }
 
 /** Before a message is sent. If this process dies meanwhile, it is sent again after this time. */
-export function beginTry(id: string, againInMs: number): SqlStatement {
+export function beginTry(ids: readonly string[], againInMs: number): SqlStatement {
   return {
     text: `
       update batch.alert_deliveries
       set attempts = attempts + 1, next_try_at = clock_timestamp() + $2::float8 * interval '1 ms'
-      where id = $1::int8`,
-    values: [id, againInMs],
+      where id = any($1::int8[])`,
+    values: [ids, againInMs],
   };
 }
 
-export function recordSent(id: string): SqlStatement {
+export function recordSent(ids: readonly string[]): SqlStatement {
   return {
-    text: 'update batch.alert_deliveries set sent_at = clock_timestamp(), error = null where id = $1::int8',
-    values: [id],
+    text: 'update batch.alert_deliveries set sent_at = clock_timestamp(), error = null where id = any($1::int8[])',
+    values: [ids],
   };
 }
 
-export function recordFailure(id: string, error: string, againInMs: number): SqlStatement {
+export function recordFailure(ids: readonly string[], error: string, againInMs: number): SqlStatement {
   return {
     text: `
       update batch.alert_deliveries
       set error = $2, next_try_at = clock_timestamp() + $3::float8 * interval '1 ms'
-      where id = $1::int8`,
-    values: [id, error, againInMs],
+      where id = any($1::int8[])`,
+    values: [ids, error, againInMs],
   };
 }
 

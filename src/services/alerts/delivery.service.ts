@@ -6,7 +6,7 @@ import { DatabaseService } from '../database/database.service.js';
 import { cutText } from '../errors/cut-text.js';
 import { messageOf } from '../errors/message-of.js';
 import { MetricsService } from '../observability/metrics.service.js';
-import type { AlertChannel, AlertMessage } from './alert-message.js';
+import type { AlertChannel } from './alert-message.js';
 import {
   beginTry,
   giveUp,
@@ -16,13 +16,14 @@ import {
   type DueDelivery,
   type GivenUp,
 } from './alerts.sql.js';
+import { toDigests, toMessage } from './digest.js';
 import { hideSecrets } from './hide-secrets.js';
 
 const RETRY: BackOff = { initialMs: 5000, maxMs: 600_000, jitter: 0.2 };
 const SEND_TIMEOUT_MS = 10_000;
 const GIVE_UP_AFTER_MS = 24 * 3_600_000;
 /** The rules are evaluated again after so many messages, and after so long. */
-const MESSAGES_A_ROUND = 50;
+const MESSAGES_A_ROUND = 100;
 const ROUND_MS = 10_000;
 const LONGEST_REASON = 500;
 
@@ -51,26 +52,28 @@ export class DeliveryService {
   private async deliverTo(channel: AlertChannel, leader: SqlClient, signal: AbortSignal): Promise<void> {
     const { rows: due } = await leader.query<DueDelivery>(selectDue(channel.name, MESSAGES_A_ROUND));
     const endsAt = performance.now() + ROUND_MS;
-    for (const delivery of due) {
+    for (const deliveries of toDigests(due)) {
       if (signal.aborted || performance.now() > endsAt) return;
       // With the lock's connection: a process that has lost the lock stops here.
-      await leader.query(beginTry(delivery.id, SEND_TIMEOUT_MS));
-      if (!(await this.send(channel, delivery))) return;
+      await leader.query(beginTry(idsOf(deliveries), SEND_TIMEOUT_MS));
+      if (!(await this.send(channel, deliveries))) return;
     }
   }
 
   /** A stop of the process does not break it off: the receiver may have the message already, and would get it twice. */
-  private async send(channel: AlertChannel, delivery: DueDelivery): Promise<boolean> {
+  private async send(channel: AlertChannel, deliveries: readonly DueDelivery[]): Promise<boolean> {
+    const message = toMessage(deliveries, this.settings.alerts.name);
+    const { event, attempts } = deliveries[0]!;
+    const { title } = message;
     try {
-      await channel.send(this.toMessage(delivery), AbortSignal.timeout(SEND_TIMEOUT_MS));
+      await channel.send(message, AbortSignal.timeout(SEND_TIMEOUT_MS));
     } catch (error) {
-      await this.failed(channel, delivery, error);
+      await this.failed(channel, { ids: idsOf(deliveries), event, title, attempts }, error);
       return false;
     }
     // With a connection of the pool: it was sent, also when the lock is lost meanwhile.
-    await this.database.query(recordSent(delivery.id));
+    await this.database.query(recordSent(idsOf(deliveries)));
     this.metrics.recordAlertDelivery(channel.name, 'sent');
-    const { event, title, attempts } = delivery;
     this.logger.log({
       message: 'Alert was sent',
       ...{ channel: channel.name, event, title, ...(attempts > 0 && { tries: attempts + 1 }) },
@@ -78,10 +81,10 @@ export class DeliveryService {
     return true;
   }
 
-  private async failed(channel: AlertChannel, { id, event, title, attempts }: DueDelivery, why: unknown) {
+  private async failed(channel: AlertChannel, { ids, event, title, attempts }: FailedTry, why: unknown): Promise<void> {
     const againInMs = backOffMs(RETRY, attempts);
     const reason = cutText(hideSecrets(messageOf(why), this.settings), LONGEST_REASON);
-    await this.database.query(recordFailure(id, reason, againInMs));
+    await this.database.query(recordFailure(ids, reason, againInMs));
     this.metrics.recordAlertDelivery(channel.name, 'failed');
     this.logger.warn({
       message: 'Alert could not be sent; it is tried again',
@@ -96,8 +99,8 @@ export class DeliveryService {
       this.logger.error({ message: 'Alert could not be sent for a day', channel, title, tries: attempts, reason });
     }
   }
-
-  private toMessage({ id, event, rule, subject, title, text, firstAt, createdAt: at }: DueDelivery): AlertMessage {
-    return { id, name: this.settings.alerts.name, event, rule, subject, title, text, firstAt, at };
-  }
 }
+
+type FailedTry = Pick<DueDelivery, 'event' | 'title' | 'attempts'> & { ids: readonly string[] };
+
+const idsOf = (deliveries: readonly DueDelivery[]): string[] => deliveries.map(({ id }) => id);

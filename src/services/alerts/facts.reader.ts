@@ -2,15 +2,18 @@ import { Inject, Injectable } from '@nestjs/common';
 import { JobScheduler } from '../../batch/nest/job-scheduler.js';
 import type { SqlClient } from '../../interfaces/sql.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
-import type { AlertFacts, BlockedLane, FailedJob, MissedJob } from './alert-facts.js';
+import { selectLockedLanes, type LockedLaneRow } from '../waiting/waiting.sql.js';
+import type { AlertFacts, FailedJob, MissedJob } from './alert-facts.js';
 import {
-  selectBlockedLanes,
   selectFailedJobs,
+  selectLaneFaults,
   selectQueueFacts,
   selectScheduledJobs,
+  type LaneFaultRow,
   type QueueFactsRow,
   type ScheduledJobRow,
 } from './alerts.sql.js';
+import { blockedLanes } from './blocked-lanes.js';
 import { missedJobs } from './missed-jobs.js';
 import { ParkedMessageCount } from './parked-message-count.js';
 
@@ -26,15 +29,17 @@ export class FactsReader {
   ) {}
 
   async read(database: SqlClient): Promise<AlertFacts> {
-    const { rules } = this.settings.alerts;
+    const { alerts, execution } = this.settings;
+    const { rules } = alerts;
     const { rows: queue } = await database.query<QueueFactsRow>(selectQueueFacts(rules.failureWindowMs));
-    const { rows: lanes } = await database.query<BlockedLane>(selectBlockedLanes());
+    const { rows: faults } = await database.query<LaneFaultRow>(selectLaneFaults());
+    const { rows: locked } = await database.query<LockedLaneRow>(selectLockedLanes());
     const { rows: failedJobs } = await database.query<FailedJob>(selectFailedJobs(rules.jobFailedMs));
-    const { workers, ...facts } = queue[0]!;
+    const { workers, pausedLanes, ...facts } = queue[0]!;
     this.noWorkerSince = workers > 0 ? undefined : (this.noWorkerSince ?? facts.now);
     return {
       ...facts,
-      lanes,
+      lanes: blockedLanes(faults, locked, { now: facts.now, pausedLanes }, execution.lockTimeoutMs),
       failedJobs,
       missedJobs: await this.missedJobs(database, facts.now),
       parkedMessages: await this.countParkedMessages(),

@@ -145,6 +145,7 @@ export function toSettings(env: Environment, certificates: ServiceCertificates) 
         failureMinimum: env.BATCH_ALERT_FAILURE_MINIMUM,
         failureWindowMs: env.BATCH_ALERT_FAILURE_WINDOW_SECONDS * 1000,
         laneBlockedMs: env.BATCH_ALERT_LANE_BLOCKED_SECONDS * 1000,
+        laneLockedMs: env.BATCH_ALERT_LANE_LOCKED_SECONDS * 1000,
         parkedMessages: env.BATCH_ALERT_PARKED_MESSAGES,
         parkedNotifications: env.BATCH_ALERT_PARKED_NOTIFICATIONS,
         jobFailedMs: env.BATCH_ALERT_JOB_FAILED_HOURS * 3_600_000,

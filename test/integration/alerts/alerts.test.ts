@@ -9,6 +9,7 @@ import { eventually } from '../../support/eventually.js';
 import { freePort } from '../../support/free-port.js';
 import { startHttpReceiver, type HttpReceiver } from '../../support/http-receiver.js';
 import { startMailServer, type MailServer } from '../../support/mail-server.js';
+import { onDatabase } from '../../support/test-databases.js';
 import { testSettings, type TestEnvironment } from '../../support/test-settings.js';
 
 const SECRET = 'a-secret-that-the-receiver-knows-too';
@@ -87,6 +88,13 @@ describe('alerts', () => {
        values ($1, 1, 20, 'secret of a caller', 'w', now(), now())`,
       [lane],
     );
+  const send = async ({ url }: TestApp, path: string, body: object): Promise<void> => {
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch(`${url}/api/v1/${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+    expect([path, response.ok]).toEqual([path, true]);
+  };
+  const insertItem = (app: TestApp, id: number): Promise<void> =>
+    send(app, 'operations', { operationType: 'insert', target: 'items', values: { id } });
   const unblock = (): Promise<unknown> => database.client.query('delete from batch.lane_blocks');
 
   it('are signed, told once, and told once more when they are over', async () => {
@@ -218,11 +226,7 @@ describe('alerts', () => {
   it('tell that the oldest operation waits too long, and that no worker is there', async () => {
     await database.client.query('create table items (id int primary key)');
     const app = await start({ BATCH_ALERT_LAG_SECONDS: '1', BATCH_ALERT_NO_WORKER_SECONDS: '1' });
-    await fetch(`${app.url}/api/v1/operations`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ operationType: 'insert', target: 'items', values: { id: 1 } }),
-    });
+    await insertItem(app, 1);
     await eventually(() => expect(told().sort()).toEqual(['firing lag', 'firing no_worker']));
     const worker = await start({
       BATCH_ROLE: 'worker',
@@ -231,6 +235,62 @@ describe('alerts', () => {
     });
     expect(worker.settings.role).toBe('worker');
     await eventually(() => expect(told().slice(2).sort()).toEqual(['resolved lag', 'resolved no_worker']));
+  });
+
+  it('tell of many at once in one message, of their beginning and of their end', async () => {
+    const app = await start();
+    await database.client.query(
+      `insert into batch.lane_blocks (lane, seq, failures, message, worker, next_try_at, parked_at)
+       select lane, 1, 20, 'm', 'w', now(), now() from generate_series(1, 7) lane`,
+    );
+    await eventually(() => expect(told()).toEqual(['firing lane_blocked']));
+    const { title, subjects } = received()[0] as Received & { subjects: string[] };
+    expect(title).toBe('7 alerts: Lane 1 stands still (tables unknown), and 6 more');
+    expect(subjects).toHaveLength(7);
+    await eventually(async () => {
+      const { firing } = await list(app);
+      expect(firing.flatMap(({ deliveries }) => deliveries.map(({ state }) => state))).toEqual(Array(7).fill('sent'));
+    });
+    await rounds();
+    expect(told()).toHaveLength(1);
+    await unblock();
+    await eventually(() => expect(told()).toEqual(['firing lane_blocked', 'resolved lane_blocked']));
+  });
+
+  it('tell of a lane that waits for a lock, and of who holds it, before the lock times out', async () => {
+    await database.client.query('create table items (id int primary key)');
+    const app = await start({ BATCH_ROLE: 'all', BATCH_ALERT_LANE_LOCKED_SECONDS: '1', BATCH_LOCK_TIMEOUT: '3600000' });
+    await onDatabase(database.connection, async (holder) => {
+      await holder.query(`set application_name = 'nightly-report'`);
+      await holder.query('begin; lock table items');
+      await insertItem(app, 1);
+      await eventually(() => expect(told()).toEqual([expect.stringMatching(/^firing lane_blocked lane \d+$/)]));
+      expect(received()[0]!.text).toMatch(
+        /waited for a lock on (public\.)?items since .+ \(nightly-report, .+idle in transaction\) holds it/,
+      );
+    });
+    await eventually(() => expect(told()[1]).toMatch(/^resolved lane_blocked/));
+  });
+
+  it('say nothing of what an operator has paused', async () => {
+    await database.client.query('create table items (id int primary key); create table others (id int primary key)');
+    const app = await start({ BATCH_ROLE: 'all', BATCH_ALERT_LAG_SECONDS: '1' });
+    await send(app, 'pauses', { kind: 'target', name: 'items' });
+    await insertItem(app, 1);
+    const laneOf = async (): Promise<number> =>
+      (await database.client.query<{ lane: number }>(`select lane from batch.lanes where target = 'public.items'`))
+        .rows[0]!.lane;
+    // Both were long ago. The blocked lane that is not paused shows that the rules were evaluated.
+    await database.client.query(`update batch.operations set created_at = created_at - interval '1 hour'`);
+    await eventually(async () => expect(await laneOf()).toBeDefined());
+    await blockLane(await laneOf());
+    await blockLane(60);
+    await eventually(() => expect(told()).toEqual(['firing lane_blocked lane 60']));
+    await rounds();
+    expect(told()).toHaveLength(1);
+    await fetch(`${app.url}/api/v1/pauses/target/items`, { method: 'DELETE' });
+    const lane = await laneOf();
+    await eventually(() => expect(told().slice(1).sort()).toEqual([`firing lag`, `firing lane_blocked lane ${lane}`]));
   });
 
   it('tell that many operations fail, and that notifications are parked', async () => {

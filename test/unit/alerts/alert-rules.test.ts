@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { ILockHolder } from '../../../src/interfaces/waiting.js';
 import type { AlertFacts } from '../../../src/services/alerts/alert-facts.js';
 import { duration, evaluateRules, type RuleSettings } from '../../../src/services/alerts/alert-rules.js';
 import { testSettings } from '../../support/test-settings.js';
@@ -21,12 +22,20 @@ const CALM: AlertFacts = {
 const LANE = {
   lane: 17,
   targets: ['public.orders', 'public.items'],
-  kind: 'transient',
-  sqlState: '55P03',
-  failures: 4,
-  firstFailedAt: ago(61),
-  parkedAt: null,
+  fault: { kind: 'transient', sqlState: '53100', failures: 4, firstFailedAt: ago(61), parkedAt: null },
 } as const;
+const HOLDER = {
+  pid: 4711,
+  application: 'nightly-report',
+  user: 'reports',
+  state: 'idle in transaction',
+  query: "select 'secret'",
+};
+const LOCKED = {
+  lane: 17,
+  targets: ['public.orders'],
+  lock: { since: ago(31), relation: 'orders', holders: [HOLDER] },
+};
 const FAILED = { job: 'importOrders', execution: '42', exitCode: 'FAILED', endedAt: ago(5) };
 
 const firing = (facts: Partial<AlertFacts>, rules: Partial<RuleSettings> = {}): string[] =>
@@ -47,13 +56,19 @@ describe('the rules of alerts', () => {
     ['only failures, but few', { failed: 49 }, []],
     ['only failures, and enough', { failed: 50 }, ['failure_rate']],
     ['no operation at all', { completed: 0, failed: 0 }, []],
-    ['a lane blocked for as long as allowed', { lanes: [{ ...LANE, firstFailedAt: ago(60) }] }, []],
+    [
+      'a lane blocked for as long as allowed',
+      { lanes: [{ ...LANE, fault: { ...LANE.fault, firstFailedAt: ago(60) } }] },
+      [],
+    ],
     ['a lane blocked for longer', { lanes: [LANE] }, ['lane_blocked of lane 17']],
     [
       'a lane that was just parked',
-      { lanes: [{ ...LANE, firstFailedAt: ago(1), parkedAt: NOW }] },
+      { lanes: [{ ...LANE, fault: { ...LANE.fault, firstFailedAt: ago(1), parkedAt: NOW } }] },
       ['lane_blocked of lane 17'],
     ],
+    ['a lock waited for as long as allowed', { lanes: [{ ...LOCKED, lock: { ...LOCKED.lock, since: ago(30) } }] }, []],
+    ['a lock waited for longer', { lanes: [LOCKED] }, ['lane_blocked of lane 17']],
     ['two lanes', { lanes: [LANE, { ...LANE, lane: 3 }] }, ['lane_blocked of lane 17', 'lane_blocked of lane 3']],
     ['a parked message', { parkedMessages: 1 }, ['parked_messages']],
     ['a parked notification', { parkedNotifications: 1 }, ['parked_notifications']],
@@ -89,12 +104,33 @@ describe('the rules of alerts', () => {
   });
 
   it('say what was seen, and what to do', () => {
-    const [alert] = evaluateRules({ ...CALM, lanes: [{ ...LANE, parkedAt: ago(3) }] }, RULES).firing;
+    const [alert] = evaluateRules(
+      { ...CALM, lanes: [{ ...LANE, fault: { ...LANE.fault, parkedAt: ago(3) } }] },
+      RULES,
+    ).firing;
     expect(alert).toMatchObject({ title: 'Lane 17 stands still (public.orders, public.items)' });
     expect(alert!.text).toContain(
-      '4 times since 2026-01-01T02:58:59.000Z (kind of the failure: transient, SQLSTATE 55P03)',
+      '4 times since 2026-01-01T02:58:59.000Z (kind of the failure: transient, SQLSTATE 53100)',
     );
     expect(alert!.text).toContain('POST /api/v1/lanes/17/resumes');
+  });
+
+  it('count no lock where their limit is 0, and no lane where theirs is 0', () => {
+    expect(firing({ lanes: [LOCKED] }, { laneLockedMs: 0 })).toEqual([]);
+    expect(firing({ lanes: [LOCKED] }, { laneBlockedMs: 0 })).toEqual([]);
+  });
+
+  it('say who holds a lock, and nothing of its statement', () => {
+    const textOf = (holder: ILockHolder): string =>
+      evaluateRules({ ...CALM, lanes: [{ ...LOCKED, lock: { ...LOCKED.lock, holders: [holder] } }] }, RULES).firing[0]!
+        .text;
+    expect(textOf(HOLDER)).toContain(
+      'waited for a lock on orders since 2026-01-01T02:59:29.000Z. ' +
+        'Process 4711 (nightly-report, user reports, idle in transaction) holds it: end its transaction.',
+    );
+    expect(textOf(HOLDER)).not.toContain('secret');
+    expect(textOf({ pid: 12 })).toContain('Process 12 holds it');
+    expect(textOf({ pid: 0 })).toContain('pg_prepared_xacts');
   });
 
   it('name no more tables than a line has room for', () => {

@@ -39,7 +39,7 @@ Message of {{name}}, {{at}}
 <html lang="en">
 <body style="font-family: sans-serif; line-height: 1.5; color: #1a1a1a">
 <h1 style="font-size: 1.2em; border-left: 0.4em solid {{#isResolved}}#2e7d32{{/isResolved}}{{#isTest}}#1565c0{{/isTest}}{{#isFiring}}#c62828{{/isFiring}}{{#isRepeated}}#c62828{{/isRepeated}}; padding-left: 0.6em">{{headline}}</h1>
-<p>{{text}}</p>
+<p style="white-space: pre-line">{{text}}</p>
 {{^isTest}}
 <p style="color: #555">Rule: {{rule}}{{#subject}} ({{subject}}){{/subject}}<br>Since: {{firstAt}}</p>
 {{/isTest}}
