@@ -13,6 +13,9 @@ export interface FilterField {
   more?: boolean;
 }
 
+/** True when the address limits the list by one of these fields. */
+export const isLimited = (fields: readonly FilterField[]): boolean => fields.some(({ name }) => query.value.has(name));
+
 /** What a list is limited to. It stands in the address, so that a link shows what its sender saw. */
 export function Filters({ fields, label }: { fields: readonly FilterField[]; label: string }): JSX.Element {
   const given = query.value;
@@ -32,7 +35,6 @@ export function Filters({ fields, label }: { fields: readonly FilterField[]; lab
       <Field field={field} value={given.get(field.name) ?? ''} />
     </label>
   );
-  const limited = fields.some(({ name }) => given.has(name));
   return (
     <form
       class="filters"
@@ -44,7 +46,7 @@ export function Filters({ fields, label }: { fields: readonly FilterField[]; lab
     >
       {fields.filter(({ more }) => more !== true).map(shown)}
       {rest.length > 0 && (
-        <details open={rest.some(({ name }) => given.has(name))}>
+        <details open={isLimited(rest)}>
           <summary>More filters</summary>
           <div>{rest.map(shown)}</div>
         </details>
@@ -52,7 +54,7 @@ export function Filters({ fields, label }: { fields: readonly FilterField[]; lab
       <button type="submit" class="button">
         Filter
       </button>
-      {limited && (
+      {isLimited(fields) && (
         <a class="button" href={pageAddress(path.value)}>
           Clear
         </a>

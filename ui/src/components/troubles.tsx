@@ -4,7 +4,7 @@ import type { ComponentChildren, JSX } from 'preact';
 
 import type { IHealth } from '../api/health.js';
 import { getHealth, listAlerts } from '../api/endpoints.js';
-import { stats } from '../state/live-stats.js';
+import { stats, statsError } from '../state/live-stats.js';
 import { pageAddress } from '../state/location.js';
 import { useResource } from '../state/resource.js';
 import { plural } from './format.js';
@@ -29,7 +29,8 @@ export function Troubles(): JSX.Element | null {
     ...(now === undefined ? [] : ofStats(now)),
     ...(alerts.data === undefined ? [] : ofAlerts(alerts.data)),
   ];
-  if (now === undefined && health.data === undefined) return null;
+  const unknown = now === undefined || statsError.value !== undefined || health.data === undefined;
+  if (found.length === 0 && unknown) return null;
   if (found.length === 0) {
     return (
       <p class="note good" role="status">

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import { listChunks } from '../api/endpoints.js';
 import { Badge, Empty, Loaded, Page, Time } from '../components/basics.js';
-import { Filters, type FilterField } from '../components/filters.js';
+import { Filters, isLimited, type FilterField } from '../components/filters.js';
 import { count, duration } from '../components/format.js';
 import { Pager, Table } from '../components/table.js';
 import { pageAddress, query } from '../state/location.js';
@@ -38,7 +38,9 @@ export function ChunksPage(): JSX.Element {
         {({ items, nextCursor }) => (
           <>
             {items.length === 0 ? (
-              <Empty title="No chunks.">A worker makes one as soon as operations wait.</Empty>
+              <Empty title="No chunks.">
+                {isLimited(FIELDS) ? 'Nothing matches the filter.' : 'A worker makes one as soon as operations wait.'}
+              </Empty>
             ) : (
               <Table
                 caption="Chunks, newest first"

@@ -5,7 +5,7 @@ import { FAILURE_CODES, type FailureCode } from '../../../src/interfaces/error.j
 import { listFailures } from '../api/endpoints.js';
 import { Empty, Loaded, Page, Time } from '../components/basics.js';
 import { BulkButton } from '../components/bulk.js';
-import { Filters, type FilterField } from '../components/filters.js';
+import { Filters, isLimited, type FilterField } from '../components/filters.js';
 import { count, estimated, shortTarget } from '../components/format.js';
 import { Pager, Table } from '../components/table.js';
 import { pageAddress, query, type Query } from '../state/location.js';
@@ -36,7 +36,7 @@ export function FailuresPage(): JSX.Element {
         {({ items, nextCursor, examined, isComplete }) => (
           <>
             {items.length === 0 ? (
-              <Empty title="No operation has failed." />
+              <Empty title={isLimited(FIELDS) ? 'Nothing matches the filter.' : 'No operation has failed.'} />
             ) : (
               <Groups groups={items} source={source} />
             )}
