@@ -300,26 +300,6 @@ describe('a job', () => {
     expect(seen.faults).toEqual([]);
     await seen.close();
   });
-
-  it('that failed is abandoned', async () => {
-    const bad = `${jobs.folder}/bad.csv`;
-    const { writeFile } = await import('node:fs/promises');
-    await writeFile(bad, 'order_no,order_no\n1,2');
-    const seen = await visit(browser, dashboard.url);
-    await seen.open('/jobs');
-    await seen.page
-      .getByRole('row', { name: /importOrders/ })
-      .first()
-      .getByRole('button', { name: 'Start…' })
-      .click();
-    await seen.page.getByRole('dialog').getByRole('textbox').fill(bad);
-    await seen.page.getByRole('dialog').getByRole('button', { name: 'Start', exact: true }).click();
-    await seen.page.getByText('FLAT_FILE_HEADER_INVALID').first().waitFor();
-    await button(seen.page, 'Abandon').click();
-    await seen.page.getByRole('dialog').getByRole('button', { name: 'Abandon' }).click();
-    await seen.page.locator('.badge', { hasText: 'ABANDONED' }).waitFor();
-    await seen.close();
-  });
 });
 
 /** Presses Tab until the element has the focus. */
