@@ -26,10 +26,13 @@ export type IWaitReason =
   | { kind: 'running'; sinceMs: number }
   /** The chunk of its lane waits for a lock. */
   | { kind: 'lock'; sinceMs: number; holders: ILockHolder[]; relation?: string }
-  /** Its lane is blocked, and is tried again. */
-  | { kind: 'fault'; block: ILaneBlock }
-  /** Its lane is blocked, and waits for a person. */
-  | { kind: 'parked'; block: ILaneBlock }
+  /**
+   * Its lane is blocked, and is tried again. After a lock time-out, `holders` are the sessions that have held a lock on a
+   * table of the lane since before it failed. Absent: there are none now.
+   */
+  | { kind: 'fault'; block: ILaneBlock; holders?: ILockHolder[] }
+  /** Its lane is blocked, and waits for a person. `holders`: as above. */
+  | { kind: 'parked'; block: ILaneBlock; holders?: ILockHolder[] }
   /** Its lane, a table of its lane, or its source is paused. */
   | { kind: 'pause'; pauses: IPause[] }
   /** No worker was seen in the last ten seconds. */

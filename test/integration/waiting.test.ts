@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { IBatchOperation } from '../../src/interfaces/operation.js';
 import type { IWaiting } from '../../src/interfaces/waiting.js';
 import { startTestApp, type TestApp } from '../support/app.js';
+import { clientOptions } from '../support/test-databases.js';
 
 const WORKER = `insert into batch.workers (id, name) values ('0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f', 'worker')`;
 
@@ -31,6 +33,18 @@ async function create(request: object = {}): Promise<string> {
   });
   expect(response.status).toBeLessThan(300);
   return ((await response.json()) as { id: string }).id;
+}
+
+/** A session of somebody else, in a transaction. */
+async function transactionOf(application: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    ...clientOptions(service.database.connection),
+    application_name: application,
+  });
+  await client.connect();
+  onTestFinished(() => client.end());
+  await client.query('begin');
+  return client;
 }
 
 async function waitingOf(id: string): Promise<IWaiting | undefined> {
@@ -132,6 +146,37 @@ describe('why an operation waits', () => {
       reason: { kind: 'parked', block: { parkedAt: expect.any(String) as string } },
       text: expect.stringMatching(/waits until somebody resumes lane \d+, or skips/) as string,
     });
+  });
+
+  it('is a lock time-out, and names the sessions that have held a lock on a table of the lane since before it', async () => {
+    const first = await create({ target: 'items' });
+    const second = await create();
+    const [before, reader] = [await transactionOf('reporting'), await transactionOf('reader')];
+    await before.query('lock table orders in share mode');
+    await reader.query('select * from orders');
+    await block(first, false);
+    const after = await transactionOf('later');
+    await after.query('lock table items in row exclusive mode');
+    const { rows } = await before.query<{ pid: number }>('select pg_backend_pid() as pid');
+    const holders = [
+      {
+        ...{ pid: rows[0]!.pid, application: 'reporting', state: 'idle in transaction' },
+        query: 'select pg_backend_pid() as pid',
+        transactionStartedAt: expect.stringMatching(/Z$/) as string,
+      },
+    ];
+
+    const blocked = await waitingOf(second);
+    expect(blocked).toMatchObject({ reason: { kind: 'fault', holders } });
+    expect(blocked!.text).toContain(
+      ` Process ${rows[0]!.pid} (reporting, user ${service.settings.database.username}, idle in transaction)` +
+        ' has held a lock on a table of the lane since before that, its last statement is: select pg_backend_pid() as pid',
+    );
+    await service.database.client.query('update batch.lane_blocks set parked_at = now()');
+    const parked = (await waitingOf(second))!.reason as { holders: { application: string }[] };
+    expect(parked.holders.map(({ application }) => application)).toEqual(['reporting', 'later']);
+    for (const each of [before, after]) await each.query('rollback');
+    expect((await waitingOf(second))!.reason).not.toHaveProperty('holders');
   });
 
   it('is a pause of its lane or of a table of its lane, with who paused it and why', async () => {

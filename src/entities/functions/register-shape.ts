@@ -1,4 +1,5 @@
 import type { DatabaseFunction } from './database-function.js';
+import { TARGET_OF } from './target-of.js';
 
 /**
  * The maximum number of shapes by column. Each new set of columns makes a new one. Beyond this number, rows are stored
@@ -84,8 +85,7 @@ begin
     perform batch.refuse('TARGET_NOT_ALLOWED', format('Operations on %s are not allowed', parts->1), operation, 'target', parts->>1);
   end if;
   select c.oid, c.relowner, c.relrowsecurity, c.relforcerowsecurity, n.oid as namespace,
-    case when n.nspname ~ '[".]' then format('"%s"', replace(n.nspname, '"', '""')) else n.nspname end || '.' ||
-      case when c.relname ~ '[".]' then format('"%s"', replace(c.relname, '"', '""')) else c.relname end as target
+    ${TARGET_OF} as target
   into relation
   from pg_namespace n join pg_class c on c.relnamespace = n.oid
   where n.nspname = case when coalesce(named[3], named[4]) is null then 'public' else coalesce(replace(named[1], '""', '"'), named[2]) end

@@ -1,14 +1,32 @@
 import { LANE_LOCK } from '../lane-lock.js';
 import type { DatabaseFunction } from './database-function.js';
+import { TARGET_OF } from './target-of.js';
 
 /** More operations before one are not counted. */
 const COUNTED = 10_000;
 /** A shorter wait for a lock is usual: chunks and callers update the same rows. */
 export const USUAL_LOCK_WAIT_MS = 300;
+/** The SQLSTATE of a statement that has waited for a lock for too long. */
+const LOCK_NOT_AVAILABLE = `'55P03'`;
 /** A worker tells every second that it is there. */
 const WORKER_SEEN_SECONDS = 10;
 
 const iso = (time: string): string => `to_char((${time}) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
+/** A session `a` of `pg_stat_activity` as an `ILockHolder`. Others than its owner and `pg_read_all_stats` do not see its statement. */
+const holderJson = (pid: string): string => `jsonb_strip_nulls(jsonb_build_object(
+    'pid', ${pid}, 'application', nullif(a.application_name, ''), 'user', a.usename, 'client', host(a.client_addr),
+    'state', a.state, 'query', nullif(left(nullif(a.query, '<insufficient privilege>'), 200), ''),
+    'transactionStartedAt', ${iso('a.xact_start')}
+  ))`;
+
+/** What is said of each of the `holders`. */
+const saidOfHolders = (holds: string): string => String.raw`(select string_agg(case when h->>'pid' = '0'
+          then ' A prepared transaction ${holds}: see pg_prepared_xacts.'
+          else format(' Process %s%s ${holds}%s.', h->>'pid',
+            coalesce(format(' (%s)', nullif(concat_ws(', ', h->>'application', 'user ' || (h->>'user'), h->>'state'), '')), ''),
+            coalesce(', its last statement is: ' || (h->>'query'), '; its statement is not visible to the owner of schema batch'))
+          end, '') from jsonb_array_elements(holders) h)`;
 
 /**
  * The sessions that hold what a session waits for, as a JSON array of `ILockHolder`. It follows a chain of waiting
@@ -30,11 +48,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $f
   root as (
     select distinct pid from chain where cardinality(pg_blocking_pids(pid)) = 0 or depth = 10
   )
-  select coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
-    'pid', root.pid, 'application', nullif(a.application_name, ''), 'user', a.usename, 'client', host(a.client_addr),
-    'state', a.state, 'query', nullif(left(nullif(a.query, '<insufficient privilege>'), 200), ''),
-    'transactionStartedAt', ${iso('a.xact_start')}
-  )) order by a.xact_start nulls last), '[]')
+  select coalesce(jsonb_agg(${holderJson('root.pid')} order by a.xact_start nulls last), '[]')
   from root left join pg_stat_activity a on a.pid = root.pid
 $function$`,
 };
@@ -48,7 +62,7 @@ $function$`,
  */
 export const WHY_WAITING: DatabaseFunction = {
   name: 'why_waiting',
-  version: 1,
+  version: 2,
   sql: String.raw`
 create or replace function batch.why_waiting(operation_id uuid, detailed boolean default true) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $function$
@@ -163,12 +177,7 @@ begin
       round(extract(epoch from clock_timestamp() - holder.waitstart)::numeric, 1));
     if detailed then
       reason := reason || jsonb_build_object('holders', holders);
-      said := said || (select string_agg(case when h->>'pid' = '0'
-          then ' A prepared transaction holds it: see pg_prepared_xacts.'
-          else format(' Process %s%s holds it%s.', h->>'pid',
-            coalesce(format(' (%s)', nullif(concat_ws(', ', h->>'application', 'user ' || (h->>'user'), h->>'state'), '')), ''),
-            coalesce(', its last statement is: ' || (h->>'query'), '; its statement is not visible to the owner of schema batch'))
-          end, '') from jsonb_array_elements(holders) h);
+      said := said || ${saidOfHolders('holds it')};
     else
       reason := reason || jsonb_build_object('holders', '[]'::jsonb);
     end if;
@@ -178,6 +187,20 @@ begin
     reason := jsonb_build_object('kind', 'no_worker');
     said := 'No worker was seen in the last ${WORKER_SEEN_SECONDS} seconds: start one.';
   elsif block.lane is not null then
+    -- Nobody waits for the lock between two tries. So whoever may hold it is found by its locks on the tables of the lane.
+    if detailed and block.sql_state = ${LOCK_NOT_AVAILABLE} then
+      select jsonb_agg(${holderJson('l.pid')} order by a.xact_start nulls last) into holders
+      from (
+        select distinct coalesce(k.pid, 0) as pid
+        from pg_locks k join pg_class c on c.oid = k.relation join pg_namespace n on n.oid = c.relnamespace
+        join batch.lanes t on t.lane = block.lane and t.target = ${TARGET_OF}
+        where k.locktype = 'relation' and k.granted and k.mode not in ('AccessShareLock', 'ShareUpdateExclusiveLock')
+          and k.database = (select d.oid from pg_database d where d.datname = current_database())
+      ) l
+      left join pg_stat_activity a on a.pid = l.pid
+      -- It is null where the owner of schema batch may not see it.
+      where coalesce(a.xact_start, '-infinity') < coalesce(block.parked_at, block.first_failed_at);
+    end if;
     reason := jsonb_build_object('kind', case when block.parked_at is null then 'fault' else 'parked' end,
       'block', jsonb_strip_nulls(jsonb_build_object('lane', block.lane, 'targets', to_jsonb(tables),
         'operationId', case when detailed or block.operation_id = op.id then block.operation_id end, 'failures', block.failures, 'kind', block.kind,
@@ -189,6 +212,10 @@ begin
       block.failures, case when detailed or block.operation_id = op.id then ': ' || block.message else '' end,
       case when block.parked_at is null then format('It is tried again at %s.', ${iso('block.next_try_at')})
         else format('It waits until somebody resumes lane %s, or skips its first operation.', block.lane) end);
+    if jsonb_array_length(holders) > 0 then
+      reason := reason || jsonb_build_object('holders', holders);
+      said := said || ${saidOfHolders('has held a lock on a table of the lane since before that')};
+    end if;
   elsif holder.pid is not null then
     reason := jsonb_strip_nulls(jsonb_build_object('kind', 'running',
       'sinceMs', case when holder.xact_start is not null then

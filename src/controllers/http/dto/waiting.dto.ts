@@ -43,7 +43,13 @@ export class WaitErrorDto {}
     example: 'lock',
   },
   sinceMs: { optional: true, description: 'running, lock: for how long.', example: 5200 },
-  holders: { optional: true, type: [LockHolderDto], description: 'lock: the sessions that hold it.' },
+  holders: {
+    optional: true,
+    type: [LockHolderDto],
+    description:
+      'lock: the sessions that hold it; fault, parked: after a lock time-out, the sessions that have held a lock on a table of ' +
+      'the lane since before it failed.',
+  },
   relation: { optional: true, description: 'lock: the table, unless a row is locked.', example: 'orders' },
   block: {
     optional: true,
