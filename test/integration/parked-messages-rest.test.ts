@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { connect, type ChannelModel, type ConfirmChannel, type MessageProperties } from 'amqplib';
+import { connect, type ChannelModel, type ConfirmChannel, type GetMessage, type MessageProperties } from 'amqplib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { IParkedMessage, IParkedMessages } from '../../src/interfaces/parked-message.js';
 import { toParked } from '../../src/services/rabbitmq/parked-message.js';
@@ -82,6 +82,16 @@ describe('parked messages over REST', () => {
     expect(first).toEqual(expected);
     expect(await list('?limit=7')).toEqual(first);
     expect((await channel.checkQueue(queue())).messageCount).toBe(1);
+  });
+
+  it('are only counted with the limit 0, and then not delivered to anybody', async () => {
+    await park();
+    await park();
+    expect(await list('?limit=0')).toEqual({ items: [], total: 2 });
+    const message = await channel.get(queue(), { noAck: false });
+    expect(message).toMatchObject({ fields: { redelivered: false } });
+    channel.nack(message as GetMessage);
+    await eventually(async () => expect((await list('?limit=0')).total).toBe(2));
   });
 
   it('show a bounded part of a large body, and one that is no text in base64', async () => {
@@ -192,7 +202,7 @@ describe('parked messages over REST', () => {
     await eventually(async () => expect((await list('?limit=9')).items).toEqual([message]));
   });
 
-  it.each(['?limit=0', '?limit=101', '?cursor=abc', '?cursor=WzFd'])('are refused for %s', async (query) => {
+  it.each(['?limit=-1', '?limit=101', '?cursor=abc', '?cursor=WzFd'])('are refused for %s', async (query) => {
     expect(await ask('GET', query)).toMatchObject({ status: 400, body: { code: 'INVALID_REQUEST' } });
   });
 

@@ -46,9 +46,14 @@ export class ParkedMessagesService {
     private readonly database: DatabaseService,
   ) {}
 
-  /** @throws ServiceError INVALID_REQUEST; NOT_SUPPORTED without a broker; SERVICE_UNAVAILABLE */
+  /**
+   * With the limit 0 it only counts them.
+   *
+   * @throws ServiceError INVALID_REQUEST; NOT_SUPPORTED without a broker; SERVICE_UNAVAILABLE
+   */
   async list({ limit = DEFAULT_LIMIT, cursor }: { limit?: number; cursor?: string }): Promise<IParkedMessages> {
     const after = cursor === undefined ? undefined : readCursor(cursor);
+    if (limit === 0) return { items: [], total: await this.within((parked) => parked.count()) };
     const { total, messages } = await this.within((parked) => this.look(parked));
     const behind = after === undefined ? messages : messages.filter((message) => isBefore(after, message));
     const items = behind.slice(0, limit);

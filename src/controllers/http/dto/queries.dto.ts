@@ -226,20 +226,20 @@ export class ListFailuresQueryDto implements IFailuresQuery {
   cursor?: string;
 }
 
-const MESSAGES = { message: `limit must be a whole number from 1 to ${MOST_PARKED}` };
+const MESSAGES = { message: `limit must be a whole number from 0 to ${MOST_PARKED}` };
 
 export class ListParkedMessagesQueryDto {
   @ApiPropertyOptional({
     type: 'integer',
-    minimum: 1,
+    minimum: 0,
     maximum: MOST_PARKED,
     default: 50,
-    description: 'The maximum number of messages of a page.',
+    description: 'The maximum number of messages of a page. 0: only `total` is asked for, and no message is looked at.',
   })
   @IsOptional()
   @Type(() => Number)
   @IsInt(MESSAGES)
-  @Min(1, MESSAGES)
+  @Min(0, MESSAGES)
   @Max(MOST_PARKED, MESSAGES)
   limit?: number;
 
