@@ -7,6 +7,8 @@ import { testEnvironment, type TestEnvironment } from '../../support/test-settin
 export interface Dashboard {
   url: string;
   database: TestDatabase;
+  /** Starts another process of the service in this role, on the same database and broker. Whoever starts it ends it. */
+  startProcess(as: string): Promise<ServiceProcess>;
   /** Asks the REST API. */
   api<T>(method: string, path: string, body?: unknown, key?: string): Promise<T>;
   /** Ends the process, as a power failure does. */
@@ -41,6 +43,14 @@ export async function startDashboard(
   const dashboard: Dashboard = {
     url,
     database,
+    async startProcess(as) {
+      const started = await startServiceProcess({
+        environment: { ...settings, HTTP_PORT: String(await freePort()) },
+        args: [as],
+      });
+      await started.up();
+      return started;
+    },
     async api<T>(method: string, path: string, body?: unknown, key?: string) {
       const response = await fetch(`${url}/api/v1/${path}`, {
         method,

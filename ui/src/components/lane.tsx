@@ -6,7 +6,10 @@ import { now } from '../state/clock.js';
 import type { LaneNow } from '../state/lanes.js';
 import { pageAddress } from '../state/location.js';
 import { Action } from './actions.js';
-import { Code, Time } from './basics.js';
+import { Code, Copy, Time } from './basics.js';
+
+/** The SQLSTATE of a lock that was waited for for too long. */
+const LOCK_NOT_AVAILABLE = '55P03';
 
 /** Why a lane does not go on, in words, with links to what holds it. */
 export function LaneReason({ lane }: { lane: LaneNow }): JSX.Element {
@@ -27,6 +30,11 @@ export function LaneReason({ lane }: { lane: LaneNow }): JSX.Element {
         <p>
           <a href={pageAddress(`/operations/${block.operationId}`)}>An operation</a> was tried{' '}
           {block.failures === 1 ? 'once' : `${block.failures} times`}: {block.message}.{' '}
+          {block.sqlState === LOCK_NOT_AVAILABLE && (
+            <>
+              <a href={pageAddress(`/operations/${block.operationId}`)}>Who holds the lock</a>{' '}
+            </>
+          )}
           {block.nextTryAt !== undefined ? (
             <>
               {Date.parse(block.nextTryAt) > now.value ? (
@@ -75,11 +83,34 @@ export function Holders({ holders }: { holders: readonly ILockHolder[] }): JSX.E
             </>
           )}
           {query !== undefined && query !== '' && <Code text={query} label={`What session ${pid} ran last`} />}
+          <Cure pid={pid} />
         </li>
       ))}
     </ul>
   );
 }
+
+/** The service does not end sessions of others: its role may not, and whoever does it has to know what is lost. */
+function Cure({ pid }: { pid: number }): JSX.Element {
+  const command =
+    pid === 0 ? 'select gid, prepared, owner from pg_prepared_xacts' : `select pg_terminate_backend(${pid})`;
+  return (
+    <div>
+      <p>
+        {pid === 0
+          ? 'It is a prepared transaction: commit it or roll it back. In SQL, this finds it:'
+          : 'Finish its transaction where it was begun, or end the session in SQL. What it has not committed is then rolled back:'}
+      </p>
+      <p>
+        <code>{command}</code> <Copy text={command} label={`Copy ${command}`} />
+      </p>
+    </div>
+  );
+}
+
+export const ResumeLane = ({ lane }: { lane: number }): JSX.Element => (
+  <Action label="Resume" scope="admin" done={`Lane ${lane} is tried again.`} work={() => resumeLane(lane)} />
+);
 
 export function LaneActions({ lane: { lane, block, pauses } }: { lane: LaneNow }): JSX.Element {
   const name = String(lane);
@@ -88,7 +119,7 @@ export function LaneActions({ lane: { lane, block, pauses } }: { lane: LaneNow }
     <div class="actions">
       {block !== undefined && (
         <>
-          <Action label="Resume" scope="admin" done={`Lane ${lane} is tried again.`} work={() => resumeLane(lane)} />
+          <ResumeLane lane={lane} />
           <Action
             label="Skip the operation"
             scope="admin"

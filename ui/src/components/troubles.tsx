@@ -1,13 +1,15 @@
 import type { IAlerts } from '../../../src/interfaces/alert.js';
+import type { IFailures } from '../../../src/interfaces/failure.js';
+import type { IParkedMessages } from '../../../src/interfaces/parked-message.js';
 import type { IStats } from '../../../src/interfaces/stats.js';
 import type { ComponentChildren, JSX } from 'preact';
 
 import type { IHealth } from '../api/health.js';
-import { getHealth, listAlerts } from '../api/endpoints.js';
+import { getHealth, listAlerts, listFailures, listParkedMessages } from '../api/endpoints.js';
 import { stats, statsError } from '../state/live-stats.js';
 import { pageAddress } from '../state/location.js';
 import { useResource } from '../state/resource.js';
-import { plural } from './format.js';
+import { estimated, plural, shortTarget } from './format.js';
 
 interface Trouble {
   name: string;
@@ -16,6 +18,9 @@ interface Trouble {
 }
 
 const POLL_MS = 5000;
+const HOUR_MS = 3_600_000;
+/** Single operations that fail are the matter of their callers. So many in an hour, for one reason, have a common cause. */
+const FAILURES_OF_ONE_CAUSE = 100;
 /** Fewer are on their way at any moment. */
 const NOTIFICATIONS_BEHIND = 100;
 
@@ -23,13 +28,21 @@ const NOTIFICATIONS_BEHIND = 100;
 export function Troubles(): JSX.Element | null {
   const health = useResource('health', getHealth, { pollMs: POLL_MS });
   const alerts = useResource('firing alerts', listAlerts, { pollMs: POLL_MS });
+  const failures = useResource('failures of the last hour', failuresOfLastHour, { pollMs: POLL_MS });
+  // Without a broker it is refused, and no message is parked.
+  const messages = useResource('number of parked messages', (stop) => listParkedMessages({ limit: 0 }, stop), {
+    pollMs: POLL_MS,
+  });
   const now = stats.value;
   const found = [
     ...(health.data === undefined ? [] : unhealthyParts(health.data)),
-    ...(now === undefined ? [] : ofStats(now)),
+    ...(now === undefined ? [] : ofStats(now, health.data?.parts.rabbitmq?.status === 'down')),
+    ...(failures.data === undefined ? [] : ofFailures(failures.data)),
+    ...(messages.data === undefined ? [] : ofParkedMessages(messages.data)),
     ...(alerts.data === undefined ? [] : ofAlerts(alerts.data)),
   ];
-  const unknown = now === undefined || statsError.value !== undefined || health.data === undefined;
+  const answered = [health, alerts, failures, messages].every(({ data, error }) => data ?? error);
+  const unknown = now === undefined || statsError.value !== undefined || health.data === undefined || !answered;
   if (found.length === 0 && unknown) return null;
   if (found.length === 0) {
     return (
@@ -48,6 +61,9 @@ export function Troubles(): JSX.Element | null {
     </ul>
   );
 }
+
+const failuresOfLastHour = (stop: AbortSignal): Promise<IFailures> =>
+  listFailures({ since: new Date(Date.now() - HOUR_MS).toISOString() }, stop);
 
 const CURES: Readonly<Record<string, string>> = {
   database: 'Operations are neither accepted nor executed. Look at PostgreSQL and at DB_HOST.',
@@ -74,7 +90,7 @@ function unhealthyParts({ parts }: IHealth): Trouble[] {
     }));
 }
 
-function ofStats(now: IStats): Trouble[] {
+function ofStats(now: IStats, brokerIsDown: boolean): Trouble[] {
   const blocked = now.blockedLanes;
   return [
     ...when(now.workers === 0, 'workers', 'bad', () => (
@@ -95,13 +111,50 @@ function ofStats(now: IStats): Trouble[] {
         <a href={pageAddress('/dead-letters')}>See the reasons</a>
       </>
     )),
-    ...when(now.pendingNotifications > NOTIFICATIONS_BEHIND, 'pending notifications', 'warn', () => (
-      <>
-        <strong>The callers of {plural(now.pendingNotifications, 'chunk')} are not notified yet.</strong> If the number
-        grows, look at the broker.
-      </>
-    )),
+    ...when(
+      now.pendingNotifications > (brokerIsDown ? 0 : NOTIFICATIONS_BEHIND),
+      'pending notifications',
+      'warn',
+      () => (
+        <>
+          <strong>The callers of {plural(now.pendingNotifications, 'chunk')} are not notified yet.</strong>{' '}
+          {brokerIsDown ? 'They are notified when the broker is back.' : 'If the number grows, look at the broker.'}
+        </>
+      ),
+    ),
   ];
+}
+
+function ofFailures({ items }: IFailures): Trouble[] {
+  return items
+    .filter((group) => group.count >= FAILURES_OF_ONE_CAUSE)
+    .map(({ code, constraint, target, count, countIsExact }) => ({
+      name: `failures ${code} ${constraint} ${target}`,
+      tone: 'warn',
+      text: (
+        <>
+          <strong>
+            {estimated(count, countIsExact)} operations on {shortTarget(target)} failed in the last hour: {code}
+          </strong>
+          {constraint !== undefined && (
+            <>
+              {' '}
+              (<code>{constraint}</code>)
+            </>
+          )}
+          . <a href={pageAddress('/failures', { code, target })}>See one of them, and retry all</a>
+        </>
+      ),
+    }));
+}
+
+function ofParkedMessages({ total }: IParkedMessages): Trouble[] {
+  return when(total > 0, 'parked messages', 'warn', () => (
+    <>
+      <strong>{plural(total, 'message could not be executed', 'messages could not be executed')}.</strong>{' '}
+      <a href={pageAddress('/dead-letters')}>See why, and replay or discard</a>
+    </>
+  ));
 }
 
 function ofAlerts({ firing }: IAlerts): Trouble[] {

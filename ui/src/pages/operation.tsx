@@ -6,7 +6,7 @@ import { asCurl } from '../api/request.js';
 import { Action } from '../components/actions.js';
 import { Copy, Facts, Id, Json, Loaded, Page, Section, ShortId, Time, type Tone } from '../components/basics.js';
 import { count, duration, plural, shortTarget } from '../components/format.js';
-import { Holders, PauseText } from '../components/lane.js';
+import { Holders, PauseText, ResumeLane } from '../components/lane.js';
 import { OperationBadge } from '../components/status.js';
 import { Table } from '../components/table.js';
 import { pageAddress } from '../state/location.js';
@@ -197,14 +197,20 @@ function ReasonDetails({ waiting: { reason } }: { waiting: IWaiting }): JSX.Elem
     case 'fault':
     case 'parked':
       return (
-        <p>
-          <a href={pageAddress(`/operations/${reason.block.operationId}`)}>The operation that cannot go on</a>
-          {reason.block.sqlState !== undefined && (
-            <>
-              , SQLSTATE <code>{reason.block.sqlState}</code>
-            </>
-          )}
-        </p>
+        <>
+          <p>
+            <a href={pageAddress(`/operations/${reason.block.operationId}`)}>The operation that cannot go on</a>
+            {reason.block.sqlState !== undefined && (
+              <>
+                , SQLSTATE <code>{reason.block.sqlState}</code>
+              </>
+            )}
+          </p>
+          {reason.holders !== undefined && <Holders holders={reason.holders} />}
+          <div class="actions">
+            <ResumeLane lane={reason.block.lane} />
+          </div>
+        </>
       );
     case 'earlier_operation':
       return reason.id === undefined ? null : (
