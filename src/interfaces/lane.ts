@@ -1,3 +1,6 @@
+import type { IPause } from './pause.js';
+import type { ILockHolder } from './lock-holder.js';
+
 /**
  * The kind of a failure for which no operation is blamed. `transient`: of the server, the connection, or other
  * transactions. `systemic`: a statement of the service itself cannot run. `operation`: the operation fails, but only
@@ -39,6 +42,14 @@ export interface ILaneBlock {
 export const LANE_STATES = ['idle', 'waiting', 'running', 'blocked', 'parked'] as const;
 export type LaneState = (typeof LANE_STATES)[number];
 
+/** The lock for which the chunk of a lane waits. */
+export interface ILaneLock {
+  sinceMs: number;
+  /** The table. Absent for a lock on a row. */
+  relation?: string;
+  holders: ILockHolder[];
+}
+
 /** A lane that has tables, and what waits in it. Times are ISO 8601 in UTC. */
 export interface ILane {
   /** 0 to 63. 64 is the entrance: it has operations whose table has no lane yet. */
@@ -56,6 +67,10 @@ export interface ILane {
   state: LaneState;
   /** Why it is blocked or parked. Absent while its chunk only waits for a lock. */
   block?: ILaneBlock;
+  /** Absent while its chunk waits for none. */
+  lock?: ILaneLock;
+  /** Pauses and drains of the lane itself and of its tables. */
+  pauses: IPause[];
 }
 
 /** A lane that goes on without the operation that blocked it. */

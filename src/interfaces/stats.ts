@@ -17,6 +17,8 @@ export interface IStats {
   lockedLanes: number;
   /** Those of them that are parked, see `GET lanes`. */
   parkedLanes: number;
+  /** Lanes that are paused, themselves or by one of their tables. See `GET pauses`. */
+  pausedLanes: number;
   /** Workers that were seen in the last seconds. */
   workers: number;
   /** Failed operations that are kept. */

@@ -1,22 +1,7 @@
 import type { ErrorCode } from './error.js';
 import type { ILaneBlock } from './lane.js';
+import type { ILockHolder } from './lock-holder.js';
 import type { IPause } from './pause.js';
-
-/** A session of PostgreSQL that holds a lock for which others wait. Times are ISO 8601 in UTC. */
-export interface ILockHolder {
-  /** For `pg_terminate_backend`. 0: a prepared transaction, see `pg_prepared_xacts`. */
-  pid: number;
-  /** Its `application_name`. */
-  application?: string;
-  user?: string;
-  /** The address from which it is connected; absent for a local socket. */
-  client?: string;
-  /** `active`, `idle in transaction`, … */
-  state?: string;
-  /** The first 200 characters of its last statement. Absent when the owner of schema `batch` may not see it. */
-  query?: string;
-  transactionStartedAt?: string;
-}
 
 /** Why an operation waits. */
 export type IWaitReason =

@@ -218,7 +218,7 @@ describe('a service that is told to stop', () => {
     await release();
     await eventually(async () => {
       const { rowCount } = await database.client.query(
-        `select from pg_stat_activity where datname = current_database() and application_name = 'batch-service'`,
+        `select from pg_stat_activity where datname = current_database() and application_name like 'batch-service%'`,
       );
       expect(rowCount).toBe(0);
     });

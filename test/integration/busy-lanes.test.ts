@@ -122,7 +122,7 @@ describe('a lane that is busy for long', () => {
     while (!done) {
       const [row] = await query<{ n: number }>(
         `select count(*)::int as n from pg_stat_activity
-         where datname = current_database() and application_name = 'batch-service' and wait_event_type = 'Lock'`,
+         where datname = current_database() and application_name like 'batch-service%' and wait_event_type = 'Lock'`,
       );
       waiting.push(row!.n);
     }

@@ -1,7 +1,10 @@
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { sessionName } from '../../src/entities/session-name.js';
 import type { ILane } from '../../src/interfaces/lane.js';
+import type { IBatchOperation } from '../../src/interfaces/operation.js';
 import { lockLane } from '../../src/services/queue/requested-changes.sql.js';
+import { WORKER_NAME } from '../../src/services/queue/worker-name.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { eventually } from '../support/eventually.js';
 
@@ -51,6 +54,8 @@ async function begin(): Promise<pg.PoolClient> {
   return session;
 }
 
+const stats = async (): Promise<object> => (await (await fetch(`${service.url}/api/v1/stats`)).json()) as object;
+
 describe('the list of all lanes', () => {
   it('has each lane with its tables, what waits in it, and the operation that is executed next', async () => {
     const urgent = await create('orders', 5);
@@ -95,11 +100,66 @@ describe('the list of all lanes', () => {
     await chunk.query(lockLane(lane).text, lockLane(lane).values);
     const refused = chunk.query('delete from orders').catch(() => undefined);
     await eventually(async () => expect(await laneOf('orders')).toMatchObject({ state: 'blocked' }));
-    expect(await laneOf('orders')).not.toHaveProperty('block');
-    const stats = (await (await fetch(`${service.url}/api/v1/stats`)).json()) as object;
-    expect(stats).toMatchObject({ blockedLanes: 1, parkedLanes: 0 });
+    const { block, lock } = await laneOf('orders');
+    expect(block).toBeUndefined();
+    expect(lock).toMatchObject({ relation: 'orders', holders: [{ state: 'idle in transaction' }] });
+    expect(lock!.holders[0]).not.toHaveProperty('worker');
+    expect(lock!.sinceMs).toBeGreaterThanOrEqual(300);
+    expect(await laneOf('stock')).not.toHaveProperty('lock');
+    expect(await stats()).toMatchObject({ blockedLanes: 1, parkedLanes: 0, pausedLanes: 0 });
     await other.query('rollback');
     await refused;
+  });
+
+  it('has the pauses and drains of each lane and of its tables, and the stats count the paused lanes', async () => {
+    const { lane } = await laneOf('stock');
+    await service.database.client.query(
+      `insert into batch.pauses (kind, name, drain, paused_by, reason) values
+         ('target', 'public.orders', false, 'command:ann', 'new index'), ('target', 'public.stock', true, null, null),
+         ('lane', $1, false, null, null), ('source', 'shop', false, null, null)`,
+      [lane],
+    );
+    const pausesOf = async (target: string): Promise<object[]> =>
+      (await laneOf(target)).pauses.map(({ kind, name, drain }) => ({ kind, name, drain }));
+    expect((await laneOf('orders')).pauses).toMatchObject([
+      { kind: 'target', name: 'public.orders', drain: false, by: 'command:ann', reason: 'new index' },
+    ]);
+    expect(await pausesOf('stock')).toEqual([
+      { kind: 'lane', name: String(lane), drain: false },
+      { kind: 'target', name: 'public.stock', drain: true },
+    ]);
+    expect(await stats()).toMatchObject({ pausedLanes: 2 });
+    await service.database.client.query('truncate batch.pauses');
+    expect(await pausesOf('stock')).toEqual([]);
+    expect(await stats()).toMatchObject({ pausedLanes: 0 });
+  });
+
+  it('finds the process of a session by its name', async () => {
+    const { rows } = await service.database.client.query<{ name: string }>(
+      'select distinct application_name as name from pg_stat_activity where datname = current_database()',
+    );
+    expect(rows.map(({ name }) => name)).toContain(sessionName(WORKER_NAME));
+  });
+
+  it('says which worker of the service holds the lock for which a chunk waits', async () => {
+    const worker = `${'x'.repeat(60)}:4711`;
+    await service.database.client.query(
+      `insert into batch.workers (id, name) values ('0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f', $1)`,
+      [worker],
+    );
+    const { lane, head } = await laneOf('orders');
+    const [chunk, other] = [await begin(), await begin()];
+    await other.query(
+      `set local application_name = '${sessionName(worker)}'; lock table orders in access exclusive mode`,
+    );
+    await chunk.query(lockLane(lane).text, lockLane(lane).values);
+    const refused = chunk.query('delete from orders').catch(() => undefined);
+    await eventually(async () => expect((await laneOf('orders')).lock).toMatchObject({ holders: [{ worker }] }));
+    const operation = (await (await fetch(`${service.url}/api/v1/operations/${head!.id}`)).json()) as IBatchOperation;
+    expect(operation.waiting!.text).toContain(`(worker ${worker} of this service, `);
+    await other.query('rollback');
+    await refused;
+    await service.database.client.query('truncate batch.workers');
   });
 
   it('has the fault of a blocked or parked lane', async () => {

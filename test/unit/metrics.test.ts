@@ -62,6 +62,7 @@ describe('the metrics', () => {
       lockedLanes: 1,
       blockedLanes: 3,
       parkedLanes: 3,
+      pausedLanes: 0,
       workers: 4,
       failed: 0,
       failedIsExact: true,

@@ -1,4 +1,5 @@
 import { LANE_LOCK } from '../lane-lock.js';
+import { sessionNameSql } from '../session-name.js';
 import type { DatabaseFunction } from './database-function.js';
 import { TARGET_OF } from './target-of.js';
 
@@ -17,14 +18,15 @@ const iso = (time: string): string => `to_char((${time}) at time zone 'UTC', 'YY
 const holderJson = (pid: string): string => `jsonb_strip_nulls(jsonb_build_object(
     'pid', ${pid}, 'application', nullif(a.application_name, ''), 'user', a.usename, 'client', host(a.client_addr),
     'state', a.state, 'query', nullif(left(nullif(a.query, '<insufficient privilege>'), 200), ''),
-    'transactionStartedAt', ${iso('a.xact_start')}
+    'transactionStartedAt', ${iso('a.xact_start')},
+    'worker', (select min(w.name) from batch.workers w where a.application_name = ${sessionNameSql('w.name')})
   ))`;
 
 /** What is said of each of the `holders`. */
 const saidOfHolders = (holds: string): string => String.raw`(select string_agg(case when h->>'pid' = '0'
           then ' A prepared transaction ${holds}: see pg_prepared_xacts.'
           else format(' Process %s%s ${holds}%s.', h->>'pid',
-            coalesce(format(' (%s)', nullif(concat_ws(', ', h->>'application', 'user ' || (h->>'user'), h->>'state'), '')), ''),
+            coalesce(format(' (%s)', nullif(concat_ws(', ', coalesce('worker ' || (h->>'worker') || ' of this service', h->>'application'), 'user ' || (h->>'user'), h->>'state'), '')), ''),
             coalesce(', its last statement is: ' || (h->>'query'), '; its statement is not visible to the owner of schema batch'))
           end, '') from jsonb_array_elements(holders) h)`;
 
@@ -35,7 +37,7 @@ const saidOfHolders = (holds: string): string => String.raw`(select string_agg(c
  */
 export const LOCK_HOLDERS: DatabaseFunction = {
   name: 'lock_holders',
-  version: 1,
+  version: 2,
   sql: `
 create or replace function batch.lock_holders(waiting int) returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp as $function$
@@ -62,7 +64,7 @@ $function$`,
  */
 export const WHY_WAITING: DatabaseFunction = {
   name: 'why_waiting',
-  version: 2,
+  version: 3,
   sql: String.raw`
 create or replace function batch.why_waiting(operation_id uuid, detailed boolean default true) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $function$

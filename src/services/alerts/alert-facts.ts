@@ -1,5 +1,5 @@
 import type { FaultKind } from '../../interfaces/lane.js';
-import type { ILockHolder } from '../../interfaces/waiting.js';
+import type { ILockHolder } from '../../interfaces/lock-holder.js';
 
 /** What the rules look at, as it was at one moment. */
 export interface AlertFacts {

@@ -1,6 +1,6 @@
 import type { AlertRule } from '../../interfaces/alert.js';
 import type { Settings } from '../config/settings.js';
-import type { ILockHolder } from '../../interfaces/waiting.js';
+import type { ILockHolder } from '../../interfaces/lock-holder.js';
 import type { AlertFacts, BlockedLane, FailedJob, LaneFault, LaneLock, MissedJob } from './alert-facts.js';
 
 export type RuleSettings = Settings['alerts']['rules'];
@@ -109,8 +109,9 @@ function describeLock({ since, relation, holders }: LaneLock): string {
   );
 }
 
-function describeHolder({ pid, application, user, state }: ILockHolder): string {
+function describeHolder({ pid, application, user, state, worker }: ILockHolder): string {
   if (pid === 0) return 'A prepared transaction holds it: see pg_prepared_xacts.';
+  if (worker !== undefined) return `Process ${pid}, a session of the worker ${worker} of this service, holds it.`;
   const who = [application, user && `user ${user}`, state].filter(Boolean).join(', ');
   return `Process ${pid}${who === '' ? '' : ` (${who})`} holds it: end its transaction.`;
 }

@@ -176,7 +176,7 @@ function act(name: AuditAct, { kind, name: id, reason }: PauseRow, actor: string
   return { act: name, actor, subject: { kind, id }, ...(reason !== null && { details: { reason } }) };
 }
 
-function toPause({ kind, name, drain, pausedAt, by, reason }: PauseRow): IPause {
+export function toPause({ kind, name, drain, pausedAt, by, reason }: PauseRow): IPause {
   return {
     ...{ kind, name, drain, pausedAt: pausedAt.toISOString() },
     ...(by !== null && { by }),

@@ -13,8 +13,6 @@ export interface LaneRow {
   oldestMs: number;
   /** A chunk holds it, or a cancel. */
   held: boolean;
-  /** Its holder has waited for a lock for a while. */
-  lockedOut: boolean;
 }
 
 /**
@@ -64,7 +62,6 @@ export function selectLanes(most: number): SqlStatement {
         join batch.operations o on o.seq = p.seq
       )
       select l.lane, l.targets, head.id as "headId", head.created_at as "headCreatedAt", held.lane is not null as held,
-        coalesce(held.locked_out, false) as "lockedOut",
         -- In order, so that it walks the index: a lane with few operations would else cost a scan of those of all lanes.
         (select count(*)::int from (
           select from batch.pending p where p.lane = l.lane order by p.priority, p.seq limit $1::int

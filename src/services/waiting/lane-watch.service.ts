@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { ILockHolder } from '../../interfaces/waiting.js';
+import type { ILockHolder } from '../../interfaces/lock-holder.js';
 import { DatabaseService } from '../database/database.service.js';
 import type { PollTask } from '../poller/poller.js';
 import { LanesService } from '../queue/lanes.service.js';
@@ -65,11 +65,12 @@ export class LaneWatchService implements PollTask {
 }
 
 /** Without the statement: it may contain values, and more people read the log. */
-function toLogged({ pid, application, user, state }: ILockHolder): Partial<ILockHolder> {
+function toLogged({ pid, application, user, state, worker }: ILockHolder): Partial<ILockHolder> {
   return {
     pid,
     ...(application !== undefined && { application }),
     ...(user !== undefined && { user }),
     ...(state !== undefined && { state }),
+    ...(worker !== undefined && { worker }),
   };
 }

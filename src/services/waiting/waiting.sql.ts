@@ -1,7 +1,8 @@
 import { LANE_LOCK } from '../../entities/lane-lock.js';
 import { USUAL_LOCK_WAIT_MS } from '../../entities/functions/why-waiting.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
-import type { ILockHolder, IWaiting } from '../../interfaces/waiting.js';
+import type { ILockHolder } from '../../interfaces/lock-holder.js';
+import type { IWaiting } from '../../interfaces/waiting.js';
 
 /** @param detailed false for a caller that may not see other operations, tables and sessions */
 export function selectWaiting(id: string, detailed: boolean): SqlStatement {

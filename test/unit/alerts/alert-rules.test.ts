@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ILockHolder } from '../../../src/interfaces/waiting.js';
+import type { ILockHolder } from '../../../src/interfaces/lock-holder.js';
 import type { AlertFacts } from '../../../src/services/alerts/alert-facts.js';
 import { duration, evaluateRules, type RuleSettings } from '../../../src/services/alerts/alert-rules.js';
 import { testSettings } from '../../support/test-settings.js';
@@ -130,6 +130,7 @@ describe('the rules of alerts', () => {
     );
     expect(textOf(HOLDER)).not.toContain('secret');
     expect(textOf({ pid: 12 })).toContain('Process 12 holds it');
+    expect(textOf({ pid: 12, worker: 'w:1' })).toContain('a session of the worker w:1 of this service, holds it.');
     expect(textOf({ pid: 0 })).toContain('pg_prepared_xacts');
   });
 

@@ -1,4 +1,4 @@
-import type { ILockHolder } from '../../../src/interfaces/waiting.js';
+import type { ILockHolder } from '../../../src/interfaces/lock-holder.js';
 import type { IPause } from '../../../src/interfaces/pause.js';
 import type { JSX } from 'preact';
 import { pause, resumeLane, skipOfLane, unpause } from '../api/endpoints.js';

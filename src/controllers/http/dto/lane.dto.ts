@@ -5,9 +5,12 @@ import {
   LANE_STATES,
   type ILane,
   type ILaneBlock,
+  type ILaneLock,
   type ISkippedOperation,
 } from '../../../interfaces/lane.js';
 import { Fields } from './fields.js';
+import { LockHolderDto } from './lock-holder.dto.js';
+import { PauseDto } from './pause.dto.js';
 
 @Fields<ILaneBlock>({
   lane: { type: 'integer', minimum: 0, maximum: 63, example: 17 },
@@ -51,6 +54,13 @@ export class LaneBlockDto {}
 })
 export class LaneHeadDto {}
 
+@Fields<ILaneLock>({
+  sinceMs: { description: 'For how long the chunk has waited for it.', example: 5200 },
+  relation: { optional: true, description: 'The table, unless a row is locked.', example: 'public.orders' },
+  holders: { type: [LockHolderDto], description: 'The sessions that hold it.' },
+})
+export class LaneLockDto {}
+
 @Fields<ILane>({
   lane: {
     type: 'integer',
@@ -79,6 +89,12 @@ export class LaneHeadDto {}
     example: 'waiting',
   },
   block: { optional: true, type: LaneBlockDto, description: 'The fault of a blocked or parked lane.' },
+  lock: {
+    optional: true,
+    type: LaneLockDto,
+    description: 'The lock for which its chunk waits; absent when it waits for none.',
+  },
+  pauses: { type: [PauseDto], description: 'Pauses and drains of the lane itself and of its tables.' },
 })
 export class ListedLaneDto {}
 

@@ -26,6 +26,10 @@ export class LastMinuteDto {}
   },
   lockedLanes: { description: 'Those of them whose chunk waits for a lock.', example: 0 },
   parkedLanes: { description: 'Lanes that are parked: see `GET lanes`.', example: 0 },
+  pausedLanes: {
+    description: 'Lanes that are paused, themselves or by one of their tables: see `GET pauses`.',
+    example: 0,
+  },
   workers: { description: 'Workers that were seen in the last seconds.', example: 2 },
   failed: { description: 'Failed operations that are still stored.', example: 12 },
   failedIsExact: { description: 'False: there are more than 50 000, counted some seconds ago.', example: true },

@@ -1,7 +1,8 @@
-import type { ILockHolder, IWaiting, IWaitReason } from '../../../interfaces/waiting.js';
+import type { IWaiting, IWaitReason } from '../../../interfaces/waiting.js';
 import { WAIT_KINDS } from '../../../interfaces/waiting.js';
 import { Fields } from './fields.js';
 import { LaneBlockDto } from './lane.dto.js';
+import { LockHolderDto } from './lock-holder.dto.js';
 import { PauseDto } from './pause.dto.js';
 
 /** All reasons in one: Swagger shows which fields a kind has. */
@@ -11,21 +12,6 @@ type AnyReason = Pick<IWaitReason, 'kind'> &
   Partial<Omit<Extract<IWaitReason, { kind: 'pause' }>, 'kind'>> &
   Partial<Omit<Extract<IWaitReason, { kind: 'retry' }>, 'kind'>> &
   Partial<Omit<Extract<IWaitReason, { kind: 'earlier_operation' }>, 'kind'>>;
-
-@Fields<ILockHolder>({
-  pid: { description: 'For `pg_terminate_backend`. 0: a prepared transaction.', example: 4711 },
-  application: { optional: true, description: 'Its `application_name`.', example: 'nightly-report' },
-  user: { optional: true, example: 'reports' },
-  client: { optional: true, description: 'Its address.', example: '10.0.0.7' },
-  state: { optional: true, example: 'idle in transaction' },
-  query: {
-    optional: true,
-    description: 'The first 200 characters of its last statement; absent when it is not visible.',
-    example: 'lock table orders',
-  },
-  transactionStartedAt: { optional: true, format: 'date-time', example: '2026-01-01T02:00:00.000Z' },
-})
-export class LockHolderDto {}
 
 @Fields<NonNullable<Extract<IWaitReason, { kind: 'retry' }>['error']>>({
   code: { example: 'MISSING_PARENT' },
