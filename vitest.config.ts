@@ -109,7 +109,8 @@ export default defineConfig({
           setupFiles: ['test/support/setup.ts'],
           globalSetup: [SERVICES, BUILD, CHROMIUM],
           isolate: false,
-          fileParallelism: false,
+          // Each file has a service and a browser of its own, and mostly waits for them.
+          maxWorkers: 2,
           testTimeout: 60_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 4 },

@@ -104,4 +104,39 @@ describe('the dashboard of a service with a million operations', () => {
     expect(seen.faults).toEqual([]);
     await seen.close();
   });
+
+  it('marks every number that is not exact', async () => {
+    const { client } = dashboard.database;
+    const { rows } = await client.query<{ id: string }>('select id from batch.operations order by seq desc limit 1');
+    await dashboard.api('POST', 'pauses', { kind: 'target', name: 'visits' });
+    const seen = await visit(browser, dashboard.url);
+    const { page } = seen;
+    await seen.open('/');
+    const tile = (name: string) => page.locator('.tile', { hasText: name }).locator('dd');
+    await expect.poll(() => tile('Pending').innerText(), { timeout: 30_000 }).toMatch(/^≈ 60,\d\d\d/);
+    await expect.poll(() => tile('Failures').innerText(), { timeout: 30_000 }).toMatch(/≈ 100,000 kept/);
+    const failures = page.getByRole('table', { name: 'Failures by code and table' });
+    await failures
+      .getByText(/^≈ \d+,\d+ or more$/)
+      .first()
+      .waitFor();
+    await page.getByRole('table', { name: 'Lanes that stand still' }).getByText('10,000 or more').waitFor();
+    await seen.open('/lanes');
+    await page.getByRole('table', { name: 'Lanes' }).getByText('10,000 or more').waitFor();
+    await page.getByRole('table', { name: 'Pauses and drains' }).getByText('10,000 or more').waitFor();
+    await seen.open('/failures');
+    await page
+      .locator('tbody')
+      .getByText(/^≈ \d+,\d+ or more$/)
+      .first()
+      .waitFor();
+    await seen.open(`/operations/${rows[0]!.id}`);
+    await page.getByText('At least 10,000 operations of the lane come before it.').waitFor();
+    await seen.open('/operations?status=pending');
+    await page.getByRole('button', { name: 'Cancel all of these' }).click();
+    await page.getByText(/^(At least )?[\d,]+ operations match\./).waitFor();
+    expect(seen.faults).toEqual([]);
+    await seen.close();
+    await dashboard.api('DELETE', 'pauses/target/visits');
+  });
 });
