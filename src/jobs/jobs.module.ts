@@ -4,7 +4,9 @@ import { ExecutorService } from '../services/executor/executor.service.js';
 import { HealthModule } from '../services/health/health.module.js';
 import { QueueModule } from '../services/queue/queue.module.js';
 import { LaneWatchService } from '../services/waiting/lane-watch.service.js';
+import { HeavyLanes } from '../services/queue/heavy-lanes.js';
 import { LaneRecoveryJob } from './lane-recovery.job.js';
+import { LightLanesJob } from './light-lanes.job.js';
 import { OperationChunkJob } from './operation-chunk.job.js';
 import { OperationPollerService } from './operation-poller.service.js';
 import { OperationStepFactory } from './operation-step.factory.js';
@@ -16,6 +18,8 @@ import { OperationStepFactory } from './operation-step.factory.js';
     ExecutorService,
     OperationStepFactory,
     OperationChunkJob,
+    HeavyLanes,
+    LightLanesJob,
     LaneRecoveryJob,
     LaneWatchService,
     OperationPollerService,

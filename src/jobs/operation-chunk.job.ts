@@ -1,41 +1,29 @@
-import { Inject, Injectable, Logger } from '@nestjs/common';
-import { limitedRetry } from '../batch/chunk/retry-policy.js';
-import { backOffMs, type BackOff } from '../interfaces/back-off.js';
+import { Inject, Injectable } from '@nestjs/common';
 import { SETTINGS, type Settings } from '../services/config/settings.js';
-import { classifyFailure, isConnectionFault } from '../services/database/classify-failure.js';
 import { BugsService } from '../services/health/bugs.service.js';
 import type { PollTask } from '../services/poller/poller.js';
-import { AdaptiveScope } from '../services/queue/claim-scope.js';
-import { toNewLaneBlock } from '../services/queue/lane-block.js';
+import type { Claim } from '../services/queue/claim.service.js';
+import { HeavyLanes } from '../services/queue/heavy-lanes.js';
 import { LaneBlocksService } from '../services/queue/lane-blocks.service.js';
 import { LaneRegisterService } from '../services/queue/lane-register.service.js';
 import { LanesService } from '../services/queue/lanes.service.js';
-import type { ClaimedPlace } from '../services/queue/operation-record.js';
 import { QueueService } from '../services/queue/queue.service.js';
-import { StaleCatalogError } from './met-stale-table.js';
-import { OperationStepFactory, type ExecuteChunk } from './operation-step.factory.js';
+import { LaneChunks } from './lane-chunks.js';
+import { OperationStepFactory } from './operation-step.factory.js';
 
-const RETRY_LIMIT = 5;
-const RETRY_BACK_OFF: BackOff = { initialMs: 20, maxMs: 1000, jitter: 0.5 };
-const FAILURE_BACK_OFF: BackOff = { initialMs: 100, maxMs: 10_000, jitter: 0.5 };
-/** Short, because the worker should notice soon that the server is back, and a check costs almost nothing. */
-const CONNECTION_BACK_OFF: BackOff = { initialMs: 100, maxMs: 1000, jitter: 0.5 };
-/** Used while other workers hold all lanes in which operations wait. A lane may become free at any moment. */
-const ALL_LANES_BUSY_BACK_OFF: BackOff = { initialMs: 10, maxMs: 500, jitter: 0.5 };
 /** While the queue is busy, due operations are released at this interval. */
 const RELEASE_INTERVAL_MS = 250;
-/** After this number of connection faults in a row, each during a chunk, an operation may be the cause. */
-const MANY_LOSSES = 3;
 
-/** The main job: each call executes one chunk of operations from the queue on the target tables. */
+/**
+ * The main job: each call executes one chunk of operations from the queue on the target tables. While there are heavy
+ * lanes, it executes these, and `LightLanesJob` the others.
+ */
 @Injectable()
 export class OperationChunkJob implements PollTask {
-  private readonly logger = new Logger(OperationChunkJob.name);
-  private readonly scope: AdaptiveScope;
-  private readonly executeChunk: ExecuteChunk;
+  private readonly chunks: LaneChunks;
   private nextReleaseAt = 0;
-  private busyRounds = 0;
-  private losses = 0;
+  /** By `performance.now()`. Undefined while no chunk is executed. */
+  private executingSince: number | undefined;
   /** Since when every poll has met a bug, by `performance.now()`. */
   private failsByBugsSince: number | undefined;
 
@@ -45,15 +33,11 @@ export class OperationChunkJob implements PollTask {
     private readonly queue: QueueService,
     private readonly lanes: LanesService,
     private readonly register: LaneRegisterService,
-    private readonly faults: LaneBlocksService,
+    laneBlocks: LaneBlocksService,
+    heavyLanes: HeavyLanes,
     private readonly bugs: BugsService,
   ) {
-    this.scope = new AdaptiveScope(steps.chunkLimit);
-    this.executeChunk = steps.create({
-      scope: () => this.scope.current,
-      retryPolicy: limitedRetry(RETRY_LIMIT, mayPass, RETRY_BACK_OFF),
-      listener: { onChunkError: (error, read) => this.narrowDown(error, read?.claim.operations ?? []) },
-    });
+    this.chunks = new LaneChunks(steps, laneBlocks, heavyLanes, () => (heavyLanes.any ? heavyLanes.others : []));
   }
 
   /**
@@ -63,13 +47,14 @@ export class OperationChunkJob implements PollTask {
   async poll(signal: AbortSignal): Promise<number> {
     await this.lanes.beat();
     await this.releaseDue();
-    const claim = await this.executeChunk(signal);
-    this.losses = 0;
+    const claim = await this.execute(signal);
     this.failsByBugsSince = undefined;
-    if (claim.operations.length > 0) this.scope.succeeded(claim.operations.length, claim.left);
-    this.busyRounds = claim.allLanesBusy ? this.busyRounds + 1 : 0;
-    if (claim.full) return 0;
-    return claim.allLanesBusy ? backOffMs(ALL_LANES_BUSY_BACK_OFF, this.busyRounds - 1) : this.idleDelay();
+    return this.chunks.delayAfter(claim) ?? this.idleDelay();
+  }
+
+  /** How long the running chunk has taken so far, in milliseconds. 0 while none runs. */
+  get executingForMs(): number {
+    return this.executingSince === undefined ? 0 : performance.now() - this.executingSince;
   }
 
   /** For how many milliseconds every poll has met a bug of the service. 0 while polls succeed or meet other faults. */
@@ -80,27 +65,16 @@ export class OperationChunkJob implements PollTask {
   afterFailure(error: unknown, failures: number): number {
     const isBug = this.bugs.report('chunk', error);
     this.failsByBugsSince = isBug ? (this.failsByBugsSince ?? performance.now()) : undefined;
-    const backOff = isConnectionFault(error) ? CONNECTION_BACK_OFF : FAILURE_BACK_OFF;
-    const delayMs = backOffMs(backOff, failures - 1);
-    this.logger.error({ message: 'Chunk failed; its operations stay pending', failures, delayMs, err: error });
-    return delayMs;
+    return this.chunks.delayAfterFailure(error, failures);
   }
 
-  /** The next chunk is smaller. When a single operation fails, it is known that its lane cannot go on. */
-  private async narrowDown(error: unknown, claimed: readonly ClaimedPlace[]): Promise<void> {
-    // A wrong remembered catalog is no reason to claim fewer operations.
-    if (error instanceof StaleCatalogError) return;
-    if (isConnectionFault(error) && !this.isSuspicious(claimed)) return;
-    const [first] = claimed;
-    if (this.scope.failed(claimed.length) && first !== undefined) {
-      await this.faults.record(toNewLaneBlock(first, error));
+  private async execute(signal: AbortSignal): Promise<Claim> {
+    this.executingSince = performance.now();
+    try {
+      return await this.chunks.execute(signal);
+    } finally {
+      this.executingSince = undefined;
     }
-  }
-
-  /** Otherwise an operation that makes its backend crash, or that needs too many resources, would be tried forever. */
-  private isSuspicious(claimed: readonly ClaimedPlace[]): boolean {
-    if (claimed.length > 0) this.losses += 1;
-    return claimed.length > 0 && this.losses >= MANY_LOSSES;
   }
 
   private async releaseDue(): Promise<void> {
@@ -114,10 +88,4 @@ export class OperationChunkJob implements PollTask {
     this.nextReleaseAt = 0;
     return Math.min(this.settings.poller.intervalMs, dueInMs ?? Infinity, this.register.deferredMoveInMs ?? Infinity);
   }
-}
-
-/** False for a wrong statement of the service and for a bug, because a retry does not help there. */
-function mayPass(error: unknown): boolean {
-  const kind = classifyFailure(error);
-  return kind === 'transient' || kind === 'unknown';
 }

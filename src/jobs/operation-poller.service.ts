@@ -15,6 +15,7 @@ import { WakeUpService } from '../services/wake-up/wake-up.service.js';
 import { LanesService } from '../services/queue/lanes.service.js';
 import { LaneWatchService } from '../services/waiting/lane-watch.service.js';
 import { LaneRecoveryJob } from './lane-recovery.job.js';
+import { LightLanesJob } from './light-lanes.job.js';
 import { OperationChunkJob } from './operation-chunk.job.js';
 
 /** Without a successful poll for this many intervals (and ten seconds), the worker counts as down. */
@@ -23,7 +24,8 @@ const GRACE_MS = 10_000;
 
 /**
  * Runs the main job at every interval, directly after a full chunk, and when operations were accepted. It also runs the
- * job that tries blocked lanes, and the watch of lanes that wait for a lock.
+ * job for the other lanes while the main job is busy, the one that tries blocked lanes, and the watch of lanes that wait
+ * for a lock.
  */
 @Injectable()
 export class OperationPollerService
@@ -32,6 +34,7 @@ export class OperationPollerService
   readonly name = 'poller';
   private readonly logger = new Logger(OperationPollerService.name);
   private readonly poller: Poller;
+  private readonly lightPoller: Poller;
   private readonly recoveryPoller: Poller;
   private readonly watchPoller: Poller;
   private stopListening: (() => void) | undefined;
@@ -40,6 +43,7 @@ export class OperationPollerService
 
   constructor(
     private readonly job: OperationChunkJob,
+    private readonly lightLanes: LightLanesJob,
     recovery: LaneRecoveryJob,
     laneWatch: LaneWatchService,
     private readonly lanes: LanesService,
@@ -49,8 +53,10 @@ export class OperationPollerService
     private readonly health: HealthService,
   ) {
     this.poller = new Poller(job);
+    this.lightPoller = new Poller(lightLanes);
     this.recoveryPoller = new Poller(recovery);
-    laneWatch.watch(() => Math.max(this.poller.pollingForMs ?? 0, this.recoveryPoller.pollingForMs ?? 0));
+    const executing = [this.poller, this.lightPoller, this.recoveryPoller];
+    laneWatch.watch(() => Math.max(...executing.map(({ pollingForMs }) => pollingForMs ?? 0)));
     this.watchPoller = new Poller(laneWatch);
   }
 
@@ -60,11 +66,15 @@ export class OperationPollerService
     this.health.register(this);
     this.health.registerLiveness(this);
     if (wakeUp) {
-      const wake = (): void => this.poller.wake(wakeUpDelayMs);
+      const wake = (): void => {
+        this.poller.wake(wakeUpDelayMs);
+        this.lightPoller.wake(this.lightLanes.wakeUpDelayMs);
+      };
       this.stopListening = this.wakeUp.onOperationsAccepted(wake);
       this.listener = this.database.listen(NOTIFY_CHANNEL, wake);
     }
     this.poller.start();
+    this.lightPoller.start();
     this.recoveryPoller.start();
     this.watchPoller.start();
     this.logger.log({ message: 'Poller started', intervalMs, limit, wakeUp });
@@ -74,7 +84,8 @@ export class OperationPollerService
   async beforeApplicationShutdown(): Promise<void> {
     this.stopListening?.();
     this.listener?.stop();
-    await Promise.all([this.poller.stop(), this.recoveryPoller.stop(), this.watchPoller.stop()]);
+    const pollers = [this.poller, this.lightPoller, this.recoveryPoller, this.watchPoller];
+    await Promise.all(pollers.map((poller) => poller.stop()));
     // If this fails, the other workers notice some seconds later that this worker has stopped.
     await this.lanes
       .leave()
@@ -91,6 +102,7 @@ export class OperationPollerService
     const { stuckTimeoutMs } = this.settings.execution;
     return (
       stuckReason(this.poller, stuckTimeoutMs) ??
+      stuckReason(this.lightPoller, stuckTimeoutMs) ??
       stuckReason(this.recoveryPoller, stuckTimeoutMs) ??
       this.bugReason(stuckTimeoutMs)
     );

@@ -222,9 +222,10 @@ describe('an operation that makes the service itself fail', () => {
   it('is a reason to start the process anew when every poll has met one for BATCH_STUCK_TIMEOUT', async () => {
     const worker = await open();
     const settings = testSettings({ ...database.environment, REDIS_URL: '', BATCH_STUCK_TIMEOUT: '1000' });
-    const { job, recovery, lanes, health, database: ofWorker } = worker;
+    const { job, lightLanes, recovery, lanes, health, database: ofWorker } = worker;
     const poller = new OperationPollerService(
       job,
+      lightLanes,
       recovery,
       new LaneWatchService(ofWorker, lanes),
       lanes,

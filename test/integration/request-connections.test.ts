@@ -50,7 +50,7 @@ describe('the connections of requests', () => {
   const lock = (tx: SqlClient): Promise<unknown> => tx.query({ text: 'select from thing for update' });
 
   it.each([
-    { DB_POOL_SIZE: '10', left: 4 },
+    { DB_POOL_SIZE: '10', left: 5 },
     { DB_POOL_SIZE: '5', left: 3 },
     { DB_POOL_SIZE: '3', left: 2 },
   ])('leave $left of $DB_POOL_SIZE to the service itself', async ({ DB_POOL_SIZE, left }) => {

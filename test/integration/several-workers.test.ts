@@ -1,11 +1,13 @@
 import { LANE_LOCK } from '../../src/entities/lane-lock.js';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { LANES } from '../../src/services/queue/assign-lanes.js';
+import { HeavyLanes } from '../../src/services/queue/heavy-lanes.js';
 import type { LaneBlocksService } from '../../src/services/queue/lane-blocks.service.js';
 import type { EnqueueResult, NewOperation } from '../../src/services/queue/new-operation.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { OWN_LOCKS } from '../support/own-locks.js';
-import { newOperation, openWorker, type TestWorker } from '../support/worker.js';
+import { newOperation, openWorker, type TestWorker, type TestWorkerOptions } from '../support/worker.js';
 import { dumpTables, EMPTY_QUEUE, ledgerFaults, verdicts } from './support/queue-session.js';
 
 const FOREVER = new AbortController().signal;
@@ -55,10 +57,11 @@ function history(length: number, seed: number): NewOperation[] {
   return Array.from({ length }, () => kinds[below(kinds.length)]!());
 }
 
-/** All of them poll at once until nothing waits, as their pollers do. */
+/** All of their jobs poll at once until nothing waits, as their pollers do. */
 async function drainTogether(workers: readonly TestWorker[], { client }: TestDatabase): Promise<void> {
+  const jobs = workers.flatMap(({ job, lightLanes }) => [job, lightLanes]);
   await Promise.all(
-    workers.map(async ({ job }) => {
+    jobs.map(async (job) => {
       while (((await client.query('select 1 from batch.pending limit 1')).rowCount ?? 0) > 0) await job.poll(FOREVER);
     }),
   );
@@ -79,8 +82,8 @@ describe('several workers', () => {
     );
   });
 
-  async function open(count: number, environment = {}): Promise<TestWorker[]> {
-    return Promise.all(Array.from({ length: count }, () => openWorker(database, environment)));
+  async function open(count: number, environment = {}, options?: TestWorkerOptions): Promise<TestWorker[]> {
+    return Promise.all(Array.from({ length: count }, () => openWorker(database, environment, options)));
   }
   const close = async (workers: readonly TestWorker[]): Promise<void> => {
     await Promise.all(workers.map((worker) => worker.close()));
@@ -90,9 +93,10 @@ describe('several workers', () => {
   async function result(
     count: number,
     seed: number,
+    options?: TestWorkerOptions,
   ): Promise<{ tables: string[]; verdicts: string[]; workers: number }> {
     await database.client.query(`${EMPTY_QUEUE} truncate parent, child, note; update counter set n = 0`);
-    const workers = await open(count, { BATCH_PROCESS_OPERATION_LIMIT: '20' });
+    const workers = await open(count, { BATCH_PROCESS_OPERATION_LIMIT: '20' }, options);
     try {
       await workers[0]!.queue.enqueue(history(800, seed));
       await drainTogether(workers, database);
@@ -114,6 +118,21 @@ describe('several workers', () => {
     expect(together.tables).toEqual(alone.tables);
     expect(together.verdicts).toEqual(alone.verdicts);
     expect(new Set(alone.verdicts.map((verdict) => verdict.split(' ')[0]))).toEqual(new Set(['completed', 'failed']));
+  });
+
+  it.each([1, 2])('may move lanes between their two jobs at any moment: %i', async (count) => {
+    const alone = await result(1, 11);
+    const lanes = Array.from({ length: LANES }, (_, lane) => lane);
+    const anyHalf = vi.spyOn(HeavyLanes.prototype, 'all', 'get');
+    anyHalf.mockImplementation(() => lanes.filter(() => Math.random() < 0.5));
+    try {
+      const moved = await result(count, 11, { lightLanes: true });
+      expect(moved.tables).toEqual(alone.tables);
+      expect(moved.verdicts).toEqual(alone.verdicts);
+      expect(anyHalf).toHaveBeenCalled();
+    } finally {
+      anyHalf.mockRestore();
+    }
   });
 
   it('share the lanes in which operations wait', async () => {

@@ -1,5 +1,7 @@
 import type { DataSource } from 'typeorm';
 import { v7 as uuid } from 'uuid';
+import { LightLanesJob } from '../../src/jobs/light-lanes.job.js';
+import { HeavyLanes } from '../../src/services/queue/heavy-lanes.js';
 import { LaneRecoveryJob } from '../../src/jobs/lane-recovery.job.js';
 import { OperationChunkJob } from '../../src/jobs/operation-chunk.job.js';
 import { OperationStepFactory } from '../../src/jobs/operation-step.factory.js';
@@ -30,7 +32,10 @@ import { WakeUpService } from '../../src/services/wake-up/wake-up.service.js';
 import { testSettings, type TestEnvironment } from './test-settings.js';
 import type { TestDatabase } from './database.js';
 
-/** Queue and main job of one worker, without a poller: tests say when a chunk is executed. */
+/**
+ * Queue and jobs of one worker, without a poller: tests say when a chunk is executed. The main job executes all lanes,
+ * unless the worker was opened with `lightLanes`.
+ */
 export interface TestWorker {
   database: DatabaseService;
   queue: QueueService;
@@ -40,6 +45,9 @@ export interface TestWorker {
   faults: LaneBlocksService;
   catalog: CatalogService;
   job: OperationChunkJob;
+  /** Executes the other lanes while `job` is busy. */
+  lightLanes: LightLanesJob;
+  heavyLanes: HeavyLanes;
   /** Tries blocked lanes. */
   recovery: LaneRecoveryJob;
   metrics: MetricsService;
@@ -50,12 +58,22 @@ export interface TestWorker {
 export function openWorker(
   { environment }: Pick<TestDatabase, 'environment'>,
   overrides: TestEnvironment = {},
+  options?: TestWorkerOptions,
 ): Promise<TestWorker> {
-  return openWorkerWith(testSettings({ ...environment, REDIS_URL: '', BATCH_SERVICE_RMQ_URL: '', ...overrides }));
+  const settings = testSettings({ ...environment, REDIS_URL: '', BATCH_SERVICE_RMQ_URL: '', ...overrides });
+  return openWorkerWith(settings, options);
+}
+
+export interface TestWorkerOptions {
+  /** True when the test also polls `lightLanes`. Then the main job may leave lanes to it. Default: false. */
+  lightLanes?: boolean;
 }
 
 /** Also outside of vitest. */
-export async function openWorkerWith(settings: Settings): Promise<TestWorker> {
+export async function openWorkerWith(
+  settings: Settings,
+  { lightLanes: withLightLanes = false }: TestWorkerOptions = {},
+): Promise<TestWorker> {
   const dataSource: DataSource = await createDataSource(settings).initialize();
   const database = new DatabaseService(dataSource);
   const catalog = new CatalogService(database, settings);
@@ -81,14 +99,31 @@ export async function openWorkerWith(settings: Settings): Promise<TestWorker> {
     bugs,
     wakeUp,
   );
-  const job = new OperationChunkJob(settings, steps, queue, lanes, register, faults, bugs);
+  const heavyLanes = new HeavyLanes(withLightLanes ? settings : { database: { ...settings.database, poolSize: 1 } });
+  const job = new OperationChunkJob(settings, steps, queue, lanes, register, faults, heavyLanes, bugs);
+  const lightLanes = new LightLanesJob(settings, steps, faults, heavyLanes, job);
   const recovery = new LaneRecoveryJob(steps, faults);
   const close = async (): Promise<void> => {
     // As a worker that is stopped; one that cannot say so any more is missed a few seconds later.
     await lanes.leave().catch(() => undefined);
     await dataSource.destroy();
   };
-  return { database, queue, claims, lanes, register, faults, catalog, job, recovery, metrics, health, close };
+  return {
+    database,
+    queue,
+    claims,
+    lanes,
+    register,
+    faults,
+    catalog,
+    job,
+    lightLanes,
+    heavyLanes,
+    recovery,
+    metrics,
+    health,
+    close,
+  };
 }
 
 /** A request as intake checks and stores it, for a table that exists. */

@@ -3,7 +3,7 @@ import { sendAlong } from '../../batch/sql/send-along.js';
 import type { SqlClient, SqlDatabase, SqlResult, SqlStatement } from '../../interfaces/sql.js';
 
 /** Connections that requests leave to intake, chunks, notifications and probes. In a small pool it is half of them. */
-const RESERVE = 4;
+const RESERVE = 5;
 /** The same time as the pool itself waits for a connection. */
 const CONNECTION_WAIT_MS = 5000;
 /** It is better to refuse a request that waits longer, so that its caller sends it again later. */

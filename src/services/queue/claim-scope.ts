@@ -6,6 +6,8 @@ export interface ClaimScope {
   maxLanes: number;
   /** `healthy`: lanes that work; `blocked`: a blocked lane that may be tried again now. */
   lanes: 'healthy' | 'blocked';
+  /** Lanes that it leaves out. */
+  without?: readonly number[];
 }
 
 const SHRINK_FACTOR = 8;

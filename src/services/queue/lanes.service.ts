@@ -67,7 +67,7 @@ export class LanesService {
     watermarks: ClaimWatermarks,
     version: string,
   ): Promise<TakenLanes> {
-    const closed = await this.register.closedLanes();
+    const closed = [...(await this.register.closedLanes()), ...(scope.without ?? [])];
     const { rows } = await tx.query<TakenLanes>(takeLanes(scope, watermarks, this.workers, version, closed));
     return rows[0]!;
   }
