@@ -9,6 +9,8 @@ import { OperationStepFactory } from './operation-step.factory.js';
 
 /** The other lanes do not wait longer for a chunk of the main job. */
 const MAIN_JOB_PATIENCE_MS = 50;
+/** Shorter than that of the main job: beside a flood everything else takes longer, and light lanes have small chunks anyway. */
+const LONGEST_WAKE_UP_DELAY_MS = 2;
 
 /**
  * Executes the other lanes while the main job is busy: with heavy lanes, or with a chunk that takes long, for instance
@@ -38,7 +40,9 @@ export class LightLanesJob implements PollTask {
 
   /** How soon after a new operation the next poll is useful. */
   get wakeUpDelayMs(): number {
-    return this.heavyLanes.any ? this.settings.poller.wakeUpDelayMs : MAIN_JOB_PATIENCE_MS;
+    return this.heavyLanes.any
+      ? Math.min(LONGEST_WAKE_UP_DELAY_MS, this.settings.poller.wakeUpDelayMs)
+      : MAIN_JOB_PATIENCE_MS;
   }
 
   afterFailure(error: unknown, failures: number): number {

@@ -1,12 +1,14 @@
 /**
  * How long a small caller waits beside a flood, for `npm run measure:fairness -- [--seconds=10] [--rounds=3]`. The small caller
  * sends an operation at a time by RPC over RabbitMQ and waits for its notification. The flood sends lists over REST as fast as
- * they are answered. Each writes to a table of its own. With and without the flood in turns; api and worker as processes of
+ * they are answered. Each writes to a table of its own. That of the flood has
+ * indexes, as a table that is worth an import has, so that a backlog grows. With and without the flood in turns; api and worker as processes of
  * their own; the same with a pool of connections that is too small for the second job of a worker, as the control; and one
  * process of both roles. It fails when the p99 beside the flood is more than 3 × the quiet one for api and worker.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { constants, setPriority } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect, type ChannelModel, type ConsumeMessage } from 'amqplib';
 import { v7 as uuid } from 'uuid';
@@ -43,7 +45,10 @@ const TARGET = 3;
 
 const DDL = `
   create table small (id uuid primary key, n int);
-  create table flood (id uuid primary key, a text, b int, c numeric)`;
+  create table flood (id uuid primary key, a text unique, b int, c numeric);
+  create index on flood (b, a);
+  create index on flood (c, b);
+  create index on flood using gin (to_tsvector('simple', a))`;
 
 interface Call {
   id: string;
@@ -77,6 +82,8 @@ async function callSingly({ client, settledAt, database }: Stand): Promise<numbe
 
 async function withFlood<T>({ port }: Stand, work: () => Promise<T>): Promise<{ result: T; perSecond: number }> {
   const child = fork(import.meta.filename, [`--flood=${port}`], { execArgv: ['--import', 'tsx'] });
+  // An importer has a machine of its own. So it gets what the service, its database and the broker leave of this one.
+  setPriority(child.pid!, constants.priority.PRIORITY_LOW);
   const startedAt = performance.now();
   let sent = 0;
   child.on('message', (count: number) => (sent += count));
@@ -96,7 +103,7 @@ async function flood(port: number): Promise<void> {
         operationType: 'insert',
         target: 'flood',
         source: 'importer',
-        values: { id: uuid(), a: `row ${b}`, b, c: '1.5' },
+        values: { id: uuid(), a: `the row ${uuid()} of the import`, b, c: `${b}.5` },
       }));
       const response = await fetch(`http://127.0.0.1:${port}/api/v1/operations/bulk`, {
         method: 'POST',
@@ -198,7 +205,10 @@ async function measure(
   const beside: number[][] = [];
   const rates: number[] = [];
   try {
+    // Processes that have just started are slower.
     await callSingly(stand);
+    await withFlood(stand, () => callSingly(stand));
+    await drained(database);
     for (let round = 0; round < ROUNDS; round += 1) {
       quiet.push(await callSingly(stand));
       const { result, perSecond } = await withFlood(stand, () => callSingly(stand));

@@ -12,7 +12,7 @@ export type WaitingLimits = FlushLimits;
 /** A shared flush has at least this number of parts. Each order gets one of them, and a second one if there is room. */
 const SHARED_PARTS = 10;
 /** A flush that takes longer is long: other orders do not wait for its end. An ordinary one takes 2 to 10 ms. */
-const LONG_MS = 20;
+const LONG_MS = 10;
 
 /** Each flush begins as soon as the one before has ended. */
 const NEVER_GATHER: CommitDelayLimits = { callers: Infinity, items: 0, bytes: 0, ms: 0 };
