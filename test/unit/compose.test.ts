@@ -67,6 +67,10 @@ const KEPT: Readonly<Record<string, string>> = {
   BATCH_SHUTDOWN_TIMEOUT: 'goes with stop_grace_period',
   DB_WAIT_TIMEOUT: 'goes with start_period',
 };
+/** The SDK of OpenTelemetry reads these itself, so they are no settings. */
+const telemetry = [
+  ...new Set(readFileSync(resolve(project, 'docs/telemetry.md'), 'utf8').match(/(?<=^\|.*`)OTEL_[A-Z_]+/gm)),
+];
 const passed = documented.filter((variable) => !(variable in KEPT));
 
 describe('docker-compose.yml', () => {
@@ -87,7 +91,11 @@ describe('docker-compose.yml', () => {
 
   it.each(ours)('gives %s only variables that the service knows, with values that it accepts in production', (name) => {
     const environment = service(name).environment ?? {};
-    expect(Object.keys(environment).filter((variable) => !(variable in environmentSchema.shape))).toEqual([]);
+    expect(
+      Object.keys(environment).filter(
+        (variable) => !(variable in environmentSchema.shape) && !telemetry.includes(variable),
+      ),
+    ).toEqual([]);
     expect(loadSettings(environment)).toMatchObject({
       environment: 'production',
       database: { host: 'postgres', password: passwords.DB_PASSWORD, runMigrations: false },
@@ -131,6 +139,15 @@ describe('docker-compose.yml', () => {
     const arrived = documented.filter((variable) => environment[variable] === marks[variable]);
     expect(arrived.sort()).toEqual(passed.sort());
   });
+
+  it.each(['api', 'worker'])(
+    'passes the variables of OpenTelemetry on to %s, as docs/telemetry.md names them',
+    (name) => {
+      expect(telemetry.length).toBeGreaterThan(8);
+      const marks = Object.fromEntries(telemetry.map((variable) => [variable, `${variable} as it was set`]));
+      expect(readCompose({ ...passwords, ...marks }).services[name]?.environment).toMatchObject(marks);
+    },
+  );
 
   it('keeps back no variable that does not exist', () => {
     expect(Object.keys(KEPT).filter((variable) => !documented.includes(variable))).toEqual([]);
