@@ -1,4 +1,3 @@
-import type { FailureCode } from '../../interfaces/error.js';
 import type { IOperationFilter } from '../../interfaces/operation-filter.js';
 import type { OperationStatus } from '../../interfaces/operation.js';
 import type { Access } from '../access/access.js';
@@ -9,19 +8,9 @@ import { filterFault, invalidFilter } from './filter-fields.js';
 /** `waiting`: pending or scheduled; `settled`: completed, failed or cancelled. */
 export type MatchedStatus = OperationStatus | 'any' | 'waiting' | 'settled';
 
-/** A filter that was checked, for the SQL. Every given field must match. */
-export interface OperationMatch {
+/** A filter that was checked, for the SQL. Its `target` is as it is stored: `public.orders`. */
+export interface OperationMatch extends Omit<IOperationFilter, 'status' | 'ids'> {
   status: MatchedStatus;
-  /** As it is stored: `public.orders`. */
-  target?: string;
-  source?: string;
-  code?: FailureCode;
-  constraint?: string;
-  chunkId?: string;
-  createdAfter?: string;
-  createdBefore?: string;
-  settledAfter?: string;
-  settledBefore?: string;
   ids?: readonly string[];
   /** Only these targets, or targets that begin with these prefixes. Absent: any. */
   reach?: Reach;

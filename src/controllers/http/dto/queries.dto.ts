@@ -1,6 +1,6 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { Transform, Type } from 'class-transformer';
-import { IsBoolean, IsIn, IsInt, IsOptional, IsString, Max, MaxLength, Min, ValidateBy } from 'class-validator';
+import { Transform } from 'class-transformer';
+import { IsBoolean, IsIn, IsOptional, IsString, MaxLength, ValidateBy } from 'class-validator';
 import {
   AUDIT_ACTS,
   AUDIT_SUBJECTS,
@@ -18,12 +18,10 @@ import { filterFault } from '../../../services/outcomes/filter-fields.js';
 import { MOST_PARKED } from '../../../services/rabbitmq/parked-messages.service.js';
 import { parseTime } from '../../../services/values/parse-time.js';
 import { MAX_WAIT_MS } from '../../dto/ids.dto.js';
+import { CursorParameter, IntegerParameter } from './query-parameters.js';
 
 const MAX_LIMIT = 1000;
-const LIMIT = { message: `limit must be a whole number from 1 to ${MAX_LIMIT}` };
 const WORKER = { message: 'worker must be one text of at most 300 characters' };
-const WAIT = { message: `wait must be a whole number of milliseconds from 0 to ${MAX_WAIT_MS}` };
-
 /** The same rules and messages as in the filter of a bulk action. */
 function FilterField(): PropertyDecorator {
   return (prototype, property) => {
@@ -39,24 +37,15 @@ function FilterField(): PropertyDecorator {
 
 // Parameters have no example: the documentation's form would send it, and find nothing.
 export class PageQueryDto {
-  @ApiPropertyOptional({
-    type: 'integer',
+  @IntegerParameter({
     minimum: 1,
     maximum: MAX_LIMIT,
     default: 100,
     description: 'The maximum number of items of a page.',
   })
-  @IsOptional()
-  @Type(() => Number)
-  @IsInt(LIMIT)
-  @Min(1, LIMIT)
-  @Max(MAX_LIMIT, LIMIT)
   limit?: number;
 
-  @ApiPropertyOptional({ description: '`nextCursor` of the previous page. Absent for the first page.' })
-  @IsOptional()
-  @IsString()
-  @MaxLength(200)
+  @CursorParameter(200)
   cursor?: string;
 }
 
@@ -164,22 +153,15 @@ export class ListAuditQueryDto extends PageQueryDto implements IAuditQuery {
 }
 
 export class WaitQueryDto {
-  @ApiPropertyOptional({
-    type: 'integer',
+  @IntegerParameter({
     minimum: 0,
     maximum: MAX_WAIT_MS,
     default: 0,
     description: 'How many milliseconds to wait until the operation is final. After this time it is answered as it is.',
+    unit: 'milliseconds',
   })
-  @IsOptional()
-  @Type(() => Number)
-  @IsInt(WAIT)
-  @Min(0, WAIT)
-  @Max(MAX_WAIT_MS, WAIT)
   wait?: number;
 }
-
-const KINDS = { message: `limit must be a whole number from 1 to ${MOST_KINDS}` };
 
 export class ListFailuresQueryDto implements IFailuresQuery {
   @ApiPropertyOptional({ description: 'Only operations on this `table` (in schema `public`) or `schema.table`.' })
@@ -205,47 +187,27 @@ export class ListFailuresQueryDto implements IFailuresQuery {
   })
   since?: string;
 
-  @ApiPropertyOptional({
-    type: 'integer',
+  @IntegerParameter({
     minimum: 1,
     maximum: MOST_KINDS,
     default: MOST_KINDS,
     description: 'How many different pairs of code and constraint a page has. Each is one group for each table.',
   })
-  @IsOptional()
-  @Type(() => Number)
-  @IsInt(KINDS)
-  @Min(1, KINDS)
-  @Max(MOST_KINDS, KINDS)
   limit?: number;
 
-  @ApiPropertyOptional({ description: '`nextCursor` of the previous page. Absent for the first page.' })
-  @IsOptional()
-  @IsString()
-  @MaxLength(400)
+  @CursorParameter(400)
   cursor?: string;
 }
 
-const MESSAGES = { message: `limit must be a whole number from 0 to ${MOST_PARKED}` };
-
 export class ListParkedMessagesQueryDto {
-  @ApiPropertyOptional({
-    type: 'integer',
+  @IntegerParameter({
     minimum: 0,
     maximum: MOST_PARKED,
     default: 50,
     description: 'The maximum number of messages of a page. 0: only `total` is asked for, and no message is looked at.',
   })
-  @IsOptional()
-  @Type(() => Number)
-  @IsInt(MESSAGES)
-  @Min(0, MESSAGES)
-  @Max(MOST_PARKED, MESSAGES)
   limit?: number;
 
-  @ApiPropertyOptional({ description: '`nextCursor` of the previous page. Absent for the first page.' })
-  @IsOptional()
-  @IsString()
-  @MaxLength(400)
+  @CursorParameter(400)
   cursor?: string;
 }

@@ -1,9 +1,7 @@
-import { ApiPropertyOptional } from '@nestjs/swagger';
-import { Type } from 'class-transformer';
-import { IsInt, IsOptional, Max, Min } from 'class-validator';
 import type { IStats, IStatsHistory, IStatsPoint } from '../../../interfaces/stats.js';
 import { HISTORY_MINUTES } from '../../../services/outcomes/stats-sampler.service.js';
 import { Fields } from './fields.js';
+import { IntegerParameter } from './query-parameters.js';
 
 @Fields<IStats['lastMinute']>({
   chunks: { example: 42 },
@@ -74,20 +72,12 @@ export class StatsPointDto {}
 })
 export class StatsHistoryDto {}
 
-const MINUTES = { message: `minutes must be a whole number from 1 to ${HISTORY_MINUTES}` };
-
 export class StatsHistoryQueryDto {
-  @ApiPropertyOptional({
-    type: 'integer',
+  @IntegerParameter({
     minimum: 1,
     maximum: HISTORY_MINUTES,
     default: HISTORY_MINUTES,
     description: 'How many minutes the history goes back.',
   })
-  @IsOptional()
-  @Type(() => Number)
-  @IsInt(MINUTES)
-  @Min(1, MINUTES)
-  @Max(HISTORY_MINUTES, MINUTES)
   minutes?: number;
 }
