@@ -4,7 +4,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IBatchOperation } from '../../src/interfaces/operation.js';
 import { clientOptions } from '../support/test-databases.js';
-import { launchBrowser, settled, visit } from './support/browser.js';
+import { launchBrowser, NARROW, settled, visit } from './support/browser.js';
 import { startDashboard, type Dashboard } from './support/dashboard.js';
 import { fillShop, runJobs, SCRIPT, SHOP_TABLES, type ShopIds } from './support/shop.js';
 
@@ -146,6 +146,25 @@ describe('one operation', () => {
     await page.keyboard.press('Enter');
     await page.getByText('The operation is cancelled.').waitFor();
     expect((await operation(ids.scheduled)).status).toBe('cancelled');
+    expect(seen.faults).toEqual([]);
+    await seen.close();
+  });
+
+  it('is found by its id, in a narrow window by the menu', async () => {
+    const seen = await visit(browser, dashboard.url, { viewport: NARROW });
+    const { page } = seen;
+    await seen.open('/');
+    const link = page.getByRole('link', { name: 'Operations', exact: true });
+    expect(await link.isVisible()).toBe(false);
+    await button(page, 'Menu').click();
+    await link.click();
+    await page.getByRole('heading', { name: 'Operations' }).waitFor();
+    // The menu is closed again.
+    await expect.poll(() => link.isVisible()).toBe(false);
+    await page.getByRole('textbox', { name: 'Id' }).fill(` ${ids.duplicate} `);
+    await button(page, 'Open').click();
+    await page.getByText('Why it failed').waitFor();
+    expect(new URL(page.url()).pathname).toBe(`/ui/operations/${ids.duplicate}`);
     expect(seen.faults).toEqual([]);
     await seen.close();
   });

@@ -58,6 +58,20 @@ describe('where keys are required', () => {
     await other.close();
   });
 
+  it('the key is forgotten when its owner says so', async () => {
+    const seen = await visit(browser, dashboard.url);
+    const { page } = seen;
+    await seen.open('/operations');
+    await give(seen, keys.read);
+    await page.getByText('Key: read').waitFor();
+    await page.getByRole('button', { name: 'Forget it' }).click();
+    await page.getByRole('heading', { name: 'API key' }).waitFor();
+    expect(await page.evaluate<string>('JSON.stringify({ ...sessionStorage })')).toBe('{}');
+    await page.reload();
+    await page.getByRole('heading', { name: 'API key' }).waitFor();
+    await seen.close();
+  });
+
   it('the key is in no copied request', async () => {
     const seen = await visit(browser, dashboard.url, { permissions: ['clipboard-read', 'clipboard-write'] });
     await seen.open(`/operations/${ids.duplicate}`);

@@ -199,6 +199,9 @@ describe('a pause', () => {
     await row.getByRole('button', { name: 'Unpause' }).click();
     await page.getByText(`Lane ${lane} goes on.`).waitFor();
     await row.locator('.badge', { hasText: 'idle' }).waitFor();
+    await fillIn(page, 'target', 'visits', 'pause');
+    await row.getByRole('button', { name: 'Unpause target public.visits' }).click();
+    await page.getByText('Nothing is paused.').waitFor();
     expect(seen.faults).toEqual([]);
     await seen.close();
   });
