@@ -31,11 +31,12 @@ export class LightLanesJob implements PollTask {
     this.chunks = new LaneChunks(steps, laneBlocks, heavyLanes, () => heavyLanes.all);
   }
 
+  /** It looks again soon, because the main job may become busy at any moment. While it is not, that costs no query. */
   async poll(signal: AbortSignal): Promise<number> {
-    const { intervalMs } = this.settings.poller;
-    if (!this.isNeeded()) return intervalMs;
+    if (!this.isNeeded()) return MAIN_JOB_PATIENCE_MS;
+    await this.main.releaseDue();
     const claim = await this.chunks.execute(signal);
-    return this.chunks.delayAfter(claim) ?? intervalMs;
+    return this.chunks.delayAfter(claim) ?? MAIN_JOB_PATIENCE_MS;
   }
 
   /** How soon after a new operation the next poll is useful. */

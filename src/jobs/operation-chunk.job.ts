@@ -3,7 +3,7 @@ import { SETTINGS, type Settings } from '../services/config/settings.js';
 import { BugsService } from '../services/health/bugs.service.js';
 import type { PollTask } from '../services/poller/poller.js';
 import type { Claim } from '../services/queue/claim.service.js';
-import { HeavyLanes } from '../services/queue/heavy-lanes.js';
+import { HEAVY_FOR_MS, HeavyLanes } from '../services/queue/heavy-lanes.js';
 import { LaneBlocksService } from '../services/queue/lane-blocks.service.js';
 import { LaneRegisterService } from '../services/queue/lane-register.service.js';
 import { LanesService } from '../services/queue/lanes.service.js';
@@ -34,7 +34,7 @@ export class OperationChunkJob implements PollTask {
     private readonly lanes: LanesService,
     private readonly register: LaneRegisterService,
     laneBlocks: LaneBlocksService,
-    heavyLanes: HeavyLanes,
+    private readonly heavyLanes: HeavyLanes,
     private readonly bugs: BugsService,
   ) {
     this.chunks = new LaneChunks(steps, laneBlocks, heavyLanes, () => (heavyLanes.any ? heavyLanes.others : []));
@@ -47,9 +47,10 @@ export class OperationChunkJob implements PollTask {
   async poll(signal: AbortSignal): Promise<number> {
     await this.lanes.beat();
     await this.releaseDue();
+    const leftLanes = this.heavyLanes.any;
     const claim = await this.execute(signal);
     this.failsByBugsSince = undefined;
-    return this.chunks.delayAfter(claim) ?? this.idleDelay();
+    return this.chunks.delayAfter(claim) ?? this.idleDelay(leftLanes);
   }
 
   /** How long the running chunk has taken so far, in milliseconds. 0 while none runs. */
@@ -68,6 +69,13 @@ export class OperationChunkJob implements PollTask {
     return this.chunks.delayAfterFailure(error, failures);
   }
 
+  /** Makes operations pending whose time has come. Call it often: it asks the database only four times a second. */
+  async releaseDue(): Promise<void> {
+    if (Date.now() < this.nextReleaseAt) return;
+    await this.queue.releaseDue();
+    this.nextReleaseAt = Date.now() + RELEASE_INTERVAL_MS;
+  }
+
   private async execute(signal: AbortSignal): Promise<Claim> {
     this.executingSince = performance.now();
     try {
@@ -77,15 +85,15 @@ export class OperationChunkJob implements PollTask {
     }
   }
 
-  private async releaseDue(): Promise<void> {
-    if (Date.now() < this.nextReleaseAt) return;
-    await this.queue.releaseDue();
-    this.nextReleaseAt = Date.now() + RELEASE_INTERVAL_MS;
-  }
-
-  private async idleDelay(): Promise<number> {
+  /** @param leftLanes true when operations may wait in lanes that were left to the other job */
+  private async idleDelay(leftLanes: boolean): Promise<number> {
     const dueInMs = await this.queue.nextDueInMs();
     this.nextReleaseAt = 0;
-    return Math.min(this.settings.poller.intervalMs, dueInMs ?? Infinity, this.register.deferredMoveInMs ?? Infinity);
+    return Math.min(
+      this.settings.poller.intervalMs,
+      dueInMs ?? Infinity,
+      this.register.deferredMoveInMs ?? Infinity,
+      leftLanes ? HEAVY_FOR_MS : Infinity,
+    );
   }
 }

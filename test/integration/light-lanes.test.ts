@@ -8,6 +8,8 @@ import { newOperation, openWorker, type TestWorker } from '../support/worker.js'
 
 const FOREVER = new AbortController().signal;
 const LIMIT = 200;
+/** More than a chunk takes. */
+const MANY = Array.from({ length: 12 }, (_, n) => `light_${n}`);
 
 describe('a caller with little work', () => {
   let database: TestDatabase;
@@ -17,11 +19,17 @@ describe('a caller with little work', () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     await database.client.query(
-      'create table flood (id int primary key); create table small (id int primary key); create table locked (id int primary key)',
+      ['flood', 'small', 'locked', ...MANY].map((table) => `create table ${table} (id int primary key)`).join(';'),
     );
     worker = await openWorker(
       database,
-      { BATCH_PROCESS_OPERATION_LIMIT: String(LIMIT), BATCH_LOCK_TIMEOUT: '600000', BATCH_STATEMENT_TIMEOUT: '600000' },
+      // What is missed would wait longer than the test.
+      {
+        BATCH_PROCESS_OPERATION_INTERVAL: '600000',
+        BATCH_PROCESS_OPERATION_LIMIT: String(LIMIT),
+        BATCH_LOCK_TIMEOUT: '600000',
+        BATCH_STATEMENT_TIMEOUT: '600000',
+      },
       { lightLanes: true },
     );
   });
@@ -77,22 +85,41 @@ describe('a caller with little work', () => {
     expect(await rows('flood')).toBe(3 * LIMIT);
   });
 
-  it('does not wait while a chunk waits for the table of another', async () => {
-    const pollers = [new Poller(worker.job), new Poller(worker.lightLanes)];
-    await lock();
-    await enqueue('locked', 1);
+  const whilePolling = async (work: (light: Poller) => Promise<void>): Promise<void> => {
+    const light = new Poller(worker.lightLanes);
+    const pollers = [new Poller(worker.job), light];
     for (const poller of pollers) poller.start();
     try {
-      await eventually(() => expect(worker.job.executingForMs).toBeGreaterThan(100));
-      await enqueue('small', 1);
-      pollers[1]!.wake(0);
-      await eventually(async () => expect(await rows('small')).toBe(1));
-      expect(await rows('locked')).toBe(0);
-      await unlock();
-      await eventually(async () => expect(await rows('locked')).toBe(1));
+      await work(light);
     } finally {
       await unlock();
       await Promise.all(pollers.map((poller) => poller.stop()));
     }
+  };
+  const pending = async (): Promise<number> =>
+    (await database.client.query<{ n: number }>('select count(*)::int as n from batch.pending')).rows[0]!.n;
+
+  it('is not forgotten when a backlog ends, in however many tables others have little work', async () => {
+    await enqueue('flood', 2 * LIMIT);
+    for (const table of MANY) await enqueue(table, 1);
+    await enqueue('flood', 5 * LIMIT);
+    await whilePolling(() => eventually(async () => expect(await pending()).toBe(0)));
+  });
+
+  it('does not wait while a chunk waits for the table of another, also if its time comes meanwhile', async () => {
+    await lock();
+    await enqueue('locked', 1);
+    await whilePolling(async (light) => {
+      await eventually(() => expect(worker.job.executingForMs).toBeGreaterThan(100));
+      await enqueue('small', 1);
+      light.wake(0);
+      await eventually(async () => expect(await rows('small')).toBe(1));
+      const due = { ...insert('small'), runAt: new Date(Date.now() + 300).toISOString() };
+      await worker.queue.enqueue([due]);
+      await eventually(async () => expect(await rows('small')).toBe(2));
+      expect(await rows('locked')).toBe(0);
+      await unlock();
+      await eventually(async () => expect(await rows('locked')).toBe(1));
+    });
   });
 });

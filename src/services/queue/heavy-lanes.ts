@@ -7,7 +7,7 @@ const MANY_OPERATIONS = 100;
 /** A chunk that takes so long is slow, even if it has few operations. */
 const SLOW_CHUNK_MS = 100;
 /** A lane stays heavy for this time. A busy caller makes it heavy again and again. */
-const HEAVY_FOR_MS = 1000;
+export const HEAVY_FOR_MS = 1000;
 /** Chunks of both parts have a connection each. In a smaller pool too few would be left for everything else. */
 const LEAST_POOL_SIZE = 6;
 
