@@ -198,6 +198,25 @@ describe('bulk actions, as callers see them', () => {
     expect(again.body).toMatchObject({ id, status: 'failed', created: false });
   });
 
+  it('are one action when two requests with an id come at once', async () => {
+    const [operation] = await settle([orphan(20_011, 900)]);
+    const body = { id: randomUUID(), filter: { ids: [operation] } };
+    const answers = await Promise.all([
+      send<IBulkAction & Problem>('POST', 'operations/retries', body),
+      send<IBulkAction & Problem>('POST', 'operations/erasures', body),
+    ]);
+    const actions = answers.map(({ body: { action, code } }) => action ?? code).sort();
+    expect(actions).toContain('IDEMPOTENCY_CONFLICT');
+    expect(['erase', 'retry']).toContain(actions[1]);
+  });
+
+  it('refuse a time that PostgreSQL does not have', async () => {
+    const answer = await send<Problem>('GET', 'operations?createdAfter=0000-01-01T00:00:00Z');
+    expect(answer).toMatchObject({ status: 400, body: { code: 'INVALID_REQUEST' } });
+    const filter = { settledBefore: '0000-12-31T23:59:59Z' };
+    expect((await send<Problem>('POST', 'operations/retries', { filter, dryRun: true })).status).toBe(400);
+  });
+
   it('are one action when a request with an id comes twice', async () => {
     const id = randomUUID();
     const [operation] = await settle([orphan(20_001, 900)]);

@@ -177,18 +177,20 @@ export class BulkActions {
   private async begin(
     action: BulkActionKind,
     { id = uuid(), filter }: IBulkActionRequest,
-    { targets }: Access,
+    access: Access,
     matched: number,
     createdBy: string | undefined,
   ): Promise<IBulkAction> {
-    const reach = targets?.patterns;
+    const reach = access.targets?.patterns;
     const begun = await this.requests.transaction(async (tx) => {
       const given = { id, action, filter, reach, matched, createdBy, leasedBy: this.identity };
       const { rows } = await tx.query<ActionRow>(insertAction(given, LEASE_MS));
       if (rows[0] !== undefined) await tx.query(insertAudit([entryOf(rows[0], action, createdBy)]));
       return rows[0];
     });
-    return begun === undefined ? this.find(id) : toAction(begun);
+    if (begun !== undefined) return toAction(begun);
+    // Another request with this id came first.
+    return toRepeat((await this.findRow(id))!, action, filter, access);
   }
 
   private async tryStep(id: string): Promise<number | 'ended'> {
