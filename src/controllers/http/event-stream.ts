@@ -16,6 +16,8 @@ export function toEventStream(
   request: Request,
   access: AccessService,
 ): Observable<MessageEvent> {
+  // Otherwise the caller keeps the connection for its next request, and a service that stops waits for that.
+  request.res?.once('finish', () => request.socket.end());
   const heartbeats = timer(HEARTBEAT_MS, HEARTBEAT_MS).pipe(exhaustMap(() => heartbeat(request, access)));
   return merge(events.pipe(endWith(END)), heartbeats).pipe(takeWhile((event) => event !== END));
 }
