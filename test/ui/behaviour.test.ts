@@ -139,7 +139,8 @@ describe('one operation', () => {
     await page.keyboard.press('Escape');
     await expect.poll(() => page.getByRole('dialog').count()).toBe(0);
     expect((await operation(ids.scheduled)).status).toBe('scheduled');
-    // The focus is back on the button that asked.
+    const focused = page.locator('.page-head .button.danger:focus');
+    await focused.waitFor();
     await page.keyboard.press('Enter');
     await page.getByRole('dialog').waitFor();
     await tabTo(page, 'dialog .button.danger');
