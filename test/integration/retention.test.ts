@@ -322,22 +322,31 @@ describe('retention', () => {
     }
   });
 
-  it('waits for nobody: what another has locked is passed over', async () => {
-    const failed = bad();
-    await worker.queue.enqueue([failed, good()]);
+  it.each([
+    { locked: 'outcomes', leaves: ['failed'] },
+    { locked: 'operations', leaves: ['completed', 'failed'] },
+  ])('waits for nobody: what another has locked of $locked is passed over', async ({ locked, leaves }) => {
+    await worker.queue.enqueue([bad(), good()]);
     await settleAll();
     await passHours(25);
+    const hours = { completedHours: 24, failedHours: 24 };
     const other = await database.client.connect();
     await other.query('begin');
-    await other.query('select from batch.outcomes for update');
+    await other.query(`select from batch.${locked} for no key update`);
     try {
-      await sweep(retentionOf({ completedHours: 24, failedHours: 24 }));
-      expect(await idsOf('operations')).toEqual([failed.id]);
+      await sweep(retentionOf(hours));
+      expect(
+        (await query<{ status: string }>('select status from batch.batch_operations order by 1')).map(
+          ({ status }) => status,
+        ),
+      ).toEqual(leaves);
       expect(await idsOf('chunks')).toHaveLength(1);
     } finally {
       await other.query('rollback');
       other.release();
     }
+    await sweep(retentionOf(hours));
+    expect(await idsOf('operations')).toEqual([]);
   });
 
   it('loses nothing while operations are executed, cancelled and retried beside it, and all is old at once', async () => {

@@ -110,7 +110,7 @@ export class RetentionService implements PollTask, OnApplicationBootstrap, Befor
     this.count(row);
     const window = kind === 'failed' ? OPERATIONS_PER_STEP : walk.window;
     const last = row.settledAt !== null && row.tie !== null ? { settledAt: row.settledAt, tie: row.tie } : null;
-    const result = { walked: row.walked, last, cut: row.completed === OPERATIONS_PER_STEP };
+    const result = { walked: row.walked, last, cut: row.cut };
     this.walks[kind] = advance(walk, result);
     return { more: !isAtEnd(result, window), workers };
   }

@@ -26,6 +26,8 @@ export interface StepRow {
   walked: number;
   settledAt: string | null;
   tie: string | null;
+  /** True when the step found as many operations as it may delete. */
+  cut: boolean;
   completed: number;
   failed: number;
   cancelled: number;
@@ -56,7 +58,7 @@ const LAST_OF = (tie: string): string =>
  * callers of their chunk are notified.
  *
  * It is one statement, so it checks all conditions of an operation at the same moment. A completed operation stays
- * completed.
+ * completed. Operations that another session has locked are skipped, so that no session waits for the other.
  */
 export function deleteCompleted(from: RetentionCursor, before: Date, window: number, limit: number): SqlStatement {
   return {
@@ -82,14 +84,17 @@ export function deleteCompleted(from: RetentionCursor, before: Date, window: num
           and not exists (select from batch.delayed d where d.seq = o.seq offset 0)
         limit $5::int
       ),
+      locked as materialized (
+        select o.seq, d.noted from doomed d join batch.operations o on o.seq = d.seq for update of o skip locked
+      ),
       outcome as (
-        delete from batch.outcomes x using doomed d where x.seq = d.seq and d.noted
+        delete from batch.outcomes x using locked d where x.seq = d.seq and d.noted
       ),
       operation as (
-        delete from batch.operations o using doomed d where o.seq = d.seq returning 1
+        delete from batch.operations o using locked d where o.seq = d.seq
       )
-      select (select count(*)::int from walked) as walked, last.*, (select count(*)::int from operation) as completed,
-        0 as failed, 0 as cancelled, 0 as chunks
+      select (select count(*)::int from walked) as walked, last.*, (select count(*) from doomed) = $5::int as cut,
+        (select count(*)::int from locked) as completed, 0 as failed, 0 as cancelled, 0 as chunks
       from (values (1)) one left join (${LAST_OF('id')}) last on true`,
     values: [from.settledAt, from.tie, before, window, limit],
   };
@@ -99,7 +104,8 @@ export function deleteCompleted(from: RetentionCursor, before: Date, window: num
  * Deletes the failed and cancelled operations among the `limit` oldest outcomes after `from` that are older than
  * `before`.
  *
- * A retry deletes the outcome first, so its row lock shows which operations are being retried. These are skipped.
+ * A retry and an erasure lock the operation first and then its outcome. This does the same and skips what is locked, so
+ * that no session waits for the other.
  */
 export function deleteFailed(from: RetentionCursor, before: Date, limit: number): SqlStatement {
   return {
@@ -118,7 +124,7 @@ export function deleteFailed(from: RetentionCursor, before: Date, limit: number)
           and not exists (select from batch.chunks c where c.id = x.chunk_id and ${UNNOTIFIED})
           and not exists (select from batch.pending p where p.lane = o.lane and p.priority = o.priority and p.seq = o.seq)
           and not exists (select from batch.delayed d where d.seq = o.seq)
-        for update of x skip locked
+        for update of o, x skip locked
       ),
       outcome as (
         delete from batch.outcomes x using doomed d where x.seq = d.seq
@@ -126,7 +132,7 @@ export function deleteFailed(from: RetentionCursor, before: Date, limit: number)
       operation as (
         delete from batch.operations o using doomed d where o.seq = d.seq
       )
-      select (select count(*)::int from walked) as walked, last.*, 0 as completed,
+      select (select count(*)::int from walked) as walked, last.*, false as cut, 0 as completed,
         (select count(*)::int from doomed where status = 'failed') as failed,
         (select count(*)::int from doomed where status = 'cancelled') as cancelled, 0 as chunks
       from (values (1)) one left join (${LAST_OF('seq')}) last on true`,
@@ -158,7 +164,7 @@ export function deleteChunks(from: RetentionCursor, before: Date, window: number
       gone as (
         delete from batch.chunks c using doomed d where c.id = d.id
       )
-      select (select count(*)::int from walked) as walked, last.*, 0 as completed, 0 as failed, 0 as cancelled,
+      select (select count(*)::int from walked) as walked, last.*, false as cut, 0 as completed, 0 as failed, 0 as cancelled,
         (select count(*)::int from doomed) as chunks
       from (values (1)) one left join (${LAST_OF('id')}) last on true`,
     values: [from.settledAt, from.tie, before, window],
