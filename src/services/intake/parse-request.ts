@@ -1,4 +1,3 @@
-import { v7 as makeId } from 'uuid';
 import { OPERATION_FIELDS, type OperationField } from '../../interfaces/operation-fields.js';
 import {
   OPERATION_TYPES,
@@ -16,6 +15,7 @@ import { parseTime } from '../values/parse-time.js';
 import { ownValue } from '../values/own-value.js';
 import { isPlainObject, jsonFault } from './check-json.js';
 import { fitsSchema, type Fits } from './fits-schema.js';
+import { makeId } from './make-id.js';
 
 /** Requires every field, so that the parser cannot forget one. */
 type EveryField<T> = {
