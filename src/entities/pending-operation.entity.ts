@@ -27,4 +27,8 @@ export class PendingOperationEntity {
   /** As in `operations`, so that a claim knows the shape without reading the operation. */
   @Column({ type: 'int' })
   shape!: number;
+
+  /** When it came back: released at its time, retried, or after a pause. Null: it waits since it was created. */
+  @Column({ type: 'timestamptz', nullable: true })
+  since!: Date | null;
 }

@@ -9,7 +9,10 @@ export interface IStats {
   /** Operations that wait for their time. */
   scheduled: number;
   scheduledIsExact: boolean;
-  /** Age of the oldest pending operation, in milliseconds; 0 when none waits. */
+  /**
+   * How long the operation has waited that waits longest, in milliseconds; 0 when none waits. A retry, its time or the end
+   * of the pause of its source begins the wait anew. Paused lanes do not count.
+   */
   lagMs: number;
   /** Lanes that do not go on: by a fault, parked, or because their chunk waits for a lock. See `GET lanes?state=all`. */
   blockedLanes: number;

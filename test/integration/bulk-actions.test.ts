@@ -444,7 +444,7 @@ describe('the steps of a bulk action', () => {
     const actions = actionsOn(worker.database);
     await actions.work((await begin(actions, 'retry', { code: 'MISSING_PARENT' })).id, 60_000);
     const { rows: after } = await database.client.query('select * from batch.pending order by seq');
-    expect(after).toEqual(before.map((row: object) => ({ ...row, attempts: 1 })));
+    expect(after).toEqual(before.map((row: object) => ({ ...row, attempts: 1, since: expect.any(Date) as Date })));
     // Once for each step.
     expect((await epoch()) - epochBefore).toBe(4);
   });

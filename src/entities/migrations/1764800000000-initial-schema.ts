@@ -68,6 +68,7 @@ const UP = [
     priority smallint not null,
     attempts smallint not null default 0,
     size_kb smallint not null default 1,
+    since timestamptz,
     constraint pending_pkey primary key (lane, priority, seq)
   )`,
   // Every row lives for one chunk: the default threshold of a fifth of the table would let dead rows pile up.

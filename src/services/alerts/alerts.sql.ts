@@ -1,7 +1,7 @@
 import type { AlertChannelName, AlertEvent, AlertRule } from '../../interfaces/alert.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
+import { LAG_MS } from '../outcomes/outcomes.sql.js';
 import { PAUSED_LANES } from '../pauses/paused.sql.js';
-import { LANES } from '../outcomes/matching.sql.js';
 import type { LaneFault } from './alert-facts.js';
 import type { FiringAlert } from './alert-rules.js';
 
@@ -24,19 +24,9 @@ export interface QueueFactsRow {
 export function selectQueueFacts(windowMs: number): SqlStatement {
   return {
     text: `
-      with paused as materialized (${PAUSED_LANES})
       select
-        clock_timestamp() as now, array(select lane from paused) as "pausedLanes",
-        coalesce((
-          select greatest(0, round(extract(epoch from clock_timestamp() - min(o.created_at)) * 1000))::float8
-          from ${LANES} lane
-          cross join generate_series(0, 9) priority
-          cross join lateral (
-            select seq from batch.pending p where p.lane = lane.lane and p.priority = priority.priority order by seq limit 1
-          ) first
-          join batch.operations o on o.seq = first.seq
-          where lane.lane not in (select lane from paused)
-        ), 0) as "lagMs",
+        clock_timestamp() as now, array(${PAUSED_LANES}) as "pausedLanes",
+        ${LAG_MS} as "lagMs",
         (select count(*)::int from batch.parked_notifications) as "parkedNotifications",
         (select count(*)::int from batch.workers where seen_at > now() - interval '10 seconds') as workers,
         recent.completed, recent.failed

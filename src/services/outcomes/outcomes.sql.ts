@@ -106,15 +106,23 @@ export function selectChunkFailures(id: string): SqlStatement {
   };
 }
 
-/** Age of the oldest pending operation, in milliseconds; 0 when none waits. Reads the first one of each place in the queue. */
+/**
+ * For how many milliseconds the operation has waited that waits longest; 0 when none waits. An operation waits from the
+ * moment at which it could be executed: a retry, its time or the end of a pause begins it anew. Paused lanes do not count.
+ * Of each place in the queue, this reads the first operation, and the first one that has never come back.
+ */
 export const LAG_MS = `coalesce((
-          select greatest(0, round(extract(epoch from clock_timestamp() - min(o.created_at)) * 1000))::float8
+          select greatest(0, round(extract(epoch from clock_timestamp() - min(coalesce(first.since, o.created_at))) * 1000))::float8
           from ${LANES} lane
           cross join generate_series(0, 9) priority
           cross join lateral (
-            select seq from batch.pending p where p.lane = lane.lane and p.priority = priority.priority order by seq limit 1
+            (select seq, since from batch.pending p where p.lane = lane.lane and p.priority = priority.priority order by seq limit 1)
+            union all
+            (select seq, since from batch.pending p
+              where p.lane = lane.lane and p.priority = priority.priority and p.since is null order by seq limit 1)
           ) first
           join batch.operations o on o.seq = first.seq
+          where lane.lane not in (${PAUSED_LANES})
         ), 0)`;
 
 /** How many workers were seen in the last seconds. */

@@ -64,8 +64,8 @@ export function releaseRetried(limit: number): SqlStatement {
         delete from batch.delayed d using due, requeue where d.seq = due.seq returning d.*
       ),
       queued as (
-        insert into batch.pending (seq, priority, lane, attempts, shape, size_kb, party)
-        select seq, priority, lane, attempts, shape, size_kb, party from gone
+        insert into batch.pending (seq, priority, lane, attempts, shape, size_kb, party, since)
+        select seq, priority, lane, attempts, shape, size_kb, party, clock_timestamp() from gone
       )
       select coalesce((
         select available_at <= now() from batch.delayed where reason = 'scheduled' order by available_at, seq limit 1
@@ -94,8 +94,8 @@ export function releasePaused(limit: number): SqlStatement {
       gone as (
         delete from batch.delayed d using due, requeue where d.seq = due.seq returning d.*
       )
-      insert into batch.pending (seq, priority, lane, attempts, shape, size_kb, party)
-      select seq, priority, lane, attempts, shape, size_kb, party from gone
+      insert into batch.pending (seq, priority, lane, attempts, shape, size_kb, party, since)
+      select seq, priority, lane, attempts, shape, size_kb, party, clock_timestamp() from gone
       returning 1`,
     values: [limit, ...RELEASE_LOCK],
   };
@@ -175,8 +175,8 @@ export function releaseScheduled(seqs: readonly number[]): SqlStatement {
       gone as (
         delete from batch.delayed d using unnest($1::int8[]) due(seq), requeue where d.seq = due.seq returning d.*
       )
-      insert into batch.pending (seq, priority, lane, attempts, shape, size_kb, party)
-      select seq, priority, lane, attempts, shape, size_kb, party from gone`,
+      insert into batch.pending (seq, priority, lane, attempts, shape, size_kb, party, since)
+      select seq, priority, lane, attempts, shape, size_kb, party, clock_timestamp() from gone`,
     values: [seqs],
   };
 }

@@ -152,8 +152,8 @@ export function requeueOperations(seqs: readonly (number | string)[], { wait }: 
         returning o.*, undone.attempts
       ),
       queued as (
-        insert into batch.pending (seq, priority, lane, attempts, shape, size_kb, party)
-        select o.seq, o.priority, o.lane, o.attempts, o.shape, ${STORED_SIZE_KB}, ${PARTY} from o where o.run_at is null or o.run_at <= now()
+        insert into batch.pending (seq, priority, lane, attempts, shape, size_kb, party, since)
+        select o.seq, o.priority, o.lane, o.attempts, o.shape, ${STORED_SIZE_KB}, ${PARTY}, clock_timestamp() from o where o.run_at is null or o.run_at <= now()
       ),
       delayed as (
         insert into batch.delayed (seq, available_at, priority, lane, attempts, shape, size_kb, party)

@@ -16,7 +16,11 @@ export class LastMinuteDto {}
   pendingIsExact: { description: 'False: there are more than 50 000, counted some seconds ago.', example: true },
   scheduled: { description: 'Operations that wait for their time.', example: 3 },
   scheduledIsExact: { description: 'False: there are more than 50 000, counted some seconds ago.', example: true },
-  lagMs: { description: 'Age of the oldest pending operation, in milliseconds; 0 when none waits.', example: 850 },
+  lagMs: {
+    description:
+      'How long the operation has waited that waits longest, in milliseconds; 0 when none waits. A retry begins the wait anew. Paused lanes do not count.',
+    example: 850,
+  },
   blockedLanes: {
     description:
       'Lanes that do not go on: by a fault, parked, or because their chunk waits for a lock. See `GET lanes?state=all`.',
@@ -41,7 +45,7 @@ export class StatsDto {}
   at: { format: 'date-time', description: 'The end of the interval.', example: '2026-01-01T08:00:10.000Z' },
   pending: { description: 'Operations that waited for the next chunk at that time.', example: 120 },
   scheduled: { description: 'Operations that waited for their time.', example: 3 },
-  lagMs: { description: 'Age of the oldest pending operation, in milliseconds.', example: 850 },
+  lagMs: { description: 'How long the operation had waited that waited longest, in milliseconds.', example: 850 },
   accepted: {
     optional: true,
     description: 'Operations stored in the interval. Absent where the point before this one is missing.',
