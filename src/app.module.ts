@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import { AccessGuard } from './controllers/access.guard.js';
+import { NoBodyGuard } from './controllers/http/no-body.guard.js';
 import { HttpModule, ProbesModule } from './controllers/http/http.module.js';
 import { RpcModule } from './controllers/rpc/rpc.module.js';
 import { BatchEngineModule } from './jobs/batch-engine.module.js';
@@ -50,7 +51,10 @@ export class AppModule {
         AlertsModule,
       ],
       // Every endpoint of HTTP. The message patterns name the guard themselves.
-      providers: [{ provide: APP_GUARD, useClass: AccessGuard }],
+      providers: [
+        { provide: APP_GUARD, useClass: AccessGuard },
+        { provide: APP_GUARD, useClass: NoBodyGuard },
+      ],
     };
   }
 }

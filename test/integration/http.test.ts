@@ -337,6 +337,27 @@ describe('errors over REST', () => {
     expect(body.detail).toBe(`${path} does not support ${method}, only ${allowed}`);
   });
 
+  it.each([
+    `operations/${randomUUID()}/retries`,
+    'lanes/1/resumes',
+    'lanes/1/skips',
+    'chunks/1/notifications',
+    `bulk-actions/${randomUUID()}/stops`,
+    'job-executions/1/stops',
+    'job-executions/1/restarts',
+    'job-executions/1/abandonments',
+    `parked-messages/${randomUUID()}/replays`,
+  ])('refuse a body of POST %s, which takes none', async (path) => {
+    const { status, body } = await send('POST', `/api/v1/${path}`, { dryRun: true });
+    expect({ status, code: body.code, detail: body.detail }).toEqual({
+      status: 400,
+      code: 'INVALID_REQUEST',
+      detail: 'This request takes no body; it has the field "dryRun"',
+    });
+    // As if there were none.
+    expect((await send('POST', `/api/v1/${path}`, {})).body.detail).not.toContain('body');
+  });
+
   it('lead from the root to the dashboard', async () => {
     const response = await fetch(`${service.url}/`, { redirect: 'manual' });
     expect([response.status, response.headers.get('location')]).toEqual([302, '/ui']);

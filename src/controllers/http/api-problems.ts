@@ -64,6 +64,17 @@ export const BODY_REFUSALS: readonly (ErrorCode | DescribedProblem)[] = [
   UNSUPPORTED_MEDIA_TYPE,
 ];
 
+/** Problems of a POST that takes no body. */
+export const NO_BODY_REFUSALS: readonly (ErrorCode | DescribedProblem)[] = [
+  ...BODY_REFUSALS,
+  {
+    code: 'INVALID_REQUEST',
+    status: 400,
+    name: 'INVALID_REQUEST (body)',
+    detail: 'This request takes no body; it has the field "dryRun"',
+  },
+];
+
 const DETAILS: Partial<Record<ErrorCode, string>> = {
   INVALID_REQUEST: 'The query is not valid: limit must be a whole number from 1 to 1000',
   INVALID_ID: "The id of an operation is a UUID, got '4711'",

@@ -9,7 +9,7 @@ import { BulkActionIdDto } from '../dto/ids.dto.js';
 import { namedFieldsPipe, queryPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
-import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
+import { ApiProblems, NO_BODY_REFUSALS } from './api-problems.js';
 import { BulkActionDto, BulkActionPageDto } from './dto/bulk-action.dto.js';
 import { PageQueryDto } from './dto/queries.dto.js';
 
@@ -45,7 +45,7 @@ export class BulkActionsController {
   @HttpCode(HttpStatus.OK)
   @ApiOperation({ summary: 'Stop a bulk action', description: 'After its running step. What was done stays done.' })
   @ApiOkResponse({ type: BulkActionDto })
-  @ApiProblems('INVALID_ID', 'BULK_ACTION_NOT_FOUND', 'BULK_ACTION_ENDED', ...BODY_REFUSALS)
+  @ApiProblems('INVALID_ID', 'BULK_ACTION_NOT_FOUND', 'BULK_ACTION_ENDED', ...NO_BODY_REFUSALS)
   stop(@Param(namedFieldsPipe) { id }: BulkActionIdDto, @CallerAccess() access: Access): Promise<IBulkAction> {
     return this.actions.stop(id, access);
   }

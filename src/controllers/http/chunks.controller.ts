@@ -9,7 +9,7 @@ import { ChunkGroupIdDto, ChunkIdDto } from '../dto/ids.dto.js';
 import { namedFieldsPipe, queryPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
-import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
+import { ApiProblems, NO_BODY_REFUSALS } from './api-problems.js';
 import { ChunkDetailDto, ChunkGroupMemberPageDto, ChunkPageDto } from './dto/chunk.dto.js';
 import { ListChunksQueryDto, PageQueryDto } from './dto/queries.dto.js';
 
@@ -67,7 +67,7 @@ export class ChunksController {
       'configured (`BATCH_SERVICE_RMQ_URL`), the request is refused with `NOT_SUPPORTED`.',
   })
   @ApiAcceptedResponse({ type: ChunkDetailDto, description: 'They are sent as soon as a worker runs.' })
-  @ApiProblems('INVALID_REQUEST', 'CHUNK_NOT_FOUND', 'NOT_SUPPORTED', ...BODY_REFUSALS)
+  @ApiProblems('INVALID_REQUEST', 'CHUNK_NOT_FOUND', 'NOT_SUPPORTED', ...NO_BODY_REFUSALS)
   notifyAgain(@Param(namedFieldsPipe) { id }: ChunkIdDto, @CallerAccess() access: Access): Promise<IChunkDetail> {
     return this.chunks.notifyAgain(id, callerName(access));
   }

@@ -14,7 +14,7 @@ import { JobExecutionIdDto } from '../dto/ids.dto.js';
 import { namedFieldsPipe, queryPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
-import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
+import { ApiProblems, NO_BODY_REFUSALS } from './api-problems.js';
 import { JobExecutionDetailDto, JobExecutionDto, JobExecutionPageDto, SkippedItemPageDto } from './dto/job.dto.js';
 import { PageQueryDto } from './dto/queries.dto.js';
 import { toExecution, toExecutionDetail, toSkippedItem } from '../../jobs/job-answers.js';
@@ -76,7 +76,7 @@ export class JobExecutionsController {
     description: 'It stops after the chunk that it works on, with status STOPPED, and may be restarted.',
   })
   @ApiAcceptedResponse({ type: JobExecutionDto, description: 'It is asked to stop.' })
-  @ApiProblems('INVALID_REQUEST', 'NO_SUCH_JOB_EXECUTION', 'JOB_NOT_RUNNING', ...BODY_REFUSALS)
+  @ApiProblems('INVALID_REQUEST', 'NO_SUCH_JOB_EXECUTION', 'JOB_NOT_RUNNING', ...NO_BODY_REFUSALS)
   async stop(
     @Param(namedFieldsPipe) { id }: JobExecutionIdDto,
     @CallerAccess() access: Access,
@@ -100,7 +100,7 @@ export class JobExecutionsController {
     'JOB_ALREADY_RUNNING',
     'JOB_INSTANCE_ALREADY_COMPLETE',
     'JOB_RESTART_REFUSED',
-    ...BODY_REFUSALS,
+    ...NO_BODY_REFUSALS,
   )
   async restart(
     @Param(namedFieldsPipe) { id }: JobExecutionIdDto,
@@ -119,7 +119,7 @@ export class JobExecutionsController {
     'NO_SUCH_JOB_EXECUTION',
     'JOB_STILL_RUNNING',
     'JOB_INSTANCE_ALREADY_COMPLETE',
-    ...BODY_REFUSALS,
+    ...NO_BODY_REFUSALS,
   )
   async abandon(
     @Param(namedFieldsPipe) { id }: JobExecutionIdDto,

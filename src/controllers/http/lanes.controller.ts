@@ -10,7 +10,7 @@ import { LaneDto } from '../dto/ids.dto.js';
 import { namedFieldsPipe, queryPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
-import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
+import { ApiProblems, NO_BODY_REFUSALS } from './api-problems.js';
 import { LaneBlockDto, SkippedOperationDto, ListedLaneDto, ListLanesQueryDto } from './dto/lane.dto.js';
 
 @ApiTags('lanes')
@@ -53,7 +53,7 @@ export class LanesController {
       '`POST lanes/:lane/skips`.',
   })
   @ApiOkResponse({ type: LaneBlockDto })
-  @ApiProblems('INVALID_REQUEST', 'LANE_NOT_FOUND', ...BODY_REFUSALS)
+  @ApiProblems('INVALID_REQUEST', 'LANE_NOT_FOUND', ...NO_BODY_REFUSALS)
   resume(@Param(namedFieldsPipe) { lane }: LaneDto, @CallerAccess() access: Access): Promise<ILaneBlock> {
     return this.faults.resume(lane, callerName(access));
   }
@@ -66,7 +66,7 @@ export class LanesController {
     description: 'The operation is cancelled as by `DELETE operations/:id`, and can be retried later.',
   })
   @ApiOkResponse({ type: SkippedOperationDto })
-  @ApiProblems('INVALID_REQUEST', 'LANE_NOT_FOUND', 'NOT_CANCELLABLE', 'LANE_BUSY', ...BODY_REFUSALS)
+  @ApiProblems('INVALID_REQUEST', 'LANE_NOT_FOUND', 'NOT_CANCELLABLE', 'LANE_BUSY', ...NO_BODY_REFUSALS)
   skip(@Param(namedFieldsPipe) { lane }: LaneDto, @CallerAccess() access: Access): Promise<ISkippedOperation> {
     return this.skips.skip(lane, access);
   }

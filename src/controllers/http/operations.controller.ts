@@ -16,7 +16,7 @@ import { OperationIdDto } from '../dto/ids.dto.js';
 import { namedFieldsPipe, queryPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
-import { ApiProblems, BODY_REFUSALS, OPERATION_REFUSALS } from './api-problems.js';
+import { ApiProblems, BODY_REFUSALS, NO_BODY_REFUSALS, OPERATION_REFUSALS } from './api-problems.js';
 import { ApiBulkAction, BULK_DESCRIPTION } from './api-bulk-action.js';
 import { CREATE_EXAMPLES, CREATE_MANY_EXAMPLES } from './create-examples.js';
 import { CreateOperationDto, CreateOperationResultDto } from './dto/create-operation.dto.js';
@@ -191,7 +191,7 @@ export class OperationsController {
     description: 'It is pending again, at its old place in the order.',
   })
   @ApiOkResponse({ type: OperationDto })
-  @ApiProblems('INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_RETRYABLE', 'LANE_BUSY', ...BODY_REFUSALS)
+  @ApiProblems('INVALID_ID', 'OPERATION_NOT_FOUND', 'NOT_RETRYABLE', 'LANE_BUSY', ...NO_BODY_REFUSALS)
   retry(@Param(namedFieldsPipe) { id }: OperationIdDto, @CallerAccess() access: Access): Promise<GivenOperation> {
     return this.operations.retry(id, access);
   }

@@ -8,7 +8,7 @@ import { ParkedMessageIdDto } from '../dto/ids.dto.js';
 import { namedFieldsPipe, queryPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
-import { ApiProblems, BODY_REFUSALS } from './api-problems.js';
+import { ApiProblems, NO_BODY_REFUSALS } from './api-problems.js';
 import { ParkedMessageDto, ParkedMessagesDto } from './dto/parked-message.dto.js';
 import { ListParkedMessagesQueryDto } from './dto/queries.dto.js';
 
@@ -41,7 +41,7 @@ export class ParkedMessagesController {
     description: 'If it cannot be executed again, it is parked again, with a new id.',
   })
   @ApiOkResponse({ type: ParkedMessageDto, description: 'The message is in its queue again.' })
-  @ApiProblems('INVALID_REQUEST', 'PARKED_MESSAGE_NOT_FOUND', 'NOT_SUPPORTED', ...BODY_REFUSALS)
+  @ApiProblems('INVALID_REQUEST', 'PARKED_MESSAGE_NOT_FOUND', 'NOT_SUPPORTED', ...NO_BODY_REFUSALS)
   replay(@Param(namedFieldsPipe) { id }: ParkedMessageIdDto, @CallerAccess() access: Access): Promise<IParkedMessage> {
     return this.parked.replay(id, callerName(access));
   }
