@@ -383,6 +383,15 @@ describe('DATABASE_URL', () => {
     expect(faults.join()).not.toMatch(/hidden|hid#den/);
   });
 
+  it('names the part of the URL that is wrong, and not the variable that it stands for', () => {
+    expect(faultsOf({ DATABASE_URL: 'postgres://app:pw@db/orders?sslmode=prefer' })).toEqual([
+      expect.stringMatching(/^DATABASE_URL: sslmode: expected disable, require.*; got "?'?prefer/) as string,
+    ]);
+    expect(faultsOf({ DATABASE_URL: 'postgres://app:pw@db/orders?sslmode=verify-full&sslrootcert=/none' })).toEqual([
+      expect.stringMatching(/^DATABASE_URL: sslrootcert: .*\/none/) as string,
+    ]);
+  });
+
   it('refuses a second variable for what it already says', () => {
     expect(
       faultsOf({ DATABASE_URL: 'postgres://app:pw@db/orders?sslmode=require', DB_HOST: 'db', DB_SSL: 'require' }),

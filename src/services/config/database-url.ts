@@ -10,12 +10,23 @@ const PARAMETERS: ReadonlyMap<string, string> = new Map([
   ['sslcert', 'DB_SSL_CERT'],
   ['sslkey', 'DB_SSL_KEY'],
 ]);
+/** What the URL calls each of the variables. */
+const WORDS: ReadonlyMap<string, string> = new Map([
+  [PARTS[0], 'host'],
+  [PARTS[1], 'port'],
+  [PARTS[2], 'database'],
+  [PARTS[3], 'user'],
+  [PARTS[4], 'password'],
+  ...[...PARAMETERS].map(([parameter, name]): [string, string] => [name, parameter]),
+]);
 const EXAMPLE = 'postgres://user:password@host:5432/database?sslmode=verify-full';
 
 /** The variables without `DATABASE_URL`, and what is wrong with it. */
 export interface ReadDatabaseUrl {
   variables: Record<string, string | undefined>;
   faults: string[];
+  /** How a fault of a variable begins that the URL stands for: in the words of the URL. */
+  wordsOf: ReadonlyMap<string, string>;
 }
 
 /**
@@ -26,7 +37,7 @@ export interface ReadDatabaseUrl {
  */
 export function readDatabaseUrl(given: Readonly<Record<string, string | undefined>>): ReadDatabaseUrl {
   const { DATABASE_URL: text, ...others } = given;
-  if (text === undefined) return { variables: others, faults: [] };
+  if (text === undefined) return { variables: others, faults: [], wordsOf: new Map() };
   const url = parseUrl(text);
   if (url === undefined)
     return {
@@ -36,6 +47,7 @@ export function readDatabaseUrl(given: Readonly<Record<string, string | undefine
           `expected a URL that begins with postgres:// or postgresql://, such as ${EXAMPLE}; a password has %23 %2F %3F %40 %3A %25 for # / ? @ : %`,
         ),
       ],
+      wordsOf: new Map(),
     };
   const parts = partsOf(url);
   const doubled = Object.keys(parts).filter((name) => ownValue(others, name) !== undefined);
@@ -45,6 +57,7 @@ export function readDatabaseUrl(given: Readonly<Record<string, string | undefine
       ...faultsOf(url),
       ...doubled.map((name) => fault(`it and ${name} both say the same thing; remove one of the two`)),
     ],
+    wordsOf: new Map(Object.keys(parts).map((name) => [name, fault(WORDS.get(name)!)])),
   };
 }
 

@@ -21,7 +21,7 @@ export function loadSettings(variables: NodeJS.ProcessEnv): Settings {
   const present = Object.fromEntries(
     Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''),
   );
-  const { variables: given, faults: urlFaults } = readDatabaseUrl(present);
+  const { variables: given, faults: urlFaults, wordsOf } = readDatabaseUrl(present);
   const { environment, faults: wrongValues } = parseEnvironment(given);
   const certificates = readCertificates(given);
   const settings = environment && toSettings(environment, certificates);
@@ -37,8 +37,17 @@ export function loadSettings(variables: NodeJS.ProcessEnv): Settings {
     ...certificateFaults(given),
     ...(settings === undefined ? [] : openAccessFaults(settings)),
   ];
-  if (settings === undefined || faults.length > 0) throw new InvalidSettingsError(faults);
+  if (settings === undefined || faults.length > 0) {
+    throw new InvalidSettingsError(faults.map((fault) => asWritten(fault, wordsOf)));
+  }
   return settings;
+}
+
+/** A fault of a variable that the operator did not write names the part of `DATABASE_URL` that stands for it. */
+function asWritten(fault: string, wordsOf: ReadonlyMap<string, string>): string {
+  const [name = ''] = fault.split(':', 1);
+  const words = wordsOf.get(name);
+  return words === undefined ? fault : words + fault.slice(name.length);
 }
 
 /**
