@@ -214,6 +214,20 @@ describe('alerts of several processes', () => {
       expect(output).not.toContain(SECRET);
     });
 
+    it('says why Slack is not reached, and what it answers', async () => {
+      const closed = await run({ BATCH_ALERT_SLACK_URL: `http://127.0.0.1:${await freePort()}/slack` });
+      expect(closed).toMatchObject({
+        status: 1,
+        output: expect.stringMatching(/slack: not sent .*ECONNREFUSED/) as string,
+      });
+      receiver.answer(404);
+      const refused = await run({ BATCH_ALERT_SLACK_URL: `${receiver.url}/slack` });
+      expect(refused).toMatchObject({
+        status: 1,
+        output: expect.stringMatching(/slack: not sent .*status 404: ok/) as string,
+      });
+    });
+
     it('says that no channel is configured', async () => {
       expect(await run({})).toEqual({
         status: 1,

@@ -1,7 +1,9 @@
-import { IncomingWebhook } from '@slack/webhook';
+import { IncomingWebhook, IncomingWebhookHTTPError, IncomingWebhookRequestError } from '@slack/webhook';
 import { headline, type AlertChannel, type AlertMessage } from '../alert-message.js';
+import { fetchFailure } from './fetch-failure.js';
 
 const TIMEOUT_MS = 10_000;
+const SHOWN_ANSWER = 200;
 
 /** Sends to an incoming webhook of Slack. */
 export class SlackChannel implements AlertChannel {
@@ -17,7 +19,13 @@ export class SlackChannel implements AlertChannel {
     const send: typeof fetch = (url, init) =>
       fetch(url, { ...init, signal: AbortSignal.any([signal, ...(init?.signal ? [init.signal] : [])]) });
     // Without its own retries: a message is tried again later, also by another process.
-    await new IncomingWebhook(this.url, { timeout: TIMEOUT_MS, fetch: send }).send({ text: toMrkdwn(message) });
+    const webhook = new IncomingWebhook(this.url, { timeout: TIMEOUT_MS, fetch: send });
+    await webhook.send({ text: toMrkdwn(message) }).catch((error: unknown) => {
+      if (error instanceof IncomingWebhookRequestError) throw fetchFailure(error.original);
+      if (error instanceof IncomingWebhookHTTPError)
+        throw new Error(`status ${error.statusCode}: ${error.body.slice(0, SHOWN_ANSWER)}`);
+      throw error;
+    });
   }
 
   close(): void {

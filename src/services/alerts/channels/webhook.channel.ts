@@ -1,4 +1,5 @@
 import type { AlertChannel, AlertMessage } from '../alert-message.js';
+import { fetchFailure } from './fetch-failure.js';
 import { signBody, SIGNATURE_HEADER } from './webhook-signature.js';
 
 const SHOWN_ANSWER = 200;
@@ -25,7 +26,7 @@ export class WebhookChannel implements AlertChannel {
     // What was signed for one place is not sent on to another.
     const response = await fetch(url, { method: 'POST', body, headers, signal, redirect: 'error' }).catch(
       (error: unknown) => {
-        throw new Error(`no answer: ${reasonOf(error)}`, { cause: error });
+        throw fetchFailure(error);
       },
     );
     const answer = await response.text();
@@ -35,11 +36,4 @@ export class WebhookChannel implements AlertChannel {
   close(): void {
     // The connections belong to the process.
   }
-}
-
-/** `fetch` says only that it failed. The cause says why. */
-function reasonOf(error: unknown): string {
-  const { message, cause } = error as Error;
-  if (!(cause instanceof Error)) return message;
-  return cause.message || ('code' in cause ? String(cause.code) : message);
 }
