@@ -6,7 +6,7 @@ import {
 import { onOneConnection } from './bootstrap/on-one-connection.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { requestsOn } from './bootstrap/requests-on.js';
-import { commandActor, explain, runCommand, say, UsageError } from './bootstrap/run-command.js';
+import { commandActor, explain, runCommand, say } from './bootstrap/run-command.js';
 import type { IParkedNotification } from './interfaces/notification.js';
 import type { Settings } from './services/config/settings.js';
 import type { RequestConnections } from './services/database/request-connections.js';
@@ -17,7 +17,6 @@ import { listParked, skipParked } from './services/notification/parked-notificat
 
 await runCommand(NOTIFICATIONS_USAGE, async (args) => {
   const command = parseNotificationsCommand(args);
-  if (command === undefined) throw new UsageError();
   await onOneConnection(readSettings(), (client, settings) => execute(command, settings, requestsOn(client, settings)));
 });
 

@@ -1,6 +1,11 @@
 import { asSqlClient } from './batch/sql/as-sql-client.js';
 import { onOneConnection } from './bootstrap/on-one-connection.js';
-import { OPERATIONS_USAGE, parseOperationsCommand, type OperationsCommand } from './bootstrap/operations-command.js';
+import {
+  OPERATIONS_USAGE,
+  optionOf,
+  parseOperationsCommand,
+  type OperationsCommand,
+} from './bootstrap/operations-command.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { commandActor, explain, runCommand, say, UsageError } from './bootstrap/run-command.js';
 import { StartError } from './bootstrap/start-error.js';
@@ -12,6 +17,7 @@ import { BulkActions } from './services/bulk-actions/bulk-actions.js';
 import { notifyWorkers } from './services/bulk-actions/bulk-actions.sql.js';
 import type { Settings } from './services/config/settings.js';
 import { RequestConnections } from './services/database/request-connections.js';
+import { ServiceError } from './services/errors/service-error.js';
 import { FILTER_FIELDS, filterFault } from './services/outcomes/filter-fields.js';
 import { listOperations } from './services/outcomes/list-operations.js';
 import type { GivenOperation } from './services/outcomes/to-operation.js';
@@ -24,9 +30,8 @@ const MOST_ON_PAGE = 1000;
 
 await runCommand(OPERATIONS_USAGE, async (args) => {
   const command = parseOperationsCommand(args);
-  if (command === undefined) throw new UsageError();
   await onOneConnection(readSettings(), (client, settings) =>
-    execute(command, settings, databaseOn(asSqlClient(client))),
+    execute(command, settings, databaseOn(asSqlClient(client))).catch(inWordsOfOptions),
   );
 });
 
@@ -45,6 +50,14 @@ function databaseOn(sql: ReturnType<typeof asSqlClient>): SqlDatabase {
       }
     },
   };
+}
+
+/** The service names the fields of a request. Here these are options. */
+function inWordsOfOptions(error: unknown): never {
+  if (!(error instanceof ServiceError) || error.code !== 'INVALID_REQUEST') throw error;
+  const field = error.details?.parameter;
+  const named = typeof field === 'string' && field !== '';
+  throw new UsageError(named ? error.message.replace(field, optionOf(field)) : error.message, { cause: error });
 }
 
 async function execute(command: OperationsCommand, { execution }: Settings, database: SqlDatabase): Promise<void> {
@@ -72,10 +85,10 @@ async function list(database: SqlDatabase, query: Record<string, string | number
   for (const field of FILTER_FIELDS) {
     const value = new Map(Object.entries(query)).get(field);
     const fault = value === undefined ? undefined : filterFault(field, value);
-    if (fault !== undefined) throw new UsageError(fault);
+    if (fault !== undefined) throw new UsageError(fault.replace(field, optionOf(field)));
   }
   if (Number(query.limit ?? 1) < 1 || Number(query.limit ?? 1) > MOST_ON_PAGE) {
-    throw new UsageError(`limit must be a whole number from 1 to ${MOST_ON_PAGE}`);
+    throw new UsageError(`--limit must be a whole number from 1 to ${MOST_ON_PAGE}`);
   }
   const { items, nextCursor } = await listOperations(database, query, FULL_ACCESS);
   for (const item of items) await say(json ? stringifyJson(item) : operationLine(item));

@@ -6,7 +6,7 @@ import {
 } from './bootstrap/parked-messages-command.js';
 import { onOneConnection } from './bootstrap/on-one-connection.js';
 import { readSettings } from './bootstrap/read-settings.js';
-import { commandActor, OutputError, runCommand, say, UsageError } from './bootstrap/run-command.js';
+import { commandActor, OutputError, runCommand, say } from './bootstrap/run-command.js';
 import { StartError } from './bootstrap/start-error.js';
 import { insertAudit } from './services/audit/audit.sql.js';
 import type { Settings } from './services/config/settings.js';
@@ -33,7 +33,6 @@ type Broker = NonNullable<Settings['rabbitmq']>;
 
 await runCommand(PARKED_MESSAGES_USAGE, async (args) => {
   const command = parseParkedMessagesCommand(args);
-  if (command === undefined) throw new UsageError();
   const settings = readSettings();
   const { rabbitmq } = settings;
   if (rabbitmq === undefined) throw new StartError('No broker is configured: set BATCH_SERVICE_RMQ_URL');

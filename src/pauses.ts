@@ -2,7 +2,7 @@ import { onOneConnection } from './bootstrap/on-one-connection.js';
 import { parsePausesCommand, PAUSES_USAGE, type PausesCommand } from './bootstrap/pauses-command.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { requestsOn } from './bootstrap/requests-on.js';
-import { commandActor, explain, runCommand, say, UsageError } from './bootstrap/run-command.js';
+import { commandActor, explain, runCommand, say } from './bootstrap/run-command.js';
 import type { IPauseAnswer, IPauseState } from './interfaces/pause.js';
 import type { RequestConnections } from './services/database/request-connections.js';
 import { listPauses, pause, unpause } from './services/pauses/pauses.js';
@@ -11,7 +11,6 @@ import { listPauses, pause, unpause } from './services/pauses/pauses.js';
 
 await runCommand(PAUSES_USAGE, async (args) => {
   const command = parsePausesCommand(args);
-  if (command === undefined) throw new UsageError();
   await onOneConnection(readSettings(), (client, settings) => execute(command, requestsOn(client, settings)));
 });
 

@@ -1,3 +1,5 @@
+import { refuseArguments, unknownCommand } from './run-command.js';
+
 export interface AlertsCommand {
   name: 'test';
 }
@@ -6,7 +8,9 @@ export const ALERTS_USAGE = `Usage: npm run --silent alerts -- <command>
   test   sends a message to every channel that is configured, and says for each whether it was accepted
 `;
 
-/** Undefined: the command line asks for something that does not exist. */
-export function parseAlertsCommand([name, ...others]: readonly string[]): AlertsCommand | undefined {
-  return name === 'test' && others.length === 0 ? { name } : undefined;
+/** @throws UsageError */
+export function parseAlertsCommand([name, ...others]: readonly string[]): AlertsCommand {
+  if (name !== 'test') return unknownCommand(name);
+  refuseArguments(name, others);
+  return { name };
 }

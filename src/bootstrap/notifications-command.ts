@@ -1,3 +1,5 @@
+import { refuseArguments, unknownCommand, UsageError } from './run-command.js';
+
 export type NotificationsCommand = { name: 'list' } | { name: 'notify' | 'skip'; chunkId: string };
 
 export const NOTIFICATIONS_USAGE = `Usage: npm run --silent notifications -- <command>
@@ -7,11 +9,20 @@ export const NOTIFICATIONS_USAGE = `Usage: npm run --silent notifications -- <co
 <chunk> is the number of the chunk; list shows it.
 `;
 
-/** Undefined: the command line asks for something that does not exist. */
-export function parseNotificationsCommand([name = '', chunkId, ...others]: readonly string[]):
-  NotificationsCommand | undefined {
-  if (others.length > 0) return undefined;
-  if (name === 'list' && chunkId === undefined) return { name };
-  if ((name === 'notify' || name === 'skip') && /^\d{1,18}$/.test(chunkId ?? '')) return { name, chunkId: chunkId! };
-  return undefined;
+/** @throws UsageError */
+export function parseNotificationsCommand([name, ...others]: readonly string[]): NotificationsCommand {
+  switch (name) {
+    case 'list':
+      refuseArguments(name, others);
+      return { name };
+    case 'notify':
+    case 'skip': {
+      const [chunkId = '', ...more] = others;
+      refuseArguments(name, more);
+      if (!/^\d{1,18}$/.test(chunkId)) throw new UsageError(`${name} takes the number of a chunk, not '${chunkId}'`);
+      return { name, chunkId };
+    }
+    default:
+      return unknownCommand(name);
+  }
 }

@@ -1,5 +1,6 @@
-import { parseArgs } from 'node:util';
 import type { BulkActionKind } from '../interfaces/bulk-action.js';
+import { isUuid } from '../services/outcomes/filter-fields.js';
+import { readOptions, refuseArguments, refuseOtherOptions, unknownCommand, UsageError } from './run-command.js';
 
 /** Options and filters are texts, which the service checks as it checks a request. */
 export type OperationsCommand =
@@ -31,22 +32,14 @@ const FILTER_OPTIONS = {
   'settled-after': 'settledAfter',
   'settled-before': 'settledBefore',
 } as const;
+const FILTER_NAMES = Object.keys(FILTER_OPTIONS) as readonly (keyof typeof FILTER_OPTIONS)[];
 
-/** Undefined: the command line asks for something that does not exist. */
-export function parseOperationsCommand(args: string[]): OperationsCommand | undefined {
-  try {
-    return read(args);
-  } catch {
-    // There is no such option.
-    return undefined;
-  }
-}
-
-function read(args: string[]): OperationsCommand | undefined {
+/** @throws UsageError */
+export function parseOperationsCommand(args: string[]): OperationsCommand {
   const filterOptions = Object.fromEntries(
     Object.keys(FILTER_OPTIONS).map((name) => [name, { type: 'string' as const }]),
   );
-  const { positionals, values } = parseArgs({
+  const { positionals, values } = readOptions({
     args,
     allowPositionals: true,
     options: {
@@ -59,19 +52,13 @@ function read(args: string[]): OperationsCommand | undefined {
       expected: { type: 'string' },
     },
   });
-  const [name, id, ...others] = positionals;
-  const given = new Set(Object.keys(values));
-  const only = (...allowed: string[]): boolean => [...given].every((option) => allowed.includes(option));
-  const filterNames = Object.keys(FILTER_OPTIONS);
-  const all = new Map<string, unknown>(Object.entries(values));
-  const filter = Object.fromEntries(
-    Object.entries(FILTER_OPTIONS).flatMap(([option, field]) => (all.has(option) ? [[field, all.get(option)]] : [])),
-  ) as Record<string, string>;
-  const [limit, expected] = [numberOf(values.limit), numberOf(values.expected)];
-  if (others.length > 0 || Number.isNaN(limit) || Number.isNaN(expected)) return undefined;
+  const [name, ...others] = positionals;
+  const filter = filterOf(values);
   switch (name) {
     case 'list': {
-      if (id !== undefined || !only(...filterNames, 'limit', 'cursor', 'json')) return undefined;
+      refuseArguments(name, others);
+      refuseOtherOptions(name, values, [...FILTER_NAMES, 'limit', 'cursor', 'json']);
+      const limit = numberOf('limit', values.limit);
       const page = {
         ...(limit !== undefined && { limit }),
         ...(values.cursor !== undefined && { cursor: values.cursor }),
@@ -81,21 +68,42 @@ function read(args: string[]): OperationsCommand | undefined {
     case 'retry':
     case 'cancel':
     case 'erase': {
-      if (id !== undefined || !only(...filterNames, 'id', 'dry-run', 'expected')) return undefined;
+      refuseArguments(name, others);
+      refuseOtherOptions(name, values, [...FILTER_NAMES, 'id', 'dry-run', 'expected']);
+      const expected = numberOf('expected', values.expected);
       const ids = values.id === undefined ? {} : { ids: values.id };
       const dryRun = values['dry-run'] ?? false;
       return { name, request: { filter: { ...filter, ...ids }, dryRun, ...(expected !== undefined && { expected }) } };
     }
     case 'show':
-    case 'stop':
-      return id === undefined || given.size > 0 ? undefined : { name, id };
+    case 'stop': {
+      const [id = '', ...more] = others;
+      refuseArguments(name, more);
+      refuseOtherOptions(name, values, []);
+      if (!isUuid(id)) throw new UsageError(`The id of a bulk action is a UUID, not '${id}'`);
+      return { name, id };
+    }
     default:
-      return undefined;
+      return unknownCommand(name);
   }
 }
 
-/** NaN: it is no whole number. */
-function numberOf(text: string | undefined): number | undefined {
+/** The name of a field of the filter, as an option of the command line. */
+export function optionOf(field: string): string {
+  if (field === 'ids') return '--id';
+  const option = FILTER_NAMES.find((each) => FILTER_OPTIONS[each] === field);
+  return `--${option ?? field}`;
+}
+
+function filterOf(values: object): Record<string, string> {
+  const given = new Map(Object.entries(values) as [string, string][]);
+  return Object.fromEntries(
+    FILTER_NAMES.flatMap((option) => (given.has(option) ? [[FILTER_OPTIONS[option], given.get(option)!]] : [])),
+  );
+}
+
+function numberOf(option: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  return /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new UsageError(`--${option} must be a whole number, not '${text}'`);
 }

@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
 import type { ParkedSelection } from '../services/rabbitmq/parked-messages.js';
+import { readOptions, refuseArguments, refuseOtherOptions, unknownCommand, UsageError } from './run-command.js';
 
 export interface ParkedMessagesCommand {
   name: 'list' | 'replay' | 'discard';
@@ -13,25 +13,33 @@ export const PARKED_MESSAGES_USAGE = `Usage: npm run --silent parked-messages --
 <id> is the id of the message, or the id that it got when it was parked; list shows both.
 `;
 
-/** Undefined: the command line asks for something that does not exist. */
-export function parseParkedMessagesCommand(args: string[]): ParkedMessagesCommand | undefined {
-  try {
-    const { positionals, values } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: { limit: { type: 'string' }, id: { type: 'string' }, all: { type: 'boolean', default: false } },
-    });
-    const [name, ...others] = positionals;
-    const limit = values.limit === undefined ? undefined : Number(values.limit);
-    if (others.length > 0 || (limit !== undefined && !(Number.isInteger(limit) && limit > 0))) return undefined;
-    const { id, all } = values;
-    const selection: ParkedSelection = { ...(id !== undefined && { id }), ...(limit !== undefined && { limit }) };
-    if (name === 'list' && id === undefined && !all) return { name, selection };
-    if (name === 'replay' && !all) return { name, selection };
-    if (name === 'discard' && limit === undefined && (id !== undefined) !== all) return { name, selection };
-    return undefined;
-  } catch {
-    // There is no such option.
-    return undefined;
+/** @throws UsageError */
+export function parseParkedMessagesCommand(args: string[]): ParkedMessagesCommand {
+  const { positionals, values } = readOptions({
+    args,
+    allowPositionals: true,
+    options: { limit: { type: 'string' }, id: { type: 'string' }, all: { type: 'boolean' } },
+  });
+  const [name, ...others] = positionals;
+  refuseArguments(name ?? '', others);
+  const limit = values.limit === undefined ? undefined : Number(values.limit);
+  if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) {
+    throw new UsageError(`--limit must be a whole number from 1, not '${values.limit}'`);
+  }
+  const { id, all } = values;
+  const selection: ParkedSelection = { ...(id !== undefined && { id }), ...(limit !== undefined && { limit }) };
+  switch (name) {
+    case 'list':
+      refuseOtherOptions(name, values, ['limit']);
+      return { name, selection };
+    case 'replay':
+      refuseOtherOptions(name, values, ['limit', 'id']);
+      return { name, selection };
+    case 'discard':
+      refuseOtherOptions(name, values, ['id', 'all']);
+      if ((id !== undefined) === (all === true)) throw new UsageError('discard takes either --id <id> or --all');
+      return { name, selection };
+    default:
+      return unknownCommand(name);
   }
 }

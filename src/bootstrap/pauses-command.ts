@@ -1,4 +1,5 @@
 import { PAUSE_KINDS, type IPauseRequest, type PauseKind } from '../interfaces/pause.js';
+import { readOptions, refuseArguments, refuseOtherOptions, unknownCommand, UsageError } from './run-command.js';
 
 export type PausesCommand =
   | { name: 'list' }
@@ -13,18 +14,37 @@ export const PAUSES_USAGE = `Usage: npm run --silent pauses -- <command>
 <kind> is lane, target or source. <name> is the number of a lane, a table, or a source.
 `;
 
-/** Undefined: the command line asks for something that does not exist. */
-export function parsePausesCommand([name = '', kind, of, ...options]: readonly string[]): PausesCommand | undefined {
-  if (name === 'list') return kind === undefined ? { name } : undefined;
-  if (!isKind(kind) || of === undefined || of === '') return undefined;
-  if (name === 'resume') return options.length === 0 ? { name, kind, of } : undefined;
-  if (name !== 'pause' && name !== 'drain') return undefined;
-  const [option, reason, ...others] = options;
-  if (others.length > 0 || (option !== undefined && (option !== '--reason' || reason === undefined))) return undefined;
-  return {
-    name,
-    request: { kind, name: of, drain: name === 'drain', ...(reason !== undefined && { reason }) },
-  };
+/** @throws UsageError */
+export function parsePausesCommand(args: string[]): PausesCommand {
+  const { positionals, values } = readOptions({
+    args,
+    allowPositionals: true,
+    options: { reason: { type: 'string' } },
+  });
+  const [name, ...others] = positionals;
+  switch (name) {
+    case 'list':
+      refuseArguments(name, others);
+      refuseOtherOptions(name, values, []);
+      return { name };
+    case 'resume':
+      refuseOtherOptions(name, values, []);
+      return { name, ...placeOf(name, others) };
+    case 'pause':
+    case 'drain': {
+      const { kind, of } = placeOf(name, others);
+      return { name, request: { kind, name: of, drain: name === 'drain', ...values } };
+    }
+    default:
+      return unknownCommand(name);
+  }
 }
 
-const isKind = (kind: string | undefined): kind is PauseKind => PAUSE_KINDS.includes(kind as PauseKind);
+function placeOf(command: string, [kind, of, ...others]: readonly string[]): { kind: PauseKind; of: string } {
+  refuseArguments(command, others);
+  if (kind === undefined || of === undefined || of === '') throw new UsageError(`${command} takes <kind> and <name>`);
+  if (!isKind(kind)) throw new UsageError(`<kind> must be one of ${PAUSE_KINDS.join(', ')}, not '${kind}'`);
+  return { kind, of };
+}
+
+const isKind = (kind: string): kind is PauseKind => PAUSE_KINDS.includes(kind as PauseKind);

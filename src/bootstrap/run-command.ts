@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { BatchError } from '../batch/model/batch-error.js';
 import { isUndefinedTable } from '../services/database/classify-failure.js';
 import { sqlStateOf } from '../services/database/sql-state.js';
@@ -12,6 +13,39 @@ export const LACKS_MIGRATIONS =
 
 /** The command line asks for something that does not exist. The message, if there is one, says what is wrong. */
 export class UsageError extends Error {}
+
+/**
+ * Reads options and arguments as `parseArgs` does.
+ *
+ * @throws UsageError that names the option which does not exist, or which has no value
+ */
+export function readOptions<T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    // Further sentences explain how arguments begin with a dash. No command has such arguments.
+    const [sentence] = (error as Error).message.split('. ');
+    throw new UsageError(sentence, { cause: error });
+  }
+}
+
+/** @throws UsageError for the first of the options that the command does not take */
+export function refuseOtherOptions(command: string, given: object, taken: readonly string[]): void {
+  const other = Object.keys(given).find((option) => !taken.includes(option));
+  if (other !== undefined) throw new UsageError(`${command} does not take the option --${other}`);
+}
+
+/** @throws UsageError for the first of the arguments */
+export function refuseArguments(command: string, [first]: readonly string[]): void {
+  if (first !== undefined) throw new UsageError(`${command} does not take the argument '${first}'`);
+}
+
+/** @throws UsageError */
+export function unknownCommand(command: string | undefined): never {
+  throw new UsageError(
+    command === undefined || command === '' ? 'A command is missing' : `There is no command '${command}'`,
+  );
+}
 
 /** A line could not be written to stdout. */
 export class OutputError extends Error {

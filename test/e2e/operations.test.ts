@@ -81,16 +81,24 @@ describe('npm run operations', () => {
     expect(await count('batch.operations where erased_at is not null')).toBe(3);
   });
 
-  it('refuses a wrong filter, and names the field and what is allowed', async () => {
+  it('refuses a wrong filter, and names the option and what is allowed', async () => {
     const wrong = await run(['retry', '--code', 'MISSING_PARNT']);
-    expect(wrong.status).toBe(1);
-    expect(wrong.output).toMatch(/code must be one of .*did you mean "MISSING_PARENT"/);
+    expect(wrong.status).toBe(2);
+    expect(wrong.output).toMatch(/^--code must be one of .*did you mean "MISSING_PARENT"/);
     expect(await run(['retry'])).toMatchObject({
-      status: 1,
+      status: 2,
       output: expect.stringMatching(/at least one field/) as string,
     });
-    expect((await run(['retry', '--colour', 'red'])).status).toBe(2);
-    expect((await run(['list', '--status', 'done'])).output).toMatch(/status must be one of scheduled, pending/);
+    expect(await run(['retry', '--created-after', 'now'])).toMatchObject({
+      status: 2,
+      output: expect.stringMatching(/^--created-after must be a time/) as string,
+    });
+    expect(await run(['show', 'abc'])).toMatchObject({
+      status: 2,
+      output: expect.stringMatching(/^The id of a bulk action is a UUID, not 'abc'/) as string,
+    });
+    expect((await run(['retry', '--colour', 'red'])).output).toMatch(/^Unknown option '--colour'/);
+    expect((await run(['list', '--status', 'done'])).output).toMatch(/^--status must be one of scheduled, pending/);
   });
 });
 

@@ -156,7 +156,7 @@ describe('npm run parked-messages', () => {
   it('says how it is used, and does nothing, when it does not understand', async () => {
     const { status, output } = await run('discard', '--id', 'm-1', '--all');
     expect(status).toBe(2);
-    expect(output).toMatch(/^Usage: npm run --silent parked-messages/);
+    expect(output).toMatch(/^discard takes either --id <id> or --all\n\nUsage: npm run --silent parked-messages/);
     expect(await waiting(`${queue}.parked`)).toBe(3);
   });
 

@@ -69,7 +69,7 @@ function time(value: unknown): string | undefined {
 const isText = (value: unknown, longest: number): value is string =>
   typeof value === 'string' && value !== '' && value.length <= longest;
 
-const isUuid = (value: unknown): boolean => typeof value === 'string' && UUID.test(value);
+export const isUuid = (value: unknown): boolean => typeof value === 'string' && UUID.test(value);
 
 function isChunkNumber(value: unknown): boolean {
   return typeof value === 'string' && /^\d{1,19}$/.test(value) && BigInt(value) <= LARGEST_BIGINT;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../../src/bootstrap/run-command.js';
 import { parseNotificationsCommand } from '../../../src/bootstrap/notifications-command.js';
 
 const parse = (line: string) => parseNotificationsCommand(line === '' ? [] : line.split(' '));
@@ -12,10 +13,16 @@ describe('the command line of notifications', () => {
     expect(parse(line)).toEqual(command);
   });
 
-  it.each(['', 'notify', 'skip one', 'skip -1', 'notify 1234567890123456789', 'list 1', 'skip 1 2', 'forget 1'])(
-    'asks for nothing by `%s`',
-    (line) => {
-      expect(parse(line)).toBeUndefined();
-    },
-  );
+  it.each([
+    ['', 'A command is missing'],
+    ['notify', "notify takes the number of a chunk, not ''"],
+    ['skip one', "skip takes the number of a chunk, not 'one'"],
+    ['skip -1', "skip takes the number of a chunk, not '-1'"],
+    ['notify 1234567890123456789', "notify takes the number of a chunk, not '1234567890123456789'"],
+    ['list 1', "list does not take the argument '1'"],
+    ['skip 1 2', "skip does not take the argument '2'"],
+    ['forget 1', "There is no command 'forget'"],
+  ])('refuses `%s`, and says what is wrong', (line, reason) => {
+    expect(() => parse(line)).toThrow(new UsageError(reason));
+  });
 });

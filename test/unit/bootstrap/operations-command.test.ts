@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../../src/bootstrap/run-command.js';
 import { parseOperationsCommand } from '../../../src/bootstrap/operations-command.js';
 
 const parse = (line: string) => parseOperationsCommand(line === '' ? [] : line.split(' '));
@@ -25,9 +26,22 @@ describe('the command line of operations', () => {
   });
 
   it.each([
-    ...['', 'forget', 'list all', 'list --dry-run', 'list --id a', 'list --limit few', 'retry --colour red'],
-    ...['retry now --code X', 'retry --limit 3', 'erase --expected -1', 'show', 'stop 1 2', 'show 1 --json'],
-  ])('asks for nothing by `%s`', (line) => {
-    expect(parse(line)).toBeUndefined();
+    ['', 'A command is missing'],
+    ['forget', "There is no command 'forget'"],
+    ['list all', "list does not take the argument 'all'"],
+    ['list --dry-run', 'list does not take the option --dry-run'],
+    ['list --id a', 'list does not take the option --id'],
+    ['list --limit few', "--limit must be a whole number, not 'few'"],
+    ['retry --colour red', "Unknown option '--colour'"],
+    ['retry --code', "Option '--code <value>' argument missing"],
+    ['retry now --code X', "retry does not take the argument 'now'"],
+    ['retry --limit 3', 'retry does not take the option --limit'],
+    ['erase --expected 1.5', "--expected must be a whole number, not '1.5'"],
+    ['show', "The id of a bulk action is a UUID, not ''"],
+    ['show abc', "The id of a bulk action is a UUID, not 'abc'"],
+    ['stop 0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f 2', "stop does not take the argument '2'"],
+    ['show 0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f --json', 'show does not take the option --json'],
+  ])('refuses `%s`, and says what is wrong', (line, reason) => {
+    expect(() => parse(line)).toThrow(new UsageError(reason));
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../../src/bootstrap/run-command.js';
 import { parseParkedMessagesCommand } from '../../../src/bootstrap/parked-messages-command.js';
 
 const parse = (line: string) => parseParkedMessagesCommand(line === '' ? [] : line.split(' '));
@@ -16,18 +17,18 @@ describe('the command line of parked-messages', () => {
   });
 
   it.each([
-    '',
-    'list --id m-1',
-    'list all',
-    'discard',
-    'discard --id m-1 --all',
-    'discard --all --limit 2',
-    'replay --all',
-    'replay --limit 0',
-    'replay --limit many',
-    'replay --colour red',
-    'purge',
-  ])('asks for nothing by `%s`', (line) => {
-    expect(parse(line)).toBeUndefined();
+    ['', 'A command is missing'],
+    ['list --id m-1', 'list does not take the option --id'],
+    ['list all', "list does not take the argument 'all'"],
+    ['discard', 'discard takes either --id <id> or --all'],
+    ['discard --id m-1 --all', 'discard takes either --id <id> or --all'],
+    ['discard --all --limit 2', 'discard does not take the option --limit'],
+    ['replay --all', 'replay does not take the option --all'],
+    ['replay --limit 0', "--limit must be a whole number from 1, not '0'"],
+    ['replay --limit many', "--limit must be a whole number from 1, not 'many'"],
+    ['replay --colour red', "Unknown option '--colour'"],
+    ['purge', "There is no command 'purge'"],
+  ])('refuses `%s`, and says what is wrong', (line, reason) => {
+    expect(() => parse(line)).toThrow(new UsageError(reason));
   });
 });

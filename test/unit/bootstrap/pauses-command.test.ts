@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { UsageError } from '../../../src/bootstrap/run-command.js';
 import { parsePausesCommand } from '../../../src/bootstrap/pauses-command.js';
 
 const parse = (line: string) => parsePausesCommand(line === '' ? [] : line.split(' '));
@@ -17,14 +18,18 @@ describe('the command line of pauses', () => {
   });
 
   it.each([
-    ...['', 'list all', 'pause', 'pause table orders', 'pause target', 'pause target orders --why x'],
-    ...[
-      'pause target orders --reason',
-      'pause target orders --reason a b',
-      'resume target orders --reason x',
-      'stop lane 1',
-    ],
-  ])('asks for nothing by `%s`', (line) => {
-    expect(parse(line)).toBeUndefined();
+    ['', 'A command is missing'],
+    ['list all', "list does not take the argument 'all'"],
+    ['list --reason x', 'list does not take the option --reason'],
+    ['pause', 'pause takes <kind> and <name>'],
+    ['pause table orders', "<kind> must be one of lane, target, source, not 'table'"],
+    ['pause target', 'pause takes <kind> and <name>'],
+    ['pause target orders --why x', "Unknown option '--why'"],
+    ['pause target orders --reason', "Option '--reason <value>' argument missing"],
+    ['pause target orders --reason a b', "pause does not take the argument 'b'"],
+    ['resume target orders --reason x', 'resume does not take the option --reason'],
+    ['stop lane 1', "There is no command 'stop'"],
+  ])('refuses `%s`, and says what is wrong', (line, reason) => {
+    expect(() => parse(line)).toThrow(new UsageError(reason));
   });
 });
