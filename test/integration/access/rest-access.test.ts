@@ -17,6 +17,7 @@ interface Endpoint {
   security: object[] | undefined;
   description: string;
   statuses: string[];
+  takesBody: boolean;
 }
 
 /** What stands in the table and in no refusal. */
@@ -97,13 +98,14 @@ async function describedEndpoints(): Promise<Endpoint[]> {
         security: operation.security,
         description: operation.description ?? '',
         statuses: Object.keys(operation.responses),
+        takesBody: operation.requestBody !== undefined,
       };
     }),
   );
 }
 
 /** A request that would be answered, and would do something, if it were let in. */
-function requestOf({ method, path }: Endpoint): { path: string; body: unknown } {
+function requestOf({ method, path, takesBody }: Endpoint): { path: string; body: unknown } {
   const operation = { id: randomUUID(), operationType: 'insert', target: 'notes', values: { id: 3, text: DATA } };
   const many = path.endsWith('/bulk') || path.endsWith('/plan');
   const id = /\/(chunks|notifications)\//.test(path)
@@ -124,7 +126,7 @@ function requestOf({ method, path }: Endpoint): { path: string; body: unknown } 
   if (path.includes('/job')) return { path: path.replace('{id}', '4711').replace('{name}', 'nothing'), body: {} };
   return {
     path: path.replace('{id}', id).replace('{lane}', '1').replace('{group}', '0'),
-    body: many ? { operations: [operation] } : operation,
+    body: !takesBody ? {} : many ? { operations: [operation] } : operation,
   };
 }
 
