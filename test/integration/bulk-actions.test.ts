@@ -93,6 +93,22 @@ describe('bulk actions, as callers see them', () => {
     expect(await act('retries', { filter, expected: 2 })).toMatchObject({ status: 'completed', done: 2 });
   });
 
+  it.each([`operations/${randomUUID()}/retries`, 'operations/retries', 'pauses'])(
+    'refuses a large body of POST %s, which takes no operations, before it is read',
+    async (path) => {
+      const { status, body } = await send<Problem>(
+        'POST',
+        path,
+        Array.from({ length: 200_000 }, () => 1),
+      );
+      expect({ status, code: body.code, detail: body.detail }).toEqual({
+        status: 413,
+        code: 'PAYLOAD_TOO_LARGE',
+        detail: 'The body is larger than 256 KiB; only bodies with operations may be larger',
+      });
+    },
+  );
+
   it('retry an operation once, even if it fails again at once', async () => {
     const [id] = await settle([orphan(10_003, 405)]);
     expect(await act('retries', { filter: { ids: [id] } })).toMatchObject({ status: 'completed', done: 1 });

@@ -38,6 +38,13 @@ export const MAX_CONNECTIONS_PER_ADDRESS = 1000;
 
 const logger = new Logger('HTTP');
 
+/**
+ * Larger bodies are read only where operations are sent, because there they are checked in steps. Everywhere else one
+ * million fields, or elements, would block the event loop for a second.
+ */
+const SMALL_BODY_BYTES = 256 * 1024;
+const TAKES_OPERATIONS = new RegExp(`^/${API_PREFIX}/operations(/bulk|/plan)?/?$`, 'i');
+
 const JSON_TYPES = ['application/json', 'application/*+json'];
 /** Paths for callers with a key, where keys are required. For all other paths bodies are not read. */
 const FOR_CALLERS = [`/${API_PREFIX}`, '/metrics'];
@@ -120,7 +127,16 @@ function readJsonBody(request: Request, _response: Response, next: NextFunction)
     next();
   };
   if (body.length === 0) return done({});
+  if (body.length > SMALL_BODY_BYTES && !TAKES_OPERATIONS.test(request.path)) return next(tooLarge());
   inSlices(readBody(withoutMark(body), 'body')).then(done, next);
+}
+
+function tooLarge(): ServiceError {
+  const limit = `${SMALL_BODY_BYTES / 1024} KiB`;
+  return new ServiceError(
+    'PAYLOAD_TOO_LARGE',
+    `The body is larger than ${limit}; only bodies with operations may be larger`,
+  );
 }
 
 function otherCharset(charset: string): Error {

@@ -4,6 +4,7 @@ import { RouteParamtypes } from '@nestjs/common/internal.js';
 import type { Request } from 'express';
 import { quoteForMessage } from '../../services/errors/quote-for-message.js';
 import { ServiceError } from '../../services/errors/service-error.js';
+import { isPlainObject } from '../../services/intake/check-json.js';
 
 /**
  * Refuses a request that has a body where the endpoint reads none. Otherwise a caller would believe that a field such as
@@ -16,14 +17,12 @@ export class NoBodyGuard implements CanActivate {
     if (context.getType() !== 'http' || readsBody(context)) return true;
     const { body } = context.switchToHttp().getRequest<Request>() as { body: unknown };
     if (body === undefined || body === null) return true;
-    const [field] = typeof body === 'object' ? Object.keys(body) : [];
-    if (field === undefined && typeof body === 'object') return true;
-    const what = field === undefined ? '' : `; it has the field ${quoteForMessage(field)}`;
-    throw new ServiceError(
-      'INVALID_REQUEST',
-      `This request takes no body${what}`,
-      field === undefined ? {} : { parameter: field },
-    );
+    // A body for such an endpoint is small, see `readJsonBody`, so it may be walked.
+    const [field] = isPlainObject(body) ? Object.keys(body) : [''];
+    if (field === undefined) return true;
+    if (field === '') throw new ServiceError('INVALID_REQUEST', 'This request takes no body');
+    const message = `This request takes no body; it has the field ${quoteForMessage(field)}`;
+    throw new ServiceError('INVALID_REQUEST', message, { parameter: field });
   }
 }
 
