@@ -89,6 +89,21 @@ describe('how long the oldest operation has waited', () => {
     expect(await lagMinutes()).toBe(0);
   });
 
+  it('begins anew when the pause of its source ends', async () => {
+    const kept = good({ source: 'importer' });
+    await database.client.query(`insert into batch.pauses (kind, name) values ('source', 'importer')`);
+    await worker.queue.enqueue([kept]);
+    await age(kept, 4000);
+    await worker.job.poll(FOREVER);
+    expect(await lagMinutes()).toBe(0);
+    await database.client.query('delete from batch.pauses');
+    await eventually(async () => {
+      await worker.job.releaseDue();
+      expect((await database.client.query('select from batch.pending')).rowCount).toBe(1);
+    });
+    expect(await lagMinutes()).toBe(0);
+  });
+
   it('does not count what a pause keeps', async () => {
     const paused = good();
     await worker.queue.enqueue([paused]);

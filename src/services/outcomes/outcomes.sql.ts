@@ -108,8 +108,9 @@ export function selectChunkFailures(id: string): SqlStatement {
 
 /**
  * For how many milliseconds the operation has waited that waits longest; 0 when none waits. An operation waits from the
- * moment at which it could be executed: a retry, its time or the end of a pause begins it anew. Paused lanes do not count.
- * Of each place in the queue, this reads the first operation, and the first one that has never come back.
+ * moment at which it could be executed: a retry, its time or the end of the pause of its source begins it anew. Paused
+ * lanes do not count. Of each place in the queue, this reads the first operation, and the first one of the next thousand
+ * that has never come back. Behind more than these, the operations that have come back count alone until they are executed.
  */
 export const LAG_MS = `coalesce((
           select greatest(0, round(extract(epoch from clock_timestamp() - min(coalesce(first.since, o.created_at))) * 1000))::float8
@@ -118,8 +119,10 @@ export const LAG_MS = `coalesce((
           cross join lateral (
             (select seq, since from batch.pending p where p.lane = lane.lane and p.priority = priority.priority order by seq limit 1)
             union all
-            (select seq, since from batch.pending p
-              where p.lane = lane.lane and p.priority = priority.priority and p.since is null order by seq limit 1)
+            (select seq, since from (
+              select seq, since from batch.pending p
+              where p.lane = lane.lane and p.priority = priority.priority order by seq limit 1000
+            ) next where since is null order by seq limit 1)
           ) first
           join batch.operations o on o.seq = first.seq
           where lane.lane not in (${PAUSED_LANES})
