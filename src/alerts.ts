@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { ALERTS_USAGE, parseAlertsCommand } from './bootstrap/alerts-command.js';
+import { ALERTS_USAGE, checkAlertsCommand } from './bootstrap/alerts-command.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { runCommand, say } from './bootstrap/run-command.js';
 import { StartError } from './bootstrap/start-error.js';
@@ -15,7 +15,7 @@ import { messageOf } from './services/errors/message-of.js';
 const TIMEOUT_MS = 15_000;
 
 await runCommand(ALERTS_USAGE, async (args) => {
-  parseAlertsCommand(args);
+  checkAlertsCommand(args);
   const settings = readSettings();
   const channels = await openChannels(settings).catch((error: unknown) => {
     if (error instanceof InvalidSettingsError) throw new StartError(error.message, { cause: error });

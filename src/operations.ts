@@ -18,7 +18,7 @@ import { notifyWorkers } from './services/bulk-actions/bulk-actions.sql.js';
 import type { Settings } from './services/config/settings.js';
 import { RequestConnections } from './services/database/request-connections.js';
 import { ServiceError } from './services/errors/service-error.js';
-import { FILTER_FIELDS, filterFault } from './services/outcomes/filter-fields.js';
+import { FILTER_FIELDS, filterFault, invalidFilter } from './services/outcomes/filter-fields.js';
 import { listOperations } from './services/outcomes/list-operations.js';
 import type { GivenOperation } from './services/outcomes/to-operation.js';
 import { stringifyJson } from './services/values/exact-json.js';
@@ -85,10 +85,10 @@ async function list(database: SqlDatabase, query: Record<string, string | number
   for (const field of FILTER_FIELDS) {
     const value = new Map(Object.entries(query)).get(field);
     const fault = value === undefined ? undefined : filterFault(field, value);
-    if (fault !== undefined) throw new UsageError(fault.replace(field, optionOf(field)));
+    if (fault !== undefined) throw new ServiceError('INVALID_REQUEST', fault, { parameter: field });
   }
   if (Number(query.limit ?? 1) < 1 || Number(query.limit ?? 1) > MOST_ON_PAGE) {
-    throw new UsageError(`--limit must be a whole number from 1 to ${MOST_ON_PAGE}`);
+    throw invalidFilter('limit', `must be a whole number from 1 to ${MOST_ON_PAGE}`);
   }
   const { items, nextCursor } = await listOperations(database, query, FULL_ACCESS);
   for (const item of items) await say(json ? stringifyJson(item) : operationLine(item));

@@ -1,10 +1,9 @@
-import { parseArgs } from 'node:util';
 import { SCOPES, type KeyScope } from '../interfaces/access.js';
 import type { ApiKeyRequest } from '../services/access/api-keys.service.js';
 import { isSource } from '../services/access/sources.js';
 import { TargetList } from '../services/catalog/target-list.js';
 import { InvalidSettingsError } from '../services/config/invalid-settings.error.js';
-import { UsageError } from './run-command.js';
+import { readOptions, unknownCommand, UsageError } from './run-command.js';
 
 export type KeysCommand =
   { kind: 'create'; key: ApiKeyRequest } | { kind: 'list' } | { kind: 'revoke'; id: string } | { kind: 'rotate' };
@@ -44,7 +43,7 @@ export function parseKeysCommand(args: readonly string[]): KeysCommand {
     case 'revoke':
       return { kind: 'revoke', id: parseId(rest) };
     default:
-      throw new UsageError(command === undefined ? 'A command is missing' : `There is no command '${command}'`);
+      return unknownCommand(command);
   }
 }
 
@@ -61,22 +60,17 @@ function parseCreate(args: string[]): ApiKeyRequest {
 }
 
 function optionsOf(args: string[]) {
-  try {
-    const { values } = parseArgs({
-      args,
-      options: {
-        name: { type: 'string' },
-        scope: { type: 'string', multiple: true },
-        source: { type: 'string', multiple: true },
-        'any-source': { type: 'boolean', default: false },
-        target: { type: 'string', multiple: true },
-        'expires-in-days': { type: 'string' },
-      },
-    });
-    return values;
-  } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error });
-  }
+  return readOptions({
+    args,
+    options: {
+      name: { type: 'string' },
+      scope: { type: 'string', multiple: true },
+      source: { type: 'string', multiple: true },
+      'any-source': { type: 'boolean', default: false },
+      target: { type: 'string', multiple: true },
+      'expires-in-days': { type: 'string' },
+    },
+  }).values;
 }
 
 function parseName(name: string | undefined): string {

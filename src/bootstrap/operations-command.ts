@@ -72,6 +72,11 @@ export function parseOperationsCommand(args: string[]): OperationsCommand {
       refuseOtherOptions(name, values, [...FILTER_NAMES, 'id', 'dry-run', 'expected']);
       const expected = numberOf('expected', values.expected);
       const ids = values.id === undefined ? {} : { ids: values.id };
+      if (Object.keys(filter).length === 0 && values.id === undefined) {
+        throw new UsageError(
+          `${name} needs a filter: at least one of ${[...FILTER_NAMES, 'id'].map((each) => `--${each}`).join(', ')}`,
+        );
+      }
       const dryRun = values['dry-run'] ?? false;
       return { name, request: { filter: { ...filter, ...ids }, dryRun, ...(expected !== undefined && { expected }) } };
     }

@@ -21,7 +21,6 @@ export function parseParkedMessagesCommand(args: string[]): ParkedMessagesComman
     options: { limit: { type: 'string' }, id: { type: 'string' }, all: { type: 'boolean' } },
   });
   const [name, ...others] = positionals;
-  refuseArguments(name ?? '', others);
   const limit = values.limit === undefined ? undefined : Number(values.limit);
   if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) {
     throw new UsageError(`--limit must be a whole number from 1, not '${values.limit}'`);
@@ -30,12 +29,15 @@ export function parseParkedMessagesCommand(args: string[]): ParkedMessagesComman
   const selection: ParkedSelection = { ...(id !== undefined && { id }), ...(limit !== undefined && { limit }) };
   switch (name) {
     case 'list':
+      refuseArguments(name, others);
       refuseOtherOptions(name, values, ['limit']);
       return { name, selection };
     case 'replay':
+      refuseArguments(name, others);
       refuseOtherOptions(name, values, ['limit', 'id']);
       return { name, selection };
     case 'discard':
+      refuseArguments(name, others);
       refuseOtherOptions(name, values, ['id', 'all']);
       if ((id !== undefined) === (all === true)) throw new UsageError('discard takes either --id <id> or --all');
       return { name, selection };

@@ -87,7 +87,7 @@ describe('npm run operations', () => {
     expect(wrong.output).toMatch(/^--code must be one of .*did you mean "MISSING_PARENT"/);
     expect(await run(['retry'])).toMatchObject({
       status: 2,
-      output: expect.stringMatching(/at least one field/) as string,
+      output: expect.stringMatching(/^retry needs a filter: at least one of --status, .*--id/) as string,
     });
     expect(await run(['retry', '--created-after', 'now'])).toMatchObject({
       status: 2,

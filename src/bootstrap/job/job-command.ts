@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { UsageError } from '../run-command.js';
+import { readOptions, refuseOtherOptions, unknownCommand, UsageError } from '../run-command.js';
 
 /** How an execution is begun. */
 export interface BeginOptions {
@@ -68,25 +67,16 @@ export function parseJobCommand(args: readonly string[]): JobCommand {
       return { kind, job, parameters: parseParameters(parameters), ...flags };
     }
     default:
-      throw new UsageError(kind === undefined ? 'A command is missing' : `There is no command '${kind}'`);
+      return unknownCommand(kind);
   }
 }
 
 function read(kind: string, args: string[], allowed: readonly Flag[]): { words: string[] } & Record<Flag, boolean> {
   const options = { wait: { type: 'boolean' }, next: { type: 'boolean' }, json: { type: 'boolean' } } as const;
-  const { values, positionals: words } = parsed(() => parseArgs({ args, options, allowPositionals: true }));
-  const wrong = FLAGS.find((flag) => values[flag] === true && !allowed.includes(flag));
-  if (wrong !== undefined) throw new UsageError(`${kind} has no option --${wrong}`);
+  const { values, positionals: words } = readOptions({ args, options, allowPositionals: true });
+  refuseOtherOptions(kind, values, allowed);
   const { wait = false, next = false, json = false } = values;
   return { words, wait, next, json };
-}
-
-function parsed<T>(parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    throw new UsageError((error as Error).message, { cause: error });
-  }
 }
 
 function onlyId(kind: string, words: readonly string[]): string {

@@ -3,14 +3,13 @@ import type { IOperationFilter } from '../../interfaces/operation-filter.js';
 import { didYouMean } from '../errors/nearest-name.js';
 import { quoteForMessage } from '../errors/quote-for-message.js';
 import { ServiceError } from '../errors/service-error.js';
-import { FILTER_FIELDS, filterFault, invalidFilter } from '../outcomes/filter-fields.js';
+import { FILTER_FIELDS, filterFault, invalidFilter, isUuid } from '../outcomes/filter-fields.js';
 import type { MatchedStatus } from '../outcomes/operation-match.js';
 import { ownValue } from '../values/own-value.js';
 
 type Given = Record<string, unknown>;
 
 const FIELDS = ['id', 'filter', 'dryRun', 'expected'];
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The states to which each action applies, and the one that is meant if the filter names none. */
 const STATUSES: Readonly<Record<BulkActionKind, { allowed: readonly string[]; implied: MatchedStatus }>> = {
@@ -27,7 +26,7 @@ export function checkBulkRequest(action: BulkActionKind, body: unknown): IBulkAc
   const given = objectOf(body, 'The request must be an object such as { "filter": { "code": "MISSING_PARENT" } }', '');
   refuseUnknown(given, FIELDS, '');
   const [id, dryRun, expected] = ['id', 'dryRun', 'expected'].map((name) => ownValue(given, name));
-  if (id !== undefined && !(typeof id === 'string' && UUID.test(id))) {
+  if (id !== undefined && (typeof id !== 'string' || !isUuid(id))) {
     throw new ServiceError('INVALID_ID', 'The id of a bulk action must be a UUID', { parameter: 'id' });
   }
   if (dryRun !== undefined && typeof dryRun !== 'boolean') throw invalidFilter('dryRun', 'must be true or false');

@@ -1,23 +1,12 @@
 import { isIPv6 } from 'node:net';
 import { ownValue } from '../values/own-value.js';
 
-/** The variables that `DATABASE_URL` may stand for. */
-const PARTS = ['DB_HOST', 'DB_PORT', 'DB_NAME', 'DB_USERNAME', 'DB_PASSWORD'] as const;
 /** Parameters of the URL, in the words of libpq, and the variables that have the same meaning. */
 const PARAMETERS: ReadonlyMap<string, string> = new Map([
   ['sslmode', 'DB_SSL'],
   ['sslrootcert', 'DB_SSL_CA'],
   ['sslcert', 'DB_SSL_CERT'],
   ['sslkey', 'DB_SSL_KEY'],
-]);
-/** What the URL calls each of the variables. */
-const WORDS: ReadonlyMap<string, string> = new Map([
-  [PARTS[0], 'host'],
-  [PARTS[1], 'port'],
-  [PARTS[2], 'database'],
-  [PARTS[3], 'user'],
-  [PARTS[4], 'password'],
-  ...[...PARAMETERS].map(([parameter, name]): [string, string] => [name, parameter]),
 ]);
 const EXAMPLE = 'postgres://user:password@host:5432/database?sslmode=verify-full';
 
@@ -50,27 +39,34 @@ export function readDatabaseUrl(given: Readonly<Record<string, string | undefine
       wordsOf: new Map(),
     };
   const parts = partsOf(url);
-  const doubled = Object.keys(parts).filter((name) => ownValue(others, name) !== undefined);
+  const doubled = parts.filter(({ variable }) => ownValue(others, variable) !== undefined);
   return {
-    variables: { ...others, ...parts },
+    variables: { ...others, ...Object.fromEntries(parts.map(({ variable, value }) => [variable, value])) },
     faults: [
       ...faultsOf(url),
-      ...doubled.map((name) => fault(`it and ${name} both say the same thing; remove one of the two`)),
+      ...doubled.map(({ variable }) => fault(`it and ${variable} both say the same thing; remove one of the two`)),
     ],
-    wordsOf: new Map(Object.keys(parts).map((name) => [name, fault(WORDS.get(name)!)])),
+    wordsOf: new Map(parts.map(({ variable, word }) => [variable, fault(word)])),
   };
 }
 
-function partsOf(url: URL): Record<string, string> {
-  const values: readonly [name: string, value: string][] = [
-    [PARTS[0], hostOf(url)],
-    [PARTS[1], url.port],
-    [PARTS[2], decodeURIComponent(url.pathname.slice(1))],
-    [PARTS[3], decodeURIComponent(url.username)],
-    [PARTS[4], decodeURIComponent(url.password)],
-    ...[...PARAMETERS].map(([parameter, name]): [string, string] => [name, url.searchParams.get(parameter) ?? '']),
+/** A part of the URL that is given, in the word of the URL, and the variable that it stands for. */
+interface Part {
+  word: string;
+  variable: string;
+  value: string;
+}
+
+function partsOf(url: URL): Part[] {
+  const parts = [
+    { word: 'host', variable: 'DB_HOST', value: hostOf(url) },
+    { word: 'port', variable: 'DB_PORT', value: url.port },
+    { word: 'database', variable: 'DB_NAME', value: decodeURIComponent(url.pathname.slice(1)) },
+    { word: 'user', variable: 'DB_USERNAME', value: decodeURIComponent(url.username) },
+    { word: 'password', variable: 'DB_PASSWORD', value: decodeURIComponent(url.password) },
+    ...[...PARAMETERS].map(([word, variable]) => ({ word, variable, value: url.searchParams.get(word) ?? '' })),
   ];
-  return Object.fromEntries(values.filter(([, value]) => value !== ''));
+  return parts.filter(({ value }) => value !== '');
 }
 
 function faultsOf(url: URL): string[] {

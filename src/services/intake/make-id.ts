@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 import { v7 } from 'uuid';
 
-/** Random bytes are drawn for many ids at once: a call for each id takes six times as long as the rest of making it. */
+/** Random bytes are drawn for many ids at once: a call for each id takes longer than all the rest of making it. */
 const IDS_AT_ONCE = 256;
 const ID_BYTES = 16;
 const drawn = new Uint8Array(IDS_AT_ONCE * ID_BYTES);

@@ -27,7 +27,7 @@ describe('the command line of parked-messages', () => {
     ['replay --limit 0', "--limit must be a whole number from 1, not '0'"],
     ['replay --limit many', "--limit must be a whole number from 1, not 'many'"],
     ['replay --colour red', "Unknown option '--colour'"],
-    ['purge', "There is no command 'purge'"],
+    ['purge m-1', "There is no command 'purge'"],
   ])('refuses `%s`, and says what is wrong', (line, reason) => {
     expect(() => parse(line)).toThrow(new UsageError(reason));
   });
