@@ -142,6 +142,19 @@ describe('the embedded PostgreSQL', () => {
     expect(await query(after, 'select * from kept')).toEqual([]);
   });
 
+  it('tries again where a start has failed, as it does when another process starts and stops the server meanwhile', async () => {
+    const directory = await madeDirectory();
+    const data = join(directory, 'cluster/data');
+    await chmod(data, 0o777);
+    const starting = start(directory);
+    await eventually(async () =>
+      expect(await readFile(join(directory, 'cluster/postgres.log'), 'utf8')).toContain('has invalid permissions'),
+    );
+    await chmod(data, 0o700);
+
+    expect(await query(await starting, 'select 1 as one')).toEqual([{ one: 1 }]);
+  });
+
   it('takes a port of its own beside the server of another folder', async () => {
     const [one, other] = await Promise.all([start(await madeDirectory()), start(await madeDirectory())]);
 

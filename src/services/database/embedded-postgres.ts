@@ -18,6 +18,8 @@ import { SQL_STATES, sqlStateOf } from './sql-state.js';
 const USERS_LOCK = `hashtext('batch-service.embedded-postgres')`;
 const START_TIMEOUT_MS = 60_000;
 const START_INTERVAL_MS = 100;
+/** So many starts may fail one after the other, before the last error counts. */
+const START_ATTEMPTS = 3;
 
 export interface EmbeddedPostgres extends ServerAddress {
   /** Where data and log are, see `Cluster`. */
@@ -51,11 +53,13 @@ export async function startEmbeddedPostgres(folder: string, database?: string): 
 /** The client holds the shared lock. */
 async function startOrJoin(cluster: Cluster): Promise<{ client: pg.Client; address: ServerAddress }> {
   const deadline = performance.now() + START_TIMEOUT_MS;
+  let failedStarts = 0;
   for (; performance.now() < deadline; await delay(START_INTERVAL_MS)) {
     if (!(await runningServer(cluster))) {
       await startServer(cluster, await freePort()).catch(async (error: unknown) => {
-        // The error counts only if no other process has started it.
-        if (!(await runningServer(cluster))) throw error;
+        // Another process may be starting the server (its file postmaster.pid is empty for a moment), or has stopped it meanwhile.
+        failedStarts += 1;
+        if (failedStarts >= START_ATTEMPTS && !(await runningServer(cluster))) throw error;
       });
     }
     const address = await runningServer(cluster);
