@@ -9,6 +9,8 @@ import { weaknessesOf } from './weaknesses.js';
 
 const USAGE_FAULT = 2;
 const INTERRUPTED = 130;
+/** When everything is closed, the process ends by itself. What keeps it alive for longer is named. */
+const ENDS_WITHIN_MS = 30_000;
 
 // The fault bench. It promises that what it calls a violation is one: everything is judged by the callers' own memory of what was
 // acknowledged. Run by Node itself: the program tsx in front of it would end it before it has cleaned up. `.ci/run` has its quick form.
@@ -40,6 +42,10 @@ try {
     );
   }
 }
+setTimeout(() => {
+  process.stderr.write(`Ended though something is still open: ${process.getActiveResourcesInfo().join(', ')}\n`);
+  process.exit();
+}, ENDS_WITHIN_MS).unref();
 
 async function runAll(options: CommandOptions): Promise<boolean> {
   const surroundings = await provideSurroundings(print, options.dist);
