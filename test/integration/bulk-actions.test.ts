@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { BatchServiceClient } from '../../src/client/batch-service.client.js';
@@ -208,7 +209,11 @@ describe('bulk actions, as callers see them', () => {
     const retry = await send<Problem>('POST', `operations/${id}/retries`);
     expect({ status: retry.status, code: retry.body.code }).toEqual({ status: 409, code: 'NOT_RETRYABLE' });
     expect(retry.body.detail).toMatch(/values of operation .* were erased/);
-    expect(await act('retries', { filter: { ids: [id] } })).toMatchObject({ done: 0, skipped: 1 });
+    for (const path of ['retries', 'erasures']) {
+      const { body: counted } = await send('POST', `operations/${path}`, { filter: { ids: [id] }, dryRun: true });
+      expect(counted).toMatchObject({ matched: 0, exact: true });
+      expect(await act(path, { filter: { ids: [id] } })).toMatchObject({ matched: 0, done: 0, skipped: 0 });
+    }
     // Its caller sends it once more: it is the same operation, and is not executed again.
     const again = await send<object>('POST', 'operations', { id, operationType: 'insert', target: 'item', values });
     expect(again.body).toMatchObject({ id, status: 'failed', created: false });
@@ -495,11 +500,30 @@ describe('the steps of a bulk action', () => {
     await holder.query('select pg_advisory_xact_lock($1, $2)', [LANE_LOCK, rows[0]!.lane]);
     const actions = actionsOn(worker.database);
     const { id } = await begin(actions, 'cancel', { target: 'apart' });
+    const started = performance.now();
     expect(await actions.work(id, 300)).toMatchObject({ status: 'running', done: 0, matched: OPERATIONS });
+    // The lane is held for longer than the action may take here. It does not wait for it for the two seconds of a request.
+    expect(performance.now() - started).toBeLessThan(1500);
     await holder.query('select from batch.pending for update nowait');
     await holder.query('commit');
     holder.release();
     expect(await actions.work(id, 60_000)).toMatchObject({ status: 'completed', done: OPERATIONS, skipped: 0 });
+  });
+
+  it('end with the last operation of a busy lane, though the time is over then', async () => {
+    await database.client.query('delete from batch.pending where seq > (select min(seq) from batch.pending)');
+    const { rows } = await database.client.query<{ lane: number }>('select distinct lane from batch.pending');
+    const holder = await database.client.connect();
+    await holder.query('begin');
+    await holder.query('select pg_advisory_xact_lock($1, $2)', [LANE_LOCK, rows[0]!.lane]);
+    const timeMs = 1500;
+    const actions = actionsOn(worker.database, () => delay(timeMs));
+    const { id } = await begin(actions, 'cancel', { target: 'apart' });
+    const worked = actions.work(id, timeMs);
+    await delay(timeMs / 5);
+    await holder.query('commit');
+    holder.release();
+    expect(await worked).toMatchObject({ status: 'completed', done: 1 });
   });
 });
 

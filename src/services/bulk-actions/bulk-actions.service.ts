@@ -11,7 +11,7 @@ import { BulkActions } from './bulk-actions.js';
 /** How long a request works on its action before it is answered. Most actions have ended by then. */
 const ANSWER_MS = 1500;
 /** How long a process works on an action before it looks for one that has waited longer. */
-const SLICE_MS = 1000;
+const SLICE_MS = 2000;
 /** How often a process looks for an action whose process is gone. */
 const INTERVAL_MS = 2000;
 

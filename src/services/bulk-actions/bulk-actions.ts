@@ -23,7 +23,6 @@ import { messageOf } from '../errors/message-of.js';
 import { ServiceError } from '../errors/service-error.js';
 import { checkCursor, FIRST_PAGE } from '../outcomes/cursor.js';
 import { countMatches, type CountRow } from '../outcomes/matching.sql.js';
-import { toMatch } from '../outcomes/operation-match.js';
 import { firstStretch, prepareMatch, walkMatches } from '../outcomes/walk-matches.js';
 import { lockLane } from '../queue/requested-changes.sql.js';
 import type { QueuedRow } from '../queue/settle.sql.js';
@@ -39,7 +38,7 @@ import {
   type ActionRow,
 } from './bulk-actions.sql.js';
 import { byLane, cancelInLane, LEASE_MS, storeChanges, takeStep, type StepResult } from './bulk-step.js';
-import { checkBulkRequest, impliedStatus } from './check-bulk-request.js';
+import { checkBulkRequest, toBulkMatch } from './check-bulk-request.js';
 
 const DEFAULT_LIMIT = 100;
 /** How long a dry run, or a request that expects a number, may count. */
@@ -82,7 +81,7 @@ export class BulkActions {
   ): Promise<IBulkActionCount | IBulkAction> {
     const request = checkBulkRequest(action, body);
     const { id, filter, dryRun, expected } = request;
-    toMatch(filter, access, impliedStatus(action));
+    toBulkMatch(action, filter, access);
     // Its answer was lost, and the operations that it has changed match no more.
     const known = id === undefined || dryRun === true ? undefined : await this.findRow(id);
     if (known !== undefined) return toRepeat(known, action, filter, access);
@@ -101,7 +100,7 @@ export class BulkActions {
   async work(id: string, forMs: number, signal?: AbortSignal): Promise<IBulkAction> {
     const until = performance.now() + forMs;
     while (performance.now() < until && signal?.aborted !== true) {
-      const pauseMs = await this.tryStep(id);
+      const pauseMs = await this.tryStep(id, until);
       if (pauseMs === 'ended') return this.find(id);
       if (pauseMs > 0) await wait(Math.min(pauseMs, Math.max(0, until - performance.now())));
     }
@@ -162,7 +161,7 @@ export class BulkActions {
     const forMs = dryRun === true || expected !== undefined ? COUNT_MS : QUICK_COUNT_MS;
     return this.requests.transaction(async (tx) => {
       sendAlong(tx, walkInOrder());
-      const match = await prepareMatch(tx, toMatch(filter, access, impliedStatus(action)));
+      const match = await prepareMatch(tx, toBulkMatch(action, filter, access));
       if (match === undefined) return { matched: 0, exact: true };
       let matched = 0;
       const next = await walkMatches(match, await firstStretch(tx, match, 'ascending'), forMs, async (stretch) => {
@@ -193,9 +192,9 @@ export class BulkActions {
     return toRepeat((await this.findRow(id))!, action, filter, access);
   }
 
-  private async tryStep(id: string): Promise<number | 'ended'> {
+  private async tryStep(id: string, until: number): Promise<number | 'ended'> {
     try {
-      return await this.step(id);
+      return await this.step(id, until);
     } catch (error) {
       const isTransient =
         isLockNotAvailable(error) || error instanceof NoPlaceError || classifyFailure(error) === 'transient';
@@ -211,22 +210,29 @@ export class BulkActions {
     }
   }
 
-  /** @returns how long to wait before the next step */
-  private async step(id: string): Promise<number | 'ended'> {
+  /**
+   * @param until on the clock of `performance.now()`: after it, nothing waits for a busy lane
+   * @returns how long to wait before the next step
+   */
+  private async step(id: string, until: number): Promise<number | 'ended'> {
     const taken = await this.requests.transaction((tx) => stepIn(tx, id)).catch(undoneByMove);
     if (taken === 'moving') return BUSY_MS;
     if (taken === 'ended') return 'ended';
     const { action, result, ended } = taken;
     if (result.changed > 0) await this.onChanged(action, result.changed);
     if (ended) return 'ended';
-    const cancelled = await this.cancelInBusyLanes(id, result);
-    return result.atEnd && cancelled === 0 ? BUSY_MS : 0;
+    const cancelled = await this.cancelInBusyLanes(id, result, until);
+    if (!result.atEnd) return 0;
+    // Probably nothing is left. Then this step ends the action, though the time may be over.
+    return cancelled > 0 ? this.step(id, until) : BUSY_MS;
   }
 
-  private async cancelInBusyLanes(id: string, { busy }: StepResult): Promise<number> {
+  private async cancelInBusyLanes(id: string, { busy }: StepResult, until: number): Promise<number> {
     let cancelled = 0;
     for (const [lane, rows] of byLane(busy)) {
-      const changed = await this.cancelInLine(id, lane, rows);
+      const waitMs = until - performance.now();
+      if (waitMs <= 0) break;
+      const changed = await this.cancelInLine(id, lane, rows, waitMs);
       if (changed > 0) await this.onChanged('cancel', changed);
       cancelled += changed;
     }
@@ -237,7 +243,7 @@ export class BulkActions {
    * Queues for the lane, as a single cancel does: PostgreSQL gives it the lane before the next chunk. Where that takes too
    * long, the operations stay for the next pass.
    */
-  private async cancelInLine(id: string, lane: number, rows: readonly QueuedRow[]): Promise<number> {
+  private async cancelInLine(id: string, lane: number, rows: readonly QueuedRow[], waitMs: number): Promise<number> {
     try {
       return await this.requests.lockingTransaction(async (tx) => {
         await tx.query(lockLane(lane));
@@ -246,7 +252,7 @@ export class BulkActions {
         const cancelled = await cancelInLane(tx, lane, rows);
         await storeChanges(tx, running[0], cancelled);
         return cancelled.length;
-      });
+      }, waitMs);
     } catch (error) {
       if (!isLockNotAvailable(error) && !(error instanceof NoPlaceError)) throw error;
       return 0;

@@ -2,7 +2,7 @@ import { sendAlong } from '../../batch/sql/send-along.js';
 import type { SqlClient } from '../../interfaces/sql.js';
 import { walkAsUsual, walkInOrder } from '../database/walk-in-order.js';
 import { selectMatches, type MatchesRow } from '../outcomes/matching.sql.js';
-import { toMatch, type OperationMatch } from '../outcomes/operation-match.js';
+import type { OperationMatch } from '../outcomes/operation-match.js';
 import { firstStretch, prepareMatch, walkMatches } from '../outcomes/walk-matches.js';
 import { lockReleases, wakeBehind } from '../queue/releases.sql.js';
 import {
@@ -17,7 +17,7 @@ import {
 } from '../queue/requested-changes.sql.js';
 import type { QueuedRow } from '../queue/settle.sql.js';
 import { insertStep, recordProgress, type ActionRow } from './bulk-actions.sql.js';
-import { impliedStatus } from './check-bulk-request.js';
+import { toBulkMatch } from './check-bulk-request.js';
 
 /** So many are changed in some hundredths of a second. Nobody waits longer for a lock of a step. */
 export const OPERATIONS_PER_STEP = 1000;
@@ -102,7 +102,7 @@ async function nextMatches(tx: SqlClient, action: ActionRow): Promise<{ seqs: st
 }
 
 function matchOf({ action, filter, reach }: ActionRow): OperationMatch {
-  const match = toMatch(filter, { targets: undefined }, impliedStatus(action));
+  const match = toBulkMatch(action, filter, { targets: undefined });
   return { ...match, ...(reach !== null && { reach }) };
 }
 

@@ -1,10 +1,11 @@
 import type { BulkActionKind, IBulkActionRequest } from '../../interfaces/bulk-action.js';
 import type { IOperationFilter } from '../../interfaces/operation-filter.js';
+import type { Access } from '../access/access.js';
 import { didYouMean } from '../errors/nearest-name.js';
 import { quoteForMessage } from '../errors/quote-for-message.js';
 import { ServiceError } from '../errors/service-error.js';
 import { FILTER_FIELDS, filterFault, invalidFilter, isUuid } from '../outcomes/filter-fields.js';
-import type { MatchedStatus } from '../outcomes/operation-match.js';
+import { toMatch, type MatchedStatus, type OperationMatch } from '../outcomes/operation-match.js';
 import { ownValue } from '../values/own-value.js';
 
 type Given = Record<string, unknown>;
@@ -19,7 +20,19 @@ const STATUSES: Readonly<Record<BulkActionKind, { allowed: readonly string[]; im
   erase: { allowed: ['completed', 'failed', 'cancelled'], implied: 'settled' },
 };
 
-export const impliedStatus = (action: BulkActionKind): MatchedStatus => STATUSES[action].implied;
+/**
+ * The operations that an action changes. Erased ones can be neither retried nor erased once more; waiting ones are never erased.
+ *
+ * @throws ServiceError INVALID_REQUEST, with the name of the field
+ */
+export function toBulkMatch(
+  action: BulkActionKind,
+  filter: IOperationFilter,
+  access: Pick<Access, 'targets'>,
+): OperationMatch {
+  const match = toMatch(filter, access, STATUSES[action].implied);
+  return action === 'cancel' ? match : { ...match, notErased: true };
+}
 
 /** @throws ServiceError INVALID_REQUEST, INVALID_ID, with the name of the field */
 export function checkBulkRequest(action: BulkActionKind, body: unknown): IBulkActionRequest {

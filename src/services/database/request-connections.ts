@@ -26,7 +26,7 @@ export interface RequestConnectionsOptions {
 export class RequestConnections implements SqlDatabase {
   private readonly places: Places;
   private readonly lockWaits: Places;
-  private readonly boundLocks: SqlStatement;
+  private readonly lockTimeoutMs: number;
 
   constructor(
     private readonly database: SqlDatabase,
@@ -35,7 +35,7 @@ export class RequestConnections implements SqlDatabase {
     const connections = Math.max(1, poolSize - RESERVE, Math.floor(poolSize / 2));
     this.places = new Places(connections, CONNECTION_WAIT_MS);
     this.lockWaits = new Places(Math.max(1, Math.min(LOCK_WAITS, connections - 1)), LOCK_WAIT_PLACE_MS);
-    this.boundLocks = { text: `set local lock_timeout = ${Math.min(LOCK_TIMEOUT_MS, lockTimeoutMs)}` };
+    this.lockTimeoutMs = Math.min(LOCK_TIMEOUT_MS, lockTimeoutMs);
   }
 
   /**
@@ -54,20 +54,27 @@ export class RequestConnections implements SqlDatabase {
 
   /** @throws NoPlaceError */
   transaction<T>(work: (tx: SqlClient) => Promise<T>): Promise<T> {
-    return this.within(() =>
-      this.database.transaction((tx) => {
-        sendAlong(tx, this.boundLocks);
-        return work(tx);
-      }),
-    );
+    return this.bounded(this.lockTimeoutMs, work);
   }
 
   /**
    * For a transaction that waits for a lock which others may hold for a long time.
    *
+   * @param waitMs how long it may wait for a lock, if that is less than the two seconds
    * @throws NoPlaceError
    */
-  lockingTransaction<T>(work: (tx: SqlClient) => Promise<T>): Promise<T> {
-    return this.lockWaits.within(() => this.transaction(work));
+  lockingTransaction<T>(work: (tx: SqlClient) => Promise<T>, waitMs = Infinity): Promise<T> {
+    // For PostgreSQL, 0 means for ever.
+    const lockTimeoutMs = Math.max(1, Math.min(this.lockTimeoutMs, Math.ceil(waitMs)));
+    return this.lockWaits.within(() => this.bounded(lockTimeoutMs, work));
+  }
+
+  private bounded<T>(lockTimeoutMs: number, work: (tx: SqlClient) => Promise<T>): Promise<T> {
+    return this.within(() =>
+      this.database.transaction((tx) => {
+        sendAlong(tx, { text: `set local lock_timeout = ${lockTimeoutMs}` });
+        return work(tx);
+      }),
+    );
   }
 }

@@ -305,13 +305,14 @@ const bothOf = (one: Source, other: Source): Source => ({
 
 /** The conditions that the candidates of the source need not meet, for a row `o` of `operations`. */
 function conditionsOf(match: PreparedMatch, { meets }: Source, values: Values): string[] {
-  const { source, createdAfter, createdBefore, ids } = match;
+  const { source, createdAfter, createdBefore, ids, notErased } = match;
   const has = (condition: Condition): boolean => meets.includes(condition);
   return [
     ...(source === undefined ? [] : [`o.source = ${values.add(source, 'text')}`]),
     ...(createdAfter === undefined ? [] : [`o.created_at >= ${values.add(createdAfter, 'timestamptz')}`]),
     ...(createdBefore === undefined ? [] : [`o.created_at < ${values.add(createdBefore, 'timestamptz')}`]),
     ...(ids === undefined || has('ids') ? [] : [`o.id = any(${values.add(ids, 'uuid[]')})`]),
+    ...(notErased === undefined ? [] : ['o.erased_at is null']),
     ...(has('shape') ? [] : shapeConditions(match, 'o.shape', values)),
     ...(has('status') ? [] : statusConditions(match)),
     ...(has('outcome') ? [] : resultConditions(match, values)),

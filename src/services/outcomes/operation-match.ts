@@ -12,6 +12,8 @@ export type MatchedStatus = OperationStatus | 'any' | 'waiting' | 'settled';
 export interface OperationMatch extends Omit<IOperationFilter, 'status' | 'ids'> {
   status: MatchedStatus;
   ids?: readonly string[];
+  /** Only operations whose values were not erased. Absent: any. */
+  notErased?: true;
   /** Only these targets, or targets that begin with these prefixes. Absent: any. */
   reach?: Reach;
 }
