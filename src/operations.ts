@@ -68,6 +68,8 @@ async function execute(command: OperationsCommand, { execution }: Settings, data
   switch (command.name) {
     case 'list':
       return list(requests, command.query, command.json);
+    case 'actions':
+      return listActions(actions, command.page);
     case 'show':
       return say(line(await actions.get(command.id.toLowerCase(), FULL_ACCESS)));
     case 'stop':
@@ -87,16 +89,27 @@ async function list(database: SqlDatabase, query: Record<string, string | number
     const fault = value === undefined ? undefined : filterFault(field, value);
     if (fault !== undefined) throw new ServiceError('INVALID_REQUEST', fault, { parameter: field });
   }
-  if (Number(query.limit ?? 1) < 1 || Number(query.limit ?? 1) > MOST_ON_PAGE) {
-    throw invalidFilter('limit', `must be a whole number from 1 to ${MOST_ON_PAGE}`);
-  }
+  checkLimit(Number(query.limit ?? 1));
   const { items, nextCursor } = await listOperations(database, query, FULL_ACCESS);
   for (const item of items) await say(json ? stringifyJson(item) : operationLine(item));
-  explain(
-    nextCursor === undefined
-      ? `${items.length} listed`
-      : `${items.length} listed; there may be more: --cursor ${nextCursor}`,
-  );
+  explainPage(items.length, nextCursor);
+}
+
+async function listActions(actions: BulkActions, page: { limit?: number; cursor?: string }): Promise<void> {
+  checkLimit(page.limit ?? 1);
+  const { items, nextCursor } = await actions.list(page, FULL_ACCESS);
+  for (const item of items) await say(`${item.createdAt} ${line(item)}`);
+  explainPage(items.length, nextCursor);
+}
+
+function checkLimit(limit: number): void {
+  if (limit >= 1 && limit <= MOST_ON_PAGE) return;
+  throw invalidFilter('limit', `must be a whole number from 1 to ${MOST_ON_PAGE}`);
+}
+
+function explainPage(listed: number, nextCursor: string | undefined): void {
+  const more = nextCursor === undefined ? '' : `; there may be more: --cursor ${nextCursor}`;
+  explain(`${listed} listed${more}`);
 }
 
 async function act(

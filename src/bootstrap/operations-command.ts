@@ -6,6 +6,7 @@ import { readOptions, refuseArguments, refuseOtherOptions, unknownCommand, Usage
 export type OperationsCommand =
   | { name: 'list'; query: Record<string, string | number>; json: boolean }
   | { name: BulkActionKind; request: { filter: object; dryRun: boolean; expected?: number } }
+  | { name: 'actions'; page: { limit?: number; cursor?: string } }
   | { name: 'show' | 'stop'; id: string };
 
 export const OPERATIONS_USAGE = `Usage: npm run --silent operations -- <command> [filter]
@@ -13,6 +14,7 @@ export const OPERATIONS_USAGE = `Usage: npm run --silent operations -- <command>
   retry  <filter> [--dry-run] [--expected <n>]           executes failed operations again, at their old places
   cancel <filter> [--dry-run] [--expected <n>]           cancels operations that wait
   erase  <filter> [--dry-run] [--expected <n>]           deletes key and values of settled operations for good
+  actions [--limit <n>] [--cursor <c>]                   bulk actions, newest first
   show <id>                                              how far a bulk action is
   stop <id>                                              stops a bulk action
 Filter, each at most once: --status --target --source --code --constraint --chunk-id --created-after --created-before
@@ -58,13 +60,12 @@ export function parseOperationsCommand(args: string[]): OperationsCommand {
     case 'list': {
       refuseArguments(name, others);
       refuseOtherOptions(name, values, [...FILTER_NAMES, 'limit', 'cursor', 'json']);
-      const limit = numberOf('limit', values.limit);
-      const page = {
-        ...(limit !== undefined && { limit }),
-        ...(values.cursor !== undefined && { cursor: values.cursor }),
-      };
-      return { name, query: { ...filter, ...page }, json: values.json ?? false };
+      return { name, query: { ...filter, ...pageOf(values) }, json: values.json ?? false };
     }
+    case 'actions':
+      refuseArguments(name, others);
+      refuseOtherOptions(name, values, ['limit', 'cursor']);
+      return { name, page: pageOf(values) };
     case 'retry':
     case 'cancel':
     case 'erase': {
@@ -105,6 +106,11 @@ function filterOf(values: object): Record<string, string> {
   return Object.fromEntries(
     FILTER_NAMES.flatMap((option) => (given.has(option) ? [[FILTER_OPTIONS[option], given.get(option)!]] : [])),
   );
+}
+
+function pageOf({ limit, cursor }: { limit?: string; cursor?: string }): { limit?: number; cursor?: string } {
+  const most = numberOf('limit', limit);
+  return { ...(most !== undefined && { limit: most }), ...(cursor !== undefined && { cursor }) };
 }
 
 function numberOf(option: string, text: string | undefined): number | undefined {

@@ -6,6 +6,7 @@ import type {
   IBatchOperation,
   ICreateBatchOperationRequest,
   ICreateBatchOperationResult,
+  IPage,
   OperationStatus,
 } from '../interfaces/operation.js';
 import type { IOperationsPlan } from '../interfaces/plan.js';
@@ -14,6 +15,7 @@ import {
   RPC_PATTERNS,
   type ICreateBatchOperationEntry,
   type ICreateBatchOperationsResponse,
+  type IPageRequest,
   type IWaitForOperationRequest,
 } from '../interfaces/rpc.js';
 import {
@@ -235,7 +237,12 @@ export class BatchServiceClient implements OnApplicationShutdown {
 
   /** @throws BatchServiceRefusalError `NOT_CANCELLABLE` when the operation is final already, `OPERATION_NOT_FOUND` */
   cancelOperation(id: string, options?: CallOptions): Promise<IBatchOperation> {
-    return this.change(RPC_PATTERNS.cancelOperation, id, 'NOT_CANCELLABLE', ['cancelled'], options);
+    const read = (): Promise<IBatchOperation> => this.getOperation(id, options);
+    return this.change(
+      RPC_PATTERNS.cancelOperation,
+      { id, refusal: 'NOT_CANCELLABLE', reached: ['cancelled'], read },
+      options,
+    );
   }
 
   /**
@@ -244,8 +251,9 @@ export class BatchServiceClient implements OnApplicationShutdown {
    * @throws BatchServiceRefusalError `NOT_RETRYABLE`, `OPERATION_NOT_FOUND`
    */
   retryOperation(id: string, options?: CallOptions): Promise<IBatchOperation> {
-    const retried: OperationStatus[] = ['pending', 'scheduled', 'completed'];
-    return this.change(RPC_PATTERNS.retryOperation, id, 'NOT_RETRYABLE', retried, options);
+    const read = (): Promise<IBatchOperation> => this.getOperation(id, options);
+    const reached: OperationStatus[] = ['pending', 'scheduled', 'completed'];
+    return this.change(RPC_PATTERNS.retryOperation, { id, refusal: 'NOT_RETRYABLE', reached, read }, options);
   }
 
   /**
@@ -280,6 +288,29 @@ export class BatchServiceClient implements OnApplicationShutdown {
   /** @throws BatchServiceRefusalError `BULK_ACTION_NOT_FOUND` */
   getBulkAction(id: string, options?: CallOptions): Promise<IBulkAction> {
     return this.call(RPC_PATTERNS.getBulkAction, JSON.stringify({ id }), options);
+  }
+
+  /**
+   * Bulk actions, newest first. With a `nextCursor` there may be more. A key that is limited to targets sees its own.
+   *
+   * @throws BatchServiceRefusalError `INVALID_REQUEST`
+   */
+  listBulkActions(page: IPageRequest = {}, options?: CallOptions): Promise<IPage<IBulkAction>> {
+    return this.call(RPC_PATTERNS.listBulkActions, JSON.stringify(page), options);
+  }
+
+  /**
+   * Stops a bulk action after its running step. What was done stays done.
+   *
+   * @throws BatchServiceRefusalError `BULK_ACTION_NOT_FOUND`, `BULK_ACTION_ENDED`
+   */
+  stopBulkAction(id: string, options?: CallOptions): Promise<IBulkAction> {
+    const read = (): Promise<IBulkAction> => this.getBulkAction(id, options);
+    return this.change(
+      RPC_PATTERNS.stopBulkAction,
+      { id, refusal: 'BULK_ACTION_ENDED', reached: ['stopped'], read },
+      options,
+    );
   }
 
   /** Fails all open calls with `CLIENT_CLOSED` and disconnects. */
@@ -345,28 +376,26 @@ export class BatchServiceClient implements OnApplicationShutdown {
   }
 
   /**
-   * Changes an operation's state. `reached` are the states that the operation has after a successful attempt whose
-   * answer was lost.
+   * Changes a state. `reached` are the states after a successful attempt whose answer was lost: the next attempt gets
+   * the `refusal`.
    */
-  private async change(
+  private async change<Subject extends { status: string }>(
     pattern: string,
-    id: string,
-    refusal: ErrorCode,
-    reached: readonly OperationStatus[],
+    { id, refusal, reached, read }: Change<Subject>,
     options: CallOptions | undefined,
-  ): Promise<IBatchOperation> {
+  ): Promise<Subject> {
     let attempt = 0;
     try {
       return await this.attempts(options, (timeoutMs) => {
         attempt += 1;
-        return this.connection.request<IBatchOperation>(pattern, JSON.stringify({ id }), timeoutMs);
+        return this.connection.request<Subject>(pattern, JSON.stringify({ id }), timeoutMs);
       });
     } catch (error) {
       // An earlier attempt whose answer was lost may have done what is refused now.
       if (attempt === 1 || !isBatchServiceError(error, refusal)) throw error;
-      const operation = await this.getOperation(id, options);
-      if (!reached.includes(operation.status)) throw error;
-      return operation;
+      const subject = await read();
+      if (!reached.includes(subject.status)) throw error;
+      return subject;
     }
   }
 
@@ -379,6 +408,13 @@ export class BatchServiceClient implements OnApplicationShutdown {
     // A caller that lets an attempt take this long also accepts a pause of this length.
     return retrying({ retries, longestWaitMs: timeoutMs, signal: this.connection.closed }, () => attempt(timeoutMs));
   }
+}
+
+interface Change<Subject extends { status: string }> {
+  id: string;
+  refusal: ErrorCode;
+  reached: readonly Subject['status'][];
+  read: () => Promise<Subject>;
 }
 
 /** For callers in JavaScript. In TypeScript the compiler checks this. */

@@ -59,6 +59,7 @@ export {
   type ICreateBatchOperationRequest,
   type ICreateBatchOperationResult,
   type IOperationError,
+  type IPage,
   type IRetryRequest,
   type OperationStatus,
   type OperationType,
@@ -81,6 +82,7 @@ export {
   type ICreateBatchOperationEntry,
   type ICreateBatchOperationsResponse,
   type IOperationIdRequest,
+  type IPageRequest,
   type IWaitForOperationRequest,
 } from '../interfaces/rpc.js';
 export {

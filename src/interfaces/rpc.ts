@@ -14,6 +14,8 @@ export const RPC_PATTERNS = {
   cancelOperations: 'cancel_operations',
   eraseOperations: 'erase_operations',
   getBulkAction: 'get_bulk_action',
+  listBulkActions: 'list_bulk_actions',
+  stopBulkAction: 'stop_bulk_action',
 } as const;
 
 /** The maximum number of operations of one `create_operations`. For `plan_operations` a setting limits the number. */
@@ -28,6 +30,12 @@ export interface ICreateBatchOperationsResponse {
 
 export interface IOperationIdRequest {
   id: string;
+}
+
+/** `limit`: 1 to 1000, default 100. `cursor`: the `nextCursor` of the page before. */
+export interface IPageRequest {
+  limit?: number;
+  cursor?: string;
 }
 
 /** Returns the operation when it is final, at the latest after `timeoutMs` (0 to 30 000, default 10 000). */

@@ -69,6 +69,10 @@ describe('npm run operations', () => {
 
     const id = output.slice(0, 36);
     expect((await run(['show', id])).output).toBe(output);
+    expect((await run(['actions', '--limit', '1'])).output).toMatch(
+      /^\d{4}-\S+Z [0-9a-f-]{36} retry completed: 3 done/,
+    );
+    expect((await run(['actions', '--limit', '0'])).output).toMatch(/^--limit must be a whole number from 1/);
     const { rows } = await database.client.query('select distinct actor from batch.audit where subject = $1', [id]);
     expect(rows).toEqual([{ actor: `command:${userInfo().username}` }]);
     expect((await run(['stop', id])).output).toMatch(/is completed; only a running one can be stopped/);

@@ -315,6 +315,20 @@ describe('bulk actions, as callers see them', () => {
       const action: IBulkAction = await client.retryOperations({ filter });
       expect(action).toMatchObject({ status: 'completed', done: 1 });
       expect(await client.getBulkAction(action.id)).toEqual(action);
+      const { items, nextCursor } = await client.listBulkActions({ limit: 1 });
+      expect(items).toEqual([action]);
+      const { items: older } = await client.listBulkActions({ limit: 1, cursor: nextCursor! });
+      expect(older).toHaveLength(1);
+      expect(older).not.toEqual([action]);
+      await expect(client.listBulkActions({ limit: 0 })).rejects.toMatchObject({
+        code: 'INVALID_REQUEST',
+        details: { parameter: 'limit' },
+      });
+      await expect(client.stopBulkAction(action.id)).rejects.toMatchObject({
+        code: 'BULK_ACTION_ENDED',
+        details: { status: 'completed' },
+      });
+      await expect(client.stopBulkAction(randomUUID())).rejects.toMatchObject({ code: 'BULK_ACTION_NOT_FOUND' });
       await eventually(async () => expect(await count(`id = '${id}' and status = 'failed'`)).toBe(1));
       expect(await client.eraseOperations({ filter })).toMatchObject({ action: 'erase', done: 1 });
       expect(await client.cancelOperations({ filter })).toMatchObject({ action: 'cancel', matched: 0, done: 0 });

@@ -99,6 +99,14 @@ export async function startScriptedService(
     retryOperation(data: ReceivedData) {
       return answer('retryOperation', data);
     }
+    @MessagePattern(RPC_PATTERNS.getBulkAction)
+    getBulkAction(data: ReceivedData) {
+      return answer('getBulkAction', data);
+    }
+    @MessagePattern(RPC_PATTERNS.stopBulkAction)
+    stopBulkAction(data: ReceivedData) {
+      return answer('stopBulkAction', data);
+    }
   }
   class ScriptedModule {}
 

@@ -320,11 +320,14 @@ describe('cancelOperation and retryOperation', () => {
         cancelOperation: (_, call) => (call === 1 ? lost() : refuse('NOT_CANCELLABLE')),
         retryOperation: (_, call) => (call === 1 ? lost() : refuse('NOT_RETRYABLE')),
         getOperation: (_, call) => operation(ID, { status: call === 1 ? 'cancelled' : 'completed' }),
+        stopBulkAction: (_, call) => (call === 1 ? lost() : refuse('BULK_ACTION_ENDED')),
+        getBulkAction: () => ({ id: ID, status: 'stopped' }),
       },
       { timeoutMs: 100 },
     );
     expect(await client.cancelOperation(ID)).toMatchObject({ status: 'cancelled' });
     expect(await client.retryOperation(ID)).toMatchObject({ status: 'completed' });
+    expect(await client.stopBulkAction(ID)).toMatchObject({ status: 'stopped' });
   });
 
   it('are refused when the state is another than was asked for', async () => {

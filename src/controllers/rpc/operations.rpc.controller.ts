@@ -1,7 +1,7 @@
 import { Controller, UseFilters, UseGuards } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { ApiExcludeController } from '@nestjs/swagger';
-import type { ICreateBatchOperationResult } from '../../interfaces/operation.js';
+import type { ICreateBatchOperationResult, IPage } from '../../interfaces/operation.js';
 import type { IBulkAction, IBulkActionCount } from '../../interfaces/bulk-action.js';
 import type { IOperationsPlan } from '../../interfaces/plan.js';
 import { RPC_PATTERNS, type ICreateBatchOperationsResponse } from '../../interfaces/rpc.js';
@@ -15,6 +15,7 @@ import type { GivenOperation } from '../../services/outcomes/to-operation.js';
 import { AccessGuard } from '../access.guard.js';
 import { CallerAccess } from '../caller-access.js';
 import { BulkActionIdDto, OperationIdDto, WaitForOperationDto } from '../dto/ids.dto.js';
+import { PageDto } from '../dto/page.dto.js';
 import { namedFieldsPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { MessagePlace } from './ordered-rmq-context.js';
@@ -111,5 +112,23 @@ export class OperationsRpcController {
     @CallerAccess() access: Access,
   ): Promise<IBulkAction> {
     return this.bulkActions.get(id, access);
+  }
+
+  @MessagePattern(RPC_PATTERNS.listBulkActions)
+  @RequireScope('read')
+  listBulkActions(
+    @Payload(namedFieldsPipe) page: PageDto,
+    @CallerAccess() access: Access,
+  ): Promise<IPage<IBulkAction>> {
+    return this.bulkActions.list(page, access);
+  }
+
+  @MessagePattern(RPC_PATTERNS.stopBulkAction)
+  @RequireScope('write')
+  stopBulkAction(
+    @Payload(namedFieldsPipe) { id }: BulkActionIdDto,
+    @CallerAccess() access: Access,
+  ): Promise<IBulkAction> {
+    return this.bulkActions.stop(id, access);
   }
 }

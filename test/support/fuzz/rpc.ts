@@ -16,6 +16,11 @@ const ofOperation = fc.oneof(
   { weight: 1, arbitrary: anyJson },
 );
 
+const page = fc.record(
+  { limit: fc.oneof(fc.constantFrom(1, 0, 1001, '5', null), anyJson), cursor: hostileText },
+  { requiredKeys: [] },
+);
+
 const to = (pattern: string, data: fc.Arbitrary<unknown>): fc.Arbitrary<RpcRequest> =>
   data.map((each) => ({ pattern, data: each }));
 
@@ -27,6 +32,8 @@ export const rpcRequest: fc.Arbitrary<RpcRequest> = fc.oneof(
   { weight: 1, arbitrary: to(RPC_PATTERNS.waitForOperation, ofOperation) },
   { weight: 1, arbitrary: to(RPC_PATTERNS.cancelOperation, ofOperation) },
   { weight: 1, arbitrary: to(RPC_PATTERNS.retryOperation, ofOperation) },
+  { weight: 1, arbitrary: to(RPC_PATTERNS.listBulkActions, fc.oneof(page, anyJson)) },
+  { weight: 1, arbitrary: to(RPC_PATTERNS.stopBulkAction, ofOperation) },
   { weight: 1, arbitrary: fc.record({ pattern: hostileText, data: anyJson }) },
 );
 
@@ -34,6 +41,7 @@ const SUCCESS: Readonly<Record<string, (response: unknown) => void>> = {
   [RPC_PATTERNS.createOperation]: assertCreated,
   [RPC_PATTERNS.createOperations]: assertCreatedMany,
   [RPC_PATTERNS.planOperations]: assertPlan,
+  [RPC_PATTERNS.listBulkActions]: (response) => expect(response).toMatchObject({ items: [] }),
 };
 
 /** It is a refusal with a code, or what the pattern answers; one of both. */

@@ -20,6 +20,7 @@ describe('the command line of operations', () => {
       'erase --id a --id b --expected 2',
       { name: 'erase', request: { filter: { ids: ['a', 'b'] }, dryRun: false, expected: 2 } },
     ],
+    ['actions --limit 5 --cursor 9', { name: 'actions', page: { limit: 5, cursor: '9' } }],
     ['show 0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f', { name: 'show', id: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f' }],
   ])('asks by `%s` for what it names', (line, command) => {
     expect(parse(line)).toEqual(command);
@@ -28,6 +29,7 @@ describe('the command line of operations', () => {
   it.each([
     ['', 'A command is missing'],
     ['forget', "There is no command 'forget'"],
+    ['actions --source shop', 'actions does not take the option --source'],
     ['list all', "list does not take the argument 'all'"],
     ['list --dry-run', 'list does not take the option --dry-run'],
     ['list --id a', 'list does not take the option --id'],

@@ -18,9 +18,9 @@ import { filterFault } from '../../../services/outcomes/filter-fields.js';
 import { MOST_PARKED } from '../../../services/rabbitmq/parked-messages.service.js';
 import { parseTime } from '../../../services/values/parse-time.js';
 import { MAX_WAIT_MS } from '../../dto/ids.dto.js';
+import { MAX_CURSOR_LENGTH, MAX_PAGE } from '../../dto/page.dto.js';
 import { CursorParameter, IntegerParameter } from './query-parameters.js';
 
-const MAX_LIMIT = 1000;
 const WORKER = { message: 'worker must be one text of at most 300 characters' };
 /** The same rules and messages as in the filter of a bulk action. */
 function FilterField(): PropertyDecorator {
@@ -39,13 +39,13 @@ function FilterField(): PropertyDecorator {
 export class PageQueryDto {
   @IntegerParameter({
     minimum: 1,
-    maximum: MAX_LIMIT,
+    maximum: MAX_PAGE,
     default: 100,
     description: 'The maximum number of items of a page.',
   })
   limit?: number;
 
-  @CursorParameter(200)
+  @CursorParameter(MAX_CURSOR_LENGTH)
   cursor?: string;
 }
 

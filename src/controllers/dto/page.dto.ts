@@ -1,0 +1,21 @@
+import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
+
+export const MAX_PAGE = 1000;
+export const MAX_CURSOR_LENGTH = 200;
+
+const LIMIT = { message: `'limit' must be a whole number from 1 to ${MAX_PAGE}` };
+const CURSOR = { message: `'cursor' must be the nextCursor of an answer` };
+
+/** The payload of an RPC that lists something. In JSON a number is a number, and no text as in a query. */
+export class PageDto {
+  @IsOptional()
+  @IsInt(LIMIT)
+  @Min(1, LIMIT)
+  @Max(MAX_PAGE, LIMIT)
+  limit?: number;
+
+  @IsOptional()
+  @IsString(CURSOR)
+  @MaxLength(MAX_CURSOR_LENGTH, CURSOR)
+  cursor?: string;
+}
