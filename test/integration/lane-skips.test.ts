@@ -35,8 +35,10 @@ async function remove(id: number): Promise<string> {
 }
 const read = async <Answer>(path: string): Promise<Answer> =>
   (await (await fetch(`${service.url}/api/v1/${path}`)).json()) as Answer;
-const skip = (lane: number): Promise<Response> =>
-  fetch(`${service.url}/api/v1/lanes/${lane}/skips`, { method: 'POST' });
+const skip = (lane: number, operationId?: string): Promise<Response> =>
+  fetch(`${service.url}/api/v1/lanes/${lane}/skips${operationId === undefined ? '' : `?operationId=${operationId}`}`, {
+    method: 'POST',
+  });
 
 describe('a lane that is parked because somebody locks a row', () => {
   it('goes on without the operation in the way when that is skipped', { timeout: 60_000 }, async () => {
@@ -51,7 +53,15 @@ describe('a lane that is parked because somebody locks a row', () => {
     const [{ lane }] = await read<[ILaneBlock]>('lanes');
     expect(await read(`operations/${behind}`)).toMatchObject({ status: 'pending' });
 
-    const response = await skip(lane);
+    const stale = await skip(lane, behind);
+    expect(stale.status).toBe(409);
+    expect(await stale.json()).toMatchObject({ code: 'BLOCK_CHANGED', details: { lane, operationId: inTheWay } });
+    const misspelt = await skip(lane, 'first');
+    expect(await misspelt.json()).toMatchObject({ code: 'INVALID_REQUEST', details: { parameter: 'operationId' } });
+    expect(await read(`operations/${behind}`)).toMatchObject({ status: 'pending' });
+    expect(await read(`operations/${inTheWay}`)).toMatchObject({ status: 'pending' });
+
+    const response = await skip(lane, inTheWay.toUpperCase());
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({ lane, operationId: inTheWay });
 

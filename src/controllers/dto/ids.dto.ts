@@ -10,7 +10,7 @@ export const MAX_WAIT_MS = 30_000;
 const DEFAULT_WAIT_MS = 10_000;
 const WAIT = { message: `'timeoutMs' must be a whole number of milliseconds from 0 to ${MAX_WAIT_MS}` };
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const LARGEST_BIGINT = 2n ** 63n - 1n;
 
 /** Names an operation, in lower case, as it is stored. */

@@ -11,7 +11,7 @@ import { namedFieldsPipe, queryPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems, NO_BODY_REFUSALS } from './api-problems.js';
-import { LaneBlockDto, SkippedOperationDto, ListedLaneDto, ListLanesQueryDto } from './dto/lane.dto.js';
+import { LaneBlockDto, SkippedOperationDto, ListedLaneDto, ListLanesQueryDto, SkipQueryDto } from './dto/lane.dto.js';
 
 @ApiTags('lanes')
 @Controller(`${API_PREFIX}/lanes`)
@@ -63,11 +63,24 @@ export class LanesController {
   @HttpCode(HttpStatus.OK)
   @ApiOperation({
     summary: 'Cancel the operation that blocks a lane, so that the lane goes on',
-    description: 'The operation is cancelled as by `DELETE operations/:id`, and can be retried later.',
+    description:
+      'The operation is cancelled as by `DELETE operations/:id`, and can be retried later. With `operationId` only that one ' +
+      'is cancelled: if another operation blocks the lane by then, the answer is `BLOCK_CHANGED`.',
   })
   @ApiOkResponse({ type: SkippedOperationDto })
-  @ApiProblems('INVALID_REQUEST', 'LANE_NOT_FOUND', 'NOT_CANCELLABLE', 'LANE_BUSY', ...NO_BODY_REFUSALS)
-  skip(@Param(namedFieldsPipe) { lane }: LaneDto, @CallerAccess() access: Access): Promise<ISkippedOperation> {
-    return this.skips.skip(lane, access);
+  @ApiProblems(
+    'INVALID_REQUEST',
+    'LANE_NOT_FOUND',
+    'BLOCK_CHANGED',
+    'NOT_CANCELLABLE',
+    'LANE_BUSY',
+    ...NO_BODY_REFUSALS,
+  )
+  skip(
+    @Param(namedFieldsPipe) { lane }: LaneDto,
+    @Query(queryPipe) { operationId }: SkipQueryDto,
+    @CallerAccess() access: Access,
+  ): Promise<ISkippedOperation> {
+    return this.skips.skip(lane, access, operationId);
   }
 }

@@ -34,6 +34,7 @@ const REFUSALS: Readonly<Record<(typeof REFUSAL_CODES)[number], ErrorDescription
   COUNT_CHANGED: { httpStatus: 409, title: 'Another number of operations matches than expected' },
   BULK_ACTION_NOT_FOUND: { httpStatus: 404, title: 'There is no such bulk action' },
   BULK_ACTION_ENDED: { httpStatus: 409, title: 'The bulk action has ended' },
+  BLOCK_CHANGED: { httpStatus: 409, title: 'Another operation blocks the lane than expected' },
   LANE_NOT_FOUND: { httpStatus: 404, title: 'The lane is not blocked' },
   PAUSE_NOT_FOUND: { httpStatus: 404, title: 'It is not paused' },
   PARKED_MESSAGE_NOT_FOUND: { httpStatus: 404, title: 'There is no such parked message' },

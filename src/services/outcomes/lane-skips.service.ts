@@ -24,12 +24,17 @@ export class LaneSkipsService {
   /**
    * Cancels the operation that blocks the lane, and unblocks the lane.
    *
-   * @throws ServiceError LANE_NOT_FOUND when no fault blocks the lane; NOT_CANCELLABLE, LANE_BUSY as for a cancel
+   * @param expected the operation that the caller means, in lower case. Absent: whichever blocks the lane now
+   * @throws ServiceError LANE_NOT_FOUND when no fault blocks the lane; BLOCK_CHANGED; NOT_CANCELLABLE, LANE_BUSY as for a cancel
    */
-  async skip(lane: number, access: Access): Promise<ISkippedOperation> {
+  async skip(lane: number, access: Access, expected?: string): Promise<ISkippedOperation> {
     const block = (await this.blocks.list()).find((found) => found.lane === lane);
     if (block === undefined) throw new ServiceError('LANE_NOT_FOUND', `Lane ${lane} is not blocked`, { lane });
     const { operationId } = block;
+    if (expected !== undefined && expected !== operationId) {
+      const message = `Operation ${operationId} blocks lane ${lane} now, not ${expected}. Nothing was changed; look at it first`;
+      throw new ServiceError('BLOCK_CHANGED', message, { lane, operationId });
+    }
     await this.operations.cancel(operationId, access);
     await this.database.requests.transaction(async (tx) => {
       await tx.query(clearBlocks([lane]));

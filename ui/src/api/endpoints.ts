@@ -83,7 +83,9 @@ export const notifyAgain = (id: string): Promise<IChunkDetail> => post(`chunks/$
 
 export const listLanes = (stop?: AbortSignal): Promise<ILane[]> => get('lanes', { state: 'all' }, stop);
 export const resumeLane = (lane: number): Promise<ILaneBlock> => post(`lanes/${lane}/resumes`);
-export const skipOfLane = (lane: number): Promise<unknown> => post(`lanes/${lane}/skips`);
+/** Refused if another operation blocks the lane by then: that one was not looked at. */
+export const skipOfLane = (lane: number, operationId: string): Promise<unknown> =>
+  post(`lanes/${lane}/skips?operationId=${part(operationId)}`);
 
 export const listPauses = (stop?: AbortSignal): Promise<IPauseState[]> => get('pauses', {}, stop);
 export const pause = (kind: IPause['kind'], name: string, reason?: string, drain = false): Promise<IPauseAnswer> =>

@@ -125,7 +125,7 @@ export function LaneActions({ lane: { lane, block, pauses } }: { lane: LaneNow }
             scope="admin"
             danger
             done={`The operation is cancelled, and lane ${lane} goes on.`}
-            work={() => skipOfLane(lane)}
+            work={() => skipOfLane(lane, block.operationId)}
             confirm={
               <p>
                 Operation <code>{block.operationId}</code> is cancelled, and lane {lane} goes on without it. It can be

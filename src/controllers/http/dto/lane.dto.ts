@@ -1,5 +1,6 @@
 import { ApiPropertyOptional } from '@nestjs/swagger';
-import { IsIn, IsOptional } from 'class-validator';
+import { Transform } from 'class-transformer';
+import { IsIn, IsOptional, Matches } from 'class-validator';
 import {
   FAULT_KINDS,
   LANE_STATES,
@@ -8,6 +9,7 @@ import {
   type ILaneLock,
   type ISkippedOperation,
 } from '../../../interfaces/lane.js';
+import { UUID } from '../../dto/ids.dto.js';
 import { Fields } from './fields.js';
 import { LockHolderDto } from './lock-holder.dto.js';
 import { PauseDto } from './pause.dto.js';
@@ -103,6 +105,14 @@ export class ListedLaneDto {}
   operationId: { format: 'uuid', description: 'It was cancelled.', example: '0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f' },
 })
 export class SkippedOperationDto {}
+
+export class SkipQueryDto {
+  @ApiPropertyOptional({ format: 'uuid', description: 'The operation that is meant: `operationId` of the block.' })
+  @IsOptional()
+  @Transform(({ value }: { value: unknown }) => (typeof value === 'string' ? value.toLowerCase() : value))
+  @Matches(UUID, { message: 'operationId must be the UUID of an operation' })
+  operationId?: string;
+}
 
 export const LANE_SELECTIONS = ['blocked', 'all'] as const;
 
