@@ -267,7 +267,7 @@ describe('a round of the notifier', () => {
         return { unrouted: [], refused: [] };
       },
     };
-    for (let chunk = 0; chunk < 5; chunk += 1) await settle(await operations(9000, 'shop'));
+    for (let chunk = 0; chunk < 5; chunk += 1) await settle(await operations(900, 'shop'));
     await startNotifier(counting);
     await eventually(async () => expect(await unnotified()).toBe(0));
     expect(rounds).toEqual([3, 2]);

@@ -49,9 +49,12 @@ const PARKED: BackOff = { initialMs: 60_000, maxMs: 3_600_000, jitter: 0 };
 /** How a round ended. `full`: more chunks may wait. */
 type RoundResult = 'full' | 'done';
 
-/** A round holds its notifications in memory and keeps a transaction open until they are confirmed. */
+/**
+ * A round keeps a transaction open until its notifications are confirmed. A chunk that is settled meanwhile waits for the
+ * next round, so a round is short: a caller with one operation must not wait for the notifications of an import.
+ */
 const CHUNKS_PER_ROUND = 100;
-const OPERATIONS_PER_ROUND = 20_000;
+const OPERATIONS_PER_ROUND = 2000;
 /** The share of the shutdown time that the notifier uses. Other parts stop after it. */
 const FLUSH_SHARE = 1 / 3;
 /**
