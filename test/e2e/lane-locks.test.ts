@@ -135,3 +135,41 @@ it('follows a chain of waiting sessions to the one that waits for nobody', async
   await between.end();
   expect(await get<IBatchOperation>(`operations/${id}?wait=10000`)).toMatchObject({ status: 'completed' });
 });
+
+it('logs a lock once, though it times out again and again', async () => {
+  const port = await freePort();
+  const impatient = await startServiceProcess({
+    environment: {
+      ...testEnvironment({ ...databaseEnvironment(database.connection), REDIS_URL: '', BATCH_SERVICE_RMQ_URL: '' }),
+      HTTP_PORT: String(port),
+      BATCH_RPC_TCP_PORT: String(await freePort()),
+      BATCH_PROCESS_OPERATION_INTERVAL: '50',
+      BATCH_LOCK_TIMEOUT: '800',
+      LOG_LEVEL: 'info',
+    },
+  });
+  await impatient.up();
+  await service.end();
+  await report.query('begin; lock table orders in access exclusive mode');
+  const response = await fetch(`http://127.0.0.1:${port}/api/v1/operations`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ operationType: 'insert', target: 'orders', values: { id: 3 } }),
+  });
+  expect(response.status).toBe(201);
+  const { client } = database;
+  await eventually(
+    async () => {
+      const { rows } = await client.query<{ failures: number }>('select failures from batch.lane_blocks');
+      expect(rows[0]?.failures).toBeGreaterThanOrEqual(3);
+    },
+    { timeoutMs: 30_000 },
+  );
+  const logged = (text: string): number => impatient.output.split(text).length - 1;
+  expect(logged('Lane is blocked by a lock')).toBe(1);
+  expect(logged('Lane no longer waits for a lock')).toBe(0);
+
+  await report.query('rollback');
+  await impatient.said(/Lane no longer waits for a lock/);
+  await impatient.end();
+});

@@ -3,20 +3,23 @@ import type { ILockHolder } from '../../interfaces/lock-holder.js';
 import { DatabaseService } from '../database/database.service.js';
 import type { PollTask } from '../poller/poller.js';
 import { LanesService } from '../queue/lanes.service.js';
-import { selectLockedLanes, type LockedLaneRow } from './waiting.sql.js';
+import { selectLanesAfterLock, selectLockedLanes, type LockedLaneRow } from './waiting.sql.js';
 
 const INTERVAL_MS = 500;
 /** After a failure; the poller itself reports a database that is away. */
 const AFTER_FAILURE_MS = 5000;
 /**
  * Logs which lanes wait for a lock, and for whom, within a second: long before the lock times out. One line when it
- * begins, and one when it ends. It asks only while a chunk of this process takes longer than usual. It also tells the other
+ * begins, and one when it ends. A time-out of the lock does not end it, because the lane is tried again. It asks only while a chunk of this process takes longer than usual. It also tells the other
  * workers that this one is there.
  */
 @Injectable()
 export class LaneWatchService implements PollTask {
   private readonly logger = new Logger(LaneWatchService.name);
+  /** By lane: the processes that held the lock when it was logged. */
   private readonly locked = new Map<number, string>();
+  /** Lanes of `locked` that did not wait at the last look. After a time-out a moment passes until the fault is stored. */
+  private quiet = new Set<number>();
   private chunkRunsForMs: () => number = () => 0;
 
   constructor(
@@ -44,10 +47,7 @@ export class LaneWatchService implements PollTask {
   private async look(): Promise<void> {
     const { rows } = await this.database.query<LockedLaneRow>(selectLockedLanes());
     const found = new Map(rows.map((row) => [row.lane, row]));
-    for (const lane of [...this.locked.keys()].filter((known) => !found.has(known))) {
-      this.locked.delete(lane);
-      this.logger.log({ message: 'Lane no longer waits for a lock', lane });
-    }
+    await this.tellEnded([...this.locked.keys()].filter((lane) => !found.has(lane)));
     for (const row of found.values()) {
       const holders = row.holders.map(({ pid }) => pid).join();
       if (this.locked.get(row.lane) === holders) continue;
@@ -60,6 +60,18 @@ export class LaneWatchService implements PollTask {
         ...(row.relation !== null && { relation: row.relation }),
         holders: row.holders.map(toLogged),
       });
+    }
+  }
+
+  private async tellEnded(quiet: readonly number[]): Promise<void> {
+    const twice = quiet.filter((lane) => this.quiet.has(lane));
+    this.quiet = new Set(quiet);
+    if (twice.length === 0) return;
+    const { rows } = await this.database.query<{ lane: number }>(selectLanesAfterLock(twice));
+    const waiting = new Set(rows.map(({ lane }) => lane));
+    for (const lane of twice.filter((each) => !waiting.has(each))) {
+      this.locked.delete(lane);
+      this.logger.log({ message: 'Lane no longer waits for a lock', lane });
     }
   }
 }

@@ -1,5 +1,6 @@
 import { LANE_LOCK } from '../../entities/lane-lock.js';
 import { USUAL_LOCK_WAIT_MS } from '../../entities/functions/why-waiting.js';
+import { SQL_STATES } from '../database/sql-state.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
 import type { ILockHolder } from '../../interfaces/lock-holder.js';
 import type { IWaiting } from '../../interfaces/waiting.js';
@@ -41,5 +42,13 @@ export function selectLockedLanes(): SqlStatement {
       where l.locktype = 'advisory' and l.classid = ${LANE_LOCK} and l.objsubid = 2 and l.granted
         and l.database = (select oid from pg_database where datname = current_database())
       order by lane`,
+  };
+}
+
+/** Those of the lanes whose last chunk gave up waiting for a lock. They are tried again, or are parked. */
+export function selectLanesAfterLock(lanes: readonly number[]): SqlStatement {
+  return {
+    text: 'select lane from batch.lane_blocks where lane = any($1::int2[]) and sql_state = $2',
+    values: [lanes, SQL_STATES.lockNotAvailable],
   };
 }
