@@ -140,10 +140,8 @@ export async function startServer(cluster: Cluster, port: number): Promise<void>
     await pgCtl(cluster, ['start', '-w', '-l', logFile, '-o', `-p ${port}`]);
   } catch (error) {
     const said = (await readFile(logFile, 'utf8').catch(() => '')).slice(-LOG_TAIL);
-    const reason = (error as { stderr?: string }).stderr?.trim() ?? '';
-    throw new Error(`The embedded PostgreSQL did not start${reason && `, ${reason}`}; ${logFile} ends with:\n${said}`, {
-      cause: error,
-    });
+    const reason = (error as { stderr?: string }).stderr ?? '';
+    throw new Error(`The embedded PostgreSQL did not start; ${logFile} ends with:\n${said}${reason}`, { cause: error });
   }
 }
 
