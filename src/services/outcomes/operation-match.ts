@@ -18,6 +18,12 @@ export interface OperationMatch extends Omit<IOperationFilter, 'status' | 'ids'>
   reach?: Reach;
 }
 
+/** A filter whose target was looked up. */
+export interface PreparedMatch extends Omit<OperationMatch, 'target' | 'reach'> {
+  /** Only operations of these shapes. Absent: any. */
+  shapes?: readonly number[];
+}
+
 export interface Reach {
   ids: readonly string[];
   prefixes: readonly string[];

@@ -4,7 +4,10 @@ import { PAUSED_LANES } from '../pauses/paused.sql.js';
 import { BLOCKED_LANES, LOCKED_LANES } from '../queue/lane-list.sql.js';
 import { ANONYMOUS_SOURCE } from '../../interfaces/settled-event.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
-import { LANES, matchedIn, nextOf, Values, type PreparedMatch, type Stretch } from './matching.sql.js';
+import { LANES } from './match-candidates.sql.js';
+import { matchedIn, nextOf, type Stretch } from './matching.sql.js';
+import type { PreparedMatch } from './operation-match.js';
+import { Values } from './statement-values.js';
 
 const OPERATION_COLUMNS = `v.seq, v.id, v.type as "operationType", v.target, v.key::text, v."values"::text, v.on_conflict as "onConflict",
         v.conflict_key as "conflictKey", v.must_exist as "mustExist", ${selectDetails('v')}, v.status,

@@ -1,15 +1,8 @@
 import type { SqlClient } from '../../interfaces/sql.js';
 import { FIRST_PAGE } from './cursor.js';
-import {
-  selectBounds,
-  selectShapes,
-  type BoundsRow,
-  type PreparedMatch,
-  type Stretch,
-  type Way,
-  waysOf,
-} from './matching.sql.js';
-import type { OperationMatch } from './operation-match.js';
+import { selectBounds, type BoundsRow } from './match-bounds.sql.js';
+import { selectShapes, type Stretch, type Way, waysOf } from './matching.sql.js';
+import type { OperationMatch, PreparedMatch } from './operation-match.js';
 
 /** Examined in some milliseconds, whatever the filter. */
 const FIRST_WIDTH = 2000;
