@@ -10,8 +10,9 @@ type SendOptions = Parameters<ChannelWrapper['sendToQueue']>[2] & {
 };
 
 /**
- * Nest's client, with three additions. It reports which messages the broker could not put into any queue. It recovers
- * from a channel that the broker closed. It takes data that is already JSON (the option `written`). Messages must be
+ * Nest's client, with four additions. It reports which messages the broker could not put into any queue. It recovers
+ * from a channel that the broker closed. It takes data that is already JSON (the option `written`). It ends its connection
+ * although its channel cannot be closed. Messages must be
  * sent with `mandatory` and their own `messageId`.
  */
 export class MandatoryClientRmq extends ClientRMQ {
@@ -27,6 +28,16 @@ export class MandatoryClientRmq extends ClientRMQ {
     channel.sendToQueue = (queue, packet: Buffer, options?: SendOptions, done?) =>
       send(queue, options?.written === undefined ? packet : withData(packet, options.written), options, done);
     return opened;
+  }
+
+  /** Nest's client would leave the connection open, which then connects again for ever. */
+  override async close(): Promise<void> {
+    const connection = this.client as AmqpConnectionManager | null;
+    try {
+      await super.close();
+    } finally {
+      await connection?.close();
+    }
   }
 
   override async setupChannel(channel: ConfirmChannel, resolve: () => void): Promise<void> {

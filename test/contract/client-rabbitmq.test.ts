@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Controller, Injectable } from '@nestjs/common';
 import { RmqRecord, type MicroserviceOptions } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
@@ -190,6 +191,39 @@ describe('an application with the client', () => {
     expect(await failure(client.createOperation(INSERT))).toMatchObject({ code: 'UNAVAILABLE' });
     proxy.accept();
     await client.createOperation(INSERT);
+  });
+
+  it.each([0, 1, 2, 5, 20, 100, 110])(
+    'closes %i ms after the loss of its connection, and does not connect again',
+    async (afterMs) => {
+      await serve({ createOperation: accepted });
+      const { proxy, client } = await proxied({ socketOptions: { reconnectTimeInSeconds: 0.1 } });
+      await client.createOperation(INSERT);
+      expect(proxy.connections).toBe(1);
+
+      proxy.cut();
+      await delay(afterMs);
+      await client.close();
+      await delay(400);
+
+      expect(proxy.connections).toBe(0);
+    },
+  );
+
+  it('ends its connection though its channel cannot be closed, as while it is being lost', async () => {
+    await serve({ createOperation: accepted });
+    const { proxy, client } = await proxied({ socketOptions: { reconnectTimeInSeconds: 0.1 } });
+    await client.createOperation(INSERT);
+    const { channel: ofClient } = (client as unknown as { connection: { wire: { proxy: { channel: Channel } } } })
+      .connection.wire.proxy;
+    ofClient.close = () => Promise.reject(new Error('Channel closing'));
+
+    await client.close();
+
+    await eventually(() => expect(proxy.connections).toBe(0));
+    proxy.cut();
+    await delay(400);
+    expect(proxy.connections).toBe(0);
   });
 
   it('closes while the broker is away', async () => {

@@ -98,6 +98,8 @@ async function launch({ name, command, environment, folder }: PrivateProcessOpti
         await Promise.race([exited, delay(graceMs, undefined, { ref: false })]);
       }
       endGroup(child.pid);
+      // Whatever still holds the other end, this one must not keep the run alive.
+      child.stdin?.destroy();
       await exited;
       await groupIsGone(child.pid);
     },
