@@ -1,8 +1,12 @@
 import type { Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ClientRMQ } from '@nestjs/microservices';
 import type { AmqpConnectionManager, ChannelWrapper } from 'amqp-connection-manager';
 import type { ConfirmChannel, Message } from 'amqplib';
 import { Subject } from 'rxjs';
+
+/** A broker that answers closes a channel within some milliseconds. */
+const CLOSES_WITHIN_MS = 1000;
 
 type SendOptions = Parameters<ChannelWrapper['sendToQueue']>[2] & {
   /** The `data` of the packet, as JSON. */
@@ -30,13 +34,18 @@ export class MandatoryClientRmq extends ClientRMQ {
     return opened;
   }
 
-  /** Nest's client would leave the connection open, which then connects again for ever. */
+  /**
+   * Nest's client would leave the connection open, which then connects again for ever. And it would wait for ever for
+   * the broker to close a channel whose connection is lost meanwhile.
+   */
   override async close(): Promise<void> {
-    const connection = this.client as AmqpConnectionManager | null;
+    const manager = this.client as AmqpConnectionManager | null;
+    const stream = manager?.connection === undefined ? undefined : streamOf(manager.connection);
     try {
-      await super.close();
+      await inTime(super.close());
     } finally {
-      await connection?.close();
+      if (manager !== null) await inTime(manager.close());
+      stream?.destroy();
     }
   }
 
@@ -57,7 +66,7 @@ export class MandatoryClientRmq extends ClientRMQ {
  * costs a system call here, another at the broker, and a wake-up.
  */
 function writeTogether({ connection }: Pick<ConfirmChannel, 'connection'>): void {
-  const { stream } = connection as unknown as { stream: Writable };
+  const stream = streamOf({ connection });
   const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
   stream.write = (...args: unknown[]) => {
     if (stream.writableCorked === 0) {
@@ -66,6 +75,19 @@ function writeTogether({ connection }: Pick<ConfirmChannel, 'connection'>): void
     }
     return write(...args);
   };
+}
+
+const streamOf = ({ connection }: { connection: unknown }): Writable => (connection as { stream: Writable }).stream;
+
+/** Rejects as `work` does, and gives up waiting for it after a while. */
+async function inTime(work: Promise<unknown>): Promise<void> {
+  const waited = new AbortController();
+  const { signal } = waited;
+  try {
+    await Promise.race([work, delay(CLOSES_WITHIN_MS, undefined, { signal })]);
+  } finally {
+    waited.abort();
+  }
 }
 
 /** @param packet a JSON object without `data` */

@@ -226,6 +226,20 @@ describe('an application with the client', () => {
     expect(proxy.connections).toBe(0);
   });
 
+  it('closes in time though the broker answers nothing any more', async () => {
+    await serve({ createOperation: accepted });
+    const { proxy, client } = await proxied({ socketOptions: { reconnectTimeInSeconds: 0.1 } });
+    await client.createOperation(INSERT);
+    proxy.stall();
+
+    const started = performance.now();
+    await client.close();
+
+    expect(performance.now() - started).toBeLessThan(10_000);
+    proxy.accept();
+    await eventually(() => expect(proxy.connections).toBe(0));
+  });
+
   it('closes while the broker is away', async () => {
     await serve({ getOperation: () => operation(ID) });
     const { proxy, client } = await proxied();
