@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import type { IBatchOperation } from '../../src/interfaces/operation.js';
 import type { IStats } from '../../src/interfaces/stats.js';
 import { migrate } from '../../src/services/database/migrate.js';
@@ -148,6 +148,7 @@ it('logs a lock once, though it times out again and again', async () => {
       LOG_LEVEL: 'info',
     },
   });
+  onTestFinished(() => impatient.end());
   await impatient.up();
   await service.end();
   await report.query('begin; lock table orders in access exclusive mode');
@@ -171,5 +172,4 @@ it('logs a lock once, though it times out again and again', async () => {
 
   await report.query('rollback');
   await impatient.said(/Lane no longer waits for a lock/);
-  await impatient.end();
 });
