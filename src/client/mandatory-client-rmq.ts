@@ -35,18 +35,18 @@ export class MandatoryClientRmq extends ClientRMQ {
   }
 
   /**
-   * Nest's client would leave the connection open, which then connects again for ever. And it would wait for ever for
-   * the broker to close a channel whose connection is lost meanwhile.
+   * Closes the connection itself first, which also ends its attempts to connect again. Nest's client would leave it open if
+   * its channel cannot be closed, and would wait for ever if it is lost while the channel is being closed.
    */
   override async close(): Promise<void> {
     const manager = this.client as AmqpConnectionManager | null;
     const stream = manager?.connection === undefined ? undefined : streamOf(manager.connection);
     try {
-      await inTime(super.close());
-    } finally {
       if (manager !== null) await inTime(manager.close());
+    } finally {
       stream?.destroy();
     }
+    await super.close();
   }
 
   override async setupChannel(channel: ConfirmChannel, resolve: () => void): Promise<void> {

@@ -320,10 +320,12 @@ describe('bulk actions, as callers see them', () => {
       const { items: older } = await client.listBulkActions({ limit: 1, cursor: nextCursor! });
       expect(older).toHaveLength(1);
       expect(older).not.toEqual([action]);
-      await expect(client.listBulkActions({ limit: 0 })).rejects.toMatchObject({
-        code: 'INVALID_REQUEST',
-        details: { parameter: 'limit' },
-      });
+      for (const limit of [0, 1001, null as unknown as number]) {
+        await expect(client.listBulkActions({ limit })).rejects.toMatchObject({
+          code: 'INVALID_REQUEST',
+          details: { parameter: 'limit' },
+        });
+      }
       await expect(client.stopBulkAction(action.id)).rejects.toMatchObject({
         code: 'BULK_ACTION_ENDED',
         details: { status: 'completed' },
