@@ -3,6 +3,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { BatchServiceClient, isBatchServiceError } from '../../src/client/index.js';
 import { uniqueName } from '../support/unique-name.js';
+import { resetSocket } from '../support/reset-socket.js';
 
 /** A method frame on channel 1 that asks for the channel to be opened: class 20, method 10. */
 const CHANNEL_OPEN = Buffer.from([1, 0, 1, 0, 0, 0, 5, 0, 20, 0, 10]);
@@ -44,7 +45,7 @@ async function startFragileProxy(
     caller.on('data', (bytes) => {
       if (fragile.resets >= times || !bytes.includes(CHANNEL_OPEN)) return void broker.write(bytes);
       fragile.resets += 1;
-      caller.resetAndDestroy();
+      resetSocket(caller);
     });
     broker.on('data', (bytes) => caller.write(bytes));
     for (const [one, other] of [[caller, broker] as const, [broker, caller] as const]) {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { resetSocket } from './reset-socket.js';
 
 /** What becomes of bytes on their way: they pass, perhaps altered, or the connection is reset in their place. */
 export type Meddling = (bytes: Buffer) => Buffer | 'reset';
@@ -21,8 +22,8 @@ export async function startMeddlingProxy(target: { host: string; port: number })
     const upstream = connect(target);
     callers.add(caller);
     const reset = (): void => {
-      caller.resetAndDestroy();
-      upstream.resetAndDestroy();
+      resetSocket(caller);
+      resetSocket(upstream);
     };
     const pass = (from: Socket, to: Socket, meddling: () => Meddling): void => {
       from.setNoDelay(true);
@@ -59,7 +60,7 @@ export async function startMeddlingProxy(target: { host: string; port: number })
     async close() {
       const closed = once(server, 'close');
       server.close();
-      for (const caller of callers) caller.resetAndDestroy();
+      for (const caller of callers) resetSocket(caller);
       await closed;
     },
   };

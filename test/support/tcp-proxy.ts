@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { resetSocket } from './reset-socket.js';
 
 /** A TCP proxy on 127.0.0.1 that a test can break in the ways in which networks break. */
 export interface TcpProxy {
@@ -25,7 +26,7 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
   let mode: 'accept' | 'refuse' | 'stall' = 'accept';
 
   const server = createServer((caller) => {
-    if (mode === 'refuse') return void caller.resetAndDestroy();
+    if (mode === 'refuse') return void resetSocket(caller);
     const upstream = connect(target);
     for (const [from, to] of [
       [caller, upstream],
@@ -49,7 +50,7 @@ export async function startTcpProxy(target: { host: string; port: number }): Pro
   const { port } = server.address() as AddressInfo;
 
   const cut = (): void => {
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) resetSocket(socket);
   };
   return {
     host: '127.0.0.1',

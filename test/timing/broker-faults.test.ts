@@ -14,6 +14,7 @@ import { connectAmqpCaller } from '../support/amqp.js';
 import { AttemptsInMemory } from '../support/attempts-in-memory.js';
 import { eventually } from '../support/eventually.js';
 import { startMeddlingProxy, type MeddlingProxy } from '../support/meddling-proxy.js';
+import { resetSocket } from '../support/reset-socket.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { testSettings, type TestEnvironment } from '../support/test-settings.js';
 
@@ -296,7 +297,7 @@ describe('a broker that is away', () => {
     const attempts: number[] = [];
     const closed = createServer((socket) => {
       attempts.push(performance.now());
-      socket.resetAndDestroy();
+      resetSocket(socket);
     });
     closed.listen(0, '127.0.0.1');
     await once(closed, 'listening');

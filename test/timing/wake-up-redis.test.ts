@@ -16,6 +16,7 @@ import {
 } from 'vitest';
 import { WakeUpService } from '../../src/services/wake-up/wake-up.service.js';
 import { eventually } from '../support/eventually.js';
+import { resetSocket } from '../support/reset-socket.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { testSettings } from '../support/test-settings.js';
 import { uniqueName } from '../support/unique-name.js';
@@ -175,7 +176,7 @@ describe('waking up other processes through Redis', () => {
     let attempts = 0;
     const refusing = createServer((socket) => {
       attempts += 1;
-      socket.resetAndDestroy();
+      resetSocket(socket);
     }).listen(0, '127.0.0.1');
     await once(refusing, 'listening');
     const { port } = refusing.address() as AddressInfo;
