@@ -1,3 +1,4 @@
+import { v7 as uuid } from 'uuid';
 import { asSqlClient } from './batch/sql/as-sql-client.js';
 import { onOneConnection } from './bootstrap/on-one-connection.js';
 import {
@@ -15,6 +16,7 @@ import type { SqlDatabase } from './interfaces/sql.js';
 import { FULL_ACCESS } from './services/access/access.js';
 import { BulkActions } from './services/bulk-actions/bulk-actions.js';
 import { notifyWorkers } from './services/bulk-actions/bulk-actions.sql.js';
+import { BulkWork } from './services/bulk-actions/bulk-work.js';
 import type { Settings } from './services/config/settings.js';
 import { RequestConnections } from './services/database/request-connections.js';
 import { ServiceError } from './services/errors/service-error.js';
@@ -62,7 +64,9 @@ function inWordsOfOptions(error: unknown): never {
 
 async function execute(command: OperationsCommand, { execution }: Settings, database: SqlDatabase): Promise<void> {
   const requests = new RequestConnections(database, { poolSize: 1, lockTimeoutMs: execution.lockTimeoutMs });
-  const actions = new BulkActions(requests, async (action) => {
+  const identity = uuid();
+  const actions = new BulkActions(requests, identity);
+  const work = new BulkWork(requests, identity, async (action) => {
     if (action === 'retry') await requests.query(notifyWorkers(NOTIFY_CHANNEL));
   });
   switch (command.name) {
@@ -77,7 +81,7 @@ async function execute(command: OperationsCommand, { execution }: Settings, data
     case 'retry':
     case 'cancel':
     case 'erase':
-      return act(actions, command);
+      return act(actions, work, command);
     default:
       command satisfies never;
   }
@@ -114,6 +118,7 @@ function explainPage(listed: number, nextCursor: string | undefined): void {
 
 async function act(
   actions: BulkActions,
+  work: BulkWork,
   { name, request }: Extract<OperationsCommand, { request: object }>,
 ): Promise<void> {
   const begun = await actions.request(name, request, FULL_ACCESS, commandActor());
@@ -122,7 +127,7 @@ async function act(
   process.once('SIGINT', () => interrupted.abort());
   let action: IBulkAction = begun;
   while (action.status === 'running' && !interrupted.signal.aborted) {
-    action = await actions.work(begun.id, SHOW_EVERY_MS, interrupted.signal);
+    action = await work.workOn(begun.id, SHOW_EVERY_MS, interrupted.signal);
     if (action.status === 'running') explain(line(action));
   }
   await say(line(action));

@@ -6,7 +6,8 @@ import type { IBulkAction, IBulkActionCount } from '../../src/interfaces/bulk-ac
 import type { IBatchOperation, IPage } from '../../src/interfaces/operation.js';
 import type { SqlDatabase } from '../../src/interfaces/sql.js';
 import { FULL_ACCESS } from '../../src/services/access/access.js';
-import { BulkActions, type OnChanged } from '../../src/services/bulk-actions/bulk-actions.js';
+import { BulkActions } from '../../src/services/bulk-actions/bulk-actions.js';
+import { BulkWork, type OnChanged } from '../../src/services/bulk-actions/bulk-work.js';
 import { RequestConnections } from '../../src/services/database/request-connections.js';
 import { LANE_LOCK } from '../../src/entities/lane-lock.js';
 import { createTestKey, KEYS_REQUIRED } from '../support/api-keys.js';
@@ -422,9 +423,12 @@ describe('the steps of a bulk action', () => {
     database.client.query(`
       with gone as (delete from batch.pending returning seq)
       insert into batch.outcomes (seq, status, rows_affected, attempts, code) select seq, 'failed', 0, 1, 'MISSING_PARENT' from gone`);
-  const actionsOn = (sql: SqlDatabase, onChanged: OnChanged = () => undefined): BulkActions =>
-    new BulkActions(new RequestConnections(sql, { poolSize: 10, lockTimeoutMs: 2000 }), onChanged);
-  const begin = (actions: BulkActions, kind: 'retry' | 'cancel' | 'erase', filter: object): Promise<IBulkAction> =>
+  const processOn = (sql: SqlDatabase, onChanged: OnChanged = () => undefined): Process => {
+    const requests = new RequestConnections(sql, { poolSize: 10, lockTimeoutMs: 2000 });
+    const identity = randomUUID();
+    return { actions: new BulkActions(requests, identity), work: new BulkWork(requests, identity, onChanged) };
+  };
+  const begin = ({ actions }: Process, kind: 'retry' | 'cancel' | 'erase', filter: object): Promise<IBulkAction> =>
     actions.request(kind, { filter }, FULL_ACCESS) as Promise<IBulkAction>;
   const states = async (): Promise<{ pending: number; outcomes: number; steps: number }> =>
     (
@@ -437,16 +441,20 @@ describe('the steps of a bulk action', () => {
     'of a %s go on in another process where the first one died, and none is done twice or lost',
     async (kind) => {
       if (kind !== 'cancel') await fail();
-      const dying = actionsOn(diesInStep(worker.database, 3));
+      const dying = processOn(diesInStep(worker.database, 3));
       const { id } = await begin(dying, kind, { target: 'apart' });
-      await expect(dying.work(id, 60_000)).rejects.toThrow('this process is gone');
-      const other = actionsOn(worker.database);
-      expect(await other.get(id, FULL_ACCESS)).toMatchObject({ status: 'running', matched: OPERATIONS, done: 2000 });
+      await expect(dying.work.workOn(id, 60_000)).rejects.toThrow('this process is gone');
+      const other = processOn(worker.database);
+      expect(await other.actions.get(id, FULL_ACCESS)).toMatchObject({
+        status: 'running',
+        matched: OPERATIONS,
+        done: 2000,
+      });
       // The lease of the first process still holds.
-      expect(await other.lease()).toBeUndefined();
+      expect(await other.work.lease()).toBeUndefined();
       await database.client.query(`update batch.bulk_actions set leased_until = now()`);
-      expect(await other.lease()).toBe(id);
-      expect(await other.work(id, 60_000)).toMatchObject({
+      expect(await other.work.lease()).toBe(id);
+      expect(await other.work.workOn(id, 60_000)).toMatchObject({
         ...{ status: 'completed', matched: OPERATIONS, done: OPERATIONS, skipped: 0 },
       });
       const expected = { retry: [OPERATIONS, 0], cancel: [0, OPERATIONS], erase: [0, OPERATIONS] }[kind];
@@ -457,9 +465,9 @@ describe('the steps of a bulk action', () => {
   it('of several actions on the same operations, in several processes, change each operation once', async () => {
     await fail();
     let woken = 0;
-    const processes = Array.from({ length: 3 }, () => actionsOn(worker.database, () => void (woken += 1)));
+    const processes = Array.from({ length: 3 }, () => processOn(worker.database, () => void (woken += 1)));
     const ended = await Promise.all(
-      processes.map(async (actions) => actions.work((await begin(actions, 'retry', { target: 'apart' })).id, 60_000)),
+      processes.map(async (each) => each.work.workOn((await begin(each, 'retry', { target: 'apart' })).id, 60_000)),
     );
     expect(ended.map(({ status }) => status)).toEqual(['completed', 'completed', 'completed']);
     expect(ended.reduce((sum, { done }) => sum + done, 0)).toBe(OPERATIONS);
@@ -478,8 +486,8 @@ describe('the steps of a bulk action', () => {
           .last,
       );
     const epochBefore = await epoch();
-    const actions = actionsOn(worker.database);
-    await actions.work((await begin(actions, 'retry', { code: 'MISSING_PARENT' })).id, 60_000);
+    const own = processOn(worker.database);
+    await own.work.workOn((await begin(own, 'retry', { code: 'MISSING_PARENT' })).id, 60_000);
     const { rows: after } = await database.client.query('select * from batch.pending order by seq');
     expect(after).toEqual(before.map((row: object) => ({ ...row, attempts: 1, since: expect.any(Date) as Date })));
     // Once for each step.
@@ -488,25 +496,25 @@ describe('the steps of a bulk action', () => {
 
   it('skip what somebody else has changed meanwhile', async () => {
     await fail();
-    const actions = actionsOn(worker.database);
-    const { id } = await begin(actions, 'retry', { target: 'apart' });
+    const own = processOn(worker.database);
+    const { id } = await begin(own, 'retry', { target: 'apart' });
     const { rows } = await database.client.query<{ id: string }>(
       'select id from batch.operations order by seq limit 5',
     );
     for (const operation of rows) await worker.queue.retry(operation.id);
-    expect(await actions.work(id, 60_000)).toMatchObject({ matched: OPERATIONS, done: OPERATIONS - 5, skipped: 5 });
+    expect(await own.work.workOn(id, 60_000)).toMatchObject({ matched: OPERATIONS, done: OPERATIONS - 5, skipped: 5 });
     expect(await states()).toMatchObject({ pending: OPERATIONS });
   });
 
   it('end when somebody stops the action, and what was done stays done', async () => {
     await fail();
-    const actions = actionsOn(worker.database, async () => {
-      await actions.stop(id, FULL_ACCESS);
+    const own = processOn(worker.database, async () => {
+      await own.actions.stop(id, FULL_ACCESS);
     });
-    const { id } = await begin(actions, 'retry', { target: 'apart' });
-    expect(await actions.work(id, 60_000)).toMatchObject({ status: 'stopped', done: 1000 });
+    const { id } = await begin(own, 'retry', { target: 'apart' });
+    expect(await own.work.workOn(id, 60_000)).toMatchObject({ status: 'stopped', done: 1000 });
     expect(await states()).toEqual({ pending: 1000, outcomes: OPERATIONS - 1000, steps: 1000 });
-    expect(await actions.lease()).toBeUndefined();
+    expect(await own.work.lease()).toBeUndefined();
   });
 
   it('hold no lock of an operation or a lane between two steps, nor while they wait for a busy lane', async () => {
@@ -514,16 +522,16 @@ describe('the steps of a bulk action', () => {
     const holder = await database.client.connect();
     await holder.query('begin');
     await holder.query('select pg_advisory_xact_lock($1, $2)', [LANE_LOCK, rows[0]!.lane]);
-    const actions = actionsOn(worker.database);
-    const { id } = await begin(actions, 'cancel', { target: 'apart' });
+    const own = processOn(worker.database);
+    const { id } = await begin(own, 'cancel', { target: 'apart' });
     const started = performance.now();
-    expect(await actions.work(id, 300)).toMatchObject({ status: 'running', done: 0, matched: OPERATIONS });
+    expect(await own.work.workOn(id, 300)).toMatchObject({ status: 'running', done: 0, matched: OPERATIONS });
     // The lane is held for longer than the action may take here. It does not wait for it for the two seconds of a request.
     expect(performance.now() - started).toBeLessThan(1500);
     await holder.query('select from batch.pending for update nowait');
     await holder.query('commit');
     holder.release();
-    expect(await actions.work(id, 60_000)).toMatchObject({ status: 'completed', done: OPERATIONS, skipped: 0 });
+    expect(await own.work.workOn(id, 60_000)).toMatchObject({ status: 'completed', done: OPERATIONS, skipped: 0 });
   });
 
   it('end with the last operation of a busy lane, though the time is over then', async () => {
@@ -533,15 +541,21 @@ describe('the steps of a bulk action', () => {
     await holder.query('begin');
     await holder.query('select pg_advisory_xact_lock($1, $2)', [LANE_LOCK, rows[0]!.lane]);
     const timeMs = 1500;
-    const actions = actionsOn(worker.database, () => delay(timeMs));
-    const { id } = await begin(actions, 'cancel', { target: 'apart' });
-    const worked = actions.work(id, timeMs);
+    const own = processOn(worker.database, () => delay(timeMs));
+    const { id } = await begin(own, 'cancel', { target: 'apart' });
+    const worked = own.work.workOn(id, timeMs);
     await delay(timeMs / 5);
     await holder.query('commit');
     holder.release();
     expect(await worked).toMatchObject({ status: 'completed', done: 1 });
   });
 });
+
+/** What one process has. */
+interface Process {
+  actions: BulkActions;
+  work: BulkWork;
+}
 
 /** A database whose process is gone in the middle of a step, when it has changed operations but not committed. */
 function diesInStep(database: SqlDatabase, step: number): SqlDatabase {

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SqlClient, SqlStatement } from '../../src/interfaces/sql.js';
 import type { IListOperationsQuery } from '../../src/interfaces/operation-filter.js';
 import type { IPage } from '../../src/interfaces/operation.js';
 import type { IBulkAction } from '../../src/interfaces/bulk-action.js';
 import { BulkActions } from '../../src/services/bulk-actions/bulk-actions.js';
+import { BulkWork } from '../../src/services/bulk-actions/bulk-work.js';
 import { FULL_ACCESS, type Access } from '../../src/services/access/access.js';
 import { TargetList } from '../../src/services/catalog/target-list.js';
 import type { DatabaseService } from '../../src/services/database/database.service.js';
@@ -172,7 +174,9 @@ describe('a list of operations, with a million of them in the tables', () => {
   });
 
   it('lets a bulk action count and find what is rare among a million', async () => {
-    const actions = new BulkActions(worker.database.requests, () => undefined);
+    const identity = randomUUID();
+    const actions = new BulkActions(worker.database.requests, identity);
+    const work = new BulkWork(worker.database.requests, identity, () => undefined);
     const retry = (body: object) => actions.request('retry', body, FULL_ACCESS);
     const { rows } = await database.client.query<{ n: number }>(
       `select count(*)::int as n from batch.outcomes where code = 'MISSING_PARENT'`,
@@ -184,7 +188,7 @@ describe('a list of operations, with a million of them in the tables', () => {
     });
     expect(await retry({ filter: { source: 'seldom' }, dryRun: true })).toEqual({ ...counted, matched: 4 });
     const { id } = (await retry({ filter: { target: 'rare' } })) as IBulkAction;
-    expect(await actions.work(id, 60_000)).toMatchObject({ status: 'completed', matched: 4, done: 4, skipped: 0 });
+    expect(await work.workOn(id, 60_000)).toMatchObject({ status: 'completed', matched: 4, done: 4, skipped: 0 });
   });
 });
 

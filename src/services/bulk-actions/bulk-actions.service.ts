@@ -1,4 +1,5 @@
 import { Injectable, Logger, type BeforeApplicationShutdown, type OnApplicationBootstrap } from '@nestjs/common';
+import { v7 as uuid } from 'uuid';
 import type { BulkActionKind, IBulkAction, IBulkActionCount } from '../../interfaces/bulk-action.js';
 import type { IPage } from '../../interfaces/operation.js';
 import type { Access } from '../access/access.js';
@@ -7,6 +8,7 @@ import { MetricsService } from '../observability/metrics.service.js';
 import { Poller, type PollTask } from '../poller/poller.js';
 import { WakeUpService } from '../wake-up/wake-up.service.js';
 import { BulkActions } from './bulk-actions.js';
+import { BulkWork } from './bulk-work.js';
 
 /** How long a request works on its action before it is answered. Most actions have ended by then. */
 const ANSWER_MS = 1500;
@@ -25,13 +27,16 @@ export class BulkActionsService implements PollTask, OnApplicationBootstrap, Bef
   private readonly logger = new Logger(BulkActionsService.name);
   private readonly poller = new Poller(this);
   private readonly actions: BulkActions;
+  private readonly work: BulkWork;
 
   constructor(
     database: DatabaseService,
     private readonly wakeUp: WakeUpService,
     private readonly metrics: MetricsService,
   ) {
-    this.actions = new BulkActions(database.requests, (action, operations) => this.tell(action, operations));
+    const identity = uuid();
+    this.actions = new BulkActions(database.requests, identity);
+    this.work = new BulkWork(database.requests, identity, (action, operations) => this.tell(action, operations));
   }
 
   onApplicationBootstrap(): void {
@@ -50,7 +55,7 @@ export class BulkActionsService implements PollTask, OnApplicationBootstrap, Bef
   async request(action: BulkActionKind, body: unknown, access: Access): Promise<IBulkActionCount | IBulkAction> {
     const begun = await this.actions.request(action, body, access);
     if ('dryRun' in begun || begun.status !== 'running') return begun;
-    const after = await this.actions.work(begun.id, ANSWER_MS);
+    const after = await this.work.workOn(begun.id, ANSWER_MS);
     if (after.status === 'running') this.poller.wake(0);
     return after;
   }
@@ -71,9 +76,9 @@ export class BulkActionsService implements PollTask, OnApplicationBootstrap, Bef
   }
 
   async poll(signal: AbortSignal): Promise<number> {
-    const id = await this.actions.lease();
+    const id = await this.work.lease();
     if (id === undefined) return INTERVAL_MS;
-    const { action, status, matched, done, skipped } = await this.actions.work(id, SLICE_MS, signal);
+    const { action, status, matched, done, skipped } = await this.work.workOn(id, SLICE_MS, signal);
     if (status !== 'running') {
       this.logger.log({ message: 'A bulk action has ended', id, action, status, matched, done, skipped });
     }
