@@ -3,6 +3,7 @@
 //   controllers → jobs → services → entities → interfaces
 //   batch → interfaces        entities and all above them may use batch
 //   client → interfaces
+//   parts → interfaces        services and all above them may use parts
 //
 // `test/unit/layers.test.ts` shows that each rule fires.
 
@@ -28,11 +29,12 @@ module.exports = {
     layer('entities', ['batch', 'interfaces'], 'Entities map columns, and name what the engine puts into the schema.'),
     layer('batch', ['interfaces'], 'The engine knows nothing of the service that is built on it.'),
     layer('client', ['interfaces'], 'The client is published: it imports nothing of the server.'),
-    layer('services', ['entities', 'batch', 'interfaces'], 'Services know neither jobs nor transports.'),
-    layer('jobs', ['services', 'entities', 'batch', 'interfaces'], 'Jobs know no transport.'),
+    layer('parts', ['interfaces'], 'Mail and other parts are published: they know nothing of those who use them.'),
+    layer('services', ['entities', 'batch', 'parts', 'interfaces'], 'Services know neither jobs nor transports.'),
+    layer('jobs', ['services', 'entities', 'batch', 'parts', 'interfaces'], 'Jobs know no transport.'),
     layer(
       'controllers',
-      ['jobs', 'services', 'entities', 'batch', 'interfaces'],
+      ['jobs', 'services', 'entities', 'batch', 'parts', 'interfaces'],
       'Controllers translate, decide nothing.',
     ),
     {

@@ -1,5 +1,6 @@
 import type { Settings } from '../services/config/settings.js';
-import { isLoopback, isOpen } from '../services/config/open-access.js';
+import { isLoopback } from '../interfaces/loopback.js';
+import { isOpen } from '../services/config/open-access.js';
 import type { EmbeddedPostgres } from '../services/database/embedded-postgres.js';
 import { redactUrl } from '../services/observability/redact-url.js';
 

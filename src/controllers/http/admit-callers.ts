@@ -1,9 +1,9 @@
 import { isIP } from 'node:net';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { isLoopback } from '../../interfaces/loopback.js';
 import type { AccessService } from '../../services/access/access.service.js';
 import type { RateLimitService } from '../../services/access/rate-limit.service.js';
 import type { InFlightBudget } from '../../services/backpressure/in-flight-budget.js';
-import { isLoopback } from '../../services/config/open-access.js';
 import type { Settings } from '../../services/config/settings.js';
 import { cutText } from '../../services/errors/cut-text.js';
 import { ServiceError } from '../../services/errors/service-error.js';

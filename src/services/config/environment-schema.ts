@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { isMailAddress, parseMailbox } from '../mail/mail-address.js';
+import { isMailAddress, parseMailbox } from '../../parts/mail/mail-address.js';
 import { DB_SSL_MODES } from './client-tls.js';
 
 export const ROLES = ['all', 'api', 'worker'] as const;

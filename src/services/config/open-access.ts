@@ -1,11 +1,5 @@
+import { isLoopback } from '../../interfaces/loopback.js';
 import type { Settings } from './settings.js';
-
-/** Addresses that only this machine can reach. */
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1|\[::1\])$/i;
-
-export function isLoopback(host: string): boolean {
-  return LOOPBACK.test(host);
-}
 
 /** Whether other machines can use a process with these settings without an API key. RPC over TCP is only local. */
 export function isOpen({ access, role, workerHealthPort, http }: Settings): boolean {

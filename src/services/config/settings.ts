@@ -1,3 +1,4 @@
+import type { MailSettings } from '../../parts/mail/mail-settings.js';
 import type { ServiceCertificates } from './certificate-settings.js';
 import { listOf, type Environment } from './environment-schema.js';
 
@@ -164,10 +165,10 @@ function mailSettings({
   SES_REGION: region,
   MAIL_FROM: from,
   MAIL_TEMPLATE_DIR: templateDir,
-}: Environment) {
+}: Environment): MailSettings | undefined {
   if (from === undefined) return undefined;
-  if (url !== undefined) return { from, templateDir, transport: { kind: 'smtp' as const, url } };
-  if (region !== undefined) return { from, templateDir, transport: { kind: 'ses' as const, region } };
+  if (url !== undefined) return { from, templateDir, transport: { kind: 'smtp', url } };
+  if (region !== undefined) return { from, templateDir, transport: { kind: 'ses', region } };
   return undefined;
 }
 

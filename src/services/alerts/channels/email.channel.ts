@@ -1,7 +1,8 @@
 import { Logger } from '@nestjs/common';
-import type { MailSender } from '../../mail/mail-sender.js';
-import { openMailSender, type MailSettings } from '../../mail/open-mail-sender.js';
-import { MailTemplate, type MailTemplateSource, type MailValues } from '../../mail/mail-template.js';
+import type { MailSender } from '../../../parts/mail/mail-sender.js';
+import type { MailSettings } from '../../../parts/mail/mail-settings.js';
+import { openMailSender } from '../../../parts/mail/open-mail-sender.js';
+import { MailTemplate, type MailTemplateSource, type MailValues } from '../../../parts/mail/mail-template.js';
 import { headline, type AlertChannel, type AlertMessage } from '../alert-message.js';
 
 const TEMPLATE = 'alert';
@@ -60,7 +61,7 @@ export class EmailChannel implements AlertChannel {
     private readonly template: MailTemplate,
   ) {}
 
-  /** @throws MailTemplateError, BatchError PACKAGE_MISSING */
+  /** @throws MailTemplateError, PartError PACKAGE_MISSING */
   static async open(to: readonly string[], settings: MailSettings): Promise<EmailChannel> {
     const template = await MailTemplate.load(TEMPLATE, DEFAULT_TEMPLATE, ALERT_MAIL_FIELDS, settings.templateDir);
     return new EmailChannel(to, await openMailSender(settings), template);

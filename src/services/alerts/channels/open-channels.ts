@@ -1,7 +1,7 @@
-import { BatchError } from '../../../batch/model/batch-error.js';
+import { MailTemplateError } from '../../../parts/mail/mail-template.js';
+import { PartError } from '../../../parts/part-error.js';
 import { InvalidSettingsError } from '../../config/invalid-settings.error.js';
 import type { Settings } from '../../config/settings.js';
-import { MailTemplateError } from '../../mail/mail-template.js';
 import type { AlertChannel } from '../alert-message.js';
 import { WebhookChannel } from './webhook.channel.js';
 
@@ -30,6 +30,6 @@ function refuse(error: unknown): never {
   if (error instanceof MailTemplateError) {
     throw new InvalidSettingsError(error.faults.map((fault) => `MAIL_TEMPLATE_DIR: ${fault}`));
   }
-  if (error instanceof BatchError && error.code === 'PACKAGE_MISSING') throw new InvalidSettingsError([error.message]);
+  if (error instanceof PartError && error.code === 'PACKAGE_MISSING') throw new InvalidSettingsError([error.message]);
   throw error;
 }

@@ -1,11 +1,9 @@
-import { optionalPackage } from '../../batch/optional-package.js';
-import { isLoopback } from '../config/open-access.js';
-import type { Settings } from '../config/settings.js';
+import { isLoopback } from '../../interfaces/loopback.js';
+import { optionalPackage } from '../optional-package.js';
 import { toSubject, type Mail, type MailSender } from './mail-sender.js';
+import type { MailSettings } from './mail-settings.js';
 
 // nodemailer is loaded when it is needed: most processes send no mail.
-
-export type MailSettings = NonNullable<Settings['mail']>;
 
 /** Of each wait for the server: the connection, its greeting, an answer. */
 const TIMEOUT_MS = 10_000;
@@ -15,7 +13,7 @@ const SMTPS_PORT = 465;
 /**
  * Opens the way that the settings name: SMTP, or the API of Amazon SES. No connection is made before the first mail.
  *
- * @throws BatchError PACKAGE_MISSING when SES is configured and its package is not installed
+ * @throws PartError PACKAGE_MISSING when SES is configured and its package is not installed
  */
 export async function openMailSender({ from, transport }: MailSettings): Promise<MailSender> {
   switch (transport.kind) {
