@@ -56,6 +56,24 @@ module.exports = {
       },
     },
     {
+      name: 'layer-examples',
+      comment:
+        'An example is an application of somebody else: it knows what is published. Its tests may use the support of tests.',
+      severity: 'error',
+      from: { path: '^examples/([^/]+)/' },
+      to: {
+        path: '^(src|test|bench|demo|examples)/',
+        pathNot: ['^src/(client|batch|batch/testing|worker)/index\\.ts$', '^examples/$1/', '^test/support/'],
+      },
+    },
+    {
+      name: 'examples-need-no-tests',
+      comment: 'What an application would copy from an example runs without the support of our tests.',
+      severity: 'error',
+      from: { path: '^examples/[^/]+/', pathNot: '^examples/[^/]+/test/' },
+      to: { path: '^(test/|examples/[^/]+/test/)' },
+    },
+    {
       name: 'roots-are-not-imported',
       comment: 'Programs and their wiring stand above everything; only they and tests import one another.',
       severity: 'error',
@@ -107,7 +125,7 @@ module.exports = {
       name: 'src-does-not-import-programs',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^(test|bench|demo|ui)/' },
+      to: { path: '^(test|bench|demo|examples|ui)/' },
     },
     {
       name: 'no-dev-dependency-in-src',

@@ -52,7 +52,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['test/**/*.ts'],
+    files: ['test/**/*.ts', 'examples/*/test/**/*.ts'],
     rules: {
       // `expect(service.method)` and asymmetric matchers are untyped by design of the test runner.
       '@typescript-eslint/no-unsafe-assignment': 'off',
@@ -66,7 +66,7 @@ export default defineConfig(
   },
   {
     // Programs that talk to people at a terminal.
-    files: ['test/support/**/*.ts', 'demo/**/*.ts', 'bench/**/*.ts', 'scripts/**', '.ci/**'],
+    files: ['test/support/**/*.ts', 'demo/**/*.ts', 'bench/**/*.ts', 'examples/*/main.ts', 'scripts/**', '.ci/**'],
     rules: { 'no-console': 'off' },
   },
   {

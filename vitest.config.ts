@@ -9,6 +9,7 @@ const FILES_AT_ONCE = Math.min(availableParallelism() + 2, 6);
 
 const SERVICES = 'test/support/global-setup.ts';
 const BUILD = 'test/support/build-setup.ts';
+const EXAMPLES = 'test/support/examples-setup.ts';
 const CHROMIUM = 'test/support/chromium-setup.ts';
 
 // A file is in the project of its folder, see CONTRIBUTING.md. Groups run one after the other, in this order.
@@ -99,6 +100,20 @@ export default defineConfig({
           testTimeout: 90_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        test: {
+          // Left out by `npm test`: `.ci/run` runs it. The processes of examples need processors for themselves.
+          name: 'examples',
+          include: ['examples/*/test/**/*.test.ts'],
+          setupFiles: ['test/support/setup.ts'],
+          globalSetup: [SERVICES, BUILD, EXAMPLES],
+          isolate: false,
+          fileParallelism: false,
+          testTimeout: 90_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 5 },
         },
       },
       {

@@ -1,8 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NODE_FLAGS } from './node-flags.js';
+import { observeProcess, type ObservedProcess } from './observed-process.js';
 import type { TestEnvironment } from './test-settings.js';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -43,19 +43,9 @@ export interface ServiceProcessOptions {
 }
 
 /** The service as a process of its own, the way `npm start` runs it. */
-export interface ServiceProcess {
-  readonly child: ChildProcess;
-  /** What it wrote so far, to both streams. */
-  readonly output: string;
-  /** Resolves with its exit code, or the signal that ended it. */
-  readonly exited: Promise<number | NodeJS.Signals>;
-  /** Resolves when a line that matches is written. Rejects with the output when the process ends before. */
-  said(pattern: string | RegExp): Promise<void>;
+export interface ServiceProcess extends ObservedProcess {
   /** Resolves when it serves. */
   up(): Promise<void>;
-  signal(signal: NodeJS.Signals): void;
-  /** For the clean-up: ends it if it still runs, and waits. */
-  end(): Promise<void>;
 }
 
 export async function startServiceProcess(options: ServiceProcessOptions): Promise<ServiceProcess> {
@@ -70,47 +60,7 @@ export async function startServiceProcess(options: ServiceProcessOptions): Promi
     detached,
     stdio: ['ignore', stdout, 'pipe'],
   });
-  return observe(child);
-}
-
-function observe(child: ChildProcess): ServiceProcess {
-  let output = '';
-  const watchers = new Set<() => void>();
-  const append = (chunk: Buffer): void => {
-    output += chunk.toString();
-    for (const watch of [...watchers]) watch();
-  };
-  child.stdout?.on('data', append);
-  child.stderr?.on('data', append);
-  const exited = once(child, 'close').then(([code, signal]) => (code ?? signal) as number | NodeJS.Signals);
-
-  const said = (pattern: string | RegExp): Promise<void> =>
-    new Promise((resolve, reject) => {
-      const watch = (): void => {
-        if (typeof pattern === 'string' ? !output.includes(pattern) : !pattern.test(output)) return;
-        watchers.delete(watch);
-        resolve();
-      };
-      watchers.add(watch);
-      void exited.then((code) => {
-        if (watchers.has(watch))
-          reject(new Error(`The process ended with ${code}, before it said ${pattern}:\n${output}`));
-      });
-      watch();
-    });
-
-  return {
-    child,
-    get output() {
-      return output;
-    },
-    exited,
-    said,
-    up: () => said(UP),
-    signal: (signal) => void child.kill(signal),
-    async end() {
-      child.kill('SIGKILL');
-      await exited;
-    },
-  };
+  const observed = observeProcess(child);
+  // Assigned, not spread: `output` is read anew each time.
+  return Object.assign(observed, { up: () => observed.said(UP) });
 }

@@ -26,6 +26,11 @@ const FORBIDDEN: [rule: string, from: string, specifier: string][] = [
   ['layer-ui', 'ui/src/a.ts', '../../src/services/queue/b.js'],
   ['layer-demo', 'demo/a.ts', '../src/services/queue/b.js'],
   ['layer-demo', 'demo/to-client-part.ts', '../src/client/b.js'],
+  ['layer-examples', 'examples/one/src/a.ts', '../../../src/services/queue/b.js'],
+  ['layer-examples', 'examples/one/src/to-other.ts', '../../two/src/b.js'],
+  ['layer-examples', 'examples/one/test/a.test.ts', '../../../src/services/queue/b.js'],
+  ['examples-need-no-tests', 'examples/one/src/to-support.ts', '../../../test/support/b.js'],
+  ['examples-need-no-tests', 'examples/one/main.ts', './test/b.js'],
   ['roots-are-not-imported', 'src/services/queue/to-root.ts', '../../app.module.js'],
   ['interfaces-import-no-package', 'src/interfaces/to-package.ts', 'uuid'],
   ['pure-does-no-io', 'src/services/planner/to-driver.ts', 'pg'],
@@ -58,6 +63,9 @@ const ALLOWED: [from: string, specifier: string][] = [
   ['demo/ok.ts', '../src/services/database/embedded-postgres.js'],
   ['src/services/planner/ok.ts', '../catalog/table.js'],
   ['src/services/queue/ok-driver.ts', 'pg'],
+  ['examples/one/src/ok.ts', '../../../src/client/index.js'],
+  ['examples/one/src/ok-own.ts', './b.js'],
+  ['examples/one/test/ok.test.ts', '../../../test/support/b.js'],
 ];
 
 const OTHER_FILES = [
@@ -68,6 +76,7 @@ const OTHER_FILES = [
   'src/client/b.ts',
   'src/parts/b.ts',
   'src/batch/b.ts',
+  'src/client/index.ts',
   'src/controllers/b.ts',
   'src/jobs/b.ts',
   'src/services/queue/b.ts',
@@ -78,6 +87,9 @@ const OTHER_FILES = [
   'src/app.module.ts',
   'test/support/b.ts',
   'demo/main.ts',
+  'examples/one/src/b.ts',
+  'examples/one/test/b.ts',
+  'examples/two/src/b.ts',
 ];
 
 describe('the layer rules', () => {
@@ -126,7 +138,7 @@ describe('the layer rules', () => {
     const config = join(project, '.dependency-cruiser.cjs');
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      [program, '--config', config, '--output-type', 'json', 'src', 'ui', 'demo'],
+      [program, '--config', config, '--output-type', 'json', 'src', 'ui', 'demo', 'examples'],
       { cwd: fixture, maxBuffer: 64 * 1024 * 1024 },
     ).catch((error: { stdout: string }) => error);
     return (JSON.parse(stdout) as { summary: { violations: Violation[] } }).summary.violations;
