@@ -177,6 +177,27 @@ describe('the list of all lanes', () => {
     expect(blocked).toMatchObject([block]);
   });
 
+  it('is counted in the metrics by the cause for which it does not go on', async () => {
+    const { lane, head } = await laneOf('orders');
+    const counted = async (): Promise<string[]> => {
+      const text = await (await fetch(`${service.url}/metrics`)).text();
+      return text.split('\n').filter((line) => line.startsWith('batch_lanes_blocked{'));
+    };
+    const blocked = (lock: number, fault: number, parked: number): string[] => [
+      `batch_lanes_blocked{cause="lock"} ${lock}`,
+      `batch_lanes_blocked{cause="fault"} ${fault}`,
+      `batch_lanes_blocked{cause="parked"} ${parked}`,
+    ];
+    await service.database.client.query(
+      `insert into batch.lane_blocks (lane, seq, failures, message, worker, next_try_at)
+       select $1, seq, 3, 'disk full', 'test:1', now() from batch.operations where id = $2`,
+      [lane, head!.id],
+    );
+    await eventually(async () => expect((await counted()).sort()).toEqual(blocked(0, 1, 0).sort()));
+    await service.database.client.query('update batch.lane_blocks set parked_at = now()');
+    await eventually(async () => expect((await counted()).sort()).toEqual(blocked(0, 0, 1).sort()));
+  });
+
   it('is refused for a state that it does not know', async () => {
     const response = await fetch(`${service.url}/api/v1/lanes?state=parked`);
     expect(response.status).toBe(400);

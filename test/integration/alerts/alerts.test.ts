@@ -1,5 +1,6 @@
 import { connect } from 'amqplib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { JobScheduler } from '../../../src/batch/nest/job-scheduler.js';
 import type { AlertRule, IAlert, IAlerts } from '../../../src/interfaces/alert.js';
 import { parkedQueue } from '../../../src/services/rabbitmq/topology.js';
 import { startTestApp, type TestApp } from '../../support/app.js';
@@ -293,7 +294,7 @@ describe('alerts', () => {
     await eventually(() => expect(told().slice(1).sort()).toEqual([`firing lag`, `firing lane_blocked lane ${lane}`]));
   });
 
-  it('tell that many operations fail, and that notifications are parked', async () => {
+  it('tell that many operations fail, and that notifications are parked, and that both are over', async () => {
     await start();
     await database.client.query(
       `insert into batch.chunks (started_at, settled_at, operations, completed, failed, groups, statements, duration_ms, fallback, notify, worker, seqs)
@@ -304,6 +305,12 @@ describe('alerts', () => {
     );
     await eventually(() => expect(told().sort()).toEqual(['firing failure_rate', 'firing parked_notifications']));
     expect(received().find(({ rule }) => rule === 'failure_rate')!.text).toContain('20 have failed (20 %)');
+
+    await database.client.query('delete from batch.parked_notifications');
+    await eventually(() => expect(told().slice(2)).toEqual(['resolved parked_notifications']));
+    // The window passes.
+    await database.client.query(`update batch.chunks set settled_at = settled_at - interval '1 hour'`);
+    await eventually(() => expect(told().slice(3)).toEqual(['resolved failure_rate']));
   });
 
   it('tell that a job failed, until it is restarted', async () => {
@@ -323,6 +330,22 @@ describe('alerts', () => {
     await eventually(() =>
       expect(told()).toEqual(['firing job_failed importOrders 1', 'resolved job_failed importOrders 1']),
     );
+  });
+
+  it('tell that a job missed its schedule, until it runs', async () => {
+    // The role api knows the schedules, and starts no job.
+    const { app } = await start({ BATCH_ALERT_JOB_MISSED_SECONDS: '1' });
+    app.get(JobScheduler).add('nightly', { cron: '* * * * *' });
+    await database.client.query(
+      `insert into batch.scheduled_jobs (job_name, last_fire_time, created_at) values ('nightly', now(), now() - interval '1 hour')`,
+    );
+    await eventually(() => expect(told()).toEqual(['firing job_missed nightly']));
+    await database.client.query(
+      `with instance as (insert into batch.job_instances (job_name, job_key) values ('nightly', 'k') returning id)
+       insert into batch.job_executions (job_instance_id, job_name, status, exit_code, parameters, context, lease_until, created_at, ended_at)
+       select id, 'nightly', 'COMPLETED', 'COMPLETED', '{}', '{}', now(), now() + interval '5 min', now() from instance`,
+    );
+    await eventually(() => expect(told()).toEqual(['firing job_missed nightly', 'resolved job_missed nightly']));
   });
 
   it('tell that messages are parked in the broker', async () => {
