@@ -19,4 +19,12 @@ export class WorkerEntity {
 
   @Column({ name: 'seen_at', type: 'timestamptz', default: () => 'now()' })
   seenAt!: Date;
+
+  /** Nothing is executed in these lanes before `movingTargets` have moved. */
+  @Column({ name: 'closed_lanes', type: 'smallint', array: true, default: '{}' })
+  closedLanes!: number[];
+
+  /** Tables that get another lane when no open transaction has created operations for any of them. */
+  @Column({ name: 'moving_targets', type: 'text', array: true, default: '{}' })
+  movingTargets!: string[];
 }

@@ -12,6 +12,11 @@ export type IWaitReason =
   /** The chunk of its lane waits for a lock. */
   | { kind: 'lock'; sinceMs: number; holders: ILockHolder[]; relation?: string }
   /**
+   * Its lane is closed: `targets` get another lane as soon as the transactions of `holders` end, which have created
+   * operations for them in SQL.
+   */
+  | { kind: 'open_transaction'; targets: string[]; holders: ILockHolder[] }
+  /**
    * Its lane is blocked, and is tried again. After a lock time-out, `holders` are the sessions that have held a lock on a
    * table of the lane since before it failed. Absent: there are none now.
    */
@@ -33,6 +38,7 @@ export const WAIT_KINDS = [
   'turn',
   'running',
   'lock',
+  'open_transaction',
   'fault',
   'parked',
   'pause',

@@ -136,6 +136,60 @@ it('follows a chain of waiting sessions to the one that waits for nobody', async
   expect(await get<IBatchOperation>(`operations/${id}?wait=10000`)).toMatchObject({ status: 'completed' });
 });
 
+it('names the transaction that keeps tables from their new lane, within a second, and waits for no other one', async () => {
+  await database.client.query('create table places (id int primary key); create table visits (id int primary key)');
+  for (const target of ['places', 'visits']) {
+    expect(await get(`operations/${await create(target, 1)}?wait=10000`)).toMatchObject({ status: 'completed' });
+  }
+  const { rows } = await database.client.query<{ target: string }>(
+    `select target from batch.lanes where target in ('public.places', 'public.visits') order by lane desc`,
+  );
+  // The lower lane is kept.
+  const [moved, other] = rows.map(({ target }) => target.slice('public.'.length)) as [string, string];
+  const callIn = async (application: string, target: string): Promise<pg.Client> => {
+    const client = new pg.Client({ ...clientOptions(database.connection), application_name: application });
+    await client.connect();
+    onTestFinished(() => client.end());
+    await client.query('begin');
+    await client.query('select batch.create_operation($1)', [{ operationType: 'insert', target, values: { id: 2 } }]);
+    return client;
+  };
+  const shop = await callIn('shop', moved);
+  const innocent = await callIn('innocent', other);
+  // Its lane goes on without it.
+  expect(await get(`operations/${await create(moved, 3)}?wait=10000`)).toMatchObject({ status: 'completed' });
+
+  await database.client.query(`alter table visits add constraint tied foreign key (id) references places not valid`);
+  const id = await create(other, 3);
+  const createdAt = performance.now();
+  const waiting = await eventually(
+    async () => {
+      const found = (await get<IBatchOperation>(`operations/${id}`)).waiting;
+      expect(found?.reason.kind).toBe('open_transaction');
+      return found!;
+    },
+    { timeoutMs: 10_000 },
+  );
+  expect(performance.now() - createdAt).toBeLessThan(KNOWN_WITHIN_MS);
+  const { processID: pid } = shop as unknown as { processID: number };
+  expect(waiting.reason).toEqual({
+    kind: 'open_transaction',
+    targets: [`public.${moved}`],
+    holders: [expect.objectContaining({ pid, application: 'shop', state: 'idle in transaction' }) as object],
+  });
+  const text = /^Its lane is closed until .* Process \d+ \(shop, user .*: select batch.create_operation/;
+  expect(waiting.text).toMatch(text);
+  const { rows: view } = await database.client.query<{ waits_for: string }>(
+    'select waits_for from batch.batch_operations where id = $1',
+    [id],
+  );
+  expect(view[0]!.waits_for).toMatch(text);
+
+  await innocent.query('commit');
+  await shop.query('commit');
+  expect(await get(`operations/${id}?wait=10000`)).toMatchObject({ status: 'completed' });
+});
+
 it('logs a lock once, though it times out again and again', async () => {
   const port = await freePort();
   const impatient = await startServiceProcess({

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished }
 import type { IBatchOperation } from '../../src/interfaces/operation.js';
 import type { IWaiting } from '../../src/interfaces/waiting.js';
 import { startTestApp, type TestApp } from '../support/app.js';
+import { eventually } from '../support/eventually.js';
 import { clientOptions } from '../support/test-databases.js';
 
 const WORKER = `insert into batch.workers (id, name) values ('0198f2a0-3b1c-7d4e-9f50-6a7b8c9d0e1f', 'worker')`;
@@ -177,6 +178,83 @@ describe('why an operation waits', () => {
     expect(parked.holders.map(({ application }) => application)).toEqual(['reporting', 'later']);
     for (const each of [before, after]) await each.query('rollback');
     expect((await waitingOf(second))!.reason).not.toHaveProperty('holders');
+  });
+
+  describe('is the open transactions that keep a table of its closed lane in place', () => {
+    const closed = (seen: string): Promise<unknown> =>
+      service.database.client.query(
+        `update batch.workers set seen_at = now() - $1::interval, moving_targets = '{public.orders}',
+           closed_lanes = array(select lane from batch.lanes where target = 'public.orders')`,
+        [seen],
+      );
+    const call = (client: pg.Client, target: string): Promise<unknown> =>
+      client.query('select batch.create_operation($1)', [{ operationType: 'delete', target, key: { id: 2 } }]);
+    const applications = ({ reason }: IWaiting): string[] =>
+      (reason as { holders: { application: string }[] }).holders.map(({ application }) => application).sort();
+
+    it('of all callers, and not those of callers for other tables', async () => {
+      const id = await create({ target: 'items' });
+      const other = await transactionOf('other');
+      await call(other, 'items');
+      const callers = [await transactionOf('first'), await transactionOf('second')] as const;
+      for (const caller of callers) await call(caller, 'orders');
+      expect((await waitingOf(id))!.reason).toEqual({ kind: 'turn' });
+
+      await closed('0 s');
+      const waiting = await eventually(async () => {
+        const found = (await waitingOf(id))!;
+        expect(found.reason).toMatchObject({ kind: 'open_transaction', targets: ['public.orders'] });
+        expect(applications(found)).toEqual(['first', 'second']);
+        return found;
+      });
+      expect(waiting.text).toMatch(
+        /^Its lane is closed until open transactions end that have created operations for public.orders: .* has such a transaction, its last statement is: select batch.create_operation/,
+      );
+
+      await callers[0].query('commit');
+      expect(applications((await waitingOf(id))!)).toEqual(['second']);
+      await callers[1].query('rollback');
+      expect((await waitingOf(id))!.reason).toEqual({ kind: 'turn' });
+    });
+
+    it.each(['savepoint s', 'savepoint s; savepoint t'])('of a caller that has released: %s', async (savepoints) => {
+      const id = await create();
+      // It began earlier, but has created nothing.
+      await (await transactionOf('other')).query('select pg_current_xact_id()');
+      const caller = await transactionOf('caller');
+      await caller.query(savepoints);
+      await call(caller, 'orders');
+      await caller.query('release savepoint s');
+      await closed('0 s');
+      await eventually(async () => expect(applications((await waitingOf(id))!)).toEqual(['caller']));
+      await caller.query('rollback');
+      expect((await waitingOf(id))!.reason).toEqual({ kind: 'turn' });
+    });
+
+    it('only while a worker says so, and in that lane', async () => {
+      await service.database.client.query('create table if not exists apart (id int primary key)');
+      const [id, apart] = [await create(), await create({ target: 'apart' })];
+      await call(await transactionOf('caller'), 'orders');
+      await closed('0 s');
+      await eventually(async () => expect(await waitingOf(id)).toMatchObject({ reason: { kind: 'open_transaction' } }));
+      expect(await waitingOf(apart)).toMatchObject({ reason: { kind: 'turn' } });
+      await closed('11 s');
+      expect(await waitingOf(id)).toMatchObject({ reason: { kind: 'no_worker' } });
+    });
+
+    it('without tables and sessions for a caller that is limited to some tables', async () => {
+      const id = await create({ target: 'items' });
+      await call(await transactionOf('caller'), 'orders');
+      await closed('0 s');
+      await eventually(async () => {
+        const { rows } = await service.database.client.query<{ waiting: IWaiting }>(
+          'select batch.why_waiting($1, false) as waiting',
+          [id],
+        );
+        expect(rows[0]!.waiting.reason).toEqual({ kind: 'open_transaction', targets: [], holders: [] });
+        expect(rows[0]!.waiting.text).not.toMatch(/orders|caller/);
+      });
+    });
   });
 
   it('is a pause of its lane or of a table of its lane, with who paused it and why', async () => {

@@ -7,6 +7,7 @@ import { OPERATION_CONTENTS } from './operation-contents.js';
 import { OPERATION_ROWS } from './operation-rows.js';
 import { REFUSE } from './refuse.js';
 import { LOCK_HOLDERS, WAITS_FOR, WHY_WAITING } from './why-waiting.js';
+import { TARGET_HOLDERS } from './target-holders.js';
 import { REGISTER_SHAPE, STORE_SHAPE } from './register-shape.js';
 
 /** The functions of schema `batch` that the service calls. */
@@ -20,13 +21,14 @@ export const SERVICE_FUNCTIONS: readonly DatabaseFunction[] = [
   ERASE_OPERATIONS,
 ];
 
-/** Those for callers in SQL, and what these need. */
+/** Those for callers in SQL, and those that only other functions call. */
 const CALLER_FUNCTIONS: readonly DatabaseFunction[] = [
   REFUSE,
   CHECK_REQUEST,
   REGISTER_SHAPE,
   CREATE_OPERATIONS,
   CREATE_OPERATION,
+  TARGET_HOLDERS,
   WAITS_FOR,
 ];
 

@@ -64,7 +64,7 @@ $function$`,
  */
 export const WHY_WAITING: DatabaseFunction = {
   name: 'why_waiting',
-  version: 3,
+  version: 4,
   sql: String.raw`
 create or replace function batch.why_waiting(operation_id uuid, detailed boolean default true) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $function$
@@ -76,6 +76,8 @@ declare
   before int;
   tables text[];
   holders jsonb;
+  moving text[];
+  callers jsonb;
   pauses jsonb;
   relation text;
   reason jsonb;
@@ -170,6 +172,17 @@ begin
     holders := batch.lock_holders(holder.pid);
   end if;
   select b.*, x.id as operation_id into block from batch.lane_blocks b join batch.operations x on x.seq = b.seq where b.lane = op.lane;
+  -- A lane is closed while its tables wait for another lane. A parked lane needs a person first.
+  if holder.pid is null and block.parked_at is null then
+    moving := array(select distinct m from batch.workers w, unnest(w.moving_targets) m
+      where op.lane = any (w.closed_lanes) and w.seen_at > clock_timestamp() - interval '${WORKER_SEEN_SECONDS} seconds');
+    if cardinality(moving) > 0 then
+      select array_agg(distinct h.target order by h.target), jsonb_agg(distinct ${holderJson('h.pid')}) into moving, callers
+      from batch.target_holders(moving) h left join pg_stat_activity a on a.pid = h.pid
+      -- The service itself locks tables for some milliseconds.
+      where coalesce(a.xact_start, '-infinity') < clock_timestamp() - interval '${USUAL_LOCK_WAIT_MS} ms';
+    end if;
+  end if;
 
   if jsonb_array_length(holders) > 0 then
     relation := case when detailed then holder.relation end;
@@ -182,6 +195,15 @@ begin
       said := said || ${saidOfHolders('holds it')};
     else
       reason := reason || jsonb_build_object('holders', '[]'::jsonb);
+    end if;
+  elsif jsonb_array_length(callers) > 0 then
+    reason := jsonb_build_object('kind', 'open_transaction', 'targets', '[]'::jsonb, 'holders', '[]'::jsonb);
+    said := 'Its lane is closed until open transactions end that keep a table from another lane.';
+    if detailed then
+      holders := callers;
+      reason := reason || jsonb_build_object('targets', to_jsonb(moving), 'holders', holders);
+      said := format('Its lane is closed until open transactions end that have created operations for %s: these tables get another lane.',
+        array_to_string(moving[:10], ', ')) || ${saidOfHolders('has such a transaction')};
     end if;
   elsif holder.pid is null and block.parked_at is null and not exists (
     select from batch.workers w where w.seen_at > clock_timestamp() - interval '${WORKER_SEEN_SECONDS} seconds'

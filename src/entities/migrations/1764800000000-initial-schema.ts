@@ -210,7 +210,9 @@ const UP = [
     id uuid not null constraint workers_pkey primary key,
     name text not null,
     started_at timestamptz not null default now(),
-    seen_at timestamptz not null default now()
+    seen_at timestamptz not null default now(),
+    closed_lanes smallint[] not null default '{}',
+    moving_targets text[] not null default '{}'
   )`,
   `comment on table batch.workers is 'Processes that execute operations. One that was not seen for a few seconds is gone.'`,
 

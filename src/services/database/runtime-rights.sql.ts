@@ -22,7 +22,7 @@ export const RUNTIME_RIGHTS: Readonly<Record<string, readonly string[]>> = {
   lanes: ['select', 'insert', 'update (lane)'],
   lane_blocks: ['select', 'insert', 'update', 'delete'],
   pauses: ['select', 'insert', 'update', 'delete'],
-  workers: ['select', 'insert', 'update (seen_at)', 'delete'],
+  workers: ['select', 'insert', 'update (seen_at, closed_lanes, moving_targets)', 'delete'],
   stats_samples: ['select', 'insert', 'delete'],
   message_attempts: ['select', 'insert', 'update (attempts, last_at)', 'delete'],
   parked_notifications: ['select', 'insert', 'update', 'delete'],

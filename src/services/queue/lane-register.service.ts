@@ -94,6 +94,11 @@ export class LaneRegisterService {
     return this.deferred?.closed ?? [];
   }
 
+  /** Another object when another move, or the same one once more, was deferred. Undefined when there is none. */
+  get deferredMove(): Readonly<DeferredMove> | undefined {
+    return this.deferred;
+  }
+
   /** Milliseconds until a move that was deferred is tried again. Undefined when there is none. */
   get deferredMoveInMs(): number | undefined {
     return this.deferred && Math.max(0, this.deferred.tryAt - performance.now());
@@ -224,7 +229,7 @@ export class LaneRegisterService {
 }
 
 /** A move of tables that a caller holds in an open transaction. */
-interface DeferredMove {
+export interface DeferredMove {
   targets: readonly string[];
   /** Nothing is executed in these lanes before the move. */
   closed: readonly number[];

@@ -5,7 +5,7 @@ import type { SqlClient } from '../../interfaces/sql.js';
 import type { ClaimWatermarks } from './claim-cursor.js';
 import type { ClaimScope } from './claim-scope.js';
 import { takeLanes, type TakenLanes } from './claim.sql.js';
-import { LaneRegisterService } from './lane-register.service.js';
+import { LaneRegisterService, type DeferredMove } from './lane-register.service.js';
 import { WORKER_NAME } from './worker-name.js';
 import { beat, leave } from './workers.sql.js';
 
@@ -17,6 +17,7 @@ const LIVES_FOR_MS = 3000;
  * interval.
  */
 const COMPARE_INTERVAL_MS = 60_000;
+const NO_MOVE = { closed: [], targets: [] };
 
 /**
  * Shares the lanes among the workers. It promises that a lane has one chunk at a time. A worker takes its fair share of
@@ -31,6 +32,7 @@ export class LanesService {
   private nextComparisonAt = 0;
   private workers = 1;
   private nextBeatAt = 0;
+  private knownMove: DeferredMove | undefined;
 
   constructor(
     private readonly database: DatabaseService,
@@ -48,11 +50,18 @@ export class LanesService {
     return this.tryToTake(tx, scope, watermarks, taken.version);
   }
 
-  /** Tells the other workers that this one is alive. Call it often: it asks the database only once a second. */
+  /**
+   * Tells the other workers that this one is alive, and `batch.why_waiting` which lanes are closed. Call it often: it
+   * asks the database only once a second, and when other lanes are closed.
+   */
   async beat(): Promise<void> {
-    if (performance.now() < this.nextBeatAt) return;
+    const move = this.register.deferredMove;
+    if (performance.now() < this.nextBeatAt && move === this.knownMove) return;
     this.nextBeatAt = performance.now() + BEAT_INTERVAL_MS;
-    const { rows } = await this.database.query<{ workers: number }>(beat(this.id, WORKER_NAME, LIVES_FOR_MS));
+    this.knownMove = move;
+    const { rows } = await this.database.query<{ workers: number }>(
+      beat(this.id, WORKER_NAME, LIVES_FOR_MS, move ?? NO_MOVE),
+    );
     this.workers = rows[0]?.workers ?? 1;
   }
 

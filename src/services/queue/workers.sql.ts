@@ -1,16 +1,26 @@
 import type { SqlStatement } from '../../interfaces/sql.js';
 
-/** Records that this worker is alive, and returns how many workers are. */
-export function beat(id: string, name: string, livesForMs: number): SqlStatement {
+/**
+ * Records that this worker is alive, and which lanes are closed until which tables have moved. Returns how many workers
+ * are alive.
+ */
+export function beat(
+  id: string,
+  name: string,
+  livesForMs: number,
+  { closed, targets }: { closed: readonly number[]; targets: readonly string[] },
+): SqlStatement {
   return {
     name: 'batch.beat',
     text: `
       with mine as (
-        insert into batch.workers (id, name) values ($1::uuid, $2) on conflict (id) do update set seen_at = now()
+        insert into batch.workers (id, name, closed_lanes, moving_targets) values ($1::uuid, $2, $4::int2[], $5::text[])
+        on conflict (id) do update
+        set seen_at = now(), closed_lanes = excluded.closed_lanes, moving_targets = excluded.moving_targets
       )
       select 1 + count(*)::int as workers from batch.workers
       where id <> $1::uuid and seen_at > now() - $3::int * interval '1 ms'`,
-    values: [id, name, livesForMs],
+    values: [id, name, livesForMs, closed, targets],
   };
 }
 

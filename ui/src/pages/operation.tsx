@@ -142,6 +142,7 @@ const TONES: Record<IWaiting['reason']['kind'], Tone> = {
   turn: 'good',
   running: 'busy',
   lock: 'bad',
+  open_transaction: 'bad',
   fault: 'bad',
   parked: 'bad',
   pause: 'warn',
@@ -183,6 +184,7 @@ function positionText({ position, positionIsExact }: IWaiting): string {
 function ReasonDetails({ waiting: { reason } }: { waiting: IWaiting }): JSX.Element | null {
   switch (reason.kind) {
     case 'lock':
+    case 'open_transaction':
       return <Holders holders={reason.holders} />;
     case 'pause':
       return (

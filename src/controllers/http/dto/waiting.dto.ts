@@ -8,6 +8,7 @@ import { PauseDto } from './pause.dto.js';
 /** All reasons in one: Swagger shows which fields a kind has. */
 type AnyReason = Pick<IWaitReason, 'kind'> &
   Partial<Omit<Extract<IWaitReason, { kind: 'lock' }>, 'kind'>> &
+  Partial<Omit<Extract<IWaitReason, { kind: 'open_transaction' }>, 'kind'>> &
   Partial<Omit<Extract<IWaitReason, { kind: 'fault' }>, 'kind'>> &
   Partial<Omit<Extract<IWaitReason, { kind: 'pause' }>, 'kind'>> &
   Partial<Omit<Extract<IWaitReason, { kind: 'retry' }>, 'kind'>> &
@@ -23,7 +24,8 @@ export class WaitErrorDto {}
   kind: {
     enum: WAIT_KINDS,
     description:
-      'turn: nothing is wrong; running: a chunk holds its lane; lock: that chunk waits for a lock; fault: its lane is ' +
+      'turn: nothing is wrong; running: a chunk holds its lane; lock: that chunk waits for a lock; ' +
+      'open_transaction: its tables get another lane when transactions of callers in SQL end; fault: its lane is ' +
       'blocked and tried again; parked: its lane waits for a person; pause: its lane, table or source is paused; no_worker: none was seen; run_at: its time has not ' +
       'come; retry: its next attempt lies ahead; earlier_operation: one on the same row is tried again first.',
     example: 'lock',
@@ -33,8 +35,14 @@ export class WaitErrorDto {}
     optional: true,
     type: [LockHolderDto],
     description:
-      'lock: the sessions that hold it; fault, parked: after a lock time-out, the sessions that have held a lock on a table of ' +
+      'lock: the sessions that hold it; open_transaction: the sessions of these transactions; fault, parked: after a lock time-out, the sessions that have held a lock on a table of ' +
       'the lane since before it failed.',
+  },
+  targets: {
+    optional: true,
+    type: [String],
+    description: 'open_transaction: the tables for which they have created operations.',
+    example: ['public.orders'],
   },
   relation: { optional: true, description: 'lock: the table, unless a row is locked.', example: 'orders' },
   block: {
