@@ -1,5 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { PauseKind } from '../../src/interfaces/pause.js';
 import type { SqlStatement } from '../../src/interfaces/sql.js';
 import { createDataSource } from '../../src/services/database/data-source.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
@@ -9,6 +10,8 @@ import { selectStats } from '../../src/services/outcomes/outcomes.sql.js';
 import { insertSample, selectSamples } from '../../src/services/outcomes/stats-samples.sql.js';
 import { StatsService } from '../../src/services/outcomes/stats.service.js';
 import { selectLanes } from '../../src/services/queue/lane-list.sql.js';
+import { MOST_COUNTED, MOST_EXAMINED } from '../../src/services/pauses/pauses.js';
+import { countWaiting } from '../../src/services/pauses/pauses.sql.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { FILLED_FROM, fillWithOperations } from '../support/million-operations.js';
 import { testSettings } from '../support/test-settings.js';
@@ -74,6 +77,9 @@ const LIMITS = { kinds: 100, examined: 4000, counted: 10_000 };
 const ANY = { code: undefined, target: undefined, source: undefined };
 const SINCE = new Date(FILLED_FROM).toISOString();
 
+const countPaused = (kind: PauseKind, name: string): SqlStatement =>
+  countWaiting(kind, name, MOST_COUNTED, MOST_EXAMINED);
+
 describe('with a million operations that wait, and most of a million that failed', () => {
   it.each<[string, SqlStatement, number]>([
     ['the stats', selectStats(50_000), 50_001],
@@ -84,6 +90,11 @@ describe('with a million operations that wait, and most of a million that failed
     ['a later page of failures', selectFailures(ANY, { code: 'MISSING_PARENT', constraint: '' }, LIMITS), 25_000],
     ['the failures since a time', selectFailuresSince(SINCE, ANY, undefined, { ...LIMITS, examined: 10_000 }), 25_000],
     ['the history', selectSamples(60), 1000],
+    ['the pause of a source of which most wait', countPaused('source', 'often'), 50_001],
+    ['the pause of a source of which nothing waits', countPaused('source', 'nobody'), 50_001],
+    ['the pause of a table', countPaused('target', 'public.common'), 50_001],
+    ['the pause of a table of which nothing waits', countPaused('target', 'public.rare'), 50_001],
+    ['the pause of a lane', countPaused('lane', '1'), 50_001],
   ])('%s take less than 200 ms, and read a bounded number of rows', async (_, statement, most) => {
     const { ms, read } = await quickest(statement);
     for (const [relation, rows] of Object.entries(read)) {

@@ -115,13 +115,9 @@ export interface WaitingCountRow {
  * because a queue may have millions.
  */
 export function countWaiting(kind: PauseKind, name: string, limit: number, examined: number): SqlStatement {
-  const rows = (of: string, limited: string): string => `
-        select ${of} from (select * from batch.pending where ${WHERE[kind]} limit ${limited}) w
-        union all
-        select ${of} from (select * from batch.delayed where ${WHERE[kind]} limit ${limited}) w`;
   return {
     text: `
-      with seen as materialized (${rows('w.seq, w.shape', '$3::int')})
+      with seen as materialized (${PLACES[kind].join(' union all ')})
       select (select count(*)::int from (select from seen where ${MATCHES[kind]} limit $2::int) m) as waiting,
         (select count(*)::int from seen) as examined
       from (select $1::text) given`,
@@ -129,15 +125,37 @@ export function countWaiting(kind: PauseKind, name: string, limit: number, exami
   };
 }
 
-/** What an index can find. The name is `$1`. */
-const WHERE: Readonly<Record<PauseKind, string>> = {
-  lane: 'lane = $1::text::int2',
-  target: `lane in ((select l.lane from batch.lanes l where l.target = $1), ${ENTRANCE_LANE})`,
-  source: '$1::text is not null',
+/**
+ * The operations of each lane, from an index. Each index is walked in its order: PostgreSQL does not know which lane it
+ * is, and would else read the whole table to find the few operations of a lane. With `=` in the second one, it could walk
+ * the index that has no lane.
+ */
+const ofLanes = (lanes: string): string[] =>
+  [
+    `batch.pending p where p.lane = l.lane order by p.priority, p.seq`,
+    `batch.delayed d where d.lane between l.lane and l.lane and d.reason = 'scheduled' order by d.lane, d.available_at, d.seq`,
+    `batch.delayed d where d.lane between l.lane and l.lane and d.reason in ('retry', 'blocked', 'paused') order by d.lane`,
+  ].map(
+    (rows) => `
+        select w.seq, w.shape from (${lanes}) l
+        cross join lateral (select seq, shape from ${rows} limit $3::int) w`,
+  );
+
+/** Where such operations are: rows with `seq` and `shape`, at most `$3` of each lane. The name is `$1`. */
+const PLACES: Readonly<Record<PauseKind, readonly string[]>> = {
+  lane: ofLanes('select $1::text::int2 as lane'),
+  target: ofLanes(`select l.lane from batch.lanes l where l.target = $1 union all select ${ENTRANCE_LANE}`),
+  source: [
+    `batch.delayed d where d.reason = 'paused' and d.paused_source = $1 order by d.seq`,
+    'batch.pending',
+    `batch.delayed d where d.reason = 'scheduled' order by d.available_at, d.seq`,
+    `batch.delayed d where d.reason in ('retry', 'blocked') order by d.available_at, d.seq`,
+  ].map((rows) => `(select seq, shape from ${rows} limit $3::int)`),
 };
 
 const MATCHES: Readonly<Record<PauseKind, string>> = {
   lane: 'true',
   target: 'seen.shape in (select s.id from batch.shapes s where s.target = $1)',
-  source: 'exists (select from batch.operations o where o.seq = seen.seq and o.source = $1)',
+  // One look-up each. As a join, PostgreSQL might read all operations there ever were.
+  source: '(select o.source from batch.operations o where o.seq = seen.seq) = $1',
 };
