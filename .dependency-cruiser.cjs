@@ -4,6 +4,7 @@
 //   batch → interfaces        entities and all above them may use batch
 //   client → interfaces
 //   parts → interfaces        services and all above them may use parts
+//   worker → parts, interfaces
 //
 // `test/unit/layers.test.ts` shows that each rule fires.
 
@@ -30,6 +31,7 @@ module.exports = {
     layer('batch', ['interfaces'], 'The engine knows nothing of the service that is built on it.'),
     layer('client', ['interfaces'], 'The client is published: it imports nothing of the server.'),
     layer('parts', ['interfaces'], 'Mail and other parts are published: they know nothing of those who use them.'),
+    layer('worker', ['parts', 'interfaces'], 'The library of workers is published: it imports nothing of the server.'),
     layer('services', ['entities', 'batch', 'parts', 'interfaces'], 'Services know neither jobs nor transports.'),
     layer('jobs', ['services', 'entities', 'batch', 'parts', 'interfaces'], 'Jobs know no transport.'),
     layer(
@@ -112,7 +114,7 @@ module.exports = {
       comment: 'Import the file that defines the thing; only what is published has an index.',
       severity: 'error',
       from: {},
-      to: { path: '^src/.+/index\\.ts$', pathNot: '^src/(client|batch|batch/testing)/index\\.ts$' },
+      to: { path: '^src/.+/index\\.ts$', pathNot: '^src/(client|batch|batch/testing|worker)/index\\.ts$' },
     },
     {
       name: 'test-kit-is-for-tests',

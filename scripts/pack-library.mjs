@@ -1,12 +1,12 @@
 // `npm run pack:library`: makes batch-service-<version>.tgz, which another application installs to have `batch-service/client`,
-// `batch-service/batch` and `batch-service/batch/testing`. It holds nothing of the server, and needs none of its packages. NestJS is a
+// `batch-service/batch`, `batch-service/batch/testing` and `batch-service/worker`. It holds nothing of the server, and needs none of its packages. NestJS is a
 // peer dependency, because an application must have one copy of it.
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
-const PARTS = ['client', 'batch', 'interfaces'];
+const PARTS = ['client', 'batch', 'worker', 'interfaces'];
 const DOCUMENTS = [
   ...['client', 'jobs', 'batch-guide', 'sql', 'wire-format', 'access', 'retry', 'overload', 'rabbitmq'].map(
     (name) => `docs/${name}.md`,
@@ -31,6 +31,8 @@ const OPTIONAL_PEERS = [
     'class-validator',
     'pg-copy-streams',
   ],
+  // Workers; `pg` too.
+  ...['@nestjs/bullmq', 'bullmq', 'ioredis', 'pino', 'pino-pretty', 'prom-client', 'typeorm', 'zod'],
 ];
 
 const root = resolve(import.meta.dirname, '..');
@@ -41,7 +43,7 @@ const ranges = (names) => Object.fromEntries(names.map((each) => [each, service.
 const manifest = {
   name,
   version,
-  description: 'Client and batch engine of Batch Service for NestJS.',
+  description: 'Client, batch engine and workers of Batch Service for NestJS.',
   license,
   type,
   engines,

@@ -14,7 +14,7 @@ import { isUndefinedTable } from './services/database/classify-failure.js';
 import { sqlStateOf } from './services/database/sql-state.js';
 import { cutText } from './services/errors/cut-text.js';
 import { messageOf } from './services/errors/message-of.js';
-import { redactSecrets } from './services/observability/redact-url.js';
+import { redactSecrets } from './interfaces/redact-secrets.js';
 import { toAuditEntries } from './services/rabbitmq/parked-audit.js';
 import { ParkedMessages, type ParkedMessage, type ParkedSelection } from './services/rabbitmq/parked-messages.js';
 import { parkedQueue } from './services/rabbitmq/topology.js';

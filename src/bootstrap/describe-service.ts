@@ -2,7 +2,7 @@ import type { Settings } from '../services/config/settings.js';
 import { isLoopback } from '../interfaces/loopback.js';
 import { isOpen } from '../services/config/open-access.js';
 import type { EmbeddedPostgres } from '../services/database/embedded-postgres.js';
-import { redactUrl } from '../services/observability/redact-url.js';
+import { redactUrl } from '../interfaces/redact-secrets.js';
 
 export type EmbeddedPlace = Pick<EmbeddedPostgres, 'port' | 'directory'>;
 

@@ -4,7 +4,7 @@ import { BatchError } from '../batch/model/batch-error.js';
 import { isUndefinedTable } from '../services/database/classify-failure.js';
 import { sqlStateOf } from '../services/database/sql-state.js';
 import { ServiceError } from '../services/errors/service-error.js';
-import { redactSecrets } from '../services/observability/redact-url.js';
+import { redactSecrets } from '../interfaces/redact-secrets.js';
 import { StartError } from './start-error.js';
 
 const HELP = ['help', '--help', '-h'];

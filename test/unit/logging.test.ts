@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createLogger, type LogSettings } from '../../src/services/observability/logger.js';
 import { NestLogger } from '../../src/services/observability/nest-logger.js';
 import { ExactJson } from '../../src/services/values/exact-json.js';
-import { redactUrl } from '../../src/services/observability/redact-url.js';
+import { redactUrl } from '../../src/interfaces/redact-secrets.js';
 import { currentRequestId, requestIdFrom, runInRequest } from '../../src/services/observability/request-context.js';
 
 /** A logger, and the text that it has written so far. */

@@ -1,4 +1,4 @@
-import { isLostConnection } from './lost-connection.js';
+import { isLostConnection } from '../../interfaces/lost-connection.js';
 import { classifySqlState } from './sql-states.js';
 
 /** The fields of node-postgres' DatabaseError that say what PostgreSQL refused. */

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes, type RateLimiterAbstract } from 'rate-limiter-flexible';
 import { backOffMs, type BackOff } from '../../interfaces/back-off.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
-import { redactUrl } from '../observability/redact-url.js';
+import { redactUrl } from '../../interfaces/redact-secrets.js';
 import { redisTls } from '../config/client-tls.js';
 import { ServiceError } from '../errors/service-error.js';
 import { ignoreLateErrors } from '../tls/ignore-late-errors.js';

@@ -1,5 +1,5 @@
 import type { Settings } from '../config/settings.js';
-import { redactSecrets } from '../observability/redact-url.js';
+import { redactSecrets } from '../../interfaces/redact-secrets.js';
 
 const HIDDEN = '***';
 /** A shorter text would be found in words that are no secrets. */

@@ -1,5 +1,5 @@
 import { CommitRefusedError } from '../../batch/sql/pool-database.js';
-import { isLostConnection } from '../../batch/sql/lost-connection.js';
+import { isLostConnection } from '../../interfaces/lost-connection.js';
 import { classifySqlState, type SqlStateKind } from '../../batch/sql/sql-states.js';
 import { TransientError } from '../errors/transient-error.js';
 import { driverErrorOf, SQL_STATES, sqlStateOf } from './sql-state.js';

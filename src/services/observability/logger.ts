@@ -3,7 +3,7 @@ import pretty from 'pino-pretty';
 import type { Settings } from '../config/settings.js';
 import { boundedFields, LONGEST_LOGGED } from './bounded-fields.js';
 import { cutText } from '../errors/cut-text.js';
-import { redactSecrets } from './redact-url.js';
+import { redactSecrets } from '../../interfaces/redact-secrets.js';
 import { currentRequestId } from './request-context.js';
 
 export type LogSettings = Pick<Settings, 'environment' | 'logLevel' | 'role'>;

@@ -1,5 +1,5 @@
 import type { NewAuditEntry } from '../audit/audit.sql.js';
-import { redactSecrets } from '../observability/redact-url.js';
+import { redactSecrets } from '../../interfaces/redact-secrets.js';
 import type { ParkedMessage } from './parked-messages.js';
 
 /** @param actor the caller that sends the messages again or deletes them, see `callerName` */

@@ -1,5 +1,5 @@
 import type { IParkedMessage } from '../../interfaces/parked-message.js';
-import { redactSecrets } from '../observability/redact-url.js';
+import { redactSecrets } from '../../interfaces/redact-secrets.js';
 import type { ParkedMessage } from './parked-messages.js';
 
 const SHOWN_BYTES = 4096;

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { v7 as uuid } from 'uuid';
 import { backOffMs, type BackOff } from '../../interfaces/back-off.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
-import { redactUrl } from '../observability/redact-url.js';
+import { redactUrl } from '../../interfaces/redact-secrets.js';
 import { redisTls } from '../config/client-tls.js';
 import { ignoreLateErrors } from '../tls/ignore-late-errors.js';
 import { redisReason } from '../tls/tls-refusal.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { redactSecrets, redactUrl } from '../../../src/services/observability/redact-url.js';
+import { redactSecrets, redactUrl } from '../../../src/interfaces/redact-secrets.js';
 
 describe('redactUrl', () => {
   it.each([

@@ -1,0 +1,49 @@
+import { isLostConnection } from '../../interfaces/lost-connection.js';
+
+/**
+ * Connection exception; insufficient resources; shutdown, crash or start of the server; failover. The server does not serve
+ * now, and no statement is to blame.
+ *
+ * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+const SERVER_STATES = /^(08...|53...|57P..|25006)$/;
+/** What the pool says by itself when no connection could be made in time. It has no code. */
+const POOL_MESSAGE = /^timeout exceeded when trying to connect/;
+const DEEPEST = 8;
+
+const connectFailures = new WeakSet<object>();
+
+/** Notes an error of a connection to PostgreSQL that could not be made. Other clients throw errors that look the same. */
+export function noteConnectFailure(error: Error): void {
+  connectFailures.add(error);
+}
+
+/**
+ * True when a database could not be reached, does not serve now, or lost the connection. The error or one of its causes
+ * says so. An error of another server, such as that of mails, is not such a fault, although its code may be the same.
+ */
+export function isDatabaseFault(error: unknown): boolean {
+  let each = error;
+  for (let depth = 0; depth < DEEPEST && each instanceof Error; depth += 1) {
+    if (saysSo(each)) return true;
+    each = each.cause;
+  }
+  return false;
+}
+
+function saysSo(error: Error): boolean {
+  // TypeORM puts its own error around that of the driver. `pg` throws its own without TypeORM.
+  if ('driverError' in error) return isServerFault(error.driverError) || isLostConnection(error.driverError);
+  return (connectFailures.has(error) && !isRefusal(error)) || isServerFault(error) || POOL_MESSAGE.test(error.message);
+}
+
+/** A SQLSTATE comes with a severity; the codes of Node do not. */
+function isServerFault(error: unknown): boolean {
+  if (!(error instanceof Error) || !('severity' in error) || !('code' in error)) return false;
+  return SERVER_STATES.test(String(error.code));
+}
+
+/** The server was reached, and refuses: a wrong password, a database that does not exist. Waiting does not help. */
+function isRefusal(error: Error): boolean {
+  return ('severity' in error && !isServerFault(error)) || error.message.startsWith('SASL: ');
+}

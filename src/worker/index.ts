@@ -1,0 +1,17 @@
+export { InjectDatabase } from './databases/inject-database.js';
+export { Databases } from './databases/databases.js';
+export { isDatabaseFault } from './databases/database-fault.js';
+export { Once, type OnceOptions } from './once/once.js';
+export { DataInvalidError } from './processor/data-invalid.error.js';
+export { JobHandler, type JobHandlerOptions } from './processor/job-handler.js';
+export { JobProcessor } from './processor/job-processor.js';
+export type { WorkerJob } from './processor/worker-job.js';
+export { jobIdOf, type JobKey } from './queue/job-key.js';
+export { enqueue, jobOptions, type NewJob } from './queue/job-options.js';
+export { queueConnection } from './queue/queue-connection.js';
+export { WorkerQueuesModule, type WorkerQueuesOptions } from './queue/worker-queues.module.js';
+export { runWorker } from './run-worker.js';
+export { WorkerMetrics } from './runtime/worker-metrics.js';
+export type { DatabaseInstance, WorkerSettings } from './settings/worker-settings.js';
+export { WorkerError, WorkerStartError, type WorkerErrorCode } from './worker-error.js';
+export { InjectWorkerLogger, WorkerModule, type WorkerModuleOptions } from './worker.module.js';

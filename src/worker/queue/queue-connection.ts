@@ -1,0 +1,79 @@
+import {
+  createPostgresBackend,
+  getDefaultBackendFactory,
+  setDefaultBackendFactory,
+  type BackendFactory,
+  type ConnectionOptions,
+} from 'bullmq';
+import { postgresTls } from '../databases/instance-options.js';
+import { loadProducerSettings } from '../settings/load-worker-settings.js';
+import type { DatabaseInstance, ProducerSettings } from '../settings/worker-settings.js';
+
+/** The schema of BullMQ's tables in PostgreSQL. */
+export const QUEUE_SCHEMA = 'bullmq';
+/** For each queue and each worker of a queue. One more connection waits for jobs. */
+const POOL_SIZE = 4;
+const CONNECT_TIMEOUT_MS = 5000;
+
+/** Marks a connection to PostgreSQL. `pg` and BullMQ ignore it. */
+const TO_POSTGRES = Symbol('connection of a queue to PostgreSQL');
+
+/**
+ * The connection of queues, for `BullModule.forRoot({ connection: queueConnection() })` and `new Queue(name, { connection })`.
+ *
+ * BullMQ takes its backend from one setting for the whole process. The first call replaces this setting by one that looks
+ * at the connection, so queues in Redis and in PostgreSQL can be used side by side.
+ *
+ * @param variables REDIS_URL, or WORKER_QUEUE_INSTANCE and DATABASE_CONFIG
+ * @throws WorkerStartError INVALID_SETTINGS with every fault
+ */
+export function queueConnection(variables: NodeJS.ProcessEnv = process.env): ConnectionOptions {
+  return connectionOf(loadProducerSettings(variables));
+}
+
+export function connectionOf({ queue, instances }: ProducerSettings): ConnectionOptions {
+  if (queue.kind === 'redis') return redisConnection(queue.url);
+  chooseBackendByConnection();
+  return postgresConnection(instances.get(queue.instance)!);
+}
+
+/** As ioredis takes it. */
+export function redisConnection(text: string): ConnectionOptions {
+  const url = new URL(text);
+  const database = Number(url.pathname.slice(1));
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    port: url.port === '' ? 6379 : Number(url.port),
+    ...(url.username !== '' && { username: decodeURIComponent(url.username) }),
+    ...(url.password !== '' && { password: decodeURIComponent(url.password) }),
+    ...(Number.isInteger(database) && { db: database }),
+    // Set explicitly: NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would accept any server.
+    ...(url.protocol === 'rediss:' && { tls: { rejectUnauthorized: true, servername: url.hostname } }),
+  };
+}
+
+/** As the PostgreSQL backend of BullMQ takes it. */
+function postgresConnection(instance: DatabaseInstance): ConnectionOptions {
+  const { host, port, user, password, database } = instance;
+  const connection = {
+    ...{ host, port, user, password, database, ssl: postgresTls(instance) },
+    ...{ max: POOL_SIZE, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, keepAlive: true },
+    schema: QUEUE_SCHEMA,
+    [TO_POSTGRES]: true,
+  };
+  // The types of BullMQ name the options of Redis only. Its backend factory takes those of `pg`.
+  return connection;
+}
+
+let choosing = false;
+
+function chooseBackendByConnection(): void {
+  if (choosing) return;
+  choosing = true;
+  const others = getDefaultBackendFactory();
+  const byConnection: BackendFactory = (name, options, more) =>
+    Object.hasOwn(options.connection, TO_POSTGRES)
+      ? createPostgresBackend(name, options as never, more)
+      : others(name, options, more);
+  setDefaultBackendFactory(byConnection);
+}

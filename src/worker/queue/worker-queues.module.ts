@@ -1,0 +1,36 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+import { BullModule } from '@nestjs/bullmq';
+import { loadProducerSettings } from '../settings/load-worker-settings.js';
+import { awaitQueue } from './await-queue.js';
+import { connectionOf } from './queue-connection.js';
+
+const DEFAULT_WAIT_MS = 30_000;
+
+export interface WorkerQueuesOptions {
+  /** Default: the environment of the process, as it is when the application starts. */
+  environment?: NodeJS.ProcessEnv;
+  /** How long the start waits for the server of the queues; default 30 000. */
+  waitMs?: number;
+}
+
+/**
+ * The connection of queues, for a process that adds jobs, such as an API: imported once, beside
+ * `BullModule.registerQueue({ name })`.
+ */
+@Module({})
+export class WorkerQueuesModule {
+  static forRoot({ environment = process.env, waitMs = DEFAULT_WAIT_MS }: WorkerQueuesOptions = {}): DynamicModule {
+    return {
+      module: WorkerQueuesModule,
+      imports: [
+        BullModule.forRootAsync({
+          useFactory: async () => {
+            const settings = loadProducerSettings(environment);
+            await awaitQueue(settings, { bootMs: waitMs });
+            return { connection: connectionOf(settings) };
+          },
+        }),
+      ],
+    };
+  }
+}
