@@ -1,8 +1,18 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { IBatchOperation } from '../../src/interfaces/operation.js';
+import { parseApiKey } from '../../src/services/access/api-key.js';
 import { createTestKey, KEYS_REQUIRED } from '../support/api-keys.js';
-import { launchBrowser, settled, visit, type Visit } from './support/browser.js';
+import {
+  accessibilityFaults,
+  launchBrowser,
+  NARROW,
+  overflow,
+  settled,
+  visit,
+  WIDE,
+  type Visit,
+} from './support/browser.js';
 import { startDashboard, type Dashboard } from './support/dashboard.js';
 import { fillShop, SHOP_TABLES, type ShopIds } from './support/shop.js';
 
@@ -56,6 +66,35 @@ describe('where keys are required', () => {
     expect(seen.faults).toEqual([]);
     await seen.close();
     await other.close();
+  });
+
+  it('a key that is revoked while a page is open is asked for again, and another one goes on where it was', async () => {
+    const { client } = dashboard.database;
+    const mine = await createTestKey(client, ['read']);
+    const seen = await visit(browser, dashboard.url, { reducedMotion: 'reduce' });
+    const { page } = seen;
+    await seen.open('/operations?status=failed');
+    await give(seen, mine);
+    await page.locator('tbody').getByText('UNIQUE_VIOLATION').first().waitFor();
+    await client.query('update batch.api_keys set revoked_at = now() where id = $1', [parseApiKey(mine)!.id]);
+    await page
+      .getByRole('alert')
+      .getByText(/The API key \w+ was revoked/)
+      .waitFor({ timeout: 20_000 });
+    expect(await page.locator('tbody').count()).toBe(0);
+    for (const viewport of [WIDE, NARROW]) {
+      await page.setViewportSize(viewport);
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme });
+        expect.soft(await accessibilityFaults(page), `${colorScheme}, ${viewport.width} px`).toEqual([]);
+      }
+      expect.soft(await overflow(page), `${viewport.width} px`).toBeLessThanOrEqual(0);
+    }
+    await give(seen, keys.read);
+    await page.locator('tbody').getByText('UNIQUE_VIOLATION').first().waitFor();
+    expect(page.url()).toBe(`${dashboard.url}/ui/operations?status=failed`);
+    expect(seen.faults).toEqual([]);
+    await seen.close();
   });
 
   it('the key is forgotten when its owner says so', async () => {

@@ -7,7 +7,7 @@ import { asCurl } from '../api/request.js';
 import { Copy, Empty, Loaded, Page, ShortId, Time } from '../components/basics.js';
 import { BulkButton } from '../components/bulk.js';
 import { Filters, type FilterField } from '../components/filters.js';
-import { json, shortTarget } from '../components/format.js';
+import { count, json, shortTarget } from '../components/format.js';
 import { OperationBadge } from '../components/status.js';
 import { Pager, Table } from '../components/table.js';
 import { goTo, pageAddress, query } from '../state/location.js';
@@ -109,6 +109,7 @@ function Operations({
             { name: 'Table', cell: ({ target }) => shortTarget(target) },
             { name: 'Row', cell: (operation) => <code class="cut">{rowText(operation)}</code> },
             { name: 'Error', cell: ({ error }) => error?.code ?? '' },
+            { name: 'Attempts', numeric: true, cell: ({ attempts }) => count(attempts) },
             { name: 'Source', cell: ({ source }) => source ?? '' },
             {
               name: 'Chunk',

@@ -1,10 +1,10 @@
-import type { IStatsHistory, IStats, IStatsPoint } from '../../../src/interfaces/stats.js';
+import type { IStatsHistory, IStats } from '../../../src/interfaces/stats.js';
 import type { JSX } from 'preact';
 import { getHistory, getWorkers, listFailures } from '../api/endpoints.js';
 import { Badge, Empty, Loaded, Loading, Page, Problem, Section, Time } from '../components/basics.js';
 import { count, counted, duration, estimated, plural, rate, sampled, shortTarget } from '../components/format.js';
 import { LaneActions, LaneReason } from '../components/lane.js';
-import { Plot } from '../components/plot.js';
+import { LastHour } from '../components/last-hour.js';
 import { LaneBadge } from '../components/status.js';
 import { Table } from '../components/table.js';
 import { Troubles } from '../components/troubles.js';
@@ -31,7 +31,7 @@ export function OverviewPage(): JSX.Element {
         <Loaded from={lanes}>{(found) => <StandingLanes lanes={found.filter(standsStill)} />}</Loaded>
       </Section>
       <Section title="The last hour">
-        <Loaded from={history}>{(found) => <Plots history={found} />}</Loaded>
+        <Loaded from={history}>{(found) => <LastHour history={found} />}</Loaded>
       </Section>
       <div class="columns">
         <Failures />
@@ -123,59 +123,6 @@ function StandingLanes({ lanes }: { lanes: LaneNow[] }): JSX.Element {
         { name: 'Actions', cell: (lane) => <LaneActions lane={lane} /> },
       ]}
     />
-  );
-}
-
-function Plots({ history: { points, intervalMs } }: { history: IStatsHistory }): JSX.Element {
-  if (points.length === 0) {
-    return (
-      <Empty title="Nothing was recorded yet.">
-        The first values come within a minute after the service has started.
-      </Empty>
-    );
-  }
-  const times = points.map(({ at }) => Date.parse(at));
-  const of = (value: (point: IStatsPoint) => number | null | undefined): (number | null)[] =>
-    points.map((point) => value(point) ?? null);
-  const perSecond = (value: number): number => value / (intervalMs / 1000);
-  return (
-    <div class="plots">
-      <Plot
-        title="Operations per second"
-        times={times}
-        format={rate}
-        series={[
-          {
-            name: 'in',
-            color: '--plot-1',
-            values: of(({ accepted }) => (accepted === undefined ? null : perSecond(accepted))),
-          },
-          { name: 'out', color: '--plot-2', values: of(({ completed }) => perSecond(completed)) },
-          { name: 'failed', color: '--plot-3', values: of(({ failed }) => perSecond(failed)) },
-        ]}
-      />
-      <Plot
-        title="Pending"
-        times={times}
-        format={count}
-        series={[{ name: 'pending', color: '--plot-1', values: of(({ pending }) => pending) }]}
-      />
-      <Plot
-        title="Age of the oldest"
-        times={times}
-        format={duration}
-        series={[{ name: 'oldest', color: '--plot-4', values: of(({ lagMs }) => lagMs) }]}
-      />
-      <Plot
-        title="Time of a chunk"
-        times={times}
-        format={duration}
-        series={[
-          { name: 'p50', color: '--plot-1', values: of(({ chunkP50Ms }) => chunkP50Ms) },
-          { name: 'p99', color: '--plot-4', values: of(({ chunkP99Ms }) => chunkP99Ms) },
-        ]}
-      />
-    </div>
   );
 }
 
