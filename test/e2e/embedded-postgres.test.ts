@@ -7,6 +7,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/services/database/embedded-postgres.js';
 import { eventually } from '../support/eventually.js';
+import { startHttpReceiver } from '../support/http-receiver.js';
 import { startServiceProcess } from '../support/service-process.js';
 
 const run = promisify(execFile);
@@ -222,6 +223,28 @@ describe('the embedded PostgreSQL', () => {
     await chown(home, uid!, gid!);
     return { uid: uid!, gid: gid!, home };
   }
+
+  // A server on the test machine often wants no password, so that only this test shows that each connection has one.
+  it('gets its password from every connection of the service, also from the one that leads the alerts', async () => {
+    const receiver = await startHttpReceiver();
+    const service = await startServiceProcess({
+      environment: {
+        BATCH_EMBEDDED_DIR: await madeDirectory(),
+        BATCH_ALERT_WEBHOOK_URL: receiver.url,
+        BATCH_ALERT_WEBHOOK_SECRET: 'a-secret-that-the-receiver-knows-too',
+        BATCH_ALERT_INTERVAL: '200',
+        LOG_LEVEL: 'info',
+      },
+    });
+    try {
+      await service.up();
+      await eventually(() => expect(service.output).toContain('This process evaluates the rules of alerts'));
+      expect(service.output).not.toContain('could not be evaluated');
+    } finally {
+      await service.end();
+      await receiver.close();
+    }
+  });
 
   it('runs for an ordinary user whose home is closed to all others', async () => {
     const account = await ordinaryUser();

@@ -82,7 +82,8 @@ const countPaused = (kind: PauseKind, name: string): SqlStatement =>
 
 describe('with a million operations that wait, and most of a million that failed', () => {
   it.each<[string, SqlStatement, number]>([
-    ['the stats', selectStats(50_000), 50_001],
+    // The count, and the first operations of each place for the lag. Before PostgreSQL 18, a plan rounds the latter to 0.
+    ['the stats', selectStats(50_000), 50_020],
     ['all lanes', selectLanes(10_001), 30_000],
     ['the failures', selectFailures(ANY, undefined, LIMITS), 25_000],
     ['the failures of a rare table', selectFailures({ ...ANY, target: 'public.rare' }, undefined, LIMITS), 25_000],

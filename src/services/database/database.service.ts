@@ -1,5 +1,5 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { Pool } from 'pg';
+import type { ClientConfig, Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import { PoolDatabase } from '../../batch/sql/pool-database.js';
 import { Listener } from './listener.js';
@@ -23,11 +23,17 @@ export class DatabaseService extends PoolDatabase {
 
   /** Calls `heard` when a transaction that has notified this channel commits, and sometimes without need. */
   listen(channel: string, heard: () => void): Listener {
-    return new Listener(this.pool.options, channel, heard);
+    return new Listener(this.connectionConfig(), channel, heard);
   }
 
   /** For a task that one process of all does. */
   leadership(lock: AdvisoryLock): Leadership {
-    return new Leadership(this.pool.options, lock, this);
+    return new Leadership(this.connectionConfig(), lock, this);
+  }
+
+  /** The pool hides its password: a copy of its options has none. */
+  private connectionConfig(): ClientConfig {
+    const { password } = this.pool.options;
+    return { ...this.pool.options, password };
   }
 }

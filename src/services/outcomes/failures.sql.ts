@@ -144,7 +144,10 @@ export function selectFailuresSince(
       ),
       examined as materialized (
         select x.code, x.name, x.seq, x.settled_at, s.target, o.source
-        from walked x join batch.operations o on o.seq = x.seq join batch.shapes s on s.id = o.shape
+        from walked x
+        -- One by one: PostgreSQL would rather read the whole table than look up ten thousand rows.
+        cross join lateral (select shape, source from batch.operations where seq = x.seq offset 0) o
+        join batch.shapes s on s.id = o.shape
         where x.status = 'failed' and ($6::text is null or x.code = $6::text)
           and ($7::text is null or (x.code, x.name) > ($7::text, $8::text))
       ),
