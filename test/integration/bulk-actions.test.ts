@@ -296,6 +296,7 @@ describe('bulk actions, as callers see them', () => {
     ['retries', { filter: { source: 'a' }, expected: -1 }, /expected must be a whole number/, 'expected'],
     ['retries', { filter: { source: 'a' }, dryrun: true }, /no field "dryrun".*did you mean "dryRun"/, 'dryrun'],
     ['retries', { filter: { ids: ['4711'] } }, /ids must be a list of 1 to 1000 UUIDs/, 'ids'],
+    ['retries', { filter: { ids: [] }, a: 1, b: 2 }, /^The request has no fields "a", "b", only id, filter, /, 'a'],
     ['retries', [], /The request must be an object/],
   ])('refuse %s of %j, and name the field and what is allowed', async (path, body, message, parameter) => {
     const { status, body: problem } = await send<Problem>('POST', `operations/${path}`, body);
@@ -316,6 +317,12 @@ describe('bulk actions, as callers see them', () => {
       const action: IBulkAction = await client.retryOperations({ filter });
       expect(action).toMatchObject({ status: 'completed', done: 1 });
       expect(await client.getBulkAction(action.id)).toEqual(action);
+      const fields = Object.fromEntries(Array.from({ length: 100_000 }, (_, n) => [`field${n}`, n]));
+      await expect(client.retryOperations({ filter: fields })).rejects.toMatchObject({
+        code: 'INVALID_REQUEST',
+        message: expect.stringContaining('"field4", and more than 1000 more, only status, ') as string,
+        details: { parameter: 'field0' },
+      });
       const { items, nextCursor } = await client.listBulkActions({ limit: 1 });
       expect(items).toEqual([action]);
       const { items: older } = await client.listBulkActions({ limit: 1, cursor: nextCursor! });

@@ -374,6 +374,10 @@ describe('errors over REST', () => {
       /status must be one of scheduled, pending, completed, failed, cancelled$/,
     );
     expect((await get('operations?colour=red')).body.detail).toMatch(/there is no parameter "colour"$/);
+    const many = Array.from({ length: 900 }, (_, n) => `p${n}=1`).join('&');
+    const detail = String((await get(`operations?${many}`)).body.detail);
+    expect(detail).toMatch(/there is no parameter "p0"; .*there is no parameter "p4"; and 895 more$/);
+    expect(detail.length).toBeLessThan(300);
   });
 
   it.each<[what: string, charset: string, body: Buffer, status: number]>([

@@ -1,4 +1,5 @@
 import type { BatchStatus } from './batch-status.js';
+import { listSome } from './list-some.js';
 
 export const BATCH_ERROR_CODES = [
   'NO_SUCH_JOB',
@@ -68,13 +69,13 @@ export class NoSuchJobExecutionError extends BatchError {
   }
 }
 
-/** Every fault of the parameters, each as a sentence. */
+/** `faults` are all faults of the parameters, each as a sentence. The message names the first five. */
 export class InvalidJobParametersError extends BatchError {
   constructor(
     job: string,
     readonly faults: readonly string[],
   ) {
-    super('INVALID_JOB_PARAMETERS', `Job "${job}" was not started. ${faults.join('. ')}.`);
+    super('INVALID_JOB_PARAMETERS', `Job "${job}" was not started. ${listFaults(faults)}.`);
   }
 }
 
@@ -149,3 +150,6 @@ export class InvalidJobDefinitionError extends BatchError {
     super('INVALID_JOB_DEFINITION', message);
   }
 }
+
+const listFaults = (faults: readonly string[]): string =>
+  listSome(faults, String, '. ', (count) => `There are ${count} more faults`);

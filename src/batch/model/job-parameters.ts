@@ -48,10 +48,11 @@ export class JobParameters {
     const faults: string[] = [];
     const byName = new Map<string, JobParameter>();
     const declarations = new Map(Object.entries(declared ?? {}));
+    const names = [...declarations.keys()].join(', ') || 'none';
     for (const [name, given] of Object.entries(input)) {
       const declaration = declarations.get(name);
       if (declared !== undefined && declaration === undefined) {
-        faults.push(`It has no parameter "${name}"; it has: ${[...declarations.keys()].join(', ') || 'none'}`);
+        faults.push(`It has no parameter "${name}"; it has: ${names}`);
         continue;
       }
       const read = readParameter(name, given, declaration);

@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { ValidationError as ClassFault, ValidatorOptions } from 'class-validator';
 import type { ItemProcessor } from '../chunk/item.js';
 import { BatchError } from '../model/batch-error.js';
+import { listSome } from '../model/list-some.js';
 import { optionalPackage } from '../optional-package.js';
 
 export interface FieldFault {
@@ -10,13 +11,14 @@ export interface FieldFault {
   message: string;
 }
 
-/** An item that is not as it should be. It may be skipped. */
+/** An item that is not as it should be. It may be skipped. The message names the first five `faults`. */
 export class ValidationError extends BatchError {
   constructor(
     readonly faults: readonly FieldFault[],
     readonly item: unknown,
   ) {
-    const list = faults.map(({ field, message }) => (field === '' ? message : `${field}: ${message}`)).join('; ');
+    const say = ({ field, message }: FieldFault): string => (field === '' ? message : `${field}: ${message}`);
+    const list = listSome(faults, say, '; ');
     super('ITEM_INVALID', `The item is not valid. ${list}`);
   }
 }

@@ -1,4 +1,5 @@
 import { BatchError } from '../model/batch-error.js';
+import { listSome } from '../model/list-some.js';
 
 export interface ItemColumnsOptions {
   table: string;
@@ -42,7 +43,7 @@ export class ItemColumns {
     const names = columns.map(({ name }) => name);
     const faults = [
       missing.length > 0 ? `has no ${missing.join(', ')}` : '',
-      more.length > 0 ? `also has ${more.join(', ')}` : '',
+      more.length > 0 ? `also has ${listSome(more, String, ', ')}` : '',
     ].filter((fault) => fault !== '');
     throw new BatchError(
       'ITEM_COLUMNS_DIFFER',

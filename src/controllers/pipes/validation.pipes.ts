@@ -1,5 +1,6 @@
 import { ValidationPipe, type ArgumentMetadata, type ValidationError } from '@nestjs/common';
 import { getMetadataStorage } from 'class-validator';
+import { listSome } from '../../batch/model/list-some.js';
 import type { ErrorCode } from '../../interfaces/error.js';
 import { quoteForMessage } from '../../services/errors/quote-for-message.js';
 import { cutText } from '../../services/errors/cut-text.js';
@@ -60,13 +61,13 @@ function quoted(value: unknown): string {
 }
 
 function invalidQuery(faults: readonly ValidationError[]): ServiceError {
-  const messages = faults.flatMap((fault) => (isUnknown(fault) ? [unknownParameter(fault)] : messagesOf(fault)));
-  return new ServiceError('INVALID_REQUEST', `The query is not valid: ${messages.join('; ')}`, {
+  const say = (fault: ValidationError): string => (isUnknown(fault) ? unknownParameter(fault) : ruleOf(fault));
+  return new ServiceError('INVALID_REQUEST', `The query is not valid: ${listSome(faults, say, '; ')}`, {
     parameter: faults[0]?.property ?? '',
   });
 }
 
-const messagesOf = ({ constraints }: ValidationError): string[] => Object.values(constraints ?? {});
+const ruleOf = ({ constraints }: ValidationError): string => Object.values(constraints ?? {}).join('; ');
 
 const isUnknown = ({ constraints }: ValidationError): boolean => constraints?.whitelistValidation !== undefined;
 

@@ -1,3 +1,4 @@
+import { listSome, MOST_LISTED } from '../../batch/model/list-some.js';
 import type { BulkActionKind, IBulkActionRequest } from '../../interfaces/bulk-action.js';
 import type { IOperationFilter } from '../../interfaces/operation-filter.js';
 import type { Access } from '../access/access.js';
@@ -6,6 +7,8 @@ import { quoteForMessage } from '../errors/quote-for-message.js';
 import { ServiceError } from '../errors/service-error.js';
 import { FILTER_FIELDS, filterFault, invalidFilter, isUuid } from '../outcomes/filter-fields.js';
 import { toMatch, type MatchedStatus, type OperationMatch } from '../outcomes/operation-match.js';
+import { isPlainObject } from '../intake/check-json.js';
+import { ExactJson } from '../values/exact-json.js';
 import { ownValue } from '../values/own-value.js';
 
 type Given = Record<string, unknown>;
@@ -77,13 +80,27 @@ function checkFilter(action: BulkActionKind, filter: unknown): IOperationFilter 
 }
 
 function objectOf(value: unknown, message: string, parameter: string): Given {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Given;
+  if (value instanceof ExactJson && value.kind === 'object') {
+    throw new ServiceError('INVALID_REQUEST', `${parameter || 'The request'} has one field twice`, { parameter });
+  }
+  if (isPlainObject(value)) return value;
   throw new ServiceError('INVALID_REQUEST', message, { parameter });
 }
 
 function refuseUnknown(given: Given, known: readonly string[], place: string): void {
-  const unknown = Object.keys(given).find((name) => !known.includes(name));
-  if (unknown === undefined) return;
-  const message = `${place}has no field ${quoteForMessage(unknown)}, only ${known.join(', ')}${didYouMean(unknown, known)}`;
-  throw new ServiceError('INVALID_REQUEST', place === '' ? `The request ${message}` : message, { parameter: unknown });
+  const unknown = unknownNames(given, known);
+  const [first] = unknown;
+  if (first === undefined) return;
+  const named = `field${unknown.length === 1 ? '' : 's'} ${listSome(unknown, quoteForMessage, ', ')}`;
+  const message = `${place}has no ${named}, only ${known.join(', ')}${didYouMean(first, known)}`;
+  throw new ServiceError('INVALID_REQUEST', place === '' ? `The request ${message}` : message, { parameter: first });
+}
+
+/** Not more than a message needs: an RPC may carry megabytes of names. */
+function unknownNames(given: Given, known: readonly string[]): string[] {
+  const unknown: string[] = [];
+  for (const name in given) {
+    if (!known.includes(name) && unknown.push(name) === MOST_LISTED) break;
+  }
+  return unknown;
 }

@@ -273,6 +273,8 @@ describe('SqlItemWriter', () => {
     for (const item of [{ name: 'b', n: 1 }, { n: 1 }]) {
       await expect(write([item])).rejects.toMatchObject({ code: 'ITEM_COLUMNS_DIFFER' });
     }
+    const many = Object.fromEntries(Array.from({ length: 900 }, (_, index) => [`m${index}`, 1]));
+    await expect(write([{ name: 'b', ...many }])).rejects.toThrow('also has m0, m1, m2, m3, m4, and 895 more. Give');
   });
 
   it('leaves out members that are not among its columns', async () => {

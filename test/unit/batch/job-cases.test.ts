@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { decision, split, subflow } from '../../../src/batch/flow/flow-builder.js';
 import { runIdIncrementer } from '../../../src/batch/job/job-definition.js';
+import type { InvalidJobParametersError } from '../../../src/batch/model/batch-error.js';
 import { ExitStatus } from '../../../src/batch/model/exit-status.js';
 import type { JobParametersInput } from '../../../src/batch/model/job-parameters.js';
 import { MemoryJobRepository } from '../../../src/batch/repository/memory-job-repository.js';
@@ -165,6 +166,17 @@ describe('a start is refused', () => {
     expect(error).toMatchObject({ name: 'InvalidJobParametersError', code: 'INVALID_JOB_PARAMETERS' });
     expect((error as Error).message).toContain(message);
     expect(await repository.findExecutions({ limit: 10 })).toEqual([]);
+  });
+
+  it('when there are many faults, of which the message names five', async () => {
+    const { operator } = engine([job]);
+    const given = Object.fromEntries(Array.from({ length: 2000 }, (_, n) => [`p${n}`, 'x']));
+    const error = (await rejection(operator.start('job', given))) as InvalidJobParametersError;
+    expect(error.faults).toHaveLength(2001);
+    expect(error.message).toMatch(
+      /no parameter "p4"; it has: day, limit, .*\. There are more than 1000 more faults\.$/,
+    );
+    expect(error.message.length).toBeLessThan(400);
   });
 
   it('when nobody knows the job, and the known ones are named', async () => {

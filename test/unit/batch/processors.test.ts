@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { classifierProcessor } from '../../../src/batch/processors/classifier-processor.js';
 import { compositeProcessor } from '../../../src/batch/processors/composite-processor.js';
 import { filterProcessor } from '../../../src/batch/processors/filter-processor.js';
-import { validatingProcessor } from '../../../src/batch/processors/validating-processor.js';
+import { validatingProcessor, type ValidationError } from '../../../src/batch/processors/validating-processor.js';
 import type { ItemProcessor, ItemStream } from '../../../src/batch/chunk/item.js';
 import { fakeItemContext } from '../../../src/batch/testing/index.js';
 import { opened, savedBy } from '../../support/batch-items.js';
@@ -113,6 +113,18 @@ describe('validatingProcessor', () => {
       name: 'Ann',
       lines: [{ amount: 12 }],
     });
+  });
+
+  it.each([
+    ['class', validatingProcessor(Order)],
+    ['schema', validatingProcessor(OrderSchema)],
+  ])('names the first five fields that its %s refuses, and how many more there are', async (_, processor) => {
+    const item = { name: 'Ann', lines: Array.from({ length: 900 }, () => ({ amount: 'x' })) };
+    const error = (await (async () => processor.process(item, context))().catch(
+      (thrown: unknown) => thrown,
+    )) as ValidationError;
+    expect(error.faults).toHaveLength(900);
+    expect(error.message).toMatch(/lines\.4\.amount: [^;]+; and 895 more$/);
   });
 
   it.each([
