@@ -117,12 +117,33 @@ describe('a service whose database is not reached directly', () => {
       UNSTEADY,
     );
 
-    it(
-      'refuses to start in transaction mode',
-      async () => {
-        pooler = await startPgBouncer(servers.primary, { poolMode: 'transaction', ignoredSettings: IGNORED });
+    it.each(['transaction', 'statement'] as const)(
+      'refuses to start in %s mode',
+      async (poolMode) => {
+        pooler = await startPgBouncer(servers.primary, { poolMode, ignoredSettings: IGNORED });
 
-        await expect(start(pooler.database)).rejects.toThrow(/transaction mode/);
+        await expect(start(pooler.database)).rejects.toThrow(/A connection pooler in transaction mode is on/);
+      },
+      UNSTEADY,
+    );
+
+    it.each(['transaction', 'statement'] as const)(
+      'lets callers create operations in SQL in %s mode',
+      async (poolMode) => {
+        pooler = await startPgBouncer(servers.primary, { poolMode, ignoredSettings: IGNORED });
+        const callers = await start(servers.primary);
+        const before = await sumOf(servers.primary);
+        const request = { operationType: 'increment', target: 'counters', key: { id: 1 }, values: { n: 1 } };
+
+        const id = await onDatabase(pooler.database, async (client) => {
+          const { rows } = await client.query<{ id: string }>(`select batch.create_operation($1::jsonb)->>'id' as id`, [
+            JSON.stringify(request),
+          ]);
+          return rows[0]!.id;
+        });
+
+        await eventually(async () => expect((await callers.get(id)).status).toBe('completed'), { timeoutMs: 10_000 });
+        expect(await sumOf(servers.primary)).toBe(before + 1);
       },
       UNSTEADY,
     );

@@ -13,7 +13,7 @@ export interface PgBouncer extends PrivateProcess {
 }
 
 export interface PgBouncerOptions {
-  poolMode: 'session' | 'transaction';
+  poolMode: 'session' | 'transaction' | 'statement';
   /** The names of settings that it drops from a new connection instead of refusing the connection. */
   ignoredSettings: readonly string[];
 }
