@@ -1,6 +1,9 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { isMailAddress, parseMailbox } from '../../parts/mail/mail-address.js';
+import { isMailAddress } from '../../parts/mail/mail-address.js';
+import { mailVariables } from '../../parts/mail/mail-variables.js';
+import { isWebAddress } from '../../parts/settings/addresses.js';
+import type { Variable } from '../../parts/settings/variables.js';
 import { DB_SSL_MODES } from './client-tls.js';
 
 export const ROLES = ['all', 'api', 'worker'] as const;
@@ -124,25 +127,10 @@ export const environmentSchema = z.object({
   BATCH_RETENTION_FAILED_HOURS: count(720, 0, 87_600),
   BATCH_RETENTION_JOBS_HOURS: count(720, 0, 87_600),
 
-  SMTP_URL: expecting(
-    'a URL such as smtp://user:password@host:587 or smtps://host:465, without a path or parameters',
-    z.string().refine(isSmtpUrl).optional(),
-  ),
-  SES_REGION: expecting(
-    'a region such as eu-central-1',
-    z
-      .string()
-      .regex(/^[a-z]{2}(-[a-z]+)+-\d$/)
-      .optional(),
-  ),
-  MAIL_FROM: expecting(
-    'an address such as batch@example.com or Batch Service <batch@example.com>',
-    z
-      .string()
-      .transform((text, context) => parseMailbox(text) ?? (context.addIssue('none'), z.NEVER))
-      .optional(),
-  ),
-  MAIL_TEMPLATE_DIR: z.string().optional(),
+  SMTP_URL: expectingVariable(mailVariables.SMTP_URL),
+  SES_REGION: expectingVariable(mailVariables.SES_REGION),
+  MAIL_FROM: expectingVariable(mailVariables.MAIL_FROM),
+  MAIL_TEMPLATE_DIR: expectingVariable(mailVariables.MAIL_TEMPLATE_DIR),
 
   BATCH_ALERT_NAME: expecting(
     'a text of 1 to 100 characters in one line',
@@ -192,6 +180,11 @@ function expecting<Type extends z.ZodType>(expected: string, type: Type, words?:
   return type;
 }
 
+/** A variable that a part reads as well. */
+function expectingVariable<Type extends z.ZodType>({ expected, schema }: Variable<Type>): Type {
+  return expecting(expected, schema);
+}
+
 function count(fallback: number, min: number, max: number) {
   return expecting(`a whole number from ${min} to ${max}`, whole(min, max).default(fallback));
 }
@@ -239,30 +232,8 @@ function url(...protocols: string[]) {
 function webAddress() {
   return expecting(
     'a URL that begins with https:// or http://, without user and password',
-    z
-      .string()
-      .refine((text) => {
-        const { protocol, username, password } = parseUrl(text) ?? {};
-        return (protocol === 'https:' || protocol === 'http:') && username === '' && password === '';
-      })
-      .optional(),
+    z.string().refine(isWebAddress).optional(),
   );
-}
-
-/** Parameters are refused, because nothing would read them. */
-function isSmtpUrl(text: string): boolean {
-  const { protocol = '', hostname, pathname = '', search, hash, username, password } = parseUrl(text) ?? {};
-  const isPlain = /^\/?$/.test(pathname) && search === '' && hash === '' && isEncoded(`${username}${password}`);
-  return ['smtp:', 'smtps:'].includes(protocol) && hostname !== '' && isPlain;
-}
-
-/** A `%` in a password has to be written as `%25`. */
-function isEncoded(text: string): boolean {
-  return !/%(?![0-9a-f]{2})/i.test(text);
-}
-
-function parseUrl(text: string): URL | undefined {
-  return URL.canParse(text) ? new URL(text) : undefined;
 }
 
 /**

@@ -1,12 +1,13 @@
+import { mailFaults } from '../../parts/mail/mail-variables.js';
 import { quoteForMessage } from '../errors/quote-for-message.js';
 import { TargetList } from '../catalog/target-list.js';
 import { didYouMean } from '../errors/nearest-name.js';
 import { ownValue } from '../values/own-value.js';
+import { alertFaults } from './alert-faults.js';
 import { certificateFaults, readCertificates } from './certificate-settings.js';
 import { conflictFaults } from './conflicting-variables.js';
 import { readDatabaseUrl } from './database-url.js';
 import { environmentSchema, expectationOf, listOf, type Environment } from './environment-schema.js';
-import { mailFaults } from './mail-faults.js';
 import { InvalidSettingsError } from './invalid-settings.error.js';
 import { openAccessFaults } from './open-access.js';
 import { toSettings, type Settings } from './settings.js';
@@ -33,6 +34,7 @@ export function loadSettings(variables: NodeJS.ProcessEnv): Settings {
     ...targetFaults(given.BATCH_SERIAL_TARGETS, (entries) => TargetList.serial(entries)),
     ...conflictFaults(given),
     ...mailFaults(given),
+    ...alertFaults(given),
     ...certificates.faults,
     ...certificateFaults(given),
     ...(settings === undefined ? [] : openAccessFaults(settings)),

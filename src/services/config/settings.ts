@@ -1,4 +1,4 @@
-import type { MailSettings } from '../../parts/mail/mail-settings.js';
+import { mailSettings } from '../../parts/mail/mail-variables.js';
 import type { ServiceCertificates } from './certificate-settings.js';
 import { listOf, type Environment } from './environment-schema.js';
 
@@ -158,18 +158,6 @@ export function toSettings(env: Environment, certificates: ServiceCertificates) 
     /** A process whose event loop stands still for longer is ended. 0: never. */
     hangTimeoutMs: env.BATCH_HANG_TIMEOUT,
   };
-}
-
-function mailSettings({
-  SMTP_URL: url,
-  SES_REGION: region,
-  MAIL_FROM: from,
-  MAIL_TEMPLATE_DIR: templateDir,
-}: Environment): MailSettings | undefined {
-  if (from === undefined) return undefined;
-  if (url !== undefined) return { from, templateDir, transport: { kind: 'smtp', url } };
-  if (region !== undefined) return { from, templateDir, transport: { kind: 'ses', region } };
-  return undefined;
 }
 
 function rpcTransport(brokerUrl: string | undefined, production: boolean): 'rabbitmq' | 'tcp' | 'none' {
