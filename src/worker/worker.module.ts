@@ -11,6 +11,8 @@ import { JobRunner } from './processor/job-runner.js';
 import { awaitQueue } from './queue/await-queue.js';
 import { connectionOf } from './queue/queue-connection.js';
 import { WORKER_LOGGER, WORKER_SETTINGS } from './runtime/tokens.js';
+import { ProbeServer } from './runtime/probe-server.js';
+import { WorkerHealth } from './runtime/worker-health.js';
 import { WorkerLifecycle } from './runtime/worker-lifecycle.js';
 import { createWorkerLogger, hiding, secretsOf } from './runtime/worker-logger.js';
 import { WorkerMetrics } from './runtime/worker-metrics.js';
@@ -58,6 +60,7 @@ export class WorkerModule {
           JobRunner,
           WorkerMetrics,
           WorkerLifecycle,
+          WorkerHealth,
           ...names.map(databaseToken),
         ];
       },
@@ -120,6 +123,16 @@ const PROVIDERS: Provider[] = [
     provide: WorkerLifecycle,
     inject: [WORKER_SETTINGS, WORKER_LOGGER, DiscoveryService, BullRegistrar, JobRunner, WorkerMetrics],
     useFactory: (...parts: ConstructorParameters<typeof WorkerLifecycle>) => new WorkerLifecycle(...parts),
+  },
+  {
+    provide: WorkerHealth,
+    inject: [WORKER_SETTINGS, WORKER_LOGGER, Databases, WorkerLifecycle, WorkerMetrics],
+    useFactory: (...parts: ConstructorParameters<typeof WorkerHealth>) => new WorkerHealth(...parts),
+  },
+  {
+    provide: ProbeServer,
+    inject: [WORKER_SETTINGS, WORKER_LOGGER, WorkerHealth, WorkerMetrics],
+    useFactory: (...parts: ConstructorParameters<typeof ProbeServer>) => new ProbeServer(...parts),
   },
 ];
 

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 import type { DatabaseInstance } from '../settings/worker-settings.js';
 import { WorkerStartError } from '../worker-error.js';
+import { within } from '../runtime/within.js';
 import { isDatabaseFault } from './database-fault.js';
 
 const ATTEMPT_EVERY_MS = 1000;
@@ -42,7 +43,8 @@ async function open({ instance, options, source }: Unopened, { deadline, log }: 
   for (;;) {
     const leftMs = deadline - performance.now();
     try {
-      await within(source.initialize(), leftMs);
+      // A server that takes a connection and then says nothing must not hold up the end of the wait.
+      if ((await within(source.initialize(), Math.max(leftMs, 0))) === undefined) throw new Error('it does not answer');
       return;
     } catch (error) {
       const reason = (error as Error).message;
@@ -53,13 +55,4 @@ async function open({ instance, options, source }: Unopened, { deadline, log }: 
       await delay(ATTEMPT_EVERY_MS);
     }
   }
-}
-
-/** A server that takes a connection and then says nothing must not hold up the end of the wait. */
-async function within(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('it does not answer')), Math.max(ms, 0));
-  });
-  await Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

@@ -1,6 +1,7 @@
 import type { OnApplicationShutdown } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { DataSource } from 'typeorm';
+import { within } from '../runtime/within.js';
 import type { WorkerSettings } from '../settings/worker-settings.js';
 import { WorkerError } from '../worker-error.js';
 import { awaitDatabase } from './await-database.js';
@@ -60,13 +61,9 @@ export function unknownInstance(name: string, known: readonly string[]): string 
 }
 
 async function answers(source: DataSource): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), HEALTH_TIMEOUT_MS);
-  });
   const answered = source.query('select 1').then(
     () => true,
     () => false,
   );
-  return Promise.race([answered, late]).finally(() => clearTimeout(timer));
+  return (await within(answered, HEALTH_TIMEOUT_MS)) ?? false;
 }

@@ -1,6 +1,7 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import type { Logger } from 'pino';
 import { WorkerStartError } from '../worker-error.js';
+import { within } from './within.js';
 import { WorkerLifecycle } from './worker-lifecycle.js';
 
 type StopSignal = 'SIGINT' | 'SIGTERM';
@@ -60,9 +61,9 @@ export async function superviseWorker(
 async function stopped(app: INestApplicationContext, log: Logger): Promise<number> {
   const drained = await app.get(WorkerLifecycle).drain();
   if (!drained) return 1;
-  const late = new Promise<'late'>((resolve) => setTimeout(() => resolve('late'), LAST_CLOSE_MS));
   try {
-    if ((await Promise.race([app.close(), late])) === 'late') {
+    const closed = app.close().then(() => true);
+    if ((await within(closed, LAST_CLOSE_MS)) === undefined) {
       log.error(`The jobs have ended, but the connections were not closed within ${LAST_CLOSE_MS} ms`);
       return 1;
     }

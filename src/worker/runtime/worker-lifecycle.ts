@@ -7,6 +7,7 @@ import { jobHandlerOf } from '../processor/job-handler.js';
 import { JobProcessor } from '../processor/job-processor.js';
 import type { JobRunner } from '../processor/job-runner.js';
 import type { WorkerSettings } from '../settings/worker-settings.js';
+import { within } from './within.js';
 import type { WorkerMetrics } from './worker-metrics.js';
 
 /** For jobs that end when they are told to, after the deadline. */
@@ -83,12 +84,18 @@ export class WorkerLifecycle implements OnModuleInit, OnApplicationBootstrap, On
   }
 
   private async stop(): Promise<boolean> {
-    const ended = Promise.all(this.workers.map((worker) => worker.close())).then(() => this.runner.settled());
+    const ended = this.close();
     if (await within(ended, this.settings.shutdownMs)) return true;
     this.log.error({ jobs: this.runner.runningJobs }, 'Jobs still run at the deadline; another worker takes them over');
     this.runner.abort();
     await within(ended, LAST_WORK_MS);
     return false;
+  }
+
+  private async close(): Promise<true> {
+    await Promise.all(this.workers.map((worker) => worker.close()));
+    await this.runner.settled();
+    return true;
   }
 
   private get processors(): JobProcessor[] {
@@ -110,13 +117,4 @@ export class WorkerLifecycle implements OnModuleInit, OnApplicationBootstrap, On
     });
     worker.on('error', (err) => this.log.warn({ queue, err }, 'queue.error'));
   }
-}
-
-/** Whether the work ended in time. */
-async function within(work: Promise<unknown>, ms: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), ms);
-  });
-  return Promise.race([work.then(() => true), late]).finally(() => clearTimeout(timer));
 }

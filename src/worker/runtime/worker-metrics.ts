@@ -53,6 +53,13 @@ export class WorkerMetrics {
     registers: [this.registry],
   });
 
+  readonly queueJobs = new Gauge({
+    name: 'worker_queue_jobs',
+    help: 'Jobs in the queue by state: wait, active, delayed, failed',
+    labelNames: ['queue', 'state'],
+    registers: [this.registry],
+  });
+
   constructor() {
     collectDefaultMetrics({ register: this.registry });
   }

@@ -1,0 +1,256 @@
+import { Queue, type Job } from 'bullmq';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import type { INestApplicationContext } from '@nestjs/common';
+import { enqueue } from '../../../src/worker/queue/job-options.js';
+import { WorkerLifecycle } from '../../../src/worker/runtime/worker-lifecycle.js';
+import { WorkerQueuesModule } from '../../../src/worker/queue/worker-queues.module.js';
+import { queueConnection } from '../../../src/worker/queue/queue-connection.js';
+import { NestFactory } from '@nestjs/core';
+import { Cleanup } from '../../support/cleanup.js';
+import { createTestDatabase, type TestDatabase } from '../../support/database.js';
+import { eventually } from '../../support/eventually.js';
+import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.js';
+import { uniqueName } from '../../support/unique-name.js';
+import { databaseConfig, processorOf, startTestWorker, type TestWork } from '../../support/workers/test-worker.js';
+
+/**
+ * What a worker promises, whatever its queue is stored in.
+ *
+ * @param variables where the queue is; the instance `default` is there
+ */
+export function describeWorkers(kind: string, variables: () => NodeJS.ProcessEnv): void {
+  describe(`a worker of a queue in ${kind}`, () => {
+    let database: TestDatabase;
+    let proxy: TcpProxy;
+    let environment: NodeJS.ProcessEnv;
+    let name: string;
+    let queue: Queue;
+    let cleanup: Cleanup;
+
+    beforeAll(async () => {
+      database = await createTestDatabase({ migrated: false });
+      await database.client.query('create table effects (target text not null, attempt int not null)');
+      proxy = await startTcpProxy(database.connection);
+      const { host, port } = proxy;
+      const DATABASE_CONFIG = databaseConfig({
+        default: database.connection,
+        away: { ...database.connection, host, port },
+      });
+      environment = { DATABASE_CONFIG, ...variables() };
+      const queues = await NestFactory.createApplicationContext(WorkerQueuesModule.forRoot({ environment }), {
+        logger: false,
+        abortOnError: false,
+      });
+      await queues.close();
+    });
+    afterAll(async () => {
+      await proxy?.close();
+      await database?.drop();
+    });
+
+    beforeEach(() => {
+      cleanup = new Cleanup();
+      name = uniqueName('worker');
+      queue = new Queue(name, { connection: queueConnection(environment) });
+      cleanup.add('the queue', async () => {
+        await queue.obliterate({ force: true });
+        await queue.close();
+      });
+    });
+    afterEach(async () => {
+      proxy.accept();
+      expect(await cleanup.run()).toEqual([]);
+    });
+
+    async function start(work: TestWork, more: NodeJS.ProcessEnv = {}): Promise<INestApplicationContext> {
+      const app = await startTestWorker(processorOf(name, work), { ...environment, ...more });
+      cleanup.add('the worker', () => app.close());
+      return app;
+    }
+
+    const add = (targetId: string, more: object = {}): Promise<Job> =>
+      enqueue(queue, { type: 'pay', targetId, data: { amount: 5 }, ...more });
+
+    const inState = (job: Job, state: string): Promise<Job> =>
+      eventually(async () => {
+        expect(await job.getState()).toBe(state);
+        return (await queue.getJob(job.id!))!;
+      });
+
+    const effects = async (target: string): Promise<number> => {
+      const { rows } = await database.client.query<{ count: number }>(
+        'select count(*)::int as count from effects where target = $1',
+        [target],
+      );
+      return rows[0]!.count;
+    };
+
+    const recorded = async (job: Job) => {
+      const { rows } = await database.client.query<Record<string, unknown>>(
+        'select job_type, target_id, data, reason, code, attempts from batch_worker.failed_jobs where job_id = $1 and queue = $2',
+        [job.id, name],
+      );
+      return rows;
+    };
+
+    it('works a job, and the queue keeps its result', async () => {
+      await start({
+        work: async ({ type, targetId, data, attempt, attempts }) => ({ type, targetId, data, attempt, attempts }),
+      });
+
+      const job = await inState(await add('Ä/1:2'), 'completed');
+
+      expect(job.returnvalue).toEqual({ type: 'pay', targetId: 'Ä/1:2', data: { amount: 5 }, attempt: 1, attempts: 5 });
+    });
+
+    it('does not try again a job whose data does not fit the schema: it is kept and recorded with the reason', async () => {
+      const givenUp: string[] = [];
+      let worked = 0;
+      await start({
+        schema: z.object({ amount: z.string() }),
+        work: async () => void (worked += 1),
+        onGivenUp: ({ targetId }) => void givenUp.push(targetId),
+      });
+
+      const job = await inState(await add('bad'), 'failed');
+
+      expect(job.failedReason).toMatch(/^The data of the job does not fit: amount: /);
+      expect(job.attemptsMade).toBe(1);
+      const rows = await eventually(async () => {
+        const found = await recorded(job);
+        expect(found).toHaveLength(1);
+        return found;
+      });
+      expect(rows).toEqual([
+        {
+          job_type: 'pay',
+          target_id: 'bad',
+          data: { amount: 5 },
+          reason: job.failedReason,
+          code: 'DATA_INVALID',
+          attempts: 1,
+        },
+      ]);
+      expect({ worked, givenUp }).toEqual({ worked: 0, givenUp: ['bad'] });
+    });
+
+    it('tries again with a growing wait; when the attempts are over, the job is kept, recorded and told once', async () => {
+      const times: number[] = [];
+      const givenUp: number[] = [];
+      await start({
+        work: async () => {
+          times.push(performance.now());
+          throw Object.assign(new Error('the bank refuses'), { code: 'REFUSED' });
+        },
+        onGivenUp: ({ attempt }) => void givenUp.push(attempt),
+      });
+
+      const backoff = { type: 'exponential', delay: 200, jitter: 0.5 };
+      const job = await inState(await add('refused', { attempts: 4, backoff }), 'failed');
+
+      await eventually(async () => expect(await recorded(job)).toMatchObject([{ code: 'REFUSED', attempts: 4 }]));
+      expect(givenUp).toEqual([4]);
+      const waits = times.slice(1).map((time, index) => time - times[index]!);
+      expect(waits).toHaveLength(3);
+      // 200, 400, 800 ms, of which up to a half is left out at random. A timer may be a millisecond early.
+      waits.forEach((wait, index) => expect(wait).toBeGreaterThanOrEqual(100 * 2 ** index - 2));
+    });
+
+    it('suppresses a second job of the same type and target, also after the first is done', async () => {
+      const seen: string[] = [];
+      await add('twice');
+      await add('twice');
+      await start({ work: async ({ type, targetId }) => void seen.push(`${type} ${targetId}`) });
+      await inState(await add('twice'), 'completed');
+      await add('twice');
+      await inState(await enqueue(queue, { type: 'refund', targetId: 'twice', data: {} }), 'completed');
+
+      expect(seen).toEqual(['pay twice', 'refund twice']);
+    });
+
+    it('has the effect of a job once, when the queue has forgotten that it was done', async () => {
+      const work: TestWork['work'] = ({ targetId, attempt }, runOnce) =>
+        runOnce(async (tx) => {
+          await tx.query('insert into effects values ($1, $2)', [targetId, attempt]);
+          return { receipt: attempt };
+        });
+      await start({ work });
+      const target = uniqueName('order');
+      const first = await inState(await add(target), 'completed');
+      await first.remove();
+
+      const second = await inState(await add(target), 'completed');
+
+      expect(await effects(target)).toBe(1);
+      expect(second.returnvalue).toEqual({ receipt: 1 });
+    });
+
+    it('has no effect of a failed attempt', async () => {
+      await start({
+        work: ({ targetId, attempt }, runOnce) =>
+          runOnce(async (tx) => {
+            await tx.query('insert into effects values ($1, $2)', [targetId, attempt]);
+            if (attempt < 3) throw new Error('not yet');
+            return attempt;
+          }),
+      });
+      const target = uniqueName('order');
+
+      const job = await inState(await add(target, { backoff: { type: 'fixed', delay: 10 } }), 'completed');
+
+      expect(await effects(target)).toBe(1);
+      expect(job.returnvalue).toBe(3);
+    });
+
+    it('puts a job off while its database is away, without spending an attempt', async () => {
+      const attempts: number[] = [];
+      await start({
+        work: ({ targetId, attempt }, runOnce) => {
+          attempts.push(attempt);
+          return runOnce(async (tx) => {
+            await tx.query('insert into effects values ($1, $2)', [targetId, attempt]);
+            return 'paid';
+          }, 'away');
+        },
+      });
+      const target = uniqueName('order');
+      proxy.refuse();
+      const job = await add(target, { attempts: 1 });
+      await eventually(() => expect(attempts.length).toBeGreaterThanOrEqual(2));
+      expect((await queue.getJob(job.id!))?.attemptsMade).toBe(0);
+      proxy.accept();
+
+      await inState(job, 'completed');
+
+      expect(new Set(attempts)).toEqual(new Set([1]));
+      expect(await effects(target)).toBe(1);
+    });
+
+    it('finishes running jobs when it is told to stop, and leaves the others to another worker', async () => {
+      const done: string[] = [];
+      let begun = 0;
+      let release = (): void => undefined;
+      const released = new Promise<void>((resolve) => (release = resolve));
+      const work: TestWork['work'] = async ({ targetId }) => {
+        begun += 1;
+        await released;
+        done.push(targetId);
+      };
+      const targets = Array.from({ length: 9 }, (_, index) => `job ${index}`);
+      for (const target of targets) await add(target);
+      const first = await start({ work }, { WORKER_CONCURRENCY: '3' });
+      await eventually(() => expect(begun).toBe(3));
+      const closed = first.close();
+      await eventually(() => expect(first.get(WorkerLifecycle).isStopping).toBe(true));
+      release();
+      await closed;
+      expect(done).toHaveLength(3);
+
+      await start({ work }, { WORKER_CONCURRENCY: '3' });
+
+      await eventually(() => expect([...done].sort()).toEqual(targets));
+      expect(await queue.getJobCounts('failed', 'active')).toEqual({ failed: 0, active: 0 });
+    });
+  });
+}
