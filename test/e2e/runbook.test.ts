@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeId } from '../../src/client/make-id.js';
+import type { IJobExecution } from '../../src/interfaces/job.js';
+import type { IBatchOperation } from '../../src/interfaces/operation.js';
+import { connectAmqpCaller, type AmqpCaller } from '../support/amqp.js';
+import { startTestApp, type TestApp } from '../support/app.js';
+import { eventually } from '../support/eventually.js';
+import { startHttpReceiver, type HttpReceiver } from '../support/http-receiver.js';
+import { startServiceProcess, type ServiceProcessOptions } from '../support/service-process.js';
+import { testEnvironment, type TestEnvironment } from '../support/test-settings.js';
+import { uniqueName } from '../support/unique-name.js';
+
+const RUNBOOK = readFileSync(join(import.meta.dirname, '../../docs/runbook.md'), 'utf8');
+const SOON = { timeoutMs: 30_000 };
+
+/** A service with something of every symptom of the runbook. */
+let service: TestApp;
+let receiver: HttpReceiver;
+let caller: AmqpCaller;
+let holder: pg.PoolClient | undefined;
+let folder: string;
+let environment: TestEnvironment;
+let ids: { operation: string; bulkAction: string; execution: string; chunk: string };
+
+async function api<T>(method: string, path: string, body?: object): Promise<T> {
+  const response = await fetch(`${service.url}/api/v1/${path}`, {
+    method,
+    ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  });
+  return (await response.json()) as T;
+}
+const become = (id: string, status: string): Promise<void> =>
+  eventually(async () => expect((await api<IBatchOperation>('GET', `operations/${id}`)).status).toBe(status), SOON);
+
+beforeAll(async () => {
+  receiver = await startHttpReceiver();
+  folder = await mkdtemp(join(tmpdir(), 'batch-runbook-'));
+  const queue = uniqueName('queue');
+  environment = {
+    BATCH_SERVICE_RMQ_QUEUE: queue,
+    BATCH_EXAMPLE_JOBS: 'true',
+    BATCH_ALERT_WEBHOOK_URL: `${receiver.url}/alerts`,
+    BATCH_ALERT_WEBHOOK_SECRET: 'a-secret-that-the-receiver-knows-too',
+  };
+  service = await startTestApp(environment, {
+    schema: `create table customers (id int primary key);
+      create table orders (id int primary key, customer_id int references customers);
+      create table visits (id int primary key)`,
+  });
+  environment = { ...service.database.environment, ...environment };
+  caller = await connectAmqpCaller(service.settings.rabbitmq!.url, queue);
+
+  const orphan = makeId();
+  const orders = { operationType: 'insert', target: 'orders', values: { id: 1, customer_id: 7 }, source: 'shop' };
+  await api('POST', 'operations', { ...orders, id: orphan });
+  await become(orphan, 'failed');
+  const { chunkId } = await api<IBatchOperation>('GET', `operations/${orphan}`);
+  const runAt = new Date(Date.now() + 3_600_000).toISOString();
+  await api('POST', 'operations', {
+    operationType: 'delete',
+    target: 'visits',
+    key: { id: 1 },
+    source: 'importer',
+    runAt,
+  });
+  await api('POST', 'pauses', { kind: 'target', name: 'orders' });
+  await api('POST', 'pauses', { kind: 'source', name: 'importer', drain: true });
+  // The action cannot end, so it can be stopped.
+  holder = await service.database.client.connect();
+  await holder.query('begin; select from batch.delayed for update');
+  const { id: bulkAction } = await api<{ id: string }>('POST', 'operations/cancellations', {
+    filter: { source: 'importer' },
+  });
+  await caller.emit('create_operation', { operationType: 'insert', target: 'invoices', values: { id: 1 } });
+  await eventually(async () => expect(await api('GET', 'parked-messages')).toMatchObject({ total: 1 }), SOON);
+  await writeFile(join(folder, 'orders.csv'), 'order_no,customer,amount,ordered_on\nA-1,Ada,1.00,2026-01-04\n');
+  const { id: execution } = await api<IJobExecution>('POST', 'jobs/importOrders/executions', {
+    parameters: { file: join(folder, 'orders.csv') },
+  });
+  const status = async (): Promise<string> => (await api<IJobExecution>('GET', `job-executions/${execution}`)).status;
+  await eventually(async () => expect(await status()).toBe('COMPLETED'), SOON);
+  // As if the disk had been full.
+  await service.database.client.query(
+    `update batch.job_executions set status = 'FAILED', exit_code = 'FAILED' where id = $1`,
+    [execution],
+  );
+  ids = { operation: orphan, bulkAction, execution, chunk: chunkId! };
+}, 120_000);
+afterAll(async () => {
+  await holder?.query('rollback');
+  holder?.release();
+  await caller?.close();
+  await service?.close();
+  await receiver?.close();
+  await rm(folder, { recursive: true });
+});
+
+const REQUESTS = [...new Set([...RUNBOOK.matchAll(/`GET (\/[\w/:?=&-]+)`/g)].map(([, path]) => path!))];
+
+/** The id that stands in the place of `:id`. */
+function idFor(path: string): string {
+  if (path.startsWith('/bulk-actions/')) return ids.bulkAction;
+  return path.startsWith('/job-executions/') ? ids.execution : ids.operation;
+}
+
+describe('each request of the runbook', () => {
+  it.each(REQUESTS)('GET %s is answered', async (path) => {
+    const base = /^\/(health|metrics)/.test(path) ? '' : '/api/v1';
+    const response = await fetch(`${service.url}${base}${path.replace(':id', idFor(path))}`);
+    expect([response.status, (await response.text()).length > 0]).toEqual([200, true]);
+  });
+});
+
+/** `npm run pauses -- list`, as it is written. Services that are started are not commands. */
+const COMMANDS = [...new Set([...RUNBOOK.matchAll(/`npm run ([\w-]+ -- [^`]+)`/g)].map(([, command]) => command!))];
+
+/** What a command says of the symptom. Of all others, that they end with 0 is enough. */
+const SAYS: Readonly<Record<string, RegExp>> = {
+  'alerts -- test': /webhook: sent to/,
+  'operations -- list --status scheduled': /scheduled delete public\.visits/,
+  'operations -- retry --status failed --code MISSING_PARENT --dry-run': /\b1 operation/,
+  'operations -- cancel --source importer --dry-run': /\b1 operation/,
+  'operations -- stop <id>': /stopp/,
+  'parked-messages -- list': /UNKNOWN_TARGET/,
+  'pauses -- list': /importer[\s\S]*public\.orders|public\.orders[\s\S]*importer/,
+  'job -- executions': /importOrders\s+FAILED/,
+};
+
+describe('each command of the runbook', () => {
+  it.each(COMMANDS)('npm run %s does what it says', async (command) => {
+    const [program = '', rest = ''] = command.split(' -- ');
+    const args = rest.split(' ').map((word) => {
+      if (word === '<id>') return program === 'job' ? ids.execution : ids.bulkAction;
+      if (word === '<chunk>') return ids.chunk;
+      return word;
+    });
+    const started = await startServiceProcess({
+      environment: testEnvironment(environment),
+      program: program as ServiceProcessOptions['program'],
+      args,
+      cwd: folder,
+    });
+    expect([await started.exited, started.output]).toEqual([0, expect.stringMatching(SAYS[command] ?? /\S/) as string]);
+  });
+
+  it('is one that was run above', () => {
+    expect(COMMANDS.length).toBeGreaterThan(15);
+    expect(REQUESTS.length).toBeGreaterThan(12);
+    expect(Object.keys(SAYS).filter((command) => !COMMANDS.includes(command))).toEqual([]);
+  });
+});
