@@ -5,10 +5,10 @@ import pg from 'pg';
 import { PostgresJobRepository } from '../../src/batch/repository/postgres-job-repository.js';
 import { migrateBatchSchema } from '../../src/batch/repository/schema.js';
 import { PoolDatabase } from '../../src/batch/sql/pool-database.js';
+import { bundleProgram } from '../support/bundle-program.js';
 import { startPostgres } from '../support/services/postgres.js';
 import { asAdministrator, clientOptions } from '../support/test-databases.js';
 import { uniqueName } from '../support/unique-name.js';
-import { buildProcess } from './build-process.js';
 import { JobChildren } from './job-child.js';
 import { readOptions, UsageError, USAGE, type CommandOptions } from './options.js';
 import { runScenario, type Stage } from './run-scenario.js';
@@ -66,7 +66,7 @@ async function onStage<T>(work: (stage: Stage) => Promise<T>): Promise<T> {
     await client.query(`alter database ${connection.database} set synchronous_commit = off`);
   });
   const pool = new pg.Pool({ ...clientOptions(connection), max: 2 });
-  const children = new JobChildren(await buildProcess(folder));
+  const children = new JobChildren(await bundleProgram(join(import.meta.dirname, 'job-process.ts'), folder));
   try {
     const database = new PoolDatabase(pool);
     await migrateBatchSchema(database);

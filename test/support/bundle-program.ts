@@ -1,14 +1,14 @@
 import { symlink, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
-/** Compiles the program of a job's process into this folder: processes start all the time, and each would compile it anew. */
-export async function buildProcess(folder: string): Promise<string> {
-  const outfile = join(folder, 'job-process.mjs');
+/** Compiles a program into this folder: processes of it start all the time, and each would compile it anew. */
+export async function bundleProgram(source: string, folder: string): Promise<string> {
+  const outfile = join(folder, `${basename(source, '.ts')}.mjs`);
   await build({
-    entryPoints: [join(import.meta.dirname, 'job-process.ts')],
+    entryPoints: [source],
     outfile,
     bundle: true,
     packages: 'external',

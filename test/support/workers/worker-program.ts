@@ -1,0 +1,50 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Module } from '@nestjs/common';
+import type { DataSource, EntityManager } from 'typeorm';
+import { InjectDatabase } from '../../../src/worker/databases/inject-database.js';
+import { JobHandler } from '../../../src/worker/processor/job-handler.js';
+import { JobProcessor } from '../../../src/worker/processor/job-processor.js';
+import type { WorkerJob } from '../../../src/worker/processor/worker-job.js';
+import { runWorker } from '../../../src/worker/run-worker.js';
+import { WorkerModule } from '../../../src/worker/worker.module.js';
+
+/** What the process reports: the effect of a job is written, and is committed. */
+export interface WorkerReport {
+  is: 'written' | 'committed';
+  target: string;
+}
+
+// A worker for tests that end it: TEST_QUEUE, TEST_MAX_STALLED, TEST_HOLD=true never ends a job that it has begun,
+// TEST_ONCE=false writes without `runOnce`.
+const { TEST_QUEUE = '', TEST_MAX_STALLED = '1', TEST_HOLD, TEST_ONCE } = process.env;
+
+@JobHandler(TEST_QUEUE, { maxStalledCount: Number(TEST_MAX_STALLED) })
+class EffectProcessor extends JobProcessor<{ ms: number }> {
+  constructor(@InjectDatabase() private readonly database: DataSource) {
+    super();
+  }
+
+  async work(job: WorkerJob<{ ms: number }>): Promise<string> {
+    if (TEST_ONCE === 'false') await this.write(job, this.database.manager);
+    else await this.runOnce(job, (tx) => this.write(job, tx));
+    report({ is: 'committed', target: job.targetId });
+    await delay(job.data.ms);
+    return 'done';
+  }
+
+  private async write(job: WorkerJob<{ ms: number }>, tx: EntityManager): Promise<void> {
+    await tx.query('insert into effects values ($1)', [job.targetId]);
+    report({ is: 'written', target: job.targetId });
+    if (TEST_HOLD === 'true') await new Promise(() => undefined);
+    await delay(job.data.ms);
+  }
+}
+
+function report(said: WorkerReport): void {
+  process.send?.(said);
+}
+
+@Module({ imports: [WorkerModule.forRoot()], providers: [EffectProcessor] })
+class EffectWorkerModule {}
+
+await runWorker(EffectWorkerModule);
