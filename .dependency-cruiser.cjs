@@ -134,8 +134,8 @@ module.exports = {
       comment: 'A package that the service needs at run time belongs in `dependencies`.',
       severity: 'error',
       from: { path: '^src/' },
-      // The SDK of AWS is loaded where an operator has installed it, see `optionalPackage`. It is large, and few need it.
-      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: npm('@aws-sdk') },
+      // These are loaded where somebody has installed them, see `optionalPackage`. Few need them.
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: npm('@aws-sdk', 'basic-ftp') },
     },
     {
       name: 'no-unlisted-package',

@@ -1,0 +1,30 @@
+import { PartError, type PartErrorCode } from '../part-error.js';
+
+interface AwsError extends Error {
+  $metadata?: { httpStatusCode?: number };
+  $retryable?: object;
+}
+
+/** Errors of the key and the secret: the "Error responses" page of the S3 API. */
+const LOGIN_NAMES = [
+  'InvalidAccessKeyId',
+  'SignatureDoesNotMatch',
+  'ExpiredToken',
+  'InvalidToken',
+  'CredentialsProviderError',
+];
+
+/** The error for what failed at S3. */
+export function toS3Failure(what: string, error: unknown): PartError {
+  if (error instanceof PartError) return error;
+  const { name, message, $metadata } = error as AwsError;
+  const status = $metadata?.httpStatusCode;
+  return new PartError(codeOf(name, status), `${what}: ${name}: ${message}`, { cause: error, status });
+}
+
+function codeOf(name: string, status: number | undefined): PartErrorCode {
+  if (LOGIN_NAMES.includes(name)) return 'FILES_LOGIN_REFUSED';
+  if (name === 'NoSuchKey') return 'FILE_NOT_FOUND';
+  if (status === undefined || status >= 500 || status === 429 || status === 408) return 'FILES_UNAVAILABLE';
+  return 'FILES_REFUSED';
+}
