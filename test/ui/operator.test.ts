@@ -415,55 +415,6 @@ describe('a dead letter', () => {
   });
 });
 
-describe('a bulk action that runs', () => {
-  it('has a bar of how far it is, says what it waits for, and stops', async () => {
-    const runAt = new Date(Date.now() + 3_600_000).toISOString();
-    const operations = Array.from({ length: 40 }, (_, id) => ({
-      ...{ operationType: 'delete', target: 'visits', key: { id: 10_000 + id }, source: 'stock-taking', runAt },
-    }));
-    await dashboard.api('POST', 'operations/bulk', { operations });
-    const holder = new pg.Client(clientOptions(dashboard.database.connection));
-    await holder.connect();
-    const seen = await visit(browser, dashboard.url);
-    const { page } = seen;
-    try {
-      // One of the operations cannot be changed yet.
-      await holder.query(
-        `begin; select from batch.delayed where seq = (select max(seq) from batch.delayed) for update`,
-      );
-      await seen.open('/operations?source=stock-taking');
-      await button(page, 'Cancel all of these').click();
-      await page.getByRole('button', { name: 'Cancel 40' }).click();
-      await page.getByText('39 of 40 operations').waitFor();
-      const bar = page.getByRole('progressbar', { name: 'Progress of the bulk action' });
-      expect(Number(await bar.getAttribute('value'))).toBeCloseTo(39 / 40);
-      await page.locator('.facts .badge', { hasText: 'running' }).waitFor();
-      expect(await accessibilityFaults(page)).toEqual([]);
-      await page.getByRole('link', { name: 'Bulk actions' }).click();
-      await page
-        .getByRole('row', { name: /cancel.*running.*39 of 40/ })
-        .locator('td a')
-        .first()
-        .click();
-      await button(page, 'Stop').click();
-      await inDialog(page, 'Stop').click();
-      await page.getByText('The bulk action stops.').waitFor();
-    } finally {
-      await holder.query('rollback');
-      await holder.end();
-    }
-    await page.locator('.facts .badge', { hasText: 'stopped' }).waitFor(PENDING);
-    expect(await button(page, 'Stop').count()).toBe(0);
-    const { items } = await dashboard.api<IPage<IBatchOperation>>(
-      'GET',
-      'operations?source=stock-taking&status=scheduled',
-    );
-    expect(items.length).toBe(1);
-    expect(seen.faults).toEqual([]);
-    await seen.close();
-  });
-});
-
 describe('the link over the navigation', () => {
   it('leads to the content', async () => {
     const seen = await visit(browser, dashboard.url);
