@@ -48,10 +48,10 @@ function isSlow(work: (text: string) => unknown, text: string): boolean {
   return true;
 }
 
-/** Not the time that passes: other processes of a busy machine take the processor for longer than the limit. */
-function processorMsOf(work: (text: string) => unknown, text: string): number {
+/** Not the time that passes: other processes of a busy machine take the processor for longer than a limit. */
+export function processorMsOf<Argument>(work: (argument: Argument) => unknown, argument: Argument): number {
   const before = process.cpuUsage();
-  work(text);
+  work(argument);
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1000;
 }

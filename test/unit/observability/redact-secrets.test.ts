@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { redactSecrets, redactUrl } from '../../../src/interfaces/redact-secrets.js';
+import { processorMsOf } from '../../support/pathological.js';
 
 describe('redactUrl', () => {
   it.each([
@@ -59,10 +60,8 @@ describe('hiding secrets', () => {
     (start, part) => {
       for (let length = 2 ** 14; length <= LONGEST; length *= 2) {
         const text = start + part.repeat(length / part.length);
-        const begun = performance.now();
-        redactSecrets(text);
-        redactUrl(text);
-        expect(performance.now() - begun).toBeLessThan(PATIENCE_MS);
+        const ms = processorMsOf((secret: string) => [redactSecrets(secret), redactUrl(secret)], text);
+        expect(ms).toBeLessThan(PATIENCE_MS);
       }
     },
   );

@@ -12,7 +12,8 @@ describe('the first slow text', () => {
   it('is one for which the work grows with the square of its length', () => {
     const square = (text: string): number => {
       let equal = 0;
-      for (let one = 0; one < text.length; one += 1) {
+      // A part of the square is enough, and leaves the test quick.
+      for (let one = 0; one < text.length; one += 2) {
         for (let other = 0; other < text.length; other += 1) {
           if (text.charCodeAt(one) === text.charCodeAt(other)) equal += 1;
         }
@@ -20,7 +21,7 @@ describe('the first slow text', () => {
       return equal;
     };
     expect(firstSlow(square)).toMatch(/^"0+"… \(16384 characters\)$/);
-  });
+  }, 60_000);
 
   it('is not one during which the processor did something else', () => {
     let calls = 0;
