@@ -65,7 +65,7 @@ module.exports = {
       from: { path: '^examples/([^/]+)/' },
       to: {
         path: '^(src|test|bench|demo|examples)/',
-        pathNot: ['^src/(client|batch|batch/testing|worker)/index\\.ts$', '^examples/$1/', '^test/support/'],
+        pathNot: ['^src/(client|batch|batch/testing|parts|worker)/index\\.ts$', '^examples/$1/', '^test/support/'],
       },
     },
     {
@@ -114,7 +114,7 @@ module.exports = {
       comment: 'Import the file that defines the thing; only what is published has an index.',
       severity: 'error',
       from: {},
-      to: { path: '^src/.+/index\\.ts$', pathNot: '^src/(client|batch|batch/testing|worker)/index\\.ts$' },
+      to: { path: '^src/.+/index\\.ts$', pathNot: '^src/(client|batch|batch/testing|parts|worker)/index\\.ts$' },
     },
     {
       name: 'test-kit-is-for-tests',

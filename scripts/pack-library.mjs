@@ -6,7 +6,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
-const PARTS = ['client', 'batch', 'worker', 'interfaces'];
+const PARTS = ['client', 'batch', 'worker', 'parts', 'interfaces'];
 const DOCUMENTS = [
   ...['client', 'jobs', 'batch-guide', 'sql', 'wire-format', 'access', 'retry', 'overload', 'rabbitmq'].map(
     (name) => `docs/${name}.md`,
@@ -33,12 +33,15 @@ const OPTIONAL_PEERS = [
   ],
   // Workers; `pg` too.
   ...['@nestjs/bullmq', 'bullmq', 'ioredis', 'pino', 'pino-pretty', 'prom-client', 'typeorm', 'zod'],
+  // Parts; `zod` too.
+  ...['nodemailer', 'mustache', '@aws-sdk/client-sesv2', '@aws-sdk/client-s3', 'basic-ftp'],
 ];
 
 const root = resolve(import.meta.dirname, '..');
 const service = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const { name, version, license, type, engines, exports } = service;
-const ranges = (names) => Object.fromEntries(names.map((each) => [each, service.dependencies[each]]));
+const ranges = (names) =>
+  Object.fromEntries(names.map((each) => [each, service.dependencies[each] ?? service.devDependencies[each]]));
 
 const manifest = {
   name,

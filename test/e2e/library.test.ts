@@ -151,7 +151,7 @@ describe('the tarball of the library', () => {
 
   it('exports the parts that it holds, and imports no package that its manifest does not name', async () => {
     const { exports, dependencies, peerDependencies } = await manifestOf(library);
-    expect(Object.keys(exports)).toEqual(['./client', './batch', './batch/testing', './worker']);
+    expect(Object.keys(exports)).toEqual(['./client', './batch', './batch/testing', './parts', './worker']);
     const files = await readdir(library, { recursive: true });
     for (const { types, default: code } of Object.values(exports)) {
       expect(files).toEqual(expect.arrayContaining([types, code].map((path) => path.slice('./'.length))));

@@ -8,18 +8,19 @@ export interface Mail {
   id?: string;
 }
 
-/** Sends mails, through whatever server the settings name. */
-export interface MailSender {
+/** Sends mails, through whatever server the settings name. It is injected by this class. */
+export abstract class MailSender {
   /**
    * Resolves when the server has accepted the mail for a recipient at least. To send it again would send it to these twice.
    *
    * @param signal ends the attempt; the server may have accepted the mail nevertheless
    * @returns the addresses that the server refuses
-   * @throws Error with the reason, when the server takes it for nobody
+   * @throws PartError when the server takes it for nobody: MAIL_REFUSED, MAIL_DEFERRED, MAIL_LOGIN_REFUSED, MAIL_UNAVAILABLE,
+   *   MAIL_INVALID, ABORTED
    */
-  send(mail: Mail, signal?: AbortSignal): Promise<string[]>;
+  abstract send(mail: Mail, signal?: AbortSignal): Promise<string[]>;
   /** Ends its connections. */
-  close(): void;
+  abstract close(): void;
 }
 
 /** The longest subject that mail programs show is far shorter. */

@@ -1,5 +1,6 @@
 import { isLoopback } from '../../interfaces/loopback.js';
 import { optionalPackage } from '../optional-package.js';
+import { toMailFailure } from './mail-failure.js';
 import { toSubject, type Mail, type MailSender } from './mail-sender.js';
 import type { MailSettings } from './mail-settings.js';
 
@@ -31,7 +32,10 @@ async function openSmtp(from: MailSettings['from'], address: string): Promise<Ma
   const transport = createTransport({ ...smtpOptions(new URL(address)), ...WITHOUT_FILES });
   return {
     send: async (mail, signal) => {
-      const { rejected } = (await transport.sendMail({ ...toMessage(from, mail), signal })) as { rejected: string[] };
+      const sent = transport.sendMail({ ...toMessage(from, mail), signal });
+      const { rejected } = (await sent.catch((error: unknown) => {
+        throw toMailFailure(error, signal);
+      })) as { rejected: string[] };
       return rejected;
     },
     close: () => transport.close(),
@@ -68,7 +72,9 @@ async function openSes(from: MailSettings['from'], region: string): Promise<Mail
   return {
     // SES takes a mail for all of its recipients, or for none.
     send: async (mail, signal) => {
-      await transport.sendMail({ ...toMessage(from, mail), signal });
+      await transport.sendMail({ ...toMessage(from, mail), signal }).catch((error: unknown) => {
+        throw toMailFailure(error, signal);
+      });
       return [];
     },
     close: () => sesClient.destroy(),

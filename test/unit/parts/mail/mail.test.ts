@@ -135,7 +135,7 @@ describe('a mail through a real SMTP server', () => {
     const server = await startMailServer({ onMailFrom: () => undefined });
     const sender = await openMailSender(smtp(`smtp://127.0.0.1:${server.port}`));
     const sending = sender.send({ to: ['ada@example.com'], subject: 's', text: 't' }, AbortSignal.timeout(200));
-    await expect(sending).rejects.toThrow(/abort/i);
+    await expect(sending).rejects.toMatchObject({ code: 'ABORTED', retryable: true });
     await server.close();
   });
 });

@@ -1,0 +1,10 @@
+export { FileStore, type StoredFile } from './files/file-store.js';
+export { MessageGateway, type GatewayAnswer, type GatewayMessage } from './gateway/message-gateway.js';
+export { MailSender, type Mail } from './mail/mail-sender.js';
+export { MailTemplate, MailTemplateError, type MailTemplateSource, type MailValues } from './mail/mail-template.js';
+export { MailTemplates } from './mail/mail-templates.js';
+export { Parts } from './nest/parts.js';
+export { PartsModule } from './nest/parts.module.js';
+export { PART_ERROR_CODES, PartError, PartSettingsError, type PartErrorCode } from './part-error.js';
+export { PushSender, type PushMessage } from './push/push-sender.js';
+export { partFaults } from './settings/part-settings.js';
