@@ -7,10 +7,74 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { compileApplication, installLibrary, manifestOf, packLibrary } from '../support/library.js';
 import { clientOptions } from '../support/test-databases.js';
+import { databaseConfig } from '../support/workers/test-worker.js';
 
 const run = promisify(execFile);
 /** What docs/batch-guide.md tells an application to install that reads CSV. */
 const FOR_JOBS = ['@nestjs/schedule', 'cron', 'pg', '@types/pg', 'csv-parse'];
+
+/** What an application installs that has workers. */
+const FOR_WORKERS = [
+  ...[
+    '@nestjs/bullmq',
+    'bullmq',
+    'ioredis',
+    'pino',
+    'pino-pretty',
+    'prom-client',
+    'typeorm',
+    'pg',
+    'zod',
+    '@types/node',
+  ],
+];
+
+/** Works one job of a queue in PostgreSQL that it adds itself, and stops itself. */
+const WORKER = `
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { Queue } from 'bullmq';
+import type { DataSource } from 'typeorm';
+import { z } from 'zod';
+import {
+  enqueue, InjectDatabase, JobHandler, JobProcessor, queueConnection, runWorker, WorkerModule, type WorkerJob,
+} from 'batch-service/worker';
+
+interface Payment { amount: number }
+
+@JobHandler('payment')
+class PaymentProcessor extends JobProcessor<Payment, number> {
+  override readonly schema = z.object({ amount: z.number() });
+
+  constructor(@InjectDatabase() private readonly database: DataSource) {
+    super();
+  }
+
+  async work(job: WorkerJob<Payment>): Promise<number> {
+    // @ts-expect-error -- the types of the library know the data
+    void job.data.amuont;
+    const paid = await this.runOnce(job, async (tx) => {
+      await tx.query('insert into paid values ($1, $2)', [job.targetId, job.data.amount]);
+      return job.data.amount;
+    });
+    job.log.info({ pool: this.database.isInitialized }, 'paid');
+    process.kill(process.pid, 'SIGTERM');
+    return paid;
+  }
+}
+
+@Module({ imports: [WorkerModule.forRoot()], providers: [PaymentProcessor] })
+class PaymentWorkerModule {
+  async onApplicationBootstrap(): Promise<void> {
+    const queue = new Queue('payment', { connection: queueConnection() });
+    await enqueue(queue, { type: 'pay', targetId: 'order-1', data: { amount: 5 } });
+    await enqueue(queue, { type: 'pay', targetId: 'order-1', data: { amount: 5 } });
+    await queue.close();
+  }
+}
+
+await runWorker(PaymentWorkerModule);
+`;
 
 /** Imports a CSV file. A row with the name `stop` fails the step as long as the file `stop` is there. */
 const APPLICATION = `
@@ -147,6 +211,30 @@ describe('the tarball of the library', () => {
       { schema: 'public', tables: 1 },
     ]);
     expect((await database.client.query(`select to_regnamespace('batch') as batch`)).rows).toEqual([{ batch: null }]);
+  });
+
+  it('runs a worker with what its author has installed, and no Redis', { timeout: 120_000 }, async () => {
+    const app = join(folder, 'worker');
+    await installLibrary(library, app, FOR_WORKERS);
+    const config = JSON.parse(await readFile(join(app, 'tsconfig.json'), 'utf8')) as { compilerOptions: object };
+    await writeFile(
+      join(app, 'tsconfig.json'),
+      JSON.stringify({ ...config, compilerOptions: { ...config.compilerOptions, types: ['node'] } }),
+    );
+    await writeFile(join(app, 'main.ts'), WORKER);
+    await compileApplication(app);
+    await database.client.query('create table paid (target text not null, amount int not null)');
+    const { PATH } = process.env;
+    const DATABASE_CONFIG = databaseConfig({ default: database.connection });
+    const env = { PATH, DATABASE_CONFIG, WORKER_NAME: 'payment-worker', WORKER_QUEUE_INSTANCE: 'default' };
+
+    const { stdout } = await run(process.execPath, [join(app, 'main.js')], { env });
+
+    const lines = stdout.split('\n').filter((line) => line !== '');
+    const messages = lines.map((line) => (JSON.parse(line) as { msg: string }).msg);
+    expect(messages).toEqual(expect.arrayContaining(['worker.up', 'job.start', 'paid', 'job.done', 'worker.stopped']));
+    expect((await database.client.query('select * from paid')).rows).toEqual([{ target: 'order-1', amount: 5 }]);
+    await database.client.query('drop table paid; drop schema batch_worker, bullmq cascade');
   });
 
   it('exports the parts that it holds, and imports no package that its manifest does not name', async () => {
