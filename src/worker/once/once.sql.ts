@@ -13,9 +13,21 @@ export const isPresent = (): Statement => ({
   values: [],
 });
 
-/** In one transaction: two processes that make the same table at the same time would fail. */
+/** To be held while the tables are made: two processes that make the same table at the same time would fail. */
+export const lockTables = (): Statement => ({ text: 'select pg_advisory_xact_lock($1)', values: [SCHEMA_LOCK] });
+
+/**
+ * Whether another process has made the tables while this one waited for the lock. It reads the catalog as tables, because
+ * `create … if not exists` looks at what the session remembers, and that may be older than the lock.
+ */
+export const isMadeMeanwhile = (): Statement => ({
+  text: `select count(*) = 2 as present from pg_catalog.pg_tables
+    where schemaname = 'batch_worker' and tablename in ('done_jobs', 'failed_jobs')`,
+  values: [],
+});
+
+/** In the transaction that holds the lock. */
 export const createTables = (): Statement[] => [
-  { text: 'select pg_advisory_xact_lock($1)', values: [SCHEMA_LOCK] },
   { text: 'create schema if not exists batch_worker', values: [] },
   {
     text: `create table if not exists batch_worker.done_jobs (

@@ -1,6 +1,6 @@
 import type { DataSource } from 'typeorm';
 import { WorkerStartError } from '../worker-error.js';
-import { createTables, isPresent } from './once.sql.js';
+import { createTables, isMadeMeanwhile, isPresent, lockTables } from './once.sql.js';
 
 const INSUFFICIENT_PRIVILEGE = '42501';
 
@@ -15,6 +15,10 @@ export async function ensureWorkerTables(source: DataSource, instance: string): 
   if (found?.present === true) return;
   try {
     await source.transaction(async (tx) => {
+      const lock = lockTables();
+      await tx.query(lock.text, lock.values);
+      const [made] = await tx.query<{ present: boolean }[]>(isMadeMeanwhile().text);
+      if (made?.present === true) return;
       for (const { text, values } of createTables()) await tx.query(text, values);
     });
   } catch (cause) {
