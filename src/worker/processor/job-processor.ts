@@ -26,7 +26,8 @@ export abstract class JobProcessor<Data = unknown, Result = unknown> extends Wor
    * Does the job.
    *
    * @returns what the queue keeps as the result; it must be JSON
-   * @throws anything: the job is tried again later; an `UnrecoverableError` of BullMQ: it is not
+   * @throws anything: the job is tried again later; an `UnrecoverableError` of BullMQ, or a
+   * `PartError` that is not retryable: it is not
    */
   abstract work(job: WorkerJob<Data>): Promise<Result>;
 

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { DelayedError, RateLimitError, WaitingChildrenError, WaitingError, type Job } from 'bullmq';
+import { DelayedError, RateLimitError, UnrecoverableError, WaitingChildrenError, WaitingError, type Job } from 'bullmq';
 import type { Logger } from 'pino';
+import { PartError } from '../../parts/part-error.js';
 import { isDatabaseFault } from '../databases/database-fault.js';
 import { keyOf } from '../queue/job-key.js';
 import type { WorkerMetrics } from '../runtime/worker-metrics.js';
@@ -61,7 +62,10 @@ export class JobRunner {
         await this.putOff(workerJob, { job, token, error, ms, aborted: abort.signal.aborted });
         throw new DelayedError();
       }
-      throw withoutSecrets(error, this.hide);
+      throw withoutSecrets(
+        error instanceof PartError && !error.retryable ? new RefusedByPartError(error) : error,
+        this.hide,
+      );
     } finally {
       this.running.delete(job);
       this.metrics.running.dec({ queue: job.queueName });
@@ -133,6 +137,16 @@ interface PutOff {
 }
 
 const elapsed = (begun: number): number => Math.round(performance.now() - begun);
+
+/** A part refuses for good, for example a wrong address: the same call would fail again. */
+class RefusedByPartError extends UnrecoverableError {
+  readonly code: string;
+
+  constructor(override readonly cause: PartError) {
+    super(cause.message);
+    this.code = cause.code;
+  }
+}
 
 /** The error, in which passwords are hidden: from here on only the queue and the log read it. */
 function withoutSecrets(thrown: unknown, hide: (text: string) => string): Error {

@@ -2,6 +2,7 @@ import { Queue, type Job } from 'bullmq';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { INestApplicationContext } from '@nestjs/common';
+import { PartError } from '../../../src/parts/part-error.js';
 import { enqueue } from '../../../src/worker/queue/job-options.js';
 import { WorkerLifecycle } from '../../../src/worker/runtime/worker-lifecycle.js';
 import { WorkerQueuesModule } from '../../../src/worker/queue/worker-queues.module.js';
@@ -133,6 +134,23 @@ export function describeWorkers(kind: string, variables: () => NodeJS.ProcessEnv
         },
       ]);
       expect({ worked, givenUp }).toEqual({ worked: 0, givenUp: ['bad'] });
+    });
+
+    it('does not try again a job that a part refuses for good, and tries one that it refuses for now', async () => {
+      await start({
+        work: async ({ targetId }) => {
+          throw targetId === 'gone'
+            ? new PartError('PUSH_UNREGISTERED', 'The device is registered no more')
+            : new PartError('PUSH_BUSY', 'Too many messages');
+        },
+      });
+
+      const gone = await inState(await add('gone'), 'failed');
+      const busy = await inState(await add('busy', { attempts: 2, backoff: 1 }), 'failed');
+
+      expect([gone.attemptsMade, gone.failedReason]).toEqual([1, 'The device is registered no more']);
+      expect(busy.attemptsMade).toBe(2);
+      await eventually(async () => expect(await recorded(gone)).toMatchObject([{ code: 'PUSH_UNREGISTERED' }]));
     });
 
     it('tries again with a growing wait; when the attempts are over, the job is kept, recorded and told once', async () => {
