@@ -24,7 +24,7 @@ export async function runWorker(module: Type): Promise<void> {
   const log = createWorkerLogger(loggerSettings(process.env), base, secrets);
   const { names } = readInstances(process.env.DATABASE_CONFIG);
   await superviseWorker(log, settings?.shutdownMs ?? 0, async () => {
-    const all = [...faults, ...(await examineModule(module, names))];
+    const all = [...faults, ...(await examineModule(module, names, process.env))];
     if (all.length > 0) throw new WorkerStartError('INVALID_SETTINGS', all);
     return start(module, log);
   });

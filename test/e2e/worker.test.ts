@@ -220,6 +220,7 @@ describe('a worker that cannot start', () => {
       ...{
         REDIS_URL: `redis://u:${PASSWORD}@127.0.0.1`,
         DATABASE_CONFIG: JSON.stringify({ instances: { main: instance } }),
+        FILES_URL: `gopher://u:${PASSWORD}@files`,
       },
     });
 
@@ -232,6 +233,7 @@ describe('a worker that cannot start', () => {
     expect(names).toEqual([
       ...['WORKER_NAME', 'WORKER_CONCURRENCY', 'REDIS_URL', 'WORKER_QUEUE_INSTANCE'],
       ...['dbms', 'host', 'port', 'pasword'].map((field) => `DATABASE_CONFIG.instances.main.${field}`),
+      'FILES_URL',
       'EffectProcessor',
     ]);
     expect(worker.output).not.toContain(PASSWORD);

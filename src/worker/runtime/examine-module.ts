@@ -1,5 +1,7 @@
 import type { DynamicModule, ForwardReference, Provider, Type } from '@nestjs/common';
 import { PROPERTY_DEPS_METADATA, SELF_DECLARED_DEPS_METADATA } from '@nestjs/common/constants.js';
+import { PartsModule } from '../../parts/nest/parts.module.js';
+import { partFaults } from '../../parts/settings/part-settings.js';
 import { instanceOfToken } from '../databases/inject-database.js';
 import { unknownInstance } from '../databases/databases.js';
 import { jobHandlerOf } from '../processor/job-handler.js';
@@ -14,13 +16,23 @@ interface Dependency {
 
 /**
  * Faults of a worker's module that would show only later, or one at a time: databases that no configuration names, no
- * processor, two processors of one queue.
+ * processor, two processors of one queue, variables of the parts that it imports.
  *
  * @param instances the names of DATABASE_CONFIG
  */
-export async function examineModule(root: Type, instances: readonly string[]): Promise<string[]> {
-  const classes = [...(await classesOf(root, new Set()))];
-  return [...databaseFaults(classes, instances), ...processorFaults(root, classes)];
+export async function examineModule(
+  root: Type,
+  instances: readonly string[],
+  environment: NodeJS.ProcessEnv,
+): Promise<string[]> {
+  const modules = new Set<unknown>();
+  const classes = [...(await classesOf(root, modules))];
+  const importsParts = [...modules].some((each) => (each as Partial<DynamicModule>).module === PartsModule);
+  return [
+    ...(importsParts ? partFaults(environment) : []),
+    ...databaseFaults(classes, instances),
+    ...processorFaults(root, classes),
+  ];
 }
 
 function databaseFaults(classes: readonly Type[], instances: readonly string[]): string[] {

@@ -1,5 +1,6 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import type { Logger } from 'pino';
+import { PartError } from '../../parts/part-error.js';
 import { WorkerStartError } from '../worker-error.js';
 import { within } from './within.js';
 import { WorkerLifecycle } from './worker-lifecycle.js';
@@ -42,6 +43,7 @@ export async function superviseWorker(
   };
   const fail = (message: string, error: unknown): never => {
     if (error instanceof WorkerStartError) log.fatal({ code: error.code, faults: error.faults }, error.message);
+    else if (error instanceof PartError) log.fatal({ code: error.code }, error.message);
     else log.fatal({ err: error }, message);
     process.exit(1);
   };

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Module } from '@nestjs/common';
 import type { DataSource, EntityManager } from 'typeorm';
+import { PartsModule } from '../../../src/parts/nest/parts.module.js';
 import { InjectDatabase } from '../../../src/worker/databases/inject-database.js';
 import { JobHandler } from '../../../src/worker/processor/job-handler.js';
 import { JobProcessor } from '../../../src/worker/processor/job-processor.js';
@@ -44,7 +45,7 @@ function report(said: WorkerReport): void {
   process.send?.(said);
 }
 
-@Module({ imports: [WorkerModule.forRoot()], providers: [EffectProcessor] })
+@Module({ imports: [WorkerModule.forRoot(), PartsModule.forRoot()], providers: [EffectProcessor] })
 class EffectWorkerModule {}
 
 await runWorker(EffectWorkerModule);
