@@ -1,9 +1,15 @@
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { PauseKind } from '../../src/interfaces/pause.js';
+import { batchTables } from '../../src/batch/repository/batch-tables.js';
+import { selectExecutions } from '../../src/batch/repository/job-executions.sql.js';
+import { selectSkippedItems } from '../../src/batch/repository/step-executions.sql.js';
 import type { SqlStatement } from '../../src/interfaces/sql.js';
+import { selectAlerts } from '../../src/services/alerts/alerts.sql.js';
+import { selectActions } from '../../src/services/bulk-actions/bulk-actions.sql.js';
 import { createDataSource } from '../../src/services/database/data-source.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
+import { selectParkedNotifications } from '../../src/services/notification/notification.sql.js';
 import { FailuresService } from '../../src/services/outcomes/failures.service.js';
 import { selectFailures, selectFailuresSince } from '../../src/services/outcomes/failures.sql.js';
 import { selectStats } from '../../src/services/outcomes/outcomes.sql.js';
@@ -132,5 +138,53 @@ describe('with a million operations that wait, and most of a million that failed
         ['UNIQUE_VIOLATION', 'common_pkey', 'public.common', false],
       ],
     );
+  });
+});
+
+describe('with a hundred thousand executions, bulk actions, alerts and parked notifications', () => {
+  const NEWEST = '9223372036854775807';
+  const tables = batchTables('batch');
+
+  beforeAll(async () => {
+    await database.client.query(`
+      insert into batch.job_instances (job_name, job_key) select case when n % 10000 = 0 then 'rare' else 'frequent' end, n::text from generate_series(1, 100000) n;
+      insert into batch.job_executions (job_instance_id, job_name, status, exit_code, parameters, context, lease_until)
+        select id, job_name, 'COMPLETED', 'COMPLETED', '{}', '{}', now() from batch.job_instances order by id;
+      insert into batch.step_executions (job_execution_id, step_name, status, exit_code, context)
+        select id, 'step', 'COMPLETED', 'COMPLETED', '{}' from batch.job_executions order by id;
+      insert into batch.skipped_items (step_execution_id, phase, error_name, message)
+        select case when n % 2 = 0 then 1 else n % 100000 + 1 end, 'read', 'Error', 'bad' from generate_series(1, 200000) n;
+      insert into batch.bulk_actions (id, action, status, filter, matched, last_seq, leased_until)
+        select gen_random_uuid(), 'retry', 'completed', '{}', 1, 1, now() from generate_series(1, 100000);
+      insert into batch.alerts (first_at, last_at, notified_at, resolved_at, rule, subject, title, text)
+        select now(), now(), now(), now() - n * interval '1 s', 'lag', '', 'It waits', '' from generate_series(1, 100000) n;
+      insert into batch.alert_deliveries (alert_id, created_at, next_try_at, sent_at, channel, event, title, text)
+        select id, now(), now(), now(), 'slack', 'firing', 'It waits', '' from batch.alerts;
+      insert into batch.parked_notifications (chunk_id, source, reason, failures, parked_at, next_try_at)
+        select n, 's', 'no queue', 1, now(), now() from generate_series(1, 100000) n;
+      analyze batch.job_instances, batch.job_executions, batch.step_executions, batch.skipped_items, batch.bulk_actions, batch.alerts,
+        batch.alert_deliveries, batch.parked_notifications`);
+  }, 120_000);
+
+  it.each<[string, SqlStatement, number]>([
+    ['executions', selectExecutions(tables, { limit: 50 }), 100],
+    [
+      'executions of a frequent job',
+      selectExecutions(tables, { jobName: 'frequent', before: '50000', limit: 50 }),
+      100,
+    ],
+    ['executions of a rare job', selectExecutions(tables, { jobName: 'rare', limit: 50 }), 100],
+    ['items that an execution has skipped', selectSkippedItems(tables, '1', { after: '50000', limit: 50 }), 100],
+    ['bulk actions', selectActions(50, NEWEST, undefined), 100],
+    ['a later page of bulk actions', selectActions(50, '50000', undefined), 100],
+    ['alerts', selectAlerts(), 1000],
+    // The answer has their exact number.
+    ['parked notifications', selectParkedNotifications(100), 100_000],
+  ])('%s take less than 200 ms, and read a bounded number of rows', async (_, statement, most) => {
+    const { ms, read } = await quickest(statement);
+    for (const [relation, rows] of Object.entries(read)) {
+      expect(rows, `rows of ${relation}`).toBeLessThanOrEqual(most);
+    }
+    expect(ms).toBeLessThan(LONGEST_MS);
   });
 });
