@@ -22,6 +22,8 @@ export class HeavyLanes {
   readonly mayBeApart: boolean;
   /** Until when each lane counts as heavy, by `performance.now()`. */
   private readonly until = new Map<number, number>();
+  /** Those that had their share of their last chunk, and that chunk was slow. */
+  private readonly slow = new Set<number>();
 
   constructor(@Inject(SETTINGS) { database }: Pick<Settings, 'database'>) {
     this.mayBeApart = database.poolSize >= LEAST_POOL_SIZE;
@@ -42,15 +44,21 @@ export class HeavyLanes {
   }
 
   /**
-   * Call this after each chunk, with the lane of each of its operations. Lanes with many operations are heavy. In a slow
-   * chunk, those lanes are heavy, too, that have their share of the operations or more.
+   * Call this after each chunk, with the lane of each of its operations. Lanes with many operations are heavy. Lanes are
+   * heavy, too, that had their share of the operations or more in two slow chunks in a row. One slow chunk says little: a
+   * busy disk makes every chunk slow, and a caller with little work would then wait among those with much.
    */
   record(lanes: readonly number[], durationMs: number): void {
     if (!this.mayBeApart) return;
     const counts = new Map<number, number>();
     for (const lane of lanes) counts.set(lane, (counts.get(lane) ?? 0) + 1);
-    const many = durationMs < SLOW_CHUNK_MS ? MANY_OPERATIONS : Math.min(MANY_OPERATIONS, lanes.length / counts.size);
+    const share = lanes.length / counts.size;
     const until = performance.now() + HEAVY_FOR_MS;
-    for (const [lane, count] of counts) if (count >= many) this.until.set(lane, until);
+    for (const [lane, count] of counts) {
+      const isSlow = durationMs >= SLOW_CHUNK_MS && count >= share;
+      if (count >= MANY_OPERATIONS || (isSlow && this.slow.has(lane))) this.until.set(lane, until);
+      if (isSlow) this.slow.add(lane);
+      else this.slow.delete(lane);
+    }
   }
 }
