@@ -4,8 +4,8 @@ import { startExampleProgram } from '../../../test/support/example.js';
 import type { ReservationAnswer } from '../src/reservation-job.js';
 import { check } from '../src/show/check.js';
 
-const REQUESTS = Number(process.env.RESERVATION_REQUESTS ?? 2000);
-const SEATS = Number(process.env.RESERVATION_SEATS ?? 100);
+const REQUESTS = Number(process.env.RESERVATION_REQUESTS ?? 10_000);
+const SEATS = Number(process.env.RESERVATION_SEATS ?? 500);
 const EVENT_WITH_FAULTS = 3;
 
 let database: TestDatabase;
