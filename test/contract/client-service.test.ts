@@ -2,6 +2,7 @@ import { Controller } from '@nestjs/common';
 import type { MicroserviceOptions, RmqOptions, TcpOptions } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import { connect } from 'amqplib';
+import pg from 'pg';
 import { pino } from 'pino';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,14 +14,17 @@ import {
   settledConsumerOptions,
   type BatchServiceClientOptions,
   type BatchServiceErrorCode,
+  type BatchServiceTimeoutError,
   type ICreateBatchOperationRequest,
   type IOperationsSettledEvent,
 } from '../../src/client/index.js';
+import type { IWaiting } from '../../src/interfaces/waiting.js';
 import { removeTopology } from '../support/amqp.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { OWN_LOCKS } from '../support/own-locks.js';
+import { clientOptions } from '../support/test-databases.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { testSettings, type TestEnvironment } from '../support/test-settings.js';
 import { uniqueName } from '../support/unique-name.js';
@@ -36,6 +40,7 @@ interface Case {
 }
 
 const SOURCE = uniqueName('shop');
+const SOON = { timeoutMs: 30_000 };
 
 async function overRabbitmq(): Promise<Case> {
   const { rabbitmq } = testSettings();
@@ -81,6 +86,7 @@ describe.each([
   let given: Case;
   let database: TestDatabase;
   let service: RunningService;
+  let url: string;
   let client: BatchServiceClient;
   let consumer: { close(): Promise<void> };
   const notified: IOperationsSettledEvent[] = [];
@@ -92,13 +98,17 @@ describe.each([
       'create table orders (id int primary key, state text not null default $$new$$, quantity int not null default 0)',
     );
     consumer = await consume();
+    const port = await freePort();
+    url = `http://127.0.0.1:${port}`;
     service = await beginService(
       testSettings({
         ...database.environment,
         ...given.environment,
-        HTTP_PORT: String(await freePort()),
+        HTTP_PORT: String(port),
         HTTP_HOST: '127.0.0.1',
         REDIS_URL: '',
+        // A lock does not time out while a test asks who holds it.
+        BATCH_LOCK_TIMEOUT: '60000',
         BATCH_PROCESS_OPERATION_INTERVAL: '200',
       }),
       pino({ level: 'silent' }),
@@ -250,15 +260,74 @@ describe.each([
     expect(await refusal(client.update('orders', { state: 'new' }, { quantity: 1 }))).toBe('KEY_NOT_UNIQUE');
   });
 
-  it('say that an operation is not final when the time to wait is over', async () => {
+  async function rest(method: string, path: string, body?: object): Promise<void> {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${url}/api/v1/${path}`, {
+      method,
+      ...(body && { headers, body: JSON.stringify(body) }),
+    });
+    expect(answer.ok, await answer.text()).toBe(true);
+  }
+
+  /** Waits until the operation waits for this, and in vain for its end. Both are told the same. */
+  async function toldOf(id: string, kind: IWaiting['reason']['kind']): Promise<IWaiting> {
+    await eventually(async () => expect((await client.getOperation(id)).waiting?.reason.kind).toBe(kind), SOON);
+    const { waiting } = await client.getOperation(id);
+    const error = await client.waitForOperation(id, { timeoutMs: 300 }).catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'WAIT_TIMEOUT', details: { id, waiting: { reason: { kind } } } });
+    const { message, details } = error as BatchServiceTimeoutError;
+    const { status, waiting: timedOut } = details as unknown as { status: string; waiting: IWaiting };
+    expect(message).toBe(`Operation ${id} was not final after 300 ms: it is ${status}. ${timedOut.text}`);
+    // Only how long it has waited is another number.
+    expect(withoutTimes(timedOut)).toEqual(withoutTimes(waiting!));
+    return timedOut;
+  }
+
+  const withoutTimes = ({ text, ...others }: IWaiting): object => ({
+    ...others,
+    text: text.replace(/ for [\d.]+ s\./, ''),
+    reason: { ...others.reason, sinceMs: undefined },
+  });
+
+  it('say that an operation waits for its time, and for which', async () => {
     const runAt = new Date(Date.now() + 3_600_000).toISOString();
     const { id } = await client.insert('orders', { id: 50 }, { runAt });
-    expect(await refusal(client.waitForOperation(id, { timeoutMs: 300 }))).toBe('WAIT_TIMEOUT');
-    await expect(client.waitForOperation(id, { timeoutMs: 300 })).rejects.toMatchObject({
-      message: expect.stringMatching(/^Operation .* was not final after 300 ms: it is \w+\. \w/) as string,
-      details: { waiting: { reason: { kind: expect.any(String) as string }, text: expect.any(String) as string } },
-    });
-    expect((await client.getOperation(id)).waiting?.text).toMatch(/\.$/);
+    const { reason, text } = await toldOf(id, 'run_at');
+    expect(reason).toEqual({ kind: 'run_at', at: runAt });
+    expect(text).toBe(`It is not executed before ${runAt}.`);
+  });
+
+  it('say that an operation waits for a lock, and who holds it with which statement', async () => {
+    const report = new pg.Client({ ...clientOptions(database.connection), application_name: 'nightly-report' });
+    await report.connect();
+    const lock = 'begin; lock table orders in access exclusive mode';
+    await report.query(lock);
+    const { id } = await client.insert('orders', { id: 51 });
+    try {
+      const { targets, reason, text } = await toldOf(id, 'lock');
+      const { processID: pid } = report as unknown as { processID: number };
+      expect(targets).toEqual(['public.orders']);
+      expect(reason).toMatchObject({
+        relation: 'public.orders',
+        holders: [{ pid, application: 'nightly-report', state: 'idle in transaction', query: lock }],
+      });
+      expect(text).toContain(`Process ${pid} (nightly-report, user`);
+      expect(text).toContain(lock);
+    } finally {
+      await report.end();
+    }
+    expect(await client.waitForOperation(id)).toMatchObject({ status: 'completed' });
+  });
+
+  it('say that an operation waits because of a pause, and of whose', async () => {
+    const pause = { kind: 'source', name: uniqueName('importer'), reason: 'the stock is counted' } as const;
+    await rest('POST', 'pauses', pause);
+    const { id } = await client.insert('orders', { id: 52 }, { source: pause.name });
+    const { reason, text } = await toldOf(id, 'pause');
+    expect(reason).toMatchObject({ pauses: [{ ...pause, drain: false }] });
+    expect(text).toContain(`Source ${pause.name} is paused: the stock is counted.`);
+    await rest('DELETE', `pauses/source/${pause.name}`);
+    expect(await client.waitForOperation(id)).toMatchObject({ status: 'completed' });
   });
 
   it('lose and double nothing while connections break', async () => {
