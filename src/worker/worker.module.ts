@@ -10,6 +10,7 @@ import { FailedJobs } from './processor/failed-jobs.js';
 import { JobRunner } from './processor/job-runner.js';
 import { awaitQueue } from './queue/await-queue.js';
 import { connectionOf } from './queue/queue-connection.js';
+import { QueueErrors } from './queue/queue-errors.js';
 import { WORKER_LOGGER, WORKER_SETTINGS } from './runtime/tokens.js';
 import { ProbeServer } from './runtime/probe-server.js';
 import { WorkerHealth } from './runtime/worker-health.js';
@@ -118,6 +119,12 @@ const PROVIDERS: Provider[] = [
     inject: [WORKER_LOGGER, WorkerMetrics, FailedJobs, WORKER_SETTINGS],
     useFactory: (log: Logger, metrics: WorkerMetrics, failedJobs: FailedJobs, settings: WorkerSettings) =>
       new JobRunner(log, metrics, failedJobs, hiding(secretsOf(settings))),
+  },
+  {
+    provide: QueueErrors,
+    inject: [DiscoveryService, WORKER_LOGGER],
+    useFactory: (discovery: DiscoveryService, log: Logger) =>
+      new QueueErrors(discovery, (queue, err) => log.warn({ queue, err }, 'queue.error')),
   },
   {
     provide: WorkerLifecycle,

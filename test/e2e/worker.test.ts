@@ -212,6 +212,30 @@ describe.each([
   });
 });
 
+it('tells in lines of its log that Redis is away, also for a queue to which it adds jobs', async () => {
+  const { hostname: host, port } = new URL(inject('services')!.redis.url);
+  const proxy = await startTcpProxy({ host, port: Number(port || 6379) });
+  const name = uniqueName('worker');
+  const DATABASE_CONFIG = databaseConfig({ default: database.connection });
+  const REDIS_URL = proxy.through(inject('services')!.redis.url);
+  const worker = start({ TEST_QUEUE: name, DATABASE_CONFIG, REDIS_URL });
+  try {
+    await worker.logged('worker.ready');
+    proxy.refuse();
+    const told = (queue: string): unknown => expect.objectContaining({ msg: 'queue.error', level: 'warn', queue });
+    await eventually(() => expect(worker.log).toEqual(expect.arrayContaining([told(name), told(`${name}-next`)])), {
+      timeoutMs: 30_000,
+    });
+    await worker.logged('worker.not_ready');
+    proxy.accept();
+    await eventually(() => expect(worker.log.filter(({ msg }) => msg === 'worker.ready')).toHaveLength(2), {
+      timeoutMs: 40_000,
+    });
+  } finally {
+    await proxy.close();
+  }
+});
+
 describe('a worker that cannot start', () => {
   it('tells all faults of its settings at once, without a stack and without a password', async () => {
     const instance = { dbms: 'mysql', port: 'x', user: 'u', password: PASSWORD, database: 'd', pasword: PASSWORD };

@@ -1,8 +1,10 @@
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Logger, Module, type DynamicModule } from '@nestjs/common';
 import { BullModule } from '@nestjs/bullmq';
+import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { loadProducerSettings } from '../settings/load-worker-settings.js';
 import { awaitQueue } from './await-queue.js';
 import { connectionOf } from './queue-connection.js';
+import { QueueErrors } from './queue-errors.js';
 
 const DEFAULT_WAIT_MS = 30_000;
 
@@ -13,9 +15,11 @@ export interface WorkerQueuesOptions {
   waitMs?: number;
 }
 
+const logger = new Logger('WorkerQueues');
+
 /**
  * The connection of queues, for a process that adds jobs, such as an API: imported once, beside
- * `BullModule.registerQueue({ name })`.
+ * `BullModule.registerQueue({ name })`. What goes wrong with this connection is logged by Nest's `Logger`.
  */
 @Module({})
 export class WorkerQueuesModule {
@@ -23,6 +27,7 @@ export class WorkerQueuesModule {
     return {
       module: WorkerQueuesModule,
       imports: [
+        DiscoveryModule,
         BullModule.forRootAsync({
           useFactory: async () => {
             const settings = loadProducerSettings(environment);
@@ -31,6 +36,17 @@ export class WorkerQueuesModule {
           },
         }),
       ],
+      providers: [
+        {
+          provide: QueueErrors,
+          inject: [DiscoveryService],
+          useFactory: (discovery: DiscoveryService) => new QueueErrors(discovery, warn),
+        },
+      ],
     };
   }
+}
+
+function warn(queue: string, error: Error): void {
+  logger.warn(`The server of the queue "${queue}" cannot be reached, and is tried again: ${error.message}`);
 }

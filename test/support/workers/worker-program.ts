@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { BullModule } from '@nestjs/bullmq';
 import { Module } from '@nestjs/common';
 import type { DataSource, EntityManager } from 'typeorm';
 import { PartsModule } from '../../../src/parts/nest/parts.module.js';
@@ -45,7 +46,15 @@ function report(said: WorkerReport): void {
   process.send?.(said);
 }
 
-@Module({ imports: [WorkerModule.forRoot(), PartsModule.forRoot()], providers: [EffectProcessor] })
+@Module({
+  imports: [
+    WorkerModule.forRoot(),
+    PartsModule.forRoot(),
+    // As in a worker that adds jobs to another queue.
+    BullModule.registerQueue({ name: `${TEST_QUEUE}-next` }),
+  ],
+  providers: [EffectProcessor],
+})
 class EffectWorkerModule {}
 
 await runWorker(EffectWorkerModule);
