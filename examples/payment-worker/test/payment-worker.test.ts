@@ -5,6 +5,8 @@ import { createTestDatabase, type TestDatabase } from '../../../test/support/dat
 import { eventually } from '../../../test/support/eventually.js';
 import { startExample, startExampleProgram } from '../../../test/support/example.js';
 import type { ObservedProcess } from '../../../test/support/observed-process.js';
+import { startTcpProxy } from '../../../test/support/tcp-proxy.js';
+import { OUTCOME_QUEUE } from '../src/outcome.js';
 import { PAYMENT_QUEUE } from '../src/payment.schema.js';
 import { PlayedGateway } from '../src/played/played-gateway.js';
 import { PlayedProvider, type Behaviour } from '../src/played/played-provider.js';
@@ -15,6 +17,10 @@ const QUICK = { backoff: { type: 'fixed', delay: 50 } };
 describe('the payment worker', () => {
   const behaviours = new Map<string, Behaviour[]>();
   const workers: ObservedProcess[] = [];
+  /** Called while the provider has the request of an order, and before it answers. */
+  const whileCharged = new Map<string, () => void>();
+  /** Called when the gateway has accepted the message of an order, and before it says so. */
+  const whileTold = new Map<string, () => void>();
   let database: TestDatabase;
   let environment: NodeJS.ProcessEnv;
   let provider: PlayedProvider;
@@ -25,16 +31,17 @@ describe('the payment worker', () => {
   beforeAll(async () => {
     database = await createTestDatabase({ migrated: false });
     provider = await PlayedProvider.start({
-      behaviour: (orderId, request) => behaviours.get(orderId)?.[request - 1] ?? 'charge',
+      behaviour: (orderId, request) => {
+        whileCharged.get(orderId)?.();
+        return behaviours.get(orderId)?.[request - 1] ?? 'charge';
+      },
     });
-    gateway = await PlayedGateway.start();
-    const { host, port, username: user, password, database: name } = database.connection;
-    const instance = { dbms: 'postgres', host, port, user, password, database: name, poolSize: 5 };
+    gateway = await PlayedGateway.start(({ orderId }) => whileTold.get(orderId)?.());
     environment = {
       WORKER_NAME: 'payment-worker',
       WORKER_CONCURRENCY: '3',
       WORKER_QUEUE_INSTANCE: 'default',
-      DATABASE_CONFIG: JSON.stringify({ instances: { default: instance } }),
+      DATABASE_CONFIG: JSON.stringify({ instances: { default: instanceAt(database.connection) } }),
       WORKER_LOCK_SECONDS: '2',
       PAYMENT_PROVIDER_URL: provider.url,
       OUTCOME_GATEWAY_URL: gateway.url,
@@ -50,6 +57,15 @@ describe('the payment worker', () => {
     await provider?.close();
     await database?.drop();
   });
+
+  function instanceAt({ host, port }: { host: string; port: number }): object {
+    const { username: user, password, database: name } = database.connection;
+    return { dbms: 'postgres', host, port, user, password, database: name, poolSize: 5 };
+  }
+
+  async function killWorkers(): Promise<void> {
+    for (const worker of workers.splice(0)) await worker.end();
+  }
 
   async function startWorker(variables: NodeJS.ProcessEnv = {}): Promise<ObservedProcess> {
     const worker = startExampleProgram('payment-worker', 'src/main', { ...environment, ...variables });
@@ -71,8 +87,12 @@ describe('the payment worker', () => {
   /** Waits until the shop was told, and answers all that is known of an order. */
   async function outcomeOf(orderId: string) {
     await eventually(() => expect(gateway.messagesOf(orderId)).not.toEqual([]), { timeoutMs: 30_000 });
-    const { rows } = await database.client.query<{ status: string; charge_id: string | null }>(
-      'select status, charge_id from payment.payments where order_id = $1',
+    return stateOf(orderId);
+  }
+
+  async function stateOf(orderId: string) {
+    const { rows } = await database.client.query<{ status: string }>(
+      'select status from payment.payments where order_id = $1',
       [orderId],
     );
     return {
@@ -140,14 +160,74 @@ describe('the payment worker', () => {
     const requested = provider.requested(order);
     await pay(order);
     await requested;
-    for (const worker of workers.splice(0)) await worker.end();
+    await killWorkers();
     expect(provider.chargesOf(order)).toBe(1);
     await startWorker();
     expect(await outcomeOf(order)).toEqual({ requests: 2, charges: 1, payments: ['charged'], told: ['charged'] });
   });
 
+  it('tells the recorded outcome of an order whose worker was killed after the record, before it could tell', async () => {
+    await killWorkers();
+    const proxy = await startTcpProxy(database.connection);
+    try {
+      const instances = { default: instanceAt(database.connection), queue: instanceAt(proxy) };
+      const DATABASE_CONFIG = JSON.stringify({ instances });
+      await startWorker({ DATABASE_CONFIG, WORKER_QUEUE_INSTANCE: 'queue' });
+      const order = newOrder();
+      // From here on the queue does not answer. The payment is recorded over another connection.
+      whileCharged.set(order, () => proxy.stall());
+      await pay(order);
+      await eventually(async () => expect((await stateOf(order)).payments).toEqual(['charged']), { timeoutMs: 30_000 });
+      await killWorkers();
+      // What the worker has sent meanwhile never arrives.
+      proxy.cut();
+      whileCharged.delete(order);
+      expect(await stateOf(order)).toEqual({ requests: 1, charges: 1, payments: ['charged'], told: [] });
+
+      const second = await startWorker();
+
+      expect(await outcomeOf(order)).toEqual({ requests: 2, charges: 1, payments: ['charged'], told: ['charged'] });
+      expect(second.output).toContain('"msg":"job.stalled"');
+    } finally {
+      await proxy.close();
+    }
+  });
+
+  it('tells the shop once when the worker was killed after the gateway had accepted the message', async () => {
+    const order = newOrder();
+    let kills = 0;
+    whileTold.set(order, () => {
+      kills++;
+      for (const { child } of workers) child.kill('SIGKILL');
+    });
+    await pay(order);
+    await outcomeOf(order);
+    await killWorkers();
+    whileTold.delete(order);
+    const second = await startWorker();
+    await second.said(new RegExp(`"jobId":"payment-outcome/${order}".*"msg":"job.done"`));
+    expect(kills).toBe(1);
+    expect(await stateOf(order)).toMatchObject({ charges: 1, payments: ['charged'], told: ['charged'] });
+  });
+
+  it('has no second effect when the job of an order comes again after all was done', async () => {
+    const order = newOrder();
+    const job = await pay(order);
+    await outcomeOf(order);
+    await eventually(async () => expect(await job.getState()).toBe('completed'), { timeoutMs: 30_000 });
+    await job.remove();
+    const again = await pay(order);
+    await eventually(async () => expect(await again.getState()).toBe('completed'), { timeoutMs: 30_000 });
+    const outcomes = new Queue(OUTCOME_QUEUE, { connection: queueConnection(environment) });
+    await eventually(async () => expect(await outcomes.getJobCountByTypes('waiting', 'active', 'delayed')).toBe(0), {
+      timeoutMs: 30_000,
+    });
+    await outcomes.close();
+    expect(await stateOf(order)).toEqual({ requests: 2, charges: 1, payments: ['charged'], told: ['charged'] });
+  });
+
   it('would charge twice with a provider that forgets the keys', async () => {
-    for (const worker of workers.splice(0)) await worker.end();
+    await killWorkers();
     const forgetful = await PlayedProvider.start({
       behaviour: (_orderId, request) => (request === 1 ? 'charge-unavailable' : 'charge'),
       recognisesKeys: false,
