@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
+import { tlsRefusal } from '../../interfaces/tls-refusal.js';
+import { TRUSTED_CAS } from '../settings/trusted-cas.js';
 import type { DatabaseInstance } from '../settings/worker-settings.js';
 import { WorkerStartError } from '../worker-error.js';
 import { within } from '../runtime/within.js';
@@ -47,6 +49,8 @@ async function open({ instance, options, source }: Unopened, { deadline, log }: 
       if ((await within(source.initialize(), Math.max(leftMs, 0))) === undefined) throw new Error('it does not answer');
       return;
     } catch (error) {
+      const refusal = tlsRefusal(error, { host: `DATABASE_CONFIG.instances.${instance}`, ca: TRUSTED_CAS });
+      if (refusal !== undefined) throw new Error(`${where} ${refusal}`, { cause: error });
       const reason = (error as Error).message;
       if (!isDatabaseFault(error) || deadline - performance.now() < ATTEMPT_EVERY_MS) {
         throw new Error(`${where}: ${reason}`, { cause: error });

@@ -7,6 +7,8 @@ import { postgresTls } from '../databases/instance-options.js';
 import type { DatabaseInstance, ProducerSettings } from '../settings/worker-settings.js';
 import { WorkerStartError } from '../worker-error.js';
 import { isLostConnection } from '../../interfaces/lost-connection.js';
+import { tlsRefusal } from '../../interfaces/tls-refusal.js';
+import { TRUSTED_CAS } from '../settings/trusted-cas.js';
 import { QUEUE_SCHEMA, redisConnection } from './queue-connection.js';
 import { isQueueSchemaPresent } from './queue-schema.js';
 
@@ -26,6 +28,10 @@ export async function awaitQueue(settings: ProducerSettings, { bootMs, log }: Wa
       await checkQueue(settings);
       return;
     } catch (cause) {
+      const refusal = tlsRefusal(cause, { host: hostVariable(settings), ca: TRUSTED_CAS });
+      if (refusal !== undefined) {
+        throw new WorkerStartError('QUEUE_UNAVAILABLE', [`${whereOf(settings)} ${refusal}`], { cause });
+      }
       const reason = (cause as Error).message;
       const leftMs = deadline - performance.now();
       if (!isLostConnection(cause) || leftMs < ATTEMPT_EVERY_MS) {
@@ -80,6 +86,10 @@ async function prepareSchema(instance: DatabaseInstance): Promise<void> {
   } finally {
     await client.end();
   }
+}
+
+function hostVariable({ queue }: ProducerSettings): string {
+  return queue.kind === 'redis' ? 'REDIS_URL' : `DATABASE_CONFIG.instances.${queue.instance}`;
 }
 
 function whereOf({ queue, instances }: ProducerSettings): string {

@@ -1,3 +1,5 @@
+import { isIP } from 'node:net';
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import {
   createPostgresBackend,
   getDefaultBackendFactory,
@@ -41,15 +43,21 @@ export function connectionOf({ queue, instances }: ProducerSettings): Connection
 export function redisConnection(text: string): ConnectionOptions {
   const url = new URL(text);
   const database = Number(url.pathname.slice(1));
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   return {
-    host: url.hostname.replace(/^\[(.*)\]$/, '$1'),
+    host,
     port: url.port === '' ? 6379 : Number(url.port),
     ...(url.username !== '' && { username: decodeURIComponent(url.username) }),
     ...(url.password !== '' && { password: decodeURIComponent(url.password) }),
     ...(Number.isInteger(database) && { db: database }),
     // Set explicitly: NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would accept any server.
-    ...(url.protocol === 'rediss:' && { tls: { rejectUnauthorized: true, servername: url.hostname } }),
+    ...(url.protocol === 'rediss:' && { tls: redisTls(host) }),
   };
+}
+
+/** The server name of TLS may not be an address. Without one the certificate is compared with the host. */
+function redisTls(host: string): Pick<TlsOptions, 'rejectUnauthorized' | 'servername'> {
+  return { rejectUnauthorized: true, ...(isIP(host) === 0 && { servername: host }) };
 }
 
 /** As the PostgreSQL backend of BullMQ takes it. */
