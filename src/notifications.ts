@@ -4,6 +4,7 @@ import {
   type NotificationsCommand,
 } from './bootstrap/notifications-command.js';
 import { onOneConnection } from './bootstrap/on-one-connection.js';
+import type { PageOptions } from './bootstrap/page-options.js';
 import { readSettings } from './bootstrap/read-settings.js';
 import { requestsOn } from './bootstrap/requests-on.js';
 import { commandActor, explain, runCommand, say } from './bootstrap/run-command.js';
@@ -23,7 +24,7 @@ await runCommand(NOTIFICATIONS_USAGE, async (args) => {
 async function execute(command: NotificationsCommand, settings: Settings, requests: RequestConnections): Promise<void> {
   switch (command.name) {
     case 'list':
-      return list(requests);
+      return list(requests, command.page);
     case 'notify':
       await notifyAgain(requests, settings, command.chunkId, commandActor());
       return explain(`A worker will send the notifications of chunk ${command.chunkId} again, to every source.`);
@@ -36,10 +37,11 @@ async function execute(command: NotificationsCommand, settings: Settings, reques
   }
 }
 
-async function list(requests: RequestConnections): Promise<void> {
-  const { total, items } = await listParked(requests);
+async function list(requests: RequestConnections, page: PageOptions): Promise<void> {
+  const { items, nextCursor } = await listParked(requests, page);
   for (const item of items) await say(line(item));
-  explain(`${total} parked${total > items.length ? `, the oldest ${items.length} of them shown` : ''}`);
+  const more = nextCursor === undefined ? '' : `; there may be more: --cursor ${nextCursor}`;
+  explain(`${items.length} listed${more}`);
 }
 
 function line({ chunkId, source, failures, parkedAt, reason }: IParkedNotification): string {

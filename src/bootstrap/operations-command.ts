@@ -1,6 +1,7 @@
 import type { BulkActionKind } from '../interfaces/bulk-action.js';
 import { isUuid } from '../services/outcomes/filter-fields.js';
 import { readOptions, refuseArguments, refuseOtherOptions, unknownCommand, UsageError } from './run-command.js';
+import { numberOf, pageOf } from './page-options.js';
 
 /** Options and filters are texts, which the service checks as it checks a request. */
 export type OperationsCommand =
@@ -106,15 +107,4 @@ function filterOf(values: object): Record<string, string> {
   return Object.fromEntries(
     FILTER_NAMES.flatMap((option) => (given.has(option) ? [[FILTER_OPTIONS[option], given.get(option)!]] : [])),
   );
-}
-
-function pageOf({ limit, cursor }: { limit?: string; cursor?: string }): { limit?: number; cursor?: string } {
-  const most = numberOf('limit', limit);
-  return { ...(most !== undefined && { limit: most }), ...(cursor !== undefined && { cursor }) };
-}
-
-function numberOf(option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new UsageError(`--${option} must be a whole number, not '${text}'`);
 }

@@ -11,13 +11,6 @@ export interface IParkedNotification {
   nextTryAt: string;
 }
 
-export interface IParkedNotifications {
-  /** How many there are. */
-  total: number;
-  /** Those of the oldest chunks first, at most 1000. */
-  items: IParkedNotification[];
-}
-
 /** Sources that are not notified of the chunk, because their notification was discarded. */
 export interface ISkippedNotifications {
   chunkId: string;

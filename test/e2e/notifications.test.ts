@@ -44,7 +44,7 @@ describe('npm run notifications', () => {
     expect(output).toContain(
       `${chunkId} ${source} 3 2026-01-01T08:00:00.000Z "PRECONDITION_FAILED - message size 2 is larger than \\"1\\""\n`,
     );
-    expect(output).toContain('1 parked\n');
+    expect(output).toContain('1 listed\n');
   });
 
   it('sends the notifications of a chunk again', async () => {

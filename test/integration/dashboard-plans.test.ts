@@ -9,8 +9,12 @@ import { selectAlerts } from '../../src/services/alerts/alerts.sql.js';
 import { selectActions } from '../../src/services/bulk-actions/bulk-actions.sql.js';
 import { createDataSource } from '../../src/services/database/data-source.js';
 import { DatabaseService } from '../../src/services/database/database.service.js';
-import { selectParkedNotifications } from '../../src/services/notification/notification.sql.js';
+import {
+  countParkedNotifications,
+  selectParkedNotifications,
+} from '../../src/services/notification/notification.sql.js';
 import { FailuresService } from '../../src/services/outcomes/failures.service.js';
+import { selectGroupMembers } from '../../src/services/outcomes/chunks.sql.js';
 import { selectFailures, selectFailuresSince } from '../../src/services/outcomes/failures.sql.js';
 import { selectStats } from '../../src/services/outcomes/outcomes.sql.js';
 import { insertSample, selectSamples } from '../../src/services/outcomes/stats-samples.sql.js';
@@ -162,6 +166,7 @@ describe('with a hundred thousand executions, bulk actions, alerts and parked no
         select id, now(), now(), now(), 'slack', 'firing', 'It waits', '' from batch.alerts;
       insert into batch.parked_notifications (chunk_id, source, reason, failures, parked_at, next_try_at)
         select n, 's', 'no queue', 1, now(), now() from generate_series(1, 100000) n;
+      update batch.chunks set members = decode(repeat('01', 1000), 'hex') where id = 50;
       analyze batch.job_instances, batch.job_executions, batch.step_executions, batch.skipped_items, batch.bulk_actions, batch.alerts,
         batch.alert_deliveries, batch.parked_notifications`);
   }, 120_000);
@@ -178,8 +183,12 @@ describe('with a hundred thousand executions, bulk actions, alerts and parked no
     ['bulk actions', selectActions(50, NEWEST, undefined), 100],
     ['a later page of bulk actions', selectActions(50, '50000', undefined), 100],
     ['alerts', selectAlerts(), 1000],
-    // The answer has their exact number.
-    ['parked notifications', selectParkedNotifications(100), 100_000],
+    ['parked notifications', selectParkedNotifications({ chunkId: '0', source: '' }, 100), 100],
+    ['a later page of parked notifications', selectParkedNotifications({ chunkId: '50000', source: 's' }, 100), 100],
+    // The health has their exact number.
+    ['the number of parked notifications', countParkedNotifications(), 100_000],
+    // All operations of the chunk.
+    ['the operations of a group of a chunk', selectGroupMembers('50', 0, '0', 100), 1001],
   ])('%s take less than 200 ms, and read a bounded number of rows', async (_, statement, most) => {
     const { ms, read } = await quickest(statement);
     for (const [relation, rows] of Object.entries(read)) {

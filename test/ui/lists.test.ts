@@ -151,6 +151,42 @@ describe('a list that has more than a page', () => {
     await other.close();
   });
 
+  it('the two lists of dead letters are paged each for itself', async () => {
+    const { client } = dashboard.database;
+    await client.query(
+      `insert into batch.parked_notifications (chunk_id, source, reason, failures, parked_at, next_try_at)
+       select n / 2, 'shop-' || n, 'refused', 1, now(), now() + interval '1 hour' from generate_series(1001, 1120) n`,
+    );
+    const seen = await visit(browser, dashboard.url);
+    const { page } = seen;
+    await seen.open('/dead-letters');
+    const sources = (): Promise<string[]> =>
+      page
+        .getByRole('table', { name: 'Notifications that the broker refuses' })
+        .locator('tbody td[data-name=Source]')
+        .allInnerTexts();
+    const expected = Array.from({ length: 120 }, (_, index) => `shop-${1001 + index}`);
+    const next = page
+      .getByRole('navigation', { name: 'Pages of the notifications that the broker refuses' })
+      .getByRole('link', { name: 'Next page' });
+    const messages = page.getByRole('table', { name: 'Parked messages, oldest first' }).locator('tbody tr');
+    await page
+      .getByRole('navigation', { name: 'Pages of the parked messages' })
+      .getByRole('link', { name: 'Next page' })
+      .click();
+    await expect.poll(() => messages.count()).toBe(10);
+    for (const from of [0, 50, 100]) {
+      if (from > 0) await next.click();
+      await expect.poll(sources).toEqual(expected.slice(from, from + 50));
+      expect(await messages.count()).toBe(10);
+      expect(await accessibilityFaults(page)).toEqual([]);
+    }
+    await expect.poll(() => next.count()).toBe(0);
+    expect(seen.faults).toEqual([]);
+    await seen.close();
+    await client.query('delete from batch.parked_notifications');
+  });
+
   async function limit(page: Page, field: string, value: string): Promise<void> {
     const input = page.getByRole('textbox', { name: field });
     await input.fill(value);

@@ -1,15 +1,17 @@
-import { Controller, Delete, Get, Param } from '@nestjs/common';
+import { Controller, Delete, Get, Param, Query } from '@nestjs/common';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
-import type { IParkedNotifications, ISkippedNotifications } from '../../interfaces/notification.js';
+import type { IParkedNotification, ISkippedNotifications } from '../../interfaces/notification.js';
+import type { IPage } from '../../interfaces/operation.js';
 import { callerName, type Access } from '../../services/access/access.js';
 import { ParkedNotificationsService } from '../../services/notification/parked-notifications.service.js';
 import { CallerAccess } from '../caller-access.js';
 import { ChunkIdDto } from '../dto/ids.dto.js';
-import { namedFieldsPipe } from '../pipes/validation.pipes.js';
+import { namedFieldsPipe, queryPipe } from '../pipes/validation.pipes.js';
 import { RequireScope } from '../require-scope.js';
 import { API_PREFIX } from './api-prefix.js';
 import { ApiProblems } from './api-problems.js';
-import { ParkedNotificationsDto, SkippedNotificationsDto } from './dto/notification.dto.js';
+import { ParkedNotificationPageDto, SkippedNotificationsDto } from './dto/notification.dto.js';
+import { PageQueryDto } from './dto/queries.dto.js';
 
 /** Notifications that the broker refuses. */
 @ApiTags('notifications')
@@ -20,16 +22,16 @@ export class NotificationsController {
   @Get()
   @RequireScope('read', { everyTarget: true })
   @ApiOperation({
-    summary: 'List the notifications that are parked',
+    summary: 'List the notifications that are parked, those of the oldest chunks first',
     description:
       'The broker refuses them while it accepts others, usually because they are too large. All others go on, also later ones of the same ' +
       'source. They are tried again after a minute, then with growing pauses, at least every hour. ' +
       '`POST chunks/:id/notifications` sends those of a chunk at once.',
   })
-  @ApiOkResponse({ type: ParkedNotificationsDto })
-  @ApiProblems()
-  list(): Promise<IParkedNotifications> {
-    return this.parked.list();
+  @ApiOkResponse({ type: ParkedNotificationPageDto })
+  @ApiProblems('INVALID_REQUEST')
+  list(@Query(queryPipe) page: PageQueryDto): Promise<IPage<IParkedNotification>> {
+    return this.parked.list(page);
   }
 
   @Delete(':id')

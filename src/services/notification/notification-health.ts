@@ -2,7 +2,7 @@ import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { SETTINGS, type Settings } from '../config/settings.js';
 import { DatabaseService } from '../database/database.service.js';
 import { HealthService, type HealthContributor } from '../health/health.service.js';
-import { selectParkedNotifications } from './notification.sql.js';
+import { countParkedNotifications } from './notification.sql.js';
 import { NotifierService } from './notifier.service.js';
 
 /** A failure is reported after this time, because a broker that restarts is back before. */
@@ -38,9 +38,9 @@ export class NotificationHealth implements HealthContributor, OnModuleInit {
     if (failingForMs > TOLD_AFTER_MS) {
       return `no notification could be sent for ${Math.round(failingForMs / 1000)} s; the log says why`;
     }
-    const { rows } = await this.database.query<{ chunkId: string; total: number }>(selectParkedNotifications(1));
-    const [oldest] = rows;
-    if (oldest === undefined) return undefined;
-    return `parked notifications that the broker refuses: ${oldest.total}, the oldest of chunk ${oldest.chunkId}; GET /api/v1/notifications shows the reasons`;
+    const { rows } = await this.database.query<{ total: number; chunkId: string }>(countParkedNotifications());
+    const { total, chunkId } = rows[0]!;
+    if (total === 0) return undefined;
+    return `parked notifications that the broker refuses: ${total}, the oldest of chunk ${chunkId}; GET /api/v1/notifications shows the reasons`;
   }
 }

@@ -270,16 +270,23 @@ export function unparkNotification({ chunkId, source }: NotificationKey): SqlSta
   };
 }
 
-/** The oldest `limit` notifications, and the total number. */
-export function selectParkedNotifications(limit: number): SqlStatement {
+/** Those of the oldest chunks first. `after`: the last one of the page before. */
+export function selectParkedNotifications(after: NotificationKey, limit: number): SqlStatement {
   return {
     text: `
-      select chunk_id::text as "chunkId", source, reason, failures, parked_at as "parkedAt", next_try_at as "nextTryAt",
-        count(*) over ()::int as total
+      select chunk_id::text as "chunkId", source, reason, failures, parked_at as "parkedAt", next_try_at as "nextTryAt"
       from batch.parked_notifications
+      where (chunk_id, source) > ($1::bigint, $2::text)
       order by chunk_id, source
-      limit $1::int`,
-    values: [limit],
+      limit $3::int`,
+    values: [after.chunkId, after.source, limit],
+  };
+}
+
+/** How many there are, and the oldest chunk that has any. */
+export function countParkedNotifications(): SqlStatement {
+  return {
+    text: 'select count(*)::int as total, min(chunk_id)::text as "chunkId" from batch.parked_notifications',
   };
 }
 

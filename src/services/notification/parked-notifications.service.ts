@@ -1,5 +1,6 @@
 import { Injectable, Logger } from '@nestjs/common';
-import type { IParkedNotifications, ISkippedNotifications } from '../../interfaces/notification.js';
+import type { IParkedNotification, ISkippedNotifications } from '../../interfaces/notification.js';
+import type { IPage } from '../../interfaces/operation.js';
 import { DatabaseService } from '../database/database.service.js';
 import { listParked, skipParked } from './parked-notifications.js';
 
@@ -10,8 +11,9 @@ export class ParkedNotificationsService {
 
   constructor(private readonly database: DatabaseService) {}
 
-  list(): Promise<IParkedNotifications> {
-    return listParked(this.database.requests);
+  /** @see listParked */
+  list(page: { limit?: number; cursor?: string }): Promise<IPage<IParkedNotification>> {
+    return listParked(this.database.requests, page);
   }
 
   /** @see skipParked */

@@ -1,26 +1,44 @@
-import type {
-  IParkedNotification,
-  IParkedNotifications,
-  ISkippedNotifications,
-} from '../../interfaces/notification.js';
+import type { IParkedNotification, ISkippedNotifications } from '../../interfaces/notification.js';
+import type { IPage } from '../../interfaces/operation.js';
 import { insertAudit } from '../audit/audit.sql.js';
 import type { SqlClient, SqlDatabase } from '../../interfaces/sql.js';
 import { ServiceError } from '../errors/service-error.js';
-import { selectParkedNotifications, skipNotifications } from './notification.sql.js';
+import { selectParkedNotifications, skipNotifications, type NotificationKey } from './notification.sql.js';
 
 // Used by the service and by the command `notifications`. Not injectable, because the command loads no framework.
 
-const LISTED = 1000;
+const DEFAULT_LIMIT = 100;
+/** No chunk has this number. */
+const FIRST_PAGE: NotificationKey = { chunkId: '0', source: '' };
 
 interface ParkedRow extends Omit<IParkedNotification, 'parkedAt' | 'nextTryAt'> {
   parkedAt: Date;
   nextTryAt: Date;
-  total: number;
 }
 
-export async function listParked(database: SqlClient): Promise<IParkedNotifications> {
-  const { rows } = await database.query<ParkedRow>(selectParkedNotifications(LISTED));
-  return { total: rows[0]?.total ?? 0, items: rows.map(toParkedNotification) };
+/**
+ * The parked notifications, those of the oldest chunks first.
+ *
+ * @throws ServiceError INVALID_REQUEST
+ */
+export async function listParked(
+  database: SqlClient,
+  { limit = DEFAULT_LIMIT, cursor }: { limit?: number; cursor?: string },
+): Promise<IPage<IParkedNotification>> {
+  const after = cursor === undefined ? FIRST_PAGE : readCursor(cursor);
+  const { rows } = await database.query<ParkedRow>(selectParkedNotifications(after, limit));
+  const last = rows.length === limit ? rows.at(-1) : undefined;
+  return { items: rows.map(toParkedNotification), ...(last && { nextCursor: toCursor(last) }) };
+}
+
+const toCursor = ({ chunkId, source }: NotificationKey): string => `${chunkId}.${source}`;
+
+function readCursor(cursor: string): NotificationKey {
+  const [, chunkId, source] = /^(\d{1,18})\.([\w-]{1,100})$/.exec(cursor) ?? [];
+  if (chunkId !== undefined && source !== undefined) return { chunkId, source };
+  throw new ServiceError('INVALID_REQUEST', 'cursor must be the nextCursor of an earlier page', {
+    parameter: 'cursor',
+  });
 }
 
 /**
@@ -51,6 +69,6 @@ export async function skipParked(
   throw new ServiceError('NOTIFICATION_NOT_FOUND', `No notification of chunk ${chunkId} is parked`, { chunkId });
 }
 
-function toParkedNotification({ total: _total, parkedAt, nextTryAt, ...row }: ParkedRow): IParkedNotification {
+function toParkedNotification({ parkedAt, nextTryAt, ...row }: ParkedRow): IParkedNotification {
   return { ...row, parkedAt: parkedAt.toISOString(), nextTryAt: nextTryAt.toISOString() };
 }

@@ -11,7 +11,7 @@ import type { IAuditEntry } from '../../../src/interfaces/audit.js';
 import type { IChunk, IChunkDetail, IChunkGroupMember } from '../../../src/interfaces/chunk.js';
 import type { IJob, IJobExecution, IJobExecutionDetail, ISkippedItem } from '../../../src/interfaces/job.js';
 import type { ILane, ILaneBlock } from '../../../src/interfaces/lane.js';
-import type { IParkedNotifications } from '../../../src/interfaces/notification.js';
+import type { IParkedNotification } from '../../../src/interfaces/notification.js';
 import type { IParkedMessages } from '../../../src/interfaces/parked-message.js';
 import type { IBatchOperation, IPage } from '../../../src/interfaces/operation.js';
 import type { IHealth } from './health.js';
@@ -98,8 +98,8 @@ export const listParkedMessages = (values: Values, stop?: AbortSignal): Promise<
   get('parked-messages', values, stop);
 export const replayMessage = (id: string): Promise<unknown> => post(`parked-messages/${part(id)}/replays`);
 export const discardMessage = (id: string): Promise<unknown> => remove(`parked-messages/${part(id)}`);
-export const listParkedNotifications = (stop?: AbortSignal): Promise<IParkedNotifications> =>
-  get('notifications', {}, stop);
+export const listParkedNotifications = (values: Values, stop?: AbortSignal): Promise<IPage<IParkedNotification>> =>
+  get('notifications', values, stop);
 export const discardNotifications = (chunkId: string): Promise<unknown> => remove(`notifications/${part(chunkId)}`);
 
 export const listJobs = (stop?: AbortSignal): Promise<IJob[]> => get('jobs', {}, stop);

@@ -50,11 +50,20 @@ export function Table<T>({
 }
 
 /** The way through a list by keys: on from the last item of this page, and back by the browser. */
-export function Pager({ nextCursor }: { nextCursor: string | undefined }): JSX.Element | null {
-  const { cursor, ...filters } = Object.fromEntries(query.value);
+export function Pager({
+  nextCursor,
+  parameter = 'cursor',
+  label = 'Pages of the list',
+}: {
+  nextCursor: string | undefined;
+  /** Where the address has the cursor. */
+  parameter?: string;
+  label?: string;
+}): JSX.Element | null {
+  const { [parameter]: cursor, ...filters } = Object.fromEntries(query.value);
   if (cursor === undefined && nextCursor === undefined) return null;
   return (
-    <nav class="pager" aria-label="Pages of the list">
+    <nav class="pager" aria-label={label}>
       {cursor !== undefined && (
         <>
           <a class="button" href={pageAddress(path.value, filters)}>
@@ -66,7 +75,7 @@ export function Pager({ nextCursor }: { nextCursor: string | undefined }): JSX.E
         </>
       )}
       {nextCursor !== undefined ? (
-        <a class="button" href={pageAddress(path.value, { ...filters, cursor: nextCursor })}>
+        <a class="button" href={pageAddress(path.value, { ...filters, [parameter]: nextCursor })}>
           Next page
         </a>
       ) : (

@@ -18,6 +18,8 @@ import { useResource } from '../state/resource.js';
 
 const PAGE = 50;
 const POLL_MS = 5000;
+/** The two lists of this page are paged each for itself. */
+const NOTIFICATIONS_CURSOR = 'notifications';
 /** To list the messages, the service takes each of them out of the queue and puts it back. */
 const MESSAGES_POLL_MS = 30_000;
 
@@ -30,7 +32,14 @@ export function DeadLettersPage(): JSX.Element {
       ...(cursor === undefined && { pollMs: MESSAGES_POLL_MS }),
     },
   );
-  const notifications = useResource('parked notifications', listParkedNotifications, { pollMs: POLL_MS });
+  const after = query.value.get(NOTIFICATIONS_CURSOR) ?? undefined;
+  const notifications = useResource(
+    `parked notifications ${after}`,
+    (stop) => listParkedNotifications({ limit: PAGE, cursor: after }, stop),
+    {
+      ...(after === undefined && { pollMs: POLL_MS }),
+    },
+  );
   return (
     <Page
       title="Dead letters"
@@ -48,23 +57,27 @@ export function DeadLettersPage(): JSX.Element {
                   {total > items.length && <p class="muted">{count(total)} in all, the oldest first.</p>}
                 </>
               )}
-              <Pager nextCursor={nextCursor} />
+              <Pager nextCursor={nextCursor} label="Pages of the parked messages" />
             </>
           )}
         </Loaded>
       </Section>
       <Section title="Notifications that the broker refuses">
         <Loaded from={notifications}>
-          {({ items, total }) =>
-            items.length === 0 ? (
-              <Empty title="The broker refuses none." />
-            ) : (
-              <>
+          {({ items, nextCursor }) => (
+            <>
+              {items.length === 0 ? (
+                <Empty title="The broker refuses none." />
+              ) : (
                 <Notifications notifications={items} />
-                {total > items.length && <p class="muted">{count(total)} in all; these are of the oldest chunks.</p>}
-              </>
-            )
-          }
+              )}
+              <Pager
+                nextCursor={nextCursor}
+                parameter={NOTIFICATIONS_CURSOR}
+                label="Pages of the notifications that the broker refuses"
+              />
+            </>
+          )}
         </Loaded>
       </Section>
     </Page>

@@ -1,8 +1,5 @@
-import type {
-  IParkedNotification,
-  IParkedNotifications,
-  ISkippedNotifications,
-} from '../../../interfaces/notification.js';
+import type { IParkedNotification, ISkippedNotifications } from '../../../interfaces/notification.js';
+import type { IPage } from '../../../interfaces/operation.js';
 import { Fields } from './fields.js';
 
 @Fields<IParkedNotification>({
@@ -22,11 +19,11 @@ import { Fields } from './fields.js';
 })
 export class ParkedNotificationDto {}
 
-@Fields<IParkedNotifications>({
-  total: { description: 'How many there are.', example: 1 },
-  items: { type: [ParkedNotificationDto], description: 'At most 1000, those of the oldest chunks first.' },
+@Fields<IPage<IParkedNotification>>({
+  items: { type: [ParkedNotificationDto] },
+  nextCursor: { optional: true, description: 'For the next page; absent on the last one.', example: '1207.checkout' },
 })
-export class ParkedNotificationsDto {}
+export class ParkedNotificationPageDto {}
 
 @Fields<ISkippedNotifications>({
   chunkId: { example: '1207' },
