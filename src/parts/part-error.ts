@@ -22,6 +22,7 @@ const RETRYABLE = {
   PUSH_UNREGISTERED: false,
   PUSH_INVALID: false,
   PUSH_REFUSED: false,
+  PUSH_LOGIN_REFUSED: false,
   PUSH_BUSY: true,
   PUSH_UNAVAILABLE: true,
 
@@ -47,6 +48,8 @@ export interface PartErrorOptions extends ErrorOptions {
 export class PartError extends Error {
   /** Whether the same call may succeed later. If not, a job that fails with it need not be tried again. */
   readonly retryable: boolean;
+  /** Whether a server refuses the login of the settings. Then the work is not at fault: it may succeed with other settings. */
+  readonly loginRefused: boolean;
   readonly status: number | undefined;
   readonly retryAfterMs: number | undefined;
 
@@ -58,6 +61,7 @@ export class PartError extends Error {
     super(message, options);
     this.name = new.target.name;
     this.retryable = RETRYABLE[code];
+    this.loginRefused = code.endsWith('_LOGIN_REFUSED');
     this.status = status;
     this.retryAfterMs = retryAfterMs;
   }

@@ -1,5 +1,8 @@
 import { PartError, type PartErrorCode } from '../part-error.js';
 
+/** The server wants a login before it takes a mail: RFC 4954, 6. */
+const LOGIN_REQUIRED = 530;
+
 interface MailFailure extends Error {
   /** Of nodemailer, such as EAUTH or ECONNECTION. */
   code?: string;
@@ -17,14 +20,17 @@ export function toMailFailure(error: unknown, signal: AbortSignal | undefined): 
   return new PartError(codeOf(failure), failure.message, { cause: error, status });
 }
 
-function codeOf({ code, responseCode, $metadata }: MailFailure): PartErrorCode {
+function codeOf({ name, code, responseCode, $metadata }: MailFailure): PartErrorCode {
+  if (name === 'CredentialsProviderError') return 'MAIL_LOGIN_REFUSED';
   const status = $metadata?.httpStatusCode;
   if (status !== undefined) {
+    // Wrong or expired keys, or missing rights. SES refuses a mail itself with 400 or 404.
+    if (status === 401 || status === 403) return 'MAIL_LOGIN_REFUSED';
     if (status === 429) return 'MAIL_DEFERRED';
     return status >= 500 ? 'MAIL_UNAVAILABLE' : 'MAIL_REFUSED';
   }
   if (responseCode !== undefined && responseCode < 500) return 'MAIL_DEFERRED';
-  if (code === 'EAUTH' || code === 'ENOAUTH') return 'MAIL_LOGIN_REFUSED';
+  if (code === 'EAUTH' || code === 'ENOAUTH' || responseCode === LOGIN_REQUIRED) return 'MAIL_LOGIN_REFUSED';
   if (responseCode !== undefined) return 'MAIL_REFUSED';
   return code === 'EENVELOPE' || code === 'EMESSAGE' ? 'MAIL_INVALID' : 'MAIL_UNAVAILABLE';
 }

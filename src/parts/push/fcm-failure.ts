@@ -22,7 +22,8 @@ const CODES: ReadonlyMap<string, PartErrorCode> = new Map([
   ['UNREGISTERED', 'PUSH_UNREGISTERED'],
   ['INVALID_ARGUMENT', 'PUSH_INVALID'],
   ['SENDER_ID_MISMATCH', 'PUSH_REFUSED'],
-  ['THIRD_PARTY_AUTH_ERROR', 'PUSH_REFUSED'],
+  // The certificate of Apple or the key of web push that the project has is wrong or missing.
+  ['THIRD_PARTY_AUTH_ERROR', 'PUSH_LOGIN_REFUSED'],
   ['QUOTA_EXCEEDED', 'PUSH_BUSY'],
   ['UNAVAILABLE', 'PUSH_UNAVAILABLE'],
   ['INTERNAL', 'PUSH_UNAVAILABLE'],
@@ -55,5 +56,6 @@ export function toFcmFailure({ status, text, retryAfterMs }: HttpAnswer): PartEr
 function codeOfStatus(status: number): PartErrorCode {
   if (status === 429) return 'PUSH_BUSY';
   if (status >= 500) return 'PUSH_UNAVAILABLE';
+  if (status === 401 || status === 403) return 'PUSH_LOGIN_REFUSED';
   return status === 400 ? 'PUSH_INVALID' : 'PUSH_REFUSED';
 }

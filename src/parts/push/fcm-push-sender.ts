@@ -78,7 +78,7 @@ export class FcmPushSender extends PushSender {
     if (status === 429) throw new PartError('PUSH_BUSY', `${told}: ${shown}`, { status, retryAfterMs });
     if (status >= 500) throw new PartError('PUSH_UNAVAILABLE', `${told}: ${shown}`, { status, retryAfterMs });
     if (!isSuccess(answer)) {
-      throw new PartError('PUSH_REFUSED', `${told}: check PUSH_SERVICE_ACCOUNT: ${shown}`, { status });
+      throw new PartError('PUSH_LOGIN_REFUSED', `${told}: check PUSH_SERVICE_ACCOUNT: ${shown}`, { status });
     }
     const token = readTokenAnswer(text);
     if (token === undefined) throw new PartError('PUSH_UNAVAILABLE', `${told}, without an access_token`, { status });

@@ -22,7 +22,7 @@ const NO_FAILURES = [DelayedError, RateLimitError, WaitingChildrenError, Waiting
 
 /**
  * Runs one attempt of a job: checks the data, calls the processor, logs and counts. An attempt that meets a database that
- * is not there is put off and counts as none. What becomes of a failed attempt is decided by BullMQ, which then calls
+ * is not there, or a server that refuses the login of the worker, is put off and counts as none. What becomes of a failed attempt is decided by BullMQ, which then calls
  * `failed`.
  */
 export class JobRunner {
@@ -58,7 +58,7 @@ export class JobRunner {
       const ms = elapsed(begun);
       this.durations.set(job, ms);
       if (NO_FAILURES.some((type) => error instanceof type)) throw error;
-      if (abort.signal.aborted || isDatabaseFault(error)) {
+      if (abort.signal.aborted || isFaultOfWorker(error)) {
         await this.putOff(workerJob, { job, token, error, ms, aborted: abort.signal.aborted });
         throw new DelayedError();
       }
@@ -137,6 +137,10 @@ interface PutOff {
 }
 
 const elapsed = (begun: number): number => Math.round(performance.now() - begun);
+
+/** Every job would meet it. If it spent attempts, a password that was changed would fail all jobs of the queue. */
+const isFaultOfWorker = (error: unknown): boolean =>
+  isDatabaseFault(error) || (error instanceof PartError && error.loginRefused);
 
 /** A part refuses for good, for example a wrong address: the same call would fail again. */
 class RefusedByPartError extends UnrecoverableError {

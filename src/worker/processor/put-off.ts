@@ -7,7 +7,7 @@ import { backOffMs, type BackOff } from '../../interfaces/back-off.js';
 const BACK_OFF: BackOff = { initialMs: 1000, maxMs: 30_000, jitter: 0.5 };
 const TRY_AGAIN_MS = 500;
 
-/** How long a job waits whose database is not there. It grows with the number of times that the job was put off. */
+/** How long a job waits that is put off. It grows with the number of times that the job was put off. */
 export function putOffMs({ attemptsStarted, attemptsMade }: Job, random = Math.random): number {
   return backOffMs(BACK_OFF, Math.max(attemptsStarted - attemptsMade - 1, 0), random);
 }

@@ -153,6 +153,27 @@ export function describeWorkers(kind: string, variables: () => NodeJS.ProcessEnv
       await eventually(async () => expect(await recorded(gone)).toMatchObject([{ code: 'PUSH_UNREGISTERED' }]));
     });
 
+    it('puts a job off while a part refuses the login of the worker, without spending an attempt', async () => {
+      const attempts: number[] = [];
+      let password = 'rotated';
+      await start({
+        work: async ({ attempt }) => {
+          attempts.push(attempt);
+          if (password !== 'right') throw new PartError('MAIL_LOGIN_REFUSED', 'Invalid login: 535');
+          return 'sent';
+        },
+      });
+      const job = await add('mail', { attempts: 1 });
+      await eventually(() => expect(attempts.length).toBeGreaterThanOrEqual(2));
+      password = 'right';
+
+      const sent = await inState(job, 'completed');
+
+      expect(new Set(attempts)).toEqual(new Set([1]));
+      expect(sent.returnvalue).toBe('sent');
+      expect(await recorded(job)).toEqual([]);
+    });
+
     it('tries again with a growing wait; when the attempts are over, the job is kept, recorded and told once', async () => {
       const times: number[] = [];
       const givenUp: number[] = [];

@@ -7,7 +7,7 @@ import { toSubject } from '../../../../src/parts/mail/mail-sender.js';
 import { MailTemplate, MailTemplateError } from '../../../../src/parts/mail/mail-template.js';
 import type { MailSettings } from '../../../../src/parts/mail/mail-settings.js';
 import { openMailSender } from '../../../../src/parts/mail/open-mail-sender.js';
-import { startHttpReceiver } from '../../../support/http-receiver.js';
+import { startHttpReceiver, type HttpReceiver } from '../../../support/http-receiver.js';
 import { startMailServer } from '../../../support/mail-server.js';
 
 const FROM = { name: 'Batch Service', address: 'batch@example.com' };
@@ -127,7 +127,16 @@ describe('a mail through a real SMTP server', () => {
       });
     await send('batch:p%40ss');
     expect(server.mails[0]).toMatchObject({ user: 'batch' });
-    await expect(send('batch:other')).rejects.toThrow('wrong password');
+    const refused = { code: 'MAIL_LOGIN_REFUSED', message: expect.stringContaining('wrong password') };
+    await expect(send('batch:other')).rejects.toMatchObject(refused);
+    await server.close();
+  });
+
+  it('tells a server that wants a login from one that refuses the mail', async () => {
+    const server = await startMailServer({ disabledCommands: ['STARTTLS'], allowInsecureAuth: true });
+    const sender = await openMailSender(smtp(`smtp://127.0.0.1:${server.port}`));
+    const sending = sender.send({ to: ['ada@example.com'], subject: 's', text: 't' });
+    await expect(sending).rejects.toMatchObject({ code: 'MAIL_LOGIN_REFUSED', status: 530 });
     await server.close();
   });
 
@@ -141,26 +150,54 @@ describe('a mail through a real SMTP server', () => {
 });
 
 describe('a mail through the API of Amazon SES', () => {
-  it('is one signed request with the mail', async () => {
-    const receiver = await startHttpReceiver('{"MessageId":"1"}');
-    vi.stubEnv('AWS_ENDPOINT_URL_SESV2', receiver.url);
-    vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDEXAMPLE');
-    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret');
+  const sendBySes = async (answer: HttpReceiver, keys: Readonly<Record<string, string>>): Promise<string[]> => {
+    vi.stubEnv('AWS_ENDPOINT_URL_SESV2', answer.url);
+    for (const [name, value] of Object.entries(keys)) vi.stubEnv(name, value);
     try {
       const transport = { kind: 'ses', region: 'eu-central-1' } as const;
       const sender = await openMailSender({ from: FROM, templateDir: undefined, transport });
-      expect(await sender.send({ to: ['ada@example.com'], subject: 'Lag', text: 'plain' })).toEqual([]);
-      sender.close();
+      return await sender
+        .send({ to: ['ada@example.com'], subject: 'Lag', text: 'plain' })
+        .finally(() => sender.close());
     } finally {
       vi.unstubAllEnvs();
-      await receiver.close();
+      await answer.close();
     }
+  };
+  const KEYS = { AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: 'secret' };
+
+  it('is one signed request with the mail', async () => {
+    const receiver = await startHttpReceiver('{"MessageId":"1"}');
+    expect(await sendBySes(receiver, KEYS)).toEqual([]);
     const [{ path, headers, body }] = receiver.requests as [(typeof receiver.requests)[number]];
     expect(path).toBe('/v2/email/outbound-emails');
     expect(headers.authorization).toContain('Credential=AKIDEXAMPLE/');
     const { Content, Destination } = JSON.parse(body) as { Content: { Raw: { Data: string } }; Destination: unknown };
     expect(Destination).toEqual({ ToAddresses: ['ada@example.com'] });
     expect(Buffer.from(Content.Raw.Data, 'base64').toString()).toContain('Subject: Lag');
+  });
+
+  it.each([
+    ['the keys have expired', 403, 'MAIL_LOGIN_REFUSED'],
+    ['the mail is refused', 400, 'MAIL_REFUSED'],
+    ['there are too many', 429, 'MAIL_DEFERRED'],
+  ])('fails by its own code when %s', async (_claim, status, code) => {
+    const receiver = await startHttpReceiver('{"message":"The security token included in the request is expired"}');
+    receiver.answer(status);
+    await expect(sendBySes(receiver, KEYS)).rejects.toMatchObject({ code, status });
+  });
+
+  it('has no login where there are no keys', async () => {
+    const receiver = await startHttpReceiver();
+    const nothing = {
+      AWS_ACCESS_KEY_ID: '',
+      AWS_SECRET_ACCESS_KEY: '',
+      AWS_PROFILE: '',
+      AWS_EC2_METADATA_DISABLED: 'true',
+    };
+    const files = { AWS_SHARED_CREDENTIALS_FILE: '/nowhere', AWS_CONFIG_FILE: '/nowhere' };
+    await expect(sendBySes(receiver, { ...nothing, ...files })).rejects.toMatchObject({ code: 'MAIL_LOGIN_REFUSED' });
+    expect(receiver.requests).toEqual([]);
   });
 });
 

@@ -69,7 +69,8 @@ describe('push messages, against a server that plays FCM', () => {
     [fcmError(400, 'INVALID_ARGUMENT', 'INVALID_ARGUMENT'), { code: 'PUSH_INVALID', retryable: false }],
     [fcmError(400, 'INVALID_ARGUMENT'), { code: 'PUSH_INVALID', retryable: false }],
     [fcmError(403, 'PERMISSION_DENIED', 'SENDER_ID_MISMATCH'), { code: 'PUSH_REFUSED', retryable: false }],
-    [fcmError(401, 'UNAUTHENTICATED', 'THIRD_PARTY_AUTH_ERROR'), { code: 'PUSH_REFUSED', retryable: false }],
+    [fcmError(401, 'UNAUTHENTICATED', 'THIRD_PARTY_AUTH_ERROR'), { code: 'PUSH_LOGIN_REFUSED', retryable: false }],
+    [fcmError(403, 'PERMISSION_DENIED'), { code: 'PUSH_LOGIN_REFUSED', retryable: false, status: 403 }],
     // Without a code of FCM it says nothing about the device.
     [fcmError(404, 'NOT_FOUND'), { code: 'PUSH_REFUSED', retryable: false }],
     [
@@ -97,11 +98,18 @@ describe('push messages, against a server that plays FCM', () => {
     expect(server.claims).toHaveLength(1);
   });
 
+  it('are refused when FCM refuses a new token too', async () => {
+    const refuse = fcmError(401, 'UNAUTHENTICATED');
+    server.answerNext(refuse, refuse);
+    expect(await partFailure(open().send(message))).toMatchObject({ code: 'PUSH_LOGIN_REFUSED', retryable: false });
+    expect(server.claims).toHaveLength(2);
+  });
+
   it('are refused when the key of the account is not the one that the server knows', async () => {
     const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const other = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
     const refused = await partFailure(open({ private_key: other }).send(message));
-    expect(refused).toMatchObject({ code: 'PUSH_REFUSED', retryable: false, status: 400 });
+    expect(refused).toMatchObject({ code: 'PUSH_LOGIN_REFUSED', retryable: false, status: 400 });
     expect(refused.message).toContain('check PUSH_SERVICE_ACCOUNT');
     expect(server.messages).toEqual([]);
   });
