@@ -38,8 +38,9 @@ export interface ILaneBlock {
 /**
  * What a lane does. `idle`: nothing waits in it. `waiting`: its operations wait for the next chunk. `running`: a chunk
  * holds it. `blocked`: its first operation met a fault, or its chunk waits for a lock. `parked`: it waits for a person.
+ * `closed`: it waits for open transactions of callers in SQL.
  */
-export const LANE_STATES = ['idle', 'waiting', 'running', 'blocked', 'parked'] as const;
+export const LANE_STATES = ['idle', 'waiting', 'running', 'blocked', 'parked', 'closed'] as const;
 export type LaneState = (typeof LANE_STATES)[number];
 
 /** The lock for which the chunk of a lane waits. */
@@ -47,6 +48,13 @@ export interface ILaneLock {
   sinceMs: number;
   /** The table. Absent for a lock on a row. */
   relation?: string;
+  holders: ILockHolder[];
+}
+
+/** Why a lane is closed: nothing of it is executed until the transactions of `holders` end. */
+export interface ILaneClosure {
+  /** Tables that get another lane. The holders have created operations for them in SQL. */
+  targets: string[];
   holders: ILockHolder[];
 }
 
@@ -69,6 +77,8 @@ export interface ILane {
   block?: ILaneBlock;
   /** Absent while its chunk waits for none. */
   lock?: ILaneLock;
+  /** Absent while no open transaction keeps one of its tables from another lane. */
+  closed?: ILaneClosure;
   /** Pauses and drains of the lane itself and of its tables. */
   pauses: IPause[];
 }

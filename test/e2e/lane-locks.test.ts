@@ -1,7 +1,9 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import type { ILane } from '../../src/interfaces/lane.js';
 import type { IBatchOperation } from '../../src/interfaces/operation.js';
 import type { IStats } from '../../src/interfaces/stats.js';
+import type { IWaitReason } from '../../src/interfaces/waiting.js';
 import { migrate } from '../../src/services/database/migrate.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
 import { eventually } from '../support/eventually.js';
@@ -185,8 +187,23 @@ it('names the transaction that keeps tables from their new lane, within a second
   );
   expect(view[0]!.waits_for).toMatch(text);
 
+  const lanes = await get<ILane[]>('lanes?state=all');
+  const closed = lanes.filter(({ state }) => state === 'closed');
+  expect(closed.flatMap(({ targets }) => targets).sort()).toEqual(['public.places', 'public.visits']);
+  const { targets, holders } = waiting.reason as Extract<IWaitReason, { kind: 'open_transaction' }>;
+  for (const lane of closed) expect(lane.closed).toEqual({ targets, holders });
+  await service.said(/Lanes are closed by open transactions of callers in SQL/);
+  const told = service.output.split('\n').filter((line) => line.includes('Lanes are closed by open transactions'));
+  expect(told).toHaveLength(1);
+  expect(service.output).not.toMatch(/Lanes are closed by[^}]*create_operation/);
+  expect(service.output).toMatch(
+    new RegExp(`Lanes are closed by[\\s\\S]*"?targets"?\\W+public\\.${moved}[\\s\\S]*"?pid"?\\W+${pid}[\\s\\S]*shop`),
+  );
+
   await innocent.query('commit');
   await shop.query('commit');
+  await service.said(/Lanes are no longer closed/);
+  expect((await get<ILane[]>('lanes?state=all')).filter(({ closed: still }) => still)).toEqual([]);
   expect(await get(`operations/${id}?wait=10000`)).toMatchObject({ status: 'completed' });
 });
 

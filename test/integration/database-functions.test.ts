@@ -53,7 +53,7 @@ describe('the function that executes plans', () => {
       grant all on all tables in schema batch to ${role};
       grant all on all sequences in schema batch to ${role}`);
     await expect(check(as)).rejects.toThrow(
-      /\(execute on function operation_rows, execute on function operation_contents, execute on function execute_plan, execute on function store_shape, execute on function lock_holders, execute on function why_waiting, execute on function erase_operations\): run `node dist\/migrate\.js` with/,
+      /\(execute on function operation_rows, execute on function operation_contents, execute on function execute_plan, execute on function store_shape, execute on function lock_holders, execute on function closed_lanes, execute on function why_waiting, execute on function erase_operations\): run `node dist\/migrate\.js` with/,
     );
     const { DB_USERNAME: owner, DB_PASSWORD: password } = database.environment;
     const migrating = { ...as, DB_MIGRATION_USERNAME: owner, DB_MIGRATION_PASSWORD: password };

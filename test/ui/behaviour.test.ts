@@ -223,6 +223,43 @@ describe('a lane', () => {
   });
 });
 
+describe('a lane that open transactions keep closed', () => {
+  it('is shown with its tables and the sessions for which it waits, and goes on', async () => {
+    const { client, connection } = dashboard.database;
+    await client.query('create table places (id int primary key); create table trips (id int primary key)');
+    for (const target of ['places', 'trips']) {
+      await dashboard.api('POST', 'operations', { operationType: 'insert', target, values: { id: 1 } });
+    }
+    const lanesOf = 'select target, lane from batch.lanes where target = any($1) order by lane desc';
+    const targets = ['public.places', 'public.trips'];
+    const { rows } = await client.query<{ target: string; lane: number }>(lanesOf, [targets]);
+    expect(rows).toHaveLength(2);
+    const moved = rows[0]!.target.slice('public.'.length);
+    const shop = new pg.Client({ ...clientOptions(connection), application_name: 'nightly-shop' });
+    await shop.connect();
+    const seen = await visit(browser, dashboard.url);
+    try {
+      await shop.query('begin');
+      await shop.query('select batch.create_operation($1)', [
+        { operationType: 'insert', target: moved, values: { id: 2 } },
+      ]);
+      await client.query('alter table trips add foreign key (id) references places not valid');
+      await dashboard.api('POST', 'operations', { operationType: 'delete', target: 'trips', key: { id: 9 } });
+      await seen.open('/lanes?show=standing&target=trips');
+      const row = seen.page.getByRole('table', { name: 'Lanes' }).locator('tbody tr');
+      await row.locator('.badge', { hasText: 'closed' }).waitFor();
+      await row.getByText(new RegExp(`have created operations for ${moved} in SQL`)).waitFor();
+      await row.getByText(/of nightly-shop/).waitFor();
+      expect(await accessibilityFaults(seen.page)).toEqual([]);
+    } finally {
+      await shop.end();
+    }
+    await seen.page.getByText('No lane is like that.').waitFor({ timeout: 20_000 });
+    expect(seen.faults).toEqual([]);
+    await seen.close();
+  });
+});
+
 describe('failures', () => {
   it('are groups, from which a click leads to their operations', async () => {
     const seen = await visit(browser, dashboard.url);

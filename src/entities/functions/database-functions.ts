@@ -6,7 +6,7 @@ import { EXECUTE_PLAN } from './execute-plan.js';
 import { OPERATION_CONTENTS } from './operation-contents.js';
 import { OPERATION_ROWS } from './operation-rows.js';
 import { REFUSE } from './refuse.js';
-import { LOCK_HOLDERS, WAITS_FOR, WHY_WAITING } from './why-waiting.js';
+import { CLOSED_LANES, LOCK_HOLDERS, WAITS_FOR, WHY_WAITING } from './why-waiting.js';
 import { TARGET_HOLDERS } from './target-holders.js';
 import { REGISTER_SHAPE, STORE_SHAPE } from './register-shape.js';
 
@@ -17,6 +17,7 @@ export const SERVICE_FUNCTIONS: readonly DatabaseFunction[] = [
   EXECUTE_PLAN,
   STORE_SHAPE,
   LOCK_HOLDERS,
+  CLOSED_LANES,
   WHY_WAITING,
   ERASE_OPERATIONS,
 ];

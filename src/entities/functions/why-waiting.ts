@@ -56,6 +56,37 @@ $function$`,
 };
 
 /**
+ * The lanes that are closed, because `targets` get another lane as soon as the transactions of `holders` end, which
+ * have created operations for them in SQL. Without a row where nobody holds them any more.
+ */
+export const CLOSED_LANES: DatabaseFunction = {
+  name: 'closed_lanes',
+  version: 1,
+  sql: `
+create or replace function batch.closed_lanes() returns table (lane int, targets text[], holders jsonb)
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $function$
+#variable_conflict use_column
+begin
+  return query
+  with closed as materialized (
+    select c.lane::int as lane, array_agg(distinct m.target) as moving
+    from batch.workers w cross join unnest(w.closed_lanes) c(lane) cross join unnest(w.moving_targets) m(target)
+    where w.seen_at > clock_timestamp() - interval '${WORKER_SEEN_SECONDS} seconds'
+    group by c.lane
+  ),
+  held as materialized (
+    select h.target, h.pid from batch.target_holders(array(select distinct m.target from closed, unnest(closed.moving) m(target))) h
+  )
+  select closed.lane, array_agg(distinct held.target order by held.target), jsonb_agg(distinct ${holderJson('held.pid')})
+  from closed join held on held.target = any (closed.moving) left join pg_stat_activity a on a.pid = held.pid
+  -- The service itself locks tables for some milliseconds.
+  where coalesce(a.xact_start, '-infinity') < clock_timestamp() - interval '${USUAL_LOCK_WAIT_MS} ms'
+  group by closed.lane;
+end
+$function$`,
+};
+
+/**
  * Says why an operation waits, as an `IWaiting`; null when it does not wait. REST, RPC and the view
  * `batch.batch_operations` all use it, so they say the same. It stores nothing: it looks at the queue, at the lock of the
  * lane, and at the sessions of PostgreSQL.
@@ -64,7 +95,7 @@ $function$`,
  */
 export const WHY_WAITING: DatabaseFunction = {
   name: 'why_waiting',
-  version: 4,
+  version: 5,
   sql: String.raw`
 create or replace function batch.why_waiting(operation_id uuid, detailed boolean default true) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $function$
@@ -174,13 +205,8 @@ begin
   select b.*, x.id as operation_id into block from batch.lane_blocks b join batch.operations x on x.seq = b.seq where b.lane = op.lane;
   -- A lane is closed while its tables wait for another lane. A parked lane needs a person first.
   if holder.pid is null and block.parked_at is null then
-    moving := array(select distinct m from batch.workers w, unnest(w.moving_targets) m
-      where op.lane = any (w.closed_lanes) and w.seen_at > clock_timestamp() - interval '${WORKER_SEEN_SECONDS} seconds');
-    if cardinality(moving) > 0 then
-      select array_agg(distinct h.target order by h.target), jsonb_agg(distinct ${holderJson('h.pid')}) into moving, callers
-      from batch.target_holders(moving) h left join pg_stat_activity a on a.pid = h.pid
-      -- The service itself locks tables for some milliseconds.
-      where coalesce(a.xact_start, '-infinity') < clock_timestamp() - interval '${USUAL_LOCK_WAIT_MS} ms';
+    if exists (select from batch.workers w where op.lane = any (w.closed_lanes)) then
+      select c.targets, c.holders into moving, callers from batch.closed_lanes() c where c.lane = op.lane;
     end if;
   end if;
 

@@ -65,6 +65,11 @@ export class LanesService {
     this.workers = rows[0]?.workers ?? 1;
   }
 
+  /** Lanes that this worker has closed, see `LaneRegisterService.closedLanes`. */
+  get closedLanes(): readonly number[] {
+    return this.register.deferredMove?.closed ?? [];
+  }
+
   /** Leaves its share to the other workers. */
   async leave(): Promise<void> {
     await this.database.query(leave(this.id));

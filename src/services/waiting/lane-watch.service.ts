@@ -3,15 +3,25 @@ import type { ILockHolder } from '../../interfaces/lock-holder.js';
 import { DatabaseService } from '../database/database.service.js';
 import type { PollTask } from '../poller/poller.js';
 import { LanesService } from '../queue/lanes.service.js';
-import { selectLanesAfterLock, selectLockedLanes, type LockedLaneRow } from './waiting.sql.js';
+import {
+  selectClosedLanes,
+  selectLanesAfterLock,
+  selectLockedLanes,
+  type ClosedLaneRow,
+  type LockedLaneRow,
+} from './waiting.sql.js';
 
 const INTERVAL_MS = 500;
 /** After a failure; the poller itself reports a database that is away. */
 const AFTER_FAILURE_MS = 5000;
+/** Most transactions end before, and nobody has to do anything. */
+const CLOSED_LOGGED_AFTER_MS = 3000;
+
 /**
  * Logs which lanes wait for a lock, and for whom, within a second: long before the lock times out. One line when it
- * begins, and one when it ends. A time-out of the lock does not end it, because the lane is tried again. It asks only while a chunk of this process takes longer than usual. It also tells the other
- * workers that this one is there.
+ * begins, and one when it ends. A time-out of the lock does not end it, because the lane is tried again. It asks only while a chunk of this process takes
+ * longer than usual. It logs lanes that stay closed in the same way. It also tells the other workers that this one is
+ * there.
  */
 @Injectable()
 export class LaneWatchService implements PollTask {
@@ -20,6 +30,9 @@ export class LaneWatchService implements PollTask {
   private readonly locked = new Map<number, string>();
   /** Lanes of `locked` that did not wait at the last look. After a time-out a moment passes until the fault is stored. */
   private quiet = new Set<number>();
+  /** When lanes were closed, in milliseconds of the monotonic clock. */
+  private closedSince: number | undefined;
+  private closedIsLogged = false;
   private chunkRunsForMs: () => number = () => 0;
 
   constructor(
@@ -36,6 +49,7 @@ export class LaneWatchService implements PollTask {
     // A chunk that waits for a lock polls nothing, and its worker is there all the same.
     await this.lanes.beat();
     if (this.locked.size > 0 || this.chunkRunsForMs() > INTERVAL_MS / 2) await this.look();
+    await this.lookAtClosed();
     return INTERVAL_MS;
   }
 
@@ -61,6 +75,29 @@ export class LaneWatchService implements PollTask {
         holders: row.holders.map(toLogged),
       });
     }
+  }
+
+  private async lookAtClosed(): Promise<void> {
+    if (this.lanes.closedLanes.length === 0) {
+      if (this.closedIsLogged) this.logger.log({ message: 'Lanes are no longer closed' });
+      this.closedSince = undefined;
+      this.closedIsLogged = false;
+      return;
+    }
+    this.closedSince ??= performance.now();
+    const closedMs = performance.now() - this.closedSince;
+    if (this.closedIsLogged || closedMs < CLOSED_LOGGED_AFTER_MS) return;
+    const { rows } = await this.database.query<ClosedLaneRow>(selectClosedLanes());
+    if (rows.length === 0) return;
+    const holders = new Map(rows.flatMap((row) => row.holders.map((holder) => [holder.pid, holder])));
+    this.closedIsLogged = true;
+    this.logger.warn({
+      message: 'Lanes are closed by open transactions of callers in SQL',
+      lanes: rows.map(({ lane }) => lane),
+      targets: [...new Set(rows.flatMap(({ targets }) => targets))],
+      closedMs: Math.round(closedMs),
+      holders: [...holders.values()].map(toLogged),
+    });
   }
 
   private async tellEnded(quiet: readonly number[]): Promise<void> {

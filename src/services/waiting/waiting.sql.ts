@@ -2,6 +2,7 @@ import { LANE_LOCK } from '../../entities/lane-lock.js';
 import { USUAL_LOCK_WAIT_MS } from '../../entities/functions/why-waiting.js';
 import { SQL_STATES } from '../database/sql-state.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
+import type { ILaneClosure } from '../../interfaces/lane.js';
 import type { ILockHolder } from '../../interfaces/lock-holder.js';
 import type { IWaiting } from '../../interfaces/waiting.js';
 
@@ -42,6 +43,18 @@ export function selectLockedLanes(): SqlStatement {
       where l.locktype = 'advisory' and l.classid = ${LANE_LOCK} and l.objsubid = 2 and l.granted
         and l.database = (select oid from pg_database where datname = current_database())
       order by lane`,
+  };
+}
+
+/** A lane that waits for open transactions of callers in SQL. */
+export interface ClosedLaneRow extends ILaneClosure {
+  lane: number;
+}
+
+export function selectClosedLanes(): SqlStatement {
+  return {
+    name: 'batch.select_closed_lanes',
+    text: 'select lane, targets, holders from batch.closed_lanes() order by lane',
   };
 }
 

@@ -7,13 +7,14 @@ import type { LaneNow } from '../state/lanes.js';
 import { pageAddress } from '../state/location.js';
 import { Action } from './actions.js';
 import { Code, Copy, Time } from './basics.js';
+import { shortTarget } from './format.js';
 
 /** The SQLSTATE of a lock that was waited for for too long. */
 const LOCK_NOT_AVAILABLE = '55P03';
 
 /** Why a lane does not go on, in words, with links to what holds it. */
 export function LaneReason({ lane }: { lane: LaneNow }): JSX.Element {
-  const { block, pauses, head, state } = lane;
+  const { block, closed, pauses, head, state } = lane;
   return (
     <div>
       {pauses.map((each) => (
@@ -25,6 +26,15 @@ export function LaneReason({ lane }: { lane: LaneNow }): JSX.Element {
         <p>
           Its chunk waits for a lock. <a href={pageAddress(`/operations/${head.id}`)}>Who holds it</a>
         </p>
+      )}
+      {closed !== undefined && (
+        <>
+          <p>
+            It is closed until open transactions end that have created operations for{' '}
+            {closed.targets.map(shortTarget).join(', ')} in SQL: these tables get another lane.
+          </p>
+          <Holders holders={closed.holders} />
+        </>
       )}
       {block !== undefined && (
         <p>

@@ -18,6 +18,7 @@ const LANE: Record<LaneState, Tone> = {
   running: 'busy',
   blocked: 'bad',
   parked: 'bad',
+  closed: 'bad',
   paused: 'warn',
 };
 const JOB: Record<BatchStatus, Tone> = {

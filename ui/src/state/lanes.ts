@@ -36,4 +36,4 @@ function withPauses(lane: ILane, all: readonly IPause[]): LaneNow {
 }
 
 export const standsStill = ({ state }: LaneNow): boolean =>
-  state === 'blocked' || state === 'parked' || state === 'paused';
+  state === 'blocked' || state === 'parked' || state === 'closed' || state === 'paused';

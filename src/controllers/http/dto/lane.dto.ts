@@ -6,6 +6,7 @@ import {
   LANE_STATES,
   type ILane,
   type ILaneBlock,
+  type ILaneClosure,
   type ILaneLock,
   type ISkippedOperation,
 } from '../../../interfaces/lane.js';
@@ -63,6 +64,12 @@ export class LaneHeadDto {}
 })
 export class LaneLockDto {}
 
+@Fields<ILaneClosure>({
+  targets: { type: [String], description: 'Tables that get another lane.', example: ['public.orders'] },
+  holders: { type: [LockHolderDto], description: 'The sessions that have created operations for them in SQL.' },
+})
+export class LaneClosureDto {}
+
 @Fields<ILane>({
   lane: {
     type: 'integer',
@@ -87,7 +94,8 @@ export class LaneLockDto {}
     enum: LANE_STATES,
     description:
       'idle: nothing waits; waiting: for the next chunk; running: a chunk holds the lane; blocked: its first operation met ' +
-      'a fault (`block`), or its chunk waits for a lock; parked: it waits until somebody resumes it.',
+      'a fault (`block`), or its chunk waits for a lock; parked: it waits until somebody resumes it; closed: open transactions of callers in SQL ' +
+      'keep its tables from another lane.',
     example: 'waiting',
   },
   block: { optional: true, type: LaneBlockDto, description: 'The fault of a blocked or parked lane.' },
@@ -96,6 +104,7 @@ export class LaneLockDto {}
     type: LaneLockDto,
     description: 'The lock for which its chunk waits; absent when it waits for none.',
   },
+  closed: { optional: true, type: LaneClosureDto, description: 'The transactions for which a closed lane waits.' },
   pauses: { type: [PauseDto], description: 'Pauses and drains of the lane itself and of its tables.' },
 })
 export class ListedLaneDto {}
