@@ -5,6 +5,7 @@ import { readInstances } from './settings/database-config.js';
 import { loggerSettings, readWorkerSettings } from './settings/load-worker-settings.js';
 import { examineModule } from './runtime/examine-module.js';
 import { superviseWorker } from './runtime/supervise-worker.js';
+import { WORKS_LATER } from './runtime/tokens.js';
 import { createWorkerLogger, secretsOf } from './runtime/worker-logger.js';
 import { WorkerNestLogger } from './runtime/worker-nest-logger.js';
 import { WorkerStartError } from './worker-error.js';
@@ -31,5 +32,15 @@ export async function runWorker(module: Type): Promise<void> {
 }
 
 function start(module: Type, log: Logger): Promise<INestApplicationContext> {
-  return NestFactory.createApplicationContext(module, { logger: new WorkerNestLogger(log), abortOnError: false });
+  const root = {
+    module: SupervisedWorkerModule,
+    global: true,
+    imports: [module],
+    providers: [{ provide: WORKS_LATER, useValue: true }],
+    exports: [WORKS_LATER],
+  };
+  return NestFactory.createApplicationContext(root, { logger: new WorkerNestLogger(log), abortOnError: false });
 }
+
+/** The module of the worker, whose jobs begin when `superviseWorker` says so. */
+class SupervisedWorkerModule {}

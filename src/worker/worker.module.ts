@@ -11,7 +11,7 @@ import { JobRunner } from './processor/job-runner.js';
 import { awaitQueue } from './queue/await-queue.js';
 import { connectionOf } from './queue/queue-connection.js';
 import { QueueErrors } from './queue/queue-errors.js';
-import { WORKER_LOGGER, WORKER_SETTINGS } from './runtime/tokens.js';
+import { WORKER_LOGGER, WORKER_SETTINGS, WORKS_LATER } from './runtime/tokens.js';
 import { ProbeServer } from './runtime/probe-server.js';
 import { WorkerHealth } from './runtime/worker-health.js';
 import { WorkerLifecycle } from './runtime/worker-lifecycle.js';
@@ -128,7 +128,10 @@ const PROVIDERS: Provider[] = [
   },
   {
     provide: WorkerLifecycle,
-    inject: [WORKER_SETTINGS, WORKER_LOGGER, DiscoveryService, BullRegistrar, JobRunner, WorkerMetrics],
+    inject: [
+      ...[WORKER_SETTINGS, WORKER_LOGGER, DiscoveryService, BullRegistrar, JobRunner, WorkerMetrics],
+      { token: WORKS_LATER, optional: true },
+    ],
     useFactory: (...parts: ConstructorParameters<typeof WorkerLifecycle>) => new WorkerLifecycle(...parts),
   },
   {

@@ -124,6 +124,22 @@ describe.each([
     });
   });
 
+  it('takes no job before the application has started, and ends with 0 when it is told to stop before', async () => {
+    const targets = await add(2, 10);
+    const first = start({ ...environment, TEST_SLOW_START: 'true' });
+    await first.logged('test.starting');
+    first.signal('SIGTERM');
+
+    expect(await first.exited).toBe(0);
+
+    expect(first.output).not.toContain('job.start');
+    const second = start({ ...environment, TEST_SLOW_START: 'true' });
+    await completed(2);
+    expect(await effects()).toEqual(targets);
+    const lines = second.log.map(({ msg }) => msg);
+    expect(lines.indexOf('job.start')).toBeGreaterThan(lines.indexOf('test.starting'));
+  });
+
   it('ends with 1 when a job still runs at the deadline; another worker takes the job over', async () => {
     const targets = await add(1, 10);
     const first = start({ ...environment, TEST_HOLD: 'true', WORKER_SHUTDOWN_SECONDS: '1' });

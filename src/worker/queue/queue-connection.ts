@@ -42,14 +42,13 @@ export function connectionOf({ queue, instances }: ProducerSettings): Connection
 /** As ioredis takes it. */
 export function redisConnection(text: string): ConnectionOptions {
   const url = new URL(text);
-  const database = Number(url.pathname.slice(1));
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   return {
     host,
     port: url.port === '' ? 6379 : Number(url.port),
     ...(url.username !== '' && { username: decodeURIComponent(url.username) }),
     ...(url.password !== '' && { password: decodeURIComponent(url.password) }),
-    ...(Number.isInteger(database) && { db: database }),
+    db: Number(url.pathname.slice(1)),
     // Set explicitly: NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would accept any server.
     ...(url.protocol === 'rediss:' && { tls: redisTls(host) }),
   };

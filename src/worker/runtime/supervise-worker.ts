@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { PartError } from '../../parts/part-error.js';
 import { WorkerStartError } from '../worker-error.js';
 import { within } from './within.js';
+import { WorkerHealth } from './worker-health.js';
 import { WorkerLifecycle } from './worker-lifecycle.js';
 
 type StopSignal = 'SIGINT' | 'SIGTERM';
@@ -18,6 +19,7 @@ const LAST_CLOSE_MS = 5000;
  * Starts the worker and ends its process in an orderly way. While it starts no job runs, so a signal then ends it at once.
  * Nobody knows the state of a process after a fault that nobody caught: it ends with 1, and its jobs are taken over.
  *
+ * @param start makes the application, which works no jobs yet
  * @returns never resolves: the process ends
  */
 export async function superviseWorker(
@@ -54,6 +56,9 @@ export async function superviseWorker(
   process.on('unhandledRejection', (reason) => fail('Nobody caught this rejection', reason));
   try {
     app = await start();
+    // Only now: before, a signal ends the process at once.
+    app.get(WorkerLifecycle).work();
+    await app.get(WorkerHealth).check();
   } catch (error) {
     fail('The worker could not start', error);
   }

@@ -60,15 +60,16 @@ export class WorkerHealth implements OnApplicationBootstrap, OnModuleDestroy {
     if (this.settings.healthFile !== undefined) await rm(this.settings.healthFile, { force: true });
   }
 
-  private async check(): Promise<void> {
+  async check(): Promise<void> {
     const [databases, queues] = await Promise.all([this.databases.health(), this.queues()]);
     for (const [instance, up] of Object.entries(databases)) this.metrics.databaseUp.set({ instance }, Number(up));
     for (const [queue, up] of Object.entries(queues)) this.metrics.queueUp.set({ queue }, Number(up));
-    const ready = [...Object.values(databases), ...Object.values(queues)].every((up) => up);
+    const answers = [...Object.values(databases), ...Object.values(queues)];
+    const ready = answers.every((up) => up) && this.lifecycle.isWorking;
     if (ready && !this.last.ready) this.log.info({ databases, queues }, 'worker.ready');
     if (!ready && this.last.ready) this.log.warn({ databases, queues }, 'worker.not_ready');
     this.last = { ready, stopping: false, databases, queues };
-    if (ready && !this.lifecycle.isStopping) await this.touch();
+    if (ready) await this.touch();
   }
 
   private async queues(): Promise<Record<string, boolean>> {

@@ -16,8 +16,8 @@ const LAST_WORK_MS = 1000;
 const MAX_STALLED = 1;
 
 /**
- * Starts and stops the workers of BullMQ. They start when the whole application has started. When they stop they take no
- * new job, and finish those that run, within a deadline.
+ * Starts and stops the workers of BullMQ. When they stop they take no new job, and finish those that run, within a
+ * deadline.
  */
 export class WorkerLifecycle implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   private draining: Promise<boolean> | undefined;
@@ -29,6 +29,7 @@ export class WorkerLifecycle implements OnModuleInit, OnApplicationBootstrap, On
     private readonly registrar: BullRegistrar,
     private readonly runner: JobRunner,
     private readonly metrics: WorkerMetrics,
+    private readonly worksLater = false,
   ) {}
 
   onModuleInit(): void {
@@ -51,7 +52,12 @@ export class WorkerLifecycle implements OnModuleInit, OnApplicationBootstrap, On
   }
 
   onApplicationBootstrap(): void {
-    for (const { worker } of this.processors) {
+    if (!this.worksLater) this.work();
+  }
+
+  /** Begins to take jobs. */
+  work(): void {
+    for (const worker of this.workers) {
       worker
         .run()
         .catch((err: unknown) => this.log.error({ err, queue: worker.name }, 'A queue is not worked any more'));
@@ -67,6 +73,11 @@ export class WorkerLifecycle implements OnModuleInit, OnApplicationBootstrap, On
   /** Whether it has been told to stop. */
   get isStopping(): boolean {
     return this.draining !== undefined;
+  }
+
+  /** Whether the jobs of every queue are worked, or the last ones are finished. */
+  get isWorking(): boolean {
+    return this.isStopping || this.workers.every((worker) => worker.isRunning());
   }
 
   get workers(): Worker[] {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isEncoded, parseUrl } from '../../parts/settings/addresses.js';
 import { expecting, rangeOf, wholeText } from './expecting.js';
 
 /** Every variable that a worker reads as one value. Two more hold JSON: see `json-schemas.ts`. */
@@ -20,11 +21,19 @@ export const environmentSchema = z.object({
 /** Where the queues are; a producer reads these too. */
 export const queueSchema = z.object({
   REDIS_URL: expecting(
-    'a URL that begins with redis:// or rediss://, such as redis://127.0.0.1:6379',
-    z
-      .string()
-      .refine((text) => /^rediss?:\/\//.test(text) && URL.canParse(text) && new URL(text).hostname !== '')
-      .optional(),
+    'a URL such as redis://127.0.0.1:6379/0 or rediss://user:password@host, in which a % of the password is written as %25',
+    z.string().refine(isRedisUrl).optional(),
   ),
   WORKER_QUEUE_INSTANCE: z.string().optional(),
 });
+
+/** The path is the number of a database. */
+function isRedisUrl(text: string): boolean {
+  const { protocol, hostname, username, password, pathname } = parseUrl(text) ?? {};
+  return (
+    (protocol === 'redis:' || protocol === 'rediss:') &&
+    hostname !== '' &&
+    isEncoded(`${username}${password}`) &&
+    /^(\/\d*)?$/.test(pathname ?? '')
+  );
+}

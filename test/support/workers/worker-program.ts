@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { BullModule } from '@nestjs/bullmq';
-import { Module } from '@nestjs/common';
+import { Module, type OnApplicationBootstrap } from '@nestjs/common';
 import type { DataSource, EntityManager } from 'typeorm';
 import { PartsModule } from '../../../src/parts/nest/parts.module.js';
 import { InjectDatabase } from '../../../src/worker/databases/inject-database.js';
@@ -17,8 +17,8 @@ export interface WorkerReport {
 }
 
 // A worker for tests that end it: TEST_QUEUE, TEST_MAX_STALLED, TEST_HOLD=true never ends a job that it has begun,
-// TEST_ONCE=false writes without `runOnce`.
-const { TEST_QUEUE = '', TEST_MAX_STALLED = '1', TEST_HOLD, TEST_ONCE } = process.env;
+// TEST_ONCE=false writes without `runOnce`, TEST_SLOW_START=true takes long to start.
+const { TEST_QUEUE = '', TEST_MAX_STALLED = '1', TEST_HOLD, TEST_ONCE, TEST_SLOW_START } = process.env;
 
 @JobHandler(TEST_QUEUE, { maxStalledCount: Number(TEST_MAX_STALLED) })
 class EffectProcessor extends JobProcessor<{ ms: number }> {
@@ -55,6 +55,12 @@ function report(said: WorkerReport): void {
   ],
   providers: [EffectProcessor],
 })
-class EffectWorkerModule {}
+class EffectWorkerModule implements OnApplicationBootstrap {
+  async onApplicationBootstrap(): Promise<void> {
+    if (TEST_SLOW_START !== 'true') return;
+    process.stdout.write('{"msg":"test.starting"}\n');
+    await delay(1000);
+  }
+}
 
 await runWorker(EffectWorkerModule);
