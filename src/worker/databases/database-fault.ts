@@ -1,12 +1,15 @@
 import { isLostConnection } from '../../interfaces/lost-connection.js';
 
 /**
- * Connection exception; insufficient resources; shutdown, crash or start of the server; failover. The server does not serve
- * now, and no statement is to blame.
+ * Connection exception; too many connections; shutdown, crash or start of the server. The server does not serve now, and no
+ * statement is to blame. A full disk, too little memory and a read-only transaction (53100, 53200, 53400, 25006) may be the
+ * fault of one statement or of the settings. Jobs that meet them spend attempts, so that somebody is told.
  *
  * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
-const SERVER_STATES = /^(08...|53...|57P..|25006)$/;
+const SERVER_STATES = /^(08...|53300|57P..)$/;
+/** At the connect there is no statement yet, so insufficient resources are those of the server. */
+const CONNECT_STATES = /^(08...|53...|57P..)$/;
 /** What the pool says by itself when no connection could be made in time. It has no code. */
 const POOL_MESSAGE = /^timeout exceeded when trying to connect/;
 const DEEPEST = 8;
@@ -38,12 +41,12 @@ function saysSo(error: Error): boolean {
 }
 
 /** A SQLSTATE comes with a severity; the codes of Node do not. */
-function isServerFault(error: unknown): boolean {
+function isServerFault(error: unknown, states = SERVER_STATES): boolean {
   if (!(error instanceof Error) || !('severity' in error) || !('code' in error)) return false;
-  return SERVER_STATES.test(String(error.code));
+  return states.test(String(error.code));
 }
 
 /** The server was reached, and refuses: a wrong password, a database that does not exist. Waiting does not help. */
 function isRefusal(error: Error): boolean {
-  return ('severity' in error && !isServerFault(error)) || error.message.startsWith('SASL: ');
+  return ('severity' in error && !isServerFault(error, CONNECT_STATES)) || error.message.startsWith('SASL: ');
 }

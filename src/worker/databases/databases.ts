@@ -6,7 +6,7 @@ import type { WorkerSettings } from '../settings/worker-settings.js';
 import { WorkerError } from '../worker-error.js';
 import { awaitDatabase } from './await-database.js';
 import { DEFAULT_INSTANCE } from './inject-database.js';
-import { dataSourceOptions } from './instance-options.js';
+import { CONNECT_TIMEOUT_MS, dataSourceOptions } from './instance-options.js';
 
 const HEALTH_TIMEOUT_MS = 2000;
 
@@ -22,9 +22,10 @@ export class Databases implements OnApplicationShutdown {
    *
    * @throws WorkerStartError DATABASE_UNAVAILABLE that names every instance that failed, and why
    */
-  static async open({ name, instances, bootMs }: WorkerSettings, log: Logger): Promise<Databases> {
+  static async open({ name, instances, bootMs, concurrency = 1 }: WorkerSettings, log: Logger): Promise<Databases> {
     const deadline = performance.now() + bootMs;
     const sources = [...instances].map(([instance, options]) => {
+      warnOfSmallPool(log, { instance, poolSize: options.poolSize, concurrency });
       const onIdleError = (error: Error): void =>
         log.warn({ instance, reason: error.message }, 'An idle connection to a database was lost');
       return { instance, options, source: new DataSource(dataSourceOptions(options, { name, onIdleError })) };
@@ -58,6 +59,17 @@ export class Databases implements OnApplicationShutdown {
 export function unknownInstance(name: string, known: readonly string[]): string {
   const has = known.length === 0 ? 'DATABASE_CONFIG has none' : `DATABASE_CONFIG has ${known.join(', ')}`;
   return `There is no database instance "${name}"; ${has}`;
+}
+
+/** No fault: the jobs need not use this database, or not all at once. */
+function warnOfSmallPool(log: Logger, numbers: { instance: string; poolSize: number; concurrency: number }): void {
+  const { instance, poolSize, concurrency } = numbers;
+  if (poolSize >= concurrency) return;
+  log.warn(
+    numbers,
+    `DATABASE_CONFIG: instance "${instance}" has poolSize ${poolSize}, and WORKER_CONCURRENCY is ${concurrency}: jobs in ` +
+      `runOnce wait for a connection, and are put off after ${CONNECT_TIMEOUT_MS / 1000} seconds; set poolSize to ${concurrency} or more`,
+  );
 }
 
 async function answers(source: DataSource): Promise<boolean> {

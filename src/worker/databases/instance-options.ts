@@ -3,7 +3,8 @@ import type { DataSourceOptions } from 'typeorm';
 import type { DatabaseInstance } from '../settings/worker-settings.js';
 import { WorkerPgClient } from './worker-pg-client.js';
 
-const CONNECT_TIMEOUT_MS = 5000;
+/** Also how long a job waits for a connection of a pool that is in use. */
+export const CONNECT_TIMEOUT_MS = 5000;
 
 /** The sessions of a worker have its name, so that administrators recognise them. */
 export function dataSourceOptions(
