@@ -8,6 +8,7 @@ import type { WorkerMetrics } from '../runtime/worker-metrics.js';
 import { validData } from './data-invalid.error.js';
 import type { FailedJobs } from './failed-jobs.js';
 import { putOff, putOffMs } from './put-off.js';
+import { withoutSecrets } from './without-secrets.js';
 import type { WorkerJob } from './worker-job.js';
 
 /** What the runner needs of a processor. */
@@ -150,12 +151,4 @@ class RefusedByPartError extends UnrecoverableError {
     super(cause.message);
     this.code = cause.code;
   }
-}
-
-/** The error, in which passwords are hidden: from here on only the queue and the log read it. */
-function withoutSecrets(thrown: unknown, hide: (text: string) => string): Error {
-  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  error.message = hide(error.message);
-  error.stack = hide(error.stack ?? '');
-  return error;
 }
