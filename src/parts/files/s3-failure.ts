@@ -1,3 +1,4 @@
+import { AWS_LOGIN_CURE } from '../aws-login.js';
 import { PartError, type PartErrorCode } from '../part-error.js';
 
 interface AwsError extends Error {
@@ -19,7 +20,9 @@ export function toS3Failure(what: string, error: unknown): PartError {
   if (error instanceof PartError) return error;
   const { name, message, $metadata } = error as AwsError;
   const status = $metadata?.httpStatusCode;
-  return new PartError(codeOf(name, status), `${what}: ${name}: ${message}`, { cause: error, status });
+  const code = codeOf(name, status);
+  const cure = code === 'FILES_LOGIN_REFUSED' ? `; ${AWS_LOGIN_CURE}` : '';
+  return new PartError(code, `${what}: ${name}: ${message}${cure}`, { cause: error, status });
 }
 
 function codeOf(name: string, status: number | undefined): PartErrorCode {

@@ -1,7 +1,9 @@
+import { AWS_LOGIN_CURE } from '../aws-login.js';
 import { PartError, type PartErrorCode } from '../part-error.js';
 
 /** The server wants a login before it takes a mail: RFC 4954, 6. */
 const LOGIN_REQUIRED = 530;
+const NO_AWS_KEYS = 'CredentialsProviderError';
 
 interface MailFailure extends Error {
   /** Of nodemailer, such as EAUTH or ECONNECTION. */
@@ -17,11 +19,18 @@ export function toMailFailure(error: unknown, signal: AbortSignal | undefined): 
   if (signal?.aborted) return new PartError('ABORTED', 'Sending a mail was ended by its caller', { cause: error });
   const failure = error as MailFailure;
   const status = failure.responseCode ?? failure.$metadata?.httpStatusCode;
-  return new PartError(codeOf(failure), failure.message, { cause: error, status });
+  const code = codeOf(failure);
+  const cure = code === 'MAIL_LOGIN_REFUSED' ? `; ${loginCure(failure)}` : '';
+  return new PartError(code, `${failure.message}${cure}`, { cause: error, status });
+}
+
+function loginCure({ name, $metadata }: MailFailure): string {
+  const isOfAws = $metadata !== undefined || name === NO_AWS_KEYS;
+  return isOfAws ? AWS_LOGIN_CURE : 'check the user and the password of SMTP_URL';
 }
 
 function codeOf({ name, code, responseCode, $metadata }: MailFailure): PartErrorCode {
-  if (name === 'CredentialsProviderError') return 'MAIL_LOGIN_REFUSED';
+  if (name === NO_AWS_KEYS) return 'MAIL_LOGIN_REFUSED';
   const status = $metadata?.httpStatusCode;
   if (status !== undefined) {
     // Wrong or expired keys, or missing rights. SES refuses a mail itself with 400 or 404.

@@ -9,6 +9,7 @@ import type { MailSettings } from '../../../../src/parts/mail/mail-settings.js';
 import { openMailSender } from '../../../../src/parts/mail/open-mail-sender.js';
 import { startHttpReceiver, type HttpReceiver } from '../../../support/http-receiver.js';
 import { startMailServer } from '../../../support/mail-server.js';
+import { signatureFault } from '../../../support/parts/signature-v4.js';
 
 const FROM = { name: 'Batch Service', address: 'batch@example.com' };
 const DEFAULTS = { subject: '{{title}}', text: '{{title}}\n', html: '<p>{{title}}</p>' };
@@ -169,9 +170,12 @@ describe('a mail through the API of Amazon SES', () => {
   it('is one signed request with the mail', async () => {
     const receiver = await startHttpReceiver('{"MessageId":"1"}');
     expect(await sendBySes(receiver, KEYS)).toEqual([]);
-    const [{ path, headers, body }] = receiver.requests as [(typeof receiver.requests)[number]];
-    expect(path).toBe('/v2/email/outbound-emails');
-    expect(headers.authorization).toContain('Credential=AKIDEXAMPLE/');
+    const [request] = receiver.requests as [(typeof receiver.requests)[number]];
+    const { method, path, headers, body } = request;
+    expect([method, path]).toEqual(['POST', '/v2/email/outbound-emails']);
+    const key = { accessKeyId: KEYS.AWS_ACCESS_KEY_ID, secret: KEYS.AWS_SECRET_ACCESS_KEY, service: 'ses' };
+    expect(signatureFault({ ...request, body: Buffer.from(body) }, key)).toBeUndefined();
+    expect(headers.authorization).toContain('/eu-central-1/ses/aws4_request');
     const { Content, Destination } = JSON.parse(body) as { Content: { Raw: { Data: string } }; Destination: unknown };
     expect(Destination).toEqual({ ToAddresses: ['ada@example.com'] });
     expect(Buffer.from(Content.Raw.Data, 'base64').toString()).toContain('Subject: Lag');
@@ -196,7 +200,10 @@ describe('a mail through the API of Amazon SES', () => {
       AWS_EC2_METADATA_DISABLED: 'true',
     };
     const files = { AWS_SHARED_CREDENTIALS_FILE: '/nowhere', AWS_CONFIG_FILE: '/nowhere' };
-    await expect(sendBySes(receiver, { ...nothing, ...files })).rejects.toMatchObject({ code: 'MAIL_LOGIN_REFUSED' });
+    await expect(sendBySes(receiver, { ...nothing, ...files })).rejects.toMatchObject({
+      code: 'MAIL_LOGIN_REFUSED',
+      message: expect.stringContaining('check the credentials of AWS: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'),
+    });
     expect(receiver.requests).toEqual([]);
   });
 });
