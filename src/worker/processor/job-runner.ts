@@ -1,5 +1,13 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
-import { DelayedError, RateLimitError, UnrecoverableError, WaitingChildrenError, WaitingError, type Job } from 'bullmq';
+import {
+  Backoffs,
+  DelayedError,
+  RateLimitError,
+  UnrecoverableError,
+  WaitingChildrenError,
+  WaitingError,
+  type Job,
+} from 'bullmq';
 import type { Logger } from 'pino';
 import { PartError } from '../../parts/part-error.js';
 import { isDatabaseFault } from '../databases/database-fault.js';
@@ -63,6 +71,8 @@ export class JobRunner {
         await this.putOff(workerJob, { job, token, error, ms, aborted: abort.signal.aborted });
         throw new DelayedError();
       }
+      if (error instanceof PartError && error.retryAfterMs !== undefined)
+        await waitAtLeast(error.retryAfterMs, job, error);
       throw withoutSecrets(
         error instanceof PartError && !error.retryable ? new RefusedByPartError(error) : error,
         this.hide,
@@ -142,6 +152,21 @@ const elapsed = (begun: number): number => Math.round(performance.now() - begun)
 /** Every job would meet it. If it spent attempts, a password that was changed would fail all jobs of the queue. */
 const isFaultOfWorker = (error: unknown): boolean =>
   isDatabaseFault(error) || (error instanceof PartError && error.loginRefused);
+
+/** The waits that BullMQ computes by itself. Another strategy is the user's: it gets the error, and decides. */
+const BUILT_IN = ['fixed', 'exponential'];
+
+/**
+ * Makes the next attempt wait as long as a server asks for, and the usual wait on top. That one is partly random, so jobs
+ * that were asked to wait do not come back at the same moment. BullMQ reads the wait from this object when it moves the job.
+ * What the queue keeps of the job does not change, so later attempts wait as usual.
+ */
+async function waitAtLeast(ms: number, job: Job, error: Error): Promise<void> {
+  const backoff = Backoffs.normalize(job.opts.backoff ?? 0)!;
+  if (!BUILT_IN.includes(backoff.type)) return;
+  const usualMs = (await Backoffs.calculate(backoff, job.attemptsMade + 1, error, job)) ?? 0;
+  job.opts.backoff = { type: 'fixed', delay: ms + usualMs };
+}
 
 /** A part refuses for good, for example a wrong address: the same call would fail again. */
 class RefusedByPartError extends UnrecoverableError {

@@ -196,6 +196,23 @@ export function describeWorkers(kind: string, variables: () => NodeJS.ProcessEnv
       waits.forEach((wait, index) => expect(wait).toBeGreaterThanOrEqual(100 * 2 ** index - 2));
     });
 
+    it('waits with the next attempt as long as a server asks for, and the queue keeps the usual wait', async () => {
+      const times: number[] = [];
+      await start({
+        work: async ({ attempt }) => {
+          times.push(performance.now());
+          if (attempt < 3) throw new PartError('PUSH_BUSY', 'busy', { retryAfterMs: attempt === 1 ? 1500 : undefined });
+        },
+      });
+      const backoff = { type: 'fixed', delay: 100 };
+
+      const job = await inState(await add('busy', { backoff }), 'completed');
+
+      // The usual wait comes on top. A timer may be a millisecond early.
+      expect(times[1]! - times[0]!).toBeGreaterThanOrEqual(1600 - 2);
+      expect(job.opts.backoff).toEqual(backoff);
+    });
+
     it('suppresses a second job of the same type and target, also after the first is done', async () => {
       const seen: string[] = [];
       await add('twice');
