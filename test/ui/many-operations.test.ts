@@ -8,8 +8,8 @@ const OPERATIONS = 1_000_000;
 const PENDING = 60_000;
 const FAILED = 100_000;
 const FIRST_PAINT_MS = 1000;
-/** The first visit also warms up the server. */
-const VISITS = 4;
+/** One visit may meet something else that the machine does. The first one also warms up the server. */
+const VISITS = 7;
 
 let dashboard: Dashboard;
 let browser: Browser;
@@ -51,7 +51,12 @@ afterAll(async () => {
   await dashboard?.close();
 });
 
+const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+
 describe('the dashboard of a service with a million operations', () => {
+  // The first paint needs the files of the page only: the median of the visits was 0.3 s on two processors with a load
+  // of 7. The numbers come from the service and its database, which have to share these processors with Chromium: their
+  // median was 0.85 s there, so only the best visit is judged.
   it(`paints the overview within ${FIRST_PAINT_MS} ms, and its numbers with it`, async () => {
     const paints: number[] = [];
     const numbers: number[] = [];
@@ -72,7 +77,7 @@ describe('the dashboard of a service with a million operations', () => {
       await seen.close();
     }
     const measured = `first paint ${paints.map(Math.round).join(', ')} ms; numbers ${numbers.map(Math.round).join(', ')} ms`;
-    expect(Math.min(...paints), measured).toBeLessThanOrEqual(FIRST_PAINT_MS);
+    expect(median(paints), measured).toBeLessThanOrEqual(FIRST_PAINT_MS);
     expect(Math.min(...numbers), measured).toBeLessThanOrEqual(FIRST_PAINT_MS);
   });
 

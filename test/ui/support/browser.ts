@@ -79,6 +79,16 @@ export async function accessibilityFaults(page: Page): Promise<string[]> {
   );
 }
 
+/** The same in light and in dark colours. Colours that are just changing are none of the two. */
+export async function accessibilityFaultsInBoth(page: Page): Promise<string[]> {
+  const faults: string[] = [];
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    faults.push(...(await accessibilityFaults(page)).map((fault) => `${colorScheme}: ${fault}`));
+  }
+  return faults;
+}
+
 /** By how many pixels the page itself is wider than its window. */
 export const overflow = (page: Page): Promise<number> =>
   page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
