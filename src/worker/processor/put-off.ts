@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import type { Logger } from 'pino';
+import { isDatabaseFault } from '../databases/database-fault.js';
 import { isLostConnection } from '../../interfaces/lost-connection.js';
 import { backOffMs, type BackOff } from '../../interfaces/back-off.js';
 
@@ -24,7 +25,7 @@ export async function putOff(job: Job, token: string | undefined, waitMs: number
       await job.moveToDelayed(Date.now() + waitMs, token);
       return;
     } catch (err) {
-      if (!isLostConnection(err)) throw err;
+      if (!isLostConnection(err) && !isDatabaseFault(err)) throw err;
       log.warn({ err }, 'The queue cannot be reached; the job is put off when it can');
       await delay(TRY_AGAIN_MS);
     }

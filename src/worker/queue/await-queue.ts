@@ -3,6 +3,7 @@ import { runMigrations } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import pg from 'pg';
 import type { Logger } from 'pino';
+import { isDatabaseFault } from '../databases/database-fault.js';
 import { postgresTls } from '../databases/instance-options.js';
 import type { DatabaseInstance, ProducerSettings } from '../settings/worker-settings.js';
 import { WorkerStartError } from '../worker-error.js';
@@ -34,7 +35,7 @@ export async function awaitQueue(settings: ProducerSettings, { bootMs, log }: Wa
       }
       const reason = (cause as Error).message;
       const leftMs = deadline - performance.now();
-      if (!isLostConnection(cause) || leftMs < ATTEMPT_EVERY_MS) {
+      if (!isAway(cause) || leftMs < ATTEMPT_EVERY_MS) {
         throw new WorkerStartError('QUEUE_UNAVAILABLE', [`${whereOf(settings)}: ${reason}`], { cause });
       }
       log?.warn({ reason }, `Waiting for the ${whereOf(settings)}`);
@@ -42,6 +43,9 @@ export async function awaitQueue(settings: ProducerSettings, { bootMs, log }: Wa
     }
   }
 }
+
+/** The server cannot be reached, or starts or stops. */
+const isAway = (error: unknown): boolean => isLostConnection(error) || isDatabaseFault(error);
 
 interface Waiting {
   bootMs: number;
