@@ -228,6 +228,42 @@ describe.each([
   });
 });
 
+it('writes lines for people with the format pretty: the job, its attempt and its time, and no password', async () => {
+  const name = uniqueName('worker');
+  // Where the server asks for no password, any is right.
+  const password = database.connection.password || PASSWORD;
+  const environment = {
+    TEST_QUEUE: name,
+    DATABASE_CONFIG: databaseConfig({ default: { ...database.connection, password } }),
+    WORKER_QUEUE_INSTANCE: 'default',
+    LOGGER_CONFIG: '{ "format": "pretty" }',
+  };
+  const worker = start(environment);
+  await eventually(() => expect(worker.output).toContain('worker.ready'), { timeoutMs: 30_000 });
+  const queue = new Queue(name, { connection: queueConnection(environment) });
+  try {
+    const job = await enqueue(queue, { type: 'pay', targetId: `${name} ${password}`, data: { ms: 1 } });
+    await eventually(async () => expect(await job.getState()).toBe('completed'), { timeoutMs: 30_000 });
+  } finally {
+    await queue.close();
+  }
+  worker.signal('SIGTERM');
+  expect(await worker.exited).toBe(0);
+
+  const lines = worker.output.trimEnd().split('\n');
+  for (const line of lines) expect(line).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] INFO: \S/);
+  const lineOf = (message: string): string | undefined => lines.find((line) => line.includes(` INFO: ${message}`));
+  const [begun, done] = [lineOf('job.start'), lineOf('job.done')];
+  const jobId = `pay/${encodeURIComponent(name)}%20***`;
+  expect(begun).toMatch(/ INFO: job\.start \{.*"attempt":1,"attempts":5\}$/);
+  expect(done).toMatch(/ INFO: job\.done \{.*"attempt":1,"attempts":5,"ms":\d+\}$/);
+  for (const line of [begun, done]) {
+    expect(line).toContain(`"jobId":"${jobId}"`);
+    expect(line).toContain(`"targetId":"${name} ***"`);
+  }
+  expect(worker.output).not.toContain(password);
+});
+
 it('tells in lines of its log that Redis is away, also for a queue to which it adds jobs', async () => {
   const { hostname: host, port } = new URL(inject('services')!.redis.url);
   const proxy = await startTcpProxy({ host, port: Number(port || 6379) });
