@@ -288,6 +288,58 @@ it('tells in lines of its log that Redis is away, also for a queue to which it a
   }
 });
 
+describe('a worker of a queue in PostgreSQL, whose database is away for longer than WORKER_LOCK_SECONDS', () => {
+  const LOCK_SECONDS = 1;
+
+  it('works on by itself: each job has its effect once, none has spent an attempt, and the log stays short', async () => {
+    const proxy = await startTcpProxy(database.connection);
+    const name = uniqueName('worker');
+    const away = { ...database.connection, host: proxy.host, port: proxy.port };
+    const environment = { TEST_QUEUE: name, WORKER_QUEUE_INSTANCE: 'default' };
+    const worker = start({
+      ...environment,
+      WORKER_LOCK_SECONDS: String(LOCK_SECONDS),
+      // More than there are jobs, so that it asks for jobs while the database is away.
+      WORKER_CONCURRENCY: '3',
+      DATABASE_CONFIG: databaseConfig({ default: away }),
+    });
+    let queue: Queue | undefined;
+    try {
+      await worker.logged('worker.ready');
+      const DATABASE_CONFIG = databaseConfig({ default: database.connection });
+      queue = new Queue(name, { connection: queueConnection({ ...environment, DATABASE_CONFIG }) });
+      const written = worker.next('written');
+      const targets = [`${name} 0`, `${name} 1`];
+      for (const targetId of targets) await enqueue(queue, { type: 'pay', targetId, data: { ms: 1500 } });
+      await written;
+      proxy.refuse();
+      await delay(4 * LOCK_SECONDS * 1000);
+      proxy.accept();
+
+      await eventually(
+        async () => expect(await queue!.getJobCounts('completed', 'failed')).toEqual({ completed: 2, failed: 0 }),
+        { timeoutMs: 40_000 },
+      );
+
+      const { rows } = await database.client.query<{ target: string }>(
+        'select target from effects where starts_with(target, $1) order by target',
+        [`${name} `],
+      );
+      expect(rows.map(({ target }) => target)).toEqual(targets);
+      worker.signal('SIGTERM');
+      expect(await worker.exited).toBe(0);
+      const started = worker.log.filter(({ msg }) => msg === 'job.start');
+      expect(new Set(started.map(({ attempt }) => attempt))).toEqual(new Set([1]));
+      expect(worker.log.map(({ msg }) => msg)).toContain('job.put_off');
+      // It asks for jobs about once a second, and does not fill the log. Before it did so there were thousands of lines.
+      expect(worker.log.length).toBeLessThan(200);
+    } finally {
+      await queue?.close();
+      await proxy.close();
+    }
+  });
+});
+
 describe('a worker that cannot start', () => {
   it('tells all faults of its settings at once, without a stack and without a password', async () => {
     const instance = { dbms: 'mysql', port: 'x', user: 'u', password: PASSWORD, database: 'd', pasword: PASSWORD };

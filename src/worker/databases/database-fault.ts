@@ -1,3 +1,4 @@
+import { QueryRunnerAlreadyReleasedError, QueryRunnerProviderAlreadyReleasedError } from 'typeorm';
 import { isLostConnection } from '../../interfaces/lost-connection.js';
 
 /**
@@ -13,6 +14,8 @@ const CONNECT_STATES = /^(08...|53...|57P..)$/;
 /** What the pool says by itself when no connection could be made in time. It has no code. */
 const POOL_MESSAGE = /^timeout exceeded when trying to connect/;
 const DEEPEST = 8;
+/** What TypeORM says of the next statement of a transaction that lost its connection between two statements. */
+const RELEASED = [QueryRunnerAlreadyReleasedError, QueryRunnerProviderAlreadyReleasedError];
 
 const connectFailures = new WeakSet<object>();
 
@@ -35,6 +38,7 @@ export function isDatabaseFault(error: unknown): boolean {
 }
 
 function saysSo(error: Error): boolean {
+  if (RELEASED.some((type) => error instanceof type)) return true;
   // TypeORM puts its own error around that of the driver. `pg` throws its own without TypeORM.
   if ('driverError' in error) return isServerFault(error.driverError) || isLostConnection(error.driverError);
   return (connectFailures.has(error) && !isRefusal(error)) || isServerFault(error) || POOL_MESSAGE.test(error.message);

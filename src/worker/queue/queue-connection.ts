@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import {
   createPostgresBackend,
@@ -16,6 +17,7 @@ export const QUEUE_SCHEMA = 'bullmq';
 /** For each queue and each worker of a queue. One more connection waits for jobs. */
 const POOL_SIZE = 4;
 const CONNECT_TIMEOUT_MS = 5000;
+const FETCH_AGAIN_MS = 1000;
 
 /** Marks a connection to PostgreSQL. `pg` and BullMQ ignore it. */
 const TO_POSTGRES = Symbol('connection of a queue to PostgreSQL');
@@ -80,7 +82,24 @@ function chooseBackendByConnection(): void {
   const others = getDefaultBackendFactory();
   const byConnection: BackendFactory = (name, options, more) =>
     Object.hasOwn(options.connection, TO_POSTGRES)
-      ? createPostgresBackend(name, options as never, more)
+      ? paced(createPostgresBackend(name, options as never, more))
       : others(name, options, more);
   setDefaultBackendFactory(byConnection);
+}
+
+/**
+ * A worker of BullMQ that gets no job because the database is away asks again at once, thousands of times a second. Only a
+ * refused connection makes it wait. So here each failed attempt to get a job takes a second.
+ */
+function paced(backend: ReturnType<BackendFactory>): ReturnType<BackendFactory> {
+  const moveToActive = backend.moveToActive.bind(backend);
+  backend.moveToActive = async (...args) => {
+    try {
+      return (await moveToActive(...args)) as unknown[];
+    } catch (error) {
+      await delay(FETCH_AGAIN_MS);
+      throw error;
+    }
+  };
+  return backend;
 }
