@@ -8,6 +8,7 @@ export const WORKER_ERROR_CODES = [
   'DATA_INVALID',
   'JOB_KEY_INVALID',
   'JOB_KEY_MISSING',
+  'JOB_KEY_REUSED',
 ] as const;
 
 export type WorkerErrorCode = (typeof WORKER_ERROR_CODES)[number];

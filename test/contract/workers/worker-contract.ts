@@ -1,4 +1,5 @@
 import { Queue, type Job } from 'bullmq';
+import type { EntityManager } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { INestApplicationContext } from '@nestjs/common';
@@ -240,6 +241,44 @@ export function describeWorkers(kind: string, variables: () => NodeJS.ProcessEnv
 
       expect(await effects(target)).toBe(1);
       expect(second.returnvalue).toEqual({ receipt: 1 });
+    });
+
+    it('refuses a second runOnce of one attempt on the same instance, which would be left out silently', async () => {
+      await start({
+        work: async ({ targetId }, runOnce) => {
+          const write = (effect: string) => (tx: EntityManager) =>
+            tx.query('insert into effects values ($1, 1)', [`${targetId} ${effect}`]);
+          await runOnce(write('paid'));
+          await runOnce(write('receipt'));
+        },
+      });
+      const target = uniqueName('order');
+
+      const job = await inState(await add(target, { attempts: 2, backoff: 1 }), 'failed');
+
+      await eventually(async () =>
+        expect(await recorded(job)).toMatchObject([{ code: 'JOB_KEY_REUSED', attempts: 2 }]),
+      );
+      expect(job.failedReason).toContain(`runOnce was called before in this attempt, on the instance "default"`);
+      expect(await effects(`${target} paid`)).toBe(1);
+    });
+
+    it('takes a runOnce again that has failed, and one on another instance', async () => {
+      await start({
+        work: async ({ targetId }, runOnce) => {
+          const write = (tx: EntityManager): Promise<unknown> =>
+            tx.query('insert into effects values ($1, 1)', [targetId]);
+          await expect(runOnce((tx) => tx.query('select 1/0'))).rejects.toThrow('division by zero');
+          await runOnce(write);
+          // Its database is the same, so it finds the record.
+          await runOnce(write, 'away');
+        },
+      });
+      const target = uniqueName('order');
+
+      await inState(await add(target, { attempts: 1 }), 'completed');
+
+      expect(await effects(target)).toBe(1);
     });
 
     it('has no effect of a failed attempt', async () => {
