@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { faultOfName } from './gen-worker/check-name.mjs';
@@ -65,7 +65,9 @@ function readOptions() {
   if (!statSync(parent, { throwIfNoEntry: false })?.isDirectory())
     throw new UsageError(`There is no folder ${parent}.`);
   const folder = join(parent, `worker-${name}`);
-  if (existsSync(folder)) throw new UsageError(`${folder} exists already. Choose another name, or remove it.`);
+  // Also a link that leads nowhere.
+  if (lstatSync(folder, { throwIfNoEntry: false }))
+    throw new UsageError(`${folder} exists already. Choose another name, or remove it.`);
   return { name, parent, folder };
 }
 

@@ -1,8 +1,12 @@
-// The name of a worker becomes the name of a folder, a package, a queue and classes.
+// The name of a worker becomes the name of a folder, a package, a queue, classes and a schema of the database.
 const LONGEST = 40;
 const KEBAB = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 /** `JobProcessor` and `WorkerJob` are classes of the library that the worker imports. */
 const TAKEN = ['job', 'worker'];
+/** Schemas of PostgreSQL, of BullMQ, of the library and of the Batch Service. */
+const SCHEMAS = ['information-schema', 'bullmq', 'batch-worker', 'batch'];
+/** PostgreSQL refuses other schemas with this beginning. */
+const SCHEMAS_OF_POSTGRES = /^pg-/;
 const KEYWORDS = [
   ...[
     'abstract',
@@ -80,7 +84,7 @@ const KEYWORDS = [
   ],
   ...['void', 'while', 'with', 'yield'],
 ];
-const RESERVED = new Set([...TAKEN, ...KEYWORDS]);
+const RESERVED = new Set([...TAKEN, ...SCHEMAS, ...KEYWORDS]);
 
 /** What is wrong with the name of a worker; undefined: it is good. */
 export function faultOfName(name) {
@@ -88,7 +92,8 @@ export function faultOfName(name) {
   if (!KEBAB.test(name)) {
     return 'expected lower-case letters and digits, words joined by a hyphen, a letter first, such as payment or card-payment';
   }
-  if (RESERVED.has(name)) return 'it is reserved; choose another word, such as payment';
+  if (RESERVED.has(name) || SCHEMAS_OF_POSTGRES.test(name))
+    return 'it is reserved; choose another word, such as payment';
   return undefined;
 }
 

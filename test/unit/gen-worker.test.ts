@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { faultOfName } from '../../scripts/gen-worker/check-name.mjs';
 const PROGRAM = resolve(import.meta.dirname, '../../scripts/gen-worker.mjs');
 
 describe('the name of a worker', () => {
-  it.each(['payment', 'card-payment', 'p', 'sms2', 'a-1', 'p'.repeat(40)])('may be %j', (name) => {
+  it.each(['payment', 'card-payment', 'order', 'pgp', 'p', 'sms2', 'a-1', 'p'.repeat(40)])('may be %j', (name) => {
     expect(faultOfName(name)).toBeUndefined();
   });
 
@@ -29,6 +29,10 @@ describe('the name of a worker', () => {
     ['class', 'it is reserved'],
     ['job', 'it is reserved'],
     ['worker', 'it is reserved'],
+    ['pg-stat', 'it is reserved'],
+    ['bullmq', 'it is reserved'],
+    ['batch-worker', 'it is reserved'],
+    ['information-schema', 'it is reserved'],
     ['p'.repeat(41), 'it has 41 characters, and at most 40 are allowed'],
   ])('may not be %j: %s', (name, reason) => {
     expect(faultOfName(name)).toContain(reason);
@@ -43,6 +47,7 @@ describe('the generator of workers', () => {
     folder = await mkdtemp(join(tmpdir(), 'batch-gen-worker-'));
     await mkdir(join(folder, 'worker-there'));
     await writeFile(join(folder, 'file'), '');
+    await symlink('nowhere', join(folder, 'worker-link'));
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -59,6 +64,7 @@ describe('the generator of workers', () => {
   it.each([
     ['a bad name', ['../payment', '--into', '.'], 'The name "../payment" cannot be used: expected lower-case letters'],
     ['a folder that exists', ['there', '--into', '.'], 'worker-there exists already'],
+    ['a link that leads nowhere', ['link', '--into', '.'], 'worker-link exists already'],
     ['a parent that does not exist', ['payment', '--into', 'nowhere'], 'There is no folder'],
     ['a parent that is a file', ['payment', '--into', 'file'], 'There is no folder'],
     ['no name', [], 'Expected one name, got 0'],
@@ -68,7 +74,7 @@ describe('the generator of workers', () => {
     const { status, stderr } = await generate(...args);
     expect(stderr).toContain(reason);
     expect(status).toBe(2);
-    expect((await readdir(folder)).sort()).toEqual(['file', 'worker-there']);
+    expect((await readdir(folder)).sort()).toEqual(['file', 'worker-link', 'worker-there']);
   });
 
   it('shows its usage', async () => {

@@ -4,8 +4,8 @@ import { DataSource, type EntityManager } from 'typeorm';
 
 // `target_id` is not unique. That a job takes effect once is the promise of `runOnce`, not of this table.
 const CREATE = `
-  create schema if not exists __SNAKE__;
-  create table if not exists __SNAKE__.results (
+  create schema if not exists "__SNAKE__";
+  create table if not exists "__SNAKE__".results (
     id bigint generated always as identity primary key,
     target_id text not null,
     text text not null,
@@ -31,7 +31,7 @@ export class __CLASS__Tables implements OnModuleInit {
 /** Writes the effect of a job. */
 export async function insertResult(tx: EntityManager, targetId: string, text: string): Promise<{ id: number }> {
   const [row] = await tx.query<{ id: string }[]>(
-    `insert into __SNAKE__.results (target_id, text) values ($1, $2) returning id`,
+    `insert into "__SNAKE__".results (target_id, text) values ($1, $2) returning id`,
     [targetId, text],
   );
   return { id: Number(row!.id) };

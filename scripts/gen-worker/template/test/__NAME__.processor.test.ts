@@ -34,7 +34,7 @@ describe('a job of __NAME__', () => {
   const add = (targetId: string, data: unknown) => enqueue(queue, { type: '__NAME__', targetId, data });
 
   async function resultsOf(targetId: string): Promise<string[]> {
-    const rows = await database.query<{ text: string }[]>(`select text from __SNAKE__.results where target_id = $1`, [
+    const rows = await database.query<{ text: string }[]>(`select text from "__SNAKE__".results where target_id = $1`, [
       targetId,
     ]);
     return rows.map(({ text }) => text);
