@@ -1,14 +1,18 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
+import type { SMTPServerOptions } from 'smtp-server';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isMailAddress, parseMailbox } from '../../../../src/parts/mail/mail-address.js';
 import { toSubject } from '../../../../src/parts/mail/mail-sender.js';
 import { MailTemplate, MailTemplateError } from '../../../../src/parts/mail/mail-template.js';
 import type { MailSettings } from '../../../../src/parts/mail/mail-settings.js';
 import { openMailSender } from '../../../../src/parts/mail/open-mail-sender.js';
+import { freePort } from '../../../support/free-port.js';
 import { startHttpReceiver, type HttpReceiver } from '../../../support/http-receiver.js';
 import { startMailServer } from '../../../support/mail-server.js';
+import { partFailure } from '../../../support/parts/part-failure.js';
 import { signatureFault } from '../../../support/parts/signature-v4.js';
 
 const FROM = { name: 'Batch Service', address: 'batch@example.com' };
@@ -147,6 +151,57 @@ describe('a mail through a real SMTP server', () => {
     const sending = sender.send({ to: ['ada@example.com'], subject: 's', text: 't' }, AbortSignal.timeout(200));
     await expect(sending).rejects.toMatchObject({ code: 'ABORTED', retryable: true });
     await server.close();
+  });
+});
+
+describe('a mail that a real SMTP server does not take', () => {
+  const PASSWORD = 'smtp-secret-word';
+  const mail = { to: ['ada@example.com'], subject: 's', text: 't' };
+  const sendTo = async (port: number, login = ''): Promise<string[]> => {
+    const sender = await openMailSender(smtp(`smtp://${login}127.0.0.1:${port}`));
+    return sender.send(mail).finally(() => sender.close());
+  };
+  const answered = (responseCode: number): Error => Object.assign(new Error('the reason'), { responseCode });
+  const AT: Readonly<Record<string, (code: number) => SMTPServerOptions>> = {
+    'the greeting': (code) => ({ onConnect: (_session, done) => done(answered(code)) }),
+    'MAIL FROM': (code) => ({ onMailFrom: (_address, _session, done) => done(answered(code)) }),
+    'RCPT TO': (code) => ({ onRcptTo: (_address, _session, done) => done(answered(code)) }),
+  };
+
+  it.each([
+    ['the greeting', 421, 'MAIL_DEFERRED', true],
+    ['the greeting', 554, 'MAIL_REFUSED', false],
+    ['MAIL FROM', 451, 'MAIL_DEFERRED', true],
+    ['MAIL FROM', 550, 'MAIL_REFUSED', false],
+    ['RCPT TO', 450, 'MAIL_DEFERRED', true],
+    ['RCPT TO', 550, 'MAIL_REFUSED', false],
+  ])('is told so after an answer to %s of %i: %s', async (command, status, code, retryable) => {
+    const server = await startMailServer(AT[command]!(status));
+    const failed = await partFailure(sendTo(server.port));
+    await server.close();
+    expect(failed).toMatchObject({ code, retryable, status, message: expect.stringContaining('the reason') });
+    expect(server.mails).toEqual([]);
+  });
+
+  it.each([
+    [535, 'MAIL_LOGIN_REFUSED', false],
+    [454, 'MAIL_DEFERRED', true],
+  ])('is told so after a login that is answered with %i, without the password: %s', async (status, code, retryable) => {
+    const server = await startMailServer({
+      ...{ disabledCommands: ['STARTTLS'], allowInsecureAuth: true },
+      onAuth: (_login, _session, done) => done(answered(status)),
+    });
+    const failed = await partFailure(sendTo(server.port, `batch:${PASSWORD}@`));
+    await server.close();
+    expect(failed).toMatchObject({ code, retryable, status });
+    if (!retryable) expect(failed.message).toContain('check the user and the password of SMTP_URL');
+    const shown = inspect(failed, { depth: Infinity, showHidden: true });
+    expect(shown).not.toContain(PASSWORD);
+    expect(shown).not.toContain(Buffer.from(`\u0000batch\u0000${PASSWORD}`).toString('base64'));
+  });
+
+  it('is told so when nothing listens: it may be sent later', async () => {
+    expect(await partFailure(sendTo(await freePort()))).toMatchObject({ code: 'MAIL_UNAVAILABLE', retryable: true });
   });
 });
 
