@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Server } from 'node:net';
+import { createServer, type AddressInfo, type Server } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Readiness } from '../../src/services/health/health.service.js';
 import { createTestDatabase, type TestDatabase } from '../support/database.js';
@@ -7,6 +7,7 @@ import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { startServiceInProcess, type ServiceInProcess } from '../support/service-in-process.js';
 import { startServiceProcess, type ServiceProcess, type ServiceProcessOptions } from '../support/service-process.js';
+import { errorResponse, startStartingServer } from '../support/starting-server.js';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { testEnvironment, type TestEnvironment } from '../support/test-settings.js';
 
@@ -81,14 +82,14 @@ describe('a start', () => {
     });
 
     it('waits for one that is only starting', async () => {
-      const server = await startingServer(database.connection, 1);
-      const service = startHere({ DB_PORT: String((server.address() as AddressInfo).port) });
+      const server = await startStartingServer(database.connection, 1);
+      const service = startHere({ DB_PORT: String(server.port) });
 
       await service.said(/Attempt 1 to connect failed.*the database system is starting up/);
       await service.up;
 
       await service.end();
-      server.close();
+      await server.close();
     });
 
     it('waits for it to migrate as well', async () => {
@@ -186,35 +187,4 @@ async function refusingServer(answer: Buffer): Promise<Server> {
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return server;
-}
-
-/** A server that tells its first callers that it is starting, as PostgreSQL does, and leads the others to `target`. */
-async function startingServer(target: { host: string; port: number }, refusals: number): Promise<Server> {
-  let left = refusals;
-  const server = createServer((caller) => {
-    caller.on('error', () => undefined);
-    if (left > 0) {
-      left -= 1;
-      caller.once('data', () => caller.end(STARTING_UP));
-      return;
-    }
-    const upstream = connect(target);
-    upstream.on('error', () => caller.destroy());
-    caller.pipe(upstream).pipe(caller);
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return server;
-}
-
-const STARTING_UP = errorResponse({ S: 'FATAL', V: 'FATAL', C: '57P03', M: 'the database system is starting up' });
-
-/** https://www.postgresql.org/docs/current/protocol-message-formats.html, ErrorResponse */
-function errorResponse(fields: Record<string, string>): Buffer {
-  const body = Object.entries(fields)
-    .map(([name, value]) => `${name}${value}\0`)
-    .join('');
-  const head = Buffer.alloc(5);
-  head.write('E');
-  head.writeInt32BE(4 + body.length + 1, 1);
-  return Buffer.concat([head, Buffer.from(`${body}\0`)]);
 }
