@@ -155,6 +155,46 @@ describe.each([
     expect(await effects()).toEqual(targets);
   });
 
+  it('tells a job at the deadline to end: it has no effect, spends no attempt, and is worked by another worker', async () => {
+    const [target] = await add(1, 10);
+    // A job of a worker that is gone would be taken over after a minute only.
+    const first = start({
+      ...environment,
+      ...{ TEST_HOLD: 'until-told', WORKER_SHUTDOWN_SECONDS: '1', WORKER_LOCK_SECONDS: '60' },
+    });
+    await first.next('written');
+    first.signal('SIGTERM');
+
+    expect(await first.exited).toBe(1);
+
+    expect(first.log).toContainEqual(
+      expect.objectContaining({ msg: 'job.interrupted', level: 'warn', targetId: target, attempt: 1 }),
+    );
+    expect(await effects()).toEqual([]);
+    expect(await queue.getJobCounts('active', 'failed')).toEqual({ active: 0, failed: 0 });
+    start(environment);
+    await completed(1);
+    expect(await effects()).toEqual([target]);
+    const [job] = await queue.getCompleted();
+    expect(job).toMatchObject({ attemptsMade: 1, stalledCounter: 0 });
+  });
+
+  it('logs what onGivenUp throws, and goes on', async () => {
+    const worker = start(environment);
+    const bad = await enqueue(queue, { type: 'pay', targetId: `${queue.name} bad`, data: { ms: -1 } });
+    await worker.logged('onGivenUp has failed');
+    await enqueue(queue, { type: 'pay', targetId: `${queue.name} good`, data: { ms: 1 } });
+
+    await eventually(async () => expect(await effects()).toEqual([`${queue.name} good`]), { timeoutMs: 30_000 });
+
+    const err: unknown = expect.objectContaining({ message: 'Nobody can be told' });
+    expect(worker.log).toContainEqual(
+      expect.objectContaining({ msg: 'onGivenUp has failed', level: 'error', jobId: bad.id, err }),
+    );
+    worker.signal('SIGTERM');
+    expect(await worker.exited).toBe(0);
+  });
+
   it('ends at once when it gets a second signal', async () => {
     await add(1, 10);
     const worker = start({ ...environment, TEST_HOLD: 'true', WORKER_SHUTDOWN_SECONDS: '3600' });
