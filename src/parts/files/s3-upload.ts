@@ -11,6 +11,8 @@ interface Target {
 
 /** S3 allows 10 000 parts, so a file of 80 GB. A part must have 5 MiB, other than the last one. */
 const PART_BYTES = 8 * 1024 * 1024;
+/** For the end of an upload that has failed. The caller waits for it. */
+const ABORT_MS = 5000;
 
 /**
  * Stores a stream of any length. S3 must know the length of each request before. So a short stream is one request, and a longer one is
@@ -45,7 +47,8 @@ export async function uploadToS3(
     await client.send(command, { abortSignal });
   } catch (error) {
     // What has failed before is what the caller is told. Parts that stay are removed by a rule of the bucket.
-    await client.send(new s3.AbortMultipartUploadCommand({ ...target, UploadId })).catch(() => undefined);
+    const abort = new s3.AbortMultipartUploadCommand({ ...target, UploadId });
+    await client.send(abort, { abortSignal: AbortSignal.timeout(ABORT_MS) }).catch(() => undefined);
     throw error;
   }
 }

@@ -1,8 +1,14 @@
 import { z } from 'zod';
 import type { AccessToken } from './access-tokens.js';
 
-/** RFC 6749, 5.1. Some servers send the seconds as a text. */
-const answerSchema = z.object({ access_token: z.string().min(1), expires_in: z.coerce.number().positive().optional() });
+/**
+ * RFC 6749, 5.1. Some servers send the seconds as a text. A life that is no positive number counts as not told: the token is
+ * good all the same.
+ */
+const answerSchema = z.object({
+  access_token: z.string().min(1),
+  expires_in: z.coerce.number().positive().optional().catch(undefined),
+});
 
 /** Reads the answer of a token endpoint. Undefined: there is no token in it. */
 export function readTokenAnswer(text: string): AccessToken | undefined {

@@ -197,6 +197,30 @@ export function describeWorkers(kind: string, variables: () => NodeJS.ProcessEnv
       waits.forEach((wait, index) => expect(wait).toBeGreaterThanOrEqual(100 * 2 ** index - 2));
     });
 
+    it('does not add a key whose job has failed; the failed job can be tried again, with all attempts', async () => {
+      let isRepaired = false;
+      await start({
+        work: async () => {
+          if (!isRepaired) throw new Error('not yet');
+          return 'done';
+        },
+      });
+      const failed = await inState(await add('again', { attempts: 2, backoff: 1 }), 'failed');
+      await eventually(async () => expect(await recorded(failed)).toHaveLength(1));
+      await add('again', { attempts: 2, backoff: 1 });
+      expect(await queue.getJobCounts('waiting', 'active', 'delayed', 'failed')).toEqual({
+        ...{ waiting: 0, active: 0, delayed: 0, failed: 1 },
+      });
+      isRepaired = true;
+
+      await failed.retry('failed', { resetAttemptsMade: true });
+
+      const done = await inState(failed, 'completed');
+      expect([done.returnvalue, done.attemptsMade]).toEqual(['done', 1]);
+      // What failed is a record: it stays.
+      expect(await recorded(failed)).toHaveLength(1);
+    });
+
     it('waits with the next attempt as long as a server asks for, and the queue keeps the usual wait', async () => {
       const times: number[] = [];
       await start({

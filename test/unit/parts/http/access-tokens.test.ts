@@ -57,6 +57,8 @@ describe('the answer of a token endpoint', () => {
     ['{"access_token":"a","expires_in":3600}', { value: 'a', lifeMs: 3_600_000 }],
     ['{"access_token":"a","expires_in":"60"}', { value: 'a', lifeMs: 60_000 }],
     ['{"access_token":"a"}', { value: 'a', lifeMs: undefined }],
+    ['{"access_token":"a","expires_in":0}', { value: 'a', lifeMs: undefined }],
+    ['{"access_token":"a","expires_in":null}', { value: 'a', lifeMs: undefined }],
     ['{"token":"a"}', undefined],
     ['{"access_token":""}', undefined],
     ['<html>', undefined],
