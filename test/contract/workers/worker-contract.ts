@@ -1,10 +1,15 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Queue, type Job } from 'bullmq';
 import type { EntityManager } from 'typeorm';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import type { INestApplicationContext } from '@nestjs/common';
 import { PartError } from '../../../src/parts/part-error.js';
 import { enqueue } from '../../../src/worker/queue/job-options.js';
+import { WorkerHealth } from '../../../src/worker/runtime/worker-health.js';
 import { WorkerLifecycle } from '../../../src/worker/runtime/worker-lifecycle.js';
 import { WorkerQueuesModule } from '../../../src/worker/queue/worker-queues.module.js';
 import { queueConnection } from '../../../src/worker/queue/queue-connection.js';
@@ -219,6 +224,46 @@ export function describeWorkers(kind: string, variables: () => NodeJS.ProcessEnv
       expect([done.returnvalue, done.attemptsMade]).toEqual(['done', 1]);
       // What failed is a record: it stays.
       expect(await recorded(failed)).toHaveLength(1);
+    });
+
+    it('is not ready when the loop of a queue has ended, although the queue answers', async () => {
+      const app = await start({ work: async () => 'done' });
+      const health = app.get(WorkerHealth);
+      await health.check();
+      expect(health.current).toMatchObject({ ready: true, queues: { [name]: true } });
+
+      vi.spyOn(app.get(WorkerLifecycle).workers[0]!, 'isRunning').mockReturnValue(false);
+      await health.check();
+
+      expect(health.current).toMatchObject({ ready: false, stopping: false, queues: { [name]: true } });
+    });
+
+    it('touches its health file while the last job is finished, and is not ready', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'worker-health-'));
+      cleanup.add('the folder', () => rm(folder, { recursive: true }));
+      const file = join(folder, 'healthy');
+      let hasBegun = false;
+      let release = (): void => undefined;
+      const released = new Promise<void>((resolve) => (release = resolve));
+      const work = async (): Promise<void> => {
+        hasBegun = true;
+        await released;
+      };
+      const app = await start({ work }, { WORKER_HEALTH_FILE: file });
+      const job = await add('last');
+      await eventually(() => expect(hasBegun).toBe(true));
+
+      const drained = app.get(WorkerLifecycle).drain();
+      try {
+        await rm(file, { force: true });
+        await app.get(WorkerHealth).check();
+        expect(existsSync(file)).toBe(true);
+        expect(app.get(WorkerHealth).current).toMatchObject({ ready: false, stopping: true });
+      } finally {
+        release();
+      }
+      expect(await drained).toBe(true);
+      await inState(job, 'completed');
     });
 
     it('waits with the next attempt as long as a server asks for, and the queue keeps the usual wait', async () => {
