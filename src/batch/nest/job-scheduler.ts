@@ -16,6 +16,8 @@ interface Scheduled {
 
 /** A timer may ring a little before its time. */
 const EARLY_MS = 500;
+/** Another process may be about to start the run of a time that has just come. If none is, the next time reports it. */
+const LEFT_TO_OTHERS_MS = 5000;
 /** Of a schedule that was not served for long, the times in between are not gone through. */
 const MAX_MISSED = 1000;
 
@@ -85,8 +87,10 @@ export class JobScheduler {
   }
 
   private async catchUp(scheduled: Scheduled): Promise<void> {
-    const missed = await this.dueTimes(scheduled, Date.now());
     const { jobName, schedule } = scheduled;
+    // A run that is made up for is started once, whichever process begins with it.
+    const leftMs = schedule.missed === 'run' ? 0 : LEFT_TO_OTHERS_MS;
+    const missed = await this.dueTimes(scheduled, Date.now() - leftMs);
     if (missed.length === 0) return;
     this.report(jobName, missed);
     if (schedule.missed === 'run') await this.startOrReport(scheduled, missed.at(-1)!);

@@ -92,9 +92,23 @@ describe('a scheduled job', () => {
     expect(told).toEqual([]);
   });
 
+  it('is left to the process that is about to start it, when another process comes up at its time', async () => {
+    const repository = new MemoryJobRepository();
+    await repository.saveFireTime('nightly', new Date('2026-03-08T12:00:00Z'));
+    const told = warnings();
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.parse('2026-03-09T12:00:01Z'));
+    await start(repository, { cron: '0 12 * * *' });
+    expect(told).toEqual([]);
+    expect(await repository.lastFireTime('nightly')).toEqual(new Date('2026-03-08T12:00:00Z'));
+    clock.mockReturnValue(Date.parse('2026-03-09T12:00:06Z'));
+    await start(repository, { cron: '0 12 * * *' });
+    expect(told).toEqual([expect.stringContaining('missed 1 of its scheduled times')]);
+  });
+
   it('reports the times at which no process ran, and does not make up for them unless it is to', async () => {
     const repository = new MemoryJobRepository();
-    await repository.saveFireTime('nightly', yesterday);
+    await repository.saveFireTime('nightly', new Date('2026-03-08T12:30:00Z'));
+    vi.spyOn(Date, 'now').mockReturnValue(Date.parse('2026-03-09T12:30:00Z'));
     const told = warnings();
     await start(repository, { cron: '0 * * * *' });
     expect(told).toEqual([expect.stringMatching(/"nightly" missed 24 of its scheduled times, from .* no process ran/)]);
