@@ -107,7 +107,8 @@ export class PartitionedStep<Tx> implements Step<Tx> {
     });
     execution.version += 1;
     const ended = await handler.handle(all, runner);
-    for (const each of ended) addUp(execution, each);
+    // A partition that an earlier execution has completed did not run again, and is not counted again.
+    for (const each of ended) if (each.jobExecutionId === execution.jobExecutionId) addUp(execution, each);
     const status = worstStatus(ended.map((each) => each.status));
     execution.status = status === 'COMPLETED' && (signal.aborted || ended.length < all.length) ? 'STOPPED' : status;
     const failures = ended.filter((each) => each.status === 'FAILED').map(describe);
