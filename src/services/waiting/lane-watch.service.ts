@@ -19,9 +19,9 @@ const CLOSED_LOGGED_AFTER_MS = 3000;
 
 /**
  * Logs which lanes wait for a lock, and for whom, within a second: long before the lock times out. One line when it
- * begins, and one when it ends. A time-out of the lock does not end it, because the lane is tried again. It asks only while a chunk of this process takes
- * longer than usual. It logs lanes that stay closed in the same way. It also tells the other workers that this one is
- * there.
+ * begins, and one when it ends. A time-out of the lock does not end it, because the lane is tried again. It asks only
+ * while a chunk of this process takes longer than usual. It logs lanes that stay closed in the same way. It also tells
+ * the other workers that this one is there.
  */
 @Injectable()
 export class LaneWatchService implements PollTask {

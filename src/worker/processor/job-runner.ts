@@ -31,8 +31,8 @@ const NO_FAILURES = [DelayedError, RateLimitError, WaitingChildrenError, Waiting
 
 /**
  * Runs one attempt of a job: checks the data, calls the processor, logs and counts. An attempt that meets a database that
- * is not there, or a server that refuses the login of the worker, is put off and counts as none. What becomes of a failed attempt is decided by BullMQ, which then calls
- * `failed`.
+ * is not there, or a server that refuses the login of the worker, is put off and counts as none. What becomes of a failed
+ * attempt is decided by BullMQ, which then calls `failed`.
  */
 export class JobRunner {
   private readonly running = new Map<Job, AbortController>();

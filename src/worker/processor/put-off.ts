@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Job } from 'bullmq';
 import type { Logger } from 'pino';
-import { isDatabaseFault } from '../databases/database-fault.js';
-import { isLostConnection } from '../../interfaces/lost-connection.js';
 import { backOffMs, type BackOff } from '../../interfaces/back-off.js';
+import { isQueueAway } from '../queue/queue-fault.js';
 
 const BACK_OFF: BackOff = { initialMs: 1000, maxMs: 30_000, jitter: 0.5 };
 const TRY_AGAIN_MS = 500;
@@ -25,7 +24,7 @@ export async function putOff(job: Job, token: string | undefined, waitMs: number
       await job.moveToDelayed(Date.now() + waitMs, token);
       return;
     } catch (err) {
-      if (!isLostConnection(err) && !isDatabaseFault(err)) throw err;
+      if (!isQueueAway(err)) throw err;
       log.warn({ err }, 'The queue cannot be reached; the job is put off when it can');
       await delay(TRY_AGAIN_MS);
     }

@@ -3,14 +3,13 @@ import { runMigrations } from 'bullmq';
 import { Redis, type RedisOptions } from 'ioredis';
 import pg from 'pg';
 import type { Logger } from 'pino';
-import { isDatabaseFault } from '../databases/database-fault.js';
 import { postgresTls } from '../databases/instance-options.js';
 import type { DatabaseInstance, ProducerSettings } from '../settings/worker-settings.js';
 import { WorkerStartError } from '../worker-error.js';
-import { isLostConnection } from '../../interfaces/lost-connection.js';
 import { tlsRefusal } from '../../interfaces/tls-refusal.js';
 import { TRUSTED_CAS } from '../settings/trusted-cas.js';
 import { QUEUE_SCHEMA, redisConnection } from './queue-connection.js';
+import { isQueueAway } from './queue-fault.js';
 import { isQueueSchemaPresent } from './queue-schema.js';
 
 const ATTEMPT_EVERY_MS = 1000;
@@ -35,7 +34,7 @@ export async function awaitQueue(settings: ProducerSettings, { bootMs, log }: Wa
       }
       const reason = (cause as Error).message;
       const leftMs = deadline - performance.now();
-      if (!isAway(cause) || leftMs < ATTEMPT_EVERY_MS) {
+      if (!isQueueAway(cause) || leftMs < ATTEMPT_EVERY_MS) {
         throw new WorkerStartError('QUEUE_UNAVAILABLE', [`${whereOf(settings)}: ${reason}`], { cause });
       }
       log?.warn({ reason }, `Waiting for the ${whereOf(settings)}`);
@@ -43,9 +42,6 @@ export async function awaitQueue(settings: ProducerSettings, { bootMs, log }: Wa
     }
   }
 }
-
-/** The server cannot be reached, or starts or stops. */
-const isAway = (error: unknown): boolean => isLostConnection(error) || isDatabaseFault(error);
 
 interface Waiting {
   bootMs: number;

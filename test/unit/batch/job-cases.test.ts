@@ -615,5 +615,7 @@ describe('a partitioned step', () => {
     const second = await engine([jobOn(3)], repository).run();
     expect(second.status).toBe('COMPLETED');
     expect({ ran, grids }).toEqual({ ran: ['all:p1 1'], grids: [2] });
+    const again = (await repository.stepExecutions(second.id)).find(({ stepName }) => stepName === 'all');
+    expect(counts(again)).toBe('W1 C1');
   });
 });
