@@ -128,6 +128,8 @@ export default defineConfig({
           maxWorkers: 2,
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          // An assertion waits as long as a locator does. With the default of one second it judged the machine.
+          expect: { poll: { timeout: 10_000 } },
           sequence: { groupOrder: 4 },
         },
       },

@@ -45,7 +45,7 @@ describe('the overview', () => {
     await seen.page.getByText('Live', { exact: true }).waitFor();
     const runAt = new Date(Date.now() + 3_600_000).toISOString();
     await dashboard.api('POST', 'operations', { operationType: 'delete', target: 'visits', key: { id: 77 }, runAt });
-    await expect.poll(() => scheduled.innerText(), { timeout: 10_000 }).toBe(String(before + 1));
+    await expect.poll(() => scheduled.innerText()).toBe(String(before + 1));
     await seen.close();
   });
 

@@ -23,7 +23,9 @@ let ids: ShopIds;
 let jobs: Awaited<ReturnType<typeof runJobs>>;
 
 beforeAll(async () => {
-  dashboard = await startDashboard({ BATCH_EXAMPLE_JOBS: 'true' }, { schema: SHOP_TABLES });
+  // A chunk gives a lock up after BATCH_LOCK_TIMEOUT. Here it must wait for as long as a page is looked at.
+  const settings = { BATCH_EXAMPLE_JOBS: 'true', BATCH_LOCK_TIMEOUT: '600000' };
+  dashboard = await startDashboard(settings, { schema: SHOP_TABLES });
   browser = await launchBrowser();
   // Somebody hears the notifications of this source, so they are announced.
   broker = await connectAmqpCaller(testSettings().rabbitmq!.url, uniqueName('queue'));

@@ -64,7 +64,7 @@ export async function visit(browser: Browser, url: string, options: BrowserConte
 /** Resolves when nothing of the page is still loading. */
 export async function settled(page: Page): Promise<void> {
   await page.locator('h1').waitFor();
-  await expect.poll(() => page.locator('.loading').count(), { timeout: 10_000 }).toBe(0);
+  await expect.poll(() => page.locator('.loading').count()).toBe(0);
 }
 
 /** What axe-core finds, as one line each. */
