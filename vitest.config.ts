@@ -113,7 +113,7 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 90_000,
           hookTimeout: 60_000,
-          sequence: { groupOrder: 5 },
+          sequence: { groupOrder: 6 },
         },
       },
       {
@@ -121,6 +121,7 @@ export default defineConfig({
           // The dashboard in Chromium. Left out by `npm test`, which needs no browser: `.ci/run` runs it.
           name: 'ui',
           include: ['test/ui/**/*.test.ts'],
+          exclude: ['test/ui/timing/**'],
           setupFiles: ['test/support/setup.ts'],
           globalSetup: [SERVICES, BUILD, CHROMIUM],
           isolate: false,
@@ -131,6 +132,21 @@ export default defineConfig({
           // An assertion waits as long as a locator does. With the default of one second it judged the machine.
           expect: { poll: { timeout: 10_000 } },
           sequence: { groupOrder: 4 },
+        },
+      },
+      {
+        test: {
+          // How soon the dashboard shows something: nothing of the run is beside it.
+          name: 'ui-timing',
+          include: ['test/ui/timing/**/*.test.ts'],
+          setupFiles: ['test/support/setup.ts'],
+          globalSetup: [SERVICES, BUILD, CHROMIUM],
+          isolate: false,
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          expect: { poll: { timeout: 10_000 } },
+          sequence: { groupOrder: 5 },
         },
       },
     ],

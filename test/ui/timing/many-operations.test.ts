@@ -1,8 +1,8 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { launchBrowser, settled, visit } from './support/browser.js';
-import { startDashboard, type Dashboard } from './support/dashboard.js';
-import { SHOP_TABLES } from './support/shop.js';
+import { launchBrowser, settled, visit } from '../support/browser.js';
+import { startDashboard, type Dashboard } from '../support/dashboard.js';
+import { SHOP_TABLES } from '../support/shop.js';
 
 const OPERATIONS = 1_000_000;
 const PENDING = 60_000;
