@@ -53,11 +53,16 @@ export function tlsRefusal(error: unknown, { host, ca, own }: TlsVariables): str
     return `refuses our certificate, or requires one (${code || message}): ${cure}`;
   }
   if (NO_TLS.test(message) || NO_TLS_CODES.has(code)) {
-    return `does not speak TLS there (${code || message}): set up TLS on the server, or correct ${host}`;
+    return noTls(code || message, host);
   }
   if (OTHER_TLS_CODES.test(code)) {
     const settings = own === undefined ? `${host} and ${ca}` : `${host}, ${ca} and ${own.cert}`;
     return `cannot agree on TLS (${code}: ${message}): check ${settings}`;
   }
   return undefined;
+}
+
+/** Half a sentence after the name of a server that says, in its own protocol, that it has no TLS. */
+export function noTls(reason: string, host: string): string {
+  return `does not speak TLS there (${reason}): set up TLS on the server, or correct ${host}`;
 }

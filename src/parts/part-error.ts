@@ -5,6 +5,7 @@ const RETRYABLE = {
   PART_SETTINGS_INVALID: false,
   TIMED_OUT: true,
   ABORTED: true,
+  TLS_REFUSED: false,
 
   MAIL_INVALID: false,
   MAIL_REFUSED: false,

@@ -11,8 +11,7 @@ const LOGIN_CODES = [430, 530, 532];
 export function toFtpFailure(what: string, error: unknown): PartError {
   if (error instanceof PartError) return error;
   const { code, message } = error as Error & { code?: unknown };
-  // Only replies of the server have a number. A connection that fails has a name such as ECONNREFUSED, or nothing.
-  const status = typeof code === 'number' && code >= 400 ? code : undefined;
+  const status = statusOf(error);
   const options = { cause: error, status };
   if (status !== undefined && LOGIN_CODES.includes(status)) {
     return new PartError(
@@ -21,6 +20,20 @@ export function toFtpFailure(what: string, error: unknown): PartError {
       options,
     );
   }
-  const refused = status !== undefined && status >= 500;
-  return new PartError(refused ? 'FILES_REFUSED' : 'FILES_UNAVAILABLE', `${what}: ${message || String(code)}`, options);
+  return new PartError(
+    isRefusal(error) ? 'FILES_REFUSED' : 'FILES_UNAVAILABLE',
+    `${what}: ${message || String(code)}`,
+    options,
+  );
+}
+
+/** Whether the server has replied that the same command would fail again: RFC 959, 4.2. */
+export function isRefusal(error: unknown): boolean {
+  return (statusOf(error) ?? 0) >= 500;
+}
+
+/** Only replies of the server have a number. A connection that fails has a name such as ECONNREFUSED, or nothing. */
+function statusOf(error: unknown): number | undefined {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'number' && code >= 400 ? code : undefined;
 }

@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { PassThrough, type Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import type * as ftpPackage from 'basic-ftp';
 import type { Client, FileInfo } from 'basic-ftp';
 import { optionalPackage } from '../optional-package.js';
 import { PartError } from '../part-error.js';
 import { startTimeLimit, withinTime } from '../time-limit.js';
+import { NoTlsError, toTlsFailure } from '../tls-failure.js';
 import { checkedFolder, checkedPath, inRoot, splitPath } from './file-path.js';
 import { FileStore, type StoredFile } from './file-store.js';
 import type { FilesSettings, FtpPlace } from './files-settings.js';
-import { toFtpFailure } from './ftp-failure.js';
+import { isRefusal, toFtpFailure } from './ftp-failure.js';
 import { countedSource } from './source.js';
 
 type Ftp = typeof ftpPackage;
@@ -48,7 +50,7 @@ export class FtpFileStore extends FileStore {
     try {
       await this.connected(what, signal, async (client) => {
         if (folder !== '') await client.ensureDir(folder);
-        if (source.failure === undefined) await client.uploadFrom(source.stream, unfinished);
+        if (source.failure === undefined) await client.uploadFrom(afterHandshake(client, source.stream), unfinished);
         if (source.failure !== undefined) throw source.failure;
         // The server does not know whether the connection for the data ended too early.
         const stored = await client.size(unfinished);
@@ -87,7 +89,7 @@ export class FtpFileStore extends FileStore {
     });
     try {
       limit.signal.throwIfAborted();
-      await this.login(client);
+      await this.login(client, what);
       const download = client.downloadTo(stream, onServer);
       download.catch((error: unknown) => stream.destroy(isOpen ? toFtpFailure(what, error) : undefined));
       // Either the first bytes (or the end of an empty file) are there, or it has failed.
@@ -166,7 +168,7 @@ export class FtpFileStore extends FileStore {
     try {
       return await withinTime({ what, timeoutMs, caller }, async (signal) => {
         signal.addEventListener('abort', () => client.close(), { once: true });
-        await this.login(client);
+        await this.login(client, what);
         return work(client);
       });
     } catch (error) {
@@ -176,10 +178,15 @@ export class FtpFileStore extends FileStore {
     }
   }
 
-  private async login(client: Client): Promise<void> {
+  private async login(client: Client, what: string): Promise<void> {
     const { host, port, user, password, tls } = this.place;
     const secure = tls === 'explicit' ? true : tls === 'implicit' ? 'implicit' : false;
-    await client.access({ host, port, user, password, secure });
+    await client.access({ host, port, user, password, secure }).catch((error: unknown) => {
+      // Before TLS nothing but AUTH TLS is sent. Servers may refuse it with the code of a wrong login.
+      const refusesTls = tls === 'explicit' && !client.ftp.hasTLS && isRefusal(error);
+      const fault = refusesTls ? new NoTlsError((error as Error).message, { cause: error }) : error;
+      throw toTlsFailure(what, fault, { server: `the FTP server ${host}:${port}`, variable: 'FILES_URL' }) ?? error;
+    });
   }
 }
 
@@ -193,4 +200,17 @@ async function entriesOf(client: Client, home: string, folder: string): Promise<
     throw error;
   }
   return client.list();
+}
+
+/**
+ * The content, held back until TLS is there on the connection for data. basic-ftp begins an upload earlier when it resumes a session. The end of
+ * an empty file would then end the handshake, and vsftpd would end the login.
+ */
+function afterHandshake({ ftp }: Client, content: Readable): Readable {
+  const held = async function* (): AsyncGenerator<Buffer> {
+    const { dataSocket } = ftp;
+    if (dataSocket instanceof TLSSocket && !dataSocket.authorized) await once(dataSocket, 'secureConnect');
+    yield* content as AsyncIterable<Buffer>;
+  };
+  return Readable.from(held(), { objectMode: false });
 }

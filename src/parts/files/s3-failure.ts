@@ -1,5 +1,7 @@
 import { AWS_LOGIN_CURE } from '../aws-login.js';
 import { PartError, type PartErrorCode } from '../part-error.js';
+import { toTlsFailure } from '../tls-failure.js';
+import type { S3Place } from './files-settings.js';
 
 interface AwsError extends Error {
   $metadata?: { httpStatusCode?: number };
@@ -16,8 +18,13 @@ const LOGIN_NAMES = [
 ];
 
 /** The error for what failed at S3. */
-export function toS3Failure(what: string, error: unknown): PartError {
+export function toS3Failure(what: string, error: unknown, { region, endpoint }: S3Place): PartError {
   if (error instanceof PartError) return error;
+  const server = endpoint === undefined ? `S3 in ${region}` : `the server of S3 ${new URL(endpoint).host}`;
+  return toTlsFailure(what, error, { server, variable: 'FILES_S3_ENDPOINT' }) ?? toOtherFailure(what, error);
+}
+
+function toOtherFailure(what: string, error: unknown): PartError {
   const { name, message, $metadata } = error as AwsError;
   const status = $metadata?.httpStatusCode;
   const code = codeOf(name, status);

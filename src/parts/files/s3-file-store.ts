@@ -67,7 +67,7 @@ export class S3FileStore extends FileStore {
       limit.signal.throwIfAborted();
       const command = new this.s3.GetObjectCommand({ Bucket: this.place.bucket, Key });
       const { Body } = await this.client.send(command, { abortSignal: limit.signal });
-      const stream = streamOf(Body as Readable, (error) => toS3Failure(what, error));
+      const stream = streamOf(Body as Readable, (error) => toS3Failure(what, error, this.place));
       const stop = () => stream.destroy(limit.signal.reason as Error);
       limit.signal.addEventListener('abort', stop, { once: true });
       stream.once('close', () => limit.end());
@@ -75,7 +75,7 @@ export class S3FileStore extends FileStore {
     } catch (error) {
       limit.end();
       if (limit.signal.aborted) throw limit.signal.reason;
-      throw toS3Failure(what, error);
+      throw toS3Failure(what, error, this.place);
     }
   }
 
@@ -123,7 +123,7 @@ export class S3FileStore extends FileStore {
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     return withinTime({ what, timeoutMs: this.timeoutMs, caller }, work).catch((error: unknown) => {
-      throw toS3Failure(what, error);
+      throw toS3Failure(what, error, this.place);
     });
   }
 }

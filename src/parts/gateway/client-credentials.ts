@@ -2,18 +2,23 @@ import { withinTime } from '../time-limit.js';
 import { PartError } from '../part-error.js';
 import { hideSecrets } from '../hide-secrets.js';
 import type { AccessToken } from '../http/access-tokens.js';
-import { NoAnswerError, postHttp } from '../http/http-call.js';
+import { postHttp } from '../http/http-call.js';
 import { readTokenAnswer } from '../http/token-answer.js';
 import type { GatewaySettings } from './gateway-settings.js';
 
 const TIMEOUT_MS = 10_000;
 const SHOWN_ANSWER = 200;
+const TOKEN_ENDPOINT = {
+  name: 'The token endpoint of the gateway',
+  variable: 'GATEWAY_TOKEN_URL',
+  unavailable: 'GATEWAY_UNAVAILABLE',
+} as const;
 
 /**
  * Asks the token endpoint for a token, with the grant `client_credentials` of RFC 6749, 4.4. Id and secret are sent by HTTP Basic, which
  * every such server supports.
  *
- * @throws PartError GATEWAY_LOGIN_REFUSED, GATEWAY_BUSY, GATEWAY_UNAVAILABLE, TIMED_OUT
+ * @throws PartError TLS_REFUSED, GATEWAY_LOGIN_REFUSED, GATEWAY_BUSY, GATEWAY_UNAVAILABLE, TIMED_OUT
  */
 export async function fetchGatewayToken(settings: GatewaySettings): Promise<AccessToken> {
   const { tokenUrl, scope } = settings;
@@ -23,16 +28,10 @@ export async function fetchGatewayToken(settings: GatewaySettings): Promise<Acce
     body: new URLSearchParams({ grant_type: 'client_credentials', ...(scope !== undefined && { scope }) }).toString(),
   };
   const limit = { what: 'The request for a token of the gateway', timeoutMs: Math.min(TIMEOUT_MS, settings.timeoutMs) };
-  const { status, text, retryAfterMs } = await withinTime(limit, (signal) => postHttp(tokenUrl, request, signal)).catch(
-    (error: unknown) => {
-      if (!(error instanceof NoAnswerError)) throw error;
-      throw new PartError('GATEWAY_UNAVAILABLE', `The token endpoint of the gateway: ${error.message}`, {
-        cause: error,
-      });
-    },
-  );
+  const answer = await withinTime(limit, (signal) => postHttp(TOKEN_ENDPOINT, tokenUrl, request, signal));
+  const { status, text, retryAfterMs } = answer;
   const shown = hideSecrets(text, [settings.clientSecret, credentials]).slice(0, SHOWN_ANSWER);
-  const told = `The token endpoint of the gateway has answered with status ${status}`;
+  const told = `${TOKEN_ENDPOINT.name} has answered with status ${status}`;
   if (status === 429) throw new PartError('GATEWAY_BUSY', `${told}: ${shown}`, { status, retryAfterMs });
   if (status >= 500) throw new PartError('GATEWAY_UNAVAILABLE', `${told}: ${shown}`, { status, retryAfterMs });
   if (status < 200 || status > 299) {

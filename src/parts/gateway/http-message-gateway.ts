@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hideSecrets } from '../hide-secrets.js';
 import { AccessTokens } from '../http/access-tokens.js';
-import { NoAnswerError, postHttp, type HttpAnswer } from '../http/http-call.js';
+import { postHttp, type HttpAnswer } from '../http/http-call.js';
 import { readJson } from '../http/token-answer.js';
 import { PartError } from '../part-error.js';
 import { withinTime } from '../time-limit.js';
@@ -13,6 +13,7 @@ import { nextAttemptMs } from './next-attempt.js';
 /** Of one attempt. */
 const ATTEMPT_TIMEOUT_MS = 10_000;
 const SHOWN_ANSWER = 200;
+const GATEWAY = { name: 'The gateway', variable: 'GATEWAY_URL', unavailable: 'GATEWAY_UNAVAILABLE' } as const;
 
 /**
  * Posts messages as JSON, with a bearer token. It tries again, with the same Idempotency-Key, when the gateway is busy (429), fails (5xx)
@@ -84,10 +85,7 @@ export class HttpMessageGateway extends MessageGateway {
       'idempotency-key': id,
     };
     const limit = { what: 'An attempt to reach the gateway', timeoutMs: ATTEMPT_TIMEOUT_MS, caller };
-    return withinTime(limit, (signal) => postHttp(url, { headers, body }, signal)).catch((error: unknown) => {
-      if (!(error instanceof NoAnswerError)) throw error;
-      throw new PartError('GATEWAY_UNAVAILABLE', `The gateway: ${error.message}`, { cause: error });
-    });
+    return withinTime(limit, (signal) => postHttp(GATEWAY, url, { headers, body }, signal));
   }
 
   private read({ status, text, retryAfterMs }: HttpAnswer, token: string): GatewayAnswer {

@@ -24,7 +24,7 @@ export abstract class MessageGateway {
    * Resolves when the gateway has accepted the message.
    *
    * @param signal ends the attempts; the gateway may have accepted the message nevertheless
-   * @throws PartError GATEWAY_INVALID, GATEWAY_REFUSED, GATEWAY_LOGIN_REFUSED; and, after several attempts, GATEWAY_BUSY,
+   * @throws PartError GATEWAY_INVALID, GATEWAY_REFUSED, GATEWAY_LOGIN_REFUSED, TLS_REFUSED; and, after several attempts, GATEWAY_BUSY,
    *   GATEWAY_UNAVAILABLE, TIMED_OUT; ABORTED
    */
   abstract send(message: GatewayMessage, signal?: AbortSignal): Promise<GatewayAnswer>;

@@ -1,3 +1,6 @@
+import { PartError, type PartErrorCode } from '../part-error.js';
+import { toTlsFailure } from '../tls-failure.js';
+
 /** More than any answer that a part reads. */
 const LONGEST_ANSWER_BYTES = 1024 * 1024;
 
@@ -14,15 +17,27 @@ export interface HttpAnswer {
   retryAfterMs: number | undefined;
 }
 
-/** There was no answer: no connection, no name, a connection that ended. The message says which. */
-export class NoAnswerError extends Error {}
+/** Who is asked, for messages about a request without an answer. */
+export interface HttpPlace {
+  /** As the beginning of a sentence: `The gateway` */
+  name: string;
+  /** The variable that contains its address. */
+  variable: string;
+  /** Of the error when there is no answer: no connection, no name, a connection that ended. */
+  unavailable: PartErrorCode;
+}
 
 /**
  * Posts, and reads the answer, whatever its status. It follows no redirection: what is meant for one server is not sent to another.
  *
- * @throws NoAnswerError; the reason of the signal when it is aborted
+ * @throws PartError TLS_REFUSED or `unavailable`; the reason of the signal when it is aborted
  */
-export async function postHttp(url: string, request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
+export async function postHttp(
+  { name, variable, unavailable }: HttpPlace,
+  url: string,
+  request: HttpRequest,
+  signal: AbortSignal,
+): Promise<HttpAnswer> {
   try {
     const response = await fetch(url, { method: 'POST', redirect: 'manual', signal, ...request });
     return {
@@ -32,7 +47,11 @@ export async function postHttp(url: string, request: HttpRequest, signal: AbortS
     };
   } catch (error) {
     signal.throwIfAborted();
-    throw new NoAnswerError(`no answer from ${new URL(url).host}: ${reasonOf(error as Error)}`, { cause: error });
+    const { host } = new URL(url);
+    // `fetch` says only that it failed. The cause says why.
+    const tlsFailure = toTlsFailure(name, (error as Error).cause, { server: host, variable });
+    if (tlsFailure !== undefined) throw tlsFailure;
+    throw new PartError(unavailable, `${name}: no answer from ${host}: ${reasonOf(error as Error)}`, { cause: error });
   }
 }
 
@@ -55,7 +74,6 @@ async function beginningOf(response: Response): Promise<string> {
   return Buffer.concat(parts).subarray(0, LONGEST_ANSWER_BYTES).toString();
 }
 
-/** `fetch` says only that it failed. The cause says why. */
 function reasonOf({ message, cause }: Error): string {
   if (!(cause instanceof Error)) return message;
   return cause.message || ('code' in cause ? String(cause.code) : message);

@@ -1,5 +1,7 @@
 import { AWS_LOGIN_CURE } from '../aws-login.js';
 import { PartError, type PartErrorCode } from '../part-error.js';
+import { NoTlsError, toTlsFailure, type TlsServerName } from '../tls-failure.js';
+import type { MailSettings } from './mail-settings.js';
 
 /** The server wants a login before it takes a mail: RFC 4954, 6. */
 const LOGIN_REQUIRED = 530;
@@ -8,6 +10,8 @@ const NO_AWS_KEYS = 'CredentialsProviderError';
 interface MailFailure extends Error {
   /** Of nodemailer, such as EAUTH or ECONNECTION. */
   code?: string;
+  /** Of the error that nodemailer has met. */
+  originalCode?: string;
   /** Of the SMTP server. */
   responseCode?: number;
   /** Of the SDK of AWS. */
@@ -15,13 +19,35 @@ interface MailFailure extends Error {
 }
 
 /** The error for a mail that was not sent. */
-export function toMailFailure(error: unknown, signal: AbortSignal | undefined): PartError {
+export function toMailFailure(
+  error: unknown,
+  transport: MailSettings['transport'],
+  signal: AbortSignal | undefined,
+): PartError {
   if (signal?.aborted) return new PartError('ABORTED', 'Sending a mail was ended by its caller', { cause: error });
   const failure = error as MailFailure;
+  return toTlsFailure('Sending a mail', tlsErrorOf(failure), serverOf(transport)) ?? toOtherFailure(failure);
+}
+
+/** nodemailer puts a code of its own over the one by which Node says what is wrong with TLS. */
+function tlsErrorOf(failure: MailFailure): Error {
+  const { message, code, originalCode = code, responseCode = 0 } = failure;
+  if (code === 'ETLS' && responseCode >= 500) return new NoTlsError(message, { cause: failure });
+  const error: NodeJS.ErrnoException = new Error(message, { cause: failure });
+  if (originalCode !== undefined) error.code = originalCode;
+  return error;
+}
+
+function toOtherFailure(failure: MailFailure): PartError {
   const status = failure.responseCode ?? failure.$metadata?.httpStatusCode;
   const code = codeOf(failure);
   const cure = code === 'MAIL_LOGIN_REFUSED' ? `; ${loginCure(failure)}` : '';
-  return new PartError(code, `${failure.message}${cure}`, { cause: error, status });
+  return new PartError(code, `${failure.message}${cure}`, { cause: failure, status });
+}
+
+function serverOf(transport: MailSettings['transport']): TlsServerName {
+  if (transport.kind === 'ses') return { server: `Amazon SES in ${transport.region}`, variable: 'SES_REGION' };
+  return { server: `the mail server ${new URL(transport.url).host}`, variable: 'SMTP_URL' };
 }
 
 function loginCure({ name, $metadata }: MailFailure): string {

@@ -16,7 +16,7 @@ export abstract class MailSender {
    * @param signal ends the attempt; the server may have accepted the mail nevertheless
    * @returns the addresses that the server refuses
    * @throws PartError when the server takes it for nobody: MAIL_REFUSED, MAIL_DEFERRED, MAIL_LOGIN_REFUSED, MAIL_UNAVAILABLE,
-   *   MAIL_INVALID, ABORTED
+   *   MAIL_INVALID, TLS_REFUSED, ABORTED
    */
   abstract send(mail: Mail, signal?: AbortSignal): Promise<string[]>;
   /** Ends its connections. */

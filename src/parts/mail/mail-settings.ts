@@ -6,6 +6,17 @@ export interface MailSettings {
   from: Mailbox;
   /** The folder of templates that replace the built-in ones. */
   templateDir: string | undefined;
-  /** An `smtp:` or `smtps:` URL, which may hold user and password; or the region of Amazon SES. */
-  transport: { kind: 'smtp'; url: string } | { kind: 'ses'; region: string };
+  transport: SmtpTransport | SesTransport;
+}
+
+export interface SmtpTransport {
+  kind: 'smtp';
+  /** An `smtp:` or `smtps:` URL, which may hold user and password. */
+  url: string;
+}
+
+/** The API of Amazon SES. */
+export interface SesTransport {
+  kind: 'ses';
+  region: string;
 }

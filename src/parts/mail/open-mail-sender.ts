@@ -2,7 +2,7 @@ import { isLoopback } from '../../interfaces/loopback.js';
 import { optionalPackage } from '../optional-package.js';
 import { toMailFailure } from './mail-failure.js';
 import { toSubject, type Mail, type MailSender } from './mail-sender.js';
-import type { MailSettings } from './mail-settings.js';
+import type { MailSettings, SesTransport, SmtpTransport } from './mail-settings.js';
 
 // nodemailer is loaded when it is needed: most processes send no mail.
 
@@ -19,22 +19,22 @@ const SMTPS_PORT = 465;
 export async function openMailSender({ from, transport }: MailSettings): Promise<MailSender> {
   switch (transport.kind) {
     case 'smtp':
-      return openSmtp(from, transport.url);
+      return openSmtp(from, transport);
     case 'ses':
-      return openSes(from, transport.region);
+      return openSes(from, transport);
     default:
       return transport satisfies never;
   }
 }
 
-async function openSmtp(from: MailSettings['from'], address: string): Promise<MailSender> {
+async function openSmtp(from: MailSettings['from'], smtp: SmtpTransport): Promise<MailSender> {
   const { createTransport } = await import('nodemailer');
-  const transport = createTransport({ ...smtpOptions(new URL(address)), ...WITHOUT_FILES });
+  const transport = createTransport({ ...smtpOptions(new URL(smtp.url)), ...WITHOUT_FILES });
   return {
     send: async (mail, signal) => {
       const sent = transport.sendMail({ ...toMessage(from, mail), signal });
       const { rejected } = (await sent.catch((error: unknown) => {
-        throw toMailFailure(error, signal);
+        throw toMailFailure(error, smtp, signal);
       })) as { rejected: string[] };
       return rejected;
     },
@@ -60,20 +60,24 @@ function smtpOptions({ protocol, hostname, port, username, password }: URL) {
 }
 
 /** The credentials are found as AWS' own programs find them: the environment, a file, the role of the machine. */
-async function openSes(from: MailSettings['from'], region: string): Promise<MailSender> {
+async function openSes(from: MailSettings['from'], ses: SesTransport): Promise<MailSender> {
   const { SESv2Client, SendEmailCommand } = await optionalPackage(
     '@aws-sdk/client-sesv2',
     'SES_REGION',
     () => import('@aws-sdk/client-sesv2'),
   );
   const { createTransport } = await import('nodemailer');
-  const sesClient = new SESv2Client({ region, maxAttempts: 1, requestHandler: { requestTimeout: TIMEOUT_MS } });
+  const sesClient = new SESv2Client({
+    region: ses.region,
+    maxAttempts: 1,
+    requestHandler: { requestTimeout: TIMEOUT_MS },
+  });
   const transport = createTransport({ SES: { sesClient, SendEmailCommand }, ...WITHOUT_FILES });
   return {
     // SES takes a mail for all of its recipients, or for none.
     send: async (mail, signal) => {
       await transport.sendMail({ ...toMessage(from, mail), signal }).catch((error: unknown) => {
-        throw toMailFailure(error, signal);
+        throw toMailFailure(error, ses, signal);
       });
       return [];
     },

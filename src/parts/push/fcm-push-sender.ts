@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { hideSecrets } from '../hide-secrets.js';
 import { AccessTokens, type AccessToken } from '../http/access-tokens.js';
-import { NoAnswerError, postHttp, type HttpAnswer, type HttpRequest } from '../http/http-call.js';
+import { postHttp, type HttpAnswer } from '../http/http-call.js';
 import { readJson, readTokenAnswer } from '../http/token-answer.js';
 import { PartError } from '../part-error.js';
 import { withinTime } from '../time-limit.js';
@@ -14,6 +14,12 @@ const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging';
 const GRANT = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
 const TIMEOUT_MS = 10_000;
 const SHOWN_ANSWER = 200;
+const FCM = { name: 'FCM', variable: 'PUSH_URL', unavailable: 'PUSH_UNAVAILABLE' } as const;
+const TOKEN_ENDPOINT = {
+  name: 'The token endpoint of the service account',
+  variable: 'PUSH_SERVICE_ACCOUNT',
+  unavailable: 'PUSH_UNAVAILABLE',
+} as const;
 
 const acceptedSchema = z.object({ name: z.string() });
 
@@ -59,7 +65,7 @@ export class FcmPushSender extends PushSender {
 
   private async postWith(accessToken: string, body: string, signal: AbortSignal) {
     const headers = { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' };
-    return { accessToken, answer: await post('FCM', this.url, { headers, body }, signal) };
+    return { accessToken, answer: await postHttp(FCM, this.url, { headers, body }, signal) };
   }
 
   private async fetchToken(): Promise<AccessToken> {
@@ -69,11 +75,10 @@ export class FcmPushSender extends PushSender {
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       body: new URLSearchParams({ grant_type: GRANT, assertion }).toString(),
     };
-    const place = 'The token endpoint of the service account';
     const limit = { what: 'The request for a token of FCM', timeoutMs: TIMEOUT_MS };
-    const answer = await withinTime(limit, (signal) => post(place, account.tokenUri, request, signal));
+    const answer = await withinTime(limit, (signal) => postHttp(TOKEN_ENDPOINT, account.tokenUri, request, signal));
     const { status, text, retryAfterMs } = answer;
-    const told = `${place} has answered with status ${status}`;
+    const told = `${TOKEN_ENDPOINT.name} has answered with status ${status}`;
     const shown = hideSecrets(text, [assertion]).slice(0, SHOWN_ANSWER);
     if (status === 429) throw new PartError('PUSH_BUSY', `${told}: ${shown}`, { status, retryAfterMs });
     if (status >= 500) throw new PartError('PUSH_UNAVAILABLE', `${told}: ${shown}`, { status, retryAfterMs });
@@ -87,10 +92,3 @@ export class FcmPushSender extends PushSender {
 }
 
 const isSuccess = ({ status }: HttpAnswer): boolean => status >= 200 && status <= 299;
-
-async function post(place: string, url: string, request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
-  return postHttp(url, request, signal).catch((error: unknown) => {
-    if (!(error instanceof NoAnswerError)) throw error;
-    throw new PartError('PUSH_UNAVAILABLE', `${place}: ${error.message}`, { cause: error });
-  });
-}

@@ -14,7 +14,7 @@ export abstract class PushSender {
    *
    * @param signal ends the attempt; the server may have accepted the message nevertheless
    * @returns the name that the server has given to the message
-   * @throws PartError PUSH_UNREGISTERED (forget the token), PUSH_INVALID, PUSH_REFUSED, PUSH_LOGIN_REFUSED, PUSH_BUSY, PUSH_UNAVAILABLE, TIMED_OUT, ABORTED
+   * @throws PartError PUSH_UNREGISTERED (forget the token), PUSH_INVALID, PUSH_REFUSED, PUSH_LOGIN_REFUSED, TLS_REFUSED, PUSH_BUSY, PUSH_UNAVAILABLE, TIMED_OUT, ABORTED
    */
   abstract send(message: PushMessage, signal?: AbortSignal): Promise<string>;
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { DataSource } from 'typeorm';
 import { tlsRefusal } from '../../interfaces/tls-refusal.js';
-import { TRUSTED_CAS } from '../settings/trusted-cas.js';
+import { TRUSTED_CAS } from '../../interfaces/trusted-cas.js';
 import type { DatabaseInstance } from '../settings/worker-settings.js';
 import { WorkerStartError } from '../worker-error.js';
 import { within } from '../runtime/within.js';

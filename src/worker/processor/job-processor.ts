@@ -29,7 +29,7 @@ export abstract class JobProcessor<Data = unknown, Result = unknown> extends Wor
    *
    * @returns what the queue keeps as the result; it must be JSON
    * @throws anything: the job is tried again later; an `UnrecoverableError` of BullMQ, or a
-   * `PartError` that is not retryable: it is not. A database that does not answer, and a refused login of a part, spend
+   * `PartError` that is not retryable: it is not. A database that does not answer, and a refused login or certificate of a part, spend
    * no attempt
    */
   abstract work(job: WorkerJob<Data>): Promise<Result>;

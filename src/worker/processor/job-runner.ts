@@ -149,9 +149,9 @@ interface PutOff {
 
 const elapsed = (begun: number): number => Math.round(performance.now() - begun);
 
-/** Every job would meet it. If it spent attempts, a password that was changed would fail all jobs of the queue. */
+/** Every job would meet it. If it spent attempts, a password or a certificate that was changed would fail all jobs of the queue. */
 const isFaultOfWorker = (error: unknown): boolean =>
-  isDatabaseFault(error) || (error instanceof PartError && error.loginRefused);
+  isDatabaseFault(error) || (error instanceof PartError && (error.loginRefused || error.code === 'TLS_REFUSED'));
 
 /** The waits that BullMQ computes by itself. Another strategy is the user's: it gets the error, and decides. */
 const BUILT_IN = ['fixed', 'exponential'];

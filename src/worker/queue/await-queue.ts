@@ -7,7 +7,7 @@ import { postgresTls } from '../databases/instance-options.js';
 import type { DatabaseInstance, ProducerSettings } from '../settings/worker-settings.js';
 import { WorkerStartError } from '../worker-error.js';
 import { tlsRefusal } from '../../interfaces/tls-refusal.js';
-import { TRUSTED_CAS } from '../settings/trusted-cas.js';
+import { TRUSTED_CAS } from '../../interfaces/trusted-cas.js';
 import { QUEUE_SCHEMA, redisConnection } from './queue-connection.js';
 import { isQueueAway } from './queue-fault.js';
 import { isQueueSchemaPresent } from './queue-schema.js';

@@ -7,7 +7,7 @@ import type { EntityManager } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import type { INestApplicationContext } from '@nestjs/common';
-import { PartError } from '../../../src/parts/part-error.js';
+import { PartError, type PartErrorCode } from '../../../src/parts/part-error.js';
 import { enqueue } from '../../../src/worker/queue/job-options.js';
 import { WorkerHealth } from '../../../src/worker/runtime/worker-health.js';
 import { WorkerLifecycle } from '../../../src/worker/runtime/worker-lifecycle.js';
@@ -159,19 +159,22 @@ export function describeWorkers(kind: string, variables: () => NodeJS.ProcessEnv
       await eventually(async () => expect(await recorded(gone)).toMatchObject([{ code: 'PUSH_UNREGISTERED' }]));
     });
 
-    it('puts a job off while a part refuses the login of the worker, without spending an attempt', async () => {
+    it.each<[what: string, code: PartErrorCode]>([
+      ['a part refuses the login of the worker', 'MAIL_LOGIN_REFUSED'],
+      ['the certificate of a server is not trusted', 'TLS_REFUSED'],
+    ])('puts a job off while %s, without spending an attempt', async (_what, code) => {
       const attempts: number[] = [];
-      let password = 'rotated';
+      let isMended = false;
       await start({
         work: async ({ attempt }) => {
           attempts.push(attempt);
-          if (password !== 'right') throw new PartError('MAIL_LOGIN_REFUSED', 'Invalid login: 535');
+          if (!isMended) throw new PartError(code, 'Refused');
           return 'sent';
         },
       });
       const job = await add('mail', { attempts: 1 });
       await eventually(() => expect(attempts.length).toBeGreaterThanOrEqual(2));
-      password = 'right';
+      isMended = true;
 
       const sent = await inState(job, 'completed');
 

@@ -8,6 +8,7 @@ import { eventually } from '../eventually.js';
 import { freePort } from '../free-port.js';
 import { canInstall, installPackages } from '../services/install.js';
 import { findExecutable } from '../services/run-command.js';
+import type { TestCertificate } from '../tls/test-certificates.js';
 
 export interface FtpServer {
   port: number;
@@ -16,13 +17,22 @@ export interface FtpServer {
   close(): Promise<void>;
 }
 
+export interface FtpTls {
+  certificate: TestCertificate;
+  kind: 'explicit' | 'implicit';
+}
+
 /** Whether vsftpd is there or can be installed: as root on Debian. It also needs root to run as an unprivileged user. */
 export async function ftpServerIsPossible(): Promise<boolean> {
   return process.getuid?.() === 0 && ((await findExecutable('vsftpd')) !== undefined || (await canInstall()));
 }
 
-/** A real FTP server (vsftpd) on 127.0.0.1, in a folder of its own, with the user `anonymous`. It is installed when it is missing. */
-export async function startFtpServer(): Promise<FtpServer> {
+/**
+ * A real FTP server (vsftpd) on 127.0.0.1, in a folder of its own, with the user `anonymous`. It is installed when it is missing.
+ *
+ * @param tls it takes neither a login nor data without TLS then
+ */
+export async function startFtpServer(tls?: FtpTls): Promise<FtpServer> {
   if ((await findExecutable('vsftpd')) === undefined) await installPackages(['vsftpd'], console.log);
   const home = await mkdtemp(join(tmpdir(), 'batch-ftp-'));
   await chmod(home, 0o755);
@@ -49,6 +59,7 @@ export async function startFtpServer(): Promise<FtpServer> {
       xferlog_enable: 'NO',
     },
     ...{ utf8_filesystem: 'YES' },
+    ...(tls && tlsSettings(tls)),
   };
   const file = join(home, 'vsftpd.conf');
   await writeFile(
@@ -64,7 +75,8 @@ export async function startFtpServer(): Promise<FtpServer> {
   await eventually(async () => {
     if (server.exitCode !== null) throw new Error(`vsftpd has ended: ${said}`);
     const socket = connect(port, '127.0.0.1');
-    await once(socket, 'data').finally(() => socket.destroy());
+    // With implicit TLS it says nothing before the handshake.
+    await once(socket, tls?.kind === 'implicit' ? 'connect' : 'data').finally(() => socket.destroy());
   });
   return {
     port,
@@ -74,5 +86,13 @@ export async function startFtpServer(): Promise<FtpServer> {
       await ended;
       await rm(home, { recursive: true });
     },
+  };
+}
+
+function tlsSettings({ certificate, kind }: FtpTls): Record<string, string> {
+  return {
+    ...{ ssl_enable: 'YES', rsa_cert_file: certificate.cert, rsa_private_key_file: certificate.key },
+    ...{ implicit_ssl: kind === 'implicit' ? 'YES' : 'NO', allow_anon_ssl: 'YES' },
+    ...{ force_anon_logins_ssl: 'YES', force_anon_data_ssl: 'YES', require_ssl_reuse: 'YES' },
   };
 }

@@ -1,9 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import type { SMTPServerOptions } from 'smtp-server';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { isMailAddress, parseMailbox } from '../../../../src/parts/mail/mail-address.js';
 import { toSubject } from '../../../../src/parts/mail/mail-sender.js';
 import { MailTemplate, MailTemplateError } from '../../../../src/parts/mail/mail-template.js';
@@ -14,6 +14,8 @@ import { startHttpReceiver, type HttpReceiver } from '../../../support/http-rece
 import { startMailServer } from '../../../support/mail-server.js';
 import { partFailure } from '../../../support/parts/part-failure.js';
 import { signatureFault } from '../../../support/parts/signature-v4.js';
+import { TestCa } from '../../../support/tls/test-certificates.js';
+import { startTlsFront } from '../../../support/tls/tls-servers.js';
 
 const FROM = { name: 'Batch Service', address: 'batch@example.com' };
 const DEFAULTS = { subject: '{{title}}', text: '{{title}}\n', html: '<p>{{title}}</p>' };
@@ -202,6 +204,56 @@ describe('a mail that a real SMTP server does not take', () => {
 
   it('is told so when nothing listens: it may be sent later', async () => {
     expect(await partFailure(sendTo(await freePort()))).toMatchObject({ code: 'MAIL_UNAVAILABLE', retryable: true });
+  });
+});
+
+describe('a mail server with which TLS fails', () => {
+  let ca: TestCa;
+  let tls: SMTPServerOptions;
+  beforeAll(async () => {
+    ca = await TestCa.make();
+    const { cert, key } = await ca.issue('server');
+    tls = { cert: await readFile(cert), key: await readFile(key), disabledCommands: ['AUTH'] };
+  });
+  afterAll(() => ca?.remove());
+
+  const UNTRUSTED = 'shows a certificate that no trusted CA has signed';
+  const CURE = 'in NODE_EXTRA_CA_CERTS';
+  // The address is that of this machine, and does not look so: the password must not go there without TLS.
+  const ELSEWHERE = 'batch:smtp-secret-word@[::ffff:127.0.0.1]';
+
+  it.each<[claim: string, scheme: string, host: string, options: () => SMTPServerOptions, told: string[]]>([
+    ['by smtps://', 'smtps', 'localhost', () => ({ ...tls, secure: true }), [UNTRUSTED, CURE]],
+    ['after STARTTLS', 'smtp', 'localhost', () => tls, [UNTRUSTED, CURE]],
+    ['without TLS', 'smtps', 'localhost', () => ({}), ['does not speak TLS there', 'correct SMTP_URL']],
+    ['without STARTTLS', 'smtp', ELSEWHERE, () => ({}), ['does not speak TLS there', 'correct SMTP_URL']],
+  ])('is named, with the cause and the cure: %s', async (_claim, scheme, host, options, told) => {
+    const server = await startMailServer(options());
+    const sender = await openMailSender(smtp(`${scheme}://${host}:${server.port}`));
+    const failed = await partFailure(sender.send({ to: ['ada@example.com'], subject: 's', text: 't' }));
+    sender.close();
+    await server.close();
+    expect(failed).toMatchObject({ code: 'TLS_REFUSED', retryable: false });
+    const place = host === ELSEWHERE ? '[::ffff:7f00:1]' : host;
+    for (const part of [`the mail server ${place}:${server.port}`, ...told]) expect(failed.message).toContain(part);
+    expect(inspect(failed, { depth: Infinity, showHidden: true })).not.toContain('smtp-secret-word');
+    expect(server.mails).toEqual([]);
+  });
+
+  it('is named too when it is Amazon SES', async () => {
+    const receiver = await startHttpReceiver();
+    const front = await startTlsFront(await ca.issue('server'), { port: Number(new URL(receiver.url).port) });
+    vi.stubEnv('AWS_ENDPOINT_URL_SESV2', `https://localhost:${front.port}`);
+    for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) vi.stubEnv(name, 'any');
+    const transport = { kind: 'ses', region: 'eu-central-1' } as const;
+    const sender = await openMailSender({ from: FROM, templateDir: undefined, transport });
+    const failed = await partFailure(sender.send({ to: ['ada@example.com'], subject: 's', text: 't' }));
+    sender.close();
+    vi.unstubAllEnvs();
+    await front.stop();
+    await receiver.close();
+    expect(failed).toMatchObject({ code: 'TLS_REFUSED', retryable: false });
+    expect(failed.message).toContain(`Amazon SES in eu-central-1 ${UNTRUSTED}`);
   });
 });
 
