@@ -18,7 +18,7 @@ export interface TableColumn {
   isJson: boolean;
 }
 
-/** The columns of a table. No rows where there is no such table. */
+/** The columns of a table, in its order. No rows where there is no such table. */
 export function selectColumns(table: string): SqlStatement {
   return {
     text: `
@@ -28,7 +28,8 @@ export function selectColumns(table: string): SqlStatement {
       join pg_type t on t.oid = a.atttypid
       join pg_type b on b.oid = case when t.typtype = 'd' then t.typbasetype else t.oid end
       left join pg_type e on e.oid = b.typelem and b.typcategory = 'A'
-      where a.attrelid = to_regclass($1::text) and a.attnum > 0 and not a.attisdropped`,
+      where a.attrelid = to_regclass($1::text) and a.attnum > 0 and not a.attisdropped
+      order by a.attnum`,
     values: [quoteTable(table)],
   };
 }
