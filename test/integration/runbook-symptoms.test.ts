@@ -33,7 +33,7 @@ const RETRY_BODY = /`POST \/operations\/retries` with `(\{.*?\})`/.exec(RUNBOOK)
 /** What the tests below run. */
 const shown = new Set<string>();
 const mended = new Set<string>();
-/** The server of the tests allows no prepared transactions. */
+/** The server of the tests allows no prepared transactions. `test/e2e/prepared-transactions.test.ts` has one that does. */
 const NOT_SHOWN = ['select gid, prepared, owner from pg_prepared_xacts'];
 
 /** Names what a test runs. The test finds the statements by their beginning; the runbook says how they go on. */
