@@ -14,10 +14,15 @@ export interface IStats {
    * of the pause of its source begins the wait anew. Paused lanes do not count.
    */
   lagMs: number;
-  /** Lanes that do not go on: by a fault, parked, or because their chunk waits for a lock. See `GET lanes?state=all`. */
+  /**
+   * Lanes that do not go on: by a fault, parked, because their chunk waits for a lock, or closed by an open transaction.
+   * See `GET lanes?state=all`.
+   */
   blockedLanes: number;
   /** Those of them whose chunk waits for a lock. */
   lockedLanes: number;
+  /** Those of them that are closed until open transactions of callers in SQL end. */
+  closedLanes: number;
   /** Those of them that are parked, see `GET lanes`. */
   parkedLanes: number;
   /** Lanes that are paused, themselves or by one of their tables. See `GET pauses`. */

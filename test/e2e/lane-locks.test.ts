@@ -192,6 +192,10 @@ it('names the transaction that keeps tables from their new lane, within a second
   expect(closed.flatMap(({ targets }) => targets).sort()).toEqual(['public.places', 'public.visits']);
   const { targets, holders } = waiting.reason as Extract<IWaitReason, { kind: 'open_transaction' }>;
   for (const lane of closed) expect(lane.closed).toEqual({ targets, holders });
+  expect(await get<IStats>('stats')).toMatchObject({ blockedLanes: closed.length, closedLanes: closed.length });
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  expect(metrics).toContain(`batch_lanes_blocked{cause="open_transaction"} ${closed.length}`);
+  expect(metrics).toContain('batch_lanes_blocked{cause="fault"} 0');
   await service.said(/Lanes are closed by open transactions of callers in SQL/);
   const told = service.output.split('\n').filter((line) => line.includes('Lanes are closed by open transactions'));
   expect(told).toHaveLength(1);

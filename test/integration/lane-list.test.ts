@@ -185,6 +185,7 @@ describe('the list of all lanes', () => {
     };
     const blocked = (lock: number, fault: number, parked: number): string[] => [
       `batch_lanes_blocked{cause="lock"} ${lock}`,
+      'batch_lanes_blocked{cause="open_transaction"} 0',
       `batch_lanes_blocked{cause="fault"} ${fault}`,
       `batch_lanes_blocked{cause="parked"} ${parked}`,
     ];

@@ -60,7 +60,8 @@ describe('the metrics', () => {
       scheduledIsExact: true,
       lagMs: 1500,
       lockedLanes: 1,
-      blockedLanes: 3,
+      closedLanes: 2,
+      blockedLanes: 9,
       parkedLanes: 3,
       pausedLanes: 0,
       workers: 4,
@@ -78,6 +79,12 @@ describe('the metrics', () => {
     expect(first).toContain('batch_operations_scheduled 2');
     expect(first).toContain('batch_oldest_pending_seconds 1.5');
     expect(first).toContain('batch_lanes_parked 3');
+    expect(first.filter((line) => line.startsWith('batch_lanes_blocked{'))).toEqual([
+      'batch_lanes_blocked{cause="lock"} 1',
+      'batch_lanes_blocked{cause="open_transaction"} 2',
+      'batch_lanes_blocked{cause="parked"} 3',
+      'batch_lanes_blocked{cause="fault"} 3',
+    ]);
     expect(first).toContain('batch_workers 4');
     expect(first).toContain('batch_notifications_pending 6');
     expect(first).toContain('batch_notifications_parked 7');

@@ -107,7 +107,7 @@ export class MetricsService {
   );
   private readonly blockedLanes = this.gauge(
     'batch_lanes_blocked',
-    'Lanes that do not go on, by cause: their chunk waits for a lock, a fault, or parked',
+    'Lanes that do not go on, by cause: their chunk waits for a lock, they are closed by an open transaction, a fault, or parked',
     ['cause'],
   );
   private readonly workers = this.gauge('batch_workers', 'Workers that were seen in the last seconds');
@@ -253,10 +253,11 @@ export class MetricsService {
   }
 
   private setBlockedLanes(queue: IStats | undefined): void {
-    const { blockedLanes = NaN, lockedLanes = NaN, parkedLanes = NaN } = queue ?? {};
+    const { blockedLanes = NaN, lockedLanes = NaN, closedLanes = NaN, parkedLanes = NaN } = queue ?? {};
     this.blockedLanes.set({ cause: 'lock' }, lockedLanes);
+    this.blockedLanes.set({ cause: 'open_transaction' }, closedLanes);
     this.blockedLanes.set({ cause: 'parked' }, parkedLanes);
-    this.blockedLanes.set({ cause: 'fault' }, blockedLanes - lockedLanes - parkedLanes);
+    this.blockedLanes.set({ cause: 'fault' }, blockedLanes - lockedLanes - closedLanes - parkedLanes);
   }
 
   private counter<Label extends string = never>(name: string, help: string, labelNames: Label[] = []): Counter<Label> {

@@ -1,7 +1,7 @@
 import { selectDetails } from '../../entities/operation-details.js';
 import { ACTS_OF_OPERATION } from '../audit/audit.sql.js';
 import { PAUSED_LANES } from '../pauses/paused.sql.js';
-import { BLOCKED_LANES, LOCKED_LANES } from '../queue/lane-list.sql.js';
+import { BLOCKED_LANES, CLOSED_LANES, LOCKED_LANES } from '../queue/lane-list.sql.js';
 import { ANONYMOUS_SOURCE } from '../../interfaces/settled-event.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
 import { LANES } from './match-candidates.sql.js';
@@ -162,6 +162,7 @@ export function selectStats(most: number): SqlStatement {
         (select count(*)::int from batch.lane_blocks where parked_at is not null) as "parkedLanes",
         ${BLOCKED_LANES} as "blockedLanes",
         ${LOCKED_LANES} as "lockedLanes",
+        ${CLOSED_LANES} as "closedLanes",
         (select count(*)::int from (${PAUSED_LANES}) paused) as "pausedLanes",
         ${SEEN_WORKERS} as workers,
         (select count(*)::int from batch.chunks where notify and notified_at is null) as "pendingNotifications",

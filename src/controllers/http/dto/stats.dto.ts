@@ -23,10 +23,14 @@ export class LastMinuteDto {}
   },
   blockedLanes: {
     description:
-      'Lanes that do not go on: by a fault, parked, or because their chunk waits for a lock. See `GET lanes?state=all`.',
+      'Lanes that do not go on: by a fault, parked, because their chunk waits for a lock, or closed by an open transaction. See `GET lanes?state=all`.',
     example: 0,
   },
   lockedLanes: { description: 'Those of them whose chunk waits for a lock.', example: 0 },
+  closedLanes: {
+    description: 'Those of them that are closed until open transactions of callers in SQL end.',
+    example: 0,
+  },
   parkedLanes: { description: 'Lanes that are parked: see `GET lanes`.', example: 0 },
   pausedLanes: {
     description: 'Lanes that are paused, themselves or by one of their tables: see `GET pauses`.',
