@@ -19,8 +19,13 @@ export interface MailServer {
   close(): Promise<void>;
 }
 
-/** A real SMTP server on 127.0.0.1 that keeps what it gets. Default: without TLS and passwords, on a free port. */
-export async function startMailServer(options: SMTPServerOptions = {}, port = 0): Promise<MailServer> {
+export interface MailServerOptions extends SMTPServerOptions {
+  /** What it answers after the body: an error with `responseCode`; or nothing, and it ends the connection. Default: it takes the mail. */
+  onMail?: (mail: ReceivedMail) => Error | 'cut' | undefined;
+}
+
+/** A real SMTP server on 127.0.0.1 that keeps what it takes. Default: without TLS and passwords, on a free port. */
+export async function startMailServer({ onMail, ...options }: MailServerOptions = {}, port = 0): Promise<MailServer> {
   const mails: ReceivedMail[] = [];
   const server = new SMTPServer({
     disabledCommands: ['STARTTLS', 'AUTH'],
@@ -33,14 +38,18 @@ export async function startMailServer(options: SMTPServerOptions = {}, port = 0)
       stream.on('end', () => {
         const raw = Buffer.concat(parts).toString();
         const { mailFrom, rcptTo } = session.envelope;
-        mails.push({
+        const mail = {
           from: mailFrom === false ? '' : mailFrom.address,
           to: rcptTo.map(({ address }) => address),
           raw,
           subject: subjectOf(raw),
           user: session.user,
-        });
-        done();
+        };
+        const answer = onMail?.(mail);
+        if (answer instanceof Error) return done(answer);
+        mails.push(mail);
+        if (answer === undefined) return done();
+        for (const connection of server.connections) connection.close();
       });
     },
   });

@@ -11,7 +11,7 @@ import type { MailSettings } from '../../../../src/parts/mail/mail-settings.js';
 import { openMailSender } from '../../../../src/parts/mail/open-mail-sender.js';
 import { freePort } from '../../../support/free-port.js';
 import { startHttpReceiver, type HttpReceiver } from '../../../support/http-receiver.js';
-import { startMailServer } from '../../../support/mail-server.js';
+import { startMailServer, type MailServerOptions } from '../../../support/mail-server.js';
 import { partFailure } from '../../../support/parts/part-failure.js';
 import { signatureFault } from '../../../support/parts/signature-v4.js';
 import { TestCa } from '../../../support/tls/test-certificates.js';
@@ -164,10 +164,16 @@ describe('a mail that a real SMTP server does not take', () => {
     return sender.send(mail).finally(() => sender.close());
   };
   const answered = (responseCode: number): Error => Object.assign(new Error('the reason'), { responseCode });
-  const AT: Readonly<Record<string, (code: number) => SMTPServerOptions>> = {
+  /** Bodies that a server got. */
+  let bodies = 0;
+  beforeEach(() => {
+    bodies = 0;
+  });
+  const AT: Readonly<Record<string, (code: number) => MailServerOptions>> = {
     'the greeting': (code) => ({ onConnect: (_session, done) => done(answered(code)) }),
     'MAIL FROM': (code) => ({ onMailFrom: (_address, _session, done) => done(answered(code)) }),
     'RCPT TO': (code) => ({ onRcptTo: (_address, _session, done) => done(answered(code)) }),
+    'the body': (code) => ({ onMail: () => ((bodies += 1), answered(code)) }),
   };
 
   it.each([
@@ -177,12 +183,17 @@ describe('a mail that a real SMTP server does not take', () => {
     ['MAIL FROM', 550, 'MAIL_REFUSED', false],
     ['RCPT TO', 450, 'MAIL_DEFERRED', true],
     ['RCPT TO', 550, 'MAIL_REFUSED', false],
+    ['the body', 421, 'MAIL_DEFERRED', true],
+    ['the body', 451, 'MAIL_DEFERRED', true],
+    ['the body', 452, 'MAIL_DEFERRED', true],
+    ['the body', 552, 'MAIL_REFUSED', false],
+    ['the body', 554, 'MAIL_REFUSED', false],
   ])('is told so after an answer to %s of %i: %s', async (command, status, code, retryable) => {
     const server = await startMailServer(AT[command]!(status));
     const failed = await partFailure(sendTo(server.port));
     await server.close();
-    expect(failed).toMatchObject({ code, retryable, status, message: expect.stringContaining('the reason') });
-    expect(server.mails).toEqual([]);
+    expect(failed).toMatchObject({ code, retryable, status, message: expect.stringContaining(`${status} the reason`) });
+    expect([server.mails, bodies]).toEqual([[], command === 'the body' ? 1 : 0]);
   });
 
   it.each([
@@ -200,6 +211,14 @@ describe('a mail that a real SMTP server does not take', () => {
     const shown = inspect(failed, { depth: Infinity, showHidden: true });
     expect(shown).not.toContain(PASSWORD);
     expect(shown).not.toContain(Buffer.from(`\u0000batch\u0000${PASSWORD}`).toString('base64'));
+  });
+
+  it('may have been taken when the connection ends after the body: it is sent once, and the caller decides', async () => {
+    const server = await startMailServer({ onMail: () => 'cut' });
+    const failed = await partFailure(sendTo(server.port));
+    await server.close();
+    expect(failed).toMatchObject({ code: 'MAIL_UNAVAILABLE', retryable: true });
+    expect(server.mails).toHaveLength(1);
   });
 
   it('is told so when nothing listens: it may be sent later', async () => {
