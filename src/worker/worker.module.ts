@@ -10,7 +10,7 @@ import { FailedJobs } from './processor/failed-jobs.js';
 import { JobRunner } from './processor/job-runner.js';
 import { awaitQueue } from './queue/await-queue.js';
 import { connectionOf } from './queue/queue-connection.js';
-import { QueueErrors } from './queue/queue-errors.js';
+import { QueueErrors, reportTo } from './queue/queue-errors.js';
 import { WORKER_LOGGER, WORKER_SETTINGS, WORKS_LATER } from './runtime/tokens.js';
 import { ProbeServer } from './runtime/probe-server.js';
 import { WorkerHealth } from './runtime/worker-health.js';
@@ -123,8 +123,7 @@ const PROVIDERS: Provider[] = [
   {
     provide: QueueErrors,
     inject: [DiscoveryService, WORKER_LOGGER],
-    useFactory: (discovery: DiscoveryService, log: Logger) =>
-      new QueueErrors(discovery, (queue, err) => log.warn({ queue, err }, 'queue.error')),
+    useFactory: (discovery: DiscoveryService, log: Logger) => new QueueErrors(discovery, reportTo(log)),
   },
   {
     provide: WorkerLifecycle,

@@ -1,16 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { runMigrations } from 'bullmq';
-import { Redis, type RedisOptions } from 'ioredis';
 import pg from 'pg';
-import type { Logger } from 'pino';
 import { postgresTls } from '../databases/instance-options.js';
 import type { DatabaseInstance, ProducerSettings } from '../settings/worker-settings.js';
 import { WorkerStartError } from '../worker-error.js';
 import { tlsRefusal } from '../../interfaces/tls-refusal.js';
 import { TRUSTED_CAS } from '../../interfaces/trusted-cas.js';
-import { QUEUE_SCHEMA, redisConnection } from './queue-connection.js';
+import { checkRedis, PlainRedisError } from './check-redis.js';
+import { QUEUE_SCHEMA } from './queue-connection.js';
 import { isQueueAway } from './queue-fault.js';
 import { isQueueSchemaPresent } from './queue-schema.js';
+import { redisRefusal } from './redis-refusal.js';
 
 const ATTEMPT_EVERY_MS = 1000;
 const CONNECT_TIMEOUT_MS = 5000;
@@ -23,21 +23,21 @@ const CONNECT_TIMEOUT_MS = 5000;
  */
 export async function awaitQueue(settings: ProducerSettings, { bootMs, log }: Waiting): Promise<void> {
   const deadline = performance.now() + bootMs;
+  const where = whereOf(settings);
+  let told: string | undefined;
   for (;;) {
     try {
       await checkQueue(settings);
       return;
     } catch (cause) {
-      const refusal = tlsRefusal(cause, { host: hostVariable(settings), ca: TRUSTED_CAS });
-      if (refusal !== undefined) {
-        throw new WorkerStartError('QUEUE_UNAVAILABLE', [`${whereOf(settings)} ${refusal}`], { cause });
+      const refusal = refusalOf(cause, settings);
+      const reason = refusal ?? (cause as Error).message;
+      if (!isQueueAway(cause) || deadline - performance.now() < ATTEMPT_EVERY_MS) {
+        const fault = refusal === undefined ? `${where}: ${reason}` : `${where} ${refusal}`;
+        throw new WorkerStartError('QUEUE_UNAVAILABLE', [fault], { cause });
       }
-      const reason = (cause as Error).message;
-      const leftMs = deadline - performance.now();
-      if (!isQueueAway(cause) || leftMs < ATTEMPT_EVERY_MS) {
-        throw new WorkerStartError('QUEUE_UNAVAILABLE', [`${whereOf(settings)}: ${reason}`], { cause });
-      }
-      log?.warn({ reason }, `Waiting for the ${whereOf(settings)}`);
+      if (reason !== told) log?.warn({ reason }, `Waiting for the ${where}`);
+      told = reason;
       await delay(ATTEMPT_EVERY_MS);
     }
   }
@@ -45,32 +45,19 @@ export async function awaitQueue(settings: ProducerSettings, { bootMs, log }: Wa
 
 interface Waiting {
   bootMs: number;
-  log?: Logger;
+  log?: { warn(fields: { reason: string }, message: string): void };
+}
+
+/** What is to be done, as half a sentence after the name of the server. */
+function refusalOf(cause: unknown, settings: ProducerSettings): string | undefined {
+  if (cause instanceof PlainRedisError) return cause.message;
+  return redisRefusal(cause)?.text ?? tlsRefusal(cause, { host: hostVariable(settings), ca: TRUSTED_CAS });
 }
 
 /** @throws the error of the driver */
 async function checkQueue({ queue, instances }: ProducerSettings): Promise<void> {
-  if (queue.kind === 'redis') await pingRedis(queue.url);
+  if (queue.kind === 'redis') await checkRedis(queue.url);
   else await prepareSchema(instances.get(queue.instance)!);
-}
-
-async function pingRedis(url: string): Promise<void> {
-  const redis = new Redis({
-    ...(redisConnection(url) as RedisOptions),
-    ...{ lazyConnect: true, connectTimeout: CONNECT_TIMEOUT_MS, commandTimeout: CONNECT_TIMEOUT_MS },
-    retryStrategy: () => null,
-  });
-  // `connect` reports only that the connection is closed; the reason comes as an event.
-  let reason: Error | undefined;
-  redis.on('error', (error: Error) => (reason = error));
-  try {
-    await redis.connect();
-    await redis.ping();
-  } catch (error) {
-    throw reason ?? error;
-  } finally {
-    redis.disconnect();
-  }
 }
 
 async function prepareSchema(instance: DatabaseInstance): Promise<void> {

@@ -1,5 +1,4 @@
 import { isIP } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import {
   createPostgresBackend,
@@ -8,19 +7,21 @@ import {
   type BackendFactory,
   type ConnectionOptions,
 } from 'bullmq';
+import type { RedisOptions } from 'ioredis';
 import { postgresTls } from '../databases/instance-options.js';
 import { loadProducerSettings } from '../settings/load-worker-settings.js';
-import type { DatabaseInstance, ProducerSettings } from '../settings/worker-settings.js';
+import type { DatabaseInstance, ProducerSettings, QueueSettings } from '../settings/worker-settings.js';
+import { redisRefusal } from './redis-refusal.js';
+import { watchBackend } from './watch-backend.js';
 
 /** The schema of BullMQ's tables in PostgreSQL. */
 export const QUEUE_SCHEMA = 'bullmq';
 /** For each queue and each worker of a queue. One more connection waits for jobs. */
 const POOL_SIZE = 4;
 const CONNECT_TIMEOUT_MS = 5000;
-const FETCH_AGAIN_MS = 1000;
 
-/** Marks a connection to PostgreSQL. `pg` and BullMQ ignore it. */
-const TO_POSTGRES = Symbol('connection of a queue to PostgreSQL');
+/** Marks our connections. The drivers and BullMQ ignore it. */
+const KIND = Symbol('kind of the connection of a queue');
 
 /**
  * The connection of queues, for `BullModule.forRoot({ connection: queueConnection() })` and `new Queue(name, { connection })`.
@@ -36,13 +37,13 @@ export function queueConnection(variables: NodeJS.ProcessEnv = process.env): Con
 }
 
 export function connectionOf({ queue, instances }: ProducerSettings): ConnectionOptions {
-  if (queue.kind === 'redis') return redisConnection(queue.url);
   chooseBackendByConnection();
+  if (queue.kind === 'redis') return { ...redisConnection(queue.url), [KIND]: queue.kind } as ConnectionOptions;
   return postgresConnection(instances.get(queue.instance)!);
 }
 
 /** As ioredis takes it. */
-export function redisConnection(text: string): ConnectionOptions {
+export function redisConnection(text: string): RedisOptions & { host: string; port: number } {
   const url = new URL(text);
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
   return {
@@ -53,6 +54,8 @@ export function redisConnection(text: string): ConnectionOptions {
     db: Number(url.pathname.slice(1)),
     // Set explicitly: NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would accept any server.
     ...(url.protocol === 'rediss:' && { tls: redisTls(host) }),
+    // After a failover the name of the host is that of another server, and the connections still lead to the old one.
+    reconnectOnError: (error: Error) => redisRefusal(error)?.code === 'READONLY',
   };
 }
 
@@ -68,7 +71,7 @@ function postgresConnection(instance: DatabaseInstance): ConnectionOptions {
     ...{ host, port, user, password, database, ssl: postgresTls(instance) },
     ...{ max: POOL_SIZE, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, keepAlive: true },
     schema: QUEUE_SCHEMA,
-    [TO_POSTGRES]: true,
+    [KIND]: 'postgres',
   };
   // The types of BullMQ name the options of Redis only. Its backend factory takes those of `pg`.
   return connection;
@@ -80,26 +83,15 @@ function chooseBackendByConnection(): void {
   if (choosing) return;
   choosing = true;
   const others = getDefaultBackendFactory();
-  const byConnection: BackendFactory = (name, options, more) =>
-    Object.hasOwn(options.connection, TO_POSTGRES)
-      ? paced(createPostgresBackend(name, options as never, more))
-      : others(name, options, more);
-  setDefaultBackendFactory(byConnection);
-}
-
-/**
- * A worker of BullMQ that gets no job because the database is away asks again at once, thousands of times a second. Only a
- * refused connection makes it wait. So here each failed attempt to get a job takes a second.
- */
-function paced(backend: ReturnType<BackendFactory>): ReturnType<BackendFactory> {
-  const moveToActive = backend.moveToActive.bind(backend);
-  backend.moveToActive = async (...args) => {
-    try {
-      return (await moveToActive(...args)) as unknown[];
-    } catch (error) {
-      await delay(FETCH_AGAIN_MS);
-      throw error;
+  const byConnection: BackendFactory = (name, options, more) => {
+    switch ((options.connection as { [KIND]?: QueueSettings['kind'] } | undefined)?.[KIND]) {
+      case 'postgres':
+        return watchBackend(createPostgresBackend(name, options as never, more));
+      case 'redis':
+        return watchBackend(others(name, options, more));
+      default:
+        return others(name, options, more);
     }
   };
-  return backend;
+  setDefaultBackendFactory(byConnection);
 }

@@ -4,7 +4,7 @@ import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { loadProducerSettings } from '../settings/load-worker-settings.js';
 import { awaitQueue } from './await-queue.js';
 import { connectionOf } from './queue-connection.js';
-import { QueueErrors } from './queue-errors.js';
+import { QueueErrors, type QueueReport } from './queue-errors.js';
 
 const DEFAULT_WAIT_MS = 30_000;
 
@@ -16,6 +16,15 @@ export interface WorkerQueuesOptions {
 }
 
 const logger = new Logger('WorkerQueues');
+
+const WAITING = { warn: ({ reason }: { reason: string }, message: string) => logger.warn(`${message}: ${reason}`) };
+
+const REPORT: QueueReport = {
+  error: (queue, { message }) =>
+    logger.warn(`The server of the queue "${queue}" cannot be reached, and is tried again: ${message}`),
+  refused: (queue, { text }) => logger.error(`The server of the queue "${queue}" ${text}`),
+  served: (queue) => logger.log(`The server of the queue "${queue}" takes jobs again`),
+};
 
 /**
  * The connection of queues, for a process that adds jobs, such as an API: imported once, beside
@@ -31,7 +40,7 @@ export class WorkerQueuesModule {
         BullModule.forRootAsync({
           useFactory: async () => {
             const settings = loadProducerSettings(environment);
-            await awaitQueue(settings, { bootMs: waitMs });
+            await awaitQueue(settings, { bootMs: waitMs, log: WAITING });
             return { connection: connectionOf(settings) };
           },
         }),
@@ -40,13 +49,9 @@ export class WorkerQueuesModule {
         {
           provide: QueueErrors,
           inject: [DiscoveryService],
-          useFactory: (discovery: DiscoveryService) => new QueueErrors(discovery, warn),
+          useFactory: (discovery: DiscoveryService) => new QueueErrors(discovery, REPORT),
         },
       ],
     };
   }
-}
-
-function warn(queue: string, error: Error): void {
-  logger.warn(`The server of the queue "${queue}" cannot be reached, and is tried again: ${error.message}`);
 }

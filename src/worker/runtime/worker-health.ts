@@ -3,6 +3,8 @@ import type { OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
 import type { Worker } from 'bullmq';
 import type { Logger } from 'pino';
 import type { Databases } from '../databases/databases.js';
+import { checkRedis } from '../queue/check-redis.js';
+import { watchOf } from '../queue/watch-backend.js';
 import type { WorkerSettings } from '../settings/worker-settings.js';
 import type { WorkerLifecycle } from './worker-lifecycle.js';
 import { within } from './within.js';
@@ -20,7 +22,7 @@ export interface Health {
   stopping: boolean;
   /** Which database answers, by the name of its instance. */
   databases: Readonly<Record<string, boolean>>;
-  /** Whether the server of the queue answers, by the name of the queue. */
+  /** Whether the server of the queue answers and takes writes, by the name of the queue. */
   queues: Readonly<Record<string, boolean>>;
 }
 
@@ -77,20 +79,27 @@ export class WorkerHealth implements OnApplicationBootstrap, OnModuleDestroy {
     return Object.fromEntries(await Promise.all(answers));
   }
 
-  /** Asks the queue for its numbers. @returns whether it has answered in time */
+  /** Asks the queue for its numbers. @returns whether it has answered in time, and takes writes */
   private async count(worker: Worker): Promise<boolean> {
     const { name: queue } = worker;
-    const counted = worker
-      .getBackend()
-      .getCounts([...STATES])
-      .then(
-        (counts) => {
-          STATES.forEach((state, index) => this.metrics.queueJobs.set({ queue, state }, counts[index] ?? 0));
-          return true;
-        },
-        () => false,
-      );
-    return (await within(counted, ANSWER_WITHIN_MS)) ?? false;
+    const backend = worker.getBackend();
+    const counted = backend.getCounts([...STATES]).then(
+      (counts) => {
+        STATES.forEach((state, index) => this.metrics.queueJobs.set({ queue, state }, counts[index] ?? 0));
+        return watchOf(backend)?.refusal === undefined;
+      },
+      () => false,
+    );
+    const answers = await within(counted, ANSWER_WITHIN_MS);
+    if (answers === undefined) await this.askWhy(backend);
+    return answers ?? false;
+  }
+
+  /** While Redis reads its data, its connections wait and tell nothing. */
+  private async askWhy(backend: object): Promise<void> {
+    const { queue } = this.settings;
+    if (queue.kind !== 'redis') return;
+    await checkRedis(queue.url).catch((error: unknown) => watchOf(backend)?.note(error));
   }
 
   private async touch(): Promise<void> {

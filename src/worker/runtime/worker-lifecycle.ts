@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { jobHandlerOf } from '../processor/job-handler.js';
 import { JobProcessor } from '../processor/job-processor.js';
 import type { JobRunner } from '../processor/job-runner.js';
+import { observeQueue, reportTo } from '../queue/queue-errors.js';
 import type { WorkerSettings } from '../settings/worker-settings.js';
 import { within } from './within.js';
 import type { WorkerMetrics } from './worker-metrics.js';
@@ -126,6 +127,6 @@ export class WorkerLifecycle implements OnModuleInit, OnApplicationBootstrap, On
       this.metrics.stalled.inc({ queue });
       this.log.warn({ queue, jobId }, 'job.stalled');
     });
-    worker.on('error', (err) => this.log.warn({ queue, err }, 'queue.error'));
+    observeQueue(worker, reportTo(this.log));
   }
 }
