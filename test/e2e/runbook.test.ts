@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeId } from '../../src/client/make-id.js';
+import type { IBulkAction } from '../../src/interfaces/bulk-action.js';
 import type { IJobExecution } from '../../src/interfaces/job.js';
 import type { IBatchOperation } from '../../src/interfaces/operation.js';
 import { connectAmqpCaller, type AmqpCaller } from '../support/amqp.js';
@@ -131,6 +132,48 @@ const SAYS: Readonly<Record<string, RegExp>> = {
   'job -- executions': /importOrders\s+FAILED/,
 };
 
+/** An operation whose values the erasure finds: it and those before it were created before the time of the runbook. */
+async function oldCustomer(): Promise<string> {
+  const id = makeId();
+  await api('POST', 'operations', { id, operationType: 'insert', target: 'customers', values: { id: 1 } });
+  await become(id, 'completed');
+  await service.database.client.query(
+    `update batch.operations set created_at = '2025-12-01'
+     where seq <= (select seq from batch.operations where id = $1)`,
+    [id],
+  );
+  return id;
+}
+
+async function scheduledOfImporter(): Promise<string> {
+  await holder!.query('rollback');
+  const ended = async (): Promise<string> => (await api<IBulkAction>('GET', `bulk-actions/${ids.bulkAction}`)).status;
+  await eventually(async () => expect(await ended()).not.toMatch(/running|stopping/), SOON);
+  const id = makeId();
+  const runAt = new Date(Date.now() + 3_600_000).toISOString();
+  const operation = { operationType: 'delete', target: 'visits', key: { id: 2 }, source: 'importer', runAt };
+  await api('POST', 'operations', { id, ...operation });
+  return id;
+}
+
+async function failedForItsParent(): Promise<string> {
+  await service.database.client.query('insert into customers values (7)');
+  return ids.operation;
+}
+
+/** What the commands with `--dry-run` change without it: an operation that they find, and what becomes of it. */
+const CHANGED: Readonly<Record<string, { find: () => Promise<string>; becomes: Partial<IBatchOperation> }>> = {
+  'operations -- retry --status failed --code MISSING_PARENT --dry-run': {
+    find: failedForItsParent,
+    becomes: { status: 'completed' },
+  },
+  'operations -- cancel --source importer --dry-run': { find: scheduledOfImporter, becomes: { status: 'cancelled' } },
+  'operations -- erase --target customers --created-before 2026-01-01T00:00:00Z --dry-run': {
+    find: oldCustomer,
+    becomes: { status: 'completed', erasedAt: expect.any(String) as string },
+  },
+};
+
 describe('each command of the runbook', () => {
   it.each(COMMANDS)('npm run %s does what it says', async (command) => {
     const [program = '', rest = ''] = command.split(' -- ');
@@ -147,6 +190,26 @@ describe('each command of the runbook', () => {
     });
     expect([await started.exited, started.output]).toEqual([0, expect.stringMatching(SAYS[command] ?? /\S/) as string]);
   });
+
+  it.each(COMMANDS.filter((command) => command.endsWith(' --dry-run')))(
+    'npm run %s: without the dry run it does what it counted',
+    async (command) => {
+      const { find, becomes } = CHANGED[command]!;
+      const id = await find();
+      const [program, rest = ''] = command.replace(' --dry-run', '').split(' -- ');
+      const started = await startServiceProcess({
+        environment: testEnvironment(environment),
+        program: program as ServiceProcessOptions['program'],
+        args: rest.split(' '),
+        cwd: folder,
+      });
+      expect([await started.exited, started.output]).toEqual([
+        0,
+        expect.stringMatching(/ completed: [1-9] done, 0 skipped/),
+      ]);
+      await eventually(async () => expect(await api('GET', `operations/${id}`)).toMatchObject(becomes), SOON);
+    },
+  );
 
   it('is one that was run above', () => {
     expect(COMMANDS.length).toBeGreaterThan(15);
