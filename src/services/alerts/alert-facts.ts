@@ -1,4 +1,4 @@
-import type { FaultKind } from '../../interfaces/lane.js';
+import type { FaultKind, ILaneClosure } from '../../interfaces/lane.js';
 import type { ILockHolder } from '../../interfaces/lock-holder.js';
 
 /** What the rules look at, as it was at one moment. */
@@ -20,7 +20,7 @@ export interface AlertFacts {
   noWorkerSince: Date | undefined;
 }
 
-/** A lane that does not go on, although nobody has paused it. It has a fault, a lock, or both. */
+/** A lane that does not go on, although nobody has paused it. It has a fault, a lock or a closure, or several. */
 export interface BlockedLane {
   lane: number;
   targets: readonly string[];
@@ -28,6 +28,8 @@ export interface BlockedLane {
   fault?: LaneFault;
   /** Its chunk waits for it, or did so until the lock timed out. */
   lock?: LaneLock;
+  /** Nothing of it is executed. */
+  closure?: LaneClosure;
 }
 
 export interface LaneFault {
@@ -45,6 +47,12 @@ export interface LaneLock {
   relation?: string;
   /** Empty between two tries. */
   holders: readonly ILockHolder[];
+}
+
+/** Tables get another lane when the transactions of `holders` end. */
+export interface LaneClosure extends ILaneClosure {
+  /** When it was first seen closed. */
+  since: Date;
 }
 
 /** The last execution of its instance, which has failed. */

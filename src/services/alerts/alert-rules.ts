@@ -1,7 +1,7 @@
 import type { AlertRule } from '../../interfaces/alert.js';
 import type { Settings } from '../config/settings.js';
 import type { ILockHolder } from '../../interfaces/lock-holder.js';
-import type { AlertFacts, BlockedLane, FailedJob, LaneFault, LaneLock, MissedJob } from './alert-facts.js';
+import type { AlertFacts, BlockedLane, FailedJob, LaneClosure, LaneFault, LaneLock, MissedJob } from './alert-facts.js';
 
 export type RuleSettings = Settings['alerts']['rules'];
 
@@ -79,18 +79,20 @@ function blockedLanes({ now, lanes }: AlertFacts, { laneBlockedMs, laneLockedMs 
     since !== undefined && limitMs > 0 && now.getTime() - since.getTime() > limitMs;
   return lanes
     .filter(
-      ({ fault, lock }) =>
+      ({ fault, lock, closure }) =>
         (fault?.parkedAt ?? null) !== null ||
         isOver(fault?.firstFailedAt, laneBlockedMs) ||
-        isOver(lock?.since, laneLockedMs),
+        isOver(lock?.since, laneLockedMs) ||
+        isOver(closure?.since, laneLockedMs),
     )
     .map(blockedLane);
 }
 
-function blockedLane({ lane, targets, fault, lock }: BlockedLane): FiringAlert {
+function blockedLane({ lane, targets, fault, lock, closure }: BlockedLane): FiringAlert {
   const tables = targets.length === 0 ? 'tables unknown' : listed(targets);
   const causes = [
     ...(lock === undefined ? [] : [describeLock(lock)]),
+    ...(closure === undefined ? [] : [describeClosure(closure)]),
     ...(fault === undefined ? [] : [describeFault(lane, fault)]),
   ];
   return {
@@ -104,16 +106,20 @@ function blockedLane({ lane, targets, fault, lock }: BlockedLane): FiringAlert {
 /** Without statements: they may have values of callers. */
 function describeLock({ since, relation, holders }: LaneLock): string {
   const of = relation === undefined ? '' : ` on ${relation}`;
-  return [`Their chunk has waited for a lock${of} since ${since.toISOString()}.`, ...holders.map(describeHolder)].join(
-    ' ',
-  );
+  const said = holders.map((holder) => describeHolder(holder, 'holds it'));
+  return [`Their chunk has waited for a lock${of} since ${since.toISOString()}.`, ...said].join(' ');
 }
 
-function describeHolder({ pid, application, user, state, worker }: ILockHolder): string {
-  if (pid === 0) return 'A prepared transaction holds it: see pg_prepared_xacts.';
-  if (worker !== undefined) return `Process ${pid}, a session of the worker ${worker} of this service, holds it.`;
+function describeClosure({ since, targets, holders }: LaneClosure): string {
+  const why = `Their lane has been closed since ${since.toISOString()}, until open transactions end that have created operations for ${listed(targets)}: these tables get another lane.`;
+  return [why, ...holders.map((holder) => describeHolder(holder, 'has such a transaction'))].join(' ');
+}
+
+function describeHolder({ pid, application, user, state, worker }: ILockHolder, holds: string): string {
+  if (pid === 0) return `A prepared transaction ${holds}: see pg_prepared_xacts.`;
+  if (worker !== undefined) return `Process ${pid}, a session of the worker ${worker} of this service, ${holds}.`;
   const who = [application, user && `user ${user}`, state].filter(Boolean).join(', ');
-  return `Process ${pid}${who === '' ? '' : ` (${who})`} holds it: end its transaction.`;
+  return `Process ${pid}${who === '' ? '' : ` (${who})`} ${holds}: end its transaction.`;
 }
 
 /** The message of the failure may quote values of an operation, so it is not told. */

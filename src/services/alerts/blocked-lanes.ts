@@ -1,7 +1,14 @@
 import { SQL_STATES } from '../database/sql-state.js';
 import type { LockedLaneRow } from '../waiting/waiting.sql.js';
-import type { BlockedLane, LaneFault, LaneLock } from './alert-facts.js';
+import type { BlockedLane, LaneClosure, LaneFault, LaneLock } from './alert-facts.js';
 import type { LaneFaultRow } from './alerts.sql.js';
+
+/** A lane that is closed, with all its tables. */
+export interface ClosedLane {
+  lane: number;
+  targets: readonly string[];
+  closure: LaneClosure;
+}
 
 /**
  * The lanes that do not go on, in the order of their numbers. A lane that an operator has paused is not among them.
@@ -11,6 +18,7 @@ import type { LaneFaultRow } from './alerts.sql.js';
 export function blockedLanes(
   faults: readonly LaneFaultRow[],
   locked: readonly LockedLaneRow[],
+  closed: readonly ClosedLane[],
   { now, pausedLanes }: { now: Date; pausedLanes: readonly number[] },
   lockTimeoutMs: number,
 ): BlockedLane[] {
@@ -24,6 +32,7 @@ export function blockedLanes(
     const since = before?.lock?.since ?? new Date(now.getTime() - waitingMs);
     lanes.set(lane, { lane, targets, ...before, lock: { since, holders, ...(relation !== null && { relation }) } });
   }
+  for (const each of closed) lanes.set(each.lane, { ...lanes.get(each.lane), ...each });
   for (const lane of pausedLanes) lanes.delete(lane);
   return [...lanes.values()].sort((a, b) => a.lane - b.lane);
 }

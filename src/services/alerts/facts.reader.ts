@@ -2,7 +2,12 @@ import { Inject, Injectable } from '@nestjs/common';
 import { JobScheduler } from '../../batch/nest/job-scheduler.js';
 import type { SqlClient } from '../../interfaces/sql.js';
 import { SETTINGS, type Settings } from '../config/settings.js';
-import { selectLockedLanes, type LockedLaneRow } from '../waiting/waiting.sql.js';
+import {
+  selectClosedLanes,
+  selectLockedLanes,
+  type ClosedLaneRow,
+  type LockedLaneRow,
+} from '../waiting/waiting.sql.js';
 import type { AlertFacts, FailedJob, MissedJob } from './alert-facts.js';
 import {
   selectFailedJobs,
@@ -13,14 +18,15 @@ import {
   type QueueFactsRow,
   type ScheduledJobRow,
 } from './alerts.sql.js';
-import { blockedLanes } from './blocked-lanes.js';
+import { blockedLanes, type ClosedLane } from './blocked-lanes.js';
 import { missedJobs } from './missed-jobs.js';
 import { ParkedMessageCount } from './parked-message-count.js';
 
-/** Reads what the rules look at. It remembers since when no worker was seen; a new leader counts that anew. */
+/** Reads what the rules look at. It remembers since when no worker was seen, and since when lanes are closed; a new leader counts that anew. */
 @Injectable()
 export class FactsReader {
   private noWorkerSince: Date | undefined;
+  private closedSince: ReadonlyMap<number, Date> = new Map();
 
   constructor(
     @Inject(SETTINGS) private readonly settings: Settings,
@@ -34,12 +40,19 @@ export class FactsReader {
     const { rows: queue } = await database.query<QueueFactsRow>(selectQueueFacts(rules.failureWindowMs));
     const { rows: faults } = await database.query<LaneFaultRow>(selectLaneFaults());
     const { rows: locked } = await database.query<LockedLaneRow>(selectLockedLanes());
+    const { rows: closed } = await database.query<ClosedLaneRow>(selectClosedLanes());
     const { rows: failedJobs } = await database.query<FailedJob>(selectFailedJobs(rules.jobFailedMs));
     const { workers, pausedLanes, ...facts } = queue[0]!;
     this.noWorkerSince = workers > 0 ? undefined : (this.noWorkerSince ?? facts.now);
     return {
       ...facts,
-      lanes: blockedLanes(faults, locked, { now: facts.now, pausedLanes }, execution.lockTimeoutMs),
+      lanes: blockedLanes(
+        faults,
+        locked,
+        this.closedLanes(closed, facts.now),
+        { now: facts.now, pausedLanes },
+        execution.lockTimeoutMs,
+      ),
       failedJobs,
       missedJobs: await this.missedJobs(database, facts.now),
       parkedMessages: await this.countParkedMessages(),
@@ -50,6 +63,15 @@ export class FactsReader {
   /** For a process that no longer leads. */
   forget(): void {
     this.noWorkerSince = undefined;
+    this.closedSince = new Map();
+  }
+
+  private closedLanes(rows: readonly ClosedLaneRow[], now: Date): ClosedLane[] {
+    const lanes = rows.map(({ lane, laneTargets, ...closure }) => {
+      return { lane, targets: laneTargets, closure: { ...closure, since: this.closedSince.get(lane) ?? now } };
+    });
+    this.closedSince = new Map(lanes.map(({ lane, closure }) => [lane, closure.since]));
+    return lanes;
   }
 
   private async missedJobs(database: SqlClient, now: Date): Promise<MissedJob[]> {

@@ -49,12 +49,17 @@ export function selectLockedLanes(): SqlStatement {
 /** A lane that waits for open transactions of callers in SQL. */
 export interface ClosedLaneRow extends ILaneClosure {
   lane: number;
+  /** All tables of the lane. `targets` are those that get another one. */
+  laneTargets: string[];
 }
 
 export function selectClosedLanes(): SqlStatement {
   return {
     name: 'batch.select_closed_lanes',
-    text: 'select lane, targets, holders from batch.closed_lanes() order by lane',
+    text: `
+      select c.lane, c.targets, c.holders,
+        array(select l.target from batch.lanes l where l.lane = c.lane order by l.target) as "laneTargets"
+      from batch.closed_lanes() c order by c.lane`,
   };
 }
 

@@ -127,6 +127,32 @@ describe('alerts', () => {
     expect(await metrics(app)).toContain('batch_alert_deliveries_total{channel="webhook",result="sent"} 2');
   });
 
+  it('tell which open transaction keeps a lane closed, and of its end', async () => {
+    await database.client.query('create table items (id int primary key)');
+    const app = await start({ BATCH_ALERT_LANE_LOCKED_SECONDS: '1' });
+    await send(app, 'operations', { operationType: 'insert', target: 'items', values: { id: 1 } });
+    // As a worker tells it, when a new foreign key gives the table another lane.
+    await database.client.query(
+      `insert into batch.workers (id, name, seen_at, closed_lanes, moving_targets)
+       values (gen_random_uuid(), 'w', now() + interval '1 hour', array(select lane from batch.lanes), '{public.items}')`,
+    );
+    const { rows } = await database.client.query<{ lane: number }>('select lane from batch.lanes');
+    const alert = `lane_blocked lane ${rows[0]!.lane}`;
+    const shop = await database.client.connect();
+    try {
+      await shop.query(`begin; select from batch.lanes for update; select pg_current_xact_id(), 'secret of a caller'`);
+      await eventually(() => expect(told()).toEqual([`firing ${alert}`]));
+      const [firing] = received();
+      expect(firing!.title).toContain('(public.items)');
+      expect(firing!.text).toMatch(/closed since .* have created operations for public\.items: .* Process \d+ \(/);
+      expect(firing!.text).not.toContain('secret');
+    } finally {
+      await shop.query('rollback');
+      shop.release();
+    }
+    await eventually(() => expect(told()).toEqual([`firing ${alert}`, `resolved ${alert}`]));
+  });
+
   it('are repeated by the interval', async () => {
     await start();
     await blockLane(3);

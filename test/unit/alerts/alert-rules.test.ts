@@ -36,6 +36,8 @@ const LOCKED = {
   targets: ['public.orders'],
   lock: { since: ago(31), relation: 'orders', holders: [HOLDER] },
 };
+const CLOSURE = { since: ago(31), targets: ['public.items'], holders: [HOLDER] };
+const CLOSED = { lane: 17, targets: ['public.orders', 'public.items'], closure: CLOSURE };
 const FAILED = { job: 'importOrders', execution: '42', exitCode: 'FAILED', endedAt: ago(5) };
 
 const firing = (facts: Partial<AlertFacts>, rules: Partial<RuleSettings> = {}): string[] =>
@@ -69,6 +71,8 @@ describe('the rules of alerts', () => {
     ],
     ['a lock waited for as long as allowed', { lanes: [{ ...LOCKED, lock: { ...LOCKED.lock, since: ago(30) } }] }, []],
     ['a lock waited for longer', { lanes: [LOCKED] }, ['lane_blocked of lane 17']],
+    ['a lane closed for as long as allowed', { lanes: [{ ...CLOSED, closure: { ...CLOSURE, since: ago(30) } }] }, []],
+    ['a lane closed for longer', { lanes: [CLOSED] }, ['lane_blocked of lane 17']],
     ['two lanes', { lanes: [LANE, { ...LANE, lane: 3 }] }, ['lane_blocked of lane 17', 'lane_blocked of lane 3']],
     ['a parked message', { parkedMessages: 1 }, ['parked_messages']],
     ['a parked notification', { parkedNotifications: 1 }, ['parked_notifications']],
@@ -116,7 +120,7 @@ describe('the rules of alerts', () => {
   });
 
   it('count no lock where their limit is 0, and no lane where theirs is 0', () => {
-    expect(firing({ lanes: [LOCKED] }, { laneLockedMs: 0 })).toEqual([]);
+    expect(firing({ lanes: [LOCKED, CLOSED] }, { laneLockedMs: 0 })).toEqual([]);
     expect(firing({ lanes: [LOCKED] }, { laneBlockedMs: 0 })).toEqual([]);
   });
 
@@ -132,6 +136,15 @@ describe('the rules of alerts', () => {
     expect(textOf({ pid: 12 })).toContain('Process 12 holds it');
     expect(textOf({ pid: 12, worker: 'w:1' })).toContain('a session of the worker w:1 of this service, holds it.');
     expect(textOf({ pid: 0 })).toContain('pg_prepared_xacts');
+  });
+
+  it('say who keeps a lane closed, and nothing of its statement', () => {
+    const [alert] = evaluateRules({ ...CALM, lanes: [CLOSED] }, RULES).firing;
+    expect(alert!.text).toContain(
+      'Their lane has been closed since 2026-01-01T02:59:29.000Z, until open transactions end that have created operations for public.items: ' +
+        'these tables get another lane. Process 4711 (nightly-report, user reports, idle in transaction) has such a transaction: end its transaction.',
+    );
+    expect(alert!.text).not.toContain('secret');
   });
 
   it('name no more tables than a line has room for', () => {

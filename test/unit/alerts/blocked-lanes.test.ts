@@ -15,7 +15,8 @@ const of = (
   faults: Parameters<typeof blockedLanes>[0],
   waiting: Parameters<typeof blockedLanes>[1],
   pausedLanes: number[] = [],
-): ReturnType<typeof blockedLanes> => blockedLanes(faults, waiting, { now: NOW, pausedLanes }, 10_000);
+  closed: Parameters<typeof blockedLanes>[2] = [],
+): ReturnType<typeof blockedLanes> => blockedLanes(faults, waiting, closed, { now: NOW, pausedLanes }, 10_000);
 
 describe('blocked lanes', () => {
   it('have a fault, a lock, or both, and are in order', () => {
@@ -35,6 +36,18 @@ describe('blocked lanes', () => {
       relation: 'orders',
       holders: HOLDERS,
     });
+  });
+
+  it('are also those that open transactions of callers in SQL close', () => {
+    const closure = { since: ago(7), targets: ['public.visits'], holders: HOLDERS };
+    const closed = (lane: number) => ({ lane, targets: ['public.orders', 'public.visits'], closure });
+    const lanes = of([fault(5, '53100')], [], [], [closed(6), closed(5)]);
+    expect(lanes.map(({ lane, ...has }) => [lane, 'fault' in has, 'closure' in has])).toEqual([
+      [5, true, true],
+      [6, false, true],
+    ]);
+    expect(lanes[1]).toEqual(closed(6));
+    expect(of([], [], [6], [closed(6)])).toEqual([]);
   });
 
   it('are none that an operator has paused', () => {
