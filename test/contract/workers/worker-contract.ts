@@ -2,12 +2,13 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Queue, type Job } from 'bullmq';
+import { Queue, UnrecoverableError, type Job } from 'bullmq';
 import type { EntityManager } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import type { INestApplicationContext } from '@nestjs/common';
 import { PartError, type PartErrorCode } from '../../../src/parts/part-error.js';
+import type { WorkerJob } from '../../../src/worker/processor/worker-job.js';
 import { enqueue } from '../../../src/worker/queue/job-options.js';
 import { WorkerHealth } from '../../../src/worker/runtime/worker-health.js';
 import { WorkerLifecycle } from '../../../src/worker/runtime/worker-lifecycle.js';
@@ -159,19 +160,33 @@ export function describeWorkers(kind: string, variables: () => NodeJS.ProcessEnv
       await eventually(async () => expect(await recorded(gone)).toMatchObject([{ code: 'PUSH_UNREGISTERED' }]));
     });
 
+    it('does not try again a job whose error is an UnrecoverableError, also a frozen one', async () => {
+      const frozen: Error = Object.freeze(new UnrecoverableError('The order is gone'));
+      await start({
+        work: async () => {
+          throw frozen;
+        },
+      });
+
+      const job = await inState(await add('gone'), 'failed');
+
+      expect([job.attemptsMade, job.failedReason]).toEqual([1, 'The order is gone']);
+    });
+
     it.each<[what: string, code: PartErrorCode]>([
       ['a part refuses the login of the worker', 'MAIL_LOGIN_REFUSED'],
       ['the certificate of a server is not trusted', 'TLS_REFUSED'],
-    ])('puts a job off while %s, without spending an attempt', async (_what, code) => {
+    ])('puts a job off while %s, without spending an attempt, and tells it', async (_what, code) => {
       const attempts: number[] = [];
       let isMended = false;
-      await start({
-        work: async ({ attempt }) => {
-          attempts.push(attempt);
-          if (!isMended) throw new PartError(code, 'Refused');
-          return 'sent';
-        },
-      });
+      const written = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+      cleanup.add('the output', async () => written.mockRestore());
+      const work = async ({ attempt }: WorkerJob): Promise<string> => {
+        attempts.push(attempt);
+        if (!isMended) throw new PartError(code, 'Refused');
+        return 'sent';
+      };
+      await start({ work }, { LOGGER_CONFIG: '{"level":"warn"}' });
       const job = await add('mail', { attempts: 1 });
       await eventually(() => expect(attempts.length).toBeGreaterThanOrEqual(2));
       isMended = true;
@@ -181,6 +196,12 @@ export function describeWorkers(kind: string, variables: () => NodeJS.ProcessEnv
       expect(new Set(attempts)).toEqual(new Set([1]));
       expect(sent.returnvalue).toBe('sent');
       expect(await recorded(job)).toEqual([]);
+      const lines = written.mock.calls.map(([line]) => String(line)).filter((line) => line.includes('"job.put_off"'));
+      expect(lines).toHaveLength(attempts.length - 1);
+      expect(JSON.parse(lines[0]!)).toMatchObject({
+        ...{ level: 'warn', queue: name, jobId: job.id, type: 'pay', targetId: 'mail', attempt: 1, attempts: 1 },
+        ...{ ms: expect.any(Number), waitMs: expect.any(Number), err: { code, message: 'Refused' } },
+      });
     });
 
     it('tries again with a growing wait; when the attempts are over, the job is kept, recorded and told once', async () => {

@@ -23,6 +23,19 @@ describe('an error without secrets', () => {
   });
 
   it.each([
+    ['frozen', (error: Error) => Object.freeze(error)],
+    ['sealed', (error: Error) => Object.seal(error)],
+    ['not extensible', (error: Error) => Object.preventExtensions(error)],
+  ])('keeps its class and its code when it is %s', (_, close) => {
+    const error = Object.assign(new UnrecoverableError('the password is secret'), { code: 'NO' });
+    const hidden = withoutSecrets(close(error), hide);
+    expect(hidden).toBeInstanceOf(UnrecoverableError);
+    expect(hidden).toMatchObject({ name: 'UnrecoverableError', message: 'the password is ***', code: 'NO' });
+    expect(hidden.stack).toMatch(/\n {4}at /);
+    expect(hidden.stack).not.toContain('is secret');
+  });
+
+  it.each([
     ['a text', 'secret', '***'],
     ['nothing', undefined, 'undefined'],
     ['a frozen error', Object.freeze(new Error('a secret')), 'a ***'],
