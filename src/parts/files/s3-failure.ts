@@ -1,4 +1,4 @@
-import { AWS_LOGIN_CURE } from '../aws-login.js';
+import { awsLoginCure, isAwsLoginRefusal, isAwsRightMissing } from '../aws-login.js';
 import { PartError, type PartErrorCode } from '../part-error.js';
 import { toTlsFailure } from '../tls-failure.js';
 import type { S3Place } from './files-settings.js';
@@ -8,15 +8,6 @@ interface AwsError extends Error {
   $retryable?: object;
 }
 
-/** Errors of the key and the secret: the "Error responses" page of the S3 API. */
-const LOGIN_NAMES = [
-  'InvalidAccessKeyId',
-  'SignatureDoesNotMatch',
-  'ExpiredToken',
-  'InvalidToken',
-  'CredentialsProviderError',
-];
-
 /** The error for what failed at S3. */
 export function toS3Failure(what: string, error: unknown, { region, endpoint }: S3Place): PartError {
   if (error instanceof PartError) return error;
@@ -25,15 +16,20 @@ export function toS3Failure(what: string, error: unknown, { region, endpoint }: 
 }
 
 function toOtherFailure(what: string, error: unknown): PartError {
-  const { name, message, $metadata } = error as AwsError;
-  const status = $metadata?.httpStatusCode;
-  const code = codeOf(name, status);
-  const cure = code === 'FILES_LOGIN_REFUSED' ? `; ${AWS_LOGIN_CURE}` : '';
-  return new PartError(code, `${what}: ${name}: ${message}${cure}`, { cause: error, status });
+  const failure = error as AwsError;
+  const status = failure.$metadata?.httpStatusCode;
+  const code = codeOf(failure, status);
+  const cure = code === 'FILES_LOGIN_REFUSED' || isAwsRightMissing(failure) ? `; ${awsLoginCure(failure)}` : '';
+  return new PartError(code, `${what}: ${failure.name}: ${failure.message}${cure}`, {
+    cause: error,
+    status,
+  });
 }
 
-function codeOf(name: string, status: number | undefined): PartErrorCode {
-  if (LOGIN_NAMES.includes(name)) return 'FILES_LOGIN_REFUSED';
+/** A missing right is a refusal of the file: it may be missing for one path only, and its job would be put off for ever. */
+function codeOf(failure: AwsError, status: number | undefined): PartErrorCode {
+  if (isAwsLoginRefusal(failure)) return 'FILES_LOGIN_REFUSED';
+  const { name } = failure;
   if (name === 'NoSuchKey') return 'FILE_NOT_FOUND';
   if (status === undefined || status >= 500 || status === 429 || status === 408) return 'FILES_UNAVAILABLE';
   return 'FILES_REFUSED';

@@ -1,11 +1,10 @@
-import { AWS_LOGIN_CURE } from '../aws-login.js';
+import { awsLoginCure, isAwsLoginRefusal } from '../aws-login.js';
 import { PartError, type PartErrorCode } from '../part-error.js';
 import { NoTlsError, toTlsFailure, type TlsServerName } from '../tls-failure.js';
 import type { MailSettings } from './mail-settings.js';
 
 /** The server wants a login before it takes a mail: RFC 4954, 6. */
 const LOGIN_REQUIRED = 530;
-const NO_AWS_KEYS = 'CredentialsProviderError';
 
 interface MailFailure extends Error {
   /** Of nodemailer, such as EAUTH or ECONNECTION. */
@@ -26,7 +25,7 @@ export function toMailFailure(
 ): PartError {
   if (signal?.aborted) return new PartError('ABORTED', 'Sending a mail was ended by its caller', { cause: error });
   const failure = error as MailFailure;
-  return toTlsFailure('Sending a mail', tlsErrorOf(failure), serverOf(transport)) ?? toOtherFailure(failure);
+  return toTlsFailure('Sending a mail', tlsErrorOf(failure), serverOf(transport)) ?? toOtherFailure(failure, transport);
 }
 
 /** nodemailer puts a code of its own over the one by which Node says what is wrong with TLS. */
@@ -38,11 +37,14 @@ function tlsErrorOf(failure: MailFailure): Error {
   return error;
 }
 
-function toOtherFailure(failure: MailFailure): PartError {
+function toOtherFailure(failure: MailFailure, { kind }: MailSettings['transport']): PartError {
   const status = failure.responseCode ?? failure.$metadata?.httpStatusCode;
   const code = codeOf(failure);
-  const cure = code === 'MAIL_LOGIN_REFUSED' ? `; ${loginCure(failure)}` : '';
-  return new PartError(code, `${failure.message}${cure}`, { cause: failure, status });
+  // The errors of AWS have their codes as names.
+  const told = kind === 'ses' ? `${failure.name}: ${failure.message}` : failure.message;
+  const loginCure = kind === 'ses' ? awsLoginCure(failure) : 'check the user and the password of SMTP_URL';
+  const cure = code === 'MAIL_LOGIN_REFUSED' ? `; ${loginCure}` : '';
+  return new PartError(code, `${told}${cure}`, { cause: failure, status });
 }
 
 function serverOf(transport: MailSettings['transport']): TlsServerName {
@@ -50,13 +52,9 @@ function serverOf(transport: MailSettings['transport']): TlsServerName {
   return { server: `the mail server ${new URL(transport.url).host}`, variable: 'SMTP_URL' };
 }
 
-function loginCure({ name, $metadata }: MailFailure): string {
-  const isOfAws = $metadata !== undefined || name === NO_AWS_KEYS;
-  return isOfAws ? AWS_LOGIN_CURE : 'check the user and the password of SMTP_URL';
-}
-
-function codeOf({ name, code, responseCode, $metadata }: MailFailure): PartErrorCode {
-  if (name === NO_AWS_KEYS) return 'MAIL_LOGIN_REFUSED';
+function codeOf(failure: MailFailure): PartErrorCode {
+  if (isAwsLoginRefusal(failure)) return 'MAIL_LOGIN_REFUSED';
+  const { code, responseCode, $metadata } = failure;
   const status = $metadata?.httpStatusCode;
   if (status !== undefined) {
     // Wrong or expired keys, or missing rights. SES refuses a mail itself with 400 or 404.

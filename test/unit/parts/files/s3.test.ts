@@ -1,11 +1,16 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { inspect } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FileStore } from '../../../../src/parts/files/file-store.js';
 import { openFileStore } from '../../../../src/parts/files/open-file-store.js';
+import type { PartError } from '../../../../src/parts/part-error.js';
 import { freePort } from '../../../support/free-port.js';
 import { partFailure } from '../../../support/parts/part-failure.js';
-import { startHttpService } from '../../../support/parts/http-service.js';
+import { startHttpService, type HttpService } from '../../../support/parts/http-service.js';
+import { NO_AWS_KEYS } from '../../../support/parts/no-aws-keys.js';
 import { BUCKET, S3_CREDENTIALS, startS3Server, type S3Server } from '../../../support/parts/s3-server.js';
 
 import { fileStoreContract } from './file-store-contract.js';
@@ -89,5 +94,70 @@ describe('files on a server that speaks the API of S3', () => {
     const waiting = await open(silent.url, { timeoutMs: 200 });
     expect(await partFailure(waiting.get('a.txt'))).toMatchObject({ code: 'TIMED_OUT', retryable: true });
     await silent.close();
+  });
+});
+
+describe('credentials of AWS that are of no use', () => {
+  const LOGIN = { code: 'FILES_LOGIN_REFUSED', retryable: false, loginRefused: true };
+  const CREDENTIALS = 'check the credentials of AWS: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
+  let service: HttpService;
+  let requests: string[];
+  let answer: { name: string; message: string; status: number };
+  beforeEach(async () => {
+    requests = [];
+    service = await startHttpService(({ path }) => {
+      requests.push(path);
+      const { name, message, status } = answer;
+      const fault = `<Error><Code>${name}</Code><Message>${message}</Message></Error>`;
+      // S3 answers with the error itself, and STS with an envelope.
+      const body = path === '/' ? `<ErrorResponse>${fault}</ErrorResponse>` : fault;
+      return { status, headers: { 'content-type': 'application/xml' }, body };
+    });
+    for (const [name, value] of Object.entries(NO_AWS_KEYS)) vi.stubEnv(name, value);
+  });
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    await service.close();
+  });
+
+  async function put(): Promise<PartError> {
+    const store = await open(service.url);
+    return partFailure(store.put('a.txt', Buffer.from('x'))).finally(() => store.close());
+  }
+
+  it.each([
+    ['InvalidAccessKeyId', 403, LOGIN, CREDENTIALS],
+    ['SignatureDoesNotMatch', 403, LOGIN, CREDENTIALS],
+    ['ExpiredToken', 400, LOGIN, CREDENTIALS],
+    ['RequestTimeTooSkewed', 403, LOGIN, 'check the clock of this machine'],
+    ['AccessDenied', 403, { code: 'FILES_REFUSED', retryable: false }, 'check the rights of the credentials of AWS'],
+  ])('are told after %s with status %i, with the cure, after one request', async (name, status, expected, cure) => {
+    for (const [variable, value] of Object.entries(S3_CREDENTIALS)) vi.stubEnv(variable, value);
+    answer = { name, message: 'No.', status };
+    const refused = await put();
+    expect(refused).toMatchObject({ ...expected, status, message: expect.stringContaining(`${name}: No.; ${cure}`) });
+    expect(requests).toHaveLength(1);
+  });
+
+  it('are told when there are none, without a request', async () => {
+    expect(await put()).toMatchObject({ ...LOGIN, message: expect.stringContaining(CREDENTIALS) });
+    expect(requests).toEqual([]);
+  });
+
+  it.each([
+    ['InvalidIdentityToken', 400, 'No OpenIDConnect provider found', CREDENTIALS],
+    ['AccessDenied', 403, 'Not authorized to perform sts:AssumeRoleWithWebIdentity', 'check the rights'],
+  ])('are told when STS gives none for the role: %s', async (name, status, message, cure) => {
+    const folder = await mkdtemp(join(tmpdir(), 'batch-role-'));
+    const token = join(folder, 'token');
+    await writeFile(token, 'a.b.c');
+    vi.stubEnv('AWS_ROLE_ARN', 'arn:aws:iam::123456789012:role/worker');
+    vi.stubEnv('AWS_WEB_IDENTITY_TOKEN_FILE', token);
+    vi.stubEnv('AWS_ENDPOINT_URL_STS', service.url);
+    answer = { name, message, status };
+    const refused = await put();
+    await rm(folder, { recursive: true });
+    expect(refused).toMatchObject({ ...LOGIN, message: expect.stringContaining(`${message}; ${cure}`) });
+    expect(requests).toEqual(['/']);
   });
 });

@@ -12,6 +12,7 @@ import { openMailSender } from '../../../../src/parts/mail/open-mail-sender.js';
 import { freePort } from '../../../support/free-port.js';
 import { startHttpReceiver, type HttpReceiver } from '../../../support/http-receiver.js';
 import { startMailServer, type MailServerOptions } from '../../../support/mail-server.js';
+import { NO_AWS_KEYS } from '../../../support/parts/no-aws-keys.js';
 import { partFailure } from '../../../support/parts/part-failure.js';
 import { signatureFault } from '../../../support/parts/signature-v4.js';
 import { TestCa } from '../../../support/tls/test-certificates.js';
@@ -291,6 +292,7 @@ describe('a mail through the API of Amazon SES', () => {
       await answer.close();
     }
   };
+  const CREDENTIALS = '; check the credentials of AWS: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
   const KEYS = { AWS_ACCESS_KEY_ID: 'AKIDEXAMPLE', AWS_SECRET_ACCESS_KEY: 'secret' };
 
   it('is one signed request with the mail', async () => {
@@ -308,27 +310,26 @@ describe('a mail through the API of Amazon SES', () => {
   });
 
   it.each([
-    ['the keys have expired', 403, 'MAIL_LOGIN_REFUSED'],
-    ['the mail is refused', 400, 'MAIL_REFUSED'],
-    ['there are too many', 429, 'MAIL_DEFERRED'],
-  ])('fails by its own code when %s', async (_claim, status, code) => {
-    const receiver = await startHttpReceiver('{"message":"The security token included in the request is expired"}');
+    ['the key is unknown', 403, 'UnrecognizedClientException', 'MAIL_LOGIN_REFUSED', CREDENTIALS],
+    ['the key is unknown to STS', 403, 'InvalidClientTokenId', 'MAIL_LOGIN_REFUSED', CREDENTIALS],
+    ['the signature is wrong', 403, 'SignatureDoesNotMatch', 'MAIL_LOGIN_REFUSED', CREDENTIALS],
+    ['the keys have expired', 400, 'ExpiredTokenException', 'MAIL_LOGIN_REFUSED', CREDENTIALS],
+    ['a right is missing', 403, 'AccessDeniedException', 'MAIL_LOGIN_REFUSED', '; check the rights of the credentials'],
+    ['the mail is refused', 400, 'MessageRejected', 'MAIL_REFUSED', ''],
+    ['there are too many', 429, 'TooManyRequestsException', 'MAIL_DEFERRED', ''],
+  ])('fails by its own code when %s, after one request', async (_claim, status, name, code, cure) => {
+    const receiver = await startHttpReceiver(JSON.stringify({ __type: name, message: 'No.' }));
     receiver.answer(status);
-    await expect(sendBySes(receiver, KEYS)).rejects.toMatchObject({ code, status });
+    const message = expect.stringContaining(`${name}: No.${cure}`);
+    await expect(sendBySes(receiver, KEYS)).rejects.toMatchObject({ code, status, message });
+    expect(receiver.requests).toHaveLength(1);
   });
 
   it('has no login where there are no keys', async () => {
     const receiver = await startHttpReceiver();
-    const nothing = {
-      AWS_ACCESS_KEY_ID: '',
-      AWS_SECRET_ACCESS_KEY: '',
-      AWS_PROFILE: '',
-      AWS_EC2_METADATA_DISABLED: 'true',
-    };
-    const files = { AWS_SHARED_CREDENTIALS_FILE: '/nowhere', AWS_CONFIG_FILE: '/nowhere' };
-    await expect(sendBySes(receiver, { ...nothing, ...files })).rejects.toMatchObject({
+    await expect(sendBySes(receiver, NO_AWS_KEYS)).rejects.toMatchObject({
       code: 'MAIL_LOGIN_REFUSED',
-      message: expect.stringContaining('check the credentials of AWS: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'),
+      message: expect.stringContaining(CREDENTIALS),
     });
     expect(receiver.requests).toEqual([]);
   });
