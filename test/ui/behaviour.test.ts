@@ -142,6 +142,26 @@ describe('one operation', () => {
     await seen.close();
   });
 
+  it('is cancelled, and retried, in its row of the list', async () => {
+    const id = makeId();
+    const runAt = new Date(Date.now() + 3_600_000).toISOString();
+    const body = { operationType: 'delete', target: 'visits', key: { id: 8000 }, source: 'one-row', runAt };
+    await dashboard.api('POST', 'operations', { id, ...body });
+    const seen = await visit(browser, dashboard.url);
+    const row = seen.page.locator('tbody tr');
+    await seen.open('/operations?source=one-row');
+    await row.getByRole('button', { name: 'Cancel' }).click();
+    await inDialog(seen.page, 'Cancel').click();
+    await row.locator('.badge', { hasText: 'cancelled' }).waitFor();
+    expect((await operation(id)).status).toBe('cancelled');
+    await row.getByRole('button', { name: 'Retry' }).click();
+    await seen.page.getByText('The operation is pending again.').waitFor();
+    expect((await operation(id)).status).not.toBe('cancelled');
+    expect(await row.count()).toBe(1);
+    expect(seen.faults).toEqual([]);
+    await seen.close();
+  });
+
   it('is cancelled by keyboard only, and not when the question is closed', async () => {
     const seen = await visit(browser, dashboard.url);
     const { page } = seen;

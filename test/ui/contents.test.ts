@@ -110,7 +110,7 @@ describe('a list', () => {
     [
       '/operations',
       'Operations, newest first',
-      ['Operation', 'Status', 'Type', 'Table', 'Row', 'Error', 'Attempts', 'Source', 'Chunk', 'Accepted'],
+      ['Operation', 'Status', 'Type', 'Table', 'Row', 'Error', 'Attempts', 'Source', 'Chunk', 'Accepted', 'Actions'],
     ],
     [
       '/chunks',

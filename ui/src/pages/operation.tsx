@@ -1,12 +1,12 @@
 import type { IWaiting } from '../../../src/interfaces/waiting.js';
 import type { ComponentChildren, JSX } from 'preact';
 import type { ICreateBatchOperationRequest, IBatchOperation } from '../../../src/interfaces/operation.js';
-import { cancelOperation, getOperation, retryOperation } from '../api/endpoints.js';
+import { getOperation } from '../api/endpoints.js';
 import { asCurl } from '../api/request.js';
-import { Action } from '../components/actions.js';
 import { Copy, Facts, Id, Json, Loaded, Page, Section, ShortId, Time, type Tone } from '../components/basics.js';
 import { count, duration, plural, shortTarget } from '../components/format.js';
 import { Holders, PauseText, ResumeLane } from '../components/lane.js';
+import { OperationActions } from '../components/operation-actions.js';
 import { OperationBadge } from '../components/status.js';
 import { Table } from '../components/table.js';
 import { pageAddress } from '../state/location.js';
@@ -24,30 +24,9 @@ export function OperationPage({ id }: { id: string }): JSX.Element {
 }
 
 function Actions({ operation }: { operation: IBatchOperation }): JSX.Element {
-  const { id, status, erased } = operation;
-  const waits = status === 'pending' || status === 'scheduled';
   return (
     <>
-      {(status === 'failed' || status === 'cancelled') && (
-        <Action
-          label="Retry"
-          scope="write"
-          primary
-          done="The operation is pending again."
-          work={() => retryOperation(id)}
-          {...(erased === true && { refused: 'Its values were erased' })}
-        />
-      )}
-      {waits && (
-        <Action
-          label="Cancel"
-          scope="write"
-          danger
-          done="The operation is cancelled."
-          work={() => cancelOperation(id)}
-          confirm={<p>It is not executed. It can be retried later.</p>}
-        />
-      )}
+      <OperationActions operation={operation} primary />
       <Copy text={asCurl('operations', { method: 'POST', body: requestOf(operation) })} shown="Copy as curl" />
     </>
   );

@@ -8,6 +8,7 @@ import { Copy, Empty, Loaded, Page, ShortId, Time } from '../components/basics.j
 import { BulkButton } from '../components/bulk.js';
 import { Filters, type FilterField } from '../components/filters.js';
 import { count, json, shortTarget } from '../components/format.js';
+import { OperationActions } from '../components/operation-actions.js';
 import { OperationBadge } from '../components/status.js';
 import { Pager, Table } from '../components/table.js';
 import { goTo, pageAddress, query } from '../state/location.js';
@@ -117,6 +118,7 @@ function Operations({
                 chunkId === undefined ? '' : <a href={pageAddress(`/chunks/${chunkId}`)}>{chunkId}</a>,
             },
             { name: 'Accepted', cell: ({ createdAt }) => <Time at={createdAt} /> },
+            { name: 'Actions', cell: (operation) => <OperationActions operation={operation} /> },
           ]}
         />
       )}
