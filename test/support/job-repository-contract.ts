@@ -638,6 +638,13 @@ export function describeJobRepository<Tx>(name: string, open: () => Promise<Open
       expect(await repository.lastFireTime('another')).toBeUndefined();
     });
 
+    it('stores the first time of a schedule once, whoever comes with another one at the same time', async () => {
+      const times = [3, 1, 4, 2].map((hour) => new Date(Date.UTC(2026, 2, 1, hour)));
+      const first = await Promise.all(times.map((at) => repository.saveFirstFireTime(user.jobName, at)));
+      expect(first.filter(Boolean)).toHaveLength(1);
+      expect(await repository.lastFireTime(user.jobName)).toEqual(times[first.indexOf(true)]);
+    });
+
     describe('stopping and abandoning', () => {
       it('a request sets STOPPING, and is refused when the execution has ended', async () => {
         const execution = await user.start();

@@ -52,10 +52,9 @@ export class JobScheduler {
   async open(): Promise<void> {
     for (const each of this.scheduled) {
       const { jobName, schedule } = each;
-      // Nothing was missed before the schedule existed.
-      if ((await this.repository.lastFireTime(jobName)) === undefined) {
-        await this.repository.saveFireTime(jobName, new Date());
-      } else await this.catchUp(each);
+      // Nothing was missed before the schedule existed. A process that begins at the same time and is a little later must not
+      // store its own time: the times in between would be taken for served.
+      if (!(await this.repository.saveFirstFireTime(jobName, new Date()))) await this.catchUp(each);
       const cron = CronJob.from({
         cronTime: schedule.cron,
         timeZone: schedule.timeZone ?? 'UTC',

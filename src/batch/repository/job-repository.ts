@@ -192,6 +192,12 @@ export abstract class JobRepository<Tx> {
 
   /** The last time of its schedule for which a job was started. */
   abstract lastFireTime(jobName: string): Promise<Date | undefined>;
+  /**
+   * Where no time is stored, stores this one. Of several processes that begin at once, one does.
+   *
+   * @returns whether none was stored
+   */
+  abstract saveFirstFireTime(jobName: string, at: Date): Promise<boolean>;
   /** An earlier time than the one that is stored changes nothing. */
   abstract saveFireTime(jobName: string, at: Date): Promise<void>;
 }

@@ -255,6 +255,12 @@ export class MemoryJobRepository extends JobRepository<MemoryTransaction> {
     return this.fireTimes.get(jobName);
   }
 
+  async saveFirstFireTime(jobName: string, at: Date): Promise<boolean> {
+    const isFirst = !this.fireTimes.has(jobName);
+    if (isFirst) this.fireTimes.set(jobName, at);
+    return isFirst;
+  }
+
   async saveFireTime(jobName: string, at: Date): Promise<void> {
     const last = this.fireTimes.get(jobName);
     if (last === undefined || last < at) this.fireTimes.set(jobName, at);

@@ -213,6 +213,11 @@ export class PostgresJobRepository extends JobRepository<SqlClient> {
     return rows[0]?.at;
   }
 
+  async saveFirstFireTime(jobName: string, at: Date): Promise<boolean> {
+    const { rowCount } = await this.database.query(schedule.insertFireTime(this.tables, jobName, at));
+    return rowCount === 1;
+  }
+
   async saveFireTime(jobName: string, at: Date): Promise<void> {
     await this.database.query(schedule.upsertFireTime(this.tables, jobName, at));
   }

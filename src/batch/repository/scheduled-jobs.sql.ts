@@ -6,6 +6,13 @@ export const selectFireTime = ({ scheduledJobs }: BatchTables, jobName: string):
   values: [jobName],
 });
 
+export const insertFireTime = ({ scheduledJobs }: BatchTables, jobName: string, at: Date): SqlStatement => ({
+  text: `
+    insert into ${scheduledJobs} (job_name, last_fire_time) values ($1::text, $2::timestamptz)
+    on conflict (job_name) do nothing`,
+  values: [jobName, at],
+});
+
 export const upsertFireTime = ({ scheduledJobs }: BatchTables, jobName: string, at: Date): SqlStatement => ({
   text: `
     insert into ${scheduledJobs} as s (job_name, last_fire_time) values ($1::text, $2::timestamptz)

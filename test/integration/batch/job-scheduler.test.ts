@@ -17,6 +17,7 @@ const open: INestApplicationContext[] = [];
 
 afterEach(async () => {
   vi.restoreAllMocks();
+  vi.useRealTimers();
   for (const app of open.splice(0)) await app.close();
 });
 
@@ -148,6 +149,25 @@ describe('a scheduled job', () => {
     await start(repository, { cron: '0 * * * *', missed: 'run' });
     expect(told).toEqual([]);
     expect(await fireTimes(repository)).toEqual([]);
+  });
+
+  it('runs at a time at which another process comes up, which knew of no schedule a moment before', async () => {
+    const repository = new MemoryJobRepository();
+    const told = warnings();
+    vi.useFakeTimers({ toFake: ['Date'], now: new Date('2026-03-09T11:59:59Z') });
+    await start(repository, { cron: '0 12 * * *' });
+    vi.setSystemTime(new Date('2026-03-09T12:00:01Z'));
+    // The other process has asked before the first one has stored its time.
+    let asked = false;
+    const lastFireTime = async (jobName: string): Promise<Date | undefined> => {
+      if (asked) return repository.lastFireTime(jobName);
+      asked = true;
+      return undefined;
+    };
+    const late = Object.create(repository, { lastFireTime: { value: lastFireTime } }) as MemoryJobRepository;
+    await start(late, { cron: '0 12 * * *' });
+    expect(await repository.lastFireTime('nightly')).toEqual(new Date('2026-03-09T11:59:59Z'));
+    expect(told).toEqual([]);
   });
 
   it.each([
