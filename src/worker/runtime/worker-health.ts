@@ -49,7 +49,8 @@ export class WorkerHealth implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    await this.check();
+    // Whoever tells the workers later to begin checks then.
+    if (this.lifecycle.isWorking) await this.check();
     this.timer = setInterval(() => {
       this.checking = this.check();
     }, CHECK_EVERY_MS);

@@ -262,6 +262,21 @@ export function describeWorkers(kind: string, variables: () => NodeJS.ProcessEnv
       expect(health.current).toMatchObject({ ready: false, stopping: false, queues: { [name]: true } });
     });
 
+    it('asks the servers for the first time when the jobs begin, and not twice', async () => {
+      const work = { work: async () => 'done' };
+      const app = await startTestWorker(processorOf(name, work), environment, { worksLater: true });
+      cleanup.add('the worker', () => app.close());
+      const health = app.get(WorkerHealth);
+      expect(health.current).toEqual({ ready: false, stopping: false, databases: {}, queues: {} });
+
+      app.get(WorkerLifecycle).work();
+      await health.check();
+
+      const ready = { ready: true, databases: { default: true }, queues: { [name]: true } };
+      expect(health.current).toMatchObject(ready);
+      expect((await start(work)).get(WorkerHealth).current).toMatchObject(ready);
+    });
+
     it('touches its health file while the last job is finished, and is not ready', async () => {
       const folder = await mkdtemp(join(tmpdir(), 'worker-health-'));
       cleanup.add('the folder', () => rm(folder, { recursive: true }));

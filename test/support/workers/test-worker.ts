@@ -6,6 +6,7 @@ import type { EntityManager } from 'typeorm';
 import { JobHandler, type JobHandlerOptions } from '../../../src/worker/processor/job-handler.js';
 import { JobProcessor } from '../../../src/worker/processor/job-processor.js';
 import type { WorkerJob } from '../../../src/worker/processor/worker-job.js';
+import { WORKS_LATER } from '../../../src/worker/runtime/tokens.js';
 import { WorkerModule } from '../../../src/worker/worker.module.js';
 import type { DatabaseConnection } from '../test-databases.js';
 
@@ -35,10 +36,15 @@ export function processorOf(queue: string, { work, schema, onGivenUp, options }:
   return TestProcessor;
 }
 
-/** A worker in this process. `close()` drains it. */
+/**
+ * A worker in this process. `close()` drains it.
+ *
+ * @param worksLater as with `runWorker`: the jobs begin when `WorkerLifecycle.work()` is called
+ */
 export function startTestWorker(
   processor: Type<JobProcessor>,
   environment: NodeJS.ProcessEnv,
+  { worksLater = false } = {},
 ): Promise<INestApplicationContext> {
   class TestWorkerModule {}
   const all = {
@@ -50,7 +56,9 @@ export function startTestWorker(
   const module = {
     module: TestWorkerModule,
     imports: [WorkerModule.forRoot({ environment: all })],
-    providers: [processor],
+    global: true,
+    providers: [processor, ...(worksLater ? [{ provide: WORKS_LATER, useValue: true }] : [])],
+    exports: worksLater ? [WORKS_LATER] : [],
   };
   return NestFactory.createApplicationContext(module, { logger: false, abortOnError: false });
 }
