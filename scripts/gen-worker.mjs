@@ -90,7 +90,7 @@ async function make({ name, parent, folder }) {
     renameSync(draft, folder);
   } catch (error) {
     rmSync(draft, { recursive: true, force: true });
-    throw new Error(`The worker was not made: ${error.message}`, { cause: error });
+    throw new Error(`The worker was not made, and nothing of it is left: ${error.message}`, { cause: error });
   }
   console.log(`Made ${folder}
 
@@ -117,7 +117,16 @@ async function writeLock(folder) {
     '--no-audit',
     '--no-fund',
   ];
-  await run('npm', ['install', ...flags], folder);
+  try {
+    await run('npm', ['install', ...flags], folder);
+  } catch (error) {
+    if (interruption.signal.aborted) throw error;
+    throw new Error(
+      `npm did not find out which packages it needs. If npm does not reach its registry, look at "npm config get registry", ` +
+        `then type the command again.\n${error.message}`,
+      { cause: error },
+    );
+  }
 }
 
 async function run(command, args, cwd) {

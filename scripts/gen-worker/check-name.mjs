@@ -7,6 +7,8 @@ const TAKEN = ['job', 'worker'];
 const SCHEMAS = ['information-schema', 'bullmq', 'batch-worker', 'batch'];
 /** PostgreSQL refuses other schemas with this beginning. */
 const SCHEMAS_OF_POSTGRES = /^pg-/;
+/** Windows takes a file with such a name for a device, also `con.processor.ts`. */
+const DEVICES = /^(con|prn|aux|nul|(com|lpt)[0-9])$/;
 const KEYWORDS = [
   ...[
     'abstract',
@@ -92,7 +94,7 @@ export function faultOfName(name) {
   if (!KEBAB.test(name)) {
     return 'expected lower-case letters and digits, words joined by a hyphen, a letter first, such as payment or card-payment';
   }
-  if (RESERVED.has(name) || SCHEMAS_OF_POSTGRES.test(name))
+  if (RESERVED.has(name) || SCHEMAS_OF_POSTGRES.test(name) || DEVICES.test(name))
     return 'it is reserved; choose another word, such as payment';
   return undefined;
 }
