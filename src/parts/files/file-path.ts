@@ -17,7 +17,20 @@ export function checkedPath(path: string): string {
     // FTP servers cut them off, so that it would be another file.
     (parts.some((part) => part.trim() !== part) && 'a part begins or ends with a space') ||
     (Buffer.byteLength(path) > LONGEST_BYTES && `it is longer than ${LONGEST_BYTES} bytes`);
-  if (!reason) return path;
+  return reason ? refusePath(path, reason) : path;
+}
+
+/**
+ * A path for a server that may read `~` at the beginning of a name as the folder of a user.
+ *
+ * @throws PartError FILE_PATH_INVALID
+ */
+export function checkedForHome(path: string): string {
+  const leadsHome = path.split('/').some((part) => part.startsWith('~'));
+  return leadsHome ? refusePath(path, 'a part begins with "~", which FTP servers read as the folder of a user') : path;
+}
+
+function refusePath(path: string, reason: string): never {
   throw new PartError('FILE_PATH_INVALID', `The path ${JSON.stringify(path.slice(0, 200))} cannot be used: ${reason}`);
 }
 

@@ -10,7 +10,8 @@ export interface StoredFile {
 
 /**
  * Keeps files on a server: FTP, or S3. It is injected by this class. A path is relative: parts with `/` between them, such as
- * `reports/2026/paid.csv`, of at most 1000 bytes together. Parts must not be empty, `.` or `..`, and have no `\` or control character.
+ * `reports/2026/paid.csv`, of at most 1000 bytes together. Parts must not be empty, `.` or `..`, and have no `\` or control character. With
+ * FTP they must not begin with `~`.
  *
  * Each method throws PartError: FILE_PATH_INVALID, FILES_REFUSED, FILES_LOGIN_REFUSED, FILES_UNAVAILABLE, TLS_REFUSED, TIMED_OUT, ABORTED. Its signal
  * ends the call.

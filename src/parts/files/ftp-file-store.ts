@@ -8,7 +8,7 @@ import { optionalPackage } from '../optional-package.js';
 import { PartError } from '../part-error.js';
 import { startTimeLimit, withinTime } from '../time-limit.js';
 import { NoTlsError, toTlsFailure } from '../tls-failure.js';
-import { checkedFolder, checkedPath, inRoot, splitPath } from './file-path.js';
+import { checkedFolder, checkedForHome, checkedPath, inRoot, splitPath } from './file-path.js';
 import { FileStore, type StoredFile } from './file-store.js';
 import type { FilesSettings, FtpPlace } from './files-settings.js';
 import { isRefusal, toFtpFailure } from './ftp-failure.js';
@@ -43,7 +43,7 @@ export class FtpFileStore extends FileStore {
   }
 
   async put(path: string, content: Buffer | Readable, signal?: AbortSignal): Promise<void> {
-    const { folder, name } = splitPath(inRoot(this.place.root, checkedPath(path)));
+    const { folder, name } = splitPath(this.onServer(path));
     const what = `Storing ${JSON.stringify(path)}`;
     const unfinished = `.${randomUUID()}.part`;
     const source = countedSource(content);
@@ -70,7 +70,7 @@ export class FtpFileStore extends FileStore {
   }
 
   async get(path: string, signal?: AbortSignal): Promise<Readable> {
-    const onServer = inRoot(this.place.root, checkedPath(path));
+    const onServer = this.onServer(path);
     const what = `Reading ${JSON.stringify(path)}`;
     const limit = startTimeLimit(what, this.timeoutMs, signal);
     const client = new this.ftp.Client(IDLE_TIMEOUT_MS);
@@ -107,7 +107,7 @@ export class FtpFileStore extends FileStore {
   }
 
   async list(prefix = '', signal?: AbortSignal): Promise<StoredFile[]> {
-    const folder = checkedFolder(prefix);
+    const folder = checkedForHome(checkedFolder(prefix));
     return this.connected(`Listing ${JSON.stringify(folder)}`, signal, async (client) => {
       const files: StoredFile[] = [];
       const home = await client.pwd();
@@ -126,7 +126,7 @@ export class FtpFileStore extends FileStore {
   }
 
   async remove(path: string, signal?: AbortSignal): Promise<void> {
-    const onServer = inRoot(this.place.root, checkedPath(path));
+    const onServer = this.onServer(path);
     const what = `Removing ${JSON.stringify(path)}`;
     await this.connected(what, signal, (client) => client.remove(onServer)).catch(async (error: unknown) => {
       const failure = await this.missingOr(path, onServer, toFtpFailure(what, error));
@@ -136,6 +136,10 @@ export class FtpFileStore extends FileStore {
 
   close(): void {
     // Each call ends its connection.
+  }
+
+  private onServer(path: string): string {
+    return inRoot(this.place.root, checkedForHome(checkedPath(path)));
   }
 
   /**
