@@ -5,7 +5,8 @@ import { createTestDatabase, type TestDatabase } from '../../../test/support/dat
 import { eventually } from '../../../test/support/eventually.js';
 import { startExample, startExampleProgram } from '../../../test/support/example.js';
 import type { ObservedProcess } from '../../../test/support/observed-process.js';
-import { startTcpProxy } from '../../../test/support/tcp-proxy.js';
+import { startOwnRedis, type OwnRedis } from '../../../test/support/services/own-redis.js';
+import { startTcpProxy, type TcpProxy } from '../../../test/support/tcp-proxy.js';
 import { OUTCOME_QUEUE } from '../src/outcome.js';
 import { PAYMENT_QUEUE } from '../src/payment.schema.js';
 import { PlayedGateway } from '../src/played/played-gateway.js';
@@ -14,7 +15,7 @@ import { PlayedProvider, type Behaviour } from '../src/played/played-provider.js
 const PAYMENT = { amount: 4990, currency: 'EUR' };
 const QUICK = { backoff: { type: 'fixed', delay: 50 } };
 
-describe('the payment worker', () => {
+describe.each(['PostgreSQL', 'Redis'] as const)('the payment worker, with its queues in %s', (kind) => {
   const behaviours = new Map<string, Behaviour[]>();
   const workers: ObservedProcess[] = [];
   /** Called while the provider has the request of an order, and before it answers. */
@@ -22,6 +23,7 @@ describe('the payment worker', () => {
   /** Called when the gateway has accepted the message of an order, and before it says so. */
   const whileTold = new Map<string, () => void>();
   let database: TestDatabase;
+  let redis: OwnRedis | undefined;
   let environment: NodeJS.ProcessEnv;
   let provider: PlayedProvider;
   let gateway: PlayedGateway;
@@ -30,6 +32,7 @@ describe('the payment worker', () => {
 
   beforeAll(async () => {
     database = await createTestDatabase({ migrated: false });
+    if (kind === 'Redis') redis = await startOwnRedis();
     provider = await PlayedProvider.start({
       behaviour: (orderId, request) => {
         whileCharged.get(orderId)?.();
@@ -40,7 +43,7 @@ describe('the payment worker', () => {
     environment = {
       WORKER_NAME: 'payment-worker',
       WORKER_CONCURRENCY: '3',
-      WORKER_QUEUE_INSTANCE: 'default',
+      ...(redis === undefined ? { WORKER_QUEUE_INSTANCE: 'default' } : { REDIS_URL: redis.url }),
       DATABASE_CONFIG: JSON.stringify({ instances: { default: instanceAt(database.connection) } }),
       WORKER_LOCK_SECONDS: '2',
       PAYMENT_PROVIDER_URL: provider.url,
@@ -55,12 +58,20 @@ describe('the payment worker', () => {
     await queue?.close();
     await gateway?.close();
     await provider?.close();
+    await redis?.stop();
     await database?.drop();
   });
 
   function instanceAt({ host, port }: { host: string; port: number }): object {
     const { username: user, password, database: name } = database.connection;
     return { dbms: 'postgres', host, port, user, password, database: name, poolSize: 5 };
+  }
+
+  /** The queues behind a proxy, and the database without it. */
+  function queuesThrough(proxy: TcpProxy): NodeJS.ProcessEnv {
+    if (redis !== undefined) return { REDIS_URL: proxy.through(redis.url) };
+    const instances = { default: instanceAt(database.connection), queue: instanceAt(proxy) };
+    return { DATABASE_CONFIG: JSON.stringify({ instances }), WORKER_QUEUE_INSTANCE: 'queue' };
   }
 
   async function killWorkers(): Promise<void> {
@@ -112,6 +123,7 @@ describe('the payment worker', () => {
       [order],
     );
     expect(gateway.messagesOf(order)).toEqual([{ orderId: order, status: 'charged', chargeId: rows[0]!.charge_id }]);
+    expect(await redis?.admin.exists(`bull:${PAYMENT_QUEUE}:meta`)).toBe(kind === 'Redis' ? 1 : undefined);
   });
 
   it('charges an order once that is added several times', async () => {
@@ -168,11 +180,9 @@ describe('the payment worker', () => {
 
   it('tells the recorded outcome of an order whose worker was killed after the record, before it could tell', async () => {
     await killWorkers();
-    const proxy = await startTcpProxy(database.connection);
+    const proxy = await startTcpProxy(redis?.address ?? database.connection);
     try {
-      const instances = { default: instanceAt(database.connection), queue: instanceAt(proxy) };
-      const DATABASE_CONFIG = JSON.stringify({ instances });
-      await startWorker({ DATABASE_CONFIG, WORKER_QUEUE_INSTANCE: 'queue' });
+      await startWorker(queuesThrough(proxy));
       const order = newOrder();
       // From here on the queue does not answer. The payment is recorded over another connection.
       whileCharged.set(order, () => proxy.stall());
@@ -243,11 +253,11 @@ describe('the payment worker', () => {
       await forgetful.close();
     }
   });
+});
 
-  it('runs from the command line', async () => {
-    const example = startExample('payment-worker');
-    expect(await example.exited, example.output).toBe(0);
-    expect(example.output.match(/✓ order-/g)).toHaveLength(7);
-    expect(example.output).toContain('Worker B ended with 0');
-  });
+it('the payment worker runs from the command line', async () => {
+  const example = startExample('payment-worker');
+  expect(await example.exited, example.output).toBe(0);
+  expect(example.output.match(/✓ order-/g)).toHaveLength(7);
+  expect(example.output).toContain('Worker B ended with 0');
 });

@@ -267,18 +267,17 @@ describe('a running worker', () => {
 
   it('connects to the new primary after a failover, and goes on with the jobs', async () => {
     const [before, after] = [await ownRedis(), await ownRedis()];
-    const portOf = ({ url }: OwnRedis): number => Number(new URL(url).port);
-    await after.admin.replicaof('127.0.0.1', portOf(before));
+    await after.admin.replicaof('127.0.0.1', before.address.port);
     await eventually(async () => expect(await after.admin.info('replication')).toContain('master_link_status:up'));
     // As a name that is that of another server after a failover: connections that are open stay where they are.
-    const target = { host: '127.0.0.1', port: portOf(before) };
+    const target = { ...before.address };
     const proxy = await startTcpProxy(target);
     cleanup.add('the proxy', () => proxy.close());
     const all = await working({ url: proxy.through(before.url) });
 
     await after.admin.replicaof('NO', 'ONE');
-    target.port = portOf(after);
-    await before.admin.replicaof('127.0.0.1', portOf(after));
+    target.port = after.address.port;
+    await before.admin.replicaof('127.0.0.1', after.address.port);
 
     await bothWorkedOnce(all);
   });

@@ -7,6 +7,7 @@ import { privateFolder, startPrivateProcess, type PrivateProcess } from './priva
 /** A Redis of one test, which may set it up, fill it and kill it. */
 export interface OwnRedis extends PrivateProcess {
   readonly url: string;
+  readonly address: { host: string; port: number };
   /** The folder of its data. */
   readonly dataFolder: string;
   /** A connection without a password. It is made again when it is lost. */
@@ -42,6 +43,7 @@ export async function startOwnRedis(...options: string[]): Promise<OwnRedis> {
   return {
     ...server,
     url: `redis://127.0.0.1:${port}`,
+    address: { host: '127.0.0.1', port },
     dataFolder,
     admin,
     async stop() {
