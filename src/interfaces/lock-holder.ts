@@ -1,7 +1,11 @@
-/** A session of PostgreSQL that holds a lock for which others wait. Times are ISO 8601 in UTC. */
+/** A session of PostgreSQL, or a prepared transaction, that holds a lock for which others wait. Times are ISO 8601 in UTC. */
 export interface ILockHolder {
   /** For `pg_terminate_backend`. 0: a prepared transaction, see `pg_prepared_xacts`. */
   pid: number;
+  /** The name of the prepared transaction, for `ROLLBACK PREPARED` or `COMMIT PREPARED`; `user` is its owner. */
+  gid?: string;
+  /** When the transaction was prepared. */
+  preparedAt?: string;
   /** Its `application_name`. */
   application?: string;
   user?: string;

@@ -85,21 +85,48 @@ const waits = (id: string, reason: object): Promise<IBatchOperation> =>
 /** The statement of the runbook. */
 async function prepared(): Promise<string[]> {
   const { rows } = await client.query<{ gid: string }>('select gid, prepared, owner from pg_prepared_xacts');
-  return rows.map(({ gid }) => gid);
+  return rows.map(({ gid }) => gid).sort();
 }
 
+/** Runs the cure that the reason names. */
+const mend = (text: string): Promise<unknown> => client.query(/ROLLBACK PREPARED '(?:[^']|'')+'/.exec(text)![0]);
+
+const forgotten = {
+  pid: 0,
+  gid: "it's forgotten",
+  user: expect.any(String) as string,
+  preparedAt: expect.stringMatching(/Z$/) as string,
+};
+
 it('is named as the holder of a lock, and the lane goes on when it is rolled back', { timeout: 60_000 }, async () => {
-  await client.query(`begin; lock table orders in share mode; prepare transaction 'forgotten'`);
+  // It locks the same table, and nobody waits for it.
+  await client.query(`begin; lock table orders in access share mode; prepare transaction 'innocent'`);
+  await client.query(
+    `begin; savepoint a; lock table orders in share mode; release savepoint a; prepare transaction 'it''s forgotten'`,
+  );
   const id = await create('orders', 1);
   const { waiting } = await waits(id, { kind: 'lock', relation: 'public.orders' });
-  expect(waiting).toMatchObject({ reason: { holders: [{ pid: 0 }] } });
-  expect(waiting!.text).toContain('A prepared transaction holds it: see pg_prepared_xacts.');
-  await service.said(/Lane is blocked by a lock[\s\S]*public\.orders/);
+  expect(waiting!.reason).toMatchObject({ holders: [forgotten] });
+  expect(waiting!.text).toMatch(
+    /The prepared transaction 'it''s forgotten' of user \w+ holds it; it was prepared at \d{4}-\S+Z\./,
+  );
+  await service.said(/Lane is blocked by a lock[\s\S]*public\.orders[\s\S]*it's forgotten/);
 
-  expect(await prepared()).toEqual(['forgotten']);
-  await client.query(`rollback prepared 'forgotten'`);
+  expect(await prepared()).toEqual(['innocent', "it's forgotten"]);
+  await mend(waiting!.text);
   expect(await operation(`${id}?wait=10000`)).toMatchObject({ status: 'completed' });
   await service.said(/Lane no longer waits for a lock/);
+  expect(await prepared()).toEqual(['innocent']);
+  await client.query(`rollback prepared 'innocent'`);
+});
+
+it('is named where it holds the lock of a row', { timeout: 60_000 }, async () => {
+  await client.query(`begin; insert into orders values (50); prepare transaction 'a row'`);
+  const id = await create('orders', 50);
+  const { waiting } = await waits(id, { kind: 'lock' });
+  expect(waiting!.reason).toMatchObject({ holders: [{ pid: 0, gid: 'a row' }] });
+  await mend(waiting!.text);
+  expect(await operation(`${id}?wait=10000`)).toMatchObject({ status: 'completed' });
 });
 
 it('is named as the one that keeps tables from their new lane', { timeout: 60_000 }, async () => {
@@ -120,8 +147,8 @@ it('is named as the one that keeps tables from their new lane', { timeout: 60_00
   await client.query('alter table visits add constraint tied foreign key (id) references places not valid');
   const id = await create(kept, 3);
   const { waiting } = await waits(id, { kind: 'open_transaction', targets: [`public.${moved}`] });
-  expect(waiting).toMatchObject({ reason: { holders: [{ pid: 0 }] } });
-  expect(waiting!.text).toContain('A prepared transaction has such a transaction: see pg_prepared_xacts.');
+  expect(waiting!.reason).toMatchObject({ holders: [{ pid: 0, gid: 'half done' }] });
+  expect(waiting!.text).toContain("COMMIT PREPARED 'half done'");
 
   expect(await prepared()).toEqual(['half done']);
   await client.query(`commit prepared 'half done'`);

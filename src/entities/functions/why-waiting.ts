@@ -22,9 +22,30 @@ const holderJson = (pid: string): string => `jsonb_strip_nulls(jsonb_build_objec
     'worker', (select min(w.name) from batch.workers w where a.application_name = ${sessionNameSql('w.name')})
   ))`;
 
+/** The prepared transactions: the name that `pg_locks` has for each, and its `ILockHolder`. No session belongs to them. */
+const PREPARED = `(select t.virtualtransaction, x.prepared, jsonb_build_object(
+      'pid', 0, 'gid', x.gid, 'user', x.owner, 'preparedAt', ${iso('x.prepared')}) as holder
+    from pg_prepared_xacts x
+    join pg_locks t on t.pid is null and t.locktype = 'transactionid' and t.transactionid = x.transaction and t.mode = 'ExclusiveLock'
+    where x.database = current_database())`;
+
+/** Which modes conflict: https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES. */
+const CONFLICTING_MODES = `(case w.mode
+      when 'AccessShareLock' then '{AccessExclusive}'
+      when 'RowShareLock' then '{Exclusive,AccessExclusive}'
+      when 'RowExclusiveLock' then '{Share,ShareRowExclusive,Exclusive,AccessExclusive}'
+      when 'ShareUpdateExclusiveLock' then '{ShareUpdateExclusive,Share,ShareRowExclusive,Exclusive,AccessExclusive}'
+      when 'ShareLock' then '{RowExclusive,ShareUpdateExclusive,ShareRowExclusive,Exclusive,AccessExclusive}'
+      when 'ShareRowExclusiveLock' then '{RowExclusive,ShareUpdateExclusive,Share,ShareRowExclusive,Exclusive,AccessExclusive}'
+      when 'ExclusiveLock' then '{RowShare,RowExclusive,ShareUpdateExclusive,Share,ShareRowExclusive,Exclusive,AccessExclusive}'
+      else '{AccessShare,RowShare,RowExclusive,ShareUpdateExclusive,Share,ShareRowExclusive,Exclusive,AccessExclusive}'
+    end)::text[]`;
+
 /** What is said of each of the `holders`. */
-const saidOfHolders = (holds: string): string => String.raw`(select string_agg(case when h->>'pid' = '0'
-          then ' A prepared transaction ${holds}: see pg_prepared_xacts.'
+const saidOfHolders = (holds: string): string => String.raw`(select string_agg(case when h ? 'gid'
+          then format(' The prepared transaction %L of user %s ${holds}; it was prepared at %s. Its owner ends it with ROLLBACK PREPARED %L or COMMIT PREPARED %L.',
+            h->>'gid', h->>'user', h->>'preparedAt', h->>'gid', h->>'gid')
+          when h->>'pid' = '0' then ' A prepared transaction ${holds}: see pg_prepared_xacts.'
           else format(' Process %s%s ${holds}%s.', h->>'pid',
             coalesce(format(' (%s)', nullif(concat_ws(', ', coalesce('worker ' || (h->>'worker') || ' of this service', h->>'application'), 'user ' || (h->>'user'), h->>'state'), '')), ''),
             coalesce(', its last statement is: ' || (h->>'query'), '; its statement is not visible to the owner of schema batch'))
@@ -32,12 +53,13 @@ const saidOfHolders = (holds: string): string => String.raw`(select string_agg(c
 
 /**
  * The sessions that hold what a session waits for, as a JSON array of `ILockHolder`. It follows a chain of waiting
- * sessions to those that wait for nobody. PostgreSQL shows the statements of other users only to members of
+ * sessions to those that wait for nobody. `pg_blocking_pids` gives 0 for a prepared transaction and does not say which
+ * one it is: its locks tell. PostgreSQL shows the statements of other users only to members of
  * `pg_read_all_stats`.
  */
 export const LOCK_HOLDERS: DatabaseFunction = {
   name: 'lock_holders',
-  version: 2,
+  version: 3,
   sql: `
 create or replace function batch.lock_holders(waiting int) returns jsonb
 language sql stable security definer set search_path = pg_catalog, pg_temp as $function$
@@ -49,19 +71,34 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $f
   ),
   root as (
     select distinct pid from chain where cardinality(pg_blocking_pids(pid)) = 0 or depth = 10
+  ),
+  prepared as materialized (
+    select distinct p.holder, p.prepared
+    from (select waiting as pid union select pid from chain) q
+    join pg_locks w on w.pid = q.pid and not w.granted
+    join pg_locks k on k.pid is null and k.granted and left(k.mode, -length('Lock')) = any (${CONFLICTING_MODES})
+      and (k.locktype, k.database, k.relation, k.page, k.tuple, k.transactionid, k.classid, k.objid, k.objsubid)
+        is not distinct from (w.locktype, w.database, w.relation, w.page, w.tuple, w.transactionid, w.classid, w.objid, w.objsubid)
+    join ${PREPARED} p on p.virtualtransaction = k.virtualtransaction
+    where exists (select from root where pid = 0)
   )
-  select coalesce(jsonb_agg(${holderJson('root.pid')} order by a.xact_start nulls last), '[]')
-  from root left join pg_stat_activity a on a.pid = root.pid
+  select coalesce(jsonb_agg(h.holder order by h.since nulls last), '[]') from (
+    select ${holderJson('root.pid')} as holder, a.xact_start as since
+    from root left join pg_stat_activity a on a.pid = root.pid
+    where root.pid <> 0 or not exists (select from prepared)
+    union all
+    select prepared.holder, prepared.prepared from prepared
+  ) h
 $function$`,
 };
 
 /**
  * The lanes that are closed, because `targets` get another lane as soon as the transactions of `holders` end, which
- * have created operations for them in SQL. Without a row where nobody holds them any more.
+ * have created operations for them in SQL. A prepared transaction has a name if no other one has created operations. Without a row where nobody holds them any more.
  */
 export const CLOSED_LANES: DatabaseFunction = {
   name: 'closed_lanes',
-  version: 1,
+  version: 2,
   sql: `
 create or replace function batch.closed_lanes() returns table (lane int, targets text[], holders jsonb)
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $function$
@@ -76,9 +113,16 @@ begin
   ),
   held as materialized (
     select h.target, h.pid from batch.target_holders(array(select distinct m.target from closed, unnest(closed.moving) m(target))) h
+  ),
+  prepared as materialized (
+    select distinct p.holder from ${PREPARED} p join pg_locks r on r.virtualtransaction = p.virtualtransaction
+    where r.pid is null and r.locktype = 'relation' and r.mode = 'RowShareLock' and r.relation = 'batch.lanes'::regclass
+      and r.database = (select d.oid from pg_database d where d.datname = current_database())
   )
-  select closed.lane, array_agg(distinct held.target order by held.target), jsonb_agg(distinct ${holderJson('held.pid')})
+  select closed.lane, array_agg(distinct held.target order by held.target),
+    jsonb_agg(distinct coalesce(only_one.holder, ${holderJson('held.pid')}))
   from closed join held on held.target = any (closed.moving) left join pg_stat_activity a on a.pid = held.pid
+  left join prepared only_one on held.pid = 0 and (select count(*) from prepared) = 1
   -- The service itself locks tables for some milliseconds.
   where coalesce(a.xact_start, '-infinity') < clock_timestamp() - interval '${USUAL_LOCK_WAIT_MS} ms'
   group by closed.lane;
@@ -95,7 +139,7 @@ $function$`,
  */
 export const WHY_WAITING: DatabaseFunction = {
   name: 'why_waiting',
-  version: 5,
+  version: 6,
   sql: String.raw`
 create or replace function batch.why_waiting(operation_id uuid, detailed boolean default true) returns jsonb
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $function$
@@ -239,10 +283,11 @@ begin
   elsif block.lane is not null then
     -- Nobody waits for the lock between two tries. So whoever may hold it is found by its locks on the tables of the lane.
     if detailed and block.sql_state = ${LOCK_NOT_AVAILABLE} then
-      select jsonb_agg(${holderJson('l.pid')} order by a.xact_start nulls last) into holders
+      select jsonb_agg(coalesce(l.prepared, ${holderJson('l.pid')}) order by a.xact_start nulls last) into holders
       from (
-        select distinct coalesce(k.pid, 0) as pid
-        from pg_locks k join pg_class c on c.oid = k.relation join pg_namespace n on n.oid = c.relnamespace
+        select distinct coalesce(k.pid, 0) as pid, p.holder as prepared
+        from pg_locks k left join ${PREPARED} p on k.pid is null and p.virtualtransaction = k.virtualtransaction
+        join pg_class c on c.oid = k.relation join pg_namespace n on n.oid = c.relnamespace
         join batch.lanes t on t.lane = block.lane and t.target = ${TARGET_OF}
         where k.locktype = 'relation' and k.granted and k.mode not in ('AccessShareLock', 'ShareUpdateExclusiveLock')
           and k.database = (select d.oid from pg_database d where d.datname = current_database())

@@ -115,7 +115,12 @@ function describeClosure({ since, targets, holders }: LaneClosure): string {
   return [why, ...holders.map((holder) => describeHolder(holder, 'has such a transaction'))].join(' ');
 }
 
-function describeHolder({ pid, application, user, state, worker }: ILockHolder, holds: string): string {
+function describeHolder(holder: ILockHolder, holds: string): string {
+  const { pid, gid, preparedAt, application, user, state, worker } = holder;
+  if (gid !== undefined) {
+    const name = `'${gid.replaceAll("'", "''")}'`;
+    return `The prepared transaction ${name} of user ${user}, prepared at ${preparedAt}, ${holds}: ROLLBACK PREPARED ${name} or COMMIT PREPARED ${name}.`;
+  }
   if (pid === 0) return `A prepared transaction ${holds}: see pg_prepared_xacts.`;
   if (worker !== undefined) return `Process ${pid}, a session of the worker ${worker} of this service, ${holds}.`;
   const who = [application, user && `user ${user}`, state].filter(Boolean).join(', ');

@@ -26,7 +26,7 @@ const CLOSED_LOGGED_AFTER_MS = 3000;
 @Injectable()
 export class LaneWatchService implements PollTask {
   private readonly logger = new Logger(LaneWatchService.name);
-  /** By lane: the processes that held the lock when it was logged. */
+  /** By lane: those that held the lock when it was logged. */
   private readonly locked = new Map<number, string>();
   /** Lanes of `locked` that did not wait at the last look. After a time-out a moment passes until the fault is stored. */
   private quiet = new Set<number>();
@@ -63,7 +63,7 @@ export class LaneWatchService implements PollTask {
     const found = new Map(rows.map((row) => [row.lane, row]));
     await this.tellEnded([...this.locked.keys()].filter((lane) => !found.has(lane)));
     for (const row of found.values()) {
-      const holders = row.holders.map(({ pid }) => pid).join();
+      const holders = row.holders.map(keyOf).join();
       if (this.locked.get(row.lane) === holders) continue;
       this.locked.set(row.lane, holders);
       this.logger.warn({
@@ -89,7 +89,7 @@ export class LaneWatchService implements PollTask {
     if (this.closedIsLogged || closedMs < CLOSED_LOGGED_AFTER_MS) return;
     const { rows } = await this.database.query<ClosedLaneRow>(selectClosedLanes());
     if (rows.length === 0) return;
-    const holders = new Map(rows.flatMap((row) => row.holders.map((holder) => [holder.pid, holder])));
+    const holders = new Map(rows.flatMap((row) => row.holders.map((holder) => [keyOf(holder), holder])));
     this.closedIsLogged = true;
     this.logger.warn({
       message: 'Lanes are closed by open transactions of callers in SQL',
@@ -113,10 +113,15 @@ export class LaneWatchService implements PollTask {
   }
 }
 
+/** Prepared transactions have no process. */
+const keyOf = ({ pid, gid }: ILockHolder): string => gid ?? String(pid);
+
 /** Without the statement: it may contain values, and more people read the log. */
-function toLogged({ pid, application, user, state, worker }: ILockHolder): Partial<ILockHolder> {
+function toLogged({ pid, gid, preparedAt, application, user, state, worker }: ILockHolder): Partial<ILockHolder> {
   return {
     pid,
+    ...(gid !== undefined && { gid }),
+    ...(preparedAt !== undefined && { preparedAt }),
     ...(application !== undefined && { application }),
     ...(user !== undefined && { user }),
     ...(state !== undefined && { state }),

@@ -136,6 +136,10 @@ describe('the rules of alerts', () => {
     expect(textOf({ pid: 12 })).toContain('Process 12 holds it');
     expect(textOf({ pid: 12, worker: 'w:1' })).toContain('a session of the worker w:1 of this service, holds it.');
     expect(textOf({ pid: 0 })).toContain('pg_prepared_xacts');
+    expect(textOf({ pid: 0, gid: "it's", user: 'shop', preparedAt: '2026-01-01T01:00:00.000Z' })).toContain(
+      "The prepared transaction 'it''s' of user shop, prepared at 2026-01-01T01:00:00.000Z, holds it: " +
+        "ROLLBACK PREPARED 'it''s' or COMMIT PREPARED 'it''s'.",
+    );
   });
 
   it('say who keeps a lane closed, and nothing of its statement', () => {

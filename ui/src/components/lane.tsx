@@ -80,20 +80,26 @@ export function PauseText({ pause: { kind, name, pausedAt, by, reason, drain } }
 export function Holders({ holders }: { holders: readonly ILockHolder[] }): JSX.Element {
   return (
     <ul class="holders">
-      {holders.map(({ pid, application, user, client, state, query, transactionStartedAt }) => (
-        <li key={pid}>
-          Session <code>{pid}</code>
+      {holders.map(({ pid, gid, preparedAt, application, user, client, state, query, transactionStartedAt }) => (
+        <li key={gid ?? pid}>
+          {gid === undefined ? 'Session ' : 'Prepared transaction '}
+          <code>{gid ?? pid}</code>
           {application !== undefined && application !== '' && ` of ${application}`}
           {user !== undefined && `, user ${user}`}
           {client !== undefined && `, from ${client}`}
           {state !== undefined && `, ${state}`}
+          {preparedAt !== undefined && (
+            <>
+              , prepared <Time at={preparedAt} />
+            </>
+          )}
           {transactionStartedAt !== undefined && (
             <>
               , its transaction began <Time at={transactionStartedAt} />
             </>
           )}
           {query !== undefined && query !== '' && <Code text={query} label={`What session ${pid} ran last`} />}
-          <Cure pid={pid} />
+          <Cure pid={pid} gid={gid} />
         </li>
       ))}
     </ul>
@@ -101,16 +107,22 @@ export function Holders({ holders }: { holders: readonly ILockHolder[] }): JSX.E
 }
 
 /** The service does not end sessions of others: its role may not, and whoever does it has to know what is lost. */
-function Cure({ pid }: { pid: number }): JSX.Element {
+function Cure({ pid, gid }: { pid: number; gid: string | undefined }): JSX.Element {
   const command =
-    pid === 0 ? 'select gid, prepared, owner from pg_prepared_xacts' : `select pg_terminate_backend(${pid})`;
+    gid !== undefined
+      ? `rollback prepared '${gid.replaceAll("'", "''")}'`
+      : pid === 0
+        ? 'select gid, prepared, owner from pg_prepared_xacts'
+        : `select pg_terminate_backend(${pid})`;
+  const advice =
+    gid !== undefined
+      ? 'Commit it (commit prepared) if the others of its transaction were committed. Otherwise roll it back in SQL, as its owner:'
+      : pid === 0
+        ? 'It is a prepared transaction: commit it or roll it back. In SQL, this finds it:'
+        : 'Finish its transaction where it was begun, or end the session in SQL. What it has not committed is then rolled back:';
   return (
     <div>
-      <p>
-        {pid === 0
-          ? 'It is a prepared transaction: commit it or roll it back. In SQL, this finds it:'
-          : 'Finish its transaction where it was begun, or end the session in SQL. What it has not committed is then rolled back:'}
-      </p>
+      <p>{advice}</p>
       <p>
         <code>{command}</code> <Copy text={command} label={`Copy ${command}`} />
       </p>
