@@ -6,7 +6,7 @@ import type { DatabaseInstance, ProducerSettings } from '../settings/worker-sett
 import { WorkerStartError } from '../worker-error.js';
 import { tlsRefusal } from '../../interfaces/tls-refusal.js';
 import { TRUSTED_CAS } from '../../interfaces/trusted-cas.js';
-import { checkRedis, PlainRedisError } from './check-redis.js';
+import { checkRedis, WrongSchemeError } from './check-redis.js';
 import { QUEUE_SCHEMA } from './queue-connection.js';
 import { isQueueAway } from './queue-fault.js';
 import { isQueueSchemaPresent } from './queue-schema.js';
@@ -50,7 +50,7 @@ interface Waiting {
 
 /** What is to be done, as half a sentence after the name of the server. */
 function refusalOf(cause: unknown, settings: ProducerSettings): string | undefined {
-  if (cause instanceof PlainRedisError) return cause.message;
+  if (cause instanceof WrongSchemeError) return cause.message;
   return redisRefusal(cause)?.text ?? tlsRefusal(cause, { host: hostVariable(settings), ca: TRUSTED_CAS });
 }
 

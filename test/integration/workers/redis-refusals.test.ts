@@ -14,6 +14,8 @@ import { createTestDatabase, type TestDatabase } from '../../support/database.js
 import { eventually } from '../../support/eventually.js';
 import { startOwnRedis, type OwnRedis } from '../../support/services/own-redis.js';
 import { startTcpProxy } from '../../support/tcp-proxy.js';
+import { TestCa } from '../../support/tls/test-certificates.js';
+import { startTlsRedis } from '../../support/tls/tls-servers.js';
 import { uniqueName } from '../../support/unique-name.js';
 import { databaseConfig } from '../../support/workers/test-worker.js';
 import { WorkerProcess } from '../../support/workers/worker-process.js';
@@ -156,6 +158,18 @@ describe('the start of a worker or a producer', () => {
     });
 
     expect(lines).toEqual([]);
+  });
+
+  it('ends at once, with the cure, when no TLS is spoken to a Redis with TLS', async () => {
+    const ca = await TestCa.make();
+    cleanup.add('the CA', () => ca.remove());
+    const redis = await startTlsRedis(ca, await ca.issue('server'));
+    cleanup.add('Redis', () => redis.stop());
+
+    await expect(start(`redis://localhost:${redis.port}`, 30 * SECONDS)).rejects.toMatchObject({
+      code: 'QUEUE_UNAVAILABLE',
+      faults: [expect.stringMatching(/ speaks TLS: write rediss:\/\/ instead of redis:\/\/ in REDIS_URL$/)],
+    });
   });
 
   it('does not take a server that says nothing for a Redis without TLS', async () => {
