@@ -8,6 +8,7 @@ import { makeId } from '../../src/client/make-id.js';
 import type { IBulkAction } from '../../src/interfaces/bulk-action.js';
 import type { IJobExecution } from '../../src/interfaces/job.js';
 import type { IBatchOperation } from '../../src/interfaces/operation.js';
+import { EVENTS_EXCHANGE, settledRoutingKey } from '../../src/interfaces/settled-event.js';
 import { connectAmqpCaller, type AmqpCaller } from '../support/amqp.js';
 import { startTestApp, type TestApp } from '../support/app.js';
 import { eventually } from '../support/eventually.js';
@@ -79,7 +80,9 @@ beforeAll(async () => {
   });
   await caller.emit('create_operation', { operationType: 'insert', target: 'invoices', values: { id: 1 } });
   await eventually(async () => expect(await api('GET', 'parked-messages')).toMatchObject({ total: 1 }), SOON);
-  await writeFile(join(folder, 'orders.csv'), 'order_no,customer,amount,ordered_on\nA-1,Ada,1.00,2026-01-04\n');
+  const orderFile = 'order_no,customer,amount,ordered_on\nA-1,Ada,1.00,2026-01-04\n';
+  await writeFile(join(folder, 'orders.csv'), orderFile);
+  await writeFile(join(folder, 'others.csv'), orderFile.replace('A-1', 'B-1'));
   const { id: execution } = await api<IJobExecution>('POST', 'jobs/importOrders/executions', {
     parameters: { file: join(folder, 'orders.csv') },
   });
@@ -120,7 +123,7 @@ describe('each request of the runbook', () => {
 /** `npm run pauses -- list`, as it is written. Services that are started are not commands. */
 const COMMANDS = [...new Set([...RUNBOOK.matchAll(/`npm run ([\w-]+ -- [^`]+)`/g)].map(([, command]) => command!))];
 
-/** What a command says of the symptom. Of all others, that they end with 0 is enough. */
+/** What a command says of the symptom. Of all others, that they end with 0 is enough, unless `MENDS` has them. */
 const SAYS: Readonly<Record<string, RegExp>> = {
   'alerts -- test': /webhook: sent to/,
   'operations -- list --status scheduled': /scheduled delete public\.visits/,
@@ -131,6 +134,55 @@ const SAYS: Readonly<Record<string, RegExp>> = {
   'pauses -- list': /importer[\s\S]*public\.orders|public\.orders[\s\S]*importer/,
   'job -- executions': /importOrders\s+FAILED/,
 };
+
+const pauses = async (): Promise<string> => JSON.stringify(await api('GET', 'pauses'));
+const rows = async (sql: string): Promise<unknown[]> => (await service.database.client.query<object>(sql)).rows;
+const NEWEST_EXECUTION = 'select id, status from batch.job_executions order by id desc limit 1';
+/** The execution that was the newest before the command. */
+let newest: unknown[];
+const findNewest = async (): Promise<void> => void (newest = await rows(NEWEST_EXECUTION));
+async function newOneCompletes(): Promise<void> {
+  const found = await rows(NEWEST_EXECUTION);
+  expect(found).toMatchObject([{ status: 'COMPLETED' }]);
+  expect(found).not.toEqual(newest);
+}
+
+/** Commands that mend a symptom: what the operator does before, and how it is seen that the symptom is gone. */
+const MENDS: Readonly<Record<string, { before?: () => Promise<unknown>; gone: () => Promise<void> }>> = {
+  'pauses -- resume target orders': {
+    before: async () => expect(await pauses()).toContain('public.orders'),
+    gone: async () => expect(await pauses()).not.toContain('public.orders'),
+  },
+  'pauses -- resume source importer': {
+    before: async () => expect(await pauses()).toContain('importer'),
+    gone: async () => expect(await pauses()).not.toContain('importer'),
+  },
+  'operations -- stop <id>': {
+    gone: async () =>
+      expect((await api<IBulkAction>('GET', `bulk-actions/${ids.bulkAction}`)).status).toMatch(/^stopp(ing|ed)$/),
+  },
+  'parked-messages -- replay': {
+    before: () => service.database.client.query('create table invoices (id int primary key)'),
+    async gone() {
+      expect(await rows('select id from invoices')).toEqual([{ id: 1 }]);
+      expect(await api('GET', 'parked-messages')).toMatchObject({ total: 0 });
+    },
+  },
+  'notifications -- notify <chunk>': {
+    async before() {
+      await caller.channel.assertQueue(settled, { exclusive: true });
+      await caller.channel.bindQueue(settled, EVENTS_EXCHANGE, settledRoutingKey('shop'));
+    },
+    async gone() {
+      const message = await caller.channel.get(settled, { noAck: true });
+      const event = JSON.parse((message || expect.fail('no message')).content.toString()) as unknown;
+      expect(event).toMatchObject({ data: { chunkId: ids.chunk, source: 'shop' } });
+    },
+  },
+  'job -- restart <id>': { before: findNewest, gone: newOneCompletes },
+  'job -- start importOrders file=orders.csv': { before: findNewest, gone: newOneCompletes },
+};
+const settled = uniqueName('shop');
 
 /** An operation whose values the erasure finds: it and those before it were created before the time of the runbook. */
 async function oldCustomer(): Promise<string> {
@@ -180,8 +232,11 @@ describe('each command of the runbook', () => {
     const args = rest.split(' ').map((word) => {
       if (word === '<id>') return program === 'job' ? ids.execution : ids.bulkAction;
       if (word === '<chunk>') return ids.chunk;
+      // The process that runs the job opens the file.
+      if (word === 'file=orders.csv') return `file=${join(folder, 'others.csv')}`;
       return word;
     });
+    await MENDS[command]?.before?.();
     const started = await startServiceProcess({
       environment: testEnvironment(environment),
       program: program as ServiceProcessOptions['program'],
@@ -189,6 +244,8 @@ describe('each command of the runbook', () => {
       cwd: folder,
     });
     expect([await started.exited, started.output]).toEqual([0, expect.stringMatching(SAYS[command] ?? /\S/) as string]);
+    const mends = MENDS[command];
+    if (mends) await eventually(mends.gone, SOON);
   });
 
   it.each(COMMANDS.filter((command) => command.endsWith(' --dry-run')))(
@@ -214,6 +271,8 @@ describe('each command of the runbook', () => {
   it('is one that was run above', () => {
     expect(COMMANDS.length).toBeGreaterThan(15);
     expect(REQUESTS.length).toBeGreaterThan(12);
-    expect(Object.keys(SAYS).filter((command) => !COMMANDS.includes(command))).toEqual([]);
+    expect(Object.keys({ ...SAYS, ...MENDS }).filter((command) => !COMMANDS.includes(command))).toEqual([]);
+    const changes = COMMANDS.filter((command) => / (resume|stop|replay|notify|restart|start)( |$)/.test(command));
+    expect(changes.filter((command) => MENDS[command] === undefined)).toEqual([]);
   });
 });
