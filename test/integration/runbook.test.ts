@@ -204,6 +204,12 @@ describe(RUNBOOK, () => {
     expect(unknown).toEqual([]);
   });
 
+  it('names links that the dashboard has', () => {
+    const named = entries.flatMap((entry) => matches(entry, /\*\*Page\*\*: [^\n]*?“([^”]+)”/g));
+    expect(named).toContain('Who holds the lock');
+    expect(named.filter((name) => !ui.includes(`>${name}<`))).toEqual([]);
+  });
+
   it('names buttons that the dashboard has', () => {
     const named = entries.flatMap((entry) => matches(entry, /→ \*\*([^*]+)\*\*/g));
     expect(named.length).toBeGreaterThan(5);
