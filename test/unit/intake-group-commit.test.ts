@@ -22,6 +22,17 @@ function gatedCommit() {
   return { groups, commit, turn, open: () => gates.shift()?.() };
 }
 
+/** A commit whose groups end one by one, in any order. */
+function commitEndedByHand() {
+  const groups: number[][] = [];
+  const ends: (() => void)[] = [];
+  const commit = (group: Item[]): Promise<number[]> => {
+    groups.push(valuesOf(group));
+    return new Promise((resolve) => ends.push(() => resolve(valuesOf(group))));
+  };
+  return { groups, commit, end: (group: number) => ends[group]!() };
+}
+
 describe('GroupCommit', () => {
   it('commits together what arrives in the same turn, and answers each caller its own', async () => {
     const groups: number[][] = [];
@@ -111,32 +122,79 @@ describe('GroupCommit', () => {
       { items: 2, bytes: 1000 },
     );
     const order = {};
-    const answers = [group.submit(items(1, 2, 3, 4, 5), order), group.submit(items(10)), group.submit(items(6), order)];
-    expect(await Promise.all(answers)).toEqual([[1, 2, 3, 4, 5], [10], [6]]);
-    expect(groups).toEqual([[1, 10], [2, 3], [4, 5], [6]]);
+    const answers = [
+      group.submit(items(1, 2, 3, 4, 5), order),
+      group.submit(items(10, 11)),
+      group.submit(items(6), order),
+    ];
+    expect(await Promise.all(answers)).toEqual([[1, 2, 3, 4, 5], [10, 11], [6]]);
+    expect(groups).toEqual([[1, 10], [2, 3], [11], [4, 5], [6]]);
   });
 
-  it('takes little of others who have thousands, into the flush of a caller with one item', async () => {
+  it('gives each order an equal part of a flush, and what the others leave', async () => {
     const { groups, commit, turn, open } = gatedCommit();
     const group = new GroupCommit<Item, number>(commit, LIMITS);
-    const many = Array.from({ length: 1000 }, (_, n) => n + 1);
-    const waiting = [group.submit(items(...many)), group.submit(items(...many))];
+    const from = (first: number, count: number): number[] => Array.from({ length: count }, (_, n) => first + n);
+    const waiting = [group.submit(items(...from(0, 1000))), group.submit(items(...from(2000, 20)))];
     await turn();
     await turn();
-    const single = group.submit(items(-1));
-    open();
-    await turn();
-    expect(groups[1]).toContain(-1);
-    // A fifth of a whole flush of each.
-    expect(groups[1]).toHaveLength(41);
-    open();
-    expect(await single).toEqual([-10]);
+    expect(groups).toEqual([[...from(0, 50), ...from(2000, 20), ...from(50, 30)]]);
     for (let flush = 0; flush < 60; flush += 1) {
       open();
       await turn();
     }
-    const expected = many.map((item) => item * 10);
-    expect(await Promise.all(waiting)).toEqual([expected, expected]);
+    expect((await Promise.all(waiting)).map((answers) => answers.length)).toEqual([1000, 20]);
+  });
+
+  it('does not let a caller with one item wait for one who has thousands', async () => {
+    const { groups, commit, end } = commitEndedByHand();
+    const group = new GroupCommit<Item, number>(commit, LIMITS);
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    const many = Array.from({ length: 150 }, (_, n) => n + 1);
+    const order = {};
+    const large = group.submit(items(...many), order);
+    // It arrives together with them, and has a flush of its own.
+    const single = group.submit(items(-1));
+    await turn();
+    await turn();
+    expect(groups).toEqual([many.slice(0, 100), [-1]]);
+    end(1);
+    expect(await single).toEqual([-1]);
+    // It arrives later, and the large one is still under way.
+    const later = group.submit(items(-2));
+    const ofTheLarge = group.submit(items(-3), order);
+    await turn();
+    expect(groups.slice(2)).toEqual([[-2]]);
+    end(2);
+    expect(await later).toEqual([-2]);
+    end(0);
+    await turn();
+    expect(groups.slice(3)).toEqual([[...many.slice(100), -3]]);
+    end(3);
+    expect(await large).toEqual(many);
+    expect(await ofTheLarge).toEqual([-3]);
+  });
+
+  it('takes small ones first beside a large flush', async () => {
+    const { groups, commit, end } = commitEndedByHand();
+    const group = new GroupCommit<Item, number>(commit, LIMITS);
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    const many = Array.from({ length: 11 }, (_, n) => n + 1);
+    void group.submit(items(...many));
+    await turn();
+    await turn();
+    void group.submit(items(20));
+    void group.submit(items(...many));
+    void group.submit(items(30));
+    expect(groups).toEqual([many, [20]]);
+    end(1);
+    await turn();
+    expect(groups).toEqual([many, [20], [30]]);
+    end(2);
+    await turn();
+    // A second large one would delay the small ones that come. It begins only when the first one takes long.
+    expect(groups).toEqual([many, [20], [30]]);
+    await expect.poll(() => groups).toEqual([many, [20], [30], many]);
   });
 
   describe('while a flush takes long', () => {
@@ -169,12 +227,8 @@ describe('GroupCommit', () => {
     });
 
     it('keeps the order of what is stored beside it when it ends first', async () => {
-      const groups: number[][] = [];
-      const ends: (() => void)[] = [];
-      const group = new GroupCommit<Item, number>((taken) => {
-        groups.push(valuesOf(taken));
-        return new Promise((resolve) => ends.push(() => resolve(valuesOf(taken))));
-      }, LIMITS);
+      const { groups, commit, end } = commitEndedByHand();
+      const group = new GroupCommit<Item, number>(commit, LIMITS);
       const settle = () => new Promise((resolve) => setTimeout(resolve, LONG_MS));
       const order = {};
       const answers = [group.submit(items(1), slow)];
@@ -183,13 +237,13 @@ describe('GroupCommit', () => {
       await settle();
       expect(groups).toEqual([[1], [2]]);
       answers.push(group.submit(items(3), order));
-      ends[0]!();
+      end(0);
       await settle();
       expect(groups).toEqual([[1], [2]]);
-      ends[1]!();
+      end(1);
       await settle();
       expect(groups).toEqual([[1], [2], [3]]);
-      ends[2]!();
+      end(2);
       expect(await Promise.all(answers)).toEqual([[1], [2], [3]]);
     });
   });

@@ -9,9 +9,9 @@ export interface FlushLimits {
 /** What may wait for a flush. A larger submission is accepted only when nothing else waits. */
 export type WaitingLimits = FlushLimits;
 
-/** A shared flush has at least this number of parts. Each order gets one of them, and a second one if there is room. */
-const SHARED_PARTS = 10;
-/** A flush that takes longer is long: other orders do not wait for its end. An ordinary one takes 2 to 10 ms. */
+/** What is more than this part of a flush is large. */
+const LARGE = 1 / 10;
+/** A flush that takes longer is long, like a large one: other orders do not wait for its end. An ordinary one takes 2 to 10 ms. */
 const LONG_MS = 10;
 
 /** Each flush begins as soon as the one before has ended. */
@@ -23,6 +23,8 @@ interface Waiting<Item, Answer> {
   items: readonly Item[];
   /** How many of them a flush has taken. */
   taken: number;
+  /** The size of those that no flush has taken. */
+  bytesLeft: number;
   answers: Answer[];
   resolve: (answers: Answer[]) => void;
 }
@@ -30,6 +32,14 @@ interface Waiting<Item, Answer> {
 /** The rough size of an item in memory and in its statement. */
 export interface Sized {
   bytes: number;
+}
+
+/** The submissions of one order, or of several that need no shares. */
+type Queue<Item, Answer> = readonly Waiting<Item, Answer>[];
+
+interface QueuesBySize<Item, Answer> {
+  large: Queue<Item, Answer>[];
+  small: Queue<Item, Answer>[];
 }
 
 /** What a flush takes. */
@@ -43,8 +53,9 @@ interface Group<Item, Answer> {
  * Lets many callers share one write. Items that arrive during a flush go into the next one, so the groups grow with the
  * load. With many callers a flush waits a moment for those who were just answered: see `CommitDelay`. Items of one
  * order are committed in the order of their submission. Two flushes at once could overtake each other in the database.
- * So a second flush begins only beside a long one, and only for other orders. If more waits than a flush may take, each
- * order gets an equal and small part. So a caller with one item waits only for a few of another caller's ten thousand.
+ * So a second flush begins only beside a long or large one, and only for other orders. Orders that have much waiting have a flush
+ * without those that have little, and those go beside it at once. So a caller with one item does not wait for another
+ * caller's ten thousand. If more waits than a flush may take, each order gets an equal part.
  */
 export class GroupCommit<Item extends Sized, Answer> {
   private readonly commitDelay: CommitDelay;
@@ -54,7 +65,8 @@ export class GroupCommit<Item extends Sized, Answer> {
   private flushing: Promise<void> | undefined;
   /** The orders of the flushes that are under way. */
   private readonly busy = new Set<unknown>();
-  private isLong = false;
+  /** What may be flushed beside the flush that is under way. */
+  private mayGoBeside: 'nothing' | 'small' | 'all' = 'nothing';
   private beside: Promise<void> | undefined;
 
   /**
@@ -83,14 +95,15 @@ export class GroupCommit<Item extends Sized, Answer> {
    */
   submit(items: readonly Item[], order?: unknown): Promise<Answer[]> {
     if (items.length === 0) return Promise.resolve([]);
+    const bytesLeft = items.reduce((sum, { bytes }) => sum + bytes, 0);
     const submitted = new Promise<Answer[]>((resolve) => {
-      this.waiting.push({ order, items, taken: 0, answers: [], resolve });
+      this.waiting.push({ order, items, taken: 0, bytesLeft, answers: [], resolve });
     });
     this.waitingItems += items.length;
-    for (const { bytes } of items) this.waitingBytes += bytes;
+    this.waitingBytes += bytesLeft;
     this.commitDelay.update(this.present);
     this.flushing ??= this.flushAll();
-    if (this.isLong) this.flushBeside();
+    this.flushBeside();
     return submitted;
   }
 
@@ -116,22 +129,31 @@ export class GroupCommit<Item extends Sized, Answer> {
 
   private async flush(): Promise<void> {
     const startedAt = performance.now();
-    const flushed = this.commitGroup(this.takeGroup());
-    const long = setTimeout(() => this.flushBeside(), LONG_MS);
+    const { large, small } = this.queuesBySize();
+    const group = this.takeGroup(large.length > 0 ? large : small);
+    const flushed = this.commitGroup(group);
+    const long = setTimeout(() => this.letGoBeside('all'), LONG_MS);
+    if (this.isLarge(group.items.length, group.bytes)) this.letGoBeside('small');
     const answered = await flushed;
     clearTimeout(long);
-    this.isLong = false;
+    this.mayGoBeside = 'nothing';
     this.commitDelay.update(this.present);
     this.commitDelay.begin(answered + this.waiting.length, performance.now() - startedAt);
   }
 
-  /** Flushes other orders, again and again, while a long flush is under way. */
+  private letGoBeside(what: 'small' | 'all'): void {
+    this.mayGoBeside = what;
+    this.flushBeside();
+  }
+
+  /** Flushes other orders, again and again, while a large or a long flush is under way. Small ones come first. */
   private flushBeside(): void {
-    this.isLong = true;
-    if (this.beside !== undefined || this.free.length === 0) return;
-    this.beside = this.commitGroup(this.takeGroup()).then(() => {
+    if (this.mayGoBeside === 'nothing' || this.beside !== undefined || this.free.length === 0) return;
+    const { large, small } = this.queuesBySize();
+    if (small.length === 0 && this.mayGoBeside === 'small') return;
+    this.beside = this.commitGroup(this.takeGroup(small.length > 0 ? small : large)).then(() => {
       this.beside = undefined;
-      if (this.isLong) this.flushBeside();
+      this.flushBeside();
     });
   }
 
@@ -153,23 +175,43 @@ export class GroupCommit<Item extends Sized, Answer> {
     return answered;
   }
 
-  private takeGroup(): Group<Item, Answer> {
+  /** Each queue gets an equal part, and then what is left of the others. */
+  private takeGroup(queues: readonly Queue<Item, Answer>[]): Group<Item, Answer> {
     const group: Group<Item, Answer> = { items: [], bytes: 0, parts: [] };
-    const { items, bytes } = this.limits;
-    const fitsWhole = this.waitingItems <= items && this.waitingBytes <= bytes;
-    const { free } = this;
-    const queues = fitsWhole ? [free] : byOrder(free);
-    const partOf = (parts: number): FlushLimits => ({ items: Math.ceil(items / parts), bytes: bytes / parts });
-    // A large order gets only a small part of a shared flush. Otherwise all others would wait long for it.
-    const most = queues.length === 1 ? this.limits : partOf(SHARED_PARTS);
-    const share = partOf(Math.max(queues.length, SHARED_PARTS));
+    const share = this.partOf(1 / queues.length);
     for (const queue of queues) take(queue, group, share, this.limits);
-    for (const queue of queues) take(queue, group, most, this.limits);
+    for (const queue of queues) take(queue, group, this.limits, this.limits);
     this.waiting = this.waiting.filter((submission) => submission.taken < submission.items.length);
     this.waitingItems -= group.items.length;
     this.waitingBytes -= group.bytes;
     return group;
   }
+
+  private queuesBySize(): QueuesBySize<Item, Answer> {
+    const { free } = this;
+    if (!this.isLarge(this.waitingItems, this.waitingBytes)) return { large: [], small: [free] };
+    const queues = byOrder(free);
+    const isLarge = (queue: Queue<Item, Answer>): boolean => this.isLarge(itemsIn(queue), bytesIn(queue));
+    return { large: queues.filter(isLarge), small: queues.filter((queue) => !isLarge(queue)) };
+  }
+
+  private isLarge(items: number, bytes: number): boolean {
+    const part = this.partOf(LARGE);
+    return items > part.items || bytes > part.bytes;
+  }
+
+  private partOf(part: number): FlushLimits {
+    return { items: Math.ceil(this.limits.items * part), bytes: this.limits.bytes * part };
+  }
+}
+
+/** What no flush has taken. */
+function itemsIn<Item, Answer>(queue: Queue<Item, Answer>): number {
+  return queue.reduce((sum, { items, taken }) => sum + items.length - taken, 0);
+}
+
+function bytesIn<Item, Answer>(queue: Queue<Item, Answer>): number {
+  return queue.reduce((sum, { bytesLeft }) => sum + bytesLeft, 0);
 }
 
 /** One without an order stands alone. */
@@ -178,7 +220,7 @@ function orderOf<Item, Answer>(submission: Waiting<Item, Answer>): unknown {
 }
 
 /** The submissions of each order. */
-function byOrder<Item, Answer>(waiting: readonly Waiting<Item, Answer>[]): Waiting<Item, Answer>[][] {
+function byOrder<Item, Answer>(waiting: Queue<Item, Answer>): Queue<Item, Answer>[] {
   const queues = new Map<unknown, Waiting<Item, Answer>[]>();
   for (const submission of waiting) {
     const order = orderOf(submission);
@@ -191,7 +233,7 @@ function byOrder<Item, Answer>(waiting: readonly Waiting<Item, Answer>[]): Waiti
 
 /** Takes items from the beginning of a queue, up to its share and the limits of the group. */
 function take<Item extends Sized, Answer>(
-  queue: readonly Waiting<Item, Answer>[],
+  queue: Queue<Item, Answer>,
   group: Group<Item, Answer>,
   share: FlushLimits,
   limits: FlushLimits,
@@ -209,6 +251,7 @@ function take<Item extends Sized, Answer>(
       left.items -= 1;
       left.bytes -= next.bytes;
       submission.taken += 1;
+      submission.bytesLeft -= next.bytes;
     }
     if (submission.taken > taken) group.parts.push({ submission, count: submission.taken - taken });
     if (submission.taken < items.length) return;
