@@ -35,7 +35,7 @@ export class LaneListService {
     ]);
     const blockOf = new Map(blocks.map((block) => [block.lane, block]));
     const lockOf = new Map(locked.map((row) => [row.lane, toLock(row)]));
-    const closureOf = new Map(closed.map(({ lane, ...closure }) => [lane, closure]));
+    const closureOf = new Map(closed.map(({ lane, targets, holders }) => [lane, { targets, holders }]));
     return rows.map((row) => ({
       ...toLane(row, blockOf.get(row.lane), lockOf.get(row.lane), closureOf.get(row.lane)),
       pauses: pauses.filter((pause) => concerns(pause, row)).map(toPause),
