@@ -13,6 +13,7 @@ import { PartError } from '../../parts/part-error.js';
 import { isDatabaseFault } from '../databases/database-fault.js';
 import { keyOf } from '../queue/job-key.js';
 import type { WorkerMetrics } from '../runtime/worker-metrics.js';
+import { WorkerError } from '../worker-error.js';
 import { validData } from './data-invalid.error.js';
 import type { FailedJobs } from './failed-jobs.js';
 import { putOff, putOffMs } from './put-off.js';
@@ -151,7 +152,9 @@ const elapsed = (begun: number): number => Math.round(performance.now() - begun)
 
 /** Every job would meet it. If it spent attempts, a password or a certificate that was changed would fail all jobs of the queue. */
 const isFaultOfWorker = (error: unknown): boolean =>
-  isDatabaseFault(error) || (error instanceof PartError && (error.loginRefused || error.code === 'TLS_REFUSED'));
+  isDatabaseFault(error) ||
+  (error instanceof PartError && (error.loginRefused || error.code === 'TLS_REFUSED')) ||
+  (error instanceof WorkerError && error.code === 'QUEUE_REFUSED');
 
 /** The waits that BullMQ computes by itself. Another strategy is the user's: it gets the error, and decides. */
 const BUILT_IN = ['fixed', 'exponential'];

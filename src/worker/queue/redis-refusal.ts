@@ -92,6 +92,7 @@ const REFUSALS: readonly (RedisRefusal & { answer: RegExp })[] = [
 
 /** Why Redis refuses, undefined for any other error. */
 export function redisRefusal(error: unknown): RedisRefusal | undefined {
-  if (!(error instanceof Error)) return undefined;
+  // BullMQ gives the errors of its own scripts a number, and names jobs in them. The id of a job may have any word.
+  if (!(error instanceof Error) || ('code' in error && typeof error.code === 'number')) return undefined;
   return REFUSALS.find(({ answer }) => answer.test(error.message));
 }

@@ -90,10 +90,11 @@ export function watchBackend(backend: Backend): Backend {
   });
   wrap(backend, ['waitForJob'], async (call) => {
     try {
-      return await noted(call);
+      // That it waits says nothing: a Redis that takes no writes for want of memory lets it wait.
+      return await call();
     } catch (error) {
       // A stop closes the connection, and does not wait.
-      if (redisRefusal(error) !== undefined) await delay(TRY_AGAIN_MS);
+      if (watch.note(error)) await delay(TRY_AGAIN_MS);
       throw error;
     }
   });
@@ -102,8 +103,10 @@ export function watchBackend(backend: Backend): Backend {
       try {
         return await noted(call);
       } catch (error) {
-        // A refused command was not executed, so it may be sent again. A lost connection leaves that open.
-        if (redisRefusal(error) === undefined) throw error;
+        // A refused command was not executed, so it may be sent again. A lost connection leaves that open, and so does
+        // a missing right: Redis looks at the rights before each command of a script.
+        const refusal = redisRefusal(error);
+        if (refusal === undefined || refusal.code === 'NOPERM') throw error;
         await delay(TRY_AGAIN_MS, undefined, { ref: false });
       }
     }

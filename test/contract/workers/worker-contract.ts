@@ -7,11 +7,12 @@ import type { EntityManager } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import type { INestApplicationContext } from '@nestjs/common';
-import { PartError, type PartErrorCode } from '../../../src/parts/part-error.js';
+import { PartError } from '../../../src/parts/part-error.js';
 import type { WorkerJob } from '../../../src/worker/processor/worker-job.js';
 import { enqueue } from '../../../src/worker/queue/job-options.js';
 import { WorkerHealth } from '../../../src/worker/runtime/worker-health.js';
 import { WorkerLifecycle } from '../../../src/worker/runtime/worker-lifecycle.js';
+import { WorkerError } from '../../../src/worker/worker-error.js';
 import { WorkerQueuesModule } from '../../../src/worker/queue/worker-queues.module.js';
 import { queueConnection } from '../../../src/worker/queue/queue-connection.js';
 import { NestFactory } from '@nestjs/core';
@@ -173,17 +174,18 @@ export function describeWorkers(kind: string, variables: () => NodeJS.ProcessEnv
       expect([job.attemptsMade, job.failedReason]).toEqual([1, 'The order is gone']);
     });
 
-    it.each<[what: string, code: PartErrorCode]>([
-      ['a part refuses the login of the worker', 'MAIL_LOGIN_REFUSED'],
-      ['the certificate of a server is not trusted', 'TLS_REFUSED'],
-    ])('puts a job off while %s, without spending an attempt, and tells it', async (_what, code) => {
+    it.each<[what: string, error: Error & { code: string }]>([
+      ['a part refuses the login of the worker', new PartError('MAIL_LOGIN_REFUSED', 'Refused')],
+      ['the certificate of a server is not trusted', new PartError('TLS_REFUSED', 'Refused')],
+      ['a queue takes no further jobs', new WorkerError('QUEUE_REFUSED', 'Refused')],
+    ])('puts a job off while %s, without spending an attempt, and tells it', async (_what, error) => {
       const attempts: number[] = [];
       let isMended = false;
       const written = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
       cleanup.add('the output', async () => written.mockRestore());
       const work = async ({ attempt }: WorkerJob): Promise<string> => {
         attempts.push(attempt);
-        if (!isMended) throw new PartError(code, 'Refused');
+        if (!isMended) throw error;
         return 'sent';
       };
       await start({ work }, { LOGGER_CONFIG: '{"level":"warn"}' });
@@ -200,7 +202,7 @@ export function describeWorkers(kind: string, variables: () => NodeJS.ProcessEnv
       expect(lines).toHaveLength(attempts.length - 1);
       expect(JSON.parse(lines[0]!)).toMatchObject({
         ...{ level: 'warn', queue: name, jobId: job.id, type: 'pay', targetId: 'mail', attempt: 1, attempts: 1 },
-        ...{ ms: expect.any(Number), waitMs: expect.any(Number), err: { code, message: 'Refused' } },
+        ...{ ms: expect.any(Number), waitMs: expect.any(Number), err: { code: error.code, message: 'Refused' } },
       });
     });
 

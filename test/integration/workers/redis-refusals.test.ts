@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Queue } from 'bullmq';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { awaitQueue } from '../../../src/worker/queue/await-queue.js';
@@ -214,7 +215,7 @@ describe('a running worker', () => {
     cleanup.add('the queue', () => queue.close());
     const written = worker.next('written');
     const targets = [`${name} 0`, `${name} 1`];
-    for (const targetId of targets) await enqueue(queue, { type: 'pay', targetId, data: { ms: 500 } });
+    for (const targetId of targets) await enqueue(queue, { type: 'pay', targetId, data: { ms: 1500 } });
     await written;
     return { name, worker, queue, targets };
   }
@@ -222,7 +223,7 @@ describe('a running worker', () => {
   const bothWorkedOnce = async ({ queue, worker, targets, name }: Awaited<ReturnType<typeof working>>) => {
     await eventually(
       async () => expect(await queue.getJobCounts('completed', 'failed')).toEqual({ completed: 2, failed: 0 }),
-      { timeoutMs: 30_000 },
+      { timeoutMs: 60_000 },
     );
     expect(worker.log.filter(({ msg }) => msg === 'job.start').map(({ targetId }) => targetId)).toEqual(targets);
     const { rows } = await database.client.query<{ target: string }>(
@@ -265,8 +266,26 @@ describe('a running worker', () => {
     },
   );
 
+  it('tells once that Redis has no memory left also while it has no job', async () => {
+    const redis = await ownRedis();
+    const all = await working(redis);
+    await bothWorkedOnce(all);
+    const { refuse, cure } = REFUSING.OOM!;
+
+    await refuse(redis);
+    await all.worker.logged('queue.refused');
+    // Redis lets it wait for jobs, and refuses to give one. It asks twice in this time.
+    await delay(13 * SECONDS);
+    const told = (): unknown[] => all.worker.log.map(({ msg }) => msg).filter((msg) => /^queue\./.test(String(msg)));
+    expect(told()).toEqual(['queue.refused']);
+    await cure(redis);
+
+    await all.worker.logged('queue.served');
+    expect(told()).toEqual(['queue.refused', 'queue.served']);
+  });
+
   it('tells that Redis reads its data after a restart, and goes on with the jobs when it has', async () => {
-    const redis = await ownRedis(...SLOW(25_000));
+    const redis = await ownRedis(...SLOW(40_000));
     const all = await working(redis);
     await fill(redis);
 

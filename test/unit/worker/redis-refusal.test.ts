@@ -26,3 +26,8 @@ it.each(['Missing lock for job 1. moveToFinished', 'connect ECONNREFUSED 127.0.0
   '%s is no refusal of the server',
   (message) => expect(redisRefusal(new Error(message))).toBeUndefined(),
 );
+
+it('is not found in the id of a job, which BullMQ names in an error with a number', () => {
+  const error = Object.assign(new Error('Missing lock for job OOM/42. moveToFinished'), { code: -2 });
+  expect(redisRefusal(error)).toBeUndefined();
+});
