@@ -185,7 +185,9 @@ export class FtpFileStore extends FileStore {
   private async login(client: Client, what: string): Promise<void> {
     const { host, port, user, password, tls } = this.place;
     const secure = tls === 'explicit' ? true : tls === 'implicit' ? 'implicit' : false;
-    await client.access({ host, port, user, password, secure }).catch((error: unknown) => {
+    // Set explicitly: NODE_TLS_REJECT_UNAUTHORIZED=0 in the environment would accept any server.
+    const secureOptions = { rejectUnauthorized: true };
+    await client.access({ host, port, user, password, secure, secureOptions }).catch((error: unknown) => {
       // Before TLS nothing but AUTH TLS is sent. Servers may refuse it with the code of a wrong login.
       const refusesTls = tls === 'explicit' && !client.ftp.hasTLS && isRefusal(error);
       const fault = refusesTls ? new NoTlsError((error as Error).message, { cause: error }) : error;
