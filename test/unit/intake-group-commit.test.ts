@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { GroupCommit } from '../../src/services/intake/group-commit.js';
 
 const LIMITS = { items: 100, bytes: 1000 };
@@ -6,6 +6,8 @@ interface Item {
   value: number;
   bytes: number;
 }
+/** Longer than what counts as long. */
+const LONG_MS = 25;
 const items = (...values: number[]): Item[] => values.map((value) => ({ value, bytes: 10 }));
 const valuesOf = (group: readonly Item[]): number[] => group.map(({ value }) => value);
 
@@ -176,6 +178,8 @@ describe('GroupCommit', () => {
   });
 
   it('takes small ones first beside a large flush', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
     const { groups, commit, end } = commitEndedByHand();
     const group = new GroupCommit<Item, number>(commit, LIMITS);
     const turn = () => new Promise((resolve) => setImmediate(resolve));
@@ -194,11 +198,11 @@ describe('GroupCommit', () => {
     await turn();
     // A second large one would delay the small ones that come. It begins only when the first one takes long.
     expect(groups).toEqual([many, [20], [30]]);
-    await expect.poll(() => groups).toEqual([many, [20], [30], many]);
+    vi.advanceTimersByTime(LONG_MS);
+    expect(groups).toEqual([many, [20], [30], many]);
   });
 
   describe('while a flush takes long', () => {
-    const LONG_MS = 25;
     const slow = {};
     /** A flush of 1 and 2 that does not end. */
     async function duringLongFlush() {

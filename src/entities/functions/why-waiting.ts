@@ -94,7 +94,8 @@ $function$`,
 
 /**
  * The lanes that are closed, because `targets` get another lane as soon as the transactions of `holders` end, which
- * have created operations for them in SQL. A prepared transaction has a name if no other one has created operations. Without a row where nobody holds them any more.
+ * have created operations for them in SQL. A prepared transaction is named only if it is the only one that has created
+ * operations. Without a row where nobody holds them any more.
  */
 export const CLOSED_LANES: DatabaseFunction = {
   name: 'closed_lanes',

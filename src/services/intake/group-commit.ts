@@ -55,7 +55,8 @@ interface Group<Item, Answer> {
  * order are committed in the order of their submission. Two flushes at once could overtake each other in the database.
  * So a second flush begins only beside a long or large one, and only for other orders. Orders that have much waiting have a flush
  * without those that have little, and those go beside it at once. So a caller with one item does not wait for another
- * caller's ten thousand. If more waits than a flush may take, each order gets an equal part.
+ * caller's ten thousand. It waits only when two callers with thousands are flushed at once. If more waits than a flush
+ * may take, each order gets an equal part.
  */
 export class GroupCommit<Item extends Sized, Answer> {
   private readonly commitDelay: CommitDelay;
@@ -133,7 +134,7 @@ export class GroupCommit<Item extends Sized, Answer> {
     const group = this.takeGroup(large.length > 0 ? large : small);
     const flushed = this.commitGroup(group);
     const long = setTimeout(() => this.letGoBeside('all'), LONG_MS);
-    if (this.isLarge(group.items.length, group.bytes)) this.letGoBeside('small');
+    if (large.length > 0) this.letGoBeside('small');
     const answered = await flushed;
     clearTimeout(long);
     this.mayGoBeside = 'nothing';

@@ -34,9 +34,10 @@ const HELD_LANES = `
 export const LOCKED_LANES = `(select count(*)::int from (${HELD_LANES}) held
           where locked_out and not exists (select from batch.lane_blocks b where b.lane = held.lane))`;
 
-/** How many lanes without a fault are closed until open transactions of callers in SQL end. */
+/** How many lanes without a fault or a lock are closed until open transactions of callers in SQL end. */
 export const CLOSED_LANES = `(select count(*)::int from batch.closed_lanes() c
-          where not exists (select from batch.lane_blocks b where b.lane = c.lane))`;
+          where not exists (select from batch.lane_blocks b where b.lane = c.lane)
+            and not exists (select from (${HELD_LANES}) held where held.lane = c.lane and held.locked_out))`;
 
 /** How many lanes are blocked: by a fault, parked, closed, or because their chunk waits for a lock. */
 export const BLOCKED_LANES = `(select count(*)::int from (
