@@ -111,6 +111,36 @@ describe('the list of all lanes', () => {
     await refused;
   });
 
+  it('counts a lane once that waits for a lock, is closed, and has a fault', async () => {
+    const { lane, head } = await laneOf('orders');
+    const [chunk, other] = [await begin(), await begin()];
+    // It keeps the table in its lane, as if it had created operations in SQL.
+    await other.query(`select from batch.lanes where target = 'public.orders' for update`);
+    await service.database.client.query(
+      `insert into batch.workers (id, name, seen_at, closed_lanes, moving_targets)
+       values (gen_random_uuid(), 'w', now(), array[$1::int2], '{public.orders}')`,
+      [lane],
+    );
+    const counts = { blockedLanes: 1, lockedLanes: 0, closedLanes: 0, parkedLanes: 0 };
+    await eventually(async () => expect(await stats()).toMatchObject({ ...counts, closedLanes: 1 }));
+    await other.query('lock table orders in access exclusive mode');
+    await chunk.query(lockLane(lane).text, lockLane(lane).values);
+    const refused = chunk.query('delete from orders').catch(() => undefined);
+    await eventually(async () => expect(await stats()).toMatchObject({ ...counts, lockedLanes: 1 }));
+    expect(await laneOf('orders')).toHaveProperty('closed');
+    await service.database.client.query(
+      `insert into batch.lane_blocks (lane, seq, failures, message, worker, next_try_at)
+       select $1, seq, 3, 'disk full', 'test:1', now() from batch.operations where id = $2`,
+      [lane, head!.id],
+    );
+    await eventually(async () => expect(await stats()).toMatchObject(counts));
+    await service.database.client.query('update batch.lane_blocks set parked_at = now()');
+    await eventually(async () => expect(await stats()).toMatchObject({ ...counts, parkedLanes: 1 }));
+    await other.query('rollback');
+    await refused;
+    await service.database.client.query('truncate batch.workers');
+  });
+
   it('has the pauses and drains of each lane and of its tables, and the stats count the paused lanes', async () => {
     const { lane } = await laneOf('stock');
     await service.database.client.query(

@@ -1,7 +1,7 @@
 import { selectDetails } from '../../entities/operation-details.js';
 import { ACTS_OF_OPERATION } from '../audit/audit.sql.js';
 import { PAUSED_LANES } from '../pauses/paused.sql.js';
-import { BLOCKED_LANES, CLOSED_LANES, LOCKED_LANES } from '../queue/lane-list.sql.js';
+import { STANDING_LANES } from '../queue/lane-list.sql.js';
 import { ANONYMOUS_SOURCE } from '../../interfaces/settled-event.js';
 import type { SqlStatement } from '../../interfaces/sql.js';
 import { LANES } from './match-candidates.sql.js';
@@ -159,10 +159,7 @@ export function selectStats(most: number): SqlStatement {
         ${bounded('scheduled', 'scheduled')},
         ${bounded('failed', 'kept_failures')},
         ${LAG_MS} as "lagMs",
-        (select count(*)::int from batch.lane_blocks where parked_at is not null) as "parkedLanes",
-        ${BLOCKED_LANES} as "blockedLanes",
-        ${LOCKED_LANES} as "lockedLanes",
-        ${CLOSED_LANES} as "closedLanes",
+        standing.*,
         (select count(*)::int from (${PAUSED_LANES}) paused) as "pausedLanes",
         ${SEEN_WORKERS} as workers,
         (select count(*)::int from batch.chunks where notify and notified_at is null) as "pendingNotifications",
@@ -172,7 +169,13 @@ export function selectStats(most: number): SqlStatement {
         select count(*)::int as chunks, coalesce(sum(completed), 0)::int as completed, coalesce(sum(failed), 0)::int as failed,
           coalesce(sum(statements), 0)::int as statements
         from batch.chunks where settled_at > now() - interval '1 minute'
-      ) recent`,
+      ) recent, (
+        select count(*)::int as "blockedLanes",
+          count(*) filter (where cause = 'lock')::int as "lockedLanes",
+          count(*) filter (where cause = 'open_transaction')::int as "closedLanes",
+          count(*) filter (where cause = 'parked')::int as "parkedLanes"
+        from (${STANDING_LANES}) lanes
+      ) standing`,
     values: [most],
   };
 }

@@ -1,5 +1,5 @@
 import type { SqlStatement } from '../../interfaces/sql.js';
-import { BLOCKED_LANES } from '../queue/lane-list.sql.js';
+import { STANDING_LANES } from '../queue/lane-list.sql.js';
 import { LAG_MS, SEEN_WORKERS } from './outcomes.sql.js';
 
 /** Advisory lock of the process that takes a sample: `pg_try_advisory_xact_lock(class, id)`. */
@@ -66,7 +66,7 @@ export function insertSample(at: Date, recount: boolean): SqlStatement {
           select count(*) from batch.operations o where o.seq > previous.last_seq and o.seq <= newest.seq
         ) end,
         settled.completed, settled.failed, settled.chunks, durations[1], durations[2], durations[3], ${SEEN_WORKERS},
-        ${BLOCKED_LANES}, (
+        (select count(*) from (${STANDING_LANES}) standing), (
           select jsonb_object_agg(name, failed) from (
             select case when place <= ${CODES} then code else 'other' end as name, sum(failed) as failed from code group by 1
           ) by_name

@@ -30,20 +30,16 @@ const HELD_LANES = `
         and l.objid <= ${ENTRANCE_LANE}
       group by l.objid`;
 
-/** How many lanes without a fault wait for a lock. */
-export const LOCKED_LANES = `(select count(*)::int from (${HELD_LANES}) held
-          where locked_out and not exists (select from batch.lane_blocks b where b.lane = held.lane))`;
-
-/** How many lanes without a fault or a lock are closed until open transactions of callers in SQL end. */
-export const CLOSED_LANES = `(select count(*)::int from batch.closed_lanes() c
-          where not exists (select from batch.lane_blocks b where b.lane = c.lane)
-            and not exists (select from (${HELD_LANES}) held where held.lane = c.lane and held.locked_out))`;
-
-/** How many lanes are blocked: by a fault, parked, closed, or because their chunk waits for a lock. */
-export const BLOCKED_LANES = `(select count(*)::int from (
-          select lane::int from batch.lane_blocks union select lane from (${HELD_LANES}) held where locked_out
-          union select lane from batch.closed_lanes()
-        ) blocked)`;
+/**
+ * The lanes that do not go on, each with one `cause`: `parked`, `fault`, `lock` (their chunk waits for it), or
+ * `open_transaction` (they are closed until open transactions of callers in SQL end).
+ */
+export const STANDING_LANES = `
+      select lane, case when b.parked_at is not null then 'parked' when b.lane is not null then 'fault'
+        when held.lane is not null then 'lock' else 'open_transaction' end as cause
+      from (select lane::int, parked_at from batch.lane_blocks) b
+      full join (select lane from (${HELD_LANES}) h where locked_out) held using (lane)
+      full join batch.closed_lanes() c using (lane)`;
 
 /**
  * Every lane with tables, and the entrance when operations wait there. It reads the first operation of each priority,
