@@ -32,7 +32,7 @@ export interface Health {
  */
 export class WorkerHealth implements OnApplicationBootstrap, OnModuleDestroy {
   private timer: NodeJS.Timeout | undefined;
-  private checking: Promise<void> = Promise.resolve();
+  private checking: Promise<void> | undefined;
   private last: Health = { ready: false, stopping: false, databases: {}, queues: {} };
 
   constructor(
@@ -52,7 +52,8 @@ export class WorkerHealth implements OnApplicationBootstrap, OnModuleDestroy {
     // Whoever tells the workers later to begin checks then.
     if (this.lifecycle.isWorking) await this.check();
     this.timer = setInterval(() => {
-      this.checking = this.check();
+      // One that takes longer than the interval must not be overtaken.
+      this.checking ??= this.check().finally(() => (this.checking = undefined));
     }, CHECK_EVERY_MS);
     this.timer.unref();
   }
