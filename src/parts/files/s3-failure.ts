@@ -12,7 +12,8 @@ interface AwsError extends Error {
 export function toS3Failure(what: string, error: unknown, { region, endpoint }: S3Place): PartError {
   if (error instanceof PartError) return error;
   const server = endpoint === undefined ? `S3 in ${region}` : `the server of S3 ${new URL(endpoint).host}`;
-  return toTlsFailure(what, error, { server, variable: 'FILES_S3_ENDPOINT' }) ?? toOtherFailure(what, error);
+  const variable = endpoint === undefined ? 'FILES_S3_REGION' : 'FILES_S3_ENDPOINT';
+  return toTlsFailure(what, error, { server, variable }) ?? toOtherFailure(what, error);
 }
 
 function toOtherFailure(what: string, error: unknown): PartError {
