@@ -80,46 +80,44 @@ export function PauseText({ pause: { kind, name, pausedAt, by, reason, drain } }
 export function Holders({ holders }: { holders: readonly ILockHolder[] }): JSX.Element {
   return (
     <ul class="holders">
-      {holders.map(({ pid, gid, preparedAt, application, user, client, state, query, transactionStartedAt }) => (
-        <li key={gid ?? pid}>
-          {gid === undefined ? 'Session ' : 'Prepared transaction '}
-          <code>{gid ?? pid}</code>
-          {application !== undefined && application !== '' && ` of ${application}`}
-          {user !== undefined && `, user ${user}`}
-          {client !== undefined && `, from ${client}`}
-          {state !== undefined && `, ${state}`}
-          {preparedAt !== undefined && (
-            <>
-              , prepared <Time at={preparedAt} />
-            </>
-          )}
-          {transactionStartedAt !== undefined && (
-            <>
-              , its transaction began <Time at={transactionStartedAt} />
-            </>
-          )}
-          {query !== undefined && query !== '' && <Code text={query} label={`What session ${pid} ran last`} />}
-          <Cure pid={pid} gid={gid} />
+      {holders.map((holder) => (
+        <li key={holder.gid ?? holder.pid}>
+          <Holder {...holder} />
         </li>
       ))}
     </ul>
   );
 }
 
+function Holder(holder: ILockHolder): JSX.Element {
+  const { pid, gid, preparedAt, application, user, client, state, query, transactionStartedAt } = holder;
+  return (
+    <>
+      {gid === undefined ? 'Session ' : 'Prepared transaction '}
+      <code>{gid ?? pid}</code>
+      {application !== undefined && application !== '' && ` of ${application}`}
+      {user !== undefined && `, user ${user}`}
+      {client !== undefined && `, from ${client}`}
+      {state !== undefined && `, ${state}`}
+      {preparedAt !== undefined && (
+        <>
+          , prepared <Time at={preparedAt} />
+        </>
+      )}
+      {transactionStartedAt !== undefined && (
+        <>
+          , its transaction began <Time at={transactionStartedAt} />
+        </>
+      )}
+      {query !== undefined && query !== '' && <Code text={query} label={`What session ${pid} ran last`} />}
+      <Cure {...holder} />
+    </>
+  );
+}
+
 /** The service does not end sessions of others: its role may not, and whoever does it has to know what is lost. */
-function Cure({ pid, gid }: { pid: number; gid: string | undefined }): JSX.Element {
-  const command =
-    gid !== undefined
-      ? `rollback prepared '${gid.replaceAll("'", "''")}'`
-      : pid === 0
-        ? 'select gid, prepared, owner from pg_prepared_xacts'
-        : `select pg_terminate_backend(${pid})`;
-  const advice =
-    gid !== undefined
-      ? 'Commit it (commit prepared) if the others of its transaction were committed. Otherwise roll it back in SQL, as its owner:'
-      : pid === 0
-        ? 'It is a prepared transaction: commit it or roll it back. In SQL, this finds it:'
-        : 'Finish its transaction where it was begun, or end the session in SQL. What it has not committed is then rolled back:';
+function Cure(holder: ILockHolder): JSX.Element {
+  const { advice, command } = cureOf(holder);
   return (
     <div>
       <p>{advice}</p>
@@ -128,6 +126,27 @@ function Cure({ pid, gid }: { pid: number; gid: string | undefined }): JSX.Eleme
       </p>
     </div>
   );
+}
+
+function cureOf({ pid, gid }: ILockHolder): { advice: string; command: string } {
+  if (gid !== undefined) {
+    return {
+      advice:
+        'Commit it (commit prepared) if the others of its transaction were committed. Otherwise roll it back in SQL, as its owner:',
+      command: `rollback prepared '${gid.replaceAll("'", "''")}'`,
+    };
+  }
+  if (pid === 0) {
+    return {
+      advice: 'It is a prepared transaction: commit it or roll it back. In SQL, this finds it:',
+      command: 'select gid, prepared, owner from pg_prepared_xacts',
+    };
+  }
+  return {
+    advice:
+      'Finish its transaction where it was begun, or end the session in SQL. What it has not committed is then rolled back:',
+    command: `select pg_terminate_backend(${pid})`,
+  };
 }
 
 export const ResumeLane = ({ lane }: { lane: number }): JSX.Element => (
