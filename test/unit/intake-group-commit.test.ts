@@ -1,4 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { BulkThrottle } from '../../src/services/intake/bulk-throttle.js';
 import { GroupCommit } from '../../src/services/intake/group-commit.js';
 
 const LIMITS = { items: 100, bytes: 1000 };
@@ -130,7 +131,8 @@ describe('GroupCommit', () => {
       group.submit(items(6), order),
     ];
     expect(await Promise.all(answers)).toEqual([[1, 2, 3, 4, 5], [10, 11], [6]]);
-    expect(groups).toEqual([[1, 10], [2, 3], [11], [4, 5], [6]]);
+    // 11 waits alone. So it goes beside the others, who have more than a tenth of a flush.
+    expect(groups).toEqual([[1, 10], [11], [2, 3], [4, 5], [6]]);
   });
 
   it('gives each order an equal part of a flush, and what the others leave', async () => {
@@ -170,8 +172,7 @@ describe('GroupCommit', () => {
     end(2);
     expect(await later).toEqual([-2]);
     end(0);
-    await turn();
-    expect(groups.slice(3)).toEqual([[...many.slice(100), -3]]);
+    await vi.waitFor(() => expect(groups.slice(3)).toEqual([[...many.slice(100), -3]]));
     end(3);
     expect(await large).toEqual(many);
     expect(await ofTheLarge).toEqual([-3]);
@@ -200,6 +201,83 @@ describe('GroupCommit', () => {
     expect(groups).toEqual([many, [20], [30]]);
     vi.advanceTimersByTime(LONG_MS);
     expect(groups).toEqual([many, [20], [30], many]);
+  });
+
+  describe('after a flush of one who sends much', () => {
+    const bulk = {};
+    const rest = Array.from({ length: 50 }, (_, n) => n + 101);
+    const firstFlush = Array.from({ length: 100 }, (_, n) => n + 1);
+    const FLUSH_MS = 20;
+    const PAUSE_MS = 80;
+
+    /** The first of two flushes of 150 items has begun. Time stands still. */
+    async function duringLargeFlush() {
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+      onTestFinished(() => void vi.useRealTimers());
+      const { groups, commit, end } = commitEndedByHand();
+      const group = new GroupCommit<Item, number>(commit, LIMITS);
+      const turn = () => new Promise((resolve) => setImmediate(resolve));
+      void group.submit(items(...firstFlush, ...rest), bulk);
+      await turn();
+      await turn();
+      return { groups, group, end, pass: (ms: number) => vi.advanceTimersByTimeAsync(ms), turn };
+    }
+
+    it('lets it pause for four times as long while others send, and stores theirs meanwhile', async () => {
+      const { groups, group, end, pass, turn } = await duringLargeFlush();
+      void group.submit(items(-1));
+      end(1);
+      await pass(FLUSH_MS);
+      end(0);
+      await turn();
+      await pass(PAUSE_MS - 1);
+      expect(groups).toEqual([firstFlush, [-1]]);
+      void group.submit(items(-2));
+      expect(groups).toEqual([firstFlush, [-1], [-2]]);
+      await pass(1);
+      expect(groups).toEqual([firstFlush, [-1], [-2], rest]);
+    });
+
+    it('goes on at once when nobody else has sent for a second', async () => {
+      const { groups, group, end, pass, turn } = await duringLargeFlush();
+      void group.submit(items(-1));
+      end(1);
+      await pass(1001);
+      end(0);
+      await turn();
+      expect(groups).toEqual([firstFlush, [-1], rest]);
+    });
+
+    it('pauses for a fifth of a second at most', async () => {
+      const { groups, group, end, pass, turn } = await duringLargeFlush();
+      void group.submit(items(-1));
+      end(1);
+      await pass(900);
+      end(0);
+      await turn();
+      await pass(199);
+      expect(groups).toEqual([firstFlush, [-1]]);
+      await pass(1);
+      expect(groups).toEqual([firstFlush, [-1], rest]);
+    });
+
+    it('does not take a small request of the same caller for one of another', async () => {
+      const { groups, group, end, pass, turn } = await duringLargeFlush();
+      await pass(FLUSH_MS);
+      end(0);
+      await turn();
+      expect(groups).toEqual([firstFlush, rest]);
+      void group.submit(items(...firstFlush), bulk);
+      void group.submit(items(-1), bulk);
+      await pass(FLUSH_MS);
+      end(1);
+      await turn();
+      expect(groups).toEqual([firstFlush, rest, firstFlush]);
+      await pass(FLUSH_MS);
+      end(2);
+      await turn();
+      expect(groups).toEqual([firstFlush, rest, firstFlush, [-1]]);
+    });
   });
 
   describe('while a flush takes long', () => {
@@ -291,5 +369,14 @@ describe('GroupCommit', () => {
   it('answers nothing for nothing', async () => {
     const group = new GroupCommit<Item, number>(() => Promise.reject(new Error('not to be called')), LIMITS);
     expect(await group.submit([])).toEqual([]);
+  });
+});
+
+describe('BulkThrottle', () => {
+  it('takes each submission without an order for one of another caller', () => {
+    const throttle = new BulkThrottle();
+    throttle.noteBulk(new Set([undefined]));
+    throttle.noteSmall(undefined);
+    expect(throttle.pauseAfter(10)).toBe(40);
   });
 });

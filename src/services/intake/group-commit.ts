@@ -1,3 +1,4 @@
+import { BulkThrottle } from './bulk-throttle.js';
 import { CommitDelay, type WaitingForFlush, type CommitDelayLimits } from './commit-delay.js';
 
 /** What one flush may take. A single item beyond the size still gets a flush of its own. */
@@ -54,12 +55,13 @@ interface Group<Item, Answer> {
  * load. With many callers a flush waits a moment for those who were just answered: see `CommitDelay`. Items of one
  * order are committed in the order of their submission. Two flushes at once could overtake each other in the database.
  * So a second flush begins only beside a long or large one, and only for other orders. Orders that have much waiting have a flush
- * without those that have little, and those go beside it at once. So a caller with one item does not wait for another
+ * without those that have little, and those go beside it at once. After it they pause while others send: see `BulkThrottle`. So a caller with one item does not wait for another
  * caller's ten thousand. It waits only when two callers with thousands are flushed at once. If more waits than a flush
  * may take, each order gets an equal part.
  */
 export class GroupCommit<Item extends Sized, Answer> {
   private readonly commitDelay: CommitDelay;
+  private readonly bulkThrottle = new BulkThrottle();
   private waiting: Waiting<Item, Answer>[] = [];
   private waitingItems = 0;
   private waitingBytes = 0;
@@ -102,6 +104,7 @@ export class GroupCommit<Item extends Sized, Answer> {
     });
     this.waitingItems += items.length;
     this.waitingBytes += bytesLeft;
+    if (!this.isLarge(items.length, bytesLeft)) this.bulkThrottle.noteSmall(order);
     this.commitDelay.update(this.present);
     this.flushing ??= this.flushAll();
     this.flushBeside();
@@ -137,9 +140,20 @@ export class GroupCommit<Item extends Sized, Answer> {
     if (large.length > 0) this.letGoBeside('small');
     const answered = await flushed;
     clearTimeout(long);
+    const flushMs = performance.now() - startedAt;
+    if (large.length > 0) await this.pauseBulk(group, flushMs);
     this.mayGoBeside = 'nothing';
     this.commitDelay.update(this.present);
-    this.commitDelay.begin(answered + this.waiting.length, performance.now() - startedAt);
+    this.commitDelay.begin(answered + this.waiting.length, flushMs);
+  }
+
+  /** Large orders wait. Small ones have their flushes meanwhile. */
+  private async pauseBulk({ parts }: Group<Item, Answer>, flushMs: number): Promise<void> {
+    this.bulkThrottle.noteBulk(new Set(parts.map(({ submission }) => submission.order)));
+    const pauseMs = this.bulkThrottle.pauseAfter(flushMs);
+    if (pauseMs === 0) return;
+    this.letGoBeside('small');
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 
   private letGoBeside(what: 'small' | 'all'): void {
