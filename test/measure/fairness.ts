@@ -40,6 +40,8 @@ const ROUNDS = numberOption('rounds', 3);
 const SHOW = process.argv.includes('--phases');
 const FLOOD_LOOPS = 4;
 const FLOOD_LIST = 500;
+/** Operations a second. */
+const LEAST_FLOOD = 1000;
 const EVERY_MS = 25;
 const TARGET = 3;
 
@@ -231,6 +233,8 @@ async function measure(
   const ratio = median(ratios);
   const all = ratios.map((each) => each.toFixed(1)).join(', ');
   say(`  p99 beside the flood: ${ratio.toFixed(1)} × quiet (${all})`);
+  // A flood that is refused delays nobody.
+  judge(`${name}: at least ${LEAST_FLOOD} operations/s of the flood are taken in`, Math.min(...rates) >= LEAST_FLOOD);
   if (judged) judge(`${name}: p99 beside the flood is at most ${TARGET} × quiet`, ratio <= TARGET);
 }
 
