@@ -131,8 +131,7 @@ describe('GroupCommit', () => {
       group.submit(items(6), order),
     ];
     expect(await Promise.all(answers)).toEqual([[1, 2, 3, 4, 5], [10, 11], [6]]);
-    // 11 waits alone. So it goes beside the others, who have more than a tenth of a flush.
-    expect(groups).toEqual([[1, 10], [11], [2, 3], [4, 5], [6]]);
+    expect(groups).toEqual([[1, 10], [2, 3], [11], [4, 5], [6]]);
   });
 
   it('gives each order an equal part of a flush, and what the others leave', async () => {
@@ -373,6 +372,17 @@ describe('GroupCommit', () => {
 });
 
 describe('BulkThrottle', () => {
+  it('does not take the first single operations of a flood for those of another caller', () => {
+    const throttle = new BulkThrottle();
+    const flood = {};
+    throttle.noteSmall(flood);
+    throttle.noteBulk(new Set([flood]));
+    expect(throttle.pauseAfter(10)).toBe(0);
+    throttle.noteSmall({});
+    throttle.noteSmall(flood);
+    expect(throttle.pauseAfter(10)).toBe(40);
+  });
+
   it('takes each submission without an order for one of another caller', () => {
     const throttle = new BulkThrottle();
     throttle.noteBulk(new Set([undefined]));

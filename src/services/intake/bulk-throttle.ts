@@ -16,14 +16,14 @@ const LONGEST_PAUSE_MS = 200;
 export class BulkThrottle {
   /** Until when each order counts as bulk, by `performance.now()`. */
   private readonly bulkUntil = new Map<unknown, number>();
-  /** Until when others count as present. */
-  private othersUntil = 0;
+  /** The latest small submission that was not of a bulk order, and until when it counts. */
+  private latestSmall: { order: unknown; until: number } = { order: undefined, until: 0 };
 
   /** Call it for each submission that is small. @param order undefined: an order of its own */
   noteSmall(order: unknown): void {
     const now = performance.now();
     // The rest of an import may be small, and is no other caller.
-    if ((this.bulkUntil.get(order) ?? 0) <= now) this.othersUntil = now + REMEMBERED_MS;
+    if (!this.isBulk(order, now)) this.latestSmall = { order, until: now + REMEMBERED_MS };
   }
 
   /** Call it for each large flush. @param orders those that have a part in it; one that is an order of its own never sends again */
@@ -35,7 +35,14 @@ export class BulkThrottle {
 
   /** @returns how many milliseconds the next large flush has to wait after one that took `flushMs` */
   pauseAfter(flushMs: number): number {
-    if (this.othersUntil <= performance.now()) return 0;
+    const now = performance.now();
+    const { order, until } = this.latestSmall;
+    // It may have been the beginning of what is bulk now: a thousand single operations without waiting.
+    if (until <= now || this.isBulk(order, now)) return 0;
     return Math.min(PAUSE_PER_FLUSH * flushMs, LONGEST_PAUSE_MS);
+  }
+
+  private isBulk(order: unknown, now: number): boolean {
+    return (this.bulkUntil.get(order) ?? 0) > now;
   }
 }
