@@ -210,11 +210,11 @@ describe('GroupCommit', () => {
     const PAUSE_MS = 80;
 
     /** The first of two flushes of 150 items has begun. Time stands still. */
-    async function duringLargeFlush() {
+    async function duringLargeFlush(room?: { items: number; bytes: number }) {
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
       onTestFinished(() => void vi.useRealTimers());
       const { groups, commit, end } = commitEndedByHand();
-      const group = new GroupCommit<Item, number>(commit, LIMITS);
+      const group = new GroupCommit<Item, number>(commit, LIMITS, room);
       const turn = () => new Promise((resolve) => setImmediate(resolve));
       void group.submit(items(...firstFlush, ...rest), bulk);
       await turn();
@@ -260,6 +260,36 @@ describe('GroupCommit', () => {
       expect(groups).toEqual([firstFlush, [-1], rest]);
     });
 
+    it('holds back only those with a large submission', async () => {
+      const { groups, group, end, pass, turn } = await duringLargeFlush();
+      void group.submit(items(-1));
+      end(1);
+      await pass(FLUSH_MS);
+      end(0);
+      await turn();
+      const singles = Array.from({ length: 15 }, (_, n) => -10 - n);
+      const order = {};
+      for (const single of singles) void group.submit(items(single), order);
+      end(2);
+      await turn();
+      expect(groups).toEqual([firstFlush, [-1], [-10], singles.slice(1)]);
+      end(3);
+      await turn();
+      for (const single of singles) void group.submit(items(single), order);
+      await pass(PAUSE_MS);
+      expect(groups.slice(4)).toEqual([[-10], rest]);
+    });
+
+    it('goes on at once when more than half of the room is taken', async () => {
+      const { groups, group, end, pass, turn } = await duringLargeFlush({ items: 99, bytes: Infinity });
+      void group.submit(items(-1));
+      end(1);
+      await pass(FLUSH_MS);
+      end(0);
+      await turn();
+      expect(groups).toEqual([firstFlush, [-1], rest]);
+    });
+
     it('does not take a small request of the same caller for one of another', async () => {
       const { groups, group, end, pass, turn } = await duringLargeFlush();
       await pass(FLUSH_MS);
@@ -277,6 +307,22 @@ describe('GroupCommit', () => {
       await turn();
       expect(groups).toEqual([firstFlush, rest, firstFlush, [-1]]);
     });
+  });
+
+  it('does not pause after single operations, however many', async () => {
+    const { groups, commit, end } = commitEndedByHand();
+    const group = new GroupCommit<Item, number>(commit, LIMITS);
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    const flood = {};
+    const singles = Array.from({ length: 150 }, (_, n) => n + 1);
+    for (const single of singles) void group.submit(items(single), flood);
+    void group.submit(items(-1));
+    await turn();
+    await turn();
+    end(0);
+    await turn();
+    await turn();
+    expect(groups).toEqual([singles.slice(0, 100), [-1], singles.slice(100)]);
   });
 
   describe('while a flush takes long', () => {
@@ -372,21 +418,21 @@ describe('GroupCommit', () => {
 });
 
 describe('BulkThrottle', () => {
-  it('does not take the first single operations of a flood for those of another caller', () => {
+  it('does not take the beginning of bulk intake for another caller', () => {
     const throttle = new BulkThrottle();
-    const flood = {};
-    throttle.noteSmall(flood);
-    throttle.noteBulk(new Set([flood]));
+    const importer = {};
+    throttle.note(importer, false);
+    throttle.note(importer, true);
     expect(throttle.pauseAfter(10)).toBe(0);
-    throttle.noteSmall({});
-    throttle.noteSmall(flood);
+    throttle.note({}, false);
+    throttle.note(importer, false);
     expect(throttle.pauseAfter(10)).toBe(40);
   });
 
   it('takes each submission without an order for one of another caller', () => {
     const throttle = new BulkThrottle();
-    throttle.noteBulk(new Set([undefined]));
-    throttle.noteSmall(undefined);
+    throttle.note(undefined, true);
+    throttle.note(undefined, false);
     expect(throttle.pauseAfter(10)).toBe(40);
   });
 });

@@ -22,6 +22,8 @@ const NEVER_GATHER: CommitDelayLimits = { callers: Infinity, items: 0, bytes: 0,
 interface Waiting<Item, Answer> {
   order: unknown;
   items: readonly Item[];
+  /** True when it is large by itself. */
+  bulk: boolean;
   /** How many of them a flush has taken. */
   taken: number;
   /** The size of those that no flush has taken. */
@@ -55,7 +57,8 @@ interface Group<Item, Answer> {
  * load. With many callers a flush waits a moment for those who were just answered: see `CommitDelay`. Items of one
  * order are committed in the order of their submission. Two flushes at once could overtake each other in the database.
  * So a second flush begins only beside a long or large one, and only for other orders. Orders that have much waiting have a flush
- * without those that have little, and those go beside it at once. After it they pause while others send: see `BulkThrottle`. So a caller with one item does not wait for another
+ * without those that have little, and those go beside it at once. Orders with a submission that is large by itself pause after their flush while
+ * others send: see `BulkThrottle`. So a caller with one item does not wait for another
  * caller's ten thousand. It waits only when two callers with thousands are flushed at once. If more waits than a flush
  * may take, each order gets an equal part.
  */
@@ -69,7 +72,7 @@ export class GroupCommit<Item extends Sized, Answer> {
   /** The orders of the flushes that are under way. */
   private readonly busy = new Set<unknown>();
   /** What may be flushed beside the flush that is under way. */
-  private mayGoBeside: 'nothing' | 'small' | 'all' = 'nothing';
+  private mayGoBeside: 'nothing' | 'small' | 'all but bulk' | 'all' = 'nothing';
   private beside: Promise<void> | undefined;
 
   /**
@@ -99,12 +102,13 @@ export class GroupCommit<Item extends Sized, Answer> {
   submit(items: readonly Item[], order?: unknown): Promise<Answer[]> {
     if (items.length === 0) return Promise.resolve([]);
     const bytesLeft = items.reduce((sum, { bytes }) => sum + bytes, 0);
+    const bulk = this.isLarge(items.length, bytesLeft);
+    this.bulkThrottle.note(order, bulk);
     const submitted = new Promise<Answer[]>((resolve) => {
-      this.waiting.push({ order, items, taken: 0, bytesLeft, answers: [], resolve });
+      this.waiting.push({ order, items, bulk, taken: 0, bytesLeft, answers: [], resolve });
     });
     this.waitingItems += items.length;
     this.waitingBytes += bytesLeft;
-    if (!this.isLarge(items.length, bytesLeft)) this.bulkThrottle.noteSmall(order);
     this.commitDelay.update(this.present);
     this.flushing ??= this.flushAll();
     this.flushBeside();
@@ -141,35 +145,50 @@ export class GroupCommit<Item extends Sized, Answer> {
     const answered = await flushed;
     clearTimeout(long);
     const flushMs = performance.now() - startedAt;
-    if (large.length > 0) await this.pauseBulk(group, flushMs);
     this.mayGoBeside = 'nothing';
     this.commitDelay.update(this.present);
     this.commitDelay.begin(answered + this.waiting.length, flushMs);
+    if (group.parts.some(({ submission }) => submission.bulk)) await this.pauseBulk(flushMs);
   }
 
-  /** Large orders wait. Small ones have their flushes meanwhile. */
-  private async pauseBulk({ parts }: Group<Item, Answer>, flushMs: number): Promise<void> {
-    this.bulkThrottle.noteBulk(new Set(parts.map(({ submission }) => submission.order)));
-    const pauseMs = this.bulkThrottle.pauseAfter(flushMs);
+  /** Orders with bulk submissions wait. The others have their flushes meanwhile. */
+  private async pauseBulk(flushMs: number): Promise<void> {
+    // The room of those that wait must not fill up: then everybody would be refused.
+    const pauseMs = this.isHalfFull ? 0 : this.bulkThrottle.pauseAfter(flushMs);
     if (pauseMs === 0) return;
-    this.letGoBeside('small');
+    this.letGoBeside('all but bulk');
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    this.mayGoBeside = 'nothing';
   }
 
-  private letGoBeside(what: 'small' | 'all'): void {
+  private get isHalfFull(): boolean {
+    const { items, bytes } = this.waitingLimits;
+    return this.waitingItems > items / 2 || this.waitingBytes > bytes / 2;
+  }
+
+  private letGoBeside(what: 'small' | 'all but bulk' | 'all'): void {
     this.mayGoBeside = what;
     this.flushBeside();
   }
 
-  /** Flushes other orders, again and again, while a large or a long flush is under way. Small ones come first. */
+  /** Flushes other orders, again and again, while a large or a long flush is under way, and during a pause. */
   private flushBeside(): void {
     if (this.mayGoBeside === 'nothing' || this.beside !== undefined || this.free.length === 0) return;
-    const { large, small } = this.queuesBySize();
-    if (small.length === 0 && this.mayGoBeside === 'small') return;
-    this.beside = this.commitGroup(this.takeGroup(small.length > 0 ? small : large)).then(() => {
+    const queues = this.queuesBeside();
+    if (queues.length === 0) return;
+    this.beside = this.commitGroup(this.takeGroup(queues)).then(() => {
       this.beside = undefined;
       this.flushBeside();
     });
+  }
+
+  /** Small ones come first. */
+  private queuesBeside(): Queue<Item, Answer>[] {
+    if (this.mayGoBeside === 'all but bulk') {
+      return byOrder(this.free).filter((queue) => !queue.some(({ bulk }) => bulk));
+    }
+    const { large, small } = this.queuesBySize();
+    return small.length > 0 || this.mayGoBeside === 'small' ? small : large;
   }
 
   /** @returns how many submissions were answered */
