@@ -4,7 +4,8 @@
  * they are answered. Each writes to a table of its own. That of the flood has
  * indexes, as a table that is worth an import has, so that a backlog grows. With and without the flood in turns; api and worker as processes of
  * their own; the same with a pool of connections that is too small for the second job of a worker, as the control; and one
- * process of both roles. It fails when the p99 beside the flood is more than 3 × the quiet one for api and worker.
+ * process of both roles. It fails when the p99 beside the flood is more than 3 × the quiet one for api and worker, and when the flood
+ * was refused: then the ratio says nothing.
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';

@@ -47,7 +47,7 @@ const WITHOUT_KEY = 'callers without a key';
 
 /** A statement of this many operations still takes well under a tenth of a second. */
 const FLUSH_LIMITS = { items: 1000, bytes: 1024 * 1024 };
-/** A few seconds of work. A caller who would wait longer is told to come back. */
+/** A few seconds of work, with the pauses of bulk callers. A caller who would wait longer is told to come back. */
 const WAITING_LIMITS = { items: 50_000, bytes: 80 * 1024 * 1024 };
 
 /** Who is to blame for a failure to store operations. */
