@@ -56,11 +56,11 @@ interface Group<Item, Answer> {
  * Lets many callers share one write. Items that arrive during a flush go into the next one, so the groups grow with the
  * load. With many callers a flush waits a moment for those who were just answered: see `CommitDelay`. Items of one
  * order are committed in the order of their submission. Two flushes at once could overtake each other in the database.
- * So a second flush begins only beside a long or large one, and only for other orders. Orders that have much waiting have a flush
- * without those that have little, and those go beside it at once. Orders with a submission that is large by itself pause after their flush while
- * others send: see `BulkThrottle`. So a caller with one item does not wait for another
- * caller's ten thousand. It waits only when two callers with thousands are flushed at once. If more waits than a flush
- * may take, each order gets an equal part.
+ * So a second flush begins only beside a long or large one, and only for other orders. Orders that have much waiting have
+ * a flush without those that have little, and those go beside it at once. So a caller with one item does not wait for
+ * another caller's ten thousand. It waits only when two callers with thousands are flushed at once. If more waits than a
+ * flush may take, each order gets an equal part. A submission that is large by itself is bulk. After a flush of bulk,
+ * orders with bulk pause while others send: see `BulkThrottle`.
  */
 export class GroupCommit<Item extends Sized, Answer> {
   private readonly commitDelay: CommitDelay;
@@ -71,7 +71,7 @@ export class GroupCommit<Item extends Sized, Answer> {
   private flushing: Promise<void> | undefined;
   /** The orders of the flushes that are under way. */
   private readonly busy = new Set<unknown>();
-  /** What may be flushed beside the flush that is under way. */
+  /** What may be flushed beside the flush that is under way, or during a pause. */
   private mayGoBeside: 'nothing' | 'small' | 'all but bulk' | 'all' = 'nothing';
   private beside: Promise<void> | undefined;
 
