@@ -193,11 +193,11 @@ describe('the first night, from the overview to the cause and to the cure', { ti
   it('the broker is gone', async () => {
     const { channel } = caller;
     const { queue } = await channel.assertQueue('', { exclusive: true });
-    await channel.bindQueue(queue, EVENTS_EXCHANGE, settledRoutingKey('web'));
+    // Services of other tests notify over the same broker.
+    const source = uniqueName('web');
+    await channel.bindQueue(queue, EVENTS_EXCHANGE, settledRoutingKey(source));
     broker.refuse();
-    const [id] = await accept([
-      { operationType: 'insert', target: 'visits', values: { id: 1, page: '/' }, source: 'web' },
-    ]);
+    const [id] = await accept([{ operationType: 'insert', target: 'visits', values: { id: 1, page: '/' }, source }]);
     await expect.poll(() => statusOf(id!), SOON).toBe('completed');
 
     // The overview itself names the cause, so no click is needed.
@@ -208,7 +208,7 @@ describe('the first night, from the overview to the cause and to the cure', { ti
     await page.getByText('Everything runs.').waitFor();
     const { content } = await nextMessage(caller.connection, queue);
     const { data } = JSON.parse(content.toString()) as IOperationsSettledMessage;
-    expect(data).toMatchObject({ source: 'web', completed: [id], failed: [] });
+    expect(data).toMatchObject({ source, completed: [id], failed: [] });
   });
 
   it('the only worker has died', async () => {
