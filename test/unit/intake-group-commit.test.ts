@@ -222,13 +222,19 @@ describe('GroupCommit', () => {
       return { groups, group, end, pass: (ms: number) => vi.advanceTimersByTimeAsync(ms), turn };
     }
 
+    /** The first of them has ended after `flushMs`. Meanwhile another caller has sent -1, which is stored. */
+    async function afterLargeFlush(flushMs: number, room?: { items: number; bytes: number }) {
+      const during = await duringLargeFlush(room);
+      void during.group.submit(items(-1));
+      during.end(1);
+      await during.pass(flushMs);
+      during.end(0);
+      await during.turn();
+      return during;
+    }
+
     it('lets it pause for four times as long while others send, and stores theirs meanwhile', async () => {
-      const { groups, group, end, pass, turn } = await duringLargeFlush();
-      void group.submit(items(-1));
-      end(1);
-      await pass(FLUSH_MS);
-      end(0);
-      await turn();
+      const { groups, group, pass } = await afterLargeFlush(FLUSH_MS);
       await pass(PAUSE_MS - 1);
       expect(groups).toEqual([firstFlush, [-1]]);
       void group.submit(items(-2));
@@ -238,22 +244,12 @@ describe('GroupCommit', () => {
     });
 
     it('goes on at once when nobody else has sent for a second', async () => {
-      const { groups, group, end, pass, turn } = await duringLargeFlush();
-      void group.submit(items(-1));
-      end(1);
-      await pass(1001);
-      end(0);
-      await turn();
+      const { groups } = await afterLargeFlush(1001);
       expect(groups).toEqual([firstFlush, [-1], rest]);
     });
 
     it('pauses for a fifth of a second at most', async () => {
-      const { groups, group, end, pass, turn } = await duringLargeFlush();
-      void group.submit(items(-1));
-      end(1);
-      await pass(900);
-      end(0);
-      await turn();
+      const { groups, pass } = await afterLargeFlush(900);
       await pass(199);
       expect(groups).toEqual([firstFlush, [-1]]);
       await pass(1);
@@ -261,12 +257,7 @@ describe('GroupCommit', () => {
     });
 
     it('holds back only those with a large submission', async () => {
-      const { groups, group, end, pass, turn } = await duringLargeFlush();
-      void group.submit(items(-1));
-      end(1);
-      await pass(FLUSH_MS);
-      end(0);
-      await turn();
+      const { groups, group, end, pass, turn } = await afterLargeFlush(FLUSH_MS);
       const singles = Array.from({ length: 15 }, (_, n) => -10 - n);
       const order = {};
       for (const single of singles) void group.submit(items(single), order);
@@ -281,12 +272,7 @@ describe('GroupCommit', () => {
     });
 
     it('goes on at once when more than half of the room is taken', async () => {
-      const { groups, group, end, pass, turn } = await duringLargeFlush({ items: 99, bytes: Infinity });
-      void group.submit(items(-1));
-      end(1);
-      await pass(FLUSH_MS);
-      end(0);
-      await turn();
+      const { groups } = await afterLargeFlush(FLUSH_MS, { items: 99, bytes: Infinity });
       expect(groups).toEqual([firstFlush, [-1], rest]);
     });
 
